@@ -1,0 +1,121 @@
+use std::fmt;
+
+/// How many tags and tunnels may lie above a flow before the packet is refused as
+/// [`DepthExceeded`](crate::Refusal::DepthExceeded).
+pub const MAX_DEPTH: usize = 8;
+
+/// A kind of encapsulation that can be peeled off.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Layer {
+    /// IEEE 802.1Q or 802.1ad tag; the identifier is the 12-bit VLAN id.
+    Vlan,
+    /// MPLS label stack entry (RFC 3032); the identifier is the 20-bit label.
+    Mpls,
+    /// PPPoE session (RFC 2516); the identifier is the session id.
+    Pppoe,
+    /// VXLAN (RFC 7348); the identifier is the 24-bit VNI.
+    Vxlan,
+    /// GENEVE (RFC 8926); the identifier is the 24-bit VNI.
+    Geneve,
+    /// GRE (RFC 2784, 2890); the identifier is the key, 0 without one.
+    Gre,
+    /// NVGRE (RFC 7637); the identifier is the 24-bit virtual subnet id.
+    Nvgre,
+    /// ERSPAN; the identifier is the session id.
+    Erspan,
+    /// GTP-U (3GPP TS 29.281); the identifier is the TEID, which differs per direction.
+    GtpU,
+    /// IP in IP (RFC 2003, 2473, 4213); no identifier.
+    IpIp,
+}
+
+/// One peeled layer and the number that names the tunnel or tag.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct PathLayer {
+    /// What it was.
+    pub layer: Layer,
+    /// Its identifier, as documented on [`Layer`]; 0 where the kind has none.
+    pub id: u32,
+}
+
+/// The layers above a flow, outermost first; at most [`MAX_DEPTH`].
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct Path {
+    ids: [u32; MAX_DEPTH],
+    layers: [Layer; MAX_DEPTH],
+    len: u8,
+}
+
+impl Path {
+    /// No encapsulation at all.
+    pub const EMPTY: Path = Path { ids: [0; MAX_DEPTH], layers: [Layer::Vlan; MAX_DEPTH], len: 0 };
+
+    /// Adds a layer below those already there.
+    ///
+    /// # Errors
+    ///
+    /// Returns the layer when [`MAX_DEPTH`] are there already.
+    pub fn push(&mut self, layer: PathLayer) -> Result<(), PathLayer> {
+        let at = usize::from(self.len);
+        if at == MAX_DEPTH {
+            return Err(layer);
+        }
+        self.ids[at] = layer.id;
+        self.layers[at] = layer.layer;
+        self.len += 1;
+        Ok(())
+    }
+
+    /// The layer at `index`, counted from the outermost.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<PathLayer> {
+        (index < self.len()).then(|| PathLayer { layer: self.layers[index], id: self.ids[index] })
+    }
+
+    /// How many layers there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there is no layer.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The layers, outermost first.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = PathLayer> + '_ {
+        (0..self.len()).map(|i| PathLayer { layer: self.layers[i], id: self.ids[i] })
+    }
+}
+
+impl Default for Path {
+    fn default() -> Self {
+        Path::EMPTY
+    }
+}
+
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_a_ninth_layer() {
+        let mut path = Path::EMPTY;
+        for id in 0..MAX_DEPTH as u32 {
+            path.push(PathLayer { layer: Layer::Mpls, id }).unwrap();
+        }
+        let ninth = PathLayer { layer: Layer::Vlan, id: 9 };
+        assert_eq!(path.push(ninth), Err(ninth));
+        assert_eq!(path.iter().map(|l| l.id).collect::<Vec<_>>(), (0..8).collect::<Vec<_>>());
+        assert_eq!(path.get(8), None);
+    }
+}

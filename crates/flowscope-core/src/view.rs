@@ -1,0 +1,223 @@
+use crate::{LinkType, Path, Timestamp};
+
+/// One captured frame, borrowed, with all that the capture knew about it.
+///
+/// Small and `Copy`: sources lend slices of views, extractors pass them by value. A view also
+/// carries a [`Cursor`], which combinators move past the layers they peel so that no header is
+/// read twice.
+#[derive(Clone, Copy, Debug)]
+pub struct PacketView<'a> {
+    frame: &'a [u8],
+    ts: Timestamp,
+    first_ts: Timestamp,
+    wire_len: u32,
+    frames: u32,
+    at: Cursor,
+    link: LinkType,
+    vlan: Option<VlanTag>,
+    interface: Option<u32>,
+    rx_hash: Option<u32>,
+}
+
+impl<'a> PacketView<'a> {
+    /// A frame captured whole: its wire length is the length of `frame`.
+    #[must_use]
+    pub fn new(frame: &'a [u8], link: LinkType, ts: Timestamp) -> Self {
+        PacketView {
+            frame,
+            ts,
+            first_ts: ts,
+            wire_len: u32::try_from(frame.len()).unwrap_or(u32::MAX),
+            frames: 1,
+            at: Cursor { next: NextHeader::Link(link), offset: 0, stepped: 0, path: Path::EMPTY },
+            link,
+            vlan: None,
+            interface: None,
+            rx_hash: None,
+        }
+    }
+
+    /// Sets the length that the frame had on the wire, in bytes. A value below the captured length
+    /// is raised to it: what was captured was there.
+    #[must_use]
+    pub fn with_wire_len(mut self, wire_len: u32) -> Self {
+        self.wire_len = wire_len.max(u32::try_from(self.frame.len()).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// Sets the tag that the capture took out of the frame.
+    #[must_use]
+    pub fn with_vlan(mut self, vlan: VlanTag) -> Self {
+        self.vlan = Some(vlan);
+        self
+    }
+
+    /// Sets the index of the interface that the frame was captured on, as the source counts them.
+    #[must_use]
+    pub fn with_interface(mut self, interface: u32) -> Self {
+        self.interface = Some(interface);
+        self
+    }
+
+    /// Sets the receive hash that the network card or the kernel calculated.
+    #[must_use]
+    pub fn with_rx_hash(mut self, hash: u32) -> Self {
+        self.rx_hash = Some(hash);
+        self
+    }
+
+    /// Makes this the view of a datagram joined from `frames` frames of `wire_len` bytes together,
+    /// the earliest of them captured at `first_ts`.
+    #[must_use]
+    pub fn with_joined(mut self, frames: u32, wire_len: u32, first_ts: Timestamp) -> Self {
+        self.frames = frames;
+        self.wire_len = wire_len;
+        self.first_ts = first_ts;
+        self
+    }
+
+    /// The same packet with the cursor elsewhere.
+    #[must_use]
+    pub fn at(mut self, cursor: Cursor) -> Self {
+        self.at = cursor;
+        self
+    }
+
+    /// The captured bytes, from the link header on.
+    #[must_use]
+    pub fn frame(&self) -> &'a [u8] {
+        self.frame
+    }
+
+    /// The captured bytes from the cursor on; empty if the capture ends before it.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.frame.get(self.at.offset as usize..).unwrap_or_default()
+    }
+
+    /// When it was captured; for a joined datagram, when its last missing fragment was.
+    #[must_use]
+    pub fn ts(&self) -> Timestamp {
+        self.ts
+    }
+
+    /// When the earliest of its frames was captured; [`ts`](Self::ts) unless it is a joined datagram.
+    #[must_use]
+    pub fn first_ts(&self) -> Timestamp {
+        self.first_ts
+    }
+
+    /// Bytes on the wire, all headers counted; for a joined datagram, of all its frames together.
+    #[must_use]
+    pub fn wire_len(&self) -> u32 {
+        self.wire_len
+    }
+
+    /// How many frames this packet came in: 1, or the number of fragments joined.
+    #[must_use]
+    pub fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    /// Whether the capture holds fewer bytes than there were on the wire.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        (self.frame.len() as u64) < u64::from(self.wire_len) && self.frames == 1
+    }
+
+    /// What the frame begins with.
+    #[must_use]
+    pub fn link(&self) -> LinkType {
+        self.link
+    }
+
+    /// The VLAN tag that the capture took out of the frame, if any. It stands outside of all tags
+    /// that are still in the frame.
+    #[must_use]
+    pub fn vlan(&self) -> Option<VlanTag> {
+        self.vlan
+    }
+
+    /// The interface it was captured on, as the source counts them.
+    #[must_use]
+    pub fn interface(&self) -> Option<u32> {
+        self.interface
+    }
+
+    /// The receive hash of card or kernel. A hint: different for the two directions of a flow
+    /// unless the card was told otherwise.
+    #[must_use]
+    pub fn rx_hash(&self) -> Option<u32> {
+        self.rx_hash
+    }
+
+    /// Where decoding goes on.
+    #[must_use]
+    pub fn cursor(&self) -> &Cursor {
+        &self.at
+    }
+}
+
+/// A VLAN tag that was taken out of a frame (`tp_vlan_tci`, `tp_vlan_tpid` of AF_PACKET).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct VlanTag {
+    /// Tag protocol identifier: 0x8100 for a customer tag, 0x88a8 for a service tag.
+    pub tpid: u16,
+    /// Tag control information: priority, drop eligibility, and the 12-bit id.
+    pub tci: u16,
+}
+
+impl VlanTag {
+    /// The VLAN id.
+    #[must_use]
+    pub const fn id(self) -> u16 {
+        self.tci & 0x0fff
+    }
+}
+
+/// Where in a frame decoding goes on, and what was peeled on the way there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Cursor {
+    /// What stands at `offset`.
+    pub next: NextHeader,
+    /// Bytes from the start of the frame.
+    pub offset: u32,
+    /// How many layers of `path` the extractor has stepped over. It trails `path.len()` only in the
+    /// view of a joined datagram, whose outer layers were peeled from its fragments: a combinator
+    /// steps over such a layer instead of reading it.
+    pub stepped: u8,
+    /// The layers peeled so far.
+    pub path: Path,
+}
+
+/// What kind of header comes next.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum NextHeader {
+    /// A link-layer header.
+    Link(LinkType),
+    /// The payload of this Ethertype.
+    EtherType(u16),
+    /// An IP header, its version told by its first four bits.
+    Ip,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wire_length_never_falls_below_the_capture() {
+        let view = PacketView::new(&[0; 60], LinkType::ETHERNET, Timestamp::ZERO).with_wire_len(20);
+        assert_eq!(view.wire_len(), 60);
+        assert!(!view.is_cut());
+        assert!(view.with_wire_len(61).is_cut());
+    }
+
+    #[test]
+    fn a_cursor_beyond_the_capture_reads_nothing() {
+        let view = PacketView::new(&[0; 4], LinkType::RAW, Timestamp::ZERO);
+        let beyond = Cursor { offset: 5, ..*view.cursor() };
+        assert!(view.at(beyond).rest().is_empty());
+    }
+}
