@@ -1,0 +1,39 @@
+//! What the tests of the workspace build their input with. Never published, never a dependency
+//! outside of tests.
+//!
+//! - [`frame()`] writes one frame, layer by layer, with right lengths and checksums unless told
+//!   otherwise.
+//! - [`Dialogue`] writes the packets of one connection as a script with a clock.
+//! - [`splits`] and [`Rng`] cut and vary input, the same way on every run.
+//!
+//! A test says only what its case is about; everything else has a default. Misuse (a TTL on a TCP
+//! layer, an address that does not parse) panics at once, since it is a mistake in a test.
+//!
+//! ```
+//! use flowscope_testkit::{Dialogue, frame};
+//! use flowscope_core::FlowSide;
+//!
+//! let syn = frame().ethernet().vlan(100).ipv4("10.0.0.1", "10.0.0.2").tcp(40000, 80).build();
+//! assert_eq!(syn.len(), 14 + 4 + 20 + 20);
+//!
+//! let packets = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80")
+//!     .handshake()
+//!     .data(FlowSide::Initiator, b"GET / HTTP/1.0\r\n\r\n")
+//!     .close(FlowSide::Responder)
+//!     .build();
+//! assert_eq!(packets.len(), 3 + 1 + 4);
+//! ```
+
+mod checksum;
+mod dialogue;
+mod frame;
+mod layer;
+mod rng;
+mod splits;
+
+pub use checksum::internet_checksum;
+pub use dialogue::{Dialogue, views};
+pub use frame::{Frame, Packet, frame};
+pub use layer::Order;
+pub use rng::Rng;
+pub use splits::{pieces, splits};
