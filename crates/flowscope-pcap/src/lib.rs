@@ -1,0 +1,68 @@
+//! Capture files as a source of packets: pcap and pcapng, plain or compressed, read and written.
+//!
+//! [`CaptureReader`] streams one file, pipe or byte slice and lends its packets in batches that lie
+//! in its buffer; [`CaptureFiles`] makes several files one capture; [`CaptureWriter`] writes what
+//! another tool shall read.
+//!
+//! | | read | written |
+//! |---|---|---|
+//! | pcap | microseconds and nanoseconds, both byte orders; "modified" (Kuznetzov), little-endian | nanoseconds, little-endian |
+//! | pcapng | any number of sections and interfaces, each with its own byte order, link type, resolution and offset; enhanced, simple and obsolete packet blocks; interface statistics | one section, one interface per link type, enhanced packet blocks |
+//! | compressed | gzip (any number of members) and zstd (any number of frames), told by their magic numbers | no |
+//!
+//! # What is promised for any input
+//!
+//! No input panics or loops. Memory is bounded: a buffer of 64 KiB that grows with bytes that
+//! really arrived, never because of a length field, and never beyond
+//! [`ReadConfig::max_record`]; up to 65 536 interfaces; a zstd window of at most 128 MiB.
+//! A damaged or cut file gives every packet before the damage, then one [`ReadError::Damaged`] that
+//! names the byte where the broken record starts, then nothing. What never was a capture is
+//! [`ReadError::NotACapture`] as soon as it is opened.
+//!
+//! # Sources
+//!
+//! The formats are those of draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng, and blocks are
+//! taken apart by the `pcap-parser` crate. Where the drafts leave a choice, this crate does as
+//! Wireshark does, and says so at the item.
+//!
+//! # Example
+//!
+//! ```
+//! use flowscope_core::{LinkType, PacketSource, PacketView, Timestamp};
+//! use flowscope_pcap::{CaptureReader, CaptureWriter};
+//!
+//! let mut writer = CaptureWriter::pcapng(Vec::new())?;
+//! for second in 1..=3 {
+//!     let frame = [0; 60];
+//!     writer.write(PacketView::new(&frame, LinkType::ETHERNET, Timestamp::from_secs(second)))?;
+//! }
+//! let file = writer.finish()?;
+//!
+//! let mut reader = CaptureReader::new(file.as_slice())?;
+//! let mut last = Timestamp::ZERO;
+//! while reader.next_batch(&mut |packets| last = packets[packets.len() - 1].ts())? > 0 {}
+//! assert_eq!(reader.packets(), 3);
+//! assert_eq!(last, Timestamp::from_secs(3));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod clock;
+mod decompress;
+mod error;
+mod files;
+mod input;
+mod interface;
+mod legacy;
+mod ng;
+mod reader;
+mod step;
+mod window;
+mod writer;
+
+pub use decompress::Compression;
+pub use error::{Expected, ReadError, WriteError};
+pub use files::CaptureFiles;
+pub use input::Input;
+pub use interface::Interface;
+pub use reader::{CaptureReader, Format, ReadConfig};
+pub use writer::CaptureWriter;
