@@ -1,0 +1,57 @@
+//! From a captured frame to the flow it belongs to.
+//!
+//! Extractors read a [`PacketView`](flowscope_core::PacketView) and name its flow; combinators wrap
+//! an extractor and first peel a layer off the packet:
+//!
+//! | extractor | a flow is |
+//! |---|---|
+//! | [`FiveTuple`] | a connection: two addresses with ports, and the protocol |
+//! | [`IpPair`] | two IP addresses |
+//! | [`MacPair`] | two Ethernet addresses |
+//!
+//! | combinator | its inner extractor sees |
+//! |---|---|
+//! | [`StripVlan`] | what the VLAN tags carry; packets without a tag are refused |
+//! | [`AutoDetectEncap`] | the innermost packet, whatever lies around it |
+//! | [`OrPlain`] | what a combinator shows it, or the packet as it is where the layer is missing |
+//!
+//! A composition names the layers that it expects, in order: `FiveTuple` on a tagged frame gives
+//! `None`, `StripVlan(FiveTuple)` on an untagged one too. Only [`AutoDetectEncap`] takes what comes.
+//! Nothing here keeps state, allocates or panics, whatever the bytes. Lengths come from headers and
+//! are what was on the wire; bytes come from the capture, which a snap length may have cut.
+//!
+//! ```
+//! use flowscope_core::{FlowExtractor, LinkType, Orientation, PacketView, Timestamp};
+//! use flowscope_extract::{AutoDetectEncap, FiveTuple};
+//! use flowscope_testkit::frame;
+//!
+//! let frame = frame().ethernet().vlan(7).ipv4("10.0.0.2", "10.0.0.1").tcp(443, 40000).build();
+//! let view = PacketView::new(&frame, LinkType::ETHERNET, Timestamp::ZERO);
+//! let found = AutoDetectEncap(FiveTuple::bidirectional()).extract(view).expect("a TCP segment");
+//!
+//! assert_eq!(found.key.to_string(), "10.0.0.1:40000 <-> 10.0.0.2:443");
+//! assert_eq!(found.orientation, Orientation::Reverse);
+//! assert_eq!(found.path.get(0).map(|layer| layer.id), Some(7));
+//! assert_eq!(found.key.community_id(0).to_string(), "1:UWHKJ/x6OQ1YiVv4rIl0t3yhjg8=");
+//! ```
+
+mod auto;
+mod combinator;
+mod community_id;
+mod five_tuple;
+mod icmp;
+mod key;
+mod or_plain;
+mod pairs;
+mod vlan;
+mod walk;
+
+pub use auto::AutoDetectEncap;
+pub use combinator::Combinator;
+pub use community_id::CommunityId;
+pub use five_tuple::FiveTuple;
+pub use key::{Endpoint, FiveTupleKey};
+pub use or_plain::OrPlain;
+pub use pairs::{IpPair, IpPairKey, MacPair, MacPairKey};
+pub use vlan::StripVlan;
+pub use walk::peel;

@@ -1,0 +1,154 @@
+//! From the link layer down to the transport header, each header read once.
+
+mod ip;
+mod l4;
+mod link;
+mod peel;
+
+use flowscope_core::{
+    Extracted, Fragment, IcmpInfo, IpInfo, L4Proto, NextHeader, Orientation, PacketView, Payload,
+    Refusal, TcpInfo,
+};
+
+pub use peel::peel;
+
+pub(crate) use l4::icmp_family;
+pub(crate) use link::macs;
+pub(crate) use peel::innermost;
+
+/// Source and destination of an IP packet, as numbers that compare as the addresses do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ends {
+    V4 { src: u32, dst: u32 },
+    V6 { src: [u64; 2], dst: [u64; 2] },
+}
+
+/// What an IP packet says of itself, down to the transport header.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Packet {
+    pub(crate) ends: Ends,
+    pub(crate) ip: IpInfo,
+    pub(crate) fragment: Option<Fragment>,
+    pub(crate) l4: Transport,
+}
+
+/// What a transport header says, or all that is known where there is none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Transport {
+    pub(crate) proto: L4Proto,
+    pub(crate) ports: Option<(u16, u16)>,
+    pub(crate) tcp: Option<TcpInfo>,
+    pub(crate) icmp: Option<IcmpInfo>,
+    pub(crate) payload: Payload,
+}
+
+impl Packet {
+    #[inline(always)]
+    pub(crate) fn with_key<K>(
+        &self,
+        view: &PacketView<'_>,
+        key: K,
+        orientation: Orientation,
+    ) -> Extracted<K> {
+        let mut found = Extracted::new(key, orientation);
+        found.l4 = Some(self.l4.proto);
+        found.tcp = self.l4.tcp;
+        found.ports = self.l4.ports;
+        found.icmp = self.l4.icmp;
+        found.ip = self.ip;
+        found.path = view.cursor().path;
+        found.payload = self.l4.payload;
+        found.fragment = self.fragment;
+        found
+    }
+}
+
+/// The IP packet at the view's cursor, with all that a five-tuple needs.
+pub(crate) fn packet(view: &PacketView<'_>) -> Result<Packet, Refusal> {
+    let (bytes, network) = network(view)?;
+    let l4 = match network.fragment {
+        None => l4::read(bytes.until(network.end), network.proto, network.at)?,
+        Some(_) => l4::opaque(bytes.until(network.end), network.proto, network.at),
+    };
+    Ok(Packet { ends: network.ends, ip: network.ip, fragment: network.fragment, l4 })
+}
+
+/// The IP packet at the view's cursor; a transport header that cannot be read is left out.
+pub(crate) fn addresses(view: &PacketView<'_>) -> Result<Packet, Refusal> {
+    let (bytes, network) = network(view)?;
+    let bytes = bytes.until(network.end);
+    let opaque = l4::opaque(bytes, network.proto, network.at);
+    let l4 = match network.fragment {
+        None => l4::read(bytes, network.proto, network.at).unwrap_or(opaque),
+        Some(_) => opaque,
+    };
+    Ok(Packet { ends: network.ends, ip: network.ip, fragment: network.fragment, l4 })
+}
+
+fn network<'a>(view: &PacketView<'a>) -> Result<(Bytes<'a>, ip::Network), Refusal> {
+    // Layers that the path of a joined datagram still holds, or a tag beside the frame, are layers
+    // that nobody peeled.
+    if peel::has_unpeeled(view) {
+        return Err(Refusal::NotAFlow);
+    }
+    let bytes = Bytes::of(view);
+    let (next, at) = link::step_over(bytes, view.cursor().next, view.cursor().offset as usize)?;
+    let version = match next {
+        NextHeader::Ip => ip::Version::ByHeader,
+        NextHeader::EtherType(ETHERTYPE_IPV4) => ip::Version::V4,
+        NextHeader::EtherType(ETHERTYPE_IPV6) => ip::Version::V6,
+        _ => return Err(Refusal::NotAFlow),
+    };
+    Ok((bytes, ip::read(bytes, at, version)?))
+}
+
+/// Captured bytes, and how many there were on the wire. All offsets count from the start of the
+/// frame.
+#[derive(Clone, Copy, Debug)]
+struct Bytes<'a> {
+    captured: &'a [u8],
+    wire: usize,
+}
+
+impl<'a> Bytes<'a> {
+    fn of(view: &PacketView<'a>) -> Self {
+        let captured = view.frame();
+        // The wire length of a joined datagram is that of all its frames, which tells nothing of
+        // the bytes at hand; those are whole.
+        let wire = if view.is_cut() { view.wire_len() as usize } else { captured.len() };
+        Bytes { captured, wire }
+    }
+
+    /// The bytes before `end`, the rest being padding.
+    fn until(self, end: usize) -> Self {
+        let captured = self.captured.get(..end).unwrap_or(self.captured);
+        Bytes { captured, wire: self.wire.min(end) }
+    }
+
+    /// All captured bytes from `at` on.
+    fn from(self, at: usize) -> &'a [u8] {
+        self.captured.get(at..).unwrap_or_default()
+    }
+
+    /// The `N` bytes at `at`.
+    fn array<const N: usize>(self, at: usize) -> Result<&'a [u8; N], Refusal> {
+        self.from(at).first_chunk().ok_or_else(|| self.missing(at + N))
+    }
+
+    /// Why the bytes before `end` cannot be read: the capture was cut, or there never were that many.
+    fn missing(self, end: usize) -> Refusal {
+        if end <= self.wire { Refusal::SnaplenCut } else { Refusal::HeaderMalformed }
+    }
+
+    /// What is left behind a header of which the payload begins at `at`.
+    fn payload(self, at: usize) -> Payload {
+        Payload {
+            offset: at as u32,
+            captured: self.captured.len().saturating_sub(at) as u32,
+            wire_len: self.wire.saturating_sub(at) as u32,
+        }
+    }
+}
+
+const ETHERTYPE_IPV4: u16 = 0x0800;
+const ETHERTYPE_IPV6: u16 = 0x86dd;

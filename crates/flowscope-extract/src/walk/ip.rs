@@ -1,0 +1,192 @@
+use etherparse::err::{ip_auth, ipv4, ipv6};
+use etherparse::{
+    IpAuthHeaderSlice, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice,
+    Ipv6RawExtHeaderSlice,
+};
+use flowscope_core::{Fragment, IpInfo, Refusal};
+
+use super::{Bytes, Ends};
+use crate::key::words;
+
+/// An IP header and the extension headers behind it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Network {
+    pub(super) ends: Ends,
+    pub(super) ip: IpInfo,
+    pub(super) fragment: Option<Fragment>,
+    /// What the last header walked says comes next, and where.
+    pub(super) proto: u8,
+    pub(super) at: usize,
+    /// Where the packet ends, by its own length.
+    pub(super) end: usize,
+}
+
+/// Which version the layer above announced.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Version {
+    V4,
+    V6,
+    ByHeader,
+}
+
+pub(super) fn read(bytes: Bytes<'_>, at: usize, version: Version) -> Result<Network, Refusal> {
+    let [first] = *bytes.array::<1>(at)?;
+    match (version, first >> 4) {
+        (Version::V4 | Version::ByHeader, 4) => v4(bytes, at),
+        (Version::V6 | Version::ByHeader, 6) => v6(bytes, at),
+        _ => Err(Refusal::HeaderMalformed),
+    }
+}
+
+fn v4(bytes: Bytes<'_>, at: usize) -> Result<Network, Refusal> {
+    let header = Ipv4HeaderSlice::from_slice(bytes.from(at)).map_err(|error| match error {
+        ipv4::HeaderSliceError::Len(short) => bytes.missing(at + short.required_len),
+        ipv4::HeaderSliceError::Content(_) => Refusal::HeaderMalformed,
+    })?;
+    let header_len = header.slice().len();
+    let len = length(bytes, at, usize::from(header.total_len()));
+    if len < header_len {
+        return Err(Refusal::HeaderMalformed);
+    }
+    let offset = header.fragments_offset().value() * 8;
+    let fragment = header.is_fragmenting_payload().then(|| Fragment {
+        id: u32::from(header.identification()),
+        offset: u32::from(offset),
+        more: header.more_fragments(),
+        header_at: at as u32,
+    });
+    let mut network = Network {
+        ends: Ends::V4 {
+            src: u32::from_be_bytes(header.source()),
+            dst: u32::from_be_bytes(header.destination()),
+        },
+        ip: IpInfo {
+            len: len as u32,
+            version: 4,
+            ttl: header.ttl(),
+            tos: header.dcp().value() << 2 | header.ecn().value(),
+            flow_label: 0,
+        },
+        fragment,
+        proto: header.protocol().0,
+        at: at + header_len,
+        end: at + len,
+    };
+    // IPv4 has no other header between it and the transport.
+    while network.proto == AUTH && fragment.is_none() {
+        let (next, len) = auth(bytes.until(network.end), network.at)?;
+        network.proto = next;
+        network.at += len;
+    }
+    Ok(network)
+}
+
+fn v6(bytes: Bytes<'_>, at: usize) -> Result<Network, Refusal> {
+    let header = Ipv6HeaderSlice::from_slice(bytes.from(at)).map_err(|error| match error {
+        ipv6::HeaderSliceError::Len(short) => bytes.missing(at + short.required_len),
+        ipv6::HeaderSliceError::Content(_) => Refusal::HeaderMalformed,
+    })?;
+    let proto = header.next_header().0;
+    let len = match (header.payload_length(), proto) {
+        (0, NO_NEXT_HEADER) => 40,
+        (0, HOP_BY_HOP) => {
+            length(bytes, at, jumbo_length(bytes, at + 40)?.map_or(0, |len| 40 + len))
+        }
+        (0, _) => length(bytes, at, 0),
+        (len, _) => length(bytes, at, 40 + usize::from(len)),
+    };
+    let mut network = Network {
+        ends: Ends::V6 { src: words(header.source()), dst: words(header.destination()) },
+        ip: IpInfo {
+            len: len as u32,
+            version: 6,
+            ttl: header.hop_limit(),
+            tos: header.traffic_class(),
+            flow_label: header.flow_label().value(),
+        },
+        fragment: None,
+        proto,
+        at: at + 40,
+        end: at + len,
+    };
+    walk(bytes.until(network.end), at, &mut network)?;
+    Ok(network)
+}
+
+/// Bytes of a packet at `at` whose header says `said`. Zero is what segmentation offload leaves in
+/// packets of more than 64 KiB, or in those it has yet to cut up: all that is there. A packet
+/// cannot be longer than what was on the wire.
+fn length(bytes: Bytes<'_>, at: usize, said: usize) -> usize {
+    let there = bytes.wire.saturating_sub(at);
+    if said == 0 { there } else { said.min(there) }
+}
+
+/// Payload length in the jumbo option of the hop-by-hop header at `at` (RFC 2675 §2).
+fn jumbo_length(bytes: Bytes<'_>, at: usize) -> Result<Option<usize>, Refusal> {
+    let mut options = options_header(bytes, at)?.payload();
+    loop {
+        match *options {
+            [0, ref rest @ ..] => options = rest,
+            [0xc2, 4, a, b, c, d, ..] => {
+                let len = u32::from_be_bytes([a, b, c, d]);
+                return Ok(Some(usize::try_from(len).unwrap_or(usize::MAX)));
+            }
+            [_, len, ref rest @ ..] => options = rest.get(usize::from(len)..).unwrap_or_default(),
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// Follows the extension headers (RFC 8200 §4) from `network.at` to the first that is none, or that
+/// hides what comes behind it: ESP, a fragment. Each is at least 8 bytes long, so this ends.
+fn walk(bytes: Bytes<'_>, header_at: usize, network: &mut Network) -> Result<(), Refusal> {
+    loop {
+        let at = network.at;
+        let (next, len) = match network.proto {
+            HOP_BY_HOP | ROUTING | DESTINATION => {
+                let header = options_header(bytes, at)?;
+                (header.next_header().0, header.slice().len())
+            }
+            AUTH => auth(bytes, at)?,
+            FRAGMENT => {
+                let header = Ipv6FragmentHeaderSlice::from_slice(bytes.from(at))
+                    .map_err(|short| bytes.missing(at + short.required_len))?;
+                // RFC 6946: neither offset nor more fragments, so this is all of it.
+                network.fragment = header.is_fragmenting_payload().then(|| Fragment {
+                    id: header.identification(),
+                    offset: u32::from(header.fragment_offset().value()) * 8,
+                    more: header.more_fragments(),
+                    header_at: header_at as u32,
+                });
+                (header.next_header().0, header.slice().len())
+            }
+            _ => return Ok(()),
+        };
+        network.proto = next;
+        network.at += len;
+        if network.fragment.is_some() {
+            return Ok(());
+        }
+    }
+}
+
+/// What follows an authentication header, and its length (RFC 4302 §2).
+fn auth(bytes: Bytes<'_>, at: usize) -> Result<(u8, usize), Refusal> {
+    match IpAuthHeaderSlice::from_slice(bytes.from(at)) {
+        Ok(header) => Ok((header.next_header().0, header.slice().len())),
+        Err(ip_auth::HeaderSliceError::Len(short)) => Err(bytes.missing(at + short.required_len)),
+        Err(ip_auth::HeaderSliceError::Content(_)) => Err(Refusal::HeaderMalformed),
+    }
+}
+
+fn options_header(bytes: Bytes<'_>, at: usize) -> Result<Ipv6RawExtHeaderSlice<'_>, Refusal> {
+    Ipv6RawExtHeaderSlice::from_slice(bytes.from(at))
+        .map_err(|short| bytes.missing(at + short.required_len))
+}
+
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTH: u8 = 51;
+const NO_NEXT_HEADER: u8 = 59;
+const DESTINATION: u8 = 60;

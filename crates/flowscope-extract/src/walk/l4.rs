@@ -1,0 +1,142 @@
+use etherparse::TcpHeaderSlice;
+use flowscope_core::{IcmpInfo, L4Proto, Payload, Refusal, TcpFlags, TcpInfo, TcpOptions};
+
+use super::{Bytes, Transport};
+use crate::icmp::Family;
+
+/// The transport header at `at` of a packet that `bytes` end with.
+///
+/// Ports, or the ICMP type and identifier, must be there; whatever else is missing or wrong, the
+/// packet still has a flow and that part of it stays empty.
+pub(super) fn read(bytes: Bytes<'_>, proto: u8, at: usize) -> Result<Transport, Refusal> {
+    let mut found = opaque(bytes, proto, at);
+    match found.proto {
+        L4Proto::Tcp => {
+            found.ports = Some(ports(bytes, at)?);
+            (found.tcp, found.payload) = tcp(bytes, at);
+        }
+        L4Proto::Udp => {
+            found.ports = Some(ports(bytes, at)?);
+            found.payload = udp_payload(bytes, at);
+        }
+        L4Proto::Sctp => {
+            found.ports = Some(ports(bytes, at)?);
+            found.payload = bytes.payload(at + 12);
+        }
+        L4Proto::Icmp => (found.icmp, found.payload) = icmp(bytes, Family::V4, at)?,
+        L4Proto::Icmpv6 => (found.icmp, found.payload) = icmp(bytes, Family::V6, at)?,
+        _ => {}
+    }
+    Ok(found)
+}
+
+/// A packet whose transport header is not looked at: all of it is payload.
+pub(super) fn opaque(bytes: Bytes<'_>, proto: u8, at: usize) -> Transport {
+    Transport {
+        proto: L4Proto::from_number(proto),
+        ports: None,
+        tcp: None,
+        icmp: None,
+        payload: bytes.payload(at),
+    }
+}
+
+/// Which numbering the messages of a protocol follow.
+#[inline(always)]
+pub(crate) const fn icmp_family(proto: L4Proto) -> Option<Family> {
+    match proto {
+        L4Proto::Icmp => Some(Family::V4),
+        L4Proto::Icmpv6 => Some(Family::V6),
+        _ => None,
+    }
+}
+
+fn ports(bytes: Bytes<'_>, at: usize) -> Result<(u16, u16), Refusal> {
+    let [a, b, c, d] = *bytes.array::<4>(at)?;
+    Ok((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
+}
+
+/// The header, if its fixed part was captured and its length makes sense, and what follows it.
+fn tcp(bytes: Bytes<'_>, at: usize) -> (Option<TcpInfo>, Payload) {
+    // The options may be cut; the fixed part says all without them, being read as a header that
+    // has none.
+    let Ok(mut fixed) = bytes.array::<20>(at).copied() else {
+        return (None, nothing(at));
+    };
+    let len = usize::from(fixed[12] >> 4) * 4;
+    fixed[12] = 0x50;
+    let (Ok(header), true) =
+        (TcpHeaderSlice::from_slice(&fixed), at + len <= bytes.wire && len >= 20)
+    else {
+        return (None, nothing(at));
+    };
+    let flags = TcpFlags(fixed[13]);
+    let options = if flags.syn() {
+        let all = bytes.until(at + len).from(at + 20);
+        // A list that the capture cut would tell half of what was agreed on.
+        if all.len() == len - 20 { syn_options(all) } else { TcpOptions::default() }
+    } else {
+        TcpOptions::default()
+    };
+    let info = TcpInfo {
+        seq: header.sequence_number(),
+        ack: header.acknowledgment_number(),
+        window: header.window_size(),
+        urgent: header.urgent_pointer(),
+        flags,
+        options,
+    };
+    (Some(info), bytes.payload(at + len))
+}
+
+/// A header without a known end carries nothing that could be pointed at.
+fn nothing(at: usize) -> Payload {
+    Payload { offset: at as u32, captured: 0, wire_len: 0 }
+}
+
+/// Reads options up to the end of the list, or the first whose length cannot be (RFC 9293 §3.1).
+/// Kinds without a meaning here are skipped by their length.
+pub(super) fn syn_options(mut list: &[u8]) -> TcpOptions {
+    let mut found = TcpOptions::default();
+    loop {
+        let len = match *list {
+            [] | [0, ..] | [_] => return found,
+            [1, ..] => 1,
+            [_, len, ..] if len >= 2 => usize::from(len),
+            _ => return found,
+        };
+        let Some((option, rest)) = list.split_at_checked(len) else { return found };
+        match *option {
+            [2, 4, hi, lo] => found.mss = Some(u16::from_be_bytes([hi, lo])),
+            [3, 3, shift] => found.window_scale = Some(shift),
+            [4, 2] => found.sack_permitted = true,
+            _ => {}
+        }
+        list = rest;
+    }
+}
+
+/// What the datagram carries by its own length, which cannot go beyond the packet (RFC 768). A
+/// length of 0 means that it was too long for the field (RFC 2675 §4).
+fn udp_payload(bytes: Bytes<'_>, at: usize) -> Payload {
+    let said = match bytes.array::<2>(at + 4) {
+        Ok(&said) => usize::from(u16::from_be_bytes(said)),
+        Err(_) => 0,
+    };
+    let end = if said == 0 { bytes.wire } else { at + said.max(8) };
+    bytes.until(end).payload(at + 8)
+}
+
+fn icmp(
+    bytes: Bytes<'_>,
+    family: Family,
+    at: usize,
+) -> Result<(Option<IcmpInfo>, Payload), Refusal> {
+    let [kind, code] = *bytes.array::<2>(at)?;
+    let id =
+        if family.has_id(kind) { Some(u16::from_be_bytes(*bytes.array(at + 4)?)) } else { None };
+    let body = at + 8;
+    let quoted = family.quotes(kind) && bytes.captured.len() > body;
+    let quoted_at = quoted.then_some(body as u32);
+    Ok((Some(IcmpInfo { kind, code, id, quoted_at }), bytes.payload(body)))
+}

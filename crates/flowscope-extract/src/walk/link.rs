@@ -1,0 +1,171 @@
+use flowscope_core::{LinkType, NextHeader, PacketView, Refusal};
+
+use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
+use crate::walk::peel;
+
+/// Steps over the link header at `at`, if there is one, and over LLC and SNAP headers: what comes
+/// next, and where. Does not step over tags.
+pub(super) fn step_over(
+    bytes: Bytes<'_>,
+    next: NextHeader,
+    at: usize,
+) -> Result<(NextHeader, usize), Refusal> {
+    match header_only(bytes, next, at)? {
+        (NextHeader::EtherType(length), at) if length < FIRST_ETHERTYPE => snap(bytes, at),
+        other => Ok(other),
+    }
+}
+
+/// The same, but leaves LLC headers alone, so that a frame which is none of ours is not refused.
+pub(super) fn header_only(
+    bytes: Bytes<'_>,
+    next: NextHeader,
+    at: usize,
+) -> Result<(NextHeader, usize), Refusal> {
+    match next {
+        NextHeader::Link(link) => header(bytes, link, at),
+        other => Ok((other, at)),
+    }
+}
+
+/// Source and destination of the Ethernet header that the view is at or, but for VLAN tags,
+/// right behind of; and where its payload begins.
+pub(crate) fn macs(view: &PacketView<'_>) -> Result<([u8; 6], [u8; 6], u32), Refusal> {
+    let cursor = view.cursor();
+    let at = match cursor.next {
+        NextHeader::Link(LinkType::ETHERNET) => cursor.offset as usize,
+        NextHeader::Link(link) => {
+            header(Bytes::of(view), link, cursor.offset as usize)?;
+            return Err(Refusal::NotAFlow);
+        }
+        _ if view.link() == LinkType::ETHERNET && peel::only_tags(view) => 0,
+        _ => return Err(Refusal::NotAFlow),
+    };
+    let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *Bytes::of(view).array::<14>(at)?;
+    Ok(([g, h, i, j, k, l], [a, b, c, d, e, f], at as u32 + 14))
+}
+
+fn header(bytes: Bytes<'_>, link: LinkType, at: usize) -> Result<(NextHeader, usize), Refusal> {
+    match link {
+        LinkType::ETHERNET => {
+            let [.., hi, lo] = *bytes.array::<14>(at)?;
+            Ok((ethertype(hi, lo), at + 14))
+        }
+        LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD => Ok((NextHeader::Ip, at)),
+        LinkType::IPV4 => Ok((NextHeader::EtherType(ETHERTYPE_IPV4), at)),
+        LinkType::IPV6 => Ok((NextHeader::EtherType(ETHERTYPE_IPV6), at)),
+        LinkType::LINUX_SLL => {
+            let [.., hi, lo] = *bytes.array::<16>(at)?;
+            Ok((ethertype(hi, lo), at + 16))
+        }
+        LinkType::LINUX_SLL2 => {
+            let [hi, lo, ..] = *bytes.array::<20>(at)?;
+            Ok((ethertype(hi, lo), at + 20))
+        }
+        LinkType::NULL | LinkType::LOOP => Ok((family(*bytes.array(at)?)?, at + 4)),
+        LinkType::PPP | LinkType::PPP_HDLC => ppp_framed(bytes, at),
+        LinkType::PPP_ETHER => {
+            // RFC 2516 §4: version and type 1, code 0 for session packets, session id, length.
+            match *bytes.array::<6>(at)? {
+                [0x11, 0, ..] => ppp(bytes, at + 6),
+                _ => Err(Refusal::NotAFlow),
+            }
+        }
+        LinkType::IEEE802_11 => wifi(bytes, at),
+        LinkType::IEEE802_11_RADIOTAP => {
+            // Version 0, then a pad byte and the length of all of it, the only field in need.
+            let [_, _, lo, hi] = *bytes.array::<4>(at)?;
+            wifi(bytes, at + usize::from(u16::from_le_bytes([lo, hi])))
+        }
+        _ => Err(Refusal::LinkUnsupported),
+    }
+}
+
+fn ethertype(hi: u8, lo: u8) -> NextHeader {
+    NextHeader::EtherType(u16::from_be_bytes([hi, lo]))
+}
+
+/// An Ethertype within an 802.3 frame (RFC 1042). Other LLC frames carry no IP that anybody sends.
+fn snap(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
+    match *bytes.array::<8>(at)? {
+        [0xaa, 0xaa, 0x03, 0, 0, 0, hi, lo] => Ok((ethertype(hi, lo), at + 8)),
+        _ => Err(Refusal::NotAFlow),
+    }
+}
+
+/// An address family as the capturing host numbers it, in its own byte order. IPv6 is 10 on Linux,
+/// 24 on NetBSD and OpenBSD, 28 on FreeBSD, 30 on macOS. Some writers put the header of Cisco HDLC
+/// here, which ends with an Ethertype.
+fn family(bytes: [u8; 4]) -> Result<NextHeader, Refusal> {
+    let number = u32::from_be_bytes(bytes);
+    match number.min(number.swap_bytes()) {
+        2 => Ok(NextHeader::EtherType(ETHERTYPE_IPV4)),
+        10 | 24 | 28 | 30 => Ok(NextHeader::EtherType(ETHERTYPE_IPV6)),
+        _ if matches!(bytes, [0x0f | 0x8f, 0, ..]) => Ok(ethertype(bytes[2], bytes[3])),
+        _ => Err(Refusal::NotAFlow),
+    }
+}
+
+/// PPP that may begin with the address and control bytes of RFC 1662 §3.1, or be Cisco HDLC, which
+/// tells itself by another address and has an Ethertype instead.
+fn ppp_framed(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
+    match *bytes.array::<2>(at)? {
+        [0xff, 0x03] => ppp(bytes, at + 2),
+        [0x0f | 0x8f, 0x00] => {
+            let [_, _, hi, lo] = *bytes.array::<4>(at)?;
+            Ok((ethertype(hi, lo), at + 4))
+        }
+        _ => ppp(bytes, at),
+    }
+}
+
+/// RFC 1661 §2 and §6.5: the protocol field is one byte if that byte is odd.
+pub(super) fn ppp(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
+    let [first] = *bytes.array::<1>(at)?;
+    let (protocol, at) = if first & 1 == 1 {
+        (u16::from(first), at + 1)
+    } else {
+        (u16::from_be_bytes(*bytes.array(at)?), at + 2)
+    };
+    match protocol {
+        0x0021 => Ok((NextHeader::EtherType(ETHERTYPE_IPV4), at)),
+        0x0057 => Ok((NextHeader::EtherType(ETHERTYPE_IPV6), at)),
+        0x0281 => Ok((NextHeader::EtherType(0x8847), at)),
+        _ => Err(Refusal::NotAFlow),
+    }
+}
+
+/// A data frame of IEEE 802.11 that is neither encrypted, fragmented nor aggregated (§9.2.4, §9.3.2).
+fn wifi(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
+    const DATA: u8 = 0x08;
+    const QOS: u8 = 0x80;
+    const BOTH_DS: u8 = 0x03;
+    const MORE_FRAGMENTS: u8 = 0x04;
+    const PROTECTED: u8 = 0x40;
+    const ORDER: u8 = 0x80;
+
+    let [kind, flags] = *bytes.array::<2>(at)?;
+    // Version 0, type data; of the subtypes only those with data and without polling.
+    if kind & !QOS != DATA || flags & (PROTECTED | MORE_FRAGMENTS) != 0 {
+        return Err(Refusal::NotAFlow);
+    }
+    let [.., sequence, _] = *bytes.array::<24>(at)?;
+    if sequence & 0x0f != 0 {
+        return Err(Refusal::NotAFlow);
+    }
+    let mut end = at + 24;
+    if flags & BOTH_DS == BOTH_DS {
+        end += 6;
+    }
+    if kind & QOS != 0 {
+        let [control, _] = *bytes.array::<2>(end)?;
+        if control & 0x80 != 0 {
+            return Err(Refusal::NotAFlow);
+        }
+        end += if flags & ORDER != 0 { 6 } else { 2 };
+    }
+    snap(bytes, end)
+}
+
+/// Smaller values of the type field are a length (IEEE 802.3 §3.2.6).
+const FIRST_ETHERTYPE: u16 = 0x0600;
