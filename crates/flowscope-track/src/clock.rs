@@ -1,0 +1,167 @@
+use std::time::Duration;
+
+use flowscope_core::Timestamp;
+
+use crate::ClockConfig;
+
+/// Where in the input a packet stands: its number, and the time that the packets so far make believe.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Moment {
+    /// Number of the packet, from 1.
+    pub packet: u64,
+    /// The watermark with this packet counted: the highest believable timestamp so far.
+    pub watermark: Timestamp,
+    /// Whether this packet's own time is too far ahead to be believed yet.
+    pub suspect: bool,
+}
+
+/// Counts packets and keeps the watermark, the only clock there is.
+///
+/// A timestamp behind the watermark moves nothing. One that lies further ahead than
+/// [`ClockConfig::jump`] is suspect until as many packets in a row as [`ClockConfig::confirm`] says
+/// agree on it to within the same distance; so a corrupt timestamp cannot expire a whole table.
+/// Then the watermark moves to the latest of them.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    jump: Duration,
+    confirm: u32,
+    now: Moment,
+    started: bool,
+    /// Lowest and highest time of the suspects in a row, and how many.
+    suspects: Option<(Timestamp, Timestamp, u32)>,
+    backwards: u64,
+    jumped: u64,
+}
+
+impl Clock {
+    /// A clock that has seen nothing.
+    #[must_use]
+    pub fn new(config: ClockConfig) -> Self {
+        Clock {
+            jump: config.jump,
+            confirm: config.confirm,
+            now: Moment::default(),
+            started: false,
+            suspects: None,
+            backwards: 0,
+            jumped: 0,
+        }
+    }
+
+    /// Counts the next packet.
+    pub fn observe(&mut self, ts: Timestamp) -> Moment {
+        self.now.packet += 1;
+        self.now.suspect = false;
+        if !self.started {
+            self.started = true;
+            self.now.watermark = ts;
+        } else if ts < self.now.watermark {
+            self.backwards += 1;
+            self.suspects = None;
+        } else if ts.since(self.now.watermark) <= self.jump {
+            self.now.watermark = ts;
+            self.suspects = None;
+        } else {
+            self.doubt(ts);
+        }
+        self.now
+    }
+
+    /// Moves the watermark by other knowledge than a packet: a live source knows that time passes
+    /// in silence. Never moves it back.
+    pub fn advance(&mut self, now: Timestamp) -> Moment {
+        self.started = true;
+        self.now.watermark = self.now.watermark.max(now);
+        self.now.suspect = false;
+        self.now
+    }
+
+    #[cold]
+    fn doubt(&mut self, ts: Timestamp) {
+        let (low, high, count) = match self.suspects {
+            Some((low, high, count)) if high.max(ts).since(low.min(ts)) <= self.jump => {
+                (low.min(ts), high.max(ts), count + 1)
+            }
+            _ => (ts, ts, 1),
+        };
+        if count >= self.confirm.max(1) {
+            self.now.watermark = high;
+            self.suspects = None;
+            self.jumped += 1;
+        } else {
+            self.suspects = Some((low, high, count));
+            self.now.suspect = true;
+        }
+    }
+
+    /// The latest moment.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// Packets whose time lay behind the watermark.
+    #[must_use]
+    pub fn backwards(&self) -> u64 {
+        self.backwards
+    }
+
+    /// Jumps ahead that further packets confirmed.
+    #[must_use]
+    pub fn jumps(&self) -> u64 {
+        self.jumped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secs(s: u64) -> Timestamp {
+        Timestamp::from_secs(s)
+    }
+
+    #[test]
+    fn one_corrupt_time_moves_nothing() {
+        let mut clock = Clock::new(ClockConfig::default());
+        clock.observe(secs(1000));
+        let odd = clock.observe(secs(1_000_000_000));
+        assert_eq!((odd.watermark, odd.suspect), (secs(1000), true));
+        let next = clock.observe(secs(1001));
+        assert_eq!((next.watermark, next.suspect, next.packet), (secs(1001), false, 3));
+    }
+
+    #[test]
+    fn corrupt_times_in_a_row_must_agree_with_each_other() {
+        let mut clock = Clock::new(ClockConfig::default().confirm(3));
+        clock.observe(secs(0));
+        for i in 1..20 {
+            assert_eq!(
+                clock.observe(secs(i * 100_000)).watermark,
+                secs(0),
+                "they differ by more than an hour"
+            );
+        }
+    }
+
+    #[test]
+    fn a_real_silence_is_believed_once_confirmed() {
+        let mut clock = Clock::new(ClockConfig::default());
+        clock.observe(secs(0));
+        for i in 1..16 {
+            assert!(clock.observe(secs(8000 + i)).suspect);
+        }
+        let confirmed = clock.observe(secs(8016));
+        assert_eq!((confirmed.watermark, confirmed.suspect), (secs(8016), false));
+        assert_eq!(clock.jumps(), 1);
+    }
+
+    #[test]
+    fn times_behind_the_watermark_are_counted() {
+        let mut clock = Clock::new(ClockConfig::default());
+        for s in [5, 3, 4, 5, 6] {
+            clock.observe(secs(s));
+        }
+        assert_eq!((clock.backwards(), clock.now().watermark), (2, secs(6)));
+    }
+}

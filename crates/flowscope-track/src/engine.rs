@@ -1,0 +1,1122 @@
+//! The flow table at work: look-up, life and death of entries, counters, events.
+//!
+//! [`FlowTracker`](crate::FlowTracker) puts an extractor and a clock in front of it.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::hash::Hash;
+
+use flowscope_core::{
+    DatagramFeed, Extracted, FlowSide, L4Proto, Orientation, PacketView, Segment, TcpFlags,
+    Timestamp,
+};
+
+use crate::clock::Moment;
+use crate::config::TrackerConfig;
+use crate::entry::{Cold, Meter, PendingSyn, Rare, bit, watch};
+use crate::index::{Index, Tag};
+use crate::lists::{Lists, Slot};
+use crate::order::EvictionOrder;
+use crate::sink::{EventOrder, FlowSink, Phase};
+use crate::stats::{Counters, LateStats};
+use crate::table::{BLANK_METER, Slots, blank_cold};
+use crate::tcp::{MOST_SYNS, Seg, Step, Successor, Tcp};
+use crate::wheel::{TICK, Wheel, passed, tick_of};
+use crate::{Change, EndReason, FlowId, FlowState, InitiatorEvidence, PacketInfo, TrackerStats};
+
+/// Counters are moved out of the hot part before they pass this.
+const SPILL: u32 = 1 << 31;
+
+/// Steps of expiry that a flow pays for that found the table full.
+const STEPS_FOR_ROOM: usize = 64;
+
+/// Makes the caller's state of a new flow.
+pub(crate) type Init<K, S> = Box<dyn FnMut(&Extracted<K>) -> S + Send>;
+
+pub(crate) struct Engine<K, S> {
+    config: TrackerConfig,
+    idle: [u64; 3],
+    init: Init<K, S>,
+    index: Index,
+    slots: Slots<K, S>,
+    wheel: Wheel,
+    /// Flows whose tick has come, in order of deadline, then of id.
+    due: BinaryHeap<Reverse<Due>>,
+    /// The sweep has nothing to do until the watermark is beyond this.
+    quiet_until: Timestamp,
+    order: EvictionOrder,
+    /// Flows touched by packets whose time is suspect: believed if the clock comes to believe it.
+    suspects: Vec<(Slot, u64, Timestamp)>,
+    rares: usize,
+    stats: TrackerStats,
+}
+
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+struct Due {
+    deadline: Timestamp,
+    id: u64,
+    slot: Slot,
+}
+
+/// A packet on its way into the table.
+pub(crate) struct Arrival<'p, 'v, K> {
+    pub(crate) view: &'p PacketView<'v>,
+    pub(crate) extracted: &'p Extracted<K>,
+    pub(crate) moment: Moment,
+    pub(crate) tag: Tag,
+    /// A slot that had this tag a moment ago.
+    pub(crate) guess: Option<Slot>,
+}
+
+impl<K: Hash + Eq + Clone, S> Engine<K, S> {
+    pub(crate) fn new(config: TrackerConfig, init: Init<K, S>) -> Self {
+        let nanos = |d: std::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        Engine {
+            idle: [config.tcp_idle, config.udp_idle, config.other_idle].map(nanos),
+            init,
+            index: Index::new(config.hash, config.seed),
+            slots: Slots::new(),
+            wheel: Wheel::new(),
+            due: BinaryHeap::new(),
+            quiet_until: Timestamp::MAX,
+            order: EvictionOrder::new(),
+            suspects: Vec::new(),
+            rares: 0,
+            stats: TrackerStats::default(),
+            config,
+        }
+    }
+
+    // ---- look-up
+
+    #[inline]
+    pub(crate) fn tag(&self, key: &K) -> Tag {
+        self.index.tag(key)
+    }
+
+    #[inline]
+    pub(crate) fn guess(&self, tag: Tag) -> Option<Slot> {
+        self.index.guess(tag)
+    }
+
+    /// Reads the record's lines, so that they are on their way when the packet's turn comes.
+    #[inline]
+    pub(crate) fn touch(&self, slot: Slot) -> u64 {
+        let hot = &self.slots.hot[slot];
+        hot.meter.last_packet ^ u64::from(hot.meter.sides[1].next)
+    }
+
+    pub(crate) fn find(&mut self, key: &K) -> Option<Slot> {
+        let tag = self.index.tag(key);
+        self.find_tagged(tag, key)
+    }
+
+    fn find_tagged(&mut self, tag: Tag, key: &K) -> Option<Slot> {
+        let slots = &self.slots;
+        self.index.find(tag, |slot| slots.hot[slot].key == *key)
+    }
+
+    /// Looks after the index between packets: tags taken before this are void after it.
+    #[inline]
+    pub(crate) fn tend(&mut self) {
+        if self.index.is_suspicious() {
+            self.reseed();
+        }
+    }
+
+    #[cold]
+    fn reseed(&mut self) {
+        let slots = &self.slots;
+        self.index.reseed(|slot| &slots.hot[slot].key);
+        self.stats.hash_collisions_suspected += 1;
+    }
+
+    // ---- a packet
+
+    #[inline]
+    pub(crate) fn arrive<O: FlowSink<K, S>>(&mut self, arrival: &Arrival<'_, '_, K>, out: &mut O) {
+        let moment = arrival.moment;
+        if !self.suspects.is_empty() && !moment.suspect {
+            self.settle_suspects(moment);
+        }
+        self.sweep_for_packet(moment, out);
+        let key = &arrival.extracted.key;
+        let guess = arrival
+            .guess
+            .filter(|slot| self.slots.hot[*slot].key == *key && self.slots.is_live(*slot));
+        match guess.or_else(|| self.find_tagged(arrival.tag, key)) {
+            Some(slot) => self.meet(slot, arrival, out),
+            None => self.open(arrival, out),
+        }
+    }
+
+    /// A packet of a flow in the table.
+    #[inline]
+    fn meet<O: FlowSink<K, S>>(&mut self, slot: Slot, arrival: &Arrival<'_, '_, K>, out: &mut O) {
+        let (view, x, moment) = (arrival.view, arrival.extracted, arrival.moment);
+        let idle = self.idle_of(self.slots.hot[slot].meter.proto);
+        let meter = &mut self.slots.hot[slot].meter;
+        let silence =
+            moment.watermark.as_nanos() - meter.touched.as_nanos().min(moment.watermark.as_nanos());
+        let side = meter.side_of(x.orientation);
+        let short = meter.watch == 0
+            && silence <= idle
+            && meter.ttl[side.index()] == x.ip.ttl
+            && !moment.suspect;
+        let tcp = match x.tcp {
+            Some(tcp) if short && meter.state == FlowState::Established => {
+                let seg = Seg::new(side, &tcp, x.payload.wire_len, view.ts());
+                if !Tcp::short_way(meter, &seg) {
+                    return self.meet_slowly(slot, arrival, out);
+                }
+                Some(seg)
+            }
+            None if short && meter.state == FlowState::Active => None,
+            _ => return self.meet_slowly(slot, arrival, out),
+        };
+        let flags = tcp.map_or(TcpFlags(0), |seg| seg.flags);
+        let ranked = !self.order.is_idle(meter);
+        if ranked {
+            self.order.remove(slot, meter);
+        }
+        if !count(meter, side, view, x, flags, moment) {
+            let had_rare = self.slots.cold[slot].rare.is_some();
+            self.count_slowly(slot, side, arrival);
+            self.rares += usize::from(!had_rare && self.slots.cold[slot].rare.is_some());
+        }
+        if ranked {
+            self.order.insert(slot, &mut self.slots.hot[slot].meter);
+        }
+        let order = at_packet(moment);
+        self.tell_packet(slot, side, arrival, flags, order, out);
+        self.lend_payload(slot, side, arrival, tcp.as_ref(), order, out);
+    }
+
+    /// The long way: timeouts, successors, states, anomalies.
+    #[inline(never)]
+    fn meet_slowly<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        arrival: &Arrival<'_, '_, K>,
+        out: &mut O,
+    ) {
+        let (view, x, moment) = (arrival.view, arrival.extracted, arrival.moment);
+        let order = at_packet(moment);
+        while let Some(deadline) = self.overdue(slot, moment) {
+            if self.lapse(slot, deadline, order, out) {
+                return self.open(arrival, out);
+            }
+        }
+        let side = self.slots.hot[slot].meter.side_of(x.orientation);
+        let seg = self.seg_of(slot, side, arrival);
+        if let Some(seg) = &seg {
+            match self.tcp(slot).successor(seg, moment) {
+                Some(Successor::This) => {
+                    self.supersede(slot, order, out);
+                    return self.open(arrival, out);
+                }
+                Some(Successor::Remembered(syn)) => return self.succeed(slot, &syn, arrival, out),
+                None => {}
+            }
+        }
+        let had_rare = self.slots.cold[slot].rare.is_some();
+        if self.slots.hot[slot].meter.state.is_over() {
+            self.late(slot, side, view, x);
+        } else {
+            self.interim(slot, order, view.ts(), out);
+            self.take(slot, side, seg, arrival, out);
+        }
+        self.note_rare(slot, had_rare, moment, out);
+    }
+
+    /// Counts a packet of a live flow and does what it changes.
+    fn take<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        side: FlowSide,
+        seg: Option<Seg>,
+        arrival: &Arrival<'_, '_, K>,
+        out: &mut O,
+    ) {
+        let order = at_packet(arrival.moment);
+        let flags = seg.map_or(TcpFlags(0), |seg| seg.flags);
+        let last_seen = self.slots.record(slot).last_seen();
+        let had_reset = self.pending_reset(slot);
+        let mut step = Step::new(self.slots.hot[slot].meter.state);
+        self.rank(slot, |engine| {
+            engine.count_slowly(slot, side, arrival);
+            if let Some(seg) = &seg {
+                engine.tcp(slot).advance(seg, arrival.moment, &mut step);
+            }
+        });
+        self.tell_packet(slot, side, arrival, flags, order, out);
+        let Some(seg) = seg else {
+            self.lend_payload(slot, side, arrival, None, order, out);
+            return;
+        };
+        if self.slots.hot[slot].meter.watch & watch::RARE != 0 {
+            self.book_syns(slot, &seg, arrival, last_seen);
+        }
+        if had_reset.is_none() && self.pending_reset(slot).is_some() {
+            self.rehang(slot);
+        }
+        self.tell_step(slot, &seg, &step, arrival, order, out);
+    }
+
+    /// Keeps the number of rare parts right after a packet that may have made one.
+    fn note_rare<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        had_rare: bool,
+        moment: Moment,
+        out: &mut O,
+    ) {
+        if !had_rare && self.slots.cold[slot].rare.is_some() {
+            self.rares += 1;
+            self.shrink(moment, out);
+        }
+    }
+
+    fn tell_step<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        seg: &Seg,
+        step: &Step,
+        arrival: &Arrival<'_, '_, K>,
+        order: EventOrder,
+        out: &mut O,
+    ) {
+        let ts = seg.ts;
+        for (kind, side) in step.anomalies() {
+            self.tell(slot, ts, order, Change::Anomaly { kind, side }, out);
+        }
+        if !seg.flags.rst() {
+            self.lend_payload(slot, seg.side, arrival, Some(seg), order, out);
+        }
+        if step.established {
+            self.tell(slot, ts, order, Change::Established, out);
+        }
+        self.tell_state(slot, ts, order, step, out);
+        if let Some(reason) = step.ended {
+            self.begin_linger(slot, arrival.moment.watermark);
+            self.tell_end(slot, ts, order, reason, out);
+        }
+    }
+
+    fn tell_state<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        ts: Timestamp,
+        order: EventOrder,
+        step: &Step,
+        out: &mut O,
+    ) {
+        let (from, to) = (step.before, self.slots.hot[slot].meter.state);
+        if from != to {
+            self.tell(slot, ts, order, Change::StateChange { from, to }, out);
+        }
+    }
+
+    fn seg_of(&self, slot: Slot, side: FlowSide, arrival: &Arrival<'_, '_, K>) -> Option<Seg> {
+        let is_tcp = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
+        let tcp = arrival.extracted.tcp.filter(|_| is_tcp)?;
+        Some(Seg::new(side, &tcp, arrival.extracted.payload.wire_len, arrival.view.ts()))
+    }
+
+    fn tcp(&mut self, slot: Slot) -> Tcp<'_> {
+        Tcp {
+            meter: &mut self.slots.hot[slot].meter,
+            cold: &mut self.slots.cold[slot],
+            config: &self.config,
+        }
+    }
+
+    // ---- new flows
+
+    #[inline(never)]
+    fn open<O: FlowSink<K, S>>(&mut self, arrival: &Arrival<'_, '_, K>, out: &mut O) {
+        let (view, x, moment) = (arrival.view, arrival.extracted, arrival.moment);
+        let (orientation, evidence) = self.initiator(x);
+        let slot = self.insert(arrival, orientation, evidence, moment.packet, out);
+        let flipped = orientation != x.orientation && evidence != InitiatorEvidence::SynAck;
+        let side = self.slots.hot[slot].meter.side_of(x.orientation);
+        let order = at_packet(moment);
+        self.count_slowly(slot, side, arrival);
+        if let Some(icmp) = &x.icmp {
+            self.slots.cold[slot].set_icmp(icmp);
+        }
+        let seg = self.seg_of(slot, side, arrival);
+        let mut step = Step::new(FlowState::Active);
+        if let Some(seg) = &seg {
+            let state = self.tcp(slot).open(seg);
+            self.slots.hot[slot].meter.state = state;
+            step.before = state;
+            if flipped {
+                self.slots.cold[slot].history.push(b'^', FlowSide::Initiator);
+            }
+        } else if self.slots.hot[slot].meter.proto == L4Proto::Tcp.number() {
+            let meter = &mut self.slots.hot[slot].meter;
+            meter.state = FlowState::SynReceived;
+            meter.set(bit::MID_STREAM, true);
+        }
+        self.enter(slot, moment);
+        self.tell(slot, view.ts(), order, Change::Started { evidence }, out);
+        let flags = seg.map_or(TcpFlags(0), |seg| seg.flags);
+        self.tell_packet(slot, side, arrival, flags, order, out);
+        match &seg {
+            Some(seg) => {
+                let seg = *seg;
+                self.rank(slot, |engine| engine.tcp(slot).first(&seg, &mut step));
+                self.tell_step(slot, &seg, &step, arrival, order, out);
+            }
+            None => {
+                self.slots.hot[slot].meter.watch |= self.standing_watch(slot);
+                self.lend_payload(slot, side, arrival, None, order, out);
+            }
+        }
+        self.note_rare(slot, false, moment, out);
+    }
+
+    fn standing_watch(&self, slot: Slot) -> u8 {
+        let unsettled = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
+        if unsettled { watch::STATE } else { 0 }
+    }
+
+    /// Who began a flow, by its first packet: the orientation of that side's packets, and why.
+    fn initiator(&self, x: &Extracted<K>) -> (Orientation, InitiatorEvidence) {
+        let sender = x.orientation;
+        if let Some(tcp) = x.tcp.filter(|tcp| tcp.flags.syn()) {
+            return match tcp.flags.ack() {
+                true => (!sender, InitiatorEvidence::SynAck),
+                false => (sender, InitiatorEvidence::Syn),
+            };
+        }
+        let listens = |port: u16| self.config.listening.binary_search(&port).is_ok();
+        match x.ports {
+            Some((source, destination)) => match (listens(source), listens(destination)) {
+                (true, false) => (!sender, InitiatorEvidence::ListeningPort),
+                (false, true) => (sender, InitiatorEvidence::ListeningPort),
+                _ => (sender, InitiatorEvidence::FirstPacket),
+            },
+            None => (sender, InitiatorEvidence::FirstPacket),
+        }
+    }
+
+    /// A fresh entry, counters at zero.
+    fn insert<O: FlowSink<K, S>>(
+        &mut self,
+        arrival: &Arrival<'_, '_, K>,
+        orientation: Orientation,
+        evidence: InitiatorEvidence,
+        id: u64,
+        out: &mut O,
+    ) -> Slot {
+        let (x, moment) = (arrival.extracted, arrival.moment);
+        self.make_room(moment, out);
+        let reverse = if orientation == Orientation::Reverse { bit::REVERSE } else { 0 };
+        let active = if self.config.active.is_some() { watch::ACTIVE } else { 0 };
+        let meter = Meter {
+            proto: x.l4.map_or(0, L4Proto::number),
+            bits: reverse | bit::LAGGED | if x.l4.is_none() { bit::NO_L4 } else { 0 },
+            watch: active,
+            last_packet: moment.packet,
+            touched: moment.watermark,
+            ..BLANK_METER
+        };
+        let mut cold = Cold { id, evidence, first_seen: Timestamp::MAX, ..blank_cold() };
+        if !x.path.is_empty() {
+            cold.rare = Some(Box::new(Rare { path: x.path, ..Rare::default() }));
+        }
+        let state = (self.init)(x);
+        let (slot, new) = self.slots.put(x.key.clone(), meter, cold, state);
+        if new {
+            self.wheel.add_slot();
+            self.order.add_slot();
+        }
+        self.index.insert(arrival.tag, slot);
+        self.stats.flows += 1;
+        slot
+    }
+
+    /// Gives a fresh entry, whose state is known now, its place among timeouts and in the eviction
+    /// order.
+    fn enter(&mut self, slot: Slot, moment: Moment) {
+        let tick = tick_of(self.deadline(slot));
+        self.wheel.start_at(passed(moment.watermark).unwrap_or(0));
+        self.wheel.hang(slot, tick);
+        self.quiet_until = self.quiet_until.min(Timestamp::from_nanos(tick.saturating_mul(TICK)));
+        self.order.insert(slot, &mut self.slots.hot[slot].meter);
+    }
+
+    // ---- successors
+
+    /// The flow in `slot` ends because another takes its key.
+    fn supersede<O: FlowSink<K, S>>(&mut self, slot: Slot, order: EventOrder, out: &mut O) {
+        let last_seen = self.slots.record(slot).last_seen();
+        if self.slots.hot[slot].meter.state.is_over() {
+            self.tell_late(slot, order, out);
+        } else {
+            self.tell_end(slot, last_seen, order, EndReason::Superseded, out);
+        }
+        self.remove(slot);
+    }
+
+    /// A remembered SYN was answered: the flow it hit ends without it, and a new one begins at it.
+    fn succeed<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        syn: &PendingSyn,
+        arrival: &Arrival<'_, '_, K>,
+        out: &mut O,
+    ) {
+        let (x, moment) = (arrival.extracted, arrival.moment);
+        let order = at_packet(moment);
+        let meter = self.slots.hot[slot].meter;
+        let begun_by = if (syn.side == FlowSide::Initiator) == meter.has(bit::REVERSE) {
+            Orientation::Reverse
+        } else {
+            Orientation::Forward
+        };
+        self.uncount(slot, syn);
+        self.supersede(slot, order, out);
+        let slot = self.insert(arrival, begun_by, InitiatorEvidence::Syn, syn.packet, out);
+        let side = &mut self.slots.hot[slot].meter;
+        side.tos[0] = syn.tos;
+        side.flow_label[0] = syn.flow_label;
+        side.sides[0].flags = syn.flags;
+        side.ttl[0] = syn.ttl;
+        let cold = &mut self.slots.cold[slot];
+        cold.first_seen = syn.ts;
+        cold.last_seen = syn.last_ts;
+        (cold.min_ttl[0], cold.max_ttl[0]) = (syn.ttl, syn.ttl);
+        cold.rare().spilled[0] = syn.counters;
+        cold.rare().path = syn.path;
+        cold.rare().sides[0].retransmitted =
+            u32::try_from(syn.counters.packets.saturating_sub(1)).unwrap_or(u32::MAX);
+        let first = Seg {
+            side: FlowSide::Initiator,
+            seq: syn.seq,
+            ack: 0,
+            window: syn.window,
+            flags: syn.flags,
+            len: syn.len,
+            options: syn.options,
+            ts: syn.ts,
+        };
+        let state = self.tcp(slot).open(&first);
+        let meter = &mut self.slots.hot[slot].meter;
+        meter.state = state;
+        meter.watch |= watch::STATE;
+        meter.set(bit::LAGGED, true);
+        self.enter(slot, moment);
+        let evidence = InitiatorEvidence::Syn;
+        self.tell(slot, syn.ts, order, Change::Started { evidence }, out);
+        let side = self.slots.hot[slot].meter.side_of(x.orientation);
+        let seg = self.seg_of(slot, side, arrival);
+        self.take(slot, side, seg, arrival, out);
+        self.note_rare(slot, false, moment, out);
+    }
+
+    /// Takes a remembered SYN and its repetitions out of the counters of the flow it hit.
+    fn uncount(&mut self, slot: Slot, syn: &PendingSyn) {
+        let x = syn.side.index();
+        self.spill(slot, x);
+        let cold = &mut self.slots.cold[slot];
+        let spilled = &mut cold.rare().spilled[x];
+        *spilled = spilled.minus(&syn.counters);
+        cold.last_seen = syn.last_seen_without;
+        self.slots.hot[slot].meter.set(bit::LAGGED, true);
+    }
+
+    /// Keeps the counters of remembered SYNs, and what the flow's `last_seen` is without them.
+    fn book_syns(
+        &mut self,
+        slot: Slot,
+        seg: &Seg,
+        arrival: &Arrival<'_, '_, K>,
+        last_seen: Timestamp,
+    ) {
+        let (view, x) = (arrival.view, arrival.extracted);
+        let now = self.slots.record(slot).last_seen();
+        let Some(rare) = &mut self.slots.cold[slot].rare else { return };
+        let plain_syn = seg.flags.syn() && !seg.flags.ack() && !seg.flags.rst();
+        for syn in &mut rare.syns {
+            if plain_syn && syn.side == seg.side && syn.seq == seg.seq {
+                if syn.counters.packets == 0 {
+                    syn.last_seen_without = last_seen;
+                    syn.ts = view.first_ts();
+                    syn.ttl = x.ip.ttl;
+                    syn.tos = x.ip.tos;
+                    syn.flow_label = x.ip.flow_label;
+                    syn.path = x.path;
+                }
+                syn.last_ts = syn.last_ts.max(view.ts());
+                syn.counters.add(&counted(view, x));
+            } else {
+                syn.last_seen_without = now;
+            }
+        }
+    }
+
+    // ---- counting
+
+    /// Counts a packet with all that is rarely needed.
+    fn count_slowly(&mut self, slot: Slot, side: FlowSide, arrival: &Arrival<'_, '_, K>) {
+        let (view, x, moment) = (arrival.view, arrival.extracted, arrival.moment);
+        let i = side.index();
+        if self.slots.hot[slot].meter.sides[i].wire >= SPILL
+            || self.slots.hot[slot].meter.sides[i].payload >= SPILL
+            || self.slots.hot[slot].meter.sides[i].ip >= SPILL
+            || view.wire_len() >= SPILL
+            || x.ip.len >= SPILL
+            || x.payload.wire_len >= SPILL
+            || self.slots.hot[slot].meter.sides[i].packets >= SPILL
+        {
+            self.spill(slot, i);
+            self.slots.cold[slot].rare().spilled[i].add(&counted(view, x));
+        } else {
+            let own = &mut self.slots.hot[slot].meter.sides[i];
+            own.packets += view.frames();
+            own.wire += view.wire_len();
+            own.ip += x.ip.len;
+            own.payload += x.payload.wire_len;
+        }
+        let before = self.slots.record(slot).last_seen();
+        let meter = &mut self.slots.hot[slot].meter;
+        let cold = &mut self.slots.cold[slot];
+        if cold.max_ttl[i] == 0 {
+            meter.tos[i] = x.ip.tos;
+            meter.flow_label[i] = x.ip.flow_label;
+            (cold.min_ttl[i], cold.max_ttl[i]) = (x.ip.ttl, x.ip.ttl);
+        } else {
+            cold.min_ttl[i] = cold.min_ttl[i].min(x.ip.ttl);
+            cold.max_ttl[i] = cold.max_ttl[i].max(x.ip.ttl);
+        }
+        meter.ttl[i] = x.ip.ttl;
+        if let Some(tcp) = x.tcp.filter(|_| meter.proto == L4Proto::Tcp.number()) {
+            meter.sides[i].flags |= tcp.flags;
+        }
+        let last_seen = before.max(view.ts());
+        meter.touched = moment.watermark;
+        meter.last_packet = moment.packet;
+        cold.last_seen = last_seen;
+        cold.first_seen = cold.first_seen.min(view.first_ts());
+        meter.set(bit::LAGGED, last_seen != moment.watermark);
+        if moment.suspect {
+            self.suspects.push((slot, self.slots.cold[slot].id, view.ts()));
+        }
+    }
+
+    /// Moves a side's hot counters into the rare part.
+    fn spill(&mut self, slot: Slot, side: usize) {
+        let hot = &mut self.slots.hot[slot].meter.sides[side];
+        let moved = Counters {
+            packets: u64::from(std::mem::take(&mut hot.packets)),
+            wire_bytes: u64::from(std::mem::take(&mut hot.wire)),
+            ip_bytes: u64::from(std::mem::take(&mut hot.ip)),
+            payload_bytes: u64::from(std::mem::take(&mut hot.payload)),
+        };
+        self.slots.cold[slot].rare().spilled[side].add(&moved);
+    }
+
+    fn late(&mut self, slot: Slot, side: FlowSide, view: &PacketView<'_>, x: &Extracted<K>) {
+        let late = self.slots.cold[slot].rare().late.get_or_insert(LateStats {
+            sides: [Counters::default(); 2],
+            first_seen: view.first_ts(),
+            last_seen: view.ts(),
+        });
+        late.sides[side.index()].add(&counted(view, x));
+        late.first_seen = late.first_seen.min(view.first_ts());
+        late.last_seen = late.last_seen.max(view.ts());
+        self.stats.late_packets += u64::from(view.frames());
+    }
+
+    fn interim<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        order: EventOrder,
+        ts: Timestamp,
+        out: &mut O,
+    ) {
+        let Some(active) = self.config.active else { return };
+        let from = self.slots.cold[slot]
+            .rare
+            .as_ref()
+            .and_then(|rare| rare.interim_from)
+            .unwrap_or(self.slots.cold[slot].first_seen);
+        let lasted = ts.since(from);
+        if lasted < active {
+            return;
+        }
+        let rare = self.slots.cold[slot].rare();
+        rare.interims += 1;
+        let sequence = rare.interims;
+        // Whole intervals, so that a pause does not shift those that follow.
+        let interval = active.as_nanos().max(1);
+        let whole = u64::try_from(lasted.as_nanos() / interval * interval).unwrap_or(u64::MAX);
+        rare.interim_from = Some(Timestamp::from_nanos(from.as_nanos().saturating_add(whole)));
+        self.tell(slot, ts, order, Change::Interim { sequence }, out);
+        let record = self.slots.record(slot);
+        let base = [record.counters(0), record.counters(1)];
+        self.slots.cold[slot].rare().interim_base = base;
+    }
+
+    // ---- time
+
+    fn idle_of(&self, proto: u8) -> u64 {
+        match L4Proto::from_number(proto) {
+            L4Proto::Tcp => self.idle[0],
+            L4Proto::Udp => self.idle[1],
+            _ => self.idle[2],
+        }
+    }
+
+    fn pending_reset(&self, slot: Slot) -> Option<Timestamp> {
+        let meter = &self.slots.hot[slot].meter;
+        if meter.watch & watch::RARE == 0 || meter.state.is_over() {
+            return None;
+        }
+        let reset = self.slots.cold[slot].rare.as_ref()?.reset?;
+        Some(reset.at + self.config.linger)
+    }
+
+    /// When the entry has something to do if no packet comes.
+    fn deadline(&self, slot: Slot) -> Timestamp {
+        let meter = &self.slots.hot[slot].meter;
+        if meter.state.is_over() {
+            return meter.touched + self.config.linger;
+        }
+        let idle = meter.touched.as_nanos().saturating_add(self.idle_of(meter.proto));
+        let idle = Timestamp::from_nanos(idle);
+        self.pending_reset(slot).map_or(idle, |reset| reset.min(idle))
+    }
+
+    /// The entry's deadline, if it has passed.
+    fn overdue(&self, slot: Slot, moment: Moment) -> Option<Timestamp> {
+        let deadline = self.deadline(slot);
+        (moment.watermark > deadline).then_some(deadline)
+    }
+
+    /// What an entry's deadline brings; says whether the entry is gone.
+    fn lapse<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        deadline: Timestamp,
+        order: EventOrder,
+        out: &mut O,
+    ) -> bool {
+        if self.slots.hot[slot].meter.state.is_over() {
+            self.tell_late(slot, order, out);
+            self.remove(slot);
+            return true;
+        }
+        if self.pending_reset(slot) == Some(deadline) {
+            let reset = self.slots.cold[slot].rare.as_mut().and_then(|rare| rare.reset.take());
+            if let Some(reset) = reset {
+                let mut step = Step::new(self.slots.hot[slot].meter.state);
+                self.rank(slot, |engine| engine.tcp(slot).accept_reset(reset, &mut step));
+                self.tell_state(slot, reset.ts, order, &step, out);
+                self.begin_linger(slot, deadline);
+                self.tell_end(slot, reset.ts, order, EndReason::Rst, out);
+                return false;
+            }
+        }
+        let last_seen = self.slots.record(slot).last_seen();
+        self.tell_end(slot, last_seen, order, EndReason::IdleTimeout, out);
+        self.remove(slot);
+        true
+    }
+
+    fn begin_linger(&mut self, slot: Slot, from: Timestamp) {
+        let last_seen = self.slots.record(slot).last_seen();
+        let meter = &mut self.slots.hot[slot].meter;
+        meter.touched = from;
+        meter.watch |= watch::STATE;
+        self.slots.cold[slot].last_seen = last_seen;
+        meter.set(bit::LAGGED, true);
+        self.rehang(slot);
+    }
+
+    fn rehang(&mut self, slot: Slot) {
+        let tick = tick_of(self.deadline(slot));
+        self.wheel.unhang(slot);
+        self.wheel.hang(slot, tick);
+        let tick = tick.max(self.wheel.now());
+        self.quiet_until = self.quiet_until.min(Timestamp::from_nanos(tick.saturating_mul(TICK)));
+    }
+
+    /// As a packet that is tracked does before anything else.
+    pub(crate) fn sweep_for_packet<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) {
+        if moment.watermark > self.quiet_until {
+            self.sweep(moment, self.config.sweep, out);
+        }
+    }
+
+    /// Does what is due at the moment's watermark, in at most `most` steps; says whether more is.
+    pub(crate) fn sweep<O: FlowSink<K, S>>(
+        &mut self,
+        moment: Moment,
+        most: usize,
+        out: &mut O,
+    ) -> bool {
+        if !self.suspects.is_empty() && !moment.suspect {
+            self.settle_suspects(moment);
+        }
+        let Some(until) = passed(moment.watermark) else { return false };
+        for _ in 0..most {
+            // All flows of a tick are gathered before the first of them is let go.
+            let gathered = self.wheel.next_tick() != Some(self.wheel.now());
+            if gathered && let Some(Reverse(due)) = self.due.pop() {
+                self.let_go(due, moment, out);
+            } else if let Some((slot, exact)) = self.wheel.take(until) {
+                self.gather(slot, exact);
+            } else {
+                let next =
+                    self.wheel.next_tick().map_or(u64::MAX, |tick| tick.saturating_mul(TICK));
+                self.quiet_until = Timestamp::from_nanos(next);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A slot that came off the wheel goes back if its flow was touched since, else to those due.
+    fn gather(&mut self, slot: Slot, exact: bool) {
+        let deadline = self.deadline(slot);
+        let tick = tick_of(deadline);
+        if !exact || tick > self.wheel.now() {
+            self.wheel.hang(slot, tick);
+        } else {
+            self.due.push(Reverse(Due { deadline, id: self.slots.cold[slot].id, slot }));
+        }
+    }
+
+    fn let_go<O: FlowSink<K, S>>(&mut self, due: Due, moment: Moment, out: &mut O) {
+        let slot = due.slot;
+        if !self.slots.is_live(slot) || self.slots.cold[slot].id != due.id {
+            return;
+        }
+        let deadline = self.deadline(slot);
+        if tick_of(deadline) > self.wheel.now() {
+            // Touched while it waited; unless it hangs again already.
+            self.wheel.unhang(slot);
+            self.wheel.hang(slot, tick_of(deadline));
+            return;
+        }
+        let order = EventOrder {
+            packet: moment.packet,
+            phase: Phase::Expiry,
+            deadline,
+            flow: FlowId(due.id),
+        };
+        self.lapse(slot, deadline, order, out);
+    }
+
+    /// When the next sweep has something to do.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        if !self.due.is_empty() {
+            return Some(Timestamp::ZERO);
+        }
+        let tick = self.wheel.next_tick()?;
+        Some(Timestamp::from_nanos(tick.saturating_mul(TICK).saturating_add(1)))
+    }
+
+    /// The clock has made up its mind about suspect times: flows that were touched at them were
+    /// touched then, or else at the old watermark.
+    #[cold]
+    fn settle_suspects(&mut self, moment: Moment) {
+        for (slot, id, ts) in std::mem::take(&mut self.suspects) {
+            if self.slots.is_live(slot)
+                && self.slots.cold[slot].id == id
+                && ts <= moment.watermark
+                && !self.slots.hot[slot].meter.state.is_over()
+            {
+                let last_seen = self.slots.record(slot).last_seen();
+                self.slots.cold[slot].last_seen = last_seen;
+                let meter = &mut self.slots.hot[slot].meter;
+                meter.set(bit::LAGGED, true);
+                meter.touched = meter.touched.max(ts);
+            }
+        }
+    }
+
+    // ---- room
+
+    fn limit(&self) -> usize {
+        let per_flow =
+            Slots::<K, S>::bytes_per_slot() + 2 * Lists::bytes_per_slot() + Index::bytes_per_slot();
+        self.config.max_flows.get().min((self.config.memory_budget / per_flow).max(1))
+    }
+
+    fn make_room<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) {
+        let limit = self.limit();
+        self.order.prepare(self.index.len(), limit, &mut self.slots.hot);
+        if !self.is_full(limit) {
+            return;
+        }
+        let before = self.index.len();
+        self.sweep(moment, STEPS_FOR_ROOM, out);
+        while self.index.len() == before || self.is_full(limit) {
+            if !self.evict(moment, out) {
+                return;
+            }
+        }
+    }
+
+    fn is_full(&self, limit: usize) -> bool {
+        let live = self.index.len();
+        live >= limit || {
+            let growth = self.slots.growth();
+            growth > 0 && live > 0 && self.memory() + growth > self.config.memory_budget
+        }
+    }
+
+    /// Evicts while rare parts alone exceed the budget.
+    fn shrink<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) {
+        while self.index.len() > 1
+            && self.rares * RARE_BYTES > self.config.memory_budget / 2
+            && self.evict(moment, out)
+        {}
+    }
+
+    fn evict<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) -> bool {
+        let victim = self.order.victim(self.config.eviction, &mut self.slots.hot);
+        let Some(slot) = victim else { return false };
+        let order = at_packet(moment);
+        while let Some(deadline) = self.overdue(slot, moment) {
+            if self.lapse(slot, deadline, order, out) {
+                return true;
+            }
+        }
+        if self.slots.hot[slot].meter.state.is_over() {
+            self.tell_late(slot, order, out);
+        } else {
+            let last_seen = self.slots.record(slot).last_seen();
+            self.tell_end(slot, last_seen, order, EndReason::Evicted, out);
+        }
+        self.remove(slot);
+        true
+    }
+
+    /// Does `change` to an entry that then is the youngest, or of another class.
+    fn rank(&mut self, slot: Slot, change: impl FnOnce(&mut Self)) {
+        self.order.remove(slot, &mut self.slots.hot[slot].meter);
+        change(self);
+        self.order.insert(slot, &mut self.slots.hot[slot].meter);
+    }
+
+    /// Frees an entry.
+    fn remove(&mut self, slot: Slot) {
+        self.order.remove(slot, &mut self.slots.hot[slot].meter);
+        self.wheel.unhang(slot);
+        let tag = self.index.tag(&self.slots.hot[slot].key);
+        self.index.remove(tag, slot);
+        self.rares -= usize::from(self.slots.cold[slot].rare.is_some());
+        self.slots.free(slot);
+    }
+
+    /// Bytes held, by capacity.
+    pub(crate) fn memory(&self) -> usize {
+        self.slots.capacity_bytes()
+            + self.index.capacity_bytes()
+            + self.wheel.capacity_bytes()
+            + self.order.capacity_bytes()
+            + self.due.capacity() * size_of::<Due>()
+            + self.rares * RARE_BYTES
+    }
+
+    // ---- ends
+
+    /// Ends the flow in `slot`.
+    pub(crate) fn end<O: FlowSink<K, S>>(&mut self, slot: Slot, moment: Moment, out: &mut O) {
+        let order = at_packet(moment);
+        if self.slots.hot[slot].meter.state.is_over() {
+            self.tell_late(slot, order, out);
+        } else {
+            self.tell_end(slot, moment.watermark, order, EndReason::Forced, out);
+        }
+        self.remove(slot);
+    }
+
+    /// Ends every flow, in order of their ids.
+    pub(crate) fn finish<O: FlowSink<K, S>>(
+        &mut self,
+        reason: EndReason,
+        moment: Moment,
+        out: &mut O,
+    ) {
+        for (id, slot) in self.by_id() {
+            let order = EventOrder {
+                packet: moment.packet,
+                phase: Phase::End,
+                deadline: Timestamp::ZERO,
+                flow: FlowId(id),
+            };
+            if self.slots.hot[slot].meter.state.is_over() {
+                self.tell_late(slot, order, out);
+            } else {
+                self.tell_end(slot, moment.watermark, order, reason, out);
+            }
+            self.remove(slot);
+        }
+        self.due.clear();
+        self.suspects.clear();
+    }
+
+    /// The entries, in order of their flows' ids.
+    pub(crate) fn by_id(&self) -> Vec<(u64, Slot)> {
+        let live = (0..self.slots.len()).filter(|slot| self.slots.is_live(*slot));
+        let mut all: Vec<(u64, Slot)> = live.map(|slot| (self.slots.cold[slot].id, slot)).collect();
+        all.sort_unstable();
+        all
+    }
+
+    // ---- telling
+
+    #[inline]
+    fn tell<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        ts: Timestamp,
+        order: EventOrder,
+        change: Change,
+        out: &mut O,
+    ) {
+        if let Some(flow) = self.slots.lend(slot, ts, order) {
+            out.event(flow, change);
+        }
+    }
+
+    fn tell_end<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        ts: Timestamp,
+        order: EventOrder,
+        reason: EndReason,
+        out: &mut O,
+    ) {
+        self.stats.ended[reason as usize] += 1;
+        self.tell(slot, ts, order, Change::Ended { reason }, out);
+    }
+
+    fn tell_late<O: FlowSink<K, S>>(&mut self, slot: Slot, order: EventOrder, out: &mut O) {
+        let late = self.slots.cold[slot].rare.as_ref().and_then(|rare| rare.late);
+        if let Some(late) = late {
+            self.tell(slot, late.last_seen, order, Change::Late, out);
+        }
+    }
+
+    #[inline]
+    fn tell_packet<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        side: FlowSide,
+        arrival: &Arrival<'_, '_, K>,
+        tcp_flags: TcpFlags,
+        order: EventOrder,
+        out: &mut O,
+    ) {
+        let (view, x) = (arrival.view, arrival.extracted);
+        let info = PacketInfo {
+            side,
+            ts: view.ts(),
+            wire_len: view.wire_len(),
+            payload_len: x.payload.wire_len,
+            tcp_flags,
+        };
+        self.tell(slot, view.ts(), order, Change::Packet(info), out);
+    }
+
+    #[inline]
+    fn lend_payload<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        side: FlowSide,
+        arrival: &Arrival<'_, '_, K>,
+        seg: Option<&Seg>,
+        order: EventOrder,
+        out: &mut O,
+    ) {
+        let (view, x) = (arrival.view, arrival.extracted);
+        let is_tcp = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
+        let Some(flow) = self.slots.lend(slot, view.ts(), order) else { return };
+        let (payload, wire_len) = (x.payload.of(view), x.payload.wire_len);
+        if let Some(seg) = seg {
+            let segment = Segment {
+                side,
+                ts: seg.ts,
+                seq: seg.seq.wrapping_add(u32::from(seg.flags.syn())),
+                payload,
+                wire_len,
+                ack: seg.flags.ack().then_some(seg.ack),
+                syn: seg.flags.syn(),
+                fin: seg.flags.fin(),
+            };
+            out.segment(flow, segment);
+        } else if wire_len > 0 && !is_tcp {
+            out.datagram(flow, DatagramFeed { side, ts: view.ts(), payload, wire_len });
+        }
+    }
+
+    // ---- looking in
+
+    pub(crate) fn slots(&self) -> &Slots<K, S> {
+        &self.slots
+    }
+
+    pub(crate) fn slots_mut(&mut self) -> &mut Slots<K, S> {
+        &mut self.slots
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub(crate) fn stats(&self) -> &TrackerStats {
+        &self.stats
+    }
+}
+
+/// What a rare part may hold, by capacity.
+const RARE_BYTES: usize = size_of::<Rare>() + MOST_SYNS * size_of::<PendingSyn>();
+
+fn at_packet(moment: Moment) -> EventOrder {
+    EventOrder { packet: moment.packet, ..EventOrder::default() }
+}
+
+fn counted<K>(view: &PacketView<'_>, x: &Extracted<K>) -> Counters {
+    Counters {
+        packets: u64::from(view.frames()),
+        wire_bytes: u64::from(view.wire_len()),
+        ip_bytes: u64::from(x.ip.len),
+        payload_bytes: u64::from(x.payload.wire_len),
+    }
+}
+
+/// Counts an everyday packet within the hot part; says whether it could.
+#[inline]
+fn count<K>(
+    meter: &mut Meter,
+    side: FlowSide,
+    view: &PacketView<'_>,
+    x: &Extracted<K>,
+    flags: TcpFlags,
+    moment: Moment,
+) -> bool {
+    let own = &mut meter.sides[side.index()];
+    let large = own.wire | own.ip | own.payload | own.packets;
+    let packet = view.wire_len() | x.ip.len | x.payload.wire_len;
+    let in_order = view.ts() == moment.watermark;
+    if (large | packet) >= SPILL || !in_order || own.packets == 0 {
+        return false;
+    }
+    own.packets += view.frames();
+    own.wire += view.wire_len();
+    own.ip += x.ip.len;
+    own.payload += x.payload.wire_len;
+    own.flags |= flags;
+    meter.bits &= !bit::LAGGED;
+    meter.touched = moment.watermark;
+    meter.last_packet = moment.packet;
+    true
+}

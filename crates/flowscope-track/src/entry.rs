@@ -1,0 +1,573 @@
+//! What is kept per flow: a hot part of two cache lines, a cold part, and a rare part that most
+//! flows never have.
+
+use std::time::Duration;
+
+use flowscope_core::{
+    FlowSide, IcmpInfo, L4Proto, Orientation, Path, TcpFlags, TcpOptions, Timestamp,
+};
+
+use crate::stats::{ConnState, Counters, LateStats};
+use crate::{FlowState, FlowStats, History, InitiatorEvidence, SideStats};
+
+/// The part that every packet touches, key first.
+#[repr(C, align(64))]
+pub(crate) struct Hot<K> {
+    pub(crate) key: K,
+    pub(crate) meter: Meter,
+}
+
+/// The hot part without the key: 88 bytes, so that a key of 40 fills two cache lines.
+#[derive(Clone, Copy)]
+pub(crate) struct Meter {
+    /// Watermark at the latest counted packet; of an ended flow, at its end.
+    pub(crate) touched: Timestamp,
+    /// Number of the latest counted packet.
+    pub(crate) last_packet: u64,
+    pub(crate) sides: [SideMeter; 2],
+    /// IPv6 flow label of each side's first packet.
+    pub(crate) flow_label: [u32; 2],
+    pub(crate) state: FlowState,
+    pub(crate) proto: u8,
+    pub(crate) bits: u8,
+    /// Why this flow's packets cannot take the short way; 0 if they can.
+    pub(crate) watch: u8,
+    pub(crate) tos: [u8; 2],
+    /// TTL of each side's latest packet.
+    pub(crate) ttl: [u8; 2],
+}
+
+/// Bits of [`Meter::bits`].
+pub(crate) mod bit {
+    /// The initiator's packets have the key's reverse orientation.
+    pub(crate) const REVERSE: u8 = 1;
+    /// Picked up without a SYN.
+    pub(crate) const MID_STREAM: u8 = 2;
+    /// `last_seen` is not `touched` but stands in the cold part.
+    pub(crate) const LAGGED: u8 = 4;
+    /// The flow has no transport protocol that was recognised.
+    pub(crate) const NO_L4: u8 = 8;
+    /// In a list of the eviction order.
+    pub(crate) const LISTED: u8 = 16;
+    /// In the sorted map of the eviction order.
+    pub(crate) const MAPPED: u8 = 32;
+    /// Established at some time.
+    pub(crate) const ESTABLISHED: u8 = 64;
+}
+
+/// Bits of [`Meter::watch`].
+pub(crate) mod watch {
+    /// The rare part holds something that each packet may resolve: a hole, a stray segment, a
+    /// remembered SYN, a pending reset.
+    pub(crate) const RARE: u8 = 1;
+    /// A FIN was seen.
+    pub(crate) const FIN: u8 = 2;
+    /// One of the sides has not shown itself or acknowledged nothing yet.
+    pub(crate) const UNSEEN: u8 = 4;
+    /// Interim records are asked for.
+    pub(crate) const ACTIVE: u8 = 8;
+    /// Not TCP, or a TCP flow that is not established.
+    pub(crate) const STATE: u8 = 16;
+}
+
+/// The hot part of one side.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct SideMeter {
+    // Since the last spill into the rare part.
+    pub(crate) packets: u32,
+    pub(crate) wire: u32,
+    pub(crate) ip: u32,
+    pub(crate) payload: u32,
+    /// Where the side's stream stands.
+    pub(crate) next: u32,
+    /// The highest acknowledgement it sent.
+    pub(crate) ack: u32,
+    /// The last window it sent.
+    pub(crate) window: u16,
+    pub(crate) flags: TcpFlags,
+    pub(crate) bits: u8,
+}
+
+/// Bits of [`SideMeter::bits`].
+pub(crate) mod side_bit {
+    /// `next` is known.
+    pub(crate) const SHOWN: u8 = 1;
+    /// `ack` is known.
+    pub(crate) const ACKED: u8 = 2;
+    /// Its SYN was seen.
+    pub(crate) const SYN: u8 = 4;
+    /// A FIN of it was seen and stands.
+    pub(crate) const FIN: u8 = 8;
+    /// The other side acknowledged its FIN.
+    pub(crate) const FIN_ACKED: u8 = 16;
+    /// `a` is in the history.
+    pub(crate) const HISTORY_A: u8 = 32;
+    /// `d` is in the history.
+    pub(crate) const HISTORY_D: u8 = 64;
+    /// Its window scale is in force.
+    pub(crate) const SYN_ACK: u8 = 128;
+}
+
+/// The part that a flow's first packets, its last ones and unusual ones touch.
+#[derive(Clone)]
+pub(crate) struct Cold {
+    pub(crate) id: u64,
+    pub(crate) first_seen: Timestamp,
+    pub(crate) last_seen: Timestamp,
+    /// TCP: sequence number of each side's SYN, or of its first byte minus one. ICMP: the
+    /// identifier, with bit 16 set if there is one.
+    pub(crate) isn: [u32; 2],
+    /// Where each side's FIN stands.
+    pub(crate) fin: [u32; 2],
+    pub(crate) history: History,
+    pub(crate) first_window: [u16; 2],
+    pub(crate) min_window: [u16; 2],
+    pub(crate) max_window: [u16; 2],
+    pub(crate) mss: [u16; 2],
+    pub(crate) min_ttl: [u8; 2],
+    pub(crate) max_ttl: [u8; 2],
+    /// In units of 10 ns; 0 is unknown.
+    pub(crate) syn_rtt: u32,
+    pub(crate) ack_rtt: u32,
+    pub(crate) rare: Option<Box<Rare>>,
+    pub(crate) evidence: InitiatorEvidence,
+    /// Window scale of each side's SYN plus one, four bits each; 0 for none.
+    pub(crate) scales: u8,
+    pub(crate) marks: u8,
+    pub(crate) icmp: u8,
+}
+
+/// Bits of [`Cold::marks`].
+pub(crate) mod mark {
+    pub(crate) const SACK: [u8; 2] = [1, 2];
+    /// The flow was reset, by the initiator or the responder.
+    pub(crate) const RESET: [u8; 2] = [4, 8];
+    /// There was at least one window on this side that was no SYN's.
+    pub(crate) const WINDOW: [u8; 2] = [16, 32];
+    /// The first packet's ICMP code is stored in `fin[0]`.
+    pub(crate) const ICMP: u8 = 64;
+}
+
+/// What few flows need.
+#[derive(Clone, Default)]
+pub(crate) struct Rare {
+    pub(crate) path: Path,
+    /// What was spilled from the hot counters.
+    pub(crate) spilled: [Counters; 2],
+    pub(crate) sides: [RareSide; 2],
+    pub(crate) interims: u32,
+    /// Start of the current active interval, once the first is over.
+    pub(crate) interim_from: Option<Timestamp>,
+    /// The counters at the last interim record.
+    pub(crate) interim_base: [Counters; 2],
+    pub(crate) late: Option<LateStats>,
+    pub(crate) syns: Vec<PendingSyn>,
+    pub(crate) reset: Option<PendingReset>,
+    /// The initiator is not who sent the first packet, and that is in the history.
+    pub(crate) inconsistent: [bool; 2],
+    pub(crate) multi_flag: [bool; 2],
+}
+
+/// What few sides need.
+#[derive(Clone, Default)]
+pub(crate) struct RareSide {
+    pub(crate) retransmitted: u32,
+    pub(crate) out_of_order: u32,
+    pub(crate) duplicate_acks: u32,
+    pub(crate) zero_windows: u32,
+    pub(crate) probes: u32,
+    pub(crate) urgent: u32,
+    pub(crate) out_of_window: u32,
+    pub(crate) gaps: u32,
+    /// Bytes of holes no longer remembered.
+    pub(crate) lost: u64,
+    pub(crate) holes: Holes,
+    /// Where the previous segment ended, if that one was out of window.
+    pub(crate) stray: Option<u32>,
+    pub(crate) last_rst: Option<u32>,
+    pub(crate) last_fin: Option<u32>,
+}
+
+/// Ranges of sequence numbers below `next` that were not seen, oldest first.
+#[derive(Clone, Default)]
+pub(crate) struct Holes {
+    ranges: [(u32, u32); Holes::CAP],
+    len: u8,
+}
+
+impl Holes {
+    pub(crate) const CAP: usize = 8;
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.ranges[..usize::from(self.len)].iter().copied()
+    }
+
+    /// Bytes in all of them.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.iter().map(|(from, to)| u64::from(to.wrapping_sub(from))).sum()
+    }
+
+    /// Remembers `from..to`; returns the bytes of the oldest one if it had to be forgotten.
+    pub(crate) fn add(&mut self, from: u32, to: u32) -> u64 {
+        let mut forgotten = 0;
+        if usize::from(self.len) == Holes::CAP {
+            forgotten = u64::from(self.ranges[0].1.wrapping_sub(self.ranges[0].0));
+            self.ranges.copy_within(1.., 0);
+            self.len -= 1;
+        }
+        self.ranges[usize::from(self.len)] = (from, to);
+        self.len += 1;
+        forgotten
+    }
+
+    /// Takes `from..to` out; says whether any of it was missing.
+    pub(crate) fn fill(&mut self, from: u32, to: u32) -> bool {
+        let mut filled = false;
+        let old = self.clone();
+        self.len = 0;
+        for (start, end) in old.iter() {
+            let (left, right) = (later(start, from), earlier(end, to));
+            if serial(right, left) <= 0 {
+                self.keep(start, end);
+                continue;
+            }
+            filled = true;
+            if serial(left, start) > 0 {
+                self.keep(start, left);
+            }
+            if serial(end, right) > 0 {
+                self.keep(right, end);
+            }
+        }
+        filled
+    }
+
+    /// Appends while there is room: splitting a range can make one too many, and then the newest
+    /// piece is the one that is not remembered.
+    fn keep(&mut self, from: u32, to: u32) {
+        if usize::from(self.len) < Holes::CAP {
+            self.ranges[usize::from(self.len)] = (from, to);
+            self.len += 1;
+        }
+    }
+}
+
+/// `a - b` for sequence numbers: negative if `a` is before `b`.
+#[inline]
+pub(crate) const fn serial(a: u32, b: u32) -> i32 {
+    a.wrapping_sub(b).cast_signed()
+}
+
+fn later(a: u32, b: u32) -> u32 {
+    if serial(a, b) > 0 { a } else { b }
+}
+
+fn earlier(a: u32, b: u32) -> u32 {
+    if serial(a, b) < 0 { a } else { b }
+}
+
+/// A SYN that may begin another connection on a live entry.
+#[derive(Clone)]
+pub(crate) struct PendingSyn {
+    pub(crate) side: FlowSide,
+    pub(crate) seq: u32,
+    /// Payload of the SYN itself (RFC 7413).
+    pub(crate) len: u32,
+    pub(crate) packet: u64,
+    pub(crate) ts: Timestamp,
+    pub(crate) last_ts: Timestamp,
+    /// What the SYN and its repetitions added to the flow they hit.
+    pub(crate) counters: Counters,
+    /// What the hit flow's `last_seen` is without them.
+    pub(crate) last_seen_without: Timestamp,
+    pub(crate) flags: TcpFlags,
+    pub(crate) window: u16,
+    pub(crate) options: TcpOptions,
+    pub(crate) ttl: u8,
+    pub(crate) tos: u8,
+    pub(crate) flow_label: u32,
+    pub(crate) path: Path,
+}
+
+/// A reset somewhere in the window.
+#[derive(Clone, Copy)]
+pub(crate) struct PendingReset {
+    pub(crate) side: FlowSide,
+    /// Its own time.
+    pub(crate) ts: Timestamp,
+    /// The watermark at it.
+    pub(crate) at: Timestamp,
+}
+
+impl Meter {
+    pub(crate) fn side(&self, side: FlowSide) -> &SideMeter {
+        &self.sides[side.index()]
+    }
+
+    pub(crate) fn has(&self, bit: u8) -> bool {
+        self.bits & bit != 0
+    }
+
+    pub(crate) fn set(&mut self, bit: u8, on: bool) {
+        if on {
+            self.bits |= bit;
+        } else {
+            self.bits &= !bit;
+        }
+    }
+
+    /// Which side a packet of this orientation is of.
+    #[inline]
+    pub(crate) fn side_of(&self, orientation: Orientation) -> FlowSide {
+        if (orientation == Orientation::Reverse) == self.has(bit::REVERSE) {
+            FlowSide::Initiator
+        } else {
+            FlowSide::Responder
+        }
+    }
+}
+
+impl SideMeter {
+    #[inline]
+    pub(crate) fn has(&self, bit: u8) -> bool {
+        self.bits & bit != 0
+    }
+}
+
+impl Cold {
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Window scale that a side's SYN offered.
+    pub(crate) fn scale(&self, side: usize) -> Option<u8> {
+        let stored = self.scales >> (4 * side) & 0xf;
+        (stored != 0).then(|| stored - 1)
+    }
+
+    /// Remembers the window scale a side's SYN offered, at most 14 (RFC 7323 §2.3).
+    pub(crate) fn set_scale(&mut self, side: usize, scale: Option<u8>) {
+        let stored = scale.map_or(0, |shift| shift.min(14) + 1);
+        self.scales = self.scales & !(0xf << (4 * side)) | stored << (4 * side);
+    }
+
+    pub(crate) fn set_icmp(&mut self, icmp: &IcmpInfo) {
+        self.marks |= mark::ICMP;
+        self.icmp = icmp.kind;
+        self.fin[0] = u32::from(icmp.code);
+        self.isn[0] = icmp.id.map_or(0, |id| 1 << 16 | u32::from(id));
+    }
+}
+
+/// The smallest span of time that is stored for round trips.
+const RTT_UNIT: u64 = 10;
+
+/// Stores a round trip; 0, which means unknown, if it does not fit.
+pub(crate) fn stored_rtt(rtt: Duration) -> u32 {
+    u64::try_from(rtt.as_nanos())
+        .ok()
+        .and_then(|n| u32::try_from((n / RTT_UNIT).max(1)).ok())
+        .unwrap_or(0)
+}
+
+pub(crate) fn loaded_rtt(stored: u32) -> Option<Duration> {
+    (stored != 0).then(|| Duration::from_nanos(u64::from(stored) * RTT_UNIT))
+}
+
+/// A flow's record as statistics are made from it.
+#[derive(Clone, Copy)]
+pub(crate) struct Record<'a> {
+    pub(crate) meter: &'a Meter,
+    pub(crate) cold: &'a Cold,
+}
+
+impl Record<'_> {
+    pub(crate) fn state(&self) -> FlowState {
+        self.meter.state
+    }
+
+    pub(crate) fn history(&self) -> History {
+        self.cold.history
+    }
+
+    pub(crate) fn counters(&self, side: usize) -> Counters {
+        let hot = &self.meter.sides[side];
+        let mut sum = Counters {
+            packets: u64::from(hot.packets),
+            wire_bytes: u64::from(hot.wire),
+            ip_bytes: u64::from(hot.ip),
+            payload_bytes: u64::from(hot.payload),
+        };
+        if let Some(rare) = &self.cold.rare {
+            sum.add(&rare.spilled[side]);
+        }
+        sum
+    }
+
+    pub(crate) fn last_seen(&self) -> Timestamp {
+        if self.meter.has(bit::LAGGED) { self.cold.last_seen } else { self.meter.touched }
+    }
+
+    pub(crate) fn stats(&self) -> FlowStats {
+        let (meter, cold) = (self.meter, self.cold);
+        let counters = [self.counters(0), self.counters(1)];
+        let base = cold.rare.as_ref().map_or([Counters::default(); 2], |rare| rare.interim_base);
+        FlowStats {
+            initiator: self.side(0),
+            responder: self.side(1),
+            first_seen: cold.first_seen,
+            last_seen: self.last_seen(),
+            orientation: if meter.has(bit::REVERSE) {
+                Orientation::Reverse
+            } else {
+                Orientation::Forward
+            },
+            evidence: cold.evidence,
+            l4: (!meter.has(bit::NO_L4)).then(|| L4Proto::from_number(meter.proto)),
+            state: meter.state,
+            mid_stream: meter.has(bit::MID_STREAM),
+            syn_rtt: loaded_rtt(cold.syn_rtt),
+            ack_rtt: loaded_rtt(cold.ack_rtt),
+            icmp: (cold.marks & mark::ICMP != 0).then(|| IcmpInfo {
+                kind: cold.icmp,
+                code: cold.fin[0] as u8,
+                id: (cold.isn[0] >> 16 == 1).then_some(cold.isn[0] as u16),
+                quoted_at: None,
+            }),
+            path: cold.rare.as_ref().map_or(Path::EMPTY, |rare| rare.path),
+            interims: cold.rare.as_ref().map_or(0, |rare| rare.interims),
+            delta: [counters[0].minus(&base[0]), counters[1].minus(&base[1])],
+            late: cold.rare.as_ref().and_then(|rare| rare.late),
+            conn_state: self.conn_state(),
+        }
+    }
+
+    fn side(&self, side: usize) -> SideStats {
+        let (hot, cold) = (&self.meter.sides[side], self.cold);
+        let tcp = hot.packets > 0 && hot.has(side_bit::SHOWN);
+        let windows = cold.marks & mark::WINDOW[side] != 0;
+        let scaled = hot.has(side_bit::SYN) && self.meter.sides[1 - side].has(side_bit::SYN);
+        let mut stats = SideStats {
+            counters: self.counters(side),
+            tcp_flags: hot.flags,
+            initial_window: tcp.then_some(cold.first_window[side]),
+            min_window: windows.then_some(cold.min_window[side]),
+            max_window: windows.then_some(cold.max_window[side]),
+            mss: (cold.mss[side] != 0).then_some(cold.mss[side]),
+            window_scale: cold.scale(side).filter(|_| scaled && cold.scale(1 - side).is_some()),
+            sack_permitted: cold.marks & mark::SACK[side] != 0,
+            ttl: (cold.max_ttl[side] != 0).then(|| (cold.min_ttl[side], cold.max_ttl[side])),
+            tos: self.meter.tos[side],
+            flow_label: self.meter.flow_label[side],
+            ..SideStats::default()
+        };
+        if let Some(rare) = &cold.rare {
+            let rare = &rare.sides[side];
+            stats.retransmitted = rare.retransmitted;
+            stats.out_of_order = rare.out_of_order;
+            stats.duplicate_acks = rare.duplicate_acks;
+            stats.zero_windows = rare.zero_windows;
+            stats.probes = rare.probes;
+            stats.urgent = rare.urgent;
+            stats.out_of_window = rare.out_of_window;
+            stats.gap_bytes = rare.lost + rare.holes.bytes();
+        }
+        stats
+    }
+
+    fn conn_state(&self) -> ConnState {
+        let [initiator, responder] = &self.meter.sides;
+        let (sent, answered) = (self.counters(0).packets > 0, self.counters(1).packets > 0);
+        if L4Proto::from_number(self.meter.proto) != L4Proto::Tcp {
+            return match (L4Proto::from_number(self.meter.proto), sent, answered) {
+                (L4Proto::Icmp | L4Proto::Icmpv6, ..) => ConnState::Oth,
+                (_, true, true) => ConnState::Sf,
+                (_, true, false) => ConnState::S0,
+                (_, false, _) => ConnState::Shr,
+            };
+        }
+        let established = self.meter.has(bit::ESTABLISHED);
+        let (syn, syn_ack) = (initiator.has(side_bit::SYN), responder.has(side_bit::SYN));
+        let (fin, fin_back) = (initiator.has(side_bit::FIN), responder.has(side_bit::FIN));
+        let reset = |side: usize| self.cold.marks & mark::RESET[side] != 0;
+        if reset(1) {
+            return match (syn, syn_ack, established) {
+                (true, _, false) => ConnState::Rej,
+                (false, true, _) => ConnState::Rstrh,
+                _ => ConnState::Rstr,
+            };
+        }
+        if reset(0) {
+            let silent = syn && !responder.has(side_bit::SHOWN);
+            return if silent { ConnState::Rstos0 } else { ConnState::Rsto };
+        }
+        match (fin, fin_back) {
+            (true, true) => ConnState::Sf,
+            (true, false) if syn && !responder.has(side_bit::SHOWN) => ConnState::Sh,
+            (true, false) => ConnState::S2,
+            (false, true) if syn_ack && !syn => ConnState::Shr,
+            (false, true) => ConnState::S3,
+            (false, false) if self.meter.has(bit::MID_STREAM) => ConnState::Oth,
+            (false, false) if established => ConnState::S1,
+            (false, false) if syn && !answered => ConnState::S0,
+            (false, false) => ConnState::Oth,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hot_part_is_two_cache_lines_and_the_cold_part_fits_the_figure() {
+        assert_eq!(size_of::<Hot<[u64; 5]>>(), 128);
+        assert!(size_of::<Cold>() <= 96, "{}", size_of::<Cold>());
+    }
+
+    #[test]
+    fn holes_split_shrink_and_close_across_the_wrap() {
+        let mut holes = Holes::default();
+        assert_eq!(holes.add(u32::MAX - 9, 10), 0);
+        assert_eq!(holes.bytes(), 20);
+        assert!(holes.fill(u32::MAX - 4, 5));
+        assert_eq!(holes.iter().collect::<Vec<_>>(), [(u32::MAX - 9, u32::MAX - 4), (5, 10)]);
+        assert!(!holes.fill(0, 5), "that was filled before");
+        assert!(holes.fill(u32::MAX - 100, 100));
+        assert!(holes.is_empty());
+    }
+
+    #[test]
+    fn the_oldest_hole_is_forgotten_first() {
+        let mut holes = Holes::default();
+        for i in 0..Holes::CAP as u32 {
+            holes.add(i * 10, i * 10 + 3);
+        }
+        assert_eq!(holes.add(1000, 1001), 3);
+        assert!(!holes.fill(0, 3));
+    }
+
+    #[test]
+    fn window_scales_are_stored_apart() {
+        let mut cold = crate::table::blank_cold();
+        cold.set_scale(0, Some(0));
+        cold.set_scale(1, Some(200));
+        assert_eq!((cold.scale(0), cold.scale(1)), (Some(0), Some(14)));
+        cold.set_scale(0, None);
+        assert_eq!((cold.scale(0), cold.scale(1)), (None, Some(14)));
+    }
+
+    #[test]
+    fn round_trips_keep_ten_nanoseconds() {
+        assert_eq!(
+            loaded_rtt(stored_rtt(Duration::from_micros(123))),
+            Some(Duration::from_micros(123))
+        );
+        assert_eq!(loaded_rtt(stored_rtt(Duration::from_secs(60))), None);
+        assert_eq!(loaded_rtt(stored_rtt(Duration::ZERO)), Some(Duration::from_nanos(10)));
+    }
+}

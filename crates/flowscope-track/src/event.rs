@@ -1,0 +1,265 @@
+use flowscope_core::{FlowSide, TcpFlags, Timestamp};
+
+use crate::{Flow, FlowId, FlowStats, History, InitiatorEvidence};
+
+/// Where in its life a flow stands.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum FlowState {
+    /// TCP: a SYN was seen, no answer yet.
+    SynSent,
+    /// TCP: the handshake is under way, or the flow was picked up in the middle and only one side
+    /// has shown itself.
+    SynReceived,
+    /// TCP: both sides talk.
+    Established,
+    /// TCP: one side has finished.
+    FinWait,
+    /// TCP: both sides have finished, not all of it acknowledged.
+    ClosingTcp,
+    /// TCP: both sides have finished and both FINs are acknowledged.
+    Closed,
+    /// TCP: reset.
+    Reset,
+    /// Any other protocol.
+    Active,
+}
+
+impl FlowState {
+    /// Whether the flow has ended by its own packets.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, FlowState::Closed | FlowState::Reset)
+    }
+
+    /// Whether it is TCP whose handshake is not complete.
+    #[must_use]
+    pub const fn is_half_open(self) -> bool {
+        matches!(self, FlowState::SynSent | FlowState::SynReceived)
+    }
+}
+
+/// Why a flow ended.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// Both sides finished and both FINs were acknowledged.
+    Fin,
+    /// A believable reset.
+    Rst,
+    /// Silence for longer than the idle timeout.
+    IdleTimeout,
+    /// Its entry made room for another.
+    Evicted,
+    /// A new connection took its addresses and ports.
+    Superseded,
+    /// The input ended.
+    EndOfInput,
+    /// The capture was shut down.
+    Shutdown,
+    /// The caller ended it.
+    Forced,
+}
+
+/// Something about a flow that a well-behaved pair of hosts does not do.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Anomaly {
+    /// A RST whose sequence number is not believable, or that traffic in sequence contradicted.
+    InvalidReset,
+    /// A FIN far outside the window, or where data is known to go on.
+    InvalidFin,
+    /// Data went on where a FIN had claimed the end; the FIN is disregarded.
+    RetractedFin,
+    /// A SYN with a new sequence number on a live flow; nothing changes unless it is answered.
+    UnexpectedSyn,
+    /// A SYN+ACK that acknowledges no SYN of this flow.
+    UnexpectedSynAck,
+    /// A segment far outside the window.
+    OutOfWindow,
+    /// An urgent pointer: hosts differ in what they make of the byte it points at.
+    UrgentData,
+}
+
+/// What a tracker reports about a flow, lent to a [`FlowSink`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Change {
+    /// The flow is new. Its first packet is counted already.
+    Started {
+        /// Why this side is called the initiator.
+        evidence: InitiatorEvidence,
+    },
+    /// A packet was counted.
+    Packet(PacketInfo),
+    /// The TCP handshake is complete, or what was seen allows no other conclusion.
+    Established,
+    /// The flow went from one state to another.
+    StateChange {
+        /// Before.
+        from: FlowState,
+        /// After.
+        to: FlowState,
+    },
+    /// Something odd; the flow goes on.
+    Anomaly {
+        /// What.
+        kind: Anomaly,
+        /// Who sent it.
+        side: FlowSide,
+    },
+    /// The flow has lasted another [`active`](crate::TrackerConfig::active) interval; its
+    /// statistics' `delta` holds what the interval brought.
+    Interim {
+        /// 1 for the flow's first.
+        sequence: u32,
+    },
+    /// The flow is over. Exactly one for each `Started`.
+    Ended {
+        /// Why.
+        reason: EndReason,
+    },
+    /// The entry of an ended flow is gone, and had absorbed late packets: see
+    /// [`FlowStats::late`]. At most one, after `Ended`.
+    Late,
+}
+
+/// What a `Packet` event says of the packet.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PacketInfo {
+    /// Who sent it.
+    pub side: FlowSide,
+    /// Its own time.
+    pub ts: Timestamp,
+    /// Bytes on the wire.
+    pub wire_len: u32,
+    /// Bytes of transport payload, by the headers.
+    pub payload_len: u32,
+    /// TCP flags; none for other protocols.
+    pub tcp_flags: TcpFlags,
+}
+
+/// The owned form of a flow's [`Change`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum FlowEvent<K> {
+    /// The flow is new.
+    Started {
+        /// Which flow, and when.
+        flow: FlowRef<K>,
+        /// Why this side is called the initiator.
+        evidence: InitiatorEvidence,
+    },
+    /// A packet was counted.
+    Packet {
+        /// Which flow, and when.
+        flow: FlowRef<K>,
+        /// The packet.
+        info: PacketInfo,
+    },
+    /// The TCP handshake is complete.
+    Established {
+        /// Which flow, and when.
+        flow: FlowRef<K>,
+    },
+    /// The flow went from one state to another.
+    StateChange {
+        /// Which flow, and when.
+        flow: FlowRef<K>,
+        /// Before.
+        from: FlowState,
+        /// After.
+        to: FlowState,
+    },
+    /// Something odd; the flow goes on.
+    Anomaly {
+        /// Which flow, and when.
+        flow: FlowRef<K>,
+        /// What.
+        kind: Anomaly,
+        /// Who sent it.
+        side: FlowSide,
+    },
+    /// The flow has lasted another active interval.
+    Interim {
+        /// Which flow, and when.
+        flow: FlowRef<K>,
+        /// 1 for the flow's first.
+        sequence: u32,
+        /// Cumulative, and in `delta` what the interval brought.
+        stats: Box<FlowStats>,
+    },
+    /// The flow is over.
+    Ended {
+        /// Which flow, and when.
+        flow: FlowRef<K>,
+        /// Why.
+        reason: EndReason,
+        /// Everything counted.
+        stats: Box<FlowStats>,
+        /// What happened, in Zeek's letters.
+        history: History,
+    },
+    /// The entry of an ended flow is gone, and had absorbed late packets.
+    Late {
+        /// Which flow, and when.
+        flow: FlowRef<K>,
+        /// As at the end, with the late part in `late`.
+        stats: Box<FlowStats>,
+    },
+}
+
+/// Which flow an event is about, and where in the input it stands.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct FlowRef<K> {
+    /// The flow.
+    pub id: FlowId,
+    /// Its key.
+    pub key: K,
+    /// Number of the packet that the event follows from.
+    pub packet: u64,
+    /// Packet time of the event: of the packet it follows from; of an idle timeout, the flow's
+    /// last packet; of the end of input, the watermark.
+    pub ts: Timestamp,
+}
+
+impl<K: Clone> FlowEvent<K> {
+    /// The owned form of what a sink was lent.
+    #[must_use]
+    pub fn from_change<S>(flow: &Flow<'_, K, S>, change: Change) -> Self {
+        let of = FlowRef { id: flow.id, key: flow.key.clone(), packet: flow.packet, ts: flow.ts };
+        match change {
+            Change::Started { evidence } => FlowEvent::Started { flow: of, evidence },
+            Change::Packet(info) => FlowEvent::Packet { flow: of, info },
+            Change::Established => FlowEvent::Established { flow: of },
+            Change::StateChange { from, to } => FlowEvent::StateChange { flow: of, from, to },
+            Change::Anomaly { kind, side } => FlowEvent::Anomaly { flow: of, kind, side },
+            Change::Interim { sequence } => {
+                FlowEvent::Interim { flow: of, sequence, stats: Box::new(flow.stats()) }
+            }
+            Change::Ended { reason } => FlowEvent::Ended {
+                flow: of,
+                reason,
+                stats: Box::new(flow.stats()),
+                history: flow.history(),
+            },
+            Change::Late => FlowEvent::Late { flow: of, stats: Box::new(flow.stats()) },
+        }
+    }
+}
+
+impl<K> FlowEvent<K> {
+    /// Which flow it is about, and where in the input it stands.
+    #[must_use]
+    pub fn flow(&self) -> &FlowRef<K> {
+        match self {
+            FlowEvent::Started { flow, .. }
+            | FlowEvent::Packet { flow, .. }
+            | FlowEvent::Established { flow }
+            | FlowEvent::StateChange { flow, .. }
+            | FlowEvent::Anomaly { flow, .. }
+            | FlowEvent::Interim { flow, .. }
+            | FlowEvent::Ended { flow, .. }
+            | FlowEvent::Late { flow, .. } => flow,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! From key to slot: hashbrown's table over small entries, a seeded hash, and a tripwire for floods
+//! of keys that were made to collide.
+
+use std::hash::{BuildHasher, Hash};
+
+use foldhash::{SharedSeed, quality::SeedableRandomState};
+use hashbrown::HashTable;
+use siphasher::sip::SipHasher13;
+
+use crate::TableHash;
+use crate::lists::Slot;
+
+/// More candidates than this in one look-up are no accident.
+const MOST_CANDIDATES: u32 = 32;
+/// Nor are more than this on average over [`WINDOW`] look-ups.
+const MEAN_CANDIDATES: u32 = 4;
+const WINDOW: u32 = 4096;
+
+/// 32 bits of a key's hash. Kept beside the slot, so that growing the table and passing over a
+/// candidate read no record.
+pub(crate) type Tag = u32;
+
+pub(crate) struct Index {
+    table: HashTable<Place>,
+    hash: Hash64,
+    seed: u64,
+    lookups: u32,
+    candidates: u32,
+    suspicious: bool,
+}
+
+struct Place {
+    tag: Tag,
+    slot: Slot,
+}
+
+/// Variants differ in size, but there is one of these in a tracker.
+#[allow(clippy::large_enum_variant)]
+enum Hash64 {
+    Fold(SeedableRandomState),
+    Sip(SipHasher13),
+}
+
+impl Index {
+    pub(crate) fn new(hash: TableHash, seed: u64) -> Self {
+        let hash = match hash {
+            TableHash::Fold => {
+                Hash64::Fold(SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()))
+            }
+            TableHash::Sip13 => Hash64::Sip(SipHasher13::new_with_keys(seed, !seed)),
+        };
+        Index { table: HashTable::new(), hash, seed, lookups: 0, candidates: 0, suspicious: false }
+    }
+
+    #[inline]
+    pub(crate) fn tag<K: Hash>(&self, key: &K) -> Tag {
+        let hash = match &self.hash {
+            Hash64::Fold(state) => state.hash_one(key),
+            Hash64::Sip(hasher) => {
+                let mut hasher = *hasher;
+                key.hash(&mut hasher);
+                std::hash::Hasher::finish(&hasher)
+            }
+        };
+        (hash ^ (hash >> 32)) as Tag
+    }
+
+    /// The first slot with this tag, whether or not its key fits: a guess to be verified later.
+    #[inline]
+    pub(crate) fn guess(&self, tag: Tag) -> Option<Slot> {
+        self.table.find(spread(tag), |place| place.tag == tag).map(|place| place.slot)
+    }
+
+    /// The slot with this tag whose key `is_it` says is the one.
+    #[inline]
+    pub(crate) fn find(&mut self, tag: Tag, mut is_it: impl FnMut(Slot) -> bool) -> Option<Slot> {
+        let mut candidates = 0;
+        let found = self
+            .table
+            .find(spread(tag), |place| {
+                candidates += 1;
+                place.tag == tag && is_it(place.slot)
+            })
+            .map(|place| place.slot);
+        self.lookups += 1;
+        self.candidates += candidates;
+        if candidates > MOST_CANDIDATES {
+            self.suspicious = true;
+        } else if self.lookups == WINDOW {
+            self.suspicious |= self.candidates > MEAN_CANDIDATES * WINDOW;
+            self.lookups = 0;
+            self.candidates = 0;
+        }
+        found
+    }
+
+    pub(crate) fn insert(&mut self, tag: Tag, slot: Slot) {
+        self.table.insert_unique(spread(tag), Place { tag, slot }, |place| spread(place.tag));
+    }
+
+    pub(crate) fn remove(&mut self, tag: Tag, slot: Slot) {
+        if let Ok(entry) = self.table.find_entry(spread(tag), |place| place.slot == slot) {
+            entry.remove();
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether look-ups met more candidates than chance explains.
+    #[inline]
+    pub(crate) fn is_suspicious(&self) -> bool {
+        self.suspicious
+    }
+
+    /// Goes over to SipHash-1-3 under a seed that follows from the old one, all entries along.
+    pub(crate) fn reseed<'a, K: Hash + 'a>(&mut self, key_of: impl Fn(Slot) -> &'a K) {
+        // splitmix64: whoever found collisions under the old seed has to begin again.
+        let mut seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) ^ (seed >> 31);
+        let mut fresh = Index::new(TableHash::Sip13, seed);
+        fresh.table.reserve(self.table.len(), |place| spread(place.tag));
+        for place in self.table.drain() {
+            let tag = fresh.tag(key_of(place.slot));
+            fresh.insert(tag, place.slot);
+        }
+        *self = fresh;
+    }
+
+    /// Bytes held, by capacity.
+    pub(crate) fn capacity_bytes(&self) -> usize {
+        self.table.allocation_size()
+    }
+
+    /// Bytes that one more entry takes, at the table's fullest.
+    pub(crate) const fn bytes_per_slot() -> usize {
+        size_of::<Place>() + 2
+    }
+}
+
+/// hashbrown wants 64 well-mixed bits; a tag has 32.
+#[inline]
+fn spread(tag: Tag) -> u64 {
+    u64::from(tag).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colliding_keys_trip_the_wire_and_a_new_seed_parts_them() {
+        let mut index = Index::new(TableHash::Fold, 1);
+        let mut keys: Vec<u64> = Vec::new();
+        // A table of 2^13 buckets: keys whose tags lead to the same bucket and control byte.
+        let alike = |index: &Index, key: u64| spread(index.tag(&key)) & (0x1fff | 0x7f << 57);
+        let goal = alike(&index, 0);
+        let mut candidate = 0;
+        while keys.len() < 40 {
+            if alike(&index, candidate) == goal {
+                keys.push(candidate);
+            }
+            candidate += 1;
+        }
+        for (slot, key) in keys.iter().enumerate() {
+            let tag = index.tag(key);
+            index.find(tag, |slot| keys[slot as usize] == *key);
+            index.insert(tag, slot as Slot);
+        }
+        assert!(index.is_suspicious());
+        index.reseed(|slot| &keys[slot as usize]);
+        assert!(!index.is_suspicious());
+        for (slot, key) in keys.iter().enumerate() {
+            let tag = index.tag(key);
+            assert_eq!(index.find(tag, |s| keys[s as usize] == *key), Some(slot as Slot));
+        }
+        assert!(!index.is_suspicious());
+    }
+}

@@ -1,0 +1,67 @@
+//! The flow table of flowscope: packets in, the life of each flow out.
+//!
+//! [`FlowTracker`] puts a [`FlowExtractor`](flowscope_core::FlowExtractor) before a table of flows.
+//! It counts both directions, follows TCP from handshake to close (and through resets, half closes,
+//! port reuse and the packets that come late), ends flows that fall silent, evicts in exact order
+//! when there is no room, and lends what happened to a [`FlowSink`]. The rules, one by one, are in
+//! `docs/TCP_LIFE.md` of the repository.
+//!
+//! ```
+//! use flowscope_core::{Extracted, FlowExtractor, L4Proto, LinkType, Orientation, PacketView, Timestamp};
+//! use flowscope_track::{EndReason, FlowEvent, FlowTracker};
+//!
+//! /// One flow per first byte of the frame.
+//! struct ByFirstByte;
+//!
+//! impl FlowExtractor for ByFirstByte {
+//!     type Key = u8;
+//!     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<u8>> {
+//!         let mut found = Extracted::new(*view.frame().first()?, Orientation::Forward);
+//!         found.l4 = Some(L4Proto::Udp);
+//!         Some(found)
+//!     }
+//! }
+//!
+//! let mut tracker = FlowTracker::new(ByFirstByte);
+//! let mut events = Vec::new();
+//! for (frame, secs) in [(b"a1", 0), (b"b1", 1), (b"a2", 2)] {
+//!     tracker.track(PacketView::new(frame, LinkType::ETHERNET, Timestamp::from_secs(secs)), &mut events);
+//! }
+//! tracker.finish(EndReason::EndOfInput, &mut events);
+//!
+//! let ended: Vec<_> = events
+//!     .iter()
+//!     .filter_map(|event| match event {
+//!         FlowEvent::Ended { flow, stats, .. } => Some((flow.key, stats.initiator.counters.packets)),
+//!         _ => None,
+//!     })
+//!     .collect();
+//! assert_eq!(ended, [(b'a', 2), (b'b', 1)]);
+//! ```
+
+mod chunked;
+mod clock;
+mod config;
+mod engine;
+mod entry;
+mod event;
+mod history;
+mod index;
+mod lists;
+mod order;
+mod shard;
+mod sink;
+mod stats;
+mod table;
+mod tcp;
+mod tracker;
+mod wheel;
+
+pub use clock::{Clock, Moment};
+pub use config::{ClockConfig, Eviction, ResetRule, TableHash, TrackerConfig};
+pub use event::{Anomaly, Change, EndReason, FlowEvent, FlowRef, FlowState, PacketInfo};
+pub use history::History;
+pub use shard::{Router, ShardItem, merge};
+pub use sink::{EventOrder, Flow, FlowId, FlowSink, Phase};
+pub use stats::{ConnState, Counters, FlowStats, InitiatorEvidence, LateStats, SideStats};
+pub use tracker::{FlowTracker, LiveFlow, TrackerStats};

@@ -1,0 +1,173 @@
+//! Which flow leaves when there is no room: an exact order that costs nothing until it is needed.
+//!
+//! The order is by the number of each flow's latest packet. Keeping it in a list that every packet
+//! relinks costs cache misses on each of them, so that is done only while the table is more than
+//! half full (*strict*). Going over to it moves no million flows at once: each insertion enters a
+//! few untouched flows into a sorted map, and a flow that is touched moves from there to the end of
+//! the list. Nothing in the list was touched before the head of it, nothing in the map before its
+//! first key, so the victim is the older of the two. Lingering and half-open flows, whose packets
+//! are few, have lists of their own that are always kept.
+
+use std::collections::BTreeMap;
+
+use crate::Eviction;
+use crate::chunked::Chunked;
+use crate::entry::{Hot, Meter, bit};
+use crate::lists::{Lists, Slot};
+
+/// What kind of flow an entry is, as eviction sees it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Class {
+    Lingering,
+    HalfOpen,
+    Rest,
+}
+
+/// How many flows each insertion enters into the map. The table fills from half to full by as many
+/// insertions as half its limit, so two would do.
+const STEPS: u32 = 4;
+
+pub(crate) struct EvictionOrder {
+    lists: Lists,
+    map: BTreeMap<u64, Slot>,
+    strict: bool,
+    /// The next slot to enter into the map, while there are any.
+    scan: Option<Slot>,
+    /// Where the scan ends: slots made later are listed from the start.
+    scan_end: Slot,
+}
+
+/// The entries, by slot. One that is free has `last_packet` 0.
+pub(crate) trait Meters {
+    fn meter(&mut self, slot: Slot) -> &mut Meter;
+    /// Slots made so far, used or free.
+    fn count(&self) -> Slot;
+}
+
+impl<K> Meters for Chunked<Hot<K>> {
+    fn meter(&mut self, slot: Slot) -> &mut Meter {
+        &mut self[slot].meter
+    }
+
+    fn count(&self) -> Slot {
+        self.len()
+    }
+}
+
+impl Class {
+    pub(crate) fn of(meter: &Meter) -> Class {
+        if meter.state.is_over() {
+            Class::Lingering
+        } else if meter.state.is_half_open() {
+            Class::HalfOpen
+        } else {
+            Class::Rest
+        }
+    }
+}
+
+impl EvictionOrder {
+    pub(crate) fn new() -> Self {
+        EvictionOrder {
+            lists: Lists::new(3),
+            map: BTreeMap::new(),
+            strict: false,
+            scan: None,
+            scan_end: 0,
+        }
+    }
+
+    pub(crate) fn add_slot(&mut self) {
+        self.lists.add_slot();
+    }
+
+    /// Whether [`touch`](Self::touch) has nothing to do for this entry.
+    #[inline]
+    pub(crate) fn is_idle(&self, meter: &Meter) -> bool {
+        !self.strict && meter.bits & (bit::LISTED | bit::MAPPED) == 0
+    }
+
+    /// A new entry, the youngest.
+    pub(crate) fn insert(&mut self, slot: Slot, meter: &mut Meter) {
+        let class = Class::of(meter);
+        if self.strict || class != Class::Rest {
+            self.lists.push_back(class as u32, slot);
+            meter.set(bit::LISTED, true);
+        }
+    }
+
+    /// The entry is about to become the youngest, or to change its class; call before its
+    /// `last_packet` or state does, and [`insert`](Self::insert) afterwards.
+    #[inline]
+    pub(crate) fn remove(&mut self, slot: Slot, meter: &mut Meter) {
+        if meter.has(bit::LISTED) {
+            self.lists.unlink(slot);
+            meter.set(bit::LISTED, false);
+        } else if meter.has(bit::MAPPED) {
+            self.map.remove(&meter.last_packet);
+            meter.set(bit::MAPPED, false);
+        }
+    }
+
+    /// Works towards an exact order, some steps per insertion, as soon as the table is half full.
+    pub(crate) fn prepare(&mut self, live: usize, limit: usize, meters: &mut impl Meters) {
+        if live * 4 < limit {
+            self.strict = false;
+            self.scan = None;
+        } else if !self.strict && (live + 1) * 2 >= limit {
+            self.strict = true;
+            self.scan = Some(0);
+            self.scan_end = meters.count();
+        }
+        self.collect(STEPS, meters);
+    }
+
+    fn collect(&mut self, steps: u32, meters: &mut impl Meters) {
+        let Some(mut at) = self.scan else { return };
+        for _ in 0..steps {
+            if at >= self.scan_end {
+                self.scan = None;
+                return;
+            }
+            let meter = meters.meter(at);
+            if meter.last_packet != 0 && meter.bits & (bit::LISTED | bit::MAPPED) == 0 {
+                self.map.insert(meter.last_packet, at);
+                meter.set(bit::MAPPED, true);
+            }
+            at += 1;
+        }
+        self.scan = Some(at);
+    }
+
+    /// The entry that has to leave.
+    pub(crate) fn victim(&mut self, policy: Eviction, meters: &mut impl Meters) -> Option<Slot> {
+        if let Some(lingering) = self.lists.front(Class::Lingering as u32) {
+            return Some(lingering);
+        }
+        let half_open = self.lists.front(Class::HalfOpen as u32);
+        if half_open.is_some() && policy == Eviction::HalfOpenFirst {
+            return half_open;
+        }
+        if !self.strict {
+            // The limit is reached by memory, not by number: the order was not foreseen.
+            self.strict = true;
+            self.scan = Some(0);
+            self.scan_end = meters.count();
+        }
+        self.collect(u32::MAX, meters);
+        let listed = self.lists.front(Class::Rest as u32);
+        let mapped = self.map.first_key_value().map(|(packet, slot)| (*packet, *slot));
+        [half_open, listed]
+            .into_iter()
+            .flatten()
+            .map(|slot| (meters.meter(slot).last_packet, slot))
+            .chain(mapped)
+            .min()
+            .map(|(_, slot)| slot)
+    }
+
+    /// Bytes held, by capacity; of the map, by content.
+    pub(crate) fn capacity_bytes(&self) -> usize {
+        self.lists.capacity_bytes() + self.map.len() * size_of::<(u64, Slot)>() * 3 / 2
+    }
+}

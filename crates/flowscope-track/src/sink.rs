@@ -1,0 +1,109 @@
+use std::fmt;
+
+use flowscope_core::{DatagramFeed, Segment, Timestamp};
+
+use crate::entry::Record;
+use crate::{Change, FlowEvent, FlowState, FlowStats, History};
+
+/// Names a flow within one input: the number of its first packet, from 1.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FlowId(pub u64);
+
+impl fmt::Display for FlowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A flow, lent for the time of one call.
+pub struct Flow<'a, K, S> {
+    /// Its id.
+    pub id: FlowId,
+    /// Its key.
+    pub key: &'a K,
+    /// What the caller keeps with it.
+    pub state: &'a mut S,
+    /// Number of the packet that the call follows from.
+    pub packet: u64,
+    /// Packet time of the call: see [`FlowRef::ts`](crate::FlowRef::ts).
+    pub ts: Timestamp,
+    /// Where the call stands among those of other trackers that share the input.
+    pub order: EventOrder,
+    pub(crate) record: Record<'a>,
+}
+
+impl<K, S> Flow<'_, K, S> {
+    /// Everything counted so far. Made on demand; costs a few hundred bytes of copying.
+    #[must_use]
+    pub fn stats(&self) -> FlowStats {
+        self.record.stats()
+    }
+
+    /// What happened so far, in Zeek's letters.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.record.history()
+    }
+
+    /// Where in its life the flow stands.
+    #[must_use]
+    pub fn tcp_state(&self) -> FlowState {
+        self.record.state()
+    }
+}
+
+/// A place in the output, for merging what several trackers made of one input.
+///
+/// Calls of one tracker come in this order. Sorting the calls of many trackers by it, stably, gives
+/// what one tracker with the whole input would have called, as long as no limit was reached.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct EventOrder {
+    /// Number of the packet that it follows from.
+    pub packet: u64,
+    /// Before, at, or after that packet.
+    pub phase: Phase,
+    /// Within the phases `Expiry` and `End`: the deadline that passed.
+    pub deadline: Timestamp,
+    /// Within the phases `Expiry` and `End`: the flow.
+    pub flow: FlowId,
+}
+
+/// Where an event stands with regard to its packet.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Phase {
+    /// Before the packet, whose time let a deadline pass.
+    Expiry,
+    /// From the packet itself.
+    #[default]
+    Packet,
+    /// After all packets.
+    End,
+}
+
+/// Takes what a tracker lends.
+///
+/// For one packet of a flow the calls come in this order: what ended before it (an idle timeout, an
+/// eviction, a flow superseded), `Started`, `Packet`, anomalies, `segment` or `datagram`,
+/// `Established`, `StateChange`, `Ended`.
+pub trait FlowSink<K, S> {
+    /// Something happened to a flow.
+    fn event(&mut self, _flow: Flow<'_, K, S>, _change: Change) {}
+
+    /// A TCP segment of a flow that has not ended, SYN and FIN without payload included, pure
+    /// acknowledgements too; not RSTs. Segments whose numbers lie far outside the window are
+    /// lent too: whether their bytes are believed is the reassembler's decision.
+    fn segment(&mut self, _flow: Flow<'_, K, S>, _segment: Segment<'_>) {}
+
+    /// A packet with payload of a flow of any protocol but TCP.
+    fn datagram(&mut self, _flow: Flow<'_, K, S>, _datagram: DatagramFeed<'_>) {}
+}
+
+/// Takes nothing.
+impl<K, S> FlowSink<K, S> for () {}
+
+/// Collects the owned form of every event.
+impl<K: Clone, S> FlowSink<K, S> for Vec<FlowEvent<K>> {
+    fn event(&mut self, flow: Flow<'_, K, S>, change: Change) {
+        self.push(FlowEvent::from_change(&flow, change));
+    }
+}

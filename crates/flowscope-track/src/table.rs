@@ -1,0 +1,160 @@
+//! The slots: hot, cold and user parts of each flow, and which are free.
+
+use flowscope_core::Timestamp;
+
+use crate::chunked::{CHUNK, Chunked};
+use crate::entry::{Cold, Hot, Meter, Record, SideMeter};
+use crate::lists::Slot;
+use crate::sink::{EventOrder, Flow};
+use crate::{FlowId, FlowState, History, InitiatorEvidence};
+
+pub(crate) struct Slots<K, S> {
+    pub(crate) hot: Chunked<Hot<K>>,
+    pub(crate) cold: Chunked<Cold>,
+    states: Chunked<Option<S>>,
+    free: Vec<Slot>,
+}
+
+impl<K, S> Slots<K, S> {
+    pub(crate) fn new() -> Self {
+        Slots {
+            hot: Chunked::new(),
+            cold: Chunked::new(),
+            states: Chunked::new(),
+            free: Vec::new(),
+        }
+    }
+
+    /// Slots made so far, used or free.
+    pub(crate) fn len(&self) -> Slot {
+        self.hot.len()
+    }
+
+    /// Bytes that the next [`put`](Self::put) allocates.
+    pub(crate) fn growth(&self) -> usize {
+        if self.free.is_empty() && self.hot.is_full() { CHUNK * Self::bytes_per_slot() } else { 0 }
+    }
+
+    /// Bytes that one slot takes.
+    pub(crate) const fn bytes_per_slot() -> usize {
+        size_of::<Hot<K>>() + size_of::<Cold>() + size_of::<Option<S>>()
+    }
+
+    /// Fills a free slot or a new one; says whether it is new.
+    pub(crate) fn put(&mut self, key: K, meter: Meter, cold: Cold, state: S) -> (Slot, bool) {
+        if let Some(slot) = self.free.pop() {
+            self.hot[slot] = Hot { key, meter };
+            self.cold[slot] = cold;
+            self.states[slot] = Some(state);
+            return (slot, false);
+        }
+        self.hot.push(Hot { key, meter });
+        self.cold.push(cold);
+        self.states.push(Some(state));
+        (self.hot.len() - 1, true)
+    }
+
+    /// Frees a slot and drops what the user kept in it. The key stays until the slot is used again.
+    pub(crate) fn free(&mut self, slot: Slot) {
+        self.hot[slot].meter.last_packet = 0;
+        self.cold[slot].rare = None;
+        self.states[slot] = None;
+        self.free.push(slot);
+    }
+
+    #[inline]
+    pub(crate) fn is_live(&self, slot: Slot) -> bool {
+        self.hot[slot].meter.last_packet != 0
+    }
+
+    pub(crate) fn record(&self, slot: Slot) -> Record<'_> {
+        Record { meter: &self.hot[slot].meter, cold: &self.cold[slot] }
+    }
+
+    pub(crate) fn state(&self, slot: Slot) -> Option<&S> {
+        self.states[slot].as_ref()
+    }
+
+    pub(crate) fn state_mut(&mut self, slot: Slot) -> Option<&mut S> {
+        self.states[slot].as_mut()
+    }
+
+    /// The flow in `slot`, to be lent to a sink.
+    #[inline]
+    pub(crate) fn lend(
+        &mut self,
+        slot: Slot,
+        ts: Timestamp,
+        order: EventOrder,
+    ) -> Option<Flow<'_, K, S>> {
+        let hot = &self.hot[slot];
+        let cold = &self.cold[slot];
+        let state = self.states[slot].as_mut()?;
+        Some(Flow {
+            id: FlowId(cold.id),
+            key: &hot.key,
+            state,
+            packet: order.packet,
+            ts,
+            order,
+            record: Record { meter: &hot.meter, cold },
+        })
+    }
+
+    /// Bytes held, by capacity.
+    pub(crate) fn capacity_bytes(&self) -> usize {
+        self.hot.capacity_bytes()
+            + self.cold.capacity_bytes()
+            + self.states.capacity_bytes()
+            + self.free.capacity() * size_of::<Slot>()
+    }
+}
+
+/// A meter at the start of a flow.
+pub(crate) const BLANK_METER: Meter = Meter {
+    touched: Timestamp::ZERO,
+    last_packet: 0,
+    sides: [SideMeter {
+        packets: 0,
+        wire: 0,
+        ip: 0,
+        payload: 0,
+        next: 0,
+        ack: 0,
+        window: 0,
+        flags: flowscope_core::TcpFlags(0),
+        bits: 0,
+    }; 2],
+    flow_label: [0; 2],
+    state: FlowState::Active,
+    proto: 0,
+    bits: 0,
+    watch: 0,
+    tos: [0; 2],
+    ttl: [0; 2],
+};
+
+/// A cold part at the start of a flow.
+pub(crate) const fn blank_cold() -> Cold {
+    Cold {
+        id: 0,
+        first_seen: Timestamp::ZERO,
+        last_seen: Timestamp::ZERO,
+        isn: [0; 2],
+        fin: [0; 2],
+        history: History::EMPTY,
+        first_window: [0; 2],
+        min_window: [0; 2],
+        max_window: [0; 2],
+        mss: [0; 2],
+        min_ttl: [0; 2],
+        max_ttl: [0; 2],
+        syn_rtt: 0,
+        ack_rtt: 0,
+        rare: None,
+        evidence: InitiatorEvidence::FirstPacket,
+        scales: 0,
+        marks: 0,
+        icmp: 0,
+    }
+}

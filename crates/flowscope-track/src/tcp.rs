@@ -1,0 +1,792 @@
+//! The TCP side of a flow: which packets belong to it, and what each one changes.
+//!
+//! `docs/TCP_LIFE.md` states the rules; this is them, over one flow's record, without table, timers
+//! or sink.
+
+use flowscope_core::{FlowSide, TcpFlags, TcpInfo, TcpOptions, Timestamp};
+
+use crate::clock::Moment;
+use crate::config::{ResetRule, TrackerConfig};
+use crate::entry::{
+    Cold, Meter, PendingReset, PendingSyn, bit, mark, serial, side_bit, stored_rtt, watch,
+};
+use crate::history::is_power_of_ten;
+use crate::{Anomaly, EndReason, FlowState};
+
+/// The receive window is taken for at least this, in bytes: its scale is unknown for flows picked
+/// up in the middle, and a capture that lost packets sees windows late.
+const LEAST_ROOM: i64 = 1 << 20;
+/// Numbers this far behind are another connection's.
+const FAR_BEHIND: i32 = -(1 << 30);
+/// How many SYNs that may begin another connection are remembered.
+pub(crate) const MOST_SYNS: usize = 4;
+
+/// A TCP packet, seen from its flow.
+#[derive(Clone, Copy)]
+pub(crate) struct Seg {
+    pub(crate) side: FlowSide,
+    pub(crate) seq: u32,
+    pub(crate) ack: u32,
+    pub(crate) window: u16,
+    pub(crate) flags: TcpFlags,
+    /// Payload on the wire.
+    pub(crate) len: u32,
+    pub(crate) options: TcpOptions,
+    pub(crate) ts: Timestamp,
+}
+
+impl Seg {
+    pub(crate) fn new(side: FlowSide, tcp: &TcpInfo, len: u32, ts: Timestamp) -> Self {
+        Seg {
+            side,
+            seq: tcp.seq,
+            ack: tcp.ack,
+            window: tcp.window,
+            flags: tcp.flags,
+            len,
+            options: tcp.options,
+            ts,
+        }
+    }
+
+    fn end(&self) -> u32 {
+        self.seq.wrapping_add(self.len).wrapping_add(u32::from(self.flags.fin()))
+    }
+
+    fn occupies(&self) -> bool {
+        self.len > 0 || self.flags.fin()
+    }
+}
+
+/// Which SYN a new connection begins with, where this packet does not belong to the flow it hit.
+pub(crate) enum Successor {
+    /// This packet is it.
+    This,
+    /// This packet answers one remembered.
+    Remembered(Box<PendingSyn>),
+}
+
+/// What a packet changed.
+pub(crate) struct Step {
+    pub(crate) before: FlowState,
+    pub(crate) established: bool,
+    pub(crate) ended: Option<EndReason>,
+    anomalies: [Option<(Anomaly, FlowSide)>; 4],
+}
+
+impl Step {
+    pub(crate) fn new(before: FlowState) -> Self {
+        Step { before, established: false, ended: None, anomalies: [None; 4] }
+    }
+
+    pub(crate) fn anomalies(&self) -> impl Iterator<Item = (Anomaly, FlowSide)> + '_ {
+        self.anomalies.iter().flatten().copied()
+    }
+
+    fn report(&mut self, anomaly: Anomaly, side: FlowSide) {
+        if let Some(free) = self.anomalies.iter_mut().find(|a| a.is_none()) {
+            *free = Some((anomaly, side));
+        }
+    }
+}
+
+/// One flow's record, for the time of one packet.
+pub(crate) struct Tcp<'a> {
+    pub(crate) meter: &'a mut Meter,
+    pub(crate) cold: &'a mut Cold,
+    pub(crate) config: &'a TrackerConfig,
+}
+
+impl Tcp<'_> {
+    /// Whether the packet begins another connection on this flow's key; asked before it is counted.
+    pub(crate) fn successor(&mut self, seg: &Seg, moment: Moment) -> Option<Successor> {
+        let other = !seg.side;
+        if seg.flags.rst() {
+            return None;
+        }
+        if !seg.flags.syn() {
+            return self.answered(seg);
+        }
+        if seg.flags.ack()
+            && let Some(found) = self.remembered(|syn| {
+                syn.side == other
+                    && serial(seg.ack, syn.seq.wrapping_add(1)) >= 0
+                    && serial(seg.ack, syn.seq.wrapping_add(1).wrapping_add(syn.len)) <= 0
+            })
+        {
+            return Some(found);
+        }
+        (self.is_other_connection(seg) && self.may_be_replaced(moment)).then_some(Successor::This)
+    }
+
+    /// Whether a SYN or SYN+ACK does not fit this connection.
+    fn is_other_connection(&self, seg: &Seg) -> bool {
+        let own = self.meter.side(seg.side);
+        let peer = self.meter.side(!seg.side);
+        if own.has(side_bit::SHOWN) {
+            return seg.seq != self.cold.isn[seg.side.index()];
+        }
+        if self.meter.state.is_over() {
+            return true;
+        }
+        if seg.flags.ack() {
+            peer.has(side_bit::SYN) && !self.acknowledges_syn(seg)
+        } else {
+            !self.meter.state.is_half_open()
+        }
+    }
+
+    /// Whether `seg` acknowledges the other side's SYN, and nothing that side has not sent.
+    fn acknowledges_syn(&self, seg: &Seg) -> bool {
+        let peer = self.meter.side(!seg.side);
+        let isn = self.cold.isn[(!seg.side).index()];
+        seg.flags.ack()
+            && peer.has(side_bit::SYN)
+            && serial(seg.ack, isn) > 0
+            && serial(seg.ack, peer.next) <= 0
+    }
+
+    fn may_be_replaced(&self, moment: Moment) -> bool {
+        self.meter.state.is_over()
+            || moment.watermark.since(self.meter.touched) > self.config.reuse_after
+    }
+
+    /// Whether a segment that is no SYN answers a remembered one.
+    fn answered(&mut self, seg: &Seg) -> Option<Successor> {
+        if self.meter.watch & watch::RARE == 0 {
+            return None;
+        }
+        let (own, peer) = (*self.meter.side(seg.side), *self.meter.side(!seg.side));
+        self.remembered(|syn| {
+            let first = syn.seq.wrapping_add(1);
+            if syn.side == seg.side {
+                seg.seq == first && seg.len > 0
+            } else {
+                let foreign = serial(seg.ack, peer.next) > 0
+                    || own.has(side_bit::ACKED) && serial(seg.ack, own.ack) < 0;
+                seg.flags.ack() && seg.ack == first && foreign
+            }
+        })
+    }
+
+    fn remembered(&mut self, is_it: impl Fn(&PendingSyn) -> bool) -> Option<Successor> {
+        let rare = self.cold.rare.as_mut()?;
+        let at = rare.syns.iter().position(is_it)?;
+        Some(Successor::Remembered(Box::new(rare.syns.remove(at))))
+    }
+
+    /// The first packet of a flow; returns its state.
+    pub(crate) fn open(&mut self, seg: &Seg) -> FlowState {
+        let x = seg.side.index();
+        let syn = seg.flags.syn();
+        self.show(seg);
+        if !syn {
+            self.meter.set(bit::MID_STREAM, true);
+            return FlowState::SynReceived;
+        }
+        self.take_syn(seg);
+        self.letter(if seg.flags.ack() { b'h' } else { b's' }, seg.side);
+        if seg.flags.ack() {
+            self.meter.sides[x].ack = seg.ack;
+            self.meter.sides[x].bits |= side_bit::ACKED | side_bit::SYN_ACK;
+            FlowState::SynReceived
+        } else {
+            FlowState::SynSent
+        }
+    }
+
+    /// The first packet of a flow, once it is counted; beyond what [`open`](Self::open) did.
+    pub(crate) fn first(&mut self, seg: &Seg, step: &mut Step) {
+        self.unusual_flags(seg, step);
+        if seg.flags.rst() {
+            self.letter(b'r', seg.side);
+            self.cold.marks |= mark::RESET[seg.side.index()];
+            self.meter.state = FlowState::Reset;
+            step.ended = Some(EndReason::Rst);
+        } else if !seg.flags.syn() {
+            self.meter.sides[seg.side.index()].next = seg.end();
+            self.payload_letters(seg);
+            self.take_fin(seg, step);
+            self.acknowledge(seg, step);
+            self.take_window(seg);
+            self.establish_handshake(seg, step);
+        } else if seg.len > 0 {
+            self.payload_letters(seg);
+        }
+        self.settle(step);
+    }
+
+    /// The side's numbers become known.
+    fn show(&mut self, seg: &Seg) {
+        let x = seg.side.index();
+        let side = &mut self.meter.sides[x];
+        side.bits |= side_bit::SHOWN;
+        side.next = seg.seq;
+        side.window = seg.window;
+        self.cold.isn[x] = seg.seq.wrapping_sub(1);
+        self.cold.first_window[x] = seg.window;
+    }
+
+    fn take_syn(&mut self, seg: &Seg) {
+        let x = seg.side.index();
+        let side = &mut self.meter.sides[x];
+        side.bits |= side_bit::SYN;
+        let end = seg.seq.wrapping_add(1).wrapping_add(seg.len);
+        if serial(end, side.next) > 0 {
+            side.next = end;
+        }
+        self.cold.isn[x] = seg.seq;
+        self.cold.mss[x] = seg.options.mss.unwrap_or(0);
+        self.cold.set_scale(x, seg.options.window_scale);
+        if seg.options.sack_permitted {
+            self.cold.marks |= mark::SACK[x];
+        }
+    }
+
+    /// A packet of the flow; its counters are up to date.
+    pub(crate) fn advance(&mut self, seg: &Seg, moment: Moment, step: &mut Step) {
+        self.unusual_flags(seg, step);
+        if seg.flags.rst() {
+            self.reset(seg, moment, step);
+        } else if seg.flags.syn() {
+            self.synchronise(seg, moment, step);
+        } else {
+            self.regular(seg, step);
+        }
+        self.settle(step);
+    }
+
+    fn unusual_flags(&mut self, seg: &Seg, step: &mut Step) {
+        let f = seg.flags;
+        let x = seg.side.index();
+        if f.contains(TcpFlags::URG) {
+            self.cold.rare().sides[x].urgent += 1;
+            step.report(Anomaly::UrgentData, seg.side);
+        }
+        if f.syn() && f.intersects(TcpFlags::FIN | TcpFlags::RST) {
+            if !std::mem::replace(&mut self.cold.rare().multi_flag[x], true) {
+                self.letter(b'q', seg.side);
+            }
+        } else if f.contains(TcpFlags::FIN | TcpFlags::RST)
+            && !std::mem::replace(&mut self.cold.rare().inconsistent[x], true)
+        {
+            self.letter(b'i', seg.side);
+        }
+    }
+
+    fn letter(&mut self, letter: u8, side: FlowSide) {
+        self.cold.history.push(letter, side);
+    }
+
+    // ---- SYN
+
+    fn synchronise(&mut self, seg: &Seg, moment: Moment, step: &mut Step) {
+        let x = seg.side.index();
+        let own = *self.meter.side(seg.side);
+        let fits = !self.is_other_connection(seg);
+        let letter = if seg.flags.ack() { b'h' } else { b's' };
+        if fits && own.has(side_bit::SHOWN) {
+            if !own.has(side_bit::SYN) {
+                self.take_syn(seg);
+                self.letter(letter, seg.side);
+            } else if seg.flags.ack() && !own.has(side_bit::SYN_ACK) {
+                self.letter(letter, seg.side);
+            } else {
+                self.cold.rare().sides[x].retransmitted += 1;
+            }
+            if seg.flags.ack() {
+                self.meter.sides[x].bits |= side_bit::SYN_ACK;
+                self.acknowledge(seg, step);
+            }
+            self.establish_handshake(seg, step);
+        } else if fits {
+            let first_answer = self.meter.state == FlowState::SynSent;
+            self.show(seg);
+            self.take_syn(seg);
+            self.letter(letter, seg.side);
+            if seg.flags.ack() {
+                self.meter.sides[x].bits |= side_bit::SYN_ACK;
+                self.acknowledge(seg, step);
+                self.cold.syn_rtt = stored_rtt(seg.ts.since(self.cold.first_seen));
+            }
+            if first_answer {
+                self.meter.state = FlowState::SynReceived;
+            }
+        } else if seg.flags.ack() {
+            step.report(Anomaly::UnexpectedSynAck, seg.side);
+        } else {
+            self.letter(letter, seg.side);
+            self.remember(seg, moment, step);
+        }
+    }
+
+    /// Keeps a SYN that may begin another connection. Its counters are filled in by the tracker,
+    /// which knows the packet.
+    fn remember(&mut self, seg: &Seg, moment: Moment, step: &mut Step) {
+        let rare = self.cold.rare();
+        if rare.syns.iter().any(|syn| syn.side == seg.side && syn.seq == seg.seq) {
+            return;
+        }
+        if rare.syns.len() == MOST_SYNS {
+            rare.syns.remove(0);
+        }
+        rare.syns.push(PendingSyn {
+            side: seg.side,
+            seq: seg.seq,
+            len: seg.len,
+            packet: moment.packet,
+            ts: seg.ts,
+            last_ts: seg.ts,
+            counters: crate::stats::Counters::default(),
+            last_seen_without: Timestamp::ZERO,
+            flags: seg.flags,
+            window: seg.window,
+            options: seg.options,
+            ttl: 0,
+            tos: 0,
+            flow_label: 0,
+            path: flowscope_core::Path::EMPTY,
+        });
+        self.meter.watch |= watch::RARE;
+        step.report(Anomaly::UnexpectedSyn, seg.side);
+    }
+
+    // ---- RST
+
+    fn reset(&mut self, seg: &Seg, moment: Moment, step: &mut Step) {
+        let x = seg.side.index();
+        let rare = self.cold.rare();
+        if rare.sides[x].last_rst.replace(seg.seq) != Some(seg.seq) {
+            self.letter(b'r', seg.side);
+        }
+        if self.is_believable(seg) {
+            self.cold.marks |= mark::RESET[x];
+            self.meter.state = FlowState::Reset;
+            step.ended = Some(EndReason::Rst);
+            return;
+        }
+        let (own, peer) = (self.meter.side(seg.side), self.meter.side(!seg.side));
+        let base = if peer.has(side_bit::ACKED) { peer.ack } else { own.next };
+        let ahead = i64::from(serial(seg.seq, base));
+        let known = peer.has(side_bit::ACKED) || own.has(side_bit::SHOWN);
+        let in_syn_sent = self.meter.state == FlowState::SynSent;
+        if known && !in_syn_sent && ahead > 0 && ahead < self.room(seg.side) {
+            self.meter.watch |= watch::RARE;
+            self.cold.rare().reset.get_or_insert(PendingReset {
+                side: seg.side,
+                ts: seg.ts,
+                at: moment.watermark,
+            });
+        } else {
+            step.report(Anomaly::InvalidReset, seg.side);
+        }
+    }
+
+    fn is_believable(&self, seg: &Seg) -> bool {
+        let (own, peer) = (self.meter.side(seg.side), self.meter.side(!seg.side));
+        if self.config.resets == ResetRule::Any {
+            return true;
+        }
+        if self.meter.state == FlowState::SynSent && !own.has(side_bit::SHOWN) {
+            return self.acknowledges_syn(seg);
+        }
+        if own.has(side_bit::SHOWN) && seg.seq == own.next
+            || peer.has(side_bit::ACKED) && seg.seq == peer.ack
+        {
+            return true;
+        }
+        !own.has(side_bit::SHOWN) && !peer.has(side_bit::ACKED)
+    }
+
+    /// A pending reset has stood its time: it counts.
+    pub(crate) fn accept_reset(&mut self, reset: PendingReset, step: &mut Step) {
+        self.cold.marks |= mark::RESET[reset.side.index()];
+        self.meter.state = FlowState::Reset;
+        step.ended = Some(EndReason::Rst);
+    }
+
+    /// How far ahead of its receiver `side` may believably write.
+    fn room(&self, side: FlowSide) -> i64 {
+        let y = (!side).index();
+        let both = self.meter.sides[0].has(side_bit::SYN) && self.meter.sides[1].has(side_bit::SYN);
+        let shift = match (self.cold.scale(y), self.cold.scale(1 - y)) {
+            (Some(shift), Some(_)) if both => shift,
+            _ => 0,
+        };
+        (i64::from(self.meter.sides[y].window) << shift).max(LEAST_ROOM)
+    }
+
+    // ---- everything else
+
+    fn regular(&mut self, seg: &Seg, step: &mut Step) {
+        let x = seg.side.index();
+        let unseen = !self.meter.sides[x].has(side_bit::SHOWN);
+        if unseen && self.meter.state == FlowState::SynSent && !self.acknowledges_syn(seg) {
+            return;
+        }
+        if unseen {
+            self.show(seg);
+            self.meter.sides[x].next = seg.end();
+            self.contradict_reset(step);
+            self.payload_letters(seg);
+        } else if !self.place(seg, step) {
+            return;
+        }
+        self.take_fin(seg, step);
+        self.acknowledge(seg, step);
+        self.take_window(seg);
+        self.open_states(seg, unseen, step);
+    }
+
+    fn payload_letters(&mut self, seg: &Seg) {
+        let x = seg.side.index();
+        if seg.len > 0 {
+            if !self.meter.sides[x].has(side_bit::HISTORY_D) {
+                self.meter.sides[x].bits |= side_bit::HISTORY_D;
+                self.letter(b'd', seg.side);
+            }
+        } else if seg.flags.ack()
+            && !seg.flags.fin()
+            && !self.meter.sides[x].has(side_bit::HISTORY_A)
+        {
+            self.meter.sides[x].bits |= side_bit::HISTORY_A;
+            self.letter(b'a', seg.side);
+        }
+    }
+
+    /// Finds the segment's place in its side's stream; `false` if it has none.
+    fn place(&mut self, seg: &Seg, step: &mut Step) -> bool {
+        let x = seg.side.index();
+        let next = self.meter.sides[x].next;
+        let end = seg.end();
+        let ahead = serial(seg.seq, next);
+        let room = self.room(seg.side);
+        if i64::from(ahead) > room || ahead < FAR_BEHIND {
+            let rare = &mut self.cold.rare().sides[x];
+            let corroborated = rare.stray.is_some_and(|stray| {
+                let from_stray = i64::from(serial(seg.seq, stray));
+                (0..=room).contains(&from_stray)
+            });
+            if !(corroborated && ahead > 0) {
+                rare.stray = Some(end);
+                rare.out_of_window += 1;
+                self.meter.watch |= watch::RARE;
+                step.report(Anomaly::OutOfWindow, seg.side);
+                return false;
+            }
+        }
+        if let Some(rare) = &mut self.cold.rare {
+            rare.sides[x].stray = None;
+        }
+        self.payload_letters(seg);
+        let mut filled = false;
+        if ahead > 0 {
+            self.add_hole(seg.side, next, seg.seq);
+            self.meter.sides[x].next = end;
+        } else if serial(end, next) > 0 || ahead == 0 {
+            self.meter.sides[x].next = end;
+            // A retransmission may reach back over a hole and beyond it.
+            filled = self.fill(seg, x);
+        } else if ahead == -1
+            && seg.len <= 1
+            && !seg.flags.fin()
+            && self.meter.has(bit::ESTABLISHED)
+        {
+            self.cold.rare().sides[x].probes += 1;
+        } else if seg.occupies() {
+            filled = self.fill(seg, x);
+            let payload = seg.len > 0;
+            let rare = &mut self.cold.rare().sides[x];
+            if filled {
+                rare.out_of_order += 1;
+            } else {
+                rare.retransmitted += 1;
+                if payload && is_power_of_ten(rare.retransmitted) {
+                    self.letter(b't', seg.side);
+                }
+            }
+        }
+        if ahead >= 0 || filled {
+            self.contradict_reset(step);
+        }
+        true
+    }
+
+    fn fill(&mut self, seg: &Seg, x: usize) -> bool {
+        match &mut self.cold.rare {
+            Some(rare) if !rare.sides[x].holes.is_empty() => {
+                rare.sides[x].holes.fill(seg.seq, seg.end())
+            }
+            _ => false,
+        }
+    }
+
+    fn add_hole(&mut self, side: FlowSide, from: u32, to: u32) {
+        self.meter.watch |= watch::RARE;
+        let rare = &mut self.cold.rare().sides[side.index()];
+        rare.lost += rare.holes.add(from, to);
+        rare.gaps += 1;
+        if is_power_of_ten(rare.gaps) {
+            self.letter(b'g', side);
+        }
+    }
+
+    /// Traffic in sequence makes a pending reset void.
+    fn contradict_reset(&mut self, step: &mut Step) {
+        if self.meter.watch & watch::RARE == 0 {
+            return;
+        }
+        if let Some(reset) = self.cold.rare.as_mut().and_then(|rare| rare.reset.take()) {
+            step.report(Anomaly::InvalidReset, reset.side);
+        }
+    }
+
+    fn take_fin(&mut self, seg: &Seg, step: &mut Step) {
+        let x = seg.side.index();
+        let next = self.meter.sides[x].next;
+        let stands = self.meter.sides[x].has(side_bit::FIN);
+        let acked = self.meter.sides[x].has(side_bit::FIN_ACKED);
+        if stands && !acked && serial(next, self.cold.fin[x].wrapping_add(1)) > 0 {
+            self.retract_fin(seg.side, step);
+        }
+        if !seg.flags.fin() {
+            return;
+        }
+        let fin = seg.seq.wrapping_add(seg.len);
+        let again = self.meter.sides[x].has(side_bit::FIN) && self.cold.fin[x] == fin;
+        if !again && (acked || serial(fin.wrapping_add(1), next) < 0) {
+            step.report(Anomaly::InvalidFin, seg.side);
+            return;
+        }
+        if self.cold.rare.as_ref().is_none_or(|r| r.sides[x].last_fin != Some(fin)) && !again {
+            self.letter(b'f', seg.side);
+        }
+        self.cold.fin[x] = fin;
+        self.meter.sides[x].bits |= side_bit::FIN;
+        self.meter.watch |= watch::FIN;
+        // Its acknowledgement may have been captured before it.
+        let peer = self.meter.sides[1 - x];
+        if peer.has(side_bit::ACKED) && peer.ack == fin.wrapping_add(1) {
+            self.meter.sides[x].bits |= side_bit::FIN_ACKED;
+        }
+    }
+
+    fn retract_fin(&mut self, side: FlowSide, step: &mut Step) {
+        let x = side.index();
+        self.meter.sides[x].bits &= !side_bit::FIN;
+        let fin = self.cold.fin[x];
+        self.cold.rare().sides[x].last_fin = Some(fin);
+        step.report(Anomaly::RetractedFin, side);
+    }
+
+    fn acknowledge(&mut self, seg: &Seg, step: &mut Step) {
+        if !seg.flags.ack() {
+            return;
+        }
+        let (x, y) = (seg.side.index(), (!seg.side).index());
+        let (own, peer) = (self.meter.sides[x], self.meter.sides[y]);
+        let ahead = serial(seg.ack, own.ack);
+        if own.has(side_bit::ACKED) && ahead <= 0 {
+            let pure = !seg.occupies() && !seg.flags.syn();
+            let outstanding = peer.has(side_bit::SHOWN) && peer.next != seg.ack;
+            if ahead == 0 && pure && seg.window == own.window && outstanding {
+                self.cold.rare().sides[x].duplicate_acks += 1;
+            }
+            return;
+        }
+        let beyond = i64::from(serial(seg.ack, peer.next));
+        if peer.has(side_bit::SHOWN) && beyond > self.room(!seg.side) {
+            return;
+        }
+        self.meter.sides[x].ack = seg.ack;
+        self.meter.sides[x].bits |= side_bit::ACKED;
+        if peer.has(side_bit::FIN) {
+            let past_fin = serial(seg.ack, self.cold.fin[y].wrapping_add(1));
+            if past_fin == 0 {
+                self.meter.sides[y].bits |= side_bit::FIN_ACKED;
+            } else if past_fin > 0 && !peer.has(side_bit::FIN_ACKED) {
+                self.retract_fin(!seg.side, step);
+            }
+        }
+    }
+
+    pub(crate) fn take_window(&mut self, seg: &Seg) {
+        let x = seg.side.index();
+        self.meter.sides[x].window = seg.window;
+        let (least, most) = (&mut self.cold.min_window[x], &mut self.cold.max_window[x]);
+        if self.cold.marks & mark::WINDOW[x] == 0 {
+            self.cold.marks |= mark::WINDOW[x];
+            (*least, *most) = (seg.window, seg.window);
+        } else {
+            (*least, *most) = ((*least).min(seg.window), (*most).max(seg.window));
+        }
+        if seg.window == 0 {
+            let rare = &mut self.cold.rare().sides[x];
+            rare.zero_windows += 1;
+            if is_power_of_ten(rare.zero_windows) {
+                self.letter(b'w', seg.side);
+            }
+        }
+    }
+
+    // ---- states
+
+    /// From the handshake to an established flow.
+    fn open_states(&mut self, seg: &Seg, unseen: bool, step: &mut Step) {
+        match self.meter.state {
+            FlowState::SynSent => {
+                let isn = self.cold.isn[seg.side.index()];
+                if unseen && seg.side == FlowSide::Responder {
+                    self.meter.state = FlowState::SynReceived;
+                    if seg.len > 0 {
+                        self.establish(step);
+                    }
+                } else if seg.flags.ack() && serial(seg.seq, isn) > 0 {
+                    self.establish(step);
+                }
+            }
+            _ => self.establish_handshake(seg, step),
+        }
+    }
+
+    fn establish_handshake(&mut self, seg: &Seg, step: &mut Step) {
+        if self.meter.has(bit::ESTABLISHED) || self.meter.state == FlowState::SynSent {
+            return;
+        }
+        let [initiator, responder] = &self.meter.sides;
+        let acked = |own: &crate::entry::SideMeter, peer: usize| {
+            own.has(side_bit::ACKED) && serial(own.ack, self.cold.isn[peer]) > 0
+        };
+        let syns = (initiator.has(side_bit::SYN), responder.has(side_bit::SYN));
+        let both_shown = initiator.has(side_bit::SHOWN) && responder.has(side_bit::SHOWN);
+        let packets = u64::from(initiator.packets) + u64::from(responder.packets);
+        let enough =
+            !both_shown && !seg.flags.syn() && packets >= u64::from(self.config.mid_stream_packets);
+        let done = match syns {
+            (true, true)
+                if responder.has(side_bit::SYN_ACK) && !initiator.has(side_bit::SYN_ACK) =>
+            {
+                acked(initiator, 1)
+            }
+            (true, true) => acked(initiator, 1) && acked(responder, 0),
+            (false, true) => initiator.has(side_bit::SHOWN) && acked(initiator, 1) || enough,
+            (true, false) => acked(initiator, 1) && responder.has(side_bit::SHOWN) || enough,
+            (false, false) => {
+                let talks = |side: &crate::entry::SideMeter| {
+                    side.has(side_bit::SHOWN) && (side.has(side_bit::ACKED) || side.payload > 0)
+                };
+                talks(initiator) && talks(responder) || enough
+            }
+        };
+        if done {
+            if syns.1 && self.cold.syn_rtt != 0 && self.cold.ack_rtt == 0 {
+                let since_syn = seg.ts.since(self.cold.first_seen);
+                let syn_rtt = crate::entry::loaded_rtt(self.cold.syn_rtt).unwrap_or_default();
+                self.cold.ack_rtt = stored_rtt(since_syn.saturating_sub(syn_rtt));
+            }
+            self.establish(step);
+        }
+    }
+
+    fn establish(&mut self, step: &mut Step) {
+        self.meter.state = FlowState::Established;
+        if !self.meter.has(bit::ESTABLISHED) {
+            self.meter.set(bit::ESTABLISHED, true);
+            step.established = true;
+        }
+    }
+
+    /// From the FINs to a closed flow, and what later packets have to watch for.
+    fn settle(&mut self, step: &mut Step) {
+        let [initiator, responder] = &self.meter.sides;
+        if !self.meter.state.is_over() && (initiator.bits | responder.bits) & side_bit::FIN != 0
+            || matches!(self.meter.state, FlowState::FinWait | FlowState::ClosingTcp)
+        {
+            let effective = |x: usize| {
+                let side = &self.meter.sides[x];
+                side.has(side_bit::FIN)
+                    && (side.has(side_bit::FIN_ACKED) || !self.has_hole_before_fin(x))
+            };
+            let over = initiator.has(side_bit::FIN)
+                && responder.has(side_bit::FIN)
+                && initiator.has(side_bit::FIN_ACKED)
+                && responder.has(side_bit::FIN_ACKED);
+            let state = match (effective(0), effective(1)) {
+                _ if over => FlowState::Closed,
+                (true, true) => FlowState::ClosingTcp,
+                (false, false)
+                    if matches!(self.meter.state, FlowState::FinWait | FlowState::ClosingTcp) =>
+                {
+                    // A FIN was retracted.
+                    match self.meter.has(bit::ESTABLISHED) {
+                        true => FlowState::Established,
+                        false => FlowState::SynReceived,
+                    }
+                }
+                (false, false) => self.meter.state,
+                _ => FlowState::FinWait,
+            };
+            self.meter.state = state;
+            if over {
+                step.ended = Some(EndReason::Fin);
+            }
+        }
+        self.meter.watch = self.watches();
+    }
+
+    fn has_hole_before_fin(&self, x: usize) -> bool {
+        self.cold.rare.as_ref().is_some_and(|rare| {
+            rare.sides[x].holes.iter().any(|(from, _)| serial(from, self.cold.fin[x]) < 0)
+        })
+    }
+
+    /// See [`watch`].
+    pub(crate) fn watches(&self) -> u8 {
+        let [initiator, responder] = &self.meter.sides;
+        let known = side_bit::SHOWN | side_bit::ACKED;
+        let mut watches = self.meter.watch & watch::ACTIVE;
+        if (initiator.bits | responder.bits) & side_bit::FIN != 0 {
+            watches |= watch::FIN;
+        }
+        if initiator.bits & responder.bits & known != known {
+            watches |= watch::UNSEEN;
+        }
+        if self.meter.state != FlowState::Established {
+            watches |= watch::STATE;
+        }
+        if let Some(rare) = &self.cold.rare {
+            let busy = !rare.syns.is_empty()
+                || rare.reset.is_some()
+                || rare.sides.iter().any(|side| side.stray.is_some() || !side.holes.is_empty());
+            watches |= if busy { watch::RARE } else { 0 };
+        }
+        watches
+    }
+
+    /// The short way: an everyday segment of an established flow, in sequence, acknowledging what
+    /// was sent, with an unchanged window. Says whether it took it; the long way gives the same.
+    #[inline]
+    pub(crate) fn short_way(meter: &mut Meter, seg: &Seg) -> bool {
+        let (x, y) = (seg.side.index(), 1 - seg.side.index());
+        let plain = TcpFlags(seg.flags.0 & !TcpFlags::PSH.0) == TcpFlags::ACK;
+        let peer_next = meter.sides[y].next;
+        let own = &mut meter.sides[x];
+        let ahead = serial(seg.ack, own.ack);
+        let news = ahead > 0 || ahead == 0 && (seg.len > 0 || peer_next == seg.ack);
+        let letter = if seg.len > 0 { side_bit::HISTORY_D } else { side_bit::HISTORY_A };
+        if meter.watch != 0
+            || !plain
+            || seg.seq != own.next
+            || seg.window != own.window
+            || seg.window == 0
+            || !news
+            || !own.has(letter)
+            || serial(seg.ack, peer_next) > 0
+        {
+            return false;
+        }
+        own.next = own.next.wrapping_add(seg.len);
+        own.ack = seg.ack;
+        true
+    }
+}
