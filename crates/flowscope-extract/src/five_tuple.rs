@@ -33,6 +33,13 @@ impl FiveTuple {
         FiveTuple { sense: Sense::One }
     }
 
+    /// What [`FlowExtractor::extract`] gives, without the shortcut for everyday packets.
+    #[inline(never)]
+    fn general(self, view: &PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
+        let packet = walk::packet(view).ok()?;
+        Some(self.found(view, &packet))
+    }
+
     #[inline(always)]
     fn found(self, view: &PacketView<'_>, packet: &Packet) -> Extracted<FiveTupleKey> {
         let (ends, l4) = (packet.ends, packet.l4.proto);
@@ -55,8 +62,10 @@ impl FlowExtractor for FiveTuple {
 
     #[inline]
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
-        let packet = walk::packet(&view).ok()?;
-        Some(self.found(&view, &packet))
+        match walk::everyday(&view) {
+            Some(packet) => Some(self.found(&view, &packet)),
+            None => self.general(&view),
+        }
     }
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {

@@ -1,5 +1,6 @@
 //! From the link layer down to the transport header, each header read once.
 
+mod fast;
 mod ip;
 mod l4;
 mod link;
@@ -12,6 +13,7 @@ use flowscope_core::{
 
 pub use peel::peel;
 
+pub(crate) use fast::packet as everyday;
 pub(crate) use l4::icmp_family;
 pub(crate) use link::macs;
 pub(crate) use peel::innermost;

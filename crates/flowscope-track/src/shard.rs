@@ -86,7 +86,7 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         let extracted = self.extractor.extract(view);
         let moment = self.clock.observe(view.ts());
         let passed = passed(moment.watermark);
-        let news = passed > self.passed || moment.suspect;
+        let news = passed > self.passed;
         self.passed = self.passed.max(passed);
         if news {
             for items in items.iter_mut() {

@@ -1,6 +1,6 @@
 use flowscope_core::{Cursor, Layer, NextHeader, PacketView, PathLayer, Refusal, VlanTag};
 
-use super::{Bytes, link};
+use super::{Bytes, fast, link};
 
 /// Moves the view's cursor past a layer and notes the layer in its path; `None` if the layer is
 /// not what comes next. Of a kind that stacks, such as tags, all that stand one behind the other
@@ -23,7 +23,13 @@ pub fn peel(view: PacketView<'_>, layer: Layer) -> Result<Option<PacketView<'_>>
 }
 
 /// Peels all there is.
+#[inline]
 pub(crate) fn innermost(view: PacketView<'_>) -> Result<PacketView<'_>, Refusal> {
+    if fast::is_plain(&view) { Ok(view) } else { all(view) }
+}
+
+#[inline(never)]
+fn all(view: PacketView<'_>) -> Result<PacketView<'_>, Refusal> {
     let mut peeler = Peeler::new(&view);
     let mut found = peeler.step_over_all();
     while peeler.tags()? {
