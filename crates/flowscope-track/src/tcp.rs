@@ -421,8 +421,15 @@ impl Tcp<'_> {
     fn regular(&mut self, seg: &Seg, step: &mut Step) {
         let x = seg.side.index();
         let unseen = !self.meter.sides[x].has(side_bit::SHOWN);
-        if unseen && self.meter.state == FlowState::SynSent && !self.acknowledges_syn(seg) {
-            return;
+        if unseen && self.meter.state == FlowState::SynSent {
+            if !self.acknowledges_syn(seg) {
+                return;
+            }
+            if !seg.occupies() {
+                // Half of a split handshake: its own number says nothing before its SYN.
+                self.acknowledge(seg, step);
+                return;
+            }
         }
         if unseen {
             self.show(seg);

@@ -268,7 +268,8 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         self.engine.sweep(moment, most, out)
     }
 
-    /// When [`expire`](Self::expire) next has something to do.
+    /// When to call [`expire`](Self::expire) next if no packet comes before: never later than the
+    /// first deadline, possibly earlier.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.engine.next_due()

@@ -1,0 +1,136 @@
+//! What is counted.
+
+use super::*;
+use flowscope::track::ConnState;
+
+const MSS_SCALE_SACK: [u8; 12] = [2, 4, 0x05, 0xb4, 1, 3, 3, 7, 1, 1, 4, 2];
+const MSS: [u8; 4] = [2, 4, 0x02, 0x00];
+
+#[test]
+fn syn_options_and_the_scale_only_if_both_carry_it() {
+    let end = run(talk().syn_options(&MSS_SCALE_SACK).handshake()).end();
+    for side in [&end.stats.initiator, &end.stats.responder] {
+        assert_eq!((side.mss, side.window_scale, side.sack_permitted), (Some(1460), Some(7), true));
+    }
+    let end =
+        run(talk().syn_options(&MSS_SCALE_SACK).syn().syn_options(&MSS).syn_ack().ack()).end();
+    assert_eq!((end.stats.initiator.window_scale, end.stats.responder.mss), (None, Some(512)));
+}
+
+#[test]
+fn handshake_round_trips() {
+    let end = run(talk().syn().after(30).syn_ack().after(4).ack()).end();
+    let millis = |rtt: Option<std::time::Duration>| rtt.map(|d| d.as_millis());
+    assert_eq!((millis(end.stats.syn_rtt), millis(end.stats.ack_rtt)), (Some(31), Some(5)));
+}
+
+#[test]
+fn retransmissions_are_not_keep_alives_and_not_the_other_way_round() {
+    let end = run(talk()
+        .handshake()
+        .data(Initiator, b"hello")
+        .segment(Initiator, 1001, 5001, PSH_ACK, b"hello")
+        .segment(Initiator, 1005, 5001, ACK, b"")
+        .segment(Initiator, 1005, 5001, ACK, b"\0"))
+    .end();
+    assert_eq!((end.stats.initiator.retransmitted, end.stats.initiator.probes), (1, 2));
+    assert_eq!(end.history.as_str(), "ShADT");
+}
+
+#[test]
+fn zero_windows_and_probes_into_them() {
+    let end = run(talk()
+        .handshake()
+        .window(0)
+        .ack_from(Responder)
+        .window(64240)
+        .segment(Initiator, 1001, 5001, PSH_ACK, b"p")
+        .segment(Initiator, 1001, 5001, PSH_ACK, b"p")
+        .segment(Initiator, 1001, 5001, PSH_ACK, b"payload"))
+    .end();
+    assert_eq!(end.stats.responder.zero_windows, 1);
+    assert_eq!((end.stats.initiator.retransmitted, end.stats.initiator.probes), (0, 1));
+    assert_eq!(
+        (end.stats.responder.min_window, end.stats.responder.initial_window),
+        (Some(0), Some(64240))
+    );
+    assert_eq!(end.history.as_str(), "ShAawD");
+}
+
+#[test]
+fn holes_are_gaps_until_they_are_filled() {
+    let ahead = talk().handshake().segment(Initiator, 1101, 5001, PSH_ACK, b"later");
+    assert_eq!(run(ahead.clone()).end().stats.initiator.gap_bytes, 100);
+    assert_eq!(run(ahead.clone()).end().history.as_str(), "ShADG");
+    let end = run(ahead.segment(Initiator, 1001, 5001, PSH_ACK, [0; 60])).end();
+    assert_eq!((end.stats.initiator.gap_bytes, end.stats.initiator.out_of_order), (40, 1));
+    assert_eq!(end.stats.initiator.retransmitted, 0);
+}
+
+#[test]
+fn duplicate_acknowledgements() {
+    let end = run(talk()
+        .handshake()
+        .segment(Responder, 5101, 1001, PSH_ACK, b"lost one before")
+        .ack_from(Initiator)
+        .segment(Initiator, 1001, 5001, ACK, b"")
+        .segment(Initiator, 1001, 5001, ACK, b""))
+    .end();
+    assert_eq!(end.stats.initiator.duplicate_acks, 3);
+}
+
+#[test]
+fn urgent_data_is_counted_and_reported() {
+    let outcome = run(talk().handshake().segment(
+        Initiator,
+        1001,
+        5001,
+        TcpFlags(PSH_ACK.0 | TcpFlags::URG.0),
+        b"!",
+    ));
+    assert_eq!(outcome.anomalies(), [(Anomaly::UrgentData, Initiator)]);
+    assert_eq!(outcome.end().stats.initiator.urgent, 1);
+}
+
+#[test]
+fn a_stray_segment_is_set_aside_until_another_corroborates_it() {
+    let stray = talk().handshake().segment(Initiator, 500_000_000, 5001, PSH_ACK, b"stray");
+    let outcome = run(stray.clone().data(Initiator, b"in sequence"));
+    assert_eq!(outcome.anomalies(), [(Anomaly::OutOfWindow, Initiator)]);
+    assert_eq!(outcome.end().stats.initiator.gap_bytes, 0);
+    // The capture really lost half a gigabyte.
+    let outcome = run(stray.segment(Initiator, 500_000_005, 5001, PSH_ACK, b"more"));
+    assert_eq!(outcome.anomalies().len(), 1);
+    assert_eq!(outcome.end().stats.initiator.gap_bytes, 500_000_005 - 1001);
+}
+
+#[test]
+fn all_flags_and_bytes_of_each_side() {
+    let end = run(talk().handshake().data(Initiator, b"12345").close(Initiator)).end();
+    let side = &end.stats.initiator;
+    assert_eq!(side.tcp_flags, TcpFlags(SYN.0 | PSH_ACK.0 | FIN_ACK.0));
+    assert_eq!((side.counters.payload_bytes, side.counters.ip_bytes), (5, 5 * 40 + 5));
+    assert_eq!(side.counters.wire_bytes, 5 * 54 + 5);
+    assert_eq!(side.ttl, Some((64, 64)));
+}
+
+#[test]
+fn conn_states() {
+    let check = |script: Dialogue, state: ConnState| {
+        assert_eq!(run(script).ends()[0].stats.conn_state, state);
+    };
+    check(talk().syn(), ConnState::S0);
+    check(talk().handshake(), ConnState::S1);
+    check(talk().handshake().close(Initiator), ConnState::Sf);
+    check(talk().handshake().fin(Initiator), ConnState::S2);
+    check(talk().handshake().fin(Responder), ConnState::S3);
+    check(talk().handshake().rst(Initiator), ConnState::Rsto);
+    check(talk().handshake().rst(Responder), ConnState::Rstr);
+    check(talk().syn().segment(Initiator, 1001, 0, FIN_ACK, b""), ConnState::Sh);
+    let server = talk().segment(Responder, 5000, 1001, SYN_ACK, b"");
+    check(server.segment(Responder, 5001, 1001, FIN_ACK, b""), ConnState::Shr);
+    check(talk().data(Initiator, b"x"), ConnState::Oth);
+    let udp = || Dialogue::udp("10.0.0.1:1000", "10.0.0.2:2000").datagram(Initiator, b"q");
+    check(udp(), ConnState::S0);
+    check(udp().datagram(Responder, b"a"), ConnState::Sf);
+}

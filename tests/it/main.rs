@@ -1,0 +1,3 @@
+//! End to end: packets in, events and records out.
+
+mod life;
