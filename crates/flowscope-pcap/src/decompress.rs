@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
-use flate2::read::MultiGzDecoder;
+use flate2::FlushDecompress;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
@@ -30,7 +30,7 @@ impl fmt::Display for Compression {
 /// An input, decompressed if need be. One layer is taken off, never more.
 pub(crate) enum Decompress<R: Read> {
     Plain(Source<R>),
-    Gzip(MultiGzDecoder<Source<R>>),
+    Gzip(Box<GzipMembers<R>>),
     Zstd(Box<ZstdFrames<R>>),
 }
 
@@ -40,7 +40,7 @@ impl<R: Read> Decompress<R> {
         let mut source = Source::new(input);
         source.peek()?;
         Ok(match source.head() {
-            [0x1f, 0x8b, 8, ..] => Decompress::Gzip(MultiGzDecoder::new(source)),
+            [0x1f, 0x8b, 8, ..] => Decompress::Gzip(Box::new(GzipMembers::new(source))),
             [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
                 Decompress::Zstd(Box::new(ZstdFrames::new(source)))
             }
@@ -69,7 +69,7 @@ impl<R: Read> Decompress<R> {
     fn source(&self) -> &Source<R> {
         match self {
             Decompress::Plain(source) => source,
-            Decompress::Gzip(decoder) => decoder.get_ref(),
+            Decompress::Gzip(members) => members.input.get_ref(),
             Decompress::Zstd(frames) => frames.input.get_ref(),
         }
     }
@@ -79,7 +79,7 @@ impl<R: Read> Read for Decompress<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             Decompress::Plain(source) => source.read(buf),
-            Decompress::Gzip(decoder) => decoder.read(buf),
+            Decompress::Gzip(members) => members.read(buf),
             Decompress::Zstd(frames) => frames.read(buf),
         }
     }
@@ -141,6 +141,72 @@ impl<R: Read> Read for Source<R> {
                     self.failed = true;
                     return Err(e);
                 }
+            }
+        }
+    }
+}
+
+/// All members of a gzip file, one after the other. The readers of `flate2` are not used because
+/// they lose what was decompressed in the call that meets damage.
+pub(crate) struct GzipMembers<R: Read> {
+    input: BufReader<Source<R>>,
+    /// Reads the header of a member, its data, and compares the checksum.
+    member: flate2::Decompress,
+    /// Within a member, or before the first.
+    open: bool,
+    /// Why the member could not be decompressed to its end, told after what was.
+    failure: Option<io::Error>,
+}
+
+impl<R: Read> GzipMembers<R> {
+    fn new(source: Source<R>) -> GzipMembers<R> {
+        let input = BufReader::with_capacity(INPUT_BUFFER, source);
+        let member = flate2::Decompress::new_gzip(WINDOW_BITS);
+        GzipMembers { input, member, open: true, failure: None }
+    }
+}
+
+impl<R: Read> Read for GzipMembers<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        // Each round gives bytes, or takes some, or ends.
+        loop {
+            let input = self.input.fill_buf()?;
+            let ended = input.is_empty();
+            if !self.open {
+                if ended {
+                    return Ok(0);
+                }
+                self.member.reset(true);
+                self.open = true;
+            }
+            let before = (self.member.total_in(), self.member.total_out());
+            let status = self.member.decompress(input, buf, FlushDecompress::None);
+            let taken = (self.member.total_in() - before.0) as usize;
+            let given = (self.member.total_out() - before.1) as usize;
+            self.input.consume(taken);
+            let failure = match status {
+                Ok(flate2::Status::StreamEnd) => {
+                    self.open = false;
+                    None
+                }
+                Ok(_) if taken > 0 || given > 0 => None,
+                Ok(_) if ended => Some(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => Some(io::Error::other("no progress")),
+                // What it says depends on how the bytes came.
+                Err(_) => Some(io::Error::other("corrupt data, or a wrong checksum")),
+            };
+            if given > 0 {
+                self.failure = failure;
+                return Ok(given);
+            }
+            if let Some(failure) = failure {
+                return Err(failure);
             }
         }
     }
@@ -230,5 +296,8 @@ impl<R: Read> Read for ZstdFrames<R> {
 
 /// An empty block that ends a frame (RFC 8878, section 3.1.1.2), and a checksum if one is awaited.
 const LAST_BLOCK: &[u8] = &[1, 0, 0, 0, 0, 0, 0];
+
+/// The largest window of the format, 32 KiB.
+const WINDOW_BITS: u8 = 15;
 
 const INPUT_BUFFER: usize = 32 * 1024;
