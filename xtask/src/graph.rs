@@ -1,0 +1,282 @@
+//! `cargo xtask graph`: who may depend on whom.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use xshell::{Shell, cmd};
+
+use crate::Result;
+
+/// The arrows, each crate with what it may name directly. An arrow takes in what lies below its
+/// target; crates that appear in no common chain never see each other.
+const ARROWS: &[Arrow] = &[
+    Arrow("flowscope-core", &[]),
+    Arrow("flowscope-testkit", &["flowscope-core"]),
+    Arrow("flowscope-extract", &["flowscope-core"]),
+    Arrow("flowscope-track", &["flowscope-core"]),
+    Arrow("flowscope-reassembly", &["flowscope-core"]),
+    Arrow("flowscope-pcap", &["flowscope-core"]),
+    Arrow("netring-capture", &["flowscope-core"]),
+    Arrow("flowscope-http", &["flowscope-reassembly"]),
+    Arrow("flowscope-tls", &["flowscope-reassembly"]),
+    Arrow("flowscope-dns", &["flowscope-reassembly"]),
+    Arrow("flowscope-driver", &["flowscope-track", "flowscope-reassembly"]),
+    Arrow("netring", &["flowscope-driver", "netring-capture", "flowscope-pcap"]),
+    Arrow(
+        "flowscope",
+        &[
+            "flowscope-driver",
+            "flowscope-extract",
+            "flowscope-pcap",
+            "flowscope-http",
+            "flowscope-tls",
+            "flowscope-dns",
+        ],
+    ),
+    Arrow("flowscope-cli", &["flowscope", "netring"]),
+    Arrow("xtask", &[]),
+];
+
+/// Arrows that only a feature may switch on.
+const BEHIND_A_FEATURE: &[(&str, &str)] = &[
+    ("flowscope", "flowscope-extract"),
+    ("flowscope", "flowscope-pcap"),
+    ("flowscope", "flowscope-http"),
+    ("flowscope", "flowscope-tls"),
+    ("flowscope", "flowscope-dns"),
+    ("flowscope-cli", "netring"),
+];
+
+/// Member packages that are no part of the product and may use all of it.
+const OUTSIDE: &[&str] = &["flowscope-tests", "flowscope-benches"];
+
+/// The one outside crate that `flowscope-core` may name.
+const CORE_MAY_USE: &str = "bytes";
+
+const TESTKIT: &str = "flowscope-testkit";
+const TRACK: &str = "flowscope-track";
+
+/// Tracking flows must stay cheap to take on: its normal tree, itself included, is smaller than this.
+const TRACK_TREE_BELOW: usize = 12;
+
+/// A crate and the crates directly below it.
+#[derive(Clone, Copy, Debug)]
+struct Arrow(&'static str, &'static [&'static str]);
+
+/// A member of the workspace and what its manifest names.
+#[derive(Clone, Debug)]
+struct Package {
+    name: String,
+    dependencies: Vec<Dependency>,
+}
+
+/// One line of a `[dependencies]` table.
+#[derive(Clone, Debug)]
+struct Dependency {
+    name: String,
+    /// Whether it stands under `[dev-dependencies]`.
+    dev: bool,
+    optional: bool,
+}
+
+/// Checks the arrows, then the trees that `cargo tree` resolves.
+pub(crate) fn run() -> Result<()> {
+    let sh = Shell::new()?;
+    let packages = packages(&sh)?;
+    let mut wrong = violations(&packages);
+    for package in &packages {
+        wrong.extend(tree_violations(&sh, &package.name)?);
+    }
+    if wrong.is_empty() {
+        println!("graph: {} packages, every arrow allowed", packages.len());
+        return Ok(());
+    }
+    Err(format!("the graph forbids:\n  {}", wrong.join("\n  ")).into())
+}
+
+fn packages(sh: &Shell) -> Result<Vec<Package>> {
+    let text = cmd!(sh, "cargo metadata --format-version 1 --no-deps").quiet().read()?;
+    let metadata: Value = serde_json::from_str(&text)?;
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let name = |value: &Value| value["name"].as_str().unwrap_or_default().to_owned();
+    Ok(list(&metadata["packages"])
+        .iter()
+        .map(|package| Package {
+            name: name(package),
+            dependencies: list(&package["dependencies"])
+                .iter()
+                .map(|dependency| Dependency {
+                    name: name(dependency),
+                    dev: dependency["kind"] == "dev",
+                    optional: dependency["optional"] == true,
+                })
+                .collect(),
+        })
+        .collect())
+}
+
+/// Every edge of the workspace that no arrow allows, as lines to print.
+fn violations(packages: &[Package]) -> Vec<String> {
+    let members: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    let mut wrong = Vec::new();
+    for package in packages {
+        let from = package.name.as_str();
+        if OUTSIDE.contains(&from) {
+            continue;
+        }
+        let Some(below) = below(from) else {
+            wrong.push(format!("{from} has no place in the graph: give it one in xtask"));
+            continue;
+        };
+        for dependency in &package.dependencies {
+            let to = dependency.name.as_str();
+            if !members.contains(to) {
+                if from == "flowscope-core" && !dependency.dev && to != CORE_MAY_USE {
+                    wrong.push(format!("{from} → {to}: core takes {CORE_MAY_USE} at most"));
+                }
+            } else if to == TESTKIT {
+                if !dependency.dev {
+                    wrong.push(format!("{from} → {to}: the testkit is for tests"));
+                }
+            } else if !below.contains(to) {
+                let table = if dependency.dev { " (dev)" } else { "" };
+                wrong.push(format!("{from} → {to}{table}: {to} does not lie below {from}"));
+            } else if !dependency.optional
+                && !dependency.dev
+                && BEHIND_A_FEATURE.contains(&(from, to))
+            {
+                wrong.push(format!("{from} → {to}: this one belongs behind a feature"));
+            }
+        }
+    }
+    wrong
+}
+
+/// Everything that `name` may depend on, or `None` where the graph does not know `name`.
+fn below(name: &str) -> Option<BTreeSet<&'static str>> {
+    let direct = |name: &str| ARROWS.iter().find(|arrow| arrow.0 == name).map(|arrow| arrow.1);
+    let mut reached = BTreeSet::new();
+    let mut open = direct(name)?.to_vec();
+    while let Some(next) = open.pop() {
+        if reached.insert(next) {
+            open.extend(direct(next).unwrap_or_default());
+        }
+    }
+    Some(reached)
+}
+
+/// What is wrong with the packages that one crate brings along.
+fn tree_violations(sh: &Shell, name: &str) -> Result<Vec<String>> {
+    if OUTSIDE.contains(&name) || !name.starts_with("flowscope") {
+        return Ok(Vec::new());
+    }
+    // The program may wait on sockets under its `live` feature; a library may under none.
+    let features = if name == "flowscope-cli" { "--no-default-features" } else { "--all-features" };
+    let mut wrong = Vec::new();
+    for crate_name in tree(sh, name, features)? {
+        let family = crate_name.split('-').next().unwrap_or_default();
+        if matches!(family, "tokio" | "futures") {
+            wrong.push(format!(
+                "{name} {features} brings in {crate_name}: no runtime below netring"
+            ));
+        }
+    }
+    if name == TRACK {
+        let size = tree(sh, name, "")?.len();
+        if size >= TRACK_TREE_BELOW {
+            wrong
+                .push(format!("{name} brings in {size} packages, the bound is {TRACK_TREE_BELOW}"));
+        }
+    }
+    Ok(wrong)
+}
+
+/// Names of all packages in the normal tree of one package, itself included.
+fn tree(sh: &Shell, name: &str, features: &str) -> Result<BTreeSet<String>> {
+    let features = features.split_whitespace();
+    let text =
+        cmd!(sh, "cargo tree -p {name} -e normal --prefix none {features...}").quiet().read()?;
+    Ok(text.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `from → to` under `[dependencies]`; a leading `dev:` or `optional:` says otherwise.
+    fn check(from: &str, to: &[&str], expected: &[&str]) {
+        let dependency = |line: &&str| {
+            let (table, name) = line.split_once(':').unwrap_or(("", line));
+            Dependency { name: name.to_owned(), dev: table == "dev", optional: table == "optional" }
+        };
+        let mut packages: Vec<Package> = ARROWS
+            .iter()
+            .filter(|arrow| arrow.0 != from)
+            .map(|arrow| Package { name: arrow.0.to_owned(), dependencies: Vec::new() })
+            .collect();
+        let dependencies = to.iter().map(dependency).collect();
+        packages.push(Package { name: from.to_owned(), dependencies });
+        let found = violations(&packages);
+        assert_eq!(found.len(), expected.len(), "{from} → {to:?}: {found:?}");
+        for (line, part) in found.iter().zip(expected) {
+            assert!(line.contains(part), "`{line}` lacks `{part}`");
+        }
+    }
+
+    #[test]
+    fn arrows_point_down() {
+        check("flowscope-track", &["flowscope-core"], &[]);
+        check("flowscope-http", &["flowscope-reassembly", "httparse"], &[]);
+        check("flowscope-driver", &["flowscope-track", "flowscope-reassembly"], &[]);
+        check("flowscope-core", &["flowscope-track"], &["does not lie below"]);
+        check("flowscope-track", &["flowscope-driver"], &["does not lie below"]);
+        check("flowscope-reassembly", &["flowscope-http"], &["does not lie below"]);
+    }
+
+    #[test]
+    fn arrows_take_in_what_lies_below_their_target() {
+        check("netring", &["flowscope-track", "flowscope-core"], &[]);
+        check("flowscope-http", &["flowscope-core"], &[]);
+        check("flowscope-cli", &["flowscope-track"], &[]);
+        check("netring", &["flowscope-http"], &["does not lie below"]);
+    }
+
+    #[test]
+    fn siblings_never_see_each_other_in_tests_either() {
+        check("flowscope-extract", &["flowscope-track"], &["does not lie below"]);
+        check("flowscope-tls", &["dev:flowscope-http"], &["(dev)"]);
+        check("flowscope-driver", &["dev:flowscope-extract", "flowscope-dns"], &["(dev)", "dns"]);
+        check("flowscope-track", &["dev:flowscope-core"], &[]);
+    }
+
+    #[test]
+    fn the_testkit_is_for_tests() {
+        check("flowscope-track", &["dev:flowscope-testkit"], &[]);
+        check("flowscope-track", &["flowscope-testkit"], &["for tests"]);
+        check("flowscope-track", &["optional:flowscope-testkit"], &["for tests"]);
+        check("flowscope-tests", &["flowscope-testkit", "flowscope-cli", "tokio"], &[]);
+        check("flowscope-benches", &["flowscope-testkit", "netring"], &[]);
+    }
+
+    #[test]
+    fn core_takes_bytes_at_most() {
+        check("flowscope-core", &["bytes", "dev:proptest"], &[]);
+        check("flowscope-core", &["serde"], &["bytes at most"]);
+        check("flowscope-core", &["optional:tracing"], &["bytes at most"]);
+    }
+
+    #[test]
+    fn leaves_and_live_capture_are_features() {
+        check("flowscope", &["flowscope-driver", "optional:flowscope-http"], &[]);
+        check("flowscope", &["flowscope-http"], &["behind a feature"]);
+        check("flowscope-cli", &["flowscope", "optional:netring"], &[]);
+        check("flowscope-cli", &["netring"], &["behind a feature"]);
+        check("flowscope", &["optional:netring"], &["does not lie below"]);
+    }
+
+    #[test]
+    fn a_crate_without_a_place_is_refused() {
+        check("flowscope-quic", &["flowscope-core"], &["no place"]);
+        check("xtask", &["flowscope-core"], &["does not lie below"]);
+    }
+}

@@ -1,0 +1,56 @@
+//! What the project automates, as `cargo xtask …`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
+
+use std::env;
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+mod ci;
+mod graph;
+mod record;
+
+/// What every task returns: an error is one line for a person to read.
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+const HELP: &str = "\
+cargo xtask ci [STEP…]       run what CI runs, or only these steps
+cargo xtask ci --list        name the steps
+cargo xtask ci --skip STEP   all steps but this one (repeatable)
+cargo xtask graph            check who depends on whom
+cargo xtask record [NAME…]   make the captures in tests/data anew, or only these (root, Linux)
+cargo xtask record --list    name the captures
+cargo xtask help             print this";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<()> {
+    let (task, rest) = match args.split_first() {
+        Some((task, rest)) => (task.as_str(), rest),
+        None => ("help", args),
+    };
+    // Cargo names the folder of this package, whatever folder the command was given in.
+    if let Some(package) = env::var_os("CARGO_MANIFEST_DIR") {
+        env::set_current_dir(PathBuf::from(package).join(".."))?;
+    }
+    match task {
+        "ci" => ci::run(rest),
+        "graph" => graph::run(),
+        "record" => record::run(rest),
+        record::INSIDE => record::run_inside(rest),
+        "help" | "-h" | "--help" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        other => Err(format!("no task `{other}`\n\n{HELP}").into()),
+    }
+}
