@@ -27,6 +27,10 @@ use crate::{Change, EndReason, FlowId, FlowState, InitiatorEvidence, PacketInfo,
 /// Counters are moved out of the hot part before they pass this.
 const SPILL: u32 = 1 << 31;
 
+/// Rare parts may take this fraction of the memory budget; a flow that needs one beyond that is
+/// evicted itself, so that a flood of odd packets pushes out no other flow.
+const RARE_SHARE: usize = 4;
+
 /// Steps of expiry that a flow pays for that found the table full.
 const STEPS_FOR_ROOM: usize = 64;
 
@@ -271,9 +275,12 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         moment: Moment,
         out: &mut O,
     ) {
-        if !had_rare && self.slots.cold[slot].rare.is_some() {
-            self.rares += 1;
-            self.shrink(moment, out);
+        if had_rare || self.slots.cold[slot].rare.is_none() {
+            return;
+        }
+        self.rares += 1;
+        if self.rares > 1 && self.rares * RARE_BYTES > self.config.memory_budget / RARE_SHARE {
+            self.evict(slot, moment, out);
         }
     }
 
@@ -845,7 +852,11 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     fn limit(&self) -> usize {
         let per_flow =
             Slots::<K, S>::bytes_per_slot() + 2 * Lists::bytes_per_slot() + Index::bytes_per_slot();
-        self.config.max_flows.get().min((self.config.memory_budget / per_flow).max(1))
+        self.config.max_flows.get().min((self.slot_budget() / per_flow).max(1))
+    }
+
+    fn slot_budget(&self) -> usize {
+        self.config.memory_budget - self.config.memory_budget / RARE_SHARE
     }
 
     fn make_room<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) {
@@ -857,7 +868,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let before = self.index.len();
         self.sweep(moment, STEPS_FOR_ROOM, out);
         while self.index.len() == before || self.is_full(limit) {
-            if !self.evict(moment, out) {
+            if !self.evict_one(moment, out) {
                 return;
             }
         }
@@ -867,19 +878,13 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let live = self.index.len();
         live >= limit || {
             let growth = self.slots.growth();
-            growth > 0 && live > 0 && self.memory() + growth > self.config.memory_budget
+            let slots = self.memory() - self.rares * RARE_BYTES;
+            growth > 0 && live > 0 && slots + growth > self.slot_budget()
         }
     }
 
-    /// Evicts while rare parts alone exceed the budget.
-    fn shrink<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) {
-        while self.index.len() > 1
-            && self.rares * RARE_BYTES > self.config.memory_budget / 2
-            && self.evict(moment, out)
-        {}
-    }
-
-    fn evict<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) -> bool {
+    /// Lets the entry go whose turn it is.
+    fn evict_one<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) -> bool {
         let victim = self.order.victim(self.config.eviction, &mut self.slots.hot);
         let Some(slot) = victim else { return false };
         let order = at_packet(moment);
@@ -888,6 +893,12 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                 return true;
             }
         }
+        self.evict(slot, moment, out);
+        true
+    }
+
+    fn evict<O: FlowSink<K, S>>(&mut self, slot: Slot, moment: Moment, out: &mut O) {
+        let order = at_packet(moment);
         if self.slots.hot[slot].meter.state.is_over() {
             self.tell_late(slot, order, out);
         } else {
@@ -895,7 +906,6 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             self.tell_end(slot, last_seen, order, EndReason::Evicted, out);
         }
         self.remove(slot);
-        true
     }
 
     /// Does `change` to an entry that then is the youngest, or of another class.
