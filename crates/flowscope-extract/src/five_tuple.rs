@@ -33,7 +33,19 @@ impl FiveTuple {
         FiveTuple { sense: Sense::One }
     }
 
-    /// What [`FlowExtractor::extract`] gives, without the shortcut for everyday packets.
+    /// By reference, so that a combinator that calls this copies no view.
+    fn read(self, view: &PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
+        let everyday = match self.sense {
+            Sense::Both => walk::everyday::<false>(view),
+            Sense::One => walk::everyday::<true>(view),
+        };
+        match everyday {
+            None => self.general(view),
+            found => found,
+        }
+    }
+
+    /// What [`read`](Self::read) gives, without the shortcut for everyday packets.
     #[inline(never)]
     fn general(self, view: &PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
         let packet = walk::packet(view).ok()?;
@@ -62,10 +74,7 @@ impl FlowExtractor for FiveTuple {
 
     #[inline]
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
-        match walk::everyday(&view) {
-            Some(packet) => Some(self.found(&view, &packet)),
-            None => self.general(&view),
-        }
+        self.read(&view)
     }
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {

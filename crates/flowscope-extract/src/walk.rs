@@ -13,7 +13,7 @@ use flowscope_core::{
 
 pub use peel::peel;
 
-pub(crate) use fast::packet as everyday;
+pub(crate) use fast::{five_tuple as everyday, is_plain};
 pub(crate) use l4::icmp_family;
 pub(crate) use link::macs;
 pub(crate) use peel::innermost;

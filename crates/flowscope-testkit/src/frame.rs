@@ -499,6 +499,11 @@ impl Frame {
         self
     }
 
+    /// The same where no payload was set.
+    pub(crate) fn or_payload(self, bytes: &[u8]) -> Self {
+        if self.payload.is_empty() { self.payload(bytes) } else { self }
+    }
+
     /// Forces the length field of this layer: total length of IPv4, payload length of IPv6, data
     /// offset (in words) of TCP, the type field of Ethernet, and so on.
     pub fn length(mut self, value: u16) -> Self {

@@ -4,6 +4,7 @@
 //! - [`frame()`] writes one frame, layer by layer, with right lengths and checksums unless told
 //!   otherwise.
 //! - [`Dialogue`] writes the packets of one connection as a script with a clock.
+//! - [`samples`] has one packet of every shape; [`Packet::damaged`] spoils one.
 //! - [`splits`] and [`Rng`] cut and vary input, the same way on every run.
 //!
 //! A test says only what its case is about; everything else has a default. Misuse (a TTL on a TCP
@@ -29,6 +30,7 @@ mod dialogue;
 mod frame;
 mod layer;
 mod rng;
+mod samples;
 mod splits;
 
 pub use checksum::internet_checksum;
@@ -36,4 +38,5 @@ pub use dialogue::{Dialogue, views};
 pub use frame::{Frame, Packet, frame};
 pub use layer::Order;
 pub use rng::Rng;
+pub use samples::samples;
 pub use splits::{pieces, splits};

@@ -1,3 +1,5 @@
+mod shortcut;
+
 use flowscope_core::{
     Cursor, Fragment, L4Proto, Layer, LinkType, NextHeader, Orientation, Path, PathLayer, TcpFlags,
     TcpOptions, Timestamp, VlanTag,

@@ -1,6 +1,6 @@
 use flowscope_core::{Cursor, Layer, NextHeader, PacketView, PathLayer, Refusal, VlanTag};
 
-use super::{Bytes, fast, link};
+use super::{Bytes, link};
 
 /// Moves the view's cursor past a layer and notes the layer in its path; `None` if the layer is
 /// not what comes next. Of a kind that stacks, such as tags, all that stand one behind the other
@@ -22,20 +22,14 @@ pub fn peel(view: PacketView<'_>, layer: Layer) -> Result<Option<PacketView<'_>>
     Ok(found.then(|| view.at(peeler.cursor)))
 }
 
-/// Peels all there is.
-#[inline]
-pub(crate) fn innermost(view: PacketView<'_>) -> Result<PacketView<'_>, Refusal> {
-    if fast::is_plain(&view) { Ok(view) } else { all(view) }
-}
-
-#[inline(never)]
-fn all(view: PacketView<'_>) -> Result<PacketView<'_>, Refusal> {
-    let mut peeler = Peeler::new(&view);
+/// The cursor behind all that can be peeled; where it was if that is nothing.
+pub(crate) fn innermost(view: &PacketView<'_>) -> Result<Cursor, Refusal> {
+    let mut peeler = Peeler::new(view);
     let mut found = peeler.step_over_all();
     while peeler.tags()? {
         found = true;
     }
-    Ok(if found { view.at(peeler.cursor) } else { view })
+    Ok(if found { peeler.cursor } else { *view.cursor() })
 }
 
 /// Whether there are layers that stand before the cursor, so to speak: of a joined datagram, or the

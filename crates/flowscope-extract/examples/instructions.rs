@@ -1,0 +1,45 @@
+//! How many instructions does a packet cost? Runs an extractor over one frame many times, for
+//! `valgrind --tool=callgrind`; the difference between two counts is the cost of the packets.
+//!
+//! `instructions [plain|auto|none] [tcp|syn|udp|v6|echo|tagged|tunnel] COUNT`
+
+use std::hint::black_box;
+
+use flowscope_core::{FlowExtractor, LinkType, PacketView, TcpFlags, Timestamp};
+use flowscope_extract::{AutoDetectEncap, FiveTuple};
+use flowscope_testkit::{Frame, frame};
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let (extractor, shape) = (args.next().unwrap_or_default(), args.next().unwrap_or_default());
+    let count: u32 = args.next().and_then(|text| text.parse().ok()).unwrap_or(1000);
+    let ethernet = frame().ethernet();
+    let v4 = |frame: Frame| frame.ipv4("10.0.0.1", "10.0.0.2");
+    let v6 = |frame: Frame| frame.ipv6("2001:db8::1", "2001:db8::2");
+    let tcp = |frame: Frame| frame.tcp(40000, 80).ack(1).flags(TcpFlags::ACK);
+    let bytes = match shape.as_str() {
+        "tagged" => tcp(v4(ethernet.vlan(5))),
+        "udp" => v4(ethernet).udp(40000, 53),
+        "v6" => tcp(v6(ethernet)),
+        "syn" => v4(ethernet).tcp(40000, 80).options(&[2, 4, 5, 0xb4, 4, 2, 1, 3, 3, 7]),
+        "echo" => v4(ethernet).echo_request(1, 2),
+        "tunnel" => tcp(v4(ethernet.ipv4("192.0.2.1", "192.0.2.2").vxlan(42).ethernet())),
+        _ => tcp(v4(ethernet)),
+    }
+    .payload([7; 64])
+    .build();
+    let view = PacketView::new(&bytes, LinkType::ETHERNET, Timestamp::ZERO);
+    match extractor.as_str() {
+        "plain" => run(&FiveTuple::bidirectional(), view, count),
+        "auto" => run(&AutoDetectEncap(FiveTuple::bidirectional()), view, count),
+        _ => (0..count).for_each(|_| {
+            black_box(black_box(&view));
+        }),
+    }
+}
+
+fn run<E: FlowExtractor>(extractor: &E, view: PacketView<'_>, count: u32) {
+    for _ in 0..count {
+        black_box(&black_box(extractor).extract(*black_box(&view)));
+    }
+}

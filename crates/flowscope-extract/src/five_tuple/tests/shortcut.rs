@@ -1,0 +1,97 @@
+//! The shortcut for everyday packets gives what the general walk gives, on every input.
+
+use flowscope_core::{LinkType, Timestamp};
+use flowscope_testkit::{Packet as Captured, Rng, samples};
+use proptest::prelude::*;
+
+use super::*;
+use crate::walk::innermost;
+
+fn check(view: PacketView<'_>) {
+    for extractor in [FiveTuple::bidirectional(), FiveTuple::unidirectional()] {
+        let general = extractor.general(&view);
+        assert_eq!(extractor.extract(view), general, "{view:?}");
+
+        let inside = innermost(&view).ok().and_then(|at| extractor.general(&view.at(at)));
+        assert_eq!(AutoDetectEncap(extractor).extract(view), inside, "{view:?}");
+    }
+}
+
+/// The views of one packet that a shortcut could treat differently.
+fn check_all(packet: &Captured) {
+    let view = packet.view();
+    check(view);
+    let joined = Cursor { next: NextHeader::Ip, ..*view.cursor() };
+    check(view.with_joined(2, packet.wire_len / 2, Timestamp::ZERO));
+    check(view.with_joined(2, packet.wire_len * 2, Timestamp::ZERO).at(joined));
+    check(view.at(Cursor { next: NextHeader::EtherType(0x0800), offset: 14, ..joined }));
+    check(view.at(Cursor { next: NextHeader::EtherType(0x86dd), offset: 14, ..joined }));
+    check(view.at(Cursor { next: NextHeader::Link(LinkType::ETHERNET), offset: 50, ..joined }));
+}
+
+#[test]
+fn on_sound_packets_cut_at_every_byte() {
+    for (_, packet) in samples() {
+        for len in 0..=packet.bytes.len() {
+            check_all(&packet.cut(len));
+            let mut short = packet.cut(len);
+            short.wire_len = len as u32;
+            check_all(&short);
+        }
+        for wire_len in 0..200 {
+            let mut longer = packet.clone();
+            longer.wire_len += wire_len;
+            check_all(&longer);
+        }
+    }
+}
+
+#[test]
+fn with_every_value_of_every_header_byte() {
+    const NEAR: [&str; 7] =
+        ["tcp", "syn", "udp", "ipv6 tcp", "ipv6 udp", "vlan", "ipv4 total length 0"];
+    for (_, packet) in samples().into_iter().filter(|(name, _)| NEAR.contains(name)) {
+        let mut changed = packet.clone();
+        for at in 0..packet.bytes.len().min(80) {
+            for value in 0..=u8::MAX {
+                changed.bytes[at] = value;
+                check(changed.view());
+            }
+            changed.bytes[at] = packet.bytes[at];
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn on_damaged_packets(seed: u64) {
+        let mut rng = Rng::new(seed);
+        let samples = samples();
+        for _ in 0..8 {
+            let (_, packet) = rng.pick(&samples);
+            let damaged = packet.damaged(&mut rng);
+            check_all(&damaged);
+        }
+    }
+
+    #[test]
+    fn on_any_bytes(
+        bytes in proptest::collection::vec(any::<u8>(), 0..120),
+        more in 0u32..100,
+        link in prop_oneof![Just(1u16), Just(101)],
+    ) {
+        let wire_len = bytes.len() as u32 + more;
+        let mut packet =
+            Captured { bytes, link: LinkType(link), ts: Timestamp::ZERO, wire_len, vlan: None };
+        check_all(&packet);
+        // Noise seldom looks like IP of its own accord.
+        for (at, value) in [(12, 0x08), (13, 0x00), (14, 0x45), (20, 0x40), (21, 0), (23, 6)] {
+            if let Some(byte) = packet.bytes.get_mut(at) {
+                *byte = value;
+            }
+            check_all(&packet);
+        }
+    }
+}
