@@ -16,8 +16,9 @@ pub trait PacketSource {
     ///
     /// # Errors
     ///
-    /// When the source can go no further. After an error, every later call gives `Ok(0)` or an
-    /// error again; none loops.
+    /// When a packet cannot be had. Each failure is reported once; a source that can go on after it
+    /// (several files as one) does so at the next call, one that cannot gives `Ok(0)` from then on.
+    /// So a caller that wants all there is goes on until `Ok(0)`, and no source fails for ever.
     fn next_batch(&mut self, lend: &mut dyn FnMut(&[PacketView<'_>]))
     -> Result<usize, Self::Error>;
 }
