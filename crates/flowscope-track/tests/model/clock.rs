@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+use flowscope_core::Timestamp;
+
+/// "The watermark is what `Clock` says after this packet": its documentation, said again.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    pub jump: Duration,
+    pub confirm: usize,
+    /// Packets counted so far.
+    pub packet: u64,
+    /// The highest believable timestamp; none before the first packet.
+    pub watermark: Option<Timestamp>,
+    /// Times too far ahead to be believed, as many in a row as agree with each other.
+    suspects: Vec<Timestamp>,
+}
+
+impl Clock {
+    pub fn new(jump: Duration, confirm: u32) -> Self {
+        let confirm = confirm.max(1) as usize;
+        Clock { jump, confirm, packet: 0, watermark: None, suspects: Vec::new() }
+    }
+
+    pub fn observe(&mut self, ts: Timestamp) {
+        self.packet += 1;
+        let far_ahead = self.watermark.is_some_and(|watermark| ts.since(watermark) > self.jump);
+        if !far_ahead {
+            self.watermark = self.watermark.max(Some(ts));
+            self.suspects.clear();
+            return;
+        }
+        self.suspects.push(ts);
+        let low = *self.suspects.iter().min().expect("one was just added");
+        let high = *self.suspects.iter().max().expect("one was just added");
+        if high.since(low) > self.jump {
+            self.suspects = vec![ts];
+        }
+        if self.suspects.len() >= self.confirm {
+            self.watermark = self.suspects.iter().max().copied();
+            self.suspects.clear();
+        }
+    }
+
+    pub fn advance(&mut self, now: Timestamp) {
+        self.watermark = self.watermark.max(Some(now));
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.watermark.unwrap_or_default()
+    }
+}

@@ -1,0 +1,388 @@
+use std::time::Duration;
+
+use flowscope_core::{
+    Extracted, FlowSide, IcmpInfo, IpInfo, L4Proto, Orientation, Path, TcpFlags, TcpInfo, Timestamp,
+};
+use flowscope_track::{
+    ConnState, Counters, EndReason, FlowState, History, InitiatorEvidence, LateStats, SideStats,
+};
+
+use super::Packet;
+use super::event::{Call, Snapshot, Stats, What};
+
+/// An entry of the table.
+pub struct Flow {
+    /// Number of its first packet.
+    pub id: u64,
+    pub key: u8,
+    pub l4: Option<L4Proto>,
+    pub icmp: Option<IcmpInfo>,
+    pub path: Path,
+    /// That of the initiator's packets.
+    pub orientation: Orientation,
+    pub evidence: InitiatorEvidence,
+    pub state: FlowState,
+    pub was_established: bool,
+    pub mid_stream: bool,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    /// The watermark at its latest counted packet, and that packet's number.
+    pub touched: Timestamp,
+    pub latest_packet: u64,
+    pub sides: [Side; 2],
+    pub history: String,
+    pub interims: u32,
+    pub at_last_interim: [Counters; 2],
+    /// SYNs that may yet begin another connection, oldest first; at most four.
+    pub remembered: Vec<RememberedSyn>,
+    pub pending: Option<PendingReset>,
+    pub reset_by: Option<FlowSide>,
+    pub syn_rtt: Option<Duration>,
+    pub ack_rtt: Option<Duration>,
+    pub ended: Option<End>,
+    pub late: Option<LateStats>,
+}
+
+/// The end of a flow whose entry lingers.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    /// Where the linger time begins.
+    pub at: Timestamp,
+    /// Its place among the lingering.
+    pub order: u64,
+}
+
+/// A reset that counts unless it is contradicted.
+#[derive(Clone, Copy, Debug)]
+pub struct PendingReset {
+    pub side: FlowSide,
+    /// Its own time.
+    pub ts: Timestamp,
+    /// The watermark with it.
+    pub at: Timestamp,
+}
+
+/// What one side of a flow has shown.
+#[derive(Clone, Debug, Default)]
+pub struct Side {
+    pub stats: SideStats,
+    /// It has sent a segment that was believed.
+    pub shown: bool,
+    pub syn_seen: bool,
+    pub syn_ack_seen: bool,
+    pub isn: u32,
+    pub next: u32,
+    pub ack: Option<u32>,
+    pub window: Option<u16>,
+    /// As its SYN offered it.
+    pub scale: Option<u8>,
+    pub fin: Option<u32>,
+    /// Ranges below `next` that were not seen, oldest first.
+    pub holes: Vec<(u32, u32)>,
+    /// End of its previous segment, if that was out of window.
+    pub stray_end: Option<u32>,
+    /// It sent payload.
+    pub payload_seen: bool,
+    pub syn_ts: Option<Timestamp>,
+    pub letters: Letters,
+}
+
+/// What of a side is in the history already.
+#[derive(Clone, Debug, Default)]
+pub struct Letters {
+    pub once: String,
+    /// The last FIN and RST that have a letter.
+    pub fin: Option<u32>,
+    pub rst: Option<u32>,
+    pub gaps: u32,
+    pub retransmissions: u32,
+}
+
+/// A SYN that hit a flow it does not belong to.
+#[derive(Clone, Debug)]
+pub struct RememberedSyn {
+    pub side: FlowSide,
+    pub orientation: Orientation,
+    pub tcp: TcpInfo,
+    pub ip: IpInfo,
+    pub payload_len: u32,
+    pub packet: u64,
+    pub ts: Timestamp,
+    pub first_ts: Timestamp,
+    pub last_ts: Timestamp,
+    /// Of the SYN and its repetitions.
+    pub counters: Counters,
+    pub repetitions: u32,
+}
+
+impl Flow {
+    pub fn new(
+        found: &Extracted<u8>,
+        orientation: Orientation,
+        evidence: InitiatorEvidence,
+        packet: u64,
+    ) -> Self {
+        // "SYN: `SynSent`. SYN+ACK: `SynReceived`. Any other TCP packet, and TCP whose header was
+        // cut: `SynReceived`, marked mid-stream [...]. Other protocols: `Active`."
+        let flags = found.tcp.map(|tcp| tcp.flags).unwrap_or_default();
+        let state = match found.l4 {
+            Some(L4Proto::Tcp) if flags.syn() && !flags.ack() => FlowState::SynSent,
+            Some(L4Proto::Tcp) => FlowState::SynReceived,
+            _ => FlowState::Active,
+        };
+        let mut flow = Flow {
+            id: packet,
+            key: found.key,
+            l4: found.l4,
+            icmp: found.icmp,
+            path: found.path,
+            orientation,
+            evidence,
+            state,
+            was_established: false,
+            mid_stream: found.l4 == Some(L4Proto::Tcp) && !flags.syn(),
+            first_seen: Timestamp::MAX,
+            last_seen: Timestamp::ZERO,
+            touched: Timestamp::ZERO,
+            latest_packet: packet,
+            sides: [Side::default(), Side::default()],
+            history: String::new(),
+            interims: 0,
+            at_last_interim: [Counters::default(); 2],
+            remembered: Vec::new(),
+            pending: None,
+            reset_by: None,
+            syn_rtt: None,
+            ack_rtt: None,
+            ended: None,
+            late: None,
+        };
+        if orientation != found.orientation {
+            flow.history.push('^');
+        }
+        flow
+    }
+
+    /// "a new one begins at that SYN: the SYN and its repetitions are taken out of the old flow's
+    /// counters and into the new one's"
+    pub fn begun_by(syn: &RememberedSyn, key: u8, path: Path) -> Self {
+        let mut found = Extracted::new(key, syn.orientation);
+        found.l4 = Some(L4Proto::Tcp);
+        found.tcp = Some(syn.tcp);
+        found.ip = syn.ip;
+        found.path = path;
+        let mut flow = Flow::new(&found, syn.orientation, InitiatorEvidence::Syn, syn.packet);
+        flow.see_first_syn(FlowSide::Initiator, &syn.tcp, syn.payload_len, syn.ts);
+        flow.first_seen = syn.first_ts;
+        flow.last_seen = syn.last_ts;
+        let side = &mut flow.sides[0];
+        side.stats.counters = syn.counters;
+        side.stats.retransmitted = syn.repetitions;
+        side.stats.tos = syn.ip.tos;
+        side.stats.flow_label = syn.ip.flow_label;
+        side.stats.ttl = (syn.ip.version != 0).then_some((syn.ip.ttl, syn.ip.ttl));
+        side.stats.tcp_flags = syn.tcp.flags;
+        side.stats.initial_window = Some(syn.tcp.window);
+        side.window = Some(syn.tcp.window);
+        flow
+    }
+
+    /// Takes a remembered SYN, and what it counted for, out of the flow.
+    pub fn take_remembered(&mut self, at: usize) -> RememberedSyn {
+        let syn = self.remembered.remove(at);
+        let counters = &mut self.sides[syn.side.index()].stats.counters;
+        *counters = minus(counters, &syn.counters);
+        syn
+    }
+
+    pub fn side_of(&self, found: &Extracted<u8>) -> FlowSide {
+        if found.orientation == self.orientation {
+            FlowSide::Initiator
+        } else {
+            FlowSide::Responder
+        }
+    }
+
+    /// All that is counted of every packet, whatever it says.
+    pub fn count(&mut self, packet: &Packet, found: &Extracted<u8>, number: u64, now: Timestamp) {
+        let side = self.side_of(found);
+        self.first_seen = self.first_seen.min(packet.first_ts).min(packet.ts);
+        self.last_seen = self.last_seen.max(packet.ts);
+        self.touched = now;
+        self.latest_packet = number;
+        let stats = &mut self.sides[side.index()].stats;
+        if stats.counters.packets == 0 {
+            stats.tos = found.ip.tos;
+            stats.flow_label = found.ip.flow_label;
+        }
+        add(&mut stats.counters, &counters_of(packet, found));
+        if found.ip.version != 0 {
+            let (low, high) = stats.ttl.unwrap_or((found.ip.ttl, found.ip.ttl));
+            stats.ttl = Some((low.min(found.ip.ttl), high.max(found.ip.ttl)));
+        }
+        if let Some(tcp) = found.tcp
+            && self.l4 == Some(L4Proto::Tcp)
+        {
+            stats.tcp_flags |= tcp.flags;
+            if tcp.flags.contains(TcpFlags::URG) {
+                stats.urgent += 1;
+            }
+            stats.initial_window.get_or_insert(tcp.window);
+            if !tcp.flags.syn() && !tcp.flags.rst() {
+                stats.min_window = Some(stats.min_window.map_or(tcp.window, |w| w.min(tcp.window)));
+                stats.max_window = Some(stats.max_window.map_or(tcp.window, |w| w.max(tcp.window)));
+            }
+        }
+    }
+
+    /// "Packets that reach it are late: counted apart"
+    pub fn count_late(&mut self, packet: &Packet, found: &Extracted<u8>) {
+        let side = self.side_of(found);
+        let late = self.late.get_or_insert(LateStats {
+            sides: [Counters::default(); 2],
+            first_seen: Timestamp::MAX,
+            last_seen: Timestamp::ZERO,
+        });
+        late.first_seen = late.first_seen.min(packet.first_ts).min(packet.ts);
+        late.last_seen = late.last_seen.max(packet.ts);
+        add(&mut late.sides[side.index()], &counters_of(packet, found));
+    }
+
+    /// A letter that stands once per side.
+    pub fn note_once(&mut self, side: FlowSide, letter: char) {
+        let letters = &mut self.sides[side.index()].letters;
+        if !letters.once.contains(letter) {
+            letters.once.push(letter);
+            self.note(side, letter);
+        }
+    }
+
+    pub fn note(&mut self, side: FlowSide, letter: char) {
+        if self.history.len() < History::CAP {
+            self.history.push(match side {
+                FlowSide::Initiator => letter.to_ascii_uppercase(),
+                FlowSide::Responder => letter,
+            });
+        }
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            flow: self.id,
+            key: self.key,
+            stats: self.stats(),
+            history: self.history.clone(),
+        }
+    }
+
+    pub fn call(&self, packet: u64, ts: Timestamp, what: What) -> Call {
+        Call { flow: self.id, key: self.key, packet, ts, what }
+    }
+
+    pub fn ended_as(&self, reason: EndReason) -> What {
+        What::Ended(reason, Box::new(self.stats()), self.history.clone())
+    }
+
+    pub fn stats(&self) -> Stats {
+        let [initiator, responder] = &self.sides;
+        let mut sides = [initiator.stats.clone(), responder.stats.clone()];
+        // "scale taken only if both SYNs carried it"
+        if self.scale_known() {
+            for (stats, side) in sides.iter_mut().zip(&self.sides) {
+                stats.window_scale = side.scale;
+            }
+        }
+        let delta = [0, 1].map(|i| minus(&self.sides[i].stats.counters, &self.at_last_interim[i]));
+        Stats {
+            sides,
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+            orientation: self.orientation,
+            evidence: self.evidence,
+            l4: self.l4,
+            state: self.state,
+            mid_stream: self.mid_stream,
+            syn_rtt: self.syn_rtt,
+            ack_rtt: self.ack_rtt,
+            icmp: self.icmp,
+            path: self.path,
+            interims: self.interims,
+            delta,
+            late: self.late,
+            conn_state: self.conn_state(),
+        }
+    }
+
+    pub fn scale_known(&self) -> bool {
+        self.sides.iter().all(|side| side.scale.is_some())
+    }
+
+    /// "first line that fits" of the page's table.
+    fn conn_state(&self) -> ConnState {
+        let [initiator, responder] = &self.sides;
+        let sent = |side: &Side| side.stats.counters.packets > 0;
+        if self.l4 != Some(L4Proto::Tcp) {
+            return match (self.l4, sent(initiator), sent(responder)) {
+                (Some(L4Proto::Icmp | L4Proto::Icmpv6), ..) => ConnState::Oth,
+                (_, true, true) => ConnState::Sf,
+                (_, true, false) => ConnState::S0,
+                (_, false, _) => ConnState::Shr,
+            };
+        }
+        let syn = initiator.syn_seen;
+        let finished = [initiator.fin.is_some(), responder.fin.is_some()];
+        if self.reset_by == Some(FlowSide::Responder) {
+            return if syn && !self.was_established {
+                ConnState::Rej
+            } else if !syn && responder.syn_seen {
+                ConnState::Rstrh
+            } else {
+                ConnState::Rstr
+            };
+        }
+        if self.reset_by == Some(FlowSide::Initiator) {
+            return if syn && !responder.shown { ConnState::Rstos0 } else { ConnState::Rsto };
+        }
+        match finished {
+            [true, true] => ConnState::Sf,
+            [true, false] if syn && !responder.shown => ConnState::Sh,
+            [true, false] => ConnState::S2,
+            [false, true] if !syn && responder.syn_seen => ConnState::Shr,
+            [false, true] => ConnState::S3,
+            [false, false] if self.mid_stream => ConnState::Oth,
+            [false, false] if self.was_established => ConnState::S1,
+            [false, false] if syn && !sent(responder) => ConnState::S0,
+            [false, false] => ConnState::Oth,
+        }
+    }
+}
+
+pub fn counters_of(packet: &Packet, found: &Extracted<u8>) -> Counters {
+    Counters {
+        packets: u64::from(packet.frames),
+        wire_bytes: u64::from(packet.wire_len),
+        ip_bytes: u64::from(found.ip.len),
+        payload_bytes: u64::from(found.payload.wire_len),
+    }
+}
+
+pub fn add(to: &mut Counters, more: &Counters) {
+    to.packets += more.packets;
+    to.wire_bytes += more.wire_bytes;
+    to.ip_bytes += more.ip_bytes;
+    to.payload_bytes += more.payload_bytes;
+}
+
+pub fn minus(from: &Counters, less: &Counters) -> Counters {
+    Counters {
+        packets: from.packets.saturating_sub(less.packets),
+        wire_bytes: from.wire_bytes.saturating_sub(less.wire_bytes),
+        ip_bytes: from.ip_bytes.saturating_sub(less.ip_bytes),
+        payload_bytes: from.payload_bytes.saturating_sub(less.payload_bytes),
+    }
+}
+
+/// "the 1st, 10th, 100th … time"
+pub fn is_power_of_ten(n: u32) -> bool {
+    (0..10).any(|power| 10_u32.pow(power) == n)
+}

@@ -1,0 +1,419 @@
+//! The flow tracker once more, as plainly as it can be said: a list of flows, scanned for
+//! everything. Written from `docs/TCP_LIFE.md`; quotations in comments are from there.
+//!
+//! Nothing is shared with the tracker but the vocabulary of its output.
+
+#![allow(dead_code, unreachable_pub)] // each test binary takes what it needs
+
+mod clock;
+mod event;
+mod flow;
+mod tcp;
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use flowscope_core::{Extracted, FlowSide, L4Proto, Timestamp};
+use flowscope_track::{
+    ClockConfig, EndReason, Eviction, FlowState, InitiatorEvidence, ResetRule, TrackerConfig,
+};
+
+use self::clock::Clock;
+pub use self::event::{Call, Calls, Snapshot, Stats, What};
+use self::flow::Flow;
+use self::tcp::Verdict;
+
+/// A packet, as the tracker gets to see it.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    pub ts: Timestamp,
+    /// Earlier than `ts` for a joined datagram.
+    pub first_ts: Timestamp,
+    pub frames: u32,
+    pub wire_len: u32,
+    /// What was captured of the payload.
+    pub payload: Vec<u8>,
+    /// `None`: the extractor refuses it.
+    pub found: Option<Extracted<u8>>,
+}
+
+/// [`TrackerConfig`], with open fields.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub max_flows: usize,
+    pub tcp_idle: Duration,
+    pub udp_idle: Duration,
+    pub other_idle: Duration,
+    pub linger: Duration,
+    pub reuse_after: Duration,
+    pub active: Option<Duration>,
+    pub eviction: Eviction,
+    pub resets: ResetRule,
+    pub mid_stream_packets: u32,
+    pub listening: Vec<u16>,
+    pub jump: Duration,
+    pub confirm: u32,
+}
+
+impl Settings {
+    pub fn config(&self) -> TrackerConfig {
+        TrackerConfig::default()
+            .max_flows(NonZeroUsize::new(self.max_flows).expect("at least one flow"))
+            .tcp_idle(self.tcp_idle)
+            .udp_idle(self.udp_idle)
+            .other_idle(self.other_idle)
+            .linger(self.linger)
+            .reuse_after(self.reuse_after)
+            .active(self.active)
+            .eviction(self.eviction)
+            .resets(self.resets)
+            .mid_stream_packets(self.mid_stream_packets)
+            .listening_ports(self.listening.iter().copied())
+            .clock(ClockConfig::default().jump(self.jump).confirm(self.confirm))
+    }
+
+    fn idle_timeout(&self, l4: Option<L4Proto>) -> Duration {
+        match l4 {
+            Some(L4Proto::Tcp) => self.tcp_idle,
+            Some(L4Proto::Udp) => self.udp_idle,
+            _ => self.other_idle,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            max_flows: 1000,
+            tcp_idle: Duration::from_secs(300),
+            udp_idle: Duration::from_secs(60),
+            other_idle: Duration::from_secs(30),
+            linger: Duration::from_secs(5),
+            reuse_after: Duration::from_secs(60),
+            active: None,
+            eviction: Eviction::OldestLastSeen,
+            resets: ResetRule::InSequence,
+            mid_stream_packets: 4,
+            listening: Vec::new(),
+            jump: Duration::from_secs(3600),
+            confirm: 16,
+        }
+    }
+}
+
+/// What comes to a flow when time passes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Due {
+    Idle,
+    /// A pending reset counts.
+    Reset,
+    /// The linger time is over.
+    Leave,
+}
+
+pub struct Model {
+    settings: Settings,
+    clock: Clock,
+    flows: Vec<Flow>,
+    calls: Vec<Call>,
+}
+
+impl Model {
+    pub fn new(settings: Settings) -> Self {
+        let clock = Clock::new(settings.jump, settings.confirm);
+        Model { settings, clock, flows: Vec::new(), calls: Vec::new() }
+    }
+
+    /// What a sink would have been called with since the last time.
+    pub fn take_calls(&mut self) -> Vec<Call> {
+        std::mem::take(&mut self.calls)
+    }
+
+    pub fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// All flows that have not ended, in order of their ids.
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        let mut all: Vec<Snapshot> =
+            self.flows.iter().filter(|flow| flow.ended.is_none()).map(Flow::snapshot).collect();
+        all.sort_by_key(|snapshot| snapshot.flow);
+        all
+    }
+
+    pub fn packet(&mut self, packet: &Packet) {
+        self.clock.observe(packet.ts);
+        // "Flows due at one packet end [...] before the packet is looked at."
+        self.sweep();
+        let Some(found) = packet.found.filter(|found| found.fragment.is_none()) else { return };
+        self.catch_up(found.key);
+        let Some(at) = self.position(found.key) else { return self.begin(packet, &found) };
+        let silence = self.now().since(self.flows[at].touched);
+        let silent = silence > self.settings.reuse_after;
+        match self.flows[at].judge(&found, silent) {
+            Verdict::Counts if self.flows[at].ended.is_some() => {
+                self.flows[at].count_late(packet, &found);
+            }
+            Verdict::Counts => self.count(at, packet, &found),
+            Verdict::BeginsAnother => {
+                self.remove(at, EndReason::Superseded);
+                self.begin(packet, &found);
+            }
+            Verdict::Answers(syn) => {
+                let syn = self.flows[at].take_remembered(syn);
+                self.remove(at, EndReason::Superseded);
+                let flow = Flow::begun_by(&syn, found.key, found.path);
+                let at = self.start(flow, packet);
+                self.count(at, packet, &found);
+            }
+        }
+    }
+
+    /// Time has reached `now` without a packet.
+    pub fn expire(&mut self, now: Timestamp) {
+        self.clock.advance(now);
+        self.sweep();
+    }
+
+    /// The caller ends one flow.
+    pub fn end(&mut self, key: u8) -> bool {
+        let Some(at) = self.position(key) else { return false };
+        self.remove(at, EndReason::Forced);
+        true
+    }
+
+    /// Ends every flow, in order of their ids.
+    pub fn finish(&mut self, reason: EndReason) {
+        while let Some(at) = (0..self.flows.len()).min_by_key(|at| self.flows[*at].id) {
+            self.remove(at, reason);
+        }
+    }
+
+    fn position(&self, key: u8) -> Option<usize> {
+        self.flows.iter().position(|flow| flow.key == key)
+    }
+
+    // -- Time ------------------------------------------------------------------------------------
+
+    /// When silence, a pending reset, or the end of the linger time would next change this flow.
+    fn deadline(&self, flow: &Flow) -> (Timestamp, Due) {
+        if let Some(end) = flow.ended {
+            // "lingers until the watermark is beyond the end's watermark plus the linger time"
+            return (end.at + self.settings.linger, Due::Leave);
+        }
+        let idle = (flow.touched + self.settings.idle_timeout(flow.l4), Due::Idle);
+        // "A pending reset counts once the watermark is beyond its time plus the linger time"
+        let reset = flow.pending.map(|reset| (reset.at + self.settings.linger, Due::Reset));
+        match reset {
+            Some(reset) if reset.0 <= idle.0 => reset,
+            _ => idle,
+        }
+    }
+
+    /// "Sweeps see a flow as idle when the watermark is beyond `touched + timeout` rounded up to a
+    /// multiple of 100 ms. Flows due at one packet end in order of their exact deadline, then of
+    /// flow id."
+    fn sweep(&mut self) {
+        let now = self.now();
+        while let Some((_, _, at)) = self
+            .flows
+            .iter()
+            .enumerate()
+            .map(|(at, flow)| (self.deadline(flow).0, flow.id, at))
+            .filter(|(deadline, ..)| now > rounded_up(*deadline))
+            .min()
+        {
+            self.fall_due(at);
+        }
+    }
+
+    /// "A packet of an idle flow ends it and begins a new one": here the exact deadline counts.
+    fn catch_up(&mut self, key: u8) {
+        while let Some(at) = self.position(key)
+            && self.now() > self.deadline(&self.flows[at]).0
+        {
+            self.fall_due(at);
+        }
+    }
+
+    fn fall_due(&mut self, at: usize) {
+        let (deadline, due) = self.deadline(&self.flows[at]);
+        let packet = self.clock.packet;
+        let flow = &mut self.flows[at];
+        match due {
+            // "(`IdleTimeout`, event time = `last_seen`)"
+            Due::Idle => self.remove(at, EndReason::IdleTimeout),
+            // "the same, event time its own; its deadline is the start of the linger time"
+            Due::Reset => {
+                let reset = flow.pending.take().expect("it is due");
+                let from = flow.state;
+                flow.reset_by(reset.side);
+                let change = What::StateChange(from, FlowState::Reset);
+                self.calls.push(self.flows[at].call(packet, reset.ts, change));
+                self.end_by_packet(at, reset.ts, deadline, EndReason::Rst);
+            }
+            Due::Leave => self.remove(at, EndReason::Fin),
+        }
+    }
+
+    // -- Beginning and end -----------------------------------------------------------------------
+
+    fn begin(&mut self, packet: &Packet, found: &Extracted<u8>) {
+        let (orientation, evidence) = self.who_began_it(found);
+        let flow = Flow::new(found, orientation, evidence, self.clock.packet);
+        let at = self.start(flow, packet);
+        self.count(at, packet, found);
+    }
+
+    /// "The first packet decides."
+    fn who_began_it(
+        &self,
+        found: &Extracted<u8>,
+    ) -> (flowscope_core::Orientation, InitiatorEvidence) {
+        let (sender, receiver) = (found.orientation, !found.orientation);
+        if let Some(tcp) = found.tcp
+            && tcp.flags.syn()
+        {
+            return if tcp.flags.ack() {
+                // "SYN with ACK: its receiver (`SynAck`)."
+                (receiver, InitiatorEvidence::SynAck)
+            } else {
+                // "SYN without ACK: its sender (`Syn`)."
+                (sender, InitiatorEvidence::Syn)
+            };
+        }
+        // "Otherwise, if exactly one side's port is a listening port: the other side"
+        let listening = |port| self.settings.listening.contains(&port);
+        match found.ports.map(|(from, to)| (listening(from), listening(to))) {
+            Some((true, false)) => (receiver, InitiatorEvidence::ListeningPort),
+            Some((false, true)) => (sender, InitiatorEvidence::ListeningPort),
+            // "Otherwise the sender (`FirstPacket`)."
+            _ => (sender, InitiatorEvidence::FirstPacket),
+        }
+    }
+
+    /// Gives a flow its place in the table. Its first packet has yet to be counted.
+    fn start(&mut self, flow: Flow, packet: &Packet) -> usize {
+        // "The table is full when it holds `max_flows` entries"
+        if self.flows.len() == self.settings.max_flows {
+            let key = self.flows[self.victim()].key;
+            self.catch_up(key);
+            if let Some(at) = self.position(key) {
+                self.remove(at, EndReason::Evicted);
+            }
+        }
+        let ts = if flow.id == self.clock.packet { packet.ts } else { flow.first_seen };
+        let started = flow.call(self.clock.packet, ts, What::Started(flow.evidence));
+        self.flows.push(flow);
+        self.calls.push(started);
+        self.flows.len() - 1
+    }
+
+    /// "one entry leaves"
+    fn victim(&self) -> usize {
+        let all = || self.flows.iter().enumerate();
+        // "the lingering one that ended first"
+        let lingering = all().filter(|(_, flow)| flow.ended.is_some());
+        let lingering = lingering.min_by_key(|(_, flow)| flow.ended.map(|end| end.order));
+        // "else, under `HalfOpenFirst`, the half-open flow (`SynSent`, `SynReceived`) whose latest
+        // counted packet is the longest ago"
+        let half_open = all().filter(|(_, flow)| {
+            self.settings.eviction == Eviction::HalfOpenFirst && flow.state.is_half_open()
+        });
+        let half_open = half_open.min_by_key(|(_, flow)| flow.latest_packet);
+        // "else, of all, the flow whose latest counted packet is the longest ago"
+        let oldest = all().min_by_key(|(_, flow)| flow.latest_packet);
+        let victim = lingering.or(half_open).or(oldest);
+        victim.expect("a full table is not empty").0
+    }
+
+    /// Takes an entry out of the table: with `Ended` if the flow had not ended, with `Late` if it
+    /// had and "anything was late".
+    fn remove(&mut self, at: usize, reason: EndReason) {
+        let packet = self.clock.packet;
+        let flow = self.flows.remove(at);
+        if flow.ended.is_none() {
+            // "Event time: the watermark for what the caller ended, else the flow's last packet."
+            let by_caller =
+                matches!(reason, EndReason::Forced | EndReason::EndOfInput | EndReason::Shutdown);
+            let ts = if by_caller { self.now() } else { flow.last_seen };
+            self.calls.push(flow.call(packet, ts, flow.ended_as(reason)));
+        } else if let Some(late) = flow.late {
+            let stats = Box::new(flow.stats());
+            self.calls.push(flow.call(packet, late.last_seen, What::Late(stats)));
+        }
+    }
+
+    /// "The entry of a flow that ended `Fin` or `Rst` lingers"
+    fn end_by_packet(&mut self, at: usize, ts: Timestamp, linger_from: Timestamp, why: EndReason) {
+        let order = self.flows.iter().filter_map(|flow| flow.ended).map(|end| end.order).max();
+        let flow = &mut self.flows[at];
+        flow.ended = Some(flow::End { at: linger_from, order: order.map_or(0, |last| last + 1) });
+        let ended = flow.ended_as(why);
+        self.calls.push(self.flows[at].call(self.clock.packet, ts, ended));
+    }
+
+    // -- A packet of a flow that has not ended ---------------------------------------------------
+
+    fn count(&mut self, at: usize, packet: &Packet, found: &Extracted<u8>) {
+        let (number, now) = (self.clock.packet, self.now());
+        let flow = &mut self.flows[at];
+        let side = flow.side_of(found);
+        flow.count(packet, found, number, now);
+        let changes = flow.follow(packet, found, now, &self.settings);
+
+        let mut calls = vec![What::Packet(flowscope_track::PacketInfo {
+            side,
+            ts: packet.ts,
+            wire_len: packet.wire_len,
+            payload_len: found.payload.wire_len,
+            tcp_flags: found.tcp.map(|tcp| tcp.flags).unwrap_or_default(),
+        })];
+        calls.extend(changes.anomalies.into_iter().map(|(kind, side)| What::Anomaly(kind, side)));
+        calls.extend(lent(flow.l4, packet, found, side));
+        if changes.established {
+            calls.push(What::Established);
+        }
+        calls.extend(changes.state.map(|(from, to)| What::StateChange(from, to)));
+        let flow = &self.flows[at];
+        self.calls.extend(calls.into_iter().map(|what| flow.call(number, packet.ts, what)));
+        match self.flows[at].state {
+            FlowState::Closed => self.end_by_packet(at, packet.ts, now, EndReason::Fin),
+            FlowState::Reset => self.end_by_packet(at, packet.ts, now, EndReason::Rst),
+            _ => {}
+        }
+    }
+}
+
+/// What a packet's payload is lent as.
+fn lent(
+    l4: Option<L4Proto>,
+    packet: &Packet,
+    found: &Extracted<u8>,
+    side: FlowSide,
+) -> Option<What> {
+    let (payload, wire_len) = (packet.payload.clone(), found.payload.wire_len);
+    if l4 == Some(L4Proto::Tcp) {
+        let tcp = found.tcp.filter(|tcp| !tcp.flags.rst())?;
+        return Some(What::Segment {
+            side,
+            seq: tcp.seq.wrapping_add(u32::from(tcp.flags.syn())),
+            payload,
+            wire_len,
+            ack: tcp.flags.ack().then_some(tcp.ack),
+            syn: tcp.flags.syn(),
+            fin: tcp.flags.fin(),
+        });
+    }
+    (wire_len > 0).then_some(What::Datagram { side, payload, wire_len })
+}
+
+/// "rounded up to a multiple of 100 ms"
+fn rounded_up(time: Timestamp) -> Timestamp {
+    const TICK: u64 = 100_000_000;
+    Timestamp::from_nanos(time.as_nanos().div_ceil(TICK).saturating_mul(TICK))
+}

@@ -1,0 +1,634 @@
+use std::time::Duration;
+
+use flowscope_core::{Extracted, FlowSide, L4Proto, TcpFlags, TcpInfo, Timestamp};
+use flowscope_track::{Anomaly, FlowState, ResetRule};
+
+use super::flow::{Flow, PendingReset, RememberedSyn, Side, counters_of, is_power_of_ten};
+use super::{Packet, Settings};
+
+/// Whom a packet belongs to.
+#[derive(Clone, Copy, Debug)]
+pub enum Verdict {
+    /// To the flow whose entry it reached.
+    Counts,
+    /// It begins another one.
+    BeginsAnother,
+    /// It answers the remembered SYN at this place, with which another one begins.
+    Answers(usize),
+}
+
+/// What a packet brought about.
+#[derive(Debug, Default)]
+pub struct Changes {
+    pub anomalies: Vec<(Anomaly, FlowSide)>,
+    pub established: bool,
+    /// From the state before the packet to the one after, if they differ.
+    pub state: Option<(FlowState, FlowState)>,
+}
+
+/// "`d(a, b) = (a - b) as i32`"
+fn d(a: u32, b: u32) -> i64 {
+    i64::from(a.wrapping_sub(b).cast_signed())
+}
+
+/// `ack` acknowledges a SYN: "`ack` is in `isn + 1 ..= next`"
+fn acknowledges(ack: u32, isn: u32, next: u32) -> bool {
+    ack.wrapping_sub(isn.wrapping_add(1)) <= next.wrapping_sub(isn.wrapping_add(1))
+}
+
+impl Side {
+    /// Its FIN "is effective when acknowledged or when no remembered hole of X lies before it"
+    fn fin_is_effective(&self, peer: &Side) -> bool {
+        self.fin.is_some_and(|fin| {
+            self.fin_is_acknowledged(peer) || self.holes.iter().all(|hole| d(hole.0, fin) >= 0)
+        })
+    }
+
+    /// "A FIN of X is acknowledged when `Y.ack == fin + 1`."
+    fn fin_is_acknowledged(&self, peer: &Side) -> bool {
+        self.fin.is_some_and(|fin| peer.ack == Some(fin.wrapping_add(1)))
+    }
+
+    fn add_hole(&mut self, from: u32, to: u32) {
+        self.holes.push((from, to));
+        self.stats.gap_bytes += u64::from(to.wrapping_sub(from));
+        self.forget_holes();
+    }
+
+    /// "at most 8 are remembered, the oldest is forgotten first and stays a gap"
+    fn forget_holes(&mut self) {
+        while self.holes.len() > 8 {
+            self.holes.remove(0);
+        }
+    }
+
+    /// Takes what lies in `from..to` out of the holes; says whether anything did.
+    fn fill(&mut self, from: u32, to: u32) -> bool {
+        let mut filled = 0;
+        let mut left = Vec::new();
+        for &(start, end) in &self.holes {
+            let low = if d(from, start) > 0 { from } else { start };
+            let high = if d(to, end) < 0 { to } else { end };
+            if d(high, low) <= 0 {
+                left.push((start, end));
+                continue;
+            }
+            filled += u64::from(high.wrapping_sub(low));
+            if low != start {
+                left.push((start, low));
+            }
+            if high != end {
+                left.push((high, end));
+            }
+        }
+        self.holes = left;
+        self.forget_holes();
+        self.stats.gap_bytes -= filled;
+        filled > 0
+    }
+}
+
+impl Flow {
+    fn pair(&self, x: FlowSide) -> (&Side, &Side) {
+        (&self.sides[x.index()], &self.sides[(!x).index()])
+    }
+
+    /// "how far ahead of the receiver X may believably write: `max(Y.window << scale, 1 MiB)`"
+    fn room(&self, x: FlowSide) -> i64 {
+        let (_, peer) = self.pair(x);
+        let scale = if self.scale_known() { peer.scale.unwrap_or(0).min(14) } else { 0 };
+        (i64::from(peer.window.unwrap_or(0)) << scale).max(1 << 20)
+    }
+
+    /// Whom a packet belongs to. `silent`: "`watermark - touched > reuse_after`".
+    pub fn judge(&self, found: &Extracted<u8>, silent: bool) -> Verdict {
+        let Some(tcp) = found.tcp.filter(|_| self.l4 == Some(L4Proto::Tcp)) else {
+            return Verdict::Counts;
+        };
+        let lingers = self.ended.is_some();
+        let may_begin_another =
+            if lingers || silent { Verdict::BeginsAnother } else { Verdict::Counts };
+        let x = self.side_of(found);
+        let (own, peer) = self.pair(x);
+        if tcp.flags.rst() {
+            return Verdict::Counts;
+        }
+        if tcp.flags.syn() && !tcp.flags.ack() {
+            let repeated = own.shown && tcp.seq == own.isn;
+            let simultaneous = !own.shown && self.state.is_half_open();
+            return if repeated || simultaneous { Verdict::Counts } else { may_begin_another };
+        }
+        if tcp.flags.syn() {
+            let answered = self.remembered.iter().position(|syn| {
+                // "`ack` in `isn + 1 ..= isn + 1 + len` of that SYN"
+                let next = syn.tcp.seq.wrapping_add(1).wrapping_add(syn.payload_len);
+                syn.side != x && acknowledges(tcp.ack, syn.tcp.seq, next)
+            });
+            if let (Some(at), false) = (answered, lingers) {
+                return Verdict::Answers(at);
+            }
+            let repeated = own.shown && tcp.seq == own.isn;
+            let answer = !own.shown && peer.syn_seen;
+            return if repeated || answer { Verdict::Counts } else { may_begin_another };
+        }
+        // "It answers a remembered SYN"
+        let answered = self.remembered.iter().position(|syn| {
+            let first = syn.tcp.seq.wrapping_add(1);
+            if syn.side == x {
+                // "X sent that SYN, `seq == isn + 1` and it has payload"
+                return tcp.seq == first && found.payload.wire_len > 0;
+            }
+            // "or Y sent it, ACK is set, `ack == isn + 1`, and that is no acknowledgement this
+            // flow could expect (`d(ack, Y.next) > 0` or `d(ack, X.ack) < 0`)"
+            tcp.flags.ack()
+                && tcp.ack == first
+                && (!peer.shown
+                    || d(tcp.ack, peer.next) > 0
+                    || own.ack.is_some_and(|last| d(tcp.ack, last) < 0))
+        });
+        match answered {
+            Some(at) if !lingers => Verdict::Answers(at),
+            _ => Verdict::Counts,
+        }
+    }
+
+    /// Follows a packet that was counted.
+    pub fn follow(
+        &mut self,
+        packet: &Packet,
+        found: &Extracted<u8>,
+        now: Timestamp,
+        settings: &Settings,
+    ) -> Changes {
+        let mut changes = Changes::default();
+        if self.l4 != Some(L4Proto::Tcp) {
+            return changes;
+        }
+        let x = self.side_of(found);
+        let before = self.state;
+        if let Some(tcp) = found.tcp {
+            let len = found.payload.wire_len;
+            self.unusual_flags(x, &tcp, &mut changes);
+            let mut segment = Segment { x, tcp, len, packet, now, settings };
+            if tcp.flags.rst() {
+                self.rst(&mut segment, &mut changes);
+            } else if tcp.flags.syn() && !tcp.flags.ack() {
+                self.syn(&mut segment, found, &mut changes);
+            } else if tcp.flags.syn() {
+                self.syn_ack(&mut segment, &mut changes);
+            } else {
+                self.other(&mut segment, &mut changes);
+            }
+        }
+        self.settle(found.tcp, settings, &mut changes);
+        changes.state = (self.state != before).then_some((before, self.state));
+        changes
+    }
+
+    fn unusual_flags(&mut self, x: FlowSide, tcp: &TcpInfo, changes: &mut Changes) {
+        let flags = tcp.flags;
+        if flags.contains(TcpFlags::URG) {
+            self.sides[x.index()].stats.urgent += 1;
+            changes.anomalies.push((Anomaly::UrgentData, x));
+        }
+        if flags.syn() && (flags.fin() || flags.rst()) {
+            self.note_once(x, 'q');
+        } else if flags.fin() && flags.rst() {
+            self.note_once(x, 'i');
+        }
+    }
+
+    // -- SYN without ACK -------------------------------------------------------------------------
+
+    fn syn(&mut self, segment: &mut Segment<'_>, found: &Extracted<u8>, changes: &mut Changes) {
+        let Segment { x, tcp, len, packet, .. } = *segment;
+        let first = self.latest_packet == self.id;
+        let half_open = self.state.is_half_open();
+        let own = &mut self.sides[x.index()];
+        if own.shown && tcp.seq == own.isn {
+            // "a retransmission if X's SYN was seen (counted), else the SYN of a flow that was
+            // picked up out of order (now known)"
+            if own.syn_seen {
+                own.stats.retransmitted += 1;
+            } else {
+                own.learn_syn(&tcp, packet.ts);
+                self.note(x, 's');
+            }
+        } else if !own.shown && half_open {
+            // "simultaneous open. `SynSent` becomes `SynReceived`."
+            self.see_first_syn(x, &tcp, len, packet.ts);
+            self.note(x, 's');
+            if self.state == FlowState::SynSent && !first {
+                self.state = FlowState::SynReceived;
+            }
+        } else {
+            // "counted in the flow, reported (`UnexpectedSyn`), and remembered; at most 4 are, the
+            // oldest is forgotten first. A repetition of a remembered SYN is counted with it."
+            changes.anomalies.push((Anomaly::UnexpectedSyn, x));
+            let counters = counters_of(packet, found);
+            let known =
+                self.remembered.iter_mut().find(|syn| syn.side == x && syn.tcp.seq == tcp.seq);
+            if let Some(syn) = known {
+                super::flow::add(&mut syn.counters, &counters);
+                syn.repetitions += 1;
+                syn.first_ts = syn.first_ts.min(packet.first_ts);
+                syn.last_ts = syn.last_ts.max(packet.ts);
+                return;
+            }
+            self.remembered.push(RememberedSyn {
+                side: x,
+                orientation: found.orientation,
+                tcp,
+                ip: found.ip,
+                payload_len: len,
+                packet: self.latest_packet,
+                ts: packet.ts,
+                first_ts: packet.first_ts,
+                last_ts: packet.ts,
+                counters,
+                repetitions: 0,
+            });
+            if self.remembered.len() > 4 {
+                self.remembered.remove(0);
+            }
+        }
+    }
+
+    /// X shows itself with a SYN.
+    pub fn see_first_syn(&mut self, x: FlowSide, tcp: &TcpInfo, len: u32, ts: Timestamp) {
+        let own = &mut self.sides[x.index()];
+        own.shown = true;
+        own.isn = tcp.seq;
+        own.next = tcp.seq.wrapping_add(1).wrapping_add(len);
+        own.window = Some(tcp.window);
+        own.payload_seen |= len > 0;
+        own.learn_syn(tcp, ts);
+    }
+
+    // -- SYN with ACK ----------------------------------------------------------------------------
+
+    fn syn_ack(&mut self, segment: &mut Segment<'_>, changes: &mut Changes) {
+        let Segment { x, tcp, len, packet, .. } = *segment;
+        let first = self.latest_packet == self.id;
+        let (own, peer) = self.pair(x);
+        if own.shown && tcp.seq == own.isn {
+            if own.syn_seen && own.syn_ack_seen {
+                self.sides[x.index()].stats.retransmitted += 1;
+            } else {
+                // "the SYN+ACK of a simultaneous open if it is the first", "the SYN of a flow
+                // picked up out of order"
+                let own = &mut self.sides[x.index()];
+                if !own.syn_seen {
+                    own.learn_syn(&tcp, packet.ts);
+                }
+                own.syn_ack_seen = true;
+                self.note(x, 'h');
+                self.believe_ack(x, &tcp);
+            }
+        } else if first {
+            self.see_first_syn(x, &tcp, len, packet.ts);
+            self.sides[x.index()].syn_ack_seen = true;
+            self.note(x, 'h');
+            self.sides[x.index()].ack = Some(tcp.ack);
+        } else if !own.shown && peer.syn_seen && acknowledges(tcp.ack, peer.isn, peer.next) {
+            let asked = peer.syn_ts;
+            self.see_first_syn(x, &tcp, len, packet.ts);
+            self.sides[x.index()].syn_ack_seen = true;
+            self.note(x, 'h');
+            self.sides[x.index()].ack = Some(tcp.ack);
+            self.syn_rtt = asked.and_then(|asked| round_trip(asked, packet.ts));
+            if self.state == FlowState::SynSent {
+                self.state = FlowState::SynReceived;
+            }
+        } else {
+            changes.anomalies.push((Anomaly::UnexpectedSynAck, x));
+        }
+    }
+
+    // -- RST -------------------------------------------------------------------------------------
+
+    fn rst(&mut self, segment: &mut Segment<'_>, changes: &mut Changes) {
+        let Segment { x, tcp, packet, now, settings, .. } = *segment;
+        let room = self.room(x);
+        let letters = &mut self.sides[x.index()].letters;
+        if letters.rst.replace(tcp.seq) != Some(tcp.seq) {
+            self.note(x, 'r');
+        }
+        let (own, peer) = self.pair(x);
+        let believed = if settings.resets == ResetRule::Any || self.latest_packet == self.id {
+            true
+        } else if self.state == FlowState::SynSent && !own.shown {
+            // "ACK is set and `ack` is in `Y.isn + 1 ..= Y.next`"
+            tcp.flags.ack() && acknowledges(tcp.ack, peer.isn, peer.next)
+        } else {
+            // "otherwise `seq == X.next` (X has shown itself), or `seq == Y.ack` (Y has
+            // acknowledged anything); neither is known"
+            (own.shown && tcp.seq == own.next)
+                || peer.ack == Some(tcp.seq)
+                || (!own.shown && peer.ack.is_none())
+        };
+        if believed {
+            self.reset_by(x);
+            return;
+        }
+        // "Pending if it is not believed, Y has acknowledged, and `0 < d(seq, Y.ack) < room(X)`; or
+        // Y has not, and `0 < d(seq, X.next) < room(X)`."
+        let ahead_of = peer.ack.or(own.shown.then_some(own.next));
+        let pending = ahead_of.is_some_and(|from| d(tcp.seq, from) > 0 && d(tcp.seq, from) < room);
+        if !pending {
+            changes.anomalies.push((Anomaly::InvalidReset, x));
+        } else if self.pending.is_none() {
+            // "A later pending reset does not replace it."
+            self.pending = Some(PendingReset { side: x, ts: packet.ts, at: now });
+        }
+    }
+
+    pub fn reset_by(&mut self, side: FlowSide) {
+        self.state = FlowState::Reset;
+        self.reset_by = Some(side);
+        self.pending = None;
+    }
+
+    // -- Any other segment -----------------------------------------------------------------------
+
+    fn other(&mut self, segment: &mut Segment<'_>, changes: &mut Changes) {
+        let Segment { x, tcp, len, packet, .. } = *segment;
+        let fin_len = u32::from(tcp.flags.fin());
+        let end = tcp.seq.wrapping_add(len).wrapping_add(fin_len);
+        let (own, peer) = self.pair(x);
+        // 2. "In `SynSent`, from X who has not shown itself: nothing changes (but the counters)
+        // unless ACK is set and `ack` is in `Y.isn + 1 ..= Y.next`."
+        if self.state == FlowState::SynSent
+            && !own.shown
+            && !(tcp.flags.ack() && acknowledges(tcp.ack, peer.isn, peer.next))
+        {
+            return;
+        }
+        self.contradict_reset(segment, end, changes);
+        let room = self.room(x);
+        let was_established = self.was_established;
+        // 3. "First of X: `next = seq`, `isn = seq - 1`."
+        let own = &mut self.sides[x.index()];
+        if !own.shown {
+            own.shown = true;
+            own.next = tcp.seq;
+            own.isn = tcp.seq.wrapping_sub(1);
+        }
+        // 4.
+        let ahead = d(tcp.seq, own.next);
+        let stray_end = own.stray_end.take();
+        if ahead > room || ahead < -(1 << 30) {
+            let corroborated =
+                stray_end.is_some_and(|stray| d(tcp.seq, stray) >= 0 && d(tcp.seq, stray) <= room);
+            if !corroborated {
+                own.stray_end = Some(end);
+                own.stats.out_of_window += 1;
+                changes.anomalies.push((Anomaly::OutOfWindow, x));
+                if tcp.flags.fin() {
+                    changes.anomalies.push((Anomaly::InvalidFin, x));
+                }
+                return;
+            }
+            own.add_hole(own.next, tcp.seq);
+            self.note_gap(x);
+            self.sides[x.index()].next = end;
+        } else if ahead > 0 {
+            own.add_hole(own.next, tcp.seq);
+            own.next = end;
+            self.note_gap(x);
+        } else if ahead == 0 {
+            own.next = end;
+        } else if d(end, own.next) > 0 {
+            let next = own.next;
+            if own.fill(tcp.seq, next) {
+                own.stats.out_of_order += 1;
+            }
+            own.next = end;
+        } else if ahead == -1 && len <= 1 && !tcp.flags.fin() && was_established {
+            own.stats.probes += 1;
+        } else if len > 0 || tcp.flags.fin() {
+            if own.fill(tcp.seq, end) {
+                own.stats.out_of_order += 1;
+            } else {
+                own.stats.retransmitted += 1;
+                if len > 0 {
+                    self.note_retransmission(x);
+                }
+            }
+        }
+        let own = &mut self.sides[x.index()];
+        own.payload_seen |= len > 0;
+        if len > 0 {
+            self.note_once(x, 'd');
+        } else if tcp.flags.ack() && !tcp.flags.fin() {
+            self.note_once(x, 'a');
+        }
+        // 7. "Payload of X whose `end` lies beyond `fin + 1` of an unacknowledged FIN of X"
+        let (own, peer) = self.pair(x);
+        if len > 0
+            && own.fin.is_some_and(|fin| d(end, fin.wrapping_add(1)) > 0)
+            && !own.fin_is_acknowledged(peer)
+        {
+            self.sides[x.index()].fin = None;
+            changes.anomalies.push((Anomaly::RetractedFin, x));
+        }
+        // 5.
+        let (own, peer) = self.pair(x);
+        if tcp.flags.ack() {
+            let duplicate = len == 0
+                && !tcp.flags.fin()
+                && own.ack == Some(tcp.ack)
+                && own.window == Some(tcp.window)
+                && peer.shown
+                && peer.next != tcp.ack;
+            self.sides[x.index()].stats.duplicate_acks += u32::from(duplicate);
+            self.believe_ack(x, &tcp);
+            // 7. "or an `ack` of Y beyond `fin + 1`: the FIN is void"
+            let (own, peer) = self.pair(x);
+            if let (Some(ack), Some(fin)) = (own.ack, peer.fin)
+                && d(ack, fin.wrapping_add(1)) > 0
+            {
+                self.sides[(!x).index()].fin = None;
+                changes.anomalies.push((Anomaly::RetractedFin, !x));
+            }
+        }
+        self.take_window(x, &tcp);
+        // 6.
+        if tcp.flags.fin() {
+            let fin = tcp.seq.wrapping_add(len);
+            let (own, peer) = self.pair(x);
+            let invalid = d(fin.wrapping_add(1), own.next) < 0
+                || (own.fin.is_some_and(|other| other != fin) && own.fin_is_acknowledged(peer));
+            if invalid {
+                changes.anomalies.push((Anomaly::InvalidFin, x));
+            } else {
+                self.sides[x.index()].fin = Some(fin);
+                if self.sides[x.index()].letters.fin.replace(fin) != Some(fin) {
+                    self.note(x, 'f');
+                }
+            }
+        }
+        // "`SynSent`: a segment of the initiator with ACK, `seq == isn + 1` or beyond →
+        // `Established` (its SYN+ACK was not captured). One of the responder that passed rule 2 →
+        // `Established` with payload, else `SynReceived`."
+        if self.state == FlowState::SynSent {
+            let own = &self.sides[x.index()];
+            if x == FlowSide::Responder {
+                self.state = FlowState::SynReceived;
+                if len > 0 {
+                    self.establish(changes);
+                }
+            } else if tcp.flags.ack() && d(tcp.seq, own.isn) > 0 {
+                self.establish(changes);
+            }
+        }
+        // "the initiator's ACK of the responder's SYN"
+        if self.ack_rtt.is_none() && x == FlowSide::Initiator && tcp.flags.ack() && !was_established
+        {
+            let peer = &self.sides[1];
+            if peer.syn_seen && d(tcp.ack, peer.isn) > 0 {
+                self.ack_rtt = peer.syn_ts.and_then(|asked| round_trip(asked, packet.ts));
+            }
+        }
+    }
+
+    /// "void, and reported (`InvalidReset`), as soon as another packet is in sequence (`seq ==
+    /// X.next` or, if X has not shown itself, any; payload that fills a hole or stands ahead within
+    /// `room` counts too)"
+    fn contradict_reset(&mut self, segment: &Segment<'_>, end: u32, changes: &mut Changes) {
+        let Segment { x, tcp, len, .. } = *segment;
+        let Some(reset) = self.pending else { return };
+        let room = self.room(x);
+        let own = &self.sides[x.index()];
+        let ahead = d(tcp.seq, own.next);
+        let in_sequence = !own.shown
+            || ahead == 0
+            || (len > 0 && ahead > 0 && ahead <= room)
+            || (len > 0 && ahead < 0 && d(end, own.next) > 0)
+            || (len > 0 && own.clone().fill(tcp.seq, end));
+        if in_sequence {
+            self.pending = None;
+            changes.anomalies.push((Anomaly::InvalidReset, reset.side));
+        }
+    }
+
+    /// "ACK: believed if X has not acknowledged before, or `0 < d(ack, X.ack)`; and Y has not shown
+    /// itself or `d(ack, Y.next) <= room(Y)`."
+    fn believe_ack(&mut self, x: FlowSide, tcp: &TcpInfo) {
+        let room = self.room(!x);
+        let (own, peer) = self.pair(x);
+        let newer = own.ack.is_none_or(|last| d(tcp.ack, last) > 0);
+        let possible = !peer.shown || d(tcp.ack, peer.next) <= room;
+        if newer && possible {
+            self.sides[x.index()].ack = Some(tcp.ack);
+        }
+    }
+
+    fn take_window(&mut self, x: FlowSide, tcp: &TcpInfo) {
+        let own = &mut self.sides[x.index()];
+        own.window = Some(tcp.window);
+        if tcp.window == 0 {
+            own.stats.zero_windows += 1;
+            if is_power_of_ten(own.stats.zero_windows) {
+                self.note(x, 'w');
+            }
+        }
+    }
+
+    fn note_gap(&mut self, x: FlowSide) {
+        let letters = &mut self.sides[x.index()].letters;
+        letters.gaps += 1;
+        if is_power_of_ten(letters.gaps) {
+            self.note(x, 'g');
+        }
+    }
+
+    fn note_retransmission(&mut self, x: FlowSide) {
+        let letters = &mut self.sides[x.index()].letters;
+        letters.retransmissions += 1;
+        if is_power_of_ten(letters.retransmissions) {
+            self.note(x, 't');
+        }
+    }
+
+    // -- States after that -----------------------------------------------------------------------
+
+    fn establish(&mut self, changes: &mut Changes) {
+        self.was_established = true;
+        self.state = FlowState::Established;
+        changes.established = true;
+    }
+
+    fn settle(&mut self, tcp: Option<TcpInfo>, settings: &Settings, changes: &mut Changes) {
+        if self.state == FlowState::SynReceived && self.is_established_now(tcp, settings) {
+            self.establish(changes);
+        }
+        if !matches!(
+            self.state,
+            FlowState::Established | FlowState::FinWait | FlowState::ClosingTcp
+        ) {
+            return;
+        }
+        // "One effective FIN → `FinWait`, two → `ClosingTcp`, both acknowledged → `Closed`. A
+        // retracted FIN goes back the same way, to `Established`."
+        let [initiator, responder] = &self.sides;
+        let effective = u32::from(initiator.fin_is_effective(responder))
+            + u32::from(responder.fin_is_effective(initiator));
+        let acknowledged =
+            initiator.fin_is_acknowledged(responder) && responder.fin_is_acknowledged(initiator);
+        self.state = match effective {
+            0 => FlowState::Established,
+            1 => FlowState::FinWait,
+            _ if acknowledged => FlowState::Closed,
+            _ => FlowState::ClosingTcp,
+        };
+    }
+
+    fn is_established_now(&self, tcp: Option<TcpInfo>, settings: &Settings) -> bool {
+        let [initiator, responder] = &self.sides;
+        let packets: u64 = self.sides.iter().map(|side| side.stats.counters.packets).sum();
+        let syn = tcp.is_some_and(|tcp| tcp.flags.syn());
+        let enough = packets >= u64::from(settings.mid_stream_packets) && !syn;
+        if self.mid_stream {
+            // "payload or ACK from both sides, or `mid_stream_packets` packets"
+            let spoke = |side: &Side| side.payload_seen || side.ack.is_some();
+            return enough || (spoke(initiator) && spoke(responder));
+        }
+        if !initiator.shown || !responder.shown {
+            return enough;
+        }
+        // "the initiator's ACK of the responder's SYN (`d(ack, isn) > 0`) → `Established`;
+        // simultaneous open: once both SYNs are acknowledged"
+        let acknowledged =
+            |side: &Side, peer: &Side| peer.ack.is_some_and(|ack| d(ack, side.isn) > 0);
+        acknowledged(responder, initiator)
+            && (responder.syn_ack_seen || acknowledged(initiator, responder))
+    }
+}
+
+impl Side {
+    fn learn_syn(&mut self, tcp: &TcpInfo, ts: Timestamp) {
+        self.syn_seen = true;
+        self.syn_ts = Some(ts);
+        self.scale = tcp.options.window_scale;
+        self.stats.mss = tcp.options.mss;
+        self.stats.sack_permitted = tcp.options.sack_permitted;
+    }
+}
+
+struct Segment<'a> {
+    /// The sender.
+    x: FlowSide,
+    tcp: TcpInfo,
+    /// "payload length by the headers"
+    len: u32,
+    packet: &'a Packet,
+    now: Timestamp,
+    settings: &'a Settings,
+}
+
+/// "in steps of 10 ns, if below 42 s"
+fn round_trip(from: Timestamp, to: Timestamp) -> Option<Duration> {
+    let nanos = to.as_nanos().checked_sub(from.as_nanos())?;
+    (nanos < 42_000_000_000).then(|| Duration::from_nanos(nanos / 10 * 10))
+}
