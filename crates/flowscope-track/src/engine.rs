@@ -251,11 +251,14 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             engine.count_slowly(slot, side, arrival);
             if let Some(seg) = &seg {
                 engine.tcp(slot).advance(seg, arrival.moment, &mut step);
+            } else if step.before != FlowState::Active {
+                engine.tcp(slot).headless(arrival.view.ts(), &mut step);
             }
         });
         self.tell_packet(slot, side, arrival, flags, order, out);
         let Some(seg) = seg else {
             self.lend_payload(slot, side, arrival, None, order, out);
+            self.tell_established(slot, arrival.view.ts(), order, &step, out);
             return;
         };
         if self.slots.hot[slot].meter.watch & watch::RARE != 0 {
@@ -300,14 +303,25 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if !seg.flags.rst() {
             self.lend_payload(slot, seg.side, arrival, Some(seg), order, out);
         }
-        if step.established {
-            self.tell(slot, ts, order, Change::Established, out);
-        }
-        self.tell_state(slot, ts, order, step, out);
+        self.tell_established(slot, ts, order, step, out);
         if let Some(reason) = step.ended {
             self.begin_linger(slot, arrival.moment.watermark);
             self.tell_end(slot, ts, order, reason, out);
         }
+    }
+
+    fn tell_established<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        ts: Timestamp,
+        order: EventOrder,
+        step: &Step,
+        out: &mut O,
+    ) {
+        if step.established {
+            self.tell(slot, ts, order, Change::Established, out);
+        }
+        self.tell_state(slot, ts, order, step, out);
     }
 
     fn tell_state<O: FlowSink<K, S>>(
@@ -365,6 +379,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             let meter = &mut self.slots.hot[slot].meter;
             meter.state = FlowState::SynReceived;
             meter.set(bit::MID_STREAM, true);
+            step.before = FlowState::SynReceived;
         }
         self.enter(slot, moment);
         self.tell(slot, view.ts(), order, Change::Started { evidence }, out);
@@ -377,16 +392,14 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                 self.tell_step(slot, &seg, &step, arrival, order, out);
             }
             None => {
-                self.slots.hot[slot].meter.watch |= self.standing_watch(slot);
+                if step.before != FlowState::Active {
+                    self.rank(slot, |engine| engine.tcp(slot).headless(view.ts(), &mut step));
+                }
                 self.lend_payload(slot, side, arrival, None, order, out);
+                self.tell_established(slot, view.ts(), order, &step, out);
             }
         }
         self.note_rare(slot, false, moment, out);
-    }
-
-    fn standing_watch(&self, slot: Slot) -> u8 {
-        let unsettled = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
-        if unsettled { watch::STATE } else { 0 }
     }
 
     /// Who began a flow, by its first packet: the orientation of that side's packets, and why.

@@ -209,7 +209,7 @@ impl Tcp<'_> {
             self.take_fin(seg, step);
             self.acknowledge(seg, step);
             self.take_window(seg);
-            self.establish_handshake(seg, step);
+            self.establish_handshake(seg.flags.syn(), seg.ts, step);
         } else if seg.len > 0 {
             self.payload_letters(seg);
         }
@@ -298,7 +298,7 @@ impl Tcp<'_> {
                 self.meter.sides[x].bits |= side_bit::SYN_ACK;
                 self.acknowledge(seg, step);
             }
-            self.establish_handshake(seg, step);
+            self.establish_handshake(seg.flags.syn(), seg.ts, step);
         } else if fits {
             let first_answer = self.meter.state == FlowState::SynSent;
             self.show(seg);
@@ -652,11 +652,17 @@ impl Tcp<'_> {
                     self.establish(step);
                 }
             }
-            _ => self.establish_handshake(seg, step),
+            _ => self.establish_handshake(seg.flags.syn(), seg.ts, step),
         }
     }
 
-    fn establish_handshake(&mut self, seg: &Seg, step: &mut Step) {
+    /// A packet whose header was cut; its counters are up to date.
+    pub(crate) fn headless(&mut self, ts: Timestamp, step: &mut Step) {
+        self.establish_handshake(false, ts, step);
+        self.settle(step);
+    }
+
+    fn establish_handshake(&mut self, syn: bool, ts: Timestamp, step: &mut Step) {
         if self.meter.has(bit::ESTABLISHED) || self.meter.state == FlowState::SynSent {
             return;
         }
@@ -667,8 +673,7 @@ impl Tcp<'_> {
         let syns = (initiator.has(side_bit::SYN), responder.has(side_bit::SYN));
         let both_shown = initiator.has(side_bit::SHOWN) && responder.has(side_bit::SHOWN);
         let packets = u64::from(initiator.packets) + u64::from(responder.packets);
-        let enough =
-            !both_shown && !seg.flags.syn() && packets >= u64::from(self.config.mid_stream_packets);
+        let enough = !both_shown && !syn && packets >= u64::from(self.config.mid_stream_packets);
         let done = match syns {
             (true, true)
                 if responder.has(side_bit::SYN_ACK) && !initiator.has(side_bit::SYN_ACK) =>
@@ -687,7 +692,7 @@ impl Tcp<'_> {
         };
         if done {
             if syns.1 && self.cold.syn_rtt != 0 && self.cold.ack_rtt == 0 {
-                let since_syn = seg.ts.since(self.cold.first_seen);
+                let since_syn = ts.since(self.cold.first_seen);
                 let syn_rtt = crate::entry::loaded_rtt(self.cold.syn_rtt).unwrap_or_default();
                 self.cold.ack_rtt = stored_rtt(since_syn.saturating_sub(syn_rtt));
             }
