@@ -197,7 +197,7 @@ impl Tcp<'_> {
 
     /// The first packet of a flow, once it is counted; beyond what [`open`](Self::open) did.
     pub(crate) fn first(&mut self, seg: &Seg, step: &mut Step) {
-        self.unusual_flags(seg, step);
+        self.urgent(seg, step);
         if seg.flags.rst() {
             self.letter(b'r', seg.side);
             self.cold.marks |= mark::RESET[seg.side.index()];
@@ -213,6 +213,7 @@ impl Tcp<'_> {
         } else if seg.len > 0 {
             self.payload_letters(seg);
         }
+        self.unusual_flags(seg);
         self.settle(step);
     }
 
@@ -245,7 +246,7 @@ impl Tcp<'_> {
 
     /// A packet of the flow; its counters are up to date.
     pub(crate) fn advance(&mut self, seg: &Seg, moment: Moment, step: &mut Step) {
-        self.unusual_flags(seg, step);
+        self.urgent(seg, step);
         if seg.flags.rst() {
             self.reset(seg, moment, step);
         } else if seg.flags.syn() {
@@ -253,16 +254,20 @@ impl Tcp<'_> {
         } else {
             self.regular(seg, step);
         }
+        self.unusual_flags(seg);
         self.settle(step);
     }
 
-    fn unusual_flags(&mut self, seg: &Seg, step: &mut Step) {
-        let f = seg.flags;
-        let x = seg.side.index();
-        if f.contains(TcpFlags::URG) {
-            self.cold.rare().sides[x].urgent += 1;
+    fn urgent(&mut self, seg: &Seg, step: &mut Step) {
+        if seg.flags.contains(TcpFlags::URG) {
+            self.cold.rare().sides[seg.side.index()].urgent += 1;
             step.report(Anomaly::UrgentData, seg.side);
         }
+    }
+
+    fn unusual_flags(&mut self, seg: &Seg) {
+        let f = seg.flags;
+        let x = seg.side.index();
         if f.syn() && f.intersects(TcpFlags::FIN | TcpFlags::RST) {
             if !std::mem::replace(&mut self.cold.rare().multi_flag[x], true) {
                 self.letter(b'q', seg.side);

@@ -116,3 +116,13 @@ fn packets_without_a_whole_header_count_towards_established() {
     let first = script().with(|s| s.mid_stream_packets = 1).cut(A).run();
     assert!(first.iter().any(|call| call.what == What::Established));
 }
+
+#[test]
+fn letters_of_odd_flags_follow_the_others_on_any_packet() {
+    let first = script().tcp(A, SYN | FIN, 1000, 0, 0).run();
+    assert_eq!(histories(&first), ["SQ"]);
+    let later = script().tcp(A, SYN, 1000, 0, 0).tcp(B, SYN | ACK | FIN, 5000, 1001, 0).run();
+    assert_eq!(histories(&later), ["Shq"]);
+    let reset = script().tcp(A, RST | FIN, 1000, 0, 0).run();
+    assert_eq!(histories(&reset), ["RI"]);
+}

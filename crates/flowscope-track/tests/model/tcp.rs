@@ -168,7 +168,10 @@ impl Flow {
         let before = self.state;
         if let Some(tcp) = found.tcp {
             let len = found.payload.wire_len;
-            self.unusual_flags(x, &tcp, &mut changes);
+            if tcp.flags.contains(TcpFlags::URG) {
+                self.sides[x.index()].stats.urgent += 1;
+                changes.anomalies.push((Anomaly::UrgentData, x));
+            }
             let mut segment = Segment { x, tcp, len, packet, now, settings };
             if tcp.flags.rst() {
                 self.rst(&mut segment, &mut changes);
@@ -179,23 +182,15 @@ impl Flow {
             } else {
                 self.other(&mut segment, &mut changes);
             }
+            if tcp.flags.syn() && (tcp.flags.fin() || tcp.flags.rst()) {
+                self.note_once(x, 'q');
+            } else if tcp.flags.fin() && tcp.flags.rst() {
+                self.note_once(x, 'i');
+            }
         }
         self.settle(found.tcp, settings, &mut changes);
         changes.state = (self.state != before).then_some((before, self.state));
         changes
-    }
-
-    fn unusual_flags(&mut self, x: FlowSide, tcp: &TcpInfo, changes: &mut Changes) {
-        let flags = tcp.flags;
-        if flags.contains(TcpFlags::URG) {
-            self.sides[x.index()].stats.urgent += 1;
-            changes.anomalies.push((Anomaly::UrgentData, x));
-        }
-        if flags.syn() && (flags.fin() || flags.rst()) {
-            self.note_once(x, 'q');
-        } else if flags.fin() && flags.rst() {
-            self.note_once(x, 'i');
-        }
     }
 
     // -- SYN without ACK -------------------------------------------------------------------------
@@ -224,7 +219,6 @@ impl Flow {
         } else {
             // "counted in the flow, reported (`UnexpectedSyn`), and remembered; at most 4 are, the
             // oldest is forgotten first. A repetition of a remembered SYN is counted with it."
-            changes.anomalies.push((Anomaly::UnexpectedSyn, x));
             let counters = counters_of(packet, found);
             let known =
                 self.remembered.iter_mut().find(|syn| syn.side == x && syn.tcp.seq == tcp.seq);
@@ -235,6 +229,8 @@ impl Flow {
                 syn.last_ts = syn.last_ts.max(packet.ts);
                 return;
             }
+            changes.anomalies.push((Anomaly::UnexpectedSyn, x));
+            self.note(x, 's');
             self.remembered.push(RememberedSyn {
                 side: x,
                 orientation: found.orientation,
@@ -362,6 +358,11 @@ impl Flow {
             && !own.shown
             && !(tcp.flags.ack() && acknowledges(tcp.ack, peer.isn, peer.next))
         {
+            return;
+        }
+        // "Without payload or FIN it acknowledges the SYN and shows nothing else."
+        if self.state == FlowState::SynSent && !own.shown && len + fin_len == 0 {
+            self.believe_ack(x, &tcp);
             return;
         }
         self.contradict_reset(segment, end, changes);
