@@ -185,7 +185,7 @@ impl Tcp<'_> {
             return FlowState::SynReceived;
         }
         self.take_syn(seg);
-        self.letter(if seg.flags.ack() { b'h' } else { b's' }, seg.side);
+        self.syn_letters(seg);
         if seg.flags.ack() {
             self.meter.sides[x].ack = seg.ack;
             self.meter.sides[x].bits |= side_bit::ACKED | side_bit::SYN_ACK;
@@ -210,8 +210,6 @@ impl Tcp<'_> {
             self.acknowledge(seg, step);
             self.take_window(seg);
             self.establish_handshake(seg.flags.syn(), seg.ts, step);
-        } else if seg.len > 0 {
-            self.payload_letters(seg);
         }
         self.unusual_flags(seg);
         self.settle(step);
@@ -289,13 +287,12 @@ impl Tcp<'_> {
         let x = seg.side.index();
         let own = *self.meter.side(seg.side);
         let fits = !self.is_other_connection(seg);
-        let letter = if seg.flags.ack() { b'h' } else { b's' };
         if fits && own.has(side_bit::SHOWN) {
             if !own.has(side_bit::SYN) {
                 self.take_syn(seg);
-                self.letter(letter, seg.side);
+                self.syn_letters(seg);
             } else if seg.flags.ack() && !own.has(side_bit::SYN_ACK) {
-                self.letter(letter, seg.side);
+                self.syn_letters(seg);
             } else {
                 self.cold.rare().sides[x].retransmitted += 1;
             }
@@ -308,7 +305,7 @@ impl Tcp<'_> {
             let first_answer = self.meter.state == FlowState::SynSent;
             self.show(seg);
             self.take_syn(seg);
-            self.letter(letter, seg.side);
+            self.syn_letters(seg);
             if seg.flags.ack() {
                 self.meter.sides[x].bits |= side_bit::SYN_ACK;
                 self.acknowledge(seg, step);
@@ -320,7 +317,6 @@ impl Tcp<'_> {
         } else if seg.flags.ack() {
             step.report(Anomaly::UnexpectedSynAck, seg.side);
         } else {
-            self.letter(letter, seg.side);
             self.remember(seg, moment, step);
         }
     }
@@ -353,6 +349,7 @@ impl Tcp<'_> {
             path: flowscope_core::Path::EMPTY,
         });
         self.meter.watch |= watch::RARE;
+        self.letter(b's', seg.side);
         step.report(Anomaly::UnexpectedSyn, seg.side);
     }
 
@@ -448,6 +445,14 @@ impl Tcp<'_> {
         self.acknowledge(seg, step);
         self.take_window(seg);
         self.open_states(seg, unseen, step);
+    }
+
+    /// Of a SYN that belongs to the flow.
+    fn syn_letters(&mut self, seg: &Seg) {
+        self.letter(if seg.flags.ack() { b'h' } else { b's' }, seg.side);
+        if seg.len > 0 {
+            self.payload_letters(seg);
+        }
     }
 
     fn payload_letters(&mut self, seg: &Seg) {

@@ -126,3 +126,17 @@ fn letters_of_odd_flags_follow_the_others_on_any_packet() {
     let reset = script().tcp(A, RST | FIN, 1000, 0, 0).run();
     assert_eq!(histories(&reset), ["RI"]);
 }
+
+#[test]
+fn payload_on_any_syn_has_its_letter() {
+    let first = script().tcp(A, SYN, 1000, 0, 9).run();
+    assert_eq!(histories(&first), ["SD"]);
+    let answer = script().tcp(A, SYN, 1000, 0, 0).tcp(B, SYN | ACK, 5000, 1001, 9).run();
+    assert_eq!(histories(&answer), ["Shd"]);
+}
+
+#[test]
+fn a_repeated_unexpected_syn_has_one_letter() {
+    let calls = script().handshake().tcp(A, SYN, 9000, 0, 0).tcp(A, SYN, 9000, 0, 0).run();
+    assert_eq!(histories(&calls), ["ShAS"]);
+}

@@ -173,6 +173,7 @@ impl Flow {
         found.path = path;
         let mut flow = Flow::new(&found, syn.orientation, InitiatorEvidence::Syn, syn.packet);
         flow.see_first_syn(FlowSide::Initiator, &syn.tcp, syn.payload_len, syn.ts);
+        flow.note_syn(FlowSide::Initiator, 's', syn.payload_len);
         flow.first_seen = syn.first_ts;
         flow.last_seen = syn.last_ts;
         let side = &mut flow.sides[0];

@@ -207,12 +207,12 @@ impl Flow {
                 own.stats.retransmitted += 1;
             } else {
                 own.learn_syn(&tcp, packet.ts);
-                self.note(x, 's');
+                self.note_syn(x, 's', len);
             }
         } else if !own.shown && half_open {
             // "simultaneous open. `SynSent` becomes `SynReceived`."
             self.see_first_syn(x, &tcp, len, packet.ts);
-            self.note(x, 's');
+            self.note_syn(x, 's', len);
             if self.state == FlowState::SynSent && !first {
                 self.state = FlowState::SynReceived;
             }
@@ -278,19 +278,19 @@ impl Flow {
                     own.learn_syn(&tcp, packet.ts);
                 }
                 own.syn_ack_seen = true;
-                self.note(x, 'h');
+                self.note_syn(x, 'h', len);
                 self.believe_ack(x, &tcp);
             }
         } else if first {
             self.see_first_syn(x, &tcp, len, packet.ts);
             self.sides[x.index()].syn_ack_seen = true;
-            self.note(x, 'h');
+            self.note_syn(x, 'h', len);
             self.sides[x.index()].ack = Some(tcp.ack);
         } else if !own.shown && peer.syn_seen && acknowledges(tcp.ack, peer.isn, peer.next) {
             let asked = peer.syn_ts;
             self.see_first_syn(x, &tcp, len, packet.ts);
             self.sides[x.index()].syn_ack_seen = true;
-            self.note(x, 'h');
+            self.note_syn(x, 'h', len);
             self.sides[x.index()].ack = Some(tcp.ack);
             self.syn_rtt = asked.and_then(|asked| round_trip(asked, packet.ts));
             if self.state == FlowState::SynSent {
@@ -298,6 +298,13 @@ impl Flow {
             }
         } else {
             changes.anomalies.push((Anomaly::UnexpectedSynAck, x));
+        }
+    }
+
+    pub fn note_syn(&mut self, x: FlowSide, letter: char, len: u32) {
+        self.note(x, letter);
+        if len > 0 {
+            self.note_once(x, 'd');
         }
     }
 
