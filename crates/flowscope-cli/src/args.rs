@@ -1,0 +1,328 @@
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use flowscope::track::{Eviction, ResetRule, TrackerConfig};
+use jiff::SignedDuration;
+
+/// Shows what flowed through a packet capture.
+#[derive(Debug, Parser)]
+#[command(name = "flowscope", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print one record per flow: who spoke to whom, how much, how it ended
+    #[command(after_help = FLOWS_HELP)]
+    Flows(FlowsArgs),
+    /// Print everything that happened to every flow, one JSON object per line
+    #[command(after_help = EVENTS_HELP)]
+    Events(EventsArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FlowsArgs {
+    /// How to print the records
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EventsArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// How flow records are printed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns, for reading
+    Table,
+    /// JSON lines with Suricata's field names, the last one with statistics
+    Eve,
+    /// Zeek's conn.log
+    Zeek,
+    /// Comma-separated values, the first line names the columns
+    Csv,
+}
+
+/// What all commands that read captures understand.
+#[derive(Args, Debug)]
+pub(crate) struct Common {
+    /// Capture files: pcap or pcapng, also compressed with gzip or zstd; `-` is standard input.
+    /// Several are read one after the other as one capture
+    #[arg(value_name = "FILE", required_unless_present = "read")]
+    files: Vec<PathBuf>,
+
+    /// A capture file, for those used to tcpdump; the same as giving it without `-r`
+    #[arg(short, long, value_name = "FILE")]
+    read: Vec<PathBuf>,
+
+    /// Write here instead of to standard output. A regular file appears when it is complete
+    /// (until then it is called OUT.part)
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Print nothing on standard error but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// Threads that track flows, beside the one that reads. The output is the same for any number
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) workers: NonZeroUsize,
+
+    #[command(flatten)]
+    pub(crate) tracking: Tracking,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Tracking")]
+pub(crate) struct Tracking {
+    /// Flows remembered at a time; beyond that the one silent for longest is evicted
+    #[arg(long, value_name = "N", default_value = "1000000")]
+    max_flows: NonZeroUsize,
+
+    /// Memory for flows, in bytes or with K, M or G (times 1024); beyond that flows are evicted
+    #[arg(long, value_name = "SIZE", default_value = "512MiB")]
+    memory: Size,
+
+    /// A TCP flow ends after this long in silence (seconds, or like 5m, 300ms)
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    tcp_idle: Time,
+
+    /// A UDP flow ends after this long in silence
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    udp_idle: Time,
+
+    /// Any other flow ends after this long in silence
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    other_idle: Time,
+
+    /// Report long flows each time they have lasted this long. Packets and bytes of a record are
+    /// then those since the flow's record before
+    #[arg(long, value_name = "TIME", value_parser = positive)]
+    active: Option<Time>,
+
+    /// A closed TCP connection is remembered for this long, so that late packets are counted with it
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    linger: Time,
+
+    /// Which flow makes room for a new one
+    #[arg(long, value_enum, default_value_t = EvictionArg::HalfOpenFirst)]
+    eviction: EvictionArg,
+
+    /// Which TCP resets end a flow
+    #[arg(long, value_enum, default_value_t = ResetsArg::InSequence)]
+    resets: ResetsArg,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum EvictionArg {
+    /// The one silent for longest
+    Oldest,
+    /// The same, but connections that never were established go before all others
+    HalfOpenFirst,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ResetsArg {
+    /// Those that their receiver would believe, by sequence number
+    InSequence,
+    /// All
+    Any,
+}
+
+impl Cli {
+    /// Parses the command line; help, version and errors of usage end the program.
+    pub(crate) fn from_command_line() -> Cli {
+        let matches = Cli::command().get_matches();
+        let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        if let Some((_, matches)) = matches.subcommand() {
+            match &mut cli.command {
+                Command::Flows(FlowsArgs { common, .. })
+                | Command::Events(EventsArgs { common }) => common.join_files(matches),
+            }
+        }
+        cli
+    }
+}
+
+impl Common {
+    /// The captures, in the order of the command line.
+    pub(crate) fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// Puts the files given with and without `-r` into one list.
+    fn join_files(&mut self, matches: &ArgMatches) {
+        let places = |id| matches.indices_of(id).into_iter().flatten();
+        let read = places("read").zip(self.read.drain(..));
+        let mut all: Vec<_> = places("files").zip(self.files.drain(..)).chain(read).collect();
+        all.sort_by_key(|(place, _)| *place);
+        self.files = all.into_iter().map(|(_, file)| file).collect();
+    }
+}
+
+impl Tracking {
+    /// The tracker's configuration.
+    pub(crate) fn config(&self) -> TrackerConfig {
+        TrackerConfig::default()
+            .max_flows(self.max_flows)
+            .memory_budget(usize::try_from(self.memory.0.get()).unwrap_or(usize::MAX))
+            .tcp_idle(self.tcp_idle.0)
+            .udp_idle(self.udp_idle.0)
+            .other_idle(self.other_idle.0)
+            .active(self.active.map(|time| time.0))
+            .linger(self.linger.0)
+            .eviction(match self.eviction {
+                EvictionArg::Oldest => Eviction::OldestLastSeen,
+                EvictionArg::HalfOpenFirst => Eviction::HalfOpenFirst,
+            })
+            .resets(match self.resets {
+                ResetsArg::InSequence => ResetRule::InSequence,
+                ResetsArg::Any => ResetRule::Any,
+            })
+            .listening_ports(LISTENING)
+    }
+}
+
+/// Ports that servers of HTTP, TLS, DNS, mDNS and LLMNR listen on, usual alternatives included.
+const LISTENING: [u16; 9] = [80, 8080, 8000, 3128, 443, 8443, 53, 5353, 5355];
+
+/// A span of time: plain numbers are seconds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Time(Duration);
+
+impl FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let parsed = if plain {
+            text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        } else {
+            text.parse::<SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok())
+        };
+        parsed.map(Time).ok_or_else(|| "expected a time like 90, 1.5, 300ms, 5m or 1h30m".into())
+    }
+}
+
+fn positive(text: &str) -> Result<Time, String> {
+    let time: Time = text.parse()?;
+    if time.0.is_zero() { Err("expected more than nothing".into()) } else { Ok(time) }
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Size(NonZeroU64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let shift = match unit.trim_start().to_ascii_lowercase().as_str() {
+            "" | "b" => 0,
+            "k" | "kb" | "kib" => 10,
+            "m" | "mb" | "mib" => 20,
+            "g" | "gb" | "gib" => 30,
+            _ => return Err("expected a size like 64M, 512MiB or 2G".into()),
+        };
+        let number: u64 = number.parse().map_err(|_| "expected a size like 64M, 512MiB or 2G")?;
+        let bytes = number.checked_mul(1 << shift).and_then(NonZeroU64::new);
+        bytes.map(Size).ok_or_else(|| "expected a size between 1 byte and 16 EiB".into())
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  flowscope flows trace.pcap                     who spoke to whom, as a table
+  flowscope flows --format eve trace.pcap.gz     the same as JSON lines, for jq and pipelines
+  flowscope flows --format zeek -o conn.log monday.pcap tuesday.pcap
+  tcpdump -w - port 443 | flowscope events -     what happens, as it happens
+
+`flowscope help flows` and `flowscope help events` explain the rest.";
+
+const FLOWS_HELP: &str = "\
+The table:
+  START is UTC. PACKETS and BYTES are what the initiator sent / what the responder sent; bytes are
+  those on the wire, all headers counted. K, M and G are thousands, millions and so on.
+  STATE says how the flow ended: `closed` and `reset` as TCP does, `idle` in silence, `open` not
+  before the capture did, `evicted` for want of room (--max-flows, --memory), `reused` as a new
+  connection took its ports. `active` is a report on a flow that goes on (--active), `late` are
+  packets that came after the end.
+  HISTORY has Zeek's letters: S SYN, H SYN+ACK, A ACK, D data, F FIN, R RST, T retransmission,
+  G gap, W zero window; upper case for the initiator.
+
+Exit status:
+  0 done   1 failed   2 wrong usage   3 done, but a capture was damaged or cut short
+  4 no permission to read   5 output could not be written
+
+Examples:
+  flowscope flows trace.pcap
+  flowscope flows --format eve trace.pcap | jq 'select(.tcp.state == \"closed\") | .src_ip'
+  flowscope flows --active 60 --format csv -o flows.csv long.pcapng.zst";
+
+const EVENTS_HELP: &str = "\
+Every line has `packet` (number of the packet that it follows from), `timestamp`, `flow_id` (number
+of the flow's first packet), the flow's ends (`src_ip` is the initiator) and `event`:
+  started, packet, established, state_change, anomaly, interim, ended, late
+The last line has the statistics.
+
+Exit status: as for `flowscope flows`.
+
+Example:
+  flowscope events trace.pcap | jq 'select(.event == \"anomaly\")'";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times() {
+        let check = |text: &str, expected: Option<u64>| {
+            let millis = text.parse::<Time>().ok().map(|time| time.0.as_millis() as u64);
+            assert_eq!(millis, expected, "{text}");
+        };
+        check("0", Some(0));
+        check("90", Some(90_000));
+        check("1.5", Some(1_500));
+        check("300ms", Some(300));
+        check("5m", Some(300_000));
+        check("1h30m", Some(5_400_000));
+        check("-5s", None);
+        check("", None);
+        check(".", None);
+        check("ten", None);
+        check("99999999999999999999999", None);
+    }
+
+    #[test]
+    fn sizes() {
+        let check = |text: &str, expected: Option<u64>| {
+            assert_eq!(text.parse::<Size>().ok().map(|size| size.0.get()), expected, "{text}");
+        };
+        check("1", Some(1));
+        check("64K", Some(64 << 10));
+        check("512MiB", Some(512 << 20));
+        check("2 GB", Some(2 << 30));
+        check("0", None);
+        check("-1", None);
+        check("K", None);
+        check("1T", None);
+        check("99999999999G", None);
+    }
+}

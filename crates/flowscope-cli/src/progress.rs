@@ -1,0 +1,104 @@
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::text::amount;
+
+/// A bar on standard error that shows how far a run has come.
+///
+/// It appears after half a second, if somebody is there to see it, and leaves no trace.
+pub(crate) struct Progress {
+    /// Bytes of all inputs, if they can be known.
+    total: Option<u64>,
+    started: Instant,
+    looked: Instant,
+    bar: Option<ProgressBar>,
+    hidden: bool,
+}
+
+/// What it shows.
+pub(crate) struct Shown {
+    /// Bytes read, compressed as they may be.
+    pub(crate) position: u64,
+    pub(crate) packets: u64,
+    pub(crate) flows: u64,
+    /// Packets that were not tracked.
+    pub(crate) lost: u64,
+}
+
+impl Progress {
+    /// For a run over these files. `busy` if the terminal is needed for other things.
+    pub(crate) fn new(files: &[PathBuf], busy: bool) -> Self {
+        let size = |file: &PathBuf| {
+            let there = fs::metadata(file).ok().filter(fs::Metadata::is_file);
+            there.map(|there| there.len())
+        };
+        let now = Instant::now();
+        Progress {
+            total: files.iter().map(size).sum(),
+            started: now,
+            looked: now,
+            bar: None,
+            hidden: busy || !io::stderr().is_terminal(),
+        }
+    }
+
+    /// Shows how things stand, if it is time to.
+    pub(crate) fn show(&mut self, shown: impl FnOnce() -> Shown) {
+        if self.hidden || self.looked.elapsed() < EVERY {
+            return;
+        }
+        self.looked = Instant::now();
+        let age = self.started.elapsed();
+        if age < QUICK {
+            return;
+        }
+        let shown = shown();
+        let bar = self.bar.get_or_insert_with(|| bar(self.total));
+        let rate = shown.packets as f64 / age.as_secs_f64();
+        bar.set_position(shown.position);
+        bar.set_message(format!(
+            "{} packets ({}/s), {} flows, {} not tracked",
+            amount(shown.packets).as_str(),
+            amount(rate as u64).as_str(),
+            amount(shown.flows).as_str(),
+            amount(shown.lost).as_str()
+        ));
+    }
+
+    /// Does something else with the terminal, the bar out of the way.
+    pub(crate) fn aside(&self, act: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(act),
+            None => act(),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(total: Option<u64>) -> ProgressBar {
+    let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
+    let template = match total {
+        Some(_) => "{bar:24} {bytes}/{total_bytes} {eta} left  {msg}",
+        None => "{bytes} in {elapsed}  {msg}",
+    };
+    // The templates are constants that a test has tried.
+    bar.with_style(style(template).unwrap_or_else(ProgressStyle::default_bar))
+}
+
+fn style(template: &str) -> Option<ProgressStyle> {
+    ProgressStyle::with_template(template).ok()
+}
+
+const EVERY: Duration = Duration::from_millis(100);
+const QUICK: Duration = Duration::from_millis(500);

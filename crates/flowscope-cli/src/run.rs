@@ -1,0 +1,205 @@
+//! One run: captures in, records out.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flowscope::core::{Loss, PacketSource, PacketView};
+use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
+use flowscope::pcap::{CaptureFiles, Interface, ReadError};
+use flowscope::track::Router;
+
+use crate::args::Common;
+use crate::error::{Failure, Status};
+use crate::meter::{Meter, Metered};
+use crate::output::{Capture, Layout, Output, Totals};
+use crate::progress::{Progress, Shown};
+use crate::say;
+use crate::shards::{Extractor, Items, SHARDS, Shards};
+
+/// Packets of a round: enough to spread its cost, few enough to stay in the cache.
+const ROUND: usize = 4096;
+
+type Route = Router<Metered<Extractor>, fn(&FiveTupleKey) -> u64>;
+
+/// Reads the captures that the command line names and writes what `layout` makes of them.
+pub(crate) fn run<L: Layout>(args: &Common, layout: L) -> Result<Status, Failure> {
+    let files = args.files();
+    if let Some(output) = &args.output {
+        refuse_overwriting(files, output)?;
+    }
+    let summarises = layout.summarises();
+    let out = Output::open(layout, args.output.as_deref())?;
+    let mut run = Run::new(args, out)?;
+    let status = run.read_all()?;
+    run.end(status, summarises)
+}
+
+/// A run between its first packet and its last.
+struct Run<'a, L: Layout> {
+    args: &'a Common,
+    source: CaptureFiles,
+    /// Whether packets come as somebody sends them, so that what they lead to should not wait.
+    trickles: bool,
+    router: Route,
+    meter: Arc<Meter>,
+    items: Vec<Items>,
+    shards: Shards<L>,
+    out: Output<L>,
+    progress: Progress,
+    wire_bytes: u64,
+}
+
+impl<'a, L: Layout> Run<'a, L> {
+    fn new(args: &'a Common, out: Output<L>) -> Result<Self, Failure> {
+        let config = args.tracking.config();
+        let meter = Arc::new(Meter::default());
+        let extractor = Metered {
+            inner: AutoDetectEncap(FiveTuple::bidirectional()),
+            meter: Arc::clone(&meter),
+        };
+        let files = args.files();
+        let is_file = |file: &PathBuf| fs::metadata(file).is_ok_and(|there| there.is_file());
+        Ok(Run {
+            args,
+            source: CaptureFiles::new(files),
+            trickles: !files.iter().all(is_file),
+            router: Router::new(extractor, &config, SHARDS, FiveTupleKey::shard_hash),
+            meter,
+            items: (0..SHARDS.get()).map(|_| Vec::new()).collect(),
+            shards: Shards::new(&config, args.workers, &out.layout())?,
+            progress: Progress::new(files, args.quiet || out.is_terminal()),
+            out,
+            wire_bytes: 0,
+        })
+    }
+
+    /// Reads all captures to their ends. What is wrong with them is told, and is the status.
+    fn read_all(&mut self) -> Result<Status, Failure> {
+        let mut status = Status::Done;
+        let mut waiting = 0;
+        loop {
+            let Run { source, router, items, out, wire_bytes, .. } = self;
+            let lent = source.next_batch(&mut |views: &[PacketView<'_>]| {
+                if let Some(first) = views.first() {
+                    out.begin(first.ts());
+                }
+                for view in views {
+                    router.route(*view, items);
+                    *wire_bytes += u64::from(view.wire_len());
+                }
+            });
+            match lent {
+                Ok(0) => break,
+                Ok(lent) => {
+                    waiting += lent;
+                    if waiting >= ROUND {
+                        self.round()?;
+                        waiting = 0;
+                    } else if self.trickles && lent < FULL {
+                        self.round()?;
+                        self.shards.catch_up(&mut self.out)?;
+                        self.out.flush()?;
+                        waiting = 0;
+                    }
+                }
+                Err(error) => {
+                    status = status.max(blame(&error));
+                    self.progress.aside(|| say(&error.to_string()));
+                }
+            }
+        }
+        if waiting > 0 {
+            self.round()?;
+        }
+        Ok(status)
+    }
+
+    fn round(&mut self) -> Result<(), Failure> {
+        self.shards.round(&mut self.items, &mut self.out)?;
+        let Run { progress, source, router, shards, .. } = self;
+        progress.show(|| {
+            let counted = shards.counted();
+            Shown {
+                position: source.compressed_position(),
+                packets: source.packets(),
+                flows: counted.flows,
+                lost: router.ledger().seen(),
+            }
+        });
+        Ok(())
+    }
+
+    /// Ends all flows and completes the output.
+    fn end(mut self, mut status: Status, summarises: bool) -> Result<Status, Failure> {
+        let read = self.source.packets();
+        if read == 0 && status > Status::Incomplete {
+            // None of the inputs was a capture: there is nothing to say about it.
+            return Ok(status);
+        }
+        let clock = self.router.clock().clone();
+        let counted = self.shards.finish(clock.now(), &mut self.out)?;
+        let mut packets = self.router.ledger().clone();
+        packets.merge(&counted.packets);
+        debug_assert_eq!(packets.seen(), read, "every packet has one entry");
+        packets.lose(Loss::FileTruncated, self.source.truncated_packets());
+        let interfaces = || self.source.interfaces();
+        let totals = Totals {
+            packets,
+            bytes: self.meter.ledger(),
+            capture: Capture {
+                interface_drop: interfaces().filter_map(Interface::dropped).sum(),
+                os_drop: interfaces().filter_map(Interface::dropped_by_os).sum(),
+                clock_backwards: clock.backwards(),
+                clock_jumps: clock.jumps(),
+            },
+            flows: counted.flows,
+            wire_bytes: self.wire_bytes,
+            end: clock.now().watermark,
+        };
+        drop(self.progress);
+        self.out.finish(&totals)?;
+        if totals.lacked_room() {
+            status = status.max(Status::Incomplete);
+        }
+        if !self.args.quiet {
+            if summarises {
+                say(&totals.summary());
+            }
+            if let Some(line) = totals.not_seen() {
+                say(&line);
+            }
+        }
+        Ok(status)
+    }
+}
+
+/// A batch of a source that has more at hand.
+const FULL: usize = 64;
+
+/// What an error of an input makes of the run.
+fn blame(error: &ReadError) -> Status {
+    match error {
+        ReadError::Damaged { .. } => Status::Incomplete,
+        ReadError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            Status::Denied
+        }
+        _ => Status::Failed,
+    }
+}
+
+/// An output that takes the place of an input would destroy a capture.
+fn refuse_overwriting(files: &[PathBuf], output: &Path) -> Result<(), Failure> {
+    let same = |file: &PathBuf| match (fs::canonicalize(file), fs::canonicalize(output)) {
+        (Ok(file), Ok(output)) => file == output && file.is_file(),
+        _ => false,
+    };
+    match files.iter().find(|file| same(file)) {
+        Some(file) => {
+            let what = format!("{}: is to be read, cannot be written too", file.display());
+            Err(Failure::Usage(what))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,392 @@
+//! The trackers of all shards, and the threads they run on.
+//!
+//! What comes out does not depend on the number of threads: flows are dealt to a fixed number of
+//! shards, and what the shards make of a round of packets is put back in order before it is
+//! written. Rounds are packets in a row, so their output follows one another.
+
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use flowscope::core::{Extracted, Ledger};
+use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
+use flowscope::track::{
+    Change, EndReason, EventOrder, Flow, FlowSink, FlowTracker, Moment, ShardItem, TrackerConfig,
+    merge,
+};
+
+use crate::error::Failure;
+use crate::output::{Layout, Output};
+
+/// How many shards there are, always: the output depends on it where limits are reached.
+pub(crate) const SHARDS: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
+
+/// Rounds that may be on their way through the threads; each is some thousand packets.
+const IN_FLIGHT: usize = 4;
+
+/// As many bytes of text are made of a shard's round at most. Records are smaller than their text,
+/// so where a sweep ends a million flows at once the rest stay records until they are written.
+const AHEAD: usize = 1 << 20;
+
+/// Lists of more records than this are given back once they are empty.
+const KEPT: usize = 1 << 14;
+
+pub(crate) type Extractor = AutoDetectEncap<FiveTuple>;
+pub(crate) type Items = Vec<ShardItem<FiveTupleKey>>;
+
+/// The trackers of all shards.
+pub(crate) enum Shards<L: Layout> {
+    /// On the caller's thread.
+    Here(Vec<Shard<L>>),
+    /// On threads of their own.
+    Threads(Threads<L>),
+}
+
+/// What all shards counted.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) packets: Ledger,
+    pub(crate) flows: u64,
+}
+
+impl<L: Layout> Shards<L> {
+    /// Trackers for the whole configuration, on `workers` threads if that is more than one.
+    pub(crate) fn new(
+        config: &TrackerConfig,
+        workers: NonZeroUsize,
+        layout: &L,
+    ) -> Result<Self, Failure> {
+        let config = config.divided(SHARDS);
+        let shards = (0..SHARDS.get()).map(|_| Shard::new(config.clone()));
+        Ok(match workers.get() {
+            1 => Shards::Here(shards.collect()),
+            n => Shards::Threads(Threads::new(shards, n.min(SHARDS.get()), layout)?),
+        })
+    }
+
+    /// Tracks a round: one list for each shard, which are empty afterwards.
+    pub(crate) fn round(
+        &mut self,
+        items: &mut [Items],
+        out: &mut Output<L>,
+    ) -> Result<(), Failure> {
+        match self {
+            Shards::Here(shards) => {
+                for (shard, items) in shards.iter_mut().zip(items) {
+                    shard.track(items);
+                }
+                write(shards.iter_mut().map(|shard| &mut shard.made), out)
+            }
+            Shards::Threads(threads) => threads.round(items, out),
+        }
+    }
+
+    /// Waits for all rounds to be tracked and written.
+    pub(crate) fn catch_up(&mut self, out: &mut Output<L>) -> Result<(), Failure> {
+        match self {
+            Shards::Here(_) => Ok(()),
+            Shards::Threads(threads) => threads.collect(0, out),
+        }
+    }
+
+    /// Ends all flows.
+    pub(crate) fn finish(
+        mut self,
+        moment: Moment,
+        out: &mut Output<L>,
+    ) -> Result<Counted, Failure> {
+        match &mut self {
+            Shards::Here(shards) => {
+                for shard in shards.iter_mut() {
+                    shard.finish(moment);
+                }
+                write(shards.iter_mut().map(|shard| &mut shard.made), out)?;
+            }
+            Shards::Threads(threads) => threads.finish(moment, out)?,
+        }
+        Ok(self.counted())
+    }
+
+    /// What was counted so far, as far as is known here.
+    pub(crate) fn counted(&self) -> Counted {
+        let mut sum = Counted::default();
+        match self {
+            Shards::Here(shards) => shards.iter().for_each(|shard| sum.add(&shard.counted())),
+            Shards::Threads(threads) => {
+                threads.workers.iter().for_each(|worker| sum.add(&worker.counted));
+            }
+        }
+        sum
+    }
+}
+
+impl Counted {
+    fn add(&mut self, other: &Counted) {
+        self.packets.merge(&other.packets);
+        self.flows += other.flows;
+    }
+}
+
+/// One tracker and what it made.
+pub(crate) struct Shard<L: Layout> {
+    tracker: FlowTracker<Extractor, L::State>,
+    made: Made<L>,
+}
+
+impl<L: Layout> Shard<L> {
+    fn new(config: TrackerConfig) -> Self {
+        let state = |found: &Extracted<FiveTupleKey>| L::state(&found.key);
+        let extractor = AutoDetectEncap(FiveTuple::bidirectional());
+        Shard { tracker: FlowTracker::with_state(extractor, config, state), made: Made::default() }
+    }
+
+    fn track(&mut self, items: &mut Items) {
+        self.tracker.track_items(items, &mut self.made);
+        items.clear();
+    }
+
+    fn finish(&mut self, moment: Moment) {
+        self.tracker.finish_at(EndReason::EndOfInput, moment, &mut self.made);
+    }
+
+    fn counted(&self) -> Counted {
+        Counted { packets: self.tracker.ledger().clone(), flows: self.tracker.stats().flows }
+    }
+}
+
+/// What a shard made of a round.
+struct Made<L: Layout> {
+    /// Where each record belongs.
+    orders: Vec<EventOrder>,
+    records: Vec<L::Record>,
+    /// Text of the first records, one after the other, and where each ends.
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl<L: Layout> Default for Made<L> {
+    fn default() -> Self {
+        Made { orders: Vec::new(), records: Vec::new(), text: Vec::new(), ends: Vec::new() }
+    }
+}
+
+impl<L: Layout> FlowSink<FiveTupleKey, L::State> for Made<L> {
+    #[inline]
+    fn event(&mut self, flow: Flow<'_, FiveTupleKey, L::State>, change: Change) {
+        let order = flow.order;
+        if let Some(record) = L::record(flow, change) {
+            self.orders.push(order);
+            self.records.push(record);
+        }
+    }
+}
+
+impl<L: Layout> Made<L> {
+    /// Makes text of the first records.
+    fn make_text(&mut self, layout: &mut L) {
+        for record in &self.records {
+            if self.text.len() >= AHEAD {
+                break;
+            }
+            layout.write(record, &mut self.text);
+            self.ends.push(self.text.len());
+        }
+    }
+
+    fn write(&self, at: usize, out: &mut Output<L>) -> Result<(), Failure> {
+        match self.ends.get(at) {
+            Some(end) => {
+                let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+                out.text(&self.text[start..*end])
+            }
+            None => out.record(&self.records[at]),
+        }
+    }
+
+    fn clear(&mut self) {
+        self.orders.clear();
+        self.records.clear();
+        self.text.clear();
+        self.ends.clear();
+        self.orders.shrink_to(KEPT);
+        self.records.shrink_to(KEPT);
+    }
+}
+
+/// Writes what the shards made, in the order of the input, and empties it.
+fn write<'a, L: Layout>(
+    made: impl Iterator<Item = &'a mut Made<L>>,
+    out: &mut Output<L>,
+) -> Result<(), Failure> {
+    let mut made: Vec<_> = made.collect();
+    let places = made.iter().enumerate().map(|(shard, made)| {
+        let places = made.orders.iter().enumerate();
+        places.map(|(at, order)| (*order, (shard as u32, at as u32))).collect()
+    });
+    let mut written = Ok(());
+    merge(places.collect(), |(shard, at): (u32, u32)| {
+        if written.is_ok() {
+            written = made[shard as usize].write(at as usize, out);
+        }
+    });
+    made.iter_mut().for_each(|made| made.clear());
+    written
+}
+
+/// Shards dealt out to threads, which get a round each and give back what they made of it.
+pub(crate) struct Threads<L: Layout> {
+    /// Shard `i` belongs to worker `i % workers.len()`.
+    workers: Vec<Worker<L>>,
+    in_flight: usize,
+    /// Storage to be used again.
+    items: Vec<Items>,
+}
+
+struct Worker<L: Layout> {
+    todo: SyncSender<Todo<L>>,
+    done: Receiver<Done<L>>,
+    thread: Option<JoinHandle<()>>,
+    counted: Counted,
+    /// Storage to be used again.
+    made: Vec<Vec<Made<L>>>,
+}
+
+enum Todo<L: Layout> {
+    /// A list of items for each shard of the worker, and storage for what it makes of them.
+    Round(Vec<Items>, Vec<Made<L>>),
+    Finish(Moment),
+}
+
+struct Done<L: Layout> {
+    made: Vec<Made<L>>,
+    /// The lists of the round, empty.
+    items: Vec<Items>,
+    counted: Counted,
+}
+
+impl<L: Layout> Threads<L> {
+    fn new(
+        shards: impl Iterator<Item = Shard<L>>,
+        workers: usize,
+        layout: &L,
+    ) -> Result<Self, Failure> {
+        let mut dealt: Vec<Vec<Shard<L>>> = (0..workers).map(|_| Vec::new()).collect();
+        for (at, shard) in shards.enumerate() {
+            dealt[at % workers].push(shard);
+        }
+        let workers = dealt.into_iter().map(|shards| Worker::start(shards, layout.clone()));
+        let workers = workers.collect::<Result<_, _>>()?;
+        Ok(Threads { workers, in_flight: 0, items: Vec::new() })
+    }
+
+    fn round(&mut self, items: &mut [Items], out: &mut Output<L>) -> Result<(), Failure> {
+        self.collect(IN_FLIGHT - 1, out)?;
+        let n = self.workers.len();
+        for (at, worker) in self.workers.iter_mut().enumerate() {
+            let mine = items.iter_mut().skip(at).step_by(n);
+            let mine =
+                mine.map(|items| std::mem::replace(items, self.items.pop().unwrap_or_default()));
+            let storage = worker.made.pop().unwrap_or_default();
+            worker.send(Todo::Round(mine.collect(), storage))?;
+        }
+        self.in_flight += 1;
+        Ok(())
+    }
+
+    fn finish(&mut self, moment: Moment, out: &mut Output<L>) -> Result<(), Failure> {
+        self.collect(0, out)?;
+        for worker in &mut self.workers {
+            worker.send(Todo::Finish(moment))?;
+        }
+        self.in_flight += 1;
+        self.collect(0, out)
+    }
+
+    /// Writes the oldest rounds until at most `left` are on their way.
+    fn collect(&mut self, left: usize, out: &mut Output<L>) -> Result<(), Failure> {
+        while self.in_flight > left {
+            let mut round = Vec::with_capacity(self.workers.len());
+            for worker in &mut self.workers {
+                let done = worker.receive()?;
+                self.items.extend(done.items);
+                worker.counted = done.counted;
+                round.push(done.made);
+            }
+            self.in_flight -= 1;
+            write(round.iter_mut().flatten(), out)?;
+            for (worker, made) in self.workers.iter_mut().zip(round) {
+                worker.made.push(made);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<L: Layout> Worker<L> {
+    fn start(shards: Vec<Shard<L>>, layout: L) -> Result<Self, Failure> {
+        // The channels hold whatever can be on its way, so that sending never blocks.
+        let (todo, work) = sync_channel(IN_FLIGHT + 1);
+        let (results, done) = sync_channel(IN_FLIGHT + 1);
+        let thread = thread::Builder::new().name("flowscope-worker".into());
+        let thread = thread.spawn(move || labour(shards, layout, &work, &results));
+        let thread = thread.map_err(|error| Failure::Worker(error.to_string()))?;
+        Ok(Worker {
+            todo,
+            done,
+            thread: Some(thread),
+            counted: Counted::default(),
+            made: Vec::new(),
+        })
+    }
+
+    fn send(&mut self, todo: Todo<L>) -> Result<(), Failure> {
+        self.todo.send(todo).map_err(|_| self.failed())
+    }
+
+    fn receive(&mut self) -> Result<Done<L>, Failure> {
+        self.done.recv().map_err(|_| self.failed())
+    }
+
+    /// Why the thread is gone, which leaves only when it is told to.
+    fn failed(&mut self) -> Failure {
+        let panic = self.thread.take().and_then(|thread| thread.join().err());
+        let said = panic.as_ref().and_then(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            text.or_else(|| panic.downcast_ref::<&str>().copied())
+        });
+        Failure::Worker(said.unwrap_or("no reason given").to_owned())
+    }
+}
+
+/// What a worker thread does until nobody has work for it.
+fn labour<L: Layout>(
+    mut shards: Vec<Shard<L>>,
+    mut layout: L,
+    work: &Receiver<Todo<L>>,
+    results: &SyncSender<Done<L>>,
+) {
+    for todo in work {
+        let (mut items, storage, finish) = match todo {
+            Todo::Round(items, storage) => (items, storage, None),
+            Todo::Finish(moment) => (Vec::new(), Vec::new(), Some(moment)),
+        };
+        let mut storage = storage.into_iter();
+        for (at, shard) in shards.iter_mut().enumerate() {
+            shard.made = storage.next().unwrap_or_default();
+            if let Some(moment) = finish {
+                shard.finish(moment);
+            } else if let Some(items) = items.get_mut(at) {
+                shard.track(items);
+            }
+            if layout.portable() {
+                shard.made.make_text(&mut layout);
+            }
+        }
+        let mut counted = Counted::default();
+        shards.iter().for_each(|shard| counted.add(&shard.counted()));
+        let made = shards.iter_mut().map(|shard| std::mem::take(&mut shard.made)).collect();
+        if results.send(Done { made, items, counted }).is_err() {
+            return;
+        }
+    }
+}
