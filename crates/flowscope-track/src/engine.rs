@@ -359,7 +359,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let (view, x, moment) = (arrival.view, arrival.extracted, arrival.moment);
         let (orientation, evidence) = self.initiator(x);
         let slot = self.insert(arrival, orientation, evidence, moment.packet, out);
-        let flipped = orientation != x.orientation && evidence != InitiatorEvidence::SynAck;
+        let is_tcp = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
+        if is_tcp && orientation != x.orientation {
+            self.slots.cold[slot].history.push(b'^', FlowSide::Initiator);
+        }
         let side = self.slots.hot[slot].meter.side_of(x.orientation);
         let order = at_packet(moment);
         self.count_slowly(slot, side, arrival);
@@ -372,10 +375,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             let state = self.tcp(slot).open(seg);
             self.slots.hot[slot].meter.state = state;
             step.before = state;
-            if flipped {
-                self.slots.cold[slot].history.push(b'^', FlowSide::Initiator);
-            }
-        } else if self.slots.hot[slot].meter.proto == L4Proto::Tcp.number() {
+        } else if is_tcp {
             let meter = &mut self.slots.hot[slot].meter;
             meter.state = FlowState::SynReceived;
             meter.set(bit::MID_STREAM, true);

@@ -140,3 +140,9 @@ fn a_repeated_unexpected_syn_has_one_letter() {
     let calls = script().handshake().tcp(A, SYN, 9000, 0, 0).tcp(A, SYN, 9000, 0, 0).run();
     assert_eq!(histories(&calls), ["ShAS"]);
 }
+
+#[test]
+fn the_flip_has_its_letter_first_whatever_the_evidence() {
+    let answer = script().tcp(B, SYN | ACK, 5000, 1001, 0).tcp(A, ACK, 1001, 5001, 0).run();
+    assert_eq!(histories(&answer), ["^hA"]);
+}

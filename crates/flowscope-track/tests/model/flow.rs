@@ -157,7 +157,7 @@ impl Flow {
             ended: None,
             late: None,
         };
-        if orientation != found.orientation {
+        if found.l4 == Some(L4Proto::Tcp) && orientation != found.orientation {
             flow.history.push('^');
         }
         flow

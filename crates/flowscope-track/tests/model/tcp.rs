@@ -635,8 +635,8 @@ struct Segment<'a> {
     settings: &'a Settings,
 }
 
-/// "in steps of 10 ns, if below 42 s"
+/// "in steps of 10 ns, at least one, if below 42 s"
 fn round_trip(from: Timestamp, to: Timestamp) -> Option<Duration> {
-    let nanos = to.as_nanos().checked_sub(from.as_nanos())?;
-    (nanos < 42_000_000_000).then(|| Duration::from_nanos(nanos / 10 * 10))
+    let nanos = to.since(from).as_nanos() as u64;
+    (nanos < 42_000_000_000).then(|| Duration::from_nanos((nanos / 10).max(1) * 10))
 }

@@ -403,7 +403,7 @@ impl Wire {
                 Some(IcmpInfo { kind: 8, code: number as u8, id: Some(7), quoted_at: None });
         }
         found.ip.version = [4, 4, 6, 4, 4, 4, 0, 0][key];
-        found.ip.ttl = 64 - (number % 5) as u8;
+        found.ip.ttl = [64, 63, 255, 64, 1, 64, 64, 0][number as usize % 8];
         found.ip.tos = (number % 3) as u8;
         found.ip.flow_label = if key == 2 { number } else { 0 };
         if number % 4 == 3 {
@@ -451,6 +451,9 @@ impl Wire {
             Shape::Expire | Shape::End => return None,
         }
         found.ip.len = 40 + u32::from(len);
+        if found.ip.version == 0 {
+            found.ip = Default::default();
+        }
         let packet = packet(Some(found), len, frames);
         self.sent[key].push(packet.clone());
         Some(packet)
