@@ -200,6 +200,10 @@ pub enum NextHeader {
     EtherType(u16),
     /// An IP header, its version told by its first four bits.
     Ip,
+    /// The IP header of a fragment: what it carries cannot be peeled before it is joined, so
+    /// combinators hand such a view on as it is, and extractors say that it is a
+    /// [`Fragment`](crate::Fragment).
+    IpFragment,
 }
 
 #[cfg(test)]
