@@ -34,6 +34,7 @@ impl FiveTuple {
     }
 
     /// By reference, so that a combinator that calls this copies no view.
+    #[inline]
     fn read(self, view: &PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
         let everyday = match self.sense {
             Sense::Both => walk::everyday::<false>(view),

@@ -11,12 +11,14 @@
 //!
 //! | combinator | its inner extractor sees |
 //! |---|---|
-//! | [`StripVlan`] | what the VLAN tags carry; packets without a tag are refused |
+//! | [`StripVlan`], [`StripMpls`], [`StripPppoe`] | what the tags, labels or session carry |
+//! | [`InnerVxlan`], [`InnerGeneve`], [`InnerGre`], [`InnerGtpU`], [`InnerIpIp`] | the packet inside of the tunnel |
 //! | [`AutoDetectEncap`] | the innermost packet, whatever lies around it |
 //! | [`OrPlain`] | what a combinator shows it, or the packet as it is where the layer is missing |
 //!
 //! A composition names the layers that it expects, in order: `FiveTuple` on a tagged frame gives
-//! `None`, `StripVlan(FiveTuple)` on an untagged one too. Only [`AutoDetectEncap`] takes what comes.
+//! `None`, `StripVlan(FiveTuple)` on an untagged one too; a tunnel that nobody opens is a flow like
+//! any other. Only [`AutoDetectEncap`] takes what comes.
 //! Nothing here keeps state, allocates or panics, whatever the bytes. Lengths come from headers and
 //! are what was on the wire; bytes come from the capture, which a snap length may have cut.
 //!
@@ -41,9 +43,9 @@ mod community_id;
 mod five_tuple;
 mod icmp;
 mod key;
+mod layers;
 mod or_plain;
 mod pairs;
-mod vlan;
 mod walk;
 
 pub use auto::AutoDetectEncap;
@@ -51,7 +53,9 @@ pub use combinator::Combinator;
 pub use community_id::CommunityId;
 pub use five_tuple::FiveTuple;
 pub use key::{Endpoint, FiveTupleKey};
+pub use layers::{
+    InnerGeneve, InnerGre, InnerGtpU, InnerIpIp, InnerVxlan, StripMpls, StripPppoe, StripVlan,
+};
 pub use or_plain::OrPlain;
 pub use pairs::{IpPair, IpPairKey, MacPair, MacPairKey};
-pub use vlan::StripVlan;
 pub use walk::peel;

@@ -1,14 +1,17 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use flowscope_core::{Extracted, FlowExtractor, Orientation, PacketView, Payload, Refusal};
+use flowscope_core::{
+    Extracted, FlowExtractor, NextHeader, Orientation, PacketView, Payload, Refusal,
+};
 
 use crate::walk::{self, Ends};
 
 /// A flow is two IP addresses, whatever they say to each other.
 ///
 /// Such a flow is many connections at once, so [`Extracted::tcp`] stays empty: no single TCP state
-/// would be true of it. A fragment counts for itself, since its addresses are all the key needs.
+/// would be true of it. A fragment counts for itself, since its addresses are all the key needs; only one
+/// that may hold a piece of a tunnel is to be joined first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IpPair;
 
@@ -64,7 +67,10 @@ impl FlowExtractor for IpPair {
         let (a, b, orientation) = ordered(src, dst);
         let mut found = packet.with_key(&view, IpPairKey { a, b }, orientation);
         found.tcp = None;
-        found.fragment = None;
+        // The pieces of a tunnel's packet have the tunnel's addresses.
+        if view.cursor().next != NextHeader::IpFragment {
+            found.fragment = None;
+        }
         Some(found)
     }
 

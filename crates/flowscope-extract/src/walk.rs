@@ -5,6 +5,7 @@ mod ip;
 mod l4;
 mod link;
 mod peel;
+mod tunnel;
 
 use flowscope_core::{
     Extracted, Fragment, IcmpInfo, IpInfo, L4Proto, NextHeader, Orientation, PacketView, Payload,
@@ -13,9 +14,11 @@ use flowscope_core::{
 
 pub use peel::peel;
 
-pub(crate) use fast::{five_tuple as everyday, is_plain};
+pub(crate) use fast::{five_tuple as everyday, is_plain, tags};
 pub(crate) use l4::icmp_family;
 pub(crate) use link::macs;
+#[cfg(test)]
+pub(crate) use peel::general as peel_general;
 pub(crate) use peel::innermost;
 
 /// Source and destination of an IP packet, as numbers that compare as the addresses do.
@@ -95,13 +98,18 @@ fn network<'a>(view: &PacketView<'a>) -> Result<(Bytes<'a>, ip::Network), Refusa
     }
     let bytes = Bytes::of(view);
     let (next, at) = link::step_over(bytes, view.cursor().next, view.cursor().offset as usize)?;
-    let version = match next {
-        NextHeader::Ip => ip::Version::ByHeader,
-        NextHeader::EtherType(ETHERTYPE_IPV4) => ip::Version::V4,
-        NextHeader::EtherType(ETHERTYPE_IPV6) => ip::Version::V6,
-        _ => return Err(Refusal::NotAFlow),
-    };
+    let version = version(next).ok_or(Refusal::NotAFlow)?;
     Ok((bytes, ip::read(bytes, at, version)?))
+}
+
+/// Which IP header comes next, if one does.
+fn version(next: NextHeader) -> Option<ip::Version> {
+    match next {
+        NextHeader::Ip | NextHeader::IpFragment => Some(ip::Version::ByHeader),
+        NextHeader::EtherType(ETHERTYPE_IPV4) => Some(ip::Version::V4),
+        NextHeader::EtherType(ETHERTYPE_IPV6) => Some(ip::Version::V6),
+        _ => None,
+    }
 }
 
 /// Captured bytes, and how many there were on the wire. All offsets count from the start of the

@@ -1,4 +1,5 @@
 mod shortcut;
+mod tunnels;
 
 use flowscope_core::{
     Cursor, Fragment, L4Proto, Layer, LinkType, NextHeader, Orientation, Path, PathLayer, TcpFlags,

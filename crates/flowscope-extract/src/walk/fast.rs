@@ -6,11 +6,12 @@
 //! are read where they are stored, and what is rarer than a plain segment is a function of its own.
 
 use flowscope_core::{
-    Extracted, IpInfo, L4Proto, LinkType, NextHeader, PacketView, Payload, TcpFlags, TcpInfo,
-    TcpOptions,
+    Cursor, Extracted, IpInfo, L4Proto, Layer, LinkType, NextHeader, PacketView, PathLayer,
+    Payload, TcpFlags, TcpInfo, TcpOptions,
 };
 
-use super::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ends, l4};
+use super::peel::is_tag;
+use super::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ends, l4, tunnel};
 use crate::key::{FiveTupleKey, Sense, words};
 
 type Found = Option<Extracted<FiveTupleKey>>;
@@ -56,16 +57,74 @@ fn syn<const ONE_WAY: bool>(view: &PacketView<'_>) -> Found {
     Some(found)
 }
 
-/// Whether nothing is around the packet at the view's cursor that could be peeled.
+/// The cursor behind one or two tags in an Ethernet frame, if that is what the view is at.
+#[inline]
+pub(crate) fn tags(view: &PacketView<'_>) -> Option<Cursor> {
+    let mut cursor = *view.cursor();
+    let (mut number, mut at) = match cursor.next {
+        NextHeader::Link(_) => ethertype(view)?,
+        _ => return None,
+    };
+    for _ in 0..2 {
+        if !is_tag(number) {
+            break;
+        }
+        let &[a, b, c, d] = array(view, at)?;
+        let id = u32::from(u16::from_be_bytes([a, b]) & 0x0fff);
+        cursor.path.push(PathLayer { layer: Layer::Vlan, id }).ok()?;
+        cursor.stepped += 1;
+        number = u16::from_be_bytes([c, d]);
+        at += 4;
+    }
+    if is_tag(number) || cursor.stepped == view.cursor().stepped {
+        return None;
+    }
+    cursor.next = NextHeader::EtherType(number);
+    cursor.offset = at as u32;
+    Some(cursor)
+}
+
+/// Whether the packet at the view's cursor is TCP, or UDP to a port that no tunnel has, and nothing
+/// is around it that could be peeled.
 #[inline(always)]
 pub(crate) fn is_plain(view: &PacketView<'_>) -> bool {
     let Some((ethertype, at)) = ethertype(view) else { return false };
-    let proto = match ethertype {
-        ETHERTYPE_IPV4 => view.frame().get(at + 9),
-        ETHERTYPE_IPV6 => view.frame().get(at + 6),
-        _ => None,
+    let (proto, udp_at) = match ethertype {
+        ETHERTYPE_IPV4 => (view.frame().get(at + 9), at + 20),
+        ETHERTYPE_IPV6 => (view.frame().get(at + 6), at + 40),
+        _ => return false,
     };
-    proto == Some(&TCP)
+    match proto {
+        Some(&TCP) => true,
+        // Behind options the port is elsewhere, and in a fragment it may be none.
+        Some(&UDP) if ethertype == ETHERTYPE_IPV4 && !is_bare_v4(view, at) => false,
+        Some(&UDP) => array(view, udp_at + 2).is_some_and(|&port| {
+            !matches!(
+                u16::from_be_bytes(port),
+                tunnel::VXLAN_PORT | tunnel::GENEVE_PORT | tunnel::GTP_U_PORT
+            )
+        }),
+        _ => false,
+    }
+}
+
+/// Whether the IPv4 header at `at` has no options and is of no fragment.
+#[inline(always)]
+fn is_bare_v4(view: &PacketView<'_>, at: usize) -> bool {
+    array::<8>(view, at).is_some_and(|header| {
+        header[0] == 0x45 && u16::from_be_bytes([header[6], header[7]]) & 0x3fff == 0
+    })
+}
+
+/// Whether the IP header at `at` says that TCP follows, which carries no tunnel.
+#[inline]
+pub(super) fn is_tcp(frame: &[u8], next: NextHeader, at: usize) -> bool {
+    let proto_at = match next {
+        NextHeader::EtherType(ETHERTYPE_IPV4) => at + 9,
+        NextHeader::EtherType(ETHERTYPE_IPV6) => at + 6,
+        _ => return false,
+    };
+    frame.get(proto_at) == Some(&TCP)
 }
 
 /// What the Ethernet header, or the cursor if it is behind one, says comes next, and where.
@@ -125,7 +184,7 @@ fn v6(view: &PacketView<'_>, at: usize) -> Option<Ip> {
     let &dst = dst.first_chunk::<16>()?;
     let first = u32::from_be_bytes([a, b, c, d]);
     let len = u16::from_be_bytes([l0, l1]);
-    if first >> 28 != 6 || len == 0 {
+    if first >> 28 != 6 {
         return None;
     }
     Some(Ip {

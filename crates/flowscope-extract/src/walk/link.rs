@@ -130,7 +130,7 @@ pub(super) fn ppp(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Re
     match protocol {
         0x0021 => Ok((NextHeader::EtherType(ETHERTYPE_IPV4), at)),
         0x0057 => Ok((NextHeader::EtherType(ETHERTYPE_IPV6), at)),
-        0x0281 => Ok((NextHeader::EtherType(0x8847), at)),
+        0x0281 => Ok((NextHeader::EtherType(peel::MPLS), at)),
         _ => Err(Refusal::NotAFlow),
     }
 }
@@ -168,4 +168,4 @@ fn wifi(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
 }
 
 /// Smaller values of the type field are a length (IEEE 802.3 §3.2.6).
-const FIRST_ETHERTYPE: u16 = 0x0600;
+pub(super) const FIRST_ETHERTYPE: u16 = 0x0600;

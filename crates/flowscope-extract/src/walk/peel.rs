@@ -1,35 +1,64 @@
 use flowscope_core::{Cursor, Layer, NextHeader, PacketView, PathLayer, Refusal, VlanTag};
 
-use super::{Bytes, link};
+use super::tunnel::{self, Tunnel};
+use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6, fast, ip, link, version};
 
 /// Moves the view's cursor past a layer and notes the layer in its path; `None` if the layer is
-/// not what comes next. Of a kind that stacks, such as tags, all that stand one behind the other
-/// are peeled at once.
+/// not what comes next. VLAN tags and MPLS labels that stand one behind the other are peeled at
+/// once. [`Layer::Gre`] stands for all that GRE carries, NVGRE and ERSPAN too.
 ///
 /// In the view of a joined datagram, layers that were peeled from its fragments are stepped over,
-/// in the order of the path.
+/// in the order of the path. Where a tunnel's packet is a fragment, the view is handed on with the
+/// cursor at [`NextHeader::IpFragment`], so that the extractor below asks for it to be joined.
 ///
 /// # Errors
 ///
 /// When the packet cannot be read that far, or has more layers than
 /// [`MAX_DEPTH`](flowscope_core::MAX_DEPTH).
 pub fn peel(view: PacketView<'_>, layer: Layer) -> Result<Option<PacketView<'_>>, Refusal> {
+    match layer {
+        Layer::Vlan if let Some(cursor) = fast::tags(&view) => Ok(Some(view.at(cursor))),
+        _ => general(view, layer),
+    }
+}
+
+/// What [`peel`] gives, without the shortcut for a tag or two.
+pub(crate) fn general(
+    view: PacketView<'_>,
+    layer: Layer,
+) -> Result<Option<PacketView<'_>>, Refusal> {
     let mut peeler = Peeler::new(&view);
-    let found = match layer {
-        Layer::Vlan => peeler.tags()?,
-        _ => false,
+    let found = if peeler.cursor.next == NextHeader::IpFragment {
+        true
+    } else if peeler.is_joined() {
+        peeler.step_over(layer)
+    } else {
+        match layer {
+            Layer::Vlan => peeler.tags()?,
+            // A tag that nobody peeled stands before all else.
+            _ if peeler.tag.is_some() => false,
+            Layer::Mpls => peeler.enter()? && peeler.labels()?,
+            Layer::Pppoe => peeler.enter()? && peeler.session()?,
+            _ => peeler.enter()? && peeler.tunnel(Some(layer))?,
+        }
     };
     Ok(found.then(|| view.at(peeler.cursor)))
 }
 
-/// The cursor behind all that can be peeled; where it was if that is nothing.
+/// The cursor at the innermost packet: behind all that can be peeled, but for tunnels that carry
+/// something else than IP, which are flows themselves. Where it was if there is nothing to peel.
 pub(crate) fn innermost(view: &PacketView<'_>) -> Result<Cursor, Refusal> {
     let mut peeler = Peeler::new(view);
-    let mut found = peeler.step_over_all();
-    while peeler.tags()? {
-        found = true;
+    peeler.cursor.stepped = peeler.cursor.path.len() as u8;
+    let mut tunnel = None;
+    match peeler.walk(&mut tunnel) {
+        Ok(()) if peeler.is_at_ip() => return Ok(peeler.cursor),
+        Ok(()) | Err(Refusal::NotAFlow | Refusal::HeaderMalformed) if tunnel.is_some() => {}
+        Ok(()) if peeler.cursor.path.is_empty() => return Ok(*view.cursor()),
+        Ok(()) => return Ok(peeler.cursor),
+        Err(refusal) => return Err(refusal),
     }
-    Ok(if found { peeler.cursor } else { *view.cursor() })
+    Ok(tunnel.unwrap_or(peeler.cursor))
 }
 
 /// Whether there are layers that stand before the cursor, so to speak: of a joined datagram, or the
@@ -65,33 +94,142 @@ impl<'a> Peeler<'a> {
         Peeler { bytes: Bytes::of(view), cursor: *view.cursor(), tag: pending_tag(view) }
     }
 
-    fn tags(&mut self) -> Result<bool, Refusal> {
-        if self.is_joined() {
-            return Ok(self.step_over(Layer::Vlan));
+    /// Peels layer by layer until nothing more can be, and notes where the last IP header was that
+    /// carries a tunnel. Every round moves the cursor on or ends.
+    fn walk(&mut self, tunnel: &mut Option<Cursor>) -> Result<(), Refusal> {
+        loop {
+            let peeled = match self.cursor.next {
+                NextHeader::Link(_) => {
+                    self.tags()? || !matches!(self.cursor.next, NextHeader::Link(_))
+                }
+                NextHeader::EtherType(number) if is_tag(number) => self.tags()?,
+                NextHeader::EtherType(MPLS | MPLS_UPSTREAM) => self.labels()?,
+                NextHeader::EtherType(PPPOE) => self.session()?,
+                NextHeader::EtherType(length) if length < link::FIRST_ETHERTYPE => self.enter()?,
+                NextHeader::EtherType(ETHERTYPE_IPV4 | ETHERTYPE_IPV6) | NextHeader::Ip => {
+                    let here = self.cursor;
+                    let peeled = self.tunnel(None)?;
+                    if peeled && self.cursor.next != NextHeader::IpFragment {
+                        *tunnel = Some(here);
+                    }
+                    peeled
+                }
+                _ => false,
+            };
+            if !peeled {
+                return Ok(());
+            }
         }
+    }
+
+    fn is_at_ip(&self) -> bool {
+        matches!(
+            self.cursor.next,
+            NextHeader::Ip
+                | NextHeader::IpFragment
+                | NextHeader::EtherType(ETHERTYPE_IPV4 | ETHERTYPE_IPV6)
+        )
+    }
+
+    /// Steps over a link header, LLC and SNAP headers, if that is where the cursor is.
+    fn enter(&mut self) -> Result<bool, Refusal> {
+        let at = self.cursor.offset as usize;
+        let (next, at) = link::step_over(self.bytes, self.cursor.next, at)?;
+        self.move_to(next, at);
+        Ok(true)
+    }
+
+    fn tags(&mut self) -> Result<bool, Refusal> {
         let before = self.cursor.stepped;
         if let Some(tag) = self.tag {
             self.push(Layer::Vlan, tag.id())?;
         }
-        self.enter()?;
+        let at = self.cursor.offset as usize;
+        let (next, at) = link::header_only(self.bytes, self.cursor.next, at)?;
+        self.move_to(next, at);
         self.tag = None;
-        while let NextHeader::EtherType(TPID_CUSTOMER | TPID_SERVICE | TPID_OLD) = self.cursor.next
+        while let NextHeader::EtherType(number) = self.cursor.next
+            && is_tag(number)
         {
-            let [a, b, c, d] = *self.bytes.array(self.cursor.offset as usize)?;
+            let at = self.cursor.offset as usize;
+            let [a, b, c, d] = *self.bytes.array(at)?;
             self.push(Layer::Vlan, u16::from_be_bytes([a, b]) & 0x0fff)?;
-            self.cursor.next = NextHeader::EtherType(u16::from_be_bytes([c, d]));
-            self.cursor.offset += 4;
+            self.move_to(NextHeader::EtherType(u16::from_be_bytes([c, d])), at + 4);
         }
         Ok(self.cursor.stepped != before)
     }
 
-    /// Steps over the link header, if that is where the cursor is.
-    fn enter(&mut self) -> Result<(), Refusal> {
-        let (next, at) =
-            link::header_only(self.bytes, self.cursor.next, self.cursor.offset as usize)?;
+    /// A stack of labels down to the one marked as the bottom (RFC 3032 §2.1). What follows is not
+    /// said; here it must be IP, going by the version.
+    fn labels(&mut self) -> Result<bool, Refusal> {
+        let NextHeader::EtherType(MPLS | MPLS_UPSTREAM) = self.cursor.next else {
+            return Ok(false);
+        };
+        let before = self.cursor;
+        loop {
+            let at = self.cursor.offset as usize;
+            let entry = u32::from_be_bytes(*self.bytes.array(at)?);
+            self.push(Layer::Mpls, entry >> 12)?;
+            self.move_to(NextHeader::Ip, at + 4);
+            if entry & 0x100 != 0 {
+                break;
+            }
+        }
+        let is_ip = tunnel::is_ip(self.bytes, self.cursor.offset as usize)?;
+        if !is_ip {
+            self.cursor = before;
+        }
+        Ok(is_ip)
+    }
+
+    /// RFC 2516 §4: version and type 1, code 0 for session packets, session id, length.
+    fn session(&mut self) -> Result<bool, Refusal> {
+        let NextHeader::EtherType(PPPOE) = self.cursor.next else { return Ok(false) };
+        let at = self.cursor.offset as usize;
+        let [0x11, 0, a, b, _, _] = *self.bytes.array(at)? else { return Ok(false) };
+        let (next, at) = link::ppp(self.bytes, at + 6)?;
+        self.push(Layer::Pppoe, u16::from_be_bytes([a, b]))?;
+        self.move_to(next, at);
+        Ok(true)
+    }
+
+    /// The tunnel in an IP packet, if it is the one that is asked for. A fragment, of which that
+    /// cannot be known, counts as if.
+    fn tunnel(&mut self, wanted: Option<Layer>) -> Result<bool, Refusal> {
+        let at = self.cursor.offset as usize;
+        let Some(version) = version(self.cursor.next) else { return Ok(false) };
+        if fast::is_tcp(self.bytes.captured, self.cursor.next, at) {
+            return Ok(false);
+        }
+        let packet = match ip::read(self.bytes, at, version) {
+            // The extractor below will say so; it is no reason to report the tunnel instead.
+            Err(Refusal::HeaderMalformed) if wanted.is_none() => return Ok(false),
+            read => read?,
+        };
+        if packet.fragment.is_some() {
+            self.cursor.next = NextHeader::IpFragment;
+            return Ok(true);
+        }
+        let inside = match tunnel::over_ip(self.bytes.until(packet.end), packet.proto, packet.at) {
+            // Too short for what its number announces, so it is something else.
+            Err(Refusal::HeaderMalformed) => None,
+            found => found?,
+        };
+        match inside {
+            Some(Tunnel { layer, next, at })
+                if wanted.is_none_or(|wanted| is_kind(wanted, layer.layer)) =>
+            {
+                self.push(layer.layer, layer.id)?;
+                self.move_to(next, at);
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn move_to(&mut self, next: NextHeader, at: usize) {
         self.cursor.next = next;
         self.cursor.offset = at as u32;
-        Ok(())
     }
 
     fn push(&mut self, layer: Layer, id: impl Into<u32>) -> Result<(), Refusal> {
@@ -105,25 +243,34 @@ impl<'a> Peeler<'a> {
         usize::from(self.cursor.stepped) < self.cursor.path.len()
     }
 
-    /// Steps over layers of this kind that were peeled from the fragments of a joined datagram.
-    fn step_over(&mut self, layer: Layer) -> bool {
+    /// Steps over a layer that was peeled from the fragments of a joined datagram, or all of a
+    /// stack.
+    fn step_over(&mut self, wanted: Layer) -> bool {
         let before = self.cursor.stepped;
-        let at = |index: u8| self.cursor.path.get(index.into()).map(|found| found.layer);
+        let stacks = matches!(wanted, Layer::Vlan | Layer::Mpls);
         let mut stepped = before;
-        while at(stepped) == Some(layer) {
+        while let Some(found) = self.cursor.path.get(stepped.into())
+            && is_kind(wanted, found.layer)
+            && (stacks || stepped == before)
+        {
             stepped += 1;
         }
         self.cursor.stepped = stepped;
         stepped != before
     }
-
-    fn step_over_all(&mut self) -> bool {
-        let joined = self.is_joined();
-        self.cursor.stepped = self.cursor.path.len() as u8;
-        joined
-    }
 }
 
-const TPID_CUSTOMER: u16 = 0x8100;
-const TPID_SERVICE: u16 = 0x88a8;
-const TPID_OLD: u16 = 0x9100;
+fn is_kind(wanted: Layer, found: Layer) -> bool {
+    found == wanted || (wanted == Layer::Gre && matches!(found, Layer::Nvgre | Layer::Erspan))
+}
+
+/// Customer tag, service tag, and what came before the standard for the latter.
+#[inline]
+pub(super) const fn is_tag(ethertype: u16) -> bool {
+    matches!(ethertype, 0x8100 | 0x88a8 | 0x9100)
+}
+
+pub(super) const MPLS: u16 = 0x8847;
+/// Upstream-assigned labels (RFC 5332); once "multicast".
+const MPLS_UPSTREAM: u16 = 0x8848;
+const PPPOE: u16 = 0x8864;

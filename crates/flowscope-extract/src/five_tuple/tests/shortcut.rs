@@ -5,9 +5,14 @@ use flowscope_testkit::{Packet as Captured, Rng, samples};
 use proptest::prelude::*;
 
 use super::*;
-use crate::walk::innermost;
+use crate::walk::{innermost, peel, peel_general};
 
 fn check(view: PacketView<'_>) {
+    let cursors = [peel(view, Layer::Vlan), peel_general(view, Layer::Vlan)]
+        .map(|peeled| peeled.map(|inside| inside.map(|inside| *inside.cursor())));
+    if cursors[0] != cursors[1] {
+        panic!("{cursors:?} of {view:?}");
+    }
     for extractor in [FiveTuple::bidirectional(), FiveTuple::unidirectional()] {
         let general = extractor.general(&view);
         assert_eq!(extractor.extract(view), general, "{view:?}");

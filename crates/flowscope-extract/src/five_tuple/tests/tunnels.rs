@@ -1,0 +1,169 @@
+//! Compositions that open tunnels, and the walk that finds them.
+
+use flowscope_core::PathLayer;
+use flowscope_testkit::samples;
+
+use super::*;
+use crate::{
+    InnerGeneve, InnerGre, InnerGtpU, InnerIpIp, InnerVxlan, MacPair, StripMpls, StripPppoe,
+};
+
+const FIVE: FiveTuple = FiveTuple::bidirectional();
+
+fn outer() -> Frame {
+    frame().ethernet().ipv4("192.0.2.1", "192.0.2.2")
+}
+
+fn inner(frame: Frame) -> Captured {
+    frame.ipv4(V4[0], V4[1]).tcp(1, 2).payload(b"abc").packet()
+}
+
+fn path(found: &Extracted<FiveTupleKey>) -> Vec<(Layer, u32)> {
+    found.path.iter().map(|PathLayer { layer, id }| (layer, id)).collect()
+}
+
+/// The named composition and the walk both find the inner flow behind these layers.
+fn check(
+    named: &impl FlowExtractor<Key = FiveTupleKey>,
+    packet: &Captured,
+    layers: &[(Layer, u32)],
+) {
+    for found in [named.extract(packet.view()), AutoDetectEncap(FIVE).extract(packet.view())] {
+        let found = found.unwrap_or_else(|| panic!("no flow behind {layers:?}"));
+        assert_eq!(found.key.to_string(), TCP_KEY);
+        assert_eq!(path(&found), layers);
+        assert_eq!(found.payload.of(&packet.view()), b"abc");
+    }
+}
+
+#[test]
+fn each_by_its_name() {
+    check(&StripMpls(FIVE), &inner(frame().ethernet().mpls(16)), &[(Layer::Mpls, 16)]);
+    check(&StripPppoe(FIVE), &inner(frame().ethernet().pppoe(9)), &[(Layer::Pppoe, 9)]);
+    check(&InnerVxlan(FIVE), &inner(outer().vxlan(42).ethernet()), &[(Layer::Vxlan, 42)]);
+    let geneve = outer().geneve(42).options(&[0; 12]).ethernet();
+    check(&InnerGeneve(FIVE), &inner(geneve), &[(Layer::Geneve, 42)]);
+    check(&InnerGeneve(FIVE), &inner(outer().geneve(43)), &[(Layer::Geneve, 43)]);
+    check(&InnerGre(FIVE), &inner(outer().gre()), &[(Layer::Gre, 0)]);
+    check(&InnerGre(FIVE), &inner(outer().gre_full(7, 8)), &[(Layer::Gre, 7)]);
+    check(&InnerGre(FIVE), &inner(outer().gre().ethernet()), &[(Layer::Gre, 0)]);
+    let nvgre = outer().gre_key(42 << 8 | 1).ethernet();
+    check(&InnerGre(FIVE), &inner(nvgre), &[(Layer::Nvgre, 42)]);
+    check(&InnerGre(FIVE), &inner(outer().erspan(3).ethernet()), &[(Layer::Erspan, 3)]);
+    check(&InnerGtpU(FIVE), &inner(outer().gtpu(77)), &[(Layer::GtpU, 77)]);
+    check(&InnerGtpU(FIVE), &inner(outer().gtpu(77).seq(5)), &[(Layer::GtpU, 77)]);
+    check(&InnerIpIp(FIVE), &inner(outer()), &[(Layer::IpIp, 0)]);
+    check(&InnerIpIp(FIVE), &inner(v6()), &[(Layer::IpIp, 0)]);
+}
+
+#[test]
+fn in_any_order() {
+    let deep = frame().ethernet().vlan(5).mpls(16).mpls(17).ipv6("::1", "::2").destination(&[]);
+    let deep = inner(deep.vxlan(42).ethernet().vlan(6).ipv4("1.1.1.1", "2.2.2.2").gre());
+    let layers = [
+        (Layer::Vlan, 5),
+        (Layer::Mpls, 16),
+        (Layer::Mpls, 17),
+        (Layer::Vxlan, 42),
+        (Layer::Vlan, 6),
+        (Layer::Gre, 0),
+    ];
+    check(&StripVlan(StripMpls(InnerVxlan(StripVlan(InnerGre(FIVE))))), &deep, &layers);
+    assert_eq!(key(&StripVlan(StripMpls(InnerVxlan(InnerGre(FIVE)))), &deep), "NotAFlow");
+    assert_eq!(key(&StripMpls(StripVlan(FIVE)), &deep), "NotAFlow");
+    let tunnel = key(&StripVlan(StripMpls(FIVE)), &deep);
+    assert_eq!(tunnel, "[::1]:49152 <-> [::2]:4789", "a tunnel nobody opens is a flow");
+}
+
+#[test]
+fn a_plain_packet_is_no_tunnel() {
+    let plain = v4().tcp(1, 2).packet();
+    for refused in [
+        key(&StripMpls(FIVE), &plain),
+        key(&StripPppoe(FIVE), &plain),
+        key(&InnerVxlan(FIVE), &plain),
+        key(&InnerGre(FIVE), &plain),
+        key(&InnerIpIp(FIVE), &plain),
+    ] {
+        assert_eq!(refused, "NotAFlow");
+    }
+    assert_eq!(key(&OrPlain(InnerVxlan(FIVE)), &plain), TCP_KEY);
+    assert_eq!(key(&OrPlain(InnerGre(FIVE)), &inner(outer().gre())), TCP_KEY);
+}
+
+#[test]
+fn what_only_looks_like_a_tunnel_is_a_flow() {
+    let auto = |frame: Frame| key(&AutoDetectEncap(FIVE), &frame.packet());
+    for port in [4789, 6081, 2152] {
+        let shown = format!("10.0.0.1:53 <-> 10.0.0.2:{port}");
+        // A name server's answers to ports that happen to be a tunnel's.
+        assert_eq!(auto(v4().udp(53, port).payload([0x5a; 40])), shown);
+        assert_eq!(auto(v4().udp(53, port).payload([0x12, 0x34, 0x81, 0x80, 0, 1])), shown);
+        assert_eq!(auto(v4().udp(53, port)), shown);
+    }
+    let gre = "192.0.2.1 <-> 192.0.2.2";
+    assert_eq!(auto(outer().gre().next(0x880b).payload([0; 40])), gre, "PPP in GRE");
+    let arp = outer().vxlan(42).ethernet().next(0x0806).payload([0; 28]);
+    assert_eq!(auto(arp), "192.0.2.1:49152 <-> 192.0.2.2:4789", "no flow inside");
+}
+
+#[test]
+fn a_piece_of_a_tunnel_is_joined_first() {
+    let whole = outer().vxlan(42).ethernet().vlan(6).ipv4(V4[0], V4[1]).udp(1, 2).payload([0; 99]);
+    let named = InnerVxlan(StripVlan(FIVE));
+    for (at, bytes) in whole.fragments(7, 48).iter().enumerate() {
+        // The builder cuts up the innermost packet: each is a whole VXLAN packet with a piece inside.
+        let view = PacketView::new(bytes, LinkType::ETHERNET, Timestamp::ZERO);
+        let found = named.extract(view).unwrap();
+        assert_eq!(found.fragment.map(|f| f.offset), Some(at as u32 * 48));
+        assert_eq!(path(&found), [(Layer::Vxlan, 42), (Layer::Vlan, 6)]);
+    }
+
+    let piece = frame().ethernet().vlan(5).ipv4("192.0.2.1", "192.0.2.2").fragment(7, 0, true);
+    let piece = piece.protocol(17).payload([0; 64]).packet();
+    let found = StripVlan(InnerVxlan(StripVlan(InnerGre(FIVE)))).extract(piece.view()).unwrap();
+    assert_eq!((found.fragment.map(|f| f.id), path(&found)), (Some(7), vec![(Layer::Vlan, 5)]));
+    assert!(StripVlan(InnerVxlan(IpPair)).extract(piece.view()).unwrap().fragment.is_some());
+    assert!(AutoDetectEncap(IpPair).extract(piece.view()).unwrap().fragment.is_some());
+    assert!(StripVlan(IpPair).extract(piece.view()).unwrap().fragment.is_none());
+}
+
+#[test]
+fn a_joined_datagram_is_opened_like_any_other() {
+    // What the driver makes of fragments that carried VXLAN within a VLAN.
+    let datagram = frame()
+        .ipv4("192.0.2.1", "192.0.2.2")
+        .vxlan(42)
+        .ethernet()
+        .ipv4(V4[0], V4[1])
+        .tcp(1, 2)
+        .payload(b"abc")
+        .build();
+    let mut path = Path::EMPTY;
+    path.push(PathLayer { layer: Layer::Vlan, id: 5 }).unwrap();
+    let view = PacketView::new(&datagram, LinkType::ETHERNET, Timestamp::ZERO)
+        .with_joined(2, 300, Timestamp::ZERO)
+        .at(Cursor { next: NextHeader::Ip, offset: 0, stepped: 0, path });
+    let named = StripVlan(InnerVxlan(FIVE)).extract(view).unwrap();
+    assert_eq!(named.key.to_string(), TCP_KEY);
+    assert_eq!(self::path(&named), [(Layer::Vlan, 5), (Layer::Vxlan, 42)]);
+    assert_eq!(AutoDetectEncap(FIVE).extract(view), Some(named));
+    assert_eq!(InnerVxlan(FIVE).extract(view), None);
+}
+
+#[test]
+fn the_frame_inside_has_addresses_too() {
+    let packet = outer().vxlan(42).ethernet_between([9; 6], [8; 6]).next(0x0806).packet();
+    let found = InnerVxlan(MacPair).extract(packet.view()).unwrap();
+    assert_eq!(found.key.to_string(), "08:08:08:08:08:08 <-> 09:09:09:09:09:09");
+}
+
+#[test]
+fn every_sample_gives_its_inner_flow() {
+    for (name, packet) in samples() {
+        let shown = key(&AutoDetectEncap(FIVE), &packet);
+        let known = shown.starts_with("10.0.0.1") || shown.starts_with("[2001:db8::1]");
+        let bare = shown.starts_with("2001:db8::1");
+        assert!(known || bare || (name == "arp" && shown == "NotAFlow"), "{name}: {shown}");
+    }
+}

@@ -1,0 +1,162 @@
+//! Headers of tunnels, each a function from what carries it to what it says and what lies inside.
+
+use flowscope_core::{Layer, LinkType, NextHeader, PathLayer, Refusal};
+
+use super::peel::MPLS;
+use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
+
+/// A tunnel header that was read: what it is, what it carries, and where that begins.
+pub(super) struct Tunnel {
+    pub(super) layer: PathLayer,
+    pub(super) next: NextHeader,
+    pub(super) at: usize,
+}
+
+/// The tunnel that an IP packet carries at `at`, if it does.
+pub(super) fn over_ip(bytes: Bytes<'_>, proto: u8, at: usize) -> Result<Option<Tunnel>, Refusal> {
+    let inner =
+        |next| Ok(Some(Tunnel { layer: PathLayer { layer: Layer::IpIp, id: 0 }, next, at }));
+    match proto {
+        // RFC 2003, RFC 2473 and RFC 4213: another IP header, and nothing before it.
+        4 => inner(NextHeader::EtherType(ETHERTYPE_IPV4)),
+        41 => inner(NextHeader::EtherType(ETHERTYPE_IPV6)),
+        47 => gre(bytes, at),
+        17 => over_udp(bytes, at),
+        _ => Ok(None),
+    }
+}
+
+/// Known by destination port. Since any application may have been given that port, headers that
+/// leave room for doubt must be followed by what they announce.
+fn over_udp(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+    let [_, _, hi, lo] = *bytes.array::<4>(at)?;
+    match u16::from_be_bytes([hi, lo]) {
+        VXLAN_PORT => vxlan(bytes, at + 8),
+        GENEVE_PORT => geneve(bytes, at + 8),
+        GTP_U_PORT => gtp_u(bytes, at + 8),
+        _ => Ok(None),
+    }
+}
+
+/// RFC 7348 §5: a flag that the network identifier is valid, the identifier, an Ethernet frame.
+fn vxlan(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+    let [flags, _, _, _, a, b, c, _] = *bytes.array::<8>(at)?;
+    if flags & 0x08 == 0 {
+        return Ok(None);
+    }
+    // "reserved [...] MUST be set to zero on transmission and ignored on receipt": where they are
+    // not zero, the frame inside has to vouch for the header.
+    if flags != 0x08 {
+        let [.., hi, lo] = *bytes.array::<14>(at + 8)?;
+        let known = [ETHERTYPE_IPV4, ETHERTYPE_IPV6, 0x0806, 0x8100, 0x88a8];
+        if !known.contains(&u16::from_be_bytes([hi, lo])) {
+            return Ok(None);
+        }
+    }
+    let layer = PathLayer { layer: Layer::Vxlan, id: u32::from_be_bytes([0, a, b, c]) };
+    Ok(Some(Tunnel { layer, next: ETHERNET, at: at + 8 }))
+}
+
+/// RFC 8926 §3.4: version 0, options in words, what it carries as an Ethertype, the identifier.
+fn geneve(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+    let [first, _, hi, lo, a, b, c, _] = *bytes.array::<8>(at)?;
+    let next = match u16::from_be_bytes([hi, lo]) {
+        TRANSPARENT_BRIDGING => ETHERNET,
+        number @ (ETHERTYPE_IPV4 | ETHERTYPE_IPV6) => NextHeader::EtherType(number),
+        _ => return Ok(None),
+    };
+    if first >> 6 != 0 {
+        return Ok(None);
+    }
+    let layer = PathLayer { layer: Layer::Geneve, id: u32::from_be_bytes([0, a, b, c]) };
+    Ok(Some(Tunnel { layer, next, at: at + 8 + usize::from(first & 0x3f) * 4 }))
+}
+
+/// 3GPP TS 29.281 §5.1: version 1, protocol type GTP, and a message that carries a user packet.
+/// Any of three flags adds four bytes, the last of which begins a chain of extension headers.
+fn gtp_u(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+    let [flags, kind, _, _, a, b, c, d] = *bytes.array::<8>(at)?;
+    if flags & 0xf0 != 0x30 || kind != 0xff {
+        return Ok(None);
+    }
+    let mut inside = at + 8;
+    if flags & 0x07 != 0 {
+        let [_, _, _, mut extension] = *bytes.array::<4>(inside)?;
+        inside += 4;
+        while flags & 0x04 != 0 && extension != 0 {
+            let [words] = *bytes.array::<1>(inside)?;
+            if words == 0 {
+                return Ok(None);
+            }
+            inside += usize::from(words) * 4;
+            [extension] = *bytes.array::<1>(inside - 1)?;
+        }
+    }
+    // A session may carry something else than IP, and does not say so.
+    if !is_ip(bytes, inside)? {
+        return Ok(None);
+    }
+    let layer = PathLayer { layer: Layer::GtpU, id: u32::from_be_bytes([a, b, c, d]) };
+    Ok(Some(Tunnel { layer, next: NextHeader::Ip, at: inside }))
+}
+
+/// RFC 2784 and RFC 2890: version 0; checksum, key and sequence number take four bytes each. With
+/// Ethernet inside and a key this is NVGRE (RFC 7637), with its Ethertype ERSPAN.
+fn gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+    const CHECKSUM: u8 = 0x80;
+    const ROUTING: u8 = 0x40;
+    const KEY: u8 = 0x20;
+    const SEQUENCE: u8 = 0x10;
+
+    let [flags, version, hi, lo] = *bytes.array::<4>(at)?;
+    if flags & ROUTING != 0 || version & 0x07 != 0 {
+        return Ok(None);
+    }
+    let mut inside = at + if flags & CHECKSUM != 0 { 8 } else { 4 };
+    let mut key = 0;
+    if flags & KEY != 0 {
+        key = u32::from_be_bytes(*bytes.array(inside)?);
+        inside += 4;
+    }
+    if flags & SEQUENCE != 0 {
+        inside += 4;
+    }
+    let mut ethertype = u16::from_be_bytes([hi, lo]);
+    if ethertype == CISCO_METADATA {
+        // What it carries, version 1, a length of one word, an option with a security group tag.
+        let [hi, lo, ..] = *bytes.array::<8>(inside)?;
+        ethertype = u16::from_be_bytes([hi, lo]);
+        inside += 8;
+    }
+    let (layer, id, next) = match ethertype {
+        TRANSPARENT_BRIDGING if flags & KEY != 0 => (Layer::Nvgre, key >> 8, ETHERNET),
+        TRANSPARENT_BRIDGING => (Layer::Gre, 0, ETHERNET),
+        // Type II has a header of its own and says so by a sequence number; type I has none.
+        ERSPAN if flags & SEQUENCE != 0 => {
+            let [_, _, session_hi, session_lo] = *bytes.array::<4>(inside)?;
+            inside += 8;
+            let session = u16::from_be_bytes([session_hi, session_lo]) & 0x03ff;
+            (Layer::Erspan, u32::from(session), ETHERNET)
+        }
+        ERSPAN => (Layer::Erspan, 0, ETHERNET),
+        number @ (ETHERTYPE_IPV4 | ETHERTYPE_IPV6 | MPLS) => {
+            (Layer::Gre, key, NextHeader::EtherType(number))
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Tunnel { layer: PathLayer { layer, id }, next, at: inside }))
+}
+
+/// Whether an IP header can begin at `at`, going by its version.
+pub(super) fn is_ip(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
+    let [first] = *bytes.array::<1>(at)?;
+    Ok(matches!(first >> 4, 4 | 6))
+}
+
+const ETHERNET: NextHeader = NextHeader::Link(LinkType::ETHERNET);
+const TRANSPARENT_BRIDGING: u16 = 0x6558;
+const ERSPAN: u16 = 0x88be;
+const CISCO_METADATA: u16 = 0x8909;
+pub(super) const VXLAN_PORT: u16 = 4789;
+pub(super) const GENEVE_PORT: u16 = 6081;
+pub(super) const GTP_U_PORT: u16 = 2152;
