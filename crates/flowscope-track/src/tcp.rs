@@ -3,6 +3,8 @@
 //! `docs/TCP_LIFE.md` states the rules; this is them, over one flow's record, without table, timers
 //! or sink.
 
+use std::time::Duration;
+
 use flowscope_core::{FlowSide, TcpFlags, TcpInfo, TcpOptions, Timestamp};
 
 use crate::clock::Moment;
@@ -11,7 +13,7 @@ use crate::entry::{
     Cold, Meter, PendingReset, PendingSyn, bit, mark, serial, side_bit, stored_rtt, watch,
 };
 use crate::history::is_power_of_ten;
-use crate::{Anomaly, EndReason, FlowState};
+use crate::{Anomaly, EndReason, FlowState, InitiatorEvidence};
 
 /// The receive window is taken for at least this, in bytes: its scale is unknown for flows picked
 /// up in the middle, and a capture that lost packets sees windows late.
@@ -701,10 +703,14 @@ impl Tcp<'_> {
             }
         };
         if done {
-            if syns.1 && self.cold.syn_rtt != 0 && self.cold.ack_rtt == 0 {
-                let since_syn = ts.since(self.cold.first_seen);
-                let syn_rtt = crate::entry::loaded_rtt(self.cold.syn_rtt).unwrap_or_default();
-                self.cold.ack_rtt = stored_rtt(since_syn.saturating_sub(syn_rtt));
+            // When the SYN+ACK came: so long after the SYN, or it began the flow.
+            let answered = match self.cold.evidence {
+                InitiatorEvidence::SynAck => Some(Duration::ZERO),
+                _ => crate::entry::loaded_rtt(self.cold.syn_rtt),
+            };
+            if let Some(answered) = answered.filter(|_| acked(initiator, 1)) {
+                let since_first = ts.since(self.cold.first_seen);
+                self.cold.ack_rtt = stored_rtt(since_first.saturating_sub(answered));
             }
             self.establish(step);
         }

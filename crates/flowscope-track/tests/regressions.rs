@@ -146,3 +146,10 @@ fn the_flip_has_its_letter_first_whatever_the_evidence() {
     let answer = script().tcp(B, SYN | ACK, 5000, 1001, 0).tcp(A, ACK, 1001, 5001, 0).run();
     assert_eq!(histories(&answer), ["^hA"]);
 }
+
+#[test]
+fn the_last_step_of_a_handshake_is_timed_although_its_syn_was_missed() {
+    let calls = script().tcp(B, SYN | ACK, 5000, 1001, 0).tcp(A, ACK, 1001, 5001, 0).run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    assert_eq!((stats.syn_rtt, stats.ack_rtt), (None, Some(Duration::from_millis(1))));
+}

@@ -84,6 +84,7 @@ pub struct Side {
     /// It sent payload.
     pub payload_seen: bool,
     pub syn_ts: Option<Timestamp>,
+    pub syn_ack_ts: Option<Timestamp>,
     pub letters: Letters,
 }
 
@@ -183,8 +184,6 @@ impl Flow {
         side.stats.flow_label = syn.ip.flow_label;
         side.stats.ttl = (syn.ip.version != 0).then_some((syn.ip.ttl, syn.ip.ttl));
         side.stats.tcp_flags = syn.tcp.flags;
-        side.stats.initial_window = Some(syn.tcp.window);
-        side.window = Some(syn.tcp.window);
         flow
     }
 
@@ -228,7 +227,6 @@ impl Flow {
             if tcp.flags.contains(TcpFlags::URG) {
                 stats.urgent += 1;
             }
-            stats.initial_window.get_or_insert(tcp.window);
             if !tcp.flags.syn() && !tcp.flags.rst() {
                 stats.min_window = Some(stats.min_window.map_or(tcp.window, |w| w.min(tcp.window)));
                 stats.max_window = Some(stats.max_window.map_or(tcp.window, |w| w.max(tcp.window)));

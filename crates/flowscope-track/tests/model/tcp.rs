@@ -173,7 +173,17 @@ impl Flow {
                 changes.anomalies.push((Anomaly::UrgentData, x));
             }
             let mut segment = Segment { x, tcp, len, packet, now, settings };
-            if tcp.flags.rst() {
+            if tcp.flags.rst() && self.latest_packet == self.id {
+                // "A first packet with RST": it has shown its sender before it ends the flow.
+                if tcp.flags.syn() {
+                    self.see_first_syn(x, &tcp, len, packet.ts);
+                    self.note_syn(x, if tcp.flags.ack() { 'h' } else { 's' }, len);
+                } else {
+                    self.sides[x.index()].show(&tcp);
+                }
+                self.note(x, 'r');
+                self.reset_by(x);
+            } else if tcp.flags.rst() {
                 self.rst(&mut segment, &mut changes);
             } else if tcp.flags.syn() && !tcp.flags.ack() {
                 self.syn(&mut segment, found, &mut changes);
@@ -188,7 +198,7 @@ impl Flow {
                 self.note_once(x, 'i');
             }
         }
-        self.settle(found.tcp, settings, &mut changes);
+        self.settle(found.tcp, packet.ts, settings, &mut changes);
         changes.state = (self.state != before).then_some((before, self.state));
         changes
     }
@@ -253,10 +263,9 @@ impl Flow {
     /// X shows itself with a SYN.
     pub fn see_first_syn(&mut self, x: FlowSide, tcp: &TcpInfo, len: u32, ts: Timestamp) {
         let own = &mut self.sides[x.index()];
-        own.shown = true;
+        own.show(tcp);
         own.isn = tcp.seq;
         own.next = tcp.seq.wrapping_add(1).wrapping_add(len);
-        own.window = Some(tcp.window);
         own.payload_seen |= len > 0;
         own.learn_syn(tcp, ts);
     }
@@ -284,12 +293,14 @@ impl Flow {
         } else if first {
             self.see_first_syn(x, &tcp, len, packet.ts);
             self.sides[x.index()].syn_ack_seen = true;
+            self.sides[x.index()].syn_ack_ts = Some(packet.ts);
             self.note_syn(x, 'h', len);
             self.sides[x.index()].ack = Some(tcp.ack);
         } else if !own.shown && peer.syn_seen && acknowledges(tcp.ack, peer.isn, peer.next) {
             let asked = peer.syn_ts;
             self.see_first_syn(x, &tcp, len, packet.ts);
             self.sides[x.index()].syn_ack_seen = true;
+            self.sides[x.index()].syn_ack_ts = Some(packet.ts);
             self.note_syn(x, 'h', len);
             self.sides[x.index()].ack = Some(tcp.ack);
             self.syn_rtt = asked.and_then(|asked| round_trip(asked, packet.ts));
@@ -318,7 +329,7 @@ impl Flow {
             self.note(x, 'r');
         }
         let (own, peer) = self.pair(x);
-        let believed = if settings.resets == ResetRule::Any || self.latest_packet == self.id {
+        let believed = if settings.resets == ResetRule::Any {
             true
         } else if self.state == FlowState::SynSent && !own.shown {
             // "ACK is set and `ack` is in `Y.isn + 1 ..= Y.next`"
@@ -378,9 +389,7 @@ impl Flow {
         // 3. "First of X: `next = seq`, `isn = seq - 1`."
         let own = &mut self.sides[x.index()];
         if !own.shown {
-            own.shown = true;
-            own.next = tcp.seq;
-            own.isn = tcp.seq.wrapping_sub(1);
+            own.show(&tcp);
         }
         // 4.
         let ahead = d(tcp.seq, own.next);
@@ -490,14 +499,6 @@ impl Flow {
                 self.establish(changes);
             }
         }
-        // "the initiator's ACK of the responder's SYN"
-        if self.ack_rtt.is_none() && x == FlowSide::Initiator && tcp.flags.ack() && !was_established
-        {
-            let peer = &self.sides[1];
-            if peer.syn_seen && d(tcp.ack, peer.isn) > 0 {
-                self.ack_rtt = peer.syn_ts.and_then(|asked| round_trip(asked, packet.ts));
-            }
-        }
     }
 
     /// "void, and reported (`InvalidReset`), as soon as another packet is in sequence (`seq ==
@@ -567,9 +568,21 @@ impl Flow {
         changes.established = true;
     }
 
-    fn settle(&mut self, tcp: Option<TcpInfo>, settings: &Settings, changes: &mut Changes) {
+    fn settle(
+        &mut self,
+        tcp: Option<TcpInfo>,
+        ts: Timestamp,
+        settings: &Settings,
+        changes: &mut Changes,
+    ) {
         if self.state == FlowState::SynReceived && self.is_established_now(tcp, settings) {
             self.establish(changes);
+            let [initiator, responder] = &self.sides;
+            if let (Some(ack), Some(asked)) = (initiator.ack, responder.syn_ack_ts)
+                && d(ack, responder.isn) > 0
+            {
+                self.ack_rtt = round_trip(asked, ts);
+            }
         }
         if !matches!(
             self.state,
@@ -615,6 +628,15 @@ impl Flow {
 }
 
 impl Side {
+    /// "`next = seq`, `isn = seq - 1`"
+    fn show(&mut self, tcp: &TcpInfo) {
+        self.shown = true;
+        self.next = tcp.seq;
+        self.isn = tcp.seq.wrapping_sub(1);
+        self.window = Some(tcp.window);
+        self.stats.initial_window = Some(tcp.window);
+    }
+
     fn learn_syn(&mut self, tcp: &TcpInfo, ts: Timestamp) {
         self.syn_seen = true;
         self.syn_ts = Some(ts);
