@@ -227,7 +227,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if self.slots.hot[slot].meter.state.is_over() {
             self.late(slot, side, view, x);
         } else {
-            self.interim(slot, order, view.ts(), out);
+            self.interim(slot, moment, view.ts(), out);
             self.take(slot, side, seg, arrival, out);
         }
         self.note_rare(slot, had_rare, moment, out);
@@ -654,7 +654,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     fn interim<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
-        order: EventOrder,
+        moment: Moment,
         ts: Timestamp,
         out: &mut O,
     ) {
@@ -664,7 +664,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             .as_ref()
             .and_then(|rare| rare.interim_from)
             .unwrap_or(self.slots.cold[slot].first_seen);
-        let lasted = ts.since(from);
+        // By the watermark: a corrupt time in the far future must not use up years of intervals.
+        let lasted = moment.watermark.since(from);
         if lasted < active {
             return;
         }
@@ -675,7 +676,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let interval = active.as_nanos().max(1);
         let whole = u64::try_from(lasted.as_nanos() / interval * interval).unwrap_or(u64::MAX);
         rare.interim_from = Some(Timestamp::from_nanos(from.as_nanos().saturating_add(whole)));
-        self.tell(slot, ts, order, Change::Interim { sequence }, out);
+        self.tell(slot, ts, at_packet(moment), Change::Interim { sequence }, out);
         let record = self.slots.record(slot);
         let base = [record.counters(0), record.counters(1)];
         self.slots.cold[slot].rare().interim_base = base;

@@ -52,6 +52,11 @@ impl Script {
         self
     }
 
+    fn at(mut self, time: Timestamp) -> Self {
+        self.now = time;
+        self
+    }
+
     fn packet(mut self, found: Extracted<u8>) -> Self {
         let len = found.payload.wire_len;
         self.ops.push(Op::Packet(Packet {
@@ -152,4 +157,19 @@ fn the_last_step_of_a_handshake_is_timed_although_its_syn_was_missed() {
     let calls = script().tcp(B, SYN | ACK, 5000, 1001, 0).tcp(A, ACK, 1001, 5001, 0).run();
     let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
     assert_eq!((stats.syn_rtt, stats.ack_rtt), (None, Some(Duration::from_millis(1))));
+}
+
+#[test]
+fn a_corrupt_time_gives_no_interim_record_and_stops_none() {
+    let day = Duration::from_secs(86_400);
+    let calls = script()
+        .with(|s| s.active = Some(Duration::from_secs(10)))
+        .handshake()
+        .after(day)
+        .tcp(A, ACK, 1001, 5001, 1)
+        .at(Timestamp::from_secs(12))
+        .tcp(A, ACK, 1002, 5001, 1)
+        .run();
+    let interims = calls.iter().filter(|call| matches!(call.what, What::Interim(..)));
+    assert_eq!(interims.map(|call| call.packet).collect::<Vec<_>>(), [5]);
 }

@@ -32,6 +32,7 @@ pub struct Flow {
     pub sides: [Side; 2],
     pub history: String,
     pub interims: u32,
+    pub interim_from: Option<Timestamp>,
     pub at_last_interim: [Counters; 2],
     /// SYNs that may yet begin another connection, oldest first; at most four.
     pub remembered: Vec<RememberedSyn>,
@@ -149,6 +150,7 @@ impl Flow {
             sides: [Side::default(), Side::default()],
             history: String::new(),
             interims: 0,
+            interim_from: None,
             at_last_interim: [Counters::default(); 2],
             remembered: Vec::new(),
             pending: None,

@@ -158,7 +158,10 @@ impl Model {
             Verdict::Counts if self.flows[at].ended.is_some() => {
                 self.flows[at].count_late(packet, &found);
             }
-            Verdict::Counts => self.count(at, packet, &found),
+            Verdict::Counts => {
+                self.interim(at, packet.ts);
+                self.count(at, packet, &found);
+            }
             Verdict::BeginsAnother => {
                 self.remove(at, EndReason::Superseded);
                 self.begin(packet, &found);
@@ -355,6 +358,27 @@ impl Model {
         flow.ended = Some(flow::End { at: linger_from, order: order.map_or(0, |last| last + 1) });
         let ended = flow.ended_as(why);
         self.calls.push(self.flows[at].call(self.clock.packet, ts, ended));
+    }
+
+    /// "Before a packet is counted in a flow that has lasted another whole `active` interval [...] by
+    /// the watermark, `Interim` is given"
+    fn interim(&mut self, at: usize, ts: Timestamp) {
+        let (packet, now) = (self.clock.packet, self.now());
+        let Some(interval) = self.settings.active else { return };
+        let flow = &mut self.flows[at];
+        let from = flow.interim_from.unwrap_or(flow.first_seen);
+        if now.since(from) < interval {
+            return;
+        }
+        let mut next = from;
+        while now.since(next) >= interval {
+            next = next + interval;
+        }
+        flow.interim_from = Some(next);
+        flow.interims += 1;
+        let call = flow.call(packet, ts, What::Interim(flow.interims, Box::new(flow.stats())));
+        flow.at_last_interim = [0, 1].map(|side| flow.sides[side].stats.counters);
+        self.calls.push(call);
     }
 
     // -- A packet of a flow that has not ended ---------------------------------------------------
