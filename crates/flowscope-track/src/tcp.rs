@@ -128,22 +128,20 @@ impl Tcp<'_> {
         if own.has(side_bit::SHOWN) {
             return seg.seq != self.cold.isn[seg.side.index()];
         }
-        if self.meter.state.is_over() {
-            return true;
-        }
-        if seg.flags.ack() {
-            peer.has(side_bit::SYN) && !self.acknowledges_syn(seg)
+        if seg.flags.ack() && peer.has(side_bit::SHOWN) {
+            !self.acknowledges_syn(seg)
         } else {
             !self.meter.state.is_half_open()
         }
     }
 
-    /// Whether `seg` acknowledges the other side's SYN, and nothing that side has not sent.
+    /// Whether `seg` acknowledges the other side's SYN (seen, or where it must have been), and
+    /// nothing that side has not sent.
     fn acknowledges_syn(&self, seg: &Seg) -> bool {
         let peer = self.meter.side(!seg.side);
         let isn = self.cold.isn[(!seg.side).index()];
         seg.flags.ack()
-            && peer.has(side_bit::SYN)
+            && peer.has(side_bit::SHOWN)
             && serial(seg.ack, isn) > 0
             && serial(seg.ack, peer.next) <= 0
     }
@@ -311,11 +309,15 @@ impl Tcp<'_> {
             if seg.flags.ack() {
                 self.meter.sides[x].bits |= side_bit::SYN_ACK;
                 self.acknowledge(seg, step);
-                self.cold.syn_rtt = stored_rtt(seg.ts.since(self.cold.first_seen));
+                if self.cold.evidence == InitiatorEvidence::Syn {
+                    // The SYN was the flow's first packet.
+                    self.cold.syn_rtt = stored_rtt(seg.ts.since(self.cold.first_seen));
+                }
             }
             if first_answer {
                 self.meter.state = FlowState::SynReceived;
             }
+            self.establish_handshake(seg.flags.syn(), seg.ts, step);
         } else if seg.flags.ack() {
             step.report(Anomaly::UnexpectedSynAck, seg.side);
         } else {

@@ -106,6 +106,21 @@ impl Script {
     }
 }
 
+/// Ids of the flows that began.
+fn starts(calls: &[Call]) -> Vec<u64> {
+    let started = calls.iter().filter(|call| matches!(call.what, What::Started(_)));
+    started.map(|call| call.flow).collect()
+}
+
+/// What was odd, and about which packet.
+fn anomalies(calls: &[Call]) -> Vec<(u64, Anomaly)> {
+    let odd = calls.iter().filter_map(|call| match call.what {
+        What::Anomaly(kind, _) => Some((call.packet, kind)),
+        _ => None,
+    });
+    odd.collect()
+}
+
 fn histories(calls: &[Call]) -> Vec<&str> {
     let ended = calls.iter().filter_map(|call| match &call.what {
         What::Ended(_, _, history) => Some(history.as_str()),
@@ -172,4 +187,30 @@ fn a_corrupt_time_gives_no_interim_record_and_stops_none() {
         .run();
     let interims = calls.iter().filter(|call| matches!(call.what, What::Interim(..)));
     assert_eq!(interims.map(|call| call.packet).collect::<Vec<_>>(), [5]);
+}
+
+#[test]
+fn a_syn_ack_in_flight_when_its_syn_was_withdrawn_is_late() {
+    let calls = script()
+        .tcp(A, SYN, 1000, 0, 0)
+        .tcp(A, RST, 1001, 0, 0)
+        .tcp(B, SYN | ACK, 5000, 1001, 0)
+        .run();
+    assert_eq!(starts(&calls), [1]);
+}
+
+#[test]
+fn a_syn_ack_that_answers_nothing_of_a_one_sided_flow_is_unexpected() {
+    let calls = script()
+        .with(|s| s.mid_stream_packets = 1)
+        .tcp(A, ACK, 1001, 5001, 10)
+        .tcp(B, SYN | ACK, 5000, 9_000_000, 0)
+        .run();
+    assert_eq!(anomalies(&calls), [(2, Anomaly::UnexpectedSynAck)]);
+}
+
+#[test]
+fn a_syn_ack_captured_behind_the_ack_it_gets_is_no_anomaly() {
+    let calls = script().tcp(A, ACK, 1001, 5001, 0).tcp(B, SYN | ACK, 5000, 1001, 0).run();
+    assert_eq!(anomalies(&calls), []);
 }

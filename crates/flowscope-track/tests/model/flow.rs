@@ -184,7 +184,7 @@ impl Flow {
         side.stats.retransmitted = syn.repetitions;
         side.stats.tos = syn.ip.tos;
         side.stats.flow_label = syn.ip.flow_label;
-        side.stats.ttl = (syn.ip.version != 0).then_some((syn.ip.ttl, syn.ip.ttl));
+        side.stats.ttl = Some((syn.ip.ttl, syn.ip.ttl));
         side.stats.tcp_flags = syn.tcp.flags;
         flow
     }
@@ -218,17 +218,12 @@ impl Flow {
             stats.flow_label = found.ip.flow_label;
         }
         add(&mut stats.counters, &counters_of(packet, found));
-        if found.ip.version != 0 {
-            let (low, high) = stats.ttl.unwrap_or((found.ip.ttl, found.ip.ttl));
-            stats.ttl = Some((low.min(found.ip.ttl), high.max(found.ip.ttl)));
-        }
+        let (low, high) = stats.ttl.unwrap_or((found.ip.ttl, found.ip.ttl));
+        stats.ttl = Some((low.min(found.ip.ttl), high.max(found.ip.ttl)));
         if let Some(tcp) = found.tcp
             && self.l4 == Some(L4Proto::Tcp)
         {
             stats.tcp_flags |= tcp.flags;
-            if tcp.flags.contains(TcpFlags::URG) {
-                stats.urgent += 1;
-            }
             if !tcp.flags.syn() && !tcp.flags.rst() {
                 stats.min_window = Some(stats.min_window.map_or(tcp.window, |w| w.min(tcp.window)));
                 stats.max_window = Some(stats.max_window.map_or(tcp.window, |w| w.max(tcp.window)));
@@ -287,6 +282,10 @@ impl Flow {
     pub fn stats(&self) -> Stats {
         let [initiator, responder] = &self.sides;
         let mut sides = [initiator.stats.clone(), responder.stats.clone()];
+        for stats in &mut sides {
+            // "none if no packet had more than 0: there was no IP header"
+            stats.ttl = stats.ttl.filter(|(_, high)| *high > 0);
+        }
         // "scale taken only if both SYNs carried it"
         if self.scale_known() {
             for (stats, side) in sides.iter_mut().zip(&self.sides) {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use flowscope_core::{Extracted, FlowSide, L4Proto, TcpFlags, TcpInfo, Timestamp};
-use flowscope_track::{Anomaly, FlowState, ResetRule};
+use flowscope_track::{Anomaly, FlowState, InitiatorEvidence, ResetRule};
 
 use super::flow::{Flow, PendingReset, RememberedSyn, Side, counters_of, is_power_of_ten};
 use super::{Packet, Settings};
@@ -128,8 +128,11 @@ impl Flow {
                 return Verdict::Answers(at);
             }
             let repeated = own.shown && tcp.seq == own.isn;
-            let answer = !own.shown && peer.syn_seen;
-            return if repeated || answer { Verdict::Counts } else { may_begin_another };
+            return if repeated || self.is_answered_by(x, &tcp) {
+                Verdict::Counts
+            } else {
+                may_begin_another
+            };
         }
         // "It answers a remembered SYN"
         let answered = self.remembered.iter().position(|syn| {
@@ -150,6 +153,18 @@ impl Flow {
             Some(at) if !lingers => Verdict::Answers(at),
             _ => Verdict::Counts,
         }
+    }
+
+    /// "X has not shown itself, and `ack` is in `Y.isn + 1 ..= Y.next`; or neither side has, and
+    /// the flow is younger than its handshake"
+    fn is_answered_by(&self, x: FlowSide, tcp: &TcpInfo) -> bool {
+        let (own, peer) = self.pair(x);
+        !own.shown
+            && if peer.shown {
+                acknowledges(tcp.ack, peer.isn, peer.next)
+            } else {
+                self.state.is_half_open()
+            }
     }
 
     /// Follows a packet that was counted.
@@ -198,7 +213,7 @@ impl Flow {
                 self.note_once(x, 'i');
             }
         }
-        self.settle(found.tcp, packet.ts, settings, &mut changes);
+        self.settle(x, found.tcp, packet.ts, settings, &mut changes);
         changes.state = (self.state != before).then_some((before, self.state));
         changes
     }
@@ -275,6 +290,7 @@ impl Flow {
     fn syn_ack(&mut self, segment: &mut Segment<'_>, changes: &mut Changes) {
         let Segment { x, tcp, len, packet, .. } = *segment;
         let first = self.latest_packet == self.id;
+        let answers = self.is_answered_by(x, &tcp);
         let (own, peer) = self.pair(x);
         if own.shown && tcp.seq == own.isn {
             if own.syn_seen && own.syn_ack_seen {
@@ -296,8 +312,9 @@ impl Flow {
             self.sides[x.index()].syn_ack_ts = Some(packet.ts);
             self.note_syn(x, 'h', len);
             self.sides[x.index()].ack = Some(tcp.ack);
-        } else if !own.shown && peer.syn_seen && acknowledges(tcp.ack, peer.isn, peer.next) {
-            let asked = peer.syn_ts;
+        } else if answers {
+            // "if the SYN was the flow's first packet"
+            let asked = peer.syn_ts.filter(|_| self.evidence == InitiatorEvidence::Syn);
             self.see_first_syn(x, &tcp, len, packet.ts);
             self.sides[x.index()].syn_ack_seen = true;
             self.sides[x.index()].syn_ack_ts = Some(packet.ts);
@@ -406,9 +423,17 @@ impl Flow {
                 }
                 return;
             }
+        }
+        if len > 0 {
+            self.note_once(x, 'd');
+        } else if tcp.flags.ack() && !tcp.flags.fin() {
+            self.note_once(x, 'a');
+        }
+        let own = &mut self.sides[x.index()];
+        if ahead > room || ahead < -(1 << 30) {
             own.add_hole(own.next, tcp.seq);
+            own.next = end;
             self.note_gap(x);
-            self.sides[x.index()].next = end;
         } else if ahead > 0 {
             own.add_hole(own.next, tcp.seq);
             own.next = end;
@@ -435,11 +460,6 @@ impl Flow {
         }
         let own = &mut self.sides[x.index()];
         own.payload_seen |= len > 0;
-        if len > 0 {
-            self.note_once(x, 'd');
-        } else if tcp.flags.ack() && !tcp.flags.fin() {
-            self.note_once(x, 'a');
-        }
         // 7. "Payload of X whose `end` lies beyond `fin + 1` of an unacknowledged FIN of X"
         let (own, peer) = self.pair(x);
         if len > 0
@@ -570,6 +590,7 @@ impl Flow {
 
     fn settle(
         &mut self,
+        x: FlowSide,
         tcp: Option<TcpInfo>,
         ts: Timestamp,
         settings: &Settings,
@@ -580,6 +601,8 @@ impl Flow {
             let [initiator, responder] = &self.sides;
             if let (Some(ack), Some(asked)) = (initiator.ack, responder.syn_ack_ts)
                 && d(ack, responder.isn) > 0
+                && x == FlowSide::Initiator
+                && matches!(self.evidence, InitiatorEvidence::Syn | InitiatorEvidence::SynAck)
             {
                 self.ack_rtt = round_trip(asked, ts);
             }
