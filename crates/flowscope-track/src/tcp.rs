@@ -729,9 +729,10 @@ impl Tcp<'_> {
     /// From the FINs to a closed flow, and what later packets have to watch for.
     fn settle(&mut self, step: &mut Step) {
         let [initiator, responder] = &self.meter.sides;
-        if !self.meter.state.is_over() && (initiator.bits | responder.bits) & side_bit::FIN != 0
-            || matches!(self.meter.state, FlowState::FinWait | FlowState::ClosingTcp)
-        {
+        let finishing = (initiator.bits | responder.bits) & side_bit::FIN != 0
+            || matches!(self.meter.state, FlowState::FinWait | FlowState::ClosingTcp);
+        // A FIN establishes nothing: until then a flood of them is a flood of half-open flows.
+        if finishing && self.meter.has(bit::ESTABLISHED) && !self.meter.state.is_over() {
             let effective = |x: usize| {
                 let side = &self.meter.sides[x];
                 side.has(side_bit::FIN)
@@ -741,22 +742,12 @@ impl Tcp<'_> {
                 && responder.has(side_bit::FIN)
                 && initiator.has(side_bit::FIN_ACKED)
                 && responder.has(side_bit::FIN_ACKED);
-            let state = match (effective(0), effective(1)) {
+            self.meter.state = match (effective(0), effective(1)) {
                 _ if over => FlowState::Closed,
                 (true, true) => FlowState::ClosingTcp,
-                (false, false)
-                    if matches!(self.meter.state, FlowState::FinWait | FlowState::ClosingTcp) =>
-                {
-                    // A FIN was retracted.
-                    match self.meter.has(bit::ESTABLISHED) {
-                        true => FlowState::Established,
-                        false => FlowState::SynReceived,
-                    }
-                }
-                (false, false) => self.meter.state,
+                (false, false) => FlowState::Established, // a FIN was retracted
                 _ => FlowState::FinWait,
             };
-            self.meter.state = state;
             if over {
                 step.ended = Some(EndReason::Fin);
             }

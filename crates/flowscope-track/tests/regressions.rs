@@ -10,7 +10,7 @@ use std::time::Duration;
 use flowscope_core::{
     Extracted, FlowSide, L4Proto, Orientation, TcpFlags, TcpInfo, TcpOptions, Timestamp,
 };
-use flowscope_track::{Anomaly, EndReason, FlowState};
+use flowscope_track::{Anomaly, EndReason, Eviction, FlowState};
 
 use self::model::{Call, Packet, Settings, What};
 use self::traffic::compare::compare;
@@ -213,4 +213,21 @@ fn a_syn_ack_that_answers_nothing_of_a_one_sided_flow_is_unexpected() {
 fn a_syn_ack_captured_behind_the_ack_it_gets_is_no_anomaly() {
     let calls = script().tcp(A, ACK, 1001, 5001, 0).tcp(B, SYN | ACK, 5000, 1001, 0).run();
     assert_eq!(anomalies(&calls), []);
+}
+
+#[test]
+fn a_fin_alone_leaves_a_flow_half_open() {
+    let calls = script()
+        .with(|s| (s.max_flows, s.eviction) = (2, Eviction::HalfOpenFirst))
+        .handshake()
+        .key(1)
+        .tcp(A, FIN | ACK, 1, 1, 0)
+        .key(2)
+        .tcp(A, FIN | ACK, 1, 1, 0)
+        .run();
+    let evicted = calls
+        .iter()
+        .find(|call| matches!(call.what, What::Ended(EndReason::Evicted, ..)))
+        .map(|call| call.key);
+    assert_eq!(evicted, Some(1), "not the established one");
 }

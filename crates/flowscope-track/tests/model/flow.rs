@@ -224,10 +224,6 @@ impl Flow {
             && self.l4 == Some(L4Proto::Tcp)
         {
             stats.tcp_flags |= tcp.flags;
-            if !tcp.flags.syn() && !tcp.flags.rst() {
-                stats.min_window = Some(stats.min_window.map_or(tcp.window, |w| w.min(tcp.window)));
-                stats.max_window = Some(stats.max_window.map_or(tcp.window, |w| w.max(tcp.window)));
-            }
         }
     }
 

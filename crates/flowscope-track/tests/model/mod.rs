@@ -10,10 +10,11 @@ mod event;
 mod flow;
 mod tcp;
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use flowscope_core::{Extracted, FlowSide, L4Proto, Timestamp};
+use flowscope_core::{Extracted, FlowSide, L4Proto, TcpInfo, Timestamp};
 use flowscope_track::{
     ClockConfig, EndReason, Eviction, FlowState, InitiatorEvidence, ResetRule, TrackerConfig,
 };
@@ -24,7 +25,7 @@ use self::flow::Flow;
 use self::tcp::Verdict;
 
 /// A packet, as the tracker gets to see it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Packet {
     pub ts: Timestamp,
     /// Earlier than `ts` for a joined datagram.
@@ -35,6 +36,29 @@ pub struct Packet {
     pub payload: Vec<u8>,
     /// `None`: the extractor refuses it.
     pub found: Option<Extracted<u8>>,
+}
+
+/// One line, so that failures can be read.
+impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Packet { ts, first_ts, frames, wire_len, payload, found } = self;
+        write!(f, "{ts}")?;
+        if frames != &1 {
+            write!(f, " (since {first_ts}, {frames} frames)")?;
+        }
+        let Some(x) = found else { return write!(f, " refused, {wire_len} bytes") };
+        write!(f, " key {} {:?} {:?}", x.key, x.orientation, x.l4)?;
+        if let Some(tcp) = x.tcp {
+            let TcpInfo { flags, seq, ack, window, options, .. } = tcp;
+            write!(f, " {flags} seq {seq} ack {ack} window {window}")?;
+            if flags.syn() {
+                write!(f, " {options:?}")?;
+            }
+        }
+        write!(f, " len {} of {}", payload.len(), x.payload.wire_len)?;
+        write!(f, " ttl {} tos {} label {}", x.ip.ttl, x.ip.tos, x.ip.flow_label)?;
+        write!(f, " path {:?}{}", x.path, if x.fragment.is_some() { " fragment" } else { "" })
+    }
 }
 
 /// [`TrackerConfig`], with open fields.
@@ -127,6 +151,10 @@ impl Model {
     /// What a sink would have been called with since the last time.
     pub fn take_calls(&mut self) -> Vec<Call> {
         std::mem::take(&mut self.calls)
+    }
+
+    pub fn calls(&self) -> &Vec<Call> {
+        &self.calls
     }
 
     pub fn len(&self) -> usize {

@@ -556,6 +556,9 @@ impl Flow {
     fn take_window(&mut self, x: FlowSide, tcp: &TcpInfo) {
         let own = &mut self.sides[x.index()];
         own.window = Some(tcp.window);
+        let (least, most) = (&mut own.stats.min_window, &mut own.stats.max_window);
+        *least = Some(least.map_or(tcp.window, |least| least.min(tcp.window)));
+        *most = Some(most.map_or(tcp.window, |most| most.max(tcp.window)));
         if tcp.window == 0 {
             own.stats.zero_windows += 1;
             if is_power_of_ten(own.stats.zero_windows) {

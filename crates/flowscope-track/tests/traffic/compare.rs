@@ -74,7 +74,12 @@ pub fn compare(settings: &Settings, input: &Input) -> Result<Vec<Call>, TestCase
                 prop_assert_eq!(tracker.end(key, &mut calls), model.end(*key));
             }
         }
-        let where_ = format!("operation {at} (packet {number}): {op:?}\n");
+        let mut where_ = format!("after operation {at} (packet {number}):\n");
+        if calls.0 != *model.calls() || snapshots(&tracker) != model.snapshots() {
+            for op in &input.ops[..=at] {
+                where_ += &format!("{op:?}\n");
+            }
+        }
         prop_assert_eq!(tracker.clock().now().watermark, model.now(), "{}", where_);
         same(&format!("{where_}calls"), &calls.0, &model.take_calls())?;
         same(&format!("{where_}flows"), &snapshots(&tracker), &model.snapshots())?;
