@@ -443,6 +443,9 @@ impl Tcp<'_> {
             self.contradict_reset(step);
             self.payload_letters(seg);
         } else if !self.place(seg, step) {
+            if seg.flags.fin() {
+                step.report(Anomaly::InvalidFin, seg.side);
+            }
             return;
         }
         self.take_fin(seg, step);

@@ -231,3 +231,9 @@ fn a_fin_alone_leaves_a_flow_half_open() {
         .map(|call| call.key);
     assert_eq!(evicted, Some(1), "not the established one");
 }
+
+#[test]
+fn a_fin_out_of_window_is_reported_as_such() {
+    let calls = script().handshake().tcp(B, FIN | ACK, 5001 + (3 << 20), 1001, 0).run();
+    assert_eq!(anomalies(&calls), [(4, Anomaly::OutOfWindow), (4, Anomaly::InvalidFin)]);
+}
