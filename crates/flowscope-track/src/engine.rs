@@ -7,8 +7,8 @@ use std::collections::BinaryHeap;
 use std::hash::Hash;
 
 use flowscope_core::{
-    DatagramFeed, Extracted, FlowSide, L4Proto, Orientation, PacketView, Segment, TcpFlags,
-    Timestamp,
+    DatagramFeed, Extracted, FlowSide, IcmpInfo, L4Proto, Orientation, PacketView, Segment,
+    TcpFlags, Timestamp,
 };
 
 use crate::clock::Moment;
@@ -584,6 +584,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     fn count_slowly(&mut self, slot: Slot, side: FlowSide, arrival: &Arrival<'_, '_, K>) {
         let (view, x, moment) = (arrival.view, arrival.extracted, arrival.moment);
         let i = side.index();
+        let first = self.slots.record(slot).counters(i).packets == 0;
         if self.slots.hot[slot].meter.sides[i].wire >= SPILL
             || self.slots.hot[slot].meter.sides[i].payload >= SPILL
             || self.slots.hot[slot].meter.sides[i].ip >= SPILL
@@ -604,7 +605,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let before = self.slots.record(slot).last_seen();
         let meter = &mut self.slots.hot[slot].meter;
         let cold = &mut self.slots.cold[slot];
-        if cold.max_ttl[i] == 0 {
+        if first {
             meter.tos[i] = x.ip.tos;
             meter.flow_label[i] = x.ip.flow_label;
             (cold.min_ttl[i], cold.max_ttl[i]) = (x.ip.ttl, x.ip.ttl);
@@ -947,6 +948,29 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             + self.order.capacity_bytes()
             + self.due.capacity() * size_of::<Due>()
             + self.rares * RARE_BYTES
+    }
+
+    // ---- quoted
+
+    /// An ICMP error quotes a packet of this flow.
+    pub(crate) fn quote<O: FlowSink<K, S>>(
+        &mut self,
+        key: &K,
+        from: Orientation,
+        icmp: IcmpInfo,
+        moment: Moment,
+        ts: Timestamp,
+        out: &mut O,
+    ) {
+        let Some(slot) = self.find(key) else { return };
+        let gone = self.overdue(slot, moment).is_some();
+        let meter = &self.slots.hot[slot].meter;
+        if gone || meter.state.is_over() {
+            return;
+        }
+        let side = meter.side_of(from);
+        let order = EventOrder { phase: Phase::Quoted, ..at_packet(moment) };
+        self.tell(slot, ts, order, Change::IcmpError { icmp, side }, out);
     }
 
     // ---- ends

@@ -8,7 +8,7 @@ mod traffic;
 use std::time::Duration;
 
 use flowscope_core::{
-    Extracted, FlowSide, L4Proto, Orientation, TcpFlags, TcpInfo, TcpOptions, Timestamp,
+    Extracted, FlowSide, IpInfo, L4Proto, Orientation, TcpFlags, TcpInfo, TcpOptions, Timestamp,
 };
 use flowscope_track::{Anomaly, EndReason, Eviction, FlowState};
 
@@ -236,4 +236,17 @@ fn a_fin_alone_leaves_a_flow_half_open() {
 fn a_fin_out_of_window_is_reported_as_such() {
     let calls = script().handshake().tcp(B, FIN | ACK, 5001 + (3 << 20), 1001, 0).run();
     assert_eq!(anomalies(&calls), [(4, Anomaly::OutOfWindow), (4, Anomaly::InvalidFin)]);
+}
+
+#[test]
+fn a_side_s_first_packet_is_the_first_although_its_ttl_is_0() {
+    let with = |ttl, tos| {
+        let mut found = Extracted::new(0, A);
+        found.l4 = Some(L4Proto::Udp);
+        found.ip = IpInfo { len: 28, version: 4, ttl, tos, flow_label: 0 };
+        found
+    };
+    let calls = script().packet(with(0, 8)).packet(with(64, 16)).run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    assert_eq!((stats.sides[0].tos, stats.sides[0].ttl), (8, Some((0, 64))));
 }
