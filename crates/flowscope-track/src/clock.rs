@@ -3,6 +3,7 @@ use std::time::Duration;
 use flowscope_core::Timestamp;
 
 use crate::ClockConfig;
+use crate::wheel::passed;
 
 /// Where in the input a packet stands: its number, and the time that the packets so far make believe.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -13,6 +14,15 @@ pub struct Moment {
     pub watermark: Timestamp,
     /// Whether this packet's own time is too far ahead to be believed yet.
     pub suspect: bool,
+}
+
+impl Moment {
+    /// The last tick (multiple of 100 ms) that the watermark has passed: expiry by sweep looks at
+    /// nothing finer.
+    #[must_use]
+    pub fn tick(&self) -> Option<u64> {
+        passed(self.watermark)
+    }
 }
 
 /// Counts packets and keeps the watermark, the only clock there is.

@@ -1,4 +1,4 @@
-use flowscope_core::{FlowSide, TcpFlags, Timestamp};
+use flowscope_core::{FlowSide, IcmpInfo, TcpFlags, Timestamp};
 
 use crate::{Flow, FlowId, FlowStats, History, InitiatorEvidence};
 
@@ -107,6 +107,13 @@ pub enum Change {
         /// Who sent it.
         side: FlowSide,
     },
+    /// An ICMP error quotes a packet of this flow. The error itself is counted in its own flow.
+    IcmpError {
+        /// Type and code of the error.
+        icmp: IcmpInfo,
+        /// Who had sent the quoted packet.
+        side: FlowSide,
+    },
     /// The flow has lasted another [`active`](crate::TrackerConfig::active) interval; its
     /// statistics' `delta` holds what the interval brought.
     Interim {
@@ -179,6 +186,15 @@ pub enum FlowEvent<K> {
         /// Who sent it.
         side: FlowSide,
     },
+    /// An ICMP error quotes a packet of this flow.
+    IcmpError {
+        /// Which flow, and when.
+        flow: FlowRef<K>,
+        /// Type and code of the error.
+        icmp: IcmpInfo,
+        /// Who had sent the quoted packet.
+        side: FlowSide,
+    },
     /// The flow has lasted another active interval.
     Interim {
         /// Which flow, and when.
@@ -233,6 +249,7 @@ impl<K: Clone> FlowEvent<K> {
             Change::Established => FlowEvent::Established { flow: of },
             Change::StateChange { from, to } => FlowEvent::StateChange { flow: of, from, to },
             Change::Anomaly { kind, side } => FlowEvent::Anomaly { flow: of, kind, side },
+            Change::IcmpError { icmp, side } => FlowEvent::IcmpError { flow: of, icmp, side },
             Change::Interim { sequence } => {
                 FlowEvent::Interim { flow: of, sequence, stats: Box::new(flow.stats()) }
             }
@@ -257,6 +274,7 @@ impl<K> FlowEvent<K> {
             | FlowEvent::Established { flow }
             | FlowEvent::StateChange { flow, .. }
             | FlowEvent::Anomaly { flow, .. }
+            | FlowEvent::IcmpError { flow, .. }
             | FlowEvent::Interim { flow, .. }
             | FlowEvent::Ended { flow, .. }
             | FlowEvent::Late { flow, .. } => flow,

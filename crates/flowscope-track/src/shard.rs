@@ -8,23 +8,72 @@
 
 use std::num::NonZeroUsize;
 
-use flowscope_core::{Extracted, FlowExtractor, Ledger, LinkType, Loss, PacketView, Timestamp};
+use flowscope_core::{
+    Extracted, FlowExtractor, IcmpInfo, Ledger, LinkType, Loss, Orientation, PacketView, Timestamp,
+};
 
 use crate::clock::{Clock, Moment};
 use crate::config::TrackerConfig;
 use crate::index::Tag;
 use crate::lists::Slot;
 use crate::sink::EventOrder;
-use crate::wheel::passed;
 
-/// A packet dealt to a shard, without its bytes; or the news that time has passed.
+/// A packet dealt to a shard, without its bytes; or the news that time has passed, or that another
+/// flow's packet quotes one of this shard's.
 #[derive(Clone, Debug)]
 pub struct ShardItem<K>(pub(crate) Item<K>);
+
+impl<K> ShardItem<K> {
+    /// A packet, for the shard of its key.
+    #[must_use]
+    pub fn packet(view: &PacketView<'_>, extracted: Extracted<K>, moment: Moment) -> Self {
+        ShardItem(Item::Packet(Routed {
+            extracted,
+            moment,
+            ts: view.ts(),
+            first_ts: view.first_ts(),
+            wire_len: view.wire_len(),
+            frames: view.frames(),
+            link: view.link(),
+            tag: 0,
+            guess: None,
+        }))
+    }
+
+    /// The news that the watermark has passed another tick ([`Moment::tick`]), for all shards.
+    #[must_use]
+    pub fn advance(moment: Moment) -> Self {
+        ShardItem(Item::Advance(moment))
+    }
+
+    /// An ICMP error that quotes a packet of the flow `key`, for the shard of that key; see
+    /// [`FlowTable::quote`](crate::FlowTable::quote).
+    #[must_use]
+    pub fn quote(
+        key: K,
+        orientation: Orientation,
+        icmp: IcmpInfo,
+        moment: Moment,
+        ts: Timestamp,
+    ) -> Self {
+        ShardItem(Item::Quote(Quote { key, orientation, icmp, moment, ts }))
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(crate) enum Item<K> {
     Packet(Routed<K>),
     Advance(Moment),
+    Quote(Quote<K>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Quote<K> {
+    pub(crate) key: K,
+    pub(crate) orientation: Orientation,
+    pub(crate) icmp: IcmpInfo,
+    pub(crate) moment: Moment,
+    pub(crate) ts: Timestamp,
 }
 
 #[derive(Clone, Debug)]
@@ -85,28 +134,18 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
     pub fn route(&mut self, view: PacketView<'_>, items: &mut [Vec<ShardItem<E::Key>>]) {
         let extracted = self.extractor.extract(view);
         let moment = self.clock.observe(view.ts());
-        let passed = passed(moment.watermark);
+        let passed = moment.tick();
         let news = passed > self.passed;
         self.passed = self.passed.max(passed);
         if news {
             for items in items.iter_mut() {
-                items.push(ShardItem(Item::Advance(moment)));
+                items.push(ShardItem::advance(moment));
             }
         }
         match extracted {
             Some(extracted) if extracted.fragment.is_none() => {
                 let shard = (self.hash)(&extracted.key) % self.shards.get() as u64;
-                items[shard as usize].push(ShardItem(Item::Packet(Routed {
-                    extracted,
-                    moment,
-                    ts: view.ts(),
-                    first_ts: view.first_ts(),
-                    wire_len: view.wire_len(),
-                    frames: view.frames(),
-                    link: view.link(),
-                    tag: 0,
-                    guess: None,
-                })));
+                items[shard as usize].push(ShardItem::packet(&view, extracted, moment));
             }
             Some(_) => self.ledger.lose(Loss::FragIncomplete, u64::from(view.frames())),
             None => {

@@ -76,6 +76,8 @@ pub enum Phase {
     /// From the packet itself.
     #[default]
     Packet,
+    /// From the packet, but about another flow, which it quotes.
+    Quoted,
     /// After all packets.
     End,
 }

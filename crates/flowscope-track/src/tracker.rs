@@ -2,15 +2,9 @@ use flowscope_core::{Extracted, FlowExtractor, Ledger, PacketView, Timestamp};
 
 use crate::clock::{Clock, Moment};
 use crate::config::TrackerConfig;
-use crate::engine::{Arrival, Engine};
-use crate::index::Tag;
-use crate::lists::Slot;
-use crate::shard::{Item, Routed, ShardItem};
+use crate::flow_table::{FlowTable, LOOK_AHEAD, LiveFlow, Prepared, TrackerStats};
 use crate::sink::FlowSink;
-use crate::{EndReason, FlowId, FlowState, FlowStats, History};
-
-/// How many packets of a batch are looked up ahead: their cache misses overlap.
-const LOOK_AHEAD: usize = 32;
+use crate::{EndReason, ShardItem};
 
 /// Follows flows from their first packet to their end.
 ///
@@ -25,18 +19,8 @@ const LOOK_AHEAD: usize = 32;
 pub struct FlowTracker<E: FlowExtractor, S = ()> {
     extractor: E,
     clock: Clock,
-    engine: Engine<E::Key, S>,
-    ledger: Ledger,
-    ahead: Vec<Ahead<E::Key>>,
-}
-
-/// A packet of a batch that has been extracted and looked up.
-struct Ahead<K> {
-    view: usize,
-    extracted: Extracted<K>,
-    moment: Moment,
-    tag: Tag,
-    guess: Option<Slot>,
+    table: FlowTable<E::Key, S>,
+    prepared: Vec<Prepared<E::Key>>,
 }
 
 impl<E: FlowExtractor> FlowTracker<E> {
@@ -68,9 +52,8 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         FlowTracker {
             extractor,
             clock: Clock::new(config.clock),
-            engine: Engine::new(config, Box::new(init)),
-            ledger: Ledger::default(),
-            ahead: Vec::with_capacity(LOOK_AHEAD),
+            table: FlowTable::with_state(config, init),
+            prepared: Vec::with_capacity(LOOK_AHEAD),
         }
     }
 
@@ -90,7 +73,7 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
             refused => {
                 let moment = self.clock.observe(view.ts());
                 self.refuse(&view, refused.is_some());
-                self.sweep(moment, out);
+                self.table.sweep(moment, out);
             }
         }
     }
@@ -117,79 +100,31 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         moment: Moment,
         out: &mut impl FlowSink<E::Key, S>,
     ) {
-        self.engine.tend();
-        let tag = self.engine.tag(&extracted.key);
-        self.ledger.deliver(u64::from(view.frames()));
-        self.engine.arrive(&Arrival { view: &view, extracted, moment, tag, guess: None }, out);
+        self.table.track(view, extracted, moment, out);
     }
 
     /// Tracks many packets; the same events in the same order as one by one, at a fraction of the
     /// cost when there are many flows: the memory that the packets need is fetched for many at once.
     pub fn track_batch(&mut self, views: &[PacketView<'_>], out: &mut impl FlowSink<E::Key, S>) {
         for views in views.chunks(LOOK_AHEAD) {
-            self.engine.tend();
-            let mut ahead = std::mem::take(&mut self.ahead);
-            let mut at = 0;
-            while at < views.len() {
-                let refused = self.look_ahead(views, at, &mut ahead);
-                at += ahead.len();
-                self.track_ahead(views, &mut ahead, out);
-                if let Some((moment, fragment)) = refused {
-                    self.refuse(&views[at], fragment);
-                    self.sweep(moment, out);
-                    at += 1;
+            let mut prepared = std::mem::take(&mut self.prepared);
+            for (i, view) in views.iter().enumerate() {
+                let extracted = self.extractor.extract(*view);
+                let moment = self.clock.observe(view.ts());
+                match extracted {
+                    Some(extracted) if extracted.fragment.is_none() => {
+                        prepared.push(Prepared::new(i, extracted, moment));
+                    }
+                    refused => {
+                        self.table.track_prepared(views, &mut prepared, out);
+                        self.refuse(view, refused.is_some());
+                        self.table.sweep(moment, out);
+                    }
                 }
             }
-            self.ahead = ahead;
+            self.table.track_prepared(views, &mut prepared, out);
+            self.prepared = prepared;
         }
-    }
-
-    /// Extracts and hashes packets from `at` on, up to the first that is refused, whose moment and
-    /// kind are returned.
-    fn look_ahead(
-        &mut self,
-        views: &[PacketView<'_>],
-        at: usize,
-        ahead: &mut Vec<Ahead<E::Key>>,
-    ) -> Option<(Moment, bool)> {
-        for (i, view) in views.iter().enumerate().skip(at) {
-            let extracted = self.extractor.extract(*view);
-            let moment = self.clock.observe(view.ts());
-            match extracted {
-                Some(extracted) if extracted.fragment.is_none() => {
-                    let tag = self.engine.tag(&extracted.key);
-                    ahead.push(Ahead { view: i, extracted, moment, tag, guess: None });
-                }
-                refused => return Some((moment, refused.is_some())),
-            }
-        }
-        None
-    }
-
-    /// Three passes: the index entries of all packets, the records of all, then one by one.
-    fn track_ahead(
-        &mut self,
-        views: &[PacketView<'_>],
-        ahead: &mut Vec<Ahead<E::Key>>,
-        out: &mut impl FlowSink<E::Key, S>,
-    ) {
-        for packet in ahead.iter_mut() {
-            packet.guess = self.engine.guess(packet.tag);
-        }
-        let mut read = 0;
-        for packet in ahead.iter() {
-            read ^= packet.guess.map_or(0, |slot| self.engine.touch(slot));
-        }
-        // Keeps the reads, which are there for the cache alone.
-        std::hint::black_box(read);
-        for packet in ahead.iter() {
-            let view = &views[packet.view];
-            self.ledger.deliver(u64::from(view.frames()));
-            let Ahead { extracted, moment, tag, guess, .. } = packet;
-            let arrival = Arrival { view, extracted, moment: *moment, tag: *tag, guess: *guess };
-            self.engine.arrive(&arrival, out);
-        }
-        ahead.clear();
     }
 
     /// Does what a [`Router`](crate::Router) dealt to this tracker, in order.
@@ -200,35 +135,7 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         items: &mut [ShardItem<E::Key>],
         out: &mut impl FlowSink<E::Key, S>,
     ) {
-        for items in items.chunks_mut(LOOK_AHEAD) {
-            self.engine.tend();
-            let mut read = 0;
-            for item in items.iter_mut() {
-                if let Item::Packet(packet) = &mut item.0 {
-                    packet.tag = self.engine.tag(&packet.extracted.key);
-                    packet.guess = self.engine.guess(packet.tag);
-                }
-            }
-            for item in items.iter() {
-                if let Item::Packet(Routed { guess: Some(slot), .. }) = &item.0 {
-                    read ^= self.engine.touch(*slot);
-                }
-            }
-            std::hint::black_box(read);
-            for item in items.iter() {
-                match &item.0 {
-                    Item::Advance(moment) => self.engine.sweep_for_packet(*moment, out),
-                    Item::Packet(packet) => {
-                        let view = packet.view();
-                        let Routed { extracted, moment, tag, guess, .. } = packet;
-                        self.ledger.deliver(u64::from(view.frames()));
-                        let (moment, tag, guess) = (*moment, *tag, *guess);
-                        self.engine
-                            .arrive(&Arrival { view: &view, extracted, moment, tag, guess }, out);
-                    }
-                }
-            }
-        }
+        self.table.track_items(items, out);
     }
 
     #[cold]
@@ -238,11 +145,7 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         } else {
             self.extractor.explain(*view).into()
         };
-        self.ledger.lose(cause, u64::from(view.frames()));
-    }
-
-    fn sweep(&mut self, moment: Moment, out: &mut impl FlowSink<E::Key, S>) {
-        self.engine.sweep_for_packet(moment, out);
+        self.table.refuse(cause, view.frames());
     }
 
     /// Time has reached `now` without a packet: does what is due, in at most `most` steps, and says
@@ -254,7 +157,7 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         out: &mut impl FlowSink<E::Key, S>,
     ) -> bool {
         let moment = self.clock.advance(now);
-        self.engine.sweep(moment, most, out)
+        self.table.expire(moment, most, out)
     }
 
     /// As [`expire`](Self::expire), by the count of packets and the watermark that someone else
@@ -265,21 +168,19 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         most: usize,
         out: &mut impl FlowSink<E::Key, S>,
     ) -> bool {
-        self.engine.sweep(moment, most, out)
+        self.table.expire(moment, most, out)
     }
 
     /// When to call [`expire`](Self::expire) next if no packet comes before: never later than the
     /// first deadline, possibly earlier.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.engine.next_due()
+        self.table.next_deadline()
     }
 
     /// Ends one flow as [`EndReason::Forced`]; says whether it was there.
     pub fn end(&mut self, key: &E::Key, out: &mut impl FlowSink<E::Key, S>) -> bool {
-        let Some(slot) = self.engine.find(key) else { return false };
-        self.engine.end(slot, self.clock.now(), out);
-        true
+        self.table.end(key, self.clock.now(), out)
     }
 
     /// Ends every flow, in order of their ids, and leaves the tracker empty.
@@ -294,57 +195,43 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         moment: Moment,
         out: &mut impl FlowSink<E::Key, S>,
     ) {
-        self.engine.finish(reason, moment, out);
+        self.table.finish(reason, moment, out);
     }
 
     /// Entries in the table, lingering ones included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.engine.len()
+        self.table.len()
     }
 
     /// Whether the table is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.table.is_empty()
     }
 
     /// The flow with this key, unless it has ended.
     #[must_use]
     pub fn get(&mut self, key: &E::Key) -> Option<LiveFlow<'_, E::Key, S>> {
-        let slot = self.engine.find(key)?;
-        self.live(slot)
+        self.table.get(key)
     }
 
     /// The caller's state of the flow with this key, its entry lingering or not.
     #[must_use]
     pub fn state_mut(&mut self, key: &E::Key) -> Option<&mut S> {
-        let slot = self.engine.find(key)?;
-        self.engine.slots_mut().state_mut(slot)
+        self.table.state_mut(key)
     }
 
     /// All flows that have not ended, in order of their ids. Scans the table: for reports, not for
     /// every packet.
     pub fn flows(&self) -> impl Iterator<Item = LiveFlow<'_, E::Key, S>> {
-        self.engine.by_id().into_iter().filter_map(|(_, slot)| self.live(slot))
-    }
-
-    fn live(&self, slot: Slot) -> Option<LiveFlow<'_, E::Key, S>> {
-        let slots = self.engine.slots();
-        let record = slots.record(slot);
-        (!record.state().is_over()).then_some(())?;
-        Some(LiveFlow {
-            id: FlowId(record.cold.id),
-            key: &slots.hot[slot].key,
-            state: slots.state(slot)?,
-            record,
-        })
+        self.table.flows()
     }
 
     /// Where every packet went.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
-        &self.ledger
+        self.table.ledger()
     }
 
     /// The clock: packets counted, watermark, timestamps that went backwards.
@@ -356,64 +243,12 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
     /// What the tracker has done so far.
     #[must_use]
     pub fn stats(&self) -> &TrackerStats {
-        self.engine.stats()
+        self.table.stats()
     }
 
     /// Bytes of memory held, by capacity, the caller's own allocations not counted.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.engine.memory() + self.ahead.capacity() * size_of::<Ahead<E::Key>>()
-    }
-}
-
-/// A flow in the table, looked at from outside.
-pub struct LiveFlow<'a, K, S> {
-    /// Its id.
-    pub id: FlowId,
-    /// Its key.
-    pub key: &'a K,
-    /// What the caller keeps with it.
-    pub state: &'a S,
-    record: crate::entry::Record<'a>,
-}
-
-impl<K, S> LiveFlow<'_, K, S> {
-    /// Everything counted so far.
-    #[must_use]
-    pub fn stats(&self) -> FlowStats {
-        self.record.stats()
-    }
-
-    /// What happened so far, in Zeek's letters.
-    #[must_use]
-    pub fn history(&self) -> History {
-        self.record.history()
-    }
-
-    /// Where in its life it stands.
-    #[must_use]
-    pub fn tcp_state(&self) -> FlowState {
-        self.record.state()
-    }
-}
-
-/// Totals of a tracker.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct TrackerStats {
-    /// Flows started.
-    pub flows: u64,
-    /// Packets that reached a flow after its end.
-    pub late_packets: u64,
-    /// How often the table changed its hash because look-ups met too many candidates.
-    pub hash_collisions_suspected: u64,
-    pub(crate) ended: [u64; 8],
-}
-
-impl TrackerStats {
-    /// Flows ended for this reason.
-    #[must_use]
-    pub fn ended(&self, reason: EndReason) -> u64 {
-        self.ended[reason as usize]
+        self.table.memory() + self.prepared.capacity() * size_of::<Prepared<E::Key>>()
     }
 }

@@ -109,7 +109,10 @@ fn a_fin_that_shadows_data_is_disregarded() {
 #[test]
 fn a_fin_far_outside_the_window_changes_nothing() {
     let outcome = run(talk().handshake().segment(Initiator, 900_000_000, 5001, FIN_ACK, b""));
-    assert_eq!(outcome.anomalies(), [(Anomaly::OutOfWindow, Initiator)]);
+    assert_eq!(
+        outcome.anomalies(),
+        [(Anomaly::OutOfWindow, Initiator), (Anomaly::InvalidFin, Initiator)]
+    );
     assert_eq!(outcome.end().stats.state, FlowState::Established);
 }
 
