@@ -40,7 +40,10 @@ pub struct Extracted<K> {
     pub icmp: Option<IcmpInfo>,
     /// Facts of the innermost IP header.
     pub ip: IpInfo,
-    /// The layers peeled on the way to that header.
+    /// Where the transport header begins, in bytes from the start of the frame: right behind the
+    /// last IP or extension header, whatever the protocol. 0 where there is none, as in a fragment.
+    pub l4_at: u32,
+    /// The layers peeled on the way to the innermost IP header.
     pub path: Path,
     /// What the transport header carries.
     pub payload: Payload,
@@ -59,7 +62,8 @@ impl<K> Extracted<K> {
             tcp: None,
             ports: None,
             icmp: None,
-            ip: IpInfo { len: 0, version: 0, ttl: 0, tos: 0, flow_label: 0 },
+            ip: IpInfo { header_at: 0, len: 0, version: 0, ttl: 0, tos: 0, flow_label: 0 },
+            l4_at: 0,
             path: Path::EMPTY,
             payload: Payload { offset: 0, captured: 0, wire_len: 0 },
             fragment: None,
@@ -77,6 +81,7 @@ impl<K> Extracted<K> {
             ports: self.ports,
             icmp: self.icmp,
             ip: self.ip,
+            l4_at: self.l4_at,
             path: self.path,
             payload: self.payload,
             fragment: self.fragment,
@@ -87,6 +92,8 @@ impl<K> Extracted<K> {
 /// Facts of an IP header; all zero where there was none.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct IpInfo {
+    /// Where the header begins, in bytes from the start of the frame.
+    pub header_at: u32,
     /// Bytes of the IP packet by its own length field, header included: what was on the wire, not
     /// what was captured.
     pub len: u32,

@@ -34,6 +34,7 @@ pub(crate) struct Packet {
     pub(crate) ends: Ends,
     pub(crate) ip: IpInfo,
     pub(crate) fragment: Option<Fragment>,
+    pub(crate) l4_at: u32,
     pub(crate) l4: Transport,
 }
 
@@ -48,6 +49,17 @@ pub(crate) struct Transport {
 }
 
 impl Packet {
+    fn new(network: &ip::Network, l4: Transport) -> Self {
+        Packet {
+            ends: network.ends,
+            ip: network.ip,
+            fragment: network.fragment,
+            // A piece of a datagram holds a piece of the transport header at best.
+            l4_at: if network.fragment.is_none() { network.at as u32 } else { 0 },
+            l4,
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn with_key<K>(
         &self,
@@ -61,6 +73,7 @@ impl Packet {
         found.ports = self.l4.ports;
         found.icmp = self.l4.icmp;
         found.ip = self.ip;
+        found.l4_at = self.l4_at;
         found.path = view.cursor().path;
         found.payload = self.l4.payload;
         found.fragment = self.fragment;
@@ -75,7 +88,7 @@ pub(crate) fn packet(view: &PacketView<'_>) -> Result<Packet, Refusal> {
         None => l4::read(bytes.until(network.end), network.proto, network.at)?,
         Some(_) => l4::opaque(bytes.until(network.end), network.proto, network.at),
     };
-    Ok(Packet { ends: network.ends, ip: network.ip, fragment: network.fragment, l4 })
+    Ok(Packet::new(&network, l4))
 }
 
 /// The IP packet at the view's cursor; a transport header that cannot be read is left out.
@@ -87,7 +100,7 @@ pub(crate) fn addresses(view: &PacketView<'_>) -> Result<Packet, Refusal> {
         None => l4::read(bytes, network.proto, network.at).unwrap_or(opaque),
         Some(_) => opaque,
     };
-    Ok(Packet { ends: network.ends, ip: network.ip, fragment: network.fragment, l4 })
+    Ok(Packet::new(&network, l4))
 }
 
 fn network<'a>(view: &PacketView<'a>) -> Result<(Bytes<'a>, ip::Network), Refusal> {

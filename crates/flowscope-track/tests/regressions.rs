@@ -243,7 +243,7 @@ fn a_side_s_first_packet_is_the_first_although_its_ttl_is_0() {
     let with = |ttl, tos| {
         let mut found = Extracted::new(0, A);
         found.l4 = Some(L4Proto::Udp);
-        found.ip = IpInfo { len: 28, version: 4, ttl, tos, flow_label: 0 };
+        found.ip = IpInfo { len: 28, version: 4, ttl, tos, ..IpInfo::default() };
         found
     };
     let calls = script().packet(with(0, 8)).packet(with(64, 16)).run();

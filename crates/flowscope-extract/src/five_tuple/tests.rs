@@ -68,6 +68,7 @@ fn a_segment_s_facts() {
     assert_eq!(tcp.options, TcpOptions::default(), "only a SYN's options are read");
     let ip = found.ip;
     assert_eq!((ip.len, ip.version, ip.ttl, ip.tos, ip.flow_label), (47, 4, 57, 0xb9, 0));
+    assert_eq!((ip.header_at, found.l4_at), (14, 34));
     assert_eq!(found.payload.of(&segment.packet().view()), b"abc");
     assert_eq!((found.payload.wire_len, found.fragment, found.path), (3, None, Path::EMPTY));
 }
@@ -177,6 +178,8 @@ fn ipv6_extension_headers() {
         check(ended, L4Proto::Other(proto), bare);
     }
     check(v4().auth().udp(1, 2), L4Proto::Udp, TCP_KEY);
+    let behind = found(&v6().hop_by_hop(&[]).auth().udp(1, 2));
+    assert_eq!((behind.ip.header_at, behind.l4_at), (14, 14 + 40 + 8 + 24));
     assert_eq!(refusal(&v6().routing(&[]).length(9).tcp(1, 2).packet()), Refusal::HeaderMalformed);
     assert_eq!(refusal(&v6().auth().packet().cut(60)), Refusal::SnaplenCut);
     assert_eq!(found(&v6().length(0).protocol(59)).ip.len, 40);
@@ -188,6 +191,7 @@ fn fragments_ask_to_be_joined() {
     let expected = Fragment { id: 77, offset: 0, more: true, header_at: 14 };
     assert_eq!((first.fragment, first.ports), (Some(expected), None));
     assert_eq!((first.payload.offset, first.payload.wire_len), (34, 24));
+    assert_eq!((first.ip.header_at, first.l4_at), (14, 0));
 
     let last =
         v6().destination(&[]).fragment(0x1234_5678, 1480, false).protocol(17).payload([1; 9]);

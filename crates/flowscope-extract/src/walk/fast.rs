@@ -170,7 +170,14 @@ fn v4(view: &PacketView<'_>, at: usize) -> Option<Ip> {
             src: u32::from_be_bytes([s0, s1, s2, s3]),
             dst: u32::from_be_bytes([d0, d1, d2, d3]),
         },
-        facts: IpInfo { len: u32::from(len), version: 4, ttl, tos, flow_label: 0 },
+        facts: IpInfo {
+            header_at: at as u32,
+            len: u32::from(len),
+            version: 4,
+            ttl,
+            tos,
+            flow_label: 0,
+        },
         proto,
         at: at + 20,
         end: at + usize::from(len),
@@ -190,6 +197,7 @@ fn v6(view: &PacketView<'_>, at: usize) -> Option<Ip> {
     Some(Ip {
         ends: Ends::V6 { src: words(src), dst: words(dst) },
         facts: IpInfo {
+            header_at: at as u32,
             len: 40 + u32::from(len),
             version: 6,
             ttl,
@@ -256,6 +264,7 @@ fn with_ports<const ONE_WAY: bool>(
     let mut found = Extracted::new(key, orientation);
     found.ports = Some(ports);
     found.ip = ip.facts;
+    found.l4_at = ip.at as u32;
     found.path = view.cursor().path;
     found
 }

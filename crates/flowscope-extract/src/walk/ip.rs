@@ -61,6 +61,7 @@ fn v4(bytes: Bytes<'_>, at: usize) -> Result<Network, Refusal> {
             dst: u32::from_be_bytes(header.destination()),
         },
         ip: IpInfo {
+            header_at: at as u32,
             len: len as u32,
             version: 4,
             ttl: header.ttl(),
@@ -98,6 +99,7 @@ fn v6(bytes: Bytes<'_>, at: usize) -> Result<Network, Refusal> {
     let mut network = Network {
         ends: Ends::V6 { src: words(header.source()), dst: words(header.destination()) },
         ip: IpInfo {
+            header_at: at as u32,
             len: len as u32,
             version: 6,
             ttl: header.hop_limit(),

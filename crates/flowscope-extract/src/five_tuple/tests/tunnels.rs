@@ -33,6 +33,8 @@ fn check(
         assert_eq!(found.key.to_string(), TCP_KEY);
         assert_eq!(path(&found), layers);
         assert_eq!(found.payload.of(&packet.view()), b"abc");
+        let innermost = packet.bytes.len() as u32 - 43;
+        assert_eq!((found.ip.header_at, found.l4_at), (innermost, innermost + 20));
     }
 }
 
