@@ -230,6 +230,7 @@ impl Tcp<'_> {
         let x = seg.side.index();
         let side = &mut self.meter.sides[x];
         side.bits |= side_bit::SYN;
+        self.meter.bits &= !bit::MID_STREAM;
         let end = seg.seq.wrapping_add(1).wrapping_add(seg.len);
         if serial(end, side.next) > 0 {
             side.next = end;
@@ -690,7 +691,8 @@ impl Tcp<'_> {
         let syns = (initiator.has(side_bit::SYN), responder.has(side_bit::SYN));
         let both_shown = initiator.has(side_bit::SHOWN) && responder.has(side_bit::SHOWN);
         let packets = u64::from(initiator.packets) + u64::from(responder.packets);
-        let enough = !both_shown && !syn && packets >= u64::from(self.config.mid_stream_packets);
+        let enough = !syn && packets >= u64::from(self.config.mid_stream_packets);
+        let one_sided = !both_shown && enough;
         let done = match syns {
             (true, true)
                 if responder.has(side_bit::SYN_ACK) && !initiator.has(side_bit::SYN_ACK) =>
@@ -698,8 +700,8 @@ impl Tcp<'_> {
                 acked(initiator, 1)
             }
             (true, true) => acked(initiator, 1) && acked(responder, 0),
-            (false, true) => initiator.has(side_bit::SHOWN) && acked(initiator, 1) || enough,
-            (true, false) => acked(initiator, 1) && responder.has(side_bit::SHOWN) || enough,
+            (false, true) => initiator.has(side_bit::SHOWN) && acked(initiator, 1) || one_sided,
+            (true, false) => acked(initiator, 1) && responder.has(side_bit::SHOWN) || one_sided,
             (false, false) => {
                 let talks = |side: &crate::entry::SideMeter| {
                     side.has(side_bit::SHOWN) && (side.has(side_bit::ACKED) || side.payload > 0)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use flowscope_core::{
     Extracted, FlowSide, IpInfo, L4Proto, Orientation, TcpFlags, TcpInfo, TcpOptions, Timestamp,
 };
-use flowscope_track::{Anomaly, EndReason, Eviction, FlowState};
+use flowscope_track::{Anomaly, ConnState, EndReason, Eviction, FlowState};
 
 use self::model::{Call, Packet, Settings, What};
 use self::traffic::compare::compare;
@@ -249,4 +249,22 @@ fn a_side_s_first_packet_is_the_first_although_its_ttl_is_0() {
     let calls = script().packet(with(0, 8)).packet(with(64, 16)).run();
     let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
     assert_eq!((stats.sides[0].tos, stats.sides[0].ttl), (8, Some((0, 64))));
+}
+
+#[test]
+fn a_flow_whose_syn_is_captured_late_is_not_mid_stream() {
+    let calls = script().tcp(A, ACK, 1001, 5001, 0).tcp(B, SYN | ACK, 5000, 1001, 0).run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    assert_eq!((stats.mid_stream, stats.conn_state), (false, ConnState::S1));
+}
+
+#[test]
+fn enough_packets_establish_a_flow_picked_up_in_the_middle_whoever_sent_them() {
+    let calls = script()
+        .with(|s| s.mid_stream_packets = 3)
+        .tcp(A, URG, 1001, 0, 0)
+        .tcp(B, URG, 5001, 0, 0)
+        .tcp(A, URG, 1001, 0, 0)
+        .run();
+    assert!(calls.iter().any(|call| call.what == What::Established));
 }

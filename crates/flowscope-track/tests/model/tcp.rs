@@ -22,6 +22,8 @@ pub enum Verdict {
 pub struct Changes {
     pub anomalies: Vec<(Anomaly, FlowSide)>,
     pub established: bool,
+    /// The packet is none that could establish the flow.
+    pub disbelieved: bool,
     /// From the state before the packet to the one after, if they differ.
     pub state: Option<(FlowState, FlowState)>,
 }
@@ -232,6 +234,7 @@ impl Flow {
                 own.stats.retransmitted += 1;
             } else {
                 own.learn_syn(&tcp, packet.ts);
+                self.mid_stream = false;
                 self.note_syn(x, 's', len);
             }
         } else if !own.shown && half_open {
@@ -244,6 +247,7 @@ impl Flow {
         } else {
             // "counted in the flow, reported (`UnexpectedSyn`), and remembered; at most 4 are, the
             // oldest is forgotten first. A repetition of a remembered SYN is counted with it."
+            changes.disbelieved = true;
             let counters = counters_of(packet, found);
             let known =
                 self.remembered.iter_mut().find(|syn| syn.side == x && syn.tcp.seq == tcp.seq);
@@ -277,6 +281,7 @@ impl Flow {
 
     /// X shows itself with a SYN.
     pub fn see_first_syn(&mut self, x: FlowSide, tcp: &TcpInfo, len: u32, ts: Timestamp) {
+        self.mid_stream = false;
         let own = &mut self.sides[x.index()];
         own.show(tcp);
         own.isn = tcp.seq;
@@ -301,7 +306,9 @@ impl Flow {
                 let own = &mut self.sides[x.index()];
                 if !own.syn_seen {
                     own.learn_syn(&tcp, packet.ts);
+                    self.mid_stream = false;
                 }
+                let own = &mut self.sides[x.index()];
                 own.syn_ack_seen = true;
                 self.note_syn(x, 'h', len);
                 self.believe_ack(x, &tcp);
@@ -325,6 +332,7 @@ impl Flow {
                 self.state = FlowState::SynReceived;
             }
         } else {
+            changes.disbelieved = true;
             changes.anomalies.push((Anomaly::UnexpectedSynAck, x));
         }
     }
@@ -340,6 +348,7 @@ impl Flow {
 
     fn rst(&mut self, segment: &mut Segment<'_>, changes: &mut Changes) {
         let Segment { x, tcp, packet, now, settings, .. } = *segment;
+        changes.disbelieved = true;
         let room = self.room(x);
         let letters = &mut self.sides[x.index()].letters;
         if letters.rst.replace(tcp.seq) != Some(tcp.seq) {
@@ -416,6 +425,7 @@ impl Flow {
                 stray_end.is_some_and(|stray| d(tcp.seq, stray) >= 0 && d(tcp.seq, stray) <= room);
             if !corroborated {
                 own.stray_end = Some(end);
+                changes.disbelieved = true;
                 own.stats.out_of_window += 1;
                 changes.anomalies.push((Anomaly::OutOfWindow, x));
                 if tcp.flags.fin() {
@@ -460,9 +470,9 @@ impl Flow {
         }
         let own = &mut self.sides[x.index()];
         own.payload_seen |= len > 0;
-        // 7. "Payload of X whose `end` lies beyond `fin + 1` of an unacknowledged FIN of X"
+        // 7. "Payload or FIN of X whose `end` lies beyond `fin + 1` of an unacknowledged FIN of X"
         let (own, peer) = self.pair(x);
-        if len > 0
+        if len + fin_len > 0
             && own.fin.is_some_and(|fin| d(end, fin.wrapping_add(1)) > 0)
             && !own.fin_is_acknowledged(peer)
         {
@@ -489,7 +499,6 @@ impl Flow {
                 changes.anomalies.push((Anomaly::RetractedFin, !x));
             }
         }
-        self.take_window(x, &tcp);
         // 6.
         if tcp.flags.fin() {
             let fin = tcp.seq.wrapping_add(len);
@@ -505,6 +514,7 @@ impl Flow {
                 }
             }
         }
+        self.take_window(x, &tcp);
         // "`SynSent`: a segment of the initiator with ACK, `seq == isn + 1` or beyond →
         // `Established` (its SYN+ACK was not captured). One of the responder that passed rule 2 →
         // `Established` with payload, else `SynReceived`."
@@ -599,7 +609,10 @@ impl Flow {
         settings: &Settings,
         changes: &mut Changes,
     ) {
-        if self.state == FlowState::SynReceived && self.is_established_now(tcp, settings) {
+        if self.state == FlowState::SynReceived
+            && !changes.disbelieved
+            && self.is_established_now(tcp, settings)
+        {
             self.establish(changes);
             let [initiator, responder] = &self.sides;
             if let (Some(ack), Some(asked)) = (initiator.ack, responder.syn_ack_ts)
@@ -645,11 +658,13 @@ impl Flow {
             return enough;
         }
         // "the initiator's ACK of the responder's SYN (`d(ack, isn) > 0`) → `Established`;
-        // simultaneous open: once both SYNs are acknowledged"
+        // simultaneous open (the initiator sent a SYN+ACK too, or the responder sent none): once
+        // both SYNs are acknowledged"
         let acknowledged =
             |side: &Side, peer: &Side| peer.ack.is_some_and(|ack| d(ack, side.isn) > 0);
-        acknowledged(responder, initiator)
-            && (responder.syn_ack_seen || acknowledged(initiator, responder))
+        let both_syns = initiator.syn_seen && responder.syn_seen;
+        let simultaneous = both_syns && (initiator.syn_ack_seen || !responder.syn_ack_seen);
+        acknowledged(responder, initiator) && (!simultaneous || acknowledged(initiator, responder))
     }
 }
 
