@@ -579,7 +579,10 @@ impl Tcp<'_> {
         }
         let fin = seg.seq.wrapping_add(seg.len);
         let again = self.meter.sides[x].has(side_bit::FIN) && self.cold.fin[x] == fin;
-        if !again && (acked || serial(fin.wrapping_add(1), next) < 0) {
+        let peer = self.meter.sides[1 - x];
+        let goes_on = serial(fin.wrapping_add(1), next) < 0
+            || peer.has(side_bit::ACKED) && serial(peer.ack, fin.wrapping_add(1)) > 0;
+        if !again && (acked || goes_on) {
             step.report(Anomaly::InvalidFin, seg.side);
             return;
         }
@@ -590,7 +593,6 @@ impl Tcp<'_> {
         self.meter.sides[x].bits |= side_bit::FIN;
         self.meter.watch |= watch::FIN;
         // Its acknowledgement may have been captured before it.
-        let peer = self.meter.sides[1 - x];
         if peer.has(side_bit::ACKED) && peer.ack == fin.wrapping_add(1) {
             self.meter.sides[x].bits |= side_bit::FIN_ACKED;
         }
@@ -598,7 +600,7 @@ impl Tcp<'_> {
 
     fn retract_fin(&mut self, side: FlowSide, step: &mut Step) {
         let x = side.index();
-        self.meter.sides[x].bits &= !side_bit::FIN;
+        self.meter.sides[x].bits &= !(side_bit::FIN | side_bit::FIN_ACKED);
         let fin = self.cold.fin[x];
         self.cold.rare().sides[x].last_fin = Some(fin);
         step.report(Anomaly::RetractedFin, side);
@@ -629,7 +631,7 @@ impl Tcp<'_> {
             let past_fin = serial(seg.ack, self.cold.fin[y].wrapping_add(1));
             if past_fin == 0 {
                 self.meter.sides[y].bits |= side_bit::FIN_ACKED;
-            } else if past_fin > 0 && !peer.has(side_bit::FIN_ACKED) {
+            } else if past_fin > 0 {
                 self.retract_fin(!seg.side, step);
             }
         }

@@ -268,3 +268,29 @@ fn enough_packets_establish_a_flow_picked_up_in_the_middle_whoever_sent_them() {
         .run();
     assert!(calls.iter().any(|call| call.what == What::Established));
 }
+
+#[test]
+fn a_fin_acknowledged_by_chance_is_void_once_more_is_acknowledged() {
+    // The first byte of the data has the number of the FIN that a stranger slipped in.
+    let calls = script()
+        .handshake()
+        .tcp(A, FIN | ACK, 1001, 5001, 0)
+        .tcp(A, ACK, 1001, 5001, 1)
+        .tcp(B, ACK, 5001, 1002, 0)
+        .tcp(A, ACK, 1002, 5001, 10)
+        .tcp(B, ACK, 5001, 1012, 0)
+        .run();
+    assert_eq!(anomalies(&calls), [(8, Anomaly::RetractedFin)]);
+    let state = calls.iter().rev().find_map(|call| match call.what {
+        What::StateChange(_, to) => Some(to),
+        _ => None,
+    });
+    assert_eq!(state, Some(FlowState::Established));
+}
+
+#[test]
+fn a_fin_below_what_was_acknowledged_is_invalid() {
+    let calls =
+        script().handshake().tcp(B, ACK, 5001, 1101, 0).tcp(A, FIN | ACK, 1001, 5001, 0).run();
+    assert_eq!(anomalies(&calls), [(5, Anomaly::InvalidFin)]);
+}

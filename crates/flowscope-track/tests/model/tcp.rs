@@ -470,10 +470,9 @@ impl Flow {
         }
         let own = &mut self.sides[x.index()];
         own.payload_seen |= len > 0;
-        // 7. "Payload or FIN of X whose `end` lies beyond `fin + 1` of an unacknowledged FIN of X"
+        // 7. "`X.next` beyond `fin + 1` of an unacknowledged FIN of X"
         let (own, peer) = self.pair(x);
-        if len + fin_len > 0
-            && own.fin.is_some_and(|fin| d(end, fin.wrapping_add(1)) > 0)
+        if own.fin.is_some_and(|fin| d(own.next, fin.wrapping_add(1)) > 0)
             && !own.fin_is_acknowledged(peer)
         {
             self.sides[x.index()].fin = None;
@@ -504,6 +503,7 @@ impl Flow {
             let fin = tcp.seq.wrapping_add(len);
             let (own, peer) = self.pair(x);
             let invalid = d(fin.wrapping_add(1), own.next) < 0
+                || peer.ack.is_some_and(|ack| d(ack, fin.wrapping_add(1)) > 0)
                 || (own.fin.is_some_and(|other| other != fin) && own.fin_is_acknowledged(peer));
             if invalid {
                 changes.anomalies.push((Anomaly::InvalidFin, x));
