@@ -30,6 +30,24 @@ pub enum Layer {
     IpIp,
 }
 
+/// Lower-case name.
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Layer::Vlan => "vlan",
+            Layer::Mpls => "mpls",
+            Layer::Pppoe => "pppoe",
+            Layer::Vxlan => "vxlan",
+            Layer::Geneve => "geneve",
+            Layer::Gre => "gre",
+            Layer::Nvgre => "nvgre",
+            Layer::Erspan => "erspan",
+            Layer::GtpU => "gtp-u",
+            Layer::IpIp => "ip-in-ip",
+        })
+    }
+}
+
 /// One peeled layer and the number that names the tunnel or tag.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct PathLayer {
@@ -37,6 +55,17 @@ pub struct PathLayer {
     pub layer: Layer,
     /// Its identifier, as documented on [`Layer`]; 0 where the kind has none.
     pub id: u32,
+}
+
+/// `vlan 5`; the name alone where the kind has no identifier.
+impl fmt::Display for PathLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.layer.fmt(f)?;
+        match self.layer {
+            Layer::IpIp => Ok(()),
+            _ => write!(f, " {}", self.id),
+        }
+    }
 }
 
 /// The layers above a flow, outermost first; at most [`MAX_DEPTH`].

@@ -16,6 +16,11 @@
 //! | [`AutoDetectEncap`] | the innermost packet, whatever lies around it |
 //! | [`OrPlain`] | what a combinator shows it, or the packet as it is where the layer is missing |
 //!
+//! | wrapper | adds to the key |
+//! |---|---|
+//! | [`Scoped`] | the VLANs and virtual networks that the packet came through |
+//! | [`FlowLabel`] | the IPv6 flow label |
+//!
 //! A composition names the layers that it expects, in order: `FiveTuple` on a tagged frame gives
 //! `None`, `StripVlan(FiveTuple)` on an untagged one too; a tunnel that nobody opens is a flow like
 //! any other. Only [`AutoDetectEncap`] takes what comes.
@@ -41,21 +46,25 @@ mod auto;
 mod combinator;
 mod community_id;
 mod five_tuple;
+mod flow_label;
 mod icmp;
 mod key;
 mod layers;
 mod or_plain;
 mod pairs;
+mod scoped;
 mod walk;
 
 pub use auto::AutoDetectEncap;
 pub use combinator::Combinator;
 pub use community_id::CommunityId;
 pub use five_tuple::FiveTuple;
+pub use flow_label::{FlowLabel, FlowLabelKey};
 pub use key::{Endpoint, FiveTupleKey};
 pub use layers::{
     InnerGeneve, InnerGre, InnerGtpU, InnerIpIp, InnerVxlan, StripMpls, StripPppoe, StripVlan,
 };
 pub use or_plain::OrPlain;
 pub use pairs::{IpPair, IpPairKey, MacPair, MacPairKey};
+pub use scoped::{Scope, Scoped, ScopedKey};
 pub use walk::peel;
