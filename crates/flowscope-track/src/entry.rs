@@ -448,13 +448,13 @@ impl Record<'_> {
 
     fn side(&self, side: usize) -> SideStats {
         let (hot, cold) = (&self.meter.sides[side], self.cold);
-        let tcp = hot.packets > 0 && hot.has(side_bit::SHOWN);
+        let shown = hot.has(side_bit::SHOWN);
         let windows = cold.marks & mark::WINDOW[side] != 0;
         let scaled = hot.has(side_bit::SYN) && self.meter.sides[1 - side].has(side_bit::SYN);
         let mut stats = SideStats {
             counters: self.counters(side),
             tcp_flags: hot.flags,
-            initial_window: tcp.then_some(cold.first_window[side]),
+            initial_window: shown.then_some(cold.first_window[side]),
             min_window: windows.then_some(cold.min_window[side]),
             max_window: windows.then_some(cold.max_window[side]),
             mss: (cold.mss[side] != 0).then_some(cold.mss[side]),

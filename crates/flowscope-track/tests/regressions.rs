@@ -294,3 +294,14 @@ fn a_fin_below_what_was_acknowledged_is_invalid() {
         script().handshake().tcp(B, ACK, 5001, 1101, 0).tcp(A, FIN | ACK, 1001, 5001, 0).run();
     assert_eq!(anomalies(&calls), [(5, Anomaly::InvalidFin)]);
 }
+
+#[test]
+fn a_superseded_flow_keeps_its_initial_window() {
+    let calls =
+        script().handshake().tcp(A, SYN, 9000, 0, 0).tcp(B, SYN | ACK, 70_000, 9001, 0).run();
+    let superseded = calls.iter().find_map(|call| match &call.what {
+        What::Ended(EndReason::Superseded, stats, _) => Some(stats),
+        _ => None,
+    });
+    assert_eq!(superseded.map(|stats| stats.sides[0].initial_window), Some(Some(512)));
+}

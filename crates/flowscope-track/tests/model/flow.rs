@@ -24,8 +24,9 @@ pub struct Flow {
     pub state: FlowState,
     pub was_established: bool,
     pub mid_stream: bool,
-    pub first_seen: Timestamp,
-    pub last_seen: Timestamp,
+    /// Of every packet: its earliest and its latest time, and the first packet of the remembered SYN
+    /// that it is or repeats.
+    pub times: Vec<(Timestamp, Timestamp, Option<u64>)>,
     /// The watermark at its latest counted packet, and that packet's number.
     pub touched: Timestamp,
     pub latest_packet: u64,
@@ -143,8 +144,7 @@ impl Flow {
             state,
             was_established: false,
             mid_stream: found.l4 == Some(L4Proto::Tcp) && !flags.syn(),
-            first_seen: Timestamp::MAX,
-            last_seen: Timestamp::ZERO,
+            times: Vec::new(),
             touched: Timestamp::ZERO,
             latest_packet: packet,
             sides: [Side::default(), Side::default()],
@@ -177,8 +177,7 @@ impl Flow {
         let mut flow = Flow::new(&found, syn.orientation, InitiatorEvidence::Syn, syn.packet);
         flow.see_first_syn(FlowSide::Initiator, &syn.tcp, syn.payload_len, syn.ts);
         flow.note_syn(FlowSide::Initiator, 's', syn.payload_len);
-        flow.first_seen = syn.first_ts;
-        flow.last_seen = syn.last_ts;
+        flow.times.push((syn.first_ts, syn.last_ts, None));
         let side = &mut flow.sides[0];
         side.stats.counters = syn.counters;
         side.stats.retransmitted = syn.repetitions;
@@ -192,9 +191,19 @@ impl Flow {
     /// Takes a remembered SYN, and what it counted for, out of the flow.
     pub fn take_remembered(&mut self, at: usize) -> RememberedSyn {
         let syn = self.remembered.remove(at);
+        self.times.retain(|(_, _, of)| *of != Some(syn.packet));
         let counters = &mut self.sides[syn.side.index()].stats.counters;
         *counters = minus(counters, &syn.counters);
         syn
+    }
+
+    /// "`first_seen` and `last_seen` are the least and the greatest time of the flow's packets."
+    pub fn first_seen(&self) -> Timestamp {
+        self.times.iter().map(|times| times.0).min().unwrap_or(Timestamp::MAX)
+    }
+
+    pub fn last_seen(&self) -> Timestamp {
+        self.times.iter().map(|times| times.1).max().unwrap_or_default()
     }
 
     pub fn side_of(&self, found: &Extracted<u8>) -> FlowSide {
@@ -208,8 +217,7 @@ impl Flow {
     /// All that is counted of every packet, whatever it says.
     pub fn count(&mut self, packet: &Packet, found: &Extracted<u8>, number: u64, now: Timestamp) {
         let side = self.side_of(found);
-        self.first_seen = self.first_seen.min(packet.first_ts).min(packet.ts);
-        self.last_seen = self.last_seen.max(packet.ts);
+        self.times.push((packet.first_ts.min(packet.ts), packet.ts, None));
         self.touched = now;
         self.latest_packet = number;
         let stats = &mut self.sides[side.index()].stats;
@@ -291,8 +299,8 @@ impl Flow {
         let delta = [0, 1].map(|i| minus(&self.sides[i].stats.counters, &self.at_last_interim[i]));
         Stats {
             sides,
-            first_seen: self.first_seen,
-            last_seen: self.last_seen,
+            first_seen: self.first_seen(),
+            last_seen: self.last_seen(),
             orientation: self.orientation,
             evidence: self.evidence,
             l4: self.l4,

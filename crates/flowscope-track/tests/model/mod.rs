@@ -337,7 +337,7 @@ impl Model {
                 self.remove(at, EndReason::Evicted);
             }
         }
-        let ts = if flow.id == self.clock.packet { packet.ts } else { flow.first_seen };
+        let ts = if flow.id == self.clock.packet { packet.ts } else { flow.first_seen() };
         let started = flow.call(self.clock.packet, ts, What::Started(flow.evidence));
         self.flows.push(flow);
         self.calls.push(started);
@@ -371,7 +371,7 @@ impl Model {
             // "Event time: the watermark for what the caller ended, else the flow's last packet."
             let by_caller =
                 matches!(reason, EndReason::Forced | EndReason::EndOfInput | EndReason::Shutdown);
-            let ts = if by_caller { self.now() } else { flow.last_seen };
+            let ts = if by_caller { self.now() } else { flow.last_seen() };
             self.calls.push(flow.call(packet, ts, flow.ended_as(reason)));
         } else if let Some(late) = flow.late {
             let stats = Box::new(flow.stats());
@@ -394,7 +394,7 @@ impl Model {
         let (packet, now) = (self.clock.packet, self.now());
         let Some(interval) = self.settings.active else { return };
         let flow = &mut self.flows[at];
-        let from = flow.interim_from.unwrap_or(flow.first_seen);
+        let from = flow.interim_from.unwrap_or(flow.first_seen());
         if now.since(from) < interval {
             return;
         }

@@ -256,8 +256,10 @@ impl Flow {
                 syn.repetitions += 1;
                 syn.first_ts = syn.first_ts.min(packet.first_ts);
                 syn.last_ts = syn.last_ts.max(packet.ts);
+                self.times.last_mut().expect("it was counted").2 = Some(syn.packet);
                 return;
             }
+            self.times.last_mut().expect("it was counted").2 = Some(self.latest_packet);
             changes.anomalies.push((Anomaly::UnexpectedSyn, x));
             self.note(x, 's');
             self.remembered.push(RememberedSyn {
