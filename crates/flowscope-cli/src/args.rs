@@ -74,9 +74,10 @@ pub(crate) struct Common {
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
-    /// Threads that track flows, beside the one that reads. The output is the same for any number
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub(crate) workers: NonZeroUsize,
+    /// Threads that track flows, at most 16; the output is the same for any number [default: by
+    /// the number of processors, at most 4; 1, which is no extra thread, for little input]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<NonZeroUsize>,
 
     #[command(flatten)]
     pub(crate) tracking: Tracking,
@@ -253,14 +254,20 @@ Examples:
 
 const FLOWS_HELP: &str = "\
 The table:
-  START is UTC. PACKETS and BYTES are what the initiator sent / what the responder sent; bytes are
-  those on the wire, all headers counted. K, M and G are thousands, millions and so on.
+  START is UTC. INITIATOR is who began it: by the handshake, else by well-known ports, else
+  whoever sent the first packet. PACKETS and BYTES are what the initiator sent / what the
+  responder sent; bytes are those on the wire, all headers counted. K is thousands, M millions.
   STATE says how the flow ended: `closed` and `reset` as TCP does, `idle` in silence, `open` not
   before the capture did, `evicted` for want of room (--max-flows, --memory), `reused` as a new
   connection took its ports. `active` is a report on a flow that goes on (--active), `late` are
   packets that came after the end.
   HISTORY has Zeek's letters: S SYN, H SYN+ACK, A ACK, D data, F FIN, R RST, T retransmission,
   G gap, W zero window; upper case for the initiator.
+
+EVE:
+  Suricata's fields, and an object `flowscope` with what Suricata has no name for: `syn_rtt` and
+  `ack_rtt` are seconds, `gap_bytes_..` were never captured, `conn_state` is Zeek's. The last line
+  has event_type `stats`: where every packet and every byte of payload went.
 
 Exit status:
   0 done   1 failed   2 wrong usage   3 done, but a capture was damaged or cut short

@@ -1,6 +1,4 @@
-use std::fs;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -30,20 +28,11 @@ pub(crate) struct Shown {
 }
 
 impl Progress {
-    /// For a run over these files. `busy` if the terminal is needed for other things.
-    pub(crate) fn new(files: &[PathBuf], busy: bool) -> Self {
-        let size = |file: &PathBuf| {
-            let there = fs::metadata(file).ok().filter(fs::Metadata::is_file);
-            there.map(|there| there.len())
-        };
+    /// For a run over so many bytes, if that is known. `hidden` if it must not show.
+    pub(crate) fn new(total: Option<u64>, hidden: bool) -> Self {
         let now = Instant::now();
-        Progress {
-            total: files.iter().map(size).sum(),
-            started: now,
-            looked: now,
-            bar: None,
-            hidden: busy || !io::stderr().is_terminal(),
-        }
+        let hidden = hidden || !io::stderr().is_terminal();
+        Progress { total, started: now, looked: now, bar: None, hidden }
     }
 
     /// Shows how things stand, if it is time to.
@@ -88,17 +77,31 @@ impl Drop for Progress {
 
 fn bar(total: Option<u64>) -> ProgressBar {
     let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
-    let template = match total {
-        Some(_) => "{bar:24} {bytes}/{total_bytes} {eta} left  {msg}",
-        None => "{bytes} in {elapsed}  {msg}",
-    };
-    // The templates are constants that a test has tried.
+    let template = TEMPLATES[usize::from(total.is_some())];
     bar.with_style(style(template).unwrap_or_else(ProgressStyle::default_bar))
 }
+
+/// Without and with a known end.
+const TEMPLATES: [&str; 2] =
+    ["{bytes} in {elapsed}  {msg}", "{bar:24} {bytes}/{total_bytes} {eta} left  {msg}"];
 
 fn style(template: &str) -> Option<ProgressStyle> {
     ProgressStyle::with_template(template).ok()
 }
 
+/// How often it looks.
 const EVERY: Duration = Duration::from_millis(100);
+/// Runs shorter than this show nothing.
 const QUICK: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_well_formed() {
+        for template in TEMPLATES {
+            assert!(style(template).is_some(), "{template}");
+        }
+    }
+}

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use flowscope::core::{Loss, PacketSource, PacketView};
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
@@ -13,13 +15,19 @@ use flowscope::track::Router;
 use crate::args::Common;
 use crate::error::{Failure, Status};
 use crate::meter::{Meter, Metered};
-use crate::output::{Capture, Layout, Output, Totals};
+use crate::output::{Capture, Layout, Output, Totals, part_of};
 use crate::progress::{Progress, Shown};
 use crate::say;
 use crate::shards::{Extractor, Items, SHARDS, Shards};
 
 /// Packets of a round: enough to spread its cost, few enough to stay in the cache.
-const ROUND: usize = 4096;
+const ROUND: usize = 2048;
+
+/// Fewer bytes than this are read before threads would have started.
+const LITTLE: u64 = 4 << 20;
+
+/// More workers than this outrun the one thread that reads.
+const MANY: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 
 type Route = Router<Metered<Extractor>, fn(&FiveTupleKey) -> u64>;
 
@@ -60,16 +68,22 @@ impl<'a, L: Layout> Run<'a, L> {
             meter: Arc::clone(&meter),
         };
         let files = args.files();
-        let is_file = |file: &PathBuf| fs::metadata(file).is_ok_and(|there| there.is_file());
+        let total = total_size(files);
+        let workers = args.workers.unwrap_or_else(|| match total {
+            Some(LITTLE..) => {
+                thread::available_parallelism().map_or(NonZeroUsize::MIN, |n| n.min(MANY))
+            }
+            _ => NonZeroUsize::MIN,
+        });
         Ok(Run {
             args,
             source: CaptureFiles::new(files),
-            trickles: !files.iter().all(is_file),
+            trickles: total.is_none(),
             router: Router::new(extractor, &config, SHARDS, FiveTupleKey::shard_hash),
             meter,
             items: (0..SHARDS.get()).map(|_| Vec::new()).collect(),
-            shards: Shards::new(&config, args.workers, &out.layout())?,
-            progress: Progress::new(files, args.quiet || out.is_terminal()),
+            shards: Shards::new(&config, workers, &out.layout())?,
+            progress: Progress::new(total, args.quiet || out.is_terminal()),
             out,
             wire_bytes: 0,
         })
@@ -189,11 +203,23 @@ fn blame(error: &ReadError) -> Status {
     }
 }
 
+/// Bytes of all files, compressed as they may be; `None` if one of them is a pipe or the like.
+fn total_size(files: &[PathBuf]) -> Option<u64> {
+    let size = |file: &PathBuf| match fs::metadata(file) {
+        Ok(there) if there.is_file() => Some(there.len()),
+        Ok(_) => None,
+        // Standard input, or what will be told when its turn comes.
+        Err(_) => (file.as_os_str() != "-").then_some(0),
+    };
+    files.iter().map(size).sum()
+}
+
 /// An output that takes the place of an input would destroy a capture.
 fn refuse_overwriting(files: &[PathBuf], output: &Path) -> Result<(), Failure> {
-    let same = |file: &PathBuf| match (fs::canonicalize(file), fs::canonicalize(output)) {
-        (Ok(file), Ok(output)) => file == output && file.is_file(),
-        _ => false,
+    let written = [output.to_owned(), part_of(output)].map(|path| fs::canonicalize(path).ok());
+    let same = |file: &PathBuf| {
+        let file = fs::canonicalize(file).ok().filter(|file| file.is_file());
+        file.is_some() && written.contains(&file)
     };
     match files.iter().find(|file| same(file)) {
         Some(file) => {

@@ -390,3 +390,51 @@ fn labour<L: Layout>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flowscope::core::{FlowSide, Timestamp};
+    use flowscope::track::Router;
+    use flowscope_testkit::{Dialogue, views};
+
+    use super::*;
+    use crate::output::Totals;
+
+    /// Fails at the first event.
+    #[derive(Clone)]
+    struct Bomb;
+
+    impl Layout for Bomb {
+        type State = ();
+        type Record = ();
+        fn state(_: &FiveTupleKey) {}
+        fn record(_: Flow<'_, FiveTupleKey, ()>, _: Change) -> Option<()> {
+            panic!("boom")
+        }
+        fn begin(&mut self, _: Timestamp, _: &mut Vec<u8>) {}
+        fn write(&mut self, (): &(), _: &mut Vec<u8>) {}
+        fn end(&mut self, _: &Totals, _: &mut Vec<u8>) {}
+    }
+
+    #[test]
+    fn a_worker_that_panics_is_an_error_and_no_hang() {
+        let config = TrackerConfig::default();
+        let extractor = AutoDetectEncap(FiveTuple::bidirectional());
+        let mut router = Router::new(extractor, &config, SHARDS, FiveTupleKey::shard_hash);
+        let mut items: Vec<Items> = (0..SHARDS.get()).map(|_| Vec::new()).collect();
+        let mut out = Output::open(Bomb, None).unwrap();
+        let three = NonZeroUsize::new(3).unwrap();
+        let mut shards = Shards::new(&config, three, &Bomb).unwrap();
+        let packets =
+            Dialogue::tcp("10.0.0.1:1", "10.0.0.2:2").handshake().fin(FlowSide::Initiator).build();
+        let mut failure = None;
+        for _ in 0..2 * IN_FLIGHT {
+            views(&packets).for_each(|view| router.route(view, &mut items));
+            if let Err(why) = shards.round(&mut items, &mut out) {
+                failure = Some(why);
+                break;
+            }
+        }
+        assert!(matches!(failure, Some(Failure::Worker(why)) if why == "boom"));
+    }
+}

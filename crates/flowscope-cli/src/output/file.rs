@@ -113,6 +113,13 @@ fn failure(name: String, source: io::Error) -> Failure {
     }
 }
 
+/// What a file is called until it is complete.
+pub(crate) fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
+
 impl To {
     fn open(path: &Path) -> io::Result<To> {
         match fs::metadata(path) {
@@ -122,9 +129,7 @@ impl To {
             }
             _ => {}
         }
-        let mut name = path.as_os_str().to_owned();
-        name.push(".part");
-        let part = PathBuf::from(name);
+        let part = part_of(path);
         // What an earlier run left, or somebody put there as a link to elsewhere, is not written to.
         match fs::remove_file(&part) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),

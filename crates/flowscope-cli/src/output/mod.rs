@@ -15,7 +15,7 @@ use flowscope::extract::FiveTupleKey;
 use flowscope::track::{Change, Flow};
 
 pub(crate) use events::Events;
-pub(crate) use file::Output;
+pub(crate) use file::{Output, part_of};
 pub(crate) use flows::Flows;
 pub(crate) use stats::{Capture, Totals};
 

@@ -25,7 +25,7 @@ type Row = [String; COLUMNS];
 const COLUMNS: usize = 9;
 
 const HEAD: [&str; COLUMNS] =
-    ["START", "TIME", "PROTO", "INITIATOR", "RESPONDER", "PACKETS", "BYTES", "STATE", "HISTORY"];
+    ["START", "LASTED", "PROTO", "INITIATOR", "RESPONDER", "PACKETS", "BYTES", "STATE", "HISTORY"];
 
 /// Columns of a terminal that the table tries to fit.
 const TERMINAL: usize = 120;
@@ -140,7 +140,8 @@ fn pair(sent: u64, back: u64) -> String {
 /// A time in six characters or less, seven from a hundred days on; rounded down.
 fn time(time: Duration) -> String {
     match (time.as_secs(), time.subsec_micros()) {
-        (0, micros @ 0..1000) => format!("{micros}us"),
+        (0, 0) => "0s".into(),
+        (0, micros @ 1..1000) => format!("{micros}us"),
         (0, micros) => format!("{}ms", micros / 1000),
         (secs @ 1..60, micros) => format!("{secs}.{:02}s", micros / 10_000),
         (secs @ 60..3600, _) => format!("{}m{:02}s", secs / 60, secs % 60),

@@ -1,0 +1,77 @@
+use flate2::{Compression, write::GzEncoder};
+
+use super::*;
+
+fn eve(args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>, input: &[u8]) -> Ran {
+    run(program().args(["flows", "--format", "eve"]).args(args), input)
+}
+
+#[test]
+fn a_file_standard_input_and_gzip_are_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = pcap(&small_dialogue());
+    let path = file(folder.path(), "small.pcap", &capture);
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(&capture).unwrap();
+    let packed = file(folder.path(), "small.gz", &packed.finish().unwrap());
+
+    let plain = eve([&path], b"");
+    assert_eq!(plain.code, 0);
+    assert_eq!(balanced(&plain.out).1, 13);
+    assert_eq!(eve(["-"], &capture).out, plain.out);
+    assert_eq!(eve(["-r", "-"], &capture).out, plain.out);
+    assert_eq!(eve([&packed], b"").out, plain.out);
+}
+
+#[test]
+fn several_files_are_one_capture_in_the_order_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let packets = small_dialogue();
+    let whole = file(folder.path(), "whole.pcap", &pcap(&packets));
+    let names = ["a", "b", "c"];
+    let thirds: Vec<_> = names
+        .iter()
+        .zip(packets.chunks(5))
+        .map(|(name, packets)| file(folder.path(), name, &pcap(&packets.to_vec())))
+        .collect();
+    let expected = eve([&whole], b"").out;
+    assert_eq!(eve(&thirds, b"").out, expected);
+
+    let mut mixed = program();
+    mixed.args(["flows", "--format", "eve", "-r"]).arg(&thirds[0]).arg(&thirds[1]);
+    assert_eq!(run(mixed.arg("-r").arg(&thirds[2]), b"").out, expected);
+    let mut mixed = program();
+    mixed.args(["flows", "--format", "eve"]).arg(&thirds[0]).arg("-r").arg(&thirds[1]);
+    assert_eq!(run(mixed.arg(&thirds[2]), b"").out, expected);
+}
+
+/// What comes down a pipe is answered before its end.
+#[test]
+fn a_pipe_is_read_as_it_comes() {
+    use std::io::{BufRead, BufReader};
+    let capture = pcap(&small_dialogue());
+    let mut child = program()
+        .args(["events", "--quiet", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    // The header and the first record: 24 and 16 bytes, and a frame of 54.
+    input.write_all(&capture[..94]).unwrap();
+    let first = output.next().unwrap().unwrap();
+    assert!(first.contains("\"event\":\"started\""), "{first}");
+    input.write_all(&capture[94..]).unwrap();
+    drop(input);
+    assert!(output.last().unwrap().unwrap().contains("\"stats\""));
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn no_packets_is_no_error() {
+    let ran = eve(["-"], &pcap(&Vec::new()));
+    assert_eq!(ran.code, 0);
+    let (records, seen) = balanced(&ran.out);
+    assert_eq!((records.len(), seen), (0, 0));
+}
