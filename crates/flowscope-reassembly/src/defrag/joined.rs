@@ -1,0 +1,41 @@
+use flowscope_core::{Cursor, LinkType, NextHeader, PacketView, Path, Timestamp};
+
+/// A datagram of which all pieces have come. It owns its bytes.
+///
+/// [`Defragmenter::recycle`](crate::Defragmenter::recycle) takes them back, so that the next one
+/// need not allocate.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    pub(super) bytes: Vec<u8>,
+    pub(super) path: Path,
+    pub(super) link: LinkType,
+    pub(super) interface: Option<u32>,
+    pub(super) ts: Timestamp,
+    pub(super) first_ts: Timestamp,
+    pub(super) wire_len: u32,
+    pub(super) frames: u32,
+}
+
+impl Joined {
+    /// The datagram as a packet.
+    ///
+    /// Its frame begins with the IP header of the first piece, options and IPv6 extension headers
+    /// included, as the sender would have written it without fragmenting. The payload follows, up
+    /// to the first byte that a snap length cut off; the header's length is that of all of it.
+    ///
+    /// The cursor stands at that header, the layers that were peeled from the pieces in its path
+    /// and none stepped over. Time, link type and interface are those of the piece that came last;
+    /// [`frames`](PacketView::frames), [`wire_len`](PacketView::wire_len) and
+    /// [`first_ts`](PacketView::first_ts) speak of all frames that it came in.
+    #[must_use]
+    pub fn view(&self) -> PacketView<'_> {
+        let start = Cursor { next: NextHeader::Ip, offset: 0, stepped: 0, path: self.path };
+        let view = PacketView::new(&self.bytes, self.link, self.ts)
+            .with_joined(self.frames, self.wire_len, self.first_ts)
+            .at(start);
+        match self.interface {
+            Some(interface) => view.with_interface(interface),
+            None => view,
+        }
+    }
+}

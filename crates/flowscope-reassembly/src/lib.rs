@@ -1,0 +1,40 @@
+//! From pieces to wholes: IP fragments in, datagrams out.
+//!
+//! An extractor that meets a fragment says so and cannot say more, since ports stand in the first
+//! piece only. [`Defragmenter`] collects the pieces, IPv4 and IPv6, and gives a [`Joined`] datagram
+//! when none is missing: a [`PacketView`](flowscope_core::PacketView) like any other, to be shown to
+//! the extractor again. It counts for all the frames it came in.
+//!
+//! The pool is bounded in bytes and in datagrams, and every frame that goes in comes out in a joined
+//! datagram or under the name of a loss.
+//!
+//! ```
+//! use flowscope_core::{Fragment, LinkType, PacketView, Path, Payload, Timestamp};
+//! use flowscope_reassembly::{DefragConfig, Defragmented, Defragmenter};
+//! use flowscope_testkit::frame;
+//!
+//! let whole = frame().ipv4("10.0.0.1", "10.0.0.2").udp(53, 40000).payload([7; 92]);
+//! let mut defrag = Defragmenter::new(DefragConfig::default());
+//! let mut joined = None;
+//! // The last piece first. An extractor would say where the pieces lie; here it is known.
+//! for (at, piece) in whole.fragments(9, 56).iter().enumerate().rev() {
+//!     let ts = Timestamp::from_secs(1);
+//!     let view = PacketView::new(piece, LinkType::RAW, ts);
+//!     let fragment = Fragment { id: 9, offset: at as u32 * 56, more: at == 0, header_at: 0 };
+//!     let len = piece.len() as u32 - 20;
+//!     let payload = Payload { offset: 20, captured: len, wire_len: len };
+//!     if let Defragmented::Joined(whole) = defrag.push(&view, &fragment, &Path::EMPTY, &payload, ts) {
+//!         joined = Some(whole);
+//!     }
+//! }
+//!
+//! let joined = joined.expect("no piece is missing");
+//! let view = joined.view();
+//! assert_eq!(view.frame()[20..], whole.build()[20..]);
+//! assert_eq!((view.frames(), view.wire_len()), (2, 76 + 64));
+//! defrag.recycle(joined);
+//! ```
+
+mod defrag;
+
+pub use defrag::{DefragConfig, Defragmented, Defragmenter, Joined};
