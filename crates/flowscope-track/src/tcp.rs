@@ -504,44 +504,44 @@ impl Tcp<'_> {
             rare.sides[x].stray = None;
         }
         self.payload_letters(seg);
-        let mut filled = false;
+        let mut news = true;
         if ahead > 0 {
             self.add_hole(seg.side, next, seg.seq);
             self.meter.sides[x].next = end;
-        } else if serial(end, next) > 0 || ahead == 0 {
+        } else if ahead == 0 {
             self.meter.sides[x].next = end;
-            // A retransmission may reach back over a hole and beyond it.
-            filled = self.fill(seg, x);
-        } else if ahead == -1
-            && seg.len <= 1
-            && !seg.flags.fin()
-            && self.meter.has(bit::ESTABLISHED)
-        {
-            self.cold.rare().sides[x].probes += 1;
-        } else if seg.occupies() {
-            filled = self.fill(seg, x);
-            let payload = seg.len > 0;
-            let rare = &mut self.cold.rare().sides[x];
+        } else {
+            // A retransmission may reach back over a hole and beyond `next`.
+            let beyond = serial(end, next) > 0;
+            let filled = self.fill(seg.seq, if beyond { next } else { end }, x);
+            news = filled || beyond;
+            let probes =
+                ahead == -1 && seg.len <= 1 && !seg.flags.fin() && self.meter.has(bit::ESTABLISHED);
+            let again = !news && !probes && seg.occupies();
+            if beyond {
+                self.meter.sides[x].next = end;
+            }
             if filled {
-                rare.out_of_order += 1;
-            } else {
+                self.cold.rare().sides[x].out_of_order += 1;
+            } else if probes && !news {
+                self.cold.rare().sides[x].probes += 1;
+            } else if again {
+                let rare = &mut self.cold.rare().sides[x];
                 rare.retransmitted += 1;
-                if payload && is_power_of_ten(rare.retransmitted) {
+                if seg.len > 0 && is_power_of_ten(rare.retransmitted) {
                     self.letter(b't', seg.side);
                 }
             }
         }
-        if ahead >= 0 || filled {
+        if news {
             self.contradict_reset(step);
         }
         true
     }
 
-    fn fill(&mut self, seg: &Seg, x: usize) -> bool {
+    fn fill(&mut self, from: u32, to: u32, x: usize) -> bool {
         match &mut self.cold.rare {
-            Some(rare) if !rare.sides[x].holes.is_empty() => {
-                rare.sides[x].holes.fill(seg.seq, seg.end())
-            }
+            Some(rare) if !rare.sides[x].holes.is_empty() => rare.sides[x].holes.fill(from, to),
             _ => false,
         }
     }

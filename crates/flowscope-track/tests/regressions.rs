@@ -305,3 +305,29 @@ fn a_superseded_flow_keeps_its_initial_window() {
     });
     assert_eq!(superseded.map(|stats| stats.sides[0].initial_window), Some(Some(512)));
 }
+
+#[test]
+fn a_segment_that_fills_a_hole_and_goes_on_is_out_of_order() {
+    let calls = script().handshake().tcp(A, ACK, 1011, 5001, 0).tcp(A, ACK, 1001, 5001, 20).run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    assert_eq!((stats.sides[0].out_of_order, stats.sides[0].gap_bytes), (1, 0));
+}
+
+#[test]
+fn one_byte_that_fills_a_hole_is_no_probe() {
+    let calls = script().handshake().tcp(A, ACK, 1002, 5001, 0).tcp(A, ACK, 1001, 5001, 1).run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    let side = &stats.sides[0];
+    assert_eq!((side.probes, side.out_of_order, side.gap_bytes), (0, 1, 0));
+}
+
+#[test]
+fn new_bytes_behind_old_ones_contradict_a_reset() {
+    let calls = script()
+        .handshake()
+        .tcp(A, ACK, 1001, 5001, 10)
+        .tcp(A, RST, 1100, 0, 0)
+        .tcp(A, ACK, 1006, 5001, 10)
+        .run();
+    assert_eq!(anomalies(&calls), [(6, Anomaly::InvalidReset)]);
+}

@@ -411,7 +411,6 @@ impl Flow {
             self.believe_ack(x, &tcp);
             return;
         }
-        self.contradict_reset(segment, end, changes);
         let room = self.room(x);
         let was_established = self.was_established;
         // 3. "First of X: `next = seq`, `isn = seq - 1`."
@@ -420,6 +419,7 @@ impl Flow {
             own.show(&tcp);
         }
         // 4.
+        let mut news = true;
         let ahead = d(tcp.seq, own.next);
         let stray_end = own.stray_end.take();
         if ahead > room || ahead < -(1 << 30) {
@@ -458,17 +458,24 @@ impl Flow {
                 own.stats.out_of_order += 1;
             }
             own.next = end;
+        } else if own.fill(tcp.seq, end) {
+            own.stats.out_of_order += 1;
         } else if ahead == -1 && len <= 1 && !tcp.flags.fin() && was_established {
             own.stats.probes += 1;
-        } else if len > 0 || tcp.flags.fin() {
-            if own.fill(tcp.seq, end) {
-                own.stats.out_of_order += 1;
-            } else {
+            news = false;
+        } else {
+            news = false;
+            if len > 0 || tcp.flags.fin() {
                 own.stats.retransmitted += 1;
-                if len > 0 {
-                    self.note_retransmission(x);
-                }
             }
+            if len > 0 {
+                self.note_retransmission(x);
+            }
+        }
+        // "void, and reported (`InvalidReset`), as soon as another segment [...] brings something
+        // new or stands at its sender's `next`"
+        if news && let Some(reset) = self.pending.take() {
+            changes.anomalies.push((Anomaly::InvalidReset, reset.side));
         }
         let own = &mut self.sides[x.index()];
         own.payload_seen |= len > 0;
@@ -530,26 +537,6 @@ impl Flow {
             } else if tcp.flags.ack() && d(tcp.seq, own.isn) > 0 {
                 self.establish(changes);
             }
-        }
-    }
-
-    /// "void, and reported (`InvalidReset`), as soon as another packet is in sequence (`seq ==
-    /// X.next` or, if X has not shown itself, any; payload that fills a hole or stands ahead within
-    /// `room` counts too)"
-    fn contradict_reset(&mut self, segment: &Segment<'_>, end: u32, changes: &mut Changes) {
-        let Segment { x, tcp, len, .. } = *segment;
-        let Some(reset) = self.pending else { return };
-        let room = self.room(x);
-        let own = &self.sides[x.index()];
-        let ahead = d(tcp.seq, own.next);
-        let in_sequence = !own.shown
-            || ahead == 0
-            || (len > 0 && ahead > 0 && ahead <= room)
-            || (len > 0 && ahead < 0 && d(end, own.next) > 0)
-            || (len > 0 && own.clone().fill(tcp.seq, end));
-        if in_sequence {
-            self.pending = None;
-            changes.anomalies.push((Anomaly::InvalidReset, reset.side));
         }
     }
 
