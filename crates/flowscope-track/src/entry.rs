@@ -172,6 +172,8 @@ pub(crate) struct Rare {
 #[derive(Clone, Default)]
 pub(crate) struct RareSide {
     pub(crate) retransmitted: u32,
+    /// Those of them that had payload.
+    pub(crate) payload_again: u32,
     pub(crate) out_of_order: u32,
     pub(crate) duplicate_acks: u32,
     pub(crate) zero_windows: u32,

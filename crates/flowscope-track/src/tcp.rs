@@ -528,7 +528,8 @@ impl Tcp<'_> {
             } else if again {
                 let rare = &mut self.cold.rare().sides[x];
                 rare.retransmitted += 1;
-                if seg.len > 0 && is_power_of_ten(rare.retransmitted) {
+                rare.payload_again += u32::from(seg.len > 0);
+                if seg.len > 0 && is_power_of_ten(rare.payload_again) {
                     self.letter(b't', seg.side);
                 }
             }

@@ -331,3 +331,14 @@ fn new_bytes_behind_old_ones_contradict_a_reset() {
         .run();
     assert_eq!(anomalies(&calls), [(6, Anomaly::InvalidReset)]);
 }
+
+#[test]
+fn payload_sent_again_has_its_letter_although_the_syn_was_sent_again_too() {
+    let calls = script()
+        .tcp(A, SYN, 1000, 0, 0)
+        .tcp(A, SYN, 1000, 0, 0)
+        .tcp(A, ACK, 1001, 5001, 9)
+        .tcp(A, ACK, 1001, 5001, 9)
+        .run();
+    assert_eq!(histories(&calls), ["SDT"]);
+}

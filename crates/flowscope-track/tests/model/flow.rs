@@ -85,8 +85,6 @@ pub struct Side {
     pub stray_end: Option<u32>,
     /// It sent payload.
     pub payload_seen: bool,
-    pub syn_ts: Option<Timestamp>,
-    pub syn_ack_ts: Option<Timestamp>,
     pub letters: Letters,
 }
 
@@ -108,6 +106,7 @@ pub struct RememberedSyn {
     pub orientation: Orientation,
     pub tcp: TcpInfo,
     pub ip: IpInfo,
+    pub path: Path,
     pub payload_len: u32,
     pub packet: u64,
     pub ts: Timestamp,
@@ -168,14 +167,14 @@ impl Flow {
 
     /// "a new one begins at that SYN: the SYN and its repetitions are taken out of the old flow's
     /// counters and into the new one's"
-    pub fn begun_by(syn: &RememberedSyn, key: u8, path: Path) -> Self {
+    pub fn begun_by(syn: &RememberedSyn, key: u8) -> Self {
         let mut found = Extracted::new(key, syn.orientation);
         found.l4 = Some(L4Proto::Tcp);
         found.tcp = Some(syn.tcp);
         found.ip = syn.ip;
-        found.path = path;
+        found.path = syn.path;
         let mut flow = Flow::new(&found, syn.orientation, InitiatorEvidence::Syn, syn.packet);
-        flow.see_first_syn(FlowSide::Initiator, &syn.tcp, syn.payload_len, syn.ts);
+        flow.see_first_syn(FlowSide::Initiator, &syn.tcp, syn.payload_len);
         flow.note_syn(FlowSide::Initiator, 's', syn.payload_len);
         flow.times.push((syn.first_ts, syn.last_ts, None));
         let side = &mut flow.sides[0];

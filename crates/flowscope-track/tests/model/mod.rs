@@ -197,7 +197,7 @@ impl Model {
             Verdict::Answers(syn) => {
                 let syn = self.flows[at].take_remembered(syn);
                 self.remove(at, EndReason::Superseded);
-                let flow = Flow::begun_by(&syn, found.key, found.path);
+                let flow = Flow::begun_by(&syn, found.key);
                 let at = self.start(flow, packet);
                 self.count(at, packet, &found);
             }

@@ -98,7 +98,7 @@ impl Flow {
     /// "how far ahead of the receiver X may believably write: `max(Y.window << scale, 1 MiB)`"
     fn room(&self, x: FlowSide) -> i64 {
         let (_, peer) = self.pair(x);
-        let scale = if self.scale_known() { peer.scale.unwrap_or(0).min(14) } else { 0 };
+        let scale = if self.scale_known() { peer.scale.unwrap_or(0) } else { 0 };
         (i64::from(peer.window.unwrap_or(0)) << scale).max(1 << 20)
     }
 
@@ -193,7 +193,7 @@ impl Flow {
             if tcp.flags.rst() && self.latest_packet == self.id {
                 // "A first packet with RST": it has shown its sender before it ends the flow.
                 if tcp.flags.syn() {
-                    self.see_first_syn(x, &tcp, len, packet.ts);
+                    self.see_first_syn(x, &tcp, len);
                     self.note_syn(x, if tcp.flags.ack() { 'h' } else { 's' }, len);
                 } else {
                     self.sides[x.index()].show(&tcp);
@@ -233,13 +233,13 @@ impl Flow {
             if own.syn_seen {
                 own.stats.retransmitted += 1;
             } else {
-                own.learn_syn(&tcp, packet.ts);
+                own.learn_syn(&tcp);
                 self.mid_stream = false;
                 self.note_syn(x, 's', len);
             }
         } else if !own.shown && half_open {
             // "simultaneous open. `SynSent` becomes `SynReceived`."
-            self.see_first_syn(x, &tcp, len, packet.ts);
+            self.see_first_syn(x, &tcp, len);
             self.note_syn(x, 's', len);
             if self.state == FlowState::SynSent && !first {
                 self.state = FlowState::SynReceived;
@@ -267,6 +267,7 @@ impl Flow {
                 orientation: found.orientation,
                 tcp,
                 ip: found.ip,
+                path: found.path,
                 payload_len: len,
                 packet: self.latest_packet,
                 ts: packet.ts,
@@ -282,14 +283,14 @@ impl Flow {
     }
 
     /// X shows itself with a SYN.
-    pub fn see_first_syn(&mut self, x: FlowSide, tcp: &TcpInfo, len: u32, ts: Timestamp) {
+    pub fn see_first_syn(&mut self, x: FlowSide, tcp: &TcpInfo, len: u32) {
         self.mid_stream = false;
         let own = &mut self.sides[x.index()];
         own.show(tcp);
         own.isn = tcp.seq;
         own.next = tcp.seq.wrapping_add(1).wrapping_add(len);
         own.payload_seen |= len > 0;
-        own.learn_syn(tcp, ts);
+        own.learn_syn(tcp);
     }
 
     // -- SYN with ACK ----------------------------------------------------------------------------
@@ -307,7 +308,7 @@ impl Flow {
                 // picked up out of order"
                 let own = &mut self.sides[x.index()];
                 if !own.syn_seen {
-                    own.learn_syn(&tcp, packet.ts);
+                    own.learn_syn(&tcp);
                     self.mid_stream = false;
                 }
                 let own = &mut self.sides[x.index()];
@@ -316,20 +317,19 @@ impl Flow {
                 self.believe_ack(x, &tcp);
             }
         } else if first {
-            self.see_first_syn(x, &tcp, len, packet.ts);
+            self.see_first_syn(x, &tcp, len);
             self.sides[x.index()].syn_ack_seen = true;
-            self.sides[x.index()].syn_ack_ts = Some(packet.ts);
             self.note_syn(x, 'h', len);
             self.sides[x.index()].ack = Some(tcp.ack);
         } else if answers {
-            // "if the SYN was the flow's first packet"
-            let asked = peer.syn_ts.filter(|_| self.evidence == InitiatorEvidence::Syn);
-            self.see_first_syn(x, &tcp, len, packet.ts);
+            self.see_first_syn(x, &tcp, len);
             self.sides[x.index()].syn_ack_seen = true;
-            self.sides[x.index()].syn_ack_ts = Some(packet.ts);
             self.note_syn(x, 'h', len);
             self.sides[x.index()].ack = Some(tcp.ack);
-            self.syn_rtt = asked.and_then(|asked| round_trip(asked, packet.ts));
+            // "since `first_seen`, if a SYN was the first packet"
+            if self.evidence == InitiatorEvidence::Syn {
+                self.syn_rtt = round_trip(packet.ts.since(self.first_seen()));
+            }
             if self.state == FlowState::SynSent {
                 self.state = FlowState::SynReceived;
             }
@@ -604,12 +604,19 @@ impl Flow {
         {
             self.establish(changes);
             let [initiator, responder] = &self.sides;
-            if let (Some(ack), Some(asked)) = (initiator.ack, responder.syn_ack_ts)
-                && d(ack, responder.isn) > 0
-                && x == FlowSide::Initiator
-                && matches!(self.evidence, InitiatorEvidence::Syn | InitiatorEvidence::SynAck)
+            // "What is left of the time since the first packet"
+            let answered = match self.evidence {
+                InitiatorEvidence::Syn => self.syn_rtt,
+                InitiatorEvidence::SynAck => Some(Duration::ZERO),
+                _ => None,
+            };
+            if x == FlowSide::Initiator
+                && responder.syn_seen
+                && initiator.ack.is_some_and(|ack| d(ack, responder.isn) > 0)
+                && let Some(answered) = answered
             {
-                self.ack_rtt = round_trip(asked, ts);
+                let since = ts.since(self.first_seen()).saturating_sub(answered);
+                self.ack_rtt = round_trip(since);
             }
         }
         if !matches!(
@@ -667,10 +674,10 @@ impl Side {
         self.stats.initial_window = Some(tcp.window);
     }
 
-    fn learn_syn(&mut self, tcp: &TcpInfo, ts: Timestamp) {
+    fn learn_syn(&mut self, tcp: &TcpInfo) {
         self.syn_seen = true;
-        self.syn_ts = Some(ts);
-        self.scale = tcp.options.window_scale;
+        // "receivers cap it at 14" (RFC 7323)
+        self.scale = tcp.options.window_scale.map(|scale| scale.min(14));
         self.stats.mss = tcp.options.mss;
         self.stats.sack_permitted = tcp.options.sack_permitted;
     }
@@ -688,7 +695,7 @@ struct Segment<'a> {
 }
 
 /// "in steps of 10 ns, at least one, if below 42 s"
-fn round_trip(from: Timestamp, to: Timestamp) -> Option<Duration> {
-    let nanos = to.since(from).as_nanos() as u64;
+fn round_trip(time: Duration) -> Option<Duration> {
+    let nanos = time.as_nanos() as u64;
     (nanos < 42_000_000_000).then(|| Duration::from_nanos((nanos / 10).max(1) * 10))
 }
