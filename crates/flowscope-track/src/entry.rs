@@ -180,12 +180,13 @@ pub(crate) struct RareSide {
     pub(crate) probes: u32,
     pub(crate) urgent: u32,
     pub(crate) out_of_window: u32,
+    pub(crate) bad_checksums: u32,
     pub(crate) gaps: u32,
     /// Bytes of holes no longer remembered.
     pub(crate) lost: u64,
     pub(crate) holes: Holes,
-    /// Where the previous segment ended, if that one was out of window.
-    pub(crate) stray: Option<u32>,
+    /// Where the previous segment began and ended, if that one was out of window.
+    pub(crate) stray: Option<(u32, u32)>,
     pub(crate) last_rst: Option<u32>,
     pub(crate) last_fin: Option<u32>,
 }
@@ -476,6 +477,7 @@ impl Record<'_> {
             stats.probes = rare.probes;
             stats.urgent = rare.urgent;
             stats.out_of_window = rare.out_of_window;
+            stats.bad_checksums = rare.bad_checksums;
             stats.gap_bytes = rare.lost + rare.holes.bytes();
         }
         stats

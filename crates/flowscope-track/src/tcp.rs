@@ -486,27 +486,37 @@ impl Tcp<'_> {
         let end = seg.end();
         let ahead = serial(seg.seq, next);
         let room = self.room(seg.side);
+        let mut stray = None;
         if i64::from(ahead) > room || ahead < FAR_BEHIND {
             let rare = &mut self.cold.rare().sides[x];
-            let corroborated = rare.stray.is_some_and(|stray| {
-                let from_stray = i64::from(serial(seg.seq, stray));
-                (0..=room).contains(&from_stray)
+            let corroborated = rare.stray.filter(|(_, stray_end)| {
+                let from_stray = i64::from(serial(seg.seq, *stray_end));
+                ahead > 0 && (0..=room).contains(&from_stray)
             });
-            if !(corroborated && ahead > 0) {
-                rare.stray = Some(end);
+            let Some((start, stray_end)) = corroborated else {
+                rare.stray = Some((seg.seq, end));
                 rare.out_of_window += 1;
                 self.meter.watch |= watch::RARE;
                 step.report(Anomaly::OutOfWindow, seg.side);
                 return false;
-            }
+            };
+            stray = Some((start, stray_end));
         }
         if let Some(rare) = &mut self.cold.rare {
             rare.sides[x].stray = None;
         }
         self.payload_letters(seg);
+        if let Some((start, stray_end)) = stray.filter(|(start, _)| serial(*start, next) > 0) {
+            // What lies before the stray is a hole of its own: the stray was seen.
+            self.add_hole(seg.side, next, start);
+            self.meter.sides[x].next = stray_end;
+        }
         let mut news = true;
         if ahead > 0 {
-            self.add_hole(seg.side, next, seg.seq);
+            let next = self.meter.sides[x].next;
+            if seg.seq != next {
+                self.add_hole(seg.side, next, seg.seq);
+            }
             self.meter.sides[x].next = end;
         } else if ahead == 0 {
             self.meter.sides[x].next = end;

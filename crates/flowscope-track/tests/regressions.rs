@@ -342,3 +342,12 @@ fn payload_sent_again_has_its_letter_although_the_syn_was_sent_again_too() {
         .run();
     assert_eq!(histories(&calls), ["SDT"]);
 }
+
+#[test]
+fn a_stray_that_the_next_segment_corroborates_is_no_gap() {
+    let far = 1001 + (8 << 20);
+    let calls =
+        script().handshake().tcp(A, ACK, far, 5001, 100).tcp(A, ACK, far + 150, 5001, 100).run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    assert_eq!(stats.sides[0].gap_bytes, (8 << 20) + 50);
+}

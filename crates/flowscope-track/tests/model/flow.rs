@@ -81,8 +81,8 @@ pub struct Side {
     pub fin: Option<u32>,
     /// Ranges below `next` that were not seen, oldest first.
     pub holes: Vec<(u32, u32)>,
-    /// End of its previous segment, if that was out of window.
-    pub stray_end: Option<u32>,
+    /// Its previous segment, if that was out of window.
+    pub stray: Option<(u32, u32)>,
     /// It sent payload.
     pub payload_seen: bool,
     pub letters: Letters,

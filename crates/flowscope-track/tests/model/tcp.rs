@@ -233,7 +233,7 @@ impl Flow {
             if own.syn_seen {
                 own.stats.retransmitted += 1;
             } else {
-                own.learn_syn(&tcp);
+                own.learn_syn(&tcp, len);
                 self.mid_stream = false;
                 self.note_syn(x, 's', len);
             }
@@ -290,7 +290,7 @@ impl Flow {
         own.isn = tcp.seq;
         own.next = tcp.seq.wrapping_add(1).wrapping_add(len);
         own.payload_seen |= len > 0;
-        own.learn_syn(tcp);
+        own.learn_syn(tcp, len);
     }
 
     // -- SYN with ACK ----------------------------------------------------------------------------
@@ -308,7 +308,7 @@ impl Flow {
                 // picked up out of order"
                 let own = &mut self.sides[x.index()];
                 if !own.syn_seen {
-                    own.learn_syn(&tcp);
+                    own.learn_syn(&tcp, len);
                     self.mid_stream = false;
                 }
                 let own = &mut self.sides[x.index()];
@@ -421,12 +421,12 @@ impl Flow {
         // 4.
         let mut news = true;
         let ahead = d(tcp.seq, own.next);
-        let stray_end = own.stray_end.take();
+        let stray = own.stray.take();
         if ahead > room || ahead < -(1 << 30) {
             let corroborated =
-                stray_end.is_some_and(|stray| d(tcp.seq, stray) >= 0 && d(tcp.seq, stray) <= room);
+                stray.is_some_and(|(_, end)| ahead > 0 && (0..=room).contains(&d(tcp.seq, end)));
             if !corroborated {
-                own.stray_end = Some(end);
+                own.stray = Some((tcp.seq, end));
                 changes.disbelieved = true;
                 own.stats.out_of_window += 1;
                 changes.anomalies.push((Anomaly::OutOfWindow, x));
@@ -442,10 +442,25 @@ impl Flow {
             self.note_once(x, 'a');
         }
         let own = &mut self.sides[x.index()];
-        if ahead > room || ahead < -(1 << 30) {
-            own.add_hole(own.next, tcp.seq);
+        if let Some((start, stray_end)) = stray
+            && ahead > room
+        {
+            // "what lies before the first and between the two are holes"
+            let mut holes = 0;
+            let mut next = own.next;
+            if d(start, next) > 0 {
+                own.add_hole(next, start);
+                holes += 1;
+                next = stray_end;
+            }
+            if tcp.seq != next {
+                own.add_hole(next, tcp.seq);
+                holes += 1;
+            }
             own.next = end;
-            self.note_gap(x);
+            for _ in 0..holes {
+                self.note_gap(x);
+            }
         } else if ahead > 0 {
             own.add_hole(own.next, tcp.seq);
             own.next = end;
@@ -674,7 +689,11 @@ impl Side {
         self.stats.initial_window = Some(tcp.window);
     }
 
-    fn learn_syn(&mut self, tcp: &TcpInfo) {
+    fn learn_syn(&mut self, tcp: &TcpInfo, len: u32) {
+        let end = tcp.seq.wrapping_add(1).wrapping_add(len);
+        if d(end, self.next) > 0 {
+            self.next = end;
+        }
         self.syn_seen = true;
         // "receivers cap it at 14" (RFC 7323)
         self.scale = tcp.options.window_scale.map(|scale| scale.min(14));
