@@ -1,3 +1,4 @@
 //! End to end: packets in, events and records out.
 
+mod driver;
 mod life;

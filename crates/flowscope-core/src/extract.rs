@@ -1,6 +1,6 @@
 use std::hash::Hash;
 
-use crate::{L4Proto, Loss, Orientation, PacketView, Path, TcpInfo};
+use crate::{Cursor, L4Proto, Loss, Orientation, PacketView, Path, TcpInfo};
 
 /// A function from a packet to the flow it belongs to.
 ///
@@ -49,6 +49,9 @@ pub struct Extracted<K> {
     pub payload: Payload,
     /// Set when the packet is one piece of a larger datagram: the key lacks ports then, join first.
     pub fragment: Option<Fragment>,
+    /// Set by whoever verified the packet's checksums, if one is wrong and such packets are to change
+    /// nothing but counters: its receiver drops it. Extractors leave it unset.
+    pub corrupt: bool,
 }
 
 impl<K> Extracted<K> {
@@ -67,7 +70,21 @@ impl<K> Extracted<K> {
             path: Path::EMPTY,
             payload: Payload { offset: 0, captured: 0, wire_len: 0 },
             fragment: None,
+            corrupt: false,
         }
+    }
+
+    /// The packet that this ICMP error quotes, as a view to ask the same extractor about: it gives
+    /// the key of the flow that the error is about, and the orientation of the packet that caused
+    /// it. `None` if nothing is quoted.
+    ///
+    /// Quotes are cut, mostly behind eight bytes of the transport header, which is enough for a key.
+    /// Where a quoted packet is a tunnel's, and the quote ends before the packet inside, the answer
+    /// is about the tunnel; where it is a [`Fragment`], no other piece of it is to be expected.
+    #[must_use]
+    pub fn quoted<'a>(&self, view: &PacketView<'a>) -> Option<PacketView<'a>> {
+        let at = self.icmp?.quoted_at?;
+        Some(view.at(Cursor::around(at, self.path)))
     }
 
     /// The same facts under another key.
@@ -85,6 +102,7 @@ impl<K> Extracted<K> {
             path: self.path,
             payload: self.payload,
             fragment: self.fragment,
+            corrupt: self.corrupt,
         }
     }
 }

@@ -14,23 +14,26 @@ pub enum Layer {
     Mpls,
     /// PPPoE session (RFC 2516); the identifier is the session id.
     Pppoe,
-    /// VXLAN (RFC 7348); the identifier is the 24-bit VNI.
+    /// VXLAN (RFC 7348), also with the generic protocol extension; the identifier is the 24-bit VNI.
     Vxlan,
     /// GENEVE (RFC 8926); the identifier is the 24-bit VNI.
     Geneve,
-    /// GRE (RFC 2784, 2890); the identifier is the key, 0 without one.
+    /// GRE (RFC 2784, 2890); the identifier is the key, 0 without one. Also the enhanced GRE of PPTP
+    /// (RFC 2637), whose call id differs per direction; the identifier is 0.
     Gre,
     /// NVGRE (RFC 7637); the identifier is the 24-bit virtual subnet id.
     Nvgre,
-    /// ERSPAN; the identifier is the session id.
+    /// ERSPAN, types I to III; the identifier is the session id, 0 in type I, which has none.
     Erspan,
     /// GTP-U (3GPP TS 29.281); the identifier is the TEID, which differs per direction.
     GtpU,
     /// IP in IP (RFC 2003, 2473, 4213); no identifier.
     IpIp,
+    /// The Ethernet pseudo-wire that a stack of MPLS labels carries (RFC 4448); no identifier.
+    Pseudowire,
 }
 
-/// Lower-case name.
+/// Name in snake case.
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -42,8 +45,9 @@ impl fmt::Display for Layer {
             Layer::Gre => "gre",
             Layer::Nvgre => "nvgre",
             Layer::Erspan => "erspan",
-            Layer::GtpU => "gtp-u",
-            Layer::IpIp => "ip-in-ip",
+            Layer::GtpU => "gtp_u",
+            Layer::IpIp => "ip_ip",
+            Layer::Pseudowire => "pseudowire",
         })
     }
 }
@@ -62,7 +66,7 @@ impl fmt::Display for PathLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.layer.fmt(f)?;
         match self.layer {
-            Layer::IpIp => Ok(()),
+            Layer::IpIp | Layer::Pseudowire => Ok(()),
             _ => write!(f, " {}", self.id),
         }
     }

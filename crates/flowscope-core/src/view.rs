@@ -76,7 +76,8 @@ impl<'a> PacketView<'a> {
         self
     }
 
-    /// The same packet with the cursor elsewhere.
+    /// The same packet with the cursor elsewhere. A datagram joined from fragments has its IP header
+    /// at the start of `frame`: its cursor is [`Cursor::around`] 0.
     #[must_use]
     pub fn at(mut self, cursor: Cursor) -> Self {
         self.at = cursor;
@@ -182,12 +183,26 @@ pub struct Cursor {
     pub next: NextHeader,
     /// Bytes from the start of the frame.
     pub offset: u32,
-    /// How many layers of `path` the extractor has stepped over. It trails `path.len()` only in the
-    /// view of a joined datagram, whose outer layers were peeled from its fragments: a combinator
-    /// steps over such a layer instead of reading it.
+    /// How many layers of `path` the extractor has stepped over. As long as it trails `path.len()`,
+    /// a combinator steps over its layer in the path instead of reading it from the frame.
     pub stepped: u8,
-    /// The layers peeled so far.
+    /// The layers around what stands at `offset`, outermost first.
     pub path: Path,
+}
+
+impl Cursor {
+    /// At an IP header that was not reached by peeling: that of a joined datagram, whose layers were
+    /// peeled from its fragments, or of a packet that an ICMP message quotes, which has the layers
+    /// of that message.
+    ///
+    /// One rule for both: `path` is what [`Extracted::path`](crate::Extracted::path) said of the
+    /// fragment or of the message, and none of it was stepped over yet. So the extractor that was
+    /// asked about the fragment or the message can be asked again, whatever it is made of: its
+    /// combinators find their layers in the path, and read only those that follow.
+    #[must_use]
+    pub const fn around(offset: u32, path: Path) -> Self {
+        Cursor { next: NextHeader::Ip, offset, stepped: 0, path }
+    }
 }
 
 /// What kind of header comes next.

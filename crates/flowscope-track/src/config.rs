@@ -145,6 +145,12 @@ impl TrackerConfig {
         self
     }
 
+    /// Which timestamps are believed.
+    #[must_use]
+    pub fn clock_config(&self) -> ClockConfig {
+        self.clock
+    }
+
     /// Seed of the table's hash; default 0. Give a random one where strangers can aim packets at
     /// the table. No output depends on it.
     #[must_use]

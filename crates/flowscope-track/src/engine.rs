@@ -14,6 +14,7 @@ use flowscope_core::{
 use crate::clock::Moment;
 use crate::config::TrackerConfig;
 use crate::entry::{Cold, Meter, PendingSyn, Rare, bit, watch};
+use crate::history::is_power_of_ten;
 use crate::index::{Index, Tag};
 use crate::lists::{Lists, Slot};
 use crate::order::EvictionOrder;
@@ -166,6 +167,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let short = meter.watch == 0
             && silence <= idle
             && meter.ttl[side.index()] == x.ip.ttl
+            && !x.corrupt
             && !moment.suspect;
         let tcp = match x.tcp {
             Some(tcp) if short && meter.state == FlowState::Established => {
@@ -340,7 +342,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     fn seg_of(&self, slot: Slot, side: FlowSide, arrival: &Arrival<'_, '_, K>) -> Option<Seg> {
         let is_tcp = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
-        let tcp = arrival.extracted.tcp.filter(|_| is_tcp)?;
+        let tcp = arrival.extracted.tcp.filter(|_| is_tcp && !arrival.extracted.corrupt)?;
         Some(Seg::new(side, &tcp, arrival.extracted.payload.wire_len, arrival.view.ts()))
     }
 
@@ -614,7 +616,13 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             cold.max_ttl[i] = cold.max_ttl[i].max(x.ip.ttl);
         }
         meter.ttl[i] = x.ip.ttl;
-        if let Some(tcp) = x.tcp.filter(|_| meter.proto == L4Proto::Tcp.number()) {
+        if x.corrupt {
+            let rare = &mut cold.rare().sides[i];
+            rare.bad_checksums += 1;
+            if is_power_of_ten(rare.bad_checksums) {
+                cold.history.push(b'c', side);
+            }
+        } else if let Some(tcp) = x.tcp.filter(|_| meter.proto == L4Proto::Tcp.number()) {
             meter.sides[i].flags |= tcp.flags;
         }
         let last_seen = before.max(view.ts());
@@ -1101,7 +1109,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                 fin: seg.flags.fin(),
             };
             out.segment(flow, segment);
-        } else if wire_len > 0 && !is_tcp {
+        } else if wire_len > 0 && !is_tcp && !x.corrupt {
             out.datagram(flow, DatagramFeed { side, ts: view.ts(), payload, wire_len });
         }
     }

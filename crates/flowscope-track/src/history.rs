@@ -14,7 +14,8 @@ use flowscope_core::FlowSide;
 /// | `d` | payload | once per side |
 /// | `i` | inconsistent flags (FIN and RST together) | once per side |
 /// | `q` | SYN together with FIN or RST | once per side |
-/// | `g` | bytes missing from the capture | the 1st, 10th, 100th … time |
+/// | `c` | wrong checksum, where those are excluded; any protocol | the 1st, 10th, 100th … time |
+/// | `g` | bytes missing from the capture | likewise |
 /// | `t` | retransmitted payload | likewise |
 /// | `w` | zero window | likewise |
 /// | `^` | the initiator is not who sent the first packet | once |

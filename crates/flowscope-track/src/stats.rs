@@ -114,6 +114,9 @@ pub struct SideStats {
     pub urgent: u32,
     /// Segments whose numbers lie far outside of the window.
     pub out_of_window: u32,
+    /// Packets with a wrong checksum, where those are verified and excluded: their bytes are in the
+    /// counters, they changed nothing else.
+    pub bad_checksums: u32,
     /// Bytes that the sequence numbers skip and no later packet brought.
     pub gap_bytes: u64,
     /// Window of the side's first segment, unscaled.

@@ -6,7 +6,9 @@
 //! | module | what | feature |
 //! |---|---|---|
 //! | [`core`] | packet views and the traits everything meets at | |
+//! | [`driver`] | the one loop: extract, join fragments, track | |
 //! | [`track`] | the flow table: packets in, the life of each flow out | |
+//! | [`reassembly`] | IP fragments joined to whole datagrams | |
 //! | [`extract`] | ready-made extractors: five-tuples, address pairs, decapsulation | `extract`, on |
 //! | [`pcap`] | capture files as a packet source, and a writer | `pcap`, on |
 //!
@@ -14,40 +16,52 @@
 //!
 //! ```
 //! use flowscope::core::PacketSource;
+//! use flowscope::driver::FlowDriver;
 //! use flowscope::extract::{AutoDetectEncap, FiveTuple};
 //! use flowscope::pcap::CaptureReader;
-//! use flowscope::track::{EndReason, FlowEvent, FlowTracker};
+//! use flowscope::track::{EndReason, FlowEvent};
 //!
 //! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/http-keep-alive.pcap");
 //! # let mut total = 0;
 //! let mut capture = CaptureReader::open(path)?;
-//! let mut tracker = FlowTracker::new(AutoDetectEncap(FiveTuple::bidirectional()));
-//! let mut events = Vec::new();
+//! let mut driver = FlowDriver::new(AutoDetectEncap(FiveTuple::bidirectional()));
 //!
-//! while capture.next_batch(&mut |views| tracker.track_batch(views, &mut events))? > 0 {}
-//! tracker.finish(EndReason::EndOfInput, &mut events);
+//! while capture.next_batch(&mut |packets| driver.handle_batch(packets))? > 0 {
+//!     while let Some(event) = driver.poll_event() {
+//!         report(event);
+//! #       total += 1;
+//!     }
+//! }
+//! driver.finish(EndReason::EndOfInput);
+//! while let Some(event) = driver.poll_event() {
+//!     report(event);
+//! }
 //!
-//! for event in events {
+//! fn report<K: std::fmt::Display>(event: FlowEvent<K>) {
 //!     if let FlowEvent::Ended { flow, reason, stats, history } = event {
 //!         let sent = stats.initiator.counters.wire_bytes;
 //!         println!("{} {reason:?} {history} {sent} bytes sent", flow.key);
-//! #       total += 1;
 //!     }
 //! }
 //! # assert!(total > 0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Keep nothing that is not needed: implement [`track::FlowSink`] instead of collecting events, and
-//! the tracker lends each change with the flow it is about, allocating nothing.
+//! Those who need no owned events implement [`track::FlowSink`] and call
+//! [`handle_batch_with`](driver::FlowDriver::handle_batch_with): each change is lent with the flow it is
+//! about, and nothing is allocated.
 
 #[doc(inline)]
 pub use flowscope_core as core;
+#[doc(inline)]
+pub use flowscope_driver as driver;
 #[cfg(feature = "extract")]
 #[doc(inline)]
 pub use flowscope_extract as extract;
 #[cfg(feature = "pcap")]
 #[doc(inline)]
 pub use flowscope_pcap as pcap;
+#[doc(inline)]
+pub use flowscope_reassembly as reassembly;
 #[doc(inline)]
 pub use flowscope_track as track;

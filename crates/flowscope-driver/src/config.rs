@@ -1,0 +1,61 @@
+use flowscope_reassembly::DefragConfig;
+use flowscope_track::TrackerConfig;
+
+/// What a driver is told when it is made.
+#[derive(Clone, Debug)]
+pub struct DriverConfig {
+    pub(crate) tracker: TrackerConfig,
+    pub(crate) fragments: Option<DefragConfig>,
+    pub(crate) checksums: Checksums,
+}
+
+impl Default for DriverConfig {
+    fn default() -> Self {
+        DriverConfig {
+            tracker: TrackerConfig::default(),
+            fragments: Some(DefragConfig::default()),
+            checksums: Checksums::Off,
+        }
+    }
+}
+
+impl DriverConfig {
+    /// The configuration of the flow table; by default its own default.
+    #[must_use]
+    pub fn tracker(mut self, config: TrackerConfig) -> Self {
+        self.tracker = config;
+        self
+    }
+
+    /// How IP fragments are joined; by default they are. With `None` every fragment is refused, as
+    /// one whose datagram never became whole.
+    #[must_use]
+    pub fn fragments(mut self, config: Option<DefragConfig>) -> Self {
+        self.fragments = config;
+        self
+    }
+
+    /// What wrong checksums lead to; by default they are not looked at.
+    #[must_use]
+    pub fn checksums(mut self, policy: Checksums) -> Self {
+        self.checksums = policy;
+        self
+    }
+}
+
+/// What wrong checksums lead to.
+///
+/// Captures taken on a sending host hold packets whose checksum the network card was still to fill
+/// in. Those are told apart by what the kernel leaves in the field, and never count as wrong.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Checksums {
+    /// They are not verified.
+    #[default]
+    Off,
+    /// They are counted, nothing else.
+    Count,
+    /// The packet counts in its flow, but the receiver dropped it: it changes no TCP state, and its
+    /// payload is no part of any stream.
+    Exclude,
+}

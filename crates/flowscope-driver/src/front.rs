@@ -1,0 +1,175 @@
+//! What happens to a packet before it reaches a flow table: headers are walked, fragments joined,
+//! checksums verified, and what goes no further is counted.
+
+use flowscope_core::{Extracted, FlowExtractor, Ledger, Loss, MAX_DEPTH, PacketView, Timestamp};
+use flowscope_reassembly::{Defragmented, Defragmenter, Joined};
+
+use crate::checksum::{Verdict, verify};
+use crate::{Checksums, DriverConfig};
+
+/// Not generic over the extractor, which it is handed: a driver lends the same one to its callers.
+pub(crate) struct Front {
+    defragmenter: Option<Defragmenter>,
+    checksums: Checksums,
+    refused: Ledger,
+    bytes: Ledger,
+    sums: ChecksumStats,
+}
+
+/// Datagrams that one packet lets go at most.
+const STEPS: usize = 64;
+
+/// What verification found.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ChecksumStats {
+    /// Packets with a wrong checksum.
+    pub bad: u64,
+    /// Packets whose checksum the sender's network card was still to fill in.
+    pub offloaded: u64,
+}
+
+impl Front {
+    pub(crate) fn new(config: &DriverConfig) -> Self {
+        Front {
+            defragmenter: config.fragments.clone().map(Defragmenter::new),
+            checksums: config.checksums,
+            refused: Ledger::default(),
+            bytes: Ledger::default(),
+            sums: ChecksumStats::default(),
+        }
+    }
+
+    /// Finds the flow that `packet` belongs to and hands both to `take`; or keeps it as a piece of a
+    /// datagram; or refuses it. `now` is the watermark.
+    #[inline]
+    pub(crate) fn resolve<E: FlowExtractor>(
+        &mut self,
+        extractor: &E,
+        packet: PacketView<'_>,
+        now: Timestamp,
+        take: impl FnOnce(PacketView<'_>, Extracted<E::Key>),
+    ) {
+        match extractor.extract(packet) {
+            Some(found) if found.fragment.is_none() => self.pass(packet, found, take),
+            found => self.resolve_slowly(extractor, packet, found, now, take),
+        }
+    }
+
+    #[inline]
+    fn pass<K>(
+        &mut self,
+        view: PacketView<'_>,
+        mut found: Extracted<K>,
+        take: impl FnOnce(PacketView<'_>, Extracted<K>),
+    ) {
+        if self.checksums != Checksums::Off {
+            self.check(&view, &mut found);
+        }
+        let (captured, wire) = (found.payload.captured, found.payload.wire_len);
+        self.bytes
+            .lose(if found.corrupt { Loss::BadChecksum } else { Loss::Unclaimed }, captured.into());
+        self.bytes.lose(Loss::SnaplenCut, wire.saturating_sub(captured).into());
+        take(view, found);
+    }
+
+    #[cold]
+    fn check<K>(&mut self, view: &PacketView<'_>, found: &mut Extracted<K>) {
+        match verify(view, found) {
+            Verdict::Sound => {}
+            Verdict::Offloaded => self.sums.offloaded += 1,
+            Verdict::Bad => {
+                self.sums.bad += 1;
+                found.corrupt = self.checksums == Checksums::Exclude;
+            }
+        }
+    }
+
+    /// A datagram that was joined may itself be a piece of another, or hold one in a tunnel.
+    #[inline(never)]
+    fn resolve_slowly<E: FlowExtractor>(
+        &mut self,
+        extractor: &E,
+        packet: PacketView<'_>,
+        mut found: Option<Extracted<E::Key>>,
+        now: Timestamp,
+        take: impl FnOnce(PacketView<'_>, Extracted<E::Key>),
+    ) {
+        let mut joined: Option<Joined> = None;
+        for _ in 0..=MAX_DEPTH {
+            let view = joined.as_ref().map_or(packet, Joined::view);
+            let Some(x) = found else {
+                let cause = extractor.explain(view).into();
+                self.refused.lose(cause, view.frames().into());
+                break;
+            };
+            let Some(fragment) = x.fragment else {
+                self.pass(view, x, take);
+                break;
+            };
+            let Some(defragmenter) = &mut self.defragmenter else {
+                self.refused.lose(Loss::FragIncomplete, view.frames().into());
+                break;
+            };
+            let Defragmented::Joined(whole) =
+                defragmenter.push(&view, &fragment, &x.path, &x.payload, now)
+            else {
+                break;
+            };
+            found = extractor.extract(whole.view());
+            if let Some(used) = joined.replace(whole) {
+                defragmenter.recycle(used);
+            }
+        }
+        if let (Some(used), Some(defragmenter)) = (joined, &mut self.defragmenter) {
+            defragmenter.recycle(used);
+        }
+    }
+
+    /// Lets datagrams go that have waited for too long.
+    #[inline]
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        if let Some(defragmenter) = &mut self.defragmenter {
+            defragmenter.expire(now, STEPS);
+        }
+    }
+
+    /// Lets all datagrams go that are not whole.
+    pub(crate) fn finish(&mut self) {
+        if let Some(defragmenter) = &mut self.defragmenter {
+            defragmenter.finish();
+        }
+    }
+
+    /// Packets that reached no flow table, by cause. Fragments that wait are not among them.
+    pub(crate) fn refused(&self) -> Ledger {
+        let mut all = self.refused.clone();
+        if let Some(defragmenter) = &self.defragmenter {
+            all.merge(defragmenter.ledger());
+        }
+        all
+    }
+
+    /// Payload bytes of all packets that were tracked.
+    pub(crate) fn bytes(&self) -> &Ledger {
+        &self.bytes
+    }
+
+    /// Fragments that wait for the rest of their datagram.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.defragmenter.as_ref().map_or(0, Defragmenter::held_frames)
+    }
+
+    /// When waiting fragments are next to be let go.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.defragmenter.as_ref().and_then(Defragmenter::deadline)
+    }
+
+    pub(crate) fn checksums(&self) -> ChecksumStats {
+        self.sums
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.defragmenter.as_ref().map_or(0, Defragmenter::held)
+    }
+}

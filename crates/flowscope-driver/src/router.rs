@@ -1,0 +1,105 @@
+use std::num::NonZeroUsize;
+
+use flowscope_core::{FlowExtractor, Ledger, PacketView};
+use flowscope_track::{Clock, ShardItem};
+
+use crate::DriverConfig;
+use crate::front::{ChecksumStats, Front};
+
+/// Deals the packets of one input out to shards, each a
+/// [`FlowTable`](flowscope_track::FlowTable) on whichever thread.
+///
+/// There are no threads here. The router extracts, joins fragments, and keeps the clock and the count
+/// of packets for all shards; a shard runs
+/// [`track_items`](flowscope_track::FlowTable::track_items);
+/// [`merge`](flowscope_track::merge) puts what they produced back in order. The outcome depends on
+/// the number of shards (limits are divided among them) and on nothing else.
+pub struct Router<E, F> {
+    extractor: E,
+    hash: F,
+    front: Front,
+    clock: Clock,
+    shards: NonZeroUsize,
+    tick: Option<u64>,
+}
+
+impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
+    /// A router to this many shards. `hash` says where a key belongs: it must be the same on every
+    /// run and give both directions of a flow the same number, so it is not the table's hash.
+    #[must_use]
+    pub fn new(extractor: E, config: &DriverConfig, shards: NonZeroUsize, hash: F) -> Self {
+        Router {
+            extractor,
+            hash,
+            front: Front::new(config),
+            clock: Clock::new(config.tracker.clock_config()),
+            shards,
+            tick: None,
+        }
+    }
+
+    /// Takes a packet and appends what it brings to the items of the shards: itself to that of its
+    /// flow, an ICMP error also to that of the flow it quotes, and to all of them, first, the news
+    /// that its time lets a tick of the clock pass.
+    ///
+    /// # Panics
+    ///
+    /// When there are fewer lists in `items` than shards.
+    pub fn route(&mut self, packet: PacketView<'_>, items: &mut [Vec<ShardItem<E::Key>>]) {
+        let Router { extractor, hash, front, clock, shards, tick } = self;
+        let moment = clock.observe(packet.ts());
+        if moment.tick() > *tick {
+            *tick = moment.tick();
+            front.expire(moment.watermark);
+            for items in items.iter_mut() {
+                items.push(ShardItem::advance(moment));
+            }
+        }
+        let shard_of = |key: &E::Key| (hash(key) % shards.get() as u64) as usize;
+        front.resolve(extractor, packet, moment.watermark, |view, found| {
+            let icmp = found.icmp;
+            let quote = found.quoted(&view).and_then(|quoted| extractor.extract(quoted));
+            items[shard_of(&found.key)].push(ShardItem::packet(&view, found, moment));
+            if let (Some(icmp), Some(quote)) = (icmp, quote) {
+                let to = shard_of(&quote.key);
+                let (key, from) = (quote.key, quote.orientation);
+                items[to].push(ShardItem::quote(key, from, icmp, moment, view.ts()));
+            }
+        });
+    }
+
+    /// The input has ended: lets fragments go whose datagrams are not whole.
+    pub fn finish(&mut self) {
+        self.front.finish();
+    }
+
+    /// Packets that reached no shard, by cause; those that did are in the ledgers of the shards.
+    #[must_use]
+    pub fn refused(&self) -> Ledger {
+        self.front.refused()
+    }
+
+    /// Where the payload of every packet went that reached a shard: nobody reads it.
+    #[must_use]
+    pub fn bytes(&self) -> &Ledger {
+        self.front.bytes()
+    }
+
+    /// Fragments that wait for the rest of their datagram.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.front.waiting()
+    }
+
+    /// What the verification of checksums found.
+    #[must_use]
+    pub fn checksums(&self) -> ChecksumStats {
+        self.front.checksums()
+    }
+
+    /// The clock of the whole input.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}

@@ -1,0 +1,156 @@
+//! The driver: fragments, quoted packets and checksums on their way to the flow table.
+
+use flowscope::core::{LinkType, Loss, PacketView, Timestamp};
+use flowscope::driver::{Checksums, DriverConfig, FlowDriver};
+use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
+use flowscope::track::{EndReason, FlowEvent, FlowStats};
+use flowscope_testkit::{Dialogue, frame};
+
+type Driver = FlowDriver<AutoDetectEncap<FiveTuple>>;
+
+fn driver(config: DriverConfig) -> Driver {
+    FlowDriver::with_config(AutoDetectEncap(FiveTuple::bidirectional()), config)
+}
+
+/// Ethernet frames, a millisecond apart.
+fn run(driver: &mut Driver, frames: &[Vec<u8>]) -> Vec<FlowEvent<FiveTupleKey>> {
+    let at = |i: usize| Timestamp::from_nanos(1_000_000_000 + i as u64 * 1_000_000);
+    let views: Vec<_> = frames
+        .iter()
+        .enumerate()
+        .map(|(i, frame)| PacketView::new(frame, LinkType::ETHERNET, at(i)))
+        .collect();
+    driver.handle_batch(&views);
+    driver.finish(EndReason::EndOfInput);
+    std::iter::from_fn(|| driver.poll_event()).collect()
+}
+
+fn ends(events: &[FlowEvent<FiveTupleKey>]) -> Vec<(String, FlowStats)> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            FlowEvent::Ended { flow, stats, .. } => Some((flow.key.to_string(), (**stats).clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+fn large_datagram() -> flowscope_testkit::Frame {
+    frame().ethernet().ipv4("10.0.0.1", "10.0.0.2").udp(5000, 6000).payload([7; 3000])
+}
+
+#[test]
+fn every_fragment_counts_in_the_flow_of_its_datagram() {
+    let pieces = large_datagram().fragments(77, 1400);
+    assert_eq!(pieces.len(), 3);
+    for order in [[0, 1, 2], [2, 0, 1]] {
+        let frames = order.map(|i| pieces[i].clone());
+        let mut driver = driver(DriverConfig::default());
+        let ends = ends(&run(&mut driver, &frames));
+        assert_eq!(ends.len(), 1);
+        let (key, stats) = &ends[0];
+        assert_eq!(key, "10.0.0.1:5000 <-> 10.0.0.2:6000");
+        let sent = stats.initiator.counters;
+        let wire: usize = pieces.iter().map(Vec::len).sum();
+        assert_eq!((sent.packets, sent.wire_bytes, sent.payload_bytes), (3, wire as u64, 3000));
+        assert_eq!(stats.first_seen, Timestamp::from_secs(1));
+        assert_eq!(stats.last_seen, Timestamp::from_nanos(1_002_000_000));
+        assert_eq!((driver.packets().delivered(), driver.packets().seen()), (3, 3));
+    }
+}
+
+#[test]
+fn fragments_that_stay_alone_are_in_the_ledger() {
+    let mut pieces = large_datagram().fragments(77, 1400);
+    pieces.remove(1);
+    let mut driver = driver(DriverConfig::default());
+    assert!(ends(&run(&mut driver, &pieces)).is_empty());
+    assert_eq!(driver.packets().lost(Loss::FragIncomplete), 2);
+}
+
+#[test]
+fn joining_can_be_left_out() {
+    let mut driver = driver(DriverConfig::default().fragments(None));
+    run(&mut driver, &large_datagram().fragments(77, 1400));
+    assert_eq!(driver.packets().lost(Loss::FragIncomplete), 3);
+}
+
+#[test]
+fn an_icmp_error_is_told_to_the_flow_it_quotes_and_counts_in_its_own() {
+    let syn = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80").syn().build().remove(0).1;
+    // The quote: IP header and eight bytes, as RFC 792 asks for.
+    let error = frame().ethernet().ipv4("10.0.0.254", "10.0.0.1").icmp(3, 1).payload(&syn[14..42]);
+    let events = run(&mut driver(DriverConfig::default()), &[syn, error.build()]);
+    let told: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            FlowEvent::IcmpError { flow, icmp, side } => {
+                Some((flow.id.0, icmp.kind, icmp.code, *side))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [(1, 3, 1, flowscope::core::FlowSide::Initiator)]);
+    let ends = ends(&events);
+    let packets: Vec<u64> = ends.iter().map(|(_, s)| s.initiator.counters.packets).collect();
+    assert_eq!(packets, [1, 1], "the quoted packet is no traffic");
+}
+
+#[test]
+fn wrong_checksums_are_left_alone_counted_or_excluded() {
+    let script = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80").handshake();
+    let mut frames: Vec<Vec<u8>> = script
+        .data(flowscope::core::FlowSide::Initiator, b"GET")
+        .build()
+        .into_iter()
+        .map(|(_, frame)| frame)
+        .collect();
+    // An insertion attack: a reset in sequence that the receiver drops.
+    let reset = frame()
+        .ethernet()
+        .ipv4("10.0.0.1", "10.0.0.2")
+        .tcp(40000, 80)
+        .seq(1004)
+        .flags(flowscope::core::TcpFlags::RST)
+        .checksum(0xbad0);
+    frames.push(reset.build());
+    let outcome = |policy| {
+        let mut driver = driver(DriverConfig::default().checksums(policy));
+        let events = run(&mut driver, &frames);
+        let FlowEvent::Ended { reason, stats, .. } = events.last().unwrap() else { panic!() };
+        (
+            *reason,
+            stats.initiator.counters.packets,
+            stats.initiator.bad_checksums,
+            driver.checksums().bad,
+        )
+    };
+    assert_eq!(outcome(Checksums::Off), (EndReason::Rst, 4, 0, 0));
+    assert_eq!(outcome(Checksums::Count), (EndReason::Rst, 4, 0, 1));
+    assert_eq!(outcome(Checksums::Exclude), (EndReason::EndOfInput, 4, 1, 1));
+}
+
+#[test]
+fn batches_of_any_size_give_the_same() {
+    let mut frames = large_datagram().fragments(9, 600);
+    for (i, (_, packet)) in Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80")
+        .handshake()
+        .data(flowscope::core::FlowSide::Responder, b"mixed in")
+        .build()
+        .into_iter()
+        .enumerate()
+    {
+        frames.insert(i * 2, packet);
+    }
+    let whole = run(&mut driver(DriverConfig::default()), &frames);
+    let mut one_by_one = driver(DriverConfig::default());
+    let mut events = Vec::new();
+    for (i, frame) in frames.iter().enumerate() {
+        let ts = Timestamp::from_nanos(1_000_000_000 + i as u64 * 1_000_000);
+        one_by_one.handle_packet(PacketView::new(frame, LinkType::ETHERNET, ts));
+        events.extend(std::iter::from_fn(|| one_by_one.poll_event()));
+    }
+    one_by_one.finish(EndReason::EndOfInput);
+    events.extend(std::iter::from_fn(|| one_by_one.poll_event()));
+    assert_eq!(events, whole);
+}
