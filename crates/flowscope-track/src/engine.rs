@@ -499,7 +499,13 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         } else {
             Orientation::Forward
         };
-        self.uncount(slot, syn);
+        // What a flow's end has told stays told: then the SYN remains where it was counted.
+        let counters = if meter.state.is_over() {
+            Counters::default()
+        } else {
+            self.uncount(slot, syn);
+            syn.counters
+        };
         self.supersede(slot, order, out);
         let slot = self.insert(arrival, begun_by, InitiatorEvidence::Syn, syn.packet, out);
         let side = &mut self.slots.hot[slot].meter;
@@ -511,10 +517,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         cold.first_seen = syn.ts;
         cold.last_seen = syn.last_ts;
         (cold.min_ttl[0], cold.max_ttl[0]) = (syn.ttl, syn.ttl);
-        cold.rare().spilled[0] = syn.counters;
+        cold.rare().spilled[0] = counters;
         cold.rare().path = syn.path;
         cold.rare().sides[0].retransmitted =
-            u32::try_from(syn.counters.packets.saturating_sub(1)).unwrap_or(u32::MAX);
+            u32::try_from(counters.packets.saturating_sub(1)).unwrap_or(u32::MAX);
         let first = Seg {
             side: FlowSide::Initiator,
             seq: syn.seq,

@@ -351,3 +351,22 @@ fn a_stray_that_the_next_segment_corroborates_is_no_gap() {
     let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
     assert_eq!(stats.sides[0].gap_bytes, (8 << 20) + 50);
 }
+
+#[test]
+fn a_syn_answered_after_the_end_of_the_flow_it_hit_is_counted_once() {
+    let calls = script()
+        .handshake()
+        .tcp(A, SYN, 9000, 0, 0)
+        .tcp(A, RST, 1001, 0, 0)
+        .tcp(B, SYN | ACK, 70_000, 9001, 0)
+        .run();
+    assert_eq!(starts(&calls), [1, 4]);
+    let counted: u64 = calls
+        .iter()
+        .map(|call| match &call.what {
+            What::Ended(_, stats, _) => stats.sides.iter().map(|s| s.counters.packets).sum(),
+            _ => 0,
+        })
+        .sum();
+    assert_eq!(counted, 6);
+}

@@ -189,7 +189,12 @@ impl Flow {
 
     /// Takes a remembered SYN, and what it counted for, out of the flow.
     pub fn take_remembered(&mut self, at: usize) -> RememberedSyn {
-        let syn = self.remembered.remove(at);
+        let mut syn = self.remembered.remove(at);
+        if self.ended.is_some() {
+            // "If that flow has ended, they stay counted there."
+            (syn.counters, syn.repetitions) = (Counters::default(), 0);
+            return syn;
+        }
         self.times.retain(|(_, _, of)| *of != Some(syn.packet));
         let counters = &mut self.sides[syn.side.index()].stats.counters;
         *counters = minus(counters, &syn.counters);
@@ -221,6 +226,7 @@ impl Flow {
         self.latest_packet = number;
         let stats = &mut self.sides[side.index()].stats;
         if stats.counters.packets == 0 {
+            stats.ttl = None;
             stats.tos = found.ip.tos;
             stats.flow_label = found.ip.flow_label;
         }

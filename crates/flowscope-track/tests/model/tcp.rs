@@ -126,7 +126,7 @@ impl Flow {
                 let next = syn.tcp.seq.wrapping_add(1).wrapping_add(syn.payload_len);
                 syn.side != x && acknowledges(tcp.ack, syn.tcp.seq, next)
             });
-            if let (Some(at), false) = (answered, lingers) {
+            if let Some(at) = answered {
                 return Verdict::Answers(at);
             }
             let repeated = own.shown && tcp.seq == own.isn;
@@ -152,8 +152,8 @@ impl Flow {
                     || own.ack.is_some_and(|last| d(tcp.ack, last) < 0))
         });
         match answered {
-            Some(at) if !lingers => Verdict::Answers(at),
-            _ => Verdict::Counts,
+            Some(at) => Verdict::Answers(at),
+            None => Verdict::Counts,
         }
     }
 
@@ -376,7 +376,8 @@ impl Flow {
         // "Pending if it is not believed, Y has acknowledged, and `0 < d(seq, Y.ack) < room(X)`; or
         // Y has not, and `0 < d(seq, X.next) < room(X)`."
         let ahead_of = peer.ack.or(own.shown.then_some(own.next));
-        let pending = ahead_of.is_some_and(|from| d(tcp.seq, from) > 0 && d(tcp.seq, from) < room);
+        let pending = self.state != FlowState::SynSent
+            && ahead_of.is_some_and(|from| d(tcp.seq, from) > 0 && d(tcp.seq, from) < room);
         if !pending {
             changes.anomalies.push((Anomaly::InvalidReset, x));
         } else if self.pending.is_none() {

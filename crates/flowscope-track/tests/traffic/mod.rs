@@ -354,10 +354,12 @@ impl Wire {
         self.now = match step.gap {
             Gap::Nanos(n) => self.now + Duration::from_nanos(n.into()),
             Gap::Millis(n) => self.now + Duration::from_millis(n.into()),
-            Gap::Back(n) => Timestamp::from_nanos(self.now.as_nanos() - u64::from(n) * 1_000_000),
+            Gap::Back(n) => {
+                Timestamp::from_nanos(self.now.as_nanos().saturating_sub(u64::from(n) * 1_000_000))
+            }
             Gap::To(timeout, by) => near(end_of(timeout), by).max(watermark),
             Gap::ToTick(timeout, by) => near(tick(end_of(timeout)), by).max(watermark),
-            Gap::Hours(n) => watermark + Duration::from_secs(u64::from(n) * 3600),
+            Gap::Hours(n) => self.now.max(watermark) + Duration::from_secs(u64::from(n) * 3600),
         };
     }
 
