@@ -1,4 +1,4 @@
-use flowscope_core::{Cursor, LinkType, NextHeader, PacketView, Path, Timestamp};
+use flowscope_core::{Cursor, LinkType, PacketView, Path, Timestamp};
 
 /// A datagram of which all pieces have come. It owns its bytes.
 ///
@@ -29,10 +29,9 @@ impl Joined {
     /// [`first_ts`](PacketView::first_ts) speak of all frames that it came in.
     #[must_use]
     pub fn view(&self) -> PacketView<'_> {
-        let start = Cursor { next: NextHeader::Ip, offset: 0, stepped: 0, path: self.path };
         let view = PacketView::new(&self.bytes, self.link, self.ts)
             .with_joined(self.frames, self.wire_len, self.first_ts)
-            .at(start);
+            .at(Cursor::around(0, self.path));
         match self.interface {
             Some(interface) => view.with_interface(interface),
             None => view,
