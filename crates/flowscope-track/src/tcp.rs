@@ -157,13 +157,19 @@ impl Tcp<'_> {
             return None;
         }
         let (own, peer) = (*self.meter.side(seg.side), *self.meter.side(!seg.side));
+        let room = self.room(!seg.side);
+        // How far beyond what the other side is known to have sent.
+        let beyond = match (peer.has(side_bit::SHOWN), own.has(side_bit::ACKED)) {
+            (true, _) => serial(seg.ack, peer.next) > 0,
+            (false, true) => i64::from(serial(seg.ack, own.ack)) > room,
+            (false, false) => true,
+        };
         self.remembered(|syn| {
             let first = syn.seq.wrapping_add(1);
             if syn.side == seg.side {
                 seg.seq == first && seg.len > 0
             } else {
-                let foreign = serial(seg.ack, peer.next) > 0
-                    || own.has(side_bit::ACKED) && serial(seg.ack, own.ack) < 0;
+                let foreign = beyond || own.has(side_bit::ACKED) && serial(seg.ack, own.ack) < 0;
                 seg.flags.ack() && seg.ack == first && foreign
             }
         })

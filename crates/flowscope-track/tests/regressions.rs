@@ -370,3 +370,15 @@ fn a_syn_answered_after_the_end_of_the_flow_it_hit_is_counted_once() {
         .sum();
     assert_eq!(counted, 6);
 }
+
+#[test]
+fn a_forged_syn_of_an_unseen_side_ends_nothing() {
+    // The forger knows what the side that is seen acknowledges, and waits for its next segment.
+    let forged = |seq| {
+        let seen = script().with(|s| s.mid_stream_packets = 1).tcp(A, ACK, 1001, 5001, 10);
+        seen.tcp(B, SYN, seq, 0, 0).tcp(A, ACK, 1011, seq + 1, 10).run()
+    };
+    assert_eq!(starts(&forged(5000)), [1]);
+    assert_eq!(starts(&forged(5100)), [1], "an acknowledgement that may come");
+    assert_eq!(starts(&forged(90_000_000)), [1, 2], "one that may not");
+}

@@ -144,12 +144,16 @@ impl Flow {
                 return tcp.seq == first && found.payload.wire_len > 0;
             }
             // "or Y sent it, ACK is set, `ack == isn + 1`, and that is no acknowledgement this
-            // flow could expect (`d(ack, Y.next) > 0` or `d(ack, X.ack) < 0`)"
-            tcp.flags.ack()
-                && tcp.ack == first
-                && (!peer.shown
-                    || d(tcp.ack, peer.next) > 0
-                    || own.ack.is_some_and(|last| d(tcp.ack, last) < 0))
+            // flow could expect: `d(ack, Y.next) > 0` or `d(ack, X.ack) < 0`; where Y has not shown
+            // itself, `d(ack, X.ack) > room(Y)`, or any if X has not acknowledged either"
+            let expected = match (peer.shown, own.ack) {
+                (true, last) => {
+                    d(tcp.ack, peer.next) <= 0 && last.is_none_or(|last| d(tcp.ack, last) >= 0)
+                }
+                (false, Some(last)) => (0..=self.room(!x)).contains(&d(tcp.ack, last)),
+                (false, None) => false,
+            };
+            tcp.flags.ack() && tcp.ack == first && !expected
         });
         match answered {
             Some(at) => Verdict::Answers(at),
@@ -314,7 +318,7 @@ impl Flow {
                 let own = &mut self.sides[x.index()];
                 own.syn_ack_seen = true;
                 self.note_syn(x, 'h', len);
-                self.believe_ack(x, &tcp);
+                self.believe_ack(x, &tcp, changes);
             }
         } else if first {
             self.see_first_syn(x, &tcp, len);
@@ -409,7 +413,7 @@ impl Flow {
         }
         // "Without payload or FIN it acknowledges the SYN and shows nothing else."
         if self.state == FlowState::SynSent && !own.shown && len + fin_len == 0 {
-            self.believe_ack(x, &tcp);
+            self.believe_ack(x, &tcp, changes);
             return;
         }
         let room = self.room(x);
@@ -503,26 +507,6 @@ impl Flow {
             self.sides[x.index()].fin = None;
             changes.anomalies.push((Anomaly::RetractedFin, x));
         }
-        // 5.
-        let (own, peer) = self.pair(x);
-        if tcp.flags.ack() {
-            let duplicate = len == 0
-                && !tcp.flags.fin()
-                && own.ack == Some(tcp.ack)
-                && own.window == Some(tcp.window)
-                && peer.shown
-                && peer.next != tcp.ack;
-            self.sides[x.index()].stats.duplicate_acks += u32::from(duplicate);
-            self.believe_ack(x, &tcp);
-            // 7. "or an `ack` of Y beyond `fin + 1`: the FIN is void"
-            let (own, peer) = self.pair(x);
-            if let (Some(ack), Some(fin)) = (own.ack, peer.fin)
-                && d(ack, fin.wrapping_add(1)) > 0
-            {
-                self.sides[(!x).index()].fin = None;
-                changes.anomalies.push((Anomaly::RetractedFin, !x));
-            }
-        }
         // 6.
         if tcp.flags.fin() {
             let fin = tcp.seq.wrapping_add(len);
@@ -538,6 +522,18 @@ impl Flow {
                     self.note(x, 'f');
                 }
             }
+        }
+        // 5.
+        let (own, peer) = self.pair(x);
+        if tcp.flags.ack() {
+            let duplicate = len == 0
+                && !tcp.flags.fin()
+                && own.ack == Some(tcp.ack)
+                && own.window == Some(tcp.window)
+                && peer.shown
+                && peer.next != tcp.ack;
+            self.sides[x.index()].stats.duplicate_acks += u32::from(duplicate);
+            self.believe_ack(x, &tcp, changes);
         }
         self.take_window(x, &tcp);
         // "`SynSent`: a segment of the initiator with ACK, `seq == isn + 1` or beyond →
@@ -558,13 +554,20 @@ impl Flow {
 
     /// "ACK: believed if X has not acknowledged before, or `0 < d(ack, X.ack)`; and Y has not shown
     /// itself or `d(ack, Y.next) <= room(Y)`."
-    fn believe_ack(&mut self, x: FlowSide, tcp: &TcpInfo) {
+    fn believe_ack(&mut self, x: FlowSide, tcp: &TcpInfo, changes: &mut Changes) {
         let room = self.room(!x);
         let (own, peer) = self.pair(x);
         let newer = own.ack.is_none_or(|last| d(tcp.ack, last) > 0);
         let possible = !peer.shown || d(tcp.ack, peer.next) <= room;
-        if newer && possible {
-            self.sides[x.index()].ack = Some(tcp.ack);
+        if !newer || !possible {
+            return;
+        }
+        self.sides[x.index()].ack = Some(tcp.ack);
+        // 7. "or an `ack` of Y beyond `fin + 1`: the FIN is void"
+        let peer = &mut self.sides[(!x).index()];
+        if peer.fin.is_some_and(|fin| d(tcp.ack, fin.wrapping_add(1)) > 0) {
+            peer.fin = None;
+            changes.anomalies.push((Anomaly::RetractedFin, !x));
         }
     }
 
