@@ -220,7 +220,18 @@ impl Frame {
 
     /// VXLAN, behind UDP to port 4789 unless a UDP layer is there already.
     pub fn vxlan(self, vni: u32) -> Self {
-        self.over_udp(4789).push(Kind::Vxlan { vni })
+        self.over_udp(4789).push(Kind::Vxlan { vni, gpe: false })
+    }
+
+    /// VXLAN with the generic protocol extension, behind UDP to port 4790 unless a UDP layer is there
+    /// already.
+    pub fn vxlan_gpe(self, vni: u32) -> Self {
+        self.over_udp(4790).push(Kind::Vxlan { vni, gpe: true })
+    }
+
+    /// The control word of a pseudo-wire (RFC 4385), between MPLS labels and an Ethernet frame.
+    pub fn control_word(self) -> Self {
+        self.push(Kind::ControlWord)
     }
 
     /// GENEVE, behind UDP to port 6081 unless a UDP layer is there already.
@@ -230,7 +241,16 @@ impl Frame {
 
     /// GTP-U, behind UDP to port 2152 unless a UDP layer is there already.
     pub fn gtpu(self, teid: u32) -> Self {
-        self.over_udp(2152).push(Kind::GtpU { teid, seq: None })
+        self.over_udp(2152).push(Kind::GtpU { teid, seq: None, extensions: Vec::new() })
+    }
+
+    /// Adds an extension header to GTP-U. Its content has two bytes less than a multiple of four.
+    pub fn gtpu_extension(mut self, kind: u8, content: &[u8]) -> Self {
+        match &mut self.last().kind {
+            Kind::GtpU { extensions, .. } => extensions.push((kind, content.to_vec())),
+            other => panic!("{other:?} has no extension headers"),
+        }
+        self
     }
 
     /// GRE without optional fields.
@@ -250,8 +270,25 @@ impl Frame {
 
     /// ERSPAN type II, in GRE with a sequence number.
     pub fn erspan(self, session: u16) -> Self {
-        self.push(Kind::Gre { key: None, seq: Some(1), checksum: false })
-            .push(Kind::Erspan { session })
+        self.push(Kind::Gre { key: None, seq: Some(1), checksum: false }).push(Kind::Erspan {
+            session,
+            third: false,
+            platform: false,
+        })
+    }
+
+    /// ERSPAN type III, with or without the eight bytes that some platforms add.
+    pub fn erspan_iii(self, session: u16, platform: bool) -> Self {
+        self.push(Kind::Gre { key: None, seq: Some(1), checksum: false }).push(Kind::Erspan {
+            session,
+            third: true,
+            platform,
+        })
+    }
+
+    /// The enhanced GRE of PPTP, to be followed by [`ppp`](Frame::ppp).
+    pub fn pptp(self, call: u16, ack: bool) -> Self {
+        self.push(Kind::Pptp { call, ack })
     }
 
     fn over_udp(self, port: u16) -> Self {
@@ -527,6 +564,13 @@ impl Frame {
     /// Forces the IP protocol or next-header number of this layer.
     pub fn protocol(self, value: u8) -> Self {
         self.next(u16::from(value))
+    }
+
+    /// All layers of `inner`, and its payload, behind those of this frame.
+    pub fn then(mut self, inner: &Frame) -> Self {
+        self.layers.extend_from_slice(&inner.layers);
+        self.payload.clone_from(&inner.payload);
+        self
     }
 
     fn push(mut self, kind: Kind) -> Self {

@@ -111,7 +111,10 @@ pub(crate) enum Kind {
     },
     Vxlan {
         vni: u32,
+        gpe: bool,
     },
+    /// Before the frame of a pseudo-wire.
+    ControlWord,
     Geneve {
         vni: u32,
         options: Vec<u8>,
@@ -121,12 +124,22 @@ pub(crate) enum Kind {
         seq: Option<u32>,
         checksum: bool,
     },
+    /// The enhanced GRE of PPTP.
+    Pptp {
+        call: u16,
+        ack: bool,
+    },
     Erspan {
         session: u16,
+        third: bool,
+        /// Whether the eight bytes follow that some platforms add to type III.
+        platform: bool,
     },
     GtpU {
         teid: u32,
         seq: Option<u16>,
+        /// Type and content of each extension header.
+        extensions: Vec<(u8, Vec<u8>)>,
     },
 }
 
@@ -155,7 +168,9 @@ impl Kind {
             Kind::Mpls { .. } => 0x8847,
             Kind::Pppoe { .. } => 0x8864,
             Kind::Ethernet { .. } => 0x6558,
-            Kind::Erspan { .. } => 0x88be,
+            Kind::Erspan { third: false, .. } => 0x88be,
+            Kind::Erspan { third: true, .. } => 0x22eb,
+            Kind::Ppp { .. } => 0x880b,
             other => panic!("{other:?} has no Ethertype"),
         }
     }
@@ -169,7 +184,7 @@ impl Kind {
             Kind::Icmp { v6: true, .. } => 58,
             Kind::Ipv4 { .. } => 4,
             Kind::Ipv6 { .. } => 41,
-            Kind::Gre { .. } => 47,
+            Kind::Gre { .. } | Kind::Pptp { .. } => 47,
             Kind::Auth => 51,
             Kind::Fragment6 { .. } => 44,
             Kind::Mpls { .. } => 137,
@@ -394,10 +409,20 @@ impl Layer {
                 let ends = ends.filter(|_| *v6);
                 return self.summed(out, body, 2, 58, ends);
             }
-            Kind::Vxlan { vni } => {
+            Kind::Vxlan { vni, gpe: false } => {
                 out.extend([0x08, 0, 0, 0]);
                 out.extend((vni << 8).to_be_bytes());
             }
+            Kind::Vxlan { vni, gpe: true } => {
+                let protocol = match below {
+                    Some(Kind::Ipv4 { .. }) => 1,
+                    Some(Kind::Ipv6 { .. }) => 2,
+                    _ => 3,
+                };
+                out.extend([0x0c, 0, 0, self.next.map_or(protocol, |next| next as u8)]);
+                out.extend((vni << 8).to_be_bytes());
+            }
+            Kind::ControlWord => out.extend([0; 4]),
             Kind::Geneve { vni, options } => {
                 assert!(options.len().is_multiple_of(4), "GENEVE options come in 4-byte words");
                 out.extend([(options.len() / 4) as u8, 0]);
@@ -421,21 +446,47 @@ impl Layer {
                     out[4..6].copy_from_slice(&sum.to_be_bytes());
                 }
             }
-            Kind::Erspan { session } => {
-                // Type II: version 1, then the session id in ten bits.
-                out.extend([0x10, 0]);
+            Kind::Pptp { call, ack } => {
+                // Version 1 with key and sequence number; the key is a length and a call id.
+                out.extend([0x30, if *ack { 0x81 } else { 0x01 }]);
+                out.extend(self.ethertype_of(below).to_be_bytes());
+                out.extend(self.length.unwrap_or(body.len() as u16).to_be_bytes());
+                out.extend(call.to_be_bytes());
+                out.extend([0, 0, 0, 1]);
+                out.extend(ack.then_some([0, 0, 0, 9]).into_iter().flatten());
+            }
+            Kind::Erspan { session, third, platform } => {
+                // Type II is version 1 and type III version 2; the session id has ten bits.
+                out.extend([if *third { 0x20 } else { 0x10 }, 0]);
                 out.extend((session & 0x3ff).to_be_bytes());
                 out.extend([0; 4]);
-            }
-            Kind::GtpU { teid, seq } => {
-                let optional = if seq.is_some() { 4 } else { 0 };
-                out.extend([if seq.is_some() { 0x32 } else { 0x30 }, 0xff]);
-                out.extend(self.length.unwrap_or((body.len() + optional) as u16).to_be_bytes());
-                out.extend(teid.to_be_bytes());
-                if let Some(seq) = seq {
-                    out.extend(seq.to_be_bytes());
-                    out.extend([0, 0]);
+                if *third {
+                    // An Ethernet frame, or type 2 for IP.
+                    let ip = matches!(below, Some(Kind::Ipv4 { .. } | Kind::Ipv6 { .. }));
+                    out.extend([0, 0, if ip { 2 << 2 } else { 0 }, u8::from(*platform)]);
                 }
+                if *platform {
+                    out.extend([0; 8]);
+                }
+            }
+            Kind::GtpU { teid, seq, extensions } => {
+                let mut optional = Vec::new();
+                if seq.is_some() || !extensions.is_empty() {
+                    optional.extend(seq.unwrap_or(0).to_be_bytes());
+                    optional.push(0);
+                    for (kind, content) in extensions {
+                        assert!(content.len() % 4 == 2, "with two bytes more these are words");
+                        optional.extend([*kind, (content.len() / 4 + 1) as u8]);
+                        optional.extend(content);
+                    }
+                    optional.push(0);
+                }
+                let flags = u8::from(seq.is_some()) << 1 | u8::from(!extensions.is_empty()) << 2;
+                out.extend([0x30 | flags, 0xff]);
+                let length = (body.len() + optional.len()) as u16;
+                out.extend(self.length.unwrap_or(length).to_be_bytes());
+                out.extend(teid.to_be_bytes());
+                out.extend(optional);
             }
         }
         out.extend(body);

@@ -5,6 +5,7 @@
 //!   otherwise.
 //! - [`Dialogue`] writes the packets of one connection as a script with a clock.
 //! - [`samples`] has one packet of every shape; [`Packet::damaged`] spoils one.
+//! - [`Nesting`] puts tags and tunnels around a packet at random.
 //! - [`splits`] and [`Rng`] cut and vary input, the same way on every run.
 //!
 //! A test says only what its case is about; everything else has a default. Misuse (a TTL on a TCP
@@ -29,6 +30,7 @@ mod checksum;
 mod dialogue;
 mod frame;
 mod layer;
+mod nesting;
 mod rng;
 mod samples;
 mod splits;
@@ -37,6 +39,7 @@ pub use checksum::internet_checksum;
 pub use dialogue::{Dialogue, views};
 pub use frame::{Frame, Packet, frame};
 pub use layer::Order;
+pub use nesting::Nesting;
 pub use rng::Rng;
 pub use samples::samples;
 pub use splits::{pieces, splits};
