@@ -51,17 +51,23 @@ layer! {
 }
 
 layer! {
-    /// Peels MPLS labels (RFC 3032): the whole stack, above IP. Pseudo-wires are refused.
+    /// Peels MPLS labels (RFC 3032): the whole stack, and what it carries if that is an Ethernet
+    /// pseudo-wire (RFC 4448), with or without a control word.
+    ///
+    /// Labels do not say what follows them, so this is a guess. It is taken for IP if it begins like
+    /// IP and is no longer than the packet; for an Ethernet frame if an Ethertype stands in its place
+    /// and what it announces follows; anything else is refused.
     StripMpls, Layer::Mpls
 }
 
 layer! {
-    /// Peels PPPoE (RFC 2516) and PPP above IP. Discovery and control packets are refused.
+    /// Peels PPPoE (RFC 2516) and PPP above IP or MPLS. Discovery and control packets are refused.
     StripPppoe, Layer::Pppoe
 }
 
 layer! {
-    /// Opens VXLAN (RFC 7348) on UDP port 4789; an Ethernet frame is inside.
+    /// Opens VXLAN (RFC 7348) on UDP port 4789, where an Ethernet frame is inside, and with its
+    /// generic protocol extension on UDP port 4790, where that or IP is.
     InnerVxlan, Layer::Vxlan
 }
 
@@ -71,14 +77,15 @@ layer! {
 }
 
 layer! {
-    /// Opens GRE (RFC 2784, RFC 2890) that carries IP, MPLS or, as NVGRE (RFC 7637) and ERSPAN of
-    /// types I and II, Ethernet. The enhanced GRE of PPTP is refused.
+    /// Opens GRE (RFC 2784, RFC 2890) that carries IP, MPLS or Ethernet, which includes NVGRE
+    /// (RFC 7637) and ERSPAN of types I to III; and the enhanced GRE of PPTP (RFC 2637) with PPP that
+    /// is neither compressed nor encrypted.
     InnerGre, Layer::Gre
 }
 
 layer! {
-    /// Opens GTP-U (3GPP TS 29.281) on UDP port 2152, where it carries IP. Its identifiers differ per
-    /// direction.
+    /// Opens GTP-U (3GPP TS 29.281) on UDP port 2152, where it carries IP, behind any extension
+    /// headers. Its identifiers differ per direction.
     InnerGtpU, Layer::GtpU
 }
 

@@ -1,6 +1,6 @@
 use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
 
-use crate::combinator::Combinator;
+use crate::combinator::{self, Combinator};
 
 /// Makes a combinator's layer optional: a packet without it goes to the inner extractor as it is.
 ///
@@ -8,10 +8,17 @@ use crate::combinator::Combinator;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OrPlain<C>(pub C);
 
-impl<C: Combinator> OrPlain<C> {
+impl<C: Combinator> Combinator for OrPlain<C> {
+    type Inner = C::Inner;
+
     #[inline]
-    fn peel<'a>(&self, view: PacketView<'a>) -> Result<PacketView<'a>, Refusal> {
-        Ok(self.0.peel(view)?.unwrap_or(view))
+    fn inner(&self) -> &C::Inner {
+        self.0.inner()
+    }
+
+    #[inline]
+    fn peel<'a>(&self, view: PacketView<'a>) -> Result<Option<PacketView<'a>>, Refusal> {
+        Ok(Some(self.0.peel(view)?.unwrap_or(view)))
     }
 }
 
@@ -20,13 +27,10 @@ impl<C: Combinator> FlowExtractor for OrPlain<C> {
 
     #[inline]
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<C::Key>> {
-        self.0.inner().extract(self.peel(view).ok()?)
+        combinator::extract(self, view)
     }
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {
-        match self.peel(view) {
-            Ok(inside) => self.0.inner().explain(inside),
-            Err(refusal) => refusal,
-        }
+        combinator::explain(self, view)
     }
 }

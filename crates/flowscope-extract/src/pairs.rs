@@ -81,9 +81,16 @@ impl FlowExtractor for IpPair {
 
 /// A flow is two Ethernet addresses, whatever they say to each other.
 ///
-/// Reads the Ethernet header at the view's cursor, or the frame's own if only VLAN tags were peeled
-/// since. Only key, orientation, path and payload (what follows the Ethernet header) are given:
+/// Reads the Ethernet header at the view's cursor, or the one above it if nothing but VLAN tags was
+/// peeled since. Only key, orientation, path and payload (what follows the Ethernet header) are given:
 /// such a flow has no transport protocol.
+///
+/// `InnerVxlan(MacPair)` so is about the hosts of the virtual network, and `AutoDetectEncap(MacPair)`
+/// about the frame that holds the innermost packet: the captured one where there is no tunnel, or the
+/// tunnel's where it carries frames. A packet that lies in something else than a frame (GTP-U,
+/// PPPoE, IP in IP) is refused by both. Where a tunnel's packet may have been cut into fragments,
+/// these are joined first, and a datagram that then turns out to be no tunnel is refused too, since
+/// it came in several frames.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MacPair;
 
@@ -127,6 +134,9 @@ impl FlowExtractor for MacPair {
     type Key = MacPairKey;
 
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<MacPairKey>> {
+        if view.cursor().next == NextHeader::IpFragment {
+            return Self::to_be_joined(&view);
+        }
         let (src, dst, payload_at) = walk::macs(&view).ok()?;
         let (a, b, orientation) = ordered(src, dst);
         let mut found = Extracted::new(MacPairKey { a, b }, orientation);
@@ -140,7 +150,21 @@ impl FlowExtractor for MacPair {
     }
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {
+        if view.cursor().next == NextHeader::IpFragment {
+            return walk::addresses(&view).err().unwrap_or(Refusal::NotAFlow);
+        }
         walk::macs(&view).err().unwrap_or(Refusal::NotAFlow)
+    }
+}
+
+impl MacPair {
+    /// Only the whole datagram tells which frame is the innermost. Until then the key is of the frame
+    /// around this piece, or of nobody.
+    fn to_be_joined(view: &PacketView<'_>) -> Option<Extracted<MacPairKey>> {
+        let packet = walk::addresses(view).ok()?;
+        let (src, dst, _) = walk::macs(view).unwrap_or_default();
+        let (a, b, orientation) = ordered(src, dst);
+        Some(packet.with_key(view, MacPairKey { a, b }, orientation))
     }
 }
 

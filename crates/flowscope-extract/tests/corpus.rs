@@ -10,13 +10,12 @@ use flowscope_extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 /// Packets of which the truth has one reading: no fragments, no headers that are broken on purpose,
 /// none quoted in sFlow samples, no tunnels that stay closed by design.
 fn is_clear(name: &str, row: &HashMap<String, String>) -> bool {
-    const CLOSED: [&str; 8] =
-        ["sflow", "nsh", "pweth", "teredo", "l2tp", "gre:ppp", "udp:mpls", "ipcomp"];
+    const CLOSED: [&str; 6] = ["sflow", "nsh", "teredo", "l2tp", "udp:mpls", "ipcomp"];
     !row["inner_proto"].is_empty()
         && row["fragment"].is_empty()
         && row["malformed"].is_empty()
         && !name.starts_with("bad-")
-        && !["erspan-3", "gre-wccp"].iter().any(|&n| name.starts_with(n))
+        && !name.starts_with("gre-wccp")
         && !CLOSED.iter().any(|&p| row["protocols"].contains(p))
 }
 

@@ -101,7 +101,10 @@ pub(crate) fn is_plain(view: &PacketView<'_>) -> bool {
         Some(&UDP) => array(view, udp_at + 2).is_some_and(|&port| {
             !matches!(
                 u16::from_be_bytes(port),
-                tunnel::VXLAN_PORT | tunnel::GENEVE_PORT | tunnel::GTP_U_PORT
+                tunnel::VXLAN_PORT
+                    | tunnel::VXLAN_GPE_PORT
+                    | tunnel::GENEVE_PORT
+                    | tunnel::GTP_U_PORT
             )
         }),
         _ => false,

@@ -38,8 +38,7 @@ pub(crate) fn macs(view: &PacketView<'_>) -> Result<([u8; 6], [u8; 6], u32), Ref
             header(Bytes::of(view), link, cursor.offset as usize)?;
             return Err(Refusal::NotAFlow);
         }
-        _ if view.link() == LinkType::ETHERNET && peel::only_tags(view) => 0,
-        _ => return Err(Refusal::NotAFlow),
+        _ => peel::ethernet_above(view).ok_or(Refusal::NotAFlow)? as usize,
     };
     let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *Bytes::of(view).array::<14>(at)?;
     Ok(([g, h, i, j, k, l], [a, b, c, d, e, f], at as u32 + 14))
@@ -108,7 +107,7 @@ fn family(bytes: [u8; 4]) -> Result<NextHeader, Refusal> {
 
 /// PPP that may begin with the address and control bytes of RFC 1662 §3.1, or be Cisco HDLC, which
 /// tells itself by another address and has an Ethertype instead.
-fn ppp_framed(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
+pub(super) fn ppp_framed(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
     match *bytes.array::<2>(at)? {
         [0xff, 0x03] => ppp(bytes, at + 2),
         [0x0f | 0x8f, 0x00] => {

@@ -1,14 +1,17 @@
-use flowscope_core::{Cursor, Layer, NextHeader, PacketView, PathLayer, Refusal, VlanTag};
+use flowscope_core::{
+    Cursor, Layer, LinkType, NextHeader, PacketView, Path, PathLayer, Refusal, VlanTag,
+};
 
 use super::tunnel::{self, Tunnel};
 use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6, fast, ip, link, version};
 
 /// Moves the view's cursor past a layer and notes the layer in its path; `None` if the layer is
 /// not what comes next. VLAN tags and MPLS labels that stand one behind the other are peeled at
-/// once. [`Layer::Gre`] stands for all that GRE carries, NVGRE and ERSPAN too.
+/// once. [`Layer::Gre`] stands for all that GRE carries, NVGRE and ERSPAN too, and [`Layer::Mpls`] for
+/// the pseudo-wire that labels may carry.
 ///
-/// In the view of a joined datagram, layers that were peeled from its fragments are stepped over,
-/// in the order of the path. Where a tunnel's packet is a fragment, the view is handed on with the
+/// In the view of a joined or quoted packet ([`Cursor::around`]), layers of its path are stepped
+/// over, in their order, before any is read. Where a tunnel's packet is a fragment, the view is handed on with the
 /// cursor at [`NextHeader::IpFragment`], so that the extractor below asks for it to be joined.
 ///
 /// # Errors
@@ -69,9 +72,28 @@ pub(super) fn has_unpeeled(view: &PacketView<'_>) -> bool {
     usize::from(cursor.stepped) != cursor.path.len() || pending_tag(view).is_some()
 }
 
-/// Whether nothing but VLAN tags was peeled so far.
-pub(super) fn only_tags(view: &PacketView<'_>) -> bool {
-    view.cursor().path.iter().all(|layer| layer.layer == Layer::Vlan)
+/// Where the Ethernet header is that the cursor is behind of, nothing but VLAN tags, LLC and SNAP
+/// headers being between; `None` if there is no such header. Walks down to the cursor once more.
+pub(super) fn ethernet_above(view: &PacketView<'_>) -> Option<u32> {
+    let mut peeler = Peeler::new(view);
+    let end = peeler.cursor.offset;
+    peeler.tag = None;
+    peeler.cursor = Cursor::around(0, Path::EMPTY);
+    if view.frames() == 1 {
+        peeler.cursor.next = NextHeader::Link(view.link());
+    }
+    let mut found = None;
+    while peeler.cursor.offset < end {
+        match peeler.cursor.next {
+            NextHeader::Link(LinkType::ETHERNET) => found = Some(peeler.cursor.offset),
+            NextHeader::EtherType(number) if is_tag(number) || number < link::FIRST_ETHERTYPE => {}
+            _ => found = None,
+        }
+        if !peeler.step(&mut None).ok()? {
+            return None;
+        }
+    }
+    found.filter(|_| peeler.cursor.offset == end)
 }
 
 /// The tag beside the frame, as long as the cursor is before the frame's own link header.
@@ -95,31 +117,30 @@ impl<'a> Peeler<'a> {
     }
 
     /// Peels layer by layer until nothing more can be, and notes where the last IP header was that
-    /// carries a tunnel. Every round moves the cursor on or ends.
+    /// carries a tunnel.
     fn walk(&mut self, tunnel: &mut Option<Cursor>) -> Result<(), Refusal> {
-        loop {
-            let peeled = match self.cursor.next {
-                NextHeader::Link(_) => {
-                    self.tags()? || !matches!(self.cursor.next, NextHeader::Link(_))
+        while self.step(tunnel)? {}
+        Ok(())
+    }
+
+    /// Peels what comes next, if it can be: then the cursor moves on.
+    fn step(&mut self, tunnel: &mut Option<Cursor>) -> Result<bool, Refusal> {
+        Ok(match self.cursor.next {
+            NextHeader::Link(_) => self.tags()? || !matches!(self.cursor.next, NextHeader::Link(_)),
+            NextHeader::EtherType(number) if is_tag(number) => self.tags()?,
+            NextHeader::EtherType(MPLS | MPLS_UPSTREAM) => self.labels()?,
+            NextHeader::EtherType(PPPOE) => self.session()?,
+            NextHeader::EtherType(length) if length < link::FIRST_ETHERTYPE => self.enter()?,
+            NextHeader::EtherType(ETHERTYPE_IPV4 | ETHERTYPE_IPV6) | NextHeader::Ip => {
+                let here = self.cursor;
+                let peeled = self.tunnel(None)?;
+                if peeled && self.cursor.next != NextHeader::IpFragment {
+                    *tunnel = Some(here);
                 }
-                NextHeader::EtherType(number) if is_tag(number) => self.tags()?,
-                NextHeader::EtherType(MPLS | MPLS_UPSTREAM) => self.labels()?,
-                NextHeader::EtherType(PPPOE) => self.session()?,
-                NextHeader::EtherType(length) if length < link::FIRST_ETHERTYPE => self.enter()?,
-                NextHeader::EtherType(ETHERTYPE_IPV4 | ETHERTYPE_IPV6) | NextHeader::Ip => {
-                    let here = self.cursor;
-                    let peeled = self.tunnel(None)?;
-                    if peeled && self.cursor.next != NextHeader::IpFragment {
-                        *tunnel = Some(here);
-                    }
-                    peeled
-                }
-                _ => false,
-            };
-            if !peeled {
-                return Ok(());
+                peeled
             }
-        }
+            _ => false,
+        })
     }
 
     fn is_at_ip(&self) -> bool {
@@ -159,27 +180,31 @@ impl<'a> Peeler<'a> {
         Ok(self.cursor.stepped != before)
     }
 
-    /// A stack of labels down to the one marked as the bottom (RFC 3032 §2.1). What follows is not
-    /// said; here it must be IP, going by the version.
+    /// A stack of labels down to the one marked as the bottom (RFC 3032 §2.1), and the pseudo-wire
+    /// that it may be.
     fn labels(&mut self) -> Result<bool, Refusal> {
         let NextHeader::EtherType(MPLS | MPLS_UPSTREAM) = self.cursor.next else {
             return Ok(false);
         };
         let before = self.cursor;
+        let mut at = self.cursor.offset as usize;
         loop {
-            let at = self.cursor.offset as usize;
             let entry = u32::from_be_bytes(*self.bytes.array(at)?);
             self.push(Layer::Mpls, entry >> 12)?;
-            self.move_to(NextHeader::Ip, at + 4);
+            at += 4;
             if entry & 0x100 != 0 {
                 break;
             }
         }
-        let is_ip = tunnel::is_ip(self.bytes, self.cursor.offset as usize)?;
-        if !is_ip {
+        let Some((next, at)) = tunnel::below_labels(self.bytes, at)? else {
             self.cursor = before;
+            return Ok(false);
+        };
+        if let NextHeader::Link(_) = next {
+            self.push(Layer::Pseudowire, 0u32)?;
         }
-        Ok(is_ip)
+        self.move_to(next, at);
+        Ok(true)
     }
 
     /// RFC 2516 §4: version and type 1, code 0 for session packets, session id, length.
@@ -255,6 +280,12 @@ impl<'a> Peeler<'a> {
         {
             stepped += 1;
         }
+        if wanted == Layer::Mpls
+            && stepped != before
+            && self.cursor.path.get(stepped.into()).is_some_and(|l| l.layer == Layer::Pseudowire)
+        {
+            stepped += 1;
+        }
         self.cursor.stepped = stepped;
         stepped != before
     }
@@ -273,4 +304,4 @@ pub(super) const fn is_tag(ethertype: u16) -> bool {
 pub(super) const MPLS: u16 = 0x8847;
 /// Upstream-assigned labels (RFC 5332); once "multicast".
 const MPLS_UPSTREAM: u16 = 0x8848;
-const PPPOE: u16 = 0x8864;
+pub(super) const PPPOE: u16 = 0x8864;

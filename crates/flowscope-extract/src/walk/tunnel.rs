@@ -2,8 +2,8 @@
 
 use flowscope_core::{Layer, LinkType, NextHeader, PathLayer, Refusal};
 
-use super::peel::MPLS;
-use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
+use super::peel::{MPLS, PPPOE, is_tag};
+use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6, link};
 
 /// A tunnel header that was read: what it is, what it carries, and where that begins.
 pub(super) struct Tunnel {
@@ -32,6 +32,7 @@ fn over_udp(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
     let [_, _, hi, lo] = *bytes.array::<4>(at)?;
     match u16::from_be_bytes([hi, lo]) {
         VXLAN_PORT => vxlan(bytes, at + 8),
+        VXLAN_GPE_PORT => vxlan_gpe(bytes, at + 8),
         GENEVE_PORT => geneve(bytes, at + 8),
         GTP_U_PORT => gtp_u(bytes, at + 8),
         _ => Ok(None),
@@ -55,6 +56,23 @@ fn vxlan(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
     }
     let layer = PathLayer { layer: Layer::Vxlan, id: u32::from_be_bytes([0, a, b, c]) };
     Ok(Some(Tunnel { layer, next: ETHERNET, at: at + 8 }))
+}
+
+/// draft-ietf-nvo3-vxlan-gpe §3.1: version 0, a flag that the protocol field is valid (without it
+/// this is plain VXLAN), and what it carries. Network service headers are not opened.
+fn vxlan_gpe(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+    let [flags, _, _, protocol, a, b, c, _] = *bytes.array::<8>(at)?;
+    if flags & 0x38 != 0x08 {
+        return Ok(None);
+    }
+    let next = match (flags & 0x04, protocol) {
+        (0, _) | (_, 3) => ETHERNET,
+        (_, 1) => NextHeader::EtherType(ETHERTYPE_IPV4),
+        (_, 2) => NextHeader::EtherType(ETHERTYPE_IPV6),
+        _ => return Ok(None),
+    };
+    let layer = PathLayer { layer: Layer::Vxlan, id: u32::from_be_bytes([0, a, b, c]) };
+    Ok(Some(Tunnel { layer, next, at: at + 8 }))
 }
 
 /// RFC 8926 §3.4: version 0, options in words, what it carries as an Ethertype, the identifier.
@@ -101,16 +119,11 @@ fn gtp_u(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
 }
 
 /// RFC 2784 and RFC 2890: version 0; checksum, key and sequence number take four bytes each. With
-/// Ethernet inside and a key this is NVGRE (RFC 7637), with its Ethertype ERSPAN.
+/// Ethernet inside and a key this is NVGRE (RFC 7637), with its Ethertypes ERSPAN.
 fn gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
-    const CHECKSUM: u8 = 0x80;
-    const ROUTING: u8 = 0x40;
-    const KEY: u8 = 0x20;
-    const SEQUENCE: u8 = 0x10;
-
     let [flags, version, hi, lo] = *bytes.array::<4>(at)?;
     if flags & ROUTING != 0 || version & 0x07 != 0 {
-        return Ok(None);
+        return enhanced_gre(bytes, at);
     }
     let mut inside = at + if flags & CHECKSUM != 0 { 8 } else { 4 };
     let mut key = 0;
@@ -129,22 +142,123 @@ fn gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
         inside += 8;
     }
     let (layer, id, next) = match ethertype {
-        TRANSPARENT_BRIDGING if flags & KEY != 0 => (Layer::Nvgre, key >> 8, ETHERNET),
-        TRANSPARENT_BRIDGING => (Layer::Gre, 0, ETHERNET),
-        // Type II has a header of its own and says so by a sequence number; type I has none.
-        ERSPAN if flags & SEQUENCE != 0 => {
-            let [_, _, session_hi, session_lo] = *bytes.array::<4>(inside)?;
-            inside += 8;
-            let session = u16::from_be_bytes([session_hi, session_lo]) & 0x03ff;
-            (Layer::Erspan, u32::from(session), ETHERNET)
-        }
-        ERSPAN => (Layer::Erspan, 0, ETHERNET),
         number @ (ETHERTYPE_IPV4 | ETHERTYPE_IPV6 | MPLS) => {
             (Layer::Gre, key, NextHeader::EtherType(number))
         }
+        TRANSPARENT_BRIDGING if flags & KEY != 0 => (Layer::Nvgre, key >> 8, ETHERNET),
+        TRANSPARENT_BRIDGING => (Layer::Gre, 0, ETHERNET),
+        ERSPAN => return erspan(bytes, inside, flags & SEQUENCE != 0),
+        ERSPAN_III => return erspan_iii(bytes, inside),
         _ => return Ok(None),
     };
     Ok(Some(Tunnel { layer: PathLayer { layer, id }, next, at: inside }))
+}
+
+/// Type II has a header of its own, version 1, and GRE says so by a sequence number; type I has
+/// none (draft-foschiano-erspan §4.1 and §4.2).
+fn erspan(bytes: Bytes<'_>, at: usize, has_header: bool) -> Result<Option<Tunnel>, Refusal> {
+    if !has_header {
+        let layer = PathLayer { layer: Layer::Erspan, id: 0 };
+        return Ok(Some(Tunnel { layer, next: ETHERNET, at }));
+    }
+    let [version, _, hi, lo] = *bytes.array::<4>(at)?;
+    let layer = PathLayer { layer: Layer::Erspan, id: session(hi, lo) };
+    Ok((version >> 4 == 1).then_some(Tunnel { layer, next: ETHERNET, at: at + 8 }))
+}
+
+/// Type III, version 2: what it carries, and whether eight bytes follow that some platforms add
+/// (draft-foschiano-erspan §4.3).
+fn erspan_iii(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+    let [version, _, hi, lo, _, _, _, _, _, _, frame, rest] = *bytes.array::<12>(at)?;
+    let next = match frame >> 2 & 0x1f {
+        0 => ETHERNET,
+        2 => NextHeader::Ip,
+        _ => return Ok(None),
+    };
+    let inside = at + if rest & 1 != 0 { 20 } else { 12 };
+    let layer = PathLayer { layer: Layer::Erspan, id: session(hi, lo) };
+    Ok((version >> 4 == 2).then_some(Tunnel { layer, next, at: inside }))
+}
+
+/// The lower ten bits.
+fn session(hi: u8, lo: u8) -> u32 {
+    u32::from(u16::from_be_bytes([hi, lo]) & 0x03ff)
+}
+
+/// RFC 2637 §4.1: version 1 with a key, which is a length and a call id, and PPP inside unless it is
+/// an acknowledgement alone. PPP that is compressed or encrypted, or a piece of a multilink packet,
+/// is not opened.
+fn enhanced_gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+    const ACKNOWLEDGEMENT: u8 = 0x80;
+
+    let [flags, version, 0x88, 0x0b] = *bytes.array::<4>(at)? else { return Ok(None) };
+    if flags & (CHECKSUM | ROUTING | KEY | SEQUENCE) != KEY | SEQUENCE || version & 0x07 != 1 {
+        return Ok(None);
+    }
+    let inside = at + if version & ACKNOWLEDGEMENT != 0 { 16 } else { 12 };
+    match link::ppp_framed(bytes, inside) {
+        Ok((next, at)) => {
+            let layer = PathLayer { layer: Layer::Gre, id: 0 };
+            Ok(Some(Tunnel { layer, next, at }))
+        }
+        Err(Refusal::NotAFlow) => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// What lies below a stack of labels, which do not say so: IP or an Ethernet pseudo-wire, and where
+/// that begins; `None` if neither is likely.
+///
+/// A guess: the first four bits are 4 or 6 for IP, and 0 for the control word that may precede the
+/// frame of a pseudo-wire (RFC 4385 §3); without one the frame's destination address comes first,
+/// which may look like either. So IP is believed if its length does not go beyond the packet, then a
+/// frame if it names what follows it, first without a control word, since behind one it is the
+/// source address that would have to look like an Ethertype.
+pub(super) fn below_labels(
+    bytes: Bytes<'_>,
+    at: usize,
+) -> Result<Option<(NextHeader, usize)>, Refusal> {
+    let [first] = *bytes.array::<1>(at)?;
+    let there = bytes.wire.saturating_sub(at);
+    let ip = match first >> 4 {
+        4 => {
+            let [_, _, hi, lo] = *bytes.array::<4>(at)?;
+            Some(usize::from(u16::from_be_bytes([hi, lo])))
+        }
+        6 => {
+            let [_, _, _, _, hi, lo] = *bytes.array::<6>(at)?;
+            Some(40 + usize::from(u16::from_be_bytes([hi, lo])))
+        }
+        _ => None,
+    };
+    if ip.is_some_and(|len| len <= there) {
+        return Ok(Some((NextHeader::Ip, at)));
+    }
+    if is_frame(bytes, at)? {
+        return Ok(Some((ETHERNET, at)));
+    }
+    if first >> 4 == 0 && is_frame(bytes, at + 4)? {
+        return Ok(Some((ETHERNET, at + 4)));
+    }
+    Ok(ip.map(|_| (NextHeader::Ip, at)))
+}
+
+/// Whether an Ethernet header at `at` names something that can be told from its first byte, and
+/// that byte is right.
+fn is_frame(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
+    let [.., hi, lo, first] = match bytes.array::<15>(at) {
+        Ok(header) => *header,
+        Err(Refusal::HeaderMalformed) => return Ok(false),
+        Err(refusal) => return Err(refusal),
+    };
+    Ok(match u16::from_be_bytes([hi, lo]) {
+        ETHERTYPE_IPV4 => first >> 4 == 4,
+        ETHERTYPE_IPV6 => first >> 4 == 6,
+        PPPOE => first == 0x11,
+        // Addresses of Ethernet, whose number is 1; tags and labels begin with anything.
+        ARP => first == 0,
+        number => is_tag(number) || number == MPLS,
+    })
 }
 
 /// Whether an IP header can begin at `at`, going by its version.
@@ -155,8 +269,16 @@ pub(super) fn is_ip(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
 
 const ETHERNET: NextHeader = NextHeader::Link(LinkType::ETHERNET);
 const TRANSPARENT_BRIDGING: u16 = 0x6558;
+const ARP: u16 = 0x0806;
 const ERSPAN: u16 = 0x88be;
+const ERSPAN_III: u16 = 0x22eb;
 const CISCO_METADATA: u16 = 0x8909;
+const CHECKSUM: u8 = 0x80;
+const ROUTING: u8 = 0x40;
+const KEY: u8 = 0x20;
+const SEQUENCE: u8 = 0x10;
+
 pub(super) const VXLAN_PORT: u16 = 4789;
+pub(super) const VXLAN_GPE_PORT: u16 = 4790;
 pub(super) const GENEVE_PORT: u16 = 6081;
 pub(super) const GTP_U_PORT: u16 = 2152;

@@ -59,6 +59,53 @@ fn each_by_its_name() {
 }
 
 #[test]
+fn the_rarer_kinds() {
+    let session = [(Layer::Erspan, 3)];
+    check(&InnerGre(FIVE), &inner(outer().erspan_iii(3, false).ethernet()), &session);
+    check(&InnerGre(FIVE), &inner(outer().erspan_iii(3, true).ethernet()), &session);
+    check(&InnerGre(FIVE), &inner(outer().erspan_iii(3, true)), &session);
+    let first = outer().gre().next(0x88be).ethernet();
+    check(&InnerGre(FIVE), &inner(first), &[(Layer::Erspan, 0)]);
+    check(&InnerVxlan(FIVE), &inner(outer().vxlan_gpe(42).ethernet()), &[(Layer::Vxlan, 42)]);
+    check(&InnerVxlan(FIVE), &inner(outer().vxlan_gpe(42)), &[(Layer::Vxlan, 42)]);
+    let plain = outer().udp(9, 4790).vxlan(42).ethernet();
+    check(&InnerVxlan(FIVE), &inner(plain), &[(Layer::Vxlan, 42)]);
+    check(&InnerGre(FIVE), &inner(outer().pptp(7, false).ppp()), &[(Layer::Gre, 0)]);
+    check(&InnerGre(FIVE), &inner(outer().pptp(7, true).ppp_bare()), &[(Layer::Gre, 0)]);
+    let extended = outer().gtpu(77).gtpu_extension(0x85, &[9, 9]).gtpu_extension(0xc0, &[0; 6]);
+    check(&InnerGtpU(FIVE), &inner(extended), &[(Layer::GtpU, 77)]);
+    let closed = |frame: Frame| key(&AutoDetectEncap(FIVE), &frame.packet());
+    let tunnel = "192.0.2.1 <-> 192.0.2.2";
+    assert_eq!(closed(outer().pptp(7, true).next(0x880b)), tunnel, "an acknowledgement alone");
+    assert_eq!(closed(outer().pptp(7, true).ppp().next(0xfd).payload([0; 40])), tunnel);
+    let nsh = outer().vxlan_gpe(42).next(4).payload([0; 40]);
+    assert_eq!(closed(nsh), "192.0.2.1:49152 <-> 192.0.2.2:4790");
+}
+
+#[test]
+fn what_labels_carry_is_guessed() {
+    let labels = || frame().ethernet().mpls(16).mpls(17);
+    let mpls = [(Layer::Mpls, 16), (Layer::Mpls, 17)];
+    let wire = [(Layer::Mpls, 16), (Layer::Mpls, 17), (Layer::Pseudowire, 0)];
+    check(&StripMpls(FIVE), &inner(labels()), &mpls);
+    check(&StripMpls(FIVE), &inner(labels().ethernet()), &wire);
+    check(&StripMpls(FIVE), &inner(labels().control_word().ethernet()), &wire);
+    for dst in [[0x45, 0, 0xff, 0xff, 0, 1], [0x61, 2, 3, 4, 0xff, 0], [0x10; 6], [0; 6]] {
+        check(&StripMpls(FIVE), &inner(labels().ethernet_between([2; 6], dst)), &wire);
+    }
+    let tagged = labels().ethernet().vlan(5);
+    let tags = [wire.as_slice(), &[(Layer::Vlan, 5)]].concat();
+    check(&StripMpls(StripVlan(FIVE)), &inner(tagged), &tags);
+    // A packet longer than its frame is IP as long as nothing speaks for another reading.
+    let long = labels().ipv4(V4[0], V4[1]).length(9000).udp(1, 2).packet();
+    assert_eq!(key(&StripMpls(FIVE), &long), TCP_KEY);
+    for other in [[0x10, 0, 0, 0x57].as_slice(), &[0; 60], &[0xff; 60], &[]] {
+        let refused = key(&StripMpls(FIVE), &labels().payload(other).packet());
+        assert!(matches!(refused.as_str(), "NotAFlow" | "HeaderMalformed"), "{refused}");
+    }
+}
+
+#[test]
 fn in_any_order() {
     let deep = frame().ethernet().vlan(5).mpls(16).mpls(17).ipv6("::1", "::2").destination(&[]);
     let deep = inner(deep.vxlan(42).ethernet().vlan(6).ipv4("1.1.1.1", "2.2.2.2").gre());
@@ -158,6 +205,50 @@ fn the_frame_inside_has_addresses_too() {
     let packet = outer().vxlan(42).ethernet_between([9; 6], [8; 6]).next(0x0806).packet();
     let found = InnerVxlan(MacPair).extract(packet.view()).unwrap();
     assert_eq!(found.key.to_string(), "08:08:08:08:08:08 <-> 09:09:09:09:09:09");
+}
+
+#[test]
+fn stations_are_those_of_the_innermost_frame() {
+    let mac = |extractor: &dyn FlowExtractor<Key = crate::MacPairKey>, packet: &Captured| {
+        extractor.extract(packet.view()).map(|found| found.key.to_string())
+    };
+    let within = |frame: Frame| frame.ethernet_between([9; 6], [8; 6]);
+    let inside = Some("08:08:08:08:08:08 <-> 09:09:09:09:09:09".to_owned());
+    let around = mac(&MacPair, &inner(frame().ethernet()));
+    let auto = AutoDetectEncap(MacPair);
+    for packet in [
+        inner(within(outer().vxlan(42))),
+        inner(within(outer().geneve(42)).vlan(5).vlan(6)),
+        inner(within(outer().gre()).snap()),
+        inner(within(frame().ethernet().mpls(16))),
+    ] {
+        assert_eq!(mac(&auto, &packet), inside);
+    }
+    let tagged = inner(within(outer().vxlan(42)).vlan(5));
+    assert_eq!(mac(&InnerVxlan(StripVlan(MacPair)), &tagged), inside);
+    assert_eq!(mac(&InnerVxlan(MacPair), &tagged), inside);
+    assert_eq!(mac(&MacPair, &tagged), around);
+    assert_eq!(mac(&auto, &inner(frame().ethernet().vlan(5)).stripped_vlan(6)), around);
+    for packet in [inner(outer().gtpu(7)), inner(frame().ethernet().pppoe(7)), inner(frame())] {
+        assert_eq!(mac(&auto, &packet), None);
+    }
+
+    // A piece of what may be a tunnel is joined, and the answer then is about the frame inside.
+    let whole = within(outer().vxlan(42)).ipv4(V4[0], V4[1]).udp(1, 2).packet();
+    let mut piece = whole.clone();
+    piece.bytes[14 + 6] = 0x20;
+    let asked = auto.extract(piece.view()).unwrap();
+    assert_eq!(asked.fragment.map(|f| f.header_at), Some(14));
+    assert_eq!(MacPair.extract(piece.view()).unwrap().fragment, None, "reads no IP");
+    let joined = |bytes| {
+        PacketView::new(bytes, LinkType::ETHERNET, Timestamp::ZERO)
+            .with_joined(2, 300, Timestamp::ZERO)
+            .at(Cursor::around(0, asked.path))
+    };
+    let found = auto.extract(joined(&whole.bytes[14..])).unwrap();
+    assert_eq!(Some(found.key.to_string()), inside);
+    let plain = frame().ipv4(V4[0], V4[1]).udp(1, 2).build();
+    assert_eq!(auto.extract(joined(&plain)), None);
 }
 
 #[test]
