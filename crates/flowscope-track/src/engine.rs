@@ -246,7 +246,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     ) {
         let order = at_packet(arrival.moment);
         let flags = seg.map_or(TcpFlags(0), |seg| seg.flags);
-        let last_seen = self.slots.record(slot).last_seen();
+        let seen = (self.slots.cold[slot].first_seen, self.slots.record(slot).last_seen());
         let had_reset = self.pending_reset(slot);
         let mut step = Step::new(self.slots.hot[slot].meter.state);
         self.rank(slot, |engine| {
@@ -257,15 +257,16 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                 engine.tcp(slot).headless(arrival.view.ts(), &mut step);
             }
         });
+        if self.slots.hot[slot].meter.watch & watch::RARE != 0 {
+            let syn = seg.filter(|_| step.remembered);
+            self.book_syns(slot, syn.as_ref(), arrival, seen);
+        }
         self.tell_packet(slot, side, arrival, flags, order, out);
         let Some(seg) = seg else {
             self.lend_payload(slot, side, arrival, None, order, out);
             self.tell_established(slot, arrival.view.ts(), order, &step, out);
             return;
         };
-        if self.slots.hot[slot].meter.watch & watch::RARE != 0 {
-            self.book_syns(slot, &seg, arrival, last_seen);
-        }
         if had_reset.is_none() && self.pending_reset(slot).is_some() {
             self.rehang(slot);
         }
@@ -552,36 +553,37 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let cold = &mut self.slots.cold[slot];
         let spilled = &mut cold.rare().spilled[x];
         *spilled = spilled.minus(&syn.counters);
-        cold.last_seen = syn.last_seen_without;
+        (cold.first_seen, cold.last_seen) = syn.seen_without;
         self.slots.hot[slot].meter.set(bit::LAGGED, true);
     }
 
-    /// Keeps the counters of remembered SYNs, and what the flow's `last_seen` is without them.
+    /// Keeps the counters of remembered SYNs, and what the flow's times are without them. `syn`: the
+    /// packet is one of them.
     fn book_syns(
         &mut self,
         slot: Slot,
-        seg: &Seg,
+        syn: Option<&Seg>,
         arrival: &Arrival<'_, '_, K>,
-        last_seen: Timestamp,
+        seen: (Timestamp, Timestamp),
     ) {
         let (view, x) = (arrival.view, arrival.extracted);
-        let now = self.slots.record(slot).last_seen();
         let Some(rare) = &mut self.slots.cold[slot].rare else { return };
-        let plain_syn = seg.flags.syn() && !seg.flags.ack() && !seg.flags.rst();
-        for syn in &mut rare.syns {
-            if plain_syn && syn.side == seg.side && syn.seq == seg.seq {
-                if syn.counters.packets == 0 {
-                    syn.last_seen_without = last_seen;
-                    syn.ts = view.first_ts();
-                    syn.ttl = x.ip.ttl;
-                    syn.tos = x.ip.tos;
-                    syn.flow_label = x.ip.flow_label;
-                    syn.path = x.path;
+        for known in &mut rare.syns {
+            if syn.is_some_and(|syn| syn.side == known.side && syn.seq == known.seq) {
+                if known.counters.packets == 0 {
+                    known.seen_without = seen;
+                    known.ts = view.first_ts();
+                    known.ttl = x.ip.ttl;
+                    known.tos = x.ip.tos;
+                    known.flow_label = x.ip.flow_label;
+                    known.path = x.path;
                 }
-                syn.last_ts = syn.last_ts.max(view.ts());
-                syn.counters.add(&counted(view, x));
+                known.ts = known.ts.min(view.first_ts());
+                known.last_ts = known.last_ts.max(view.ts());
+                known.counters.add(&counted(view, x));
             } else {
-                syn.last_seen_without = now;
+                let (first, last) = &mut known.seen_without;
+                (*first, *last) = ((*first).min(view.first_ts()), (*last).max(view.ts()));
             }
         }
     }

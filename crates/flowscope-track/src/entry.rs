@@ -285,8 +285,8 @@ pub(crate) struct PendingSyn {
     pub(crate) last_ts: Timestamp,
     /// What the SYN and its repetitions added to the flow they hit.
     pub(crate) counters: Counters,
-    /// What the hit flow's `last_seen` is without them.
-    pub(crate) last_seen_without: Timestamp,
+    /// What the hit flow's `first_seen` and `last_seen` are without them.
+    pub(crate) seen_without: (Timestamp, Timestamp),
     pub(crate) flags: TcpFlags,
     pub(crate) window: u16,
     pub(crate) options: TcpOptions,

@@ -72,13 +72,15 @@ pub(crate) enum Successor {
 pub(crate) struct Step {
     pub(crate) before: FlowState,
     pub(crate) established: bool,
+    /// It was a SYN that is remembered now, or was already.
+    pub(crate) remembered: bool,
     pub(crate) ended: Option<EndReason>,
     anomalies: [Option<(Anomaly, FlowSide)>; 4],
 }
 
 impl Step {
     pub(crate) fn new(before: FlowState) -> Self {
-        Step { before, established: false, ended: None, anomalies: [None; 4] }
+        Step { before, established: false, remembered: false, ended: None, anomalies: [None; 4] }
     }
 
     pub(crate) fn anomalies(&self) -> impl Iterator<Item = (Anomaly, FlowSide)> + '_ {
@@ -335,6 +337,7 @@ impl Tcp<'_> {
     /// Keeps a SYN that may begin another connection. Its counters are filled in by the tracker,
     /// which knows the packet.
     fn remember(&mut self, seg: &Seg, moment: Moment, step: &mut Step) {
+        step.remembered = true;
         let rare = self.cold.rare();
         if rare.syns.iter().any(|syn| syn.side == seg.side && syn.seq == seg.seq) {
             return;
@@ -350,7 +353,7 @@ impl Tcp<'_> {
             ts: seg.ts,
             last_ts: seg.ts,
             counters: crate::stats::Counters::default(),
-            last_seen_without: Timestamp::ZERO,
+            seen_without: (Timestamp::MAX, Timestamp::ZERO),
             flags: seg.flags,
             window: seg.window,
             options: seg.options,

@@ -382,3 +382,25 @@ fn a_forged_syn_of_an_unseen_side_ends_nothing() {
     assert_eq!(starts(&forged(5100)), [1], "an acknowledgement that may come");
     assert_eq!(starts(&forged(90_000_000)), [1, 2], "one that may not");
 }
+
+#[test]
+fn the_times_of_a_superseded_flow_are_those_of_its_own_packets() {
+    let second = Duration::from_secs(1);
+    let times = |script: Script| {
+        let calls = script.tcp(B, SYN | ACK, 70_000, 9001, 0).run();
+        let ended = calls.iter().find_map(|call| match &call.what {
+            What::Ended(EndReason::Superseded, stats, _) => Some(stats),
+            _ => None,
+        });
+        ended.map(|stats| (stats.first_seen, stats.last_seen)).expect("superseded")
+    };
+    let at = Timestamp::from_secs;
+    let cut = script().handshake().at(at(2)).tcp(A, SYN, 9000, 0, 0).at(at(3)).cut(A);
+    assert_eq!(times(cut.after(second)), (at(1), at(3)), "a packet with a cut header is one");
+    let back = script().handshake().at(at(5)).tcp(A, SYN, 9000, 0, 0).at(at(4));
+    let back = times(back.tcp(A, ACK, 1001, 5001, 1).after(second));
+    assert_eq!(back, (at(1), at(4)), "the SYN is none, although it is the latest");
+    let early = script().at(at(2)).handshake().at(at(1)).tcp(A, SYN, 9000, 0, 0).at(at(3));
+    let early = times(early.tcp(A, ACK, 1001, 5001, 1).after(second));
+    assert_eq!(early, (at(2), at(3)), "although it is the earliest");
+}

@@ -629,8 +629,7 @@ impl Flow {
                 InitiatorEvidence::SynAck => Some(Duration::ZERO),
                 _ => None,
             };
-            if x == FlowSide::Initiator
-                && responder.syn_seen
+            if responder.syn_seen
                 && initiator.ack.is_some_and(|ack| d(ack, responder.isn) > 0)
                 && let Some(answered) = answered
             {
