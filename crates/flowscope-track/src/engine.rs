@@ -1171,7 +1171,9 @@ fn count<K>(
     let large = own.wire | own.ip | own.payload | own.packets;
     let packet = view.wire_len() | x.ip.len | x.payload.wire_len;
     let in_order = view.ts() == moment.watermark;
-    if (large | packet) >= SPILL || !in_order || own.packets == 0 {
+    // One that lags may have been seen later than now: a packet's time was not believed.
+    let lags = meter.bits & bit::LAGGED != 0;
+    if (large | packet) >= SPILL || !in_order || lags || own.packets == 0 {
         return false;
     }
     own.packets += view.frames();
@@ -1179,7 +1181,6 @@ fn count<K>(
     own.ip += x.ip.len;
     own.payload += x.payload.wire_len;
     own.flags |= flags;
-    meter.bits &= !bit::LAGGED;
     meter.touched = moment.watermark;
     meter.last_packet = moment.packet;
     true

@@ -404,3 +404,18 @@ fn the_times_of_a_superseded_flow_are_those_of_its_own_packets() {
     let early = times(early.tcp(A, ACK, 1001, 5001, 1).after(second));
     assert_eq!(early, (at(2), at(3)), "although it is the earliest");
 }
+
+#[test]
+fn a_time_that_is_not_believed_is_a_time_of_the_flow_whatever_comes_next() {
+    let at = Timestamp::from_secs;
+    let plain = |script: Script, from, seq, ack| script.tcp(from, ACK, seq, ack, 10);
+    let mut script = plain(script().handshake(), B, 5001, 1001);
+    script = plain(script, A, 1001, 5011);
+    script = plain(script.at(at(9999)), A, 1011, 5011).at(at(2));
+    for i in 0..3 {
+        script = plain(script, A, 1021 + 10 * i, 5011);
+    }
+    let calls = script.run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    assert_eq!(stats.last_seen, at(9999));
+}

@@ -45,6 +45,11 @@ impl Clock {
         self.watermark = self.watermark.max(Some(now));
     }
 
+    /// Whether the latest packet's time is not believed yet.
+    pub fn is_suspicious(&self) -> bool {
+        !self.suspects.is_empty()
+    }
+
     pub fn now(&self) -> Timestamp {
         self.watermark.unwrap_or_default()
     }

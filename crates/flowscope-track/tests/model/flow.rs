@@ -30,6 +30,8 @@ pub struct Flow {
     /// The watermark at its latest counted packet, and that packet's number.
     pub touched: Timestamp,
     pub latest_packet: u64,
+    /// Times of its packets that the clock does not believe yet.
+    pub suspects: Vec<Timestamp>,
     pub sides: [Side; 2],
     pub history: String,
     pub interims: u32,
@@ -146,6 +148,7 @@ impl Flow {
             times: Vec::new(),
             touched: Timestamp::ZERO,
             latest_packet: packet,
+            suspects: Vec::new(),
             sides: [Side::default(), Side::default()],
             history: String::new(),
             interims: 0,

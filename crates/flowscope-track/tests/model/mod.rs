@@ -175,6 +175,7 @@ impl Model {
 
     pub fn packet(&mut self, packet: &Packet) {
         self.clock.observe(packet.ts);
+        self.settle_suspects();
         // "Flows due at one packet end [...] before the packet is looked at."
         self.sweep();
         let Some(found) = packet.found.filter(|found| found.fragment.is_none()) else { return };
@@ -207,6 +208,7 @@ impl Model {
     /// Time has reached `now` without a packet.
     pub fn expire(&mut self, now: Timestamp) {
         self.clock.advance(now);
+        self.settle_suspects();
         self.sweep();
     }
 
@@ -242,6 +244,20 @@ impl Model {
         match reset {
             Some(reset) if reset.0 <= idle.0 => reset,
             _ => idle,
+        }
+    }
+
+    /// "When the clock comes to believe suspect times, the flows whose packets had them count as
+    /// touched then."
+    fn settle_suspects(&mut self) {
+        if self.clock.is_suspicious() {
+            return;
+        }
+        let now = self.now();
+        for flow in self.flows.iter_mut().filter(|flow| flow.ended.is_none()) {
+            for ts in flow.suspects.drain(..).filter(|ts| *ts <= now) {
+                flow.touched = flow.touched.max(ts);
+            }
         }
     }
 
@@ -416,6 +432,9 @@ impl Model {
         let flow = &mut self.flows[at];
         let side = flow.side_of(found);
         flow.count(packet, found, number, now);
+        if self.clock.is_suspicious() {
+            flow.suspects.push(packet.ts);
+        }
         let changes = flow.follow(packet, found, now, &self.settings);
 
         let mut calls = vec![What::Packet(flowscope_track::PacketInfo {
