@@ -141,9 +141,6 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     #[inline]
     pub(crate) fn arrive<O: FlowSink<K, S>>(&mut self, arrival: &Arrival<'_, '_, K>, out: &mut O) {
         let moment = arrival.moment;
-        if !self.suspects.is_empty() && !moment.suspect {
-            self.settle_suspects(moment);
-        }
         self.sweep_for_packet(moment, out);
         let key = &arrival.extracted.key;
         let guess = arrival
@@ -785,6 +782,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     /// As a packet that is tracked does before anything else.
     pub(crate) fn sweep_for_packet<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) {
+        if !self.suspects.is_empty() && !moment.suspect {
+            self.settle_suspects(moment, true);
+        }
         if moment.watermark > self.quiet_until {
             self.sweep(moment, self.config.sweep, out);
         }
@@ -797,9 +797,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         most: usize,
         out: &mut O,
     ) -> bool {
-        if !self.suspects.is_empty() && !moment.suspect {
-            self.settle_suspects(moment);
-        }
+        // Those beyond the watermark wait for a packet to decide about them.
+        self.settle_suspects(moment, false);
         let Some(until) = passed(moment.watermark) else { return false };
         for _ in 0..most {
             // All flows of a tick are gathered before the first of them is let go.
@@ -862,18 +861,22 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// The clock has made up its mind about suspect times: flows that were touched at them were
     /// touched then, or else at the old watermark.
     #[cold]
-    fn settle_suspects(&mut self, moment: Moment) {
+    fn settle_suspects(&mut self, moment: Moment, decided: bool) {
         for (slot, id, ts) in std::mem::take(&mut self.suspects) {
-            if self.slots.is_live(slot)
-                && self.slots.cold[slot].id == id
-                && ts <= moment.watermark
-                && !self.slots.hot[slot].meter.state.is_over()
+            if !self.slots.is_live(slot)
+                || self.slots.cold[slot].id != id
+                || self.slots.hot[slot].meter.state.is_over()
             {
+                continue;
+            }
+            if ts <= moment.watermark {
                 let last_seen = self.slots.record(slot).last_seen();
                 self.slots.cold[slot].last_seen = last_seen;
                 let meter = &mut self.slots.hot[slot].meter;
                 meter.set(bit::LAGGED, true);
                 meter.touched = meter.touched.max(ts);
+            } else if !decided {
+                self.suspects.push((slot, id, ts));
             }
         }
     }

@@ -726,7 +726,8 @@ impl Tcp<'_> {
             (true, false) => acked(initiator, 1) && responder.has(side_bit::SHOWN) || one_sided,
             (false, false) => {
                 let talks = |side: &crate::entry::SideMeter| {
-                    side.has(side_bit::SHOWN) && (side.has(side_bit::ACKED) || side.payload > 0)
+                    side.has(side_bit::SHOWN)
+                        && (side.has(side_bit::ACKED) || side.has(side_bit::HISTORY_D))
                 };
                 talks(initiator) && talks(responder) || enough
             }

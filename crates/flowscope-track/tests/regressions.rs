@@ -57,6 +57,11 @@ impl Script {
         self
     }
 
+    fn expire(mut self, now: Timestamp) -> Self {
+        self.ops.push(Op::Expire(now));
+        self
+    }
+
     fn packet(mut self, found: Extracted<u8>) -> Self {
         let len = found.payload.wire_len;
         self.ops.push(Op::Packet(Packet {
@@ -418,4 +423,29 @@ fn a_time_that_is_not_believed_is_a_time_of_the_flow_whatever_comes_next() {
     let calls = script.run();
     let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
     assert_eq!(stats.last_seen, at(9999));
+}
+
+#[test]
+fn payload_of_a_stray_syn_establishes_nothing() {
+    let calls = script()
+        .with(|s| s.mid_stream_packets = 9)
+        .tcp(A, FIN, 1001, 0, 0)
+        .tcp(A, SYN, 9000, 0, 10)
+        .tcp(B, ACK, 5001, 1002, 0)
+        .run();
+    assert!(!calls.iter().any(|call| call.what == What::Established));
+}
+
+#[test]
+fn a_sweep_does_not_make_the_clock_s_mind_up() {
+    let at = Timestamp::from_secs;
+    let mut script = script().with(|s| s.confirm = 3).handshake().at(at(9000));
+    script = script.tcp(A, ACK, 1001, 5001, 10).expire(at(20)).at(at(9000));
+    for _ in 0..2 {
+        script = script.key(1).tcp(A, SYN, 1, 0, 0);
+    }
+    let ended = |calls: &[Call]| {
+        calls.iter().any(|call| matches!(call.what, What::Ended(EndReason::IdleTimeout, ..)))
+    };
+    assert!(!ended(&script.run()), "its packet at 9000 was believed");
 }

@@ -250,14 +250,13 @@ impl Model {
     /// "When the clock comes to believe suspect times, the flows whose packets had them count as
     /// touched then."
     fn settle_suspects(&mut self) {
-        if self.clock.is_suspicious() {
-            return;
-        }
-        let now = self.now();
-        for flow in self.flows.iter_mut().filter(|flow| flow.ended.is_none()) {
-            for ts in flow.suspects.drain(..).filter(|ts| *ts <= now) {
-                flow.touched = flow.touched.max(ts);
+        let (now, open) = (self.now(), self.clock.is_suspicious());
+        for flow in &mut self.flows {
+            let believed = flow.suspects.iter().filter(|ts| **ts <= now).max();
+            if let Some(ts) = believed.filter(|_| flow.ended.is_none()) {
+                flow.touched = flow.touched.max(*ts);
             }
+            flow.suspects.retain(|ts| *ts > now && open);
         }
     }
 
