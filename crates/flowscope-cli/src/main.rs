@@ -5,7 +5,6 @@
 
 mod args;
 mod error;
-mod meter;
 mod output;
 mod progress;
 mod run;

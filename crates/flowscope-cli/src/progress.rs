@@ -48,7 +48,6 @@ impl Progress {
         let shown = shown();
         let bar = self.bar.get_or_insert_with(|| bar(self.total));
         let rate = shown.packets as f64 / age.as_secs_f64();
-        bar.set_position(shown.position);
         bar.set_message(format!(
             "{} packets ({}/s), {} flows, {} not tracked",
             amount(shown.packets).as_str(),
@@ -56,6 +55,7 @@ impl Progress {
             amount(shown.flows).as_str(),
             amount(shown.lost).as_str()
         ));
+        bar.set_position(shown.position);
     }
 
     /// Does something else with the terminal, the bar out of the way.
@@ -83,7 +83,7 @@ fn bar(total: Option<u64>) -> ProgressBar {
 
 /// Without and with a known end.
 const TEMPLATES: [&str; 2] =
-    ["{bytes} in {elapsed}  {msg}", "{bar:24} {bytes}/{total_bytes} {eta} left  {msg}"];
+    ["{bytes} in {elapsed}  {wide_msg}", "{bar:20} {bytes}/{total_bytes} {eta} left  {wide_msg}"];
 
 fn style(template: &str) -> Option<ProgressStyle> {
     ProgressStyle::with_template(template).ok()

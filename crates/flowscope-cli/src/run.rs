@@ -4,17 +4,15 @@ use std::fs;
 use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread;
 
 use flowscope::core::{Loss, PacketSource, PacketView};
+use flowscope::driver::Router;
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::pcap::{CaptureFiles, Interface, ReadError};
-use flowscope::track::Router;
 
 use crate::args::Common;
 use crate::error::{Failure, Status};
-use crate::meter::{Meter, Metered};
 use crate::output::{Capture, Layout, Output, Totals, part_of};
 use crate::progress::{Progress, Shown};
 use crate::say;
@@ -29,7 +27,7 @@ const LITTLE: u64 = 4 << 20;
 /// More workers than this outrun the one thread that reads.
 const MANY: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 
-type Route = Router<Metered<Extractor>, fn(&FiveTupleKey) -> u64>;
+type Route = Router<Extractor, fn(&FiveTupleKey) -> u64>;
 
 /// Reads the captures that the command line names and writes what `layout` makes of them.
 pub(crate) fn run<L: Layout>(args: &Common, layout: L) -> Result<Status, Failure> {
@@ -51,7 +49,6 @@ struct Run<'a, L: Layout> {
     /// Whether packets come as somebody sends them, so that what they lead to should not wait.
     trickles: bool,
     router: Route,
-    meter: Arc<Meter>,
     items: Vec<Items>,
     shards: Shards<L>,
     out: Output<L>,
@@ -62,11 +59,7 @@ struct Run<'a, L: Layout> {
 impl<'a, L: Layout> Run<'a, L> {
     fn new(args: &'a Common, out: Output<L>) -> Result<Self, Failure> {
         let config = args.tracking.config();
-        let meter = Arc::new(Meter::default());
-        let extractor = Metered {
-            inner: AutoDetectEncap(FiveTuple::bidirectional()),
-            meter: Arc::clone(&meter),
-        };
+        let extractor = AutoDetectEncap(FiveTuple::bidirectional());
         let files = args.files();
         let total = total_size(files);
         let workers = args.workers.unwrap_or_else(|| match total {
@@ -80,7 +73,6 @@ impl<'a, L: Layout> Run<'a, L> {
             source: CaptureFiles::new(files),
             trickles: total.is_none(),
             router: Router::new(extractor, &config, SHARDS, FiveTupleKey::shard_hash),
-            meter,
             items: (0..SHARDS.get()).map(|_| Vec::new()).collect(),
             shards: Shards::new(&config, workers, &out.layout())?,
             progress: Progress::new(total, args.quiet || out.is_terminal()),
@@ -139,7 +131,7 @@ impl<'a, L: Layout> Run<'a, L> {
                 position: source.compressed_position(),
                 packets: source.packets(),
                 flows: counted.flows,
-                lost: router.ledger().seen(),
+                lost: router.refused().seen(),
             }
         });
         Ok(())
@@ -152,16 +144,18 @@ impl<'a, L: Layout> Run<'a, L> {
             // None of the inputs was a capture: there is nothing to say about it.
             return Ok(status);
         }
+        self.router.finish();
         let clock = self.router.clock().clone();
         let counted = self.shards.finish(clock.now(), &mut self.out)?;
-        let mut packets = self.router.ledger().clone();
+        let mut packets = self.router.refused();
         packets.merge(&counted.packets);
         debug_assert_eq!(packets.seen(), read, "every packet has one entry");
         packets.lose(Loss::FileTruncated, self.source.truncated_packets());
         let interfaces = || self.source.interfaces();
         let totals = Totals {
             packets,
-            bytes: self.meter.ledger(),
+            bytes: self.router.bytes().clone(),
+            checksums: self.router.checksums(),
             capture: Capture {
                 interface_drop: interfaces().filter_map(Interface::dropped).sum(),
                 os_drop: interfaces().filter_map(Interface::dropped_by_os).sum(),

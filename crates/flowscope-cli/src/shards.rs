@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use flowscope::core::{Extracted, Ledger};
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::track::{
-    Change, EndReason, EventOrder, Flow, FlowSink, FlowTracker, Moment, ShardItem, TrackerConfig,
+    Change, EndReason, EventOrder, Flow, FlowSink, FlowTable, Moment, ShardItem, TrackerConfig,
     merge,
 };
 
@@ -129,28 +129,27 @@ impl Counted {
 
 /// One tracker and what it made.
 pub(crate) struct Shard<L: Layout> {
-    tracker: FlowTracker<Extractor, L::State>,
+    table: FlowTable<FiveTupleKey, L::State>,
     made: Made<L>,
 }
 
 impl<L: Layout> Shard<L> {
     fn new(config: TrackerConfig) -> Self {
         let state = |found: &Extracted<FiveTupleKey>| L::state(&found.key);
-        let extractor = AutoDetectEncap(FiveTuple::bidirectional());
-        Shard { tracker: FlowTracker::with_state(extractor, config, state), made: Made::default() }
+        Shard { table: FlowTable::with_state(config, state), made: Made::default() }
     }
 
     fn track(&mut self, items: &mut Items) {
-        self.tracker.track_items(items, &mut self.made);
+        self.table.track_items(items, &mut self.made);
         items.clear();
     }
 
     fn finish(&mut self, moment: Moment) {
-        self.tracker.finish_at(EndReason::EndOfInput, moment, &mut self.made);
+        self.table.finish(EndReason::EndOfInput, moment, &mut self.made);
     }
 
     fn counted(&self) -> Counted {
-        Counted { packets: self.tracker.ledger().clone(), flows: self.tracker.stats().flows }
+        Counted { packets: self.table.ledger().clone(), flows: self.table.stats().flows }
     }
 }
 

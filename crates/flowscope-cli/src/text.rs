@@ -33,11 +33,12 @@ fn is_unprintable(c: char) -> bool {
     c.is_control() || turns_or_breaks
 }
 
-/// Text of at most `N` bytes, on the stack. What does not fit is an error of `write!`.
-#[derive(Clone, Copy)]
+/// Text of at most `N` bytes, itself below 256, on the stack. What does not fit is an error of
+/// `write!`.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Short<const N: usize> {
     bytes: [u8; N],
-    len: usize,
+    len: u8,
 }
 
 impl<const N: usize> Short<N> {
@@ -49,14 +50,16 @@ impl<const N: usize> Short<N> {
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+        str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
     }
 }
 
 impl<const N: usize> Write for Short<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.len + text.len();
-        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        let from = usize::from(self.len);
+        let end = u8::try_from(from + text.len()).map_err(|_| fmt::Error)?;
+        let room = self.bytes.get_mut(from..usize::from(end)).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
         self.len = end;
         Ok(())
     }

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use csv::WriterBuilder;
 use serde::Serialize;
 
-use super::eve::{Proto, community_id, state};
+use super::eve::state;
+use super::json::proto;
 use super::record::{FlowRecord, evidence};
 use crate::text::{Short, rfc3339};
 
@@ -25,12 +26,12 @@ pub(super) fn write(record: &FlowRecord, out: &mut Vec<u8>) {
         start: rfc3339(record.start),
         end: rfc3339(record.end),
         duration: Short::of(format_args!("{:.6}", record.duration().as_secs_f64())),
-        proto: Proto(record.proto()),
+        proto: proto(record.proto()).map_or_else(|number| number, Short::of),
         src_ip: src.addr,
         src_port: src.port,
         dest_ip: dest.addr,
         dest_port: dest.port,
-        community_id: community_id(record.key.community_id(0)),
+        community_id: Short::of(record.key.community_id(0)),
         packets_to_server: to_server.counters.packets,
         packets_to_client: to_client.counters.packets,
         bytes_to_server: to_server.counters.wire_bytes,
@@ -62,7 +63,7 @@ struct Row<'a> {
     start: Short<32>,
     end: Short<32>,
     duration: Short<32>,
-    proto: Proto,
+    proto: Short<16>,
     src_ip: IpAddr,
     src_port: Option<u16>,
     dest_ip: IpAddr,

@@ -1,15 +1,14 @@
 //! The event log, one JSON object per line.
 
 use flowscope::core::{FlowSide, L4Proto, Orientation, Timestamp};
-use flowscope::extract::{CommunityId, FiveTupleKey};
+use flowscope::extract::FiveTupleKey;
 use flowscope::track::{Anomaly, Change, Flow, FlowState, InitiatorEvidence, PacketInfo};
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
 
-use super::eve::{FlowPart, Hex, OwnPart, Proto, TcpPart, community_id, json_line};
+use super::eve::counted;
+use super::json::{self, Object};
 use super::record::{Count, FlowRecord, end_reason, evidence};
 use super::{Layout, Totals, stats};
-use crate::text::rfc3339;
+use crate::text::{Short, rfc3339};
 
 /// Everything that happened to every flow.
 #[derive(Clone, Debug)]
@@ -18,7 +17,7 @@ pub(crate) struct Events;
 /// What an event needs to know of its flow and cannot be told by the key.
 #[derive(Debug)]
 pub(crate) struct EventState {
-    community_id: CommunityId,
+    community_id: Short<30>,
     /// That of the initiator's packets; right from the flow's first event on.
     orientation: Orientation,
 }
@@ -30,7 +29,7 @@ pub(crate) struct EventRecord {
     ts: Timestamp,
     id: u64,
     key: FiveTupleKey,
-    community_id: CommunityId,
+    community_id: Short<30>,
     orientation: Orientation,
     what: What,
 }
@@ -52,7 +51,10 @@ impl Layout for Events {
     type Record = EventRecord;
 
     fn state(key: &FiveTupleKey) -> EventState {
-        EventState { community_id: key.community_id(0), orientation: Orientation::Forward }
+        EventState {
+            community_id: Short::of(key.community_id(0)),
+            orientation: Orientation::Forward,
+        }
     }
 
     fn record(flow: Flow<'_, FiveTupleKey, EventState>, change: Change) -> Option<EventRecord> {
@@ -84,7 +86,7 @@ impl Layout for Events {
     }
 
     fn write(&mut self, record: &EventRecord, out: &mut Vec<u8>) {
-        json_line(record, out);
+        json::line(out, |line| record.fill(line));
     }
 
     fn end(&mut self, totals: &Totals, out: &mut Vec<u8>) {
@@ -92,64 +94,48 @@ impl Layout for Events {
     }
 }
 
-impl Serialize for EventRecord {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut line = serializer.serialize_map(None)?;
-        line.serialize_entry("packet", &self.packet)?;
-        line.serialize_entry("timestamp", &rfc3339(self.ts))?;
-        line.serialize_entry("flow_id", &self.id)?;
-        line.serialize_entry("event", self.what.name())?;
+impl EventRecord {
+    fn fill(&self, line: &mut Object<'_>) {
         let (src, dest) = self.key.endpoints(self.orientation);
-        line.serialize_entry("src_ip", &src.addr)?;
-        if let Some(port) = src.port {
-            line.serialize_entry("src_port", &port)?;
-        }
-        line.serialize_entry("dest_ip", &dest.addr)?;
-        if let Some(port) = dest.port {
-            line.serialize_entry("dest_port", &port)?;
-        }
-        line.serialize_entry("proto", &Proto(self.key.proto()))?;
-        line.serialize_entry("community_id", &community_id(self.community_id))?;
+        let proto = self.key.proto();
+        line.put("packet", self.packet);
+        line.put("timestamp", rfc3339(self.ts));
+        line.put("flow_id", self.id);
+        line.put("event", self.what.name());
+        line.put("src_ip", src.addr);
+        line.put_some("src_port", src.port);
+        line.put("dest_ip", dest.addr);
+        line.put_some("dest_port", dest.port);
+        line.put("proto", proto);
+        line.put("community_id", self.community_id);
         match &self.what {
-            What::Started(why) => line.serialize_entry("initiator_evidence", evidence(*why))?,
+            What::Started(why) => line.put("initiator_evidence", evidence(*why)),
             What::Packet(info) => {
-                line.serialize_entry("side", side(info.side))?;
-                line.serialize_entry("wire_bytes", &info.wire_len)?;
-                line.serialize_entry("payload_bytes", &info.payload_len)?;
-                if self.key.proto() == L4Proto::Tcp {
-                    line.serialize_entry("tcp_flags", &Hex(info.tcp_flags))?;
-                }
+                line.put("side", side(info.side));
+                line.put("wire_bytes", info.wire_len);
+                line.put("payload_bytes", info.payload_len);
+                line.put_some("tcp_flags", (proto == L4Proto::Tcp).then_some(info.tcp_flags));
             }
             What::Established => {}
             What::StateChange(from, to) => {
-                line.serialize_entry("from", state(*from))?;
-                line.serialize_entry("to", state(*to))?;
+                line.put("from", state(*from));
+                line.put("to", state(*to));
             }
             What::Anomaly(kind, from) => {
-                line.serialize_entry("anomaly", anomaly(*kind))?;
-                line.serialize_entry("side", side(*from))?;
+                line.put("anomaly", anomaly(*kind));
+                line.put("side", side(*from));
             }
             What::Interim(sequence, flow) => {
-                line.serialize_entry("sequence", sequence)?;
-                counted(&mut line, flow)?;
+                line.put("sequence", *sequence);
+                counted(flow, line);
             }
             What::Ended(reason, flow) => {
-                line.serialize_entry("reason", reason)?;
-                counted(&mut line, flow)?;
+                line.put("reason", *reason);
+                counted(flow, line);
             }
-            What::Late(flow) => counted(&mut line, flow)?,
+            What::Late(flow) => counted(flow, line),
         }
-        line.end()
     }
-}
-
-/// What was counted, in the objects that flow records have.
-fn counted<M: SerializeMap>(line: &mut M, flow: &FlowRecord) -> Result<(), M::Error> {
-    line.serialize_entry("flow", &FlowPart::of(flow))?;
-    if let Some(tcp) = TcpPart::of(flow) {
-        line.serialize_entry("tcp", &tcp)?;
-    }
-    line.serialize_entry("flowscope", &OwnPart::of(flow))
 }
 
 impl What {

@@ -5,6 +5,7 @@ mod eve;
 mod events;
 mod file;
 mod flows;
+mod json;
 mod record;
 mod stats;
 mod table;

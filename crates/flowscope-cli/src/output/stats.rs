@@ -1,9 +1,7 @@
 use flowscope::core::{Ledger, Timestamp};
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
 
-use super::eve::json_line;
-use crate::text::{Short, rfc3339};
+use super::json::{self, Object};
+use crate::text::rfc3339;
 
 /// What a whole run amounted to.
 #[derive(Clone, Debug, Default)]
@@ -22,32 +20,27 @@ pub(crate) struct Totals {
     pub(crate) end: Timestamp,
 }
 
-/// What lies before the ledgers, or beside them. Zeros are left out.
-#[derive(Clone, Debug, Default, Serialize)]
+/// What lies before the ledgers, or beside them.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Capture {
     /// Packets that interfaces dropped for want of room, as the files say.
-    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) interface_drop: u64,
     /// Packets that operating systems dropped, as the files say.
-    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) os_drop: u64,
     /// Packets whose time lay behind one before.
-    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) clock_backwards: u64,
     /// Jumps ahead by more than an hour.
-    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) clock_jumps: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_zero(n: &u64) -> bool {
-    *n == 0
-}
-
 impl Capture {
-    fn is_empty(&self) -> bool {
-        let Capture { interface_drop, os_drop, clock_backwards, clock_jumps } = self;
-        [interface_drop, os_drop, clock_backwards, clock_jumps].into_iter().all(is_zero)
+    fn counts(&self) -> [(&'static str, u64); 4] {
+        [
+            ("interface_drop", self.interface_drop),
+            ("os_drop", self.os_drop),
+            ("clock_backwards", self.clock_backwards),
+            ("clock_jumps", self.clock_jumps),
+        ]
     }
 }
 
@@ -88,48 +81,30 @@ fn count(n: u64, of: &str) -> String {
 
 /// Appends the statistics as the last line of JSON output.
 pub(super) fn write(totals: &Totals, out: &mut Vec<u8>) {
-    #[derive(Serialize)]
-    struct Line<'a> {
-        timestamp: Short<32>,
-        event_type: &'static str,
-        stats: Stats<'a>,
-    }
-    #[derive(Serialize)]
-    struct Stats<'a> {
-        packets: Book<'a>,
-        bytes: Book<'a>,
-        #[serde(skip_serializing_if = "Capture::is_empty")]
-        capture: &'a Capture,
-    }
-    json_line(
-        &Line {
-            timestamp: rfc3339(totals.end),
-            event_type: "stats",
-            stats: Stats {
-                packets: Book { ledger: &totals.packets, delivered: "tracked" },
-                bytes: Book { ledger: &totals.bytes, delivered: "delivered" },
-                capture: &totals.capture,
-            },
-        },
-        out,
-    );
+    json::line(out, |line| {
+        line.put("timestamp", rfc3339(totals.end));
+        line.put("event_type", "stats");
+        line.object("stats", |stats| {
+            stats.object("packets", |book| fill(book, &totals.packets, "tracked"));
+            stats.object("bytes", |book| fill(book, &totals.bytes, "delivered"));
+            let counts = totals.capture.counts();
+            if counts.iter().any(|(_, n)| *n > 0) {
+                stats.object("capture", |capture| {
+                    for (name, n) in counts {
+                        capture.put_some(name, (n > 0).then_some(n));
+                    }
+                });
+            }
+        });
+    });
 }
 
-/// A ledger as an object: `seen` is the sum of the others.
-struct Book<'a> {
-    ledger: &'a Ledger,
-    delivered: &'static str,
-}
-
-impl Serialize for Book<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("seen", &self.ledger.seen())?;
-        map.serialize_entry(self.delivered, &self.ledger.delivered())?;
-        for (cause, n) in self.ledger.losses() {
-            map.serialize_entry(cause.slug(), &n)?;
-        }
-        map.end()
+/// A ledger: `seen` is the sum of the others.
+fn fill(book: &mut Object<'_>, ledger: &Ledger, delivered: &'static str) {
+    book.put("seen", ledger.seen());
+    book.put(delivered, ledger.delivered());
+    for (cause, n) in ledger.losses() {
+        book.put(cause.slug(), n);
     }
 }
 
