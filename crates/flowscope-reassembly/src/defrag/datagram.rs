@@ -152,10 +152,8 @@ impl Datagram {
     /// How many bytes of the store are header and payload in their right order, up to the first
     /// that the capture lacks; `None` if pieces came in another order.
     pub(super) fn in_order(&self) -> Option<usize> {
+        // The first piece follows its header, so if it is here the header is at the beginning.
         let mut end = self.header_len;
-        if self.header_at != 0 {
-            return None;
-        }
         for piece in &self.store.pieces {
             if piece.at != end {
                 return None;

@@ -143,3 +143,20 @@ const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const AUTH: u8 = 51;
 const DESTINATION: u8 = 60;
+
+#[cfg(test)]
+mod tests {
+    use flowscope_testkit::{frame, internet_checksum};
+
+    use super::*;
+
+    #[test]
+    fn a_right_checksum_stays_right_whatever_is_written() {
+        let mut header = frame().ipv4("10.0.0.1", "10.0.0.2").build();
+        for value in (0..=u16::MAX).chain([0, u16::MAX, 0]) {
+            put_v4(&mut header, 2, value);
+            put_v4(&mut header, 6, value ^ 0x5a5a);
+            assert_eq!(internet_checksum(&[&header]), 0, "{value}");
+        }
+    }
+}

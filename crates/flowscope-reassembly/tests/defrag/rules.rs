@@ -59,9 +59,11 @@ fn dont_fragment_on_a_fragment_stays() {
 
 #[test]
 fn ipv6_extension_headers_before_the_fragment_header_stay() {
-    let header = frame().ipv6("::1", "::2").hop_by_hop(&[]).routing(&[0; 14]).destination(&[]);
+    let header =
+        frame().ipv6("::1", "::2").hop_by_hop(&[]).routing(&[0; 14]).auth().destination(&[]);
+    let before = 40 + 8 + 16 + 24 + 8;
     let whole = header.clone().udp(1, 2).payload([9; 100]).build();
-    let data = &whole[40 + 8 + 16 + 8..];
+    let data = &whole[before..];
     let fragments: Vec<Vec<u8>> = (0..3)
         .map(|n| {
             let piece = &data[n * 40..data.len().min(n * 40 + 40)];
@@ -69,7 +71,7 @@ fn ipv6_extension_headers_before_the_fragment_header_stay() {
             head.payload(piece).build()
         })
         .collect();
-    let (bytes, _) = join_all(&fragments, 40 + 8 + 16 + 8 + 8, 40).expect("joined");
+    let (bytes, _) = join_all(&fragments, before as u32 + 8, 40).expect("joined");
     assert_eq!(bytes, whole);
 }
 
@@ -189,8 +191,10 @@ fn a_piece_wrong_by_itself_leaves_the_datagram_alone() {
     let malformed = Fate::Dropped(Loss::HeaderMalformed);
     let mut defrag = pool();
     push(&mut defrag, &piece(0, 0, 8, true), at(0));
-    for wrong in [piece(0, 8, 7, true), piece(0, 8, 0, false), piece(0, 65_528, 8, false)] {
-        assert_eq!(push(&mut defrag, &wrong, at(0)), malformed);
+    let wrong =
+        [(8, 7, true), (8, 0, false), (12, 8, true), (65_520, 8, false), (65_528, 8, false)];
+    for (start, len, more) in wrong {
+        assert_eq!(push(&mut defrag, &piece(0, start, len, more), at(0)), malformed);
     }
     assert!(joins(&push(&mut defrag, &piece(0, 8, 8, false), at(0))));
 }
@@ -269,6 +273,9 @@ fn a_clock_that_goes_back_expires_nothing_and_makes_nothing_young() {
     assert_eq!(defrag.deadline(), Some(at(40_000)));
     defrag.expire(at(40_001), 9);
     assert_eq!(defrag.held_frames(), 0);
+    push(&mut defrag, &piece(0, 0, 8, true), at(50_000));
+    push(&mut defrag, &piece(2, 0, 8, true), at(0));
+    assert!(joins(&push(&mut defrag, &piece(2, 8, 8, false), at(80_000))));
     // At the end of time nothing is later than a deadline.
     push(&mut defrag, &piece(0, 0, 8, true), Timestamp::MAX);
     assert!(!defrag.expire(Timestamp::MAX, 9));
@@ -319,6 +326,41 @@ fn half_a_mebibyte_is_enough_for_any_datagram_and_none_is_enough_for_none() {
     for piece in sent(0, 100, 8) {
         assert_eq!(push(&mut defrag, &piece, at(0)), Fate::Dropped(Loss::FragCap));
         assert_eq!(defrag.held(), 0);
+    }
+}
+
+#[test]
+fn a_datagram_that_cannot_fit_makes_nobody_leave() {
+    let mut defrag = Defragmenter::new(DefragConfig::default().memory_budget(32 << 10));
+    push(&mut defrag, &piece(0, 0, 8, true), at(0));
+    assert_eq!(push(&mut defrag, &piece(2, 0, 40_000, true), at(0)), Fate::Dropped(Loss::FragCap));
+    assert!(joins(&push(&mut defrag, &piece(0, 8, 8, false), at(0))));
+}
+
+#[test]
+fn headers_that_are_not_what_is_said_of_them_are_refused() {
+    let mut defrag = pool();
+    let short = frame().ipv4("10.0.0.1", "10.0.0.2").protocol(17).payload([0; 8]).build();
+    let plain = frame().ipv6("::1", "::2").protocol(17).payload([0; 16]).build();
+    let fragment = frame().ipv6("::1", "::2").protocol(17).fragment(1, 0, true);
+    let fragment = fragment.payload([0; 16]).build();
+    // (bytes, header, payload)
+    let cases: [(&[u8], u32, u32); 8] = [
+        (&[], 0, 20),
+        (&short[..19], 0, 20),
+        (&short, 1, 21),
+        (&short, 900, 920),
+        (&plain, 0, 48),
+        (&fragment, 0, 40),
+        (&fragment, 0, 56),
+        (&fragment, 0, 0),
+    ];
+    for (bytes, header_at, offset) in cases {
+        let fragment = Fragment { id: 1, offset: 0, more: true, header_at };
+        let payload = Payload { offset, captured: 8, wire_len: 8 };
+        let view = PacketView::new(bytes, LinkType::RAW, at(0));
+        let fate = defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0));
+        assert!(matches!(fate, Defragmented::Dropped(Loss::HeaderMalformed)), "{offset}");
     }
 }
 
