@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use flowscope::driver::{Checksums, DriverConfig};
 use flowscope::track::{Eviction, ResetRule, TrackerConfig};
 use jiff::SignedDuration;
 
@@ -122,6 +123,21 @@ pub(crate) struct Tracking {
     /// Which TCP resets end a flow
     #[arg(long, value_enum, default_value_t = ResetsArg::InSequence)]
     resets: ResetsArg,
+
+    /// What wrong checksums lead to. Those left for the sender's network card to fill in are told
+    /// apart and never count as wrong
+    #[arg(long, value_enum, default_value_t = ChecksumsArg::Off)]
+    checksums: ChecksumsArg,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ChecksumsArg {
+    /// They are not verified
+    Off,
+    /// They are counted
+    Count,
+    /// Such packets count in their flow, and change nothing else about it
+    Exclude,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -172,8 +188,17 @@ impl Common {
 }
 
 impl Tracking {
-    /// The tracker's configuration.
-    pub(crate) fn config(&self) -> TrackerConfig {
+    /// The configuration of all that happens to a packet, around that of its flow's table.
+    pub(crate) fn driver(&self) -> DriverConfig {
+        DriverConfig::default().tracker(self.tracker()).checksums(match self.checksums {
+            ChecksumsArg::Off => Checksums::Off,
+            ChecksumsArg::Count => Checksums::Count,
+            ChecksumsArg::Exclude => Checksums::Exclude,
+        })
+    }
+
+    /// The configuration of the flow table.
+    pub(crate) fn tracker(&self) -> TrackerConfig {
         TrackerConfig::default()
             .max_flows(self.max_flows)
             .memory_budget(usize::try_from(self.memory.0.get()).unwrap_or(usize::MAX))
@@ -281,7 +306,7 @@ Examples:
 const EVENTS_HELP: &str = "\
 Every line has `packet` (number of the packet that it follows from), `timestamp`, `flow_id` (number
 of the flow's first packet), the flow's ends (`src_ip` is the initiator) and `event`:
-  started, packet, established, state_change, anomaly, interim, ended, late
+  started, packet, established, state_change, anomaly, icmp_error, interim, ended, late
 The last line has the statistics.
 
 Exit status: as for `flowscope flows`.

@@ -58,7 +58,7 @@ struct Run<'a, L: Layout> {
 
 impl<'a, L: Layout> Run<'a, L> {
     fn new(args: &'a Common, out: Output<L>) -> Result<Self, Failure> {
-        let config = args.tracking.config();
+        let config = args.tracking.tracker();
         let extractor = AutoDetectEncap(FiveTuple::bidirectional());
         let files = args.files();
         let total = total_size(files);
@@ -72,7 +72,12 @@ impl<'a, L: Layout> Run<'a, L> {
             args,
             source: CaptureFiles::new(files),
             trickles: total.is_none(),
-            router: Router::new(extractor, &config, SHARDS, FiveTupleKey::shard_hash),
+            router: Router::new(
+                extractor,
+                &args.tracking.driver(),
+                SHARDS,
+                FiveTupleKey::shard_hash,
+            ),
             items: (0..SHARDS.get()).map(|_| Vec::new()).collect(),
             shards: Shards::new(&config, workers, &out.layout())?,
             progress: Progress::new(total, args.quiet || out.is_terminal()),
@@ -155,12 +160,13 @@ impl<'a, L: Layout> Run<'a, L> {
         let totals = Totals {
             packets,
             bytes: self.router.bytes().clone(),
-            checksums: self.router.checksums(),
             capture: Capture {
                 interface_drop: interfaces().filter_map(Interface::dropped).sum(),
                 os_drop: interfaces().filter_map(Interface::dropped_by_os).sum(),
                 clock_backwards: clock.backwards(),
                 clock_jumps: clock.jumps(),
+                bad_checksums: self.router.checksums().bad,
+                checksums_offloaded: self.router.checksums().offloaded,
             },
             flows: counted.flows,
             wire_bytes: self.wire_bytes,

@@ -393,7 +393,7 @@ fn labour<L: Layout>(
 #[cfg(test)]
 mod tests {
     use flowscope::core::{FlowSide, Timestamp};
-    use flowscope::track::Router;
+    use flowscope::driver::{DriverConfig, Router};
     use flowscope_testkit::{Dialogue, views};
 
     use super::*;
@@ -419,7 +419,8 @@ mod tests {
     fn a_worker_that_panics_is_an_error_and_no_hang() {
         let config = TrackerConfig::default();
         let extractor = AutoDetectEncap(FiveTuple::bidirectional());
-        let mut router = Router::new(extractor, &config, SHARDS, FiveTupleKey::shard_hash);
+        let mut router =
+            Router::new(extractor, &DriverConfig::default(), SHARDS, FiveTupleKey::shard_hash);
         let mut items: Vec<Items> = (0..SHARDS.get()).map(|_| Vec::new()).collect();
         let mut out = Output::open(Bomb, None).unwrap();
         let three = NonZeroUsize::new(3).unwrap();

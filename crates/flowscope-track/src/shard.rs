@@ -1,18 +1,16 @@
 //! One input, many trackers: who gets which packet, and how their output becomes one again.
 //!
-//! There are no threads here. A [`Router`] takes the packets in order and deals them out to a fixed
-//! number of shards; each shard is a [`FlowTracker`](crate::FlowTracker) of its own that runs
-//! [`track_items`](crate::FlowTracker::track_items), on whichever thread; [`merge`] puts what they
+//! There are no threads here. Whoever reads the input keeps its clock, and deals packets out as
+//! [`ShardItem`]s to a fixed number of shards; each shard is a [`FlowTable`](crate::FlowTable) that runs
+//! [`track_items`](crate::FlowTable::track_items), on whichever thread; [`merge`] puts what they
 //! produced back in order. The outcome depends on the number of shards (limits are divided among
 //! them) and on nothing else.
 
 use std::num::NonZeroUsize;
 
-use flowscope_core::{
-    Extracted, FlowExtractor, IcmpInfo, Ledger, LinkType, Loss, Orientation, PacketView, Timestamp,
-};
+use flowscope_core::{Extracted, IcmpInfo, LinkType, Orientation, PacketView, Timestamp};
 
-use crate::clock::{Clock, Moment};
+use crate::clock::Moment;
 use crate::config::TrackerConfig;
 use crate::index::Tag;
 use crate::lists::Slot;
@@ -97,74 +95,6 @@ impl<K> Routed<K> {
             self.wire_len,
             self.first_ts,
         )
-    }
-}
-
-/// Deals packets out to shards, keeping the clock and the count of packets for all of them.
-pub struct Router<E, F> {
-    extractor: E,
-    hash: F,
-    clock: Clock,
-    ledger: Ledger,
-    shards: NonZeroUsize,
-    passed: Option<u64>,
-}
-
-impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
-    /// A router to this many shards. `hash` says where a key belongs: it must be the same on every
-    /// run and give both directions of a flow the same number, so it is not the table's hash.
-    #[must_use]
-    pub fn new(extractor: E, config: &TrackerConfig, shards: NonZeroUsize, hash: F) -> Self {
-        Router {
-            extractor,
-            hash,
-            clock: Clock::new(config.clock),
-            ledger: Ledger::default(),
-            shards,
-            passed: None,
-        }
-    }
-
-    /// Extracts a packet and appends it to the items of its shard. When its time lets a tick of the
-    /// clock pass, all other shards are told.
-    ///
-    /// # Panics
-    ///
-    /// When there are fewer lists in `items` than shards.
-    pub fn route(&mut self, view: PacketView<'_>, items: &mut [Vec<ShardItem<E::Key>>]) {
-        let extracted = self.extractor.extract(view);
-        let moment = self.clock.observe(view.ts());
-        let passed = moment.tick();
-        let news = passed > self.passed;
-        self.passed = self.passed.max(passed);
-        if news {
-            for items in items.iter_mut() {
-                items.push(ShardItem::advance(moment));
-            }
-        }
-        match extracted {
-            Some(extracted) if extracted.fragment.is_none() => {
-                let shard = (self.hash)(&extracted.key) % self.shards.get() as u64;
-                items[shard as usize].push(ShardItem::packet(&view, extracted, moment));
-            }
-            Some(_) => self.ledger.lose(Loss::FragIncomplete, u64::from(view.frames())),
-            None => {
-                let cause = self.extractor.explain(view).into();
-                self.ledger.lose(cause, u64::from(view.frames()));
-            }
-        }
-    }
-
-    /// Packets that reached no shard; those that did are in the ledgers of the shards.
-    #[must_use]
-    pub fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-
-    /// The clock of the whole input.
-    #[must_use]
-    pub fn clock(&self) -> &Clock {
-        &self.clock
     }
 }
 

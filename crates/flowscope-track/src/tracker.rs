@@ -1,10 +1,10 @@
 use flowscope_core::{Extracted, FlowExtractor, Ledger, PacketView, Timestamp};
 
-use crate::clock::{Clock, Moment};
+use crate::EndReason;
+use crate::clock::Clock;
 use crate::config::TrackerConfig;
 use crate::flow_table::{FlowTable, LOOK_AHEAD, LiveFlow, Prepared, TrackerStats};
 use crate::sink::FlowSink;
-use crate::{EndReason, ShardItem};
 
 /// Follows flows from their first packet to their end.
 ///
@@ -87,19 +87,6 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         out: &mut impl FlowSink<E::Key, S>,
     ) {
         let moment = self.clock.observe(view.ts());
-        self.track_at(view, extracted, moment, out);
-    }
-
-    /// Tracks a packet whose place in the input someone else keeps count of: one of several
-    /// trackers that share an input, each with the flows of its shard.
-    #[inline]
-    pub fn track_at(
-        &mut self,
-        view: PacketView<'_>,
-        extracted: &Extracted<E::Key>,
-        moment: Moment,
-        out: &mut impl FlowSink<E::Key, S>,
-    ) {
         self.table.track(view, extracted, moment, out);
     }
 
@@ -127,17 +114,6 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         }
     }
 
-    /// Does what a [`Router`](crate::Router) dealt to this tracker, in order.
-    ///
-    /// The items have no payload, so segments and datagrams are lent without bytes.
-    pub fn track_items(
-        &mut self,
-        items: &mut [ShardItem<E::Key>],
-        out: &mut impl FlowSink<E::Key, S>,
-    ) {
-        self.table.track_items(items, out);
-    }
-
     #[cold]
     fn refuse(&mut self, view: &PacketView<'_>, fragment: bool) {
         let cause = if fragment {
@@ -160,17 +136,6 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         self.table.expire(moment, most, out)
     }
 
-    /// As [`expire`](Self::expire), by the count of packets and the watermark that someone else
-    /// keeps.
-    pub fn expire_at(
-        &mut self,
-        moment: Moment,
-        most: usize,
-        out: &mut impl FlowSink<E::Key, S>,
-    ) -> bool {
-        self.table.expire(moment, most, out)
-    }
-
     /// When to call [`expire`](Self::expire) next if no packet comes before: never later than the
     /// first deadline, possibly earlier.
     #[must_use]
@@ -185,17 +150,7 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
 
     /// Ends every flow, in order of their ids, and leaves the tracker empty.
     pub fn finish(&mut self, reason: EndReason, out: &mut impl FlowSink<E::Key, S>) {
-        self.finish_at(reason, self.clock.now(), out);
-    }
-
-    /// As [`finish`](Self::finish), by the count of packets that someone else keeps.
-    pub fn finish_at(
-        &mut self,
-        reason: EndReason,
-        moment: Moment,
-        out: &mut impl FlowSink<E::Key, S>,
-    ) {
-        self.table.finish(reason, moment, out);
+        self.table.finish(reason, self.clock.now(), out);
     }
 
     /// Entries in the table, lingering ones included.

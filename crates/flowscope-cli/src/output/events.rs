@@ -41,6 +41,7 @@ enum What {
     Established,
     StateChange(FlowState, FlowState),
     Anomaly(Anomaly, FlowSide),
+    IcmpError(u8, u8, FlowSide),
     Interim(u32, Box<FlowRecord>),
     Ended(&'static str, Box<FlowRecord>),
     Late(Box<FlowRecord>),
@@ -69,6 +70,7 @@ impl Layout for Events {
             Change::Established => What::Established,
             Change::StateChange { from, to } => What::StateChange(from, to),
             Change::Anomaly { kind, side } => What::Anomaly(kind, side),
+            Change::IcmpError { icmp, side } => What::IcmpError(icmp.kind, icmp.code, side),
             Change::Interim { sequence } => What::Interim(sequence, whole()?),
             Change::Ended { reason } => What::Ended(end_reason(reason), whole()?),
             Change::Late => What::Late(whole()?),
@@ -125,6 +127,11 @@ impl EventRecord {
                 line.put("anomaly", anomaly(*kind));
                 line.put("side", side(*from));
             }
+            What::IcmpError(kind, code, from) => {
+                line.put("icmp_type", *kind);
+                line.put("icmp_code", *code);
+                line.put("side", side(*from));
+            }
             What::Interim(sequence, flow) => {
                 line.put("sequence", *sequence);
                 counted(flow, line);
@@ -146,6 +153,7 @@ impl What {
             What::Established => "established",
             What::StateChange(..) => "state_change",
             What::Anomaly(..) => "anomaly",
+            What::IcmpError(..) => "icmp_error",
             What::Interim(..) => "interim",
             What::Ended(..) => "ended",
             What::Late(_) => "late",

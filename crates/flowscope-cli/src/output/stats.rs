@@ -31,15 +31,21 @@ pub(crate) struct Capture {
     pub(crate) clock_backwards: u64,
     /// Jumps ahead by more than an hour.
     pub(crate) clock_jumps: u64,
+    /// Packets with a wrong checksum, where those are verified.
+    pub(crate) bad_checksums: u64,
+    /// Packets whose checksum the sender's card was still to fill in.
+    pub(crate) checksums_offloaded: u64,
 }
 
 impl Capture {
-    fn counts(&self) -> [(&'static str, u64); 4] {
+    fn counts(&self) -> [(&'static str, u64); 6] {
         [
             ("interface_drop", self.interface_drop),
             ("os_drop", self.os_drop),
             ("clock_backwards", self.clock_backwards),
             ("clock_jumps", self.clock_jumps),
+            ("bad_checksums", self.bad_checksums),
+            ("checksums_offloaded", self.checksums_offloaded),
         ]
     }
 }
