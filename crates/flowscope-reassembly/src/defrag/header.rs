@@ -155,7 +155,6 @@ mod tests {
         let mut header = frame().ipv4("10.0.0.1", "10.0.0.2").build();
         for value in (0..=u16::MAX).chain([0, u16::MAX, 0]) {
             put_v4(&mut header, 2, value);
-            put_v4(&mut header, 6, value ^ 0x5a5a);
             assert_eq!(internet_checksum(&[&header]), 0, "{value}");
         }
     }
