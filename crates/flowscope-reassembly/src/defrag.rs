@@ -19,7 +19,8 @@ use table::{Family, Slot, Table};
 ///
 /// Pieces belong together by both addresses, identification, the tunnels and tags around them, and
 /// in IPv4 the protocol (RFC 791 §3.2, RFC 8200 §4.5). They may come in any order, from any
-/// interface. Once a datagram is whole the same identification begins another.
+/// interface. Once a datagram is whole the same identification begins another; so does a copy of a
+/// piece that comes after that, as nothing tells it from a first one.
 ///
 /// | what comes | what happens | name in the ledger |
 /// |---|---|---|
@@ -37,7 +38,7 @@ use table::{Family, Slot, Table};
 /// Lengths are those of the headers. A piece that the snap length cut counts like any other.
 ///
 /// Time is the watermark that callers hand in; one that goes back is not followed. Timeouts are
-/// judged as pieces arrive, so that nothing but memory depends on how often
+/// judged as pieces arrive, so that nothing but what is held depends on how often
 /// [`expire`](Self::expire) is called. Memory is bounded by
 /// [`memory_budget`](DefragConfig::memory_budget); nothing is allocated for a length or an offset
 /// that merely stands in a header.
