@@ -24,7 +24,7 @@ use table::{Family, Slot, Table};
 ///
 /// | what comes | what happens | name in the ledger |
 /// |---|---|---|
-/// | a piece with the range, position and bytes of one that is held | it is left out | [`Loss::Duplicate`] |
+/// | a piece with the range, position and bytes of one that is held | its bytes are left out, it counts as a frame of the datagram | |
 /// | any other overlap | the datagram is dropped, also what comes of it later | [`Loss::FragOverlap`] |
 /// | a last piece where others say that there is more, or the other way round | the same | [`Loss::HeaderMalformed`] |
 /// | an empty piece; one beyond 65 535 bytes; one before the last that is no multiple of 8 | it is left out | [`Loss::HeaderMalformed`] |
@@ -168,7 +168,10 @@ impl Defragmenter {
         let at = match self.table[slot].place(&arrival, head) {
             Place::At(at) if self.table[slot].pieces() < self.config.max_fragments.get() => at,
             Place::At(_) => return Err(self.drop_datagram(slot, Loss::FragCap)),
-            Place::Copy => return Err(Loss::Duplicate),
+            Place::Copy => {
+                self.count(slot, view);
+                return Ok(None);
+            }
             Place::Conflict(loss) => return Err(self.drop_datagram(slot, loss)),
         };
         self.make_room(slot, head + arrival.bytes.len())?;
@@ -180,21 +183,26 @@ impl Defragmenter {
             header.append_to(&mut datagram.store.bytes);
         }
         datagram.insert(at, &arrival);
+        self.count(slot, view);
+        if !self.table[slot].is_whole() {
+            return Ok(None);
+        }
+        Ok(Some(self.take_whole(slot, view)))
+    }
+
+    fn count(&mut self, slot: Slot, view: &PacketView<'_>) {
+        let datagram = &mut self.table[slot];
         datagram.frames += u64::from(view.frames());
         datagram.wire += u64::from(view.wire_len());
         datagram.first_ts = datagram.first_ts.min(view.first_ts());
         self.held_frames += u64::from(view.frames());
-        if !datagram.is_whole() {
-            return Ok(None);
-        }
-        Ok(Some(self.take_whole(slot, view)))
     }
 
     /// The datagram with this key, a new one if there is none.
     fn slot(&mut self, header: &Header<'_>, id: u32, path: &Path) -> Result<Slot, Loss> {
         let key = header.key(id, path);
         if let Some(slot) = self.table.find(&key) {
-            if !self.is_due(key.family, self.table[slot].since) {
+            if !self.is_due(key.family, self.since(slot)) {
                 return Ok(slot);
             }
             self.remove(slot, Loss::FragIncomplete);
@@ -306,7 +314,15 @@ impl Defragmenter {
     }
 
     fn deadline_of(&self, family: Family) -> Option<Timestamp> {
-        Some(self.table.front(family)?.1 + self.config.timeout(family))
+        let slot = self.table.front(family)?.0;
+        Some(self.since(slot) + self.config.timeout(family))
+    }
+
+    /// When a datagram began. After a long silence the watermark lags behind the packets until it is
+    /// sure of them; once it has caught up, their own time is what counts.
+    fn since(&self, slot: Slot) -> Timestamp {
+        let Datagram { since, first_ts, .. } = self.table[slot];
+        if first_ts <= self.now { since.max(first_ts) } else { since }
     }
 }
 

@@ -22,7 +22,15 @@ struct Datagram {
     number: u64,
     since: Timestamp,
     pieces: Vec<(Piece, Timestamp)>,
+    /// Pieces that were there already: frames of the datagram like any other.
+    copies: Vec<(Piece, Timestamp)>,
     dropped: Option<Loss>,
+}
+
+impl Datagram {
+    fn frames(&self) -> u64 {
+        (self.pieces.len() + self.copies.len()) as u64
+    }
 }
 
 impl Model {
@@ -62,12 +70,16 @@ impl Model {
             return Fate::Dropped(loss);
         }
         match conflict(&datagram.pieces, new) {
-            Some(Loss::Duplicate) => return Fate::Dropped(Loss::Duplicate),
+            Some(Loss::Duplicate) => {
+                datagram.copies.push((new.clone(), now));
+                return Fate::Held;
+            }
             None if datagram.pieces.len() < self.most_fragments => {}
             loss => {
                 let loss = loss.unwrap_or(Loss::FragCap);
-                let held = datagram.pieces.len() as u64;
+                let held = datagram.frames();
                 datagram.pieces.clear();
+                datagram.copies.clear();
                 datagram.dropped = Some(loss);
                 *self.losses.entry(loss).or_default() += held;
                 return Fate::Dropped(loss);
@@ -79,9 +91,12 @@ impl Model {
             Some((last, _)) if last.start as usize + last.bytes.len() == held => {}
             _ => return Fate::Held,
         }
-        let Datagram { mut pieces, .. } = self.datagrams.remove(&new.name).expect("it is there");
-        let wire_len = pieces.iter().map(|(piece, _)| packet(piece).len() as u32).sum();
-        let first_ts = pieces.iter().map(|(_, ts)| *ts).min().expect("there is a piece");
+        let whole_datagram = self.datagrams.remove(&new.name).expect("it is there");
+        let frames = whole_datagram.frames() as u32;
+        let Datagram { mut pieces, copies, .. } = whole_datagram;
+        let all = || pieces.iter().chain(&copies);
+        let wire_len = all().map(|(piece, _)| packet(piece).len() as u32).sum();
+        let first_ts = all().map(|(_, ts)| *ts).min().expect("there is a piece");
         pieces.sort_by_key(|(piece, _)| piece.start);
         let payload: Vec<u8> = pieces.iter().flat_map(|(piece, _)| piece.bytes.clone()).collect();
         let first_cut = pieces.iter().find(|(piece, _)| piece.cut > 0);
@@ -90,7 +105,7 @@ impl Model {
         });
         Fate::Joined {
             bytes: whole(new.name, &payload, captured),
-            frames: pieces.len() as u32,
+            frames,
             wire_len,
             first_ts,
             ts: now,
@@ -99,7 +114,7 @@ impl Model {
 
     fn remove(&mut self, name: usize, loss: Loss) {
         let datagram = self.datagrams.remove(&name).expect("it is there");
-        *self.losses.entry(loss).or_default() += datagram.pieces.len() as u64;
+        *self.losses.entry(loss).or_default() += datagram.frames();
     }
 
     pub(crate) fn expire(&mut self, now: Timestamp) {
@@ -114,7 +129,7 @@ impl Model {
     }
 
     pub(crate) fn held_frames(&self) -> u64 {
-        self.datagrams.values().map(|datagram| datagram.pieces.len() as u64).sum()
+        self.datagrams.values().map(Datagram::frames).sum()
     }
 }
 

@@ -120,9 +120,29 @@ pub(crate) fn push(defrag: &mut Defragmenter, piece: &Piece, now: Timestamp) -> 
     push_in(defrag, piece, now, &Path::EMPTY)
 }
 
+/// A piece whose own time is not the watermark.
+pub(crate) fn push_seen_at(
+    defrag: &mut Defragmenter,
+    piece: &Piece,
+    ts: Timestamp,
+    now: Timestamp,
+) -> Fate {
+    push_view(defrag, piece, ts, now, &Path::EMPTY)
+}
+
 pub(crate) fn push_in(
     defrag: &mut Defragmenter,
     piece: &Piece,
+    now: Timestamp,
+    path: &Path,
+) -> Fate {
+    push_view(defrag, piece, now, now, path)
+}
+
+fn push_view(
+    defrag: &mut Defragmenter,
+    piece: &Piece,
+    ts: Timestamp,
     now: Timestamp,
     path: &Path,
 ) -> Fate {
@@ -130,7 +150,7 @@ pub(crate) fn push_in(
     let wire_len = bytes.len() as u32;
     bytes.truncate(bytes.len() - piece.cut);
     let (fragment, payload) = said(piece);
-    let view = PacketView::new(&bytes, LinkType::RAW, now).with_wire_len(wire_len);
+    let view = PacketView::new(&bytes, LinkType::RAW, ts).with_wire_len(wire_len);
     match defrag.push(&view, &fragment, path, &payload, now) {
         Defragmented::Held => Fate::Held,
         Defragmented::Dropped(loss) => Fate::Dropped(loss),

@@ -7,7 +7,7 @@ use flowscope_core::{Fragment, LinkType, Loss, NextHeader, PacketView, Path, Pay
 use flowscope_reassembly::{DefragConfig, Defragmented, Defragmenter};
 use flowscope_testkit::{Frame, frame, internet_checksum};
 
-use crate::piece::{Fate, at, piece, pieces, push, push_in, tunnel};
+use crate::piece::{Fate, at, piece, pieces, push, push_in, push_seen_at, tunnel};
 
 fn pool() -> Defragmenter {
     Defragmenter::new(DefragConfig::default())
@@ -164,7 +164,8 @@ fn a_copy_with_other_bytes_is_an_overlap_one_that_was_cut_is_not() {
     push(&mut defrag, &piece(0, 0, 16, true), at(0));
     let mut cut = other.clone();
     cut.cut = 1;
-    assert_eq!(push(&mut defrag, &cut, at(0)), Fate::Dropped(Loss::Duplicate));
+    assert_eq!(push(&mut defrag, &cut, at(0)), Fate::Held);
+    assert_eq!(defrag.held_frames(), 2);
     assert_eq!(push(&mut defrag, &other, at(0)), Fate::Dropped(Loss::FragOverlap));
 }
 
@@ -373,4 +374,21 @@ fn a_far_offset_costs_no_more_than_a_near_one() {
     };
     assert_eq!(held(0), held(65_520));
     assert!(held(65_520) < 8 << 10, "{}", held(65_520));
+}
+
+/// After a long silence the watermark lags behind the packets, then leaps to their time.
+#[test]
+fn a_leap_of_the_watermark_leaves_what_came_during_it() {
+    let mut defrag = pool();
+    let (first, last) = (piece(1, 0, 16, true), piece(1, 16, 8, false));
+    let late = at(9_000_000);
+    let held = push_seen_at(&mut defrag, &first, late, at(0));
+    assert_eq!(held, Fate::Held);
+    assert!(!defrag.expire(late, 64));
+    assert_eq!(defrag.held_frames(), 1);
+    assert!(joins(&push_seen_at(&mut defrag, &last, late, late)));
+    // A time that is never believed does not keep a piece for ever.
+    push_seen_at(&mut defrag, &first, at(u64::from(u32::MAX)), late);
+    defrag.expire(at(9_060_001), 64);
+    assert_eq!(defrag.held_frames(), 0);
 }
