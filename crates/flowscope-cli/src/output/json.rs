@@ -134,7 +134,9 @@ impl Json for bool {
 impl Json for &str {
     #[inline]
     fn write(self, out: &mut Vec<u8>) {
-        if self.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\') {
+        // Looks at all bytes without a branch, so at many at a time.
+        let escape = |b: u8| b < b' ' || b == b'"' || b == b'\\';
+        if !self.bytes().fold(false, |found, b| found | escape(b)) {
             out.push(b'"');
             out.extend_from_slice(self.as_bytes());
             out.push(b'"');
