@@ -170,6 +170,14 @@ impl<L: Layout> Default for Made<L> {
 }
 
 impl<L: Layout> FlowSink<FiveTupleKey, L::State> for Made<L> {
+    fn wants_packets(&self) -> bool {
+        L::PACKETS
+    }
+
+    fn wants_payload(&self) -> bool {
+        false
+    }
+
     #[inline]
     fn event(&mut self, flow: Flow<'_, FiveTupleKey, L::State>, change: Change) {
         let order = flow.order;

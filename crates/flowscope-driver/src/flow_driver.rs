@@ -30,6 +30,11 @@ pub struct FlowDriver<E: FlowExtractor, S = ()> {
 struct Queue<K>(VecDeque<FlowEvent<K>>);
 
 impl<K: Clone, S> FlowSink<K, S> for Queue<K> {
+    #[inline]
+    fn wants_payload(&self) -> bool {
+        false
+    }
+
     fn event(&mut self, flow: Flow<'_, K, S>, change: Change) {
         self.0.push_back(FlowEvent::from_change(&flow, change));
     }

@@ -1083,6 +1083,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         order: EventOrder,
         out: &mut O,
     ) {
+        if !out.wants_packets() {
+            return;
+        }
         let (view, x) = (arrival.view, arrival.extracted);
         let info = PacketInfo {
             side,
@@ -1104,6 +1107,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         order: EventOrder,
         out: &mut O,
     ) {
+        if !out.wants_payload() {
+            return;
+        }
         let (view, x) = (arrival.view, arrival.extracted);
         let is_tcp = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
         let Some(flow) = self.slots.lend(slot, view.ts(), order) else { return };

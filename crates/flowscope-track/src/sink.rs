@@ -88,6 +88,19 @@ pub enum Phase {
 /// eviction, a flow superseded), `Started`, `Packet`, anomalies, `segment` or `datagram`,
 /// `Established`, `StateChange`, `Ended`.
 pub trait FlowSink<K, S> {
+    /// Whether `Packet` changes are wanted. A sink that declines them saves a look at the flow's
+    /// colder parts per packet.
+    #[inline]
+    fn wants_packets(&self) -> bool {
+        true
+    }
+
+    /// Whether segments and datagrams are wanted; see [`wants_packets`](Self::wants_packets).
+    #[inline]
+    fn wants_payload(&self) -> bool {
+        true
+    }
+
     /// Something happened to a flow.
     fn event(&mut self, _flow: Flow<'_, K, S>, _change: Change) {}
 
@@ -101,10 +114,25 @@ pub trait FlowSink<K, S> {
 }
 
 /// Takes nothing.
-impl<K, S> FlowSink<K, S> for () {}
+impl<K, S> FlowSink<K, S> for () {
+    #[inline]
+    fn wants_packets(&self) -> bool {
+        false
+    }
+
+    #[inline]
+    fn wants_payload(&self) -> bool {
+        false
+    }
+}
 
 /// Collects the owned form of every event.
 impl<K: Clone, S> FlowSink<K, S> for Vec<FlowEvent<K>> {
+    #[inline]
+    fn wants_payload(&self) -> bool {
+        false
+    }
+
     fn event(&mut self, flow: Flow<'_, K, S>, change: Change) {
         self.push(FlowEvent::from_change(&flow, change));
     }

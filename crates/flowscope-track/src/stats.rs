@@ -26,7 +26,8 @@ pub struct FlowStats {
     pub state: FlowState,
     /// Whether it was picked up in the middle: TCP without a SYN of either side.
     pub mid_stream: bool,
-    /// Time from SYN to SYN+ACK, in steps of 10 ns, if below 42 s: the way to the responder and back.
+    /// Time from SYN to SYN+ACK: the way to the responder and back. In steps of 10 ns, at least one
+    /// and less than 2^32 (42.9 s).
     pub syn_rtt: Option<Duration>,
     /// Time from SYN+ACK to the ACK that completes the handshake, likewise: to the initiator and back.
     pub ack_rtt: Option<Duration>,

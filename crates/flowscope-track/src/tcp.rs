@@ -680,20 +680,18 @@ impl Tcp<'_> {
 
     /// From the handshake to an established flow.
     fn open_states(&mut self, seg: &Seg, unseen: bool, step: &mut Step) {
-        match self.meter.state {
-            FlowState::SynSent => {
-                let isn = self.cold.isn[seg.side.index()];
-                if unseen && seg.side == FlowSide::Responder {
-                    self.meter.state = FlowState::SynReceived;
-                    if seg.len > 0 {
-                        self.establish(step);
-                    }
-                } else if seg.flags.ack() && serial(seg.seq, isn) > 0 {
+        if self.meter.state == FlowState::SynSent {
+            let isn = self.cold.isn[seg.side.index()];
+            if unseen && seg.side == FlowSide::Responder {
+                self.meter.state = FlowState::SynReceived;
+                if seg.len > 0 {
                     self.establish(step);
                 }
+            } else if seg.flags.ack() && serial(seg.seq, isn) > 0 {
+                self.establish(step);
             }
-            _ => self.establish_handshake(seg.flags.syn(), seg.ts, step),
         }
+        self.establish_handshake(seg.flags.syn(), seg.ts, step);
     }
 
     /// A packet whose header was cut; its counters are up to date.

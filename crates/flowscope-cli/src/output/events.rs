@@ -48,6 +48,7 @@ enum What {
 }
 
 impl Layout for Events {
+    const PACKETS: bool = true;
     type State = EventState;
     type Record = EventRecord;
 

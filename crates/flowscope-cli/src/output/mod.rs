@@ -37,6 +37,9 @@ pub(crate) trait Layout: Clone + Send + 'static {
     /// The record of an event, if it has one.
     fn record(flow: Flow<'_, FiveTupleKey, Self::State>, change: Change) -> Option<Self::Record>;
 
+    /// Whether single packets have records.
+    const PACKETS: bool = false;
+
     /// Whether records can be turned into text apart from each other.
     fn portable(&self) -> bool {
         true
