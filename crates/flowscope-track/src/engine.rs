@@ -439,11 +439,12 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             proto: x.l4.map_or(0, L4Proto::number),
             bits: reverse | bit::LAGGED | if x.l4.is_none() { bit::NO_L4 } else { 0 },
             watch: active,
+            id,
             last_packet: moment.packet,
             touched: moment.watermark,
             ..BLANK_METER
         };
-        let mut cold = Cold { id, evidence, first_seen: Timestamp::MAX, ..blank_cold() };
+        let mut cold = Cold { evidence, first_seen: Timestamp::MAX, ..blank_cold() };
         if !x.path.is_empty() {
             cold.rare = Some(Box::new(Rare { path: x.path, ..Rare::default() }));
         }
@@ -508,10 +509,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let slot = self.insert(arrival, begun_by, InitiatorEvidence::Syn, syn.packet, out);
         let side = &mut self.slots.hot[slot].meter;
         side.tos[0] = syn.tos;
-        side.flow_label[0] = syn.flow_label;
         side.sides[0].flags = syn.flags;
         side.ttl[0] = syn.ttl;
         let cold = &mut self.slots.cold[slot];
+        cold.flow_label[0] = syn.flow_label;
         cold.first_seen = syn.ts;
         cold.last_seen = syn.last_ts;
         (cold.min_ttl[0], cold.max_ttl[0]) = (syn.ttl, syn.ttl);
@@ -614,7 +615,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let cold = &mut self.slots.cold[slot];
         if first {
             meter.tos[i] = x.ip.tos;
-            meter.flow_label[i] = x.ip.flow_label;
+            cold.flow_label[i] = x.ip.flow_label;
             (cold.min_ttl[i], cold.max_ttl[i]) = (x.ip.ttl, x.ip.ttl);
         } else {
             cold.min_ttl[i] = cold.min_ttl[i].min(x.ip.ttl);
@@ -637,7 +638,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         cold.first_seen = cold.first_seen.min(view.first_ts());
         meter.set(bit::LAGGED, last_seen != moment.watermark);
         if moment.suspect {
-            self.suspects.push((slot, self.slots.cold[slot].id, view.ts()));
+            self.suspects.push((slot, self.slots.hot[slot].meter.id, view.ts()));
         }
     }
 
@@ -824,13 +825,13 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if !exact || tick > self.wheel.now() {
             self.wheel.hang(slot, tick);
         } else {
-            self.due.push(Reverse(Due { deadline, id: self.slots.cold[slot].id, slot }));
+            self.due.push(Reverse(Due { deadline, id: self.slots.hot[slot].meter.id, slot }));
         }
     }
 
     fn let_go<O: FlowSink<K, S>>(&mut self, due: Due, moment: Moment, out: &mut O) {
         let slot = due.slot;
-        if !self.slots.is_live(slot) || self.slots.cold[slot].id != due.id {
+        if !self.slots.is_live(slot) || self.slots.hot[slot].meter.id != due.id {
             return;
         }
         let deadline = self.deadline(slot);
@@ -864,7 +865,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     fn settle_suspects(&mut self, moment: Moment, decided: bool) {
         for (slot, id, ts) in std::mem::take(&mut self.suspects) {
             if !self.slots.is_live(slot)
-                || self.slots.cold[slot].id != id
+                || self.slots.hot[slot].meter.id != id
                 || self.slots.hot[slot].meter.state.is_over()
             {
                 continue;
@@ -1033,7 +1034,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// The entries, in order of their flows' ids.
     pub(crate) fn by_id(&self) -> Vec<(u64, Slot)> {
         let live = (0..self.slots.len()).filter(|slot| self.slots.is_live(*slot));
-        let mut all: Vec<(u64, Slot)> = live.map(|slot| (self.slots.cold[slot].id, slot)).collect();
+        let mut all: Vec<(u64, Slot)> =
+            live.map(|slot| (self.slots.hot[slot].meter.id, slot)).collect();
         all.sort_unstable();
         all
     }

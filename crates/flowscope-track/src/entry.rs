@@ -24,9 +24,9 @@ pub(crate) struct Meter {
     pub(crate) touched: Timestamp,
     /// Number of the latest counted packet.
     pub(crate) last_packet: u64,
+    /// Number of the first packet: what names the flow.
+    pub(crate) id: u64,
     pub(crate) sides: [SideMeter; 2],
-    /// IPv6 flow label of each side's first packet.
-    pub(crate) flow_label: [u32; 2],
     pub(crate) state: FlowState,
     pub(crate) proto: u8,
     pub(crate) bits: u8,
@@ -111,7 +111,8 @@ pub(crate) mod side_bit {
 /// The part that a flow's first packets, its last ones and unusual ones touch.
 #[derive(Clone)]
 pub(crate) struct Cold {
-    pub(crate) id: u64,
+    /// IPv6 flow label of each side's first packet.
+    pub(crate) flow_label: [u32; 2],
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
     /// TCP: sequence number of each side's SYN, or of its first byte minus one. ICMP: the
@@ -465,7 +466,7 @@ impl Record<'_> {
             sack_permitted: cold.marks & mark::SACK[side] != 0,
             ttl: (cold.max_ttl[side] != 0).then(|| (cold.min_ttl[side], cold.max_ttl[side])),
             tos: self.meter.tos[side],
-            flow_label: self.meter.flow_label[side],
+            flow_label: self.cold.flow_label[side],
             ..SideStats::default()
         };
         if let Some(rare) = &cold.rare {

@@ -234,7 +234,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         let record = slots.record(slot);
         (!record.state().is_over()).then_some(())?;
         Some(LiveFlow {
-            id: FlowId(record.cold.id),
+            id: FlowId(record.meter.id),
             key: &slots.hot[slot].key,
             state: slots.state(slot)?,
             record,

@@ -12,6 +12,9 @@ pub(crate) struct Slots<K, S> {
     pub(crate) hot: Chunked<Hot<K>>,
     pub(crate) cold: Chunked<Cold>,
     states: Chunked<Option<S>>,
+    /// A state of no size is kept once, for all flows: there is nothing in it to tell them apart,
+    /// and reading whether each has one costs a cache miss per packet.
+    unit: Option<S>,
     free: Vec<Slot>,
 }
 
@@ -21,9 +24,12 @@ impl<K, S> Slots<K, S> {
             hot: Chunked::new(),
             cold: Chunked::new(),
             states: Chunked::new(),
+            unit: None,
             free: Vec::new(),
         }
     }
+
+    const UNIT: bool = size_of::<S>() == 0 && !std::mem::needs_drop::<S>();
 
     /// Slots made so far, used or free.
     pub(crate) fn len(&self) -> Slot {
@@ -37,20 +43,31 @@ impl<K, S> Slots<K, S> {
 
     /// Bytes that one slot takes.
     pub(crate) const fn bytes_per_slot() -> usize {
-        size_of::<Hot<K>>() + size_of::<Cold>() + size_of::<Option<S>>()
+        let state = if Self::UNIT { 0 } else { size_of::<Option<S>>() };
+        size_of::<Hot<K>>() + size_of::<Cold>() + state
     }
 
     /// Fills a free slot or a new one; says whether it is new.
     pub(crate) fn put(&mut self, key: K, meter: Meter, cold: Cold, state: S) -> (Slot, bool) {
+        let state = if Self::UNIT {
+            self.unit = Some(state);
+            None
+        } else {
+            Some(state)
+        };
         if let Some(slot) = self.free.pop() {
             self.hot[slot] = Hot { key, meter };
             self.cold[slot] = cold;
-            self.states[slot] = Some(state);
+            if !Self::UNIT {
+                self.states[slot] = state;
+            }
             return (slot, false);
         }
         self.hot.push(Hot { key, meter });
         self.cold.push(cold);
-        self.states.push(Some(state));
+        if !Self::UNIT {
+            self.states.push(state);
+        }
         (self.hot.len() - 1, true)
     }
 
@@ -58,7 +75,9 @@ impl<K, S> Slots<K, S> {
     pub(crate) fn free(&mut self, slot: Slot) {
         self.hot[slot].meter.last_packet = 0;
         self.cold[slot].rare = None;
-        self.states[slot] = None;
+        if !Self::UNIT {
+            self.states[slot] = None;
+        }
         self.free.push(slot);
     }
 
@@ -72,11 +91,11 @@ impl<K, S> Slots<K, S> {
     }
 
     pub(crate) fn state(&self, slot: Slot) -> Option<&S> {
-        self.states[slot].as_ref()
+        if Self::UNIT { self.unit.as_ref() } else { self.states[slot].as_ref() }
     }
 
     pub(crate) fn state_mut(&mut self, slot: Slot) -> Option<&mut S> {
-        self.states[slot].as_mut()
+        if Self::UNIT { self.unit.as_mut() } else { self.states[slot].as_mut() }
     }
 
     /// The flow in `slot`, to be lent to a sink.
@@ -89,9 +108,9 @@ impl<K, S> Slots<K, S> {
     ) -> Option<Flow<'_, K, S>> {
         let hot = &self.hot[slot];
         let cold = &self.cold[slot];
-        let state = self.states[slot].as_mut()?;
+        let state = if Self::UNIT { self.unit.as_mut()? } else { self.states[slot].as_mut()? };
         Some(Flow {
-            id: FlowId(cold.id),
+            id: FlowId(hot.meter.id),
             key: &hot.key,
             state,
             packet: order.packet,
@@ -125,7 +144,7 @@ pub(crate) const BLANK_METER: Meter = Meter {
         flags: flowscope_core::TcpFlags(0),
         bits: 0,
     }; 2],
-    flow_label: [0; 2],
+    id: 0,
     state: FlowState::Active,
     proto: 0,
     bits: 0,
@@ -137,7 +156,7 @@ pub(crate) const BLANK_METER: Meter = Meter {
 /// A cold part at the start of a flow.
 pub(crate) const fn blank_cold() -> Cold {
     Cold {
-        id: 0,
+        flow_label: [0; 2],
         first_seen: Timestamp::ZERO,
         last_seen: Timestamp::ZERO,
         isn: [0; 2],
