@@ -413,11 +413,9 @@ impl Model {
         if now.since(from) < interval {
             return;
         }
-        let mut next = from;
-        while now.since(next) >= interval {
-            next = next + interval;
-        }
-        flow.interim_from = Some(next);
+        let whole = now.since(from).as_nanos() / interval.as_nanos();
+        let whole = u64::try_from(whole * interval.as_nanos()).expect("not beyond now");
+        flow.interim_from = Some(from + Duration::from_nanos(whole));
         flow.interims += 1;
         let call = flow.call(packet, ts, What::Interim(flow.interims, Box::new(flow.stats())));
         flow.at_last_interim = [0, 1].map(|side| flow.sides[side].stats.counters);

@@ -303,23 +303,21 @@ impl Flow {
         let Segment { x, tcp, len, packet, .. } = *segment;
         let first = self.latest_packet == self.id;
         let answers = self.is_answered_by(x, &tcp);
-        let (own, peer) = self.pair(x);
+        let own = &mut self.sides[x.index()];
         if own.shown && tcp.seq == own.isn {
             if own.syn_seen && own.syn_ack_seen {
-                self.sides[x.index()].stats.retransmitted += 1;
+                own.stats.retransmitted += 1;
             } else {
                 // "the SYN+ACK of a simultaneous open if it is the first", "the SYN of a flow
                 // picked up out of order"
-                let own = &mut self.sides[x.index()];
                 if !own.syn_seen {
                     own.learn_syn(&tcp, len);
                     self.mid_stream = false;
                 }
-                let own = &mut self.sides[x.index()];
-                own.syn_ack_seen = true;
+                self.sides[x.index()].syn_ack_seen = true;
                 self.note_syn(x, 'h', len);
-                self.believe_ack(x, &tcp, changes);
             }
+            self.believe_ack(x, &tcp, changes);
         } else if first {
             self.see_first_syn(x, &tcp, len);
             self.sides[x.index()].syn_ack_seen = true;
@@ -511,9 +509,10 @@ impl Flow {
         if tcp.flags.fin() {
             let fin = tcp.seq.wrapping_add(len);
             let (own, peer) = self.pair(x);
-            let invalid = d(fin.wrapping_add(1), own.next) < 0
-                || peer.ack.is_some_and(|ack| d(ack, fin.wrapping_add(1)) > 0)
-                || (own.fin.is_some_and(|other| other != fin) && own.fin_is_acknowledged(peer));
+            let again = own.fin == Some(fin);
+            let goes_on = d(fin.wrapping_add(1), own.next) < 0
+                || peer.ack.is_some_and(|ack| d(ack, fin.wrapping_add(1)) > 0);
+            let invalid = !again && (goes_on || own.fin_is_acknowledged(peer));
             if invalid {
                 changes.anomalies.push((Anomaly::InvalidFin, x));
             } else {
@@ -716,8 +715,8 @@ struct Segment<'a> {
     settings: &'a Settings,
 }
 
-/// "in steps of 10 ns, at least one, if below 42 s"
+/// "in steps of 10 ns (at least one), if less than 2^32 of them"
 fn round_trip(time: Duration) -> Option<Duration> {
-    let nanos = time.as_nanos() as u64;
-    (nanos < 42_000_000_000).then(|| Duration::from_nanos((nanos / 10).max(1) * 10))
+    let steps = u32::try_from(time.as_nanos() / 10).ok()?;
+    Some(Duration::from_nanos(u64::from(steps.max(1)) * 10))
 }
