@@ -795,7 +795,10 @@ impl Tcp<'_> {
         if (initiator.bits | responder.bits) & side_bit::FIN != 0 {
             watches |= watch::FIN;
         }
-        if initiator.bits & responder.bits & known != known {
+        // A SYN's window is none: the first after it is not taken on the short way, equal or not.
+        let windows = mark::WINDOW[0] | mark::WINDOW[1];
+        if initiator.bits & responder.bits & known != known || self.cold.marks & windows != windows
+        {
             watches |= watch::UNSEEN;
         }
         if self.meter.state != FlowState::Established {

@@ -449,3 +449,15 @@ fn a_sweep_does_not_make_the_clock_s_mind_up() {
     };
     assert!(!ended(&script.run()), "its packet at 9000 was believed");
 }
+
+#[test]
+fn the_window_behind_a_syn_with_payload_counts_although_it_is_the_same() {
+    let calls = script()
+        .tcp(A, SYN, 1000, 0, 5)
+        .tcp(B, SYN | ACK, 5000, 1006, 0)
+        .tcp(B, ACK, 5001, 1006, 5)
+        .tcp(A, ACK, 1006, 5006, 5)
+        .run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    assert_eq!(stats.sides.clone().map(|side| side.min_window), [Some(512); 2]);
+}

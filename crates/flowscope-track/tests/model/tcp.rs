@@ -35,7 +35,7 @@ fn d(a: u32, b: u32) -> i64 {
 
 /// `ack` acknowledges a SYN: "`ack` is in `isn + 1 ..= next`"
 fn acknowledges(ack: u32, isn: u32, next: u32) -> bool {
-    ack.wrapping_sub(isn.wrapping_add(1)) <= next.wrapping_sub(isn.wrapping_add(1))
+    d(ack, isn) > 0 && d(ack, next) <= 0
 }
 
 impl Side {
@@ -322,12 +322,12 @@ impl Flow {
             self.see_first_syn(x, &tcp, len);
             self.sides[x.index()].syn_ack_seen = true;
             self.note_syn(x, 'h', len);
-            self.sides[x.index()].ack = Some(tcp.ack);
+            self.believe_ack(x, &tcp, changes);
         } else if answers {
             self.see_first_syn(x, &tcp, len);
             self.sides[x.index()].syn_ack_seen = true;
             self.note_syn(x, 'h', len);
-            self.sides[x.index()].ack = Some(tcp.ack);
+            self.believe_ack(x, &tcp, changes);
             // "since `first_seen`, if a SYN was the first packet"
             if self.evidence == InitiatorEvidence::Syn {
                 self.syn_rtt = round_trip(packet.ts.since(self.first_seen()));
