@@ -228,35 +228,27 @@ impl Holes {
         forgotten
     }
 
-    /// Takes `from..to` out; says whether any of it was missing.
-    pub(crate) fn fill(&mut self, from: u32, to: u32) -> bool {
-        let mut filled = false;
+    /// Takes `from..to` out; says whether any of it was missing, and how many bytes the oldest hole
+    /// had if it was forgotten because another one was split.
+    pub(crate) fn fill(&mut self, from: u32, to: u32) -> (bool, u64) {
+        let (mut filled, mut forgotten) = (false, 0);
         let old = self.clone();
         self.len = 0;
         for (start, end) in old.iter() {
             let (left, right) = (later(start, from), earlier(end, to));
             if serial(right, left) <= 0 {
-                self.keep(start, end);
+                forgotten += self.add(start, end);
                 continue;
             }
             filled = true;
             if serial(left, start) > 0 {
-                self.keep(start, left);
+                forgotten += self.add(start, left);
             }
             if serial(end, right) > 0 {
-                self.keep(right, end);
+                forgotten += self.add(right, end);
             }
         }
-        filled
-    }
-
-    /// Appends while there is room: splitting a range can make one too many, and then the newest
-    /// piece is the one that is not remembered.
-    fn keep(&mut self, from: u32, to: u32) {
-        if usize::from(self.len) < Holes::CAP {
-            self.ranges[usize::from(self.len)] = (from, to);
-            self.len += 1;
-        }
+        (filled, forgotten)
     }
 }
 
@@ -539,10 +531,10 @@ mod tests {
         let mut holes = Holes::default();
         assert_eq!(holes.add(u32::MAX - 9, 10), 0);
         assert_eq!(holes.bytes(), 20);
-        assert!(holes.fill(u32::MAX - 4, 5));
+        assert_eq!(holes.fill(u32::MAX - 4, 5), (true, 0));
         assert_eq!(holes.iter().collect::<Vec<_>>(), [(u32::MAX - 9, u32::MAX - 4), (5, 10)]);
-        assert!(!holes.fill(0, 5), "that was filled before");
-        assert!(holes.fill(u32::MAX - 100, 100));
+        assert_eq!(holes.fill(0, 5), (false, 0), "that was filled before");
+        assert_eq!(holes.fill(u32::MAX - 100, 100), (true, 0));
         assert!(holes.is_empty());
     }
 
@@ -553,7 +545,7 @@ mod tests {
             holes.add(i * 10, i * 10 + 3);
         }
         assert_eq!(holes.add(1000, 1001), 3);
-        assert!(!holes.fill(0, 3));
+        assert_eq!(holes.fill(0, 3), (false, 0));
     }
 
     #[test]

@@ -560,10 +560,11 @@ impl Tcp<'_> {
     }
 
     fn fill(&mut self, from: u32, to: u32, x: usize) -> bool {
-        match &mut self.cold.rare {
-            Some(rare) if !rare.sides[x].holes.is_empty() => rare.sides[x].holes.fill(from, to),
-            _ => false,
-        }
+        let Some(rare) = &mut self.cold.rare else { return false };
+        let rare = &mut rare.sides[x];
+        let (filled, forgotten) = rare.holes.fill(from, to);
+        rare.lost += forgotten;
+        filled
     }
 
     fn add_hole(&mut self, side: FlowSide, from: u32, to: u32) {

@@ -461,3 +461,19 @@ fn the_window_behind_a_syn_with_payload_counts_although_it_is_the_same() {
     let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
     assert_eq!(stats.sides.clone().map(|side| side.min_window), [Some(512); 2]);
 }
+
+#[test]
+fn of_nine_holes_the_oldest_is_forgotten_and_stays_a_gap() {
+    // Eight holes of 30 bytes; then the middle of the last one comes.
+    let mut script = script().handshake();
+    for i in 1..=8 {
+        script = script.tcp(A, ACK, 1001 + 40 * i - 10, 5001, 10);
+    }
+    script = script.tcp(A, ACK, 1281 + 10, 5001, 10);
+    // Forgotten: nothing fills the first any more. The pieces of the last one are known.
+    script = script.tcp(A, ACK, 1001, 5001, 30).tcp(A, ACK, 1301, 5001, 10);
+    let calls = script.run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    let side = &stats.sides[0];
+    assert_eq!((side.gap_bytes, side.out_of_order, side.retransmitted), (8 * 30 - 20, 2, 1));
+}
