@@ -89,6 +89,7 @@ impl Path {
     /// # Errors
     ///
     /// Returns the layer when [`MAX_DEPTH`] are there already.
+    #[inline]
     pub fn push(&mut self, layer: PathLayer) -> Result<(), PathLayer> {
         let at = usize::from(self.len);
         if at == MAX_DEPTH {
@@ -100,25 +101,38 @@ impl Path {
         Ok(())
     }
 
+    /// Removes the layers from `len` on, if there are any.
+    pub fn truncate(&mut self, len: usize) {
+        for at in len..self.len() {
+            self.ids[at] = 0;
+            self.layers[at] = Layer::Vlan;
+            self.len -= 1;
+        }
+    }
+
     /// The layer at `index`, counted from the outermost.
     #[must_use]
+    #[inline]
     pub fn get(&self, index: usize) -> Option<PathLayer> {
         (index < self.len()).then(|| PathLayer { layer: self.layers[index], id: self.ids[index] })
     }
 
     /// How many layers there are.
     #[must_use]
+    #[inline]
     pub const fn len(&self) -> usize {
         self.len as usize
     }
 
     /// Whether there is no layer.
     #[must_use]
+    #[inline]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// The layers, outermost first.
+    #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = PathLayer> + '_ {
         (0..self.len()).map(|i| PathLayer { layer: self.layers[i], id: self.ids[i] })
     }
@@ -150,5 +164,9 @@ mod tests {
         assert_eq!(path.push(ninth), Err(ninth));
         assert_eq!(path.iter().map(|l| l.id).collect::<Vec<_>>(), (0..8).collect::<Vec<_>>());
         assert_eq!(path.get(8), None);
+        path.truncate(9);
+        assert_eq!(path.len(), MAX_DEPTH);
+        path.truncate(0);
+        assert_eq!(path, Path::EMPTY);
     }
 }

@@ -79,6 +79,7 @@ impl<'a> PacketView<'a> {
     /// The same packet with the cursor elsewhere. A datagram joined from fragments has its IP header
     /// at the start of `frame`: its cursor is [`Cursor::around`] 0.
     #[must_use]
+    #[inline]
     pub fn at(mut self, cursor: Cursor) -> Self {
         self.at = cursor;
         self
@@ -86,48 +87,56 @@ impl<'a> PacketView<'a> {
 
     /// The captured bytes, from the link header on.
     #[must_use]
+    #[inline]
     pub fn frame(&self) -> &'a [u8] {
         self.frame
     }
 
     /// The captured bytes from the cursor on; empty if the capture ends before it.
     #[must_use]
+    #[inline]
     pub fn rest(&self) -> &'a [u8] {
         self.frame.get(self.at.offset as usize..).unwrap_or_default()
     }
 
     /// When it was captured; for a joined datagram, when its last missing fragment was.
     #[must_use]
+    #[inline]
     pub fn ts(&self) -> Timestamp {
         self.ts
     }
 
     /// When the earliest of its frames was captured; [`ts`](Self::ts) unless it is a joined datagram.
     #[must_use]
+    #[inline]
     pub fn first_ts(&self) -> Timestamp {
         self.first_ts
     }
 
     /// Bytes on the wire, all headers counted; for a joined datagram, of all its frames together.
     #[must_use]
+    #[inline]
     pub fn wire_len(&self) -> u32 {
         self.wire_len
     }
 
     /// How many frames this packet came in: 1, or the number of fragments joined.
     #[must_use]
+    #[inline]
     pub fn frames(&self) -> u32 {
         self.frames
     }
 
     /// Whether the capture holds fewer bytes than there were on the wire.
     #[must_use]
+    #[inline]
     pub fn is_cut(&self) -> bool {
         (self.frame.len() as u64) < u64::from(self.wire_len) && self.frames == 1
     }
 
     /// What the frame begins with.
     #[must_use]
+    #[inline]
     pub fn link(&self) -> LinkType {
         self.link
     }
@@ -135,12 +144,14 @@ impl<'a> PacketView<'a> {
     /// The VLAN tag that the capture took out of the frame, if any. It stands outside of all tags
     /// that are still in the frame.
     #[must_use]
+    #[inline]
     pub fn vlan(&self) -> Option<VlanTag> {
         self.vlan
     }
 
     /// The interface it was captured on, as the source counts them.
     #[must_use]
+    #[inline]
     pub fn interface(&self) -> Option<u32> {
         self.interface
     }
@@ -148,12 +159,20 @@ impl<'a> PacketView<'a> {
     /// The receive hash of card or kernel. A hint: different for the two directions of a flow
     /// unless the card was told otherwise.
     #[must_use]
+    #[inline]
     pub fn rx_hash(&self) -> Option<u32> {
         self.rx_hash
     }
 
+    /// The same, to be moved on.
+    #[inline]
+    pub fn cursor_mut(&mut self) -> &mut Cursor {
+        &mut self.at
+    }
+
     /// Where decoding goes on.
     #[must_use]
+    #[inline]
     pub fn cursor(&self) -> &Cursor {
         &self.at
     }
@@ -171,6 +190,7 @@ pub struct VlanTag {
 impl VlanTag {
     /// The VLAN id.
     #[must_use]
+    #[inline]
     pub const fn id(self) -> u16 {
         self.tci & 0x0fff
     }
