@@ -1,7 +1,7 @@
-use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
+use flowscope_core::{Extracted, FlowExtractor, NextHeader, PacketView, Refusal};
 
 use crate::combinator::{self, Combinator};
-use crate::walk::{innermost, is_plain, tags};
+use crate::walk::{Start, is_plain, start, to_innermost};
 
 /// Peels whatever encapsulation there is, and shows its extractor the innermost packet.
 ///
@@ -24,16 +24,11 @@ use crate::walk::{innermost, is_plain, tags};
 pub struct AutoDetectEncap<E>(pub E);
 
 impl<E: FlowExtractor> AutoDetectEncap<E> {
-    /// Apart from the shortcut, so that plain packets are not charged for it. Tags have one too.
+    /// Apart, so that plain packets are not charged for it.
     #[inline(never)]
-    fn inside(&self, view: &PacketView<'_>) -> Option<Extracted<E::Key>> {
-        if let Some(cursor) = tags(view) {
-            let inside = view.at(cursor);
-            if is_plain(&inside) {
-                return self.0.extract(inside);
-            }
-        }
-        self.0.extract(view.at(innermost(view).ok()?))
+    fn inside(&self, view: &mut PacketView<'_>, start: Start) -> Option<Extracted<E::Key>> {
+        to_innermost(view, start).ok()?;
+        self.0.extract(*view)
     }
 }
 
@@ -45,7 +40,9 @@ impl<E: FlowExtractor> Combinator for AutoDetectEncap<E> {
     }
 
     fn peel<'a>(&self, view: PacketView<'a>) -> Result<Option<PacketView<'a>>, Refusal> {
-        Ok(Some(view.at(innermost(&view)?)))
+        let mut inside = view;
+        to_innermost(&mut inside, Start::UNKNOWN)?;
+        Ok(Some(inside))
     }
 }
 
@@ -53,8 +50,19 @@ impl<E: FlowExtractor> FlowExtractor for AutoDetectEncap<E> {
     type Key = E::Key;
 
     #[inline]
-    fn extract(&self, view: PacketView<'_>) -> Option<Extracted<E::Key>> {
-        if is_plain(&view) { self.0.extract(view) } else { self.inside(&view) }
+    fn extract(&self, mut view: PacketView<'_>) -> Option<Extracted<E::Key>> {
+        let Some(start) = start(&view) else {
+            return self.inside(&mut view, Start::UNKNOWN);
+        };
+        if !is_plain(&view, start) {
+            return self.inside(&mut view, start);
+        }
+        // What was read here, nobody below has to read again.
+        let mut packet = view;
+        let cursor = packet.cursor_mut();
+        cursor.next = NextHeader::EtherType(start.ethertype);
+        cursor.offset = start.at as u32;
+        self.0.extract(packet)
     }
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {

@@ -34,7 +34,7 @@ impl FiveTuple {
     }
 
     /// By reference, so that a combinator that calls this copies no view.
-    #[inline]
+    #[inline(always)]
     fn read(self, view: &PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
         let everyday = match self.sense {
             Sense::Both => walk::everyday::<false>(view),
@@ -73,7 +73,8 @@ impl FiveTuple {
 impl FlowExtractor for FiveTuple {
     type Key = FiveTupleKey;
 
-    #[inline]
+    // What a combinator checked is then known here too.
+    #[inline(always)]
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
         self.read(&view)
     }

@@ -1,5 +1,6 @@
 //! From the link layer down to the transport header, each header read once.
 
+mod descent;
 mod fast;
 mod ip;
 mod l4;
@@ -14,11 +15,13 @@ use flowscope_core::{
 
 pub use peel::peel;
 
-pub(crate) use fast::{five_tuple as everyday, is_plain, tags};
+pub(crate) use descent::Start;
+pub(crate) use fast::{five_tuple as everyday, is_plain, start};
 pub(crate) use l4::icmp_family;
 pub(crate) use link::macs;
 #[cfg(test)]
 pub(crate) use peel::general as peel_general;
+#[cfg(test)]
 pub(crate) use peel::innermost;
 
 /// Source and destination of an IP packet, as numbers that compare as the addresses do.
@@ -79,6 +82,15 @@ impl Packet {
         found.fragment = self.fragment;
         found
     }
+}
+
+/// Moves the view's cursor to the innermost packet.
+#[inline(always)]
+pub(crate) fn to_innermost(view: &mut PacketView<'_>, start: Start) -> Result<(), Refusal> {
+    if !descent::to_innermost(view, start) {
+        *view.cursor_mut() = peel::innermost(view)?;
+    }
+    Ok(())
 }
 
 /// The IP packet at the view's cursor, with all that a five-tuple needs.

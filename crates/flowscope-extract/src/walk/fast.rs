@@ -10,6 +10,7 @@ use flowscope_core::{
     Payload, TcpFlags, TcpInfo, TcpOptions,
 };
 
+use super::descent::Start;
 use super::peel::is_tag;
 use super::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ends, l4, tunnel};
 use crate::key::{FiveTupleKey, Sense, words};
@@ -84,39 +85,31 @@ pub(crate) fn tags(view: &PacketView<'_>) -> Option<Cursor> {
     Some(cursor)
 }
 
-/// Whether the packet at the view's cursor is TCP, or UDP to a port that no tunnel has, and nothing
-/// is around it that could be peeled.
+/// What is behind the Ethernet header, and where.
 #[inline(always)]
-pub(crate) fn is_plain(view: &PacketView<'_>) -> bool {
-    let Some((ethertype, at)) = ethertype(view) else { return false };
-    let (proto, udp_at) = match ethertype {
-        ETHERTYPE_IPV4 => (view.frame().get(at + 9), at + 20),
-        ETHERTYPE_IPV6 => (view.frame().get(at + 6), at + 40),
-        _ => return false,
-    };
-    match proto {
-        Some(&TCP) => true,
-        // Behind options the port is elsewhere, and in a fragment it may be none.
-        Some(&UDP) if ethertype == ETHERTYPE_IPV4 && !is_bare_v4(view, at) => false,
-        Some(&UDP) => array(view, udp_at + 2).is_some_and(|&port| {
-            !matches!(
-                u16::from_be_bytes(port),
-                tunnel::VXLAN_PORT
-                    | tunnel::VXLAN_GPE_PORT
-                    | tunnel::GENEVE_PORT
-                    | tunnel::GTP_U_PORT
-            )
+pub(crate) fn start(view: &PacketView<'_>) -> Option<Start> {
+    let (ethertype, at) = ethertype(view)?;
+    Some(Start { ethertype, at })
+}
+
+/// Whether that is TCP, or UDP to a port that no tunnel has, which nothing can be peeled from.
+#[inline(always)]
+pub(crate) fn is_plain(view: &PacketView<'_>, start: Start) -> bool {
+    let at = start.at;
+    match start.ethertype {
+        ETHERTYPE_IPV4 => array::<24>(view, at).is_some_and(|header| {
+            // Behind options the port is elsewhere, and in a fragment it may be none.
+            let is_bare =
+                header[0] == 0x45 && u16::from_be_bytes([header[6], header[7]]) & 0x3fff == 0;
+            let port = u16::from_be_bytes([header[22], header[23]]);
+            header[9] == TCP || (header[9] == UDP && is_bare && !tunnel::is_port(port))
+        }),
+        ETHERTYPE_IPV6 => array::<44>(view, at).is_some_and(|header| {
+            let port = u16::from_be_bytes([header[42], header[43]]);
+            header[6] == TCP || (header[6] == UDP && !tunnel::is_port(port))
         }),
         _ => false,
     }
-}
-
-/// Whether the IPv4 header at `at` has no options and is of no fragment.
-#[inline(always)]
-fn is_bare_v4(view: &PacketView<'_>, at: usize) -> bool {
-    array::<8>(view, at).is_some_and(|header| {
-        header[0] == 0x45 && u16::from_be_bytes([header[6], header[7]]) & 0x3fff == 0
-    })
 }
 
 /// Whether the IP header at `at` says that TCP follows, which carries no tunnel.
@@ -125,6 +118,11 @@ pub(super) fn is_tcp(frame: &[u8], next: NextHeader, at: usize) -> bool {
     let proto_at = match next {
         NextHeader::EtherType(ETHERTYPE_IPV4) => at + 9,
         NextHeader::EtherType(ETHERTYPE_IPV6) => at + 6,
+        NextHeader::Ip => match frame.get(at) {
+            Some(0x40..=0x4f) => at + 9,
+            Some(0x60..=0x6f) => at + 6,
+            _ => return false,
+        },
         _ => return false,
     };
     frame.get(proto_at) == Some(&TCP)
@@ -138,11 +136,19 @@ fn ethertype(view: &PacketView<'_>) -> Option<(u16, usize)> {
     if usize::from(cursor.stepped) != cursor.path.len() {
         return None;
     }
-    match cursor.next {
-        NextHeader::Link(LinkType::ETHERNET) if view.vlan().is_none() => {
-            Some((u16::from_be_bytes(*array(view, at + 12)?), at + 14))
+    if cursor.next == NextHeader::Link(LinkType::ETHERNET) {
+        if view.vlan().is_some() {
+            return None;
         }
+        return Some((u16::from_be_bytes(*array(view, at + 12)?), at + 14));
+    }
+    match cursor.next {
         NextHeader::EtherType(number) => Some((number, at)),
+        NextHeader::Ip => match array::<1>(view, at)? {
+            [0x40..=0x4f] => Some((ETHERTYPE_IPV4, at)),
+            [0x60..=0x6f] => Some((ETHERTYPE_IPV6, at)),
+            _ => None,
+        },
         _ => None,
     }
 }

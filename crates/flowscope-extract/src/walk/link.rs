@@ -127,9 +127,9 @@ pub(super) fn ppp(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Re
         (u16::from_be_bytes(*bytes.array(at)?), at + 2)
     };
     match protocol {
-        0x0021 => Ok((NextHeader::EtherType(ETHERTYPE_IPV4), at)),
-        0x0057 => Ok((NextHeader::EtherType(ETHERTYPE_IPV6), at)),
-        0x0281 => Ok((NextHeader::EtherType(peel::MPLS), at)),
+        PPP_IPV4 => Ok((NextHeader::EtherType(ETHERTYPE_IPV4), at)),
+        PPP_IPV6 => Ok((NextHeader::EtherType(ETHERTYPE_IPV6), at)),
+        PPP_MPLS => Ok((NextHeader::EtherType(peel::MPLS), at)),
         _ => Err(Refusal::NotAFlow),
     }
 }
@@ -168,3 +168,7 @@ fn wifi(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
 
 /// Smaller values of the type field are a length (IEEE 802.3 §3.2.6).
 pub(super) const FIRST_ETHERTYPE: u16 = 0x0600;
+
+pub(super) const PPP_IPV4: u16 = 0x0021;
+pub(super) const PPP_IPV6: u16 = 0x0057;
+pub(super) const PPP_MPLS: u16 = 0x0281;

@@ -3,7 +3,7 @@ use flowscope_core::{
 };
 
 use super::tunnel::{self, Tunnel};
-use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6, fast, ip, link, version};
+use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6, descent, fast, ip, link, version};
 
 /// Moves the view's cursor past a layer and notes the layer in its path; `None` if the layer is
 /// not what comes next. VLAN tags and MPLS labels that stand one behind the other are peeled at
@@ -21,11 +21,20 @@ use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6, fast, ip, link, version};
 pub fn peel(view: PacketView<'_>, layer: Layer) -> Result<Option<PacketView<'_>>, Refusal> {
     match layer {
         Layer::Vlan if let Some(cursor) = fast::tags(&view) => Ok(Some(view.at(cursor))),
-        _ => general(view, layer),
+        Layer::Vlan => general(view, layer),
+        _ => {
+            let mut inside = view;
+            match descent::peel(&mut inside, layer) {
+                Some(true) => Ok(Some(inside)),
+                Some(false) => Ok(None),
+                None => general(view, layer),
+            }
+        }
     }
 }
 
-/// What [`peel`] gives, without the shortcut for a tag or two.
+/// What [`peel`] gives, without the shortcuts.
+#[inline(never)]
 pub(crate) fn general(
     view: PacketView<'_>,
     layer: Layer,
@@ -98,7 +107,7 @@ pub(super) fn ethernet_above(view: &PacketView<'_>) -> Option<u32> {
 
 /// The tag beside the frame, as long as the cursor is before the frame's own link header.
 #[inline]
-fn pending_tag(view: &PacketView<'_>) -> Option<VlanTag> {
+pub(super) fn pending_tag(view: &PacketView<'_>) -> Option<VlanTag> {
     match view.cursor() {
         Cursor { next: NextHeader::Link(_), offset: 0, .. } => view.vlan(),
         _ => None,
@@ -291,7 +300,8 @@ impl<'a> Peeler<'a> {
     }
 }
 
-fn is_kind(wanted: Layer, found: Layer) -> bool {
+#[inline]
+pub(super) fn is_kind(wanted: Layer, found: Layer) -> bool {
     found == wanted || (wanted == Layer::Gre && matches!(found, Layer::Nvgre | Layer::Erspan))
 }
 

@@ -267,18 +267,26 @@ pub(super) fn is_ip(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
     Ok(matches!(first >> 4, 4 | 6))
 }
 
-const ETHERNET: NextHeader = NextHeader::Link(LinkType::ETHERNET);
-const TRANSPARENT_BRIDGING: u16 = 0x6558;
+pub(super) const ETHERNET: NextHeader = NextHeader::Link(LinkType::ETHERNET);
+pub(super) const TRANSPARENT_BRIDGING: u16 = 0x6558;
 const ARP: u16 = 0x0806;
 const ERSPAN: u16 = 0x88be;
 const ERSPAN_III: u16 = 0x22eb;
 const CISCO_METADATA: u16 = 0x8909;
+/// Whether a tunnel is known by this port. Most ports are above those and below.
+#[inline]
+pub(super) const fn is_port(port: u16) -> bool {
+    port >= GTP_U_PORT
+        && port <= GENEVE_PORT
+        && matches!(port, GTP_U_PORT | VXLAN_PORT | VXLAN_GPE_PORT | GENEVE_PORT)
+}
+
 const CHECKSUM: u8 = 0x80;
 const ROUTING: u8 = 0x40;
 const KEY: u8 = 0x20;
 const SEQUENCE: u8 = 0x10;
 
 pub(super) const VXLAN_PORT: u16 = 4789;
-pub(super) const VXLAN_GPE_PORT: u16 = 4790;
+const VXLAN_GPE_PORT: u16 = 4790;
 pub(super) const GENEVE_PORT: u16 = 6081;
 pub(super) const GTP_U_PORT: u16 = 2152;

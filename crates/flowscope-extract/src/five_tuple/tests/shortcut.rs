@@ -1,18 +1,33 @@
 //! The shortcut for everyday packets gives what the general walk gives, on every input.
 
 use flowscope_core::{LinkType, Timestamp};
-use flowscope_testkit::{Packet as Captured, Rng, samples};
+use flowscope_testkit::{Nesting, Packet as Captured, Rng, samples};
 use proptest::prelude::*;
 
 use super::*;
 use crate::walk::{innermost, peel, peel_general};
 
+const LAYERS: [Layer; 8] = [
+    Layer::Vlan,
+    Layer::Mpls,
+    Layer::Pppoe,
+    Layer::Vxlan,
+    Layer::Geneve,
+    Layer::Gre,
+    Layer::GtpU,
+    Layer::IpIp,
+];
+
 fn check(view: PacketView<'_>) {
-    let cursors = [peel(view, Layer::Vlan), peel_general(view, Layer::Vlan)]
-        .map(|peeled| peeled.map(|inside| inside.map(|inside| *inside.cursor())));
-    if cursors[0] != cursors[1] {
-        panic!("{cursors:?} of {view:?}");
+    for layer in LAYERS {
+        let cursors = [peel(view, layer), peel_general(view, layer)]
+            .map(|peeled| peeled.map(|inside| inside.map(|inside| *inside.cursor())));
+        if cursors[0] != cursors[1] {
+            panic!("{layer:?}: {cursors:?} of {view:?}");
+        }
     }
+    let pair = innermost(&view).ok().and_then(|at| IpPair.extract(view.at(at)));
+    assert_eq!(AutoDetectEncap(IpPair).extract(view), pair, "{view:?}");
     for extractor in [FiveTuple::bidirectional(), FiveTuple::unidirectional()] {
         let general = extractor.general(&view);
         assert_eq!(extractor.extract(view), general, "{view:?}");
@@ -53,11 +68,28 @@ fn on_sound_packets_cut_at_every_byte() {
 
 #[test]
 fn with_every_value_of_every_header_byte() {
-    const NEAR: [&str; 7] =
-        ["tcp", "syn", "udp", "ipv6 tcp", "ipv6 udp", "vlan", "ipv4 total length 0"];
+    const NEAR: [&str; 16] = [
+        "tcp",
+        "syn",
+        "udp",
+        "ipv6 tcp",
+        "ipv6 udp",
+        "vlan",
+        "ipv4 total length 0",
+        "qinq",
+        "mpls",
+        "pppoe",
+        "vxlan",
+        "geneve",
+        "gre",
+        "gre key",
+        "gtp-u",
+        "4in4",
+    ];
     for (_, packet) in samples().into_iter().filter(|(name, _)| NEAR.contains(name)) {
         let mut changed = packet.clone();
-        for at in 0..packet.bytes.len().min(80) {
+        // Behind the addresses of the Ethernet header.
+        for at in 12..packet.bytes.len().min(72) {
             for value in 0..=u8::MAX {
                 changed.bytes[at] = value;
                 check(changed.view());
@@ -78,6 +110,19 @@ proptest! {
             let (_, packet) = rng.pick(&samples);
             let damaged = packet.damaged(&mut rng);
             check_all(&damaged);
+        }
+    }
+
+    #[test]
+    fn on_damaged_nestings(seed: u64) {
+        let mut rng = Rng::new(seed);
+        let depth = rng.below(10);
+        let packet = Nesting::new(&mut rng, depth).packet;
+        check_all(&packet);
+        check_all(&packet.cut(rng.below(packet.bytes.len())));
+        check_all(&packet.clone().stripped_vlan(7));
+        for _ in 0..4 {
+            check_all(&packet.damaged(&mut rng));
         }
     }
 
