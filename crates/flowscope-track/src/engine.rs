@@ -405,7 +405,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// Who began a flow, by its first packet: the orientation of that side's packets, and why.
     fn initiator(&self, x: &Extracted<K>) -> (Orientation, InitiatorEvidence) {
         let sender = x.orientation;
-        if let Some(tcp) = x.tcp.filter(|tcp| tcp.flags.syn()) {
+        if let Some(tcp) = x.tcp.filter(|tcp| tcp.flags.syn() && !x.corrupt) {
             return match tcp.flags.ack() {
                 true => (!sender, InitiatorEvidence::SynAck),
                 false => (sender, InitiatorEvidence::Syn),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use flowscope_core::{
     Extracted, FlowSide, IpInfo, L4Proto, Orientation, TcpFlags, TcpInfo, TcpOptions, Timestamp,
 };
-use flowscope_track::{Anomaly, ConnState, EndReason, Eviction, FlowState};
+use flowscope_track::{Anomaly, ConnState, EndReason, Eviction, FlowState, InitiatorEvidence};
 
 use self::model::{Call, Packet, Settings, What};
 use self::traffic::compare::compare;
@@ -476,4 +476,14 @@ fn of_nine_holes_the_oldest_is_forgotten_and_stays_a_gap() {
     let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
     let side = &stats.sides[0];
     assert_eq!((side.gap_bytes, side.out_of_order, side.retransmitted), (8 * 30 - 20, 2, 1));
+}
+
+#[test]
+fn a_corrupt_syn_ack_is_no_evidence_of_who_began() {
+    let mut found = Extracted::new(0, B);
+    found.l4 = Some(L4Proto::Tcp);
+    found.tcp = Some(TcpInfo { flags: SYN | ACK, ..TcpInfo::default() });
+    found.corrupt = true;
+    let calls = script().packet(found).run();
+    assert_eq!(calls[0].what, What::Started(InitiatorEvidence::FirstPacket));
 }

@@ -241,6 +241,12 @@ impl Flow {
         {
             stats.tcp_flags |= tcp.flags;
         }
+        if found.corrupt {
+            stats.bad_checksums += 1;
+            if is_power_of_ten(stats.bad_checksums) {
+                self.note(side, 'c');
+            }
+        }
     }
 
     /// "Packets that reach it are late: counted apart"

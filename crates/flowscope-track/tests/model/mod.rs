@@ -178,7 +178,11 @@ impl Model {
         self.settle_suspects();
         // "Flows due at one packet end [...] before the packet is looked at."
         self.sweep();
-        let Some(found) = packet.found.filter(|found| found.fragment.is_none()) else { return };
+        let Some(mut found) = packet.found.filter(|found| found.fragment.is_none()) else { return };
+        if found.corrupt {
+            // "Of a packet with a wrong checksum nothing above the IP header is believed."
+            found.tcp = None;
+        }
         self.catch_up(found.key);
         let Some(at) = self.position(found.key) else { return self.begin(packet, &found) };
         let silence = self.now().since(self.flows[at].touched);
@@ -477,7 +481,7 @@ fn lent(
             fin: tcp.flags.fin(),
         });
     }
-    (wire_len > 0).then_some(What::Datagram { side, payload, wire_len })
+    (wire_len > 0 && !found.corrupt).then_some(What::Datagram { side, payload, wire_len })
 }
 
 /// "rounded up to a multiple of 100 ms"

@@ -65,8 +65,6 @@ pub enum Shape {
     Again(u8),
     /// No TCP header.
     Plain(u16),
-    /// A datagram joined from fragments.
-    Joined(u16),
     Refused,
     Fragment,
     /// No packet, time passes.
@@ -106,6 +104,10 @@ pub enum Fate {
     Delayed(u8),
     /// Cut by the snap length.
     Cut,
+    /// With a wrong checksum.
+    Corrupt,
+    /// In three fragments, joined.
+    InPieces,
 }
 
 fn distance() -> impl Strategy<Value = i32> {
@@ -167,7 +169,6 @@ fn shape() -> impl Strategy<Value = Shape> {
         }),
         2 => (0..6_u8).prop_map(Shape::Again),
         1 => len().prop_map(Shape::Plain),
-        1 => len().prop_map(Shape::Joined),
         1 => Just(Shape::Refused),
         1 => Just(Shape::Fragment),
         1 => Just(Shape::Expire),
@@ -196,6 +197,8 @@ fn fate() -> impl Strategy<Value = Fate> {
         1 => Just(Fate::Twice),
         2 => (1..6_u8).prop_map(Fate::Delayed),
         1 => Just(Fate::Cut),
+        1 => Just(Fate::Corrupt),
+        1 => Just(Fate::InPieces),
     ]
 }
 
@@ -205,6 +208,59 @@ pub fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
     let step = (key, any::<bool>(), gap(), shape(), fate())
         .prop_map(|(key, reverse, gap, shape, fate)| Step { key, reverse, gap, shape, fate });
     prop::collection::vec(step, 1..most)
+}
+
+/// Up to `most` segments of one connection, after its handshake: holes, strays, FINs, resets.
+pub fn busy_steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    let flags = prop_oneof![
+        30 => Just(0x10_u8),
+        3 => Just(0x11),
+        1 => Just(0x00),
+        1 => Just(0x04),
+        1 => Just(0x02),
+        1 => Just(0x12),
+    ];
+    let seq = prop_oneof![
+        6 => Just(Seq::Next(0)),
+        6 => (1..60_i32).prop_map(Seq::Next),
+        6 => (-600..0_i32).prop_map(Seq::Next),
+        1 => distance().prop_map(Seq::Next),
+        1 => distance().prop_map(Seq::PeerAck),
+    ];
+    let ack = prop_oneof![
+        8 => Just(Ack::PeerNext(0)),
+        2 => Just(Ack::Own(0)),
+        1 => distance().prop_map(Ack::PeerNext),
+    ];
+    let window = prop_oneof![9 => Just(None), 1 => prop::sample::select(vec![Some(0), Some(9)])];
+    let shape = (flags, seq, ack, prop_oneof![Just(0), 0..50_u16], window)
+        .prop_map(|(flags, seq, ack, len, window)| Shape::Tcp { flags, seq, ack, len, window });
+    let gap = prop_oneof![
+        20 => (0..3_000_000_u32).prop_map(Gap::Nanos),
+        1 => Just(Gap::To(Timeout::Linger, 1)),
+        1 => Just(Gap::Back(2)),
+    ];
+    let side = prop_oneof![3 => Just(false), 1 => Just(true)];
+    let step = (side, gap, shape, fate()).prop_map(|(reverse, gap, shape, fate)| Step {
+        key: 0,
+        reverse,
+        gap,
+        shape,
+        fate,
+    });
+    prop::collection::vec(step, 1..most).prop_map(|steps| {
+        let mut all: Vec<Step> = [false, true, false]
+            .map(|reverse| Step {
+                key: 0,
+                reverse,
+                gap: Gap::Nanos(1000),
+                shape: Shape::Sane(6),
+                fate: Fate::Captured,
+            })
+            .into();
+        all.extend(steps);
+        all
+    })
 }
 
 /// Small tables, short times.
@@ -324,6 +380,17 @@ impl Wire {
                 }
                 self.capture(key, packet);
             }
+            Fate::Corrupt => {
+                if let Some(found) = &mut packet.found {
+                    found.corrupt = true;
+                }
+                self.capture(key, packet);
+            }
+            Fate::InPieces => {
+                packet.frames = 3;
+                packet.wire_len += 2 * 34;
+                self.capture(key, packet);
+            }
             Fate::Captured => self.capture(key, packet),
         }
         for (left, ..) in &mut self.delayed {
@@ -411,7 +478,6 @@ impl Wire {
         if number % 4 == 3 {
             let _ = found.path.push(PathLayer { layer: Layer::Vlan, id: number });
         }
-        let mut frames = 1;
         let mut len = 0;
         match step.shape {
             Shape::Again(back) => {
@@ -419,12 +485,11 @@ impl Wire {
                 let at = sent.len().checked_sub(usize::from(back) + 1)?;
                 return Some(sent[at].clone());
             }
-            Shape::Refused => return Some(packet(None, 0, 1)),
+            Shape::Refused => return Some(packet(None, 0)),
             Shape::Fragment => {
                 found.fragment = Some(Fragment { id: 1, offset: 0, more: true, header_at: 0 });
             }
             Shape::Plain(n) => len = n,
-            Shape::Joined(n) => (len, frames) = (n, 3),
             Shape::Sane(_) | Shape::Tcp { .. } if key >= 4 => {
                 len = match step.shape {
                     Shape::Tcp { len, .. } => len,
@@ -456,7 +521,7 @@ impl Wire {
         if found.ip.version == 0 {
             found.ip = Default::default();
         }
-        let packet = packet(Some(found), len, frames);
+        let packet = packet(Some(found), len);
         self.sent[key].push(packet.clone());
         Some(packet)
     }
@@ -574,7 +639,7 @@ fn options(flags: TcpFlags, number: u32) -> TcpOptions {
     }
 }
 
-fn packet(mut found: Option<Extracted<u8>>, len: u16, frames: u32) -> Packet {
+fn packet(mut found: Option<Extracted<u8>>, len: u16) -> Packet {
     let seq = found.and_then(|found| found.tcp).map_or(0, |tcp| tcp.seq);
     let payload: Vec<u8> = (0..len).map(|i| seq.wrapping_add(i.into()) as u8).collect();
     if let Some(found) = &mut found {
@@ -582,8 +647,8 @@ fn packet(mut found: Option<Extracted<u8>>, len: u16, frames: u32) -> Packet {
         found.payload.captured = len.into();
         found.payload.wire_len = len.into();
     }
-    let wire_len = 54 * frames + u32::from(len);
-    Packet { ts: Timestamp::ZERO, first_ts: Timestamp::ZERO, frames, wire_len, payload, found }
+    let wire_len = 54 + u32::from(len);
+    Packet { ts: Timestamp::ZERO, first_ts: Timestamp::ZERO, frames: 1, wire_len, payload, found }
 }
 
 // -- As a tracker wants them ---------------------------------------------------------------------
