@@ -499,7 +499,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             Orientation::Forward
         };
         // What a flow's end has told stays told: then the SYN remains where it was counted.
-        let counters = if meter.state.is_over() {
+        let over = meter.state.is_over();
+        let counters = if over {
             Counters::default()
         } else {
             self.uncount(slot, syn);
@@ -518,8 +519,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         (cold.min_ttl[0], cold.max_ttl[0]) = (syn.ttl, syn.ttl);
         cold.rare().spilled[0] = counters;
         cold.rare().path = syn.path;
-        cold.rare().sides[0].retransmitted =
-            u32::try_from(counters.packets.saturating_sub(1)).unwrap_or(u32::MAX);
+        cold.rare().sides[0].retransmitted = if over { 0 } else { syn.again };
         let first = Seg {
             side: FlowSide::Initiator,
             seq: syn.seq,
@@ -575,6 +575,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                     known.tos = x.ip.tos;
                     known.flow_label = x.ip.flow_label;
                     known.path = x.path;
+                } else {
+                    known.again += 1;
                 }
                 known.ts = known.ts.min(view.first_ts());
                 known.last_ts = known.last_ts.max(view.ts());

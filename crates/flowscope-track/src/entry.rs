@@ -276,6 +276,8 @@ pub(crate) struct PendingSyn {
     pub(crate) packet: u64,
     pub(crate) ts: Timestamp,
     pub(crate) last_ts: Timestamp,
+    /// How often it was repeated.
+    pub(crate) again: u32,
     /// What the SYN and its repetitions added to the flow they hit.
     pub(crate) counters: Counters,
     /// What the hit flow's `first_seen` and `last_seen` are without them.

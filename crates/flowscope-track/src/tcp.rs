@@ -352,6 +352,7 @@ impl Tcp<'_> {
             packet: moment.packet,
             ts: seg.ts,
             last_ts: seg.ts,
+            again: 0,
             counters: crate::stats::Counters::default(),
             seen_without: (Timestamp::MAX, Timestamp::ZERO),
             flags: seg.flags,

@@ -487,3 +487,14 @@ fn a_corrupt_syn_ack_is_no_evidence_of_who_began() {
     let calls = script().packet(found).run();
     assert_eq!(calls[0].what, What::Started(InitiatorEvidence::FirstPacket));
 }
+
+#[test]
+fn a_syn_in_fragments_is_not_its_own_repetition() {
+    let mut script = script().handshake().tcp(A, SYN, 9000, 0, 0);
+    if let Some(Op::Packet(packet)) = script.ops.last_mut() {
+        packet.frames = 3;
+    }
+    let calls = script.tcp(B, SYN | ACK, 70_000, 9001, 0).run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    assert_eq!((stats.sides[0].counters.packets, stats.sides[0].retransmitted), (3, 0));
+}
