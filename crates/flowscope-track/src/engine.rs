@@ -205,10 +205,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     ) {
         let (view, x, moment) = (arrival.view, arrival.extracted, arrival.moment);
         let order = at_packet(moment);
-        while let Some(deadline) = self.overdue(slot, moment) {
-            if self.lapse(slot, deadline, order, out) {
-                return self.open(arrival, out);
-            }
+        if self.catch_up(slot, moment, order, out) {
+            return self.open(arrival, out);
         }
         let side = self.slots.hot[slot].meter.side_of(x.orientation);
         let seg = self.seg_of(slot, side, arrival);
@@ -735,6 +733,22 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         (moment.watermark > deadline).then_some(deadline)
     }
 
+    /// Does what the entry's own deadlines bring; says whether the entry is gone.
+    fn catch_up<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        moment: Moment,
+        order: EventOrder,
+        out: &mut O,
+    ) -> bool {
+        while let Some(deadline) = self.overdue(slot, moment) {
+            if self.lapse(slot, deadline, order, out) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// What an entry's deadline brings; says whether the entry is gone.
     fn lapse<O: FlowSink<K, S>>(
         &mut self,
@@ -925,10 +939,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let victim = self.order.victim(self.config.eviction, &mut self.slots.hot);
         let Some(slot) = victim else { return false };
         let order = at_packet(moment);
-        while let Some(deadline) = self.overdue(slot, moment) {
-            if self.lapse(slot, deadline, order, out) {
-                return true;
-            }
+        if self.catch_up(slot, moment, order, out) {
+            return true;
         }
         self.evict(slot, moment, out);
         true
@@ -997,15 +1009,24 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     // ---- ends
 
-    /// Ends the flow in `slot`.
-    pub(crate) fn end<O: FlowSink<K, S>>(&mut self, slot: Slot, moment: Moment, out: &mut O) {
+    /// Ends the flow in `slot`; says whether its time had not come before.
+    pub(crate) fn end<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        moment: Moment,
+        out: &mut O,
+    ) -> bool {
         let order = at_packet(moment);
+        if self.catch_up(slot, moment, order, out) {
+            return false;
+        }
         if self.slots.hot[slot].meter.state.is_over() {
             self.tell_late(slot, order, out);
         } else {
             self.tell_end(slot, moment.watermark, order, EndReason::Forced, out);
         }
         self.remove(slot);
+        true
     }
 
     /// Ends every flow, in order of their ids.
@@ -1022,6 +1043,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                 deadline: Timestamp::ZERO,
                 flow: FlowId(id),
             };
+            // What its deadline brought is told, although no sweep came that far.
+            if self.catch_up(slot, moment, order, out) {
+                continue;
+            }
             if self.slots.hot[slot].meter.state.is_over() {
                 self.tell_late(slot, order, out);
             } else {

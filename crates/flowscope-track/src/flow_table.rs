@@ -188,8 +188,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     /// Ends one flow as [`EndReason::Forced`]; says whether it was there.
     pub fn end(&mut self, key: &K, moment: Moment, out: &mut impl FlowSink<K, S>) -> bool {
         let Some(slot) = self.engine.find(key) else { return false };
-        self.engine.end(slot, moment, out);
-        true
+        self.engine.end(slot, moment, out)
     }
 
     /// Ends every flow, in order of their ids, and leaves the table empty.

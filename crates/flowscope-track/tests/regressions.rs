@@ -7,9 +7,7 @@ mod traffic;
 
 use std::time::Duration;
 
-use flowscope_core::{
-    Extracted, FlowSide, IpInfo, L4Proto, Orientation, TcpFlags, TcpInfo, TcpOptions, Timestamp,
-};
+use flowscope_core::{Extracted, IpInfo, L4Proto, Orientation, TcpFlags, TcpInfo, Timestamp};
 use flowscope_track::{Anomaly, ConnState, EndReason, Eviction, FlowState, InitiatorEvidence};
 
 use self::model::{Call, Packet, Settings, What};
@@ -497,4 +495,23 @@ fn a_syn_in_fragments_is_not_its_own_repetition() {
     let calls = script.tcp(B, SYN | ACK, 70_000, 9001, 0).run();
     let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
     assert_eq!((stats.sides[0].counters.packets, stats.sides[0].retransmitted), (3, 0));
+}
+
+#[test]
+fn an_idle_flow_ended_idle_although_the_input_ends_before_the_next_tick() {
+    let idle = Duration::from_secs(300);
+    let calls = script()
+        .tcp(A, SYN, 1000, 0, 0)
+        .after(idle + Duration::from_millis(10))
+        .key(1)
+        .tcp(A, SYN, 1000, 0, 0)
+        .run();
+    let reasons: Vec<EndReason> = calls
+        .iter()
+        .filter_map(|call| match call.what {
+            What::Ended(reason, ..) => Some(reason),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(reasons, [EndReason::IdleTimeout, EndReason::EndOfInput]);
 }

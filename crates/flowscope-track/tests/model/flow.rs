@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use flowscope_core::{
-    Extracted, FlowSide, IcmpInfo, IpInfo, L4Proto, Orientation, Path, TcpFlags, TcpInfo, Timestamp,
+    Extracted, FlowSide, IcmpInfo, IpInfo, L4Proto, Orientation, Path, TcpInfo, Timestamp,
 };
 use flowscope_track::{
     ConnState, Counters, EndReason, FlowState, History, InitiatorEvidence, LateStats, SideStats,

@@ -20,7 +20,7 @@ use flowscope_track::{
 };
 
 use self::clock::Clock;
-pub use self::event::{Call, Calls, Snapshot, Stats, What};
+pub use self::event::{Call, Calls, Snapshot, What};
 use self::flow::Flow;
 use self::tcp::Verdict;
 
@@ -218,6 +218,7 @@ impl Model {
 
     /// The caller ends one flow.
     pub fn end(&mut self, key: u8) -> bool {
+        self.catch_up(key);
         let Some(at) = self.position(key) else { return false };
         self.remove(at, EndReason::Forced);
         true
@@ -225,8 +226,12 @@ impl Model {
 
     /// Ends every flow, in order of their ids.
     pub fn finish(&mut self, reason: EndReason) {
-        while let Some(at) = (0..self.flows.len()).min_by_key(|at| self.flows[*at].id) {
-            self.remove(at, reason);
+        while let Some(flow) = self.flows.iter().min_by_key(|flow| flow.id) {
+            let key = flow.key;
+            self.catch_up(key);
+            if let Some(at) = self.position(key) {
+                self.remove(at, reason);
+            }
         }
     }
 

@@ -193,7 +193,7 @@ impl Flow {
                 self.sides[x.index()].stats.urgent += 1;
                 changes.anomalies.push((Anomaly::UrgentData, x));
             }
-            let mut segment = Segment { x, tcp, len, packet, now, settings };
+            let segment = Segment { x, tcp, len, packet, now, settings };
             if tcp.flags.rst() && self.latest_packet == self.id {
                 // "A first packet with RST": it has shown its sender before it ends the flow.
                 if tcp.flags.syn() {
@@ -205,13 +205,13 @@ impl Flow {
                 self.note(x, 'r');
                 self.reset_by(x);
             } else if tcp.flags.rst() {
-                self.rst(&mut segment, &mut changes);
+                self.rst(&segment, &mut changes);
             } else if tcp.flags.syn() && !tcp.flags.ack() {
-                self.syn(&mut segment, found, &mut changes);
+                self.syn(&segment, found, &mut changes);
             } else if tcp.flags.syn() {
-                self.syn_ack(&mut segment, &mut changes);
+                self.syn_ack(&segment, &mut changes);
             } else {
-                self.other(&mut segment, &mut changes);
+                self.other(&segment, &mut changes);
             }
             if tcp.flags.syn() && (tcp.flags.fin() || tcp.flags.rst()) {
                 self.note_once(x, 'q');
@@ -219,14 +219,14 @@ impl Flow {
                 self.note_once(x, 'i');
             }
         }
-        self.settle(x, found.tcp, packet.ts, settings, &mut changes);
+        self.settle(found.tcp, packet.ts, settings, &mut changes);
         changes.state = (self.state != before).then_some((before, self.state));
         changes
     }
 
     // -- SYN without ACK -------------------------------------------------------------------------
 
-    fn syn(&mut self, segment: &mut Segment<'_>, found: &Extracted<u8>, changes: &mut Changes) {
+    fn syn(&mut self, segment: &Segment<'_>, found: &Extracted<u8>, changes: &mut Changes) {
         let Segment { x, tcp, len, packet, .. } = *segment;
         let first = self.latest_packet == self.id;
         let half_open = self.state.is_half_open();
@@ -299,7 +299,7 @@ impl Flow {
 
     // -- SYN with ACK ----------------------------------------------------------------------------
 
-    fn syn_ack(&mut self, segment: &mut Segment<'_>, changes: &mut Changes) {
+    fn syn_ack(&mut self, segment: &Segment<'_>, changes: &mut Changes) {
         let Segment { x, tcp, len, packet, .. } = *segment;
         let first = self.latest_packet == self.id;
         let answers = self.is_answered_by(x, &tcp);
@@ -350,7 +350,7 @@ impl Flow {
 
     // -- RST -------------------------------------------------------------------------------------
 
-    fn rst(&mut self, segment: &mut Segment<'_>, changes: &mut Changes) {
+    fn rst(&mut self, segment: &Segment<'_>, changes: &mut Changes) {
         let Segment { x, tcp, packet, now, settings, .. } = *segment;
         changes.disbelieved = true;
         let room = self.room(x);
@@ -396,8 +396,8 @@ impl Flow {
 
     // -- Any other segment -----------------------------------------------------------------------
 
-    fn other(&mut self, segment: &mut Segment<'_>, changes: &mut Changes) {
-        let Segment { x, tcp, len, packet, .. } = *segment;
+    fn other(&mut self, segment: &Segment<'_>, changes: &mut Changes) {
+        let Segment { x, tcp, len, .. } = *segment;
         let fin_len = u32::from(tcp.flags.fin());
         let end = tcp.seq.wrapping_add(len).wrapping_add(fin_len);
         let (own, peer) = self.pair(x);
@@ -610,7 +610,6 @@ impl Flow {
 
     fn settle(
         &mut self,
-        x: FlowSide,
         tcp: Option<TcpInfo>,
         ts: Timestamp,
         settings: &Settings,

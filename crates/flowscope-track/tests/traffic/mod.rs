@@ -590,7 +590,7 @@ impl Wire {
         let window = if pick % 16 == 9 { 0 } else { 4 + u16::from(pick) };
         let mut tcp = TcpInfo { window, ..TcpInfo::default() };
         let mut len = 0;
-        if own.finished && peer.finished && pick % 4 == 0 {
+        if own.finished && peer.finished && pick.is_multiple_of(4) {
             self.hosts[key] = Default::default();
             return self.sane(key, x, pick);
         }
@@ -633,9 +633,9 @@ fn options(flags: TcpFlags, number: u32) -> TcpOptions {
         return TcpOptions::default();
     }
     TcpOptions {
-        mss: (number % 3 > 0).then_some(1460 - number as u16),
-        window_scale: (number % 4 > 0).then_some((number % 17) as u8),
-        sack_permitted: number % 2 == 0,
+        mss: (!number.is_multiple_of(3)).then_some(1460 - number as u16),
+        window_scale: (!number.is_multiple_of(4)).then_some((number % 17) as u8),
+        sack_permitted: number.is_multiple_of(2),
     }
 }
 
