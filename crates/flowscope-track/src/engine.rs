@@ -803,7 +803,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             self.settle_suspects(moment, true);
         }
         if moment.watermark > self.quiet_until {
-            self.sweep(moment, self.config.sweep, out);
+            self.sweep(moment, Phase::Expiry, self.config.sweep, out);
         }
     }
 
@@ -811,6 +811,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(crate) fn sweep<O: FlowSink<K, S>>(
         &mut self,
         moment: Moment,
+        phase: Phase,
         most: usize,
         out: &mut O,
     ) -> bool {
@@ -821,7 +822,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             // All flows of a tick are gathered before the first of them is let go.
             let gathered = self.wheel.next_tick() != Some(self.wheel.now());
             if gathered && let Some(Reverse(due)) = self.due.pop() {
-                self.let_go(due, moment, out);
+                self.let_go(due, moment, phase, out);
             } else if let Some((slot, exact)) = self.wheel.take(until) {
                 self.gather(slot, exact);
             } else {
@@ -845,7 +846,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
     }
 
-    fn let_go<O: FlowSink<K, S>>(&mut self, due: Due, moment: Moment, out: &mut O) {
+    fn let_go<O: FlowSink<K, S>>(&mut self, due: Due, moment: Moment, phase: Phase, out: &mut O) {
         let slot = due.slot;
         if !self.slots.is_live(slot) || self.slots.hot[slot].meter.id != due.id {
             return;
@@ -857,12 +858,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             self.wheel.hang(slot, tick_of(deadline));
             return;
         }
-        let order = EventOrder {
-            packet: moment.packet,
-            phase: Phase::Expiry,
-            deadline,
-            flow: FlowId(due.id),
-        };
+        let order = EventOrder { packet: moment.packet, phase, deadline, flow: FlowId(due.id) };
         self.lapse(slot, deadline, order, out);
     }
 
@@ -917,7 +913,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             return;
         }
         let before = self.index.len();
-        self.sweep(moment, STEPS_FOR_ROOM, out);
+        self.sweep(moment, Phase::Expiry, STEPS_FOR_ROOM, out);
         while self.index.len() == before || self.is_full(limit) {
             if !self.evict_one(moment, out) {
                 return;

@@ -8,7 +8,7 @@ use crate::engine::{Arrival, Engine};
 use crate::index::Tag;
 use crate::lists::Slot;
 use crate::shard::{Item, Routed, ShardItem};
-use crate::sink::FlowSink;
+use crate::sink::{FlowSink, Phase};
 use crate::{EndReason, FlowId, FlowState, FlowStats, History};
 
 /// How many packets of a batch are looked up ahead: their cache misses overlap.
@@ -175,7 +175,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     /// Does what is due, in at most `most` steps, and says whether more is. Each step costs about a
     /// microsecond at most.
     pub fn expire(&mut self, moment: Moment, most: usize, out: &mut impl FlowSink<K, S>) -> bool {
-        self.engine.sweep(moment, most, out)
+        self.engine.sweep(moment, Phase::Silence, most, out)
     }
 
     /// When to call [`expire`](Self::expire) next if no packet comes before: never later than the

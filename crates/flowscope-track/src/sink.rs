@@ -62,9 +62,9 @@ pub struct EventOrder {
     pub packet: u64,
     /// Before, at, or after that packet.
     pub phase: Phase,
-    /// Within the phases `Expiry` and `End`: the deadline that passed.
+    /// Within the phases `Expiry` and `Silence`: the deadline that passed.
     pub deadline: Timestamp,
-    /// Within the phases `Expiry` and `End`: the flow.
+    /// Within the phases `Expiry`, `Silence` and `End`: the flow.
     pub flow: FlowId,
 }
 
@@ -78,6 +78,8 @@ pub enum Phase {
     Packet,
     /// From the packet, but about another flow, which it quotes.
     Quoted,
+    /// After the packet, of time that passed without another.
+    Silence,
     /// After all packets.
     End,
 }

@@ -8,7 +8,10 @@ mod traffic;
 use std::time::Duration;
 
 use flowscope_core::{Extracted, IpInfo, L4Proto, Orientation, TcpFlags, TcpInfo, Timestamp};
-use flowscope_track::{Anomaly, ConnState, EndReason, Eviction, FlowState, InitiatorEvidence};
+use flowscope_track::{
+    Anomaly, Change, ConnState, EndReason, EventOrder, Eviction, Flow, FlowSink, FlowState,
+    FlowTracker, InitiatorEvidence,
+};
 
 use self::model::{Call, Packet, Settings, What};
 use self::traffic::compare::compare;
@@ -514,4 +517,22 @@ fn an_idle_flow_ended_idle_although_the_input_ends_before_the_next_tick() {
         })
         .collect();
     assert_eq!(reasons, [EndReason::IdleTimeout, EndReason::EndOfInput]);
+}
+
+#[test]
+fn what_silence_brings_stands_behind_the_packet_before_it() {
+    struct Orders(Vec<EventOrder>);
+    impl FlowSink<u8, ()> for Orders {
+        fn event(&mut self, flow: Flow<'_, u8, ()>, _: Change) {
+            self.0.push(flow.order);
+        }
+    }
+    let input = Input::new(script().handshake().ops);
+    let mut tracker = FlowTracker::new(input.extractor.clone());
+    let mut orders = Orders(Vec::new());
+    for view in input.views() {
+        tracker.track(view, &mut orders);
+    }
+    tracker.expire(Timestamp::from_secs(1000), usize::MAX, &mut orders);
+    assert!(orders.0.is_sorted(), "{:?}", orders.0);
 }
