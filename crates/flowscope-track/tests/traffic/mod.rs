@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub)] // each test binary takes what it needs
 
 pub mod compare;
+pub mod reach;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -701,4 +702,26 @@ impl Input {
     pub fn views(&self) -> Vec<PacketView<'_>> {
         (0..self.ops.len()).filter_map(|at| self.view(at)).collect()
     }
+}
+
+/// A packet of a flood with random keys: a SYN, or anything at all that takes memory.
+pub fn flood_packet(rng: &mut flowscope_testkit::Rng, odd: bool) -> Extracted<u64> {
+    let key = if odd { rng.next_u64() % 5000 } else { rng.next_u64() };
+    let orientation =
+        if odd && rng.one_in(2) { Orientation::Reverse } else { Orientation::Forward };
+    let mut found = Extracted::new(key, orientation);
+    found.l4 = Some(L4Proto::Tcp);
+    let mut tcp = TcpInfo { seq: rng.next_u64() as u32, window: 100, ..TcpInfo::default() };
+    tcp.flags = TcpFlags::SYN;
+    if odd {
+        tcp.flags = TcpFlags(*rng.pick(&[0x02, 0x12, 0x10, 0x30, 0x11, 0x10]));
+        tcp.seq = (rng.next_u64() % 100_000) as u32;
+        tcp.ack = (rng.next_u64() % 100_000) as u32;
+        found.payload.wire_len = (rng.next_u64() % 20) as u32;
+        if rng.one_in(4) {
+            let _ = found.path.push(PathLayer { layer: Layer::Vlan, id: key as u32 });
+        }
+    }
+    found.tcp = Some(tcp);
+    found
 }
