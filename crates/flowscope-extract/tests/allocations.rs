@@ -4,7 +4,10 @@ use std::alloc::System;
 use std::hint::black_box;
 
 use flowscope_core::FlowExtractor;
-use flowscope_extract::{AutoDetectEncap, FiveTuple, IpPair, OrPlain, StripVlan};
+use flowscope_extract::{
+    AutoDetectEncap, FiveTuple, FlowLabel, InnerGre, InnerVxlan, IpPair, MacPair, OrPlain, Scoped,
+    StripVlan,
+};
 use flowscope_testkit::samples;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -22,6 +25,11 @@ fn extraction_allocates_nothing() {
         black_box(five.explain(view));
         black_box(IpPair.extract(view));
         black_box(OrPlain(StripVlan(five)).extract(view));
+        black_box(OrPlain(InnerVxlan(five)).extract(view));
+        black_box(OrPlain(InnerGre(five)).extract(view));
+        black_box(FlowLabel(Scoped(AutoDetectEncap(five))).extract(view));
+        black_box(AutoDetectEncap(MacPair).extract(view));
+        black_box(AutoDetectEncap(five).explain(view));
         let found = AutoDetectEncap(five).extract(view);
         black_box(found.map(|found| (found.key.community_id(0), found.key.shard_hash())));
     }
