@@ -32,6 +32,7 @@ fn main() {
         ("mix", "batch", ""),
         ("syn", "one", ""),
         ("syn", "batch", ""),
+        ("flood", "one", ""),
     ] {
         let name = format!("{trace} {mode}");
         if options.wants(&name) {

@@ -1,7 +1,8 @@
 //! One scenario over a stated number of packets, and nothing else: for `valgrind --tool=callgrind`,
 //! where the difference of two lengths is the cost of the packets between them.
 //!
-//! `scenario [walk|plain|auto|one|one-count|batch|batch-count] [m300|mix|bulk|syn|grow-N] PACKETS`
+//! `scenario [walk|plain|auto|one|one-count|batch|batch-count] [m300|m300-full|mix|bulk|syn|flood|grow-N]
+//! PACKETS`
 
 use std::hint::black_box;
 use std::num::NonZeroUsize;
@@ -18,17 +19,19 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let (mode, name) = (args.next().unwrap_or_default(), args.next().unwrap_or_default());
     let count = args.next().and_then(|text| text.parse().ok()).unwrap_or(PACKETS);
-    // The limit is far off: the eviction order is not kept.
+    // The limit is far off, so that the eviction order is not kept; `flood` is about nothing else.
+    let limit = if name == "flood" { 1000 } else { 8_000_000 };
     let config = TrackerConfig::default()
-        .max_flows(NonZeroUsize::new(8_000_000).unwrap_or(NonZeroUsize::MIN))
+        .max_flows(NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN))
         .memory_budget(8 << 30);
     let mut tracker = FlowTracker::with_config(FiveTuple::bidirectional(), config);
     // Whatever the count, the same trace is made, so that making it cancels out.
     let trace = match name.as_str() {
         "mix" => traces::mix(0.04),
         "bulk" => traces::bulk(0.04),
-        "syn" => traces::syn(PACKETS),
-        "m300" | "" => traces::m300(0.025),
+        "syn" | "flood" => traces::syn(PACKETS),
+        "m300" => traces::m300(0.025),
+        "m300-full" => traces::m300(1.0),
         grow => {
             let flows = grow.strip_prefix("grow-").and_then(|n| n.parse().ok());
             let mut established = Established::new(flows.expect("grow-N, N being a number"));

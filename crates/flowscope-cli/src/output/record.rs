@@ -228,6 +228,7 @@ fn layer_name(layer: Layer) -> &'static str {
         Layer::Erspan => "erspan",
         Layer::GtpU => "gtp_u",
         Layer::IpIp => "ip_ip",
+        Layer::Pseudowire => "pseudowire",
         _ => "other",
     }
 }
