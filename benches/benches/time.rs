@@ -10,7 +10,7 @@ use flowscope_extract::FiveTuple;
 use flowscope_track::{EndReason, FlowTracker, TrackerConfig};
 
 /// Steps that one call of `expire` may do.
-const STEPS: usize = 256;
+const STEPS: usize = 64;
 
 fn main() {
     let options = Options::from_args();

@@ -82,7 +82,7 @@ impl Contestant {
                 false
             }
             Contestant::Ours(tracker, tally, _) => {
-                tracker.expire(flowscope_core::Timestamp::from_nanos(nanos), 256, tally)
+                tracker.expire(flowscope_core::Timestamp::from_nanos(nanos), 64, tally)
             }
         }
     }

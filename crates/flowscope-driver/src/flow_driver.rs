@@ -204,4 +204,4 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
 }
 
 /// Steps of expiry in one call of `handle_timeout`.
-const STEPS: usize = 256;
+const STEPS: usize = 64;

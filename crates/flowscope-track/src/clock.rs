@@ -14,6 +14,9 @@ pub struct Moment {
     pub watermark: Timestamp,
     /// Whether this packet's own time is too far ahead to be believed yet.
     pub suspect: bool,
+    /// Number of the first of the packets whose suspect times were believed last; 0 before any.
+    /// Suspect times of packets before it were not believed, whoever hears of it how late.
+    pub believed_from: u64,
 }
 
 impl Moment {
@@ -37,8 +40,8 @@ pub struct Clock {
     confirm: u32,
     now: Moment,
     started: bool,
-    /// Lowest and highest time of the suspects in a row, and how many.
-    suspects: Option<(Timestamp, Timestamp, u32)>,
+    /// Lowest and highest time of the suspects in a row, how many, and the first one's number.
+    suspects: Option<(Timestamp, Timestamp, u32, u64)>,
     backwards: u64,
     jumped: u64,
 }
@@ -88,18 +91,19 @@ impl Clock {
 
     #[cold]
     fn doubt(&mut self, ts: Timestamp) {
-        let (low, high, count) = match self.suspects {
-            Some((low, high, count)) if high.max(ts).since(low.min(ts)) <= self.jump => {
-                (low.min(ts), high.max(ts), count + 1)
+        let (low, high, count, first) = match self.suspects {
+            Some((low, high, count, first)) if high.max(ts).since(low.min(ts)) <= self.jump => {
+                (low.min(ts), high.max(ts), count + 1, first)
             }
-            _ => (ts, ts, 1),
+            _ => (ts, ts, 1, self.now.packet),
         };
         if count >= self.confirm.max(1) {
             self.now.watermark = high;
+            self.now.believed_from = first;
             self.suspects = None;
             self.jumped += 1;
         } else {
-            self.suspects = Some((low, high, count));
+            self.suspects = Some((low, high, count, first));
             self.now.suspect = true;
         }
     }

@@ -51,7 +51,7 @@ pub(crate) struct Engine<K, S> {
     quiet_until: Timestamp,
     order: EvictionOrder,
     /// Flows touched by packets whose time is suspect: believed if the clock comes to believe it.
-    suspects: Vec<(Slot, u64, Timestamp)>,
+    suspects: Vec<Suspect>,
     rares: usize,
     stats: TrackerStats,
 }
@@ -638,7 +638,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         cold.first_seen = cold.first_seen.min(view.first_ts());
         meter.set(bit::LAGGED, last_seen != moment.watermark);
         if moment.suspect {
-            self.suspects.push((slot, self.slots.hot[slot].meter.id, view.ts()));
+            let (flow, packet) = (self.slots.hot[slot].meter.id, moment.packet);
+            self.suspects.push(Suspect { slot, flow, packet, ts: view.ts() });
         }
     }
 
@@ -875,21 +876,24 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// touched then, or else at the old watermark.
     #[cold]
     fn settle_suspects(&mut self, moment: Moment, decided: bool) {
-        for (slot, id, ts) in std::mem::take(&mut self.suspects) {
+        for suspect in std::mem::take(&mut self.suspects) {
+            let Suspect { slot, flow, packet, ts } = suspect;
             if !self.slots.is_live(slot)
-                || self.slots.hot[slot].meter.id != id
+                || self.slots.hot[slot].meter.id != flow
                 || self.slots.hot[slot].meter.state.is_over()
             {
                 continue;
             }
-            if ts <= moment.watermark {
+            if ts > moment.watermark {
+                if !decided {
+                    self.suspects.push(suspect);
+                }
+            } else if packet >= moment.believed_from {
                 let last_seen = self.slots.record(slot).last_seen();
                 self.slots.cold[slot].last_seen = last_seen;
                 let meter = &mut self.slots.hot[slot].meter;
                 meter.set(bit::LAGGED, true);
                 meter.touched = meter.touched.max(ts);
-            } else if !decided {
-                self.suspects.push((slot, id, ts));
             }
         }
     }
@@ -1173,6 +1177,14 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(crate) fn stats(&self) -> &TrackerStats {
         &self.stats
     }
+}
+
+/// A flow touched by a packet whose time is suspect.
+struct Suspect {
+    slot: Slot,
+    flow: u64,
+    packet: u64,
+    ts: Timestamp,
 }
 
 /// What a rare part may hold, by capacity.

@@ -172,8 +172,8 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         self.ledger.lose(cause, u64::from(packets));
     }
 
-    /// Does what is due, in at most `most` steps, and says whether more is. Each step costs about a
-    /// microsecond at most.
+    /// Does what is due, in at most `most` steps, and says whether more is. See
+    /// [`FlowTracker::expire`](crate::FlowTracker::expire).
     pub fn expire(&mut self, moment: Moment, most: usize, out: &mut impl FlowSink<K, S>) -> bool {
         self.engine.sweep(moment, Phase::Silence, most, out)
     }

@@ -13,12 +13,14 @@ pub struct Clock {
     pub watermark: Option<Timestamp>,
     /// Times too far ahead to be believed, as many in a row as agree with each other.
     suspects: Vec<Timestamp>,
+    /// Number of the first of those believed last.
+    pub believed_from: u64,
 }
 
 impl Clock {
     pub fn new(jump: Duration, confirm: u32) -> Self {
         let confirm = confirm.max(1) as usize;
-        Clock { jump, confirm, packet: 0, watermark: None, suspects: Vec::new() }
+        Clock { jump, confirm, packet: 0, watermark: None, suspects: Vec::new(), believed_from: 0 }
     }
 
     pub fn observe(&mut self, ts: Timestamp) {
@@ -37,6 +39,7 @@ impl Clock {
         }
         if self.suspects.len() >= self.confirm {
             self.watermark = self.suspects.iter().max().copied();
+            self.believed_from = self.packet + 1 - self.suspects.len() as u64;
             self.suspects.clear();
         }
     }

@@ -30,8 +30,8 @@ pub struct Flow {
     /// The watermark at its latest counted packet, and that packet's number.
     pub touched: Timestamp,
     pub latest_packet: u64,
-    /// Times of its packets that the clock does not believe yet.
-    pub suspects: Vec<Timestamp>,
+    /// Numbers and times of its packets that the clock does not believe yet.
+    pub suspects: Vec<(u64, Timestamp)>,
     pub sides: [Side; 2],
     pub history: String,
     pub interims: u32,

@@ -260,12 +260,14 @@ impl Model {
     /// touched then."
     fn settle_suspects(&mut self) {
         let (now, open) = (self.now(), self.clock.is_suspicious());
+        let from = self.clock.believed_from;
         for flow in &mut self.flows {
-            let believed = flow.suspects.iter().filter(|ts| **ts <= now).max();
-            if let Some(ts) = believed.filter(|_| flow.ended.is_none()) {
-                flow.touched = flow.touched.max(*ts);
+            let passed = flow.suspects.iter().filter(|(packet, ts)| *packet >= from && *ts <= now);
+            let believed = passed.map(|(_, ts)| *ts).max();
+            if flow.ended.is_none() {
+                flow.touched = flow.touched.max(believed.unwrap_or_default());
             }
-            flow.suspects.retain(|ts| *ts > now && open);
+            flow.suspects.retain(|(_, ts)| *ts > now && open);
         }
     }
 
@@ -439,7 +441,7 @@ impl Model {
         let side = flow.side_of(found);
         flow.count(packet, found, number, now);
         if self.clock.is_suspicious() {
-            flow.suspects.push(packet.ts);
+            flow.suspects.push((number, packet.ts));
         }
         let changes = flow.follow(packet, found, now, &self.settings);
 
