@@ -7,10 +7,12 @@ mod traffic;
 
 use std::time::Duration;
 
-use flowscope_core::{Extracted, IpInfo, L4Proto, Orientation, TcpFlags, TcpInfo, Timestamp};
+use flowscope_core::{
+    Extracted, IpInfo, L4Proto, LinkType, Orientation, PacketView, TcpFlags, TcpInfo, Timestamp,
+};
 use flowscope_track::{
-    Anomaly, Change, ConnState, EndReason, EventOrder, Eviction, Flow, FlowSink, FlowState,
-    FlowTracker, InitiatorEvidence,
+    Anomaly, Change, Clock, ClockConfig, ConnState, EndReason, EventOrder, Eviction, Flow,
+    FlowSink, FlowState, FlowTable, FlowTracker, InitiatorEvidence, TrackerConfig,
 };
 
 use self::model::{Call, Packet, Settings, What};
@@ -535,4 +537,22 @@ fn what_silence_brings_stands_behind_the_packet_before_it() {
     }
     tracker.expire(Timestamp::from_secs(1000), usize::MAX, &mut orders);
     assert!(orders.0.is_sorted(), "{:?}", orders.0);
+}
+
+#[test]
+fn a_shard_that_hears_late_of_a_disbelieved_time_disbelieves_it_too() {
+    let at = Timestamp::from_secs;
+    let limits = ClockConfig::default().jump(Duration::from_secs(60)).confirm(2);
+    let mut clock = Clock::new(limits);
+    let mut shard = FlowTable::<u8>::new(TrackerConfig::default());
+    let mut found = Extracted::new(0, A);
+    found.l4 = Some(L4Proto::Tcp);
+    clock.observe(at(1));
+    let view = PacketView::new(&[], LinkType::RAW, at(300));
+    shard.track(view, &found, clock.observe(at(300)), &mut ());
+    // Three packets of other shards: the first refutes, the others make another time believed.
+    clock.observe(at(1));
+    clock.observe(at(400));
+    shard.sweep(clock.observe(at(400)), &mut ());
+    assert!(shard.is_empty(), "it was touched at 1, not at 300");
 }
