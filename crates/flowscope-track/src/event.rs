@@ -233,8 +233,9 @@ pub struct FlowRef<K> {
     pub key: K,
     /// Number of the packet that the event follows from.
     pub packet: u64,
-    /// Packet time of the event: of the packet it follows from; of an idle timeout, the flow's
-    /// last packet; of the end of input, the watermark.
+    /// Packet time of the event: of the packet it follows from; of a flow that ended idle, evicted or
+    /// superseded, the flow's last packet; of one that the caller or the end of the input ended, the
+    /// watermark; of a reset that counted later, that reset; of `Late`, the last late packet.
     pub ts: Timestamp,
 }
 

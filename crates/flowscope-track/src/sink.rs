@@ -54,7 +54,8 @@ impl<K, S> Flow<'_, K, S> {
 
 /// A place in the output, for merging what several trackers made of one input.
 ///
-/// Calls of one tracker come in this order. Sorting the calls of many trackers by it, stably, gives
+/// Calls of one tracker come in this order (but for those of flows that the caller ends one by one,
+/// which stand with the latest packet). Sorting the calls of many trackers by it, stably, gives
 /// what one tracker with the whole input would have called, as long as no limit was reached.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct EventOrder {

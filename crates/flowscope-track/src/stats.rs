@@ -107,7 +107,7 @@ pub struct SideStats {
     pub out_of_order: u32,
     /// Pure acknowledgements that repeat the last one while data is outstanding.
     pub duplicate_acks: u32,
-    /// Segments that advertise a window of zero.
+    /// Believed segments that advertise a window of zero, likewise without SYNs and RSTs.
     pub zero_windows: u32,
     /// Keep-alive and zero-window probes; not retransmissions.
     pub probes: u32,
@@ -120,9 +120,9 @@ pub struct SideStats {
     pub bad_checksums: u32,
     /// Bytes that the sequence numbers skip and no later packet brought.
     pub gap_bytes: u64,
-    /// Window of the side's first segment, unscaled.
+    /// Window of the segment with which the side showed itself, unscaled.
     pub initial_window: Option<u16>,
-    /// Smallest window, unscaled, SYNs and RSTs left out.
+    /// Smallest window of a believed segment, unscaled, SYNs and RSTs left out.
     pub min_window: Option<u16>,
     /// Largest window, likewise.
     pub max_window: Option<u16>,

@@ -169,7 +169,7 @@ impl Flow {
     }
 
     /// "a new one begins at that SYN: the SYN and its repetitions are taken out of the old flow's
-    /// counters and into the new one's"
+    /// counters and times and into the new one's"
     pub fn begun_by(syn: &RememberedSyn, key: u8) -> Self {
         let mut found = Extracted::new(key, syn.orientation);
         found.l4 = Some(L4Proto::Tcp);
@@ -194,7 +194,7 @@ impl Flow {
     pub fn take_remembered(&mut self, at: usize) -> RememberedSyn {
         let mut syn = self.remembered.remove(at);
         if self.ended.is_some() {
-            // "If that flow has ended, they stay counted there."
+            // "what its end has told stays told, and they stay counted there"
             (syn.counters, syn.repetitions) = (Counters::default(), 0);
             return syn;
         }
@@ -301,7 +301,7 @@ impl Flow {
         let [initiator, responder] = &self.sides;
         let mut sides = [initiator.stats.clone(), responder.stats.clone()];
         for stats in &mut sides {
-            // "none if no packet had more than 0: there was no IP header"
+            // "none where no packet had more than 0: there was no IP header"
             stats.ttl = stats.ttl.filter(|(_, high)| *high > 0);
         }
         // "scale taken only if both SYNs carried it"
@@ -400,7 +400,7 @@ pub fn minus(from: &Counters, less: &Counters) -> Counters {
     }
 }
 
-/// "the 1st, 10th, 100th … time"
+/// The 1st, 10th, 100th … time.
 pub fn is_power_of_ten(n: u32) -> bool {
     (0..10).any(|power| 10_u32.pow(power) == n)
 }

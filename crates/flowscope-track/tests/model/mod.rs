@@ -180,7 +180,7 @@ impl Model {
         self.sweep();
         let Some(mut found) = packet.found.filter(|found| found.fragment.is_none()) else { return };
         if found.corrupt {
-            // "Of a packet with a wrong checksum nothing above the IP header is believed."
+            // "it is one whose transport header was cut"
             found.tcp = None;
         }
         self.catch_up(found.key);
@@ -288,7 +288,8 @@ impl Model {
         }
     }
 
-    /// "A packet of an idle flow ends it and begins a new one": here the exact deadline counts.
+    /// "whatever else takes an entry away [...] first does what the entry's own deadlines have
+    /// brought", and so does a packet of the flow: here the exact deadline counts.
     fn catch_up(&mut self, key: u8) {
         while let Some(at) = self.position(key)
             && self.now() > self.deadline(&self.flows[at]).0
@@ -302,7 +303,6 @@ impl Model {
         let packet = self.clock.packet;
         let flow = &mut self.flows[at];
         match due {
-            // "(`IdleTimeout`, event time = `last_seen`)"
             Due::Idle => self.remove(at, EndReason::IdleTimeout),
             // "the same, event time its own; its deadline is the start of the linger time"
             Due::Reset => {
@@ -394,7 +394,8 @@ impl Model {
         let packet = self.clock.packet;
         let flow = self.flows.remove(at);
         if flow.ended.is_none() {
-            // "Event time: the watermark for what the caller ended, else the flow's last packet."
+            // "by idleness, eviction or another connection [...] `last_seen`; by the caller or the
+            // end of the input, the watermark"
             let by_caller =
                 matches!(reason, EndReason::Forced | EndReason::EndOfInput | EndReason::Shutdown);
             let ts = if by_caller { self.now() } else { flow.last_seen() };
@@ -414,8 +415,8 @@ impl Model {
         self.calls.push(self.flows[at].call(self.clock.packet, ts, ended));
     }
 
-    /// "Before a packet is counted in a flow that has lasted another whole `active` interval [...] by
-    /// the watermark, `Interim` is given"
+    /// "before a packet is counted in a flow that has begun and not ended, `Interim` is given if the
+    /// watermark has reached `from + interval`"
     fn interim(&mut self, at: usize, ts: Timestamp) {
         let (packet, now) = (self.clock.packet, self.now());
         let Some(interval) = self.settings.active else { return };

@@ -33,7 +33,7 @@ fn d(a: u32, b: u32) -> i64 {
     i64::from(a.wrapping_sub(b).cast_signed())
 }
 
-/// `ack` acknowledges a SYN: "`ack` is in `isn + 1 ..= next`"
+/// `ack` is in `isn + 1 ..= next`.
 fn acknowledges(ack: u32, isn: u32, next: u32) -> bool {
     d(ack, isn) > 0 && d(ack, next) <= 0
 }
@@ -145,7 +145,7 @@ impl Flow {
             }
             // "or Y sent it, ACK is set, `ack == isn + 1`, and that is no acknowledgement this
             // flow could expect: `d(ack, Y.next) > 0` or `d(ack, X.ack) < 0`; where Y has not shown
-            // itself, `d(ack, X.ack) > room(Y)`, or any if X has not acknowledged either"
+            // itself, `d(ack, X.ack) > room(Y)` or `< 0`, or any if X has not acknowledged either"
             let expected = match (peer.shown, own.ack) {
                 (true, last) => {
                     d(tcp.ack, peer.next) <= 0 && last.is_none_or(|last| d(tcp.ack, last) >= 0)
@@ -161,7 +161,7 @@ impl Flow {
         }
     }
 
-    /// "X has not shown itself, and `ack` is in `Y.isn + 1 ..= Y.next`; or neither side has, and
+    /// "X has not shown itself, Y has, and `ack` is in `Y.isn + 1 ..= Y.next`; or neither has, and
     /// the flow is younger than its handshake"
     fn is_answered_by(&self, x: FlowSide, tcp: &TcpInfo) -> bool {
         let (own, peer) = self.pair(x);
@@ -233,7 +233,7 @@ impl Flow {
         let own = &mut self.sides[x.index()];
         if own.shown && tcp.seq == own.isn {
             // "a retransmission if X's SYN was seen (counted), else the SYN of a flow that was
-            // picked up out of order (now known)"
+            // picked up out of order (now known, `next` at least where it ends)"
             if own.syn_seen {
                 own.stats.retransmitted += 1;
             } else {
@@ -250,7 +250,8 @@ impl Flow {
             }
         } else {
             // "counted in the flow, reported (`UnexpectedSyn`), and remembered; at most 4 are, the
-            // oldest is forgotten first. A repetition of a remembered SYN is counted with it."
+            // oldest is forgotten first. A repetition of a remembered SYN is counted with it, and
+            // not reported."
             changes.disbelieved = true;
             let counters = counters_of(packet, found);
             let known =
@@ -328,7 +329,7 @@ impl Flow {
             self.sides[x.index()].syn_ack_seen = true;
             self.note_syn(x, 'h', len);
             self.believe_ack(x, &tcp, changes);
-            // "since `first_seen`, if a SYN was the first packet"
+            // "the time of the accepted SYN+ACK less `first_seen`, if a SYN was the first packet"
             if self.evidence == InitiatorEvidence::Syn {
                 self.syn_rtt = round_trip(packet.ts.since(self.first_seen()));
             }
@@ -366,7 +367,7 @@ impl Flow {
             tcp.flags.ack() && acknowledges(tcp.ack, peer.isn, peer.next)
         } else {
             // "otherwise `seq == X.next` (X has shown itself), or `seq == Y.ack` (Y has
-            // acknowledged anything); neither is known"
+            // acknowledged anything)"; "neither is known"
             (own.shown && tcp.seq == own.next)
                 || peer.ack == Some(tcp.seq)
                 || (!own.shown && peer.ack.is_none())
@@ -375,8 +376,8 @@ impl Flow {
             self.reset_by(x);
             return;
         }
-        // "Pending if it is not believed, Y has acknowledged, and `0 < d(seq, Y.ack) < room(X)`; or
-        // Y has not, and `0 < d(seq, X.next) < room(X)`."
+        // "Pending if it is not believed, the flow is not in `SynSent`, Y has acknowledged, and
+        // `0 < d(seq, Y.ack) < room(X)`; or Y has not, and `0 < d(seq, X.next) < room(X)`."
         let ahead_of = peer.ack.or(own.shown.then_some(own.next));
         let pending = self.state != FlowState::SynSent
             && ahead_of.is_some_and(|from| d(tcp.seq, from) > 0 && d(tcp.seq, from) < room);
@@ -409,7 +410,7 @@ impl Flow {
         {
             return;
         }
-        // "Without payload or FIN it acknowledges the SYN and shows nothing else."
+        // "Without payload and FIN it then counts as an acknowledgement and no more"
         if self.state == FlowState::SynSent && !own.shown && len + fin_len == 0 {
             self.believe_ack(x, &tcp, changes);
             return;
@@ -490,14 +491,15 @@ impl Flow {
                 self.note_retransmission(x);
             }
         }
-        // "void, and reported (`InvalidReset`), as soon as another segment [...] brings something
-        // new or stands at its sender's `next`"
+        // "void, and reported (`InvalidReset`, of its sender), as soon as any other segment, of
+        // either side, is believed that stands at its sender's `next` or beyond, brings payload
+        // that was not there, or is the first of its sender"
         if news && let Some(reset) = self.pending.take() {
             changes.anomalies.push((Anomaly::InvalidReset, reset.side));
         }
         let own = &mut self.sides[x.index()];
         own.payload_seen |= len > 0;
-        // 7. "`X.next` beyond `fin + 1` of an unacknowledged FIN of X"
+        // 5. "`X.next` beyond `fin + 1` of an unacknowledged FIN of X"
         let (own, peer) = self.pair(x);
         if own.fin.is_some_and(|fin| d(own.next, fin.wrapping_add(1)) > 0)
             && !own.fin_is_acknowledged(peer)
@@ -521,8 +523,7 @@ impl Flow {
                     self.note(x, 'f');
                 }
             }
-        }
-        // 5.
+        } // 7. "believed if X has not acknowledged before"; "is a duplicate"
         let (own, peer) = self.pair(x);
         if tcp.flags.ack() {
             let duplicate = len == 0
@@ -562,7 +563,7 @@ impl Flow {
             return;
         }
         self.sides[x.index()].ack = Some(tcp.ack);
-        // 7. "or an `ack` of Y beyond `fin + 1`: the FIN is void"
+        // 5. "or an `ack` of Y beyond `fin + 1` of any: the FIN is void"
         let peer = &mut self.sides[(!x).index()];
         if peer.fin.is_some_and(|fin| d(tcp.ack, fin.wrapping_add(1)) > 0) {
             peer.fin = None;
@@ -621,7 +622,7 @@ impl Flow {
         {
             self.establish(changes);
             let [initiator, responder] = &self.sides;
-            // "What is left of the time since the first packet"
+            // "the time of the packet that completes the handshake less `first_seen` and `syn_rtt`"
             let answered = match self.evidence {
                 InitiatorEvidence::Syn => self.syn_rtt,
                 InitiatorEvidence::SynAck => Some(Duration::ZERO),
@@ -641,8 +642,8 @@ impl Flow {
         ) {
             return;
         }
-        // "One effective FIN → `FinWait`, two → `ClosingTcp`, both acknowledged → `Closed`. A
-        // retracted FIN goes back the same way, to `Established`."
+        // "Once established: one effective FIN → `FinWait`, two → `ClosingTcp`, both acknowledged →
+        // `Closed` [...]. A retracted FIN goes back the same way, to `Established`."
         let [initiator, responder] = &self.sides;
         let effective = u32::from(initiator.fin_is_effective(responder))
             + u32::from(responder.fin_is_effective(initiator));
@@ -662,16 +663,16 @@ impl Flow {
         let syn = tcp.is_some_and(|tcp| tcp.flags.syn());
         let enough = packets >= u64::from(settings.mid_stream_packets) && !syn;
         if self.mid_stream {
-            // "payload or ACK from both sides, or `mid_stream_packets` packets"
+            // "believable payload or ACK from both sides, or `mid_stream_packets` packets"
             let spoke = |side: &Side| side.payload_seen || side.ack.is_some();
             return enough || (spoke(initiator) && spoke(responder));
         }
         if !initiator.shown || !responder.shown {
             return enough;
         }
-        // "the initiator's ACK of the responder's SYN (`d(ack, isn) > 0`) → `Established`;
-        // simultaneous open (the initiator sent a SYN+ACK too, or the responder sent none): once
-        // both SYNs are acknowledged"
+        // "the initiator's ACK of the responder's SYN, or of where it must have been
+        // (`d(ack, isn) > 0`) → `Established`; where both SYNs were seen and the initiator sent a
+        // SYN+ACK too, or the responder none (simultaneous open): once both are acknowledged"
         let acknowledged =
             |side: &Side, peer: &Side| peer.ack.is_some_and(|ack| d(ack, side.isn) > 0);
         let both_syns = initiator.syn_seen && responder.syn_seen;
@@ -696,7 +697,7 @@ impl Side {
             self.next = end;
         }
         self.syn_seen = true;
-        // "receivers cap it at 14" (RFC 7323)
+        // Receivers cap it at 14 (RFC 7323 §2.3).
         self.scale = tcp.options.window_scale.map(|scale| scale.min(14));
         self.stats.mss = tcp.options.mss;
         self.stats.sack_permitted = tcp.options.sack_permitted;
@@ -714,7 +715,7 @@ struct Segment<'a> {
     settings: &'a Settings,
 }
 
-/// "in steps of 10 ns (at least one), if less than 2^32 of them"
+/// In steps of 10 ns, at least one and less than 2^32.
 fn round_trip(time: Duration) -> Option<Duration> {
     let steps = u32::try_from(time.as_nanos() / 10).ok()?;
     Some(Duration::from_nanos(u64::from(steps.max(1)) * 10))
