@@ -1,5 +1,7 @@
 //! End to end: packets in, events and records out.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, in tests")]
+
 mod driver;
 #[cfg(target_os = "linux")]
 mod encapsulation_live;
