@@ -80,7 +80,7 @@ pub enum Anomaly {
     UrgentData,
 }
 
-/// What a tracker reports about a flow, lent to a [`FlowSink`].
+/// What a tracker reports about a flow, lent to a [`FlowSink`](crate::FlowSink).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Change {
