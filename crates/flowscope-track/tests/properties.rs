@@ -39,6 +39,15 @@ proptest! {
     }
 
     #[test]
+    fn they_agree_on_ports_used_again(
+        settings in traffic::settings(),
+        steps in traffic::reuse_steps(50),
+    ) {
+        let input = Input::new(traffic::play(&settings, &steps));
+        compare(&settings, &input)?;
+    }
+
+    #[test]
     fn batches_do_what_single_packets_do(
         settings in traffic::settings(),
         steps in traffic::steps(150),

@@ -85,6 +85,8 @@ pub enum Seq {
     Fresh,
     /// The one made up last.
     Made(i32),
+    /// One made up so many before.
+    Older(u8, i32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +96,8 @@ pub enum Ack {
     PeerIsn(i32),
     /// What the peer made up last.
     PeerMade(i32),
+    /// What it made up so many before.
+    PeerOlder(u8, i32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -249,19 +253,51 @@ pub fn busy_steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
         shape,
         fate,
     });
-    prop::collection::vec(step, 1..most).prop_map(|steps| {
-        let mut all: Vec<Step> = [false, true, false]
-            .map(|reverse| Step {
-                key: 0,
-                reverse,
-                gap: Gap::Nanos(1000),
-                shape: Shape::Sane(6),
-                fate: Fate::Captured,
-            })
-            .into();
-        all.extend(steps);
-        all
-    })
+    prop::collection::vec(step, 1..most).prop_map(after_a_handshake)
+}
+
+/// Up to `most` segments after a handshake, most of them SYNs and what may answer them.
+pub fn reuse_steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    let back = 0..7_u8;
+    let len = prop_oneof![3 => Just(0_u16), 1 => 1..20_u16];
+    let kind = prop_oneof![
+        8 => Just((0x02, Seq::Fresh, Ack::Own(0))),
+        3 => back.clone().prop_map(|n| (0x02, Seq::Older(n, 0), Ack::Own(0))),
+        2 => (back.clone(), 0..3_i32)
+            .prop_map(|(n, by)| (0x12, Seq::Fresh, Ack::PeerOlder(n, by))),
+        1 => (back.clone(), 0..3_i32)
+            .prop_map(|(n, by)| (0x10, Seq::Next(0), Ack::PeerOlder(n, by))),
+        1 => (back, 0..3_i32).prop_map(|(n, by)| (0x10, Seq::Older(n, by), Ack::PeerNext(0))),
+        2 => Just((0x10, Seq::Next(0), Ack::PeerNext(0))),
+        1 => Just((0x14, Seq::Next(0), Ack::PeerNext(0))),
+        1 => Just((0x11, Seq::Next(0), Ack::PeerNext(0))),
+    ];
+    let gap = prop_oneof![
+        20 => (0..3_000_000_u32).prop_map(Gap::Nanos),
+        1 => Just(Gap::To(Timeout::Reuse, 1)),
+        1 => Just(Gap::Back(2)),
+    ];
+    let side = prop_oneof![4 => Just(false), 1 => Just(true)];
+    let step = (side, gap, kind, len, fate()).prop_map(|(reverse, gap, kind, len, fate)| {
+        let (flags, seq, ack) = kind;
+        let shape = Shape::Tcp { flags, seq, ack, len, window: None };
+        Step { key: 0, reverse, gap, shape, fate }
+    });
+    prop::collection::vec(step, 1..most).prop_map(after_a_handshake)
+}
+
+fn after_a_handshake(steps: Vec<Step>) -> Vec<Step> {
+    let mut all: Vec<Step> = [false, true, false]
+        .map(|reverse| Step {
+            key: 0,
+            reverse,
+            gap: Gap::Nanos(1000),
+            shape: Shape::Sane(6),
+            fate: Fate::Captured,
+        })
+        .into();
+    all.extend(steps);
+    all
 }
 
 /// Small tables, short times.
@@ -315,7 +351,7 @@ struct Host {
     next: u32,
     last: u32,
     ack: u32,
-    made: u32,
+    made: Vec<u32>,
     open: bool,
     finished: bool,
 }
@@ -351,6 +387,14 @@ pub fn play(settings: &Settings, steps: &[Step]) -> Vec<Op> {
         wire.step(settings, step);
     }
     wire.ops
+}
+
+impl Host {
+    /// The number made up so many before the last one.
+    fn made(&self, back: u8) -> u32 {
+        let at = self.made.len().checked_sub(usize::from(back) + 1);
+        at.map_or(0, |at| self.made[at])
+    }
 }
 
 impl Wire {
@@ -536,9 +580,10 @@ impl Wire {
             Seq::Isn(by) => (host.isn, by),
             Seq::PeerAck(by) => (peer_ack, by),
             Seq::Last(by) => (host.last, by),
-            Seq::Made(by) => (host.made, by),
+            Seq::Made(by) => (host.made(0), by),
+            Seq::Older(back, by) => (host.made(back), by),
             Seq::Fresh => {
-                host.made = fresh;
+                host.made.push(fresh);
                 (fresh, 0)
             }
         };
@@ -551,7 +596,8 @@ impl Wire {
             Ack::PeerNext(by) => (peer.next, by),
             Ack::Own(by) => (own.ack, by),
             Ack::PeerIsn(by) => (peer.isn, by),
-            Ack::PeerMade(by) => (peer.made, by),
+            Ack::PeerMade(by) => (peer.made(0), by),
+            Ack::PeerOlder(back, by) => (peer.made(back), by),
         };
         from.wrapping_add_signed(by)
     }
@@ -567,8 +613,8 @@ impl Wire {
         let host = &mut self.hosts[key][x];
         let phantom = u32::from(tcp.flags.syn()) + u32::from(tcp.flags.fin());
         let end = tcp.seq.wrapping_add(len.into()).wrapping_add(phantom);
-        if tcp.flags.syn() {
-            host.made = tcp.seq;
+        if tcp.flags.syn() && host.made.last() != Some(&tcp.seq) {
+            host.made.push(tcp.seq);
         }
         host.last = end;
         if !host.open {

@@ -86,7 +86,9 @@ pub fn missed(runs: usize) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut letters = BTreeSet::new();
     let mut runner = TestRunner::deterministic();
-    for kind in [super::steps(40).boxed(), super::busy_steps(100).boxed()] {
+    let kinds =
+        [super::steps(40).boxed(), super::busy_steps(100).boxed(), super::reuse_steps(50).boxed()];
+    for kind in kinds {
         let strategy = (super::settings(), kind);
         for _ in 0..runs {
             let tree = strategy.new_tree(&mut runner).expect("nothing is filtered");
