@@ -42,6 +42,17 @@ pub enum ParserStatus {
     Failed(ParseError),
 }
 
+/// What the first bytes of a stream, or a datagram, say about its protocol.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Probe {
+    /// They are the protocol's, and hardly any other's.
+    Yes,
+    /// They may be; more of them may tell.
+    Maybe,
+    /// They are not.
+    No,
+}
+
 /// Why a byte stream stopped being valid protocol.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -105,12 +116,25 @@ pub trait SessionParser {
     /// The flow was reset by `side`.
     fn rst(&mut self, _side: FlowSide, _out: &mut Vec<Self::Message>) {}
 
+    /// The flow is over, for whatever reason, or has no more room: the last call a parser gets.
+    fn end(&mut self, _out: &mut Vec<Self::Message>) {}
+
     /// Packet time has reached `now`; called only where the flow has something to wait for.
     fn tick(&mut self, _now: Timestamp, _out: &mut Vec<Self::Message>) {}
 
-    /// Bytes of memory held, by capacity.
+    /// Bytes of memory held beside the value itself, by capacity.
     fn held(&self) -> usize {
         0
+    }
+
+    /// Whether `start`, the first bytes that `side` sent, look like the protocol. What is
+    /// [`Probe::Yes`] or [`Probe::No`] stays so when more bytes follow.
+    #[must_use]
+    fn probe(_side: FlowSide, _start: &[u8]) -> Probe
+    where
+        Self: Sized,
+    {
+        Probe::Maybe
     }
 }
 
@@ -135,12 +159,24 @@ pub trait DatagramParser {
         ParserStatus::Continue
     }
 
+    /// The flow is over, for whatever reason, or has no more room: the last call a parser gets.
+    fn end(&mut self, _out: &mut Vec<Self::Message>) {}
+
     /// Packet time has reached `now`; called only where the flow has something to wait for.
     fn tick(&mut self, _now: Timestamp, _out: &mut Vec<Self::Message>) {}
 
-    /// Bytes of memory held, by capacity.
+    /// Bytes of memory held beside the value itself, by capacity.
     fn held(&self) -> usize {
         0
+    }
+
+    /// Whether a datagram that `side` sent looks like the protocol.
+    #[must_use]
+    fn probe(_side: FlowSide, _payload: &[u8]) -> Probe
+    where
+        Self: Sized,
+    {
+        Probe::Maybe
     }
 }
 

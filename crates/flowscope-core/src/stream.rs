@@ -1,4 +1,4 @@
-use crate::{FlowSide, Timestamp};
+use crate::{FlowSide, Loss, Timestamp};
 
 /// One TCP segment of a flow, borrowed from the frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,6 +27,32 @@ pub trait StreamSink {
     fn bytes(&mut self, at: u64, bytes: &[u8]);
     /// `len` bytes at offset `at` that were never captured.
     fn gap(&mut self, at: u64, len: u64);
+    /// `bytes` bytes of segment payload that will not be delivered, and why.
+    fn lost(&mut self, _cause: Loss, _bytes: u64) {}
+    /// Two copies of the same bytes differ.
+    fn conflict(&mut self, _conflict: Conflict) {}
+}
+
+/// Two copies of the same part of a stream that differ: hosts may disagree about what was said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Conflict {
+    /// Offset in the stream of the first byte that may differ.
+    pub at: u64,
+    /// How many bytes from there to the last one that may differ.
+    pub len: u64,
+    /// Which copy is, or was, delivered.
+    pub kept: Kept,
+}
+
+/// Which of two copies of the same bytes.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Kept {
+    /// The one that was captured first.
+    First,
+    /// The one that was captured last.
+    Last,
+    /// Some bytes of the one, some of the other.
+    Both,
 }
 
 /// Puts the segments of one direction of one flow in order.
@@ -62,18 +88,40 @@ pub trait Reassembler {
         }
     }
 
-    /// The receiver acknowledges everything before `ack`.
+    /// The receiver acknowledges everything before `ack`. Engines call it for the other side of
+    /// each segment that has an acknowledgement.
     fn acked(&mut self, _ack: u32, _out: &mut dyn StreamSink) {}
 
-    /// When [`timeout`](Self::timeout) next has something to do, in packet time.
+    /// When [`timeout`](Self::timeout) next has something to do, in packet time. Engines ask before
+    /// each segment of either side.
     fn deadline(&self) -> Option<Timestamp> {
         None
     }
 
     /// Packet time has reached `now`: holes whose deadline has passed are released as gaps.
-    fn timeout(&mut self, _now: Timestamp, _out: &mut dyn StreamSink) {}
+    fn timeout(&mut self, _now: Timestamp, _peer: &mut Self, _out: &mut dyn StreamSink)
+    where
+        Self: Sized,
+    {
+    }
 
-    /// Bytes of memory held, by capacity.
+    /// The flow is over, for whatever reason: what is held goes out, holes as gaps.
+    fn end(&mut self, _peer: &mut Self, out: &mut dyn StreamSink)
+    where
+        Self: Sized,
+    {
+        self.drain(out);
+    }
+
+    /// Memory is short: lets go of what is held out of order, as [`Loss::Memcap`].
+    fn shed(&mut self, _out: &mut dyn StreamSink) {}
+
+    /// Payload bytes that wait for others before them.
+    fn pending(&self) -> u64 {
+        0
+    }
+
+    /// Bytes of memory held beside the value itself, by capacity.
     fn held(&self) -> usize {
         0
     }

@@ -1,0 +1,1 @@
+//! DNS messages over UDP and TCP for passive session tracking.

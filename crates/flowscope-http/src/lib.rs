@@ -1,0 +1,1 @@
+//! HTTP/1.x messages for passive session tracking.
