@@ -78,7 +78,7 @@ impl<'a, L: Layout> Run<'a, L> {
                 SHARDS,
                 FiveTupleKey::shard_hash,
             ),
-            items: (0..SHARDS.get()).map(|_| Vec::new()).collect(),
+            items: (0..SHARDS.get()).map(|_| Items::default()).collect(),
             shards: Shards::new(&config, workers, &out.layout())?,
             progress: Progress::new(total, args.quiet || out.is_terminal()),
             out,

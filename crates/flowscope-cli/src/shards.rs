@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use flowscope::core::{Extracted, Ledger};
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::track::{
-    Change, EndReason, EventOrder, Flow, FlowSink, FlowTable, Moment, ShardItem, TrackerConfig,
+    Change, EndReason, EventOrder, Flow, FlowSink, FlowTable, Moment, ShardBatch, TrackerConfig,
     merge,
 };
 
@@ -32,7 +32,7 @@ const AHEAD: usize = 1 << 20;
 const KEPT: usize = 1 << 14;
 
 pub(crate) type Extractor = AutoDetectEncap<FiveTuple>;
-pub(crate) type Items = Vec<ShardItem<FiveTupleKey>>;
+pub(crate) type Items = ShardBatch<FiveTupleKey>;
 
 /// The trackers of all shards.
 pub(crate) enum Shards<L: Layout> {
@@ -140,8 +140,7 @@ impl<L: Layout> Shard<L> {
     }
 
     fn track(&mut self, items: &mut Items) {
-        self.table.track_items(items, &mut self.made);
-        items.clear();
+        self.table.track_shard(items, &mut self.made);
     }
 
     fn finish(&mut self, moment: Moment) {
@@ -429,7 +428,7 @@ mod tests {
         let extractor = AutoDetectEncap(FiveTuple::bidirectional());
         let mut router =
             Router::new(extractor, &DriverConfig::default(), SHARDS, FiveTupleKey::shard_hash);
-        let mut items: Vec<Items> = (0..SHARDS.get()).map(|_| Vec::new()).collect();
+        let mut items: Vec<Items> = (0..SHARDS.get()).map(|_| Items::default()).collect();
         let mut out = Output::open(Bomb, None).unwrap();
         let three = NonZeroUsize::new(3).unwrap();
         let mut shards = Shards::new(&config, three, &Bomb).unwrap();

@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 
 use flowscope_core::{FlowExtractor, Ledger, PacketView};
-use flowscope_track::{Clock, ShardItem};
+use flowscope_track::{Clock, ShardBatch};
 
 use crate::DriverConfig;
 use crate::front::{ChecksumStats, Front};
@@ -11,7 +11,7 @@ use crate::front::{ChecksumStats, Front};
 ///
 /// There are no threads here. The router extracts, joins fragments, and keeps the clock and the count
 /// of packets for all shards; a shard runs
-/// [`track_items`](flowscope_track::FlowTable::track_items);
+/// [`track_shard`](flowscope_track::FlowTable::track_shard);
 /// [`merge`](flowscope_track::merge) puts what they produced back in order. The outcome depends on
 /// the number of shards (limits are divided among them) and on nothing else.
 pub struct Router<E, F> {
@@ -20,6 +20,7 @@ pub struct Router<E, F> {
     front: Front,
     clock: Clock,
     shards: NonZeroUsize,
+    keep: usize,
     tick: Option<u64>,
 }
 
@@ -34,36 +35,42 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
             front: Front::new(config),
             clock: Clock::new(config.tracker.clock_config()),
             shards,
+            keep: 0,
             tick: None,
         }
     }
 
-    /// Takes a packet and appends what it brings to the items of the shards: itself to that of its
+    /// How many bytes of each packet's payload go with it to its shard; none by default.
+    #[must_use]
+    pub fn keep_payload(mut self, bytes: usize) -> Self {
+        self.keep = bytes;
+        self
+    }
+
+    /// Takes a packet and appends what it brings to the batches of the shards: itself to that of its
     /// flow, an ICMP error also to that of the flow it quotes, and to all of them, first, the news
     /// that its time lets a tick of the clock pass.
     ///
     /// # Panics
     ///
-    /// When there are fewer lists in `items` than shards.
-    pub fn route(&mut self, packet: PacketView<'_>, items: &mut [Vec<ShardItem<E::Key>>]) {
-        let Router { extractor, hash, front, clock, shards, tick } = self;
+    /// When there are fewer batches than shards.
+    pub fn route(&mut self, packet: PacketView<'_>, batches: &mut [ShardBatch<E::Key>]) {
+        let Router { extractor, hash, front, clock, shards, keep, tick } = self;
         let moment = clock.observe(packet.ts());
         if moment.tick() > *tick {
             *tick = moment.tick();
             front.expire(moment.watermark);
-            for items in items.iter_mut() {
-                items.push(ShardItem::advance(moment));
-            }
+            batches.iter_mut().for_each(|batch| batch.advance(moment));
         }
         let shard_of = |key: &E::Key| (hash(key) % shards.get() as u64) as usize;
         front.resolve(extractor, packet, moment.watermark, |view, found| {
             let icmp = found.icmp;
             let quote = found.quoted(&view).and_then(|quoted| extractor.extract(quoted));
-            items[shard_of(&found.key)].push(ShardItem::packet(&view, found, moment));
+            batches[shard_of(&found.key)].packet(&view, found, moment, *keep);
             if let (Some(icmp), Some(quote)) = (icmp, quote) {
                 let to = shard_of(&quote.key);
                 let (key, from) = (quote.key, quote.orientation);
-                items[to].push(ShardItem::quote(key, from, icmp, moment, view.ts()));
+                batches[to].quote(key, from, icmp, moment, view.ts());
             }
         });
     }

@@ -536,6 +536,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.enter(slot, moment);
         let evidence = InitiatorEvidence::Syn;
         self.tell(slot, syn.ts, order, Change::Started { evidence }, out);
+        self.lend_syn(slot, &first, order, out);
         let side = self.slots.hot[slot].meter.side_of(x.orientation);
         let seg = self.seg_of(slot, side, arrival);
         self.take(slot, side, seg, arrival, out);
@@ -1157,6 +1158,32 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             out.segment(flow, segment);
         } else if wire_len > 0 && !is_tcp && !x.corrupt {
             out.datagram(flow, DatagramFeed { side, ts: view.ts(), payload, wire_len });
+        }
+    }
+
+    /// Lends a SYN that was lent before, as a segment of another flow, without its payload.
+    fn lend_syn<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        syn: &Seg,
+        order: EventOrder,
+        out: &mut O,
+    ) {
+        if !out.wants_payload() {
+            return;
+        }
+        let segment = Segment {
+            side: syn.side,
+            ts: syn.ts,
+            seq: syn.seq.wrapping_add(1),
+            payload: &[],
+            wire_len: 0,
+            ack: None,
+            syn: true,
+            fin: false,
+        };
+        if let Some(flow) = self.slots.lend(slot, syn.ts, order) {
+            out.segment(flow, segment);
         }
     }
 

@@ -243,7 +243,7 @@ impl<K: Clone> FlowEvent<K> {
     /// The owned form of what a sink was lent.
     #[must_use]
     pub fn from_change<S>(flow: &Flow<'_, K, S>, change: Change) -> Self {
-        let of = FlowRef { id: flow.id, key: flow.key.clone(), packet: flow.packet, ts: flow.ts };
+        let of = flow.to_ref();
         match change {
             Change::Started { evidence } => FlowEvent::Started { flow: of, evidence },
             Change::Packet(info) => FlowEvent::Packet { flow: of, info },

@@ -7,7 +7,7 @@ use crate::config::TrackerConfig;
 use crate::engine::{Arrival, Engine};
 use crate::index::Tag;
 use crate::lists::Slot;
-use crate::shard::{Item, Routed, ShardItem};
+use crate::shard::{Item, Routed, ShardBatch};
 use crate::sink::{FlowSink, Phase};
 use crate::{EndReason, FlowId, FlowState, FlowStats, History};
 
@@ -102,27 +102,26 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         packets.clear();
     }
 
-    /// Does what was dealt to this table as a shard, in order.
-    ///
-    /// The items have no payload, so segments and datagrams are lent without bytes.
-    pub fn track_items(&mut self, items: &mut [ShardItem<K>], out: &mut impl FlowSink<K, S>) {
+    /// Does what was dealt to this table as a shard, in order, and empties `batch`.
+    pub fn track_shard(&mut self, batch: &mut ShardBatch<K>, out: &mut impl FlowSink<K, S>) {
+        let ShardBatch { items, bytes } = batch;
         for items in items.chunks_mut(LOOK_AHEAD) {
             self.engine.tend();
             for item in items.iter_mut() {
-                if let Item::Packet(packet) = &mut item.0 {
+                if let Item::Packet(packet) = item {
                     packet.tag = self.engine.tag(&packet.extracted.key);
                     packet.guess = self.engine.guess(packet.tag);
                 }
             }
-            self.fetch(items.iter().map(|item| match &item.0 {
+            self.fetch(items.iter().map(|item| match item {
                 Item::Packet(packet) => packet.guess,
                 _ => None,
             }));
             for item in items.iter() {
-                match &item.0 {
+                match item {
                     Item::Advance(moment) => self.engine.sweep_for_packet(*moment, out),
                     Item::Packet(packet) => {
-                        let view = packet.view();
+                        let view = packet.view(bytes);
                         let Routed { extracted, moment, tag, guess, .. } = packet;
                         self.ledger.deliver(u64::from(view.frames()));
                         let (moment, tag, guess) = (*moment, *tag, *guess);
@@ -136,6 +135,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
                 }
             }
         }
+        batch.clear();
     }
 
     /// Reads the records of these slots, so that they are in the cache when their turn comes.

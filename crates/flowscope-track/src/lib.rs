@@ -63,7 +63,7 @@ pub use config::{ClockConfig, Eviction, ResetRule, TableHash, TrackerConfig};
 pub use event::{Anomaly, Change, EndReason, FlowEvent, FlowRef, FlowState, PacketInfo};
 pub use flow_table::{FlowTable, LiveFlow, Prepared, TrackerStats};
 pub use history::History;
-pub use shard::{ShardItem, merge};
+pub use shard::{ShardBatch, merge};
 pub use sink::{EventOrder, Flow, FlowId, FlowSink, Phase};
 pub use stats::{ConnState, Counters, FlowStats, InitiatorEvidence, LateStats, SideStats};
 pub use tracker::FlowTracker;

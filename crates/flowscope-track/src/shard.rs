@@ -1,8 +1,8 @@
 //! One input, many trackers: who gets which packet, and how their output becomes one again.
 //!
 //! There are no threads here. Whoever reads the input keeps its clock, and deals packets out as
-//! [`ShardItem`]s to a fixed number of shards; each shard is a [`FlowTable`](crate::FlowTable) that runs
-//! [`track_items`](crate::FlowTable::track_items), on whichever thread; [`merge`] puts what they
+//! [`ShardBatch`]es to a fixed number of shards; each shard is a [`FlowTable`](crate::FlowTable) that runs
+//! [`track_shard`](crate::FlowTable::track_shard), on whichever thread; [`merge`] puts what they
 //! produced back in order. The outcome depends on the number of shards (limits are divided among
 //! them) and on nothing else.
 
@@ -16,16 +16,37 @@ use crate::index::Tag;
 use crate::lists::Slot;
 use crate::sink::EventOrder;
 
-/// A packet dealt to a shard, without its bytes; or the news that time has passed, or that another
-/// flow's packet quotes one of this shard's.
+/// What is dealt to one shard: packets with as much of their payload as is wanted, the news that
+/// time has passed, and that another flow's packet quotes one of this shard's. To be used again once
+/// it was tracked.
 #[derive(Clone, Debug)]
-pub struct ShardItem<K>(pub(crate) Item<K>);
+pub struct ShardBatch<K> {
+    pub(crate) items: Vec<Item<K>>,
+    /// Payload of the packets, one after the other.
+    pub(crate) bytes: Vec<u8>,
+}
 
-impl<K> ShardItem<K> {
-    /// A packet, for the shard of its key.
-    #[must_use]
-    pub fn packet(view: &PacketView<'_>, extracted: Extracted<K>, moment: Moment) -> Self {
-        ShardItem(Item::Packet(Routed {
+impl<K> Default for ShardBatch<K> {
+    fn default() -> Self {
+        ShardBatch { items: Vec::new(), bytes: Vec::new() }
+    }
+}
+
+impl<K> ShardBatch<K> {
+    /// Adds a packet, for the shard of its key, with at most `keep` bytes of its payload.
+    pub fn packet(
+        &mut self,
+        view: &PacketView<'_>,
+        mut extracted: Extracted<K>,
+        moment: Moment,
+        keep: usize,
+    ) {
+        let payload = extracted.payload.of(view);
+        let payload = &payload[..payload.len().min(keep)];
+        extracted.payload.offset = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        extracted.payload.captured = payload.len() as u32;
+        self.bytes.extend_from_slice(payload);
+        self.items.push(Item::Packet(Routed {
             extracted,
             moment,
             ts: view.ts(),
@@ -35,26 +56,43 @@ impl<K> ShardItem<K> {
             link: view.link(),
             tag: 0,
             guess: None,
-        }))
+        }));
     }
 
-    /// The news that the watermark has passed another tick ([`Moment::tick`]), for all shards.
-    #[must_use]
-    pub fn advance(moment: Moment) -> Self {
-        ShardItem(Item::Advance(moment))
+    /// Adds the news that the watermark has passed another tick ([`Moment::tick`]), for all shards.
+    pub fn advance(&mut self, moment: Moment) {
+        self.items.push(Item::Advance(moment));
     }
 
-    /// An ICMP error that quotes a packet of the flow `key`, for the shard of that key; see
+    /// Adds an ICMP error that quotes a packet of the flow `key`, for the shard of that key; see
     /// [`FlowTable::quote`](crate::FlowTable::quote).
-    #[must_use]
     pub fn quote(
+        &mut self,
         key: K,
         orientation: Orientation,
         icmp: IcmpInfo,
         moment: Moment,
         ts: Timestamp,
-    ) -> Self {
-        ShardItem(Item::Quote(Quote { key, orientation, icmp, moment, ts }))
+    ) {
+        self.items.push(Item::Quote(Quote { key, orientation, icmp, moment, ts }));
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Bytes of payload in it.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Empties it; what it has allocated stays.
+    pub fn clear(&mut self) {
+        self.items.clear();
+        self.bytes.clear();
     }
 }
 
@@ -88,9 +126,9 @@ pub(crate) struct Routed<K> {
 }
 
 impl<K> Routed<K> {
-    /// The packet as the tracker needs it: times and lengths, no bytes.
-    pub(crate) fn view(&self) -> PacketView<'static> {
-        PacketView::new(&[], self.link, self.ts).with_joined(
+    /// The packet as the tracker needs it: times, lengths, and the bytes among which its payload is.
+    pub(crate) fn view<'a>(&self, bytes: &'a [u8]) -> PacketView<'a> {
+        PacketView::new(bytes, self.link, self.ts).with_joined(
             self.frames,
             self.wire_len,
             self.first_ts,

@@ -3,7 +3,7 @@ use std::fmt;
 use flowscope_core::{DatagramFeed, Segment, Timestamp};
 
 use crate::entry::Record;
-use crate::{Change, FlowEvent, FlowState, FlowStats, History};
+use crate::{Change, FlowEvent, FlowRef, FlowState, FlowStats, History};
 
 /// Names a flow within one input: the number of its first packet, from 1.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -32,7 +32,35 @@ pub struct Flow<'a, K, S> {
     pub(crate) record: Record<'a>,
 }
 
-impl<K, S> Flow<'_, K, S> {
+impl<'a, K, S> Flow<'a, K, S> {
+    /// The same flow, to be lent once more.
+    #[must_use]
+    #[inline]
+    pub fn reborrow(&mut self) -> Flow<'_, K, S> {
+        Flow { state: &mut *self.state, ..*self }
+    }
+
+    /// Which flow it is, and where in the input the call stands.
+    #[must_use]
+    pub fn to_ref(&self) -> FlowRef<K>
+    where
+        K: Clone,
+    {
+        FlowRef { id: self.id, key: self.key.clone(), packet: self.packet, ts: self.ts }
+    }
+
+    /// The same flow with a part of its state, and the rest of that: for those who keep state of
+    /// their own around another's.
+    #[inline]
+    pub fn project<T, R>(
+        self,
+        part: impl FnOnce(&'a mut S) -> (&'a mut T, R),
+    ) -> (Flow<'a, K, T>, R) {
+        let Flow { id, key, state, packet, ts, order, record } = self;
+        let (state, rest) = part(state);
+        (Flow { id, key, state, packet, ts, order, record }, rest)
+    }
+
     /// Everything counted so far. Made on demand; costs a few hundred bytes of copying.
     #[must_use]
     pub fn stats(&self) -> FlowStats {

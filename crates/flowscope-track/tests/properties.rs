@@ -12,7 +12,7 @@ use std::time::Duration;
 use flowscope_core::Timestamp;
 use flowscope_track::{
     Change, Clock, ClockConfig, EndReason, EventOrder, Flow, FlowSink, FlowState, FlowTable, Phase,
-    ShardItem, TableHash, TrackerConfig, merge,
+    ShardBatch, TableHash, TrackerConfig, merge,
 };
 use proptest::prelude::*;
 
@@ -272,6 +272,16 @@ impl FlowSink<u8, ()> for Ordered {
 }
 
 /// Deals the packets to shards as a reader would.
+/// The batch that has room for another item.
+fn current(batches: &mut Vec<(ShardBatch<u8>, usize)>, most: usize) -> &mut ShardBatch<u8> {
+    if batches.last().is_none_or(|(_, items)| *items == most) {
+        batches.push((ShardBatch::default(), 0));
+    }
+    let (batch, items) = batches.last_mut().expect("one was pushed");
+    *items += 1;
+    batch
+}
+
 fn sharded(
     settings: &Settings,
     input: &Input,
@@ -283,24 +293,25 @@ fn sharded(
     let mut clock = Clock::new(config.clock_config());
     let mut tables: Vec<FlowTable<u8>> =
         (0..shards.get()).map(|_| FlowTable::new(config.divided(shards))).collect();
-    let mut items: Vec<Vec<ShardItem<u8>>> = vec![Vec::new(); shards.get()];
+    let mut batches: Vec<Vec<(ShardBatch<u8>, usize)>> = vec![Vec::new(); shards.get()];
     let mut tick = None;
     for at in 0..input.ops.len() {
         let (Op::Packet(packet), Some(view)) = (&input.ops[at], input.view(at)) else { continue };
         let moment = clock.observe(packet.ts);
         if moment.tick() > tick {
             tick = moment.tick();
-            items.iter_mut().for_each(|items| items.push(ShardItem::advance(moment)));
+            batches.iter_mut().for_each(|batches| current(batches, batch).advance(moment));
         }
         if let Some(found) = packet.found.filter(|found| found.fragment.is_none()) {
             let shard = usize::from(found.key) % shards;
-            items[shard].push(ShardItem::packet(&view, found, moment));
+            current(&mut batches[shard], batch).packet(&view, found, moment, usize::MAX);
         }
     }
-    let shards = tables.iter_mut().zip(&mut items).map(|(table, items)| {
+    let shards = tables.iter_mut().zip(&mut batches).map(|(table, batches)| {
         let mut calls = Ordered::default();
-        for items in items.chunks_mut(batch) {
-            table.track_items(items, &mut calls);
+        for (batch, _) in batches {
+            table.track_shard(batch, &mut calls);
+            assert!(batch.is_empty());
         }
         table.finish(EndReason::EndOfInput, clock.now(), &mut calls);
         calls.0.into_iter().map(|record| (record.0, record)).collect()

@@ -364,9 +364,22 @@ impl Model {
             }
         }
         let ts = if flow.id == self.clock.packet { packet.ts } else { flow.first_seen() };
-        let started = flow.call(self.clock.packet, ts, What::Started(flow.evidence));
+        let mut calls = vec![flow.call(self.clock.packet, ts, What::Started(flow.evidence))];
+        if flow.id != self.clock.packet {
+            // "the SYN is lent to the new one as a segment without payload right after its `Started`"
+            let syn = What::Segment {
+                side: FlowSide::Initiator,
+                seq: flow.sides[0].isn.wrapping_add(1),
+                payload: Vec::new(),
+                wire_len: 0,
+                ack: None,
+                syn: true,
+                fin: false,
+            };
+            calls.push(flow.call(self.clock.packet, ts, syn));
+        }
         self.flows.push(flow);
-        self.calls.push(started);
+        self.calls.extend(calls);
         self.flows.len() - 1
     }
 
