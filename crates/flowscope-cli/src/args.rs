@@ -5,8 +5,13 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use flowscope::driver::{Checksums, DriverConfig};
+use flowscope::reassembly::{OverlapPolicy, StreamConfig};
 use flowscope::track::{Eviction, ResetRule, TrackerConfig};
 use jiff::SignedDuration;
+
+use crate::error::Failure;
+use crate::output::Wanted;
+use crate::reading::{Reading, Selection};
 
 /// Shows what flowed through a packet capture.
 #[derive(Debug, Parser)]
@@ -21,6 +26,12 @@ pub(crate) enum Command {
     /// Print one record per flow: who spoke to whom, how much, how it ended
     #[command(after_help = FLOWS_HELP)]
     Flows(FlowsArgs),
+    /// Print what was said: one record per HTTP exchange, TLS handshake and DNS message
+    #[command(after_help = SESSIONS_HELP)]
+    Sessions(SessionsArgs),
+    /// Print the bytes of one conversation, gaps marked
+    #[command(after_help = FOLLOW_HELP)]
+    Follow(FollowArgs),
     /// Print everything that happened to every flow, one JSON object per line
     #[command(after_help = EVENTS_HELP)]
     Events(EventsArgs),
@@ -33,6 +44,118 @@ pub(crate) struct FlowsArgs {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SessionsArgs {
+    /// How to print the records
+    #[arg(long, value_enum, default_value_t = SessionFormat::Table)]
+    pub(crate) format: SessionFormat,
+    /// Read these protocols only
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PROTOCOL")]
+    protocol: Vec<ProtocolArg>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FollowArgs {
+    /// Capture file: pcap or pcapng, also compressed with gzip or zstd; `-` is standard input
+    #[arg(value_name = "FILE", required_unless_present = "read")]
+    file: Option<PathBuf>,
+    /// Which conversation: a flow id, a Community ID, or its ends, as in
+    /// `10.0.0.1:40000-10.0.0.2:80`. May be left out where there is only one
+    #[arg(value_name = "FLOW")]
+    flow: Option<String>,
+    /// A capture file, for those used to tcpdump; the same as giving it without `-r`
+    #[arg(short, long, value_name = "FILE")]
+    read: Option<PathBuf>,
+    /// Print length, SHA-256 and gaps of both directions instead, one JSON object per TCP flow; of
+    /// all flows, or the one that is named
+    #[arg(long)]
+    pub(crate) digest: bool,
+    /// How to print the bytes
+    #[arg(long, value_enum, default_value_t = FollowFormat::Text)]
+    pub(crate) format: FollowFormat,
+    /// Print what this side sent only
+    #[arg(long, value_enum, value_name = "SIDE")]
+    pub(crate) side: Option<SideArg>,
+    #[command(flatten)]
+    pub(crate) running: Running,
+}
+
+/// How records of sessions are printed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum SessionFormat {
+    /// A line for each, for reading
+    Table,
+    /// JSON lines with Suricata's field names, the last one with statistics
+    Eve,
+    /// Zeek's http.log, ssl.log and dns.log, one after the other as records come
+    Zeek,
+}
+
+/// How bytes are printed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum FollowFormat {
+    /// As text, what cannot be printed escaped
+    Text,
+    /// As a hex dump
+    Hex,
+    /// As they are; nothing marks gaps and turns
+    Raw,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum SideArg {
+    /// Who began the conversation
+    Initiator,
+    /// Who answered
+    Responder,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum ProtocolArg {
+    Http,
+    Tls,
+    Dns,
+}
+
+impl SessionsArgs {
+    /// The protocols to be read.
+    pub(crate) fn selection(&self) -> Selection {
+        if self.protocol.is_empty() {
+            return Selection::ALL;
+        }
+        let has = |protocol| self.protocol.contains(&protocol);
+        Selection {
+            http: has(ProtocolArg::Http),
+            tls: has(ProtocolArg::Tls),
+            dns: has(ProtocolArg::Dns),
+            pairs: false,
+        }
+    }
+}
+
+impl FollowArgs {
+    /// The capture, and which conversation is asked for. With `-r` the first word names the flow.
+    pub(crate) fn what(&self) -> Result<(PathBuf, Option<Wanted>), Failure> {
+        let usage = |what: &str| Err(Failure::Usage(what.to_owned()));
+        let (file, flow) = match (&self.read, &self.file, &self.flow) {
+            (None, Some(file), flow) => (file, flow.clone()),
+            (Some(read), file, None) => {
+                (read, file.as_ref().map(|word| word.to_string_lossy().into_owned()))
+            }
+            (Some(_), _, Some(_)) => {
+                return usage("follow reads one capture: leave out -r or FILE");
+            }
+            (None, None, _) => return usage("no capture was named"),
+        };
+        match flow.as_deref().map(str::parse).transpose() {
+            Ok(wanted) => Ok((file.clone(), wanted)),
+            Err(why) => Err(Failure::Usage(why)),
+        }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -66,6 +189,13 @@ pub(crate) struct Common {
     #[arg(short, long, value_name = "FILE")]
     read: Vec<PathBuf>,
 
+    #[command(flatten)]
+    pub(crate) running: Running,
+}
+
+/// What all commands understand, whatever they read from.
+#[derive(Args, Debug)]
+pub(crate) struct Running {
     /// Write here instead of to standard output. A regular file appears when it is complete
     /// (until then it is called OUT.part)
     #[arg(short, long, value_name = "OUT")]
@@ -128,6 +258,22 @@ pub(crate) struct Tracking {
     /// apart and never count as wrong
     #[arg(long, value_enum, default_value_t = ChecksumsArg::Off)]
     checksums: ChecksumsArg,
+
+    /// Which copy counts where TCP segments overlap and differ, as in hosts of this kind
+    #[arg(long, value_enum, default_value_t = OverlapArg::First)]
+    overlap: OverlapArg,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OverlapArg {
+    /// The one that came first
+    First,
+    /// The one that came last
+    Last,
+    /// As in BSD
+    Bsd,
+    /// As in Linux
+    Linux,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -164,7 +310,9 @@ impl Cli {
         if let Some((_, matches)) = matches.subcommand() {
             match &mut cli.command {
                 Command::Flows(FlowsArgs { common, .. })
+                | Command::Sessions(SessionsArgs { common, .. })
                 | Command::Events(EventsArgs { common }) => common.join_files(matches),
+                Command::Follow(_) => {}
             }
         }
         cli
@@ -190,11 +338,19 @@ impl Common {
 impl Tracking {
     /// The configuration of all that happens to a packet, around that of its flow's table.
     pub(crate) fn driver(&self) -> DriverConfig {
-        DriverConfig::default().tracker(self.tracker()).checksums(match self.checksums {
-            ChecksumsArg::Off => Checksums::Off,
-            ChecksumsArg::Count => Checksums::Count,
-            ChecksumsArg::Exclude => Checksums::Exclude,
-        })
+        let streams = StreamConfig::default().overlap(match self.overlap {
+            OverlapArg::First => OverlapPolicy::First,
+            OverlapArg::Last => OverlapPolicy::Last,
+            OverlapArg::Bsd => OverlapPolicy::Bsd,
+            OverlapArg::Linux => OverlapPolicy::Linux,
+        });
+        DriverConfig::default().tracker(self.tracker()).streams(streams).checksums(
+            match self.checksums {
+                ChecksumsArg::Off => Checksums::Off,
+                ChecksumsArg::Count => Checksums::Count,
+                ChecksumsArg::Exclude => Checksums::Exclude,
+            },
+        )
     }
 
     /// The configuration of the flow table.
@@ -215,12 +371,9 @@ impl Tracking {
                 ResetsArg::InSequence => ResetRule::InSequence,
                 ResetsArg::Any => ResetRule::Any,
             })
-            .listening_ports(LISTENING)
+            .listening_ports(Reading::listening_ports())
     }
 }
-
-/// Ports that servers of HTTP, TLS, DNS, mDNS and LLMNR listen on, usual alternatives included.
-const LISTENING: [u16; 9] = [80, 8080, 8000, 3128, 443, 8443, 53, 5353, 5355];
 
 /// A span of time: plain numbers are seconds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -272,10 +425,12 @@ const EXAMPLES: &str = "\
 Examples:
   flowscope flows trace.pcap                     who spoke to whom, as a table
   flowscope flows --format eve trace.pcap.gz     the same as JSON lines, for jq and pipelines
+  flowscope sessions trace.pcap                  what they said: HTTP, TLS and DNS
+  flowscope follow trace.pcap 4                  the bytes of the flow that packet 4 began
   flowscope flows --format zeek -o conn.log monday.pcap tuesday.pcap
   tcpdump -w - port 443 | flowscope events -     what happens, as it happens
 
-`flowscope help flows` and `flowscope help events` explain the rest.";
+`flowscope help COMMAND` explains the rest.";
 
 const FLOWS_HELP: &str = "\
 The table:
@@ -303,10 +458,40 @@ Examples:
   flowscope flows --format eve trace.pcap | jq 'select(.tcp.state == \"closed\") | .src_ip'
   flowscope flows --active 60 --format csv -o flows.csv long.pcapng.zst";
 
+const SESSIONS_HELP: &str = "\
+A flow's protocol is found by its first bytes, on any port; ports say what to try first.
+
+Records:
+  http  one per request, answered or not, and one per response whose request was not captured
+  tls   one per handshake, also when it fails or only one side of it was captured
+  dns   one per message
+
+Zeek's logs are printed as one stream: a header comes whenever the next record belongs to another
+log than the one before, which `zeek-cut` understands. `--protocol http` leaves one log.
+
+Exit status: as for `flowscope flows`.
+
+Examples:
+  flowscope sessions trace.pcap
+  flowscope sessions --protocol tls --format eve trace.pcap | jq -r .tls.sni
+  flowscope sessions --protocol dns --format zeek -o dns.log trace.pcap";
+
+const FOLLOW_HELP: &str = "\
+What each side sent, in the order in which it was complete. Lines that begin with `>>>` (initiator)
+and `<<<` (responder) say whose bytes follow; `[... 12 bytes not captured ...]` marks a gap.
+
+Exit status: as for `flowscope flows`; 1 if there is no such conversation.
+
+Examples:
+  flowscope follow trace.pcap 4
+  flowscope follow --side responder --format raw -o page.bin trace.pcap 10.0.0.1:40000-10.0.0.2:80
+  flowscope follow --digest trace.pcap | jq .toclient.sha256";
+
 const EVENTS_HELP: &str = "\
 Every line has `packet` (number of the packet that it follows from), `timestamp`, `flow_id` (number
 of the flow's first packet), the flow's ends (`src_ip` is the initiator) and `event`:
   started, packet, established, state_change, anomaly, icmp_error, interim, ended, late
+  parser_chosen, parser_stopped, gap, conflict, application
 The last line has the statistics.
 
 Exit status: as for `flowscope flows`.

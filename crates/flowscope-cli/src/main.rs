@@ -7,6 +7,8 @@ mod args;
 mod error;
 mod output;
 mod progress;
+mod raw;
+mod reading;
 mod run;
 mod shards;
 mod text;
@@ -14,13 +16,21 @@ mod text;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use args::{Cli, Command};
-use output::{Events, Flows};
+use args::{Cli, Command, EventsArgs, FlowsArgs, FollowArgs};
+use error::{Failure, Status};
+use output::{Digests, Events, Flows, Follow, Sessions};
 
 fn main() -> ExitCode {
     let ended = match Cli::from_command_line().command {
-        Command::Flows(args) => run::run(&args.common, Flows::new(args.format)),
-        Command::Events(args) => run::run(&args.common, Events),
+        Command::Flows(FlowsArgs { format, common }) => {
+            run::run(common.files(), &common.running, Flows::new(format))
+        }
+        Command::Sessions(args) => {
+            let sessions = Sessions::new(args.format, args.selection());
+            run::run(args.common.files(), &args.common.running, sessions)
+        }
+        Command::Follow(args) => follow(&args),
+        Command::Events(EventsArgs { common }) => run::run(common.files(), &common.running, Events),
     };
     ExitCode::from(match ended {
         Ok(status) => status.code(),
@@ -31,6 +41,16 @@ fn main() -> ExitCode {
             failure.code()
         }
     })
+}
+
+fn follow(args: &FollowArgs) -> Result<Status, Failure> {
+    let (file, wanted) = args.what()?;
+    let files = [file];
+    if args.digest {
+        run::run(&files, &args.running, Digests::new(wanted))
+    } else {
+        run::run(&files, &args.running, Follow::new(wanted, args.format, args.side))
+    }
 }
 
 /// One line on standard error, fit for a terminal whatever it quotes. Nobody may be listening.

@@ -11,7 +11,7 @@ use flowscope::driver::Router;
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::pcap::{CaptureFiles, Interface, ReadError};
 
-use crate::args::Common;
+use crate::args::Running;
 use crate::error::{Failure, Status};
 use crate::output::{Capture, Layout, Output, Totals, part_of};
 use crate::progress::{Progress, Shown};
@@ -21,6 +21,9 @@ use crate::shards::{Extractor, Items, SHARDS, Shards};
 /// Packets of a round: enough to spread its cost, few enough to stay in the cache.
 const ROUND: usize = 2048;
 
+/// As many bytes of payload make a round too: packets may be large.
+const ROUND_BYTES: usize = 4 << 20;
+
 /// Fewer bytes than this are read before threads would have started.
 const LITTLE: u64 = 4 << 20;
 
@@ -29,22 +32,25 @@ const MANY: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 
 type Route = Router<Extractor, fn(&FiveTupleKey) -> u64>;
 
-/// Reads the captures that the command line names and writes what `layout` makes of them.
-pub(crate) fn run<L: Layout>(args: &Common, layout: L) -> Result<Status, Failure> {
-    let files = args.files();
+/// Reads the captures and writes what `layout` makes of them.
+pub(crate) fn run<L: Layout>(
+    files: &[PathBuf],
+    args: &Running,
+    layout: L,
+) -> Result<Status, Failure> {
     if let Some(output) = &args.output {
         refuse_overwriting(files, output)?;
     }
     let summarises = layout.summarises();
     let out = Output::open(layout, args.output.as_deref())?;
-    let mut run = Run::new(args, out)?;
+    let mut run = Run::new(files, args, out)?;
     let status = run.read_all()?;
     run.end(status, summarises)
 }
 
 /// A run between its first packet and its last.
 struct Run<'a, L: Layout> {
-    args: &'a Common,
+    args: &'a Running,
     source: CaptureFiles,
     /// Whether packets come as somebody sends them, so that what they lead to should not wait.
     trickles: bool,
@@ -57,10 +63,12 @@ struct Run<'a, L: Layout> {
 }
 
 impl<'a, L: Layout> Run<'a, L> {
-    fn new(args: &'a Common, out: Output<L>) -> Result<Self, Failure> {
-        let config = args.tracking.tracker();
+    fn new(files: &[PathBuf], args: &'a Running, out: Output<L>) -> Result<Self, Failure> {
+        let config = args.tracking.driver();
+        let layout = out.layout();
+        let streams = layout.streams(config.stream_config().clone());
+        let config = config.streams(streams);
         let extractor = AutoDetectEncap(FiveTuple::bidirectional());
-        let files = args.files();
         let total = total_size(files);
         let workers = args.workers.unwrap_or_else(|| match total {
             Some(LITTLE..) => {
@@ -72,14 +80,10 @@ impl<'a, L: Layout> Run<'a, L> {
             args,
             source: CaptureFiles::new(files),
             trickles: total.is_none(),
-            router: Router::new(
-                extractor,
-                &args.tracking.driver(),
-                SHARDS,
-                FiveTupleKey::shard_hash,
-            ),
+            router: Router::new(extractor, &config, SHARDS, FiveTupleKey::shard_hash as _)
+                .keep_payload(layout.reading().bytes()),
             items: (0..SHARDS.get()).map(|_| Items::default()).collect(),
-            shards: Shards::new(&config, workers, &out.layout())?,
+            shards: Shards::new(&config, workers, &layout)?,
             progress: Progress::new(total, args.quiet || out.is_terminal()),
             out,
             wire_bytes: 0,
@@ -105,7 +109,8 @@ impl<'a, L: Layout> Run<'a, L> {
                 Ok(0) => break,
                 Ok(lent) => {
                     waiting += lent;
-                    if waiting >= ROUND {
+                    let bytes: usize = self.items.iter().map(Items::payload_bytes).sum();
+                    if waiting >= ROUND || bytes >= ROUND_BYTES {
                         self.round()?;
                         waiting = 0;
                     } else if self.trickles && lent < FULL {
@@ -159,7 +164,7 @@ impl<'a, L: Layout> Run<'a, L> {
         let interfaces = || self.source.interfaces();
         let totals = Totals {
             packets,
-            bytes: self.router.bytes().clone(),
+            bytes: self.router.bytes(counted.payload),
             capture: Capture {
                 interface_drop: interfaces().filter_map(Interface::dropped).sum(),
                 os_drop: interfaces().filter_map(Interface::dropped_by_os).sum(),
@@ -173,7 +178,12 @@ impl<'a, L: Layout> Run<'a, L> {
             end: clock.now().watermark,
         };
         drop(self.progress);
+        let missed = self.out.missed();
         self.out.finish(&totals)?;
+        if let Some(what) = missed {
+            say(what);
+            status = status.max(Status::Failed);
+        }
         if totals.lacked_room() {
             status = status.max(Status::Incomplete);
         }

@@ -8,15 +8,16 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use flowscope::core::{Extracted, Ledger};
-use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
-use flowscope::track::{
-    Change, EndReason, EventOrder, Flow, FlowSink, FlowTable, Moment, ShardBatch, TrackerConfig,
-    merge,
+use flowscope::core::{Extracted, FlowSide, Ledger};
+use flowscope::driver::{
+    Claimed, DriverConfig, Protocols, SessionChange, SessionShard, SessionSink,
 };
+use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
+use flowscope::track::{Change, EndReason, EventOrder, Flow, Moment, ShardBatch, merge};
 
 use crate::error::Failure;
 use crate::output::{Layout, Output};
+use crate::reading::Said;
 
 /// How many shards there are, always: the output depends on it where limits are reached.
 pub(crate) const SHARDS: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
@@ -46,18 +47,19 @@ pub(crate) enum Shards<L: Layout> {
 #[derive(Debug, Default)]
 pub(crate) struct Counted {
     pub(crate) packets: Ledger,
+    pub(crate) payload: Claimed,
     pub(crate) flows: u64,
 }
 
 impl<L: Layout> Shards<L> {
     /// Trackers for the whole configuration, on `workers` threads if that is more than one.
     pub(crate) fn new(
-        config: &TrackerConfig,
+        config: &DriverConfig,
         workers: NonZeroUsize,
         layout: &L,
     ) -> Result<Self, Failure> {
         let config = config.divided(SHARDS);
-        let shards = (0..SHARDS.get()).map(|_| Shard::new(config.clone()));
+        let shards = (0..SHARDS.get()).map(|_| Shard::new(&config, layout));
         Ok(match workers.get() {
             1 => Shards::Here(shards.collect()),
             n => Shards::Threads(Threads::new(shards, n.min(SHARDS.get()), layout)?),
@@ -123,32 +125,42 @@ impl<L: Layout> Shards<L> {
 impl Counted {
     fn add(&mut self, other: &Counted) {
         self.packets.merge(&other.packets);
+        self.payload.merge(&other.payload);
         self.flows += other.flows;
     }
 }
 
-/// One tracker and what it made.
+/// One tracker, those who read its flows, and what they made.
 pub(crate) struct Shard<L: Layout> {
-    table: FlowTable<FiveTupleKey, L::State>,
+    flows: SessionShard<FiveTupleKey, Protocols<Said>, L::State>,
+    layout: L,
     made: Made<L>,
 }
 
 impl<L: Layout> Shard<L> {
-    fn new(config: TrackerConfig) -> Self {
+    fn new(config: &DriverConfig, layout: &L) -> Self {
         let state = |found: &Extracted<FiveTupleKey>| L::state(&found.key);
-        Shard { table: FlowTable::with_state(config, state), made: Made::default() }
+        let protocols = layout.reading().protocols().reassembly(config.stream_config().clone());
+        let flows = SessionShard::new(protocols, config, state);
+        Shard { flows, layout: layout.clone(), made: Made::default() }
     }
 
     fn track(&mut self, items: &mut Items) {
-        self.table.track_shard(items, &mut self.made);
+        let Shard { flows, layout, made } = self;
+        flows.track(items, &mut Making { made, layout });
     }
 
     fn finish(&mut self, moment: Moment) {
-        self.table.finish(EndReason::EndOfInput, moment, &mut self.made);
+        let Shard { flows, layout, made } = self;
+        flows.finish(EndReason::EndOfInput, moment, &mut Making { made, layout });
     }
 
     fn counted(&self) -> Counted {
-        Counted { packets: self.table.ledger().clone(), flows: self.table.stats().flows }
+        Counted {
+            packets: self.flows.packets().clone(),
+            payload: self.flows.claimed(),
+            flows: self.flows.table().stats().flows,
+        }
     }
 }
 
@@ -168,26 +180,44 @@ impl<L: Layout> Default for Made<L> {
     }
 }
 
-impl<L: Layout> FlowSink<FiveTupleKey, L::State> for Made<L> {
+/// A layout at work on what a shard lends.
+struct Making<'a, L: Layout> {
+    made: &'a mut Made<L>,
+    layout: &'a L,
+}
+
+impl<L: Layout> SessionSink<FiveTupleKey, Said, L::State> for Making<'_, L> {
+    #[inline]
     fn wants_packets(&self) -> bool {
         L::PACKETS
     }
 
-    fn wants_payload(&self) -> bool {
-        false
+    #[inline]
+    fn flow(&mut self, flow: Flow<'_, FiveTupleKey, L::State>, change: Change) {
+        let order = flow.order;
+        self.made.add(order, self.layout.record(flow, change));
     }
 
-    #[inline]
-    fn event(&mut self, flow: Flow<'_, FiveTupleKey, L::State>, change: Change) {
+    fn session(&mut self, flow: Flow<'_, FiveTupleKey, L::State>, change: SessionChange) {
         let order = flow.order;
-        if let Some(record) = L::record(flow, change) {
-            self.orders.push(order);
-            self.records.push(record);
-        }
+        self.made.add(order, self.layout.session(flow, change));
+    }
+
+    fn message(&mut self, flow: Flow<'_, FiveTupleKey, L::State>, side: FlowSide, message: Said) {
+        let order = flow.order;
+        self.made.add(order, self.layout.message(flow, side, message));
     }
 }
 
 impl<L: Layout> Made<L> {
+    #[inline]
+    fn add(&mut self, order: EventOrder, record: Option<L::Record>) {
+        if let Some(record) = record {
+            self.orders.push(order);
+            self.records.push(record);
+        }
+    }
+
     /// Makes text of the first records.
     fn make_text(&mut self, layout: &mut L) {
         for record in &self.records {
@@ -400,11 +430,12 @@ fn labour<L: Layout>(
 #[cfg(test)]
 mod tests {
     use flowscope::core::{FlowSide, Timestamp};
-    use flowscope::driver::{DriverConfig, Router};
+    use flowscope::driver::Router;
     use flowscope_testkit::{Dialogue, views};
 
     use super::*;
     use crate::output::Totals;
+    use crate::reading::Reading;
 
     /// Fails at the first event.
     #[derive(Clone)]
@@ -414,7 +445,10 @@ mod tests {
         type State = ();
         type Record = ();
         fn state(_: &FiveTupleKey) {}
-        fn record(_: Flow<'_, FiveTupleKey, ()>, _: Change) -> Option<()> {
+        fn reading(&self) -> Reading {
+            Reading::Recognise
+        }
+        fn record(&self, _: Flow<'_, FiveTupleKey, ()>, _: Change) -> Option<()> {
             panic!("boom")
         }
         fn begin(&mut self, _: Timestamp, _: &mut Vec<u8>) {}
@@ -424,10 +458,9 @@ mod tests {
 
     #[test]
     fn a_worker_that_panics_is_an_error_and_no_hang() {
-        let config = TrackerConfig::default();
+        let config = DriverConfig::default();
         let extractor = AutoDetectEncap(FiveTuple::bidirectional());
-        let mut router =
-            Router::new(extractor, &DriverConfig::default(), SHARDS, FiveTupleKey::shard_hash);
+        let mut router = Router::new(extractor, &config, SHARDS, FiveTupleKey::shard_hash);
         let mut items: Vec<Items> = (0..SHARDS.get()).map(|_| Items::default()).collect();
         let mut out = Output::open(Bomb, None).unwrap();
         let three = NonZeroUsize::new(3).unwrap();

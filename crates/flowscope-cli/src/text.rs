@@ -33,6 +33,21 @@ fn is_unprintable(c: char) -> bool {
     c.is_control() || turns_or_breaks
 }
 
+/// Bytes from the wire as text: UTF-8 as it is, every other byte as `\xNN`.
+pub(crate) fn wire(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = str::from_utf8(bytes) {
+        return text.into();
+    }
+    let mut text = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text.into()
+}
+
 /// Text of at most `N` bytes, itself below 256, on the stack. What does not fit is an error of
 /// `write!`.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +132,12 @@ mod tests {
     fn nothing_steers_the_terminal() {
         assert_eq!(terminal("résumé.pcap: byte 24"), "résumé.pcap: byte 24");
         assert_eq!(terminal("\x1b[2Ja\u{202e}b\u{9b}31m\n"), "\\u{1b}[2Ja\\u{202e}b\\u{9b}31m\\n");
+    }
+
+    #[test]
+    fn bytes_become_text() {
+        assert_eq!(wire("résumé".as_bytes()), "résumé");
+        assert_eq!(wire(b"a\xffb\xc3"), "a\\xffb\\xc3");
     }
 
     #[test]

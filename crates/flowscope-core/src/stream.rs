@@ -113,6 +113,11 @@ pub trait Reassembler {
         self.drain(out);
     }
 
+    /// Whether the sender's FIN was reached: all that it sent was handed over, or is a gap.
+    fn finished(&self) -> bool {
+        false
+    }
+
     /// Memory is short: lets go of what is held out of order, as [`Loss::Memcap`].
     fn shed(&mut self, _out: &mut dyn StreamSink) {}
 

@@ -1,4 +1,6 @@
-use flowscope_reassembly::DefragConfig;
+use std::num::NonZeroUsize;
+
+use flowscope_reassembly::{DefragConfig, StreamConfig};
 use flowscope_track::TrackerConfig;
 
 /// What a driver is told when it is made.
@@ -7,6 +9,7 @@ pub struct DriverConfig {
     pub(crate) tracker: TrackerConfig,
     pub(crate) fragments: Option<DefragConfig>,
     pub(crate) checksums: Checksums,
+    pub(crate) streams: StreamConfig,
 }
 
 impl Default for DriverConfig {
@@ -15,6 +18,7 @@ impl Default for DriverConfig {
             tracker: TrackerConfig::default(),
             fragments: Some(DefragConfig::default()),
             checksums: Checksums::Off,
+            streams: StreamConfig::default(),
         }
     }
 }
@@ -40,6 +44,34 @@ impl DriverConfig {
     pub fn checksums(mut self, policy: Checksums) -> Self {
         self.checksums = policy;
         self
+    }
+
+    /// How TCP streams are reassembled, by drivers that read them; by default as
+    /// [`StreamConfig::default`] says.
+    #[must_use]
+    pub fn streams(mut self, config: StreamConfig) -> Self {
+        self.streams = config;
+        self
+    }
+
+    /// How TCP streams are reassembled.
+    #[must_use]
+    pub fn stream_config(&self) -> &StreamConfig {
+        &self.streams
+    }
+
+    /// The configuration of one of `shards` that share an input: limits are divided, but for the
+    /// fragments, which the [`Router`](crate::Router) joins.
+    #[must_use]
+    pub fn divided(&self, shards: NonZeroUsize) -> Self {
+        DriverConfig { tracker: self.tracker.divided(shards), ..self.clone() }
+    }
+
+    /// The table's configuration where streams are read too, and the bytes that those may hold: the
+    /// memory budget is halved between them.
+    pub(crate) fn shares(&self) -> (TrackerConfig, usize) {
+        let half = self.tracker.budget() / 2;
+        (self.tracker.clone().memory_budget(half), half)
     }
 }
 

@@ -12,8 +12,32 @@ pub(crate) struct Front {
     defragmenter: Option<Defragmenter>,
     checksums: Checksums,
     refused: Ledger,
-    bytes: Ledger,
+    /// Payload of all packets that were tracked: who reads it is seen later.
+    payload: Payload,
     sums: ChecksumStats,
+}
+
+/// Bytes of payload, by what is known of them before somebody reads them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Payload {
+    sound: u64,
+    corrupt: u64,
+    cut: u64,
+}
+
+/// What became of payload that somebody reads: of all that was tracked, what remains is unclaimed.
+#[derive(Clone, Debug, Default)]
+pub struct Claimed {
+    pub(crate) ledger: Ledger,
+    pub(crate) pending: u64,
+}
+
+impl Claimed {
+    /// Adds what another shard counted.
+    pub fn merge(&mut self, other: &Claimed) {
+        self.ledger.merge(&other.ledger);
+        self.pending += other.pending;
+    }
 }
 
 /// Datagrams that one packet lets go at most.
@@ -35,7 +59,7 @@ impl Front {
             defragmenter: config.fragments.clone().map(Defragmenter::new),
             checksums: config.checksums,
             refused: Ledger::default(),
-            bytes: Ledger::default(),
+            payload: Payload::default(),
             sums: ChecksumStats::default(),
         }
     }
@@ -67,9 +91,9 @@ impl Front {
             self.check(&view, &mut found);
         }
         let (captured, wire) = (found.payload.captured, found.payload.wire_len);
-        self.bytes
-            .lose(if found.corrupt { Loss::BadChecksum } else { Loss::Unclaimed }, captured.into());
-        self.bytes.lose(Loss::SnaplenCut, wire.saturating_sub(captured).into());
+        let Payload { sound, corrupt, cut } = &mut self.payload;
+        *(if found.corrupt { corrupt } else { sound }) += u64::from(captured);
+        *cut += u64::from(wire.saturating_sub(captured));
         take(view, found);
     }
 
@@ -150,9 +174,15 @@ impl Front {
         all
     }
 
-    /// Payload bytes of all packets that were tracked.
-    pub(crate) fn bytes(&self) -> &Ledger {
-        &self.bytes
+    /// Where the payload of all packets went that were tracked.
+    pub(crate) fn bytes(&self, claimed: Claimed) -> Ledger {
+        let Payload { sound, corrupt, cut } = self.payload;
+        let Claimed { mut ledger, pending } = claimed;
+        debug_assert!(ledger.seen() + pending <= sound, "more was read than there was");
+        ledger.lose(Loss::Unclaimed, sound.saturating_sub(ledger.seen() + pending));
+        ledger.lose(Loss::BadChecksum, corrupt);
+        ledger.lose(Loss::SnaplenCut, cut);
+        ledger
     }
 
     /// Fragments that wait for the rest of their datagram.

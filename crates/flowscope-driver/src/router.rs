@@ -4,7 +4,7 @@ use flowscope_core::{FlowExtractor, Ledger, PacketView};
 use flowscope_track::{Clock, ShardBatch};
 
 use crate::DriverConfig;
-use crate::front::{ChecksumStats, Front};
+use crate::front::{ChecksumStats, Claimed, Front};
 
 /// Deals the packets of one input out to shards, each a
 /// [`FlowTable`](flowscope_track::FlowTable) on whichever thread.
@@ -86,10 +86,11 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         self.front.refused()
     }
 
-    /// Where the payload of every packet went that reached a shard: nobody reads it.
+    /// Where the payload of every packet went that reached a shard; `claimed` is what all shards
+    /// [counted](crate::SessionShard::claimed), [`Claimed::default`] if nobody reads it.
     #[must_use]
-    pub fn bytes(&self) -> &Ledger {
-        self.front.bytes()
+    pub fn bytes(&self, claimed: Claimed) -> Ledger {
+        self.front.bytes(claimed)
     }
 
     /// Fragments that wait for the rest of their datagram.

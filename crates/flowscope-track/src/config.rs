@@ -62,6 +62,12 @@ impl TrackerConfig {
         self
     }
 
+    /// How many bytes the tracker may hold.
+    #[must_use]
+    pub fn budget(&self) -> usize {
+        self.memory_budget
+    }
+
     /// A TCP flow ends after longer silence than this; default 5 minutes (Zeek's default).
     #[must_use]
     pub fn tcp_idle(mut self, timeout: Duration) -> Self {

@@ -6,11 +6,14 @@
 //! | module | what | feature |
 //! |---|---|---|
 //! | [`core`] | packet views and the traits everything meets at | |
-//! | [`driver`] | the one loop: extract, join fragments, track | |
+//! | [`driver`] | the one loop: extract, join fragments, track, reassemble, parse | |
 //! | [`track`] | the flow table: packets in, the life of each flow out | |
-//! | [`reassembly`] | IP fragments joined to whole datagrams | |
+//! | [`reassembly`] | segments to byte streams, IP fragments to whole datagrams | |
 //! | [`extract`] | ready-made extractors: five-tuples, address pairs, decapsulation | `extract`, on |
 //! | [`pcap`] | capture files as a packet source, and a writer | `pcap`, on |
+//! | [`http`] | HTTP/1.x messages | `http`, on |
+//! | [`tls`] | TLS handshake messages, JA3 and JA4 | `tls`, on |
+//! | [`dns`] | DNS messages, over UDP and TCP | `dns`, on |
 //!
 //! # Flows of a capture file
 //!
@@ -53,15 +56,24 @@
 
 #[doc(inline)]
 pub use flowscope_core as core;
+#[cfg(feature = "dns")]
+#[doc(inline)]
+pub use flowscope_dns as dns;
 #[doc(inline)]
 pub use flowscope_driver as driver;
 #[cfg(feature = "extract")]
 #[doc(inline)]
 pub use flowscope_extract as extract;
+#[cfg(feature = "http")]
+#[doc(inline)]
+pub use flowscope_http as http;
 #[cfg(feature = "pcap")]
 #[doc(inline)]
 pub use flowscope_pcap as pcap;
 #[doc(inline)]
 pub use flowscope_reassembly as reassembly;
+#[cfg(feature = "tls")]
+#[doc(inline)]
+pub use flowscope_tls as tls;
 #[doc(inline)]
 pub use flowscope_track as track;

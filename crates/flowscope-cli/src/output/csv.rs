@@ -27,6 +27,7 @@ pub(super) fn write(record: &FlowRecord, out: &mut Vec<u8>) {
         end: rfc3339(record.end),
         duration: Short::of(format_args!("{:.6}", record.duration().as_secs_f64())),
         proto: proto(record.proto()).map_or_else(|number| number, Short::of),
+        app_proto: record.app_proto,
         src_ip: src.addr,
         src_port: src.port,
         dest_ip: dest.addr,
@@ -64,6 +65,7 @@ struct Row<'a> {
     end: Short<32>,
     duration: Short<32>,
     proto: Short<16>,
+    app_proto: Option<&'static str>,
     src_ip: IpAddr,
     src_port: Option<u16>,
     dest_ip: IpAddr,
@@ -92,12 +94,13 @@ struct Row<'a> {
     tunnel: String,
 }
 
-const COLUMNS: [&str; 29] = [
+const COLUMNS: [&str; 30] = [
     "flow_id",
     "start",
     "end",
     "duration",
     "proto",
+    "app_proto",
     "src_ip",
     "src_port",
     "dest_ip",

@@ -23,6 +23,7 @@ pub(super) fn write(record: &FlowRecord, out: &mut Vec<u8>) {
         line.list("vlan", record.vlans(), Json::write);
         line.put_some("icmp_type", record.icmp.map(|(kind, _)| kind));
         line.put_some("icmp_code", record.icmp.map(|(_, code)| code));
+        line.put_some("app_proto", record.app_proto);
         counted(record, line);
     });
 }

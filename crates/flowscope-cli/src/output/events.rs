@@ -8,6 +8,7 @@ use super::eve::counted;
 use super::json::{self, Object};
 use super::record::{Count, FlowRecord, end_reason, evidence};
 use super::{Layout, Totals, stats};
+use crate::reading::{Reading, Selection};
 use crate::text::{Short, rfc3339};
 
 /// Everything that happened to every flow.
@@ -59,7 +60,15 @@ impl Layout for Events {
         }
     }
 
-    fn record(flow: Flow<'_, FiveTupleKey, EventState>, change: Change) -> Option<EventRecord> {
+    fn reading(&self) -> Reading {
+        Reading::Messages(Selection::ALL)
+    }
+
+    fn record(
+        &self,
+        flow: Flow<'_, FiveTupleKey, EventState>,
+        change: Change,
+    ) -> Option<EventRecord> {
         // An interim record has what its interval brought, the last one everything.
         let whole = || FlowRecord::of(&flow, change, Count::Whole).map(Box::new);
         let what = match change {

@@ -56,6 +56,11 @@ impl<L: Layout> Output<L> {
         self.layout.clone()
     }
 
+    /// What was asked for and not found in all that was written.
+    pub(crate) fn missed(&self) -> Option<&'static str> {
+        self.layout.missed()
+    }
+
     /// Whether it goes to a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         match &self.to {

@@ -1,10 +1,12 @@
 use flowscope::core::Timestamp;
+use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
 use flowscope::track::{Change, Flow};
 
 use super::record::{Count, FlowRecord};
 use super::{Layout, Totals, csv, eve, stats, table, zeek};
 use crate::args::Format;
+use crate::reading::Reading;
 
 /// One record per flow.
 #[derive(Clone, Debug)]
@@ -31,14 +33,38 @@ impl Flows {
 }
 
 impl Layout for Flows {
-    type State = ();
+    /// The protocol that the flow speaks, once that is known.
+    type State = Option<&'static str>;
     type Record = FlowRecord;
 
-    fn state(_: &FiveTupleKey) {}
+    fn state(_: &FiveTupleKey) -> Self::State {
+        None
+    }
+
+    fn reading(&self) -> Reading {
+        Reading::Recognise
+    }
 
     #[inline]
-    fn record(flow: Flow<'_, FiveTupleKey, ()>, change: Change) -> Option<FlowRecord> {
-        FlowRecord::of(&flow, change, Count::Rest)
+    fn record(
+        &self,
+        flow: Flow<'_, FiveTupleKey, Self::State>,
+        change: Change,
+    ) -> Option<FlowRecord> {
+        let mut record = FlowRecord::of(&flow, change, Count::Rest)?;
+        record.app_proto = *flow.state;
+        Some(record)
+    }
+
+    fn session(
+        &self,
+        flow: Flow<'_, FiveTupleKey, Self::State>,
+        change: SessionChange,
+    ) -> Option<FlowRecord> {
+        if let SessionChange::Chosen(choice) = change {
+            *flow.state = Some(choice.protocol);
+        }
+        None
     }
 
     fn portable(&self) -> bool {

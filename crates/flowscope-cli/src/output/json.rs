@@ -29,6 +29,15 @@ pub(super) fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
     close(out, b'}');
 }
 
+/// Appends a list of two numbers.
+pub(super) fn pair(a: u64, b: u64, out: &mut Vec<u8>) {
+    out.push(b'[');
+    a.write(out);
+    out.push(b',');
+    b.write(out);
+    out.push(b']');
+}
+
 /// Every value leaves a comma behind it, which the bracket replaces.
 fn close(out: &mut Vec<u8>, bracket: u8) {
     match out.last_mut() {
@@ -80,6 +89,16 @@ impl Object<'_> {
         if items.peek().is_none() {
             return;
         }
+        self.all(name, items, write);
+    }
+
+    /// Adds a list, also if it is empty.
+    pub(super) fn all<T>(
+        &mut self,
+        name: &'static str,
+        items: impl Iterator<Item = T>,
+        write: impl Fn(T, &mut Vec<u8>),
+    ) {
         self.name(name);
         self.out.push(b'[');
         for item in items {

@@ -1,26 +1,38 @@
 //! What is printed, and where to.
 
 mod csv;
+mod digests;
 mod eve;
 mod events;
 mod file;
 mod flows;
+mod follow;
 mod json;
 mod record;
+mod sessions;
 mod stats;
 mod table;
+mod wanted;
 mod zeek;
 
-use flowscope::core::Timestamp;
+use flowscope::core::{FlowSide, Timestamp};
+use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
+use flowscope::reassembly::StreamConfig;
 use flowscope::track::{Change, Flow};
 
+use crate::reading::{Reading, Said};
+
+pub(crate) use digests::Digests;
 pub(crate) use events::Events;
 pub(crate) use file::{Output, part_of};
 pub(crate) use flows::Flows;
+pub(crate) use follow::Follow;
+pub(crate) use sessions::Sessions;
 pub(crate) use stats::{Capture, Totals};
+pub(crate) use wanted::Wanted;
 
-/// What a command makes of the tracker's events: records, and text of them.
+/// What a command makes of the events of flows and sessions: records, and text of them.
 ///
 /// Records are made where a flow is tracked, on any thread. They become text on whichever thread has
 /// the time if the layout is [`portable`](Layout::portable), else where the output is written; what
@@ -34,8 +46,39 @@ pub(crate) trait Layout: Clone + Send + 'static {
     /// The state of a new flow.
     fn state(key: &FiveTupleKey) -> Self::State;
 
-    /// The record of an event, if it has one.
-    fn record(flow: Flow<'_, FiveTupleKey, Self::State>, change: Change) -> Option<Self::Record>;
+    /// What is read of the payload of flows.
+    fn reading(&self) -> Reading;
+
+    /// How streams are reassembled, where that is not as for all.
+    fn streams(&self, streams: StreamConfig) -> StreamConfig {
+        streams
+    }
+
+    /// The record of what happened to a flow, if it has one.
+    fn record(
+        &self,
+        flow: Flow<'_, FiveTupleKey, Self::State>,
+        change: Change,
+    ) -> Option<Self::Record>;
+
+    /// The record of what happened to what is said in a flow, if it has one.
+    fn session(
+        &self,
+        _flow: Flow<'_, FiveTupleKey, Self::State>,
+        _change: SessionChange,
+    ) -> Option<Self::Record> {
+        None
+    }
+
+    /// The record of a message, if it has one.
+    fn message(
+        &self,
+        _flow: Flow<'_, FiveTupleKey, Self::State>,
+        _side: FlowSide,
+        _message: Said,
+    ) -> Option<Self::Record> {
+        None
+    }
 
     /// Whether single packets have records.
     const PACKETS: bool = false;
@@ -54,6 +97,11 @@ pub(crate) trait Layout: Clone + Send + 'static {
     /// Whether a summary on standard error goes with it.
     fn summarises(&self) -> bool {
         false
+    }
+
+    /// What was asked for and not found.
+    fn missed(&self) -> Option<&'static str> {
+        None
     }
 
     /// Appends what comes last.

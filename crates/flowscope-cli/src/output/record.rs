@@ -26,6 +26,8 @@ pub(crate) struct FlowRecord {
     pub(crate) ack_rtt: Option<Duration>,
     /// Type and code of the first message of an ICMP flow.
     pub(crate) icmp: Option<(u8, u8)>,
+    /// The protocol it speaks, if that was recognised.
+    pub(crate) app_proto: Option<&'static str>,
     pub(crate) history: History,
     /// Tags and tunnels, if there are any.
     path: Option<Box<Path>>,
@@ -118,6 +120,7 @@ impl FlowRecord {
             syn_rtt: stats.syn_rtt,
             ack_rtt: stats.ack_rtt,
             icmp: stats.icmp.map(|icmp| (icmp.kind, icmp.code)),
+            app_proto: None,
             history: flow.history(),
             path: (!stats.path.is_empty()).then(|| Box::new(stats.path)),
             sides: [Side::default(); 2],
@@ -216,7 +219,7 @@ pub(crate) fn evidence(evidence: InitiatorEvidence) -> &'static str {
     }
 }
 
-fn layer_name(layer: Layer) -> &'static str {
+pub(super) fn layer_name(layer: Layer) -> &'static str {
     match layer {
         Layer::Vlan => "vlan",
         Layer::Mpls => "mpls",

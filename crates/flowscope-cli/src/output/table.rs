@@ -123,11 +123,15 @@ fn row(record: &FlowRecord) -> Row {
     ]
 }
 
-/// A name of at most five letters, or the number.
+/// A name of at most five letters, or the number; with that of the protocol inside, if that is known.
 fn proto(record: &FlowRecord) -> String {
-    match record.proto() {
+    let proto = match record.proto() {
         L4Proto::Icmpv6 => "icmp6".into(),
         other => other.to_string(),
+    };
+    match record.app_proto {
+        Some(inside) => format!("{proto}/{inside}"),
+        None => proto,
     }
 }
 

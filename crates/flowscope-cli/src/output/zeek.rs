@@ -40,16 +40,27 @@ const COLUMNS: [(&str, &str); 25] = [
 
 /// Appends the header. Its time is the capture's, so that the same input gives the same output.
 pub(super) fn begin(start: Timestamp, out: &mut Vec<u8>) {
-    let head = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n";
+    header("conn", start, COLUMNS.iter(), out);
+}
+
+/// Appends the header of a log with these columns.
+pub(super) fn header<'a>(
+    path: &str,
+    start: Timestamp,
+    columns: impl Iterator<Item = &'a (&'static str, &'static str)> + Clone,
+    out: &mut Vec<u8>,
+) {
+    let head = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n";
     out.extend(head.as_bytes());
+    line(out, format_args!("#path\t{path}"));
     line(out, format_args!("#open\t{}", Stamp(start)));
     out.extend(b"#fields");
-    for (name, _) in COLUMNS {
+    for (name, _) in columns.clone() {
         out.push(b'\t');
         out.extend(name.as_bytes());
     }
     out.extend(b"\n#types");
-    for (_, kind) in COLUMNS {
+    for (_, kind) in columns {
         out.push(b'\t');
         out.extend(kind.as_bytes());
     }
@@ -69,7 +80,7 @@ pub(super) fn write(record: &FlowRecord, out: &mut Vec<u8>) {
     line(
         out,
         format_args!(
-            "{}\t{}\t{}\t{}\t{}\t{}\t{}\t-\t{}\t{}\t{}\t{}\t-\t-\t{}\t{}\t{}\t{}\t{}\t{}\t-\t{}\t{}\t{}\t{}",
+            "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t-\t-\t{}\t{}\t{}\t{}\t{}\t{}\t-\t{}\t{}\t{}\t{}",
             Seconds(record.start.as_nanos()),
             uid(record.id).as_str(),
             orig.addr,
@@ -77,6 +88,7 @@ pub(super) fn write(record: &FlowRecord, out: &mut Vec<u8>) {
             resp.addr,
             ports.1,
             proto(record.proto()),
+            OrUnset(record.app_proto.map(service)),
             Seconds(record.end.as_nanos().saturating_sub(record.start.as_nanos())),
             sent.counters.payload_bytes,
             back.counters.payload_bytes,
@@ -104,7 +116,7 @@ fn line(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
     writeln!(out, "{text}").expect("a vector takes all");
 }
 
-fn proto(proto: L4Proto) -> &'static str {
+pub(super) fn proto(proto: L4Proto) -> &'static str {
     match proto {
         L4Proto::Tcp => "tcp",
         L4Proto::Udp => "udp",
@@ -113,9 +125,17 @@ fn proto(proto: L4Proto) -> &'static str {
     }
 }
 
+/// What Zeek calls a protocol.
+fn service(protocol: &'static str) -> &'static str {
+    match protocol {
+        "tls" => "ssl",
+        other => other,
+    }
+}
+
 /// A name like Zeek's, the same on every run: `C` and the flow's id, mixed, in base 62. Different
 /// ids have different names, since mixing is a bijection and eleven digits hold 64 bits.
-fn uid(id: u64) -> Short<12> {
+pub(super) fn uid(id: u64) -> Short<12> {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     // The finaliser of SplitMix64.
     let mut mixed = id.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -131,7 +151,7 @@ fn uid(id: u64) -> Short<12> {
 }
 
 /// Nanoseconds as seconds with six decimals.
-struct Seconds(u64);
+pub(super) struct Seconds(pub(super) u64);
 
 impl Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,7 +160,7 @@ impl Display for Seconds {
 }
 
 /// A time as in `#open`: `2026-01-02-03-04-05`.
-struct Stamp(Timestamp);
+pub(super) struct Stamp(pub(super) Timestamp);
 
 impl Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,7 +170,7 @@ impl Display for Stamp {
     }
 }
 
-struct OrUnset<T>(Option<T>);
+pub(super) struct OrUnset<T>(pub(super) Option<T>);
 
 impl<T: Display> Display for OrUnset<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,3 +1,5 @@
+mod attacks;
+
 use flowscope_testkit::Rng;
 
 use super::*;

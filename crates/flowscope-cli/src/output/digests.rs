@@ -1,0 +1,118 @@
+//! Sums of the bytes of TCP flows, one JSON object per line.
+
+use std::time::Duration;
+
+use flowscope::core::{FlowSide, L4Proto, Orientation, Timestamp};
+use flowscope::extract::FiveTupleKey;
+use flowscope::reassembly::StreamConfig;
+use flowscope::track::{Change, Flow};
+
+use super::json::{self, Object};
+use super::{Layout, Totals, Wanted};
+use crate::raw::{self, StreamDigest};
+use crate::reading::{Reading, Said};
+use crate::text::{Short, rfc3339};
+
+/// Length, hash and gaps of what both sides of each flow sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Digests {
+    wanted: Option<Wanted>,
+}
+
+/// A flow and its sums.
+#[derive(Debug)]
+pub(crate) struct DigestRecord {
+    key: FiveTupleKey,
+    orientation: Orientation,
+    start: Timestamp,
+    sums: Box<raw::Digests>,
+}
+
+impl Digests {
+    pub(crate) fn new(wanted: Option<Wanted>) -> Self {
+        Digests { wanted }
+    }
+}
+
+impl Layout for Digests {
+    type State = Option<Box<raw::Digests>>;
+    type Record = DigestRecord;
+
+    fn state(_: &FiveTupleKey) -> Self::State {
+        None
+    }
+
+    fn reading(&self) -> Reading {
+        Reading::Digest
+    }
+
+    fn streams(&self, streams: StreamConfig) -> StreamConfig {
+        patient(streams)
+    }
+
+    fn record(
+        &self,
+        flow: Flow<'_, FiveTupleKey, Self::State>,
+        change: Change,
+    ) -> Option<DigestRecord> {
+        let wanted = self.wanted.as_ref().is_none_or(|wanted| wanted.is(flow.id, flow.key));
+        if !matches!(change, Change::Ended { .. }) || flow.key.proto() != L4Proto::Tcp || !wanted {
+            return None;
+        }
+        let stats = flow.stats();
+        let nothing = || Box::new(raw::Digests([StreamDigest::empty(), StreamDigest::empty()]));
+        Some(DigestRecord {
+            key: *flow.key,
+            orientation: stats.orientation,
+            start: stats.first_seen,
+            sums: flow.state.take().unwrap_or_else(nothing),
+        })
+    }
+
+    fn message(
+        &self,
+        flow: Flow<'_, FiveTupleKey, Self::State>,
+        _: FlowSide,
+        message: Said,
+    ) -> Option<DigestRecord> {
+        if let Said::Digest(sums) = message {
+            *flow.state = Some(sums);
+        }
+        None
+    }
+
+    fn write(&mut self, record: &DigestRecord, out: &mut Vec<u8>) {
+        let (src, dest) = record.key.endpoints(record.orientation);
+        json::line(out, |line| {
+            line.put("src_ip", src.addr);
+            line.put_some("src_port", src.port);
+            line.put("dest_ip", dest.addr);
+            line.put_some("dest_port", dest.port);
+            line.put("community_id", Short::<32>::of(record.key.community_id(0)));
+            line.put("start", rfc3339(record.start));
+            let raw::Digests([to_server, to_client]) = &*record.sums;
+            line.object("toserver", |side| fill(side, to_server));
+            line.object("toclient", |side| fill(side, to_client));
+        });
+    }
+
+    fn end(&mut self, _: &Totals, _: &mut Vec<u8>) {}
+}
+
+fn fill(side: &mut Object<'_>, sum: &StreamDigest) {
+    side.put("len", sum.len);
+    let mut hex = String::with_capacity(64);
+    for byte in sum.sha256 {
+        hex.extend(
+            [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])),
+        );
+    }
+    side.put("sha256", hex.as_str());
+    side.all("gaps", sum.gaps.iter(), |(at, len), out| json::pair(*at, *len, out));
+}
+
+/// Whoever reads a file can wait longer for a missing segment than a program that watches a wire:
+/// a hole is a gap once the receiver has acknowledged it and a second has passed, or after minutes.
+pub(super) fn patient(streams: StreamConfig) -> StreamConfig {
+    streams.grace(Duration::from_secs(1)).hole_timeout(Duration::from_secs(300))
+}

@@ -1,0 +1,88 @@
+use flowscope_core::{FlowExtractor, Ledger, PacketView, Timestamp};
+use flowscope_track::{Clock, EndReason, FlowSink, FlowTable, Prepared};
+
+use crate::front::Front;
+
+/// From packets to a flow table, which is what all drivers have in common.
+pub(crate) struct Line<E: FlowExtractor, S> {
+    pub(crate) extractor: E,
+    pub(crate) front: Front,
+    pub(crate) clock: Clock,
+    pub(crate) table: FlowTable<E::Key, S>,
+    prepared: Vec<Prepared<E::Key>>,
+}
+
+/// Steps of expiry in one call of `handle_timeout`.
+const STEPS: usize = 64;
+
+impl<E: FlowExtractor, S> Line<E, S> {
+    pub(crate) fn new(
+        extractor: E,
+        front: Front,
+        clock: Clock,
+        table: FlowTable<E::Key, S>,
+    ) -> Self {
+        Line { extractor, front, clock, table, prepared: Vec::new() }
+    }
+
+    /// Takes packets; `out` is lent what the table has to say.
+    pub(crate) fn take(&mut self, packets: &[PacketView<'_>], out: &mut impl FlowSink<E::Key, S>) {
+        let Line { extractor, front, clock, table, prepared } = self;
+        for (i, packet) in packets.iter().enumerate() {
+            let moment = clock.observe(packet.ts());
+            front.expire(moment.watermark);
+            let mut tracked = false;
+            front.resolve(extractor, *packet, moment.watermark, |view, found| {
+                tracked = true;
+                let errs = found.icmp.is_some_and(|icmp| icmp.quoted_at.is_some());
+                if view.frames() == 1 && !errs {
+                    prepared.push(Prepared::new(i, found, moment));
+                    return;
+                }
+                table.track_prepared(packets, prepared, out);
+                table.track(view, &found, moment, out);
+                let quote = found.quoted(&view).and_then(|quoted| extractor.extract(quoted));
+                if let (Some(icmp), Some(quote)) = (found.icmp, quote) {
+                    table.quote(&quote.key, quote.orientation, icmp, moment, view.ts(), out);
+                }
+            });
+            if !tracked {
+                table.track_prepared(packets, prepared, out);
+                table.sweep(moment, out);
+            }
+        }
+        table.track_prepared(packets, prepared, out);
+    }
+
+    /// When something is due if no packet comes before.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        let fragments = self.front.next_deadline();
+        self.table.next_deadline().into_iter().chain(fragments).min()
+    }
+
+    /// Packet time has reached `now` without a packet: does some of what is due, and says whether
+    /// more is.
+    pub(crate) fn pass(&mut self, now: Timestamp, out: &mut impl FlowSink<E::Key, S>) -> bool {
+        let moment = self.clock.advance(now);
+        self.front.expire(moment.watermark);
+        self.table.expire(moment, STEPS, out)
+    }
+
+    /// Ends every flow and lets waiting fragments go.
+    pub(crate) fn finish(&mut self, reason: EndReason, out: &mut impl FlowSink<E::Key, S>) {
+        self.front.finish();
+        self.table.finish(reason, self.clock.now(), out);
+    }
+
+    /// Where every packet went.
+    pub(crate) fn packets(&self) -> Ledger {
+        let mut all = self.front.refused();
+        all.merge(self.table.ledger());
+        all
+    }
+
+    /// Bytes of memory held, by capacity: flow table and fragments.
+    pub(crate) fn memory(&self) -> usize {
+        self.table.memory() + self.front.held()
+    }
+}
