@@ -2,7 +2,7 @@
 //! one of the packet that was never cut.
 
 use flowscope::core::{
-    Extracted, FlowExtractor, LinkType, Loss, MAX_DEPTH, PacketView, TcpFlags, Timestamp,
+    Extracted, FlowExtractor, LinkType, Loss, MAX_DEPTH, PacketView, Refusal, TcpFlags, Timestamp,
 };
 use flowscope::extract::{
     AutoDetectEncap, FiveTuple, FiveTupleKey, InnerVxlan, IpPair, OrPlain, StripVlan,
@@ -25,11 +25,14 @@ struct Line<E> {
     extractor: E,
     defrag: Defragmenter,
     now: u64,
+    /// Why packets, whole or joined, had no flow.
+    refused: Vec<Refusal>,
 }
 
 impl<E: FlowExtractor> Line<E> {
     fn new(extractor: E) -> Self {
-        Line { extractor, defrag: Defragmenter::new(DefragConfig::default()), now: 0 }
+        let defrag = Defragmenter::new(DefragConfig::default());
+        Line { extractor, defrag, now: 0, refused: Vec::new() }
     }
 
     /// One frame, a millisecond after the one before; `snaplen` bytes of it are captured.
@@ -42,7 +45,10 @@ impl<E: FlowExtractor> Line<E> {
         let mut joined: Option<Joined> = None;
         for _ in 0..MAX_DEPTH {
             let view = joined.as_ref().map_or(packet, Joined::view);
-            let extracted = self.extractor.extract(view)?;
+            let Some(extracted) = self.extractor.extract(view) else {
+                self.refused.push(self.extractor.explain(view));
+                return None;
+            };
             let Some(fragment) = extracted.fragment else {
                 return Some(Found {
                     payload: extracted.payload.of(&view).to_vec(),
@@ -279,6 +285,65 @@ fn what_the_snap_length_left_still_names_the_flow() {
             assert_eq!(found.wire_len as usize, fragments.iter().map(Vec::len).sum::<usize>());
         }
     }
+}
+
+#[test]
+fn what_the_snap_length_took_is_still_counted() {
+    let inner = tcp(v4(frame().ethernet())).build();
+    for ip in [v4, v6] {
+        for whole in [
+            udp(ip(frame().ethernet())),
+            tcp(ip(frame().ethernet().vlan(5))),
+            vxlan_around(ip(frame().ethernet()), &inner),
+        ] {
+            let bytes = whole.build();
+            let want = Line::new(auto()).handle(&bytes, usize::MAX).expect("a flow");
+            let fragments = whole.fragments(7, 256);
+            // In one piece, the same bytes are missing behind the first cut.
+            for snaplen in [200, 250, 290, usize::MAX] {
+                let mut line = Line::new(auto());
+                let found = fragments.iter().filter_map(|piece| line.handle(piece, snaplen)).last();
+                let found = found.expect("joined");
+                let (got, whole) = (found.extracted, &want.extracted);
+                assert_eq!((got.key, got.tcp, got.path), (whole.key, whole.tcp, whole.path));
+                assert_eq!((got.ip.len, got.ip.ttl), (whole.ip.len, whole.ip.ttl));
+                assert_eq!(got.payload.wire_len, whole.payload.wire_len, "at {snaplen}");
+                assert!(want.payload.starts_with(&found.payload));
+                let is_cut = fragments.iter().any(|piece| piece.len() > snaplen);
+                assert_eq!(found.payload.len() < want.payload.len(), is_cut, "at {snaplen}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cut_fragment_within_a_joined_datagram_is_joined_too() {
+    let inner = udp(v4(frame().ethernet()));
+    let want = Line::new(auto()).handle(&inner.build(), usize::MAX).expect("a flow");
+    let mut line = Line::new(auto());
+    let mut found = None;
+    for (n, piece) in inner.fragments(7, 256).iter().enumerate() {
+        let outer = vxlan_around(v4(frame().ethernet()), piece);
+        for bytes in outer.fragments(n as u32, 160) {
+            // The second piece of each outer datagram loses its end.
+            found = line.handle(&bytes, 150);
+        }
+    }
+    let found = found.expect("joined twice");
+    assert_eq!(found.extracted.key, want.extracted.key);
+    assert_eq!(found.extracted.payload.wire_len, want.extracted.payload.wire_len);
+    assert!(found.payload.len() < want.payload.len() && want.payload.starts_with(&found.payload));
+    assert_eq!((line.defrag.held_frames(), line.defrag.ledger().seen()), (0, 0));
+}
+
+#[test]
+fn a_transport_header_that_was_cut_off_is_refused_for_that() {
+    let whole = udp(v4(frame().ethernet()));
+    let mut line = Line::new(auto());
+    let found: Vec<_> =
+        whole.fragments(7, 512).iter().filter_map(|piece| line.handle(piece, 36)).collect();
+    assert!(found.is_empty());
+    assert_eq!((line.refused, line.defrag.ledger().seen()), (vec![Refusal::SnaplenCut], 0));
 }
 
 #[test]

@@ -6,4 +6,5 @@ mod driver;
 #[cfg(target_os = "linux")]
 mod encapsulation_live;
 mod fragments;
+mod hostile;
 mod life;

@@ -13,13 +13,30 @@ use crate::walk::{Start, is_plain, start, to_innermost};
 /// flow itself. Packets without any encapsulation are shown as they are.
 ///
 /// Not opened, and so flows of their own, are Teredo and L2TP, which their ports alone do not tell in
-/// both directions and whose headers leave too much room for doubt, and network service headers.
+/// both directions and whose headers leave too much room for doubt; PPP in GRE of version 0; MPLS in
+/// UDP (RFC 7510); and network service headers.
 ///
 /// A fragment is shown as one, since only the whole datagram tells whether it carries a tunnel.
 ///
 /// With [`IpPair`](crate::IpPair) the flow is two hosts inside of the tunnel. With
 /// [`MacPair`](crate::MacPair) it is two stations of the innermost frame, and packets that lie in
 /// no frame are refused.
+///
+/// ```
+/// use flowscope_core::FlowExtractor;
+/// use flowscope_extract::{AutoDetectEncap, FiveTuple};
+/// use flowscope_testkit::frame;
+///
+/// let auto = AutoDetectEncap(FiveTuple::bidirectional());
+/// let key = |packet: flowscope_testkit::Packet| {
+///     auto.extract(packet.view()).map(|found| found.key.to_string())
+/// };
+/// let outer = frame().ethernet().vlan(5).ipv6("2001:db8::1", "2001:db8::2").vxlan(42).ethernet();
+/// let inside = key(outer.ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).packet());
+/// let plain = key(frame().ethernet().ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).packet());
+/// assert_eq!(inside.as_deref(), Some("10.0.0.1:1 <-> 10.0.0.2:2"));
+/// assert_eq!(inside, plain);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AutoDetectEncap<E>(pub E);
 
@@ -39,10 +56,8 @@ impl<E: FlowExtractor> Combinator for AutoDetectEncap<E> {
         &self.0
     }
 
-    fn peel<'a>(&self, view: PacketView<'a>) -> Result<Option<PacketView<'a>>, Refusal> {
-        let mut inside = view;
-        to_innermost(&mut inside, Start::UNKNOWN)?;
-        Ok(Some(inside))
+    fn peel(&self, view: &mut PacketView<'_>) -> Result<bool, Refusal> {
+        to_innermost(view, Start::UNKNOWN).map(|()| true)
     }
 }
 

@@ -3,7 +3,52 @@ use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
 /// An extractor that peels a layer and hands the rest to another.
 ///
 /// [`OrPlain`](crate::OrPlain) asks for the parts of a combinator; whoever writes one of their own
-/// implements this too. Layers are peeled with [`peel`](crate::peel).
+/// implements this too. Layers are peeled with [`peel`](crate::peel); [`extract`](crate::extract) and
+/// [`explain`](crate::explain) are then what [`FlowExtractor`] asks for:
+///
+/// ```
+/// use flowscope_core::{Extracted, FlowExtractor, Layer, PacketView, Refusal};
+/// use flowscope_extract::{Combinator, FiveTuple, OrPlain, peel};
+/// use flowscope_testkit::frame;
+///
+/// /// One kind of tunnel within another.
+/// struct GtpInGre<E>(E);
+///
+/// impl<E: FlowExtractor> Combinator for GtpInGre<E> {
+///     type Inner = E;
+///
+///     fn inner(&self) -> &E {
+///         &self.0
+///     }
+///
+///     fn peel(&self, view: &mut PacketView<'_>) -> Result<bool, Refusal> {
+///         let mut inside = *view;
+///         let found = peel(&mut inside, Layer::Gre)? && peel(&mut inside, Layer::GtpU)?;
+///         if found {
+///             *view = inside;
+///         }
+///         Ok(found)
+///     }
+/// }
+///
+/// impl<E: FlowExtractor> FlowExtractor for GtpInGre<E> {
+///     type Key = E::Key;
+///
+///     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<E::Key>> {
+///         flowscope_extract::extract(self, view)
+///     }
+///
+///     fn explain(&self, view: PacketView<'_>) -> Refusal {
+///         flowscope_extract::explain(self, view)
+///     }
+/// }
+///
+/// let outer = frame().ethernet().ipv4("192.0.2.1", "192.0.2.2").gre().ipv4("192.0.2.3", "192.0.2.4");
+/// let packet = outer.gtpu(77).ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).packet();
+/// let extractor = OrPlain(GtpInGre(FiveTuple::bidirectional()));
+/// let found = extractor.extract(packet.view()).expect("a flow");
+/// assert_eq!(found.key.to_string(), "10.0.0.1:1 <-> 10.0.0.2:2");
+/// ```
 pub trait Combinator: FlowExtractor {
     /// The extractor that sees what is inside.
     type Inner: FlowExtractor<Key = Self::Key>;
@@ -11,25 +56,34 @@ pub trait Combinator: FlowExtractor {
     /// That extractor.
     fn inner(&self) -> &Self::Inner;
 
-    /// The view with its cursor behind the layer; `None` if the layer is not there.
+    /// Moves the view's cursor behind the layer; `false` if the layer is not there, and the view is
+    /// as it was.
     ///
     /// # Errors
     ///
-    /// When the packet cannot be read that far.
-    fn peel<'a>(&self, view: PacketView<'a>) -> Result<Option<PacketView<'a>>, Refusal>;
+    /// When the packet cannot be read that far. The view is as it was.
+    fn peel(&self, view: &mut PacketView<'_>) -> Result<bool, Refusal>;
 }
 
-/// What [`FlowExtractor::extract`] is for a combinator.
-#[inline]
-pub(crate) fn extract<C: Combinator>(outer: &C, view: PacketView<'_>) -> Option<Extracted<C::Key>> {
-    outer.inner().extract(outer.peel(view).ok()??)
+/// What [`FlowExtractor::extract`] is for a combinator: the inner extractor's answer about what is
+/// inside.
+#[inline(always)]
+pub fn extract<C: Combinator>(
+    outer: &C,
+    mut view: PacketView<'_>,
+) -> Option<Extracted<C::Key>> {
+    match outer.peel(&mut view) {
+        Ok(true) => outer.inner().extract(view),
+        _ => None,
+    }
 }
 
-/// What [`FlowExtractor::explain`] is for a combinator.
-pub(crate) fn explain<C: Combinator>(outer: &C, view: PacketView<'_>) -> Refusal {
-    match outer.peel(view) {
-        Ok(Some(inside)) => outer.inner().explain(inside),
-        Ok(None) => Refusal::NotAFlow,
+/// What [`FlowExtractor::explain`] is for a combinator: a missing layer is
+/// [`NotAFlow`](Refusal::NotAFlow).
+pub fn explain<C: Combinator>(outer: &C, mut view: PacketView<'_>) -> Refusal {
+    match outer.peel(&mut view) {
+        Ok(true) => outer.inner().explain(view),
+        Ok(false) => Refusal::NotAFlow,
         Err(refusal) => refusal,
     }
 }

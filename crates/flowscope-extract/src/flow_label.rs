@@ -13,6 +13,16 @@ use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
 /// is a flow anyway ([`FiveTuple::unidirectional`](crate::FiveTuple::unidirectional)) and flows are to be what a load balancer takes
 /// for one. Elsewhere read [`IpInfo::flow_label`](flowscope_core::IpInfo::flow_label), which needs
 /// no place in the key.
+///
+/// ```
+/// use flowscope_core::FlowExtractor;
+/// use flowscope_extract::{FiveTuple, FlowLabel};
+/// use flowscope_testkit::frame;
+///
+/// let packet = frame().ethernet().ipv6("::1", "::2").flow_label(0x12345).tcp(1, 2).packet();
+/// let found = FlowLabel(FiveTuple::unidirectional()).extract(packet.view()).expect("a flow");
+/// assert_eq!(found.key.to_string(), "[::1]:1 -> [::2]:2 label 0x12345");
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FlowLabel<E>(pub E);
 

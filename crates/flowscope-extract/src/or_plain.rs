@@ -5,6 +5,21 @@ use crate::combinator::{self, Combinator};
 /// Makes a combinator's layer optional: a packet without it goes to the inner extractor as it is.
 ///
 /// A packet that has the layer, but no flow inside, is refused as it is without this.
+///
+/// ```
+/// use flowscope_core::FlowExtractor;
+/// use flowscope_extract::{FiveTuple, OrPlain, StripVlan};
+/// use flowscope_testkit::frame;
+///
+/// let plain = frame().ethernet().ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).packet();
+/// let tagged = frame().ethernet().vlan(5).ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).packet();
+/// let five = FiveTuple::bidirectional();
+/// assert!(StripVlan(five).extract(plain.view()).is_none());
+/// let keys = [plain, tagged].map(|packet| {
+///     OrPlain(StripVlan(five)).extract(packet.view()).expect("a flow, tagged or not").key
+/// });
+/// assert_eq!(keys[0], keys[1]);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OrPlain<C>(pub C);
 
@@ -17,8 +32,8 @@ impl<C: Combinator> Combinator for OrPlain<C> {
     }
 
     #[inline]
-    fn peel<'a>(&self, view: PacketView<'a>) -> Result<Option<PacketView<'a>>, Refusal> {
-        Ok(Some(self.0.peel(view)?.unwrap_or(view)))
+    fn peel(&self, view: &mut PacketView<'_>) -> Result<bool, Refusal> {
+        self.0.peel(view).map(|_| true)
     }
 }
 

@@ -1,9 +1,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use flowscope_core::{
-    Extracted, FlowExtractor, NextHeader, Orientation, PacketView, Payload, Refusal,
-};
+use flowscope_core::{Extracted, FlowExtractor, NextHeader, Orientation, PacketView, Refusal};
 
 use crate::walk::{self, Ends};
 
@@ -137,15 +135,11 @@ impl FlowExtractor for MacPair {
         if view.cursor().next == NextHeader::IpFragment {
             return Self::to_be_joined(&view);
         }
-        let (src, dst, payload_at) = walk::macs(&view).ok()?;
+        let (src, dst, payload) = walk::macs(&view).ok()?;
         let (a, b, orientation) = ordered(src, dst);
         let mut found = Extracted::new(MacPairKey { a, b }, orientation);
         found.path = view.cursor().path;
-        found.payload = Payload {
-            offset: payload_at,
-            captured: (view.frame().len() as u32).saturating_sub(payload_at),
-            wire_len: view.wire_len().saturating_sub(payload_at),
-        };
+        found.payload = payload;
         Some(found)
     }
 

@@ -15,6 +15,8 @@ use flowscope_core::{
 
 pub use peel::peel;
 
+pub(crate) use peel::peel_inline;
+
 pub(crate) use descent::Start;
 pub(crate) use fast::{five_tuple as everyday, is_plain, start};
 pub(crate) use l4::icmp_family;
@@ -148,10 +150,11 @@ struct Bytes<'a> {
 impl<'a> Bytes<'a> {
     fn of(view: &PacketView<'a>) -> Self {
         let captured = view.frame();
-        // The wire length of a joined datagram is that of all its frames, which tells nothing of
-        // the bytes at hand; those are whole.
-        let wire = if view.is_cut() { view.wire_len() as usize } else { captured.len() };
-        Bytes { captured, wire }
+        let wire = match view.frames() {
+            1 => view.wire_len() as usize,
+            _ => joined_len(captured),
+        };
+        Bytes { captured, wire: wire.max(captured.len()) }
     }
 
     /// The bytes before `end`, the rest being padding.
@@ -182,6 +185,17 @@ impl<'a> Bytes<'a> {
             captured: self.captured.len().saturating_sub(at) as u32,
             wire_len: self.wire.saturating_sub(at) as u32,
         }
+    }
+}
+
+/// How long the datagram is that these bytes begin, by its IP header: a snap length may have cut its
+/// pieces, and the wire length of the view is that of the frames that they came in.
+#[cold]
+fn joined_len(datagram: &[u8]) -> usize {
+    match *datagram {
+        [0x40..=0x4f, _, hi, lo, ..] => usize::from(u16::from_be_bytes([hi, lo])),
+        [0x60..=0x6f, _, _, _, hi, lo, ..] => 40 + usize::from(u16::from_be_bytes([hi, lo])),
+        _ => datagram.len(),
     }
 }
 

@@ -154,8 +154,9 @@ fn check_cuts(seed: u64) {
     let mut rng = Rng::new(seed);
     let depth = rng.below(MAX_DEPTH + 1);
     let nesting = Nesting::new(&mut rng, depth);
-    let named = named(&steps(&nesting), any(FIVE), false);
-    for extractor in [any(AUTO), named] {
+    let steps = steps(&nesting);
+    let (part, optional) = (&steps[..rng.below(steps.len() + 1)], rng.one_in(2));
+    for extractor in [any(AUTO), named(&steps, any(FIVE), optional), named(part, any(AUTO), true)] {
         let whole = extractor.extract(nesting.packet.view()).expect("a flow");
         let mut had = false;
         for len in 0..=nesting.packet.bytes.len() {

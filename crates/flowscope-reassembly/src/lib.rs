@@ -35,6 +35,12 @@
 //! defrag.recycle(joined);
 //! ```
 
+mod buffered;
+mod callbacks;
 mod defrag;
+mod stream;
 
+pub use buffered::{BufferedFactory, BufferedReassembler};
+pub use callbacks::{CallbackStream, Callbacks, Discard, MessageHandler, Origin};
 pub use defrag::{DefragConfig, Defragmented, Defragmenter, Joined};
+pub use stream::{HoleFilling, HoleFillingFactory, OverlapPolicy, StreamConfig};

@@ -6,6 +6,7 @@
 //! - [`Dialogue`] writes the packets of one connection as a script with a clock.
 //! - [`samples`] has one packet of every shape; [`Packet::damaged`] spoils one.
 //! - [`Nesting`] puts tags and tunnels around a packet at random.
+//! - [`attacks`] sends what nobody should, among ordinary traffic whose counters are known.
 //! - [`splits`] and [`Rng`] cut and vary input, the same way on every run.
 //!
 //! A test says only what its case is about; everything else has a default. Misuse (a TTL on a TCP
@@ -26,6 +27,7 @@
 //! assert_eq!(packets.len(), 3 + 1 + 4);
 //! ```
 
+pub mod attacks;
 mod checksum;
 mod dialogue;
 mod frame;

@@ -372,6 +372,40 @@ fn a_joined_datagram_remembers_its_layers() {
 }
 
 #[test]
+fn a_joined_datagram_that_was_cut_keeps_its_lengths() {
+    let five = FiveTuple::bidirectional();
+    for ip in [frame().ipv4(V4[0], V4[1]), frame().ipv6(V6[0], V6[1])] {
+        let (inner, header) = (ip.clone().tcp(1, 2).payload([7; 100]), ip.build().len());
+        for (datagram, head) in [
+            (inner.clone(), inner.build().len() - 100),
+            (ip.clone().gre().then(&inner), ip.gre().then(&inner).build().len() - 100),
+        ] {
+            let whole = datagram.build();
+            for len in header..=whole.len() {
+                let view = PacketView::new(&whole[..len], LinkType::ETHERNET, Timestamp::ZERO)
+                    .with_joined(3, whole.len() as u32 + 90, Timestamp::ZERO)
+                    .at(Cursor::around(0, Path::EMPTY));
+                match AutoDetectEncap(five).extract(view) {
+                    Some(found) if found.tcp.is_some() => {
+                        let payload = found.payload;
+                        assert_eq!(
+                            (payload.captured as usize, payload.wire_len),
+                            (len - head, 100)
+                        );
+                        assert_eq!(found.ip.len as usize, inner.build().len());
+                    }
+                    Some(found) => assert_eq!(found.payload.captured, 0, "at {len}"),
+                    None => {
+                        let refusal = AutoDetectEncap(five).explain(view);
+                        assert_eq!(refusal, Refusal::SnaplenCut, "at {len}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn pairs() {
     let tagged = frame().ethernet().vlan(5).ipv4(V4[1], V4[0]).tcp(1, 2).payload(b"abc").packet();
     let mac = MacPair.extract(tagged.view()).unwrap();

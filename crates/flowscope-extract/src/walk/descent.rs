@@ -5,9 +5,11 @@
 //! Counted in instructions like the shortcut for plain packets: what is left of the frame is a slice,
 //! so that a header costs one comparison, and tunnels have the straightest way.
 
+use std::hint::cold_path;
+
 use flowscope_core::{Layer, LinkType, NextHeader, PacketView, PathLayer};
 
-use super::peel::{MPLS, PPPOE, has_unpeeled, is_kind, is_tag, pending_tag};
+use super::peel::{MPLS, PPPOE, is_kind, is_tag, pending_tag};
 use super::tunnel::{self, ETHERNET, TRANSPARENT_BRIDGING, Tunnel};
 use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6, link};
 
@@ -25,9 +27,9 @@ pub(super) fn to_innermost(view: &mut PacketView<'_>, start: Start) -> bool {
 
 #[inline(always)]
 fn descend(view: &mut PacketView<'_>, start: Start) -> Option<()> {
-    let mut place = if start == Start::UNKNOWN {
-        if let Some(tag) = pending_tag(view) {
-            push(view, Layer::Vlan, u32::from(tag.id()))?;
+    let mut place = if start.at == Start::UNKNOWN.at {
+        if view.vlan().is_some() && has_pending_tag(view) {
+            push_pending_tag(view)?;
         }
         Place::of(view)?
     } else {
@@ -36,21 +38,17 @@ fn descend(view: &mut PacketView<'_>, start: Start) -> Option<()> {
     loop {
         // The most common is asked for first, and by itself.
         if place.ethertype == ETHERTYPE_IPV4 {
-            match place.open_v4(view)? {
-                Some(next) => place.resolve(next)?,
+            match place.open(view, true, None)? {
+                Some(_) => continue,
                 None => break,
             }
-            continue;
         }
         match place.ethertype {
-            ETHERTYPE_IPV6 => match place.open_v6(view)? {
-                Some(next) => place.resolve(next)?,
+            ETHERTYPE_IPV6 => match place.open(view, false, None)? {
+                Some(_) => {}
                 None => break,
             },
-            number if is_tag(number) => {
-                let [a, b, ..] = *place.skip::<4>()?;
-                push(view, Layer::Vlan, u32::from(u16::from_be_bytes([a, b]) & 0x0fff))?;
-            }
+            number if is_tag(number) => place.tag(view)?,
             MPLS => {
                 let next = place.labels(view)?;
                 place.resolve(next)?;
@@ -63,15 +61,15 @@ fn descend(view: &mut PacketView<'_>, start: Start) -> Option<()> {
     Some(())
 }
 
-/// Peels one layer other than tags, or says that another comes next; after `None` or `false` nothing has
-/// changed, and after `None` the general walk has to answer.
+/// Peels one layer, or says that another comes next; after `None` or `false` nothing has changed, and
+/// after `None` the general walk has to answer.
 #[inline(always)]
 pub(super) fn peel(view: &mut PacketView<'_>, layer: Layer) -> Option<bool> {
-    if has_unpeeled(view) {
+    let before = view.cursor().path.len();
+    if usize::from(view.cursor().stepped) != before {
         return None;
     }
-    let before = view.cursor().path.len();
-    let peeled = peel_from(view, layer);
+    let peeled = peel_from(view, layer, before);
     if peeled != Some(true) {
         view.cursor_mut().path.truncate(before);
     }
@@ -79,27 +77,60 @@ pub(super) fn peel(view: &mut PacketView<'_>, layer: Layer) -> Option<bool> {
 }
 
 #[inline(always)]
-fn peel_from(view: &mut PacketView<'_>, layer: Layer) -> Option<bool> {
-    let before = view.cursor().path.len();
+fn peel_from(view: &mut PacketView<'_>, layer: Layer, before: usize) -> Option<bool> {
+    let is_tag_beside = view.vlan().is_some() && has_pending_tag(view);
+    if is_tag_beside && layer != Layer::Vlan {
+        // A tag that nobody peeled stands before all else.
+        return Some(false);
+    }
     let mut place = Place::of(view)?;
     let next = match (layer, place.ethertype) {
+        (Layer::Vlan, _) => {
+            if is_tag_beside {
+                push_pending_tag(view)?;
+            }
+            while is_tag(place.ethertype) {
+                place.tag(view)?;
+            }
+            if view.cursor().path.len() == before {
+                return Some(false);
+            }
+            NextHeader::EtherType(place.ethertype)
+        }
         (Layer::Mpls, MPLS) => place.labels(view)?,
         (Layer::Pppoe, PPPOE) => {
             place.session(view)?;
             NextHeader::EtherType(place.ethertype)
         }
-        (Layer::Mpls | Layer::Pppoe | Layer::Vlan, _) => return None,
-        (_, number @ (ETHERTYPE_IPV4 | ETHERTYPE_IPV6)) => {
-            let is_v4 = number == ETHERTYPE_IPV4;
-            match if is_v4 { place.open_v4(view)? } else { place.open_v6(view)? } {
+        (Layer::Mpls | Layer::Pppoe, _) => return None,
+        (_, number) => {
+            let opened = if number == ETHERTYPE_IPV4 {
+                place.open(view, true, Some(layer))?
+            } else if number == ETHERTYPE_IPV6 {
+                place.open(view, false, Some(layer))?
+            } else {
+                return None;
+            };
+            match opened {
                 Some(next) if is_kind(layer, view.cursor().path.get(before)?.layer) => next,
                 _ => return Some(false),
             }
         }
-        _ => return None,
     };
     place.note(view, next);
     Some(true)
+}
+
+/// Apart, since most frames have no tag beside them to ask about.
+#[cold]
+pub(super) fn has_pending_tag(view: &PacketView<'_>) -> bool {
+    pending_tag(view).is_some()
+}
+
+#[cold]
+fn push_pending_tag(view: &mut PacketView<'_>) -> Option<()> {
+    let tag = pending_tag(view)?;
+    push(view, Layer::Vlan, u32::from(tag.id()))
 }
 
 #[inline(always)]
@@ -195,99 +226,137 @@ impl<'a> Place<'a> {
     /// Steps over the tunnel in the IP packet at hand and says what comes next; the inner `None` is
     /// that there is no tunnel.
     #[inline(always)]
-    fn open_v4(&mut self, view: &mut PacketView<'_>) -> Option<Option<NextHeader>> {
-        let header = self.rest.first_chunk::<20>()?;
-        // Without options, and no fragment.
-        if header[0] != 0x45 || u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0 {
-            return None;
-        }
-        let proto = header[9];
-        if proto == TCP {
-            return Some(None);
-        }
-        // By its own length, which is right. A length of 0 has a meaning of its own.
-        let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
-        if !self.has(view, len) {
+    fn open(
+        &mut self,
+        view: &mut PacketView<'_>,
+        is_v4: bool,
+        wanted: Option<Layer>,
+    ) -> Option<Option<NextHeader>> {
+        let wants = |layer| wanted.is_none_or(|wanted| is_kind(wanted, layer));
+        // What is behind the IP header, and how much of that is the packet's by its own length.
+        let (proto, behind, len) = if is_v4 {
+            let (header, behind) = self.rest.split_first_chunk::<20>()?;
+            // Without options, and no fragment.
+            if header[0] != 0x45 || u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0 {
+                return None;
+            }
+            if header[9] == TCP {
+                return Some(None);
+            }
+            let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
+            (header[9], behind, len.checked_sub(20)?)
+        } else {
+            let (header, behind) = self.rest.split_first_chunk::<40>()?;
+            if header[0] >> 4 != 6 {
+                return None;
+            }
+            if header[6] == TCP {
+                return Some(None);
+            }
+            // A length of 0 has a meaning of its own.
+            let len = usize::from(u16::from_be_bytes([header[4], header[5]]));
+            (header[6], behind, if len == 0 { return None } else { len })
+        };
+        if len > behind.len() && self.frame.len() - behind.len() + len > Bytes::of(view).wire {
             return None;
         }
         if proto == UDP {
-            let &[.., hi, lo] = self.rest.first_chunk::<24>()?;
-            match u16::from_be_bytes([hi, lo]) {
-                tunnel::VXLAN_PORT if len >= 36 => {
-                    if let Some((&[.., 0x08, _, _, _, a, b, c, _], rest)) =
-                        self.rest.split_first_chunk::<36>()
-                    {
-                        push(view, Layer::Vxlan, u32::from_be_bytes([0, a, b, c]))?;
-                        self.rest = rest;
-                        return Some(Some(ETHERNET));
+            if let Some((header, inside)) = behind.split_first_chunk::<16>()
+                && len >= 16
+            {
+                match u16::from_be_bytes([header[2], header[3]]) {
+                    tunnel::VXLAN_PORT if wants(Layer::Vxlan) => {
+                        if let &[.., 0x08, _, _, _, a, b, c, d] = header {
+                            push(view, Layer::Vxlan, u32::from_be_bytes([a, b, c, d]) >> 8)?;
+                            return self.enter(ETHERNET, inside, wanted);
+                        }
                     }
-                }
-                tunnel::GENEVE_PORT if len >= 36 => {
-                    if let Some((&[.., first @ 0..=0x3f, _, hi, lo, a, b, c, _], rest)) =
-                        self.rest.split_first_chunk::<36>()
-                        && let Some(next) = ethernet_or_ip(u16::from_be_bytes([hi, lo]))
-                    {
-                        push(view, Layer::Geneve, u32::from_be_bytes([0, a, b, c]))?;
-                        self.rest = rest.get(usize::from(first) * 4..)?;
-                        return Some(Some(next));
+                    tunnel::GENEVE_PORT if wants(Layer::Geneve) => {
+                        if let &[.., words @ 0..=0x3f, _, hi, lo, a, b, c, d] = header {
+                            let vni = u32::from_be_bytes([a, b, c, d]) >> 8;
+                            let number = u16::from_be_bytes([hi, lo]);
+                            if number == TRANSPARENT_BRIDGING {
+                                push(view, Layer::Geneve, vni)?;
+                                let inside = inside.get(usize::from(words) * 4..)?;
+                                return self.enter(ETHERNET, inside, wanted);
+                            }
+                            cold_path();
+                            if let Some(next) = ethernet_or_ip(number) {
+                                push(view, Layer::Geneve, vni)?;
+                                let inside = inside.get(usize::from(words) * 4..)?;
+                                return self.enter(next, inside, wanted);
+                            }
+                        }
                     }
-                }
-                // At least one byte has to be inside.
-                tunnel::GTP_U_PORT if len > 36 => {
-                    if let Some((&[.., 0x30, 0xff, _, _, a, b, c, d], rest)) =
-                        self.rest.split_first_chunk::<36>()
-                        && matches!(*rest.first()? >> 4, 4 | 6)
-                    {
-                        push(view, Layer::GtpU, u32::from_be_bytes([a, b, c, d]))?;
-                        self.rest = rest;
-                        return Some(Some(NextHeader::Ip));
+                    tunnel::GTP_U_PORT if wants(Layer::GtpU) => {
+                        // At least one byte has to be inside.
+                        if let &[.., 0x30, 0xff, _, _, a, b, c, d] = header
+                            && len > 16
+                            && matches!(*inside.first()? >> 4, 4 | 6)
+                        {
+                            push(view, Layer::GtpU, u32::from_be_bytes([a, b, c, d]))?;
+                            return self.enter(NextHeader::Ip, inside, wanted);
+                        }
                     }
+                    port if !tunnel::is_port(port) => return Some(None),
+                    _ => {}
                 }
-                port if !tunnel::is_port(port) && len >= 20 => return Some(None),
-                _ => {}
             }
         } else if proto == GRE {
-            if len >= 28
-                && let Some((&[.., flags @ (0 | 0x20), 0, hi, lo], rest)) =
-                    self.rest.split_first_chunk::<24>()
+            if wants(Layer::Gre)
+                && let Some(&[flags @ (0 | 0x20), 0, hi, lo, a, b, c, d]) =
+                    behind.first_chunk::<8>()
+                && len >= 8
                 && let Some(next) = ethernet_or_ip(u16::from_be_bytes([hi, lo]))
             {
-                self.rest = rest;
-                let mut key = 0;
-                if flags != 0 {
-                    let (&bytes, rest) = rest.split_first_chunk()?;
-                    (key, self.rest) = (u32::from_be_bytes(bytes), rest);
-                }
+                let (key, len) = match flags {
+                    0 => (0, 4),
+                    _ => (u32::from_be_bytes([a, b, c, d]), 8),
+                };
                 match next {
                     NextHeader::Link(_) if flags != 0 => push(view, Layer::Nvgre, key >> 8)?,
                     _ => push(view, Layer::Gre, key)?,
                 }
-                return Some(Some(next));
+                return self.enter(next, behind.get(len..)?, wanted);
             }
-        } else if (proto == IPV4 || proto == IPV6) && len >= 20 {
-            self.rest = self.rest.get(20..)?;
+        } else if proto == IPV4 || proto == IPV6 {
+            if !wants(Layer::IpIp) {
+                cold_path();
+                return Some(None);
+            }
             push(view, Layer::IpIp, 0)?;
             let number = if proto == IPV4 { ETHERTYPE_IPV4 } else { ETHERTYPE_IPV6 };
-            return Some(Some(NextHeader::EtherType(number)));
-        } else if matches!(proto, ICMP | ICMPV6 | SCTP) && len >= 20 {
-            return Some(None);
+            return self.enter(NextHeader::EtherType(number), behind, wanted);
+        } else {
+            cold_path();
+            // Of the rest, some are known not to be followed by another header.
+            return matches!(proto, ICMP | ICMPV6 | SCTP).then_some(None);
         }
-        let found = rarer(view, self.at(), (proto, 20, len))?;
-        self.take(found)
+        let at = self.frame.len() - behind.len();
+        let Some((next, at)) = rarer(view, proto, at, at + len)? else { return Some(None) };
+        self.enter(next, self.frame.get(at..)?, wanted)
     }
 
+    /// Goes to `inside`, which begins with `next`; on a walk to the innermost packet further, to where
+    /// an Ethertype says what begins there.
     #[inline(always)]
-    fn open_v6(&mut self, view: &mut PacketView<'_>) -> Option<Option<NextHeader>> {
-        let found = in_v6(view, self.at())?;
-        self.take(found)
-    }
-
-    /// Goes to what a tunnel carries, if there is one.
-    #[inline(always)]
-    fn take(&mut self, found: Option<(NextHeader, usize)>) -> Option<Option<NextHeader>> {
-        let Some((next, at)) = found else { return Some(None) };
-        self.rest = self.frame.get(at..)?;
+    fn enter(
+        &mut self,
+        next: NextHeader,
+        inside: &'a [u8],
+        wanted: Option<Layer>,
+    ) -> Option<Option<NextHeader>> {
+        self.rest = inside;
+        if wanted.is_none() {
+            self.resolve(next)?;
+        }
         Some(Some(next))
+    }
+
+    #[inline(always)]
+    fn tag(&mut self, view: &mut PacketView<'_>) -> Option<()> {
+        let [a, b, ..] = *self.skip::<4>()?;
+        push(view, Layer::Vlan, u32::from(u16::from_be_bytes([a, b]) & 0x0fff))
     }
 
     #[inline(always)]
@@ -330,34 +399,16 @@ impl<'a> Place<'a> {
     }
 }
 
-/// What comes next within the tunnel in an IPv6 packet, and where; the inner `None` is that there is no
-/// tunnel.
-#[inline(never)]
-fn in_v6(view: &mut PacketView<'_>, at: usize) -> Option<Option<(NextHeader, usize)>> {
-    let bytes = Bytes::of(view);
-    let header = bytes.from(at).first_chunk::<40>()?;
-    let len = 40 + usize::from(u16::from_be_bytes([header[4], header[5]]));
-    if header[0] >> 4 != 6 || at + len > bytes.wire || len == 40 {
-        return None;
-    }
-    match header[6] {
-        TCP | ICMP | ICMPV6 | SCTP => Some(None),
-        proto => rarer(view, at, (proto, 40, len)),
-    }
-}
-
-/// The same for the forms of tunnel headers that are less common; of the IP packet at `at` come its
-/// protocol, the length of its header, and that of all of it.
+/// The same for the forms of tunnel headers that are less common; the IP packet's payload is of this
+/// protocol, begins at `at` and goes to `end`.
 #[inline(never)]
 fn rarer(
     view: &mut PacketView<'_>,
+    proto: u8,
     at: usize,
-    (proto, header, len): (u8, usize, usize),
+    end: usize,
 ) -> Option<Option<(NextHeader, usize)>> {
-    if !matches!(proto, UDP | GRE | IPV4 | IPV6) || len < header {
-        return None;
-    }
-    let found = tunnel::over_ip(Bytes::of(view).until(at + len), proto, at + header).ok()?;
+    let found = tunnel::over_ip(Bytes::of(view).until(end), proto, at).ok()?;
     let Some(Tunnel { layer, next, at }) = found else { return Some(None) };
     push(view, layer.layer, layer.id)?;
     Some(Some((next, at)))

@@ -6,12 +6,11 @@
 //! are read where they are stored, and what is rarer than a plain segment is a function of its own.
 
 use flowscope_core::{
-    Cursor, Extracted, IpInfo, L4Proto, Layer, LinkType, NextHeader, PacketView, PathLayer,
-    Payload, TcpFlags, TcpInfo, TcpOptions,
+    Extracted, IpInfo, L4Proto, LinkType, NextHeader, PacketView, Payload, TcpFlags, TcpInfo,
+    TcpOptions,
 };
 
-use super::descent::Start;
-use super::peel::is_tag;
+use super::descent::{Start, has_pending_tag};
 use super::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ends, l4, tunnel};
 use crate::key::{FiveTupleKey, Sense, words};
 
@@ -56,33 +55,6 @@ fn syn<const ONE_WAY: bool>(view: &PacketView<'_>) -> Found {
     let options = view.frame().get(ip.at + 20..found.payload.offset as usize)?;
     found.tcp.as_mut()?.options = l4::syn_options(options);
     Some(found)
-}
-
-/// The cursor behind one or two tags in an Ethernet frame, if that is what the view is at.
-#[inline]
-pub(crate) fn tags(view: &PacketView<'_>) -> Option<Cursor> {
-    let mut cursor = *view.cursor();
-    let (mut number, mut at) = match cursor.next {
-        NextHeader::Link(_) => ethertype(view)?,
-        _ => return None,
-    };
-    for _ in 0..2 {
-        if !is_tag(number) {
-            break;
-        }
-        let &[a, b, c, d] = array(view, at)?;
-        let id = u32::from(u16::from_be_bytes([a, b]) & 0x0fff);
-        cursor.path.push(PathLayer { layer: Layer::Vlan, id }).ok()?;
-        cursor.stepped += 1;
-        number = u16::from_be_bytes([c, d]);
-        at += 4;
-    }
-    if is_tag(number) || cursor.stepped == view.cursor().stepped {
-        return None;
-    }
-    cursor.next = NextHeader::EtherType(number);
-    cursor.offset = at as u32;
-    Some(cursor)
 }
 
 /// What is behind the Ethernet header, and where.
@@ -137,7 +109,7 @@ fn ethertype(view: &PacketView<'_>) -> Option<(u16, usize)> {
         return None;
     }
     if cursor.next == NextHeader::Link(LinkType::ETHERNET) {
-        if view.vlan().is_some() {
+        if view.vlan().is_some() && has_pending_tag(view) {
             return None;
         }
         return Some((u16::from_be_bytes(*array(view, at + 12)?), at + 14));
@@ -289,7 +261,8 @@ fn payload(view: &PacketView<'_>, at: usize, end: usize, limit: usize) -> Option
     let captured = if limit <= captured {
         end
     } else if view.frames() == 1 && limit <= view.wire_len() as usize && at <= captured {
-        // Beyond the capture lies the wire, but for a joined datagram, whose wire length is another.
+        // Beyond the capture lies the wire. How long a joined datagram was, its header tells; such a
+        // one, where it was cut, is left to the general walk.
         end.min(captured)
     } else {
         return None;

@@ -91,7 +91,7 @@ fn v6(bytes: Bytes<'_>, at: usize) -> Result<Network, Refusal> {
     let len = match (header.payload_length(), proto) {
         (0, NO_NEXT_HEADER) => 40,
         (0, HOP_BY_HOP) => {
-            length(bytes, at, jumbo_length(bytes, at + 40)?.map_or(0, |len| 40 + len))
+            length(bytes, at, jumbo_length(bytes, at + 40)?.map_or(0, |len| len.saturating_add(40)))
         }
         (0, _) => length(bytes, at, 0),
         (len, _) => length(bytes, at, 40 + usize::from(len)),

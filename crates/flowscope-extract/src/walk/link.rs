@@ -1,4 +1,4 @@
-use flowscope_core::{LinkType, NextHeader, PacketView, Refusal};
+use flowscope_core::{LinkType, NextHeader, PacketView, Payload, Refusal};
 
 use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use crate::walk::peel;
@@ -29,19 +29,20 @@ pub(super) fn header_only(
 }
 
 /// Source and destination of the Ethernet header that the view is at or, but for VLAN tags,
-/// right behind of; and where its payload begins.
-pub(crate) fn macs(view: &PacketView<'_>) -> Result<([u8; 6], [u8; 6], u32), Refusal> {
+/// right behind of; and what follows it.
+pub(crate) fn macs(view: &PacketView<'_>) -> Result<([u8; 6], [u8; 6], Payload), Refusal> {
+    let bytes = Bytes::of(view);
     let cursor = view.cursor();
     let at = match cursor.next {
         NextHeader::Link(LinkType::ETHERNET) => cursor.offset as usize,
         NextHeader::Link(link) => {
-            header(Bytes::of(view), link, cursor.offset as usize)?;
+            header(bytes, link, cursor.offset as usize)?;
             return Err(Refusal::NotAFlow);
         }
         _ => peel::ethernet_above(view).ok_or(Refusal::NotAFlow)? as usize,
     };
-    let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *Bytes::of(view).array::<14>(at)?;
-    Ok(([g, h, i, j, k, l], [a, b, c, d, e, f], at as u32 + 14))
+    let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *bytes.array::<14>(at)?;
+    Ok(([g, h, i, j, k, l], [a, b, c, d, e, f], bytes.payload(at + 14)))
 }
 
 fn header(bytes: Bytes<'_>, link: LinkType, at: usize) -> Result<(NextHeader, usize), Refusal> {

@@ -5,8 +5,8 @@ use flowscope_core::{
 use super::tunnel::{self, Tunnel};
 use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6, descent, fast, ip, link, version};
 
-/// Moves the view's cursor past a layer and notes the layer in its path; `None` if the layer is
-/// not what comes next. VLAN tags and MPLS labels that stand one behind the other are peeled at
+/// Moves the view's cursor past a layer and notes the layer in its path; `false` if the layer is
+/// not what comes next, and the view is as it was. VLAN tags and MPLS labels that stand one behind the other are peeled at
 /// once. [`Layer::Gre`] stands for all that GRE carries, NVGRE and ERSPAN too, and [`Layer::Mpls`] for
 /// the pseudo-wire that labels may carry.
 ///
@@ -17,29 +17,24 @@ use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6, descent, fast, ip, link, vers
 /// # Errors
 ///
 /// When the packet cannot be read that far, or has more layers than
-/// [`MAX_DEPTH`](flowscope_core::MAX_DEPTH).
-pub fn peel(view: PacketView<'_>, layer: Layer) -> Result<Option<PacketView<'_>>, Refusal> {
-    match layer {
-        Layer::Vlan if let Some(cursor) = fast::tags(&view) => Ok(Some(view.at(cursor))),
-        Layer::Vlan => general(view, layer),
-        _ => {
-            let mut inside = view;
-            match descent::peel(&mut inside, layer) {
-                Some(true) => Ok(Some(inside)),
-                Some(false) => Ok(None),
-                None => general(view, layer),
-            }
-        }
+/// [`MAX_DEPTH`](flowscope_core::MAX_DEPTH). The view is as it was.
+pub fn peel(view: &mut PacketView<'_>, layer: Layer) -> Result<bool, Refusal> {
+    peel_inline(view, layer)
+}
+
+/// The same for a layer that is known to the caller, who then pays for no other.
+#[inline(always)]
+pub(crate) fn peel_inline(view: &mut PacketView<'_>, layer: Layer) -> Result<bool, Refusal> {
+    match descent::peel(view, layer) {
+        Some(peeled) => Ok(peeled),
+        None => general(view, layer),
     }
 }
 
-/// What [`peel`] gives, without the shortcuts.
+/// What [`peel`] does, without the shortcuts.
 #[inline(never)]
-pub(crate) fn general(
-    view: PacketView<'_>,
-    layer: Layer,
-) -> Result<Option<PacketView<'_>>, Refusal> {
-    let mut peeler = Peeler::new(&view);
+pub(crate) fn general(view: &mut PacketView<'_>, layer: Layer) -> Result<bool, Refusal> {
+    let mut peeler = Peeler::new(view);
     let found = if peeler.cursor.next == NextHeader::IpFragment {
         true
     } else if peeler.is_joined() {
@@ -54,7 +49,10 @@ pub(crate) fn general(
             _ => peeler.enter()? && peeler.tunnel(Some(layer))?,
         }
     };
-    Ok(found.then(|| view.at(peeler.cursor)))
+    if found {
+        *view.cursor_mut() = peeler.cursor;
+    }
+    Ok(found)
 }
 
 /// The cursor at the innermost packet: behind all that can be peeled, but for tunnels that carry

@@ -1,0 +1,97 @@
+use flowscope_core::{
+    DatagramFeed, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp,
+};
+
+use crate::decode::{Raw, decode};
+use crate::{DnsConfig, DnsMessage, Transport, probe};
+
+/// Reads the DNS messages of a UDP flow: one in each datagram.
+///
+/// A datagram that the capture has cut is read as far as it goes, as
+/// [`Defect::Cut`](crate::Defect::Cut). One that is no message at all, because it has no room for
+/// a header or says things no DNS sender says, gives nothing. It holds no memory.
+#[derive(Clone, Debug, Default)]
+pub struct DnsUdpParser {
+    config: DnsConfig,
+    trust: Trust,
+}
+
+impl DnsUdpParser {
+    /// A parser with limits of the caller's.
+    #[must_use]
+    pub fn with_config(config: DnsConfig) -> Self {
+        DnsUdpParser { config, trust: Trust::default() }
+    }
+
+    /// How many datagrams were no message.
+    #[must_use]
+    pub fn strangers(&self) -> u32 {
+        self.trust.strangers
+    }
+}
+
+impl DatagramParser for DnsUdpParser {
+    type Message = DnsMessage;
+
+    fn parse(&mut self, payload: &[u8], side: FlowSide) -> Vec<DnsMessage> {
+        let wire_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let mut out = Vec::new();
+        self.parse_into(DatagramFeed { side, ts: Timestamp::ZERO, payload, wire_len }, &mut out);
+        out
+    }
+
+    fn parse_into(
+        &mut self,
+        datagram: DatagramFeed<'_>,
+        out: &mut Vec<DnsMessage>,
+    ) -> ParserStatus {
+        if self.trust.is_lost(&self.config) {
+            return ParserStatus::Failed(ParseError::NotTheProtocol);
+        }
+        let message = read_datagram(&datagram, &self.config);
+        self.trust.saw(message.is_some());
+        out.extend(message);
+        self.trust.status(&self.config)
+    }
+
+    fn probe(_side: FlowSide, payload: &[u8]) -> Probe {
+        probe::probe(payload, u32::try_from(payload.len()).ok())
+    }
+}
+
+pub(crate) fn read_datagram(datagram: &DatagramFeed<'_>, config: &DnsConfig) -> Option<DnsMessage> {
+    let &DatagramFeed { side, ts, payload, wire_len } = datagram;
+    let captured = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    let len = wire_len.max(captured);
+    decode(&Raw { side, ts, transport: Transport::Udp, bytes: payload, len }, config)
+}
+
+/// Whether a flow still counts as DNS.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trust {
+    pub(crate) strangers: u32,
+    earned: bool,
+}
+
+impl Trust {
+    /// Takes note of a unit that was a message, or was not.
+    pub(crate) fn saw(&mut self, message: bool) {
+        self.earned |= message;
+        self.strangers = self.strangers.saturating_add(u32::from(!message));
+    }
+
+    pub(crate) fn is_lost(&self, config: &DnsConfig) -> bool {
+        !self.earned && self.strangers > config.max_strangers
+    }
+
+    pub(crate) fn status(&self, config: &DnsConfig) -> ParserStatus {
+        if self.is_lost(config) {
+            ParserStatus::Failed(ParseError::NotTheProtocol)
+        } else {
+            ParserStatus::Continue
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,376 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use flowscope_core::{Feed, FlowSide, ParserStatus, Probe, SessionParser, Timestamp};
+
+use crate::config::HttpConfig;
+use crate::message::{Anomaly, Framing, HttpMessage, MessageEnd, MessageKind, Request, Response};
+use crate::parser::HttpParser;
+
+/// One transaction: a request, the response to it, or both.
+///
+/// There is one for each request, answered or not, and one for each response whose request was not
+/// seen. Interim responses (1xx) are not told of; `101` is a response like others.
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HttpExchange {
+    /// Its number in the flow: 0, 1, … in the order of requests; a response without a request counts
+    /// where it occurs.
+    pub id: u64,
+    /// The head of the request, if it was seen.
+    pub request: Option<Request>,
+    /// The head of the final response, if it was seen.
+    pub response: Option<Response>,
+    /// The body of the request.
+    pub request_body: BodySummary,
+    /// The body of the final response.
+    pub response_body: BodySummary,
+    /// When the first byte of its first message was captured.
+    pub started: Timestamp,
+    /// When the last byte of its last message was captured.
+    pub ended: Timestamp,
+    /// From the end of the request to the end of the response's head; zero if that came first.
+    pub latency: Option<Duration>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What was odd in its messages, and between them and those before.
+    pub anomalies: Vec<Anomaly>,
+}
+
+/// What is known of a body.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct BodySummary {
+    /// Bytes that were captured, without chunk framing.
+    pub len: u64,
+    /// Bytes that passed but were not captured, as far as known.
+    pub missing: u64,
+    /// Whether it ended as its framing says, with no byte missing.
+    pub complete: bool,
+}
+
+/// What became of an exchange.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Outcome {
+    /// The response came, and ended as its framing says.
+    Answered,
+    /// The response came, but was cut short.
+    Cut,
+    /// The response made the connection a tunnel.
+    Tunnel,
+    /// The response was one to an HTTP/0.9 request: a body without a head.
+    Headless,
+    /// No response was seen.
+    Unanswered,
+    /// A gap leaves open whether there was a response, and which.
+    Unpaired,
+    /// A response whose request was not seen, or which a gap leaves without one.
+    Orphan,
+}
+
+/// An [`HttpParser`] that gives out whole [exchanges](HttpExchange) instead of messages.
+///
+/// An exchange is given out as soon as both its messages are over and all before it were given out,
+/// so that those of a flow come in the order of their numbers; those without a response when it is
+/// certain that none can be told to be theirs, at the latest when the flow ends.
+///
+/// **Bounds.** Beside what the parser holds, the heads of open exchanges, within
+/// [`max_open_bytes`](HttpConfig::max_open_bytes): beyond, the oldest is given out as it is.
+/// Bodies are counted and never kept, whatever the configuration says of them.
+#[derive(Clone, Debug, Default)]
+pub struct HttpExchanges {
+    parser: HttpParser,
+    messages: Vec<HttpMessage>,
+    open: VecDeque<Open>,
+    /// Number of the first that is open.
+    first: u64,
+    open_bytes: usize,
+    /// The numbers of those whose messages have no end yet: request, response.
+    current: [Option<u64>; 2],
+    /// Between the head and the end of an interim response.
+    interim: bool,
+    /// Who sends requests, once known.
+    requester: Option<FlowSide>,
+    /// Anomalies found between messages.
+    loose: Vec<Anomaly>,
+    /// The largest [`Request::exchange`] so far, and one more.
+    asked: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Open {
+    exchange: HttpExchange,
+    /// One more than the largest [`Request::exchange`] up to here; ascends with the numbers.
+    asked: u64,
+    request_ended: Option<Timestamp>,
+    response_ended: bool,
+}
+
+/// Anomalies between messages that are kept for the next.
+const MAX_LOOSE: usize = 32;
+
+impl HttpExchanges {
+    /// With bounds other than the defaults.
+    #[must_use]
+    pub fn with_config(config: HttpConfig) -> Self {
+        HttpExchanges {
+            parser: HttpParser::with_config(config.bodies(crate::Bodies::Skip)),
+            ..HttpExchanges::default()
+        }
+    }
+
+    /// Takes the messages that the parser has made, and gives out what is whole.
+    fn take(&mut self, status: ParserStatus, out: &mut Vec<HttpExchange>) -> ParserStatus {
+        let mut messages = std::mem::take(&mut self.messages);
+        for message in messages.drain(..) {
+            match message {
+                HttpMessage::Request(request) => self.request(request),
+                HttpMessage::Response(response) => self.response(response),
+                HttpMessage::End(end) => self.message_end(&end),
+                HttpMessage::Anomaly(anomaly) => self.anomaly(anomaly),
+                HttpMessage::Body(_) => {}
+            }
+        }
+        self.messages = messages;
+        self.release(out);
+        if matches!(status, ParserStatus::Done | ParserStatus::Failed(_)) {
+            self.flush(out);
+        }
+        status
+    }
+
+    fn request(&mut self, request: Request) {
+        self.requester = Some(request.side);
+        if let Some(exchange) = request.exchange {
+            self.asked = exchange + 1;
+        }
+        let mut exchange = HttpExchange::new(request.first_ts, request.ts);
+        exchange.request = Some(request);
+        self.current[0] = Some(self.open(exchange));
+    }
+
+    fn response(&mut self, response: Response) {
+        self.requester = Some(!response.side);
+        self.interim = response.is_interim();
+        if self.interim {
+            return;
+        }
+        let id = match response.exchange.and_then(|exchange| self.find(exchange)) {
+            Some(id) => id,
+            None => self.open(HttpExchange::new(response.first_ts, response.ts)),
+        };
+        self.current[1] = Some(id);
+        if let Some(open) = self.get(id) {
+            let held = response.headers().held();
+            open.exchange.ended = open.exchange.ended.max(response.ts);
+            open.exchange.response = Some(response);
+            self.open_bytes += held;
+        }
+    }
+
+    fn message_end(&mut self, end: &MessageEnd) {
+        let body =
+            BodySummary { len: end.body_len, missing: end.missing, complete: end.is_complete() };
+        if end.kind == MessageKind::Request {
+            if let Some(open) = self.current[0].take().and_then(|id| self.get(id)) {
+                open.request_ended = Some(end.ts);
+                open.exchange.request_body = body;
+                open.exchange.ended = open.exchange.ended.max(end.ts);
+            }
+            return;
+        }
+        if std::mem::take(&mut self.interim) {
+            return;
+        }
+        let headless = end.exchange.filter(|_| self.current[1].is_none());
+        let id = self.current[1].take().or(headless.and_then(|exchange| self.find(exchange)));
+        if let Some(open) = id.and_then(|id| self.get(id)) {
+            open.response_ended = true;
+            open.exchange.response_body = body;
+            open.exchange.ended = open.exchange.ended.max(end.ts);
+        }
+    }
+
+    fn anomaly(&mut self, anomaly: Anomaly) {
+        let response = self.requester == Some(!anomaly.side);
+        let current = self.current[usize::from(response)];
+        if let Some(open) = current.and_then(|id| self.get(id)) {
+            open.exchange.anomalies.push(anomaly);
+            self.open_bytes += size_of::<Anomaly>();
+        } else if self.loose.len() < MAX_LOOSE {
+            self.loose.push(anomaly);
+        }
+    }
+
+    /// Adds an exchange behind all others; returns its number.
+    fn open(&mut self, mut exchange: HttpExchange) -> u64 {
+        exchange.id = self.first + self.open.len() as u64;
+        exchange.anomalies = std::mem::take(&mut self.loose);
+        let (id, asked) = (exchange.id, self.asked);
+        self.open_bytes += exchange.held();
+        self.open.push_back(Open { exchange, asked, request_ended: None, response_ended: false });
+        id
+    }
+
+    fn get(&mut self, id: u64) -> Option<&mut Open> {
+        let at = usize::try_from(id.checked_sub(self.first)?).ok()?;
+        self.open.get_mut(at)
+    }
+
+    /// The number of the open exchange whose request the parser calls `exchange`.
+    fn find(&self, exchange: u64) -> Option<u64> {
+        let at = self.open.partition_point(|open| open.asked <= exchange);
+        let request = self.open.get(at)?.exchange.request.as_ref()?;
+        (request.exchange == Some(exchange)).then_some(self.first + at as u64)
+    }
+
+    /// Gives out what is over, from the front, and what there is no room for.
+    fn release(&mut self, out: &mut Vec<HttpExchange>) {
+        let settled = self.parser.settled_before();
+        let most = self.parser.config().max_open_bytes;
+        while let Some(open) = self.open.front()
+            && (open.is_over(settled)
+                || self.open_bytes + self.open.len() * size_of::<Open>() > most)
+        {
+            self.pop(settled, out);
+        }
+        if self.open.is_empty() && self.open.capacity() > 64 {
+            self.open = VecDeque::new();
+        }
+    }
+
+    fn pop(&mut self, settled: u64, out: &mut Vec<HttpExchange>) {
+        let Some(open) = self.open.pop_front() else { return };
+        self.first += 1;
+        self.open_bytes = self.open_bytes.saturating_sub(open.exchange.held());
+        out.push(open.finish(settled));
+    }
+
+    /// Nothing more comes.
+    fn flush(&mut self, out: &mut Vec<HttpExchange>) {
+        let settled = self.parser.settled_before();
+        while !self.open.is_empty() {
+            self.pop(settled, out);
+        }
+    }
+
+    fn feed_locked(&mut self, side: FlowSide, bytes: &[u8]) -> Vec<HttpExchange> {
+        let mut out = Vec::new();
+        self.messages = match side {
+            FlowSide::Initiator => self.parser.feed_initiator(bytes),
+            FlowSide::Responder => self.parser.feed_responder(bytes),
+        };
+        let status = self.parser.status(side);
+        self.take(status, &mut out);
+        out
+    }
+}
+
+impl HttpExchange {
+    fn new(started: Timestamp, ended: Timestamp) -> Self {
+        HttpExchange {
+            id: 0,
+            request: None,
+            response: None,
+            request_body: BodySummary::default(),
+            response_body: BodySummary::default(),
+            started,
+            ended,
+            latency: None,
+            outcome: Outcome::Unanswered,
+            anomalies: Vec::new(),
+        }
+    }
+
+    /// Bytes of memory beside the value itself.
+    fn held(&self) -> usize {
+        self.request.as_ref().map_or(0, |request| request.headers().held())
+            + self.response.as_ref().map_or(0, |response| response.headers().held())
+            + self.anomalies.len() * size_of::<Anomaly>()
+    }
+}
+
+impl Open {
+    /// Whether no message can say more of it.
+    fn is_over(&self, settled: u64) -> bool {
+        let Some(request) = &self.exchange.request else { return self.response_ended };
+        let answered =
+            self.response_ended || self.exchange.response.is_none() && request.is_unpaired(settled);
+        answered && self.request_ended.is_some()
+    }
+
+    fn finish(self, settled: u64) -> HttpExchange {
+        let mut exchange = self.exchange;
+        let complete = exchange.response_body.complete;
+        exchange.outcome = match (&exchange.request, &exchange.response) {
+            (None, _) => Outcome::Orphan,
+            (_, Some(response)) if response.framing == Framing::Tunnel => Outcome::Tunnel,
+            (_, Some(_)) if complete => Outcome::Answered,
+            (_, Some(_)) => Outcome::Cut,
+            (_, None) if self.response_ended => Outcome::Headless,
+            (Some(request), None) if request.is_unpaired(settled) => Outcome::Unpaired,
+            (Some(_), None) => Outcome::Unanswered,
+        };
+        let response = exchange.response.as_ref();
+        exchange.latency =
+            self.request_ended.zip(response).map(|(ended, response)| response.ts.since(ended));
+        exchange
+    }
+}
+
+impl Request {
+    /// Whether no response that comes now can be said to be its own.
+    fn is_unpaired(&self, settled: u64) -> bool {
+        self.exchange.is_none_or(|exchange| exchange < settled)
+    }
+}
+
+impl SessionParser for HttpExchanges {
+    type Message = HttpExchange;
+
+    fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<HttpExchange> {
+        self.feed_locked(FlowSide::Initiator, bytes)
+    }
+
+    fn feed_responder(&mut self, bytes: &[u8]) -> Vec<HttpExchange> {
+        self.feed_locked(FlowSide::Responder, bytes)
+    }
+
+    fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<HttpExchange>) -> ParserStatus {
+        let status = self.parser.feed_into(feed, &mut self.messages);
+        self.take(status, out)
+    }
+
+    fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<HttpExchange>) -> ParserStatus {
+        let status = self.parser.gap(side, len, &mut self.messages);
+        self.take(status, out)
+    }
+
+    fn fin(&mut self, side: FlowSide, out: &mut Vec<HttpExchange>) {
+        self.parser.fin(side, &mut self.messages);
+        self.take(ParserStatus::Continue, out);
+    }
+
+    fn rst(&mut self, side: FlowSide, out: &mut Vec<HttpExchange>) {
+        self.parser.rst(side, &mut self.messages);
+        self.take(ParserStatus::Done, out);
+    }
+
+    fn end(&mut self, out: &mut Vec<HttpExchange>) {
+        self.parser.end(&mut self.messages);
+        self.take(ParserStatus::Done, out);
+    }
+
+    fn held(&self) -> usize {
+        self.parser.held()
+            + self.open_bytes
+            + self.open.capacity() * size_of::<Open>()
+            + self.messages.capacity() * size_of::<HttpMessage>()
+            + self.loose.capacity() * size_of::<Anomaly>()
+    }
+
+    fn probe(side: FlowSide, start: &[u8]) -> Probe {
+        HttpParser::probe(side, start)
+    }
+}

@@ -1,0 +1,155 @@
+//! How long the body of a message is (RFC 9112 §6.3).
+
+use crate::fields::Fields;
+use crate::message::{AnomalyKind, Framing, Version};
+use crate::notes::Notes;
+use crate::pairing::Asked;
+
+/// Rules 3 to 5 and 7: a request has the body its fields announce, or none.
+pub(crate) fn of_request(version: Version, fields: &Fields, notes: &mut Notes) -> Framing {
+    announced(version, fields, notes).unwrap_or(Framing::None)
+}
+
+/// All rules: `asked` is what the response answers.
+pub(crate) fn of_response(
+    version: Version,
+    status: u16,
+    asked: Asked,
+    fields: &Fields,
+    notes: &mut Notes,
+) -> Framing {
+    // Always, since what contradicts itself is of interest whether or not it counts.
+    let announced = announced(version, fields, notes);
+    match (status, asked) {
+        (101, _) => Framing::Tunnel,
+        // Rule 1: "terminated by the first empty line after the header fields".
+        (100..200 | 204 | 304, _) | (_, Asked::Head) => Framing::None,
+        // Rule 2: "A client MUST ignore any Content-Length or Transfer-Encoding header fields".
+        (200..300, Asked::Connect) => Framing::Tunnel,
+        // Rule 8: "determined by the number of octets received prior to the server closing".
+        _ => announced.unwrap_or(Framing::UntilClose),
+    }
+}
+
+/// What the fields say, if anything.
+fn announced(version: Version, fields: &Fields, notes: &mut Notes) -> Option<Framing> {
+    let mut lengths = Lengths::default();
+    let mut codings = Codings::default();
+    let mut hosts = 0;
+    for (name, value) in fields.iter() {
+        // Lengths first: most fields are none of the three.
+        match name.len() {
+            4 if name.eq_ignore_ascii_case("host") => hosts += 1,
+            14 if name.eq_ignore_ascii_case("content-length") => lengths.add(value, notes),
+            17 if name.eq_ignore_ascii_case("transfer-encoding") => codings.add(value),
+            _ => {}
+        }
+    }
+    if hosts > 1 {
+        notes.add(AnomalyKind::HostRepeated, 0);
+    }
+    let coded = codings.framing(notes);
+    if codings.present {
+        if lengths.present {
+            notes.add(AnomalyKind::LengthAndTransferEncoding, 0);
+        }
+        if version == Version::HTTP_10 {
+            notes.add(AnomalyKind::TransferEncodingIn10, 0);
+        }
+    }
+    coded.or_else(|| lengths.framing())
+}
+
+#[derive(Default)]
+struct Lengths {
+    present: bool,
+    last: Option<u64>,
+    invalid: bool,
+}
+
+impl Lengths {
+    /// Takes a value, or a list of them: "5, 5" is what becomes of two fields on the way.
+    fn add(&mut self, value: &[u8], notes: &mut Notes) {
+        for element in value.split(|byte| *byte == b',') {
+            let element = element.trim_ascii();
+            let Some(length) = number(element) else {
+                notes.add(AnomalyKind::LengthInvalid, 0);
+                self.invalid |= !element.is_empty();
+                continue;
+            };
+            match self.last {
+                Some(last) if last != length => notes.add(AnomalyKind::LengthsDiffer, 0),
+                Some(_) => notes.add(AnomalyKind::LengthRepeated, 0),
+                None => {}
+            }
+            self.last = Some(length);
+        }
+        self.present = true;
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        if self.invalid {
+            return Some(Framing::UntilClose);
+        }
+        self.last.map(Framing::Length)
+    }
+}
+
+/// `1*DIGIT`, of at most 64 bits.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |sum, digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[derive(Default)]
+struct Codings {
+    present: bool,
+    /// Codings named, without the identity of RFC 2616.
+    count: usize,
+    chunked: usize,
+    last_is_chunked: bool,
+    unknown: bool,
+}
+
+impl Codings {
+    fn add(&mut self, value: &[u8]) {
+        self.present = true;
+        for element in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            if element.is_empty() {
+                continue;
+            }
+            let name =
+                element.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii_end();
+            let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+            if is(b"identity") {
+                self.unknown = true;
+                continue;
+            }
+            self.count += 1;
+            self.last_is_chunked = is(b"chunked");
+            self.chunked += usize::from(self.last_is_chunked);
+            let known =
+                [&b"chunked"[..], b"gzip", b"x-gzip", b"deflate", b"compress", b"x-compress"];
+            self.unknown |= !known.into_iter().any(is);
+        }
+        self.unknown |= self.count == 0;
+    }
+
+    fn framing(&self, notes: &mut Notes) -> Option<Framing> {
+        if self.unknown {
+            notes.add(AnomalyKind::UnknownTransferCoding, 0);
+        }
+        if self.count == 0 {
+            return None;
+        }
+        if !self.last_is_chunked || self.chunked > 1 {
+            notes.add(AnomalyKind::ChunkedNotLast, 0);
+        }
+        Some(if self.last_is_chunked { Framing::Chunked } else { Framing::UntilClose })
+    }
+}

@@ -1,0 +1,400 @@
+use std::fmt;
+
+use flowscope_core::{FlowSide, Timestamp};
+
+use crate::fields::{Fields, Part};
+
+/// What an [`HttpParser`](crate::HttpParser) says of a flow.
+///
+/// Each side is told of in its own order: a head ([`Request`] or [`Response`]), anomalies found in
+/// it, then what concerns its body, then exactly one [`MessageEnd`].
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum HttpMessage {
+    /// The head of a request is complete.
+    Request(Request),
+    /// The head of a response is complete, interim ones (1xx) included.
+    Response(Response),
+    /// Bytes of a body, if [asked for](crate::Bodies).
+    Body(Body),
+    /// A message is over, whole or not.
+    End(MessageEnd),
+    /// Something was sent that recipients may read in more than one way, or not at all.
+    Anomaly(Anomaly),
+}
+
+/// The head of a request (RFC 9112 §3).
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Request {
+    /// Who sent it.
+    pub side: FlowSide,
+    /// Number by which a [`Response`] refers to it: 0 for the flow's first request. `None` after a
+    /// gap that may have hidden requests before it, since no response can then be called its own.
+    pub exchange: Option<u64>,
+    /// How its body is framed.
+    pub framing: Framing,
+    /// Where it begins in the side's stream, in bytes.
+    pub offset: u64,
+    /// When its first byte was captured.
+    pub first_ts: Timestamp,
+    /// When the last byte of its head was captured.
+    pub ts: Timestamp,
+    pub(crate) version: Version,
+    pub(crate) method: Part,
+    pub(crate) target: Part,
+    pub(crate) fields: Fields,
+}
+
+/// The head of a response (RFC 9112 §4).
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Response {
+    /// Who sent it.
+    pub side: FlowSide,
+    /// [`Request::exchange`] of the request it answers; `None` if that one was not seen, or if a gap
+    /// leaves open which it is.
+    pub exchange: Option<u64>,
+    /// How its body is framed.
+    pub framing: Framing,
+    /// Where it begins in the side's stream, in bytes.
+    pub offset: u64,
+    /// When its first byte was captured.
+    pub first_ts: Timestamp,
+    /// When the last byte of its head was captured.
+    pub ts: Timestamp,
+    pub(crate) version: Version,
+    pub(crate) status: u16,
+    pub(crate) reason: Part,
+    pub(crate) fields: Fields,
+}
+
+/// A piece of a body, chunk framing removed, content coding as sent.
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Body {
+    /// Who sent it.
+    pub side: FlowSide,
+    /// [`Request::exchange`] of the request it belongs to or answers, as far as known.
+    pub exchange: Option<u64>,
+    /// Where it begins in the body, in bytes; gaps count.
+    pub at: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// The end of a message. Each head is followed by one.
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MessageEnd {
+    /// Who sent the message.
+    pub side: FlowSide,
+    /// Whether it was a request or a response.
+    pub kind: MessageKind,
+    /// [`Request::exchange`] of the request it was or answered, as far as known.
+    pub exchange: Option<u64>,
+    /// Bytes of the body that were captured, chunk framing not counted.
+    pub body_len: u64,
+    /// Bytes of the body that passed but were never captured.
+    pub missing: u64,
+    /// Why it ended.
+    pub ending: Ending,
+    /// The trailer section of a chunked body (RFC 9112 §7.1.2), if it has one that is not empty.
+    pub trailers: Option<Fields>,
+    /// Where the message ends in the side's stream, in bytes.
+    pub offset: u64,
+    /// When its last byte was captured; for a message cut short, the latest time known.
+    pub ts: Timestamp,
+}
+
+/// Which half of an exchange a message is.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum MessageKind {
+    /// What a client sends.
+    Request,
+    /// What a server sends.
+    Response,
+}
+
+/// Why a message ended.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Ending {
+    /// As its framing says, and every byte was captured.
+    Complete,
+    /// As its framing says, but some bytes within were not captured.
+    Gap,
+    /// A gap hides where it ended.
+    Lost,
+    /// Its sender finished before its framing says.
+    Fin,
+    /// The flow was reset.
+    Rst,
+    /// The flow ended, or the parser was told to stop.
+    FlowEnd,
+    /// Its chunk framing is broken; an anomaly says how.
+    Invalid,
+    /// A bound was reached, and the side given up.
+    TooLong,
+    /// The connection became a tunnel while it was being sent.
+    Tunnel,
+}
+
+/// How the length of a body is known (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Framing {
+    /// There is no body.
+    None,
+    /// This many bytes, by `Content-Length`.
+    Length(u64),
+    /// Chunks (RFC 9112 §7.1).
+    Chunked,
+    /// All that its sender sends until it closes.
+    UntilClose,
+    /// No body, and no more messages on this connection: another protocol takes over (`101`, or a
+    /// `2xx` to `CONNECT`).
+    Tunnel,
+}
+
+/// A protocol version, `HTTP/major.minor`.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Version {
+    /// 1 for all that this crate is about, but for HTTP/0.9 requests.
+    pub major: u8,
+    /// 0 or 1 in what is well formed.
+    pub minor: u8,
+}
+
+/// Something sent that recipients may read in more than one way, or not at all.
+///
+/// Each kind is reported once per message, where it first occurs; that bounds their number.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Anomaly {
+    /// Who sent it.
+    pub side: FlowSide,
+    /// What it is.
+    pub kind: AnomalyKind,
+    /// Where in the side's stream, in bytes; for what concerns a whole message, where that begins.
+    pub offset: u64,
+}
+
+/// What is odd, and how it was read.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum AnomalyKind {
+    /// `Content-Length` beside `Transfer-Encoding`: the latter is believed (RFC 9112 §6.3, rule 3).
+    LengthAndTransferEncoding,
+    /// Several `Content-Length` values that differ: the last is believed, as packet analyzers do.
+    LengthsDiffer,
+    /// Several `Content-Length` values, all the same.
+    LengthRepeated,
+    /// A `Content-Length` that is no number or exceeds 64 bits. Empty, it is passed over; otherwise
+    /// the message is read until its sender closes (RFC 9112 §6.3, rule 5).
+    LengthInvalid,
+    /// A transfer coding nobody registered. Alone, `identity` is passed over; otherwise, without
+    /// `chunked` at the end, the message is read until its sender closes.
+    UnknownTransferCoding,
+    /// A `Transfer-Encoding` whose last coding is not `chunked`, or which names it twice. If it is
+    /// not last the message is read until its sender closes (RFC 9112 §6.3, rule 4).
+    ChunkedNotLast,
+    /// `Transfer-Encoding` in an HTTP/1.0 message, where it has no meaning (RFC 9112 §6.1): it is
+    /// believed.
+    TransferEncodingIn10,
+    /// More than one `Host` field (RFC 9112 §3.2): the first counts.
+    HostRepeated,
+    /// A field folded over several lines (RFC 9112 §5.2): read as one.
+    ObsFold,
+    /// CR without LF (RFC 9112 §2.2): read as a space.
+    BareCr,
+    /// A line that ends in LF alone (RFC 9112 §2.2): read as a line end.
+    BareLf,
+    /// Whitespace between field name and colon (RFC 9112 §5.1): passed over.
+    SpaceBeforeColon,
+    /// A line of a header or trailer section that is no field: passed over.
+    InvalidHeader,
+    /// A control byte, NUL for one, within a field: kept.
+    ControlByte,
+    /// Whitespace or a byte that no target has within a request target: kept.
+    InvalidTarget,
+    /// A status that is not three digits: the digits that there are count.
+    InvalidStatus,
+    /// A version other than HTTP/1.0 and HTTP/1.1: read as the latter.
+    InvalidVersion,
+    /// A request line without a version, as in HTTP/0.9: its answer is all that follows.
+    NoVersion,
+    /// A chunk size that is no number of at most 64 bits: the message ends here, and the next one
+    /// is searched for.
+    InvalidChunkSize,
+    /// Chunk data not followed by a line end: as for an invalid chunk size.
+    InvalidChunkEnd,
+    /// A chunk-size line longer than the bound: the side is given up.
+    ChunkLineTooLong,
+    /// A head or trailer section longer than the bound: the side is given up.
+    HeadTooLong,
+    /// More header lines than the bound: the side is given up.
+    TooManyHeaders,
+    /// Bytes that begin no message where one was due: the next one is searched for.
+    Garbage,
+    /// A head that was cut short, by a gap or by the end of the stream: there is no message of it.
+    CutHead,
+    /// More requests wait for a response than the bound: this one and later ones are not paired.
+    PipelineFull,
+}
+
+impl Request {
+    /// The method: a token, usually in capitals.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        std::str::from_utf8(self.fields.part(self.method)).unwrap_or_default()
+    }
+
+    /// The request target as it was sent (RFC 9112 §3.2).
+    #[must_use]
+    pub fn target(&self) -> &[u8] {
+        self.fields.part(self.target)
+    }
+
+    /// The version that the request line names.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Whom the request is for: the `Host` field or, where it is missing or empty, the authority of
+    /// a target that has one (absolute form, or that of `CONNECT`). The port is part of it.
+    #[must_use]
+    pub fn host(&self) -> Option<&[u8]> {
+        match self.header("host") {
+            Some(host) if !host.is_empty() => Some(host),
+            host => self.authority().or(host),
+        }
+    }
+
+    fn authority(&self) -> Option<&[u8]> {
+        let target = self.target();
+        if self.method() == "CONNECT" {
+            return Some(target).filter(|target| !target.is_empty());
+        }
+        let colon = target.iter().position(|byte| *byte == b':')?;
+        let (scheme, rest) = target.split_at_checked(colon)?;
+        let rest = rest.strip_prefix(b"://")?;
+        if scheme.is_empty() || !scheme.iter().all(u8::is_ascii_alphanumeric) {
+            return None;
+        }
+        let authority = rest.split(|byte| b"/?#".contains(byte)).next()?;
+        authority.rsplit(|byte| *byte == b'@').next().filter(|host| !host.is_empty())
+    }
+
+    /// Value of the first header called `name`, in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.fields.get(name)
+    }
+
+    /// The headers, in the order they were sent.
+    #[must_use]
+    pub fn headers(&self) -> &Fields {
+        &self.fields
+    }
+}
+
+impl Response {
+    /// The version that the status line names.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The status code.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The reason phrase; often empty.
+    #[must_use]
+    pub fn reason(&self) -> &[u8] {
+        self.fields.part(self.reason)
+    }
+
+    /// Whether another response to the same request follows: `1xx`, but for `101`.
+    #[must_use]
+    pub fn is_interim(&self) -> bool {
+        is_interim(self.status)
+    }
+
+    /// Value of the first header called `name`, in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.fields.get(name)
+    }
+
+    /// The headers, in the order they were sent.
+    #[must_use]
+    pub fn headers(&self) -> &Fields {
+        &self.fields
+    }
+}
+
+impl MessageEnd {
+    /// Whether the message ended as its framing says and all of it was captured.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.ending == Ending::Complete
+    }
+}
+
+impl Version {
+    /// A request without a version.
+    pub const HTTP_09: Version = Version { major: 0, minor: 9 };
+    /// RFC 1945.
+    pub const HTTP_10: Version = Version { major: 1, minor: 0 };
+    /// RFC 9112.
+    pub const HTTP_11: Version = Version { major: 1, minor: 1 };
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP/{}.{}", self.major, self.minor)
+    }
+}
+
+impl AnomalyKind {
+    /// A stable name, in snake case.
+    #[must_use]
+    pub const fn slug(self) -> &'static str {
+        match self {
+            AnomalyKind::LengthAndTransferEncoding => "length_and_transfer_encoding",
+            AnomalyKind::LengthsDiffer => "lengths_differ",
+            AnomalyKind::LengthRepeated => "length_repeated",
+            AnomalyKind::LengthInvalid => "length_invalid",
+            AnomalyKind::UnknownTransferCoding => "unknown_transfer_coding",
+            AnomalyKind::ChunkedNotLast => "chunked_not_last",
+            AnomalyKind::TransferEncodingIn10 => "transfer_encoding_in_10",
+            AnomalyKind::HostRepeated => "host_repeated",
+            AnomalyKind::ObsFold => "obs_fold",
+            AnomalyKind::BareCr => "bare_cr",
+            AnomalyKind::BareLf => "bare_lf",
+            AnomalyKind::SpaceBeforeColon => "space_before_colon",
+            AnomalyKind::InvalidHeader => "invalid_header",
+            AnomalyKind::ControlByte => "control_byte",
+            AnomalyKind::InvalidTarget => "invalid_target",
+            AnomalyKind::InvalidStatus => "invalid_status",
+            AnomalyKind::InvalidVersion => "invalid_version",
+            AnomalyKind::NoVersion => "no_version",
+            AnomalyKind::InvalidChunkSize => "invalid_chunk_size",
+            AnomalyKind::InvalidChunkEnd => "invalid_chunk_end",
+            AnomalyKind::ChunkLineTooLong => "chunk_line_too_long",
+            AnomalyKind::HeadTooLong => "head_too_long",
+            AnomalyKind::TooManyHeaders => "too_many_headers",
+            AnomalyKind::Garbage => "garbage",
+            AnomalyKind::CutHead => "cut_head",
+            AnomalyKind::PipelineFull => "pipeline_full",
+        }
+    }
+}
+
+/// `1xx`, but for `101`, after which there is no HTTP.
+pub(crate) fn is_interim(status: u16) -> bool {
+    (100..200).contains(&status) && status != 101
+}

@@ -1,0 +1,35 @@
+use crate::message::AnomalyKind;
+
+/// Anomalies of one message: each kind once, at its first place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Notes {
+    list: Vec<(AnomalyKind, usize)>,
+    seen: Seen,
+}
+
+/// Which kinds of anomaly a message has had.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen(u64);
+
+impl Notes {
+    /// `kind` was found `at` bytes after the start of the head.
+    pub(crate) fn add(&mut self, kind: AnomalyKind, at: usize) {
+        if self.seen.first(kind) {
+            self.list.push((kind, at));
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (AnomalyKind, usize)> {
+        self.list.iter().copied()
+    }
+}
+
+impl Seen {
+    /// Whether it is the first of its kind, which it is no more afterwards.
+    pub(crate) fn first(&mut self, kind: AnomalyKind) -> bool {
+        let bit = 1 << (kind as u64 & 63);
+        let first = self.0 & bit == 0;
+        self.0 |= bit;
+        first
+    }
+}

@@ -1,0 +1,175 @@
+//! One direction of a connection: where in its stream it stands.
+
+use flowscope_core::Timestamp;
+
+use crate::chunked::Chunked;
+use crate::message::{Ending, MessageKind};
+use crate::notes::Seen;
+use crate::pairing::Asked;
+use crate::wire::find_lf;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Side {
+    pub(crate) state: State,
+    /// What this side sends, once one of the two has shown it.
+    pub(crate) kind: Option<MessageKind>,
+    /// Where in the stream the next byte stands.
+    pub(crate) pos: u64,
+    /// Where the message at hand began.
+    pub(crate) head_at: u64,
+    pub(crate) first_ts: Timestamp,
+    /// Anomalies that the message at hand has had.
+    pub(crate) seen: Seen,
+    /// A head, a trailer section or a line that is not there as a whole yet.
+    pub(crate) buf: Vec<u8>,
+    pub(crate) lines: Lines,
+    pub(crate) current: Current,
+    /// The line that is searched may lack its first bytes.
+    pub(crate) torn: bool,
+    /// Bytes were passed over in search of a message.
+    pub(crate) skipped: bool,
+    /// Bytes were missing or made no sense before it was known what this side sends.
+    pub(crate) lost: bool,
+    /// Bytes that were searched before it was known what the sides send.
+    pub(crate) searched: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum State {
+    /// Between messages.
+    #[default]
+    Start,
+    /// In a head, which is collected.
+    Head,
+    /// In a body, so many bytes before its end.
+    Length(u64),
+    /// In a body that ends with the stream.
+    UntilClose,
+    /// In a chunked body.
+    Chunked(Chunked),
+    /// In a trailer section, which is collected.
+    Trailers,
+    /// At or in a line that may be the first of a message, of which nothing else is known.
+    Search,
+    /// In a line that is no first line of a message.
+    SkipLine,
+    /// Behind a `CONNECT` without an answer. What comes belongs to the tunnel, most likely.
+    Await { skipped: bool },
+    /// Nothing of interest follows.
+    Over,
+    /// A bound was reached.
+    Stopped,
+}
+
+/// The message whose head was seen last.
+#[derive(Clone, Debug)]
+pub(crate) struct Current {
+    pub(crate) kind: MessageKind,
+    pub(crate) exchange: Option<u64>,
+    pub(crate) asked: Asked,
+    pub(crate) body_len: u64,
+    pub(crate) missing: u64,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Default for Current {
+    fn default() -> Self {
+        Current {
+            kind: MessageKind::Request,
+            exchange: None,
+            asked: Asked::Other,
+            body_len: 0,
+            missing: 0,
+            body: Vec::new(),
+        }
+    }
+}
+
+impl Side {
+    /// A message may begin here.
+    pub(crate) fn begin(&mut self, ts: Timestamp) {
+        self.head_at = self.pos;
+        self.first_ts = ts;
+        self.seen = Seen::default();
+        self.lines = Lines::default();
+    }
+
+    /// Bytes of the stream were taken.
+    pub(crate) fn advance(&mut self, n: usize) {
+        self.pos = self.pos.saturating_add(n as u64);
+    }
+
+    /// What was read of a line is no part of a message; `whole`: the line is over.
+    pub(crate) fn skip_line(&mut self, whole: bool) {
+        self.buf = Vec::new();
+        self.skipped = true;
+        self.torn = false;
+        self.state = if whole { State::Search } else { State::SkipLine };
+    }
+
+    /// Whether a head was sent whose message has no end yet.
+    pub(crate) fn in_body(&self) -> bool {
+        matches!(
+            self.state,
+            State::Length(_) | State::UntilClose | State::Chunked(_) | State::Trailers
+        )
+    }
+
+    /// Adds to what is collected, up to one byte more than `most` in all; returns how much it took.
+    pub(crate) fn collect(&mut self, bytes: &[u8], most: usize) -> usize {
+        let room = (most + 1).saturating_sub(self.buf.len());
+        let taken = bytes.get(..room).unwrap_or(bytes);
+        if self.buf.capacity() == 0 {
+            // Room for the rest of a usual head, so that it grows once at most.
+            self.buf.reserve(taken.len().saturating_mul(2).max(512));
+        }
+        self.buf.extend_from_slice(taken);
+        taken.len()
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.buf.capacity() + self.current.body.capacity()
+    }
+}
+
+impl Current {
+    /// How a message ends that goes to where its framing says.
+    pub(crate) fn ending(&self) -> Ending {
+        if self.missing == 0 { Ending::Complete } else { Ending::Gap }
+    }
+}
+
+/// Lines of a section as they come in, up to the empty one. No byte is looked at twice.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lines {
+    /// Lines that are over.
+    pub(crate) count: usize,
+    /// Bytes of the line at hand.
+    len: usize,
+    /// The line at hand begins with CR.
+    cr: bool,
+}
+
+impl Lines {
+    /// Reads on in `bytes`; returns how many of them are left of the section, if it ends here.
+    pub(crate) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            if self.len == 0 {
+                self.cr = rest.first() == Some(&b'\r');
+            }
+            let Some(lf) = find_lf(rest) else {
+                self.len += rest.len();
+                return None;
+            };
+            let len = self.len + lf;
+            self.count += 1;
+            self.len = 0;
+            at += lf + 1;
+            if len == 0 || len == 1 && self.cr {
+                return Some(at);
+            }
+        }
+        None
+    }
+}

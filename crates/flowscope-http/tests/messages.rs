@@ -1,0 +1,751 @@
+//! What is read from conversations, case by case. Lines of a script are what a side sends, `>` the
+//! initiator and `<` the responder; `gap`, `fin`, `rst` and `end` are what befalls a side.
+
+mod common;
+
+use common::Talk;
+use flowscope_core::FlowSide::{self, Initiator, Responder};
+use flowscope_core::{ParseError, ParserStatus, SessionParser};
+use flowscope_http::{
+    Bodies, Ending, Framing, HttpConfig, HttpExchange, HttpExchanges, HttpMessage, HttpParser,
+};
+
+fn side(word: &str) -> FlowSide {
+    if word == ">" { Initiator } else { Responder }
+}
+
+fn play<P: SessionParser>(parser: P, script: &[(&str, &str)], piece: usize) -> Talk<P> {
+    let mut talk = Talk::new(parser);
+    for (who, what) in script {
+        match who.split_once(' ') {
+            None => {
+                for bytes in what.as_bytes().chunks(piece) {
+                    talk.send(side(who), bytes);
+                }
+            }
+            Some((who, "gap")) => drop(talk.gap(side(who), what.parse().expect("a number"))),
+            Some((who, "fin")) => drop(talk.fin(side(who))),
+            Some((_, "rst")) => talk.parser.rst(Initiator, &mut talk.out),
+            Some(other) => panic!("{other:?}"),
+        }
+    }
+    talk.end();
+    talk
+}
+
+fn arrow(side: FlowSide) -> char {
+    if side == Initiator { '>' } else { '<' }
+}
+
+fn number(exchange: Option<u64>) -> String {
+    exchange.map_or("?".to_owned(), |exchange| exchange.to_string())
+}
+
+fn framing(framing: Framing) -> String {
+    match framing {
+        Framing::None => "none".to_owned(),
+        Framing::Length(length) => format!("length={length}"),
+        Framing::Chunked => "chunked".to_owned(),
+        Framing::UntilClose => "until-close".to_owned(),
+        Framing::Tunnel => "tunnel".to_owned(),
+    }
+}
+
+fn line(message: &HttpMessage) -> String {
+    let text = String::from_utf8_lossy;
+    match message {
+        HttpMessage::Request(r) => format!(
+            "> {} {} {} #{} {}",
+            r.method(),
+            text(r.target()),
+            r.version(),
+            number(r.exchange),
+            framing(r.framing)
+        ),
+        HttpMessage::Response(r) => format!(
+            "< {} {}#{} {}",
+            r.status(),
+            r.reason().first().map_or(String::new(), |_| text(r.reason()).into_owned() + " "),
+            number(r.exchange),
+            framing(r.framing)
+        ),
+        HttpMessage::Body(body) => {
+            format!("{} body {}+{}", arrow(body.side), body.at, text(&body.bytes))
+        }
+        HttpMessage::End(end) => {
+            let mut line =
+                format!("{} end #{} {}", arrow(end.side), number(end.exchange), end.body_len);
+            if end.missing > 0 {
+                line += &format!(" missing={}", end.missing);
+            }
+            if end.ending != Ending::Complete {
+                line += &format!(" {:?}", end.ending);
+            }
+            for (name, value) in end.trailers.iter().flat_map(|trailers| trailers.iter()) {
+                line += &format!(" {name}={}", text(value));
+            }
+            line
+        }
+        HttpMessage::Anomaly(a) => format!("{} ! {} @{}", arrow(a.side), a.kind.slug(), a.offset),
+        other => format!("{other:?}"),
+    }
+}
+
+fn check_with(config: HttpConfig, script: &[(&str, &str)], expected: &[&str]) {
+    for piece in [usize::MAX, 1, 7] {
+        let talk = play(HttpParser::with_config(config), script, piece);
+        let lines: Vec<String> = talk.out.iter().map(line).collect();
+        assert_eq!(lines, expected, "{script:#?} by {piece}");
+        assert!(talk.parser.held() <= 128, "{} bytes held at the end", talk.parser.held());
+    }
+}
+
+fn check(script: &[(&str, &str)], expected: &[&str]) {
+    check_with(HttpConfig::default(), script, expected);
+}
+
+const GET: &str = "GET / HTTP/1.1\r\n\r\n";
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+
+#[test]
+fn a_request_and_its_response() {
+    check(
+        &[(">", "GET /x HTTP/1.1\r\nHost: a\r\n\r\n"), ("<", OK)],
+        &["> GET /x HTTP/1.1 #0 none", "> end #0 0", "< 200 OK #0 length=2", "< end #0 2"],
+    );
+}
+
+#[test]
+fn responses_without_a_body_by_rule_1() {
+    for status in [100, 103, 199, 204, 304] {
+        let response = format!("HTTP/1.1 {status} x\r\nContent-Length: 5\r\n\r\n");
+        let (head, end) = (format!("< {status} x #0 none"), "< end #0 0");
+        let mut expected = vec!["> GET / HTTP/1.1 #0 none", "> end #0 0", &head, end];
+        let next = if status < 200 { "0" } else { "?" };
+        let (second, second_end) =
+            (format!("< 200 OK #{next} length=2"), format!("< end #{next} 2"));
+        expected.extend([second.as_str(), second_end.as_str()]);
+        check(&[(">", GET), ("<", &response), ("<", OK)], &expected);
+    }
+    check(
+        &[
+            (">", "HEAD / HTTP/1.1\r\n\r\n"),
+            (">", GET),
+            ("<", "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            ("<", OK),
+        ],
+        &[
+            "> HEAD / HTTP/1.1 #0 none",
+            "> end #0 0",
+            "> GET / HTTP/1.1 #1 none",
+            "> end #1 0",
+            "< 200 #0 none",
+            "< end #0 0",
+            "< 200 OK #1 length=2",
+            "< end #1 2",
+        ],
+    );
+}
+
+#[test]
+fn tunnels_by_rule_2() {
+    let connect = "CONNECT a:443 HTTP/1.1\r\n\r\n";
+    let asked = ["> CONNECT a:443 HTTP/1.1 #0 none", "> end #0 0"];
+    let tunnel = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
+    let mut expected = asked.to_vec();
+    expected.extend(["< 200 OK #0 tunnel", "< end #0 0"]);
+    // What the client sends before it has the answer is not read.
+    check(
+        &[(">", connect), (">", "\x16\x03\x01"), ("<", tunnel), (">", GET), ("<", OK)],
+        &expected,
+    );
+
+    let refused = "HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n";
+    let mut expected = asked.to_vec();
+    expected.extend(["< 407 No #0 length=0", "< end #0 0"]);
+    expected.extend(["> CONNECT a:443 HTTP/1.1 #1 none", "> end #1 0"]);
+    expected.extend(["< 200 OK #1 tunnel", "< end #1 0"]);
+    check(&[(">", connect), ("<", refused), (">", connect), ("<", tunnel), (">", GET)], &expected);
+    // It took the answer for granted: what it sent is lost, and perhaps requests with it.
+    let mut expected = asked.to_vec();
+    expected.extend(["< 407 No #0 length=0", "< end #0 0"]);
+    expected.extend(["> GET / HTTP/1.1 #? none", "> end #? 0"]);
+    check(&[(">", connect), (">", "\x16\x03\x01\r\n"), ("<", refused), (">", GET)], &expected);
+
+    let upgrade = "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n";
+    for piece in [1, usize::MAX] {
+        let script = [(">", GET), ("<", upgrade), ("<", "\x01\x02HTTP/1.1 200 OK\r\n\r\n")];
+        let talk = play(HttpParser::default(), &script, piece);
+        assert_eq!(talk.status, ParserStatus::Done);
+        assert_eq!(talk.out.len(), 4);
+    }
+}
+
+#[test]
+fn chunked_bodies_by_rules_3_and_4() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n";
+    let body = "3;a=b\r\nabc\r\n00A\r\n0123456789\r\n0\r\nX: 1\r\nY:\r\n\r\n";
+    check(
+        &[("<", head), ("<", body), ("<", OK)],
+        &["< 200 OK #? chunked", "< end #? 13 X=1 Y=", "< 200 OK #? length=2", "< end #? 2"],
+    );
+    let post = "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n";
+    check(
+        &[(">", post), (">", "1\r\nx\r\n0\r\n\r\n"), (">", GET)],
+        &[
+            "> POST / HTTP/1.0 #0 chunked",
+            "> ! length_and_transfer_encoding @0",
+            "> ! transfer_encoding_in_10 @0",
+            "> end #0 1",
+            "> GET / HTTP/1.1 #1 none",
+            "> end #1 0",
+        ],
+    );
+}
+
+#[test]
+fn transfer_codings_that_do_not_end_in_chunked() {
+    let cases: [(&str, &[&str]); 7] = [
+        ("chunked, gzip", &["chunked_not_last"]),
+        ("gzip", &["chunked_not_last"]),
+        ("lalala", &["unknown_transfer_coding", "chunked_not_last"]),
+        ("chunked, identity, gzip", &["unknown_transfer_coding", "chunked_not_last"]),
+        (";chunked", &["unknown_transfer_coding", "chunked_not_last"]),
+        ("xchunked", &["unknown_transfer_coding", "chunked_not_last"]),
+        ("chunked\r\nTransfer-Encoding: gzip", &["chunked_not_last"]),
+    ];
+    for (codings, kinds) in cases {
+        let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: {codings}\r\n\r\n");
+        let anomalies: Vec<String> = kinds.iter().map(|kind| format!("< ! {kind} @0")).collect();
+        let mut expected = vec!["< 200 OK #? until-close"];
+        expected.extend(anomalies.iter().map(String::as_str));
+        expected.push("< end #? 5");
+        check(&[("<", &head), ("<", "0\r\n\r\n"), ("< fin", "")], &expected);
+    }
+    let twice = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n";
+    check(&[("<", twice)], &["< 200 OK #? chunked", "< ! chunked_not_last @0", "< end #? 0"]);
+    let identity = "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 1\r\n\r\nx";
+    check(
+        &[("<", identity)],
+        &[
+            "< 200 OK #? length=1",
+            "< ! unknown_transfer_coding @0",
+            "< ! length_and_transfer_encoding @0",
+            "< end #? 1",
+        ],
+    );
+}
+
+#[test]
+fn lengths_by_rules_5_and_6() {
+    let cases: [(&str, &str, &[&str]); 8] = [
+        ("1", "length=1", &[]),
+        ("1\r\nContent-Length: 1", "length=1", &["length_repeated"]),
+        ("1, 1", "length=1", &["length_repeated"]),
+        ("2\r\ncontent-length: 1", "length=1", &["lengths_differ"]),
+        ("-1", "until-close", &["length_invalid"]),
+        ("0x1", "until-close", &["length_invalid"]),
+        ("18446744073709551616", "until-close", &["length_invalid"]),
+        ("1\r\nContent-Length: x", "until-close", &["length_invalid"]),
+    ];
+    for (value, framing, kinds) in cases {
+        let head = format!("POST / HTTP/1.1\r\nContent-Length: {value}\r\n\r\n");
+        let first = format!("> POST / HTTP/1.1 #0 {framing}");
+        let anomalies: Vec<String> = kinds.iter().map(|kind| format!("> ! {kind} @0")).collect();
+        let mut expected = vec![first.as_str()];
+        expected.extend(anomalies.iter().map(String::as_str));
+        expected.push("> end #0 1");
+        check(&[(">", &head), (">", "x"), ("> fin", "")], &expected);
+    }
+    check(
+        &[(">", "POST / HTTP/1.1\r\nContent-Length:\r\n\r\n"), (">", GET)],
+        &[
+            "> POST / HTTP/1.1 #0 none",
+            "> ! length_invalid @0",
+            "> end #0 0",
+            "> GET / HTTP/1.1 #1 none",
+            "> end #1 0",
+        ],
+    );
+}
+
+#[test]
+fn bodies_until_close_by_rules_7_and_8() {
+    let script = [(">", GET), ("<", "HTTP/1.0 200 OK\r\n\r\n"), ("<", "abc"), ("< fin", "")];
+    let head = ["> GET / HTTP/1.1 #0 none", "> end #0 0", "< 200 OK #0 until-close"];
+    let mut expected = head.to_vec();
+    expected.push("< end #0 3");
+    check(&script, &expected);
+    *expected.last_mut().unwrap() = "< end #0 3 FlowEnd";
+    check(&script[..3], &expected);
+    *expected.last_mut().unwrap() = "< end #0 3 Rst";
+    check(&[script[0], script[1], script[2], ("< rst", "")], &expected);
+}
+
+#[test]
+fn messages_cut_short() {
+    let length = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc";
+    check(&[("<", length), ("< fin", "")], &["< 200 OK #? length=9", "< end #? 3 Fin"]);
+    check(&[("<", length), ("< rst", "")], &["< 200 OK #? length=9", "< end #? 3 Rst"]);
+    let chunk = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
+    check(&[("<", chunk), ("< fin", "")], &["< 200 OK #? chunked", "< end #? 3 Fin"]);
+    let trailer = format!("{chunk}0\r\nX: 1");
+    check(&[("<", &trailer)], &["< 200 OK #? chunked", "< end #? 3 FlowEnd"]);
+    check(
+        &[(">", GET), (">", "GET / HT"), ("> fin", "")],
+        &["> GET / HTTP/1.1 #0 none", "> end #0 0", "> ! cut_head @18"],
+    );
+}
+
+#[test]
+fn broken_chunks_end_the_message_and_the_next_is_searched() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    check(
+        &[(">", GET), ("<", head), ("<", "3\r\nabc\r\nzz\r\nHTTP/1.1 204 x\r\n\r\n")],
+        &[
+            "> GET / HTTP/1.1 #0 none",
+            "> end #0 0",
+            "< 200 OK #0 chunked",
+            "< ! invalid_chunk_size @55",
+            "< end #0 3 Invalid",
+            "< 204 x #? none",
+            "< end #? 0",
+        ],
+    );
+}
+
+/// What `httparse` takes as it is, and what has to be mended first, with the place of each oddity.
+#[test]
+fn odd_heads() {
+    let check = |head: &str, first: &str, headers: &[(&str, &str)], anomalies: &[&str]| {
+        for piece in [usize::MAX, 1, 7] {
+            let talk = play(HttpParser::default(), &[(">", head)], piece);
+            let lines: Vec<String> = talk.out.iter().map(line).collect();
+            let mut expected = vec![first.to_owned()];
+            expected.extend(anomalies.iter().map(|anomaly| format!("> ! {anomaly}")));
+            expected.push("> end #0 0".to_owned());
+            assert_eq!(lines, expected, "{head:?} by {piece}");
+            let HttpMessage::Request(request) = &talk.out[0] else { panic!("{head:?}") };
+            let found: Vec<_> = request
+                .headers()
+                .iter()
+                .map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()))
+                .collect();
+            let found: Vec<_> = found.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            assert_eq!(found, headers, "{head:?} by {piece}");
+            assert_eq!(request.headers().raw(), head.as_bytes());
+        }
+    };
+    let get = "> GET / HTTP/1.1 #0 none";
+    check("GET / HTTP/1.1\r\nA: b \r\n\r\n", get, &[("A", "b")], &[]);
+    check("GET / HTTP/1.1\nA: b\n\n", get, &[("A", "b")], &["bare_lf @14"]);
+    check("GET / HTTP/1.1\r\nA: b \n\r\n", get, &[("A", "b")], &["bare_lf @21"]);
+    check("GET / HTTP/1.1\r\nA:\n\r\n", get, &[("A", "")], &["bare_lf @18"]);
+    check("GET / HTTP/1.1\r\nA: b\r\n\n", get, &[("A", "b")], &["bare_lf @22"]);
+    check("GET / HTTP/1.1\r\nA : b\r\n\r\n", get, &[("A", "b")], &["space_before_colon @17"]);
+    check(
+        "GET / HTTP/1.1\r\nA: b\r\n c\r\nD: e\r\n\r\n",
+        get,
+        &[("A", "b\r\n c"), ("D", "e")],
+        &["obs_fold @22"],
+    );
+    check("GET / HTTP/1.1\r\n A: b\r\nC: d\r\n\r\n", get, &[("C", "d")], &["invalid_header @16"]);
+    check("GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n", get, &[("A", "b\rC: d")], &["bare_cr @20"]);
+    check("GET / HTTP/1.1\r\nA: \0b\r\n\r\n", get, &[("A", "\0b")], &["control_byte @19"]);
+    check(
+        "GET / HTTP/1.1\r\nA\0: b\r\nC: d\r\n\r\n",
+        get,
+        &[("C", "d")],
+        &["invalid_header @16", "control_byte @17"],
+    );
+    check(
+        "GET / HTTP/1.1\r\nnone\r\n: x\r\nC: d\r\n\r\n",
+        get,
+        &[("C", "d")],
+        &["invalid_header @16"],
+    );
+    let spaced = "> GET /a b HTTP/1.1 #0 none";
+    check("GET /a b HTTP/1.1\r\n\r\n", spaced, &[], &["invalid_target @4"]);
+    check("GET  / HTTP/1.1\r\n\r\n", get, &[], &["invalid_target @5"]);
+    check("GET / HTTP/1.7\r\n\r\n", "> GET / HTTP/1.7 #0 none", &[], &["invalid_version @0"]);
+    check(
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        get,
+        &[("Host", "a"), ("Host", "b")],
+        &["host_repeated @0"],
+    );
+    check(
+        "GET /\u{e9} HTTP/1.1\r\nA: \u{e9}\r\n\r\n",
+        "> GET /\u{e9} HTTP/1.1 #0 none",
+        &[("A", "\u{e9}")],
+        &[],
+    );
+}
+
+#[test]
+fn odd_status_lines() {
+    let end = "< end #? 0";
+    let none = "\r\nContent-Length: 0\r\n\r\n";
+    let check = |first: &str, expected: &str, anomalies: &[&str]| {
+        let mut lines = vec![expected];
+        lines.extend(anomalies);
+        lines.push(end);
+        check(&[("<", &format!("{first}{none}"))], &lines);
+    };
+    check("HTTP/1.1 200", "< 200 #? length=0", &[]);
+    check("HTTP/1.1 200 ", "< 200 #? length=0", &[]);
+    check("HTTP/1.1 200 \u{fc}", "< 200 \u{fc} #? length=0", &[]);
+    check("HTTP/1.0 2XX OK", "< 2 OK #? length=0", &["< ! invalid_status @9"]);
+    check("HTTP/1.1  200 OK", "< 200 OK #? length=0", &["< ! invalid_status @9"]);
+    check("HTTP/3.0 200 OK", "< 200 OK #? length=0", &["< ! invalid_version @0"]);
+}
+
+#[test]
+fn hosts() {
+    let check = |head: &str, expected: Option<&str>| {
+        let talk = play(HttpParser::default(), &[(">", head)], usize::MAX);
+        let HttpMessage::Request(request) = &talk.out[0] else { panic!("{head}") };
+        assert_eq!(request.host().map(String::from_utf8_lossy).as_deref(), expected, "{head}");
+    };
+    check("GET / HTTP/1.1\r\nHOST: a:80\r\n\r\n", Some("a:80"));
+    check("GET http://b/x HTTP/1.1\r\nHost: a\r\n\r\n", Some("a"));
+    check("GET http://u@b:8/x HTTP/1.1\r\n\r\n", Some("b:8"));
+    check("GET http://b?x HTTP/1.1\r\nHost:\r\n\r\n", Some("b"));
+    check("CONNECT c:443 HTTP/1.1\r\n\r\n", Some("c:443"));
+    check("GET /?u=http://b/ HTTP/1.1\r\n\r\n", None);
+    check("GET / HTTP/1.1\r\nHost:\r\n\r\n", Some(""));
+}
+
+#[test]
+fn empty_lines_between_messages_are_passed_over() {
+    check(
+        &[(">", "\r\n\r\n"), (">", GET), (">", "\r\n"), (">", GET), ("<", "\r\n"), ("<", OK)],
+        &[
+            "> GET / HTTP/1.1 #0 none",
+            "> end #0 0",
+            "> GET / HTTP/1.1 #1 none",
+            "> end #1 0",
+            "< 200 OK #0 length=2",
+            "< end #0 2",
+        ],
+    );
+}
+
+#[test]
+fn sides_are_known_by_what_they_send() {
+    let talk = play(HttpParser::default(), &[("<", GET), (">", OK)], 3);
+    let lines: Vec<String> = talk.out.iter().map(line).collect();
+    assert_eq!(lines[2..], ["< 200 OK #0 length=2", "> end #0 2"]);
+}
+
+#[test]
+fn http_09() {
+    let script = [(">", "GET /old\r\n"), ("<", "<html>\r\n"), ("<", "x"), ("< fin", "")];
+    let expected = ["> GET /old HTTP/0.9 #0 none", "> ! no_version @0", "> end #0 0", "< end #0 9"];
+    check(&script, &expected);
+    let out = play(HttpExchanges::default(), &script, 2).out;
+    assert_eq!(exchanges(&out), ["0 GET /old -> - 9 Headless"]);
+    // A server of today answers with a head.
+    let mut expected = expected[..3].to_vec();
+    expected.extend(["< 400 x #0 until-close", "< end #0 0"]);
+    check(&[script[0], ("<", "HTTP/1.1 400 x\r\n\r\n"), ("< fin", "")], &expected);
+}
+
+#[test]
+fn other_protocols_are_told() {
+    let failed = ParserStatus::Failed(ParseError::NotTheProtocol);
+    for text in ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x16\x03\x01\x02", "SSH-2.0-x\r\n"] {
+        for piece in [1, usize::MAX] {
+            let talk = play(HttpParser::default(), &[(">", text)], piece);
+            assert_eq!((talk.status, talk.out.len()), (failed, 0), "{text:?}");
+        }
+    }
+    // Not by the first bytes: a flow may be joined in the middle. But not for ever.
+    let text = "no such line\r\n".repeat(100);
+    let config = HttpConfig::default().max_search(1000);
+    for piece in [1, 999, usize::MAX] {
+        let talk = play(HttpParser::with_config(config), &[(">", &text)], piece);
+        assert_eq!(talk.status, failed);
+    }
+}
+
+#[test]
+fn garbage_between_messages() {
+    check(
+        &[(">", GET), (">", "garbage\r\n"), (">", "GET / HTTP/1.1\n\n"), (">", GET), ("<", OK)],
+        &[
+            "> GET / HTTP/1.1 #0 none",
+            "> end #0 0",
+            "> ! garbage @18",
+            "> GET / HTTP/1.1 #? none",
+            "> end #? 0",
+            "< 200 OK #0 length=2",
+            "< end #0 2",
+        ],
+    );
+    // The first byte of what should be a status line is not to be read past.
+    check(
+        &[(">", GET), ("<", "\0HTTP/1.1 200 OK\r\n\r\n")],
+        &["> GET / HTTP/1.1 #0 none", "> end #0 0", "< ! garbage @0"],
+    );
+}
+
+#[test]
+fn gaps_within_bodies() {
+    let length = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc";
+    check(
+        &[("<", length), ("< gap", "4"), ("<", "de"), ("<", OK)],
+        &["< 200 OK #? length=9", "< end #? 5 missing=4 Gap", "< 200 OK #? length=2", "< end #? 2"],
+    );
+    check(
+        &[("<", length), ("< gap", "6"), ("<", OK)],
+        &["< 200 OK #? length=9", "< end #? 3 missing=6 Gap", "< 200 OK #? length=2", "< end #? 2"],
+    );
+    let chunk = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc";
+    check(
+        &[("<", chunk), ("< gap", "6"), ("<", "\r\n1\r\nd\r\n0\r\n\r\n"), ("<", OK)],
+        &["< 200 OK #? chunked", "< end #? 4 missing=6 Gap", "< 200 OK #? length=2", "< end #? 2"],
+    );
+    let close = "HTTP/1.1 200 OK\r\n\r\nabc";
+    check(
+        &[("<", close), ("< gap", "99"), ("<", OK), ("< fin", "")],
+        &["< 200 OK #? until-close", "< end #? 43 missing=99 Gap"],
+    );
+}
+
+#[test]
+fn gaps_that_hide_where_messages_begin() {
+    let length = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc";
+    let asked =
+        ["> GET / HTTP/1.1 #0 none", "> end #0 0", "> GET / HTTP/1.1 #1 none", "> end #1 0"];
+    // Beyond the body: the second response may be in it.
+    let mut expected = asked.to_vec();
+    expected.extend([
+        "< 200 OK #0 length=9",
+        "< end #0 3 Lost",
+        "< 200 OK #? length=2",
+        "< end #? 2",
+    ]);
+    check(&[(">", GET), (">", GET), ("<", length), ("< gap", "7"), ("<", OK)], &expected);
+    // In a head, of the first response perhaps; the one that follows may be to either.
+    let mut expected = asked.to_vec();
+    expected.extend(["< ! cut_head @0", "< 200 OK #? length=2", "< end #? 2"]);
+    let cut = [(">", GET), (">", GET), ("<", "HTTP/1.1 2"), ("< gap", "7"), ("<", OK)];
+    check(&cut, &expected);
+    // With both answered, there is no doubt about the next.
+    expected.extend(["< 200 OK #? length=2", "< end #? 2", "> GET / HTTP/1.1 #2 none"]);
+    expected.extend(["> end #2 0", "< 200 OK #2 length=2", "< end #2 2"]);
+    check(&[&cut[..], &[("<", OK), (">", GET), ("<", OK)]].concat(), &expected);
+    // Requests may be missing: those behind are not paired.
+    check(
+        &[
+            (">", GET),
+            (">", "GET"),
+            ("> gap", "7"),
+            (">", "x: y\r\n\r\n"),
+            (">", GET),
+            ("<", OK),
+            ("<", OK),
+        ],
+        &[
+            "> GET / HTTP/1.1 #0 none",
+            "> end #0 0",
+            "> ! cut_head @18",
+            "> GET / HTTP/1.1 #? none",
+            "> end #? 0",
+            "< 200 OK #0 length=2",
+            "< end #0 2",
+            "< 200 OK #? length=2",
+            "< end #? 2",
+        ],
+    );
+    // At the start of a stream.
+    check(
+        &[("> gap", "7"), (">", "x\r\n"), (">", GET), ("<", OK)],
+        &["> GET / HTTP/1.1 #? none", "> end #? 0", "< 200 OK #? length=2", "< end #? 2"],
+    );
+}
+
+#[test]
+fn without_pipelining_pairing_goes_on_after_a_gap() {
+    let config = HttpConfig::default().pipelining(false);
+    check_with(
+        config,
+        &[(">", GET), ("> gap", "20"), (">", GET), ("<", OK), (">", GET), ("<", OK)],
+        &[
+            "> GET / HTTP/1.1 #0 none",
+            "> end #0 0",
+            "> GET / HTTP/1.1 #1 none",
+            "> end #1 0",
+            "< 200 OK #1 length=2",
+            "< end #1 2",
+            "> GET / HTTP/1.1 #2 none",
+            "> end #2 0",
+            "< 200 OK #2 length=2",
+            "< end #2 2",
+        ],
+    );
+}
+
+#[test]
+fn bodies_if_asked_for() {
+    let script = [
+        ("<", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"),
+        ("<", "2\r\nde\r\n0\r\n\r\n"),
+    ];
+    check_with(
+        HttpConfig::default().bodies(Bodies::Collect(4)),
+        &script,
+        &["< 200 OK #? chunked", "< body 0+abcd", "< end #? 5"],
+    );
+    let spans = HttpConfig::default().bodies(Bodies::Spans);
+    let talk = play(HttpParser::with_config(spans), &script, usize::MAX);
+    let lines: Vec<String> = talk.out.iter().map(line).collect();
+    assert_eq!(lines[1..3], ["< body 0+abc", "< body 3+de"]);
+}
+
+#[test]
+fn bounds_stop_a_side_and_not_the_other() {
+    let config = HttpConfig::default().max_head(100).max_headers(2).max_chunk_line(20);
+    let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(100));
+    let many = "GET / HTTP/1.1\r\nA:\r\nB:\r\nC:\r\n\r\n";
+    for (text, kind) in [(long.as_str(), "head_too_long"), (many, "too_many_headers")] {
+        let anomaly = format!("> ! {kind} @0");
+        let script = [(">", text), (">", GET), ("<", OK)];
+        check_with(config, &script, &[&anomaly, "< 200 OK #? length=2", "< end #? 2"]);
+        let talk = play(HttpParser::with_config(config), &script[..1], 50);
+        assert_eq!(talk.status, ParserStatus::StopSide(Initiator));
+        let talk = play(
+            HttpParser::with_config(config),
+            &[(">", text), ("<", "HTTP/1.1 200 OK\r\n"), ("<", &long)],
+            50,
+        );
+        assert!(
+            matches!(talk.status, ParserStatus::Failed(ParseError::TooLong(_))),
+            "{:?}",
+            talk.status
+        );
+    }
+    let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let extension = format!("{chunked}1;{}\r\n", "x".repeat(100));
+    check_with(
+        config,
+        &[(">", &extension)],
+        &["> POST / HTTP/1.1 #0 chunked", "> ! chunk_line_too_long @0", "> end #0 0 TooLong"],
+    );
+    let trailers = format!("{chunked}0\r\n{}", "X: y\r\n".repeat(100));
+    check_with(
+        config,
+        &[(">", &trailers)],
+        &["> POST / HTTP/1.1 #0 chunked", "> ! head_too_long @0", "> end #0 0 TooLong"],
+    );
+}
+
+fn exchanges(out: &[HttpExchange]) -> Vec<String> {
+    let line = |x: &HttpExchange| {
+        let request = x.request.as_ref().map_or("-".to_owned(), |r| {
+            format!("{} {}", r.method(), String::from_utf8_lossy(r.target()))
+        });
+        let response = x.response.as_ref().map_or("-".to_owned(), |r| r.status().to_string());
+        format!("{} {request} -> {response} {} {:?}", x.id, x.response_body.len, x.outcome)
+    };
+    out.iter().map(line).collect()
+}
+
+#[test]
+fn one_exchange_per_request_and_per_orphan() {
+    let check = |script: &[(&str, &str)], expected: &[&str]| {
+        for piece in [usize::MAX, 1] {
+            let talk = play(HttpExchanges::default(), script, piece);
+            assert_eq!(exchanges(&talk.out), expected, "{script:#?} by {piece}");
+            assert!(talk.parser.held() < 16 * 1024, "{}", talk.parser.held());
+        }
+    };
+    check(&[(">", GET), ("<", OK)], &["0 GET / -> 200 2 Answered"]);
+    check(
+        &[("<", OK), (">", GET), ("<", OK)],
+        &["0 - -> 200 2 Orphan", "1 GET / -> 200 2 Answered"],
+    );
+    check(
+        &[(">", GET), (">", GET), ("<", "HTTP/1.1 103 x\r\n\r\n"), ("<", OK)],
+        &["0 GET / -> 200 2 Answered", "1 GET / -> - 0 Unanswered"],
+    );
+    check(
+        &[(">", GET), ("<", "HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\nabc"), ("< fin", "")],
+        &["0 GET / -> 200 3 Cut"],
+    );
+    check(
+        &[(">", GET), ("<", "HTTP/1.1 101 x\r\n\r\n"), ("<", "\x01")],
+        &["0 GET / -> 101 0 Tunnel"],
+    );
+    check(
+        &[(">", GET), ("> gap", "9"), (">", GET), ("<", OK), ("<", OK)],
+        &["0 GET / -> 200 2 Answered", "1 GET / -> - 0 Unpaired", "2 - -> 200 2 Orphan"],
+    );
+    // The answer comes before the request is over; the record waits for both.
+    check(
+        &[(">", "POST /p HTTP/1.1\r\nContent-Length: 4\r\n\r\nab"), ("<", OK), (">", "cd")],
+        &["0 POST /p -> 200 2 Answered"],
+    );
+}
+
+#[test]
+fn exchanges_have_times_and_anomalies() {
+    let mut talk = Talk::new(HttpExchanges::default());
+    let ts = flowscope_core::Timestamp::from_secs;
+    let mut at = [0, 0];
+    for (side, secs, text) in [
+        (Initiator, 10, "POST / HTTP/1.1\n"),
+        (Initiator, 11, "Content-Length: 1\r\n\r\n"),
+        (Initiator, 12, "x"),
+        (Responder, 15, "HTTP/1.1 200 OK\r\n"),
+        (Responder, 16, "Content-Length: 1\r\n\r\n"),
+        (Responder, 18, "x"),
+    ] {
+        let offset = at[side.index()];
+        at[side.index()] += text.len() as u64;
+        let feed = flowscope_core::Feed { side, ts: ts(secs), offset, bytes: text.as_bytes() };
+        talk.parser.feed_into(feed, &mut talk.out);
+    }
+    let x = &talk.out[0];
+    assert_eq!((x.started, x.ended), (ts(10), ts(18)));
+    assert_eq!(x.latency, Some(std::time::Duration::from_secs(4)));
+    assert_eq!(x.request.as_ref().unwrap().ts, ts(11));
+    assert_eq!(x.anomalies.len(), 1);
+    assert!(x.request_body.complete && x.response_body.complete);
+}
+
+#[test]
+fn open_exchanges_are_bounded() {
+    let config = HttpConfig::default().max_open_bytes(20_000);
+    let mut talk = Talk::new(HttpExchanges::with_config(config));
+    for n in 0..1000 {
+        talk.send(Initiator, format!("GET /{n} HTTP/1.1\r\n\r\n").as_bytes());
+    }
+    assert!(talk.most_held < 60_000, "{}", talk.most_held);
+    talk.end();
+    let ids: Vec<u64> = talk.out.iter().map(|x| x.id).collect();
+    assert_eq!(ids, (0..1000).collect::<Vec<_>>());
+}
+
+#[test]
+fn fin_is_idempotent() {
+    let mut talk = Talk::new(HttpParser::default());
+    talk.send(Responder, b"HTTP/1.0 200 OK\r\n\r\nabc").fin(Responder).fin(Responder).end().end();
+    assert_eq!(talk.out.len(), 2);
+}
+
+#[test]
+fn the_locked_methods_say_the_same() {
+    let mut parser = HttpParser::default();
+    let mut out = parser.feed_initiator(GET.as_bytes());
+    out.extend(parser.feed_responder(OK.as_bytes()));
+    let expected = play(HttpParser::default(), &[(">", GET), ("<", OK)], usize::MAX).out;
+    assert_eq!(
+        out.iter().map(line).collect::<Vec<_>>(),
+        expected.iter().map(line).collect::<Vec<_>>()
+    );
+    let mut exchanges = HttpExchanges::default();
+    assert!(exchanges.feed_initiator(GET.as_bytes()).is_empty());
+    assert_eq!(exchanges.feed_responder(OK.as_bytes()).len(), 1);
+}

@@ -1,0 +1,270 @@
+use flowscope_core::{Feed, FlowSide, ParserStatus, Probe, SessionParser, Timestamp};
+
+use crate::handshake::kind;
+use crate::{
+    Alert, Anomaly, CertificateChain, ClientHello, ServerHello, TlsConfig, TlsMessage, TlsParser,
+    Version,
+};
+
+/// Sums up a connection's handshake as one [`TlsHandshake`].
+///
+/// The record comes as soon as the [`TlsParser`] inside is done or fails, else at the end of the
+/// flow; there is one for every flow in which any handshake message was seen.
+///
+/// Memory: the parser's, and what the record holds: one hello and one chain per side, each within
+/// the bounds of [`TlsConfig`].
+#[derive(Clone, Debug, Default)]
+pub struct TlsHandshakes {
+    parser: TlsParser,
+    draft: Draft,
+    /// Messages of one call, kept for its capacity.
+    scratch: Vec<TlsMessage>,
+}
+
+/// One TLS handshake, as far as it went in the clear.
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TlsHandshake {
+    /// Which side is the client; `None` if no hello was seen.
+    pub client: Option<FlowSide>,
+    /// The client's offer; of two the first.
+    pub client_hello: Option<ClientHello>,
+    /// The server's choice.
+    pub server_hello: Option<ServerHello>,
+    /// Whether the server asked for a second offer (RFC 8446 §4.1.4).
+    pub hello_retry: bool,
+    /// The server's certificates, up to TLS 1.2.
+    pub server_certificates: Option<CertificateChain>,
+    /// The client's certificates, up to TLS 1.2.
+    pub client_certificates: Option<CertificateChain>,
+    /// The first alert in the clear that ended a side, else the first warning.
+    pub alert: Option<Alert>,
+    /// How it went.
+    pub outcome: Outcome,
+    /// Whether an earlier session was resumed: up to TLS 1.2, an abbreviated handshake (RFC 5246
+    /// §7.3, RFC 5077 §3.1); in TLS 1.3, a pre-shared key was accepted (RFC 8446 §2.2). `None` if
+    /// too little was seen to say.
+    pub resumed: Option<bool>,
+    /// When the first bytes of the connection were captured.
+    pub started: Timestamp,
+    /// When those were captured that completed the record.
+    pub ended: Timestamp,
+}
+
+/// How a handshake went.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Outcome {
+    /// Both sides went over to encryption. What they say then is not known: an error may be in it.
+    Completed,
+    /// An alert in the clear ended it, or bytes that are not TLS.
+    Failed,
+    /// Of one side nothing was captured.
+    OneSided,
+    /// The flow or the capture ended first, or a gap hid the rest.
+    Cut,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Draft {
+    client_hello: Option<ClientHello>,
+    server_hello: Option<ServerHello>,
+    hello_retry: bool,
+    certificates: [Option<CertificateChain>; 2],
+    alert: Option<Alert>,
+    encrypted: [bool; 2],
+    /// There is something to report.
+    seen: bool,
+    started: Option<Timestamp>,
+    ended: Timestamp,
+    reported: bool,
+}
+
+impl TlsHandshakes {
+    /// An adapter whose parser has these bounds.
+    #[must_use]
+    pub fn new(config: TlsConfig) -> Self {
+        TlsHandshakes { parser: TlsParser::new(config), ..TlsHandshakes::default() }
+    }
+
+    /// Takes what the parser said, and reports if there is nothing more to come.
+    fn digest(&mut self, status: ParserStatus, out: &mut Vec<TlsHandshake>) -> ParserStatus {
+        for message in self.scratch.drain(..) {
+            self.draft.take(message);
+        }
+        match status {
+            ParserStatus::Done => self.report(false, out),
+            ParserStatus::Failed(_) => self.report(true, out),
+            _ => {}
+        }
+        status
+    }
+
+    fn report(&mut self, failed: bool, out: &mut Vec<TlsHandshake>) {
+        let draft = std::mem::take(&mut self.draft);
+        self.draft.reported = true;
+        self.scratch = Vec::new();
+        if draft.seen && !draft.reported {
+            out.push(draft.finish(&self.parser, failed));
+        }
+    }
+
+    fn feed_vec(&mut self, side: FlowSide, bytes: &[u8]) -> Vec<TlsHandshake> {
+        let mut out = Vec::new();
+        self.feed_into(Feed { side, ts: self.draft.ended, offset: 0, bytes }, &mut out);
+        out
+    }
+}
+
+impl TlsHandshake {
+    /// The version agreed on, if the server has answered.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        self.server_hello.as_ref().map(ServerHello::version)
+    }
+
+    /// The application protocol the server chose; from TLS 1.3 on it is encrypted.
+    #[must_use]
+    pub fn server_alpn(&self) -> Option<&[u8]> {
+        self.server_hello.as_ref()?.alpn()
+    }
+
+    /// The name of the server the client wanted, as sent.
+    #[must_use]
+    pub fn server_name(&self) -> Option<&[u8]> {
+        self.client_hello.as_ref()?.server_name()
+    }
+}
+
+impl Draft {
+    fn take(&mut self, message: TlsMessage) {
+        match message {
+            TlsMessage::ClientHello(hello) => {
+                self.seen = true;
+                self.client_hello.get_or_insert(hello);
+            }
+            TlsMessage::ServerHello(hello) => {
+                self.seen = true;
+                self.server_hello.get_or_insert(hello);
+            }
+            TlsMessage::HelloRetryRequest(_) => {
+                self.seen = true;
+                self.hello_retry = true;
+            }
+            TlsMessage::Certificate(chain) => {
+                self.seen = true;
+                self.certificates[chain.side().index()].get_or_insert(chain);
+            }
+            TlsMessage::Alert(alert) => match self.alert {
+                Some(earlier) if earlier.is_final() || !alert.is_final() => {}
+                _ => self.alert = Some(alert),
+            },
+            TlsMessage::Encrypted { side } => self.encrypted[side.index()] = true,
+            TlsMessage::Anomaly(Anomaly { message, .. }) => {
+                self.seen |= matches!(message, kind::CLIENT_HELLO | kind::SERVER_HELLO);
+            }
+        }
+    }
+
+    fn finish(self, parser: &TlsParser, failed: bool) -> TlsHandshake {
+        let client = parser.client();
+        let [initiator, responder] = self.certificates;
+        let (server_certificates, client_certificates) = match client {
+            Some(FlowSide::Responder) => (initiator, responder),
+            _ => (responder, initiator),
+        };
+        let begun = [FlowSide::Initiator, FlowSide::Responder].map(|side| parser.has_begun(side));
+        let outcome = if failed || self.alert.is_some_and(|alert| alert.is_final()) {
+            Outcome::Failed
+        } else if self.encrypted == [true, true] {
+            Outcome::Completed
+        } else if begun != [true, true] {
+            Outcome::OneSided
+        } else {
+            Outcome::Cut
+        };
+        let server = client.map(|client| !client);
+        let resumed = self.server_hello.as_ref().zip(server).and_then(|(hello, server)| {
+            let encrypted = self.encrypted[server.index()];
+            if hello.version().is_tls13() {
+                Some(hello.has_pre_shared_key())
+            } else if server_certificates.is_some() || parser.has_hello_done(server) {
+                Some(false)
+            } else if encrypted {
+                // Straight from the hello to the ciphers.
+                Some(true)
+            } else {
+                let offered = self.client_hello.as_ref().map(ClientHello::session_id);
+                let echoed = !hello.session_id().is_empty() && offered == Some(hello.session_id());
+                echoed.then_some(true)
+            }
+        });
+        TlsHandshake {
+            client,
+            client_hello: self.client_hello,
+            server_hello: self.server_hello,
+            hello_retry: self.hello_retry,
+            server_certificates,
+            client_certificates,
+            alert: self.alert,
+            outcome,
+            resumed,
+            started: self.started.unwrap_or(self.ended),
+            ended: self.ended,
+        }
+    }
+
+    fn held(&self) -> usize {
+        let chains = self.certificates.iter().flatten().map(CertificateChain::held);
+        self.client_hello.as_ref().map_or(0, ClientHello::held)
+            + self.server_hello.as_ref().map_or(0, ServerHello::held)
+            + chains.sum::<usize>()
+    }
+}
+
+impl SessionParser for TlsHandshakes {
+    type Message = TlsHandshake;
+
+    fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<TlsHandshake> {
+        self.feed_vec(FlowSide::Initiator, bytes)
+    }
+
+    fn feed_responder(&mut self, bytes: &[u8]) -> Vec<TlsHandshake> {
+        self.feed_vec(FlowSide::Responder, bytes)
+    }
+
+    fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<TlsHandshake>) -> ParserStatus {
+        if !feed.bytes.is_empty() {
+            self.draft.started.get_or_insert(feed.ts);
+            self.draft.ended = feed.ts;
+        }
+        let status = self.parser.feed_into(feed, &mut self.scratch);
+        self.digest(status, out)
+    }
+
+    fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<TlsHandshake>) -> ParserStatus {
+        let status = self.parser.gap(side, len, &mut self.scratch);
+        self.digest(status, out)
+    }
+
+    fn fin(&mut self, side: FlowSide, _out: &mut Vec<TlsHandshake>) {
+        self.parser.fin(side, &mut self.scratch);
+    }
+
+    fn rst(&mut self, side: FlowSide, _out: &mut Vec<TlsHandshake>) {
+        self.parser.rst(side, &mut self.scratch);
+    }
+
+    fn end(&mut self, out: &mut Vec<TlsHandshake>) {
+        self.parser.end(&mut self.scratch);
+        self.report(false, out);
+    }
+
+    fn held(&self) -> usize {
+        self.parser.held() + self.draft.held() + self.scratch.capacity() * size_of::<TlsMessage>()
+    }
+
+    fn probe(side: FlowSide, start: &[u8]) -> Probe {
+        TlsParser::probe(side, start)
+    }
+}

@@ -1,0 +1,94 @@
+use std::fmt;
+
+/// A protocol version as it stands on the wire (RFC 8446 §4.2.1).
+///
+/// Equality and order are those of the number: ask [`is_tls13`](Self::is_tls13), since a draft of TLS 1.3
+/// has one of its own.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Version(pub u16);
+
+impl Version {
+    /// SSL 2.0 (only in hellos that are framed its way).
+    pub const SSL_2: Version = Version(0x0002);
+    /// SSL 3.0 (RFC 6101).
+    pub const SSL_3: Version = Version(0x0300);
+    /// TLS 1.0 (RFC 2246).
+    pub const TLS_1_0: Version = Version(0x0301);
+    /// TLS 1.1 (RFC 4346).
+    pub const TLS_1_1: Version = Version(0x0302);
+    /// TLS 1.2 (RFC 5246).
+    pub const TLS_1_2: Version = Version(0x0303);
+    /// TLS 1.3 (RFC 8446).
+    pub const TLS_1_3: Version = Version(0x0304);
+
+    /// TLS 1.3 or one of its drafts: after the server's hello everything is encrypted.
+    #[must_use]
+    pub fn is_tls13(self) -> bool {
+        self == Version::TLS_1_3 || self.draft().is_some()
+    }
+
+    /// The number of the TLS 1.3 draft, if it is one (0x7fNN, or 0xfbNN as Facebook numbered its own).
+    #[must_use]
+    pub fn draft(self) -> Option<u8> {
+        let [high, low] = self.0.to_be_bytes();
+        matches!(high, 0x7f | 0xfb).then_some(low)
+    }
+}
+
+/// `TLS 1.2`, `TLS 1.3 draft-28`, `SSLv3`; an unknown one in hexadecimal.
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Version::SSL_2 => "SSLv2",
+            Version::SSL_3 => "SSLv3",
+            Version::TLS_1_0 => "TLS 1.0",
+            Version::TLS_1_1 => "TLS 1.1",
+            Version::TLS_1_2 => "TLS 1.2",
+            Version::TLS_1_3 => "TLS 1.3",
+            _ => {
+                return match self.draft() {
+                    Some(draft) => write!(f, "TLS 1.3 draft-{draft}"),
+                    None => write!(f, "{:#06x}", self.0),
+                };
+            }
+        })
+    }
+}
+
+/// Whether a cipher suite, extension, group, version or signature algorithm is one of the values
+/// that stand for nothing and that clients send so that servers learn to ignore what they do not
+/// know (RFC 8701 §2).
+#[must_use]
+pub const fn is_grease(value: u16) -> bool {
+    let [high, low] = value.to_be_bytes();
+    high == low && low & 0x0f == 0x0a
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_have_names() {
+        let check = |version: u16, name: &str, tls13: bool| {
+            assert_eq!(Version(version).to_string(), name);
+            assert_eq!(Version(version).is_tls13(), tls13, "{name}");
+        };
+        check(0x0002, "SSLv2", false);
+        check(0x0300, "SSLv3", false);
+        check(0x0301, "TLS 1.0", false);
+        check(0x0302, "TLS 1.1", false);
+        check(0x0303, "TLS 1.2", false);
+        check(0x0304, "TLS 1.3", true);
+        check(0x7f1c, "TLS 1.3 draft-28", true);
+        check(0xfb17, "TLS 1.3 draft-23", true);
+        check(0x0305, "0x0305", false);
+    }
+
+    #[test]
+    fn grease_is_the_sixteen_values_of_the_rfc() {
+        let all: Vec<u16> = (0..=u16::MAX).filter(|value| is_grease(*value)).collect();
+        assert_eq!(all.len(), 16);
+        assert_eq!(all, (0..16).map(|n| 0x0a0a + n * 0x1010).collect::<Vec<u16>>());
+    }
+}

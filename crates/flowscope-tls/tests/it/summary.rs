@@ -1,0 +1,179 @@
+use flowscope_core::{FlowSide, ParserStatus, SessionParser, Timestamp};
+use flowscope_tls::{Outcome, TlsHandshake, TlsHandshakes, Version};
+
+use crate::support::*;
+
+/// The one record of a dialogue, and whether it came before the end.
+fn summarize(dialogue: &[(FlowSide, Vec<u8>)]) -> (TlsHandshake, bool) {
+    let mut all = Vec::new();
+    for size in [usize::MAX, 1, 11] {
+        let mut adapter = TlsHandshakes::default();
+        let (mut records, _) = feed(&mut adapter, dialogue, size);
+        let early = !records.is_empty();
+        adapter.end(&mut records);
+        adapter.end(&mut records);
+        assert_eq!(records.len(), 1, "one record, in pieces of {size}");
+        assert_eq!(adapter.held(), 0);
+        all.push((records.remove(0), early));
+    }
+    let last = all.pop().unwrap();
+    assert!(all.iter().all(|record| *record == last));
+    last
+}
+
+fn check(
+    dialogue: &[(FlowSide, Vec<u8>)],
+    outcome: Outcome,
+    resumed: Option<bool>,
+    early: bool,
+) -> TlsHandshake {
+    let (record, came_early) = summarize(dialogue);
+    assert_eq!(
+        (record.outcome, record.resumed, came_early),
+        (outcome, resumed, early),
+        "{record:?}"
+    );
+    record
+}
+
+#[test]
+fn a_full_handshake() {
+    let record = check(&tls12(), Outcome::Completed, Some(false), true);
+    assert_eq!((record.client, record.hello_retry, record.alert), (Some(I), false, None));
+    assert_eq!(record.server_name(), Some(&b"old.example"[..]));
+    assert_eq!(record.server_alpn(), Some(&b"h2"[..]));
+    assert_eq!(record.version(), Some(Version::TLS_1_2));
+    assert_eq!(record.server_certificates.unwrap().certificates().count(), 2);
+    assert_eq!(record.client_certificates, None);
+    // Turns of a dialogue are a second apart; the last of it is the server's first encrypted record.
+    assert_eq!(record.started, Timestamp::from_secs(0));
+    assert_eq!(record.ended, Timestamp::from_secs(3));
+}
+
+#[test]
+fn sides_may_be_swapped() {
+    let mut dialogue = tls12();
+    dialogue[2].1.splice(0..0, clear(&[&certificate(&[&[8; 70]])]));
+    for (side, _) in &mut dialogue {
+        *side = !*side;
+    }
+    let record = check(&dialogue, Outcome::Completed, Some(false), true);
+    assert_eq!(record.client, Some(R));
+    assert_eq!(record.server_certificates.unwrap().certificates().count(), 2);
+    assert_eq!(record.client_certificates.unwrap().certificates().count(), 1);
+}
+
+#[test]
+fn resumption_before_tls13() {
+    let abbreviated = |client: &Hello, server: &Hello| {
+        vec![
+            (I, clear(&[&client.client()])),
+            (R, [clear(&[&server.server()]), change_cipher(), finished()].concat()),
+            (I, [change_cipher(), finished()].concat()),
+        ]
+    };
+    let plain = hello(0x0303, &[0xc02f]);
+    let with = plain.clone().session(&[5; 32]);
+    check(&abbreviated(&with, &with), Outcome::Completed, Some(true), true);
+    // By ticket: no session to echo, but nothing of a full handshake either.
+    check(
+        &abbreviated(&plain.clone().ext(35, [1; 100]), &plain),
+        Outcome::Completed,
+        Some(true),
+        true,
+    );
+    // Too little is seen, and just enough.
+    let short = [(I, clear(&[&plain.client()])), (R, clear(&[&plain.server()]))];
+    check(&short, Outcome::Cut, None, false);
+    let short = [(I, clear(&[&with.client()])), (R, clear(&[&with.server()]))];
+    check(&short, Outcome::Cut, Some(true), false);
+    let short = [(I, clear(&[&plain.client()])), (R, clear(&[&plain.server(), &message(14, &[])]))];
+    check(&short, Outcome::Cut, Some(false), false);
+}
+
+#[test]
+fn tls13_resumes_by_key() {
+    // The session is echoed in any case (RFC 8446 §4.1.3).
+    let dialogue = |server: Hello| {
+        let client = client13("x").session(&[5; 32]).ext(41, [0, 0]);
+        vec![
+            (I, clear(&[&client.client()])),
+            (R, [clear(&[&server.session(&[5; 32]).server()]), data(600)].concat()),
+            (I, data(53)),
+        ]
+    };
+    check(&dialogue(server13()), Outcome::Completed, Some(false), true);
+    check(&dialogue(server13().ext(41, [0, 0])), Outcome::Completed, Some(true), true);
+}
+
+#[test]
+fn two_offers_are_one_handshake() {
+    let retry = server13().random(RETRY).server();
+    let dialogue = [
+        (I, clear(&[&client13("first").client()])),
+        (R, [clear(&[&retry]), change_cipher()].concat()),
+        (I, [change_cipher(), clear(&[&client13("second").client()])].concat()),
+        (R, [clear(&[&server13().server()]), data(600)].concat()),
+        (I, data(53)),
+    ];
+    let record = check(&dialogue, Outcome::Completed, Some(false), true);
+    assert!(record.hello_retry);
+    assert_eq!(record.server_name(), Some(&b"first"[..]));
+    assert_eq!(record.version(), Some(Version::TLS_1_3));
+}
+
+#[test]
+fn failures_are_reported() {
+    let client = (I, clear(&[&client13("x").client()]));
+    let record = check(&[client.clone(), (R, alert(2, 70))], Outcome::Failed, None, true);
+    assert_eq!(record.alert.unwrap().name(), Some("protocol_version"));
+    assert_eq!(record.server_hello, None);
+    // A warning does not hide what ended it.
+    let turn = [alert(1, 112), alert(2, 80)].concat();
+    let record = check(&[client.clone(), (R, turn)], Outcome::Failed, None, true);
+    assert_eq!(record.alert.unwrap().name(), Some("internal_error"));
+    let http = (R, b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec());
+    check(&[client.clone(), http], Outcome::Failed, None, true);
+    check(&[(I, clear(&[&message(1, b"broken")]))], Outcome::OneSided, None, false);
+    check(&[client.clone(), (R, vec![22])], Outcome::Cut, None, false);
+    let record = check(&[client], Outcome::OneSided, None, false);
+    assert_eq!(record.version(), None);
+}
+
+#[test]
+fn one_side_is_enough_for_a_record() {
+    let client: Dialogue = tls12().into_iter().filter(|(side, _)| *side == I).collect();
+    let record = check(&client, Outcome::OneSided, None, false);
+    assert_eq!(record.client, Some(I));
+    let server: Dialogue = tls12().into_iter().filter(|(side, _)| *side == R).collect();
+    let record = check(&server, Outcome::OneSided, Some(false), false);
+    assert_eq!(record.client, Some(I));
+    assert_eq!(record.server_certificates.unwrap().certificates().count(), 2);
+    // On a connection that goes on, it does not have to end.
+    let server = [&server[..], &[(R, data(10).repeat(20))]].concat();
+    check(&server, Outcome::OneSided, Some(false), true);
+}
+
+#[test]
+fn no_handshake_no_record() {
+    for dialogue in [vec![], vec![(I, data(9)), (R, data(9))], vec![(I, b"SSH-2.0-x\r\n".to_vec())]]
+    {
+        let mut adapter = TlsHandshakes::default();
+        let (mut records, _) = feed(&mut adapter, &dialogue, 4);
+        adapter.end(&mut records);
+        assert_eq!(records, []);
+    }
+}
+
+#[test]
+fn a_gap_does_not_lose_the_record() {
+    let (mut adapter, mut records, dialogue) = (TlsHandshakes::default(), Vec::new(), tls12());
+    feed(&mut adapter, &dialogue[..1], 100);
+    let status = adapter.gap(R, 5000, &mut records);
+    assert_eq!(status, ParserStatus::StopSide(R));
+    assert!(adapter.held() > 0);
+    let (records, status) = feed(&mut adapter, &dialogue[2..3], 100);
+    assert_eq!(status, ParserStatus::Done);
+    assert_eq!(records[0].outcome, Outcome::Cut);
+    assert_eq!(records[0].server_name(), Some(&b"old.example"[..]));
+}
