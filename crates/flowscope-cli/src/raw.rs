@@ -98,7 +98,7 @@ impl Raw {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Digests(pub(crate) [StreamDigest; 2]);
 
-/// What one side sent, gaps cut out.
+/// What one side sent, gaps cut out. What follows the last byte that was captured is no gap.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StreamDigest {
     pub(crate) len: u64,
@@ -117,6 +117,8 @@ struct Side {
     len: u64,
     at: u64,
     gaps: Vec<(u64, u64)>,
+    /// Bytes missing behind those that came last.
+    missing: u64,
 }
 
 impl StreamDigest {
@@ -155,13 +157,7 @@ impl SessionParser for Digest {
     }
 
     fn gap(&mut self, side: FlowSide, len: u64, _: &mut Vec<Digests>) -> ParserStatus {
-        let side = &mut self.0[side.index()];
-        match side.gaps.last_mut() {
-            Some((at, before)) if *at + *before == side.at => *before += len,
-            _ if len > 0 => side.gaps.push((side.at, len)),
-            _ => {}
-        }
-        side.at += len;
+        self.0[side.index()].missing += len;
         ParserStatus::Continue
     }
 
@@ -180,6 +176,11 @@ impl SessionParser for Digest {
 
 impl Side {
     fn take(&mut self, bytes: &[u8]) {
+        let missing = std::mem::take(&mut self.missing);
+        if missing > 0 {
+            self.gaps.push((self.at, missing));
+            self.at += missing;
+        }
         self.hash.update(bytes);
         self.len += bytes.len() as u64;
         self.at += bytes.len() as u64;

@@ -13,7 +13,7 @@ use flowscope::driver::{
     Claimed, DriverConfig, Protocols, SessionChange, SessionShard, SessionSink,
 };
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
-use flowscope::track::{Change, EndReason, EventOrder, Flow, Moment, ShardBatch, merge};
+use flowscope::track::{Change, EndReason, EventOrder, Flow, FlowId, Moment, ShardBatch, merge};
 
 use crate::error::Failure;
 use crate::output::{Layout, Output};
@@ -28,6 +28,9 @@ const IN_FLIGHT: usize = 4;
 /// As many bytes of text are made of a shard's round at most. Records are smaller than their text,
 /// so where a sweep ends a million flows at once the rest stay records until they are written.
 const AHEAD: usize = 1 << 20;
+
+/// About as many flows end in one round when the input does.
+const ENDS: u64 = 1 << 15;
 
 /// Lists of more records than this are given back once they are empty.
 const KEPT: usize = 1 << 14;
@@ -97,14 +100,25 @@ impl<L: Layout> Shards<L> {
         moment: Moment,
         out: &mut Output<L>,
     ) -> Result<Counted, Failure> {
-        match &mut self {
-            Shards::Here(shards) => {
-                for shard in shards.iter_mut() {
-                    shard.finish(moment);
+        self.catch_up(out)?;
+        // Ends of flows are written round by round like all else.
+        let rounds = self.counted().flows / ENDS + 1;
+        for round in 1..=rounds {
+            let last = FlowId(match round {
+                round if round == rounds => u64::MAX,
+                round => {
+                    (u128::from(moment.packet) * u128::from(round) / u128::from(rounds)) as u64
                 }
-                write(shards.iter_mut().map(|shard| &mut shard.made), out)?;
+            });
+            match &mut self {
+                Shards::Here(shards) => {
+                    for shard in shards.iter_mut() {
+                        shard.finish(moment, last);
+                    }
+                    write(shards.iter_mut().map(|shard| &mut shard.made), out)?;
+                }
+                Shards::Threads(threads) => threads.finish(moment, last, out)?,
             }
-            Shards::Threads(threads) => threads.finish(moment, out)?,
         }
         Ok(self.counted())
     }
@@ -150,9 +164,9 @@ impl<L: Layout> Shard<L> {
         flows.track(items, &mut Making { made, layout });
     }
 
-    fn finish(&mut self, moment: Moment) {
+    fn finish(&mut self, moment: Moment, last: FlowId) {
         let Shard { flows, layout, made } = self;
-        flows.finish(EndReason::EndOfInput, moment, &mut Making { made, layout });
+        flows.finish_until(EndReason::EndOfInput, moment, last, &mut Making { made, layout });
     }
 
     fn counted(&self) -> Counted {
@@ -290,7 +304,8 @@ struct Worker<L: Layout> {
 enum Todo<L: Layout> {
     /// A list of items for each shard of the worker, and storage for what it makes of them.
     Round(Vec<Items>, Vec<Made<L>>),
-    Finish(Moment),
+    /// End the flows up to this id.
+    Finish(Moment, FlowId),
 }
 
 struct Done<L: Layout> {
@@ -329,10 +344,9 @@ impl<L: Layout> Threads<L> {
         Ok(())
     }
 
-    fn finish(&mut self, moment: Moment, out: &mut Output<L>) -> Result<(), Failure> {
-        self.collect(0, out)?;
+    fn finish(&mut self, moment: Moment, last: FlowId, out: &mut Output<L>) -> Result<(), Failure> {
         for worker in &mut self.workers {
-            worker.send(Todo::Finish(moment))?;
+            worker.send(Todo::Finish(moment, last))?;
         }
         self.in_flight += 1;
         self.collect(0, out)
@@ -404,13 +418,13 @@ fn labour<L: Layout>(
     for todo in work {
         let (mut items, storage, finish) = match todo {
             Todo::Round(items, storage) => (items, storage, None),
-            Todo::Finish(moment) => (Vec::new(), Vec::new(), Some(moment)),
+            Todo::Finish(moment, last) => (Vec::new(), Vec::new(), Some((moment, last))),
         };
         let mut storage = storage.into_iter();
         for (at, shard) in shards.iter_mut().enumerate() {
             shard.made = storage.next().unwrap_or_default();
-            if let Some(moment) = finish {
-                shard.finish(moment);
+            if let Some((moment, last)) = finish {
+                shard.finish(moment, last);
             } else if let Some(items) = items.get_mut(at) {
                 shard.track(items);
             }

@@ -103,6 +103,8 @@ pub struct Start<'a, K> {
 pub enum Claim<P> {
     /// This parser does.
     Read(P, Choice),
+    /// It was recognised, and nobody does.
+    Recognised(Choice),
     /// More bytes may tell.
     Wait,
     /// Nobody.

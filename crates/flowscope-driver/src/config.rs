@@ -69,9 +69,9 @@ impl DriverConfig {
 
     /// The table's configuration where streams are read too, and the bytes that those may hold: the
     /// memory budget is halved between them.
-    pub(crate) fn shares(&self) -> (TrackerConfig, usize) {
+    pub(crate) fn into_shares(self) -> (TrackerConfig, usize) {
         let half = self.tracker.budget() / 2;
-        (self.tracker.clone().memory_budget(half), half)
+        (self.tracker.memory_budget(half), half)
     }
 }
 

@@ -127,9 +127,6 @@ where
                 if let Reader::Undecided(opening) = before {
                     self.replay(&opening);
                 }
-                let late = self.side;
-                self.side = if side == 0 { FlowSide::Initiator } else { FlowSide::Responder };
-                debug_assert_eq!(self.side, late);
                 if !rest.is_empty() {
                     self.bytes(at + kept as u64, rest);
                 }
@@ -140,7 +137,11 @@ where
                     opening.bytes[side].extend_from_slice(rest);
                 }
             }
-            _ => *self.reader = Reader::Over(Fate::Unclaimed),
+            Claim::Recognised(choice) => {
+                *self.reader = Reader::Over(Fate::Unclaimed);
+                self.out.session(self.flow.reborrow(), SessionChange::Chosen(choice));
+            }
+            Claim::Wait | Claim::Leave => *self.reader = Reader::Over(Fate::Unclaimed),
         }
     }
 

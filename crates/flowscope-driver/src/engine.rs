@@ -88,7 +88,7 @@ impl<E: FlowExtractor, F: SessionParserFactory<E::Key>> SessionEngine<E, Session
     #[must_use]
     pub fn with_config(extractor: E, parsers: F, config: DriverConfig) -> Self {
         let streams = HoleFillingFactory::new(config.streams.clone());
-        Self::with_claims(extractor, Sessions::new(parsers, streams), &config, |_| ())
+        Self::with_claims(extractor, Sessions::new(parsers, streams), config, |_| ())
     }
 }
 
@@ -102,7 +102,7 @@ impl<E: FlowExtractor, F: DatagramParserFactory<E::Key>> SessionEngine<E, Datagr
     /// A driver with this configuration.
     #[must_use]
     pub fn with_config(extractor: E, parsers: F, config: DriverConfig) -> Self {
-        Self::with_claims(extractor, Datagrams::new(parsers), &config, |_| ())
+        Self::with_claims(extractor, Datagrams::new(parsers), config, |_| ())
     }
 }
 
@@ -117,7 +117,7 @@ impl<E: FlowExtractor, R: ReassemblerFactory<E::Key>> SessionEngine<E, Streams<R
     /// reassemblers are the caller's.
     #[must_use]
     pub fn with_config(extractor: E, streams: R, config: DriverConfig) -> Self {
-        Self::with_claims(extractor, Streams::new(streams), &config, |_| ())
+        Self::with_claims(extractor, Streams::new(streams), config, |_| ())
     }
 }
 
@@ -134,7 +134,7 @@ impl<E: FlowExtractor, M> SessionEngine<E, Protocols<M>> {
     pub fn with_config(extractor: E, protocols: Protocols<M>, mut config: DriverConfig) -> Self {
         config.tracker = config.tracker.listening_ports(protocols.ports());
         let protocols = protocols.reassembly(config.streams.clone());
-        Self::with_claims(extractor, protocols, &config, |_| ())
+        Self::with_claims(extractor, protocols, config, |_| ())
     }
 }
 
@@ -145,14 +145,15 @@ impl<E: FlowExtractor, C: Claims<E::Key>, U> SessionEngine<E, C, U> {
     pub fn with_claims(
         extractor: E,
         claims: C,
-        config: &DriverConfig,
+        config: DriverConfig,
         mut init: impl FnMut(&Extracted<E::Key>) -> U + Send + 'static,
     ) -> Self {
-        let (tracker, streams) = config.shares();
+        let front = Front::new(&config);
         let clock = Clock::new(config.tracker.clock_config());
+        let (tracker, streams) = config.into_shares();
         let table = FlowTable::with_state(tracker, move |found| Slot::new(found, init(found)));
         SessionEngine {
-            line: Line::new(extractor, Front::new(config), clock, table),
+            line: Line::new(extractor, front, clock, table),
             pump: Pump::new(claims, streams),
             events: Queue(VecDeque::new()),
         }
@@ -203,6 +204,14 @@ impl<E: FlowExtractor, C: Claims<E::Key>, U> SessionEngine<E, C, U> {
         let SessionEngine { line, pump, events } = self;
         line.finish(reason, &mut Tap { pump, out: &mut *events });
         !events.0.is_empty()
+    }
+
+    /// As [`finish`](Self::finish), but ends at most `most` flows and says whether there are more:
+    /// drain [`poll_event`](Self::poll_event) in between, so that the ends of a million flows need
+    /// not be held at once.
+    pub fn finish_some(&mut self, reason: EndReason, most: usize) -> bool {
+        let SessionEngine { line, pump, events } = self;
+        line.finish_some(reason, most, &mut Tap { pump, out: events })
     }
 
     /// As [`finish`](Self::finish), lending each event to `out` instead of queueing it.

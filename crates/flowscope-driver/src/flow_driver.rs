@@ -112,6 +112,18 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         !self.events.0.is_empty()
     }
 
+    /// As [`finish`](Self::finish), but ends at most `most` flows and says whether there are more:
+    /// drain [`poll_event`](Self::poll_event) in between, so that the ends of a million flows need
+    /// not be held at once.
+    pub fn finish_some(&mut self, reason: EndReason, most: usize) -> bool {
+        self.line.finish_some(reason, most, &mut self.events)
+    }
+
+    /// As [`finish`](Self::finish), lending each event to `out` instead of queueing it.
+    pub fn finish_with(&mut self, reason: EndReason, out: &mut impl FlowSink<E::Key, S>) {
+        self.line.finish(reason, out);
+    }
+
     /// Where every packet went. Fragments that wait for the rest of their datagram are in no entry
     /// until it has come or [`finish`](Self::finish) was called: see [`waiting`](Self::waiting).
     #[must_use]

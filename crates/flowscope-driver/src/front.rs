@@ -120,7 +120,7 @@ impl Front {
         take: impl FnOnce(PacketView<'_>, Extracted<E::Key>),
     ) {
         let mut joined: Option<Joined> = None;
-        for _ in 0..=MAX_DEPTH {
+        for turn in 0.. {
             let view = joined.as_ref().map_or(packet, Joined::view);
             let Some(x) = found else {
                 let cause = extractor.explain(view).into();
@@ -131,6 +131,10 @@ impl Front {
                 self.pass(view, x, take);
                 break;
             };
+            if turn > MAX_DEPTH {
+                self.refused.lose(Loss::DepthExceeded, view.frames().into());
+                break;
+            }
             let Some(defragmenter) = &mut self.defragmenter else {
                 self.refused.lose(Loss::FragIncomplete, view.frames().into());
                 break;

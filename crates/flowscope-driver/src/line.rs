@@ -74,6 +74,17 @@ impl<E: FlowExtractor, S> Line<E, S> {
         self.table.finish(reason, self.clock.now(), out);
     }
 
+    /// Ends some flows, and lets waiting fragments go; says whether there are more.
+    pub(crate) fn finish_some(
+        &mut self,
+        reason: EndReason,
+        most: usize,
+        out: &mut impl FlowSink<E::Key, S>,
+    ) -> bool {
+        self.front.finish();
+        self.table.finish_some(reason, self.clock.now(), most, out)
+    }
+
     /// Where every packet went.
     pub(crate) fn packets(&self) -> Ledger {
         let mut all = self.front.refused();

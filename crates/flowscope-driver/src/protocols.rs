@@ -183,8 +183,11 @@ impl<M> Protocols<M> {
 
     fn read(&self, at: usize, by: ChosenBy) -> Claim<AnyParser> {
         let entry = &self.entries[at];
-        let state = if self.recognise_only { Box::new(()) } else { entry.reader.start() };
-        Claim::Read(AnyParser { entry: at, state }, Choice { protocol: entry.name, by })
+        let choice = Choice { protocol: entry.name, by };
+        if self.recognise_only {
+            return Claim::Recognised(choice);
+        }
+        Claim::Read(AnyParser { entry: at, state: entry.reader.start() }, choice)
     }
 }
 
@@ -234,9 +237,6 @@ impl<K, M> Claims<K> for Protocols<M> {
 
     #[inline]
     fn feed(&mut self, parser: &mut AnyParser, feed: Feed<'_>, out: &mut Vec<M>) -> ParserStatus {
-        if self.recognise_only {
-            return ParserStatus::Done;
-        }
         self.entries[parser.entry].reader.feed(&mut *parser.state, feed, out)
     }
 
@@ -247,9 +247,6 @@ impl<K, M> Claims<K> for Protocols<M> {
         len: u64,
         out: &mut Vec<M>,
     ) -> ParserStatus {
-        if self.recognise_only {
-            return ParserStatus::Done;
-        }
         self.entries[parser.entry].reader.gap(&mut *parser.state, side, len, out)
     }
 
@@ -259,16 +256,11 @@ impl<K, M> Claims<K> for Protocols<M> {
         datagram: DatagramFeed<'_>,
         out: &mut Vec<M>,
     ) -> ParserStatus {
-        if self.recognise_only {
-            return ParserStatus::Done;
-        }
         self.entries[parser.entry].reader.datagram(&mut *parser.state, datagram, out)
     }
 
     fn tell(&mut self, parser: &mut AnyParser, what: Told, out: &mut Vec<M>) {
-        if !self.recognise_only {
-            self.entries[parser.entry].reader.tell(&mut *parser.state, what, out);
-        }
+        self.entries[parser.entry].reader.tell(&mut *parser.state, what, out);
     }
 
     fn probe(&self, parser: &AnyParser, side: FlowSide, start: &[u8]) -> Probe {
@@ -276,9 +268,6 @@ impl<K, M> Claims<K> for Protocols<M> {
     }
 
     fn held(&self, parser: &AnyParser) -> usize {
-        if self.recognise_only {
-            return 0;
-        }
         self.entries[parser.entry].reader.held(&*parser.state)
     }
 }

@@ -341,7 +341,12 @@ impl<K, C: Claims<K>, O> Tap<'_, K, C, O> {
                 Some(Box::new(Session::read_by(parser)))
             }
             Claim::Wait if !start.last => None,
-            _ => {
+            Claim::Recognised(choice) => {
+                thread.fate = Fate::Unclaimed;
+                self.out.session(flow, SessionChange::Chosen(choice));
+                None
+            }
+            Claim::Wait | Claim::Leave => {
                 thread.fate = Fate::Unclaimed;
                 None
             }

@@ -1,5 +1,5 @@
 use flowscope_core::{Extracted, Ledger};
-use flowscope_track::{EndReason, FlowTable, Moment, ShardBatch};
+use flowscope_track::{EndReason, FlowId, FlowTable, Moment, ShardBatch};
 
 use crate::claims::Claims;
 use crate::config::DriverConfig;
@@ -23,7 +23,7 @@ impl<K: std::hash::Hash + Eq + Clone, C: Claims<K>, U> SessionShard<K, C, U> {
         config: &DriverConfig,
         mut init: impl FnMut(&Extracted<K>) -> U + Send + 'static,
     ) -> Self {
-        let (tracker, streams) = config.shares();
+        let (tracker, streams) = config.clone().into_shares();
         let table = FlowTable::with_state(tracker, move |found| Slot::new(found, init(found)));
         SessionShard { table, pump: Pump::new(claims, streams) }
     }
@@ -47,6 +47,19 @@ impl<K: std::hash::Hash + Eq + Clone, C: Claims<K>, U> SessionShard<K, C, U> {
     ) {
         let SessionShard { table, pump } = self;
         table.finish(reason, moment, &mut Tap { pump, out });
+    }
+
+    /// Ends the flows up to the id `last`; says whether there are more. See
+    /// [`FlowTable::finish_until`].
+    pub fn finish_until(
+        &mut self,
+        reason: EndReason,
+        moment: Moment,
+        last: FlowId,
+        out: &mut impl SessionSink<K, C::Message, U>,
+    ) -> bool {
+        let SessionShard { table, pump } = self;
+        table.finish_until(reason, moment, last, &mut Tap { pump, out })
     }
 
     /// Where every packet went that reached this shard.

@@ -5,7 +5,7 @@
 
 use std::hint::black_box;
 
-use flowscope_core::{FlowExtractor, LinkType, PacketView, TcpFlags, Timestamp};
+use flowscope_core::{FlowExtractor, LinkType, PacketView, TcpFlags, Timestamp, VlanTag};
 use flowscope_extract::{
     AutoDetectEncap, FiveTuple, InnerGeneve, InnerGre, InnerGtpU, InnerIpIp, InnerVxlan, StripMpls,
     StripPppoe, StripVlan,
@@ -50,13 +50,16 @@ fn main() {
     }
     .payload([7; 64])
     .build();
-    let view = PacketView::new(&bytes, LinkType::ETHERNET, Timestamp::ZERO);
+    let mut view = PacketView::new(&bytes, LinkType::ETHERNET, Timestamp::ZERO);
+    if shape == "beside" {
+        view = view.with_vlan(VlanTag { tpid: 0x8100, tci: 5 });
+    }
     let five = FiveTuple::bidirectional();
     match extractor.as_str() {
         "plain" => run(&five, view, count),
         "auto" => run(&AutoDetectEncap(five), view, count),
         "named" => match shape.as_str() {
-            "vlan" | "qinq" => run(&StripVlan(five), view, count),
+            "vlan" | "qinq" | "beside" => run(&StripVlan(five), view, count),
             "mpls" => run(&StripMpls(five), view, count),
             "pppoe" => run(&StripPppoe(five), view, count),
             "vxlan" | "vxlan6" | "vxlan-v6" | "vxlan6-v6" => run(&InnerVxlan(five), view, count),

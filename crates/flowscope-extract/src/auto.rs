@@ -1,6 +1,6 @@
 use flowscope_core::{Extracted, FlowExtractor, NextHeader, PacketView, Refusal};
 
-use crate::combinator::{self, Combinator};
+use crate::combinator::Combinator;
 use crate::walk::{Start, is_plain, start, to_innermost};
 
 /// Peels whatever encapsulation there is, and shows its extractor the innermost packet.
@@ -81,6 +81,6 @@ impl<E: FlowExtractor> FlowExtractor for AutoDetectEncap<E> {
     }
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {
-        combinator::explain(self, view)
+        self.explain_inside(view)
     }
 }

@@ -3,8 +3,7 @@ use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
 /// An extractor that peels a layer and hands the rest to another.
 ///
 /// [`OrPlain`](crate::OrPlain) asks for the parts of a combinator; whoever writes one of their own
-/// implements this too. Layers are peeled with [`peel`](crate::peel); [`extract`](crate::extract) and
-/// [`explain`](crate::explain) are then what [`FlowExtractor`] asks for:
+/// implements this too. Layers are peeled with [`peel`](crate::peel), the rest is given:
 ///
 /// ```
 /// use flowscope_core::{Extracted, FlowExtractor, Layer, PacketView, Refusal};
@@ -35,11 +34,11 @@ use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
 ///     type Key = E::Key;
 ///
 ///     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<E::Key>> {
-///         flowscope_extract::extract(self, view)
+///         self.extract_inside(view)
 ///     }
 ///
 ///     fn explain(&self, view: PacketView<'_>) -> Refusal {
-///         flowscope_extract::explain(self, view)
+///         self.explain_inside(view)
 ///     }
 /// }
 ///
@@ -63,27 +62,23 @@ pub trait Combinator: FlowExtractor {
     ///
     /// When the packet cannot be read that far. The view is as it was.
     fn peel(&self, view: &mut PacketView<'_>) -> Result<bool, Refusal>;
-}
 
-/// What [`FlowExtractor::extract`] is for a combinator: the inner extractor's answer about what is
-/// inside.
-#[inline(always)]
-pub fn extract<C: Combinator>(
-    outer: &C,
-    mut view: PacketView<'_>,
-) -> Option<Extracted<C::Key>> {
-    match outer.peel(&mut view) {
-        Ok(true) => outer.inner().extract(view),
-        _ => None,
+    /// What [`FlowExtractor::extract`] is for a combinator: what the inner extractor says.
+    #[inline(always)]
+    fn extract_inside(&self, mut view: PacketView<'_>) -> Option<Extracted<Self::Key>> {
+        match self.peel(&mut view) {
+            Ok(true) => self.inner().extract(view),
+            _ => None,
+        }
     }
-}
 
-/// What [`FlowExtractor::explain`] is for a combinator: a missing layer is
-/// [`NotAFlow`](Refusal::NotAFlow).
-pub fn explain<C: Combinator>(outer: &C, mut view: PacketView<'_>) -> Refusal {
-    match outer.peel(&mut view) {
-        Ok(true) => outer.inner().explain(view),
-        Ok(false) => Refusal::NotAFlow,
-        Err(refusal) => refusal,
+    /// What [`FlowExtractor::explain`] is for a combinator: a layer that is missing is
+    /// [`NotAFlow`](Refusal::NotAFlow), and for the rest the inner extractor knows.
+    fn explain_inside(&self, mut view: PacketView<'_>) -> Refusal {
+        match self.peel(&mut view) {
+            Ok(true) => self.inner().explain(view),
+            Ok(false) => Refusal::NotAFlow,
+            Err(refusal) => refusal,
+        }
     }
 }

@@ -1,6 +1,6 @@
 use flowscope_core::{Extracted, FlowExtractor, Layer, PacketView, Refusal};
 
-use crate::combinator::{self, Combinator};
+use crate::combinator::Combinator;
 use crate::walk::peel_inline;
 
 /// A combinator that peels one kind of layer.
@@ -29,11 +29,11 @@ macro_rules! layer {
 
             #[inline(always)]
             fn extract(&self, view: PacketView<'_>) -> Option<Extracted<E::Key>> {
-                combinator::extract(self, view)
+                self.extract_inside(view)
             }
 
             fn explain(&self, view: PacketView<'_>) -> Refusal {
-                combinator::explain(self, view)
+                self.explain_inside(view)
             }
         }
     };

@@ -56,7 +56,7 @@ mod scoped;
 mod walk;
 
 pub use auto::AutoDetectEncap;
-pub use combinator::{Combinator, explain, extract};
+pub use combinator::Combinator;
 pub use community_id::CommunityId;
 pub use five_tuple::FiveTuple;
 pub use flow_label::{FlowLabel, FlowLabelKey};

@@ -1,6 +1,6 @@
 use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
 
-use crate::combinator::{self, Combinator};
+use crate::combinator::Combinator;
 
 /// Makes a combinator's layer optional: a packet without it goes to the inner extractor as it is.
 ///
@@ -42,10 +42,10 @@ impl<C: Combinator> FlowExtractor for OrPlain<C> {
 
     #[inline]
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<C::Key>> {
-        combinator::extract(self, view)
+        self.extract_inside(view)
     }
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {
-        combinator::explain(self, view)
+        self.explain_inside(view)
     }
 }

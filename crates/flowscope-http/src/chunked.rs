@@ -62,6 +62,10 @@ impl Chunked {
                 }
                 Step::Data(n)
             }
+            Chunked::DataEnd { cr: false } if input.starts_with(b"\r\n") => {
+                *self = Chunked::new();
+                Step::Framing(2)
+            }
             Chunked::DataEnd { cr } => match (input.first(), *cr) {
                 (Some(b'\r'), false) => {
                     *cr = true;
@@ -138,6 +142,9 @@ impl SizeLine {
         let rest = input.get(at..).unwrap_or_default();
         if rest.is_empty() {
             return Step::Framing(at);
+        }
+        if rest.starts_with(b"\r\n") && !self.cr && self.len + 2 <= max_line {
+            return Step::Last(at + 2);
         }
         let end = find_lf(rest);
         let n = end.map_or(rest.len(), |lf| lf + 1);

@@ -1,4 +1,69 @@
 //! HTTP/1.x messages for passive session tracking.
+//!
+//! [`HttpParser`] reads the two byte streams of a connection that it only watches, in whatever pieces
+//! they were captured, and says what was sent: heads of requests and responses, paired, anomalies,
+//! and where and why each message ended. [`HttpExchanges`] gives out one record per transaction
+//! instead. The grammar of heads is read by `httparse`; the framing of bodies (RFC 9112 §6.3), gaps and
+//! pairing are ours.
+//!
+//! What recipients may read in more than one way is an [`Anomaly`], never a silent choice: its
+//! [kind](AnomalyKind) says how it was read, and so does the [`Framing`] in each head.
+//!
+//! By hand, with `flowscope-core` alone:
+//!
+//! ```
+//! use flowscope_core::SessionParser;
+//! use flowscope_http::{Framing, HttpMessage, HttpParser};
+//!
+//! let mut parser = HttpParser::default();
+//! // However the bytes are cut, messages are the same.
+//! assert!(parser.feed_initiator(b"GET /index.html HT").is_empty());
+//! let messages = parser.feed_initiator(b"TP/1.1\r\nHost: example.com\r\n\r\n");
+//! let HttpMessage::Request(request) = &messages[0] else { panic!() };
+//! assert_eq!((request.method(), request.target()), ("GET", &b"/index.html"[..]));
+//! assert_eq!(request.host(), Some(&b"example.com"[..]));
+//!
+//! let messages = parser.feed_responder(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+//! let HttpMessage::Response(response) = &messages[0] else { panic!() };
+//! assert_eq!((response.status(), response.framing), (200, Framing::Length(5)));
+//! assert_eq!(response.exchange, request.exchange);
+//! let HttpMessage::End(end) = &messages[1] else { panic!() };
+//! assert!(end.is_complete());
+//! ```
+//!
+//! As callbacks, below an engine that drives reassemblers:
+//!
+//! ```
+//! use std::sync::mpsc;
+//!
+//! use flowscope_core::{FlowSide, Reassembler, ReassemblerFactory, Segment, Timestamp};
+//! use flowscope_http::{HttpFactory, HttpMessage};
+//! use flowscope_reassembly::{Discard, Origin};
+//!
+//! let (sender, statuses) = mpsc::channel();
+//! let mut factory = HttpFactory::new(move |_: Origin<'_, &str>, message| {
+//!     if let HttpMessage::Response(response) = message {
+//!         sender.send(response.status()).unwrap();
+//!     }
+//! });
+//! let mut client = factory.new_reassembler(&"flow", FlowSide::Initiator);
+//! let mut server = factory.new_reassembler(&"flow", FlowSide::Responder);
+//! let segment = |side, payload: &'static [u8]| Segment {
+//!     side,
+//!     ts: Timestamp::from_secs(1),
+//!     seq: 1,
+//!     payload,
+//!     wire_len: payload.len() as u32,
+//!     ack: None,
+//!     syn: true,
+//!     fin: false,
+//! };
+//! let request = segment(FlowSide::Initiator, b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+//! client.push(request, &mut server, &mut Discard);
+//! let response = segment(FlowSide::Responder, b"HTTP/1.1 204 No Content\r\n\r\n");
+//! server.push(response, &mut client, &mut Discard);
+//! assert_eq!(statuses.try_iter().collect::<Vec<_>>(), [204]);
+//! ```
 
 mod chunked;
 mod config;
@@ -21,3 +86,10 @@ pub use message::{
     Response, Version,
 };
 pub use parser::HttpParser;
+
+/// Calls a handler with each [`HttpMessage`] of each flow: the callback shape of [`HttpParser`].
+///
+/// The handler is cloned for each side of each flow. Build it with
+/// [`new`](flowscope_reassembly::Callbacks::new), or, for other bounds, with
+/// [`with_parsers`](flowscope_reassembly::Callbacks::with_parsers).
+pub type HttpFactory<H> = flowscope_reassembly::Callbacks<HttpParser, H>;

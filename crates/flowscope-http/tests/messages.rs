@@ -7,7 +7,8 @@ use common::Talk;
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{ParseError, ParserStatus, SessionParser};
 use flowscope_http::{
-    Bodies, Ending, Framing, HttpConfig, HttpExchange, HttpExchanges, HttpMessage, HttpParser,
+    Bodies, Ending, Fields, Framing, HttpConfig, HttpExchange, HttpExchanges, HttpMessage,
+    HttpParser,
 };
 
 fn side(word: &str) -> FlowSide {
@@ -81,7 +82,7 @@ fn line(message: &HttpMessage) -> String {
             if end.ending != Ending::Complete {
                 line += &format!(" {:?}", end.ending);
             }
-            for (name, value) in end.trailers.iter().flat_map(|trailers| trailers.iter()) {
+            for (name, value) in end.trailers.iter().flat_map(Fields::iter) {
                 line += &format!(" {name}={}", text(value));
             }
             line
@@ -559,7 +560,16 @@ fn gaps_that_hide_where_messages_begin() {
             "< end #? 2",
         ],
     );
-    // At the start of a stream.
+    // The octet of a keep-alive, seen first of a stream.
+    check(
+        &[("> gap", "0"), (">", "\0GET / HTTP/1.1\r\n\r\n")],
+        &["> GET / HTTP/1.1 #? none", "> end #? 0"],
+    );
+    // At the start of a stream, and at the start of what was seen of one.
+    check(
+        &[("> gap", "0"), (">", "OST / HTTP/1.1\r\n\r\n"), (">", GET), ("<", OK)],
+        &["> GET / HTTP/1.1 #? none", "> end #? 0", "< 200 OK #? length=2", "< end #? 2"],
+    );
     check(
         &[("> gap", "7"), (">", "x\r\n"), (">", GET), ("<", OK)],
         &["> GET / HTTP/1.1 #? none", "> end #? 0", "< 200 OK #? length=2", "< end #? 2"],

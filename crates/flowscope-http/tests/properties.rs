@@ -50,13 +50,13 @@ fn request(rng: &mut Rng, tag: usize, head: bool) -> Vec<u8> {
     let method = if head { "HEAD" } else { *rng.pick(&["GET", "POST", "PURGE"]) };
     let first = format!("{method} /{tag} HTTP/1.1\r\nHost: h\r\nTag: {tag}\r\n");
     let body = if method == "POST" { body(rng) } else { None };
-    message(first, body)
+    message(&first, body)
 }
 
 fn response(rng: &mut Rng, tag: usize, head: bool, last: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     if rng.one_in(5) {
-        bytes = message(format!("HTTP/1.1 103 Early\r\nTag: {tag}\r\n"), None);
+        bytes = message(&format!("HTTP/1.1 103 Early\r\nTag: {tag}\r\n"), None);
     }
     if last && !head {
         let text = format!("HTTP/1.1 200 OK\r\nTag: {tag}\r\n\r\n{}", "z".repeat(rng.below(99)));
@@ -68,15 +68,15 @@ fn response(rng: &mut Rng, tag: usize, head: bool, last: bool) -> Vec<u8> {
     let first = format!("HTTP/1.1 {status}\r\nTag: {tag}\r\n");
     if head || status.starts_with("204") || status.starts_with("304") {
         let fields = *rng.pick(&["", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"]);
-        bytes.extend(message(first + fields, None));
+        bytes.extend(message(&(first + fields), None));
         return bytes;
     }
     let body = body(rng).unwrap_or(("Content-Length: 0\r\n".to_owned(), Vec::new()));
-    bytes.extend(message(first, Some(body)));
+    bytes.extend(message(&first, Some(body)));
     bytes
 }
 
-fn message(head: String, body: Option<(String, Vec<u8>)>) -> Vec<u8> {
+fn message(head: &str, body: Option<(String, Vec<u8>)>) -> Vec<u8> {
     let (field, body) = body.unwrap_or_default();
     let mut bytes = format!("{head}{field}\r\n").into_bytes();
     bytes.extend(body);
@@ -343,11 +343,13 @@ fn tag(value: Option<&[u8]>) -> u64 {
 type Place<'a> = (FlowSide, u64, &'a [u8]);
 
 fn heads(messages: &[HttpMessage]) -> Vec<Place<'_>> {
-    let place = |message| match message {
-        &HttpMessage::Request(ref r) => Some((r.side, r.offset, r.headers().raw())),
-        &HttpMessage::Response(ref r) => Some((r.side, r.offset, r.headers().raw())),
-        _ => None,
-    };
+    fn place(message: &HttpMessage) -> Option<Place<'_>> {
+        match message {
+            HttpMessage::Request(r) => Some((r.side, r.offset, r.headers().raw())),
+            HttpMessage::Response(r) => Some((r.side, r.offset, r.headers().raw())),
+            _ => None,
+        }
+    }
     messages.iter().filter_map(place).collect()
 }
 

@@ -23,9 +23,9 @@ impl StreamSink for Count {
     }
 }
 
-const SEGMENTS: u32 = 1_000_000;
+const SEGMENTS: u32 = 10_000;
 
-/// Nanoseconds per segment of `len` bytes, the best of five runs; `order` says which is sent when.
+/// Nanoseconds per segment of `len` bytes, the best of many runs; `order` says which is sent when.
 fn measure(history: u8, len: u32, order: impl Fn(u32) -> u32) -> f64 {
     let payload: Vec<u8> = (0..len).map(|n| n as u8).collect();
     let factory = HoleFillingFactory::new(StreamConfig::default().history(history));
@@ -49,7 +49,7 @@ fn measure(history: u8, len: u32, order: impl Fn(u32) -> u32) -> f64 {
         assert_eq!(out.0, u64::from(SEGMENTS) * u64::from(len));
         took
     };
-    let best: Duration = (0..5).map(|_| run()).min().unwrap_or_default();
+    let best: Duration = (0..200).map(|_| run()).min().unwrap_or_default();
     best.as_nanos() as f64 / f64::from(SEGMENTS)
 }
 

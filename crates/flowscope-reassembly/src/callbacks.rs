@@ -363,7 +363,9 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> CallbackStream<K, P,
     }
 }
 
-impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> Reassembler for CallbackStream<K, P, H> {
+impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> Reassembler
+    for CallbackStream<K, P, H>
+{
     fn segment(&mut self, seq: u32, payload: &[u8]) {
         self.stream.segment(seq, payload);
     }

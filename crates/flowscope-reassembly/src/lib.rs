@@ -1,4 +1,57 @@
-//! From pieces to wholes: IP fragments in, datagrams out.
+//! From pieces to wholes: TCP segments in, bytes in order out; IP fragments in, datagrams out.
+//!
+//! # Streams
+//!
+//! One reassembler per direction of a flow hands the bytes to a
+//! [`StreamSink`](flowscope_core::StreamSink) in order, and says where some are missing:
+//!
+//! - [`HoleFilling`] waits for what is missing and gives it up as a gap in the end; what a driver uses.
+//! - [`BufferedReassembler`] takes what comes in order and drops the rest.
+//! - [`Callbacks`] puts a parser behind hole-filling streams and calls a handler with its messages.
+//!
+//! All are bounded in memory, and every byte that goes in comes out, waits, or is lost under a name.
+//!
+//! ```
+//! use flowscope_core::{FlowSide, Reassembler, Segment, StreamSink, Timestamp};
+//! use flowscope_reassembly::{HoleFillingFactory, StreamConfig};
+//!
+//! struct Print(String);
+//!
+//! impl StreamSink for Print {
+//!     fn bytes(&mut self, at: u64, bytes: &[u8]) {
+//!         self.0 += &format!("[{at}: {}]", String::from_utf8_lossy(bytes));
+//!     }
+//!     fn gap(&mut self, at: u64, len: u64) {
+//!         self.0 += &format!("[{at}: {len} missing]");
+//!     }
+//! }
+//!
+//! let factory = HoleFillingFactory::new(StreamConfig::default());
+//! let (mut client, mut server) = (factory.make(), factory.make());
+//! let mut out = Print(String::new());
+//! let segment = |seq, payload: &'static [u8], syn, fin| Segment {
+//!     side: FlowSide::Initiator,
+//!     ts: Timestamp::from_secs(1),
+//!     seq,
+//!     payload,
+//!     wire_len: payload.len() as u32,
+//!     ack: None,
+//!     syn,
+//!     fin,
+//! };
+//! // The stream begins at 100. A segment comes twice, one comes late, one never.
+//! client.push(segment(100, b"", true, false), &mut server, &mut out);
+//! client.push(segment(106, b"world", false, false), &mut server, &mut out);
+//! client.push(segment(100, b"hello ", false, false), &mut server, &mut out);
+//! client.push(segment(100, b"hello ", false, false), &mut server, &mut out);
+//! client.push(segment(114, b"bye", false, true), &mut server, &mut out);
+//! assert_eq!(out.0, "[0: hello ][6: world]");
+//! client.end(&mut server, &mut out);
+//! assert_eq!(out.0, "[0: hello ][6: world][11: 3 missing][14: bye]");
+//! assert!(client.finished());
+//! ```
+//!
+//! # Fragments
 //!
 //! An extractor that meets a fragment says so and cannot say more, since ports stand in the first
 //! piece only. [`Defragmenter`] collects the pieces, IPv4 and IPv6, and gives a [`Joined`] datagram

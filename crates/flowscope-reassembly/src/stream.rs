@@ -317,7 +317,12 @@ impl Reassembler for HoleFilling {
     fn shed(&mut self, out: &mut dyn StreamSink) {
         let mut wait = self.take_wait();
         let pending = wait.pending();
-        *wait = Wait { fin: wait.fin, acked: wait.acked, acked_later: wait.acked_later, ..Wait::default() };
+        *wait = Wait {
+            fin: wait.fin,
+            acked: wait.acked,
+            acked_later: wait.acked_later,
+            ..Wait::default()
+        };
         self.lose(Loss::Memcap, pending, out);
         self.put_back(wait);
     }

@@ -327,5 +327,12 @@ mod tests {
         check(&message(12, 20, &[3; 5]), 16, &Gap::Desync);
         check(&[1, 0], 1, &Gap::Desync);
         check(&[], 1, &Gap::Desync);
+        // Whether the length is one is not known before the version.
+        let mut messages = Messages::default();
+        messages.guard();
+        assert!(steps(&mut messages, &message(1, 100, &[3]), 1).is_empty());
+        assert_eq!(messages.gap(10), Gap::Desync);
+        assert!(steps(&mut messages, &[3], 1).is_empty());
+        assert_eq!(messages.gap(10), Gap::Lost { kind: 1 });
     }
 }

@@ -198,7 +198,7 @@ impl ClientHello {
         KeyShares(vector16(shares.unwrap_or_default()))
     }
 
-    /// Whether it has Encrypted Client Hello (RFC 9849 §5), real or GREASE: the name in
+    /// Whether it has Encrypted Client Hello (draft-ietf-tls-esni §5), real or GREASE: the name in
     /// [`server_name`](Self::server_name) may then be that of a front.
     #[must_use]
     pub fn has_ech(&self) -> bool {

@@ -20,7 +20,8 @@ use crate::{ClientHello, ServerHello, TlsConfig};
 /// - one side is encrypted, sends sixteen more records, and of the other nothing was ever captured.
 ///
 /// Lost bytes within a record are passed over, at the price of the message they are in; any other
-/// gap gives its side up. Bytes that are no record fail the parser.
+/// gap gives its side up, and so do 64 messages of it in the clear, which no handshake needs. Bytes
+/// that are no record fail the parser.
 ///
 /// Memory: one handshake message per side while it is incomplete, as much of it as has arrived, the
 /// bounds being those of [`TlsConfig`]. Work is linear in the bytes fed.
@@ -43,10 +44,11 @@ struct Side {
     /// A ServerHelloDone was sent: the handshake is not an abbreviated one.
     hello_done: bool,
     changed_cipher: bool,
-    /// First byte of an alert whose second is to come.
-    alert: Option<u8>,
+    alert: HalfAlert,
     /// Records that were passed over because nobody can read them.
     opaque: u8,
+    /// Messages reported of it.
+    said: u8,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -56,6 +58,16 @@ enum Phase {
     Encrypted,
     /// Given up, or closed by its sender.
     Over,
+}
+
+/// What has come of an alert.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum HalfAlert {
+    #[default]
+    Nothing,
+    Level(u8),
+    /// Bytes are missing before the next record.
+    Torn,
 }
 
 /// The last hello that a side sent.
@@ -120,42 +132,32 @@ impl TlsParser {
             Content::Sslv2Hello(version) => {
                 let len = u32::from(record.len) - 1;
                 if !side.messages.begin_sslv2(len, version, &config) {
-                    let (message, kind) = (kind::CLIENT_HELLO, AnomalyKind::TooLong(len));
-                    out.push(TlsMessage::Anomaly(Anomaly { side: from, message, kind }));
+                    self.anomaly(from, kind::SSLV2_HELLO, AnomalyKind::TooLong(len), out);
                 }
             }
+            Content::Alert if side.alert == HalfAlert::Torn => side.alert = HalfAlert::Nothing,
             Content::Alert | Content::Handshake | Content::Heartbeat => {}
         }
     }
 
     fn handshake(&mut self, from: FlowSide, mut body: &[u8], out: &mut Vec<TlsMessage>) {
         let config = self.config;
-        while let Some(step) = self.side_mut(from).messages.next(&mut body, &config) {
+        while self.side(from).phase == Phase::Clear
+            && let Some(step) = self.side_mut(from).messages.next(&mut body, &config)
+        {
             match step {
-                Step::Message { kind, body } => {
-                    let read = out.len();
-                    self.message(from, kind, body, out);
-                    if out.len() == read {
-                        let message =
-                            if kind == kind::SSLV2_HELLO { kind::CLIENT_HELLO } else { kind };
-                        let kind = AnomalyKind::Malformed;
-                        out.push(TlsMessage::Anomaly(Anomaly { side: from, message, kind }));
-                    }
+                Step::Message { kind, body } => self.message(from, kind, body, out),
+                Step::Passed { kind } => {
+                    self.side_mut(from).hello_done |= kind == kind::SERVER_HELLO_DONE;
                 }
-                Step::Passed { kind: kind::SERVER_HELLO_DONE } => {
-                    self.side_mut(from).hello_done = true;
+                Step::TooLong { kind, len } => {
+                    self.anomaly(from, kind, AnomalyKind::TooLong(len), out);
                 }
-                Step::Passed { .. } => {}
-                Step::TooLong { kind: message, len } => {
-                    let kind = AnomalyKind::TooLong(len);
-                    out.push(TlsMessage::Anomaly(Anomaly { side: from, message, kind }));
-                }
-                Step::Encrypted => return self.encrypted(from, out),
+                Step::Encrypted => self.encrypted(from, out),
             }
         }
     }
 
-    /// Appends what the message says, or nothing if it cannot be read.
     fn message(
         &mut self,
         from: FlowSide,
@@ -163,71 +165,89 @@ impl TlsParser {
         body: Cow<'_, [u8]>,
         out: &mut Vec<TlsMessage>,
     ) {
-        let (message, hello, intact) = match kind {
-            kind::CLIENT_HELLO | kind::SSLV2_HELLO => {
-                let hello = if kind == kind::CLIENT_HELLO {
-                    ClientHello::parse(from, body)
-                } else {
-                    ClientHello::parse_sslv2(from, body)
-                };
-                let Some(hello) = hello else { return };
-                let early_data = hello.has_early_data();
-                let intact = hello.is_intact();
-                (TlsMessage::ClientHello(hello), Hello::Client { early_data }, intact)
-            }
-            kind::SERVER_HELLO => {
-                let Some(hello) = ServerHello::parse(from, body) else { return };
-                let intact = hello.is_intact();
+        let message = match kind {
+            kind::CLIENT_HELLO => ClientHello::parse(from, body).map(TlsMessage::ClientHello),
+            kind::SSLV2_HELLO => ClientHello::parse_sslv2(from, body).map(TlsMessage::ClientHello),
+            kind::SERVER_HELLO => ServerHello::parse(from, body).map(|hello| {
                 if hello.is_retry_request() {
-                    (TlsMessage::HelloRetryRequest(hello), Hello::Retry, intact)
+                    TlsMessage::HelloRetryRequest(hello)
                 } else {
-                    (TlsMessage::ServerHello(hello), Hello::Server, intact)
+                    TlsMessage::ServerHello(hello)
                 }
-            }
+            }),
             kind::HELLO_RETRY_REQUEST => {
-                let Some(hello) = ServerHello::parse_draft_retry(from, body) else { return };
-                let intact = hello.is_intact();
-                (TlsMessage::HelloRetryRequest(hello), Hello::Retry, intact)
+                ServerHello::parse_draft_retry(from, body).map(TlsMessage::HelloRetryRequest)
             }
-            _ => {
-                out.extend(CertificateChain::parse(from, body).map(TlsMessage::Certificate));
-                return;
-            }
+            _ => CertificateChain::parse(from, body).map(TlsMessage::Certificate),
         };
-        self.side_mut(from).hello = Some(hello);
-        out.push(message);
+        let (hello, intact) = match &message {
+            Some(TlsMessage::ClientHello(hello)) => {
+                let early_data = hello.has_early_data();
+                (Some(Hello::Client { early_data }), hello.is_intact())
+            }
+            Some(TlsMessage::HelloRetryRequest(hello)) => (Some(Hello::Retry), hello.is_intact()),
+            Some(TlsMessage::ServerHello(hello)) => (Some(Hello::Server), hello.is_intact()),
+            message => (None, message.is_some()),
+        };
+        let side = self.side_mut(from);
+        side.hello = hello.or(side.hello);
+        if let Some(message) = message {
+            self.say(message, out);
+        }
         if !intact {
-            let kind = AnomalyKind::Malformed;
-            let message = match hello {
-                Hello::Client { .. } => kind::CLIENT_HELLO,
-                Hello::Retry | Hello::Server => kind::SERVER_HELLO,
-            };
-            out.push(TlsMessage::Anomaly(Anomaly { side: from, message, kind }));
+            self.anomaly(from, kind, AnomalyKind::Malformed, out);
         }
     }
 
-    /// "Multiple Alert messages ... of the same ContentType MAY be coalesced into a single record"
-    /// up to TLS 1.2, or split among records.
+    /// Up to TLS 1.2 "multiple client messages of the same ContentType MAY be coalesced into a single
+    /// TLSPlaintext record, or a single message MAY be fragmented across several records" (RFC 5246
+    /// §6.2.1).
     fn alert(&mut self, from: FlowSide, body: &[u8], out: &mut Vec<TlsMessage>) {
         for byte in body {
             let side = self.side_mut(from);
-            let Some(level) = side.alert.take() else {
-                side.alert = Some(*byte);
-                continue;
-            };
-            let alert = Alert { side: from, level, description: *byte };
-            if !matches!(level, 1 | 2) {
-                // Not in the clear, though the handshake has not come so far: it began earlier.
-                return self.give_up(from);
+            if side.phase != Phase::Clear {
+                return;
             }
-            out.push(TlsMessage::Alert(alert));
+            let level = match side.alert {
+                HalfAlert::Torn => return,
+                HalfAlert::Nothing => {
+                    side.alert = HalfAlert::Level(*byte);
+                    continue;
+                }
+                HalfAlert::Level(level @ (1 | 2)) => level,
+                // It is encrypted: the connection is older than what was captured of it.
+                HalfAlert::Level(_) => return self.give_up(from),
+            };
+            side.alert = HalfAlert::Nothing;
+            let alert = Alert { side: from, level, description: *byte };
+            self.say(TlsMessage::Alert(alert), out);
             if alert.is_final() {
                 self.give_up(from);
                 if self.side(!from).hello.is_some() {
                     self.conclude(ParserStatus::Done);
                 }
-                return;
             }
+        }
+    }
+
+    fn anomaly(
+        &mut self,
+        side: FlowSide,
+        message: u8,
+        kind: AnomalyKind,
+        out: &mut Vec<TlsMessage>,
+    ) {
+        let message = if message == kind::SSLV2_HELLO { kind::CLIENT_HELLO } else { message };
+        self.say(TlsMessage::Anomaly(Anomaly { side, message, kind }), out);
+    }
+
+    fn say(&mut self, message: TlsMessage, out: &mut Vec<TlsMessage>) {
+        let side = message.side();
+        out.push(message);
+        let said = &mut self.side_mut(side).said;
+        *said += 1;
+        if *said >= MOST_MESSAGES {
+            self.give_up(side);
         }
     }
 
@@ -276,7 +296,7 @@ impl TlsParser {
         }
         let (side, peer) = (self.side(from), self.side(!from));
         if side.phase != Phase::Clear && peer.phase != Phase::Clear
-            || side.opaque >= OPAQUE_ALONE && !peer.begun && peer.phase == Phase::Clear
+            || side.opaque >= OPAQUE_ALONE && !peer.begun
         {
             return self.conclude(ParserStatus::Done);
         }
@@ -337,18 +357,15 @@ impl SessionParser for TlsParser {
             None => Gap::Desync,
             Some(_) if state.phase == Phase::Encrypted => Gap::Passed,
             Some(Content::Handshake | Content::Sslv2Hello(_)) => state.messages.gap(len),
-            Some(_) => {
-                state.alert = None;
+            Some(Content::Alert) => {
+                state.alert = HalfAlert::Torn;
                 Gap::Passed
             }
+            Some(_) => Gap::Passed,
         };
         match gap {
             Gap::Passed => {}
-            Gap::Lost { kind } => {
-                let message = if kind == kind::SSLV2_HELLO { kind::CLIENT_HELLO } else { kind };
-                let kind = AnomalyKind::Lost;
-                out.push(TlsMessage::Anomaly(Anomaly { side, message, kind }));
-            }
+            Gap::Lost { kind } => self.anomaly(side, kind, AnomalyKind::Lost, out),
             Gap::Desync => self.give_up(side),
         }
         self.status(side)
@@ -374,3 +391,5 @@ impl SessionParser for TlsParser {
 const BOTH: [FlowSide; 2] = [FlowSide::Initiator, FlowSide::Responder];
 /// After so many records of an encrypted side, the other was not captured at all.
 const OPAQUE_ALONE: u8 = 16;
+/// More than this in the clear is no handshake: a peer ends it after a few warnings.
+const MOST_MESSAGES: u8 = 64;

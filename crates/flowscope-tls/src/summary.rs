@@ -77,7 +77,6 @@ struct Draft {
     seen: bool,
     started: Option<Timestamp>,
     ended: Timestamp,
-    reported: bool,
 }
 
 impl TlsHandshakes {
@@ -102,9 +101,8 @@ impl TlsHandshakes {
 
     fn report(&mut self, failed: bool, out: &mut Vec<TlsHandshake>) {
         let draft = std::mem::take(&mut self.draft);
-        self.draft.reported = true;
         self.scratch = Vec::new();
-        if draft.seen && !draft.reported {
+        if draft.seen {
             out.push(draft.finish(&self.parser, failed));
         }
     }

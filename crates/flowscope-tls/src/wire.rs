@@ -35,6 +35,7 @@ pub(crate) enum Content {
     Sslv2Hello([u8; 2]),
 }
 
+#[derive(Clone, Copy)]
 pub(crate) enum Piece<'a> {
     /// A record begins.
     Header(Record),

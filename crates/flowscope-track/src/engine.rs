@@ -53,6 +53,8 @@ pub(crate) struct Engine<K, S> {
     /// Flows touched by packets whose time is suspect: believed if the clock comes to believe it.
     suspects: Vec<Suspect>,
     rares: usize,
+    /// Flows that a finish under way has still to end, the next one last.
+    ending: Vec<(u64, Slot)>,
     stats: TrackerStats,
 }
 
@@ -87,6 +89,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             order: EvictionOrder::new(),
             suspects: Vec::new(),
             rares: 0,
+            ending: Vec::new(),
             stats: TrackerStats::default(),
             config,
         }
@@ -1030,14 +1033,28 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         true
     }
 
-    /// Ends every flow, in order of their ids.
+    /// Ends flows, in order of their ids, as long as `go_on` says so of the next one; says whether
+    /// any is left.
     pub(crate) fn finish<O: FlowSink<K, S>>(
         &mut self,
         reason: EndReason,
         moment: Moment,
+        mut go_on: impl FnMut(FlowId) -> bool,
         out: &mut O,
-    ) {
-        for (id, slot) in self.by_id() {
+    ) -> bool {
+        if self.ending.is_empty() {
+            self.ending = self.by_id();
+            self.ending.reverse();
+        }
+        while let Some((id, slot)) = self.ending.last().copied() {
+            if !go_on(FlowId(id)) {
+                return true;
+            }
+            self.ending.pop();
+            // Whoever tracks packets in between may end or replace it.
+            if !self.slots.is_live(slot) || self.slots.hot[slot].meter.id != id {
+                continue;
+            }
             let order = EventOrder {
                 packet: moment.packet,
                 phase: Phase::End,
@@ -1055,8 +1072,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             }
             self.remove(slot);
         }
+        self.ending = Vec::new();
         self.due.clear();
         self.suspects.clear();
+        false
     }
 
     /// The entries, in order of their flows' ids.

@@ -193,7 +193,36 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
 
     /// Ends every flow, in order of their ids, and leaves the table empty.
     pub fn finish(&mut self, reason: EndReason, moment: Moment, out: &mut impl FlowSink<K, S>) {
-        self.engine.finish(reason, moment, out);
+        self.engine.finish(reason, moment, |_| true, out);
+    }
+
+    /// As [`finish`](Self::finish), but only flows up to the id `last`; says whether there are more.
+    /// Calls with rising ids end all flows in the same order, and what comes of a million of them
+    /// need not be held at once.
+    pub fn finish_until(
+        &mut self,
+        reason: EndReason,
+        moment: Moment,
+        last: FlowId,
+        out: &mut impl FlowSink<K, S>,
+    ) -> bool {
+        self.engine.finish(reason, moment, |id| id <= last, out)
+    }
+
+    /// As [`finish`](Self::finish), but at most `most` flows; says whether there are more.
+    pub fn finish_some(
+        &mut self,
+        reason: EndReason,
+        moment: Moment,
+        mut most: usize,
+        out: &mut impl FlowSink<K, S>,
+    ) -> bool {
+        let go_on = |_| {
+            let go_on = most > 0;
+            most = most.saturating_sub(1);
+            go_on
+        };
+        self.engine.finish(reason, moment, go_on, out)
     }
 
     /// Entries in the table, lingering ones included.

@@ -131,7 +131,8 @@ impl Tcp<'_> {
             return seg.seq != self.cold.isn[seg.side.index()];
         }
         if seg.flags.ack() && peer.has(side_bit::SHOWN) {
-            !self.acknowledges_syn(seg)
+            // An answer after a reset: the one who was to be refused did not take it for one.
+            self.meter.state == FlowState::Reset || !self.acknowledges_syn(seg)
         } else {
             !self.meter.state.is_half_open()
         }

@@ -102,7 +102,6 @@ fn datagrams_joined_in_each_other() {
 }
 
 #[test]
-#[ignore = "the driver loses count of a datagram that is joined more often than it looks again"]
 fn datagrams_joined_in_each_other_too_deep_are_refused_as_such() {
     let outcome = in_each_other(9, true);
     assert_eq!(outcome.flows.len() as u64 + outcome.ledger.lost(Loss::DepthExceeded).min(1), 1);

@@ -97,6 +97,24 @@ fn a_half_open_server_resets() {
 }
 
 #[test]
+fn a_refusal_that_is_then_answered_was_none() {
+    // Somebody between them resets the client's SYN; the server answers all the same.
+    let outcome = run(talk()
+        .syn()
+        .segment(Responder, 5000, 1001, RST | ACK, b"")
+        .segment(Responder, 5000, 1001, FIN | ACK, b"")
+        .syn_ack()
+        .ack()
+        .data(Initiator, b"request")
+        .data(Responder, b"response"));
+    assert_eq!(outcome.reasons(), [EndReason::Rst, EndReason::EndOfInput]);
+    let end = &outcome.ends()[1];
+    assert_eq!(end.stats.evidence, InitiatorEvidence::SynAck);
+    assert_eq!(end.stats.initiator.counters.payload_bytes, 7);
+    assert_eq!(end.stats.responder.counters.payload_bytes, 8);
+}
+
+#[test]
 fn a_lone_reset_is_a_flow_that_ends_at_once() {
     let outcome = run(talk().segment(Responder, 77, 0, RST, b""));
     assert_eq!(outcome.reasons(), [EndReason::Rst]);

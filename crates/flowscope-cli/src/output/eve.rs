@@ -109,6 +109,7 @@ fn own(record: &FlowRecord, object: &mut Object<'_>) {
         object.put("interim", sequence);
     }
     object.put_true("late", matches!(record.kind, Kind::Late(_)));
+    object.put_true("ambiguous", record.ambiguous);
     object.put("history", record.history.as_str());
     object.put("conn_state", record.conn_state.as_str());
     object.put("initiator_evidence", evidence(record.evidence));

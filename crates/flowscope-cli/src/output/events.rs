@@ -1,14 +1,16 @@
 //! The event log, one JSON object per line.
 
-use flowscope::core::{FlowSide, L4Proto, Orientation, Timestamp};
+use flowscope::core::{Conflict, FlowSide, Kept, L4Proto, Orientation, Timestamp};
+use flowscope::driver::{Choice, ChosenBy, SessionChange, StopReason};
 use flowscope::extract::FiveTupleKey;
 use flowscope::track::{Anomaly, Change, Flow, FlowState, InitiatorEvidence, PacketInfo};
 
 use super::eve::counted;
 use super::json::{self, Object};
 use super::record::{Count, FlowRecord, end_reason, evidence};
+use super::sessions::eve;
 use super::{Layout, Totals, stats};
-use crate::reading::{Reading, Selection};
+use crate::reading::{Reading, Said, Selection};
 use crate::text::{Short, rfc3339};
 
 /// Everything that happened to every flow.
@@ -21,6 +23,9 @@ pub(crate) struct EventState {
     community_id: Short<30>,
     /// That of the initiator's packets; right from the flow's first event on.
     orientation: Orientation,
+    app_proto: Option<&'static str>,
+    /// Copies of the same bytes differed: what was read is one of several readings.
+    ambiguous: bool,
 }
 
 /// An event until it is written.
@@ -46,6 +51,11 @@ enum What {
     Interim(u32, Box<FlowRecord>),
     Ended(&'static str, Box<FlowRecord>),
     Late(Box<FlowRecord>),
+    ParserChosen(Choice),
+    ParserStopped(Option<FlowSide>, StopReason),
+    Gap { side: FlowSide, offset: u64, len: u64 },
+    Conflict(FlowSide, Conflict),
+    Application(FlowSide, Said),
 }
 
 impl Layout for Events {
@@ -57,6 +67,8 @@ impl Layout for Events {
         EventState {
             community_id: Short::of(key.community_id(0)),
             orientation: Orientation::Forward,
+            app_proto: None,
+            ambiguous: false,
         }
     }
 
@@ -70,7 +82,12 @@ impl Layout for Events {
         change: Change,
     ) -> Option<EventRecord> {
         // An interim record has what its interval brought, the last one everything.
-        let whole = || FlowRecord::of(&flow, change, Count::Whole).map(Box::new);
+        let whole = || {
+            let mut record = FlowRecord::of(&flow, change, Count::Whole)?;
+            record.app_proto = flow.state.app_proto;
+            record.ambiguous = flow.state.ambiguous;
+            Some(Box::new(record))
+        };
         let what = match change {
             Change::Started { evidence } => {
                 flow.state.orientation = flow.stats().orientation;
@@ -86,15 +103,37 @@ impl Layout for Events {
             Change::Late => What::Late(whole()?),
             _ => return None,
         };
-        Some(EventRecord {
-            packet: flow.packet,
-            ts: flow.ts,
-            id: flow.id.0,
-            key: *flow.key,
-            community_id: flow.state.community_id,
-            orientation: flow.state.orientation,
-            what,
-        })
+        Some(EventRecord::of(&flow, what))
+    }
+
+    fn session(
+        &self,
+        flow: Flow<'_, FiveTupleKey, EventState>,
+        change: SessionChange,
+    ) -> Option<EventRecord> {
+        let what = match change {
+            SessionChange::Chosen(choice) => {
+                flow.state.app_proto = Some(choice.protocol);
+                What::ParserChosen(choice)
+            }
+            SessionChange::Stopped { side, why } => What::ParserStopped(side, why),
+            SessionChange::Gap { side, offset, len } => What::Gap { side, offset, len },
+            SessionChange::Conflict { side, conflict } => {
+                flow.state.ambiguous = true;
+                What::Conflict(side, conflict)
+            }
+            _ => return None,
+        };
+        Some(EventRecord::of(&flow, what))
+    }
+
+    fn message(
+        &self,
+        flow: Flow<'_, FiveTupleKey, EventState>,
+        side: FlowSide,
+        message: Said,
+    ) -> Option<EventRecord> {
+        Some(EventRecord::of(&flow, What::Application(side, message)))
     }
 
     fn write(&mut self, record: &EventRecord, out: &mut Vec<u8>) {
@@ -107,6 +146,18 @@ impl Layout for Events {
 }
 
 impl EventRecord {
+    fn of(flow: &Flow<'_, FiveTupleKey, EventState>, what: What) -> Self {
+        EventRecord {
+            packet: flow.packet,
+            ts: flow.ts,
+            id: flow.id.0,
+            key: *flow.key,
+            community_id: flow.state.community_id,
+            orientation: flow.state.orientation,
+            what,
+        }
+    }
+
     fn fill(&self, line: &mut Object<'_>) {
         let (src, dest) = self.key.endpoints(self.orientation);
         let proto = self.key.proto();
@@ -148,9 +199,35 @@ impl EventRecord {
             }
             What::Ended(reason, flow) => {
                 line.put("reason", *reason);
+                line.put_some("app_proto", flow.app_proto);
                 counted(flow, line);
             }
             What::Late(flow) => counted(flow, line),
+            What::ParserChosen(choice) => {
+                line.put("protocol", choice.protocol);
+                line.put("chosen_by", chosen_by(choice.by));
+            }
+            What::ParserStopped(from, why) => {
+                line.put_some("side", from.map(side));
+                stopped(*why, line);
+            }
+            What::Gap { side: from, offset, len } => {
+                line.put("side", side(*from));
+                line.put("offset", *offset);
+                line.put("bytes", *len);
+            }
+            What::Conflict(from, Conflict { at, len, kept }) => {
+                line.put("side", side(*from));
+                line.put("offset", *at);
+                line.put("bytes", *len);
+                line.put("kept", kept_name(*kept));
+            }
+            What::Application(from, said) => {
+                line.put("side", side(*from));
+                line.put("protocol", eve::event_type(said));
+                eve::said(said, line);
+                line.object("flowscope", |own| eve::extra(said, own));
+            }
         }
     }
 }
@@ -167,7 +244,43 @@ impl What {
             What::Interim(..) => "interim",
             What::Ended(..) => "ended",
             What::Late(_) => "late",
+            What::ParserChosen(_) => "parser_chosen",
+            What::ParserStopped(..) => "parser_stopped",
+            What::Gap { .. } => "gap",
+            What::Conflict(..) => "conflict",
+            What::Application(..) => "application",
         }
+    }
+}
+
+fn chosen_by(by: ChosenBy) -> &'static str {
+    match by {
+        ChosenBy::Only => "only",
+        ChosenBy::Port => "port",
+        ChosenBy::Bytes => "bytes",
+        _ => "other",
+    }
+}
+
+/// Adds why a parser reads no more.
+fn stopped(why: StopReason, line: &mut Object<'_>) {
+    match why {
+        StopReason::Done => line.put("reason", "done"),
+        StopReason::GaveUp => line.put("reason", "gave_up"),
+        StopReason::NoRoom => line.put("reason", "no_room"),
+        StopReason::Failed(error) => {
+            line.put("reason", "failed");
+            line.put("error", error.to_string().as_str());
+        }
+        _ => line.put("reason", "other"),
+    }
+}
+
+fn kept_name(kept: Kept) -> &'static str {
+    match kept {
+        Kept::First => "first",
+        Kept::Last => "last",
+        Kept::Both => "both",
     }
 }
 

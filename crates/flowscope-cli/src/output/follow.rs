@@ -148,16 +148,9 @@ impl Layout for Follow {
     ) -> Option<Part> {
         let Said::Raw(chunk) = message else { return None };
         let asked = flow.state.wanted && self.side.is_none_or(|asked| asked == side);
-        asked.then(|| {
-            Part::Said(Turn {
-                id: flow.id,
-                key: *flow.key,
-                orientation: flow.state.orientation,
-                ts: flow.ts,
-                side,
-                chunk,
-            })
-        })
+        let (id, key, orientation) = (flow.id, *flow.key, flow.state.orientation);
+        let turn = Turn { id, key, orientation, ts: flow.ts, side, chunk };
+        asked.then_some(Part::Said(turn))
     }
 
     fn write(&mut self, part: &Part, out: &mut Vec<u8>) {

@@ -28,6 +28,8 @@ pub(crate) struct FlowRecord {
     pub(crate) icmp: Option<(u8, u8)>,
     /// The protocol it speaks, if that was recognised.
     pub(crate) app_proto: Option<&'static str>,
+    /// Whether copies of the same bytes differed, as far as the flow was read.
+    pub(crate) ambiguous: bool,
     pub(crate) history: History,
     /// Tags and tunnels, if there are any.
     path: Option<Box<Path>>,
@@ -121,6 +123,7 @@ impl FlowRecord {
             ack_rtt: stats.ack_rtt,
             icmp: stats.icmp.map(|icmp| (icmp.kind, icmp.code)),
             app_proto: None,
+            ambiguous: false,
             history: flow.history(),
             path: (!stats.path.is_empty()).then(|| Box::new(stats.path)),
             sides: [Side::default(); 2],

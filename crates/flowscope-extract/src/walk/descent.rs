@@ -220,7 +220,7 @@ impl<'a> Place<'a> {
     /// Whether `len` bytes from here on were on the wire.
     #[inline(always)]
     fn has(&self, view: &PacketView<'_>, len: usize) -> bool {
-        len <= self.rest.len() || self.at() + len <= Bytes::of(view).wire
+        len <= self.rest.len() || has_more(view, len - self.rest.len())
     }
 
     /// Steps over the tunnel in the IP packet at hand and says what comes next; the inner `None` is
@@ -228,7 +228,7 @@ impl<'a> Place<'a> {
     #[inline(always)]
     fn open(
         &mut self,
-        view: &mut PacketView<'_>,
+        view: &mut PacketView<'a>,
         is_v4: bool,
         wanted: Option<Layer>,
     ) -> Option<Option<NextHeader>> {
@@ -257,7 +257,7 @@ impl<'a> Place<'a> {
             let len = usize::from(u16::from_be_bytes([header[4], header[5]]));
             (header[6], behind, if len == 0 { return None } else { len })
         };
-        if len > behind.len() && self.frame.len() - behind.len() + len > Bytes::of(view).wire {
+        if len > behind.len() && !has_more(view, len - behind.len()) {
             return None;
         }
         if proto == UDP {
@@ -332,9 +332,8 @@ impl<'a> Place<'a> {
             // Of the rest, some are known not to be followed by another header.
             return matches!(proto, ICMP | ICMPV6 | SCTP).then_some(None);
         }
-        let at = self.frame.len() - behind.len();
-        let Some((next, at)) = rarer(view, proto, at, at + len)? else { return Some(None) };
-        self.enter(next, self.frame.get(at..)?, wanted)
+        let Some((next, inside)) = rarer(view, proto, behind, len)? else { return Some(None) };
+        self.enter(next, inside, wanted)
     }
 
     /// Goes to `inside`, which begins with `next`; on a walk to the innermost packet further, to where
@@ -360,7 +359,7 @@ impl<'a> Place<'a> {
     }
 
     #[inline(always)]
-    fn labels(&mut self, view: &mut PacketView<'_>) -> Option<NextHeader> {
+    fn labels(&mut self, view: &mut PacketView<'a>) -> Option<NextHeader> {
         loop {
             let (&entry, rest) = self.rest.split_first_chunk::<4>()?;
             let entry = u32::from_be_bytes(entry);
@@ -375,11 +374,8 @@ impl<'a> Place<'a> {
         if first >> 4 == 4 && self.has(view, len) {
             return Some(NextHeader::Ip);
         }
-        let (next, at) = tunnel::below_labels(Bytes::of(view), self.at()).ok()??;
-        if let NextHeader::Link(_) = next {
-            push(view, Layer::Pseudowire, 0)?;
-        }
-        self.rest = self.frame.get(at..)?;
+        let (next, inside) = wire_or_ip(view, self.at())?;
+        self.rest = inside;
         Some(next)
     }
 
@@ -399,19 +395,40 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The same for the forms of tunnel headers that are less common; the IP packet's payload is of this
-/// protocol, begins at `at` and goes to `end`.
+/// Whether there were `more` bytes on the wire than were captured. Apart, since most packets are whole.
 #[inline(never)]
-fn rarer(
-    view: &mut PacketView<'_>,
+fn has_more(view: &PacketView<'_>, more: usize) -> bool {
+    let bytes = Bytes::of(view);
+    more <= bytes.wire - bytes.captured.len()
+}
+
+/// What [`Place::open`] does, for the forms of tunnel headers that are less common: what comes next, and
+/// the frame from there on. `behind` is the frame behind the IP header, whose packet has `len` bytes of
+/// this protocol there.
+#[inline(never)]
+fn rarer<'a>(
+    view: &mut PacketView<'a>,
     proto: u8,
-    at: usize,
-    end: usize,
-) -> Option<Option<(NextHeader, usize)>> {
-    let found = tunnel::over_ip(Bytes::of(view).until(end), proto, at).ok()?;
+    behind: &[u8],
+    len: usize,
+) -> Option<Option<(NextHeader, &'a [u8])>> {
+    let frame = view.frame();
+    let at = frame.len() - behind.len();
+    let found = tunnel::over_ip(Bytes::of(view).until(at + len), proto, at).ok()?;
     let Some(Tunnel { layer, next, at }) = found else { return Some(None) };
     push(view, layer.layer, layer.id)?;
-    Some(Some((next, at)))
+    Some(Some((next, frame.get(at..)?)))
+}
+
+/// What labels carry that end at `at`, where that is not IPv4 at first sight: what comes next, and the
+/// frame from there on.
+#[inline(never)]
+fn wire_or_ip<'a>(view: &mut PacketView<'a>, at: usize) -> Option<(NextHeader, &'a [u8])> {
+    let (next, at) = tunnel::below_labels(Bytes::of(view), at).ok()??;
+    if let NextHeader::Link(_) = next {
+        push(view, Layer::Pseudowire, 0)?;
+    }
+    Some((next, view.frame().get(at..)?))
 }
 
 #[inline(always)]

@@ -111,7 +111,8 @@ impl HoleFilling {
         if piece.fin && !self.finished() && !wait.has_fin() && end >= self.position {
             wait.fin = Some((end, piece.ts));
         }
-        let limit = if self.finished() { self.position } else { wait.fin.map_or(u64::MAX, |f| f.0) };
+        let limit =
+            if self.finished() { self.position } else { wait.fin.map_or(u64::MAX, |f| f.0) };
         if end > limit {
             let kept = split_off(&mut payload, limit.saturating_sub(start));
             self.lose(Loss::OutOfWindow, payload.len() as u64, out);

@@ -204,7 +204,10 @@ mod tests {
         for at in 136..200 {
             let mut other = bytes.clone();
             other[at] ^= 0x80;
-            assert_eq!(history.differs(at as u64, &other[at..=at], 7), Some(at as u64..at as u64 + 1));
+            assert_eq!(
+                history.differs(at as u64, &other[at..=at], 7),
+                Some(at as u64..at as u64 + 1)
+            );
             assert_eq!(history.differs(150, &other[150..], 7).is_some(), at >= 150);
         }
     }

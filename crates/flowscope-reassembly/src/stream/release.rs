@@ -107,7 +107,8 @@ impl HoleFilling {
     /// The other side has acknowledged everything before `ack`.
     pub(super) fn note_ack(&mut self, ack: u32, ts: Timestamp) {
         let ahead = ack.wrapping_sub(self.seq).cast_signed();
-        if ahead <= 0 || self.state != State::Open || ahead.cast_unsigned() > self.config.max_ahead {
+        if ahead <= 0 || self.state != State::Open || ahead.cast_unsigned() > self.config.max_ahead
+        {
             return;
         }
         let mut wait = self.take_wait();

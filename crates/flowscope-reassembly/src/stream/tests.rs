@@ -124,9 +124,11 @@ fn the_state_is_small() {
 
 #[test]
 fn in_order() {
-    check(config(), &[syn(), data(0, b"ab"), data(2, b"cdefgh"), data(8, b"i")], &[
-        "0 ab", "2 cdefgh", "8 i",
-    ]);
+    check(
+        config(),
+        &[syn(), data(0, b"ab"), data(2, b"cdefgh"), data(8, b"i")],
+        &["0 ab", "2 cdefgh", "8 i"],
+    );
     // Data on the SYN, and a SYN that is sent again.
     let open = Segment { syn: true, ..data(0, b"ab") };
     check(config(), &[open, data(2, b"cd"), syn()], &["0 ab", "2 cd"]);
@@ -135,9 +137,11 @@ fn in_order() {
 
 #[test]
 fn a_filled_hole() {
-    check(config(), &[syn(), data(2, b"cd"), data(5, b"f"), data(0, b"ab"), data(4, b"e")], &[
-        "0 ab", "2 cd", "4 e", "5 f",
-    ]);
+    check(
+        config(),
+        &[syn(), data(2, b"cd"), data(5, b"f"), data(0, b"ab"), data(4, b"e")],
+        &["0 ab", "2 cd", "4 e", "5 f"],
+    );
     check(config(), &[syn(), data(2, b"cd"), data(0, b"abcdef")], &["duplicate 2", "0 abcdef"]);
     check(config(), &[syn(), data(2, b"cd"), data(0, b"abc")], &["duplicate 1", "0 abcd"]);
     check(config(), &[syn(), data(0, b"ab"), data(1, b"bcd")], &["0 ab", "duplicate 1", "2 cd"]);
@@ -152,17 +156,23 @@ fn conflicts() {
     wait(OverlapPolicy::First, "2 cdef", "conflict 3 3 First");
     wait(OverlapPolicy::Last, "2 cxex", "conflict 3 3 Last");
     // With what was delivered.
-    check(config(), &[syn(), data(0, b"abcdef"), data(2, b"cxe")], &[
-        "0 abcdef", "conflict 3 1 First", "duplicate 3",
-    ]);
-    check(config().history(0), &[syn(), data(0, b"abcdef"), data(2, b"cxe")], &[
-        "0 abcdef", "duplicate 3",
-    ]);
+    check(
+        config(),
+        &[syn(), data(0, b"abcdef"), data(2, b"cxe")],
+        &["0 abcdef", "conflict 3 1 First", "duplicate 3"],
+    );
+    check(
+        config().history(0),
+        &[syn(), data(0, b"abcdef"), data(2, b"cxe")],
+        &["0 abcdef", "duplicate 3"],
+    );
     // A keep-alive is not one.
     check(config(), &[syn(), data(0, b"abcdef"), data(5, b"\0")], &["0 abcdef", "duplicate 1"]);
-    check(config(), &[syn(), data(0, b"abcdef"), data(4, b"\0")], &[
-        "0 abcdef", "conflict 4 1 First", "duplicate 1",
-    ]);
+    check(
+        config(),
+        &[syn(), data(0, b"abcdef"), data(4, b"\0")],
+        &["0 abcdef", "conflict 4 1 First", "duplicate 1"],
+    );
 }
 
 #[test]
@@ -185,7 +195,12 @@ fn an_acknowledged_tail_is_a_gap_after_the_grace() {
     // One number more is a FIN's, unless something comes behind it.
     pair.ack(20, 13).pass(50).end().expect(&[]);
     let mut pair = Pair::new(config());
-    pair.push(syn()).ack(0, 1).pass(50).push(at(50, data(1, b"b"))).pass(60).expect(&["0 gap 1", "1 b"]);
+    pair.push(syn())
+        .ack(0, 1)
+        .pass(50)
+        .push(at(50, data(1, b"b")))
+        .pass(60)
+        .expect(&["0 gap 1", "1 b"]);
     // A part of a hole.
     let mut pair = Pair::new(config());
     pair.push(syn()).push(data(5, b"f")).ack(0, 2).pass(10).expect(&["0 gap 2"]);
@@ -220,7 +235,11 @@ fn fins() {
     assert!(pair.own.finished());
     // Far away, or behind what was delivered.
     let mut pair = Pair::new(config());
-    pair.push(syn()).push(data(0, b"ab")).push(fin(1, b"")).push(fin(1 << 25, b"")).push(data(2, b"c"));
+    pair.push(syn())
+        .push(data(0, b"ab"))
+        .push(fin(1, b""))
+        .push(fin(1 << 25, b""))
+        .push(data(2, b"c"));
     pair.expect(&["0 ab", "2 c"]);
     assert!(!pair.own.finished());
     // Its hole has a timeout.
@@ -249,19 +268,27 @@ fn ends() {
 
 #[test]
 fn what_the_snap_length_cut_off_is_a_gap() {
-    check(config(), &[syn(), cut(0, b"ab", 4), cut(4, b"ef", 8), data(12, b"m")], &[
-        "0 ab", "2 gap 2", "4 ef", "6 gap 6", "12 m",
-    ]);
-    check(config(), &[syn(), cut(4, b"ef", 8), data(12, b"m"), data(0, b"abcd")], &[
-        "0 abcd", "4 ef", "6 gap 6", "12 m",
-    ]);
+    check(
+        config(),
+        &[syn(), cut(0, b"ab", 4), cut(4, b"ef", 8), data(12, b"m")],
+        &["0 ab", "2 gap 2", "4 ef", "6 gap 6", "12 m"],
+    );
+    check(
+        config(),
+        &[syn(), cut(4, b"ef", 8), data(12, b"m"), data(0, b"abcd")],
+        &["0 abcd", "4 ef", "6 gap 6", "12 m"],
+    );
     // A second copy has some of it.
-    check(config(), &[syn(), cut(2, b"cd", 8), data(6, b"g"), data(0, b"ab")], &[
-        "0 ab", "2 cd", "4 gap 2", "6 g", "7 gap 3",
-    ]);
-    check(config(), &[syn(), cut(0, b"", 8), data(4, b"ef"), data(8, b"i")], &[
-        "0 gap 8", "ooo_dropped 2", "8 i",
-    ]);
+    check(
+        config(),
+        &[syn(), cut(2, b"cd", 8), data(6, b"g"), data(0, b"ab")],
+        &["0 ab", "2 cd", "4 gap 2", "6 g", "7 gap 3"],
+    );
+    check(
+        config(),
+        &[syn(), cut(0, b"", 8), data(4, b"ef"), data(8, b"i")],
+        &["0 gap 8", "ooo_dropped 2", "8 i"],
+    );
 }
 
 #[test]
@@ -280,9 +307,11 @@ fn without_a_syn_the_stream_begins_at_the_lowest_number_of_the_grace() {
     let mut pair = Pair::new(config());
     pair.push(data(0, &[b'x'; 8 << 10]));
     assert_eq!(pair.own.position(), 8 << 10);
-    Pair::new(config()).push(data(3, b"d")).push(data(0, b"a")).end().expect(&[
-        "0 a", "1 gap 2", "3 d",
-    ]);
+    Pair::new(config())
+        .push(data(3, b"d"))
+        .push(data(0, b"a"))
+        .end()
+        .expect(&["0 a", "1 gap 2", "3 d"]);
     // A SYN that comes late.
     let mut pair = Pair::new(config());
     pair.push(data(2, b"cd")).push(at(1, syn())).push(at(2, data(0, b"ab")));

@@ -63,7 +63,17 @@ impl Both {
         let factory = HoleFillingFactory::new(config);
         let model = Model::new(policy);
         let sink = Sink::default();
-        Both { stream: factory.make(), peer: factory.make(), sink, model, isn, seen: 0, delivered: 0, gaps: 0, conflicts: 0 }
+        Both {
+            stream: factory.make(),
+            peer: factory.make(),
+            sink,
+            model,
+            isn,
+            seen: 0,
+            delivered: 0,
+            gaps: 0,
+            conflicts: 0,
+        }
     }
 
     fn segment<'a>(&self, piece: &'a Piece) -> Segment<'a> {

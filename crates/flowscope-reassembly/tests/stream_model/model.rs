@@ -223,11 +223,11 @@ impl Model {
                 new.push((place, *byte));
             }
         }
-        let keep_alive =
-            piece.wire_len == 1 && piece.at - base + 1 == self.position as i64;
+        let keep_alive = piece.wire_len == 1 && piece.at - base + 1 == self.position as i64;
         if !places.is_empty() && !keep_alive {
             let tail = (self.position.saturating_sub(TAIL as u64)..self.position).rev();
-            let tail: Vec<_> = tail.take_while(|place| self.delivered.contains_key(place)).collect();
+            let tail: Vec<_> =
+                tail.take_while(|place| self.delivered.contains_key(place)).collect();
             let must = places.iter().any(|place| tail.contains(place));
             self.differ.push(Differ::Delivered { places, must });
         }

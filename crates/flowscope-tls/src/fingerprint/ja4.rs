@@ -99,7 +99,7 @@ impl ClientHello {
         Some([transport, v, w, name, c, d, e, f, p, q])
     }
 
-    /// "The version is the highest value in the extension", by number.
+    /// "Then the version is the highest value in the extension", by number.
     fn ja4_version(&self) -> Version {
         let offered = self.supported_versions().filter(|version| !is_grease(version.0));
         offered.max().unwrap_or(self.legacy_version())

@@ -5,7 +5,7 @@ use flowscope_tls::{ClientHello, ServerHello, Transport};
 use crate::support::*;
 
 fn client(hello: &Hello) -> ClientHello {
-    ClientHello::parse(I, Cow::Owned(hello.client_body())).unwrap()
+    ClientHello::parse(I, Cow::Owned(hello.client_body())).expect("a hello")
 }
 
 #[test]
@@ -162,7 +162,17 @@ fn ja4_of_a_browser() {
 
 #[test]
 fn broken_hellos_have_no_fingerprint() {
+    let check = |body: &[u8]| {
+        let hello = ClientHello::parse(I, Cow::Borrowed(body)).unwrap();
+        assert!(!hello.is_intact());
+        assert_eq!((hello.ja3(), hello.ja4(), hello.ja4_raw(Transport::Tcp)), (None, None, None));
+    };
     let body = example().client_body();
-    let hello = ClientHello::parse(I, Cow::Borrowed(&body[..body.len() - 1])).unwrap();
-    assert_eq!((hello.ja3(), hello.ja4(), hello.ja4_raw(Transport::Tcp)), (None, None, None));
+    check(&body[..body.len() - 1]);
+    check(&[&body[..], &[0]].concat());
+    // The block is as long as it should be, the last extension in it is not.
+    let mut body = example().ext(0x1234, [9]).client_body();
+    let len = body.len();
+    body[len - 2] = 2;
+    check(&body);
 }

@@ -5,7 +5,7 @@ use flowscope_tls::{ClientHello, ServerHello, TlsMessage, TlsParser, Version};
 use crate::support::*;
 
 fn read(hello: &Hello) -> ClientHello {
-    ClientHello::parse(I, Cow::Owned(hello.client_body())).unwrap()
+    ClientHello::parse(I, Cow::Owned(hello.client_body())).expect("a hello")
 }
 
 #[test]

@@ -60,6 +60,18 @@ fn a_message_that_never_ends() {
 }
 
 #[test]
+fn what_is_given_up_is_let_go() {
+    let start = record(22, &[&[1, 0, 200, 0][..], &[3; 4000]].concat());
+    let (mut parser, mut out) = (TlsParser::default(), Vec::new());
+    feed(&mut parser, &[(I, start.clone()), (R, start)], 1448);
+    assert!(parser.held() >= 8000);
+    parser.gap(I, 1, &mut out);
+    assert!((4000..=8000).contains(&parser.held()), "{}", parser.held());
+    feed(&mut parser, &[(R, b"no record".to_vec())], 1448);
+    assert_eq!(parser.held(), 0);
+}
+
+#[test]
 fn four_thousand_extensions() {
     let mut hello = client13("many.example");
     hello.extensions.extend((0..4000).map(|n| (n + 1000, vec![1, 2])));
@@ -85,6 +97,21 @@ fn all_cipher_suites() {
     let body = hello_with_ciphers(65_534);
     let said = bounded(&records(&message_of(&body), 0x4000), 1448, 65_536);
     assert_eq!(said, [format!("I anomaly in 1: TooLong({})", body.len())]);
+}
+
+#[test]
+fn floods_of_messages() {
+    for flood in [record(21, &[1, 90].repeat(8000)), clear(&[&message(1, &[]).repeat(4000)])] {
+        let bytes = flood.repeat(10);
+        for size in [1448, 1 << 20] {
+            assert_eq!(bounded(&bytes, size, 0).len(), 64);
+        }
+        // The other side is still read.
+        let dialogue = [(I, bytes), (R, clear(&[&server13().server()]))];
+        let (said, status) = parse(&TlsParser::default(), &dialogue, 1448);
+        assert_eq!(said.last().unwrap(), "R server TLS 1.3 1301");
+        assert_eq!(status, ParserStatus::Continue);
+    }
 }
 
 fn hello_with_ciphers(bytes: usize) -> Vec<u8> {

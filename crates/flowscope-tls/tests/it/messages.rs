@@ -152,6 +152,22 @@ fn early_data_does_not_hide_the_second_hello() {
 }
 
 #[test]
+fn early_data_is_not_waited_out_for_nothing() {
+    let first = clear(&[&client13("first").ext(42, []).client()]);
+    // The server has answered, and there is no telling when it goes on.
+    check(
+        &[(I, first.clone()), (R, clear(&[&server13().server()])), (I, data(53))],
+        &["I client TLS 1.3 first", "R server TLS 1.3 1301", "I encrypted"],
+        STOP_I,
+    );
+    // Its answer is lost.
+    let (mut parser, mut out) = (TlsParser::default(), Vec::new());
+    feed(&mut parser, &[(I, [first, data(900)].concat())], 100);
+    assert_eq!(parser.gap(R, 5000, &mut out), STOP_R);
+    assert_eq!(feed(&mut parser, &[(I, data(53))], 100).1, DONE);
+}
+
+#[test]
 fn final_alerts_end_the_handshake() {
     let client = (I, clear(&[&client13("x").client()]));
     check(
@@ -233,6 +249,14 @@ fn one_side_alone_is_done_after_a_while() {
     check(&[(I, some)], &["I client TLS 1.3 x", "I encrypted"], CONTINUE);
     let more = [client, data(50).repeat(17)].concat();
     check(&[(I, more)], &["I client TLS 1.3 x", "I encrypted"], DONE);
+    // What it sends may be damaged, or have holes.
+    let start = [clear(&[&client13("x").client()]), change_cipher(), finished()].concat();
+    let junk = (I, [&start[..], b"junk that is no record"].concat());
+    check(&[junk], &["I client TLS 1.3 x", "I encrypted"], STOP_I);
+    let (mut parser, mut out) = (TlsParser::default(), Vec::new());
+    feed(&mut parser, &[(I, start[..start.len() - 20].to_vec())], 100);
+    assert_eq!(parser.gap(I, 20, &mut out), CONTINUE);
+    assert_eq!(feed(&mut parser, &[(I, data(50).repeat(16))], 100).1, DONE);
     // Once the other side speaks, this one is not needed any more.
     let (mut parser, dialogue) = (TlsParser::default(), tls13());
     feed(&mut parser, &[dialogue[0].clone(), (I, data(50))], 1);
@@ -397,6 +421,10 @@ fn gaps_cost_what_they_must() {
     check(&flight[..3], 10, &[], &[], STOP_R);
     check(&[], 10, &[], &[], STOP_R);
     check(&flight, 10, &[], &[first, "R certificate [900]"], STOP_R);
+    // In an alert: the next one is not put together with its rest.
+    let after = [&[0][..], &alert(1, 90), &clear(&[&server])].concat();
+    let said = ["R alert 1 user_canceled", first];
+    check(&record(21, &[2, 1, 0])[..6], 1, &after, &said, CONTINUE);
     // In what is not read at all.
     let heartbeat = record(24, &[0; 100]);
     let after = [&heartbeat[60..], &flight, &last].concat();

@@ -16,7 +16,7 @@ fn summarize(dialogue: &[(FlowSide, Vec<u8>)]) -> (TlsHandshake, bool) {
         assert_eq!(adapter.held(), 0);
         all.push((records.remove(0), early));
     }
-    let last = all.pop().unwrap();
+    let last = all.pop().expect("a record per size");
     assert!(all.iter().all(|record| *record == last));
     last
 }
@@ -88,6 +88,9 @@ fn resumption_before_tls13() {
     let short = [(I, clear(&[&with.client()])), (R, clear(&[&with.server()]))];
     check(&short, Outcome::Cut, Some(true), false);
     let short = [(I, clear(&[&plain.client()])), (R, clear(&[&plain.server(), &message(14, &[])]))];
+    check(&short, Outcome::Cut, Some(false), false);
+    let chain = certificate(&[b"der"]);
+    let short = [(I, clear(&[&with.client()])), (R, clear(&[&with.server(), &chain]))];
     check(&short, Outcome::Cut, Some(false), false);
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use flowscope::dns::{DnsMessage, Kind};
 use flowscope::http::HttpExchange;
-use flowscope::tls::TlsHandshake;
+use flowscope::tls::{ClientHello, TlsHandshake};
 
 use super::SessionRecord;
 use crate::reading::Said;
@@ -99,7 +99,7 @@ fn tls(handshake: &TlsHandshake) -> String {
         }
         None => text.push_str(" (no server hello)"),
     }
-    let offered = handshake.client_hello.iter().flat_map(|hello| hello.alpn());
+    let offered = handshake.client_hello.iter().flat_map(ClientHello::alpn);
     match handshake.server_alpn() {
         Some(chosen) => {
             let _ = write!(text, " {}", wire(chosen));
@@ -110,7 +110,7 @@ fn tls(handshake: &TlsHandshake) -> String {
             }
         }
     }
-    if let Some(ja4) = handshake.client_hello.as_ref().and_then(|hello| hello.ja4()) {
+    if let Some(ja4) = handshake.client_hello.as_ref().and_then(ClientHello::ja4) {
         let _ = write!(text, " {}", ja4.as_str());
     }
     if let Some(alert) = &handshake.alert {

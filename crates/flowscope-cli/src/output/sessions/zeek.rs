@@ -5,9 +5,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use flowscope::core::Timestamp;
-use flowscope::dns::{DnsTransaction, Rcode};
-use flowscope::http::HttpExchange;
-use flowscope::tls::{TlsHandshake, Version};
+use flowscope::dns::{self, DnsTransaction, Rcode};
+use flowscope::http::{HttpExchange, Request, Response};
+use flowscope::tls::{ClientHello, ServerHello, TlsHandshake, Version};
 
 use super::super::zeek::{OrUnset, Seconds, Stamp, header, proto, uid};
 use super::SessionRecord;
@@ -220,25 +220,25 @@ fn http(exchange: &HttpExchange, row: &mut Row<'_>) {
     row.plain(exchange.id + 1);
     let request = exchange.request.as_ref();
     row.text(request.map(|request| request.method().as_bytes()));
-    row.text(request.and_then(|request| request.host()));
-    row.text(request.map(|request| request.target()));
+    row.text(request.and_then(Request::host));
+    row.text(request.map(Request::target));
     row.text(request.and_then(|request| request.header("referer")));
     let response = exchange.response.as_ref();
-    let version = request.map(|it| it.version()).or(response.map(|it| it.version()));
+    let version = request.map(Request::version).or(response.map(Response::version));
     row.plain(OrUnset(version.map(|version| format!("{}.{}", version.major, version.minor))));
     row.text(request.and_then(|request| request.header("user-agent")));
     row.text(request.and_then(|request| request.header("origin")));
     row.plain(exchange.request_body.len);
     row.plain(exchange.response_body.len);
-    row.plain(OrUnset(response.map(|response| response.status())));
-    row.text(response.map(|response| response.reason()));
+    row.plain(OrUnset(response.map(Response::status)));
+    row.text(response.map(Response::reason));
 }
 
 fn ssl(handshake: &TlsHandshake, row: &mut Row<'_>) {
     let (client, server) = (handshake.client_hello.as_ref(), handshake.server_hello.as_ref());
     row.plain(OrUnset(handshake.version().map(version)));
     row.plain(OrUnset(server.map(|hello| Hex(hello.cipher()))));
-    row.plain(OrUnset(server.and_then(|hello| hello.key_share()).map(Hex)));
+    row.plain(OrUnset(server.and_then(ServerHello::key_share).map(Hex)));
     row.text(handshake.server_name());
     match handshake.resumed {
         Some(resumed) => row.flag(resumed),
@@ -253,9 +253,9 @@ fn ssl(handshake: &TlsHandshake, row: &mut Row<'_>) {
     row.flag(handshake.outcome == flowscope::tls::Outcome::Completed);
     let hash =
         |ja3: Option<flowscope::tls::Ja3>| OrUnset(ja3.map(|ja3| ja3.hash.as_str().to_owned()));
-    row.plain(hash(client.and_then(|hello| hello.ja3())));
-    row.plain(hash(server.and_then(|hello| hello.ja3s())));
-    row.text(client.and_then(|hello| hello.ja4()).as_ref().map(|ja4| ja4.as_str().as_bytes()));
+    row.plain(hash(client.and_then(ClientHello::ja3)));
+    row.plain(hash(server.and_then(ServerHello::ja3s)));
+    row.text(client.and_then(ClientHello::ja4).as_ref().map(|ja4| ja4.as_str().as_bytes()));
 }
 
 /// A version as Zeek writes it.
@@ -297,15 +297,15 @@ fn dns(pair: &DnsTransaction, row: &mut Row<'_>) {
         None => format!("qclass-{}", question.class().0),
     })));
     row.plain(OrUnset(question.map(|question| question.rtype().0)));
-    row.plain(OrUnset(question.map(|question| question.rtype())));
+    row.plain(OrUnset(question.map(dns::Question::rtype)));
     row.plain(OrUnset(response.map(|response| response.rcode().0)));
-    row.plain(OrUnset(response.map(|response| response.rcode())));
+    row.plain(OrUnset(response.map(dns::DnsMessage::rcode)));
     row.flag(response.is_some_and(|response| response.header.authoritative()));
     row.flag(response.or(query).is_some_and(|message| message.header.truncated()));
     row.flag(query.or(response).is_some_and(|message| message.header.recursion_desired()));
     row.flag(response.is_some_and(|response| response.header.recursion_available()));
     row.plain(either.header.flags >> 4 & 7);
-    let answers = response.map(|response| response.answers()).unwrap_or_default();
+    let answers = response.map(dns::DnsMessage::answers).unwrap_or_default();
     row.list(answers.iter().map(|record| record.rdata().to_string()));
     row.list(answers.iter().map(|record| format!("{}.000000", record.ttl())));
     row.flag(response.is_some_and(|response| response.rcode() == Rcode::REFUSED));

@@ -253,7 +253,6 @@ fn a_million_packets_of_each_attack() {
 }
 
 #[test]
-#[ignore = "the driver loses count of a datagram that is joined more often than it looks again"]
 fn datagrams_joined_in_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("joined.pcapng");

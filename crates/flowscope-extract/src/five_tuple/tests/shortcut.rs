@@ -7,13 +7,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::walk::{innermost, peel, peel_general};
 
-const LAYERS: [Layer; 8] = [
+const LAYERS: [Layer; 9] = [
     Layer::Vlan,
     Layer::Mpls,
     Layer::Pppoe,
     Layer::Vxlan,
     Layer::Geneve,
     Layer::Gre,
+    Layer::Nvgre,
     Layer::GtpU,
     Layer::IpIp,
 ];
@@ -72,7 +73,7 @@ fn on_sound_packets_cut_at_every_byte() {
 
 #[test]
 fn with_every_value_of_every_header_byte() {
-    const NEAR: [&str; 16] = [
+    const NEAR: [&str; 19] = [
         "tcp",
         "syn",
         "udp",
@@ -85,6 +86,9 @@ fn with_every_value_of_every_header_byte() {
         "pppoe",
         "vxlan",
         "geneve",
+        "geneve ip",
+        "vxlan over ipv6",
+        "gtp-u over ipv6",
         "gre",
         "gre key",
         "gtp-u",

@@ -157,6 +157,94 @@ fn what_only_looks_like_a_tunnel_is_a_flow() {
 }
 
 #[test]
+fn what_stays_closed_is_a_flow() {
+    let inside = frame().ipv6("2001:db8::1", "2001:db8::2").tcp(1, 2).build();
+    let labels = frame().ethernet().mpls(16).ipv4(V4[0], V4[1]).tcp(1, 2).build();
+    let l2tp = [&[0x02, 0x02, 0, 7, 0, 9, 0, 0, 0xff, 0x03, 0, 0x57], inside.as_slice()].concat();
+    let udp = |port, payload: &[u8]| outer().udp(49152, port).payload(payload).packet();
+    let shown = |port| format!("192.0.2.1:49152 <-> 192.0.2.2:{port}");
+    for (closed, key_of_all) in [
+        (udp(3544, &inside), shown(3544)),
+        (udp(1701, &l2tp), shown(1701)),
+        (udp(6635, &labels[14..]), shown(6635)),
+        (outer().gre().next(0x880b).payload(&inside).packet(), "192.0.2.1 <-> 192.0.2.2".into()),
+    ] {
+        assert_eq!(key(&AutoDetectEncap(FIVE), &closed), key_of_all);
+        assert_eq!(key(&InnerGre(FIVE), &closed), "NotAFlow");
+    }
+}
+
+/// Each refusal, and who has to say so.
+#[test]
+fn refusals_are_explained() {
+    type Says = fn(PacketView<'_>) -> (bool, Refusal);
+    fn says<E: FlowExtractor>(extractor: &E, view: PacketView<'_>) -> (bool, Refusal) {
+        (extractor.extract(view).is_some(), extractor.explain(view))
+    }
+    let all: [Says; 13] = [
+        |v| says(&AutoDetectEncap(FIVE), v),
+        |v| says(&AutoDetectEncap(IpPair), v),
+        |v| says(&AutoDetectEncap(MacPair), v),
+        |v| says(&crate::Scoped(AutoDetectEncap(FIVE)), v),
+        |v| says(&crate::FlowLabel(AutoDetectEncap(FIVE)), v),
+        |v| says(&StripVlan(FIVE), v),
+        |v| says(&StripMpls(FIVE), v),
+        |v| says(&StripPppoe(FIVE), v),
+        |v| says(&InnerVxlan(FIVE), v),
+        |v| says(&InnerGre(FIVE), v),
+        |v| says(&InnerIpIp(FIVE), v),
+        |v| says(&OrPlain(InnerGtpU(FIVE)), v),
+        |v| says(&OrPlain(StripVlan(InnerGeneve(IpPair))), v),
+    ];
+    let mut unknown = v4().tcp(1, 2).packet();
+    unknown.link = LinkType(147);
+    let empty = v4().tcp(1, 2).packet().cut(0);
+    for (packet, refusal) in [(unknown, Refusal::LinkUnsupported), (empty, Refusal::SnaplenCut)] {
+        for says in all {
+            assert_eq!(says(packet.view()), (false, refusal));
+        }
+    }
+
+    let check = |extractor: &dyn FlowExtractor<Key = FiveTupleKey>, packet: &Captured, refusal| {
+        assert_eq!(extractor.extract(packet.view()), None);
+        assert_eq!(extractor.explain(packet.view()), refusal);
+    };
+    let auto = AutoDetectEncap(FIVE);
+    let vxlan = inner(outer().vxlan(42).ethernet());
+    // The layer is missing, and which one does not matter.
+    check(&StripVlan(FIVE), &vxlan, Refusal::NotAFlow);
+    check(&InnerGeneve(FIVE), &vxlan, Refusal::NotAFlow);
+    check(&InnerVxlan(StripMpls(FIVE)), &vxlan, Refusal::NotAFlow);
+    check(&InnerVxlan(InnerVxlan(FIVE)), &vxlan, Refusal::NotAFlow);
+    // The capture ends within the layer, or within what it carries.
+    for len in 0..14 + 20 + 8 + 8 {
+        check(&InnerVxlan(FIVE), &vxlan.cut(len), Refusal::SnaplenCut);
+        check(&OrPlain(InnerVxlan(FIVE)), &vxlan.cut(len), Refusal::SnaplenCut);
+    }
+    check(&InnerVxlan(FIVE), &vxlan.cut(14 + 20 + 8 + 8 + 14 + 20 + 3), Refusal::SnaplenCut);
+    // A header inside contradicts itself; the tunnel around it is not reported instead.
+    let broken = outer().vxlan(42).ethernet().ipv4(V4[0], V4[1]).length(19).tcp(1, 2).packet();
+    check(&InnerVxlan(FIVE), &broken, Refusal::HeaderMalformed);
+    check(&auto, &broken, Refusal::HeaderMalformed);
+    let version = inner(outer().vxlan(42).ethernet().next(0x86dd));
+    check(&InnerVxlan(FIVE), &version, Refusal::HeaderMalformed);
+    let short = outer().gre().payload([]).next(0x0800).packet();
+    check(&InnerGre(FIVE), &short, Refusal::HeaderMalformed);
+    // One tag more than may be.
+    let deep = inner((0..8).fold(frame().ethernet(), Frame::vlan).mpls(16));
+    check(&auto, &deep, Refusal::DepthExceeded);
+    check(&StripVlan(StripMpls(FIVE)), &deep, Refusal::DepthExceeded);
+    check(&OrPlain(StripVlan(OrPlain(StripMpls(FIVE)))), &deep, Refusal::DepthExceeded);
+    check(&StripVlan(FIVE), &deep, Refusal::NotAFlow);
+    // Sound, but no flow.
+    let arp = frame().ethernet().vlan(5).next(0x0806).payload([0; 28]).packet();
+    check(&auto, &arp, Refusal::NotAFlow);
+    check(&StripVlan(FIVE), &arp, Refusal::NotAFlow);
+    let padi = frame().ethernet().next(0x8863).payload([0x11; 40]).packet();
+    check(&StripPppoe(FIVE), &padi, Refusal::NotAFlow);
+}
+
+#[test]
 fn a_piece_of_a_tunnel_is_joined_first() {
     let whole = outer().vxlan(42).ethernet().vlan(6).ipv4(V4[0], V4[1]).udp(1, 2).payload([0; 99]);
     let named = InnerVxlan(StripVlan(FIVE));

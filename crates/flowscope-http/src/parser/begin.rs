@@ -1,0 +1,384 @@
+//! From between messages to the end of a head, and to what that says of the sides.
+
+use flowscope_core::{FlowSide, ParseError, ParserStatus};
+
+use super::HttpParser;
+use crate::config::HttpConfig;
+use crate::fields::{Fields, Part};
+use crate::framing;
+use crate::head::{self, Expect, Head, Start};
+use crate::message::{
+    AnomalyKind, Ending, Framing, HttpMessage, MessageKind, Request, Response, Version, is_interim,
+};
+use crate::notes::Notes;
+use crate::pairing::Asked;
+use crate::side::{Current, State};
+use crate::wire::{self, StartLine};
+
+/// A line that is longer is not what a search looks for.
+const MAX_SEARCH_LINE: usize = 8192;
+
+impl HttpParser {
+    pub(super) fn start(
+        &mut self,
+        side: FlowSide,
+        bytes: &[u8],
+        out: &mut Vec<HttpMessage>,
+    ) -> usize {
+        let own = &mut self.sides[side.index()];
+        // RFC 9112 §2.2: "a server [...] SHOULD ignore at least one empty line (CRLF) received
+        // prior to the request-line".
+        let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        if blank > 0 {
+            own.advance(blank);
+            return blank;
+        }
+        own.begin(self.now);
+        own.state = State::Head;
+        let expect = match (own.kind, bytes.starts_with(b"HTTP/")) {
+            (Some(MessageKind::Request) | None, false) => Expect::Request,
+            (Some(MessageKind::Response) | None, true) => Expect::Response,
+            _ => return 0,
+        };
+        // The usual case: the head lies whole in one segment and is read in place.
+        let Some((head, len)) = head::strict(bytes, expect) else { return 0 };
+        if len > self.config.max_head || head.spans.len() > self.config.max_headers {
+            return 0;
+        }
+        own.advance(len);
+        self.begin_message(side, head, bytes[..len].into(), out);
+        len
+    }
+
+    pub(super) fn head(
+        &mut self,
+        side: FlowSide,
+        bytes: &[u8],
+        out: &mut Vec<HttpMessage>,
+    ) -> usize {
+        let most = self.config.max_head;
+        let own = &mut self.sides[side.index()];
+        if own.lines.count == 0 {
+            return self.first_line(side, bytes, out);
+        }
+        let end = own.lines.end(bytes);
+        let n = own.collect(&bytes[..end.unwrap_or(bytes.len())], most);
+        own.advance(n);
+        if own.buf.len() > most {
+            self.too_long(side, AnomalyKind::HeadTooLong, most, out);
+        } else if end.is_some() {
+            let raw = std::mem::take(&mut own.buf).into_boxed_slice();
+            let lines = own.lines.count;
+            let expect = match own.kind {
+                Some(MessageKind::Response) => Expect::Response,
+                _ => Expect::Request,
+            };
+            // Neither the first line nor the empty one is a header.
+            if lines.saturating_sub(2) > self.config.max_headers {
+                self.too_long(side, AnomalyKind::TooManyHeaders, lines, out);
+            } else if let Some(head) = head::read(&raw, expect, lines) {
+                self.begin_message(side, head, raw, out);
+            } else {
+                self.garbage(side, true, out);
+            }
+        }
+        n
+    }
+
+    /// Collects the first line of a head, which says what the head is of, or that it is none.
+    pub(super) fn first_line(
+        &mut self,
+        side: FlowSide,
+        bytes: &[u8],
+        out: &mut Vec<HttpMessage>,
+    ) -> usize {
+        let most = self.config.max_head;
+        let own = &mut self.sides[side.index()];
+        let line = wire::find_lf(bytes).map_or(bytes, |lf| &bytes[..=lf]);
+        let n = own.collect(line, most);
+        own.advance(n);
+        if !wire::may_begin(&own.buf, own.kind) {
+            let whole = own.buf.ends_with(b"\n");
+            self.no_message(side, whole, out);
+            return n;
+        }
+        if own.buf.len() > most {
+            self.too_long(side, AnomalyKind::HeadTooLong, most, out);
+            return n;
+        }
+        if !own.buf.ends_with(b"\n") {
+            return n;
+        }
+        match wire::start_line(wire::without_end(&own.buf), own.kind) {
+            Some(StartLine::Request { .. }) => self.is_known(side, MessageKind::Request),
+            Some(StartLine::Response { .. }) => self.is_known(side, MessageKind::Response),
+            Some(StartLine::Simple { target }) => {
+                let raw = std::mem::take(&mut own.buf).into_boxed_slice();
+                let start =
+                    Start::Request { method: Part::new(0, 3), target, version: Version::HTTP_09 };
+                let mut notes = Notes::default();
+                notes.add(AnomalyKind::NoVersion, 0);
+                self.is_known(side, MessageKind::Request);
+                self.begin_message(side, Head { start, spans: Box::default(), notes }, raw, out);
+                return n;
+            }
+            Some(StartLine::Http2) if own.kind.is_none() => {
+                self.over = Some(ParserStatus::Failed(ParseError::NotTheProtocol));
+                own.buf = Vec::new();
+                return n;
+            }
+            Some(StartLine::Http2) | None => {
+                self.no_message(side, true, out);
+                return n;
+            }
+        }
+        self.sides[side.index()].lines.count = 1;
+        n
+    }
+
+    /// What is collected begins no message. `whole`: it is a whole line.
+    pub(super) fn no_message(&mut self, side: FlowSide, whole: bool, out: &mut Vec<HttpMessage>) {
+        let own = &mut self.sides[side.index()];
+        if own.kind == Some(MessageKind::Response) && self.pairing.next_is(Asked::Simple) {
+            // "The response to a Simple-Request is the entity body alone" in RFC 1945 §6.
+            let body = std::mem::take(&mut own.buf);
+            // It stays the one that is answered: nothing comes behind it.
+            let exchange = self.pairing.answer(true).exchange;
+            own.current = Current { kind: MessageKind::Response, exchange, ..Current::default() };
+            own.state = State::UntilClose;
+            self.body(side, &body, out);
+            return;
+        }
+        // A byte that begins a TLS record, or a banner: no use searching.
+        let other = own.buf.starts_with(&[0x16]) || own.buf.starts_with(b"SSH-");
+        if own.kind.is_none() && other {
+            own.buf = Vec::new();
+            self.over = Some(ParserStatus::Failed(ParseError::NotTheProtocol));
+            return;
+        }
+        self.garbage(side, whole, out);
+    }
+
+    pub(super) fn garbage(&mut self, side: FlowSide, whole: bool, out: &mut Vec<HttpMessage>) {
+        let own = &mut self.sides[side.index()];
+        let (at, n) = (own.head_at, own.buf.len());
+        own.skip_line(whole);
+        self.anomaly(side, AnomalyKind::Garbage, at, out);
+        self.hole(side);
+        self.count_searched(side, n);
+    }
+
+    /// Takes a line, or what there is of it; one that begins a message beyond doubt is a first line.
+    pub(super) fn search(&mut self, side: FlowSide, bytes: &[u8]) -> usize {
+        let most = MAX_SEARCH_LINE.min(self.config.max_head);
+        let own = &mut self.sides[side.index()];
+        let line = wire::find_lf(bytes).map_or(bytes, |lf| &bytes[..=lf]);
+        let whole = line.ends_with(b"\n");
+        if own.buf.is_empty() {
+            own.begin(self.now);
+            if own.torn && bytes.first() == Some(&0) {
+                // RFC 9293 §3.8.4: a keep-alive may carry "one garbage octet", which is the first
+                // of a stream that was joined there.
+                own.advance(1);
+                return 1;
+            }
+            // Nearly every line is none, which is seen without a copy of it.
+            let hopeless = if whole {
+                line.len() > most || !wire::is_unmistakable(line, own.kind, own.torn)
+            } else {
+                !wire::may_begin(line, own.kind)
+            };
+            if hopeless {
+                own.skip_line(whole);
+                own.advance(line.len());
+                self.count_searched(side, line.len());
+                return line.len();
+            }
+        }
+        let n = own.collect(line, most);
+        own.advance(n);
+        let whole = whole && n == line.len();
+        let found = own.buf.len() <= most && wire::is_unmistakable(&own.buf, own.kind, own.torn);
+        if whole && !found || own.buf.len() > most || !wire::may_begin(&own.buf, own.kind) {
+            own.skip_line(whole);
+        }
+        self.count_searched(side, n);
+        if found && self.over.is_none() {
+            let own = &mut self.sides[side.index()];
+            own.state = State::Head;
+            let response = own.buf.starts_with(b"HTTP/");
+            let skipped = std::mem::take(&mut own.skipped);
+            own.torn = false;
+            self.is_known(
+                side,
+                if response { MessageKind::Response } else { MessageKind::Request },
+            );
+            self.sides[side.index()].lines.count = 1;
+            if skipped {
+                // What was passed over may have answered requests that were sent meanwhile.
+                self.hole(side);
+            }
+        }
+        n
+    }
+
+    /// A flow that is not HTTP is not searched for ever.
+    pub(super) fn count_searched(&mut self, side: FlowSide, n: usize) {
+        let own = &mut self.sides[side.index()];
+        if own.kind.is_none() {
+            own.searched += n as u64;
+            if own.searched > self.config.max_search {
+                own.buf = Vec::new();
+                self.over = Some(ParserStatus::Failed(ParseError::NotTheProtocol));
+            }
+        }
+    }
+
+    /// `side` sends messages of `kind`, so the other sends those of the other kind.
+    pub(super) fn is_known(&mut self, side: FlowSide, kind: MessageKind) {
+        if self.sides[side.index()].kind.is_some() {
+            return;
+        }
+        let other = match kind {
+            MessageKind::Request => MessageKind::Response,
+            MessageKind::Response => MessageKind::Request,
+        };
+        self.sides[side.index()].kind = Some(kind);
+        self.sides[(!side).index()].kind = Some(other);
+        for side in [side, !side] {
+            if std::mem::take(&mut self.sides[side.index()].lost) {
+                self.hole(side);
+            }
+        }
+    }
+
+    /// Bytes of `side` that may have held the start of messages are unknown.
+    pub(super) fn hole(&mut self, side: FlowSide) {
+        let own = &mut self.sides[side.index()];
+        match own.kind {
+            None => own.lost = true,
+            Some(MessageKind::Request) => self.pairing.requests_lost(),
+            Some(MessageKind::Response) => self.pairing.responses_lost(),
+        }
+    }
+
+    pub(super) fn begin_message(
+        &mut self,
+        side: FlowSide,
+        head: Head,
+        raw: Box<[u8]>,
+        out: &mut Vec<HttpMessage>,
+    ) {
+        match head.start {
+            Start::Response { version, status, reason } => {
+                self.is_known(side, MessageKind::Response);
+                let fields = Fields::new(raw, head.spans);
+                let notes = head.notes;
+                let own = &self.sides[side.index()];
+                let response = Response {
+                    side,
+                    exchange: None,
+                    framing: Framing::None,
+                    offset: own.head_at,
+                    first_ts: own.first_ts,
+                    ts: self.now,
+                    version,
+                    status,
+                    reason,
+                    fields,
+                };
+                self.begin_response(response, notes, out);
+            }
+            Start::Request { method, target, version } => {
+                self.is_known(side, MessageKind::Request);
+                let fields = Fields::new(raw, head.spans);
+                let notes = head.notes;
+                let own = &self.sides[side.index()];
+                let request = Request {
+                    side,
+                    exchange: None,
+                    framing: Framing::None,
+                    offset: own.head_at,
+                    first_ts: own.first_ts,
+                    ts: self.now,
+                    version,
+                    method,
+                    target,
+                    fields,
+                };
+                self.begin_request(request, notes, out);
+            }
+            Start::Trailers => {}
+        }
+    }
+
+    pub(super) fn begin_request(
+        &mut self,
+        mut request: Request,
+        mut notes: Notes,
+        out: &mut Vec<HttpMessage>,
+    ) {
+        let HttpConfig { max_pipelined, pipelining, .. } = self.config;
+        let asked = match request.method() {
+            _ if request.version == Version::HTTP_09 => Asked::Simple,
+            "HEAD" => Asked::Head,
+            "CONNECT" => Asked::Connect,
+            _ => Asked::Other,
+        };
+        let (exchange, full) = self.pairing.ask(asked, max_pipelined, pipelining);
+        if full {
+            notes.add(AnomalyKind::PipelineFull, 0);
+        }
+        let framing = framing::of_request(request.version, &request.fields, &mut notes);
+        (request.exchange, request.framing) = (exchange, framing);
+        let side = request.side;
+        out.push(HttpMessage::Request(request));
+        self.anomalies(side, &notes, out);
+        let current = Current { kind: MessageKind::Request, exchange, asked, ..Current::default() };
+        self.begin_body(side, current, framing, out);
+    }
+
+    pub(super) fn begin_response(
+        &mut self,
+        mut response: Response,
+        mut notes: Notes,
+        out: &mut Vec<HttpMessage>,
+    ) {
+        let (version, status, side) = (response.version, response.status, response.side);
+        let answers = self.pairing.answer(is_interim(status));
+        let asked = answers.asked.unwrap_or(Asked::Other);
+        let framing = framing::of_response(version, status, asked, &response.fields, &mut notes);
+        (response.exchange, response.framing) = (answers.exchange, framing);
+        out.push(HttpMessage::Response(response));
+        self.anomalies(side, &notes, out);
+        let current = Current {
+            kind: MessageKind::Response,
+            exchange: answers.exchange,
+            asked,
+            ..Current::default()
+        };
+        self.begin_body(side, current, framing, out);
+        if framing == Framing::Tunnel {
+            for side in [side, !side] {
+                self.close(side, Ending::Tunnel, out);
+            }
+            self.over = Some(ParserStatus::Done);
+        } else if !is_interim(status) {
+            self.answered(!side, answers.exchange.is_some(), asked);
+        }
+    }
+
+    /// A response that begins no tunnel was sent: `requester` may be one who waits for a tunnel.
+    pub(super) fn answered(&mut self, requester: FlowSide, sure: bool, asked: Asked) {
+        let own = &mut self.sides[requester.index()];
+        let State::Await { skipped } = own.state else { return };
+        if sure && asked != Asked::Connect {
+            return;
+        }
+        own.state = State::Start;
+        if skipped || !sure {
+            own.state = State::Search;
+            self.hole(requester);
+        }
+    }
+}

@@ -1,0 +1,539 @@
+//! What holds for all four parsers, whatever the bytes: messages do not depend on how the bytes were
+//! cut, nothing panics, gaps spoil nothing before them, and both shapes of a protocol say the same.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests, in tests")]
+
+use std::fmt::Debug;
+use std::sync::mpsc;
+
+use flowscope::core::FlowSide::{self, Initiator, Responder};
+use flowscope::core::{
+    DatagramFeed, DatagramParser, Feed, ParserStatus, SessionParser, Timestamp,
+};
+use flowscope::dns::{DnsMessage, DnsTcpFactory, DnsTcpParser, DnsUdpObserver, DnsUdpParser};
+use flowscope::driver::{
+    DatagramDriver, DriverConfig, SessionDriver, SessionEvent, StreamDriver,
+};
+use flowscope::extract::FiveTupleKey;
+use flowscope::http::{HttpFactory, HttpParser};
+use flowscope::reassembly::{Callbacks, Origin};
+use flowscope::tls::{TlsFactory, TlsParser};
+use flowscope::track::TrackerConfig;
+use flowscope_testkit::{Dialogue, Packet, Rng, pieces, splits};
+use flowscope_tests::session::{EXTRACTOR, packets, run};
+use flowscope_tests::traffic::{self, Turns};
+use flowscope_tests::wire;
+use proptest::prelude::*;
+
+/// What comes to a parser.
+#[derive(Clone, Debug)]
+enum Op {
+    Bytes(FlowSide, Vec<u8>),
+    Gap(FlowSide, u64),
+    Fin(FlowSide),
+    Rst(FlowSide),
+}
+
+/// What a parser said, and the last thing that it asked for.
+type Said<M> = (Vec<M>, ParserStatus);
+
+/// Feeds a parser as an engine does, each turn cut at what `cuts` gives for its length.
+fn play<P: SessionParser>(
+    mut parser: P,
+    ops: &[Op],
+    mut cuts: impl FnMut(usize) -> Vec<usize>,
+) -> Said<P::Message> {
+    let (mut out, mut deaf, mut at) = (Vec::new(), [false; 2], [0; 2]);
+    let mut last = ParserStatus::Continue;
+    let ts = Timestamp::from_secs(7);
+    for op in ops {
+        let mut status = ParserStatus::Continue;
+        match op {
+            Op::Bytes(side, bytes) => {
+                for bytes in pieces(bytes, &cuts(bytes.len())) {
+                    if deaf[side.index()] || is_over(status) {
+                        break;
+                    }
+                    let offset = at[side.index()];
+                    at[side.index()] += bytes.len() as u64;
+                    status = parser.feed_into(Feed { side: *side, ts, offset, bytes }, &mut out);
+                    heed(status, &mut deaf);
+                }
+            }
+            Op::Gap(side, len) => {
+                if !deaf[side.index()] {
+                    at[side.index()] += len;
+                    status = parser.gap(*side, *len, &mut out);
+                    heed(status, &mut deaf);
+                }
+            }
+            Op::Fin(side) => parser.fin(*side, &mut out),
+            Op::Rst(side) => parser.rst(*side, &mut out),
+        }
+        last = if status == ParserStatus::Continue { last } else { status };
+        if is_over(status) || deaf == [true; 2] {
+            break;
+        }
+    }
+    parser.end(&mut out);
+    (out, last)
+}
+
+fn is_over(status: ParserStatus) -> bool {
+    matches!(status, ParserStatus::Done | ParserStatus::Failed(_))
+}
+
+fn heed(status: ParserStatus, deaf: &mut [bool; 2]) {
+    if let ParserStatus::StopSide(side) = status {
+        deaf[side.index()] = true;
+    }
+}
+
+fn whole(_: usize) -> Vec<usize> {
+    Vec::new()
+}
+
+/// A stream with nothing wrong in it.
+fn plain(turns: &Turns) -> Vec<Op> {
+    turns.iter().map(|(side, bytes)| Op::Bytes(*side, bytes.clone())).collect()
+}
+
+/// The same, possibly damaged, with ends and gaps where there may be some.
+fn any_ops(turns: &Turns, rng: &mut Rng) -> Vec<Op> {
+    let mut ops = plain(turns);
+    if rng.one_in(2) {
+        for _ in 0..1 + rng.below(4) {
+            let at = rng.below(ops.len());
+            if let Op::Bytes(_, bytes) = &mut ops[at] {
+                let place = rng.below(bytes.len() + 1);
+                match rng.below(3) {
+                    0 if place < bytes.len() => bytes[place] = rng.next_u64() as u8,
+                    1 if place < bytes.len() => drop(bytes.remove(place)),
+                    _ => bytes.insert(place, *rng.pick(b"\r\n\0 :\xff\x16")),
+                }
+            }
+        }
+    }
+    for _ in 0..rng.below(3) {
+        let side = if rng.one_in(2) { Initiator } else { Responder };
+        let len = *rng.pick(&[0, 1, 5, 100, 70_000, u64::from(u32::MAX) + 1]);
+        let op = *rng.pick(&[0, 1, 2, 3, 4, 5]);
+        let op = match op {
+            0 => Op::Fin(side),
+            1 => Op::Rst(side),
+            _ => Op::Gap(side, len),
+        };
+        ops.insert(rng.below(ops.len() + 1), op);
+    }
+    ops
+}
+
+/// The same messages and the same last wish for every way to cut the bytes.
+fn check_cuts<P>(parser: &P, ops: &[Op], seed: u64) -> Result<(), TestCaseError>
+where
+    P: SessionParser + Clone,
+    P::Message: Debug + PartialEq,
+{
+    let expected = play(parser.clone(), ops, whole);
+    let everywhere = play(parser.clone(), ops, |len| (1..len).collect());
+    prop_assert_eq!(&everywhere, &expected, "byte by byte: {:?}", ops);
+    let mut rng = Rng::new(seed);
+    for _ in 0..4 {
+        let random = play(parser.clone(), ops, |len| {
+            let mut cuts: Vec<usize> = (0..rng.below(6)).map(|_| rng.below(len)).collect();
+            cuts.sort_unstable();
+            cuts
+        });
+        prop_assert_eq!(&random, &expected, "{:?}", ops);
+    }
+    Ok(())
+}
+
+/// The locked methods say what the addition says.
+fn check_locked<P>(parser: &P, turns: &Turns) -> Result<(), TestCaseError>
+where
+    P: SessionParser + Clone,
+    P::Message: Debug + PartialEq,
+{
+    let (mut locked, mut added) = (parser.clone(), parser.clone());
+    for (side, bytes) in turns {
+        let mut out = Vec::new();
+        let feed = Feed { side: *side, ts: Timestamp::ZERO, offset: 0, bytes };
+        let status = added.feed_into(feed, &mut out);
+        let said = match side {
+            Initiator => locked.feed_initiator(bytes),
+            Responder => locked.feed_responder(bytes),
+        };
+        prop_assert_eq!(said, out);
+        if status != ParserStatus::Continue {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// With `len` bytes at `at` of all that was sent lost, what was said before is still said, in the
+/// same words, and what comes after does not depend on how it is cut.
+fn check_gap<P>(parser: &P, turns: &Turns, at: usize, len: usize) -> Result<(), TestCaseError>
+where
+    P: SessionParser + Clone,
+    P::Message: Debug + PartialEq,
+{
+    let mut left = at;
+    let (mut before, mut after) = (Vec::new(), None);
+    for (turn, (side, bytes)) in turns.iter().enumerate() {
+        if left < bytes.len() {
+            before.push(Op::Bytes(*side, bytes[..left].to_vec()));
+            after = Some((turn, *side));
+            break;
+        }
+        left -= bytes.len();
+        before.push(Op::Bytes(*side, bytes.clone()));
+    }
+    let Some((turn, side)) = after else { return Ok(()) };
+    let (expected, _) = play_open(parser, &before);
+    let (all, _) = play_open(parser, &plain(turns));
+    prop_assert_eq!(&all[..expected.len()], &expected[..], "messages come in order");
+
+    let mut ops = before;
+    let mut missing = len;
+    let mut owed = Some(());
+    for (n, (own, bytes)) in turns[turn..].iter().enumerate() {
+        let start = if n == 0 { left } else { 0 };
+        if *own != side {
+            ops.push(Op::Bytes(*own, bytes.clone()));
+            continue;
+        }
+        let rest = &bytes[start..];
+        let lost = missing.min(rest.len());
+        missing -= lost;
+        if missing == 0 && lost < rest.len() {
+            if owed.take().is_some() {
+                ops.push(Op::Gap(side, len as u64));
+            }
+            ops.push(Op::Bytes(side, rest[lost..].to_vec()));
+        }
+    }
+    if owed.is_some() {
+        ops.push(Op::Gap(side, (len - missing) as u64));
+    }
+    let (holed, _) = play(parser.clone(), &ops, whole);
+    prop_assert_eq!(&holed[..expected.len().min(holed.len())], &expected[..], "{:?}", ops);
+    check_cuts(parser, &ops, at as u64)
+}
+
+/// What is said while the flow goes on.
+fn play_open<P: SessionParser + Clone>(parser: &P, ops: &[Op]) -> Said<P::Message> {
+    let (mut parser, mut out) = (parser.clone(), Vec::new());
+    for op in ops {
+        if let Op::Bytes(side, bytes) = op {
+            let feed = Feed { side: *side, ts: Timestamp::from_secs(7), offset: 0, bytes };
+            let status = parser.feed_into(feed, &mut out);
+            if status != ParserStatus::Continue {
+                return (out, status);
+            }
+        }
+    }
+    (out, ParserStatus::Continue)
+}
+
+/// Every law for one kind of stream.
+fn check_stream<P>(parser: &P, turns: &Turns, seed: u64) -> Result<(), TestCaseError>
+where
+    P: SessionParser + Clone,
+    P::Message: Debug + PartialEq,
+{
+    let mut rng = Rng::new(seed);
+    check_cuts(parser, &plain(turns), seed)?;
+    check_cuts(parser, &any_ops(turns, &mut rng), seed)?;
+    check_locked(parser, turns)?;
+    let total: usize = turns.iter().map(|(_, bytes)| bytes.len()).sum();
+    let longest = 1 + rng.below(300);
+    check_gap(parser, turns, rng.below(total), 1 + rng.below(longest))
+}
+
+/// Cuts of every kind for whole conversations, one of each protocol.
+#[test]
+fn every_kind_of_cut_of_every_protocol() {
+    fn check<P>(parser: &P, turns: &Turns)
+    where
+        P: SessionParser + Clone,
+        P::Message: Debug + PartialEq,
+    {
+        let ops = plain(turns);
+        let (expected, status) = play(parser.clone(), &ops, whole);
+        assert!(expected.len() > 3, "{expected:?}");
+        let longest = turns.iter().map(|(_, bytes)| bytes.len()).max().unwrap();
+        for n in 0..splits(longest, 1).len() {
+            let cut = |len| splits(len, 1).into_iter().nth(n).unwrap_or_default();
+            let again = play(parser.clone(), &ops, cut);
+            assert_eq!(again, (play(parser.clone(), &ops, whole).0, status), "cut {n}");
+        }
+        assert_eq!(play(parser.clone(), &ops, whole).0, expected);
+    }
+    let mut rng = Rng::new(1);
+    check(&HttpParser::default(), &traffic::http(&mut rng));
+    check(&TlsParser::default(), &traffic::tls(&mut rng));
+    check(&DnsTcpParser::default(), &traffic::dns(&mut rng));
+}
+
+/// Garbage with a right length before it, or a datagram of it, at any place.
+fn check_dns_recovery(bodies: &[(FlowSide, Vec<u8>)], seed: u64) -> Result<(), TestCaseError> {
+    let mut expected = Vec::new();
+    for (side, body) in bodies {
+        // Alone in a datagram, a body is read or is no message.
+        let ts = Timestamp::from_secs(7);
+        let datagram = DatagramFeed { side: *side, ts, payload: body, wire_len: body.len() as u32 };
+        DnsUdpParser::default().parse_into(datagram, &mut expected);
+    }
+    let ops: Vec<Op> =
+        bodies.iter().map(|(side, body)| Op::Bytes(*side, wire::framed(body))).collect();
+    check_cuts(&DnsTcpParser::default(), &ops, seed)?;
+    let (read, _) = play(DnsTcpParser::default(), &ops, whole);
+    let brief = |message: &DnsMessage| {
+        let questions: Vec<String> = message.questions().iter().map(ToString::to_string).collect();
+        let (records, len) = (message.records().len(), message.len);
+        (message.side, message.header, questions, records, message.defect, len)
+    };
+    let [read, expected] = [read, expected].map(|all| all.iter().map(brief).collect::<Vec<_>>());
+    prop_assert_eq!(read, expected);
+    Ok(())
+}
+
+/// A query first, so that the flow counts as DNS; then messages, damaged ones, and anything else.
+fn bodies(rng: &mut Rng) -> Vec<(FlowSide, Vec<u8>)> {
+    let mut bodies = vec![(Initiator, wire::query(1, "first.example"))];
+    for id in 2..3 + rng.below(12) as u16 {
+        let side = if rng.one_in(2) { Initiator } else { Responder };
+        let body = match rng.below(4) {
+            0 => wire::answer(id, "some.name.example"),
+            1 => {
+                let mut damaged = wire::answer(id, "some.name.example");
+                for _ in 0..1 + rng.below(3) {
+                    let at = rng.below(damaged.len());
+                    damaged[at] = rng.next_u64() as u8;
+                }
+                damaged
+            }
+            2 => {
+                let len = rng.below(60);
+                rng.bytes(len)
+            }
+            _ => wire::query(id, "name.example"),
+        };
+        bodies.push((side, body));
+    }
+    bodies
+}
+
+/// A garbage body costs its own message, wherever it stands.
+#[test]
+fn garbage_behind_a_length_costs_one_message_of_dns() {
+    let names = ["a.example", "b.example", "c.example", "d.example"];
+    for at in 0..=names.len() {
+        for garbage in [&b""[..], &[0xff; 11], &[0xff; 12], &[0xff; 700]] {
+            let mut bodies: Vec<Vec<u8>> =
+                names.iter().enumerate().map(|(id, name)| wire::query(id as u16, name)).collect();
+            bodies.insert(at, garbage.to_vec());
+            let stream: Vec<u8> = bodies.iter().flat_map(|body| wire::framed(body)).collect();
+            let read = DnsTcpParser::default().feed_initiator(&stream);
+            let read: Vec<String> =
+                read.iter().map(|message| message.questions()[0].name().to_string()).collect();
+            assert_eq!(read, names, "{} bytes of garbage at {at}", garbage.len());
+        }
+    }
+}
+
+fn check_udp(payloads: &[(FlowSide, Vec<u8>)]) -> Result<(), TestCaseError> {
+    let (mut locked, mut added) = (DnsUdpParser::default(), DnsUdpParser::default());
+    for (side, payload) in payloads {
+        let mut out = Vec::new();
+        let (side, wire_len) = (*side, payload.len() as u32);
+        let ts = Timestamp::ZERO;
+        added.parse_into(DatagramFeed { side, ts, payload, wire_len }, &mut out);
+        prop_assert_eq!(locked.parse(payload, side), out);
+        prop_assert_eq!(locked.strangers(), added.strangers());
+    }
+    Ok(())
+}
+
+/// The messages of some packets in both shapes: from a parser in a driver of sessions, and from
+/// callbacks in a driver of streams.
+fn both_shapes<P>(packets: &[Packet]) -> [Vec<(FiveTupleKey, FlowSide, Timestamp, P::Message)>; 2]
+where
+    P: SessionParser + Default + Clone,
+    P::Message: Debug + PartialEq + 'static,
+{
+    let parsed = run(|| SessionDriver::new(EXTRACTOR, P::default()), packets);
+    let parsed = parsed.events.into_iter().filter_map(|event| match event {
+        SessionEvent::Application { flow, side, message } => {
+            Some((flow.key, side, flow.ts, message))
+        }
+        _ => None,
+    });
+    let (sender, called) = mpsc::channel();
+    let factory = Callbacks::<P, _>::new(move |origin: Origin<'_, FiveTupleKey>, message| {
+        sender.send((*origin.key, origin.side, origin.ts, message)).unwrap();
+    });
+    let mut driver = StreamDriver::new(EXTRACTOR, factory);
+    for packet in packets {
+        driver.handle_packet(packet.view());
+    }
+    driver.finish(flowscope::track::EndReason::EndOfInput);
+    [parsed.collect(), called.try_iter().collect()]
+}
+
+fn check_shapes<P>(packets: &[Packet]) -> Result<(), TestCaseError>
+where
+    P: SessionParser + Default + Clone,
+    P::Message: Debug + PartialEq + 'static,
+{
+    let [parsed, called] = both_shapes::<P>(packets);
+    // What the end of a flow completes is told under the time and the side that either knows.
+    let brief = |all: &[(FiveTupleKey, FlowSide, Timestamp, P::Message)]| {
+        all.iter().map(|(key, _, _, message)| format!("{key} {message:?}")).collect::<Vec<_>>()
+    };
+    prop_assert_eq!(brief(&called), brief(&parsed));
+    Ok(())
+}
+
+/// A name for each protocol's callback shape: those that [`check_shapes`] is about.
+#[test]
+fn the_factories_are_the_callbacks_of_the_parsers() {
+    fn same<T>(_: &T, _: &T) {}
+    fn handler<M>(_: Origin<'_, FiveTupleKey>, _: M) {}
+    same(&HttpFactory::new(handler::<flowscope::http::HttpMessage>), &Callbacks::<HttpParser, _>::new(handler));
+    same(&TlsFactory::new(handler::<flowscope::tls::TlsMessage>), &Callbacks::<TlsParser, _>::new(handler));
+    same(&DnsTcpFactory::new(handler::<DnsMessage>), &Callbacks::<DnsTcpParser, _>::new(handler));
+
+    let script = || Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80").handshake();
+    let talk = script()
+        .data(Initiator, wire::get("/a"))
+        .data(Responder, wire::response(200, "body"))
+        .data(Initiator, wire::post("/b", "xyz"))
+        .data(Responder, wire::chunked(404, "none of this", 5))
+        .close(Initiator);
+    let [parsed, called] = both_shapes::<HttpParser>(&packets(talk));
+    assert_eq!(parsed.len(), 8);
+    assert_eq!(called, parsed, "times and sides as well");
+}
+
+/// Queries and answers between several clients and a server, some of them garbage.
+fn datagrams(rng: &mut Rng) -> Vec<Packet> {
+    let captures = (0..1 + rng.below(4)).map(|client| {
+        let mut script = Dialogue::udp(&format!("10.0.0.{client}:5000"), "10.0.1.1:53");
+        for id in 0..1 + rng.below(5) as u16 {
+            let garbage = rng.below(30);
+            script = script.datagram(Initiator, wire::query(id, "a.example"));
+            script = match rng.below(4) {
+                0 => script.datagram(Responder, rng.bytes(garbage)),
+                1 => script.datagram(Initiator, []),
+                _ => script.datagram(Responder, wire::answer(id, "a.example")),
+            };
+        }
+        packets(script)
+    });
+    let captures: Vec<Vec<Packet>> = captures.collect();
+    let mut all = traffic::merged(captures, rng);
+    rng.shuffle(&mut all);
+    let len = all.len();
+    all.truncate(len - rng.below(len.min(3)));
+    traffic::timed(all)
+}
+
+fn check_observer(packets: &[Packet]) -> Result<(), TestCaseError> {
+    let mut seen = Vec::new();
+    let mut observer = DnsUdpObserver::new(EXTRACTOR, |key: &FiveTupleKey, message: DnsMessage| {
+        seen.push((*key, message));
+    });
+    for packet in packets {
+        prop_assert!(observer.observe(packet.view()).is_some());
+    }
+    // An observer knows the sides by the port; so does a tracker that is told of it.
+    let config = || {
+        DriverConfig::default().tracker(TrackerConfig::default().listening_ports([53]))
+    };
+    let make = || DatagramDriver::with_config(EXTRACTOR, DnsUdpParser::default(), config());
+    let heard = run(make, packets);
+    let parsed: Vec<(FiveTupleKey, DnsMessage)> = heard
+        .events
+        .into_iter()
+        .filter_map(|event| match event {
+            SessionEvent::Application { flow, side, message } => {
+                assert_eq!(side, message.side);
+                Some((flow.key, message))
+            }
+            _ => None,
+        })
+        .collect();
+    prop_assert_eq!(seen, parsed);
+    Ok(())
+}
+
+/// A connection of `turns` as a capture shows it that may be bad.
+fn capture(turns: &Turns, port: u16, rng: &mut Rng) -> Vec<Packet> {
+    let server = format!("10.0.1.1:{port}");
+    let packets = traffic::connection(turns, ["10.0.0.1:40000", &server], rng);
+    traffic::captured_badly(packets, rng)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn http_does_not_depend_on_cuts(seed: u64) {
+        check_stream(&HttpParser::default(), &traffic::http(&mut Rng::new(seed)), seed)?;
+    }
+
+    #[test]
+    fn tls_does_not_depend_on_cuts(seed: u64) {
+        check_stream(&TlsParser::default(), &traffic::tls(&mut Rng::new(seed)), seed)?;
+    }
+
+    #[test]
+    fn dns_over_tcp_does_not_depend_on_cuts(seed: u64) {
+        check_stream(&DnsTcpParser::default(), &traffic::dns(&mut Rng::new(seed)), seed)?;
+    }
+
+    #[test]
+    fn any_bytes_are_cut_alike_and_do_no_harm(seed: u64) {
+        let noise = traffic::noise(&mut Rng::new(seed));
+        check_stream(&HttpParser::default(), &noise, seed)?;
+        check_stream(&TlsParser::default(), &noise, seed)?;
+        check_stream(&DnsTcpParser::default(), &noise, seed)?;
+        check_udp(&noise)?;
+    }
+
+    #[test]
+    fn dns_over_tcp_reads_each_body_as_if_it_came_alone(seed: u64) {
+        let bodies = bodies(&mut Rng::new(seed));
+        check_dns_recovery(&bodies, seed)?;
+        check_udp(&bodies)?;
+    }
+
+    #[test]
+    fn http_is_the_same_in_both_shapes(seed: u64) {
+        let mut rng = Rng::new(seed);
+        let turns = if rng.one_in(8) { traffic::noise(&mut rng) } else { traffic::http(&mut rng) };
+        check_shapes::<HttpParser>(&capture(&turns, 80, &mut rng))?;
+    }
+
+    #[test]
+    fn tls_is_the_same_in_both_shapes(seed: u64) {
+        let mut rng = Rng::new(seed);
+        let turns = if rng.one_in(8) { traffic::noise(&mut rng) } else { traffic::tls(&mut rng) };
+        check_shapes::<TlsParser>(&capture(&turns, 443, &mut rng))?;
+    }
+
+    #[test]
+    fn dns_over_tcp_is_the_same_in_both_shapes(seed: u64) {
+        let mut rng = Rng::new(seed);
+        let turns = if rng.one_in(8) { traffic::noise(&mut rng) } else { traffic::dns(&mut rng) };
+        check_shapes::<DnsTcpParser>(&capture(&turns, 53, &mut rng))?;
+    }
+
+    #[test]
+    fn dns_over_udp_is_the_same_in_both_shapes(seed: u64) {
+        check_observer(&datagrams(&mut Rng::new(seed)))?;
+    }
+}

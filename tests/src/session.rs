@@ -1,0 +1,284 @@
+//! Packets in, the events of a session engine out, and what has to be true of any run.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+
+use flowscope::core::{FlowExtractor, FlowSide, Ledger, LinkType, PacketView, Timestamp};
+use flowscope::dns::{DnsMessage, DnsTcpParser, DnsUdpParser};
+use flowscope::driver::{
+    Claims, Driver, DriverConfig, Protocols, Recognition, SessionEngine, SessionEvent,
+};
+use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
+use flowscope::http::{Ending, HttpMessage, HttpParser, MessageKind};
+use flowscope::tls::{TlsMessage, TlsParser};
+use flowscope::track::{EndReason, FlowId, FlowStats};
+use flowscope_testkit::{Dialogue, Packet};
+
+/// What all runs extract with.
+pub type Extractor = AutoDetectEncap<FiveTuple>;
+
+/// The innermost five-tuple.
+pub const EXTRACTOR: Extractor = AutoDetectEncap(FiveTuple::bidirectional());
+
+/// A message of any of the protocols.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// Of [`HttpParser`].
+    Http(HttpMessage),
+    /// Of [`TlsParser`].
+    Tls(TlsMessage),
+    /// Of [`DnsUdpParser`] or [`DnsTcpParser`].
+    Dns(DnsMessage),
+}
+
+/// Everything that an engine said about some packets.
+pub struct Heard<M> {
+    /// All events, in order.
+    pub events: Vec<SessionEvent<FiveTupleKey, M>>,
+    /// Where the payload went.
+    pub bytes: Ledger,
+    /// Where the packets went.
+    pub packets: Ledger,
+    /// Most bytes of memory held at a time.
+    pub peak: usize,
+}
+
+/// All four protocols: by the ports that they are known by, HTTP and TLS by their bytes too.
+#[must_use]
+pub fn protocols() -> Protocols<Said> {
+    let http = Recognition::by_ports([80, 8080]).or_bytes();
+    let tls = Recognition::by_ports([443]).or_bytes();
+    let dns = Recognition::by_ports([53, 5353]);
+    Protocols::new()
+        .stream("http", HttpParser::default(), http, Said::Http)
+        .stream("tls", TlsParser::default(), tls, Said::Tls)
+        .stream("dns", DnsTcpParser::default(), dns.clone(), Said::Dns)
+        .datagram("dns", DnsUdpParser::default(), dns, Said::Dns)
+}
+
+/// A script's packets.
+#[must_use]
+pub fn packets(script: Dialogue) -> Vec<Packet> {
+    let packet = |(ts, bytes): (Timestamp, Vec<u8>)| {
+        let wire_len = bytes.len() as u32;
+        Packet { bytes, link: LinkType::ETHERNET, ts, wire_len, vlan: None }
+    };
+    script.build().into_iter().map(packet).collect()
+}
+
+/// What all four protocols say of a script.
+#[must_use]
+pub fn hear(script: Dialogue) -> Heard<Said> {
+    hear_packets(&packets(script))
+}
+
+/// What all four protocols say of some packets.
+#[must_use]
+pub fn hear_packets(packets: &[Packet]) -> Heard<Said> {
+    run(|| Driver::with_config(EXTRACTOR, protocols(), DriverConfig::default()), packets)
+}
+
+/// Runs packets through engines to the end of input, in batches of several sizes, and checks what
+/// has to be true of any run.
+///
+/// # Panics
+///
+/// When something is not.
+pub fn run<C>(make: impl Fn() -> SessionEngine<Extractor, C>, packets: &[Packet]) -> Heard<C::Message>
+where
+    C: Claims<FiveTupleKey>,
+    C::Message: Debug + PartialEq,
+{
+    let heard = run_in_batches(1, make(), packets);
+    for size in [2, 7, packets.len().max(1)] {
+        let other = run_in_batches(size, make(), packets);
+        assert_eq!(other.events, heard.events, "in batches of {size}");
+        assert_eq!((other.bytes, other.packets), (heard.bytes.clone(), heard.packets.clone()));
+    }
+    heard
+}
+
+/// Runs packets through one engine in batches of one size, with the same checks.
+///
+/// # Panics
+///
+/// When one fails.
+pub fn run_in_batches<C>(
+    size: usize,
+    mut engine: SessionEngine<Extractor, C>,
+    packets: &[Packet],
+) -> Heard<C::Message>
+where
+    C: Claims<FiveTupleKey>,
+    C::Message: Debug,
+{
+    let (mut events, mut peak, mut sent, mut payload) = (Vec::new(), 0, 0, 0);
+    for batch in packets.chunks(size) {
+        let views: Vec<PacketView<'_>> = batch.iter().map(Packet::view).collect();
+        engine.handle_batch(&views);
+        sent += batch.len() as u64;
+        payload += views.iter().filter_map(payload_of).sum::<u64>();
+        peak = peak.max(engine.memory());
+        assert_eq!(engine.packets().seen() + engine.waiting(), sent);
+        assert_eq!(engine.bytes().seen() + engine.pending(), payload, "after {sent} packets");
+        events.extend(std::iter::from_fn(|| engine.poll_event()));
+    }
+    engine.finish(EndReason::EndOfInput);
+    events.extend(std::iter::from_fn(|| engine.poll_event()));
+    let (bytes, packets) = (engine.bytes(), engine.packets());
+    assert_eq!((engine.waiting(), engine.pending()), (0, 0), "nothing waits at the end");
+    assert_eq!((packets.seen(), bytes.seen()), (sent, payload));
+    let heard = Heard { events, bytes, packets, peak };
+    heard.obey();
+    heard
+}
+
+/// Bytes of payload on the wire; tests that use this have no fragments.
+fn payload_of(view: &PacketView<'_>) -> Option<u64> {
+    let found = EXTRACTOR.extract(*view)?;
+    assert!(found.fragment.is_none());
+    Some(found.payload.wire_len.into())
+}
+
+impl<M> Heard<M> {
+    /// Flows begin once, end once, and say nothing after that; records miss no packet and no byte.
+    fn obey(&self)
+    where
+        M: Debug,
+    {
+        let mut open: HashMap<FlowId, bool> = HashMap::new();
+        let (mut counted, mut payload, mut last) = (0, 0, 0);
+        for event in &self.events {
+            let flow = event.flow();
+            assert!(last <= flow.packet, "{event:?} after packet {last}");
+            last = flow.packet;
+            match event {
+                SessionEvent::Started { .. } => {
+                    assert_eq!(open.insert(flow.id, true), None, "{event:?}");
+                }
+                SessionEvent::Closed { stats, .. } => {
+                    assert_eq!(open.insert(flow.id, false), Some(true), "{event:?}");
+                    let [a, b] = [&stats.initiator, &stats.responder].map(|side| side.counters);
+                    counted += a.packets + b.packets;
+                    payload += a.payload_bytes + b.payload_bytes;
+                }
+                SessionEvent::Late { stats, .. } => {
+                    assert_eq!(open.get(&flow.id), Some(&false), "{event:?}");
+                    let [a, b] = stats.late.map(|late| late.sides).unwrap_or_default();
+                    counted += a.packets + b.packets;
+                    payload += a.payload_bytes + b.payload_bytes;
+                }
+                _ => assert_eq!(open.get(&flow.id), Some(&true), "{event:?}"),
+            }
+        }
+        assert!(open.values().all(|open| !open), "a flow that began has not ended");
+        assert_eq!(counted, self.packets.delivered(), "records miss no packet");
+        assert_eq!(payload, self.bytes.seen(), "records miss no byte");
+    }
+
+    /// The messages, in order, and who completed them.
+    pub fn messages(&self) -> impl Iterator<Item = (FlowSide, &M)> {
+        self.events.iter().filter_map(|event| match event {
+            SessionEvent::Application { side, message, .. } => Some((*side, message)),
+            _ => None,
+        })
+    }
+
+    /// Statistics of the flows that ended, in that order.
+    pub fn ended(&self) -> impl Iterator<Item = (EndReason, &FlowStats)> {
+        self.events.iter().filter_map(|event| match event {
+            SessionEvent::Closed { reason, stats, .. } => Some((*reason, &**stats)),
+            _ => None,
+        })
+    }
+}
+
+impl Heard<Said> {
+    /// Every event in a line. Ends of requests without a body are left out.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.events.iter().filter_map(line).collect()
+    }
+
+    /// The lines of messages, gaps and conflicts only.
+    #[must_use]
+    pub fn said(&self) -> Vec<String> {
+        self.lines().into_iter().filter(|line| line.starts_with(['<', '>'])).collect()
+    }
+}
+
+fn line(event: &SessionEvent<FiveTupleKey, Said>) -> Option<String> {
+    Some(match event {
+        SessionEvent::Started { .. } => "open".to_owned(),
+        SessionEvent::ParserChosen { choice, .. } => format!("{} {:?}", choice.protocol, choice.by),
+        SessionEvent::Application { side, message, .. } => {
+            format!("{} {}", arrow(*side), message_line(message)?)
+        }
+        SessionEvent::Gap { side, offset, len, .. } => {
+            format!("{} gap {offset}+{len}", arrow(*side))
+        }
+        SessionEvent::ParserStopped { side: Some(side), why, .. } => {
+            format!("{} stopped {why:?}", arrow(*side))
+        }
+        SessionEvent::ParserStopped { side: None, why, .. } => format!("stopped {why:?}"),
+        SessionEvent::Conflict { side, conflict, .. } => {
+            format!(
+                "{} conflict {}+{} {:?}",
+                arrow(*side),
+                conflict.at,
+                conflict.len,
+                conflict.kept
+            )
+        }
+        SessionEvent::Anomaly { kind, side, .. } => format!("{} {kind:?}", arrow(*side)),
+        SessionEvent::Closed { reason, .. } => format!("closed {reason:?}"),
+        SessionEvent::Late { .. } => "late".to_owned(),
+        other => format!("{other:?}"),
+    })
+}
+
+fn arrow(side: FlowSide) -> char {
+    if side == FlowSide::Initiator { '>' } else { '<' }
+}
+
+fn message_line(message: &Said) -> Option<String> {
+    let number = |exchange: Option<u64>| exchange.map_or("?".to_owned(), |n| n.to_string());
+    Some(match message {
+        Said::Http(HttpMessage::Request(request)) => {
+            let (method, target) = (request.method(), request.target().escape_ascii());
+            format!("{method} {target} #{}", number(request.exchange))
+        }
+        Said::Http(HttpMessage::Response(response)) => {
+            format!("{} #{}", response.status(), number(response.exchange))
+        }
+        Said::Http(HttpMessage::End(end)) => {
+            let whole = end.ending == Ending::Complete;
+            if whole && end.kind == MessageKind::Request && end.body_len == 0 {
+                return None;
+            }
+            let mut text = format!("end #{} {}", number(end.exchange), end.body_len);
+            if end.missing > 0 {
+                text += &format!(" missing {}", end.missing);
+            }
+            if !whole {
+                text += &format!(" {:?}", end.ending);
+            }
+            text
+        }
+        Said::Http(HttpMessage::Anomaly(anomaly)) => format!("! {:?}", anomaly.kind),
+        Said::Http(other) => format!("{other:?}"),
+        Said::Tls(TlsMessage::ClientHello(hello)) => {
+            format!("hello {}", hello.server_name().unwrap_or(b"-").escape_ascii())
+        }
+        Said::Tls(TlsMessage::ServerHello(hello)) => format!("server {}", hello.version()),
+        Said::Tls(TlsMessage::Encrypted { .. }) => "encrypted".to_owned(),
+        Said::Tls(TlsMessage::Anomaly(anomaly)) => {
+            format!("! {} {:?}", anomaly.message, anomaly.kind)
+        }
+        Said::Tls(other) => format!("{other:?}"),
+        Said::Dns(message) => match message.defect {
+            None => message.to_string(),
+            Some(defect) => format!("{message} {defect:?}"),
+        },
+    })
+}
