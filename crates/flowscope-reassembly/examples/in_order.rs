@@ -1,5 +1,5 @@
-//! What putting a stream in order costs per segment: in order, with and without a history of what was
-//! delivered, and with holes.
+//! What putting a stream in order costs per segment: in order, with and without a history of what
+//! was delivered, and with holes.
 //!
 //! `cargo run --release -p flowscope-reassembly --example in_order`
 #![allow(clippy::print_stdout)]

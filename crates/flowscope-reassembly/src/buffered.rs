@@ -4,15 +4,16 @@ use flowscope_core::{FlowSide, Loss, Reassembler, ReassemblerFactory, Segment, S
 
 /// The simplest reassembler: keeps bytes that come in order, drops those that do not.
 ///
-/// A segment behind a hole is dropped and not waited for; when what was missing comes, the stream goes
-/// on there. Bytes are never glued together over a hole, so a stream of which the capture missed a
-/// segment stands still there. [`HoleFilling`](crate::HoleFilling) waits, and gives holes up.
+/// A segment behind a hole is dropped and not waited for; when what was missing comes, the stream
+/// goes on there. Bytes are never glued together over a hole, so a stream of which the capture
+/// missed a segment stands still there. [`HoleFilling`](crate::HoleFilling) waits, and gives holes
+/// up.
 ///
-/// It needs no engine: give it segments, [`take`](Self::take) the bytes. Driven by an engine, bytes in
-/// order pass straight through to the sink while nothing is buffered.
+/// It needs no engine: give it segments, [`take`](Self::take) the bytes. Driven by an engine, bytes
+/// in order pass straight through to the sink while nothing is buffered.
 ///
-/// The stream begins at the SYN if one is pushed, else at the first segment. At most `max_buffer` bytes
-/// wait to be taken; what comes beyond is dropped as if it had not been captured.
+/// The stream begins at the SYN if one is pushed, else at the first segment. At most `max_buffer`
+/// bytes wait to be taken; what comes beyond is dropped as if it had not been captured.
 ///
 /// ```
 /// use flowscope_core::Reassembler;

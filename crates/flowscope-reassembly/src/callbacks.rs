@@ -9,16 +9,19 @@ use crate::{HoleFilling, HoleFillingFactory, StreamConfig};
 
 /// Calls a handler with each message that a parser finds in a flow's streams.
 ///
-/// The callback shape of a protocol: a [`ReassemblerFactory`] for engines that drive reassemblers. Each
-/// flow gets one parser of `F`, which both sides feed through a [`HoleFilling`] each, and each side a
-/// clone of the handler `H`, so that state which the sides or flows share goes behind an `Rc` or into a
-/// channel. The messages are those that the parser gives in any other engine.
+/// The callback shape of a protocol: a [`ReassemblerFactory`] for engines that drive reassemblers.
+/// Each flow gets one parser of `F`, which both sides feed through a [`HoleFilling`] each, and each
+/// side a clone of the handler `H`, so that state which the sides or flows share goes behind an
+/// `Rc` or into a channel. The messages are those that the parser gives in any other engine.
 ///
 /// A flow that the parser's factory declines is not reassembled, nor is a side that the parser has
-/// stopped: their bytes are told to the engine's sink as [`Loss::Unclaimed`] and [`Loss::ParserStopped`].
+/// stopped: their bytes are told to the engine's sink as [`Loss::Unclaimed`] and
+/// [`Loss::ParserStopped`].
 ///
 /// ```
-/// use flowscope_core::{FlowSide, Reassembler, ReassemblerFactory, Segment, SessionParser, Timestamp};
+/// use flowscope_core::{
+///     FlowSide, Reassembler, ReassemblerFactory, Segment, SessionParser, Timestamp,
+/// };
 /// use flowscope_reassembly::{Callbacks, Discard, Origin};
 ///
 /// #[derive(Clone, Default)]
@@ -34,11 +37,11 @@ use crate::{HoleFilling, HoleFillingFactory, StreamConfig};
 /// }
 ///
 /// let (sender, messages) = std::sync::mpsc::channel();
-/// let mut factory = Callbacks::<Bytes, _>::new(move |origin: Origin<'_, &str>, byte| {
+/// let mut factory = Callbacks::<Bytes, _>::new(move |origin: Origin<'_, u32>, byte| {
 ///     sender.send((*origin.key, byte)).unwrap();
 /// });
-/// let mut initiator = factory.new_reassembler(&"flow", FlowSide::Initiator);
-/// let mut responder = factory.new_reassembler(&"flow", FlowSide::Responder);
+/// let mut initiator = factory.new_reassembler(&5, FlowSide::Initiator);
+/// let mut responder = factory.new_reassembler(&5, FlowSide::Responder);
 /// let segment = Segment {
 ///     side: FlowSide::Initiator,
 ///     ts: Timestamp::from_secs(1),
@@ -50,7 +53,7 @@ use crate::{HoleFilling, HoleFillingFactory, StreamConfig};
 ///     fin: false,
 /// };
 /// initiator.push(segment, &mut responder, &mut Discard);
-/// assert_eq!(messages.try_iter().collect::<Vec<_>>(), [("flow", b'h'), ("flow", b'i')]);
+/// assert_eq!(messages.try_iter().collect::<Vec<_>>(), [(5, b'h'), (5, b'i')]);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Callbacks<F, H> {

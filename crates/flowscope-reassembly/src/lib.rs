@@ -5,11 +5,13 @@
 //! One reassembler per direction of a flow hands the bytes to a
 //! [`StreamSink`](flowscope_core::StreamSink) in order, and says where some are missing:
 //!
-//! - [`HoleFilling`] waits for what is missing and gives it up as a gap in the end; what a driver uses.
+//! - [`HoleFilling`] waits for what is missing and gives it up as a gap in the end; what a driver
+//!   uses.
 //! - [`BufferedReassembler`] takes what comes in order and drops the rest.
 //! - [`Callbacks`] puts a parser behind hole-filling streams and calls a handler with its messages.
 //!
-//! All are bounded in memory, and every byte that goes in comes out, waits, or is lost under a name.
+//! All are bounded in memory, and every byte that goes in comes out, waits, or is lost under a
+//! name.
 //!
 //! ```
 //! use flowscope_core::{FlowSide, Reassembler, Segment, StreamSink, Timestamp};
@@ -55,11 +57,11 @@
 //!
 //! An extractor that meets a fragment says so and cannot say more, since ports stand in the first
 //! piece only. [`Defragmenter`] collects the pieces, IPv4 and IPv6, and gives a [`Joined`] datagram
-//! when none is missing: a [`PacketView`](flowscope_core::PacketView) like any other, to be shown to
-//! the extractor again. It counts for all the frames it came in.
+//! when none is missing: a [`PacketView`](flowscope_core::PacketView) like any other, to be shown
+//! to the extractor again. It counts for all the frames it came in.
 //!
-//! The pool is bounded in bytes and in datagrams, and every frame that goes in comes out in a joined
-//! datagram or under the name of a loss.
+//! The pool is bounded in bytes and in datagrams, and every frame that goes in comes out in a
+//! joined datagram or under the name of a loss.
 //!
 //! ```
 //! use flowscope_core::{Fragment, LinkType, PacketView, Path, Payload, Timestamp};

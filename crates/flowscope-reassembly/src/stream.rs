@@ -25,15 +25,15 @@ use wait::{Piece, Wait};
 
 /// Puts the segments of one direction of a flow in order, waiting for what is missing.
 ///
-/// Segments in order go straight to the sink, borrowed from the frame: nothing is copied, and nothing
-/// allocated but once the memory of what was delivered. Those behind a hole wait until it is filled, or
-/// released as a gap: when the receiver has acknowledged it for longer than the
-/// [grace](StreamConfig::grace), when its [timeout](StreamConfig::hole_timeout) has passed, when what
-/// waits has reached its [bound](StreamConfig::max_held), or when the flow ends. What the snap length cut
-/// off is a gap as soon as the stream has come there.
+/// Segments in order go straight to the sink, borrowed from the frame: nothing is copied, and
+/// nothing allocated but once the memory of what was delivered. Those behind a hole wait until it
+/// is filled, or released as a gap: when the receiver has acknowledged it for longer than the
+/// [grace](StreamConfig::grace), when its [timeout](StreamConfig::hole_timeout) has passed, when
+/// what waits has reached its [bound](StreamConfig::max_held), or when the flow ends. What the snap
+/// length cut off is a gap as soon as the stream has come there.
 ///
-/// Offsets have 64 bits. 0 is the first byte after the SYN; without a SYN, the lowest sequence number
-/// seen within the grace (or in the first 16 segments or 8 KiB, whichever is over first).
+/// Offsets have 64 bits. 0 is the first byte after the SYN; without a SYN, the lowest sequence
+/// number seen within the grace (or in the first 16 segments or 8 KiB, whichever is over first).
 ///
 /// Bytes that are not delivered are [lost](StreamSink::lost) under one of these names:
 ///
@@ -42,16 +42,17 @@ use wait::{Piece, Wait};
 /// | [`Duplicate`](Loss::Duplicate) | that were there before, whichever copy is delivered |
 /// | [`OooDropped`](Loss::OooDropped) | that came after their place was given up as a gap (of which the last 8 are remembered) |
 /// | [`OutOfWindow`](Loss::OutOfWindow) | before the stream's start, behind its FIN, after a reset or the end, or [too far away](StreamConfig::max_ahead) and not continued by the next segment |
-/// | [`Memcap`](Loss::Memcap) | let go of by [`shed`](Reassembler::shed) |
+/// | [`Memcap`](Loss::Memcap) | let go of by [`shed`](Reassembler::shed), or refused by [`segment`](Reassembler::segment) |
 ///
-/// Copies that differ are a [conflict](StreamSink::conflict), one per segment at most: among what waits
-/// to the byte, with what was delivered as far as the [history](StreamConfig::history) reaches: a chunk
-/// (one segment, or many small ones) that a retransmission covers whole, and any of the last 64 bytes.
-/// One byte just before the stream's position is a keep-alive (RFC 9293 §3.8.4), whose content is garbage by
-/// design, and is a duplicate without a conflict.
+/// Copies that differ are a [conflict](StreamSink::conflict), at most one per segment with what
+/// waits, found to the byte, and one with what was delivered, as far as the
+/// [history](StreamConfig::history) reaches: a chunk (one segment, or many small ones) that a
+/// retransmission covers whole, and any of the last 64 bytes. One byte just before the stream's
+/// position is a keep-alive (RFC 9293 §3.8.4), whose content is garbage by design, and is a
+/// duplicate without a conflict.
 ///
-/// At every moment, in bytes of payload: `seen = delivered + Σ lost + pending`, and `position = delivered +
-/// gap`. Debug builds assert it.
+/// At every moment, in bytes of payload: `seen = delivered + Σ lost + pending`, and `position =
+/// delivered + gap`. Debug builds assert it.
 ///
 /// Without an engine: [`segment`](Reassembler::segment) keeps what it is given until
 /// [`drain`](Reassembler::drain) puts it in order; bytes that would exceed the bound are refused.
@@ -73,7 +74,7 @@ pub struct HoleFilling {
 #[derive(Debug)]
 struct More {
     history: History,
-    gaps: Gaps,
+    gaps: Option<Box<Gaps>>,
     wait: Option<Box<Wait>>,
 }
 
@@ -167,7 +168,7 @@ impl HoleFilling {
 
     fn more(&mut self) -> &mut More {
         self.more.get_or_insert_with(|| {
-            Box::new(More { history: History::new(), gaps: Gaps::default(), wait: None })
+            Box::new(More { history: History::new(), gaps: None, wait: None })
         })
     }
 
@@ -217,7 +218,7 @@ impl HoleFilling {
         let at = self.position;
         if to > at {
             out.gap(at, to - at);
-            self.more().gaps.add(at, to);
+            self.more().gaps.get_or_insert_default().add(at, to);
             self.advance(to - at);
             self.tally.skip(to - at);
         }
@@ -332,7 +333,10 @@ impl Reassembler for HoleFilling {
     }
 
     fn held(&self) -> usize {
-        self.more.as_ref().map_or(0, |_| size_of::<More>()) + self.wait().map_or(0, Wait::cost)
+        let more = self.more.as_ref().map_or(0, |more| {
+            size_of::<More>() + more.gaps.as_ref().map_or(0, |_| size_of::<Gaps>())
+        });
+        more + self.wait().map_or(0, Wait::cost)
     }
 }
 

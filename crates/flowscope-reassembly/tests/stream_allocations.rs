@@ -99,8 +99,9 @@ enum Shape {
 
 fn held_is_what_was_allocated(policy: OverlapPolicy, shape: Shape) {
     let bound = 100_000;
-    let config =
-        StreamConfig::default().overlap(policy).max_held(NonZeroUsize::new(bound).unwrap());
+    let config = StreamConfig::default()
+        .overlap(policy)
+        .max_held(NonZeroUsize::new(bound).expect("not zero"));
     let factory = HoleFillingFactory::new(config);
     let (mut stream, mut peer) = (open(&factory), factory.make());
     let mut rng = Rng::new(3);
@@ -128,8 +129,9 @@ fn held_is_what_was_allocated(policy: OverlapPolicy, shape: Shape) {
 
 /// Very many segments of one byte, the last one first.
 fn reverse_bytes_are_not_copied_again_and_again(policy: OverlapPolicy) {
-    let config =
-        StreamConfig::default().overlap(policy).max_held(NonZeroUsize::new(1 << 28).unwrap());
+    let config = StreamConfig::default()
+        .overlap(policy)
+        .max_held(NonZeroUsize::new(1 << 28).expect("not zero"));
     let factory = HoleFillingFactory::new(config);
     let (mut stream, mut peer) = (open(&factory), factory.make());
     let region = Region::new(ALLOCATOR);

@@ -131,8 +131,9 @@ impl Tcp<'_> {
             return seg.seq != self.cold.isn[seg.side.index()];
         }
         if seg.flags.ack() && peer.has(side_bit::SHOWN) {
-            // An answer after a reset: the one who was to be refused did not take it for one.
-            self.meter.state == FlowState::Reset || !self.acknowledges_syn(seg)
+            // Who answers did not refuse: somebody else reset the connection in its name.
+            let reset = self.cold.marks & mark::RESET[seg.side.index()] != 0;
+            reset || !self.acknowledges_syn(seg)
         } else {
             !self.meter.state.is_half_open()
         }

@@ -8,6 +8,22 @@ use std::process::Command;
 /// Packets, bytes, times and Community IDs of every conversation of every capture.
 #[test]
 fn flows_agree_with_the_corpus() {
+    check(&["flows", "--all"]);
+}
+
+/// HTTP requests and responses, TLS hellos with their fingerprints, DNS messages.
+#[test]
+fn sessions_agree_with_the_corpus() {
+    check(&["sessions"]);
+}
+
+/// Length, SHA-256 and gaps of both directions of every TCP connection.
+#[test]
+fn streams_agree_with_the_corpus() {
+    check(&["streams"]);
+}
+
+fn check(what: &[&str]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let check = root.join("../shared/corpus/tools/check.py");
     if !check.is_file() {
@@ -17,7 +33,8 @@ fn flows_agree_with_the_corpus() {
     let exceptions = root.join("tests/corpus-exceptions.toml");
     let run = Command::new("python3")
         .arg(check)
-        .args(["flows", "--all", "--bin", env!("CARGO_BIN_EXE_flowscope"), "--exceptions"])
+        .args(what)
+        .args(["--timeout", "120", "--bin", env!("CARGO_BIN_EXE_flowscope"), "--exceptions"])
         .arg(exceptions)
         .output();
     let run = match run {

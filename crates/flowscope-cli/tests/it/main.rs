@@ -7,6 +7,7 @@ mod failures;
 mod formats;
 mod hostile;
 mod input;
+mod sessions;
 mod sharding;
 
 use std::fs::File;

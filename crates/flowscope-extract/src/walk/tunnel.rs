@@ -145,6 +145,13 @@ fn gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
         number @ (ETHERTYPE_IPV4 | ETHERTYPE_IPV6 | MPLS) => {
             (Layer::Gre, key, NextHeader::EtherType(number))
         }
+        WCCP => {
+            // Version 1 has nothing in between, version 2 a redirect header of four bytes, which does
+            // not begin as IPv4 does (draft-mclaggan-wccp-v2rev1 §4.12).
+            let [first] = *bytes.array::<1>(inside)?;
+            inside += if first >> 4 == 4 { 0 } else { 4 };
+            (Layer::Gre, key, NextHeader::EtherType(ETHERTYPE_IPV4))
+        }
         TRANSPARENT_BRIDGING if flags & KEY != 0 => (Layer::Nvgre, key >> 8, ETHERNET),
         TRANSPARENT_BRIDGING => (Layer::Gre, 0, ETHERNET),
         ERSPAN => return erspan(bytes, inside, flags & SEQUENCE != 0),
@@ -273,6 +280,7 @@ const ARP: u16 = 0x0806;
 const ERSPAN: u16 = 0x88be;
 const ERSPAN_III: u16 = 0x22eb;
 const CISCO_METADATA: u16 = 0x8909;
+const WCCP: u16 = 0x883e;
 /// Whether a tunnel is known by this port. Most ports are above those and below.
 #[inline]
 pub(super) const fn is_port(port: u16) -> bool {

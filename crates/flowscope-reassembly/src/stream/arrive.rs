@@ -64,8 +64,8 @@ impl HoleFilling {
         }
     }
 
-    /// Puts what was set aside in its place, in the order in which it came; the stream begins at the
-    /// lowest number of it if it has not begun.
+    /// Puts what was set aside in its place, in the order in which it came; the stream begins at
+    /// the lowest number of it if it has not begun.
     pub(super) fn unstash(&mut self, wait: &mut Wait, out: &mut dyn StreamSink) {
         if self.state == State::Unstarted {
             match wait.first_seq(self.config.max_ahead) {
@@ -171,7 +171,7 @@ impl HoleFilling {
         let end = at + bytes.len() as u64;
         let (mut late, mut differ) = (0, None);
         if let Some(more) = &self.more {
-            late = more.gaps.cover(at, end);
+            late = more.gaps.as_ref().map_or(0, |gaps| gaps.cover(at, end));
             if self.config.history > 0 && !keep_alive {
                 differ = more.history.differs(at, bytes, self.config.seed);
             }

@@ -36,8 +36,8 @@ impl StreamConfig {
     /// capacity; default 1 MiB. Reaching it releases the lowest hole as a gap, so that what waits
     /// goes out: nothing that is held is dropped.
     ///
-    /// The bookkeeping is counted too. Data is held in pages of 1 KiB; segments of one byte each cost
-    /// a page each where they lie far apart, and 80 bytes each where they are neighbors whose
+    /// The bookkeeping is counted too. Data is held in pages of 1 KiB; segments of one byte each
+    /// cost a page each where they lie far apart, and 80 bytes each where they are neighbors whose
     /// boundaries the [overlap policy](Self::overlap) needs to know.
     #[must_use]
     pub fn max_held(mut self, bytes: NonZeroUsize) -> Self {

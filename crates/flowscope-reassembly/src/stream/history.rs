@@ -6,10 +6,10 @@ use foldhash::fast::FixedState;
 /// What was delivered lately, so that a retransmission with other bytes is noticed.
 ///
 /// Kept are a digest of each of the last chunks, and the last 64 bytes themselves. Found is a
-/// difference in a chunk that a retransmission covers whole, and any in the last 64 bytes. A chunk is
-/// a segment as it was delivered (what waited behind a hole: up to 1 KiB of it); neighbors of fewer
-/// than 64 bytes each are one chunk of up to 256. Not found is a difference in a retransmission that
-/// covers a part of each chunk only.
+/// difference in a chunk that a retransmission covers whole, and any in the last 64 bytes. A chunk
+/// is a segment as it was delivered (what waited behind a hole: up to 1 KiB of it); neighbors of
+/// fewer than 64 bytes each are one chunk of up to 256. Not found is a difference in a
+/// retransmission that covers a part of each chunk only.
 #[derive(Debug)]
 pub(super) struct History {
     chunks: [Chunk; History::LARGEST as usize],
@@ -26,7 +26,8 @@ pub(super) struct History {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Chunk {
-    at: u64,
+    /// Its offset's low bits: none lies 4 GiB back.
+    at: u32,
     /// In bytes; with [`SMALL`] set if it is made of small segments.
     len: u32,
     digest: u32,
@@ -36,6 +37,11 @@ struct Chunk {
 const SMALL: u32 = 1 << 31;
 
 impl Chunk {
+    /// Where it lies, seen from `end`, which lies behind it.
+    fn offset(&self, end: u64) -> u64 {
+        end.saturating_sub(u64::from((end as u32).wrapping_sub(self.at)))
+    }
+
     fn len(&self) -> u32 {
         self.len & !SMALL
     }
@@ -47,6 +53,9 @@ impl Chunk {
 
 /// Bytes that are kept as they are; also the least length of a segment that is a chunk of its own.
 const TAIL: usize = 64;
+
+/// A gap behind which nothing before it is remembered: 16 smaller ones are less than 4 GiB.
+const FAR: u64 = 1 << 27;
 
 /// Largest chunk of small segments.
 const MERGED: usize = 256;
@@ -71,6 +80,9 @@ impl History {
         let neighbor = at == self.end && self.len > 0;
         if at != self.end {
             self.tail_len = 0;
+            if at - self.end > FAR {
+                (self.len, self.next) = (0, 0);
+            }
         }
         self.end = at + bytes.len() as u64;
         self.keep_tail(bytes);
@@ -79,7 +91,7 @@ impl History {
             return;
         }
         let len = (bytes.len() as u32 & !SMALL) | if small { SMALL } else { 0 };
-        let mut new = Chunk { at, len, digest: 0 };
+        let mut new = Chunk { at: at as u32, len, digest: 0 };
         new.digest = new.digest_of(bytes, seed);
         let limit = limit.clamp(1, History::LARGEST);
         let place = self.next % limit;
@@ -101,16 +113,17 @@ impl History {
         };
         let tail_at = self.end - u64::from(self.tail_len);
         for chunk in self.chunks.iter().take(usize::from(self.len)) {
+            let start = chunk.offset(self.end);
             // One within the last bytes is compared there.
-            if chunk.at >= tail_at {
+            if start >= tail_at {
                 continue;
             }
-            let copy = chunk.at.checked_sub(at).and_then(|skip| {
+            let copy = start.checked_sub(at).and_then(|skip| {
                 let skip = usize::try_from(skip).ok()?;
                 bytes.get(skip..skip.checked_add(chunk.len() as usize)?)
             });
             if copy.is_some_and(|copy| chunk.digest_of(copy, seed) != chunk.digest) {
-                add(chunk.at..chunk.at + u64::from(chunk.len()));
+                add(start..start + u64::from(chunk.len()));
             }
         }
         let tail = self.tail.iter().skip(TAIL - usize::from(self.tail_len));
@@ -142,7 +155,7 @@ impl History {
         let Some(chunk) = self.chunks.get_mut(last) else { return false };
         let len = chunk.len() as usize + bytes.len();
         let small = chunk.len & SMALL != 0;
-        if !small || len > MERGED || chunk.at + u64::from(chunk.len()) != at {
+        if !small || len > MERGED || chunk.offset(at).saturating_add(u64::from(chunk.len())) != at {
             return false;
         }
         chunk.digest = extend(chunk.digest, bytes);
@@ -221,6 +234,15 @@ mod tests {
         other[10] ^= 1;
         assert_eq!(history.differs(0, &bytes, 7), None);
         assert_eq!(history.differs(0, &other[..300], 7), Some(0..255));
+    }
+
+    #[test]
+    fn nothing_from_before_a_large_gap_is_taken_for_something_behind_it() {
+        let mut history = remembered(&[&[1; 300], &[2; 300]]);
+        let at = 600 + (1 << 33);
+        history.remember(at, &[3; 300], History::LARGEST, 7);
+        assert_eq!(history.differs(at - 600, &[9; 600], 7), None);
+        assert_eq!(history.differs(at, &[4; 300], 7), Some(at..at + 300));
     }
 
     #[test]

@@ -27,8 +27,8 @@ struct Rest {
 }
 
 impl Spans {
-    /// Bytes of memory per span, at most: 24 for the span, in tree nodes that are at least 5/11 full,
-    /// and the inner nodes.
+    /// Bytes of memory per span, at most: 24 for the span, in tree nodes that are at least 5/11
+    /// full, and the inner nodes.
     pub(super) const COST: usize = 80;
 
     /// Adds a span. Those that it covers are forgotten; where `merge`, those that it touches become

@@ -1,7 +1,7 @@
 /// The conservation law of one side, kept and asserted in debug builds; nothing in others.
 ///
-/// Every payload byte seen was delivered, lost or is pending; the position is what was delivered and
-/// what was a gap.
+/// Every payload byte seen was delivered, lost or is pending; the position is what was delivered
+/// and what was a gap.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     #[cfg(debug_assertions)]

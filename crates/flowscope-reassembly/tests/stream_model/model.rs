@@ -183,7 +183,7 @@ impl Model {
     }
 
     fn arrive(&mut self, piece: Piece) {
-        let base = self.base.unwrap();
+        let base = self.base.expect("the stream has begun");
         let ahead = piece.at - base - self.position as i64;
         if ahead > MAX_AHEAD {
             return self.set_aside(piece);
@@ -295,7 +295,7 @@ impl Model {
                 while self.next_known().is_some() {
                     self.give_up_hole();
                 }
-                let to = stray.at - self.base.unwrap();
+                let to = stray.at - self.base.expect("the stream has begun");
                 self.gap_to((to as u64).max(self.position));
                 // FINs so far away are not believed.
                 self.arrive(stray);

@@ -161,13 +161,13 @@ impl Flow {
         }
     }
 
-    /// "X has not shown itself, Y has, `ack` is in `Y.isn + 1 ..= Y.next`, and the flow was not reset;
-    /// or neither has, and the flow is younger than its handshake"
+    /// "X has not shown itself, Y has, `ack` is in `Y.isn + 1 ..= Y.next`, and X did not reset the
+    /// flow; or neither has, and the flow is younger than its handshake"
     fn is_answered_by(&self, x: FlowSide, tcp: &TcpInfo) -> bool {
         let (own, peer) = self.pair(x);
         !own.shown
             && if peer.shown {
-                acknowledges(tcp.ack, peer.isn, peer.next) && self.state != FlowState::Reset
+                acknowledges(tcp.ack, peer.isn, peer.next) && self.reset_by != Some(x)
             } else {
                 self.state.is_half_open()
             }

@@ -156,6 +156,19 @@ fn what_only_looks_like_a_tunnel_is_a_flow() {
     assert_eq!(auto(arp), "192.0.2.1:49152 <-> 192.0.2.2:4789", "no flow inside");
 }
 
+/// Web Cache Communication Protocol: what a router redirects to a cache, either version.
+#[test]
+fn redirected_packets_are_opened() {
+    let inside = frame().ipv4(V4[0], V4[1]).tcp(1, 2).build();
+    let plain = key(&FIVE, &frame().ipv4(V4[0], V4[1]).tcp(1, 2).packet());
+    for redirect in [&[][..], &[0x05, 0x59, 0, 0]] {
+        let payload = [redirect, &inside].concat();
+        let packet = outer().gre().next(0x883e).payload(&payload).packet();
+        assert_eq!(key(&AutoDetectEncap(FIVE), &packet), plain);
+        assert_eq!(key(&InnerGre(FIVE), &packet), plain);
+    }
+}
+
 #[test]
 fn what_stays_closed_is_a_flow() {
     let inside = frame().ipv6("2001:db8::1", "2001:db8::2").tcp(1, 2).build();

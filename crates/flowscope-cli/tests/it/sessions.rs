@@ -1,0 +1,186 @@
+//! What was said, and the bytes it was said in.
+
+use super::*;
+
+/// A recorded capture.
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data").join(name)
+}
+
+fn printed(args: &[&str], name: &str) -> String {
+    let ran = run(program().args(args).arg(data(name)), b"");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.out
+}
+
+#[test]
+fn table() {
+    insta::assert_snapshot!(printed(&["sessions"], "mixed.pcapng"));
+}
+
+#[test]
+fn eve() {
+    for name in ["http-chunked.pcap", "tls13.pcap", "dns-udp.pcap", "dns-tcp.pcap"] {
+        let out = printed(&["sessions", "--format", "eve"], name);
+        balanced(&out);
+        insta::assert_snapshot!(name, out);
+    }
+}
+
+#[test]
+fn zeek() {
+    for (name, protocol) in
+        [("http-pipelining.pcap", "http"), ("tls12.pcap", "tls"), ("dns-udp.pcap", "dns")]
+    {
+        let args = ["sessions", "--format", "zeek", "--protocol", protocol];
+        let out = printed(&args, name);
+        let fields = out.lines().find(|line| line.starts_with("#fields")).unwrap();
+        let rows = out.lines().filter(|line| !line.starts_with('#'));
+        for row in rows {
+            assert_eq!(row.split('\t').count() + 1, fields.split('\t').count(), "{row}");
+        }
+        insta::assert_snapshot!(format!("zeek-{name}"), out);
+    }
+}
+
+#[test]
+fn logs_follow_one_another_under_headers_of_their_own() {
+    let out = printed(&["sessions", "--format", "zeek"], "mixed.pcapng");
+    let mut columns = 0;
+    let mut paths = Vec::new();
+    for line in out.lines() {
+        if let Some(path) = line.strip_prefix("#path\t") {
+            paths.push(path);
+        } else if let Some(fields) = line.strip_prefix("#fields\t") {
+            columns = fields.split('\t').count();
+        } else if !line.starts_with('#') {
+            assert_eq!(line.split('\t').count(), columns, "{line}");
+        }
+    }
+    assert!(["http", "ssl", "dns"].iter().all(|path| paths.contains(path)), "{paths:?}");
+    // Nothing was asked for that is not there: still a log.
+    let none = printed(&["sessions", "--format", "zeek", "--protocol", "dns"], "tls13.pcap");
+    assert!(none.starts_with("#separator") && none.contains("#path\tdns"), "{none}");
+}
+
+#[test]
+fn protocols_are_chosen() {
+    let of = |protocol: &str| {
+        let args = ["sessions", "--format", "eve", "--protocol", protocol];
+        let (records, _) = balanced(&printed(&args, "mixed.pcapng"));
+        records.iter().map(|record| record["event_type"].to_string()).collect::<Vec<_>>()
+    };
+    let (http, tls, dns) = (of("http"), of("tls"), of("dns"));
+    assert!(http.iter().all(|kind| kind == "\"http\"") && !http.is_empty());
+    assert!(tls.iter().all(|kind| kind == "\"tls\"") && !tls.is_empty());
+    assert!(dns.iter().all(|kind| kind == "\"dns\"") && !dns.is_empty());
+    assert_eq!(of("http,tls,dns").len(), http.len() + tls.len() + dns.len());
+}
+
+#[test]
+fn any_number_of_workers_says_the_same() {
+    let names = ["mixed.pcapng", "bulk.pcap", "http-pipelining.pcap", "tls12.pcap", "dns-tcp.pcap"];
+    let cases: [&[&str]; 6] = [
+        &["sessions"],
+        &["sessions", "--format=eve"],
+        &["sessions", "--format=eve", "--memory=3M"],
+        &["sessions", "--format=zeek", "--max-flows=16"],
+        &["events"],
+        &["flows", "--format=eve"],
+    ];
+    for args in cases {
+        let run_with = |workers: &str| {
+            let mut command = program();
+            command.args(args).args(["--workers", workers]).args(names.map(data));
+            run(&mut command, b"")
+        };
+        let one = run_with("1");
+        assert!([0, 3].contains(&one.code), "{}", one.err);
+        for workers in ["2", "3", "8"] {
+            let many = run_with(workers);
+            assert!(many.out == one.out, "{args:?} with {workers} workers differs");
+            assert_eq!((many.code, many.err), (one.code, one.err.clone()));
+        }
+        if one.out.starts_with('{') {
+            balanced(&one.out);
+        }
+    }
+}
+
+/// A conversation with a hole, hostile text, and a reset.
+fn odd_conversation() -> Packets {
+    Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80")
+        .at(1_767_323_045)
+        .handshake()
+        .data(Initiator, b"GET /\x1b[2J HTTP/1.1\r\nHost: \xff\xe2\x80\xae\r\n\r\n")
+        .data(Responder, b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nfour")
+        .segment(Responder, 5051, 1044, flowscope::core::TcpFlags::ACK, b"last")
+        .after(5_000)
+        .rst(Initiator)
+        .build()
+}
+
+#[test]
+fn conversations_are_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "odd.pcap", &pcap(&odd_conversation()));
+    let follow = |args: &[&str]| {
+        let mut command = program();
+        command.arg("follow").arg(&path).args(args);
+        run(&mut command, b"")
+    };
+    let text = follow(&["1"]);
+    insta::assert_snapshot!("follow", text.out);
+    assert!(text.out.bytes().all(|b| b == b'\n' || b == b'\t' || (b' '..=b'~').contains(&b)));
+    for name in
+        ["10.0.0.1:40000-10.0.0.2:80", "10.0.0.2:80 <-> 10.0.0.1:40000", "10.0.0.1-10.0.0.2"]
+    {
+        assert_eq!(follow(&[name]).out, text.out, "{name}");
+    }
+    assert_eq!(follow(&[]).out, text.out);
+    insta::assert_snapshot!(
+        "follow-hex",
+        follow(&["1", "--format", "hex", "--side", "responder"]).out
+    );
+    let raw = follow(&["1", "--format", "raw", "--side", "responder"]);
+    assert_eq!(raw.out, "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nfourlast");
+    let none = follow(&["10.0.0.1:1-10.0.0.2:80"]);
+    assert_eq!((none.code, none.out.as_str()), (1, ""));
+    assert!(none.err.contains("no such conversation"), "{}", none.err);
+    let wrong = follow(&["example.org"]);
+    assert_eq!((wrong.code, wrong.out.as_str()), (2, ""));
+}
+
+#[test]
+fn digests_cut_gaps_out() {
+    let ran = run(program().args(["follow", "--digest", "-"]), &pcap(&odd_conversation()));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let [digest] = &lines(&ran.out)[..] else { panic!("{}", ran.out) };
+    assert_eq!((&digest["src_ip"], &digest["dest_port"]), (&"10.0.0.1".into(), &80.into()));
+    assert_eq!(digest["toclient"]["len"], 47);
+    assert_eq!(digest["toclient"]["gaps"], serde_json::json!([[43, 7]]));
+    assert_eq!(digest["toserver"]["gaps"], serde_json::json!([]));
+    // sha256 of the bytes that `conversations_are_followed` sees.
+    let expected = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nfourlast";
+    let sum = run(std::process::Command::new("sha256sum").arg("-"), expected.as_bytes());
+    assert_eq!(digest["toclient"]["sha256"].as_str(), sum.out.split(' ').next());
+}
+
+#[test]
+fn hostile_text_steers_nothing() {
+    let capture = pcap(&odd_conversation());
+    for args in [
+        &["sessions", "-"][..],
+        &["sessions", "--format=eve", "-"],
+        &["sessions", "--format=zeek", "-"],
+        &["follow", "-"],
+        &["events", "-"],
+    ] {
+        let ran = run(program().args(args), &capture);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let steers = |c: char| (c.is_control() && c != '\n' && c != '\t') || c == '\u{202e}';
+        let found = ran.out.contains(steers);
+        // JSON may hold any character that is not a control one.
+        assert!(!found || (ran.out.starts_with('{') && !ran.out.contains('\x1b')), "{args:?}");
+    }
+}
