@@ -255,7 +255,7 @@ where
             }
             self.decide(0, &[], true);
         }
-        if matches!(self.reader, Reader::Over(_)) {
+        if self.deaf[side.index()] || matches!(self.reader, Reader::Over(_)) {
             return;
         }
         let change = SessionChange::Gap { side, offset: at, len };

@@ -1,5 +1,3 @@
-use std::fmt::Write;
-
 use md5::{Digest, Md5};
 
 use crate::version::is_grease;
@@ -60,14 +58,28 @@ impl Ja3 {
 fn start(version: u16) -> String {
     // Room for the fields of most clients.
     let mut string = String::with_capacity(256);
-    let _ = write!(string, "{version}");
+    decimal(&mut string, version);
     string
+}
+
+/// Appends a number; formatting by the library costs several times as much.
+fn decimal(string: &mut String, value: u16) {
+    let mut scale = 1;
+    while scale <= value / 10 {
+        scale *= 10;
+    }
+    while scale > 0 {
+        string.push(char::from(b'0' + (value / scale % 10) as u8));
+        scale /= 10;
+    }
 }
 
 fn push(string: &mut String, values: impl Iterator<Item = u16>) {
     string.push(',');
     for (n, value) in values.filter(|value| !is_grease(*value)).enumerate() {
-        let dash = if n > 0 { "-" } else { "" };
-        let _ = write!(string, "{dash}{value}");
+        if n > 0 {
+            string.push('-');
+        }
+        decimal(string, value);
     }
 }

@@ -1,5 +1,3 @@
-use std::fmt::{self, Write};
-
 use sha2::{Digest, Sha256};
 
 use super::{Fingerprint, hex};
@@ -37,14 +35,16 @@ impl ClientHello {
     /// JA4 of a hello that came another way.
     #[must_use]
     pub fn ja4_over(&self, transport: Transport) -> Option<Ja4> {
-        let (mut ciphers, mut extensions) = (Hasher::default(), Hasher::default());
+        // Room for the lists of most clients.
+        let mut ciphers = String::with_capacity(256);
+        let mut extensions = String::with_capacity(256);
         let start = self.ja4_parts(transport, &mut ciphers, &mut extensions)?;
         let mut text = [b'_'; 36];
         let (a, rest) = text.split_at_mut(10);
         let (b, c) = rest.split_at_mut(13);
         a.copy_from_slice(&start);
-        b.iter_mut().skip(1).zip(ciphers.finish()).for_each(|(to, from)| *to = from);
-        c.iter_mut().skip(1).zip(extensions.finish()).for_each(|(to, from)| *to = from);
+        b.iter_mut().skip(1).zip(hashed(&ciphers)).for_each(|(to, from)| *to = from);
+        c.iter_mut().skip(1).zip(hashed(&extensions)).for_each(|(to, from)| *to = from);
         Some(Fingerprint(text))
     }
 
@@ -61,8 +61,8 @@ impl ClientHello {
     fn ja4_parts(
         &self,
         transport: Transport,
-        ciphers_out: &mut impl Write,
-        extensions_out: &mut impl Write,
+        ciphers_out: &mut String,
+        extensions_out: &mut String,
     ) -> Option<[u8; 10]> {
         if self.is_sslv2() || !self.is_intact() {
             return None;
@@ -71,19 +71,19 @@ impl ClientHello {
         let mut list: Vec<u16> = self.ciphers().filter(|cipher| !is_grease(*cipher)).collect();
         list.sort_unstable();
         let ciphers = list.len();
-        write_list(ciphers_out, list.iter().copied()).ok()?;
+        write_list(ciphers_out, list.iter().copied());
 
         let kinds = self.extensions().map(|(kind, _)| kind).filter(|kind| !is_grease(*kind));
         list.clear();
         // The name and the protocol are in the first part already.
         list.extend(kinds.clone().filter(|kind| !matches!(*kind, ext::SERVER_NAME | ext::ALPN)));
         list.sort_unstable();
-        write_list(extensions_out, list.iter().copied()).ok()?;
+        write_list(extensions_out, list.iter().copied());
         let mut algorithms =
             self.signature_algorithms().filter(|value| !is_grease(*value)).peekable();
         if algorithms.peek().is_some() {
-            extensions_out.write_char('_').ok()?;
-            write_list(extensions_out, algorithms).ok()?;
+            extensions_out.push('_');
+            write_list(extensions_out, algorithms);
         }
 
         let transport = match transport {
@@ -143,33 +143,18 @@ fn two_digits(count: usize) -> [u8; 2] {
     [b'0' + count / 10, b'0' + count % 10]
 }
 
-fn write_list(out: &mut impl Write, values: impl Iterator<Item = u16>) -> fmt::Result {
+fn write_list(out: &mut String, values: impl Iterator<Item = u16>) {
     for (n, value) in values.enumerate() {
-        let comma = if n > 0 { "," } else { "" };
-        write!(out, "{comma}{value:04x}")?;
-    }
-    Ok(())
-}
-
-#[derive(Default)]
-struct Hasher {
-    hash: Sha256,
-    any: bool,
-}
-
-impl Hasher {
-    /// The first twelve digits; zeros for a part that is empty, so that it shows.
-    fn finish(self) -> [u8; 12] {
-        if self.any { Fingerprint::of_hash(&self.hash.finalize()).0 } else { [b'0'; 12] }
+        if n > 0 {
+            out.push(',');
+        }
+        out.extend(value.to_be_bytes().into_iter().flat_map(hex).map(char::from));
     }
 }
 
-impl Write for Hasher {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.any |= !text.is_empty();
-        self.hash.update(text);
-        Ok(())
-    }
+/// The first twelve digits; zeros for a part that is empty, so that it shows.
+fn hashed(part: &str) -> [u8; 12] {
+    if part.is_empty() { [b'0'; 12] } else { Fingerprint::of_hash(&Sha256::digest(part)).0 }
 }
 
 #[cfg(test)]
