@@ -61,6 +61,14 @@ impl Reading {
         }
     }
 
+    /// How much of the memory those who read may take, in percent.
+    pub(crate) fn share(self) -> u8 {
+        match self {
+            Reading::Recognise => 10,
+            _ => 50,
+        }
+    }
+
     /// Those who read.
     pub(crate) fn protocols(self) -> Protocols<Said> {
         let any = Recognition::by_bytes;

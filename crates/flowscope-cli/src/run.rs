@@ -67,7 +67,7 @@ impl<'a, L: Layout> Run<'a, L> {
         let config = args.tracking.driver();
         let layout = out.layout();
         let streams = layout.streams(config.stream_config().clone());
-        let config = config.streams(streams);
+        let config = config.streams(streams).stream_share(layout.reading().share());
         let extractor = AutoDetectEncap(FiveTuple::bidirectional());
         let total = total_size(files);
         let workers = args.workers.unwrap_or_else(|| match total {

@@ -304,8 +304,8 @@ struct Worker<L: Layout> {
 enum Todo<L: Layout> {
     /// A list of items for each shard of the worker, and storage for what it makes of them.
     Round(Vec<Items>, Vec<Made<L>>),
-    /// End the flows up to this id.
-    Finish(Moment, FlowId),
+    /// End the flows up to this id; storage as above.
+    Finish(Moment, FlowId, Vec<Made<L>>),
 }
 
 struct Done<L: Layout> {
@@ -346,7 +346,8 @@ impl<L: Layout> Threads<L> {
 
     fn finish(&mut self, moment: Moment, last: FlowId, out: &mut Output<L>) -> Result<(), Failure> {
         for worker in &mut self.workers {
-            worker.send(Todo::Finish(moment, last))?;
+            let storage = worker.made.pop().unwrap_or_default();
+            worker.send(Todo::Finish(moment, last, storage))?;
         }
         self.in_flight += 1;
         self.collect(0, out)
@@ -418,7 +419,7 @@ fn labour<L: Layout>(
     for todo in work {
         let (mut items, storage, finish) = match todo {
             Todo::Round(items, storage) => (items, storage, None),
-            Todo::Finish(moment, last) => (Vec::new(), Vec::new(), Some((moment, last))),
+            Todo::Finish(moment, last, storage) => (Vec::new(), storage, Some((moment, last))),
         };
         let mut storage = storage.into_iter();
         for (at, shard) in shards.iter_mut().enumerate() {

@@ -10,6 +10,7 @@ pub struct DriverConfig {
     pub(crate) fragments: Option<DefragConfig>,
     pub(crate) checksums: Checksums,
     pub(crate) streams: StreamConfig,
+    pub(crate) stream_share: u8,
 }
 
 impl Default for DriverConfig {
@@ -19,6 +20,7 @@ impl Default for DriverConfig {
             fragments: Some(DefragConfig::default()),
             checksums: Checksums::Off,
             streams: StreamConfig::default(),
+            stream_share: 50,
         }
     }
 }
@@ -54,6 +56,15 @@ impl DriverConfig {
         self
     }
 
+    /// How much of the tracker's [memory budget](TrackerConfig::memory_budget) reassemblers and
+    /// parsers may take, in percent, the flow table getting the rest; default 50. What exceeds it is
+    /// let go of: first what the flow that asks for more holds out of order, then that flow's parser.
+    #[must_use]
+    pub fn stream_share(mut self, percent: u8) -> Self {
+        self.stream_share = percent.min(100);
+        self
+    }
+
     /// How TCP streams are reassembled.
     #[must_use]
     pub fn stream_config(&self) -> &StreamConfig {
@@ -67,11 +78,11 @@ impl DriverConfig {
         DriverConfig { tracker: self.tracker.divided(shards), ..self.clone() }
     }
 
-    /// The table's configuration where streams are read too, and the bytes that those may hold: the
-    /// memory budget is halved between them.
+    /// The table's configuration where streams are read too, and the bytes that those may hold.
     pub(crate) fn into_shares(self) -> (TrackerConfig, usize) {
-        let half = self.tracker.budget() / 2;
-        (self.tracker.memory_budget(half), half)
+        let budget = self.tracker.budget();
+        let streams = budget / 100 * usize::from(self.stream_share);
+        (self.tracker.memory_budget(budget - streams), streams)
     }
 }
 

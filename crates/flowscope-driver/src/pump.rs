@@ -256,7 +256,6 @@ impl<K, C: Claims<K>, O> Tap<'_, K, C, O> {
         let (side, ts) = (segment.side, segment.ts);
         let Session { reader, sides, deaf, told_fin, torn, .. } = &mut *session;
         let sides = sides.as_mut()?;
-        torn[side.index()] &= !segment.syn;
         if deaf[side.index()] {
             self.pump.ledger.lose(Loss::ParserStopped, segment.payload.len() as u64);
             // What it acknowledges is still of use.
@@ -271,6 +270,7 @@ impl<K, C: Claims<K>, O> Tap<'_, K, C, O> {
                 own.timeout(ts, peer, to.of(side));
             }
         }
+        to.torn[side.index()] &= !segment.syn;
         let (own, peer) = own_and_peer(sides, side);
         own.push(segment, peer, to.of(side));
         if let Some(ack) = segment.ack {
