@@ -34,6 +34,8 @@ const ARROWS: &[Arrow] = &[
         ],
     ),
     Arrow("flowscope-cli", &["flowscope", "netring"]),
+    // Shows that a parser needs no more than this.
+    Arrow("example-redis", &["flowscope-core"]),
     Arrow("xtask", &[]),
 ];
 
@@ -48,7 +50,7 @@ const BEHIND_A_FEATURE: &[(&str, &str)] = &[
 ];
 
 /// Member packages that are no part of the product and may use all of it.
-const OUTSIDE: &[&str] = &["flowscope-tests", "flowscope-benches"];
+const OUTSIDE: &[&str] = &["flowscope-tests", "flowscope-benches", "example-programs"];
 
 /// The one outside crate that `flowscope-core` may name.
 const CORE_MAY_USE: &str = "bytes";

@@ -30,7 +30,8 @@ pub type DatagramDriver<E, F, U = ()> = SessionEngine<E, Datagrams<F>, U>;
 
 /// Packets in, streams out to reassemblers that `R` makes and that do all there is to do themselves:
 /// the callback shape of the protocols, [`Callbacks`](flowscope_reassembly::Callbacks), or whatever
-/// reads or stores bytes.
+/// reads or stores bytes. Lives of flows, gaps and conflicts are events here as in the other drivers; those
+/// who want none give `&mut ()` to [`handle_batch_with`](SessionEngine::handle_batch_with).
 ///
 /// See [`SessionEngine`] for the methods.
 pub type StreamDriver<E, R, U = ()> = SessionEngine<E, Streams<R>, U>;
@@ -87,8 +88,21 @@ impl<E: FlowExtractor, F: SessionParserFactory<E::Key>> SessionEngine<E, Session
     /// A driver with this configuration.
     #[must_use]
     pub fn with_config(extractor: E, parsers: F, config: DriverConfig) -> Self {
+        Self::with_state(extractor, parsers, config, |_| ())
+    }
+}
+
+impl<E: FlowExtractor, F: SessionParserFactory<E::Key>, U> SessionEngine<E, Sessions<F>, U> {
+    /// A driver that keeps what `init` makes of each flow's first packet in the flow's entry.
+    #[must_use]
+    pub fn with_state(
+        extractor: E,
+        parsers: F,
+        config: DriverConfig,
+        init: impl FnMut(&Extracted<E::Key>) -> U + Send + 'static,
+    ) -> Self {
         let streams = HoleFillingFactory::new(config.streams.clone());
-        Self::with_claims(extractor, Sessions::new(parsers, streams), config, |_| ())
+        Self::with_claims(extractor, Sessions::new(parsers, streams), config, init)
     }
 }
 
@@ -102,7 +116,20 @@ impl<E: FlowExtractor, F: DatagramParserFactory<E::Key>> SessionEngine<E, Datagr
     /// A driver with this configuration.
     #[must_use]
     pub fn with_config(extractor: E, parsers: F, config: DriverConfig) -> Self {
-        Self::with_claims(extractor, Datagrams::new(parsers), config, |_| ())
+        Self::with_state(extractor, parsers, config, |_| ())
+    }
+}
+
+impl<E: FlowExtractor, F: DatagramParserFactory<E::Key>, U> SessionEngine<E, Datagrams<F>, U> {
+    /// A driver that keeps what `init` makes of each flow's first packet in the flow's entry.
+    #[must_use]
+    pub fn with_state(
+        extractor: E,
+        parsers: F,
+        config: DriverConfig,
+        init: impl FnMut(&Extracted<E::Key>) -> U + Send + 'static,
+    ) -> Self {
+        Self::with_claims(extractor, Datagrams::new(parsers), config, init)
     }
 }
 
@@ -131,10 +158,24 @@ impl<E: FlowExtractor, M> SessionEngine<E, Protocols<M>> {
     /// A driver with this configuration. The ports of the protocols count as
     /// [listening ports](flowscope_track::TrackerConfig::listening_ports).
     #[must_use]
-    pub fn with_config(extractor: E, protocols: Protocols<M>, mut config: DriverConfig) -> Self {
+    pub fn with_config(extractor: E, protocols: Protocols<M>, config: DriverConfig) -> Self {
+        Self::with_state(extractor, protocols, config, |_| ())
+    }
+}
+
+impl<E: FlowExtractor, M, U> SessionEngine<E, Protocols<M>, U> {
+    /// As [`with_config`](Self::with_config), for a driver that keeps what `init` makes of each flow's
+    /// first packet in the flow's entry.
+    #[must_use]
+    pub fn with_state(
+        extractor: E,
+        protocols: Protocols<M>,
+        mut config: DriverConfig,
+        init: impl FnMut(&Extracted<E::Key>) -> U + Send + 'static,
+    ) -> Self {
         config.tracker = config.tracker.listening_ports(protocols.ports());
         let protocols = protocols.reassembly(config.streams.clone());
-        Self::with_claims(extractor, protocols, config, |_| ())
+        Self::with_claims(extractor, protocols, config, init)
     }
 }
 
@@ -197,6 +238,16 @@ impl<E: FlowExtractor, C: Claims<E::Key>, U> SessionEngine<E, C, U> {
     pub fn handle_timeout(&mut self, now: Timestamp) -> bool {
         let SessionEngine { line, pump, events } = self;
         line.pass(now, &mut Tap { pump, out: events })
+    }
+
+    /// As [`handle_timeout`](Self::handle_timeout), lending each event to `out` instead of queueing it.
+    pub fn handle_timeout_with(
+        &mut self,
+        now: Timestamp,
+        out: &mut impl SessionSink<E::Key, C::Message, U>,
+    ) -> bool {
+        let SessionEngine { line, pump, .. } = self;
+        line.pass(now, &mut Tap { pump, out })
     }
 
     /// Ends every flow and lets waiting fragments go; says whether that queued any event.

@@ -106,6 +106,15 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         self.line.pass(now, &mut self.events)
     }
 
+    /// As [`handle_timeout`](Self::handle_timeout), lending each event to `out` instead of queueing it.
+    pub fn handle_timeout_with(
+        &mut self,
+        now: Timestamp,
+        out: &mut impl FlowSink<E::Key, S>,
+    ) -> bool {
+        self.line.pass(now, out)
+    }
+
     /// Ends every flow and lets waiting fragments go; says whether that queued any event.
     pub fn finish(&mut self, reason: EndReason) -> bool {
         self.line.finish(reason, &mut self.events);
