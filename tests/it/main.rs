@@ -8,3 +8,4 @@ mod encapsulation_live;
 mod fragments;
 mod hostile;
 mod life;
+mod sessions;

@@ -31,6 +31,23 @@ pub enum Said {
     Dns(DnsMessage),
 }
 
+impl Said {
+    /// Who sent it, by its own word: what the end of a flow completes is nobody's packet.
+    #[must_use]
+    pub fn side(&self) -> FlowSide {
+        match self {
+            Said::Http(HttpMessage::Request(request)) => request.side,
+            Said::Http(HttpMessage::Response(response)) => response.side,
+            Said::Http(HttpMessage::Body(body)) => body.side,
+            Said::Http(HttpMessage::End(end)) => end.side,
+            Said::Http(HttpMessage::Anomaly(anomaly)) => anomaly.side,
+            Said::Http(other) => panic!("a new message: {other:?}"),
+            Said::Tls(message) => message.side(),
+            Said::Dns(message) => message.side,
+        }
+    }
+}
+
 /// Everything that an engine said about some packets.
 pub struct Heard<M> {
     /// All events, in order.
@@ -84,7 +101,10 @@ pub fn hear_packets(packets: &[Packet]) -> Heard<Said> {
 /// # Panics
 ///
 /// When something is not.
-pub fn run<C>(make: impl Fn() -> SessionEngine<Extractor, C>, packets: &[Packet]) -> Heard<C::Message>
+pub fn run<C>(
+    make: impl Fn() -> SessionEngine<Extractor, C>,
+    packets: &[Packet],
+) -> Heard<C::Message>
 where
     C: Claims<FiveTupleKey>,
     C::Message: Debug + PartialEq,
@@ -211,8 +231,8 @@ fn line(event: &SessionEvent<FiveTupleKey, Said>) -> Option<String> {
     Some(match event {
         SessionEvent::Started { .. } => "open".to_owned(),
         SessionEvent::ParserChosen { choice, .. } => format!("{} {:?}", choice.protocol, choice.by),
-        SessionEvent::Application { side, message, .. } => {
-            format!("{} {}", arrow(*side), message_line(message)?)
+        SessionEvent::Application { message, .. } => {
+            format!("{} {}", arrow(message.side()), message_line(message)?)
         }
         SessionEvent::Gap { side, offset, len, .. } => {
             format!("{} gap {offset}+{len}", arrow(*side))

@@ -20,11 +20,8 @@ pub fn http(rng: &mut Rng) -> Turns {
     while answered < count {
         if asked < count && (asked == answered || rng.one_in(3)) {
             let path = format!("/{asked}");
-            let request = if rng.one_in(3) {
-                wire::post(&path, &text(rng))
-            } else {
-                wire::get(&path)
-            };
+            let request =
+                if rng.one_in(3) { wire::post(&path, &text(rng)) } else { wire::get(&path) };
             turns.push((Initiator, request));
             asked += 1;
         } else {
@@ -165,6 +162,23 @@ pub fn timed(mut packets: Vec<Packet>) -> Vec<Packet> {
     for packet in &mut packets {
         packet.ts = ts;
         ts = ts + Duration::from_millis(1);
+    }
+    packets
+}
+
+/// The packets with silences between them: some so long that holes are given up or flows end, and
+/// now and then a clock that was set back.
+#[must_use]
+pub fn with_silences(mut packets: Vec<Packet>, rng: &mut Rng) -> Vec<Packet> {
+    let (mut later, often) = (Duration::ZERO, *rng.pick(&[5, 30, 1000]));
+    for packet in &mut packets {
+        if rng.one_in(often) {
+            later += Duration::from_millis(*rng.pick(&[12, 900, 11_000, 301_000]));
+        }
+        packet.ts = packet.ts + later;
+        if rng.one_in(often * 10) {
+            packet.ts = timed(vec![packet.clone()])[0].ts;
+        }
     }
     packets
 }

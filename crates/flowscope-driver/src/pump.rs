@@ -386,7 +386,8 @@ impl<K, C: Claims<K>, O> Tap<'_, K, C, O> {
     where
         O: SessionSink<K, C::Message, U>,
     {
-        let ts = flow.ts;
+        // The end may come long after it, when the input ends or the flow is noticed to be idle.
+        let ts = flow.last_seen();
         let Session { reader, sides, deaf, told_fin, torn, .. } = &mut *session;
         let (pump, out) = (&mut *self.pump, &mut *self.out);
         let side = reset.unwrap_or(FlowSide::Initiator);

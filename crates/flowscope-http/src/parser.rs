@@ -11,7 +11,7 @@ use crate::message::{
 };
 use crate::notes::Notes;
 use crate::pairing::{Asked, Pairing};
-use crate::side::{Current, Side, State};
+use crate::side::{Current, Place, Side, State};
 use crate::wire;
 
 /// Reads the HTTP/1.x messages of one connection (RFC 9112).
@@ -27,8 +27,8 @@ use crate::wire;
 ///
 /// **Gaps.** Within a body of known length, or within one chunk, a gap is passed over exactly.
 /// Otherwise the message at hand is [lost](Ending::Lost) and the next one is searched for, at the
-/// first byte after the gap and after each LF: a status line, or a request line with a well-known
-/// method, of the exact form.
+/// first byte after the gap, after each LF, and, since bodies need not end with one, within lines: a status line,
+/// or a request line with a well-known method, of the exact form.
 /// Responses that follow name a request only where no other can be meant
 /// ([`pipelining`](HttpConfig::pipelining)). A flow that does not begin with a message is treated
 /// alike, and so is a side that was joined in the middle, of which engines tell by a gap of no length.
@@ -66,7 +66,6 @@ impl HttpParser {
     /// Takes bytes from the start of `bytes`, as many as one state reads; returns how many. None
     /// only if it has gone from between messages into a head.
     fn step(&mut self, side: FlowSide, bytes: &[u8], out: &mut Vec<HttpMessage>) -> usize {
-        let now = self.now;
         let own = &mut self.sides[side.index()];
         match own.state {
             State::Start => self.start(side, bytes, out),
@@ -91,17 +90,6 @@ impl HttpParser {
             State::Chunked(chunked) => self.chunk(side, chunked, bytes, out),
             State::Trailers => self.trailers(side, bytes, out),
             State::Search => self.search(side, bytes),
-            State::SkipLine => {
-                let end = wire::find_lf(bytes);
-                let n = end.map_or(bytes.len(), |lf| lf + 1);
-                if end.is_some() {
-                    own.state = State::Search;
-                }
-                own.advance(n);
-                own.first_ts = now;
-                self.count_searched(side, n);
-                n
-            }
             State::Await { .. } => {
                 own.state = State::Await { skipped: true };
                 own.advance(bytes.len());
@@ -413,6 +401,7 @@ impl SessionParser for HttpParser {
         let own = &mut self.sides[side.index()];
         own.buf = Vec::new();
         own.state = State::Search;
+        own.place = Place::Line;
         own.torn = true;
         self.hole(side);
         self.status(side)

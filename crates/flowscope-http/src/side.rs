@@ -6,7 +6,7 @@ use crate::chunked::Chunked;
 use crate::message::{Ending, MessageKind};
 use crate::notes::Seen;
 use crate::pairing::Asked;
-use crate::wire::find_lf;
+use crate::wire::{find_lf, next_word};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Side {
@@ -26,6 +26,7 @@ pub(crate) struct Side {
     pub(crate) current: Current,
     /// The line that is searched may lack its first bytes.
     pub(crate) torn: bool,
+    pub(crate) place: Place,
     /// Bytes were passed over in search of a message.
     pub(crate) skipped: bool,
     /// Bytes were missing or made no sense before it was known what this side sends.
@@ -49,16 +50,26 @@ pub(crate) enum State {
     Chunked(Chunked),
     /// In a trailer section, which is collected.
     Trailers,
-    /// At or in a line that may be the first of a message, of which nothing else is known.
+    /// Before a message, where it is not known where one begins.
     Search,
-    /// In a line that is no first line of a message.
-    SkipLine,
     /// Behind a `CONNECT` without an answer. What comes belongs to the tunnel, most likely.
     Await { skipped: bool },
     /// Nothing of interest follows.
     Over,
     /// A bound was reached.
     Stopped,
+}
+
+/// What stands where a search goes on, or where what it has collected begins.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Place {
+    /// The start of a line, or of what follows a gap.
+    #[default]
+    Line,
+    /// Within a line, a word that messages begin with, or the start of one.
+    Word,
+    /// Within a line.
+    Within,
 }
 
 /// The message whose head was seen last.
@@ -104,7 +115,36 @@ impl Side {
         self.buf = Vec::new();
         self.skipped = true;
         self.torn = false;
-        self.state = if whole { State::Search } else { State::SkipLine };
+        self.state = State::Search;
+        self.place = if whole { Place::Line } else { Place::Within };
+    }
+
+    /// These bytes are no part of a message; `word`: behind them may be the first word of one.
+    pub(crate) fn pass(&mut self, bytes: &[u8], word: bool) {
+        self.skip_line(bytes.ends_with(b"\n"));
+        if word {
+            self.place = Place::Word;
+        }
+        self.advance(bytes.len());
+    }
+
+    /// What was collected begins no message; what follows its next word may.
+    pub(crate) fn reject(&mut self, now: Timestamp) {
+        let next = self.buf.get(1..).map_or(0, |rest| 1 + next_word(rest, self.kind));
+        let rest = self.buf.split_off(next);
+        let passed = std::mem::replace(&mut self.buf, rest);
+        self.skipped = true;
+        self.torn = false;
+        self.head_at = self.pos.saturating_sub(self.buf.len() as u64);
+        self.first_ts = now;
+        self.place = match passed.last() {
+            _ if !self.buf.is_empty() => Place::Word,
+            Some(b'\n') => Place::Line,
+            _ => Place::Within,
+        };
+        if self.buf.is_empty() {
+            self.buf = Vec::new();
+        }
     }
 
     /// Whether a head was sent whose message has no end yet.

@@ -106,6 +106,47 @@ pub(crate) fn may_begin(start: &[u8], kind: Option<MessageKind>) -> bool {
     response || request
 }
 
+/// Where in `bytes`, within a line, a word stands that messages of `kind` begin with, or what may be
+/// the start of one at the end of `bytes`; their length if there is none.
+pub(crate) fn next_word(bytes: &[u8], kind: Option<MessageKind>) -> usize {
+    let may_be = |word: &[u8], at: usize| {
+        let here = &bytes[at..];
+        here.starts_with(word) || word.starts_with(here)
+    };
+    let begins = |at: usize| {
+        bytes[at].is_ascii_uppercase()
+            && (kind != Some(MessageKind::Request) && may_be(VERSION, at)
+                || kind != Some(MessageKind::Response)
+                    && METHODS.iter().any(|method| may_be(method, at)))
+    };
+    (0..bytes.len()).find(|at| begins(*at)).unwrap_or(bytes.len())
+}
+
+/// Whether what goes on from `start`, within a line, may begin a message of `kind`. What is no stays
+/// no, and is so before long: no byte is looked at for many words in front of it.
+pub(crate) fn may_begin_within(start: &[u8], kind: Option<MessageKind>) -> bool {
+    let response = kind != Some(MessageKind::Request) && {
+        let fits = |(own, shape): (&u8, &u8)| match shape {
+            b'0' => own.is_ascii_digit(),
+            // Behind the status.
+            b'?' => matches!(own, b' ' | b'\r'),
+            other => own == other,
+        };
+        start.iter().zip(b"HTTP/1.0 000?").all(fits) && start.len() <= MAX_STATUS_LINE
+    };
+    let request = kind != Some(MessageKind::Response) && {
+        let goes_on = |method: &&[u8]| {
+            let Some(rest) = start.strip_prefix(*method) else { return method.starts_with(start) };
+            let target = rest.iter().take_while(|byte| byte.is_ascii_graphic()).count();
+            let behind = &rest[target..];
+            let end = |(own, shape): (&u8, &u8)| own == shape || *shape == b'?';
+            behind.is_empty() || target > 0 && behind.iter().zip(b" HTTP/1.?\r\n").all(end)
+        };
+        METHODS.iter().any(|method| goes_on(&method))
+    };
+    response || request
+}
+
 /// Whether a whole line, its LF included, begins a message beyond doubt, so that it can be trusted
 /// after a gap: the words and single spaces of RFC 9112 §3 and §4, version 1.x, CRLF, and a well-known
 /// method, since what is left of a body may stand before the real one. Of a line that may be `torn`,
@@ -195,6 +236,11 @@ const MAX_PROBED: usize = 512;
 const MAX_PROBED_METHOD: usize = 20;
 
 /// Methods that are unlikely to begin anything else, each with the space behind it.
+/// A status line within a line is no longer, reason and CRLF included.
+const MAX_STATUS_LINE: usize = 80;
+
+const VERSION: &[u8] = b"HTTP/1.";
+
 const METHODS: [&[u8]; 22] = [
     b"GET ",
     b"POST ",

@@ -484,10 +484,35 @@ fn garbage_between_messages() {
             "< end #0 2",
         ],
     );
-    // The first byte of what should be a status line is not to be read past.
+    // What follows garbage is a response, and nobody knows of what.
     check(
         &[(">", GET), ("<", "\0HTTP/1.1 200 OK\r\n\r\n")],
-        &["> GET / HTTP/1.1 #0 none", "> end #0 0", "< ! garbage @0"],
+        &[
+            "> GET / HTTP/1.1 #0 none",
+            "> end #0 0",
+            "< ! garbage @0",
+            "< 200 OK #? until-close",
+            "< end #? 0 FlowEnd",
+        ],
+    );
+}
+
+#[test]
+fn messages_that_follow_a_body_of_unknown_length() {
+    let json = r#"{"POST":"HTTP/1.1 200","n":1}"#;
+    check(
+        &[
+            ("> gap", "50"),
+            (">", &format!("{json}POST /b HTTP/1.1\r\nContent-Length: 2\r\n\r\n{{}}")),
+            ("< gap", "40"),
+            ("<", &format!("{json}HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")),
+        ],
+        &[
+            "> POST /b HTTP/1.1 #? length=2",
+            "> end #? 2",
+            "< 404 Not Found #? length=0",
+            "< end #? 0",
+        ],
     );
 }
 

@@ -387,11 +387,13 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> Reassembler
         self.last = segment.ts;
         self.torn &= !segment.syn;
         self.work(peer, out, |own, peer, work| match work.unread() {
-            // Not reassembled: nothing is to be waited for.
-            Some(cause) if !segment.payload.is_empty() => {
-                work.out.lost(cause, segment.payload.len() as u64);
+            // Not reassembled: nothing is to be waited for. What it acknowledges is still of use.
+            Some(cause) => {
+                if !segment.payload.is_empty() {
+                    work.out.lost(cause, segment.payload.len() as u64);
+                }
+                own.push(Segment { payload: &[], wire_len: 0, fin: false, ..segment }, peer, work);
             }
-            Some(_) => {}
             None => own.push(segment, peer, work),
         });
     }
@@ -414,8 +416,10 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> Reassembler
             return;
         }
         self.work(peer, out, |own, peer, work| own.end(peer, work));
-        self.tell_reset(peer, out);
         if peer.ended {
+            // Whatever was said before the reset comes before it, whoever said it.
+            self.tell_reset(peer, out);
+            peer.tell_reset(self, out);
             let offset = self.stream.position();
             self.work(peer, out, |_, _, work| work.end(offset));
         }

@@ -67,6 +67,12 @@ impl<'a, K, S> Flow<'a, K, S> {
         self.record.stats()
     }
 
+    /// When its latest packet was captured.
+    #[must_use]
+    pub fn last_seen(&self) -> Timestamp {
+        self.record.last_seen()
+    }
+
     /// What happened so far, in Zeek's letters.
     #[must_use]
     pub fn history(&self) -> History {

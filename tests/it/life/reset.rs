@@ -102,7 +102,7 @@ fn a_refusal_that_is_then_answered_was_none() {
     let outcome = run(talk()
         .syn()
         .segment(Responder, 5000, 1001, RST | ACK, b"")
-        .segment(Responder, 5000, 1001, FIN | ACK, b"")
+        .segment(Responder, 5000, 1001, flowscope::core::TcpFlags::FIN | ACK, b"")
         .syn_ack()
         .ack()
         .data(Initiator, b"request")

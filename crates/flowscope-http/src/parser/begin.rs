@@ -12,7 +12,7 @@ use crate::message::{
 };
 use crate::notes::Notes;
 use crate::pairing::Asked;
-use crate::side::{Current, State};
+use crate::side::{Current, Place, State};
 use crate::wire::{self, StartLine};
 
 /// A line that is longer is not what a search looks for.
@@ -162,18 +162,27 @@ impl HttpParser {
     pub(super) fn garbage(&mut self, side: FlowSide, whole: bool, out: &mut Vec<HttpMessage>) {
         let own = &mut self.sides[side.index()];
         let (at, n) = (own.head_at, own.buf.len());
-        own.skip_line(whole);
+        if own.buf.is_empty() {
+            own.skip_line(whole);
+        } else {
+            own.state = State::Search;
+            own.place = Place::Line;
+            own.reject(self.now);
+        }
         self.anomaly(side, AnomalyKind::Garbage, at, out);
         self.hole(side);
         self.count_searched(side, n);
+        if self.over.is_none() {
+            self.judge(side, MAX_SEARCH_LINE.min(self.config.max_head));
+        }
     }
 
-    /// Takes a line, or what there is of it; one that begins a message beyond doubt is a first line.
+    /// Takes a line, or what there is of it; one that begins a message beyond doubt is a first line. It
+    /// may begin within another line: bodies need not end with one.
     pub(super) fn search(&mut self, side: FlowSide, bytes: &[u8]) -> usize {
         let most = MAX_SEARCH_LINE.min(self.config.max_head);
         let own = &mut self.sides[side.index()];
         let line = wire::find_lf(bytes).map_or(bytes, |lf| &bytes[..=lf]);
-        let whole = line.ends_with(b"\n");
         if own.buf.is_empty() {
             own.begin(self.now);
             if own.torn && bytes.first() == Some(&0) {
@@ -183,43 +192,67 @@ impl HttpParser {
                 return 1;
             }
             // Nearly every line is none, which is seen without a copy of it.
-            let hopeless = if whole {
-                line.len() > most || !wire::is_unmistakable(line, own.kind, own.torn)
-            } else {
-                !wire::may_begin(line, own.kind)
+            let hopeless = match own.place {
+                Place::Line if line.ends_with(b"\n") => {
+                    line.len() > most || !wire::is_unmistakable(line, own.kind, own.torn)
+                }
+                Place::Line => !wire::may_begin(line, own.kind),
+                Place::Word => !wire::may_begin_within(line, own.kind),
+                Place::Within => true,
             };
             if hopeless {
-                own.skip_line(whole);
-                own.advance(line.len());
-                self.count_searched(side, line.len());
-                return line.len();
+                let from = usize::from(own.place != Place::Within);
+                let next = from + wire::next_word(&line[from..], own.kind);
+                own.pass(&line[..next], next < line.len());
+                self.count_searched(side, next);
+                return next;
             }
         }
         let n = own.collect(line, most);
         own.advance(n);
-        let whole = whole && n == line.len();
-        let found = own.buf.len() <= most && wire::is_unmistakable(&own.buf, own.kind, own.torn);
-        if whole && !found || own.buf.len() > most || !wire::may_begin(&own.buf, own.kind) {
-            own.skip_line(whole);
-        }
         self.count_searched(side, n);
-        if found && self.over.is_none() {
-            let own = &mut self.sides[side.index()];
-            own.state = State::Head;
-            let response = own.buf.starts_with(b"HTTP/");
-            let skipped = std::mem::take(&mut own.skipped);
-            own.torn = false;
-            self.is_known(
-                side,
-                if response { MessageKind::Response } else { MessageKind::Request },
-            );
-            self.sides[side.index()].lines.count = 1;
-            if skipped {
-                // What was passed over may have answered requests that were sent meanwhile.
-                self.hole(side);
-            }
+        if self.over.is_none() {
+            self.judge(side, most);
         }
         n
+    }
+
+    /// Whether what was collected begins a message, may do so, or does not; then something in it may.
+    fn judge(&mut self, side: FlowSide, most: usize) {
+        loop {
+            let own = &mut self.sides[side.index()];
+            if own.buf.is_empty() {
+                return;
+            }
+            let may = own.buf.len() <= most
+                && match own.place {
+                    Place::Word => wire::may_begin_within(&own.buf, own.kind),
+                    _ => wire::may_begin(&own.buf, own.kind),
+                };
+            if may && wire::is_unmistakable(&own.buf, own.kind, own.torn) {
+                return self.found(side);
+            }
+            if may && !own.buf.ends_with(b"\n") {
+                return;
+            }
+            own.reject(self.now);
+        }
+    }
+
+    /// What was collected is the first line of a message.
+    fn found(&mut self, side: FlowSide) {
+        let own = &mut self.sides[side.index()];
+        own.state = State::Head;
+        own.place = Place::Line;
+        let response = own.buf.starts_with(b"HTTP/");
+        let skipped = std::mem::take(&mut own.skipped);
+        own.torn = false;
+        self.is_known(side, if response { MessageKind::Response } else { MessageKind::Request });
+        self.sides[side.index()].lines.count = 1;
+        if skipped {
+            // What was passed over may have answered requests that were sent meanwhile.
+            self.hole(side);
+        }
     }
 
     /// A flow that is not HTTP is not searched for ever.

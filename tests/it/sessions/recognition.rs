@@ -1,0 +1,217 @@
+//! Who reads a flow, and what becomes of those that nobody reads.
+
+use flowscope::core::{FlowSide, ParseError, ParserStatus, SessionParser};
+use flowscope::driver::{SessionDriver, SessionEvent, StopReason};
+use flowscope_tests::session::{EXTRACTOR, run};
+
+use super::*;
+
+#[test]
+fn http_on_an_odd_port_is_recognised_by_its_bytes() {
+    let get = wire::get("/a");
+    for size in [1, 3, 100] {
+        let start = talk_to(31_337).handshake();
+        let script = get.chunks(size).fold(start, |script, piece| script.data(Initiator, piece));
+        check(
+            script.data(Responder, wire::response(200, "body")).close(Initiator),
+            &["open", "http Bytes", "> GET /a #0", "< 200 #0", "< end #0 4", "closed Fin"],
+        );
+    }
+}
+
+#[test]
+fn tls_on_an_odd_port_and_on_the_port_of_http() {
+    for port in [31_337, 80] {
+        let script = talk_to(port)
+            .handshake()
+            .data(Initiator, wire::client_hello("odd.example", 10))
+            .data(Responder, wire::server_hello())
+            .data(Initiator, wire::client_finished())
+            .close(Initiator);
+        let heard = check(
+            script,
+            &[
+                "open",
+                "tls Bytes",
+                "> hello odd.example",
+                "< server TLS 1.3",
+                "< encrypted",
+                "< stopped GaveUp",
+                "> encrypted",
+                "stopped Done",
+                "closed Fin",
+            ],
+        );
+        assert_eq!(heard.bytes.lost(Loss::ParserStopped), 0);
+    }
+}
+
+#[test]
+fn ssh_on_the_port_of_http_is_left_alone() {
+    let script = talk()
+        .handshake()
+        .data(Responder, b"SSH-2.0-OpenSSH_9.9\r\n")
+        .data(Initiator, b"SSH-2.0-libssh\r\n")
+        .data(Responder, [7; 500])
+        .data(Initiator, [8; 500]);
+    let heard = check(script.close(Initiator), &["open", "closed Fin"]);
+    assert_eq!((heard.bytes.delivered(), heard.bytes.lost(Loss::Unclaimed)), (0, 21 + 16 + 1000));
+}
+
+#[test]
+fn dns_and_multicast_dns_by_their_ports() {
+    let dns = Dialogue::udp("10.0.0.1:5000", "10.0.0.2:53")
+        .datagram(Initiator, wire::query(7, "a.example"))
+        .datagram(Responder, wire::answer(7, "a.example"));
+    check(
+        dns,
+        &[
+            "open",
+            "dns Port",
+            "> 7 query QUERY a.example IN A",
+            "< 7 response NOERROR a.example IN A",
+            "closed EndOfInput",
+        ],
+    );
+    let mdns = Dialogue::udp("10.0.0.1:5353", "224.0.0.251:5353")
+        .datagram(Initiator, wire::query(0, "printer.local"));
+    check(mdns, &["open", "dns Port", "> 0 query QUERY printer.local IN A", "closed EndOfInput"]);
+    let stream = talk_to(53)
+        .handshake()
+        .data(Initiator, wire::framed(&wire::query(9, "b.example")))
+        .data(Responder, &wire::framed(&wire::answer(9, "b.example"))[..5])
+        .data(Responder, &wire::framed(&wire::answer(9, "b.example"))[5..]);
+    check(
+        stream.close(Responder),
+        &[
+            "open",
+            "dns Port",
+            "> 9 query QUERY b.example IN A",
+            "< 9 response NOERROR b.example IN A",
+            "closed Fin",
+        ],
+    );
+}
+
+#[test]
+fn garbage_among_datagrams_costs_itself() {
+    let script = Dialogue::udp("10.0.0.1:5000", "10.0.0.2:53")
+        .datagram(Initiator, wire::query(7, "a.example"))
+        .datagram(Responder, [0xff; 40])
+        .datagram(Responder, [])
+        .datagram(Responder, [1, 2, 3])
+        .datagram(Responder, wire::answer(7, "a.example"));
+    let heard = hear(script);
+    assert_eq!(
+        heard.said(),
+        ["> 7 query QUERY a.example IN A", "< 7 response NOERROR a.example IN A"]
+    );
+    let (_, stats) = heard.ended().next().unwrap();
+    let counted = [stats.initiator.counters.packets, stats.responder.counters.packets];
+    assert_eq!((counted, heard.bytes.seen()), ([1, 4], heard.bytes.delivered()));
+}
+
+#[test]
+fn datagrams_that_are_nothing_are_unclaimed() {
+    let script = Dialogue::udp("10.0.0.1:5000", "10.0.0.2:1900");
+    let script = (0..20).fold(script, |script, n| script.datagram(Initiator, [n; 30]));
+    let heard = check(script, &["open", "closed EndOfInput"]);
+    assert_eq!((heard.bytes.delivered(), heard.bytes.lost(Loss::Unclaimed)), (0, 600));
+}
+
+/// Takes ten bytes and gives up.
+#[derive(Clone, Default)]
+struct Fails {
+    left: Option<usize>,
+}
+
+impl SessionParser for Fails {
+    type Message = usize;
+
+    fn feed_initiator(&mut self, _: &[u8]) -> Vec<usize> {
+        Vec::new()
+    }
+
+    fn feed_responder(&mut self, _: &[u8]) -> Vec<usize> {
+        Vec::new()
+    }
+
+    fn feed_into(&mut self, feed: flowscope::core::Feed<'_>, out: &mut Vec<usize>) -> ParserStatus {
+        let left = self.left.get_or_insert(10);
+        out.push(feed.bytes.len());
+        if feed.bytes.len() > *left {
+            return ParserStatus::Failed(ParseError::NotTheProtocol);
+        }
+        *left -= feed.bytes.len();
+        ParserStatus::Continue
+    }
+}
+
+#[test]
+fn a_parser_that_fails_leaves_its_flow_as_it_is() {
+    let script = || {
+        talk()
+            .handshake()
+            .data(Initiator, [1; 4])
+            .data(Responder, [2; 6])
+            .data(Responder, [3; 100])
+            .data(Initiator, [4; 50])
+            .segment(Initiator, 1001 + 54 + 10, 5001, ACK, [5; 10])
+            .data(Responder, [6; 7])
+            .next_seq(Initiator, 1001 + 54 + 20)
+            .close(Responder)
+    };
+    let heard = run(|| SessionDriver::new(EXTRACTOR, Fails::default()), &packets(script()));
+    let kinds: Vec<String> = heard
+        .events
+        .iter()
+        .map(|event| match event {
+            SessionEvent::Application { side, message, .. } => format!("{side:?} {message}"),
+            SessionEvent::ParserStopped { side: None, why, .. } => format!("{why:?}"),
+            SessionEvent::Closed { reason, .. } => format!("{reason:?}"),
+            SessionEvent::Started { .. } => "Started".to_owned(),
+            SessionEvent::ParserChosen { choice, .. } => format!("{:?}", choice.by),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    let failed = format!("{:?}", StopReason::Failed(ParseError::NotTheProtocol));
+    assert_eq!(
+        kinds,
+        ["Started", "Only", "Initiator 4", "Responder 6", "Responder 100", &failed, "Fin"]
+    );
+    // Fed are 110 bytes; the others came to a parser that had stopped.
+    assert_eq!(heard.bytes.delivered(), 110);
+    assert_eq!(heard.bytes.lost(Loss::ParserStopped), 67);
+    // The flow is counted as if nobody had read it.
+    let (_, stats) = heard.ended().next().unwrap();
+    let all = hear(script());
+    let (_, unread) = all.ended().next().unwrap();
+    assert_eq!(stats, unread);
+    assert_eq!(stats.side(FlowSide::Initiator).counters.payload_bytes, 64);
+}
+
+#[test]
+fn a_protocol_that_turns_out_to_be_another_leaves_the_flow_alive() {
+    // A tunnel: the parser is done, the flow goes on.
+    let script = talk()
+        .handshake()
+        .data(Initiator, b"CONNECT far.example:443 HTTP/1.1\r\nHost: far.example\r\n\r\n")
+        .data(Responder, b"HTTP/1.1 200 X\r\n\r\n")
+        .data(Initiator, wire::client_hello("far.example", 0))
+        .data(Responder, wire::server_hello());
+    let heard = hear(script.close(Initiator));
+    assert_eq!(
+        heard.lines(),
+        [
+            "open",
+            "http Port",
+            "> CONNECT far.example:443 #0",
+            "< 200 #0",
+            "< end #0 0",
+            "stopped Done",
+            "closed Fin"
+        ]
+    );
+    let tunnelled = wire::client_hello("far.example", 0).len() + wire::server_hello().len();
+    assert_eq!(heard.bytes.lost(Loss::Unclaimed), tunnelled as u64);
+}
