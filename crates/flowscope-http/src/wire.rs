@@ -142,7 +142,7 @@ pub(crate) fn may_begin_within(start: &[u8], kind: Option<MessageKind>) -> bool 
             let end = |(own, shape): (&u8, &u8)| own == shape || *shape == b'?';
             behind.is_empty() || target > 0 && behind.iter().zip(b" HTTP/1.?\r\n").all(end)
         };
-        METHODS.iter().any(|method| goes_on(&method))
+        METHODS.iter().any(goes_on)
     };
     response || request
 }
