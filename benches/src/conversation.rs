@@ -21,7 +21,7 @@ struct Turn {
 
 /// What a packet is.
 #[derive(Clone, Copy)]
-enum What {
+pub(crate) enum What {
     Syn,
     SynAck,
     Ack,
@@ -41,9 +41,24 @@ enum What {
     /// 1514 bytes in all.
     Full,
     Ping,
+    /// An HTTP request of a connection that is kept.
+    Ask,
+    /// The first segment of its response, 1514 bytes in all; [`PAGE`] - 1 times [`Full`](What::Full)
+    /// follows.
+    Page,
 }
 
-const KINDS: usize = What::Ping as usize + 1;
+impl What {
+    /// Bytes of payload.
+    pub(crate) fn len(self) -> u32 {
+        templates()[0][self as usize].payload
+    }
+}
+
+const KINDS: usize = What::Page as usize + 1;
+
+/// Segments of the response to [`What::Ask`].
+pub(crate) const PAGE: u32 = 36;
 
 /// What a conversation is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -168,7 +183,28 @@ impl Conversation {
     }
 
     fn write(&mut self, turn: Turn, trace: &mut Trace, nanos: u64) {
-        let template = &templates()[usize::from(self.v6)][turn.template as usize];
+        let (own, peer) = if turn.from_client { (0, 1) } else { (1, 0) };
+        let numbers = (self.next[own], self.next[peer]);
+        let len = self.put(turn.from_client, turn.template, numbers, trace, nanos);
+        self.next[own] = self.next[own].wrapping_add(len);
+    }
+
+    /// Sequence numbers with which client and server begin.
+    pub(crate) fn numbers(&self) -> [u32; 2] {
+        self.next
+    }
+
+    /// Appends a packet with these sequence and acknowledgement numbers; returns how many sequence
+    /// numbers it takes up.
+    pub(crate) fn put(
+        &self,
+        from_client: bool,
+        what: What,
+        (seq, ack): (u32, u32),
+        trace: &mut Trace,
+        nanos: u64,
+    ) -> u32 {
+        let template = &templates()[usize::from(self.v6)][what as usize];
         let frame = trace.push(&template.bytes, nanos);
         let (server_port, tcp) = match self.topic {
             Topic::Http | Topic::Download(_) | Topic::Bulk(_) | Topic::Probe => (80, true),
@@ -178,7 +214,7 @@ impl Conversation {
         };
         let (mut ends, mut ports) =
             ([self.client.to_be_bytes(), self.server.to_be_bytes()], [self.port, server_port]);
-        if !turn.from_client {
+        if !from_client {
             ends.reverse();
             ports.reverse();
         }
@@ -189,13 +225,11 @@ impl Conversation {
         frame[transport..transport + 2].copy_from_slice(&ports[0].to_be_bytes());
         frame[transport + 2..transport + 4].copy_from_slice(&ports[1].to_be_bytes());
         if tcp {
-            let (own, peer) = if turn.from_client { (0, 1) } else { (1, 0) };
-            let ack = if template.flags.ack() { self.next[peer] } else { 0 };
-            frame[transport + 4..transport + 8].copy_from_slice(&self.next[own].to_be_bytes());
+            let ack = if template.flags.ack() { ack } else { 0 };
+            frame[transport + 4..transport + 8].copy_from_slice(&seq.to_be_bytes());
             frame[transport + 8..transport + 12].copy_from_slice(&ack.to_be_bytes());
-            let occupied = u32::from(template.flags.syn()) + u32::from(template.flags.fin());
-            self.next[own] = self.next[own].wrapping_add(template.payload + occupied);
         }
+        template.payload + u32::from(template.flags.syn()) + u32::from(template.flags.fin())
     }
 }
 
@@ -243,12 +277,31 @@ fn set(v6: bool) -> [Template; KINDS] {
         tcp(push, &[b'x'; 1330]),
         tcp(push, &[b'x'; 1460]),
         udp(&[b'x'; 22]),
+        tcp(push, HTTP_ASK),
+        tcp(push, &page()),
     ]
+}
+
+/// The first segment of a response whose length is that of all its segments.
+fn page() -> Vec<u8> {
+    const SEGMENT: usize = 1460;
+    let head = |length: usize| {
+        let fields = "Server: nginx\r\nContent-Type: application/octet-stream\r\n";
+        format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: {length}\r\n\r\n").into_bytes()
+    };
+    let all = PAGE as usize * SEGMENT;
+    // The number has five digits with and without the head.
+    let mut page = head(all - head(all).len());
+    page.resize(SEGMENT, b'x');
+    page
 }
 
 const HTTP_REQUEST: &[u8] = b"GET /assets/site.css?v=17 HTTP/1.1\r\nHost: www.example.com\r\n\
     User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n\
     Connection: close\r\n\r\n";
+
+const HTTP_ASK: &[u8] = b"GET /download/part HTTP/1.1\r\nHost: files.example.com\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: */*\r\n\r\n";
 
 const HTTP_RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: text/css\r\n\
     Content-Length: 212\r\nConnection: close\r\n\r\n\

@@ -4,7 +4,7 @@
 //!   figures are quoted for, the same on every run.
 //! - [`Contest`] runs rivals in turn, round by round, on thread CPU time, and drops the first round.
 //! - [`Report`] prints each figure beside its goal.
-//! - [`feed`] puts a trace into a tracker, packet by packet or in batches.
+//! - [`feed`] puts a trace into a tracker, packet by packet or in batches; [`sessions`] into a driver.
 //!
 //! ```
 //! use flowscope_benches::{Tally, feed, traces};
@@ -22,13 +22,16 @@ mod conversation;
 pub mod feed;
 mod measure;
 mod options;
+mod reordered;
 mod report;
+pub mod sessions;
 mod trace;
 pub mod traces;
 
 pub use feed::Tally;
 pub use measure::{Contest, Figure, cpu_time, per_unit, worst_of};
 pub use options::Options;
+pub use reordered::Reordered;
 pub use report::Report;
 pub use trace::Trace;
 pub use traces::{Established, Pings};

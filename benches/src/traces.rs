@@ -6,21 +6,53 @@ use crate::Trace;
 use crate::conversation::{Conversation, Topic};
 
 /// Time from one packet to the next, in nanoseconds.
-const STEP: u64 = 20_000;
+pub(crate) const STEP: u64 = 20_000;
 
 /// Where traces begin, in nanoseconds since the epoch.
-const START: u64 = 1_700_000_000_000_000_000;
+pub(crate) const START: u64 = 1_700_000_000_000_000_000;
 
 /// Short flows: 300 000 × `scale` of them, a third of which are alive at any time, 30 % HTTP, 35 %
 /// TLS, 35 % DNS; about 7.2 packets each, of 119 bytes on average.
 #[must_use]
 pub fn m300(scale: f64) -> Trace {
     let (flows, alive) = (scaled(300_000.0, scale), scaled(100_000.0, scale));
-    interleaved(flows, alive, flows * 15 / 2, 124, |rng| match rng.below(100) {
-        0..30 => Topic::Http,
-        30..65 => Topic::Tls,
-        _ => Topic::Dns,
-    })
+    interleaved(flows, alive, flows * 15 / 2, 124, STEP, |rng| Talk::All.topic(rng))
+}
+
+/// What short flows are about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Talk {
+    /// 30 % HTTP, 35 % TLS, 35 % DNS, as in [`m300`].
+    All,
+    /// A request and a response over TCP: 9 packets.
+    Http,
+    /// A handshake and a record each way: 11 packets.
+    Tls,
+    /// A query and a response: 2 packets.
+    Dns,
+}
+
+impl Talk {
+    fn topic(self, rng: &mut Rng) -> Topic {
+        match self {
+            Talk::Http => Topic::Http,
+            Talk::Tls => Topic::Tls,
+            Talk::Dns => Topic::Dns,
+            Talk::All => match rng.below(100) {
+                0..30 => Topic::Http,
+                30..65 => Topic::Tls,
+                _ => Topic::Dns,
+            },
+        }
+    }
+}
+
+/// `flows` short flows, `alive` of them at a time. A packet of each comes every 1.4 seconds or so, however
+/// many they are, so that the entries which wait in a flow table for their timeouts are in proportion.
+#[must_use]
+pub fn short(talk: Talk, flows: usize, alive: usize) -> Trace {
+    let step = 1_400_000_000 / alive.max(1) as u64;
+    interleaved(flows, alive, flows * 15 / 2, 124, step, |rng| talk.topic(rng))
 }
 
 /// Flows of all sizes: 60 000 × `scale` of them, about 22 packets each, of about 540 bytes on
@@ -28,7 +60,7 @@ pub fn m300(scale: f64) -> Trace {
 #[must_use]
 pub fn mix(scale: f64) -> Trace {
     let flows = scaled(60_000.0, scale);
-    interleaved(flows, flows / 3, flows * 22, 560, |rng| match rng.below(100) {
+    interleaved(flows, flows / 3, flows * 22, 560, STEP, |rng| match rng.below(100) {
         0..30 => Topic::Http,
         30..65 => Topic::Dns,
         65..82 => Topic::Download(4),
@@ -42,7 +74,7 @@ pub fn mix(scale: f64) -> Trace {
 #[must_use]
 pub fn bulk(scale: f64) -> Trace {
     let segments = scaled(5000.0, scale) as u32;
-    interleaved(200, 200, 300 * segments as usize, 1040, |_| Topic::Bulk(segments))
+    interleaved(200, 200, 300 * segments as usize, 1040, STEP, |_| Topic::Bulk(segments))
 }
 
 /// `flows` flows of one SYN each.
@@ -103,7 +135,7 @@ pub fn encapsulated() -> Vec<(&'static str, Trace)> {
         .collect()
 }
 
-fn scaled(number: f64, scale: f64) -> usize {
+pub(crate) fn scaled(number: f64, scale: f64) -> usize {
     ((number * scale) as usize).max(3)
 }
 
@@ -113,6 +145,7 @@ fn interleaved(
     alive: usize,
     packets: usize,
     average: usize,
+    step: u64,
     topic: impl Fn(&mut Rng) -> Topic,
 ) -> Trace {
     let mut rng = Rng::new(0x0300);
@@ -126,7 +159,7 @@ fn interleaved(
     }
     while !talking.is_empty() {
         let at = rng.below(talking.len());
-        now += STEP;
+        now += step;
         if talking[at].speak(&mut trace, now, &mut rng) {
             continue;
         }

@@ -1,7 +1,8 @@
-//! flowscope beside the published flowscope 0.22.0, on the same packets in one run.
+//! flowscope beside the published flowscope 0.22.0, on the same packets in one run; its streams beside
+//! those of `protolens`.
 //!
 //! `flowscope-peers [--scale X] [--rounds N] [WORD ...]`: words choose among `extract`, `grow`,
-//! `replay`, `flood`, `time` and `memory`, or single tables such as `grow-1000000`.
+//! `replay`, `flood`, `time`, `memory` and `streams`, or single tables such as `grow-1000000`.
 //!
 //! Ours goes by packet and in batches; the other has no batches. Both get a view made from the same
 //! bytes, and both give every event to a counter, so that neither leaves out work that the other
@@ -9,6 +10,7 @@
 
 mod contestants;
 mod memory;
+mod reassembly;
 mod speed;
 mod time;
 
@@ -28,4 +30,5 @@ fn main() {
     speed::flood(&options);
     time::passes(&options);
     memory::per_flow(&options);
+    reassembly::streams(&options);
 }

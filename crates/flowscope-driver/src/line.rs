@@ -15,6 +15,20 @@ pub(crate) struct Line<E: FlowExtractor, S> {
 /// Steps of expiry in one call of `handle_timeout`.
 const STEPS: usize = 64;
 
+/// Headers of as many packets are read ahead.
+const AHEAD: usize = 32;
+
+/// Reads where the headers of these packets lie, so that they come from memory all at once and not one
+/// after the other.
+#[inline]
+fn fetch_headers(packets: &[PacketView<'_>]) {
+    let byte = |packet: &PacketView<'_>, at: usize| packet.frame().get(at).copied().unwrap_or(0);
+    // The first cache line, and the one that the transport header of an everyday frame ends in.
+    let read = packets.iter().fold(0, |read, packet| read ^ byte(packet, 12) ^ byte(packet, 53));
+    // Keeps the reads, which are there for the cache alone.
+    std::hint::black_box(read);
+}
+
 impl<E: FlowExtractor, S> Line<E, S> {
     pub(crate) fn new(
         extractor: E,
@@ -29,6 +43,9 @@ impl<E: FlowExtractor, S> Line<E, S> {
     pub(crate) fn take(&mut self, packets: &[PacketView<'_>], out: &mut impl FlowSink<E::Key, S>) {
         let Line { extractor, front, clock, table, prepared } = self;
         for (i, packet) in packets.iter().enumerate() {
+            if i % AHEAD == 0 {
+                fetch_headers(&packets[i..packets.len().min(i + AHEAD)]);
+            }
             let moment = clock.observe(packet.ts());
             front.expire(moment.watermark);
             let mut tracked = false;

@@ -117,6 +117,11 @@ where
         self.out.wants_packets()
     }
 
+    #[inline]
+    fn fetch(&self, slot: &SlotOf<K, C, U>) -> usize {
+        slot.fetch()
+    }
+
     fn event(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, change: Change) {
         let reset = match change {
             Change::Ended { reason: EndReason::Rst } => Some(reset_by(&flow)),

@@ -108,6 +108,12 @@ impl<P, R, U> Slot<P, R, U> {
         &mut self.user
     }
 
+    /// Reads the first line of the session.
+    #[inline]
+    pub(crate) fn fetch(&self) -> usize {
+        self.session.as_ref().map_or(0, |session| session.held)
+    }
+
     /// The user's part, and the rest.
     #[inline]
     #[allow(clippy::type_complexity)]

@@ -91,7 +91,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
                 packet.tag = self.engine.tag(&packet.extracted.key);
                 packet.guess = self.engine.guess(packet.tag);
             }
-            self.fetch(packets.iter().map(|packet| packet.guess));
+            self.fetch(packets.iter().map(|packet| packet.guess), out);
             for Prepared { view, extracted, moment, tag, guess } in packets.iter() {
                 let view = &views[*view];
                 self.ledger.deliver(u64::from(view.frames()));
@@ -113,10 +113,11 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
                     packet.guess = self.engine.guess(packet.tag);
                 }
             }
-            self.fetch(items.iter().map(|item| match item {
+            let guesses = items.iter().map(|item| match item {
                 Item::Packet(packet) => packet.guess,
                 _ => None,
-            }));
+            });
+            self.fetch(guesses, out);
             for item in items.iter() {
                 match item {
                     Item::Advance(moment) => self.engine.sweep_for_packet(*moment, out),
@@ -138,12 +139,21 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         batch.clear();
     }
 
-    /// Reads the records of these slots, so that they are in the cache when their turn comes.
+    /// Reads the records of these slots, and what the sink has for them, so that they are in the cache
+    /// when their turn comes.
     #[inline]
-    fn fetch(&self, slots: impl Iterator<Item = Option<Slot>>) {
-        let read = slots.flatten().fold(0, |read, slot| read ^ self.engine.touch(slot));
+    fn fetch(&self, slots: impl Iterator<Item = Option<Slot>> + Clone, out: &impl FlowSink<K, S>) {
+        let slots = slots.flatten();
+        let records = slots.clone().fold(0, |read, slot| read ^ self.engine.touch(slot));
+        // States of no size are kept once: there is nothing to be fetched.
+        let states = if size_of::<S>() == 0 {
+            0
+        } else {
+            let states = slots.filter_map(|slot| self.engine.slots().state(slot));
+            states.fold(0, |read, state| read ^ out.fetch(state))
+        };
         // Keeps the reads, which are there for the cache alone.
-        std::hint::black_box(read);
+        std::hint::black_box((records, states));
     }
 
     /// An ICMP error quotes a packet of the flow `key`, sent in the direction `from`: if the flow is

@@ -138,6 +138,14 @@ pub trait FlowSink<K, S> {
         true
     }
 
+    /// A packet of the flow that has this state is on its way. Whoever keeps more elsewhere may read
+    /// some of it now, so that it is in the cache when the packet's turn comes, and has to return
+    /// something of what it read.
+    #[inline]
+    fn fetch(&self, _state: &S) -> usize {
+        0
+    }
+
     /// Something happened to a flow.
     fn event(&mut self, _flow: Flow<'_, K, S>, _change: Change) {}
 

@@ -1,0 +1,137 @@
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use flowscope_core::LinkType;
+
+use crate::CaptureError;
+use crate::sys::{self, Ask};
+
+/// A network interface of the network namespace that the calling thread is in.
+///
+/// A picture of the moment it was looked up at: an MTU can change, an interface can go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Interface {
+    /// The kernel's number for it, unique within the namespace.
+    pub index: u32,
+    /// Its name, at most 15 bytes.
+    pub name: String,
+    /// The longest packet it carries, in bytes, link header not counted.
+    pub mtu: u32,
+    /// Its hardware address, if it has one of six bytes; all zero for the loopback interface.
+    pub mac: Option<[u8; 6]>,
+    /// What its frames begin with; `None` for hardware that nothing here decodes.
+    pub link: Option<LinkType>,
+    /// The `ARPHRD_` number of its hardware (`linux/if_arp.h`).
+    pub hardware: u16,
+    /// Whether it was set up (`IFF_UP`).
+    pub is_up: bool,
+    /// Whether it can pass frames now: up, and with a carrier (`IFF_RUNNING`).
+    pub is_running: bool,
+    /// Whether it is the loopback interface.
+    pub is_loopback: bool,
+}
+
+impl Interface {
+    /// The interface of this name. Needs no privilege.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError::NoSuchInterface`]; [`CaptureError::System`] when no socket is to be had.
+    pub fn find(name: &str) -> Result<Self, CaptureError> {
+        let socket =
+            sys::any_socket().map_err(|source| CaptureError::of("open a socket", source))?;
+        look_up(socket.as_fd(), name).map_err(|source| match source.raw_os_error() {
+            Some(libc::ENODEV | libc::ENXIO) => {
+                CaptureError::NoSuchInterface { interface: name.to_owned() }
+            }
+            _ => CaptureError::of("look an interface up", source),
+        })
+    }
+
+    /// All interfaces, by index. Needs no privilege.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError::System`].
+    pub fn all() -> Result<Vec<Self>, CaptureError> {
+        let failed = |source| CaptureError::of("list the interfaces", source);
+        let socket = sys::any_socket().map_err(failed)?;
+        let names = sys::interface_names().map_err(failed)?;
+        // One that goes while we look is not there any more.
+        let found = names.iter().filter_map(|name| look_up(socket.as_fd(), name).ok());
+        let mut all: Vec<Interface> = found.collect();
+        all.sort_by_key(|interface| interface.index);
+        Ok(all)
+    }
+}
+
+fn look_up(socket: BorrowedFd<'_>, name: &str) -> io::Result<Interface> {
+    let ask = |ask| sys::ask_interface(socket, name, ask);
+    let [index, mtu, flags] = [ask(Ask::Index)?, ask(Ask::Mtu)?, ask(Ask::Flags)?].map(|answer| {
+        let [a, b, c, d, ..] = answer;
+        u32::from_ne_bytes([a, b, c, d])
+    });
+    // A `sockaddr`: the family is the kind of hardware, the address follows.
+    let [kind_0, kind_1, mac @ .., _, _, _, _, _, _, _, _] = ask(Ask::Hardware)?;
+    let hardware = u16::from_ne_bytes([kind_0, kind_1]);
+    // `ifr_flags` is a `short`.
+    let has = |flag: i32| flags & 0xffff & flag.cast_unsigned() != 0;
+    Ok(Interface {
+        index,
+        name: name.to_owned(),
+        mtu,
+        mac: matches!(hardware, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK).then_some(mac),
+        link: link_type(hardware),
+        hardware,
+        is_up: has(libc::IFF_UP),
+        is_running: has(libc::IFF_RUNNING),
+        is_loopback: has(libc::IFF_LOOPBACK),
+    })
+}
+
+/// What the frames of a raw packet socket begin with. IP tunnels have no link header of their own;
+/// the loopback interface has Ethernet's, filled with zeros.
+fn link_type(hardware: u16) -> Option<LinkType> {
+    Some(match hardware {
+        libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => LinkType::ETHERNET,
+        libc::ARPHRD_NONE | ARPHRD_RAWIP => LinkType::RAW,
+        libc::ARPHRD_TUNNEL | libc::ARPHRD_TUNNEL6 | libc::ARPHRD_SIT => LinkType::RAW,
+        libc::ARPHRD_IEEE80211 => LinkType::IEEE802_11,
+        libc::ARPHRD_IEEE80211_RADIOTAP => LinkType::IEEE802_11_RADIOTAP,
+        _ => return None,
+    })
+}
+
+/// Mobile broadband; not in `libc`.
+const ARPHRD_RAWIP: u16 = 519;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_hardware_that_is_decoded_has_a_link_type() {
+        for (hardware, expected) in [
+            (1, Some(LinkType::ETHERNET)),
+            (772, Some(LinkType::ETHERNET)),
+            (0xfffe, Some(LinkType::RAW)),
+            (519, Some(LinkType::RAW)),
+            (776, Some(LinkType::RAW)),
+            (803, Some(LinkType::IEEE802_11_RADIOTAP)),
+            // PPP, of which the kernel hands out some frames with and some without a header.
+            (512, None),
+            (32, None),
+        ] {
+            assert_eq!(link_type(hardware), expected, "{hardware}");
+        }
+    }
+
+    #[test]
+    fn names_that_no_interface_can_have_are_not_found() {
+        for name in ["", "no/such", "much_too_long_a_name", "lo\0x", "none-such"] {
+            let error = Interface::find(name).unwrap_err();
+            assert!(matches!(error, CaptureError::NoSuchInterface { .. }), "{name:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The order in which a packet socket becomes a capture.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::sys::{self, ring::RingMemory};
+use crate::{AfPacketConfig, CaptureError, Filter, Interface};
+
+/// A socket that captures from `interface`, and its ring.
+pub(crate) fn open(
+    interface: &Interface,
+    config: &AfPacketConfig,
+) -> Result<(OwnedFd, RingMemory), CaptureError> {
+    let failed = |doing| move |source| CaptureError::of(doing, source);
+    let socket = sys::packet_socket().map_err(failed("open a packet socket"))?;
+    let fd = socket.as_fd();
+    sys::early_timestamps(fd).map_err(failed("ask for timestamps"))?;
+    if config.hardware_timestamps {
+        sys::hardware_timestamps(fd).map_err(failed("ask for hardware timestamps"))?;
+    }
+    let memory = make_ring(fd, config)?;
+    let ignore_outgoing = config.ignore_outgoing || interface.is_loopback;
+    if ignore_outgoing {
+        sys::ignore_outgoing(fd).map_err(failed("ignore outgoing frames"))?;
+    }
+    if config.promiscuous {
+        sys::be_promiscuous(fd, interface.index).map_err(failed("be promiscuous"))?;
+    }
+    start(fd, interface, config, ignore_outgoing)?;
+    Ok((socket, memory))
+}
+
+/// Has the kernel allocate the ring, and maps it.
+fn make_ring(fd: BorrowedFd<'_>, config: &AfPacketConfig) -> Result<RingMemory, CaptureError> {
+    let (block_size, bytes) = ring_size(config, sys::page_size());
+    let refused = |source| CaptureError::NoRing { bytes, source };
+    if u32::try_from(bytes).is_err() {
+        return Err(refused(io::ErrorKind::InvalidInput.into()));
+    }
+    let milliseconds = config.retire.as_millis().clamp(1, 10_000) as u32;
+    let request = libc::tpacket_req3 {
+        tp_block_size: block_size,
+        tp_block_nr: config.blocks,
+        tp_frame_size: FRAME_SIZE,
+        tp_frame_nr: block_size / FRAME_SIZE * config.blocks,
+        tp_retire_blk_tov: milliseconds,
+        tp_sizeof_priv: 0,
+        tp_feature_req_word: u32::from(config.receive_hash),
+    };
+    sys::use_version_3(fd).map_err(|source| CaptureError::of("use TPACKET_V3", source))?;
+    sys::make_ring(fd, &request).map_err(refused)?;
+    RingMemory::map(fd, block_size as usize, config.blocks as usize).map_err(refused)
+}
+
+/// Bytes of a block and of the whole ring.
+fn ring_size(config: &AfPacketConfig, page_size: usize) -> (u32, u64) {
+    let page_size = u32::try_from(page_size).unwrap_or(LARGEST_BLOCK);
+    let block_size = config.block_size.clamp(page_size.max(FRAME_SIZE), LARGEST_BLOCK);
+    let block_size = block_size.next_power_of_two();
+    (block_size, u64::from(block_size) * u64::from(config.blocks))
+}
+
+/// Starts receiving, in an order in which no frame gets past the filter, nor to this member of a
+/// fanout group before it has joined.
+fn start(
+    fd: BorrowedFd<'_>,
+    interface: &Interface,
+    config: &AfPacketConfig,
+    ignore_outgoing: bool,
+) -> Result<(), CaptureError> {
+    let attach = |filter: &Filter| {
+        sys::attach_filter(fd, &filter.raw())
+            .map_err(|source| CaptureError::FilterRefused { source })
+    };
+    let filter = match &config.filter {
+        Some(filter) => filter.clone().cut_to(config.snap_len),
+        None => Filter::everything(config.snap_len),
+    };
+    attach(&filter)?;
+    if config.fanout_group.is_some() {
+        // Only a socket that receives can join a group; what it receives until then is another
+        // member's, too. The filter was tried before, so that none is refused within the group.
+        attach(&Filter::nothing())?;
+    }
+    sys::bind(fd, interface.index)
+        .map_err(|source| CaptureError::of("bind to the interface", source))?;
+    if let Some(group) = config.fanout_group {
+        let mut mode = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
+        if ignore_outgoing {
+            // The group has this switch of its own, which counts instead of its members'.
+            mode |= libc::PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+        }
+        sys::join_fanout(fd, group, mode)
+            .map_err(|source| CaptureError::FanoutRefused { group, source })?;
+        attach(&filter)?;
+    }
+    Ok(())
+}
+
+/// `TPACKET_V3` packs frames of any size; the kernel only wants the numbers to agree.
+const FRAME_SIZE: u32 = 2048;
+
+const LARGEST_BLOCK: u32 = 1 << 30;
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[test]
+    fn blocks_are_powers_of_two_of_at_least_a_page() {
+        for (asked, page_size, expected) in [
+            (1, 4096, 4096),
+            (4096, 4096, 4096),
+            (4097, 4096, 8192),
+            (1, 65_536, 65_536),
+            (1 << 20, 4096, 1 << 20),
+            (u32::MAX, 4096, 1 << 30),
+        ] {
+            let config = AfPacketConfig::default()
+                .block_size(NonZeroU32::new(asked).unwrap())
+                .blocks(NonZeroU32::MAX);
+            let (block_size, bytes) = ring_size(&config, page_size);
+            assert_eq!(block_size, expected);
+            assert_eq!(bytes, u64::from(block_size) * u64::from(u32::MAX));
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The system calls, each behind a safe function, and the memory that is shared with the kernel.
+//!
+//! All unsafe code of the crate is here and in [`ring`]. What is passed to the kernel are references
+//! to values of plain integers, with their sizes, that live as long as the call; no function keeps a
+//! pointer, and none hands out a file descriptor that it does not own.
+
+pub(crate) mod ring;
+
+use std::ffi::{CStr, c_int, c_short, c_uint, c_void};
+use std::io;
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+pub(crate) use libc::sock_filter as RawInstruction;
+
+/// A packet socket that receives nothing before [`bind`].
+pub(crate) fn packet_socket() -> io::Result<OwnedFd> {
+    socket(libc::AF_PACKET, libc::SOCK_RAW)
+}
+
+/// A socket to ask about interfaces with; it needs no privilege.
+pub(crate) fn any_socket() -> io::Result<OwnedFd> {
+    socket(libc::AF_INET, libc::SOCK_DGRAM)
+}
+
+fn socket(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
+    let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: takes three integers. Protocol 0 is the family's default, and none for AF_PACKET.
+    let fd = check(unsafe { libc::socket(family, kind, 0) })?;
+    // SAFETY: the kernel has just made this descriptor for us; nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Starts receiving frames of every protocol from the interface with this index.
+pub(crate) fn bind(fd: BorrowedFd<'_>, interface: u32) -> io::Result<()> {
+    let address = libc::sockaddr_ll {
+        sll_family: libc::AF_PACKET as u16,
+        sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
+        sll_ifindex: interface.cast_signed(),
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    };
+    let len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: `address` is a `sockaddr_ll` of `len` bytes, which the call only reads.
+    check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), len) }).map(drop)
+}
+
+/// Asks for `TPACKET_V3`, before the ring is made.
+pub(crate) fn use_version_3(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let version = libc::tpacket_versions::TPACKET_V3 as c_int;
+    set_option(fd, libc::SOL_PACKET, libc::PACKET_VERSION, &version)
+}
+
+/// Makes the kernel allocate the ring.
+pub(crate) fn make_ring(fd: BorrowedFd<'_>, request: &libc::tpacket_req3) -> io::Result<()> {
+    set_option(fd, libc::SOL_PACKET, libc::PACKET_RX_RING, request)
+}
+
+/// Replaces the filter in one step: no frame meets neither the old nor the new one.
+pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &[RawInstruction]) -> io::Result<()> {
+    let len = u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // The kernel copies the program and never writes to it; the field just is not `const`.
+    let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut() };
+    set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+}
+
+/// Joins a fanout group; the socket has to be bound.
+pub(crate) fn join_fanout(fd: BorrowedFd<'_>, group: u16, mode: u32) -> io::Result<()> {
+    set_option(fd, libc::SOL_PACKET, libc::PACKET_FANOUT, &(mode << 16 | u32::from(group)))
+}
+
+/// Leaves out the frames that this host sends.
+pub(crate) fn ignore_outgoing(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(fd, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1_i32)
+}
+
+/// Times of the network card, where it has them.
+pub(crate) fn hardware_timestamps(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let source = libc::SOF_TIMESTAMPING_RAW_HARDWARE as c_int;
+    set_option(fd, libc::SOL_PACKET, libc::PACKET_TIMESTAMP, &source)
+}
+
+/// Has the kernel note the time when a frame comes in, not when it reaches the ring.
+pub(crate) fn early_timestamps(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1_i32)
+}
+
+/// Puts the interface in promiscuous mode until the socket is closed.
+pub(crate) fn be_promiscuous(fd: BorrowedFd<'_>, interface: u32) -> io::Result<()> {
+    let membership = libc::packet_mreq {
+        mr_ifindex: interface.cast_signed(),
+        mr_type: libc::PACKET_MR_PROMISC as u16,
+        mr_alen: 0,
+        mr_address: [0; 8],
+    };
+    set_option(fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &membership)
+}
+
+/// What the kernel counted since the last call: frames that passed the filter (those dropped
+/// included), frames dropped, times that the ring was found full.
+pub(crate) fn take_statistics(fd: BorrowedFd<'_>) -> io::Result<[u32; 3]> {
+    // Laid out as `tpacket_stats_v3`: three unsigned integers.
+    option(fd, libc::SOL_PACKET, libc::PACKET_STATISTICS)
+}
+
+/// The error that a socket met on its own, once.
+pub(crate) fn take_error(fd: BorrowedFd<'_>) -> io::Result<Option<io::Error>> {
+    let code: c_int = option(fd, libc::SOL_SOCKET, libc::SO_ERROR)?;
+    Ok((code != 0).then(|| io::Error::from_raw_os_error(code)))
+}
+
+/// Waits until there is something to read (or an error), for at most so many milliseconds, or for
+/// ever if negative. False also when a signal came first.
+pub(crate) fn poll_readable(fd: BorrowedFd<'_>, milliseconds: c_int) -> io::Result<bool> {
+    let mut one = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN as c_short, revents: 0 };
+    // SAFETY: `one` is one `pollfd`, as the count says.
+    match check(unsafe { libc::poll(&raw mut one, 1, milliseconds) }) {
+        Ok(ready) => Ok(ready > 0),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sends one frame through the interface that the socket is bound to.
+pub(crate) fn send(fd: BorrowedFd<'_>, frame: &[u8]) -> io::Result<()> {
+    // SAFETY: reads `frame.len()` bytes from `frame`.
+    let sent = unsafe { libc::send(fd.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// What an `ioctl` on an interface's name tells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ask {
+    Index,
+    Mtu,
+    Flags,
+    Hardware,
+}
+
+/// The answer's first 16 bytes, which is what any of the four writes at most: an integer, or a
+/// `sockaddr`.
+pub(crate) fn ask_interface(fd: BorrowedFd<'_>, name: &str, ask: Ask) -> io::Result<[u8; 16]> {
+    #[repr(C, align(8))]
+    struct Request {
+        name: [u8; libc::IFNAMSIZ],
+        // The union of `ifreq` has 24 bytes at most; longer than the kernel's is harmless.
+        answer: [u8; 32],
+    }
+    const { assert!(size_of::<Request>() >= size_of::<libc::ifreq>()) };
+    // With room for the byte 0 at its end.
+    if name.is_empty() || name.len() >= libc::IFNAMSIZ || name.contains('\0') {
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
+    let mut request = Request { name: [0; libc::IFNAMSIZ], answer: [0; 32] };
+    request.name[..name.len()].copy_from_slice(name.as_bytes());
+    let number = match ask {
+        Ask::Index => libc::SIOCGIFINDEX,
+        Ask::Mtu => libc::SIOCGIFMTU,
+        Ask::Flags => libc::SIOCGIFFLAGS,
+        Ask::Hardware => libc::SIOCGIFHWADDR,
+    };
+    // SAFETY: these four requests read and write one `ifreq`, and `request` is as large (asserted
+    // above), as aligned, and of bytes that may have any value.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), number as libc::Ioctl, &raw mut request) })?;
+    let mut answer = [0; 16];
+    answer.copy_from_slice(&request.answer[..16]);
+    Ok(answer)
+}
+
+/// The names of all interfaces, in the kernel's order.
+pub(crate) fn interface_names() -> io::Result<Vec<String>> {
+    // SAFETY: takes nothing; gives an array that ends with an entry of index 0 and no name, or null.
+    let list = unsafe { libc::if_nameindex() };
+    if list.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    let mut names = Vec::new();
+    let mut at = list;
+    loop {
+        // SAFETY: `at` starts at the array's first entry and has not passed the last one, at which
+        // the loop ends.
+        let entry = unsafe { at.read() };
+        if entry.if_index == 0 || entry.if_name.is_null() {
+            break;
+        }
+        // SAFETY: the name of an entry is a C string that lives until the array is freed below.
+        let name = unsafe { CStr::from_ptr(entry.if_name) };
+        names.push(name.to_string_lossy().into_owned());
+        // SAFETY: this was not the last entry, so another one follows it.
+        at = unsafe { at.add(1) };
+    }
+    // SAFETY: `list` came from `if_nameindex`, is freed once, and no name borrows from it any more.
+    unsafe { libc::if_freenameindex(list) };
+    Ok(names)
+}
+
+/// Bytes in a page of memory.
+pub(crate) fn page_size() -> usize {
+    // SAFETY: takes an integer.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).unwrap_or(4096)
+}
+
+/// Sets an option whose value the kernel reads as a `T`: an integer, or a structure of integers. The
+/// one with a pointer in it is made by [`attach_filter`], from a slice that outlives the call.
+fn set_option<T: Copy>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
+    let len = size_of::<T>() as libc::socklen_t;
+    let value: *const c_void = (&raw const *value).cast();
+    // SAFETY: `value` points to `len` bytes that outlive the call, which only reads them.
+    check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, value, len) }).map(drop)
+}
+
+/// A value that any bytes make, so that the kernel may write it.
+trait Plain: Copy {}
+impl Plain for c_int {}
+impl Plain for [c_uint; 3] {}
+
+/// Reads an option that the kernel writes as a `T`.
+fn option<T: Plain>(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<T> {
+    let mut value = MaybeUninit::<T>::zeroed();
+    let mut len = size_of::<T>() as libc::socklen_t;
+    let to: *mut c_void = value.as_mut_ptr().cast();
+    // SAFETY: `to` points to `len` bytes; the kernel writes no more than `len` says.
+    check(unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, to, &raw mut len) })?;
+    // SAFETY: all bytes were zeroed before the kernel wrote some, and any bytes make a `Plain`.
+    Ok(unsafe { value.assume_init() })
+}
+
+fn check(result: c_int) -> io::Result<c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
