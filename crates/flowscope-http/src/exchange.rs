@@ -209,6 +209,10 @@ impl HttpExchanges {
         exchange.anomalies = std::mem::take(&mut self.loose);
         let (id, asked) = (exchange.id, self.asked);
         self.open_bytes += exchange.held();
+        if self.open.capacity() == 0 {
+            // Most flows never have a second one open; the library would make room for four.
+            self.open.reserve_exact(1);
+        }
         self.open.push_back(Open { exchange, asked, request_ended: None, response_ended: false });
         id
     }
@@ -338,6 +342,10 @@ impl SessionParser for HttpExchanges {
     }
 
     fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<HttpExchange>) -> ParserStatus {
+        if self.messages.capacity() == 0 {
+            // A head and the end of a message without a body.
+            self.messages.reserve_exact(2);
+        }
         let status = self.parser.feed_into(feed, &mut self.messages);
         self.take(status, out)
     }
