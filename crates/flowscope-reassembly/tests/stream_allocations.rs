@@ -12,9 +12,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// One test, since the allocator counts for all threads.
-#[test]
-fn memory() {
+/// A program without a harness, whose threads would be counted too.
+fn main() {
     in_order_allocates_nothing();
     a_filled_hole_leaves_nothing_behind();
     for policy in [OverlapPolicy::First, OverlapPolicy::Solaris] {
