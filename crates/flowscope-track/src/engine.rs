@@ -2,13 +2,16 @@
 //!
 //! [`FlowTracker`](crate::FlowTracker) puts an extractor and a clock in front of it.
 
+mod room;
+mod telling;
+mod time;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hash::Hash;
 
 use flowscope_core::{
-    DatagramFeed, Extracted, FlowSide, IcmpInfo, L4Proto, Orientation, PacketView, Segment,
-    TcpFlags, Timestamp,
+    Extracted, FlowSide, IcmpInfo, L4Proto, Orientation, PacketView, TcpFlags, Timestamp,
 };
 
 use crate::clock::Moment;
@@ -16,14 +19,14 @@ use crate::config::TrackerConfig;
 use crate::entry::{Cold, Meter, PendingSyn, Rare, bit, watch};
 use crate::history::is_power_of_ten;
 use crate::index::{Index, Tag};
-use crate::lists::{Lists, Slot};
+use crate::lists::Slot;
 use crate::order::EvictionOrder;
 use crate::sink::{EventOrder, FlowSink, Phase};
 use crate::stats::{Counters, LateStats};
 use crate::table::{BLANK_METER, Slots, blank_cold};
 use crate::tcp::{MOST_SYNS, Seg, Step, Successor, Tcp};
 use crate::wheel::{TICK, Wheel, passed, tick_of};
-use crate::{Change, EndReason, FlowId, FlowState, InitiatorEvidence, PacketInfo, TrackerStats};
+use crate::{Change, EndReason, FlowId, FlowState, InitiatorEvidence, TrackerStats};
 
 /// Counters are moved out of the hot part before they pass this.
 const SPILL: u32 = 1 << 31;
@@ -702,292 +705,6 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.slots.cold[slot].rare().interim_base = base;
     }
 
-    // ---- time
-
-    fn idle_of(&self, proto: u8) -> u64 {
-        match L4Proto::from_number(proto) {
-            L4Proto::Tcp => self.idle[0],
-            L4Proto::Udp => self.idle[1],
-            _ => self.idle[2],
-        }
-    }
-
-    fn pending_reset(&self, slot: Slot) -> Option<Timestamp> {
-        let meter = &self.slots.hot[slot].meter;
-        if meter.watch & watch::RARE == 0 || meter.state.is_over() {
-            return None;
-        }
-        let reset = self.slots.cold[slot].rare.as_ref()?.reset?;
-        Some(reset.at + self.config.linger)
-    }
-
-    /// When the entry has something to do if no packet comes.
-    fn deadline(&self, slot: Slot) -> Timestamp {
-        let meter = &self.slots.hot[slot].meter;
-        if meter.state.is_over() {
-            return meter.touched + self.config.linger;
-        }
-        let idle = meter.touched.as_nanos().saturating_add(self.idle_of(meter.proto));
-        let idle = Timestamp::from_nanos(idle);
-        self.pending_reset(slot).map_or(idle, |reset| reset.min(idle))
-    }
-
-    /// The entry's deadline, if it has passed.
-    fn overdue(&self, slot: Slot, moment: Moment) -> Option<Timestamp> {
-        let deadline = self.deadline(slot);
-        (moment.watermark > deadline).then_some(deadline)
-    }
-
-    /// Does what the entry's own deadlines bring; says whether the entry is gone.
-    fn catch_up<O: FlowSink<K, S>>(
-        &mut self,
-        slot: Slot,
-        moment: Moment,
-        order: EventOrder,
-        out: &mut O,
-    ) -> bool {
-        while let Some(deadline) = self.overdue(slot, moment) {
-            if self.lapse(slot, deadline, order, out) {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// What an entry's deadline brings; says whether the entry is gone.
-    fn lapse<O: FlowSink<K, S>>(
-        &mut self,
-        slot: Slot,
-        deadline: Timestamp,
-        order: EventOrder,
-        out: &mut O,
-    ) -> bool {
-        if self.slots.hot[slot].meter.state.is_over() {
-            self.tell_late(slot, order, out);
-            self.remove(slot);
-            return true;
-        }
-        if self.pending_reset(slot) == Some(deadline) {
-            let reset = self.slots.cold[slot].rare.as_mut().and_then(|rare| rare.reset.take());
-            if let Some(reset) = reset {
-                let mut step = Step::new(self.slots.hot[slot].meter.state);
-                self.rank(slot, |engine| engine.tcp(slot).accept_reset(reset, &mut step));
-                self.tell_state(slot, reset.ts, order, &step, out);
-                self.begin_linger(slot, deadline);
-                self.tell_end(slot, reset.ts, order, EndReason::Rst, out);
-                return false;
-            }
-        }
-        let last_seen = self.slots.record(slot).last_seen();
-        self.tell_end(slot, last_seen, order, EndReason::IdleTimeout, out);
-        self.remove(slot);
-        true
-    }
-
-    fn begin_linger(&mut self, slot: Slot, from: Timestamp) {
-        let last_seen = self.slots.record(slot).last_seen();
-        let meter = &mut self.slots.hot[slot].meter;
-        meter.touched = from;
-        meter.watch |= watch::STATE;
-        self.slots.cold[slot].last_seen = last_seen;
-        meter.set(bit::LAGGED, true);
-        self.rehang(slot);
-    }
-
-    fn rehang(&mut self, slot: Slot) {
-        let tick = tick_of(self.deadline(slot));
-        self.wheel.unhang(slot);
-        self.wheel.hang(slot, tick);
-        let tick = tick.max(self.wheel.now());
-        self.quiet_until = self.quiet_until.min(Timestamp::from_nanos(tick.saturating_mul(TICK)));
-    }
-
-    /// As a packet that is tracked does before anything else.
-    pub(crate) fn sweep_for_packet<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) {
-        if !self.suspects.is_empty() && !moment.suspect {
-            self.settle_suspects(moment, true);
-        }
-        if moment.watermark > self.quiet_until {
-            self.sweep(moment, Phase::Expiry, self.config.sweep, out);
-        }
-    }
-
-    /// Does what is due at the moment's watermark, in at most `most` steps; says whether more is.
-    pub(crate) fn sweep<O: FlowSink<K, S>>(
-        &mut self,
-        moment: Moment,
-        phase: Phase,
-        most: usize,
-        out: &mut O,
-    ) -> bool {
-        // Those beyond the watermark wait for a packet to decide about them.
-        self.settle_suspects(moment, false);
-        let Some(until) = passed(moment.watermark) else { return false };
-        for _ in 0..most {
-            // All flows of a tick are gathered before the first of them is let go.
-            let gathered = self.wheel.next_tick() != Some(self.wheel.now());
-            if gathered && let Some(Reverse(due)) = self.due.pop() {
-                self.let_go(due, moment, phase, out);
-            } else if let Some((slot, exact)) = self.wheel.take(until) {
-                self.gather(slot, exact);
-            } else {
-                let next =
-                    self.wheel.next_tick().map_or(u64::MAX, |tick| tick.saturating_mul(TICK));
-                self.quiet_until = Timestamp::from_nanos(next);
-                return false;
-            }
-        }
-        true
-    }
-
-    /// A slot that came off the wheel goes back if its flow was touched since, else to those due.
-    fn gather(&mut self, slot: Slot, exact: bool) {
-        let deadline = self.deadline(slot);
-        let tick = tick_of(deadline);
-        if !exact || tick > self.wheel.now() {
-            self.wheel.hang(slot, tick);
-        } else {
-            self.due.push(Reverse(Due { deadline, id: self.slots.hot[slot].meter.id, slot }));
-        }
-    }
-
-    fn let_go<O: FlowSink<K, S>>(&mut self, due: Due, moment: Moment, phase: Phase, out: &mut O) {
-        let slot = due.slot;
-        if !self.slots.is_live(slot) || self.slots.hot[slot].meter.id != due.id {
-            return;
-        }
-        let deadline = self.deadline(slot);
-        if tick_of(deadline) > self.wheel.now() {
-            // Touched while it waited; unless it hangs again already.
-            self.wheel.unhang(slot);
-            self.wheel.hang(slot, tick_of(deadline));
-            return;
-        }
-        let order = EventOrder { packet: moment.packet, phase, deadline, flow: FlowId(due.id) };
-        self.lapse(slot, deadline, order, out);
-    }
-
-    /// When the next sweep has something to do.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        if !self.due.is_empty() {
-            return Some(Timestamp::ZERO);
-        }
-        let tick = self.wheel.next_tick()?;
-        Some(Timestamp::from_nanos(tick.saturating_mul(TICK).saturating_add(1)))
-    }
-
-    /// The clock has made up its mind about suspect times: flows that were touched at them were
-    /// touched then, or else at the old watermark.
-    #[cold]
-    fn settle_suspects(&mut self, moment: Moment, decided: bool) {
-        for suspect in std::mem::take(&mut self.suspects) {
-            let Suspect { slot, flow, packet, ts } = suspect;
-            if !self.slots.is_live(slot)
-                || self.slots.hot[slot].meter.id != flow
-                || self.slots.hot[slot].meter.state.is_over()
-            {
-                continue;
-            }
-            if ts > moment.watermark {
-                if !decided {
-                    self.suspects.push(suspect);
-                }
-            } else if packet >= moment.believed_from {
-                let last_seen = self.slots.record(slot).last_seen();
-                self.slots.cold[slot].last_seen = last_seen;
-                let meter = &mut self.slots.hot[slot].meter;
-                meter.set(bit::LAGGED, true);
-                meter.touched = meter.touched.max(ts);
-            }
-        }
-    }
-
-    // ---- room
-
-    fn limit(&self) -> usize {
-        let per_flow =
-            Slots::<K, S>::bytes_per_slot() + 2 * Lists::bytes_per_slot() + Index::bytes_per_slot();
-        self.config.max_flows.get().min((self.slot_budget() / per_flow).max(1))
-    }
-
-    fn slot_budget(&self) -> usize {
-        self.config.memory_budget - self.config.memory_budget / RARE_SHARE
-    }
-
-    fn make_room<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) {
-        let limit = self.limit();
-        self.order.prepare(self.index.len(), limit, &mut self.slots.hot);
-        if !self.is_full(limit) {
-            return;
-        }
-        let before = self.index.len();
-        self.sweep(moment, Phase::Expiry, STEPS_FOR_ROOM, out);
-        while self.index.len() == before || self.is_full(limit) {
-            if !self.evict_one(moment, out) {
-                return;
-            }
-        }
-    }
-
-    fn is_full(&self, limit: usize) -> bool {
-        let live = self.index.len();
-        live >= limit || {
-            let growth = self.slots.growth();
-            let slots = self.memory() - self.rares * RARE_BYTES;
-            growth > 0 && live > 0 && slots + growth > self.slot_budget()
-        }
-    }
-
-    /// Lets the entry go whose turn it is.
-    fn evict_one<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) -> bool {
-        let victim = self.order.victim(self.config.eviction, &mut self.slots.hot);
-        let Some(slot) = victim else { return false };
-        let order = at_packet(moment);
-        if self.catch_up(slot, moment, order, out) {
-            return true;
-        }
-        self.evict(slot, moment, out);
-        true
-    }
-
-    fn evict<O: FlowSink<K, S>>(&mut self, slot: Slot, moment: Moment, out: &mut O) {
-        let order = at_packet(moment);
-        if self.slots.hot[slot].meter.state.is_over() {
-            self.tell_late(slot, order, out);
-        } else {
-            let last_seen = self.slots.record(slot).last_seen();
-            self.tell_end(slot, last_seen, order, EndReason::Evicted, out);
-        }
-        self.remove(slot);
-    }
-
-    /// Does `change` to an entry that then is the youngest, or of another class.
-    fn rank(&mut self, slot: Slot, change: impl FnOnce(&mut Self)) {
-        self.order.remove(slot, &mut self.slots.hot[slot].meter);
-        change(self);
-        self.order.insert(slot, &mut self.slots.hot[slot].meter);
-    }
-
-    /// Frees an entry.
-    fn remove(&mut self, slot: Slot) {
-        self.order.remove(slot, &mut self.slots.hot[slot].meter);
-        self.wheel.unhang(slot);
-        let tag = self.index.tag(&self.slots.hot[slot].key);
-        self.index.remove(tag, slot);
-        self.rares -= usize::from(self.slots.cold[slot].rare.is_some());
-        self.slots.free(slot);
-    }
-
-    /// Bytes held, by capacity.
-    pub(crate) fn memory(&self) -> usize {
-        self.slots.capacity_bytes()
-            + self.index.capacity_bytes()
-            + self.wheel.capacity_bytes()
-            + self.order.capacity_bytes()
-            + self.due.capacity() * size_of::<Due>()
-            + self.rares * RARE_BYTES
-    }
-
     // ---- quoted
 
     /// An ICMP error quotes a packet of this flow.
@@ -1085,125 +802,6 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             live.map(|slot| (self.slots.hot[slot].meter.id, slot)).collect();
         all.sort_unstable();
         all
-    }
-
-    // ---- telling
-
-    #[inline]
-    fn tell<O: FlowSink<K, S>>(
-        &mut self,
-        slot: Slot,
-        ts: Timestamp,
-        order: EventOrder,
-        change: Change,
-        out: &mut O,
-    ) {
-        if let Some(flow) = self.slots.lend(slot, ts, order) {
-            out.event(flow, change);
-        }
-    }
-
-    fn tell_end<O: FlowSink<K, S>>(
-        &mut self,
-        slot: Slot,
-        ts: Timestamp,
-        order: EventOrder,
-        reason: EndReason,
-        out: &mut O,
-    ) {
-        self.stats.ended[reason as usize] += 1;
-        self.tell(slot, ts, order, Change::Ended { reason }, out);
-    }
-
-    fn tell_late<O: FlowSink<K, S>>(&mut self, slot: Slot, order: EventOrder, out: &mut O) {
-        let late = self.slots.cold[slot].rare.as_ref().and_then(|rare| rare.late);
-        if let Some(late) = late {
-            self.tell(slot, late.last_seen, order, Change::Late, out);
-        }
-    }
-
-    #[inline]
-    fn tell_packet<O: FlowSink<K, S>>(
-        &mut self,
-        slot: Slot,
-        side: FlowSide,
-        arrival: &Arrival<'_, '_, K>,
-        tcp_flags: TcpFlags,
-        order: EventOrder,
-        out: &mut O,
-    ) {
-        if !out.wants_packets() {
-            return;
-        }
-        let (view, x) = (arrival.view, arrival.extracted);
-        let info = PacketInfo {
-            side,
-            ts: view.ts(),
-            wire_len: view.wire_len(),
-            payload_len: x.payload.wire_len,
-            tcp_flags,
-        };
-        self.tell(slot, view.ts(), order, Change::Packet(info), out);
-    }
-
-    #[inline]
-    fn lend_payload<O: FlowSink<K, S>>(
-        &mut self,
-        slot: Slot,
-        side: FlowSide,
-        arrival: &Arrival<'_, '_, K>,
-        seg: Option<&Seg>,
-        order: EventOrder,
-        out: &mut O,
-    ) {
-        if !out.wants_payload() {
-            return;
-        }
-        let (view, x) = (arrival.view, arrival.extracted);
-        let is_tcp = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
-        let Some(flow) = self.slots.lend(slot, view.ts(), order) else { return };
-        let (payload, wire_len) = (x.payload.of(view), x.payload.wire_len);
-        if let Some(seg) = seg {
-            let segment = Segment {
-                side,
-                ts: seg.ts,
-                seq: seg.seq.wrapping_add(u32::from(seg.flags.syn())),
-                payload,
-                wire_len,
-                ack: seg.flags.ack().then_some(seg.ack),
-                syn: seg.flags.syn(),
-                fin: seg.flags.fin(),
-            };
-            out.segment(flow, segment);
-        } else if wire_len > 0 && !is_tcp && !x.corrupt {
-            out.datagram(flow, DatagramFeed { side, ts: view.ts(), payload, wire_len });
-        }
-    }
-
-    /// Lends a SYN that was lent before, as a segment of another flow, without its payload.
-    fn lend_syn<O: FlowSink<K, S>>(
-        &mut self,
-        slot: Slot,
-        syn: &Seg,
-        order: EventOrder,
-        out: &mut O,
-    ) {
-        if !out.wants_payload() {
-            return;
-        }
-        let segment = Segment {
-            side: syn.side,
-            ts: syn.ts,
-            seq: syn.seq.wrapping_add(1),
-            payload: &[],
-            wire_len: 0,
-            ack: None,
-            syn: true,
-            fin: false,
-        };
-        if let Some(flow) = self.slots.lend(slot, syn.ts, order) {
-            out.segment(flow, segment);
-        }
     }
 
     // ---- looking in

@@ -1,0 +1,97 @@
+//! Who leaves when there is no room.
+
+use std::hash::Hash;
+
+use super::{Due, Engine, RARE_BYTES, RARE_SHARE, STEPS_FOR_ROOM, at_packet};
+use crate::EndReason;
+use crate::clock::Moment;
+use crate::index::Index;
+use crate::lists::{Lists, Slot};
+use crate::sink::{FlowSink, Phase};
+use crate::table::Slots;
+
+impl<K: Hash + Eq + Clone, S> Engine<K, S> {
+    pub(super) fn limit(&self) -> usize {
+        let per_flow =
+            Slots::<K, S>::bytes_per_slot() + 2 * Lists::bytes_per_slot() + Index::bytes_per_slot();
+        self.config.max_flows.get().min((self.slot_budget() / per_flow).max(1))
+    }
+
+    pub(super) fn slot_budget(&self) -> usize {
+        self.config.memory_budget - self.config.memory_budget / RARE_SHARE
+    }
+
+    pub(super) fn make_room<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) {
+        let limit = self.limit();
+        self.order.prepare(self.index.len(), limit, &mut self.slots.hot);
+        if !self.is_full(limit) {
+            return;
+        }
+        let before = self.index.len();
+        self.sweep(moment, Phase::Expiry, STEPS_FOR_ROOM, out);
+        while self.index.len() == before || self.is_full(limit) {
+            if !self.evict_one(moment, out) {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn is_full(&self, limit: usize) -> bool {
+        let live = self.index.len();
+        live >= limit || {
+            let growth = self.slots.growth();
+            let slots = self.memory() - self.rares * RARE_BYTES;
+            growth > 0 && live > 0 && slots + growth > self.slot_budget()
+        }
+    }
+
+    /// Lets the entry go whose turn it is.
+    pub(super) fn evict_one<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) -> bool {
+        let victim = self.order.victim(self.config.eviction, &mut self.slots.hot);
+        let Some(slot) = victim else { return false };
+        let order = at_packet(moment);
+        if self.catch_up(slot, moment, order, out) {
+            return true;
+        }
+        self.evict(slot, moment, out);
+        true
+    }
+
+    pub(super) fn evict<O: FlowSink<K, S>>(&mut self, slot: Slot, moment: Moment, out: &mut O) {
+        let order = at_packet(moment);
+        if self.slots.hot[slot].meter.state.is_over() {
+            self.tell_late(slot, order, out);
+        } else {
+            let last_seen = self.slots.record(slot).last_seen();
+            self.tell_end(slot, last_seen, order, EndReason::Evicted, out);
+        }
+        self.remove(slot);
+    }
+
+    /// Does `change` to an entry that then is the youngest, or of another class.
+    pub(super) fn rank(&mut self, slot: Slot, change: impl FnOnce(&mut Self)) {
+        self.order.remove(slot, &mut self.slots.hot[slot].meter);
+        change(self);
+        self.order.insert(slot, &mut self.slots.hot[slot].meter);
+    }
+
+    /// Frees an entry.
+    pub(super) fn remove(&mut self, slot: Slot) {
+        self.order.remove(slot, &mut self.slots.hot[slot].meter);
+        self.wheel.unhang(slot);
+        let tag = self.index.tag(&self.slots.hot[slot].key);
+        self.index.remove(tag, slot);
+        self.rares -= usize::from(self.slots.cold[slot].rare.is_some());
+        self.slots.free(slot);
+    }
+
+    /// Bytes held, by capacity.
+    pub(crate) fn memory(&self) -> usize {
+        self.slots.capacity_bytes()
+            + self.index.capacity_bytes()
+            + self.wheel.capacity_bytes()
+            + self.order.capacity_bytes()
+            + self.due.capacity() * size_of::<Due>()
+            + self.rares * RARE_BYTES
+    }
+}

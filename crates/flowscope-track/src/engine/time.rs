@@ -1,0 +1,221 @@
+//! When flows are due, and what happens to them then.
+
+use std::cmp::Reverse;
+use std::hash::Hash;
+
+use flowscope_core::{L4Proto, Timestamp};
+
+use super::{Due, Engine, Suspect};
+use crate::clock::Moment;
+use crate::entry::{bit, watch};
+use crate::lists::Slot;
+use crate::sink::{EventOrder, FlowSink, Phase};
+use crate::tcp::Step;
+use crate::wheel::{TICK, passed, tick_of};
+use crate::{EndReason, FlowId};
+
+impl<K: Hash + Eq + Clone, S> Engine<K, S> {
+    pub(super) fn idle_of(&self, proto: u8) -> u64 {
+        match L4Proto::from_number(proto) {
+            L4Proto::Tcp => self.idle[0],
+            L4Proto::Udp => self.idle[1],
+            _ => self.idle[2],
+        }
+    }
+
+    pub(super) fn pending_reset(&self, slot: Slot) -> Option<Timestamp> {
+        let meter = &self.slots.hot[slot].meter;
+        if meter.watch & watch::RARE == 0 || meter.state.is_over() {
+            return None;
+        }
+        let reset = self.slots.cold[slot].rare.as_ref()?.reset?;
+        Some(reset.at + self.config.linger)
+    }
+
+    /// When the entry has something to do if no packet comes.
+    pub(super) fn deadline(&self, slot: Slot) -> Timestamp {
+        let meter = &self.slots.hot[slot].meter;
+        if meter.state.is_over() {
+            return meter.touched + self.config.linger;
+        }
+        let idle = meter.touched.as_nanos().saturating_add(self.idle_of(meter.proto));
+        let idle = Timestamp::from_nanos(idle);
+        self.pending_reset(slot).map_or(idle, |reset| reset.min(idle))
+    }
+
+    /// The entry's deadline, if it has passed.
+    pub(super) fn overdue(&self, slot: Slot, moment: Moment) -> Option<Timestamp> {
+        let deadline = self.deadline(slot);
+        (moment.watermark > deadline).then_some(deadline)
+    }
+
+    /// Does what the entry's own deadlines bring; says whether the entry is gone.
+    pub(super) fn catch_up<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        moment: Moment,
+        order: EventOrder,
+        out: &mut O,
+    ) -> bool {
+        while let Some(deadline) = self.overdue(slot, moment) {
+            if self.lapse(slot, deadline, order, out) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What an entry's deadline brings; says whether the entry is gone.
+    pub(super) fn lapse<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        deadline: Timestamp,
+        order: EventOrder,
+        out: &mut O,
+    ) -> bool {
+        if self.slots.hot[slot].meter.state.is_over() {
+            self.tell_late(slot, order, out);
+            self.remove(slot);
+            return true;
+        }
+        if self.pending_reset(slot) == Some(deadline) {
+            let reset = self.slots.cold[slot].rare.as_mut().and_then(|rare| rare.reset.take());
+            if let Some(reset) = reset {
+                let mut step = Step::new(self.slots.hot[slot].meter.state);
+                self.rank(slot, |engine| engine.tcp(slot).accept_reset(reset, &mut step));
+                self.tell_state(slot, reset.ts, order, &step, out);
+                self.begin_linger(slot, deadline);
+                self.tell_end(slot, reset.ts, order, EndReason::Rst, out);
+                return false;
+            }
+        }
+        let last_seen = self.slots.record(slot).last_seen();
+        self.tell_end(slot, last_seen, order, EndReason::IdleTimeout, out);
+        self.remove(slot);
+        true
+    }
+
+    pub(super) fn begin_linger(&mut self, slot: Slot, from: Timestamp) {
+        let last_seen = self.slots.record(slot).last_seen();
+        let meter = &mut self.slots.hot[slot].meter;
+        meter.touched = from;
+        meter.watch |= watch::STATE;
+        self.slots.cold[slot].last_seen = last_seen;
+        meter.set(bit::LAGGED, true);
+        self.rehang(slot);
+    }
+
+    pub(super) fn rehang(&mut self, slot: Slot) {
+        let tick = tick_of(self.deadline(slot));
+        self.wheel.unhang(slot);
+        self.wheel.hang(slot, tick);
+        let tick = tick.max(self.wheel.now());
+        self.quiet_until = self.quiet_until.min(Timestamp::from_nanos(tick.saturating_mul(TICK)));
+    }
+
+    /// As a packet that is tracked does before anything else.
+    pub(crate) fn sweep_for_packet<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) {
+        if !self.suspects.is_empty() && !moment.suspect {
+            self.settle_suspects(moment, true);
+        }
+        if moment.watermark > self.quiet_until {
+            self.sweep(moment, Phase::Expiry, self.config.sweep, out);
+        }
+    }
+
+    /// Does what is due at the moment's watermark, in at most `most` steps; says whether more is.
+    pub(crate) fn sweep<O: FlowSink<K, S>>(
+        &mut self,
+        moment: Moment,
+        phase: Phase,
+        most: usize,
+        out: &mut O,
+    ) -> bool {
+        // Those beyond the watermark wait for a packet to decide about them.
+        self.settle_suspects(moment, false);
+        let Some(until) = passed(moment.watermark) else { return false };
+        for _ in 0..most {
+            // All flows of a tick are gathered before the first of them is let go.
+            let gathered = self.wheel.next_tick() != Some(self.wheel.now());
+            if gathered && let Some(Reverse(due)) = self.due.pop() {
+                self.let_go(due, moment, phase, out);
+            } else if let Some((slot, exact)) = self.wheel.take(until) {
+                self.gather(slot, exact);
+            } else {
+                let next =
+                    self.wheel.next_tick().map_or(u64::MAX, |tick| tick.saturating_mul(TICK));
+                self.quiet_until = Timestamp::from_nanos(next);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A slot that came off the wheel goes back if its flow was touched since, else to those due.
+    pub(super) fn gather(&mut self, slot: Slot, exact: bool) {
+        let deadline = self.deadline(slot);
+        let tick = tick_of(deadline);
+        if !exact || tick > self.wheel.now() {
+            self.wheel.hang(slot, tick);
+        } else {
+            self.due.push(Reverse(Due { deadline, id: self.slots.hot[slot].meter.id, slot }));
+        }
+    }
+
+    pub(super) fn let_go<O: FlowSink<K, S>>(
+        &mut self,
+        due: Due,
+        moment: Moment,
+        phase: Phase,
+        out: &mut O,
+    ) {
+        let slot = due.slot;
+        if !self.slots.is_live(slot) || self.slots.hot[slot].meter.id != due.id {
+            return;
+        }
+        let deadline = self.deadline(slot);
+        if tick_of(deadline) > self.wheel.now() {
+            // Touched while it waited; unless it hangs again already.
+            self.wheel.unhang(slot);
+            self.wheel.hang(slot, tick_of(deadline));
+            return;
+        }
+        let order = EventOrder { packet: moment.packet, phase, deadline, flow: FlowId(due.id) };
+        self.lapse(slot, deadline, order, out);
+    }
+
+    /// When the next sweep has something to do.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        if !self.due.is_empty() {
+            return Some(Timestamp::ZERO);
+        }
+        let tick = self.wheel.next_tick()?;
+        Some(Timestamp::from_nanos(tick.saturating_mul(TICK).saturating_add(1)))
+    }
+
+    /// The clock has made up its mind about suspect times: flows that were touched at them were
+    /// touched then, or else at the old watermark.
+    #[cold]
+    pub(super) fn settle_suspects(&mut self, moment: Moment, decided: bool) {
+        for suspect in std::mem::take(&mut self.suspects) {
+            let Suspect { slot, flow, packet, ts } = suspect;
+            if !self.slots.is_live(slot)
+                || self.slots.hot[slot].meter.id != flow
+                || self.slots.hot[slot].meter.state.is_over()
+            {
+                continue;
+            }
+            if ts > moment.watermark {
+                if !decided {
+                    self.suspects.push(suspect);
+                }
+            } else if packet >= moment.believed_from {
+                let last_seen = self.slots.record(slot).last_seen();
+                self.slots.cold[slot].last_seen = last_seen;
+                let meter = &mut self.slots.hot[slot].meter;
+                meter.set(bit::LAGGED, true);
+                meter.touched = meter.touched.max(ts);
+            }
+        }
+    }
+}
