@@ -1,6 +1,7 @@
 //! Flow records as Suricata's EVE has them, one JSON object per line.
 
-use flowscope::core::{L4Proto, TcpFlags};
+use flowscope::core::{L4Proto, Orientation, TcpFlags};
+use flowscope::extract::FiveTupleKey;
 use flowscope::track::{ConnState, EndReason, FlowState};
 
 use super::json::{self, Json, Object};
@@ -9,16 +10,11 @@ use crate::text::{Short, rfc3339};
 
 /// Appends the line of a record.
 pub(super) fn write(record: &FlowRecord, out: &mut Vec<u8>) {
-    let (src, dest) = record.ends();
     json::line(out, |line| {
         line.put("timestamp", rfc3339(record.ts));
         line.put("flow_id", record.id);
         line.put("event_type", "flow");
-        line.put("src_ip", src.addr);
-        line.put_some("src_port", src.port);
-        line.put("dest_ip", dest.addr);
-        line.put_some("dest_port", dest.port);
-        line.put("proto", record.proto());
+        ends(&record.key, record.orientation, line);
         line.put("community_id", Short::<32>::of(record.key.community_id(0)));
         line.list("vlan", record.vlans(), Json::write);
         line.put_some("icmp_type", record.icmp.map(|(kind, _)| kind));
@@ -26,6 +22,16 @@ pub(super) fn write(record: &FlowRecord, out: &mut Vec<u8>) {
         line.put_some("app_proto", record.app_proto);
         counted(record, line);
     });
+}
+
+/// Adds who speaks with whom, the initiator first, and by which protocol.
+pub(super) fn ends(key: &FiveTupleKey, orientation: Orientation, line: &mut Object<'_>) {
+    let (src, dest) = key.endpoints(orientation);
+    line.put("src_ip", src.addr);
+    line.put_some("src_port", src.port);
+    line.put("dest_ip", dest.addr);
+    line.put_some("dest_port", dest.port);
+    line.put("proto", key.proto());
 }
 
 /// Adds the objects of what was counted: `flow`, `tcp`, and `flowscope`, which holds what Suricata

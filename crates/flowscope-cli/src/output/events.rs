@@ -5,7 +5,7 @@ use flowscope::driver::{Choice, ChosenBy, SessionChange, StopReason};
 use flowscope::extract::FiveTupleKey;
 use flowscope::track::{Anomaly, Change, Flow, FlowState, InitiatorEvidence, PacketInfo};
 
-use super::eve::counted;
+use super::eve::{counted, ends};
 use super::json::{self, Object};
 use super::record::{Count, FlowRecord, end_reason, evidence};
 use super::sessions::eve;
@@ -159,17 +159,12 @@ impl EventRecord {
     }
 
     fn fill(&self, line: &mut Object<'_>) {
-        let (src, dest) = self.key.endpoints(self.orientation);
         let proto = self.key.proto();
         line.put("packet", self.packet);
         line.put("timestamp", rfc3339(self.ts));
         line.put("flow_id", self.id);
         line.put("event", self.what.name());
-        line.put("src_ip", src.addr);
-        line.put_some("src_port", src.port);
-        line.put("dest_ip", dest.addr);
-        line.put_some("dest_port", dest.port);
-        line.put("proto", proto);
+        ends(&self.key, self.orientation, line);
         line.put("community_id", self.community_id);
         match &self.what {
             What::Started(why) => line.put("initiator_evidence", evidence(*why)),

@@ -8,15 +8,19 @@ use flowscope::core::{L4Proto, Timestamp};
 use super::record::FlowRecord;
 use crate::text::{Short, rfc3339};
 
-/// Names and types of the columns: those of Zeek 7.1, and the ones that its scripts
-/// `community-id-logging` and `vlan-logging` add.
-const COLUMNS: [(&str, &str); 25] = [
+/// Names and types of the columns that every log begins with.
+pub(super) const COMMON: [(&str, &str); 6] = [
     ("ts", "time"),
     ("uid", "string"),
     ("id.orig_h", "addr"),
     ("id.orig_p", "port"),
     ("id.resp_h", "addr"),
     ("id.resp_p", "port"),
+];
+
+/// Names and types of the others of `conn.log`: those of Zeek 7.1, and the ones that its scripts
+/// `community-id-logging` and `vlan-logging` add.
+const COLUMNS: [(&str, &str); 19] = [
     ("proto", "enum"),
     ("service", "string"),
     ("duration", "interval"),
@@ -40,16 +44,17 @@ const COLUMNS: [(&str, &str); 25] = [
 
 /// Appends the header. Its time is the capture's, so that the same input gives the same output.
 pub(super) fn begin(start: Timestamp, out: &mut Vec<u8>) {
-    header("conn", start, COLUMNS.iter(), out);
+    header("conn", start, &COLUMNS, out);
 }
 
-/// Appends the header of a log with these columns.
-pub(super) fn header<'a>(
+/// Appends the header of a log with these columns behind the common ones.
+pub(super) fn header(
     path: &str,
     start: Timestamp,
-    columns: impl Iterator<Item = &'a (&'static str, &'static str)> + Clone,
+    columns: &[(&'static str, &'static str)],
     out: &mut Vec<u8>,
 ) {
+    let columns = COMMON.iter().chain(columns);
     let head = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n";
     out.extend(head.as_bytes());
     line(out, format_args!("#path\t{path}"));

@@ -4,6 +4,7 @@ use flowscope::dns::{self, DnsMessage, Kind, Record};
 use flowscope::http::{self, HttpExchange};
 use flowscope::tls::{self, Ja3, TlsHandshake};
 
+use super::super::eve::ends;
 use super::super::json::{self, Json, Object};
 use super::SessionRecord;
 use crate::reading::Said;
@@ -11,16 +12,11 @@ use crate::text::{Short, rfc3339, wire};
 
 /// Appends the line of a record.
 pub(super) fn write(record: &SessionRecord, out: &mut Vec<u8>) {
-    let (src, dest) = record.ends();
     json::line(out, |line| {
         line.put("timestamp", rfc3339(record.ts));
         line.put("flow_id", record.id);
         line.put("event_type", event_type(&record.said));
-        line.put("src_ip", src.addr);
-        line.put_some("src_port", src.port);
-        line.put("dest_ip", dest.addr);
-        line.put_some("dest_port", dest.port);
-        line.put("proto", record.proto());
+        ends(&record.key, record.orientation, line);
         line.put("community_id", Short::<32>::of(record.key.community_id(0)));
         line.list("vlan", record.vlans(), Json::write);
         said(&record.said, line);

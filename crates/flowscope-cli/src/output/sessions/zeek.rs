@@ -29,16 +29,6 @@ enum Log {
 
 type Columns = &'static [(&'static str, &'static str)];
 
-/// What all logs begin with.
-const COMMON: [(&str, &str); 6] = [
-    ("ts", "time"),
-    ("uid", "string"),
-    ("id.orig_h", "addr"),
-    ("id.orig_p", "port"),
-    ("id.resp_h", "addr"),
-    ("id.resp_p", "port"),
-];
-
 const HTTP: Columns = &[
     ("trans_depth", "count"),
     ("method", "string"),
@@ -105,7 +95,7 @@ impl Log {
             Log::Ssl => ("ssl", SSL),
             Log::Dns => ("dns", DNS),
         };
-        header(path, start, COMMON.iter().chain(columns), out);
+        header(path, start, columns, out);
     }
 }
 
