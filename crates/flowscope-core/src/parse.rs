@@ -119,7 +119,8 @@ pub trait SessionParser {
     /// The flow is over, for whatever reason, or has no more room: the last call a parser gets.
     fn end(&mut self, _out: &mut Vec<Self::Message>) {}
 
-    /// Packet time has reached `now`; called only where the flow has something to wait for.
+    /// Packet time has reached `now` without anything to parse. Engines hand the time in with each feed
+    /// and do not call this: it is for callers that know of time that passes in silence.
     fn tick(&mut self, _now: Timestamp, _out: &mut Vec<Self::Message>) {}
 
     /// Bytes of memory held beside the value itself, by capacity.
@@ -162,7 +163,8 @@ pub trait DatagramParser {
     /// The flow is over, for whatever reason, or has no more room: the last call a parser gets.
     fn end(&mut self, _out: &mut Vec<Self::Message>) {}
 
-    /// Packet time has reached `now`; called only where the flow has something to wait for.
+    /// Packet time has reached `now` without anything to parse. Engines hand the time in with each feed
+    /// and do not call this: it is for callers that know of time that passes in silence.
     fn tick(&mut self, _now: Timestamp, _out: &mut Vec<Self::Message>) {}
 
     /// Bytes of memory held beside the value itself, by capacity.

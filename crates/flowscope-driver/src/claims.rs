@@ -1,6 +1,4 @@
-use flowscope_core::{
-    DatagramFeed, Feed, FlowSide, ParserStatus, Probe, ReassemblerFactory, Timestamp,
-};
+use flowscope_core::{DatagramFeed, Feed, FlowSide, ParserStatus, Probe, ReassemblerFactory};
 
 /// Decides which flows are read, and by which parser; what [`SessionEngine`](crate::SessionEngine)
 /// is generic over.
@@ -66,8 +64,6 @@ pub enum Told {
     Fin(FlowSide),
     /// The flow was reset by this side.
     Rst(FlowSide),
-    /// Packet time has reached this.
-    Tick(Timestamp),
     /// The flow is over, or is not read any further.
     End,
 }

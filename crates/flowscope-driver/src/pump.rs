@@ -288,8 +288,8 @@ impl<K, C: Claims<K>, O> Tap<'_, K, C, O> {
         session.reader.fate()
     }
 
-    /// There is more in memory than there is room for: this session lets go of what it holds out of
-    /// order, and if that is not enough, of everything.
+    /// There is more in memory than there is room for: the flow's reassemblers let go of what they
+    /// hold out of order, and if that is not enough, the flow is read no further.
     #[cold]
     fn make_room<U>(
         &mut self,

@@ -225,7 +225,6 @@ impl Told {
         match self {
             Told::Fin(side) => parser.fin(side, out),
             Told::Rst(side) => parser.rst(side, out),
-            Told::Tick(now) => parser.tick(now, out),
             Told::End => parser.end(out),
         }
     }
@@ -233,7 +232,6 @@ impl Told {
     pub(crate) fn to_datagrams<P: DatagramParser>(self, parser: &mut P, out: &mut Vec<P::Message>) {
         match self {
             Told::Fin(_) | Told::Rst(_) => {}
-            Told::Tick(now) => parser.tick(now, out),
             Told::End => parser.end(out),
         }
     }

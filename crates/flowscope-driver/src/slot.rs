@@ -66,7 +66,7 @@ pub(crate) struct Session<P, R> {
     pub(crate) told_fin: [bool; 2],
     /// Sides of which no byte was read yet, and whose start was not seen.
     pub(crate) torn: [bool; 2],
-    /// What the pump counts this session as: bytes of memory, and bytes of payload that wait.
+    /// What the pump counts it as: bytes of memory, and bytes of payload that wait.
     pub(crate) held: usize,
     pub(crate) pending: u64,
 }
