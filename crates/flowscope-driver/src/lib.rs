@@ -1,11 +1,19 @@
-//! The one loop of flowscope: extract, join fragments, track.
+//! The one loop of flowscope: extract, join fragments, track, reassemble, parse.
 //!
-//! [`FlowDriver`] is where extractor, defragmenter and flow table meet, for files and live captures
-//! alike: packets in by [`handle_batch`](FlowDriver::handle_batch), events out by
-//! [`poll_event`](FlowDriver::poll_event). [`Router`] is the same loop for those who spread the flows
-//! of one input over several tables.
+//! | driver | what comes out |
+//! |---|---|
+//! | [`FlowDriver`] | lives of flows |
+//! | [`SessionDriver`] | and messages of one stream protocol |
+//! | [`DatagramDriver`] | and messages of one datagram protocol |
+//! | [`Driver`] | and messages of several [`Protocols`], recognised by port and by first bytes |
+//! | [`StreamDriver`] | and bytes for reassemblers that do all there is to do themselves |
 //!
-//! Both are generic over the extractor and read no clock.
+//! Files and live captures are driven alike: packets in by [`handle_batch`](FlowDriver::handle_batch),
+//! events out by [`poll_event`](FlowDriver::poll_event). All but the first are faces of one
+//! [`SessionEngine`]. [`Router`] and [`SessionShard`] are the same loop for those who spread the flows of
+//! one input over several tables.
+//!
+//! All are generic over the extractor, name no protocol and read no clock.
 //!
 //! ```
 //! use flowscope_core::{Extracted, FlowExtractor, LinkType, Orientation, PacketView, Timestamp};
