@@ -182,6 +182,12 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         self.line.memory()
     }
 
+    /// The extractor, for another driver. Flows that are open are forgotten.
+    #[must_use]
+    pub fn into_extractor(self) -> E {
+        self.line.extractor
+    }
+
     /// Packets lost to `cause` so far.
     #[must_use]
     pub fn lost(&self, cause: Loss) -> u64 {

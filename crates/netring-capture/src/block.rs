@@ -1,7 +1,7 @@
 use flowscope_core::{LinkType, PacketView};
 
-use crate::AfPacket;
 use crate::ring::{Cursor, Frame, Frames};
+use crate::{AfPacket, Capture};
 
 /// Frames that the kernel handed over together, lent until this is dropped.
 ///

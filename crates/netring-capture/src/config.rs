@@ -51,7 +51,7 @@ impl AfPacketConfig {
         self
     }
 
-    /// How many bytes of a frame to keep, from the link header on. The rest takes no room in the
+    /// How many bytes of a frame to keep, from the link header on, VLAN tags included. The rest takes no room in the
     /// ring; the view still tells the length on the wire. Default: all of them.
     #[must_use]
     pub fn snap_len(mut self, bytes: NonZeroU32) -> Self {
@@ -118,6 +118,11 @@ impl AfPacketConfig {
     pub fn interface_number(mut self, number: u32) -> Self {
         self.interface_number = number;
         self
+    }
+
+    /// The retire timeout as the kernel is told it.
+    pub(crate) fn retire_milliseconds(&self) -> u32 {
+        self.retire.as_millis().clamp(1, 10_000) as u32
     }
 }
 

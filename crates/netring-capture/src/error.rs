@@ -1,15 +1,20 @@
 use std::{env, io};
 
+use crate::Interface;
+
 /// Why an interface cannot be captured from, or not any more. The message says what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaptureError {
-    /// The process lacks `CAP_NET_RAW` in the network namespace it is in.
+    /// The process lacks a capability in the network namespace it is in: `CAP_NET_RAW`; for AF_XDP
+    /// also `CAP_NET_ADMIN` and `CAP_BPF`.
     #[error(
         "capturing needs a capability that this program does not have; grant it with\n    \
-         sudo setcap cap_net_raw,cap_net_admin+ep {program}"
+         sudo setcap {capabilities}+ep {program}"
     )]
     NoPermission {
+        /// What it needs, as `setcap` takes it.
+        capabilities: &'static str,
         /// The running program, quoted for a shell where it needs to be.
         program: String,
     },
@@ -52,6 +57,64 @@ pub enum CaptureError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// An XDP program is attached to the interface already.
+    #[error(
+        "another XDP program is attached to `{interface}`; stop the program that did so, or remove \
+         it with `sudo ip link set {interface} xdp off`"
+    )]
+    ProgramAttached {
+        /// The name.
+        interface: String,
+    },
+    /// Another AF_XDP socket has this queue.
+    #[error(
+        "queue {queue} of `{interface}` is captured already; stop that, or leave the queue out"
+    )]
+    QueueTaken {
+        /// The name.
+        interface: String,
+        /// The queue.
+        queue: u32,
+    },
+    /// There is no receive queue of this number.
+    #[error(
+        "`{interface}` has no queue {queue}: it has {queues}, the first being 0; \
+         `ethtool -l {interface}` lists them"
+    )]
+    NoSuchQueue {
+        /// The name.
+        interface: String,
+        /// The number that was asked for.
+        queue: u32,
+        /// How many there are.
+        queues: u32,
+    },
+    /// The interface carries packets that are longer than a frame of an AF_XDP capture holds.
+    #[error(
+        "the packets of `{interface}` (MTU {mtu}) do not fit the frames of the capture (MTU {most} \
+         at most); ask for multi_buffer or larger frames, or \
+         `sudo ip link set {interface} mtu {most}`"
+    )]
+    MtuTooLarge {
+        /// The name.
+        interface: String,
+        /// Its longest packet, in bytes.
+        mtu: u32,
+        /// The longest that fits.
+        most: u32,
+    },
+    /// The interface's driver, or the kernel, cannot do what was asked for.
+    #[error("`{interface}` does not do {what}; {advice}: {source}")]
+    Unsupported {
+        /// The name.
+        interface: String,
+        /// What it cannot do.
+        what: &'static str,
+        /// What to do about it.
+        advice: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// The interface is down. The capture stays open, and goes on by itself once it is up again.
     #[error("interface `{interface}` is down; `sudo ip link set {interface} up` brings it up")]
     InterfaceDown {
@@ -90,8 +153,35 @@ impl CaptureError {
     /// A failed call, told by its code where that has one meaning whatever the call was.
     pub(crate) fn of(doing: &'static str, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::PermissionDenied => CaptureError::NoPermission { program: program() },
+            io::ErrorKind::PermissionDenied => {
+                let capabilities = "cap_net_raw,cap_net_admin";
+                CaptureError::NoPermission { capabilities, program: program() }
+            }
             _ => CaptureError::System { doing, source },
+        }
+    }
+
+    /// As [`of`](Self::of), where the call is one that AF_XDP needs.
+    #[cfg(feature = "af-xdp")]
+    pub(crate) fn of_xdp(doing: &'static str, source: io::Error) -> Self {
+        match CaptureError::of(doing, source) {
+            CaptureError::NoPermission { program, .. } => {
+                let capabilities = "cap_net_raw,cap_net_admin,cap_bpf,cap_ipc_lock";
+                CaptureError::NoPermission { capabilities, program }
+            }
+            error => error,
+        }
+    }
+
+    /// A failed call on an open capture, which may be the interface's doing.
+    pub(crate) fn on(interface: &Interface, doing: &'static str, source: io::Error) -> Self {
+        let Some(libc::ENETDOWN | libc::ENXIO | libc::ENODEV) = source.raw_os_error() else {
+            return CaptureError::of(doing, source);
+        };
+        let (index, interface) = (interface.index, interface.name.clone());
+        match Interface::find(&interface) {
+            Ok(now) if now.index == index => CaptureError::InterfaceDown { interface },
+            _ => CaptureError::InterfaceGone { interface },
         }
     }
 }

@@ -1,5 +1,7 @@
-use std::io;
+use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::{fs, io};
 
 use flowscope_core::LinkType;
 
@@ -30,6 +32,8 @@ pub struct Interface {
     pub is_running: bool,
     /// Whether it is the loopback interface.
     pub is_loopback: bool,
+    /// How many queues its frames arrive in, at least 1.
+    pub rx_queues: u32,
 }
 
 impl Interface {
@@ -87,7 +91,21 @@ fn look_up(socket: BorrowedFd<'_>, name: &str) -> io::Result<Interface> {
         is_up: has(libc::IFF_UP),
         is_running: has(libc::IFF_RUNNING),
         is_loopback: has(libc::IFF_LOOPBACK),
+        rx_queues: rx_queues(socket, name, index),
     })
+}
+
+/// As the driver says; or as many as are listed, unless those are another namespace's; or one.
+fn rx_queues(socket: BorrowedFd<'_>, name: &str, index: u32) -> u32 {
+    let listed = || {
+        let of = Path::new("/sys/class/net").join(name);
+        let listed_index = fs::read_to_string(of.join("ifindex")).ok()?;
+        let ours = listed_index.trim().parse() == Ok(index);
+        let queues = ours.then(|| fs::read_dir(of.join("queues")).ok()).flatten()?;
+        let is_rx = |name: OsString| name.as_encoded_bytes().starts_with(b"rx-");
+        u32::try_from(queues.flatten().filter(|queue| is_rx(queue.file_name())).count()).ok()
+    };
+    sys::rx_channels(socket, name).ok().or_else(listed).unwrap_or_default().max(1)
 }
 
 /// What the frames of a raw packet socket begin with. IP tunnels have no link header of their own;

@@ -4,7 +4,9 @@
 //! `tpacket_block_desc` at the start of a block; then, chained by `tp_next_offset`, frames that each
 //! begin with `tpacket3_hdr` and `sockaddr_ll`.
 
-use flowscope_core::{LinkType, PacketView, Timestamp, VlanTag};
+use flowscope_core::{LinkType, PacketView, Timestamp};
+
+pub(crate) mod tags;
 
 /// One frame in the ring, with what the kernel says of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -12,13 +14,11 @@ use flowscope_core::{LinkType, PacketView, Timestamp, VlanTag};
 pub struct Frame<'b> {
     /// The captured bytes, from the link header on.
     pub bytes: &'b [u8],
-    /// Bytes that the frame had, the tag in `vlan` not counted. More than the interface's MTU where
-    /// the kernel or the card joined segments (GRO) or has not split them yet (TSO).
+    /// Bytes that the frame had. More than the interface's MTU where the kernel or the card joined
+    /// segments (GRO) or has not split them yet (TSO).
     pub wire_len: u32,
     /// When it was received.
     pub ts: Timestamp,
-    /// The outer VLAN tag, which the kernel took out of `bytes`.
-    pub vlan: Option<VlanTag>,
     /// The receive hash, where [`receive_hash`](crate::AfPacketConfig::receive_hash) asks for it.
     pub rx_hash: Option<u32>,
     /// Whether this host sent it.
@@ -34,9 +34,6 @@ impl<'b> Frame<'b> {
     #[inline]
     pub fn view(self, link: LinkType) -> PacketView<'b> {
         let mut view = PacketView::new(self.bytes, link, self.ts).with_wire_len(self.wire_len);
-        if let Some(tag) = self.vlan {
-            view = view.with_vlan(tag);
-        }
         if let Some(hash) = self.rx_hash {
             view = view.with_rx_hash(hash);
         }
@@ -75,13 +72,7 @@ impl<'b> Frames<'b> {
         let word = |at: usize| read_u32(head, at).unwrap_or_default();
         let half = |at: usize| read_u16(head, at).unwrap_or_default();
 
-        let next = word(NEXT_OFFSET);
-        self.cursor = match self.cursor.offset.checked_add(next) {
-            Some(offset) if next as usize >= FRAME_HEADER => {
-                Cursor { offset, left: self.cursor.left - 1 }
-            }
-            _ => Cursor::END,
-        };
+        self.cursor = self.cursor.behind(word(NEXT_OFFSET));
 
         let from = start.checked_add(usize::from(half(MAC_OFFSET)))?;
         let to = from.checked_add(word(SNAP_LEN) as usize)?;
@@ -89,17 +80,11 @@ impl<'b> Frames<'b> {
         let bytes = bytes.get(..self.snap_len as usize).unwrap_or(bytes);
 
         let status = word(STATUS);
-        let vlan = (status & STATUS_VLAN_VALID != 0).then(|| {
-            let said = status & STATUS_VLAN_TPID_VALID != 0;
-            let tpid = if said { half(VLAN_TPID) } else { CUSTOMER_TAG };
-            VlanTag { tpid, tci: (word(VLAN_TCI) & 0xffff) as u16 }
-        });
         let nanos = u64::from(word(SECONDS)) * 1_000_000_000 + u64::from(word(NANOSECONDS));
         Some(Frame {
             bytes,
             wire_len: word(WIRE_LEN),
             ts: Timestamp::from_nanos(nanos),
-            vlan,
             rx_hash: Some(word(RX_HASH)).filter(|&hash| hash != 0),
             outgoing: head[PACKET_TYPE] == PACKET_OUTGOING,
             checksum_pending: status & STATUS_CHECKSUM_NOT_READY != 0,
@@ -142,6 +127,15 @@ impl Cursor {
     pub(crate) fn start(block: &[u8]) -> Self {
         match (read_u32(block, FIRST_FRAME), read_u32(block, FRAME_COUNT)) {
             (Some(offset), Some(left)) => Cursor { offset, left },
+            _ => Cursor::END,
+        }
+    }
+
+    /// At the frame that follows `next` bytes behind this one, if one can.
+    #[inline]
+    fn behind(self, next: u32) -> Self {
+        match (self.offset.checked_add(next), self.left.checked_sub(1)) {
+            (Some(offset), Some(left)) if next as usize >= FRAME_HEADER => Cursor { offset, left },
             _ => Cursor::END,
         }
     }

@@ -3,6 +3,9 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use flowscope_core::LinkType;
+
+use crate::ring::tags::TAG;
 use crate::sys::{self, ring::RingMemory};
 use crate::{AfPacketConfig, CaptureError, Filter, Interface};
 
@@ -17,6 +20,9 @@ pub(crate) fn open(
     sys::early_timestamps(fd).map_err(failed("ask for timestamps"))?;
     if config.hardware_timestamps {
         sys::hardware_timestamps(fd).map_err(failed("ask for hardware timestamps"))?;
+    }
+    if interface.link == Some(LinkType::ETHERNET) {
+        sys::reserve_headroom(fd, TAG as u32).map_err(failed("ask for room for VLAN tags"))?;
     }
     let memory = make_ring(fd, config)?;
     let ignore_outgoing = config.ignore_outgoing || interface.is_loopback;
@@ -37,13 +43,12 @@ fn make_ring(fd: BorrowedFd<'_>, config: &AfPacketConfig) -> Result<RingMemory, 
     if u32::try_from(bytes).is_err() {
         return Err(refused(io::ErrorKind::InvalidInput.into()));
     }
-    let milliseconds = config.retire.as_millis().clamp(1, 10_000) as u32;
     let request = libc::tpacket_req3 {
         tp_block_size: block_size,
         tp_block_nr: config.blocks,
         tp_frame_size: FRAME_SIZE,
         tp_frame_nr: block_size / FRAME_SIZE * config.blocks,
-        tp_retire_blk_tov: milliseconds,
+        tp_retire_blk_tov: config.retire_milliseconds(),
         tp_sizeof_priv: 0,
         tp_feature_req_word: u32::from(config.receive_hash),
     };
@@ -82,7 +87,7 @@ fn start(
         // member's, too. The filter was tried before, so that none is refused within the group.
         attach(&Filter::nothing())?;
     }
-    sys::bind(fd, interface.index)
+    sys::bind(fd, interface.index, sys::EVERY_PROTOCOL)
         .map_err(|source| CaptureError::of("bind to the interface", source))?;
     if let Some(group) = config.fanout_group {
         let mut mode = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;

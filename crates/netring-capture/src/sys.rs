@@ -4,12 +4,18 @@
 //! to values of plain integers, with their sizes, that live as long as the call; no function keeps a
 //! pointer, and none hands out a file descriptor that it does not own.
 
+#[cfg(feature = "af-xdp")]
+pub(crate) mod bpf;
+#[cfg(feature = "af-xdp")]
+pub(crate) mod epoll;
 pub(crate) mod ring;
+#[cfg(feature = "af-xdp")]
+pub(crate) mod xdp;
 
-use std::ffi::{CStr, c_int, c_short, c_uint, c_void};
-use std::io;
+use std::ffi::{CStr, c_int, c_short, c_uint, c_ulong, c_void};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::{array, io, ptr};
 
 pub(crate) use libc::sock_filter as RawInstruction;
 
@@ -31,11 +37,11 @@ fn socket(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Starts receiving frames of every protocol from the interface with this index.
-pub(crate) fn bind(fd: BorrowedFd<'_>, interface: u32) -> io::Result<()> {
+/// Starts receiving frames of a protocol from the interface with this index, and news of it.
+pub(crate) fn bind(fd: BorrowedFd<'_>, interface: u32, protocol: u16) -> io::Result<()> {
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
-        sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
+        sll_protocol: protocol.to_be(),
         sll_ifindex: interface.cast_signed(),
         sll_hatype: 0,
         sll_pkttype: 0,
@@ -47,6 +53,13 @@ pub(crate) fn bind(fd: BorrowedFd<'_>, interface: u32) -> io::Result<()> {
     check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), len) }).map(drop)
 }
 
+/// What a packet socket is bound with that receives all frames.
+pub(crate) const EVERY_PROTOCOL: u16 = libc::ETH_P_ALL as u16;
+
+/// What one is bound with that receives none: the Ethertype that nobody uses (RFC 1701).
+#[cfg(feature = "af-xdp")]
+pub(crate) const NO_PROTOCOL: u16 = 0xffff;
+
 /// Asks for `TPACKET_V3`, before the ring is made.
 pub(crate) fn use_version_3(fd: BorrowedFd<'_>) -> io::Result<()> {
     let version = libc::tpacket_versions::TPACKET_V3 as c_int;
@@ -56,6 +69,11 @@ pub(crate) fn use_version_3(fd: BorrowedFd<'_>) -> io::Result<()> {
 /// Makes the kernel allocate the ring.
 pub(crate) fn make_ring(fd: BorrowedFd<'_>, request: &libc::tpacket_req3) -> io::Result<()> {
     set_option(fd, libc::SOL_PACKET, libc::PACKET_RX_RING, request)
+}
+
+/// Leaves so many bytes more free in front of every frame; before the ring is made.
+pub(crate) fn reserve_headroom(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
+    set_option(fd, libc::SOL_PACKET, libc::PACKET_RESERVE, &bytes)
 }
 
 /// Replaces the filter in one step: no frame meets neither the old nor the new one.
@@ -130,6 +148,65 @@ pub(crate) fn send(fd: BorrowedFd<'_>, frame: &[u8]) -> io::Result<()> {
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Sends the first of `frames`, 64 at most, through the interface that the socket is bound to, in one
+/// call; says how many.
+pub(crate) fn send_many(fd: BorrowedFd<'_>, frames: &[&[u8]]) -> io::Result<usize> {
+    const MOST: usize = 64;
+    let empty = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+    let mut parts = [empty; MOST];
+    for (part, frame) in parts.iter_mut().zip(frames) {
+        // The kernel only reads it; the field just is not `const`.
+        *part = libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
+    }
+    let base = parts.as_mut_ptr();
+    let mut messages: [libc::mmsghdr; MOST] = array::from_fn(|number| {
+        let mut message = MaybeUninit::<libc::mmsghdr>::zeroed();
+        // SAFETY: integers and pointers only, for all of which zeros are a value.
+        let message: &mut libc::mmsghdr = unsafe { message.assume_init_mut() };
+        message.msg_hdr.msg_iov = base.wrapping_add(number);
+        message.msg_hdr.msg_iovlen = 1;
+        *message
+    });
+    let count = frames.len().min(MOST) as c_uint;
+    let to = messages.as_mut_ptr();
+    // SAFETY: the first `count` messages have one part each, which is a frame that outlives the call
+    // and is only read; what is written are the lengths in `messages`.
+    let sent = unsafe { libc::sendmmsg(fd.as_raw_fd(), to, count, 0) };
+    check(sent).map(|sent| sent.unsigned_abs() as usize)
+}
+
+/// Returns once all frames are done with that the kernel was handling when this was called: one that
+/// passed a filter or program which is replaced by now has reached its ring. Where a kernel does not
+/// offer it, it returns at once.
+pub(crate) fn wait_for_frames_under_way() {
+    // SAFETY: takes integers, touches no memory of ours.
+    unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
+}
+
+/// The processors that the calling thread may run on, by number.
+pub(crate) fn affinity() -> io::Result<Vec<usize>> {
+    let mut mask: CpuMask = [0; CPU_WORDS];
+    let (size, to) = (size_of::<CpuMask>(), (&raw mut mask).cast());
+    // SAFETY: the kernel writes at most `size` bytes of `mask`, as a mask of bits.
+    check(unsafe { libc::sched_getaffinity(0, size, to) })?;
+    let has = |core: &usize| mask[core / WORD] >> (core % WORD) & 1 != 0;
+    Ok((0..CPU_WORDS * WORD).filter(has).collect())
+}
+
+/// Makes the calling thread run on one processor only.
+pub(crate) fn set_affinity(core: usize) -> io::Result<()> {
+    let mut mask: CpuMask = [0; CPU_WORDS];
+    *mask.get_mut(core / WORD).ok_or(io::ErrorKind::InvalidInput)? = 1 << (core % WORD);
+    let (size, from) = (size_of::<CpuMask>(), (&raw const mask).cast());
+    // SAFETY: the kernel reads at most `size` bytes of `mask`.
+    check(unsafe { libc::sched_setaffinity(0, size, from) }).map(drop)
+}
+
+/// One bit for each of 8192 processors, which is as many as Linux can have.
+type CpuMask = [c_ulong; CPU_WORDS];
+const WORD: usize = c_ulong::BITS as usize;
+const CPU_WORDS: usize = 8192 / WORD;
+
 /// What an `ioctl` on an interface's name tells.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ask {
@@ -142,19 +219,7 @@ pub(crate) enum Ask {
 /// The answer's first 16 bytes, which is what any of the four writes at most: an integer, or a
 /// `sockaddr`.
 pub(crate) fn ask_interface(fd: BorrowedFd<'_>, name: &str, ask: Ask) -> io::Result<[u8; 16]> {
-    #[repr(C, align(8))]
-    struct Request {
-        name: [u8; libc::IFNAMSIZ],
-        // The union of `ifreq` has 24 bytes at most; longer than the kernel's is harmless.
-        answer: [u8; 32],
-    }
-    const { assert!(size_of::<Request>() >= size_of::<libc::ifreq>()) };
-    // With room for the byte 0 at its end.
-    if name.is_empty() || name.len() >= libc::IFNAMSIZ || name.contains('\0') {
-        return Err(io::Error::from_raw_os_error(libc::ENODEV));
-    }
-    let mut request = Request { name: [0; libc::IFNAMSIZ], answer: [0; 32] };
-    request.name[..name.len()].copy_from_slice(name.as_bytes());
+    let mut request = Request::of(name)?;
     let number = match ask {
         Ask::Index => libc::SIOCGIFINDEX,
         Ask::Mtu => libc::SIOCGIFMTU,
@@ -168,6 +233,46 @@ pub(crate) fn ask_interface(fd: BorrowedFd<'_>, name: &str, ask: Ask) -> io::Res
     answer.copy_from_slice(&request.answer[..16]);
     Ok(answer)
 }
+
+/// How many channels the interface receives on, where its driver says so.
+pub(crate) fn rx_channels(fd: BorrowedFd<'_>, name: &str) -> io::Result<u32> {
+    // `ethtool_channels`: the command; the most there can be of four kinds; how many there are. The
+    // kinds: receiving, sending, other, both.
+    let mut channels = [ETHTOOL_GCHANNELS, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut request = Request::of(name)?;
+    let pointer = (&raw mut channels).expose_provenance();
+    request.answer[..size_of::<usize>()].copy_from_slice(&pointer.to_ne_bytes());
+    let fd = fd.as_raw_fd();
+    // SAFETY: the request reads an `ifreq`, as large as `request`, whose union is a pointer to nine
+    // integers of which this command reads one and writes all.
+    check(unsafe { libc::ioctl(fd, SIOCETHTOOL, &raw mut request) })?;
+    let [_, _, _, _, _, rx, _, _, both] = channels;
+    Ok(rx.saturating_add(both))
+}
+
+/// `ifreq`: an interface's name, and a question or its answer.
+#[repr(C, align(8))]
+struct Request {
+    name: [u8; libc::IFNAMSIZ],
+    // The union of `ifreq` has 24 bytes at most; longer than the kernel's is harmless.
+    answer: [u8; 32],
+}
+
+impl Request {
+    fn of(name: &str) -> io::Result<Self> {
+        const { assert!(size_of::<Request>() >= size_of::<libc::ifreq>()) };
+        // With room for the byte 0 at its end.
+        if name.is_empty() || name.len() >= libc::IFNAMSIZ || name.contains('\0') {
+            return Err(io::Error::from_raw_os_error(libc::ENODEV));
+        }
+        let mut request = Request { name: [0; libc::IFNAMSIZ], answer: [0; 32] };
+        request.name[..name.len()].copy_from_slice(name.as_bytes());
+        Ok(request)
+    }
+}
+
+const SIOCETHTOOL: libc::Ioctl = 0x8946;
+const ETHTOOL_GCHANNELS: u32 = 0x3c;
 
 /// The names of all interfaces, in the kernel's order.
 pub(crate) fn interface_names() -> io::Result<Vec<String>> {

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use flowscope_core::{LinkType, PacketSource, VlanTag};
+use flowscope_core::{LinkType, PacketSource, PacketView, VlanTag};
 use flowscope_testkit::frame;
 use netring_capture::{
-    AfPacket, AfPacketConfig, CaptureError, CaptureStats, Filter, Instruction, Interface,
+    AfPacket, AfPacketConfig, Capture, CaptureError, CaptureStats, Filter, Instruction, Interface,
 };
 
 /// Counts allocations in the one test that asks for it.
@@ -138,7 +138,7 @@ fn number(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(*bytes.get(14..)?.first_chunk()?))
 }
 
-fn send(from: &AfPacket, bytes: &[u8]) {
+fn send(from: &mut AfPacket, bytes: &[u8]) {
     until("there is room to send", || match from.send(bytes) {
         Ok(()) => true,
         Err(CaptureError::Busy) => false,
@@ -148,13 +148,14 @@ fn send(from: &AfPacket, bytes: &[u8]) {
 
 /// Sends frames as fast as can be while `work` runs, and a hundred more.
 fn while_sending<T>(
-    from: &AfPacket,
-    frame: impl Fn(u32) -> Vec<u8> + Sync,
+    from: &mut AfPacket,
+    frame: impl Fn(u32) -> Vec<u8> + Send,
     work: impl FnOnce() -> T,
 ) -> T {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let done = &done;
+        scope.spawn(move || {
             let (mut sent, mut rest) = (0, 100);
             while rest > 0 {
                 rest -= i32::from(done.load(Ordering::Relaxed));
@@ -180,9 +181,9 @@ fn rest(from: &mut AfPacket, at: usize) -> Vec<u32> {
                 numbers.push(u32::from_be_bytes(*number.expect("a frame with a number")));
             }
         }
-        numbers.len() as u64 >= stats.packets - stats.drops
+        numbers.len() as u64 >= stats.packets - stats.lost()
     });
-    assert_eq!(numbers.len() as u64, stats.packets - stats.drops);
+    assert_eq!(numbers.len() as u64, stats.packets - stats.lost());
     numbers
 }
 
@@ -226,12 +227,12 @@ fn every_frame_is_seen_once_in_order_with_its_bytes_and_time() {
             let since = std::time::UNIX_EPOCH.elapsed().expect("a clock after 1970");
             u64::try_from(since.as_nanos()).expect("a clock before 2554")
         };
-        let (a, mut b) = (open("v0", &config()), open("v1", &config().interface_number(7)));
+        let (mut a, mut b) = (open("v0", &config()), open("v1", &config().interface_number(7)));
         assert_eq!(b.link(), LinkType::ETHERNET);
         let frames: Vec<Vec<u8>> = (0..500).map(|n| numbered(n, 60 + n as usize * 2)).collect();
         let before = now();
         for frame in &frames {
-            send(&a, frame);
+            send(&mut a, frame);
         }
         until("a block is ready", || b.wait(Some(PATIENCE)).expect("the interface is up"));
         let mut seen = Vec::new();
@@ -252,32 +253,58 @@ fn every_frame_is_seen_once_in_order_with_its_bytes_and_time() {
         assert_eq!(seen, frames);
         assert_eq!(read(&mut b, 0), []);
         let stats = b.stats().expect("the socket is open");
-        assert_eq!((stats.packets, stats.drops, stats.freezes), (500, 0, 0));
+        assert_eq!((stats.packets, stats.delivered, stats.lost(), stats.freezes), (500, 500, 0, 0));
     });
 }
 
 #[test]
-fn a_tag_that_the_kernel_takes_out_is_in_the_view() {
-    in_namespace("a_tag_that_the_kernel_takes_out_is_in_the_view", || {
-        let (a, mut b) = (open("v0", &config()), open("v1", &config()));
-        let tagged = |tags: &[[u8; 4]]| {
-            let mut bytes = numbered(1, 80);
+fn a_tag_that_the_kernel_takes_out_is_put_back() {
+    in_namespace("a_tag_that_the_kernel_takes_out_is_put_back", || {
+        let (mut a, mut b) = (open("v0", &config()), open("v1", &config()));
+        let snap_len = NonZeroU32::new(64).expect("not zero");
+        let mut cut = open("v1", &config().snap_len(snap_len));
+        let mut near = open("v0", &config());
+        let (customer, service) = ([0x81, 0, 0x60, 0x64], [0x88, 0xa8, 0, 200]);
+        let tagged = |number, tags: &[[u8; 4]]| {
+            let mut bytes = numbered(number, 80);
             bytes.splice(12..12, tags.concat());
             bytes
         };
-        let (customer, service) = ([0x81, 0, 0x60, 0x64], [0x88, 0xa8, 0, 200]);
-        send(&a, &tagged(&[customer]));
-        send(&a, &tagged(&[service, customer]));
-        send(&a, &tagged(&[]));
-        let taken = |tpid, tci, bytes| Seen { vlan: Some(VlanTag { tpid, tci }), ..whole(bytes) };
-        assert_eq!(
-            read(&mut b, 3),
-            [
-                taken(0x8100, 0x6064, tagged(&[])),
-                taken(0x88a8, 200, tagged(&[customer])),
-                whole(tagged(&[])),
-            ]
-        );
+        let all = [
+            tagged(1, &[customer]),
+            tagged(2, &[service, customer]),
+            tagged(3, &[service, customer, customer]),
+            tagged(4, &[]),
+            // Not a byte more than fits.
+            [&tagged(5, &[customer])[..], &[7; 1434]].concat(),
+        ];
+        for frame in &all {
+            send(&mut a, frame);
+        }
+        let expected = all.clone().map(whole);
+        assert_eq!(read(&mut b, 5), expected);
+        assert_eq!(read(&mut near, 5), expected, "outgoing frames, too");
+        let expected = all.map(|bytes| Seen { bytes: bytes[..64].to_vec(), ..whole(bytes) });
+        assert_eq!(read(&mut cut, 5), expected);
+
+        // Some at a time, in both ways.
+        for number in 0..300 {
+            send(&mut a, &tagged(number, &[customer]));
+        }
+        let mut next = 0;
+        let mut check = |packet: &PacketView<'_>| {
+            assert_eq!(packet.frame(), tagged(next, &[customer]));
+            next += 1;
+        };
+        until("all were read", || {
+            let lent = b.next_batch(&mut |packets| packets.iter().for_each(&mut check));
+            assert!(lent.expect("the interface is up") <= 64);
+            if let Some(block) = b.next_block() {
+                block.packets().for_each(|packet| check(&packet));
+            }
+            b.stats().expect("the socket is open").delivered == 305
+        });
+        assert_eq!(next, 300);
     });
 }
 
@@ -285,14 +312,14 @@ fn a_tag_that_the_kernel_takes_out_is_in_the_view() {
 fn the_snap_length_cuts_frames_and_not_their_length_on_the_wire() {
     in_namespace("the_snap_length_cuts_frames_and_not_their_length_on_the_wire", || {
         let snap_len = NonZeroU32::new(64).expect("not zero");
-        let (a, mut b) = (open("v0", &config()), open("v1", &config().snap_len(snap_len)));
+        let (mut a, mut b) = (open("v0", &config()), open("v1", &config().snap_len(snap_len)));
         // Not by the kernel: it returns what the accumulator holds.
         let all = [Instruction::new(0x00, 0, 0, 1000), Instruction::new(0x16, 0, 0, 0)];
         let all = Filter::new(all).expect("two instructions that run");
         let mut by_reader = open("v1", &config().snap_len(snap_len).filter(all));
         let lengths = [60, 64, 65, 1514];
         for len in lengths {
-            send(&a, &numbered(9, len));
+            send(&mut a, &numbered(9, len));
         }
         let expected =
             lengths.map(|len| Seen { bytes: numbered(9, len.min(64)), ..whole(numbered(9, len)) });
@@ -304,7 +331,7 @@ fn the_snap_length_cuts_frames_and_not_their_length_on_the_wire() {
 #[test]
 fn a_filter_holds_from_the_first_frame_on() {
     in_namespace("a_filter_holds_from_the_first_frame_on", || {
-        let a = open("v0", &config());
+        let mut a = open("v0", &config());
         let even = [
             Instruction::new(0x20, 0, 0, 14), // load the number
             Instruction::new(0x45, 0, 1, 1),  // odd: go on, else skip one
@@ -313,7 +340,7 @@ fn a_filter_holds_from_the_first_frame_on() {
         ];
         let even = Filter::new(even).expect("four instructions that run");
         let mut captures: Vec<AfPacket> = while_sending(
-            &a,
+            &mut a,
             |number| numbered(number, 60),
             || (0..8).map(|_| open("v1", &ring(512, 1 << 12, 10).filter(even.clone()))).collect(),
         );
@@ -334,9 +361,9 @@ fn a_filter_holds_from_the_first_frame_on() {
 fn what_was_sent_was_read_or_counted_as_dropped() {
     const SENT: u32 = 20_000;
     in_namespace("what_was_sent_was_read_or_counted_as_dropped", || {
-        let (a, mut b) = (open("v0", &config()), open("v1", &ring(4, 1 << 17, 1)));
+        let (mut a, mut b) = (open("v0", &config()), open("v1", &ring(4, 1 << 17, 1)));
         for number in 0..SENT {
-            send(&a, &numbered(number, 60 + number as usize % 1400));
+            send(&mut a, &numbered(number, 60 + number as usize % 1400));
         }
         let mut numbers = Vec::new();
         let mut freezes = 0;
@@ -348,31 +375,31 @@ fn what_was_sent_was_read_or_counted_as_dropped() {
             }
             total = b.stats().expect("the socket is open");
             freezes = freezes.max(total.freezes);
-            numbers.len() as u64 + total.drops == u64::from(SENT)
+            numbers.len() as u64 + total.kernel_drop == u64::from(SENT)
         });
         assert_eq!(total.packets, u64::from(SENT));
         assert!(
-            total.drops > 0 && total.freezes > 0,
+            total.kernel_drop > 0 && total.freezes > 0,
             "half a megabyte cannot hold them: {total:?}"
         );
         assert!(numbers.is_sorted_by(|one, next| one < next), "none twice");
         assert_eq!(numbers.first(), Some(&0), "the oldest are kept");
 
         // The ring has thawed, and what comes now is seen.
-        send(&a, &numbered(SENT, 60));
+        send(&mut a, &numbered(SENT, 60));
         assert_eq!(read(&mut b, 1), [whole(numbered(SENT, 60))]);
-        assert_eq!(b.stats().expect("the socket is open").drops, total.drops);
+        assert_eq!(b.stats().expect("the socket is open").kernel_drop, total.kernel_drop);
     });
 }
 
 #[test]
 fn a_block_goes_back_however_its_loan_ends() {
     in_namespace("a_block_goes_back_however_its_loan_ends", || {
-        let (a, mut b) = (open("v0", &config()), open("v1", &ring(16, 1 << 14, 20)));
+        let (mut a, mut b) = (open("v0", &config()), open("v1", &ring(16, 1 << 14, 20)));
         // More blocks than the ring has.
         for round in 0..24 {
             for number in 0..100 {
-                send(&a, &numbered(round * 100 + number, 60));
+                send(&mut a, &numbered(round * 100 + number, 60));
             }
             let mut seen = 0;
             until("the round was read", || {
@@ -396,18 +423,18 @@ fn a_block_goes_back_however_its_loan_ends() {
             });
         }
         assert_eq!(read(&mut b, 0), []);
-        assert_eq!(b.stats().expect("the socket is open").drops, 0);
+        assert_eq!(b.stats().expect("the socket is open").lost(), 0);
     });
 }
 
 #[test]
 fn frames_are_lent_without_allocating() {
     in_namespace("frames_are_lent_without_allocating", || {
-        let (a, mut b) = (open("v0", &config()), open("v1", &config()));
+        let (mut a, mut b) = (open("v0", &config()), open("v1", &config()));
         let _profiler = dhat::Profiler::builder().testing().build();
         let mut batch = || {
             for number in 0..500 {
-                send(&a, &numbered(number, 60));
+                send(&mut a, &numbered(number, 60));
             }
             let start = Instant::now();
             let mut seen = 0;
@@ -419,7 +446,7 @@ fn frames_are_lent_without_allocating() {
                     seen += b.next_block().map_or(0, |block| block.packets().count());
                 }
             }
-            let dropped = b.stats().map(|stats| stats.drops);
+            let dropped = b.stats().map(|stats| stats.lost());
             let after = dhat::HeapStats::get();
             assert_eq!((seen, dropped.ok()), (500, Some(0)));
             after.total_blocks - before.total_blocks
@@ -433,26 +460,26 @@ fn frames_are_lent_without_allocating() {
 #[test]
 fn outgoing_frames_are_seen_unless_they_are_ignored() {
     in_namespace("outgoing_frames_are_seen_unless_they_are_ignored", || {
-        let a = open("v0", &config());
+        let mut a = open("v0", &config());
         let mut beside = open("v0", &config());
         let mut deaf = open("v0", &config().ignore_outgoing(true));
-        let b = open("v1", &config());
-        send(&a, &numbered(1, 60));
-        send(&b, &numbered(2, 60));
+        let mut b = open("v1", &config());
+        send(&mut a, &numbered(1, 60));
+        send(&mut b, &numbered(2, 60));
         assert_eq!(read(&mut beside, 2), [whole(numbered(1, 60)), whole(numbered(2, 60))]);
         assert_eq!(read(&mut deaf, 1), [whole(numbered(2, 60))]);
 
         // On the loopback interface what is sent comes back.
         ip("link set lo up");
         until("the loopback is up", || running("lo"));
-        let (sender, mut lo) = (open("lo", &config()), open("lo", &config()));
+        let (mut sender, mut lo) = (open("lo", &config()), open("lo", &config()));
         assert!(lo.interface().is_loopback);
-        send(&sender, &numbered(3, 60));
+        send(&mut sender, &numbered(3, 60));
         assert_eq!(read(&mut lo, 1), [whole(numbered(3, 60))]);
 
         // A group has a switch of its own.
         let mut member = open("lo", &config().fanout_group(3));
-        send(&sender, &numbered(4, 60));
+        send(&mut sender, &numbered(4, 60));
         assert_eq!(read(&mut member, 1), [whole(numbered(4, 60))]);
     });
 }
@@ -478,8 +505,8 @@ fn a_checksum_that_is_left_for_the_card_is_told() {
             found == 1
         });
         // A crafted frame comes with a checksum of its own.
-        let (a, mut b) = (open("v0", &config()), open("v1", &config()));
-        send(&a, &numbered(1, 60));
+        let (mut a, mut b) = (open("v0", &config()), open("v1", &config()));
+        send(&mut a, &numbered(1, 60));
         until("a block is ready", || b.wait(Some(PATIENCE)).expect("the interface is up"));
         let block = b.next_block().expect("it is ready");
         assert_eq!(block.frames().map(|frame| frame.checksum_pending).collect::<Vec<_>>(), [false]);
@@ -490,7 +517,7 @@ fn a_checksum_that_is_left_for_the_card_is_told() {
 fn both_directions_of_a_flow_meet_at_one_member_of_a_fanout_group() {
     const FLOWS: u16 = 64;
     in_namespace("both_directions_of_a_flow_meet_at_one_member_of_a_fanout_group", || {
-        let a = open("v0", &config());
+        let mut a = open("v0", &config());
         let member = || open("v1", &config().fanout_group(9).receive_hash(true));
         let mut members = [member(), member()];
         for flow in 0..FLOWS {
@@ -498,8 +525,8 @@ fn both_directions_of_a_flow_meet_at_one_member_of_a_fanout_group() {
             let there =
                 frame().ethernet().ipv4(near, far).udp(1000 + flow, 53).payload(b"question");
             let back = frame().ethernet().ipv4(far, near).udp(53, 1000 + flow).payload(b"answer");
-            send(&a, &there.build());
-            send(&a, &back.build());
+            send(&mut a, &there.build());
+            send(&mut a, &back.build());
         }
         let mut owners = vec![Vec::new(); usize::from(FLOWS)];
         until("all frames were read", || {
@@ -534,7 +561,7 @@ fn both_directions_of_a_flow_meet_at_one_member_of_a_fanout_group() {
 #[test]
 fn nothing_is_captured_twice_while_members_join_a_fanout_group() {
     in_namespace("nothing_is_captured_twice_while_members_join_a_fanout_group", || {
-        let a = open("v0", &config());
+        let mut a = open("v0", &config());
         let member = || open("v1", &ring(512, 1 << 12, 10).fanout_group(1));
         let first = member();
         let flow = frame().ethernet().ipv4("10.0.0.1", "10.0.0.2").udp(1, 53).payload([0; 4]);
@@ -546,7 +573,7 @@ fn nothing_is_captured_twice_while_members_join_a_fanout_group() {
             bytes
         };
         let mut members: Vec<AfPacket> =
-            while_sending(&a, one_of, || (0..4).map(|_| member()).collect());
+            while_sending(&mut a, one_of, || (0..4).map(|_| member()).collect());
         members.push(first);
         let mut numbers = Vec::new();
         for member in &mut members {
@@ -563,20 +590,70 @@ fn nothing_is_captured_twice_while_members_join_a_fanout_group() {
 #[test]
 fn a_stopped_capture_keeps_what_it_has() {
     in_namespace("a_stopped_capture_keeps_what_it_has", || {
-        let (a, mut b) = (open("v0", &config()), open("v1", &config()));
-        send(&a, &numbered(1, 60));
+        let (mut a, mut b) = (open("v0", &config()), open("v1", &config()));
+        assert_eq!(b.latency(), Duration::from_millis(5));
+        assert!(b.is_drained().expect("the socket is open"));
+        send(&mut a, &numbered(1, 60));
         b.stop().expect("the socket is open");
-        send(&a, &numbered(2, 60));
+        b.stop().expect("the socket is open");
+        send(&mut a, &numbered(2, 60));
+        assert!(!b.is_drained().expect("the socket is open"));
         assert_eq!(read(&mut b, 1), [whole(numbered(1, 60))]);
-        assert_eq!(b.stats().expect("the socket is open").packets, 1);
+        assert!(b.is_drained().expect("the socket is open"));
+        let stats = b.stats().expect("the socket is open");
+        assert_eq!((stats.packets, stats.delivered, stats.lost()), (1, 1, 0));
+
+        // Nothing comes after `stop`, however fast it is sent.
+        let mut captures: Vec<AfPacket> = (0..8).map(|_| open("v1", &config())).collect();
+        let stopped: Vec<CaptureStats> = while_sending(
+            &mut a,
+            |number| numbered(number, 60),
+            || {
+                let stop = |capture: &mut AfPacket| {
+                    capture.stop().expect("the socket is open");
+                    capture.stats().expect("the socket is open")
+                };
+                captures.iter_mut().map(stop).collect()
+            },
+        );
+        for (capture, stopped) in captures.iter_mut().zip(stopped) {
+            let read = rest(capture, 14).len() as u64;
+            let stats = capture.stats().expect("the socket is open");
+            assert_eq!((stats.packets, stats.delivered), (stopped.packets, read));
+            assert!(capture.is_drained().expect("the socket is open"));
+        }
+    });
+}
+
+#[test]
+fn frames_are_sent_in_batches() {
+    in_namespace("frames_are_sent_in_batches", || {
+        let (mut a, mut b) = (open("v0", &config()), open("v1", &config()));
+        let frames: Vec<Vec<u8>> = (0..150).map(|number| numbered(number, 60)).collect();
+        let mut rest: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+        assert_eq!(a.send_batch(&[]).expect("nothing to fail"), 0);
+        until("all were sent", || {
+            let sent = a.send_batch(&rest).expect("the interface is up");
+            rest.drain(..sent);
+            rest.is_empty()
+        });
+        let expected: Vec<Seen> = frames.iter().cloned().map(whole).collect();
+        assert_eq!(read(&mut b, 150), expected);
+
+        // What fails stops those behind it, and is told once it is the first.
+        let (good, long) = (numbered(1, 60), numbered(2, 2000));
+        assert_eq!(a.send_batch(&[&good, &long, &good]).expect("the first fits"), 1);
+        let error = a.send_batch(&[&long, &good]).expect_err("the MTU is 1500");
+        assert!(matches!(error, CaptureError::FrameTooLong { len: 2000, mtu: 1500 }), "{error}");
+        assert_eq!(read(&mut b, 1), [whole(good)]);
     });
 }
 
 #[test]
 fn an_interface_that_goes_down_is_told_once_and_comes_back() {
     in_namespace("an_interface_that_goes_down_is_told_once_and_comes_back", || {
-        let (a, mut b) = (open("v0", &config()), open("v1", &config()));
-        send(&a, &numbered(1, 60));
+        let (mut a, mut b) = (open("v0", &config()), open("v1", &config()));
+        send(&mut a, &numbered(1, 60));
         until("the frame is in the ring", || b.wait(Some(PATIENCE)).expect("the interface is up"));
         ip("link set v1 down");
         // What was captured comes first.
@@ -590,7 +667,7 @@ fn an_interface_that_goes_down_is_told_once_and_comes_back() {
 
         ip("link set v1 up");
         until("the cable is plugged in", || running("v0") && running("v1"));
-        send(&a, &numbered(3, 60));
+        send(&mut a, &numbered(3, 60));
         assert_eq!(read(&mut b, 1), [whole(numbered(3, 60))]);
 
         ip("link del v1");
@@ -606,7 +683,7 @@ fn an_interface_that_goes_down_is_told_once_and_comes_back() {
 #[test]
 fn what_the_kernel_refuses_has_a_name() {
     in_namespace("what_the_kernel_refuses_has_a_name", || {
-        let a = open("v0", &config());
+        let mut a = open("v0", &config());
         let error = a.send(&numbered(1, 2000)).expect_err("the MTU is 1500");
         assert!(matches!(error, CaptureError::FrameTooLong { len: 2000, mtu: 1500 }), "{error}");
         let huge = config().blocks(NonZeroU32::MAX);
@@ -620,7 +697,11 @@ fn what_the_kernel_refuses_has_a_name() {
             assert_eq!((interface.mtu, interface.link), (1500, Some(LinkType::ETHERNET)));
             assert!(interface.mac.is_some_and(|mac| mac != [0; 6]));
             assert!(interface.is_up && !interface.is_loopback);
+            assert_eq!(interface.rx_queues, 1);
         }
+        ip("link add w0 numrxqueues 4 numtxqueues 4 type veth peer name w1");
+        let queues = Interface::find("w0").expect("it was made").rx_queues;
+        assert_eq!(queues, 4);
     });
 }
 

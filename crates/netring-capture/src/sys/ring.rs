@@ -59,6 +59,17 @@ impl RingMemory {
         Some(unsafe { slice::from_raw_parts(start.as_ptr(), self.block_size) })
     }
 
+    /// A block's memory to change, if the kernel has handed it over.
+    pub(crate) fn block_mut(&mut self, number: usize) -> Option<&mut [u8]> {
+        let start = self.block_start(number)?;
+        if self.status(start).load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 {
+            return None;
+        }
+        // SAFETY: as in `block`; and `&mut self` lasts as long as the slice does, so nothing on this
+        // side reads or writes the block beside it, its status included.
+        Some(unsafe { slice::from_raw_parts_mut(start.as_ptr(), self.block_size) })
+    }
+
     /// Hands a block back to the kernel, which may write to it from now on. One that is the
     /// kernel's already, or does not exist, stays as it is.
     pub(crate) fn give_back(&mut self, number: usize) {
@@ -151,10 +162,26 @@ mod tests {
     }
 
     #[test]
+    fn a_block_that_is_ours_can_be_changed() {
+        let mut ring = plain();
+        let start = ring.start.as_ptr().expose_provenance();
+        assert!((0..BLOCKS).all(|number| ring.block_mut(number).is_none()));
+        for value in [7, 8] {
+            hand_over(start, 1, value);
+            ring.block_mut(1).unwrap()[100..200].fill(0);
+            let block = ring.block(1).unwrap();
+            assert_eq!(block[99..201], [&[value][..], &[0; 100], &[value]].concat());
+            ring.give_back(1);
+            assert!(ring.block_mut(1).is_none());
+        }
+    }
+
+    #[test]
     fn blocks_that_do_not_exist_are_nobodys() {
         let mut ring = plain();
         for number in [BLOCKS, BLOCKS + 1, usize::MAX] {
             assert!(ring.block(number).is_none());
+            assert!(ring.block_mut(number).is_none());
             ring.give_back(number);
         }
     }

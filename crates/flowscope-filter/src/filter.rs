@@ -1,0 +1,184 @@
+use std::fmt;
+
+use flowscope_core::{LinkType, PacketView};
+
+use crate::compile::CompileError;
+use crate::expr::Expr;
+use crate::program::Program;
+#[cfg(feature = "libpcap")]
+use crate::tcpdump::TcpdumpError;
+use crate::text::ParseExprError;
+
+/// A filter for captures of whatever link types: compiles its text for each as it comes to it.
+///
+/// A text that [`Expr`] reads is taken with the meaning that it has there; any other goes to libpcap
+/// in a build with the feature `libpcap`, and is an error in one without.
+///
+/// Packets of a link type that there is no program for are refused and counted. Programs are kept,
+/// for at most 64 link types; packets of any beyond are refused and counted alike.
+///
+/// ```
+/// use flowscope_filter::Filter;
+///
+/// let error = Filter::parse("tcp and prot 443").unwrap_err();
+/// assert!(error.to_string().contains("`prot` at byte 8"), "{error}");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Filter {
+    text: Text,
+    programs: Vec<(LinkType, Option<Program>)>,
+    unsupported: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Text {
+    Expr(Expr),
+    #[cfg(feature = "libpcap")]
+    Tcpdump(String),
+}
+
+impl Filter {
+    /// Reads a filter.
+    ///
+    /// # Errors
+    ///
+    /// [`FilterError`].
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
+        match text.parse::<Expr>() {
+            Ok(expr) => Ok(expr.into()),
+            #[cfg(feature = "libpcap")]
+            Err(error) if error.is_beyond() => {
+                crate::tcpdump::check(text)?;
+                Ok(Filter::of(Text::Tcpdump(text.to_owned())))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn of(text: Text) -> Self {
+        Filter { text, programs: Vec::new(), unsupported: 0 }
+    }
+
+    /// Whether to keep the packet. Compiles a program on the first packet of its link type.
+    pub fn matches(&mut self, view: PacketView<'_>) -> bool {
+        let link = view.link();
+        let at = match self.programs.iter().position(|(of, _)| *of == link) {
+            Some(at) => Some(at),
+            None if self.programs.len() < MOST_PROGRAMS => {
+                let program = self.compile(link).ok();
+                self.programs.push((link, program));
+                Some(self.programs.len() - 1)
+            }
+            None => None,
+        };
+        match at.and_then(|at| self.programs.get(at)) {
+            Some((_, Some(program))) => program.matches(view),
+            _ => {
+                self.unsupported += 1;
+                false
+            }
+        }
+    }
+
+    /// Packets that were refused because their link type has no program.
+    #[must_use]
+    pub fn unsupported(&self) -> u64 {
+        self.unsupported
+    }
+
+    /// Whether the text was given to libpcap.
+    #[must_use]
+    pub fn is_of_libpcap(&self) -> bool {
+        match &self.text {
+            Text::Expr(_) => false,
+            #[cfg(feature = "libpcap")]
+            Text::Tcpdump(_) => true,
+        }
+    }
+
+    /// The program for captures of a link type, to be run in user space. One that libpcap compiled
+    /// does not see tags that the capture took out of the frame.
+    ///
+    /// # Errors
+    ///
+    /// [`FilterError`] if there is none.
+    pub fn compile(&self, link: LinkType) -> Result<Program, FilterError> {
+        match &self.text {
+            Text::Expr(expr) => Ok(expr.compile(link)?),
+            #[cfg(feature = "libpcap")]
+            Text::Tcpdump(text) => Ok(Program::compile_tcpdump(text, link, u32::MAX)?),
+        }
+    }
+
+    /// The program to attach to a socket on an interface whose frames begin with `link`.
+    ///
+    /// # Errors
+    ///
+    /// [`FilterError`] if there is none; in particular if the text was given to libpcap, which has
+    /// to open the interface to compile for it, and may not.
+    pub fn compile_for_interface(
+        &self,
+        #[cfg_attr(not(feature = "libpcap"), expect(unused_variables))] interface: &str,
+        link: LinkType,
+    ) -> Result<Program, FilterError> {
+        match &self.text {
+            Text::Expr(expr) => Ok(expr.compile(link)?),
+            #[cfg(feature = "libpcap")]
+            Text::Tcpdump(text) => Ok(Program::compile_for_interface(text, interface)?),
+        }
+    }
+}
+
+impl From<Expr> for Filter {
+    fn from(expr: Expr) -> Self {
+        Filter::of(Text::Expr(expr))
+    }
+}
+
+/// A capture has one link type, seldom two. A file cannot make this grow beyond.
+const MOST_PROGRAMS: usize = 64;
+
+/// Why a text is no [`Filter`], or has no program.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum FilterError {
+    /// The text is not understood.
+    Parse(ParseExprError),
+    /// The expression has no program.
+    Compile(CompileError),
+    /// libpcap has none.
+    #[cfg(feature = "libpcap")]
+    Tcpdump(TcpdumpError),
+}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parse(error) => error.fmt(f),
+            Self::Compile(error) => error.fmt(f),
+            #[cfg(feature = "libpcap")]
+            Self::Tcpdump(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for FilterError {}
+
+impl From<ParseExprError> for FilterError {
+    fn from(error: ParseExprError) -> Self {
+        Self::Parse(error)
+    }
+}
+
+impl From<CompileError> for FilterError {
+    fn from(error: CompileError) -> Self {
+        Self::Compile(error)
+    }
+}
+
+#[cfg(feature = "libpcap")]
+impl From<TcpdumpError> for FilterError {
+    fn from(error: TcpdumpError) -> Self {
+        Self::Tcpdump(error)
+    }
+}

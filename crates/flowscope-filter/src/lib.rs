@@ -1,0 +1,61 @@
+//! Which packets to keep: filters that run in the kernel and in user space alike.
+//!
+//! An [`Expr`] says which packets are meant, in terms or in words; compiled for a link type it
+//! is a [`Program`] of classic BPF. `SO_ATTACH_FILTER` has the kernel run the program before
+//! a frame takes room in a ring; [`Program::run`] runs it on the frames of capture files and of
+//! AF_XDP. A [`Filter`] does the latter for captures of several link types.
+//!
+//! ```
+//! use flowscope_core::{LinkType, PacketView, Timestamp};
+//! use flowscope_filter::Filter;
+//!
+//! let mut filter = Filter::parse("arp or (tcp and port 443)")?;
+//! let mut arp = [0; 60];
+//! arp[12..14].copy_from_slice(&[0x08, 0x06]);
+//! assert!(filter.matches(PacketView::new(&arp, LinkType::ETHERNET, Timestamp::ZERO)));
+//! # Ok::<(), flowscope_filter::FilterError>(())
+//! ```
+//!
+//! # The text form
+//!
+//! A part of what `tcpdump` takes, and with its meaning but for VLAN tags (see [`Expr`]):
+//!
+//! | words | packets |
+//! |---|---|
+//! | `ip`, `ip6`, `arp`, `tcp`, `udp`, `sctp`, `icmp`, `icmp6` | of that protocol |
+//! | `proto 89`, `ip proto 89`, `ip6 proto 89` | of the IP protocol of that number |
+//! | `host ADDRESS`, `net ADDRESS/BITS` | from or to an address; `host` and, with a prefix length, `net` may be left out |
+//! | `port N`, `portrange N-M` | of TCP, UDP or SCTP from or to that port |
+//! | `src host`, `dst net`, `src port`, `src or dst`, `src and dst`, … | the same for one end, either, both |
+//! | `ip host`, `arp net`, `tcp port`, `udp src portrange`, … | the same for one protocol |
+//! | `vlan`, `vlan 100` | with a tag; with a tag of that id |
+//! | `ether host MAC`, `ether src MAC`, `ether dst MAC` | from or to an Ethernet address |
+//! | `and` `&&`, `or` `||`, `not` `!`, `( )` | put together |
+//!
+//! As in `tcpdump`, `not` binds closest, and `and` and `or` equally, from left to right: `a or b and c` is
+//! `(a or b) and c`. An address or number that follows `and` or `or` without words of its own takes those of
+//! the term before: `tcp port 80 or 443`. Addresses, networks and ports are numbers, not names.
+//!
+//! Everything else of `tcpdump` is taken with the feature `libpcap`, which builds against that library
+//! and uses its compiler.
+
+mod asm;
+mod compile;
+mod expr;
+mod filter;
+mod net;
+mod op;
+mod program;
+mod run;
+#[cfg(feature = "libpcap")]
+mod tcpdump;
+mod text;
+
+pub use compile::CompileError;
+pub use expr::{Direction, Expr};
+pub use filter::{Filter, FilterError};
+pub use net::Net;
+pub use program::{Instruction, Program, ProgramError};
+#[cfg(feature = "libpcap")]
+pub use tcpdump::TcpdumpError;
+pub use text::ParseExprError;

@@ -1,0 +1,8 @@
+//! Capture past the network stack: `AF_XDP`.
+
+mod config;
+mod program;
+mod socket;
+
+pub use config::{AfXdpConfig, CopyMode, XdpMode};
+pub use socket::{AfXdp, XdpCounters};

@@ -1,0 +1,89 @@
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use crate::sys::bpf;
+use crate::{AfXdpConfig, CaptureError, Interface, XdpMode};
+
+/// The map through which an XDP program finds the sockets, and the program if it is ours.
+///
+/// A program of ours goes with the last capture that shares it, or with the process.
+#[derive(Debug)]
+pub(super) struct Program {
+    map: Arc<OwnedFd>,
+    /// Which mode it came to, and what keeps it attached.
+    attached: Option<(XdpMode, OwnedFd)>,
+}
+
+impl Program {
+    /// Attaches our program, which passes all frames on as long as there are no sockets; or takes
+    /// the map that is given.
+    pub(super) fn open(
+        interface: &Interface,
+        config: &AfXdpConfig,
+        queues: &[u32],
+    ) -> Result<Self, CaptureError> {
+        if let Some(map) = &config.map {
+            return Ok(Program { map: Arc::clone(map), attached: None });
+        }
+        let failed = |doing| move |source| CaptureError::of_xdp(doing, source);
+        let entries = queues.iter().max().map_or(1, |last| last.saturating_add(1));
+        let map = bpf::create_socket_map(entries).map_err(failed("create a map of sockets"))?;
+        let program = bpf::load_redirect(map.as_fd(), config.multi_buffer)
+            .map_err(failed("load an XDP program"))?;
+        let attach = |native| bpf::attach(program.as_fd(), interface.index, native);
+        let attached = match config.mode {
+            XdpMode::Native => attach(true).map(|link| (XdpMode::Native, link)),
+            XdpMode::Generic => attach(false).map(|link| (XdpMode::Generic, link)),
+            XdpMode::Auto => match attach(true) {
+                Err(error) if is_refusal(&error) => {
+                    attach(false).map(|link| (XdpMode::Generic, link))
+                }
+                native => native.map(|link| (XdpMode::Native, link)),
+            },
+        };
+        let attached = attached.map_err(|source| why_not(interface, config, source))?;
+        Ok(Program { map: Arc::new(map), attached: Some(attached) })
+    }
+
+    /// Where our program runs; `None` if it is not ours.
+    pub(super) fn mode(&self) -> Option<XdpMode> {
+        self.attached.as_ref().map(|(mode, _)| *mode)
+    }
+
+    /// Has the frames of a queue go to a socket.
+    pub(super) fn put(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<(), CaptureError> {
+        bpf::put(self.map.as_fd(), queue, socket)
+            .map_err(|source| CaptureError::of_xdp("put a socket into the map", source))
+    }
+
+    /// Has the frames of a queue go on to the network stack.
+    pub(super) fn remove(&self, queue: u32) -> Result<(), CaptureError> {
+        bpf::remove(self.map.as_fd(), queue)
+            .map_err(|source| CaptureError::of_xdp("remove a socket from the map", source))
+    }
+}
+
+/// Whether the driver does not want a program, rather than nobody being able to attach one.
+fn is_refusal(error: &io::Error) -> bool {
+    !matches!(
+        error.raw_os_error(),
+        Some(libc::EBUSY | libc::EEXIST | libc::EPERM | libc::EACCES | libc::ENODEV)
+    )
+}
+
+fn why_not(interface: &Interface, config: &AfXdpConfig, source: io::Error) -> CaptureError {
+    let name = interface.name.clone();
+    match source.raw_os_error() {
+        Some(libc::EBUSY | libc::EEXIST) => CaptureError::ProgramAttached { interface: name },
+        Some(libc::ENODEV) => CaptureError::NoSuchInterface { interface: name },
+        Some(libc::EPERM | libc::EACCES) => CaptureError::of_xdp("attach an XDP program", source),
+        _ => {
+            let (what, advice) = match config.mode {
+                XdpMode::Native => ("XDP in its driver", "ask for XdpMode::Auto"),
+                _ => ("XDP", "use AF_PACKET"),
+            };
+            CaptureError::Unsupported { interface: name, what, advice, source }
+        }
+    }
+}

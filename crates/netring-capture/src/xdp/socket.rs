@@ -1,0 +1,456 @@
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use flowscope_core::{LinkType, PacketSource, PacketView, Timestamp};
+
+use super::program::Program;
+use crate::ring::tags::TAG;
+use crate::sys::xdp::{BATCH, Queue, QueueError};
+use crate::umem::chain::{Batch, Place};
+use crate::views::recycle;
+use crate::{
+    AfXdpConfig, Capture, CaptureError, CaptureStats, CopyMode, Filter, Interface, XdpMode, sys,
+};
+
+/// A capture of an interface's receive queues that the network stack never sees: `AF_XDP`.
+///
+/// Frames are read where the card or the kernel put them, from one queue at a time, each queue in
+/// its order. For all else see [`Capture`].
+///
+/// **This is no passive tap.** An XDP program gives each frame to the capture in place of the network
+/// stack: what is captured on the interface that carries the traffic does not reach this host any
+/// more. Capture what a switch mirrors.
+///
+/// Frames come with no time: all of a batch have that of the system's clock at which the batch is
+/// lent, which can be set back. They come with no hint whether their checksum is still to be filled
+/// in, either; on a virtual interface it may be wrong for that reason.
+///
+/// Only frames that come in are captured, not those that this host sends.
+///
+/// # Sending
+///
+/// Through the first queue. Frames that the driver is not ready for stay in the ring, and leave with
+/// the next call or wait; those that [`CaptureError::InterfaceDown`] is about leave when the
+/// interface is up again. Packet sockets on the same interface do not see them.
+///
+/// # Losses
+///
+/// A frame for which there is no memory is lost (`fill_empty`), and so is one that finds the ring
+/// full (`ring_full`), or that is too long (`invalid`). With zero-copy it is the card that finds no
+/// memory and counts the frames (`ethtool -S`); here that is in `freezes`, as how often it happened.
+///
+/// # Privileges
+///
+/// `CAP_NET_RAW`, `CAP_NET_ADMIN` and `CAP_BPF`, asked for by opening only; `CAP_IPC_LOCK` if the
+/// memory is more than `ulimit -l` allows.
+#[derive(Debug)]
+pub struct AfXdp {
+    queues: Vec<(u32, Queue)>,
+    /// The queue to read first next time.
+    next: usize,
+    batch: Batch,
+    /// Storage for the views of a batch; empty between batches.
+    views: Vec<PacketView<'static>>,
+    /// Watches the sockets and `guard`.
+    watch: OwnedFd,
+    /// A packet socket that receives nothing: it is told what befalls the interface, and keeps it
+    /// promiscuous.
+    guard: OwnedFd,
+    program: Arc<Program>,
+    interface: Interface,
+    interface_number: u32,
+    snap_len: usize,
+    /// Longest frame to send.
+    longest: usize,
+    busy: bool,
+    delivered: u64,
+}
+
+/// What the kernel counted on the sockets of an [`AfXdp`], all queues together: `xdp_statistics` of
+/// `linux/if_xdp.h`. What of it are frames, and each once, is in [`CaptureStats`].
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct XdpCounters {
+    /// Frames that were dropped as there was no memory for them, or too little.
+    pub rx_dropped: u64,
+    /// Descriptors for receiving that were not valid. These are no frames.
+    pub rx_invalid_descs: u64,
+    /// Descriptors for sending that were not valid.
+    pub tx_invalid_descs: u64,
+    /// Frames that were dropped as the receive ring was full.
+    pub rx_ring_full: u64,
+    /// How often the fill ring was found empty. Where frames are copied, each such time is a frame
+    /// in `rx_dropped`.
+    pub rx_fill_ring_empty_descs: u64,
+    /// How often the ring for sending was found empty.
+    pub tx_ring_empty_descs: u64,
+}
+
+impl AfXdp {
+    /// Starts to capture all receive queues of an interface, or those of `config`. An interface that
+    /// is down gives frames as soon as it is up.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError`]: the interface, the permission, another program that is attached, or what
+    /// driver or kernel cannot do.
+    pub fn open(interface: &str, config: &AfXdpConfig) -> Result<Self, CaptureError> {
+        let (interface, queues) = find(interface, config)?;
+        let program = Arc::new(Program::open(&interface, config, &queues)?);
+        Self::with(&interface, config, &queues, &program)
+    }
+
+    /// Starts to capture each of these queues by itself: for workers of which each reads one queue.
+    /// One program serves them all; it goes when the last of them is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_queues(interface: &str, config: &AfXdpConfig) -> Result<Vec<Self>, CaptureError> {
+        let (interface, queues) = find(interface, config)?;
+        let program = Arc::new(Program::open(&interface, config, &queues)?);
+        queues.iter().map(|&queue| Self::with(&interface, config, &[queue], &program)).collect()
+    }
+
+    fn with(
+        interface: &Interface,
+        config: &AfXdpConfig,
+        numbers: &[u32],
+        program: &Arc<Program>,
+    ) -> Result<Self, CaptureError> {
+        let failed = |doing| move |source| CaptureError::of_xdp(doing, source);
+        let mut setup = config.setup(sys::page_size());
+        let guard = open_guard(interface, config)?;
+        let watch = sys::epoll::epoll().map_err(failed("watch several sockets"))?;
+        sys::epoll::watch(watch.as_fd(), guard.as_fd(), false).map_err(failed("watch a socket"))?;
+
+        if program.mode() == Some(XdpMode::Generic) && config.copy == CopyMode::Auto {
+            // A driver that offers zero-copy would wait for a program of its own.
+            setup.copy = Some(true);
+        }
+        let mut queues = Vec::with_capacity(numbers.len());
+        for &number in numbers {
+            let queue = Queue::open(&interface.name, number, &setup).map_err(|error| {
+                let bytes = u64::from(setup.frames + setup.tx_ring) * u64::from(setup.frame_size);
+                why_no_queue(interface, config, number, bytes, error)
+            })?;
+            if let Some(time) = config.busy_poll {
+                sys::epoll::busy_poll(queue.as_fd(), time).map_err(failed("poll busily"))?;
+            }
+            sys::epoll::watch(watch.as_fd(), queue.as_fd(), true)
+                .map_err(failed("watch a socket"))?;
+            queues.push((number, queue));
+        }
+        let capacity = queues.first().map_or(0, |(_, queue)| queue.capacity());
+        let most = interface.mtu as usize + LINK_HEADER;
+        let capture = AfXdp {
+            queues,
+            next: 0,
+            batch: Batch::new(BATCH, config.snap_len, config.multi_buffer),
+            views: Vec::with_capacity(BATCH),
+            watch,
+            guard,
+            program: Arc::clone(program),
+            interface: interface.clone(),
+            interface_number: config.interface_number,
+            snap_len: usize::try_from(config.snap_len).unwrap_or(usize::MAX),
+            longest: if config.multi_buffer { most } else { most.min(capacity) },
+            busy: config.busy_poll.is_some(),
+            delivered: 0,
+        };
+        for (number, queue) in &capture.queues {
+            program.put(*number, queue.as_fd())?;
+        }
+        Ok(capture)
+    }
+
+    /// The numbers of the queues, in the order in which they are read.
+    pub fn queues(&self) -> impl Iterator<Item = u32> {
+        self.queues.iter().map(|(number, _)| *number)
+    }
+
+    /// Where the program runs: [`XdpMode::Native`] or [`XdpMode::Generic`]; `None` if it is not ours.
+    #[must_use]
+    pub fn mode(&self) -> Option<XdpMode> {
+        self.program.mode()
+    }
+
+    /// Whether the card writes into this capture's memory, on all its queues.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError::System`].
+    pub fn is_zero_copy(&self) -> Result<bool, CaptureError> {
+        let failed = |source| CaptureError::of_xdp("ask whether frames are copied", source);
+        for (_, queue) in &self.queues {
+            if !queue.is_zero_copy().map_err(failed)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The kernel's own counters, totals of the capture's life.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError::System`].
+    pub fn counters(&self) -> Result<XdpCounters, CaptureError> {
+        let mut total = XdpCounters::default();
+        for (_, queue) in &self.queues {
+            let read = queue.counters();
+            let [dropped, rx_invalid, tx_invalid, full, fill_empty, tx_empty] =
+                read.map_err(|source| CaptureError::of_xdp("read the counters", source))?;
+            total.rx_dropped += dropped;
+            total.rx_invalid_descs += rx_invalid;
+            total.tx_invalid_descs += tx_invalid;
+            total.rx_ring_full += full;
+            total.rx_fill_ring_empty_descs += fill_empty;
+            total.tx_ring_empty_descs += tx_empty;
+        }
+        Ok(total)
+    }
+
+    /// Lends what a queue has; nothing if that is nothing.
+    fn lend_from(&mut self, at: usize, lend: &mut dyn FnMut(&[PacketView<'_>])) -> usize {
+        let Some((_, queue)) = self.queues.get_mut(at) else { return 0 };
+        let batch = &mut self.batch;
+        queue.receive();
+        while batch.has_room()
+            && let Some(piece) = queue.next()
+        {
+            let bytes = if piece.is_valid { queue.bytes(piece.slot) } else { None };
+            batch.push(piece.slot, piece.len, bytes, piece.more);
+        }
+        let lent = batch.packets().len();
+        if lent > 0 {
+            let nanos = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos());
+            let now = Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+            let mut views = recycle(mem::take(&mut self.views));
+            let (number, snap_len) = (self.interface_number, self.snap_len);
+            views.extend(batch.packets().iter().map(|packet| {
+                let bytes = match packet.place {
+                    Place::Frame { slot } => queue.bytes(slot).unwrap_or_default(),
+                    Place::Joined { start, len } => batch.joined(start, len),
+                };
+                let bytes = bytes.get(..snap_len).unwrap_or(bytes);
+                let wire_len = u32::try_from(packet.wire_len).unwrap_or(u32::MAX);
+                PacketView::new(bytes, LinkType::ETHERNET, now)
+                    .with_wire_len(wire_len)
+                    .with_interface(number)
+            }));
+            lend(&views);
+            self.views = recycle(views);
+        }
+        batch.clear();
+        queue.give_back();
+        self.delivered += lent as u64;
+        lent
+    }
+
+    fn failed(&self, doing: &'static str, source: std::io::Error) -> CaptureError {
+        CaptureError::on(&self.interface, doing, source)
+    }
+}
+
+/// `next_batch` does not wait: `Ok(0)` says that nothing is ready.
+impl PacketSource for AfXdp {
+    type Error = CaptureError;
+
+    fn next_batch(
+        &mut self,
+        lend: &mut dyn FnMut(&[PacketView<'_>]),
+    ) -> Result<usize, CaptureError> {
+        for _ in 0..self.queues.len() {
+            let at = self.next % self.queues.len();
+            let lent = self.lend_from(at, lend);
+            self.next = (at + 1) % self.queues.len();
+            if lent > 0 {
+                return Ok(lent);
+            }
+        }
+        if self.busy {
+            self.queues.iter().for_each(|(_, queue)| queue.poll_busily());
+        }
+        self.take_error().map_or(Ok(0), Err)
+    }
+}
+
+impl Capture for AfXdp {
+    fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    fn link(&self) -> LinkType {
+        LinkType::ETHERNET
+    }
+
+    fn stats(&mut self) -> Result<CaptureStats, CaptureError> {
+        let counters = self.counters()?;
+        // Where frames are copied, the kernel counts one for which the fill ring was empty twice.
+        let fill_empty = counters.rx_fill_ring_empty_descs.min(counters.rx_dropped);
+        let mut stats = CaptureStats {
+            packets: 0,
+            delivered: self.delivered,
+            kernel_drop: 0,
+            ring_full: counters.rx_ring_full,
+            fill_empty,
+            invalid: counters.rx_dropped - fill_empty + self.batch.invalid(),
+            freezes: counters.rx_fill_ring_empty_descs - fill_empty,
+        };
+        stats.packets = stats.delivered + stats.lost();
+        Ok(stats)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.queues.iter().any(|(_, queue)| queue.is_ready())
+    }
+
+    fn take_error(&self) -> Option<CaptureError> {
+        match sys::take_error(self.guard.as_fd()) {
+            Ok(None) => None,
+            Ok(Some(source)) | Err(source) => Some(self.failed("capture", source)),
+        }
+    }
+
+    fn stop(&mut self) -> Result<(), CaptureError> {
+        for (number, _) in &self.queues {
+            self.program.remove(*number)?;
+        }
+        sys::wait_for_frames_under_way();
+        Ok(())
+    }
+
+    fn is_drained(&mut self) -> Result<bool, CaptureError> {
+        Ok(!self.is_ready())
+    }
+
+    fn latency(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn send(&mut self, frame: &[u8]) -> Result<(), CaptureError> {
+        match self.send_batch(&[frame])? {
+            0 => Err(CaptureError::Busy),
+            _ => Ok(()),
+        }
+    }
+
+    fn send_batch(&mut self, frames: &[&[u8]]) -> Result<usize, CaptureError> {
+        let longest = self.longest;
+        let fits = |frame: &&&[u8]| {
+            // A VLAN tag comes on top of what the interface takes.
+            let tag = if frame.get(12..14) == Some(&[0x81, 0]) { 4 } else { 0 };
+            (1..=longest + tag).contains(&frame.len())
+        };
+        let sendable = frames.iter().take_while(fits).count();
+        if let (0, Some(first)) = (sendable, frames.first()) {
+            let mtu = u32::try_from(longest.saturating_sub(LINK_HEADER)).unwrap_or(u32::MAX);
+            return Err(match first.len() {
+                0 => self.failed("send a frame", std::io::ErrorKind::InvalidInput.into()),
+                len => CaptureError::FrameTooLong { len, mtu },
+            });
+        }
+        let mut sent = 0;
+        while sent < sendable
+            && let Some((_, queue)) = self.queues.first_mut()
+        {
+            let some = queue.send(&frames[sent..sendable]);
+            sent += some;
+            // Without new ones, too: what is left in the ring makes room.
+            let kicked = queue.kick();
+            kicked.map_err(|source| self.failed("send a frame", source))?;
+            if some == 0 {
+                break;
+            }
+        }
+        Ok(sent)
+    }
+}
+
+impl AsFd for AfXdp {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.watch.as_fd()
+    }
+}
+
+impl AsRawFd for AfXdp {
+    fn as_raw_fd(&self) -> RawFd {
+        self.watch.as_raw_fd()
+    }
+}
+
+/// The interface, and the numbers of its queues to capture: some.
+fn find(interface: &str, config: &AfXdpConfig) -> Result<(Interface, Vec<u32>), CaptureError> {
+    let interface = Interface::find(interface)?;
+    if interface.link != Some(LinkType::ETHERNET) {
+        let (hardware, interface) = (interface.hardware, interface.name);
+        return Err(CaptureError::UnsupportedLink { interface, hardware });
+    }
+    let mut queues = config.queues.clone();
+    queues.sort_unstable();
+    queues.dedup();
+    if queues.is_empty() {
+        queues = (0..interface.rx_queues).collect();
+    }
+    let room = config.setup(sys::page_size()).frame_size - KERNEL_HEADROOM;
+    let most = room - (LINK_HEADER + 2 * TAG) as u32;
+    if !config.multi_buffer && interface.mtu > most {
+        let (mtu, interface) = (interface.mtu, interface.name);
+        return Err(CaptureError::MtuTooLarge { interface, mtu, most });
+    }
+    Ok((interface, queues))
+}
+
+fn open_guard(interface: &Interface, config: &AfXdpConfig) -> Result<OwnedFd, CaptureError> {
+    let failed = |doing| move |source| CaptureError::of_xdp(doing, source);
+    let guard = sys::packet_socket().map_err(failed("open a packet socket"))?;
+    let fd = guard.as_fd();
+    sys::attach_filter(fd, &Filter::nothing().raw()).map_err(failed("attach a filter"))?;
+    sys::bind(fd, interface.index, sys::NO_PROTOCOL).map_err(failed("bind to the interface"))?;
+    if config.promiscuous {
+        sys::be_promiscuous(fd, interface.index).map_err(failed("be promiscuous"))?;
+    }
+    Ok(guard)
+}
+
+fn why_no_queue(
+    interface: &Interface,
+    config: &AfXdpConfig,
+    queue: u32,
+    bytes: u64,
+    error: QueueError,
+) -> CaptureError {
+    let name = interface.name.clone();
+    let (source, bound) = match error {
+        QueueError::Memory(source) => (source, false),
+        QueueError::Bind(source) => (source, true),
+    };
+    match source.raw_os_error() {
+        Some(libc::ENOMEM | libc::ENOBUFS) => CaptureError::NoRing { bytes, source },
+        Some(libc::EBUSY) if bound => CaptureError::QueueTaken { interface: name, queue },
+        Some(libc::EINVAL) if bound && queue >= interface.rx_queues => {
+            let queues = interface.rx_queues;
+            CaptureError::NoSuchQueue { interface: name, queue, queues }
+        }
+        Some(libc::EOPNOTSUPP | libc::EINVAL) if bound => {
+            let (what, advice) = match config.copy {
+                CopyMode::ZeroCopy => ("AF_XDP without copying", "ask for CopyMode::Auto"),
+                _ if config.multi_buffer => {
+                    ("AF_XDP in several pieces", "ask for CopyMode::Copy, or not for multi_buffer")
+                }
+                _ => ("AF_XDP", "use AF_PACKET"),
+            };
+            CaptureError::Unsupported { interface: name, what, advice, source }
+        }
+        _ => CaptureError::of_xdp("open an AF_XDP socket", source),
+    }
+}
+
+/// Two addresses and an Ethertype.
+const LINK_HEADER: usize = 14;
+
+/// `XDP_PACKET_HEADROOM`: bytes of each frame that are not for the packet.
+const KERNEL_HEADROOM: u32 = 256;

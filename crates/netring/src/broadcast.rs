@@ -1,0 +1,339 @@
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use flowscope_core::Loss;
+use futures_core::Stream;
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
+use tokio::task::{self, JoinHandle};
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+
+use crate::{AsyncPacketSource, Engine, Error, EventStream, Stats};
+
+/// A stream of events for many: each [`Subscriber`] gets every event, from its subscription on.
+///
+/// Made by [`EventStream::broadcast`], whose events may be lost to those who are slow, or by
+/// [`EventStream::broadcast_lossless`]. A task reads the stream; it starts when the first subscriber
+/// is polled, so that those subscribed before miss nothing.
+///
+/// Dropping this stops the capture as [`shutdown`](Self::shutdown) does, without waiting: subscribers
+/// still get what was received, the ends of all flows, and then the end.
+#[derive(Debug)]
+#[must_use = "the capture is stopped when this is dropped"]
+pub struct Broadcast<T> {
+    shared: Arc<Shared<T>>,
+    control: mpsc::UnboundedSender<Control>,
+    task: JoinHandle<Result<Stats, Error>>,
+}
+
+/// One reader of a [`Broadcast`]: a stream of its events, each shared with the other readers.
+///
+/// Ends when the capture has ended and all its events were read.
+#[derive(Debug)]
+pub struct Subscriber<T> {
+    items: Items<T>,
+    shared: Arc<Shared<T>>,
+    polled: bool,
+    received: u64,
+    lagged: u64,
+}
+
+/// What a [`Subscriber`] gets instead of an event.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscriberError {
+    /// It was too slow: as many items went past it, the oldest of those it had not read.
+    #[error("{0} items went past a subscriber that was too slow")]
+    Lagged(u64),
+    /// The stream had an error, which every subscriber gets.
+    #[error(transparent)]
+    Stream(Arc<Error>),
+}
+
+/// What is sent: an event, or an error of the stream.
+type Item<T> = Result<Arc<T>, Arc<Error>>;
+
+#[derive(Debug)]
+enum Items<T> {
+    /// The slowest lose.
+    Lossy(BroadcastStream<Item<T>>),
+    /// The slowest is waited for.
+    Lossless(mpsc::Receiver<Item<T>>),
+}
+
+#[derive(Debug)]
+enum Senders<T> {
+    Lossy(broadcast::Sender<Item<T>>),
+    Lossless(Vec<mpsc::Sender<Item<T>>>),
+}
+
+#[derive(Debug)]
+struct Shared<T> {
+    /// `None` once the stream has ended.
+    senders: Mutex<Option<Senders<T>>>,
+    buffer: usize,
+    start: Notify,
+    /// Over all subscribers.
+    received: AtomicU64,
+    lagged: AtomicU64,
+}
+
+/// What the handle asks of the task.
+#[derive(Debug)]
+enum Control {
+    Stop,
+    Stats(oneshot::Sender<Result<Stats, Error>>),
+}
+
+impl<S, D> EventStream<S, D>
+where
+    S: AsyncPacketSource + Send + 'static,
+    D: Engine + Send + 'static,
+    D::Event: Send + Sync + 'static,
+{
+    /// Gives every event to each of any number of subscribers, from a task of its own. For each, the
+    /// latest `buffer` items are kept (rounded up to a power of two, at least 1); a subscriber that
+    /// falls further behind loses the oldest, and is told how many. The capture waits for nobody.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn broadcast(self, buffer: usize) -> Broadcast<D::Event> {
+        let buffer = buffer.clamp(1, usize::MAX >> 2);
+        Broadcast::new(self, buffer, Senders::Lossy(broadcast::Sender::new(buffer)))
+    }
+
+    /// As [`broadcast`](Self::broadcast), but nobody loses anything: the capture is not read on while
+    /// any subscriber has `buffer` items waiting. So the slowest slows all, and what the kernel drops
+    /// meanwhile stands in the ledger. A subscriber that reads no more has to be dropped.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn broadcast_lossless(self, buffer: usize) -> Broadcast<D::Event> {
+        Broadcast::new(self, buffer.max(1), Senders::Lossless(Vec::new()))
+    }
+}
+
+impl<T: Send + Sync + 'static> Broadcast<T> {
+    fn new<S, D>(stream: EventStream<S, D>, buffer: usize, senders: Senders<T>) -> Self
+    where
+        S: AsyncPacketSource + Send + 'static,
+        D: Engine<Event = T> + Send + 'static,
+    {
+        let shared = Arc::new(Shared {
+            senders: Mutex::new(Some(senders)),
+            buffer,
+            start: Notify::new(),
+            received: AtomicU64::new(0),
+            lagged: AtomicU64::new(0),
+        });
+        let (control, asked) = mpsc::unbounded_channel();
+        let work = Work { stream, shared: Arc::clone(&shared), asked: Some(asked) };
+        Broadcast { shared, control, task: tokio::spawn(work.run()) }
+    }
+
+    /// A reader of all events from now on.
+    pub fn subscribe(&self) -> Subscriber<T> {
+        let mut senders = self.shared.senders();
+        let items = match &mut *senders {
+            Some(Senders::Lossy(sender)) => Items::Lossy(BroadcastStream::new(sender.subscribe())),
+            Some(Senders::Lossless(all)) => {
+                let (sender, receiver) = mpsc::channel(self.shared.buffer);
+                all.push(sender);
+                Items::Lossless(receiver)
+            }
+            // It has ended: there is nothing to come.
+            None => Items::Lossless(mpsc::channel(1).1),
+        };
+        drop(senders);
+        let shared = Arc::clone(&self.shared);
+        Subscriber { items, shared, polled: false, received: 0, lagged: 0 }
+    }
+
+    /// Where everything went so far; in [`events`](Stats::events), what became of the items sent to
+    /// subscribers. `None` once the stream has ended: then [`shutdown`](Self::shutdown) tells.
+    ///
+    /// # Errors
+    ///
+    /// When the source cannot read its counters.
+    pub async fn stats(&self) -> Result<Option<Stats>, Error> {
+        let (answer, answered) = oneshot::channel();
+        if self.control.send(Control::Stats(answer)).is_err() {
+            return Ok(None);
+        }
+        answered.await.ok().transpose()
+    }
+
+    /// Stops the capture, waits until all that was received and the ends of all open flows were sent,
+    /// and says where everything went. Subscribers read on until their end; what they have not read
+    /// yet is not in [`events`](Stats::events).
+    ///
+    /// In lossless mode this takes as long as the slowest subscriber.
+    ///
+    /// # Errors
+    ///
+    /// When the source cannot read its counters.
+    ///
+    /// # Panics
+    ///
+    /// If the task did: a parser or an extractor that is none of this workspace's panicked.
+    pub async fn shutdown(self) -> Result<Stats, Error> {
+        let _ = self.control.send(Control::Stop);
+        match self.task.await {
+            Ok(stats) => stats.map(|stats| self.shared.count(stats)),
+            Err(failed) => match failed.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down: nobody will ask further.
+                Err(_) => Ok(Stats::default()),
+            },
+        }
+    }
+}
+
+impl<T> Shared<T> {
+    fn senders(&self) -> MutexGuard<'_, Option<Senders<T>>> {
+        // What is guarded is a list, whole at any time.
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds what subscribers counted.
+    fn count(&self, mut stats: Stats) -> Stats {
+        stats.events.deliver(self.received.load(Ordering::Relaxed));
+        stats.events.lose(Loss::SubscriberLag, self.lagged.load(Ordering::Relaxed));
+        stats
+    }
+}
+
+/// The task that reads the stream.
+struct Work<S, D: Engine> {
+    stream: EventStream<S, D>,
+    shared: Arc<Shared<D::Event>>,
+    /// `None` once the handle is gone.
+    asked: Option<mpsc::UnboundedReceiver<Control>>,
+}
+
+impl<S: AsyncPacketSource, D: Engine> Work<S, D> {
+    async fn run(mut self) -> Result<Stats, Error> {
+        let shared = Arc::clone(&self.shared);
+        let mut start = pin!(shared.start.notified());
+        poll_fn(|cx| {
+            let stopped = self.poll_control(cx);
+            if stopped { Poll::Ready(()) } else { start.as_mut().poll(cx) }
+        })
+        .await;
+        // Subscribers in the same thread get their turn before the buffer is full, and no more at a
+        // time than tokio lets them read in theirs.
+        let turn = (self.shared.buffer / 2).clamp(1, 64);
+        let mut sent = 0;
+        while let Some(item) = poll_fn(|cx| self.poll_item(cx)).await {
+            self.send(item.map(Arc::new).map_err(Arc::new)).await;
+            sent += 1;
+            if sent % turn == 0 {
+                task::yield_now().await;
+            }
+        }
+        // Whoever subscribes from now on finds the end.
+        self.shared.senders().take();
+        self.stream.stats()
+    }
+
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<D::Event, Error>>> {
+        self.poll_control(cx);
+        Pin::new(&mut self.stream).poll_next(cx)
+    }
+
+    /// Does what the handle asks for, and says whether the capture was stopped.
+    fn poll_control(&mut self, cx: &mut Context<'_>) -> bool {
+        while let Some(asked) = &mut self.asked {
+            match asked.poll_recv(cx) {
+                Poll::Ready(Some(Control::Stats(answer))) => {
+                    let stats = self.stream.stats().map(|stats| self.shared.count(stats));
+                    let _ = answer.send(stats);
+                }
+                Poll::Ready(Some(Control::Stop)) => self.stream.stop(),
+                Poll::Ready(None) => {
+                    self.stream.stop();
+                    self.asked = None;
+                }
+                Poll::Pending => break,
+            }
+        }
+        self.stream.capture().is_stopped()
+    }
+
+    async fn send(&mut self, item: Item<D::Event>) {
+        let senders = match &mut *self.shared.senders() {
+            Some(Senders::Lossy(sender)) => {
+                // Nobody listening is no error.
+                let _ = sender.send(item);
+                return;
+            }
+            Some(Senders::Lossless(all)) => {
+                all.retain(|sender| !sender.is_closed());
+                all.clone()
+            }
+            None => return,
+        };
+        for sender in senders {
+            // While it is waited for, the handle is still heard.
+            let mut room = pin!(sender.reserve());
+            let reserved = poll_fn(|cx| {
+                self.poll_control(cx);
+                room.as_mut().poll(cx)
+            });
+            if let Ok(permit) = reserved.await {
+                permit.send(item.clone());
+            }
+        }
+    }
+}
+
+impl<T: Send + Sync + 'static> Subscriber<T> {
+    /// Items that it was given so far: events, and errors of the stream.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Items that went past it so far. Once it has ended,
+    /// [`received`](Self::received) `+ lagged` is what was sent since it subscribed.
+    #[must_use]
+    pub fn lagged(&self) -> u64 {
+        self.lagged
+    }
+}
+
+impl<T: Send + Sync + 'static> Stream for Subscriber<T> {
+    type Item = Result<Arc<T>, SubscriberError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if !this.polled {
+            this.polled = true;
+            this.shared.start.notify_one();
+        }
+        let item = match &mut this.items {
+            Items::Lossy(items) => match ready!(Pin::new(items).poll_next(cx)) {
+                Some(Err(BroadcastStreamRecvError::Lagged(n))) => {
+                    this.lagged += n;
+                    this.shared.lagged.fetch_add(n, Ordering::Relaxed);
+                    return Poll::Ready(Some(Err(SubscriberError::Lagged(n))));
+                }
+                Some(Ok(item)) => Some(item),
+                None => None,
+            },
+            Items::Lossless(items) => ready!(items.poll_recv(cx)),
+        };
+        if item.is_some() {
+            this.received += 1;
+            this.shared.received.fetch_add(1, Ordering::Relaxed);
+        }
+        Poll::Ready(item.map(|item| item.map_err(SubscriberError::Stream)))
+    }
+}
+
+impl<T> Unpin for Subscriber<T> {}

@@ -1,0 +1,101 @@
+use flowscope_core::{FlowExtractor, Ledger, PacketView, Timestamp};
+use flowscope_driver::{Claims, FlowDriver, SessionEngine, SessionEvent};
+use flowscope_track::{Clock, EndReason, FlowEvent};
+
+/// What turns packets into events: the drivers of [`flowscope_driver`], which all have these methods.
+pub trait Engine: sealed::Sealed {
+    /// What comes out.
+    type Event;
+
+    /// Takes packets.
+    fn handle_batch(&mut self, packets: &[PacketView<'_>]);
+    /// The next event; `None` once all are drained.
+    fn poll_event(&mut self) -> Option<Self::Event>;
+    /// When `handle_timeout` next has something to do if no packet comes before.
+    fn poll_timeout(&self) -> Option<Timestamp>;
+    /// Packet time has reached `now` without a packet. Says whether more is due.
+    fn handle_timeout(&mut self, now: Timestamp) -> bool;
+    /// Ends at most `most` flows, and says whether there are more.
+    fn finish_some(&mut self, reason: EndReason, most: usize) -> bool;
+    /// Where every packet went.
+    fn packets(&self) -> Ledger;
+    /// Where the payload of every tracked packet went.
+    fn bytes(&self) -> Ledger;
+    /// Fragments that wait for the rest of their datagram.
+    fn waiting(&self) -> u64;
+    /// Payload bytes that wait for others before them.
+    fn pending(&self) -> u64;
+    /// Flows that are open, and those that linger.
+    fn flows(&self) -> usize;
+    /// Packet time.
+    fn clock(&self) -> &Clock;
+    /// Bytes of memory held, by capacity.
+    fn memory(&self) -> usize;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// The methods that both families of drivers call the same.
+macro_rules! same_methods {
+    () => {
+        fn handle_batch(&mut self, packets: &[PacketView<'_>]) {
+            self.handle_batch(packets);
+        }
+        fn poll_event(&mut self) -> Option<Self::Event> {
+            self.poll_event()
+        }
+        fn poll_timeout(&self) -> Option<Timestamp> {
+            self.poll_timeout()
+        }
+        fn handle_timeout(&mut self, now: Timestamp) -> bool {
+            self.handle_timeout(now)
+        }
+        fn finish_some(&mut self, reason: EndReason, most: usize) -> bool {
+            self.finish_some(reason, most)
+        }
+        fn packets(&self) -> Ledger {
+            self.packets()
+        }
+        fn bytes(&self) -> Ledger {
+            self.bytes()
+        }
+        fn waiting(&self) -> u64 {
+            self.waiting()
+        }
+        fn flows(&self) -> usize {
+            self.table().len()
+        }
+        fn clock(&self) -> &Clock {
+            self.clock()
+        }
+        fn memory(&self) -> usize {
+            self.memory()
+        }
+    };
+}
+
+impl<E: FlowExtractor, S> sealed::Sealed for FlowDriver<E, S> {}
+
+impl<E: FlowExtractor, S> Engine for FlowDriver<E, S> {
+    type Event = FlowEvent<E::Key>;
+
+    fn pending(&self) -> u64 {
+        0
+    }
+
+    same_methods!();
+}
+
+impl<E: FlowExtractor, C: Claims<E::Key>, U> sealed::Sealed for SessionEngine<E, C, U> {}
+
+impl<E: FlowExtractor, C: Claims<E::Key>, U> Engine for SessionEngine<E, C, U> {
+    type Event = SessionEvent<E::Key, C::Message>;
+
+    fn pending(&self) -> u64 {
+        self.pending()
+    }
+
+    same_methods!();
+}

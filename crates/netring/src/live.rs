@@ -1,0 +1,274 @@
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use std::{fmt, future::Future};
+
+use flowscope_core::PacketView;
+use netring_capture::{Capture, CaptureError};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::{AsyncPacketSource, Error, SourceStats};
+
+/// A live capture that tokio waits for.
+///
+/// The file descriptor is watched by the runtime in which this is made; polling it from another
+/// task or thread is fine.
+pub struct Live<C: Capture> {
+    fd: AsyncFd<Owned<C>>,
+    stop: Option<Stop>,
+    ended: bool,
+}
+
+/// A capture that was stopped, and is read to its end.
+struct Stop {
+    /// When to look again whether all has come, for the last of it wakes nobody.
+    look: Pin<Box<Sleep>>,
+    /// Whether all had come when it was looked last. A frame that was on its way into the ring when
+    /// the capture was stopped is counted a moment later.
+    drained: bool,
+    /// When to give up on what was counted and does not come.
+    until: Instant,
+}
+
+/// How often to look whether what was received before the stop has come.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// What was received has been handed over after the latency; this is for a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl<C: Capture> Live<C> {
+    /// Has the current runtime wait for `capture`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Wait`] when the descriptor cannot be watched.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, or in one without I/O.
+    pub fn new(capture: C) -> Result<Self, Error> {
+        // An error alone wakes those who wait to write: see `poll_woken`.
+        #[allow(
+            deprecated,
+            reason = "the other constructor is unsafe, for who does not own what is watched"
+        )]
+        let fd = AsyncFd::with_interest(Owned(capture), Interest::READABLE).map_err(Error::Wait)?;
+        Ok(Live { fd, stop: None, ended: false })
+    }
+
+    /// The capture.
+    #[must_use]
+    pub fn capture(&self) -> &C {
+        &self.fd.get_ref().0
+    }
+
+    /// The capture.
+    pub fn capture_mut(&mut self) -> &mut C {
+        &mut self.fd.get_mut().0
+    }
+
+    /// Waits until there is something to read, or something befell the interface, and does not read
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Wait`] when the runtime is shutting down.
+    pub async fn readable(&mut self) -> Result<(), Error> {
+        std::future::poll_fn(|cx| {
+            if self.capture().is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            poll_woken(&mut self.fd, cx).map(|woken| woken.map(drop)).map_err(Error::Wait)
+        })
+        .await
+    }
+
+    /// Gives the capture back, without a runtime.
+    #[must_use]
+    pub fn into_capture(self) -> C {
+        self.fd.into_inner().0
+    }
+}
+
+/// Which readiness the task was woken by.
+#[derive(Clone, Copy, Debug)]
+enum Woken {
+    Readable,
+    /// The kernel reports an error with nothing to read, which tokio tells to those who wait to
+    /// write.
+    Failed,
+}
+
+fn poll_woken<C: Capture>(
+    fd: &mut AsyncFd<Owned<C>>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<Woken>> {
+    if let Poll::Ready(guard) = fd.poll_read_ready(cx) {
+        return Poll::Ready(guard.map(|mut guard| {
+            guard.retain_ready();
+            Woken::Readable
+        }));
+    }
+    if let Poll::Ready(guard) = fd.poll_write_ready(cx) {
+        return Poll::Ready(guard.map(|mut guard| {
+            guard.retain_ready();
+            Woken::Failed
+        }));
+    }
+    Poll::Pending
+}
+
+impl<C: Capture> AsyncPacketSource for Live<C> {
+    fn poll_batch(
+        &mut self,
+        cx: &mut Context<'_>,
+        lend: &mut dyn FnMut(&[PacketView<'_>]),
+    ) -> Poll<Result<usize, Error>> {
+        if self.ended {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            // What is there is taken without a question to the runtime.
+            if self.capture().is_ready() {
+                match self.fd.get_mut().0.next_batch(lend) {
+                    Ok(0) => {}
+                    Ok(lent) => return Poll::Ready(Ok(lent)),
+                    Err(error) => return self.fail(error),
+                }
+            }
+            if self.stop.is_some() {
+                match ready!(self.poll_drained(cx)) {
+                    Ok(true) => {
+                        self.ended = true;
+                        return Poll::Ready(Ok(0));
+                    }
+                    Ok(false) => continue,
+                    Err(error) => return self.fail(error),
+                }
+            }
+            match ready!(self.poll_read(cx, lend)) {
+                Ok(0) => {}
+                Ok(lent) => return Poll::Ready(Ok(lent)),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        if self.stop.is_some() || self.ended {
+            return;
+        }
+        let capture = &mut self.fd.get_mut().0;
+        // A capture that cannot be stopped is not read any further than it has come.
+        let stopped = capture.stop().is_ok();
+        let now = Instant::now();
+        let patience = if stopped { capture.latency() + PATIENCE } else { Duration::ZERO };
+        self.stop =
+            Some(Stop { look: Box::pin(sleep_until(now)), drained: false, until: now + patience });
+    }
+
+    fn stats(&mut self) -> Result<SourceStats, Error> {
+        let counted = self.fd.get_mut().0.stats()?;
+        let mut stats = SourceStats {
+            arrived: Some(counted.packets),
+            freezes: counted.freezes,
+            ..SourceStats::default()
+        };
+        for (cause, packets) in counted.losses() {
+            stats.lost.lose(cause, packets);
+        }
+        Ok(stats)
+    }
+
+    fn latency(&self) -> Option<Duration> {
+        // The runtime's timers are a millisecond late at most, and so may the kernel's be.
+        Some(self.capture().latency() + Duration::from_millis(2))
+    }
+}
+
+impl<C: Capture> Live<C> {
+    /// Reads once the descriptor is ready; `Ok(0)` when that was for nothing.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        lend: &mut dyn FnMut(&[PacketView<'_>]),
+    ) -> Poll<Result<usize, Error>> {
+        match self.fd.poll_read_ready_mut(cx) {
+            Poll::Ready(Ok(mut guard)) => {
+                let lent = guard.get_inner_mut().0.next_batch(lend);
+                if !matches!(lent, Ok(1..)) {
+                    guard.clear_ready();
+                }
+                return match lent {
+                    Ok(lent) => Poll::Ready(Ok(lent)),
+                    Err(error) => self.fail(error),
+                };
+            }
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::Wait(error))),
+            Poll::Pending => {}
+        }
+        match ready!(self.fd.poll_write_ready_mut(cx)) {
+            Ok(mut guard) => {
+                guard.clear_ready();
+                let error = self.capture().take_error();
+                error.map_or(Poll::Ready(Ok(0)), |error| self.fail(error))
+            }
+            Err(error) => Poll::Ready(Err(Error::Wait(error))),
+        }
+    }
+
+    /// Whether all has come that was received before the stop; false if it is worth reading again.
+    fn poll_drained(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, CaptureError>> {
+        let Some(stop) = &mut self.stop else { return Poll::Ready(Ok(false)) };
+        ready!(stop.look.as_mut().poll(cx));
+        let now = Instant::now();
+        stop.look.as_mut().reset(now + LOOK);
+        let capture = &mut self.fd.get_mut().0;
+        if capture.is_ready() {
+            return Poll::Ready(Ok(false));
+        }
+        let drained = match capture.is_drained() {
+            Ok(drained) => drained,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        let over = (drained && stop.drained) || now >= stop.until;
+        stop.drained = drained;
+        if !over {
+            // Registers for the next look.
+            let _ = stop.look.as_mut().poll(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(true))
+    }
+
+    /// Tells an error. After one that the capture does not outlive, what is left in the ring comes,
+    /// then the end.
+    fn fail(&mut self, error: CaptureError) -> Poll<Result<usize, Error>> {
+        if matches!(error, CaptureError::InterfaceGone { .. }) {
+            self.stop();
+        }
+        Poll::Ready(Err(error.into()))
+    }
+}
+
+impl<C: Capture> fmt::Debug for Live<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live")
+            .field("interface", self.capture().interface())
+            .field("stopped", &self.stop.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A capture by the descriptor that it lends.
+struct Owned<C>(C);
+
+impl<C: AsFd> AsRawFd for Owned<C> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}

@@ -1,0 +1,50 @@
+use std::task::{Context, Poll};
+
+use flowscope_core::{PacketSource, PacketView};
+
+use crate::{AsyncPacketSource, Error, SourceStats};
+
+/// A source that never has to be waited for, such as a capture file, as an asynchronous one.
+///
+/// Reading a file blocks the thread for as long as the operating system takes to fetch it.
+#[derive(Debug)]
+pub struct Replay<S> {
+    source: S,
+    stopped: bool,
+}
+
+impl<S: PacketSource> Replay<S> {
+    /// Gives the packets of `source` from where it stands.
+    pub fn new(source: S) -> Self {
+        Replay { source, stopped: false }
+    }
+
+    /// The source.
+    pub fn get_ref(&self) -> &S {
+        &self.source
+    }
+}
+
+impl<S: PacketSource> AsyncPacketSource for Replay<S>
+where
+    S::Error: Into<Error>,
+{
+    fn poll_batch(
+        &mut self,
+        _: &mut Context<'_>,
+        lend: &mut dyn FnMut(&[PacketView<'_>]),
+    ) -> Poll<Result<usize, Error>> {
+        if self.stopped {
+            return Poll::Ready(Ok(0));
+        }
+        Poll::Ready(self.source.next_batch(lend).map_err(Into::into))
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    fn stats(&mut self) -> Result<SourceStats, Error> {
+        Ok(SourceStats::default())
+    }
+}

@@ -1,0 +1,6 @@
+//! Streams over capture files and over sources that follow a script.
+
+mod broadcast;
+mod replay;
+mod source;
+mod streams;
