@@ -7,6 +7,7 @@
 //! - [`samples`] has one packet of every shape; [`Packet::damaged`] spoils one.
 //! - [`Nesting`] puts tags and tunnels around a packet at random.
 //! - [`attacks`] sends what nobody should, among ordinary traffic whose counters are known.
+//! - `namespace` gives a test two interfaces of its own to capture from (Linux).
 //! - [`splits`] and [`Rng`] cut and vary input, the same way on every run.
 //!
 //! A test says only what its case is about; everything else has a default. Misuse (a TTL on a TCP
@@ -32,6 +33,8 @@ mod checksum;
 mod dialogue;
 mod frame;
 mod layer;
+#[cfg(target_os = "linux")]
+pub mod namespace;
 mod nesting;
 mod rng;
 mod samples;

@@ -8,7 +8,7 @@ use crate::{AsyncCapture, Error, Live, Merge};
 /// A live capture with other settings than the default ones. Made by [`AsyncCapture::builder`].
 #[derive(Clone, Debug, Default)]
 pub struct CaptureBuilder {
-    config: AfPacketConfig,
+    pub(crate) config: AfPacketConfig,
 }
 
 impl AsyncCapture<Live<AfPacket>> {

@@ -63,6 +63,8 @@ mod stats;
 mod builder;
 #[cfg(target_os = "linux")]
 mod live;
+#[cfg(target_os = "linux")]
+mod sharded;
 
 pub use broadcast::{Broadcast, Subscriber, SubscriberError};
 pub use capture::{AsyncCapture, default_config};
@@ -80,6 +82,8 @@ pub use stats::Stats;
 pub use builder::CaptureBuilder;
 #[cfg(target_os = "linux")]
 pub use live::Live;
+#[cfg(target_os = "linux")]
+pub use sharded::{Affinity, Sharded, ShardedStream, Workers};
 
 #[cfg(target_os = "linux")]
 pub use netring_capture as ring;

@@ -1,0 +1,161 @@
+//! Network namespaces for tests that capture live: nothing of such a test can reach the machine's
+//! interfaces or outlive it.
+
+use std::process::{self, Command};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+/// Set for the process that has the namespace.
+const INSIDE: &str = "FLOWSCOPE_TEST_INSIDE";
+
+/// Longest time for a condition to come true.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs `body` in a namespace with the interfaces `v0` and `v1`, which are two ends of one cable, by
+/// starting the test again in there: `test` is its path, as `concat!(module_path!(), "::name")` gives
+/// it, and it must pass within a minute.
+///
+/// Where namespaces are not permitted the test says that it was skipped, and why; with
+/// `REQUIRE_NETNS=1` in the environment that is a failure.
+///
+/// # Panics
+///
+/// When the test fails in there.
+pub fn in_namespace(test: &str, body: impl FnOnce()) {
+    in_namespace_of(Owner::Any, test, body);
+}
+
+/// Who owns the namespace.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Owner {
+    /// Real root, or whoever we are: a user namespace around it gives us the rights of root.
+    Any,
+    /// Real root only: BPF asks for rights outside of any user namespace.
+    Root,
+}
+
+/// As [`in_namespace`], for tests that not every owner of a namespace can do.
+///
+/// # Panics
+///
+/// When the test fails in there.
+pub fn in_namespace_of(owner: Owner, test: &str, body: impl FnOnce()) {
+    if env::var_os(INSIDE).is_some() {
+        if process::id() == 1 {
+            quiet();
+            ip("link set lo up");
+            cable("v0", "v1", "");
+        }
+        return body();
+    }
+    let root = ["--net", "--pid", "--fork", "--kill-child"].as_slice();
+    let user = ["--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"].as_slice();
+    let ways = if owner == Owner::Any { [root, user] } else { [root, root] };
+    let probe = "ip link add type veth";
+    let mut why = String::new();
+    let permitted = ways.into_iter().find(|namespaces| {
+        let tried = Command::new("unshare").args(*namespaces).args(["sh", "-c", probe]).output();
+        match tried {
+            Ok(tried) if tried.status.success() => return true,
+            Ok(tried) => why = String::from_utf8_lossy(&tried.stderr).trim().to_owned(),
+            Err(error) => why = format!("unshare: {error}"),
+        }
+        false
+    });
+    let Some(namespaces) = permitted else { return skipped(test, &why) };
+    again(&[&["unshare"], namespaces].concat(), test);
+}
+
+/// Starts the test again behind `words`, which are a command that runs a command; it must pass within
+/// a minute.
+///
+/// # Panics
+///
+/// When it does not.
+pub fn again(words: &[&str], test: &str) {
+    // A test's name is its path without the program's name.
+    let name = test.split_once("::").map_or(test, |(_, name)| name);
+    let output = Command::new("timeout")
+        .args(["-k", "1", "60"])
+        .args(words)
+        .arg(env::current_exe().expect("a test knows itself"))
+        .args(["--exact", name, "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .expect("timeout is part of every system");
+    let said =
+        [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+    assert!(output.status.success(), "{}\n{}", said[0], said[1]);
+    assert!(said[0].contains("1 passed"), "the test ran in there: {}", said[0]);
+}
+
+/// Says that a test did not run, and why.
+///
+/// # Panics
+///
+/// With `REQUIRE_NETNS=1`.
+#[expect(clippy::print_stdout, reason = "a test that did not run must say so")]
+pub fn skipped(test: &str, why: &str) {
+    assert!(env::var_os("REQUIRE_NETNS").is_none_or(|value| value != "1"), "{test}: {why}");
+    println!("SKIPPED: {test}: {why}");
+}
+
+/// Interfaces made from now on send nothing of themselves.
+fn quiet() {
+    for file in ["all", "default"] {
+        let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{file}/disable_ipv6"), "1");
+    }
+}
+
+/// Two interfaces that see each other's frames and, of themselves, send none. `with` is what
+/// `ip link add` is told about both.
+///
+/// # Panics
+///
+/// When they cannot be had.
+pub fn cable(one: &str, other: &str, with: &str) {
+    let with = if with.is_empty() { String::new() } else { format!(" {with}") };
+    ip(&format!("link add {one}{with} type veth peer name {other}{with}"));
+    ip(&format!("link set {one} up arp off"));
+    ip(&format!("link set {other} up arp off"));
+    // Frames that are sent before can be lost although sending them succeeds.
+    until("the cable is plugged in", || running(one) && running(other));
+}
+
+/// Whether frames pass the interface.
+pub fn running(interface: &str) -> bool {
+    told(interface).contains("state UP")
+}
+
+/// Runs `ip` with these words.
+///
+/// # Panics
+///
+/// When it fails.
+pub fn ip(words: &str) {
+    let output = Command::new("ip").args(words.split(' ')).output().expect("ip was found before");
+    assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What `ip` tells about an interface.
+///
+/// # Panics
+///
+/// Without `ip`.
+pub fn told(interface: &str) -> String {
+    let output = Command::new("ip").args(["-d", "link", "show", interface]).output();
+    String::from_utf8_lossy(&output.expect("ip was found before").stdout).into_owned()
+}
+
+/// Waits until `condition` is true.
+///
+/// # Panics
+///
+/// When that takes more than ten seconds.
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}

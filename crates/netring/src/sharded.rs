@@ -1,0 +1,380 @@
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::hash::Hash;
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::thread;
+
+use flowscope_core::FlowExtractor;
+use flowscope_driver::FlowDriver;
+use flowscope_track::FlowEvent;
+use futures_core::Stream;
+use netring_capture::{AfPacket, Capture};
+use tokio::runtime;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    AsyncCapture, CaptureBuilder, Engine, Error, EventStream, Live, Stats, default_config,
+};
+
+/// Several captures that share the packets of an interface, each with a worker of its own: a thread,
+/// pinned to a core, that takes its packets through its own driver to the end.
+///
+/// Made by [`CaptureBuilder::open_sharded`] from a fanout group, or from the queues of AF_XDP by
+/// [`new`](Self::new). Nothing is shared between workers. Their events are handled where they are,
+/// by [`run`](Self::run), or come together in one [`stream`](Self::stream).
+///
+/// Both directions of a flow have to reach the same worker. A fanout group sees to that; the queues
+/// of a network card do where its hash is symmetric. [`Affinity`] tells.
+#[derive(Debug)]
+pub struct Sharded<C> {
+    captures: Vec<C>,
+    cores: Vec<usize>,
+}
+
+impl CaptureBuilder {
+    /// Starts so many captures on one interface, each packet going to one of them: both directions
+    /// of a flow to the same. `group` is any number that no other capture of this host uses for the
+    /// interface; see
+    /// [`AfPacketConfig::fanout_group`](netring_capture::AfPacketConfig::fanout_group).
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncCapture::open`].
+    pub fn open_sharded(
+        self,
+        interface: &str,
+        group: u16,
+        workers: NonZeroUsize,
+    ) -> Result<Sharded<AfPacket>, Error> {
+        let config = self.config.fanout_group(group);
+        let captures: Result<Vec<_>, _> =
+            (0..workers.get()).map(|_| AfPacket::open(interface, &config)).collect();
+        Ok(Sharded::new(captures?))
+    }
+}
+
+impl<C: Capture + 'static> Sharded<C> {
+    /// A worker for each of these captures, pinned to the cores that this process may use, in turn.
+    #[must_use]
+    pub fn new(captures: impl IntoIterator<Item = C>) -> Self {
+        Sharded { captures: captures.into_iter().collect(), cores: netring_capture::cores() }
+    }
+
+    /// Pins the workers to these cores instead, in turn; to none if there are none.
+    #[must_use]
+    pub fn pin_to(mut self, cores: impl IntoIterator<Item = usize>) -> Self {
+        self.cores = cores.into_iter().collect();
+        self
+    }
+
+    /// How many workers there will be.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.captures.len()
+    }
+
+    /// Starts the workers. `make` gives each, by its number, a driver and what handles the driver's
+    /// events and the errors of the capture, in the worker's thread: while it handles one, nothing is
+    /// read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Wait`] when a thread or its runtime cannot be had.
+    pub fn run<D, H>(self, mut make: impl FnMut(usize) -> (D, H)) -> Result<Workers, Error>
+    where
+        D: Engine + Send + 'static,
+        H: FnMut(Result<D::Event, Error>) + Send + 'static,
+    {
+        self.start(|number, stop| {
+            let (driver, mut handle) = make(number);
+            move |capture: C| async move {
+                let mut stream = watched(capture, driver, stop)?;
+                while let Some(item) = poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)).await {
+                    handle(item);
+                }
+                stream.stats()
+            }
+        })
+    }
+
+    /// Starts the workers, each with the driver that `make` gives for its number, and brings their
+    /// events together. A reader that is slow holds all workers up, and what the kernel drops
+    /// meanwhile stands in the ledger.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Wait`] when a thread or its runtime cannot be had.
+    pub fn stream<D>(
+        self,
+        mut make: impl FnMut(usize) -> D,
+    ) -> Result<ShardedStream<D::Event>, Error>
+    where
+        D: Engine + Send + 'static,
+        D::Event: Send + 'static,
+    {
+        let (sender, chunks) = mpsc::channel(2 * self.workers().max(1));
+        let workers = self.start(|number, stop| {
+            let driver = make(number);
+            let sender = sender.clone();
+            move |capture: C| async move {
+                let mut stream = watched(capture, driver, stop)?;
+                loop {
+                    let (items, over) = poll_fn(|cx| poll_chunk(&mut stream, cx)).await;
+                    // A reader that is gone has stopped the capture too.
+                    if !items.is_empty() {
+                        let _ = sender.send(Chunk { worker: number, items }).await;
+                    }
+                    if over {
+                        return stream.stats();
+                    }
+                }
+            }
+        })?;
+        Ok(ShardedStream { chunks, worker: 0, items: Vec::new().into_iter(), workers })
+    }
+
+    /// As [`stream`](Self::stream), of the lives of flows, with the default configuration of
+    /// [`AsyncCapture::flow_stream`], each worker's limits being its share of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`stream`](Self::stream).
+    pub fn flow_stream<E: FlowExtractor>(
+        self,
+        mut extractor: impl FnMut(usize) -> E,
+    ) -> Result<ShardedStream<FlowEvent<E::Key>>, Error> {
+        let workers = NonZeroUsize::new(self.workers()).unwrap_or(NonZeroUsize::MIN);
+        let config = default_config().divided(workers);
+        self.stream(|number| FlowDriver::with_config(extractor(number), config.clone()))
+    }
+
+    /// Starts a thread for each capture, which does what `make` gave for it.
+    fn start<W, F>(
+        self,
+        mut make: impl FnMut(usize, watch::Receiver<bool>) -> W,
+    ) -> Result<Workers, Error>
+    where
+        W: FnOnce(C) -> F + Send + 'static,
+        F: Future<Output = Result<Stats, Error>>,
+    {
+        let (stop, stopped) = watch::channel(false);
+        let mut ends = Vec::new();
+        for (number, capture) in self.captures.into_iter().enumerate() {
+            let work = make(number, stopped.clone());
+            let core = (!self.cores.is_empty()).then(|| self.cores[number % self.cores.len()]);
+            let runtime =
+                runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Wait)?;
+            let (end, ended) = oneshot::channel();
+            let run = move || {
+                if let Some(core) = core {
+                    // Where it may not be pinned it runs as well, only less evenly.
+                    let _ = netring_capture::pin_to_core(core);
+                }
+                let _ = end.send(runtime.block_on(work(capture)));
+            };
+            thread::Builder::new()
+                .name(format!("netring-{number}"))
+                .spawn(run)
+                .map_err(Error::Wait)?;
+            ends.push(ended);
+        }
+        Ok(Workers { stop, ends })
+    }
+}
+
+/// The events of a capture, in the runtime that this is called in, until it is told to stop.
+fn watched<C: Capture, D: Engine>(
+    capture: C,
+    driver: D,
+    mut stop: watch::Receiver<bool>,
+) -> Result<EventStream<Live<C>, D>, Error> {
+    let stopped = async move {
+        // It is also told by the sender being dropped.
+        let _ = stop.wait_for(|&stop| stop).await;
+    };
+    Ok(AsyncCapture::new(Live::new(capture)?).stop_when(stopped).drive(driver))
+}
+
+/// What is there, at most so many items at once; and whether the stream is over.
+fn poll_chunk<C: Capture, D: Engine>(
+    stream: &mut EventStream<Live<C>, D>,
+    cx: &mut Context<'_>,
+) -> Poll<(Items<D::Event>, bool)> {
+    let mut items = Vec::new();
+    while items.len() < CHUNK {
+        match Pin::new(&mut *stream).poll_next(cx) {
+            Poll::Ready(Some(item)) => items.push(item),
+            Poll::Ready(None) => return Poll::Ready((items, true)),
+            Poll::Pending if items.is_empty() => return Poll::Pending,
+            Poll::Pending => break,
+        }
+    }
+    Poll::Ready((items, false))
+}
+
+type Items<T> = Vec<Result<T, Error>>;
+
+/// Items that go from a worker to the reader at once.
+const CHUNK: usize = 256;
+
+#[derive(Debug)]
+struct Chunk<T> {
+    worker: usize,
+    items: Items<T>,
+}
+
+/// The workers of a [`Sharded`] capture. Dropping this stops them as [`stop`](Self::stop) does.
+#[derive(Debug)]
+#[must_use = "the workers are stopped when this is dropped"]
+pub struct Workers {
+    stop: watch::Sender<bool>,
+    ends: Vec<oneshot::Receiver<Result<Stats, Error>>>,
+}
+
+impl Workers {
+    /// Has every worker stop its capture, work off what was received, and end its flows as
+    /// `Shutdown`.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until every worker has ended, as after [`stop`](Self::stop) or when the interface is
+    /// gone, and says where everything went, by worker.
+    ///
+    /// # Errors
+    ///
+    /// When a worker could not read its counters, or panicked in what was given to it.
+    pub async fn ended(self) -> Result<Vec<Stats>, Error> {
+        let mut stats = Vec::new();
+        for end in self.ends {
+            stats.push(end.await.unwrap_or_else(|_| Err(Error::source("a worker panicked")))?);
+        }
+        Ok(stats)
+    }
+
+    /// [`stop`](Self::stop), then [`ended`](Self::ended).
+    ///
+    /// # Errors
+    ///
+    /// As [`ended`](Self::ended).
+    pub async fn shutdown(self) -> Result<Vec<Stats>, Error> {
+        self.stop();
+        self.ended().await
+    }
+}
+
+/// The events of all workers: those of one in its order, those of different ones as they come.
+///
+/// Ends when all workers have. Dropping it stops them.
+#[derive(Debug)]
+pub struct ShardedStream<T> {
+    chunks: mpsc::Receiver<Chunk<T>>,
+    worker: usize,
+    items: std::vec::IntoIter<Result<T, Error>>,
+    workers: Workers,
+}
+
+impl<T> ShardedStream<T> {
+    /// Has every worker stop: go on reading until `None`.
+    pub fn stop(&self) {
+        self.workers.stop();
+    }
+
+    /// The number of the worker that the last item came from.
+    #[must_use]
+    pub fn worker(&self) -> usize {
+        self.worker
+    }
+
+    /// Stops, leaves what was not read yet unread, and says where everything went, by worker.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workers::ended`].
+    pub async fn shutdown(mut self) -> Result<Vec<Stats>, Error> {
+        self.workers.stop();
+        // Workers that wait for room here go on.
+        self.chunks.close();
+        while self.chunks.recv().await.is_some() {}
+        self.workers.ended().await
+    }
+
+    /// Where everything went, by worker, once the stream has ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workers::ended`].
+    pub async fn ended(self) -> Result<Vec<Stats>, Error> {
+        drop(self.chunks);
+        self.workers.ended().await
+    }
+}
+
+impl<T> Stream for ShardedStream<T> {
+    type Item = Result<T, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(item) = this.items.next() {
+                return Poll::Ready(Some(item));
+            }
+            let Some(chunk) = ready!(this.chunks.poll_recv(cx)) else { return Poll::Ready(None) };
+            this.worker = chunk.worker;
+            this.items = chunk.items.into_iter();
+        }
+    }
+}
+
+impl<T> Unpin for ShardedStream<T> {}
+
+/// Tells whether flows meet at one worker: give it the key and the worker of every flow that
+/// starts.
+///
+/// A flow that is split has its other direction at another worker, where it is a flow of one side. A
+/// new flow of the same key at another worker counts too: it is only meant where neither the number
+/// of workers nor the card's table changes meanwhile. Remembers so many keys, and looks at no others
+/// then.
+#[derive(Clone, Debug)]
+pub struct Affinity<K> {
+    workers: HashMap<K, usize>,
+    most: usize,
+    split: u64,
+}
+
+impl<K: Hash + Eq + Clone> Affinity<K> {
+    /// Remembers at most so many keys.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Affinity { workers: HashMap::new(), most, split: 0 }
+    }
+
+    /// A flow of this key has started at this worker. False if it was at another one before.
+    pub fn saw(&mut self, key: &K, worker: usize) -> bool {
+        let same = match self.workers.get(key) {
+            Some(&before) => before == worker,
+            None => {
+                if self.workers.len() < self.most {
+                    self.workers.insert(key.clone(), worker);
+                }
+                true
+            }
+        };
+        self.split += u64::from(!same);
+        same
+    }
+
+    /// How many keys it remembers.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// How many starts were at another worker than the one before.
+    #[must_use]
+    pub fn split(&self) -> u64 {
+        self.split
+    }
+}

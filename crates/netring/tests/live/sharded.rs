@@ -1,0 +1,113 @@
+//! Several workers on one interface.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use flowscope_driver::FlowDriver;
+use flowscope_extract::FiveTuple;
+use flowscope_testkit::frame;
+use flowscope_testkit::namespace::in_namespace;
+use flowscope_track::FlowEvent;
+use netring::{Affinity, Next, Stats};
+
+use crate::world::{block_on, builder, extractor, send, sender};
+
+/// Both directions of many conversations, each four packets, told apart by port.
+fn conversations(count: u16) -> Vec<Vec<u8>> {
+    let one = |n: u16, reply: bool| {
+        let (a, b) = (("10.0.0.1", 2000 + n), ("10.0.0.2", 53));
+        let (from, to) = if reply { (b, a) } else { (a, b) };
+        frame().ethernet().ipv4(from.0, to.0).udp(from.1, to.1).payload(b"x").build()
+    };
+    let rounds = [false, true, false, true];
+    rounds.into_iter().flat_map(|reply| (0..count).map(move |n| one(n, reply))).collect()
+}
+
+const FLOWS: u16 = 500;
+const WORKERS: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
+
+fn check_stats(stats: &[Stats]) {
+    assert_eq!(stats.len(), WORKERS.get());
+    let arrived: u64 = stats.iter().filter_map(|worker| worker.arrived).sum();
+    let seen: u64 = stats.iter().map(|worker| worker.packets.seen()).sum();
+    assert_eq!((arrived, seen), (4 * u64::from(FLOWS), 4 * u64::from(FLOWS)));
+    assert!(stats.iter().all(|worker| worker.packets.delivered() > 0), "{stats:?}");
+}
+
+#[test]
+fn both_directions_of_a_flow_meet_at_one_worker() {
+    in_namespace(concat!(module_path!(), "::both_directions_of_a_flow_meet_at_one_worker"), || {
+        block_on(async {
+            let sharded = builder().ignore_outgoing(true).open_sharded("v1", 7, WORKERS).unwrap();
+            let mut stream = sharded.flow_stream(|_| extractor()).unwrap();
+            let sends = thread::spawn(|| {
+                let mut from = sender("v0");
+                conversations(FLOWS).iter().for_each(|frame| send(&mut from, frame));
+            });
+            let mut affinity = Affinity::new(10_000);
+            let mut packets = 0;
+            let mut ends = 0;
+            loop {
+                tokio::select! {
+                    item = stream.next() => match item {
+                        Some(Ok(FlowEvent::Started { flow, .. })) => {
+                            assert!(affinity.saw(&flow.key, stream.worker()));
+                        }
+                        Some(Ok(FlowEvent::Ended { stats, .. })) => {
+                            ends += 1;
+                            packets += stats.initiator.counters.packets;
+                            packets += stats.responder.counters.packets;
+                        }
+                        Some(item) => drop(item.unwrap()),
+                        None => break,
+                    },
+                    () = tokio::time::sleep(Duration::from_millis(20)) => {
+                        if sends.is_finished() {
+                            stream.stop();
+                        }
+                    }
+                }
+            }
+            sends.join().unwrap();
+            assert_eq!((ends, packets), (FLOWS, 4 * u64::from(FLOWS)));
+            assert_eq!((affinity.keys(), affinity.split()), (usize::from(FLOWS), 0));
+            check_stats(&stream.ended().await.unwrap());
+        });
+    });
+}
+
+#[test]
+fn events_can_be_handled_where_they_are() {
+    in_namespace(concat!(module_path!(), "::events_can_be_handled_where_they_are"), || {
+        block_on(async {
+            let sharded = builder().ignore_outgoing(true).open_sharded("v1", 8, WORKERS).unwrap();
+            let seen = Arc::new(Mutex::new(HashMap::<String, u64>::new()));
+            let workers = sharded
+                .run(|_| {
+                    let seen = Arc::clone(&seen);
+                    let driver = FlowDriver::new(FiveTuple::bidirectional());
+                    let handle = move |event: Result<_, netring::Error>| {
+                        if let FlowEvent::Ended { stats, .. } = event.unwrap() {
+                            let thread = thread::current().name().unwrap().to_owned();
+                            let both = [&stats.initiator, &stats.responder];
+                            let packets: u64 = both.iter().map(|side| side.counters.packets).sum();
+                            *seen.lock().unwrap().entry(thread).or_default() += packets;
+                        }
+                    };
+                    (driver, handle)
+                })
+                .unwrap();
+            let mut from = sender("v0");
+            conversations(FLOWS).iter().for_each(|frame| send(&mut from, frame));
+            check_stats(&workers.shutdown().await.unwrap());
+            let seen = seen.lock().unwrap();
+            assert_eq!(seen.values().sum::<u64>(), 4 * u64::from(FLOWS));
+            let mut names: Vec<&str> = seen.keys().map(String::as_str).collect();
+            names.sort_unstable();
+            assert_eq!(names, ["netring-0", "netring-1", "netring-2"]);
+        });
+    });
+}
