@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use flowscope_core::{FlowExtractor, PacketView};
+use flowscope_core::{FlowExtractor, Loss, PacketView};
 use flowscope_driver::{DriverConfig, FlowDriver};
 use flowscope_pcap::{CaptureFiles, CaptureWriter};
 use flowscope_track::{Eviction, TrackerConfig};
@@ -13,7 +13,8 @@ use tokio::task::coop;
 
 use crate::stages::Stages;
 use crate::{
-    AsyncPacketSource, Engine, Error, EventStream, FlowStream, Merge, PacketStream, Replay, Stats,
+    AsyncPacketSource, Dedup, Engine, Error, EventStream, FlowStream, Merge, PacketStream, Replay,
+    Stats,
 };
 
 /// Packets of a source as they come, to be read in batches or made into a stream.
@@ -83,6 +84,14 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
     #[must_use]
     pub fn with_pcap_tap(mut self, writer: CaptureWriter<impl Write + Send + 'static>) -> Self {
         self.stages.set_tap(writer);
+        self
+    }
+
+    /// Leaves out copies of packets, as mirror ports make them. They stand in the ledger as
+    /// `duplicate`; a tap records them.
+    #[must_use]
+    pub fn dedup(mut self, dedup: Dedup) -> Self {
+        self.stages.set_dedup(dedup);
         self
     }
 
@@ -189,6 +198,7 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
     pub fn stats(&mut self) -> Result<Stats, Error> {
         let mut stats = Stats::default();
         stats.add_source(&self.source.stats()?);
+        stats.packets.lose(Loss::Duplicate, self.stages.copies());
         stats.refused = self.stages.refused();
         stats.recorded = self.stages.recorded();
         Ok(stats)

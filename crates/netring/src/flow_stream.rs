@@ -6,7 +6,7 @@ use flowscope_driver::{
 };
 use flowscope_pcap::CaptureWriter;
 
-use crate::{AsyncPacketSource, EventStream};
+use crate::{AsyncPacketSource, Dedup, EventStream};
 
 /// The life of every flow: a stream of [`FlowEvent`](flowscope_track::FlowEvent)s, and what other
 /// streams are made of. See [`EventStream`] for what all streams of events do.
@@ -46,6 +46,12 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
     #[must_use]
     pub fn with_pcap_tap(self, writer: CaptureWriter<impl Write + Send + 'static>) -> Self {
         self.map_capture(|capture| capture.with_pcap_tap(writer))
+    }
+
+    /// As [`AsyncCapture::dedup`](crate::AsyncCapture::dedup).
+    #[must_use]
+    pub fn dedup(self, dedup: Dedup) -> Self {
+        self.map_capture(|capture| capture.dedup(dedup))
     }
 
     /// Reads every TCP flow with a parser that `parsers` makes. A parser that is `Default + Clone` is

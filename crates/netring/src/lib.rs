@@ -47,6 +47,7 @@
 
 mod broadcast;
 mod capture;
+mod dedup;
 mod engine;
 mod error;
 mod event_stream;
@@ -68,6 +69,7 @@ mod sharded;
 
 pub use broadcast::{Broadcast, Subscriber, SubscriberError};
 pub use capture::{AsyncCapture, default_config};
+pub use dedup::Dedup;
 pub use engine::Engine;
 pub use error::Error;
 pub use event_stream::EventStream;

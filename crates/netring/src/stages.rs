@@ -5,13 +5,15 @@ use std::mem;
 use flowscope_core::PacketView;
 use flowscope_pcap::{CaptureWriter, WriteError};
 
-use crate::Error;
+use crate::{Dedup, Error};
 
-/// What packets pass on their way from the source: a filter, then the tap that records them.
+/// What packets pass on their way from the source: a filter, the tap that records them, and a look
+/// whether they are copies.
 #[derive(Default)]
 pub(crate) struct Stages {
     filter: Option<Box<dyn FnMut(PacketView<'_>) -> bool + Send>>,
     tap: Option<Box<dyn Record + Send>>,
+    dedup: Option<Dedup>,
     tap_failed: Option<WriteError>,
     /// Storage for the views that pass; empty between batches.
     kept: Vec<PacketView<'static>>,
@@ -46,6 +48,10 @@ impl Stages {
         self.tap = Some(Box::new(tap));
     }
 
+    pub(crate) fn set_dedup(&mut self, dedup: Dedup) {
+        self.dedup = Some(dedup);
+    }
+
     /// Lends those of `packets` that pass to `lend`, if any, and says how many they are.
     #[inline]
     pub(crate) fn pass(
@@ -53,15 +59,21 @@ impl Stages {
         packets: &[PacketView<'_>],
         lend: &mut dyn FnMut(&[PacketView<'_>]),
     ) -> usize {
-        let Some(filter) = &mut self.filter else {
+        if self.filter.is_none() && self.dedup.is_none() {
             self.record(packets);
             lend(packets);
             return packets.len();
-        };
+        }
         let mut kept = recycle(mem::take(&mut self.kept));
-        kept.extend(packets.iter().copied().filter(|packet| filter(*packet)));
+        match &mut self.filter {
+            Some(filter) => kept.extend(packets.iter().copied().filter(|packet| filter(*packet))),
+            None => kept.extend_from_slice(packets),
+        }
         self.refused += (packets.len() - kept.len()) as u64;
         self.record(&kept);
+        if let Some(dedup) = &mut self.dedup {
+            kept.retain(|packet| !dedup.is_copy(*packet));
+        }
         if !kept.is_empty() {
             lend(&kept);
         }
@@ -103,6 +115,11 @@ impl Stages {
         self.refused
     }
 
+    /// Packets that were copies of others.
+    pub(crate) fn copies(&self) -> u64 {
+        self.dedup.as_ref().map_or(0, Dedup::copies)
+    }
+
     /// Packets that the tap has taken.
     pub(crate) fn recorded(&self) -> u64 {
         self.recorded
@@ -114,6 +131,7 @@ impl fmt::Debug for Stages {
         f.debug_struct("Stages")
             .field("filter", &self.filter.is_some())
             .field("tap", &self.tap.is_some())
+            .field("dedup", &self.dedup.is_some())
             .field("refused", &self.refused)
             .field("recorded", &self.recorded)
             .finish_non_exhaustive()

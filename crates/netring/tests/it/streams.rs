@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use flowscope_core::{LinkType, PacketSource};
+use flowscope_core::{LinkType, Loss, PacketSource};
 use flowscope_extract::{FiveTuple, FiveTupleKey};
 use flowscope_pcap::{CaptureReader, CaptureWriter};
 use flowscope_track::FlowEvent;
 use futures_core::Stream;
-use netring::{AsyncCapture, Error, FlowStream, Merge, Next};
+use netring::{AsyncCapture, Dedup, Error, FlowStream, Merge, Next};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::source::{Script, Step, datagram};
@@ -322,4 +322,20 @@ async fn packets_can_be_kept() {
     }
     let stats = packets.stats().unwrap();
     assert_eq!((stats.arrived, stats.packets.delivered(), stats.waiting), (Some(40), 40, 0));
+}
+
+#[tokio::test]
+async fn copies_are_left_out_and_named() {
+    let steps = (0..100).map(|n| {
+        let packet = datagram(n, u64::from(n));
+        Step::Packets(vec![packet.clone(), packet.clone(), packet])
+    });
+    let out = Shared::default();
+    let mut stream =
+        flows(Script::new(steps)).dedup(Dedup::default()).with_pcap_tap(tap(out.clone()));
+    let lines = all(&mut stream).await;
+    assert_eq!(lines.iter().filter(|line| line.ends_with("EndOfInput 1")).count(), 100);
+    let stats = stream.stats().unwrap();
+    assert_eq!((stats.packets.lost(Loss::Duplicate), stats.packets.delivered()), (200, 100));
+    assert_eq!((stats.arrived, stats.recorded), (Some(300), 300));
 }
