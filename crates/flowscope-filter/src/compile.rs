@@ -12,8 +12,8 @@ mod terms;
 
 impl Expr {
     /// A program that keeps the packets that are meant, whole, and no others, of frames that begin
-    /// with `link`. It is right both on an AF_PACKET socket, where the kernel took a tag out of the
-    /// frame, and in [`Program::run`].
+    /// with `link`. It is right both on an AF_PACKET socket, where the kernel took a tag out of
+    /// the frame, and in [`Program::run`].
     ///
     /// Link types: Ethernet, raw IP, Linux cooked captures of both versions, BSD loopback, PPP.
     /// Where a link has no Ethertypes, VLAN tags are those beside the frame.
@@ -86,6 +86,10 @@ struct Compiler {
 struct Needs {
     /// What the frame carries, and where it begins.
     network: bool,
+    /// That terms ask for the former by itself,
+    kind: bool,
+    /// and for the latter.
+    addresses: bool,
     /// The protocol of IP packets.
     protocol: bool,
     /// Where ports are.
@@ -99,16 +103,17 @@ impl Needs {
     fn of(expr: &Expr) -> Self {
         let mut needs = Needs::default();
         expr.for_each_term(&mut |term| match term {
-            Term::Ip | Term::Ip6 | Term::Arp | Term::Net(..) => needs.network = true,
+            Term::Ip | Term::Ip6 | Term::Arp => needs.kind = true,
+            Term::Net(..) => (needs.kind, needs.addresses) = (true, true),
             Term::Vlan(_) => needs.vlan = true,
             Term::Mac(..) => needs.macs = true,
             Term::Ports(..) => needs.ports = true,
-            Term::Icmp | Term::Icmp6 | Term::Tcp | Term::Udp | Term::Sctp | Term::Protocol(_) => {
+            Term::Icmp | Term::Icmp6 => (needs.kind, needs.protocol) = (true, true),
+            Term::Tcp | Term::Udp | Term::Sctp | Term::Protocol(_) => {
                 needs.protocol = true;
             }
         });
-        needs.protocol |= needs.ports;
-        needs.network |= needs.protocol | needs.vlan;
+        needs.network = needs.kind | needs.protocol | needs.ports | needs.vlan;
         needs
     }
 }

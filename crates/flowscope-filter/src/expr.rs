@@ -6,27 +6,29 @@ use crate::net::Net;
 
 /// Which packets are meant: terms about their headers, put together with `&`, `|` and `!`.
 ///
-/// Made of terms here, or read from the text form with [`str::parse`], which is a part of
-/// `tcpdump`'s (see the crate's documentation); [`Display`](fmt::Display) prints text that reads back as an
-/// equal expression. [`compile`](Expr::compile) makes a program of it.
+/// Made of terms here, or read with [`str::parse`] from the [text form](crate#the-text-form);
+/// [`Display`](fmt::Display) prints text that reads back as an equal expression.
+/// [`compile`](Expr::compile) makes a program of it.
 ///
 /// What the terms mean:
 ///
-/// - Every term looks behind up to two VLAN tags (TPID 0x8100, 0x88a8 and 0x9100), whether they are
-///   in the frame or the capture took them out, so that a capture file and a live interface agree.
-///   (`tcpdump` looks behind tags only to the right of a `vlan`.) A third tag hides what follows.
+/// - Every term looks behind up to two VLAN tags (TPID 0x8100, 0x88a8 and 0x9100), whether they
+///   are in the frame or the capture took them out, so that a capture file and a live interface
+///   agree. (`tcpdump` looks behind tags only to the right of a `vlan`.) A third tag hides what
+///   follows.
 /// - IP is what the link header says is IP. Tunnels, MPLS, PPPoE within Ethernet and LLC are not
 ///   looked into.
-/// - In IPv6, the protocol is that of the first header which is none of hop-by-hop options, routing,
-///   fragment and destination options (RFC 8200 §4.1), at most 6 of those; a packet with more of
-///   them has no protocol. In a later fragment it is what its fragment header names.
+/// - In IPv6, the protocol is that of the first header which is none of hop-by-hop options,
+///   routing, fragment and destination options (RFC 8200 §4.1), at most 6 of those; a packet with
+///   more of them has no protocol. In a later fragment it is what its fragment header names.
 /// - Ports are those of TCP, UDP and SCTP, in whole packets and first fragments.
-/// - The program reads the headers that the expression asks for anywhere, from the outermost on, and
-///   ports where it comes to a term about them. A packet that ends before a byte that has to be read
-///   is refused, under a negation as well.
+/// - The program reads the headers that the expression asks for anywhere, from the outermost on,
+///   and ports where it comes to a term about them. A packet that ends before a byte that has to
+///   be read is refused, under a negation as well.
 ///
-/// Terms of one operator stand side by side however many they are; what nests is one operator
-/// in another. An expression nested deeper than [`MAX_DEPTH`](Expr::MAX_DEPTH) forgets its terms, and cannot be compiled.
+/// Operands of one operator stand side by side, however many they are; what nests is one operator
+/// in another. An expression nested deeper than [`MAX_DEPTH`](Expr::MAX_DEPTH) forgets its terms,
+/// and cannot be compiled.
 ///
 /// ```
 /// use flowscope_filter::{Direction, Expr};
@@ -139,7 +141,8 @@ impl Expr {
         Term::Sctp.into()
     }
 
-    /// This number in the protocol field of IPv4 or, behind extension headers, of IPv6: `proto 89`.
+    /// This number in the protocol field of IPv4 or, behind extension headers, of IPv6: `proto
+    /// 89`.
     #[must_use]
     pub fn protocol(number: u8) -> Self {
         Term::Protocol(number).into()
@@ -197,6 +200,7 @@ impl BitAnd for Expr {
 
     /// Both: `and`. The one at the left is looked at first.
     fn bitand(self, other: Expr) -> Expr {
+        let deepest = self.depth_in(Self::is_and).max(other.depth_in(Self::is_and));
         let mut all = match self.node {
             Node::And(all) => all,
             _ => vec![self],
@@ -205,7 +209,7 @@ impl BitAnd for Expr {
             Node::And(more) => all.extend(more),
             _ => all.push(other),
         }
-        nested(all, Node::And)
+        Expr::around(Node::And(all), deepest)
     }
 }
 
@@ -214,6 +218,7 @@ impl BitOr for Expr {
 
     /// One of them at least: `or`. The one at the left is looked at first.
     fn bitor(self, other: Expr) -> Expr {
+        let deepest = self.depth_in(Self::is_or).max(other.depth_in(Self::is_or));
         let mut any = match self.node {
             Node::Or(any) => any,
             _ => vec![self],
@@ -222,7 +227,7 @@ impl BitOr for Expr {
             Node::Or(more) => any.extend(more),
             _ => any.push(other),
         }
-        nested(any, Node::Or)
+        Expr::around(Node::Or(any), deepest)
     }
 }
 
@@ -233,23 +238,36 @@ impl Not for Expr {
     fn not(self) -> Expr {
         match self.node {
             Node::Not(inner) => *inner,
-            _ if usize::from(self.depth) >= Expr::MAX_DEPTH => TOO_DEEP,
-            _ => Expr { depth: self.depth + 1, node: Node::Not(Box::new(self)) },
+            _ => {
+                let depth = self.depth;
+                Expr::around(Node::Not(Box::new(self)), depth)
+            }
         }
     }
 }
 
-const TOO_DEEP: Expr = Expr { node: Node::TooDeep, depth: u8::MAX };
-
-fn nested(parts: Vec<Expr>, node: fn(Vec<Expr>) -> Node) -> Expr {
-    let deepest = parts.iter().map(|part| part.depth).max().unwrap_or(0);
-    if usize::from(deepest) >= Expr::MAX_DEPTH {
-        return TOO_DEEP;
-    }
-    Expr { node: node(parts), depth: deepest + 1 }
-}
-
 impl Expr {
+    /// An operator around operands, the deepest of which has this depth.
+    fn around(node: Node, deepest: u8) -> Self {
+        if usize::from(deepest) >= Self::MAX_DEPTH {
+            return Expr { node: Node::TooDeep, depth: u8::MAX };
+        }
+        Expr { node, depth: deepest + 1 }
+    }
+
+    /// How deep it is where it is an operand; one of its own kind dissolves into its own operands.
+    fn depth_in(&self, dissolves: fn(&Self) -> bool) -> u8 {
+        self.depth - u8::from(dissolves(self))
+    }
+
+    fn is_and(&self) -> bool {
+        matches!(self.node, Node::And(_))
+    }
+
+    fn is_or(&self) -> bool {
+        matches!(self.node, Node::Or(_))
+    }
+
     /// Whether it was nested deeper than it may.
     pub(crate) fn is_too_deep(&self) -> bool {
         usize::from(self.depth) > Self::MAX_DEPTH
@@ -268,7 +286,8 @@ impl Expr {
     }
 }
 
-/// In words that [`FromStr`](std::str::FromStr) reads, unless it was nested too deep.
+/// In words that [`FromStr`](std::str::FromStr) reads, unless it was nested too deep or has more
+/// than 4096 terms.
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let within = |f: &mut fmt::Formatter<'_>, part: &Expr| match part.node {

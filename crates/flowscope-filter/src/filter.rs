@@ -11,8 +11,8 @@ use crate::text::ParseExprError;
 
 /// A filter for captures of whatever link types: compiles its text for each as it comes to it.
 ///
-/// A text that [`Expr`] reads is taken with the meaning that it has there; any other goes to libpcap
-/// in a build with the feature `libpcap`, and is an error in one without.
+/// A text that [`Expr`] reads is taken with the meaning that it has there; any other goes to
+/// libpcap in a build with the feature `libpcap`, and is an error in one without.
 ///
 /// Packets of a link type that there is no program for are refused and counted. Programs are kept,
 /// for at most 64 link types; packets of any beyond are refused and counted alike.
@@ -20,8 +20,8 @@ use crate::text::ParseExprError;
 /// ```
 /// use flowscope_filter::Filter;
 ///
-/// let error = Filter::parse("tcp and prot 443").unwrap_err();
-/// assert!(error.to_string().contains("`prot` at byte 8"), "{error}");
+/// let error = Filter::parse("tcp and port 70000").unwrap_err();
+/// assert_eq!(error.to_string(), "expected a port number, not `70000` at byte 13");
 /// ```
 #[derive(Clone, Debug)]
 pub struct Filter {

@@ -24,20 +24,21 @@
 //! |---|---|
 //! | `ip`, `ip6`, `arp`, `tcp`, `udp`, `sctp`, `icmp`, `icmp6` | of that protocol |
 //! | `proto 89`, `ip proto 89`, `ip6 proto 89` | of the IP protocol of that number |
-//! | `host ADDRESS`, `net ADDRESS/BITS` | from or to an address; `host` and, with a prefix length, `net` may be left out |
+//! | `host ADDRESS`, `net ADDRESS/BITS` | from or to an address |
 //! | `port N`, `portrange N-M` | of TCP, UDP or SCTP from or to that port |
-//! | `src host`, `dst net`, `src port`, `src or dst`, `src and dst`, … | the same for one end, either, both |
+//! | `src host`, `dst net`, `src or dst port`, `src and dst port`, … | the same for one end, either, both; before an address, `host` may then be left out |
 //! | `ip host`, `arp net`, `tcp port`, `udp src portrange`, … | the same for one protocol |
 //! | `vlan`, `vlan 100` | with a tag; with a tag of that id |
 //! | `ether host MAC`, `ether src MAC`, `ether dst MAC` | from or to an Ethernet address |
 //! | `and` `&&`, `or` `||`, `not` `!`, `( )` | put together |
 //!
-//! As in `tcpdump`, `not` binds closest, and `and` and `or` equally, from left to right: `a or b and c` is
-//! `(a or b) and c`. An address or number that follows `and` or `or` without words of its own takes those of
-//! the term before: `tcp port 80 or 443`. Addresses, networks and ports are numbers, not names.
+//! As in `tcpdump`, `not` binds closest, and `and` and `or` equally, from left to right:
+//! `a or b and c` is `(a or b) and c`. An address or number that follows `and` or `or` without
+//! words of its own takes those of the term before: `tcp port 80 or 443`. Addresses, networks and
+//! ports are numbers, not names. At most 4096 terms, and 64 parentheses open at a time.
 //!
-//! Everything else of `tcpdump` is taken with the feature `libpcap`, which builds against that library
-//! and uses its compiler.
+//! Everything else of `tcpdump` is taken with the feature `libpcap`, which builds against that
+//! library and uses its compiler.
 
 mod asm;
 mod compile;

@@ -4,9 +4,10 @@ use crate::op;
 
 /// A program of classic BPF that says of each frame how many bytes of it to keep.
 ///
-/// What `SO_ATTACH_FILTER` takes and `tcpdump -ddd` prints: a program returns how many bytes of the
-/// frame to keep, 0 for none. The kernel runs it when it is attached to a socket;
-/// [`run`](Program::run) runs it here, on the frames of files and of AF_XDP, with the same outcome.
+/// What `SO_ATTACH_FILTER` takes and `tcpdump -ddd` prints: a program returns how many bytes of
+/// the frame to keep, 0 for none. The kernel runs it when it is attached to a socket;
+/// [`run`](Program::run) runs it here, on the frames of files and of AF_XDP, with the same
+/// outcome.
 ///
 /// On a socket it sees the frame without the VLAN tag that the kernel took out: a term about VLANs
 /// has to use the ancillary loads for it, as [`Expr::compile`](crate::Expr::compile) does.
@@ -67,8 +68,8 @@ impl Program {
         Program { instructions: vec![Instruction::new(op::RET_K, 0, 0, snap_len)] }
     }
 
-    /// The same choice of frames, none of them kept beyond `snap_len` bytes. What a program returns
-    /// out of its accumulator stays as it is: the reader cuts those.
+    /// The same choice of frames, none of them kept beyond `snap_len` bytes. What a program
+    /// returns out of its accumulator stays as it is: the reader cuts those.
     #[must_use]
     pub fn cut_to(mut self, snap_len: u32) -> Self {
         for instruction in &mut self.instructions {

@@ -11,14 +11,15 @@ impl Program {
     /// Compiles an expression for capture files of a link type: packets that it means are kept up
     /// to `snap_len` bytes.
     ///
-    /// The program looks for VLAN tags in the frame. It is therefore wrong for frames that a tag was
-    /// taken out of, as AF_PACKET does: on such a socket `vlan 100` misses the frames with that one
-    /// tag, and takes those of which it is the inner one. For a live interface there is
+    /// The program looks for VLAN tags in the frame. It is therefore wrong for frames that a tag
+    /// was taken out of, as AF_PACKET does: on such a socket `vlan 100` misses the frames with
+    /// that one tag, and takes those of which it is the inner one. For a live interface there is
     /// [`compile_for_interface`](Program::compile_for_interface).
     ///
     /// # Errors
     ///
-    /// [`TcpdumpError`], with libpcap's words.
+    /// [`TcpdumpError`], with libpcap's words. `protochain` is one: its program goes round in
+    /// circles, which neither this crate nor Linux runs.
     pub fn compile_tcpdump(
         expr: &str,
         link: LinkType,
@@ -31,7 +32,8 @@ impl Program {
 
     /// Compiles an expression for a socket on a live interface, with its link type and, in terms
     /// about VLANs, the ancillary loads that find a tag which the kernel took out. Packets that it
-    /// means are kept whole.
+    /// means are kept whole. On frames with the tag in them, as AF_XDP and files have it, the
+    /// program is right as well.
     ///
     /// libpcap has to open the interface for that, which takes the privilege to capture on it. An
     /// expression without `vlan` is compiled the same by
@@ -80,7 +82,7 @@ impl fmt::Display for TcpdumpError {
         match self {
             Self::Open(words) => write!(f, "libpcap cannot open the interface: {words}"),
             Self::Expression(words) => write!(f, "libpcap does not take the filter: {words}"),
-            Self::Program(error) => write!(f, "libpcap compiled a filter of which {error}"),
+            Self::Program(error) => write!(f, "libpcap compiled a filter that cannot run: {error}"),
         }
     }
 }

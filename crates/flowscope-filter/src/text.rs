@@ -40,7 +40,8 @@ impl ParseExprError {
         self.at
     }
 
-    /// The word that is not understood, at most 40 characters of it; none if the text ended too early.
+    /// The word that is not understood, at most 40 characters of it; none if the text ended too
+    /// early.
     #[must_use]
     pub fn word(&self) -> Option<&str> {
         self.word.as_deref()
@@ -71,9 +72,8 @@ impl std::error::Error for ParseExprError {}
 
 /// More than a program has room for.
 const MOST_TERMS: usize = 4096;
-const PRIMITIVE: &str =
-    "a protocol, an address, or one of `host`, `net`, `port`, `vlan`, `not`, `(`";
-const ADDRESS: &str = "an IP address";
+const PRIMITIVE: &str = "a protocol, or one of `host`, `net`, `port`, `vlan`, `not`, `(`";
+const ADDRESS: &str = "an IP address (a network is a `net`)";
 const NETWORK: &str = "a network such as 10.0.0.0/8";
 const PORT: &str = "a port number";
 const NUMBER: &str = "a number below 256";
@@ -116,8 +116,6 @@ enum Ends {
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Kind {
-    /// Not said: an address, or a network if it has a prefix length.
-    Address,
     Host,
     Net,
     Port,
@@ -163,15 +161,13 @@ impl<'a> Parser<'a> {
         }
         let (expr, carried) = match self.peek(0) {
             Some("(") => (self.group(carried, only)?, carried.filter(|_| only)),
-            Some(word) if is_value(word) => {
-                let plain = Qualifiers {
-                    protocol: None,
-                    ends: Ends::One(Direction::Either),
-                    kind: Kind::Address,
-                };
-                let qualifiers = carried.unwrap_or(plain);
-                (self.value(qualifiers)?, Some(qualifiers))
-            }
+            Some(word) if is_value(word) => match carried {
+                Some(qualifiers) => (self.value(qualifiers)?, Some(qualifiers)),
+                None => {
+                    let word = self.next();
+                    return Err(self.beyond(word, PRIMITIVE));
+                }
+            },
             _ if only => {
                 let word = self.next();
                 return Err(self.beyond(word, "an address or a number"));
@@ -239,13 +235,9 @@ impl<'a> Parser<'a> {
             "port" => Kind::Port,
             "portrange" => Kind::Ports,
             "proto" if !directed => Kind::Protocol,
-            "(" => {
+            text if text == "(" || is_value(text) => {
                 self.at -= 1;
-                Kind::Address
-            }
-            text if is_value(text) => {
-                self.at -= 1;
-                Kind::Address
+                Kind::Host
             }
             _ => return Err(self.beyond(word, "`host`, `net`, `port`, `portrange` or an address")),
         };
@@ -254,7 +246,7 @@ impl<'a> Parser<'a> {
             (None, _) => true,
             (Some(Protocol::Ip | Protocol::Ip6), Kind::Protocol) => true,
             (Some(Protocol::Ip | Protocol::Ip6 | Protocol::Arp), kind) => {
-                matches!(kind, Kind::Host | Kind::Net | Kind::Address)
+                matches!(kind, Kind::Host | Kind::Net)
             }
             (Some(_), kind) => matches!(kind, Kind::Port | Kind::Ports),
         };
@@ -312,8 +304,7 @@ impl<'a> Parser<'a> {
                 Box::new(move |end| Expr::ports(end, range.clone()))
             }
             Kind::Net => self.network(word, qualifiers)?,
-            Kind::Address if text.contains('/') => self.network(word, qualifiers)?,
-            Kind::Host | Kind::Address => {
+            Kind::Host => {
                 let Ok(addr) = text.parse::<IpAddr>() else {
                     return Err(self.beyond(word, ADDRESS));
                 };

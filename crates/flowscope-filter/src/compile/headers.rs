@@ -66,7 +66,7 @@ impl Compiler {
         }
         self.asm.place(done);
         let facts = Facts { a: Some(Slot::Kind), x: Some(Slot::Network) };
-        if self.needs.protocol {
+        if self.needs.protocol || self.needs.ports {
             self.protocol();
             return Ok(Facts::default());
         }
@@ -108,19 +108,26 @@ impl Compiler {
 
     /// Goes on if A is the TPID of a tag; if not, it is what stands at `next`.
     fn tag_or_network(&mut self, next: u32, done: Label) {
-        let tagged = self.asm.label();
+        let [tagged, plain] = [(); 2].map(|()| self.asm.label());
+        // IPv4 and ARP have smaller numbers.
+        self.asm.branch_unless(op::JGE_K, TPIDS[0], plain);
         for tpid in TPIDS {
             self.asm.branch_if(op::JEQ_K, tpid, tagged);
         }
+        self.asm.place(plain);
         self.network_at(next, done);
         self.asm.place(tagged);
     }
 
     /// A is the Ethertype of what stands at `next`.
     fn network_at(&mut self, next: u32, done: Label) {
-        self.asm.emit(op::ST, Slot::Kind as u32);
+        if self.needs.kind {
+            self.asm.emit(op::ST, Slot::Kind as u32);
+        }
         self.asm.emit(op::LDX_IMM, next);
-        self.asm.emit(op::STX, Slot::Network as u32);
+        if self.needs.addresses {
+            self.asm.emit(op::STX, Slot::Network as u32);
+        }
         self.asm.goto(done);
     }
 
@@ -140,8 +147,8 @@ impl Compiler {
                 self.known(NOTHING, 0, done);
             }
             Reader::Family => {
-                // As the capturing host numbers them, in its byte order. IPv6 is 10 on Linux, 24 on
-                // NetBSD and OpenBSD, 28 on FreeBSD, 30 on macOS.
+                // As the capturing host numbers them, in its byte order. IPv6 is 10 on Linux, 24
+                // on NetBSD and OpenBSD, 28 on FreeBSD, 30 on macOS.
                 let families = [(2, IPV4), (10, IPV6), (24, IPV6), (28, IPV6), (30, IPV6)];
                 let swapped = families.map(|(family, kind)| (u32::swap_bytes(family), kind));
                 self.asm.emit(op::LD_W_ABS, 0);
@@ -176,8 +183,8 @@ impl Compiler {
         }
     }
 
-    /// Goes to `cisco` if the frame begins with a header of Cisco HDLC, unicast or multicast, which
-    /// some writers put in place of others; leaves its first half word in A.
+    /// Goes to `cisco` if the frame begins with a header of Cisco HDLC, unicast or multicast,
+    /// which some writers put in place of others; leaves its first half word in A.
     fn cisco(&mut self, cisco: Label) {
         self.asm.emit(op::LD_H_ABS, 0);
         self.asm.branch_if(op::JEQ_K, 0x0f00, cisco);
@@ -219,12 +226,12 @@ impl Compiler {
         self.asm.branch_if(op::JEQ_K, IPV4, ipv4);
         self.asm.branch_if(op::JEQ_K, IPV6, ipv6);
         self.asm.emit(op::LD_IMM, NO_PROTOCOL);
-        self.asm.emit(op::ST, Slot::Protocol as u32);
+        self.store_protocol();
         self.asm.goto(portless);
 
         self.asm.place(ipv4);
         self.asm.emit(op::LD_B_IND, 9);
-        self.asm.emit(op::ST, Slot::Protocol as u32);
+        self.store_protocol();
         if self.needs.ports {
             self.go_on_with_ports(portless);
             // Of a datagram's fragments, only the one at offset 0 has them.
@@ -241,7 +248,7 @@ impl Compiler {
 
         self.asm.place(ipv6);
         self.extensions(portless);
-        self.asm.emit(op::ST, Slot::Protocol as u32);
+        self.store_protocol();
         if self.needs.ports {
             self.go_on_with_ports(portless);
             self.asm.emit(op::STX, Slot::Ports as u32);
@@ -256,6 +263,12 @@ impl Compiler {
         self.asm.place(done);
     }
 
+    fn store_protocol(&mut self) {
+        if self.needs.protocol {
+            self.asm.emit(op::ST, Slot::Protocol as u32);
+        }
+    }
+
     fn go_on_with_ports(&mut self, portless: Label) {
         let ports = self.asm.label();
         for protocol in [TCP, UDP, SCTP] {
@@ -265,8 +278,8 @@ impl Compiler {
         self.asm.place(ports);
     }
 
-    /// Steps over the extension headers of the IPv6 packet at X: goes on with the protocol in A and
-    /// its place in X, or to `portless` with the protocol stored.
+    /// Steps over the extension headers of the IPv6 packet at X: goes on with the protocol in A
+    /// and its place in X, or to `portless` with the protocol stored.
     fn extensions(&mut self, portless: Label) {
         let [over, endless] = [(); 2].map(|()| self.asm.label());
         self.asm.emit(op::LD_B_IND, 6);
@@ -308,7 +321,7 @@ impl Compiler {
         }
         self.asm.place(endless);
         self.asm.emit(op::LD_IMM, NO_PROTOCOL);
-        self.asm.emit(op::ST, Slot::Protocol as u32);
+        self.store_protocol();
         self.asm.goto(portless);
         self.asm.place(over);
     }

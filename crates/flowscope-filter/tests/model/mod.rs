@@ -1,8 +1,6 @@
 //! What an expression means, written down plainly: a frame is read into a list of facts, and the
 //! expression asked of those. Shares no code with the crate.
 
-#![allow(dead_code, reason = "each test program uses a part")]
-
 use std::net::IpAddr;
 
 use flowscope_core::{LinkType, PacketView};
@@ -45,12 +43,12 @@ pub(crate) fn expr(model: &Model) -> Expr {
         Sctp => Expr::sctp(),
         Proto(number) => Expr::protocol(*number),
         Host(direction, addr) => Expr::host(*direction, *addr),
-        Net(direction, addr, len) => Expr::net(*direction, self::Net::new(*addr, *len).unwrap()),
+        Net(direction, addr, len) => Expr::net(*direction, network(*addr, *len)),
         Ports(direction, first, last) => Expr::ports(*direction, *first..=*last),
         Vlan(id) => Expr::vlan(*id),
         Mac(direction, addr) => Expr::mac(*direction, *addr),
-        And(parts) => parts.iter().map(expr).reduce(|a, b| a & b).unwrap(),
-        Or(parts) => parts.iter().map(expr).reduce(|a, b| a | b).unwrap(),
+        And(parts) => parts.iter().map(expr).reduce(|a, b| a & b).expect("two parts"),
+        Or(parts) => parts.iter().map(expr).reduce(|a, b| a | b).expect("two parts"),
         Not(inner) => !expr(inner),
     }
 }
@@ -135,7 +133,7 @@ impl<'a> Facts<'a> {
             228 => self.at(0x800, 0),
             229 => self.at(0x86dd, 0),
             0 | 108 => {
-                let family: [u8; 4] = self.frame.get(..4)?.try_into().unwrap();
+                let family = *self.frame.first_chunk()?;
                 let [low, high] = [u32::from_le_bytes(family), u32::from_be_bytes(family)];
                 match low.min(high) {
                     2 => self.at(0x800, 4),
@@ -350,7 +348,7 @@ pub(crate) fn random(rng: &mut Rng, depth: usize, macs: bool) -> Model {
             let addr = *rng.pick(&ADDRS.map(addr));
             let most = if addr.is_ipv4() { 32 } else { 128 };
             let len = *rng.pick(&[0, 1, 8, 24, 31, 32, 48, 64, 97, 127, 128]).min(&most);
-            let net = self::Net::new(addr, len).unwrap();
+            let net = network(addr, len);
             Net(direction, net.addr(), len)
         }
         11 | 12 => {
@@ -374,5 +372,9 @@ pub(crate) const IDS: [u16; 5] = [0, 5, 6, 7, 100];
 pub(crate) const MACS: [[u8; 6]; 3] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2], [2, 1, 0, 0, 0, 1]];
 
 fn addr(text: &str) -> IpAddr {
-    text.parse().unwrap()
+    text.parse().expect("an address")
+}
+
+fn network(addr: IpAddr, len: u8) -> self::Net {
+    self::Net::new(addr, len).expect("a prefix no longer than the address")
 }
