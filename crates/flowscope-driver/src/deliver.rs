@@ -62,6 +62,9 @@ where
                 told[at] = true;
                 if !self.deaf[at] {
                     self.side = side;
+                    if !matches!(self.reader, Reader::Over(_)) {
+                        self.out.fin(self.flow.reborrow(), side);
+                    }
                     self.tell(Told::Fin(side));
                 }
             }
@@ -235,8 +238,12 @@ where
         match &mut *self.reader {
             Reader::Reads(parser) => {
                 self.pump.ledger.deliver(bytes.len() as u64);
-                let Pump { claims, messages, .. } = &mut *self.pump;
                 let feed = Feed { side, ts: self.ts, offset: at, bytes };
+                let status = self.out.bytes(self.flow.reborrow(), feed);
+                if status != ParserStatus::Continue {
+                    return self.heed(status);
+                }
+                let Pump { claims, messages, .. } = &mut *self.pump;
                 let status = claims.feed(parser, feed, messages);
                 self.heed(status);
             }

@@ -275,6 +275,17 @@ impl<E: FlowExtractor, C: Claims<E::Key>, U> SessionEngine<E, C, U> {
         line.finish(reason, &mut Tap { pump, out });
     }
 
+    /// As [`finish_some`](Self::finish_some), lending each event to `out` instead of queueing it.
+    pub fn finish_some_with(
+        &mut self,
+        reason: EndReason,
+        most: usize,
+        out: &mut impl SessionSink<E::Key, C::Message, U>,
+    ) -> bool {
+        let SessionEngine { line, pump, .. } = self;
+        line.finish_some(reason, most, &mut Tap { pump, out })
+    }
+
     /// Where every packet went; see [`FlowDriver::packets`](crate::FlowDriver::packets).
     #[must_use]
     pub fn packets(&self) -> Ledger {

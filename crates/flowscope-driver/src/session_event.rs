@@ -1,4 +1,4 @@
-use flowscope_core::{Conflict, FlowSide, ParseError};
+use flowscope_core::{Conflict, Feed, FlowSide, ParseError, ParserStatus};
 use flowscope_track::{
     Anomaly, Change, EndReason, Flow, FlowEvent, FlowRef, FlowStats, History, InitiatorEvidence,
 };
@@ -162,6 +162,18 @@ pub trait SessionSink<K, M, U = ()> {
 
     /// Something happened to what is said in it.
     fn session(&mut self, _flow: Flow<'_, K, U>, _change: SessionChange) {}
+
+    /// Bytes of a stream that is read, in order, before its parser gets them. Anything but `Continue`
+    /// is heeded as if the parser had said it, and the parser does not get these bytes, which count as
+    /// delivered nevertheless.
+    #[inline]
+    fn bytes(&mut self, _flow: Flow<'_, K, U>, _feed: Feed<'_>) -> ParserStatus {
+        ParserStatus::Continue
+    }
+
+    /// All that `side` sent up to its FIN was lent, or is a gap; at most once for each side.
+    #[inline]
+    fn fin(&mut self, _flow: Flow<'_, K, U>, _side: FlowSide) {}
 
     /// A message, completed by what `side` sent.
     fn message(&mut self, _flow: Flow<'_, K, U>, _side: FlowSide, _message: M) {}

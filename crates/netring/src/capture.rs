@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use flowscope_core::{FlowExtractor, Loss, PacketView};
 use flowscope_driver::{DriverConfig, FlowDriver};
+use flowscope_filter::Filter;
 use flowscope_pcap::{CaptureFiles, CaptureWriter};
 use flowscope_track::{Eviction, TrackerConfig};
 use tokio::task::coop;
@@ -62,16 +63,13 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
         AsyncCapture { source, stages, stop_when: None, stopped: false, ended: false }
     }
 
-    /// Leaves out packets for which `filter` says no, wherever they come from. They are counted as
+    /// Leaves out packets that `filter` refuses, wherever they come from. They are counted as
     /// [`refused`](Stats::refused), in no ledger.
     ///
     /// A filter in the kernel is cheaper, and spends no room in the ring on what it refuses: see
     /// `CaptureBuilder::filter`.
     #[must_use]
-    pub fn with_filter(
-        mut self,
-        filter: impl FnMut(PacketView<'_>) -> bool + Send + 'static,
-    ) -> Self {
+    pub fn with_filter(mut self, filter: Filter) -> Self {
         self.stages.set_filter(filter);
         self
     }
@@ -145,10 +143,7 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
         cx: &mut Context<'_>,
         lend: &mut dyn FnMut(&[PacketView<'_>]),
     ) -> Poll<Result<usize, Error>> {
-        let stop = self.stop_when.as_mut().map(|signal| signal.as_mut().poll(cx));
-        if stop.is_some_and(|signal| signal.is_ready()) {
-            self.stop();
-        }
+        self.poll_stop(cx);
         loop {
             if let Some(error) = self.stages.take_error() {
                 return Poll::Ready(Err(error));
@@ -172,6 +167,15 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
                 Ok(_) => {}
             }
         }
+    }
+
+    /// Stops if the signal to do so is there, and says whether the capture was stopped.
+    pub(crate) fn poll_stop(&mut self, cx: &mut Context<'_>) -> bool {
+        let stop = self.stop_when.as_mut().map(|signal| signal.as_mut().poll(cx));
+        if stop.is_some_and(|signal| signal.is_ready()) {
+            self.stop();
+        }
+        self.stopped
     }
 
     /// Takes in nothing more. What was received until now still comes, then the capture ends.

@@ -1,3 +1,5 @@
+use std::task::{Context, Poll};
+
 use flowscope_core::{FlowExtractor, Ledger, PacketView, Timestamp};
 use flowscope_driver::{Claims, FlowDriver, SessionEngine, SessionEvent};
 use flowscope_track::{Clock, EndReason, FlowEvent};
@@ -31,9 +33,20 @@ pub trait Engine: sealed::Sealed {
     fn clock(&self) -> &Clock;
     /// Bytes of memory held, by capacity.
     fn memory(&self) -> usize;
+
+    /// Lets go on what works beside the engine, and says whether packets are taken now. If not, the
+    /// task is woken once they are; those that come nevertheless are taken too.
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    /// Ready once all flows were ended and nothing is left of what works beside the engine.
+    fn poll_over(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
 }
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 }
 

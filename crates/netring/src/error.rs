@@ -1,5 +1,6 @@
 use std::io;
 
+use flowscope_filter::FilterError;
 use flowscope_pcap::{ReadError, WriteError};
 
 /// What can go wrong with a capture. A stream gives it as an item and goes on where it can.
@@ -10,6 +11,9 @@ pub enum Error {
     #[cfg(target_os = "linux")]
     #[error(transparent)]
     Capture(#[from] netring_capture::CaptureError),
+    /// The filter has no program for the interface.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
     /// The capture file.
     #[error(transparent)]
     Read(#[from] ReadError),

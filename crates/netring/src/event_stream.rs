@@ -168,6 +168,11 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
     /// Takes a batch, or lets time pass, or ends flows: whichever is next.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let EventStream { capture, driver, time, phase, .. } = self;
+        // After a stop nothing is waited for: what is still to come is no more than was received.
+        let held = *phase != Phase::Over && driver.poll_ready(cx).is_pending();
+        if held && !capture.poll_stop(cx) {
+            return Poll::Pending;
+        }
         match phase {
             Phase::Running => {
                 let mut handle = |packets: &[PacketView<'_>]| driver.handle_batch(packets);
@@ -190,7 +195,7 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
                     *phase = Phase::Over;
                 }
             }
-            Phase::Over => return Poll::Ready(Step::Over),
+            Phase::Over => return driver.poll_over(cx).map(|()| Step::Over),
         }
         Poll::Ready(Step::Done)
     }

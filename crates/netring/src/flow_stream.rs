@@ -1,12 +1,16 @@
 use std::io::Write;
 
-use flowscope_core::{DatagramParserFactory, FlowExtractor, PacketView, SessionParserFactory};
+use flowscope_core::{DatagramParserFactory, FlowExtractor, SessionParserFactory};
 use flowscope_driver::{
     DatagramDriver, Driver, DriverConfig, FlowDriver, Protocols, SessionDriver,
 };
+use flowscope_filter::Filter;
 use flowscope_pcap::CaptureWriter;
 
-use crate::{AsyncPacketSource, Dedup, EventStream};
+use crate::{
+    AsyncPacketSource, AsyncReassemblerDriver, AsyncReassemblerFactory, ConversationConfig,
+    ConversationDriver, Conversations, Dedup, EventStream, ReassembledStream, Stalled,
+};
 
 /// The life of every flow: a stream of [`FlowEvent`](flowscope_track::FlowEvent)s, and what other
 /// streams are made of. See [`EventStream`] for what all streams of events do.
@@ -38,7 +42,7 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
 
     /// As [`AsyncCapture::with_filter`](crate::AsyncCapture::with_filter).
     #[must_use]
-    pub fn with_filter(self, filter: impl FnMut(PacketView<'_>) -> bool + Send + 'static) -> Self {
+    pub fn with_filter(self, filter: Filter) -> Self {
         self.map_capture(|capture| capture.with_filter(filter))
     }
 
@@ -86,5 +90,50 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
         self.replace_driver(config, |driver, config| {
             Driver::with_config(driver.into_extractor(), protocols, config)
         })
+    }
+
+    /// Every TCP flow as a stream of what both its sides say, for as many readers as there are flows:
+    /// see [`Conversations`].
+    #[must_use]
+    pub fn conversations(self, config: ConversationConfig) -> Conversations<S, E> {
+        let config = config.or_stalled(self.policy());
+        let driver_config = self.config().clone();
+        self.replace_driver(driver_config, |driver, driver_config| {
+            ConversationDriver::new(driver.into_extractor(), driver_config, config)
+        })
+    }
+
+    /// Has every side of every TCP flow read by an [`AsyncReassembler`] that `factory` makes, within the
+    /// [`ConversationConfig`]'s defaults, but that the capture always [waits](Stalled::Wait) for one
+    /// that has used up its credit.
+    #[must_use]
+    pub fn with_async_reassembler<F: AsyncReassemblerFactory<E::Key>>(
+        self,
+        factory: F,
+    ) -> ReassembledStream<S, E, F> {
+        self.with_async_reassembler_config(factory, ConversationConfig::default())
+    }
+
+    /// As [`with_async_reassembler`](Self::with_async_reassembler), with another credit or policy. The
+    /// credit is each side's, and the policy [`Stalled::Wait`] unless another is set.
+    #[must_use]
+    pub fn with_async_reassembler_config<F: AsyncReassemblerFactory<E::Key>>(
+        self,
+        factory: F,
+        config: ConversationConfig,
+    ) -> ReassembledStream<S, E, F> {
+        let driver_config = self.config().clone();
+        self.replace_driver(driver_config, |driver, driver_config| {
+            let extractor = driver.into_extractor();
+            AsyncReassemblerDriver::new(extractor, factory, driver_config, config)
+        })
+    }
+
+    /// What a capture that can be made to wait without a loss does, and what another does.
+    fn policy(&self) -> Stalled {
+        match self.capture().source().latency() {
+            Some(_) => Stalled::Gap,
+            None => Stalled::Wait,
+        }
     }
 }

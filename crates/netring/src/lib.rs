@@ -10,6 +10,8 @@
 //! | [`session_stream`](FlowStream::session_stream) | and the messages of one stream protocol |
 //! | [`datagram_stream`](FlowStream::datagram_stream) | and the messages of one datagram protocol |
 //! | [`protocol_stream`](FlowStream::protocol_stream) | and the messages of several protocols |
+//! | [`conversations`](FlowStream::conversations) | the TCP flows, each a [`Conversation`]: both its sides as one stream of bytes |
+//! | [`with_async_reassembler`](FlowStream::with_async_reassembler) | flow events, while futures of yours read the bytes |
 //! | [`broadcast`](EventStream::broadcast) | any of these, for many subscribers |
 //! | [`packet_stream`](AsyncCapture::packet_stream) | the packets themselves, copied |
 //!
@@ -45,8 +47,10 @@
 //! # }
 //! ```
 
+mod async_reassembler;
 mod broadcast;
 mod capture;
+mod conversation;
 mod dedup;
 mod engine;
 mod error;
@@ -66,9 +70,18 @@ mod builder;
 mod live;
 #[cfg(target_os = "linux")]
 mod sharded;
+#[cfg(all(target_os = "linux", feature = "af-xdp"))]
+mod xdp;
 
+pub use async_reassembler::{
+    AsyncReassembler, AsyncReassemblerDriver, AsyncReassemblerFactory, ReassembledStream,
+};
 pub use broadcast::{Broadcast, Subscriber, SubscriberError};
 pub use capture::{AsyncCapture, default_config};
+pub use conversation::{
+    BothSides, Conversation, ConversationConfig, ConversationDriver, Conversations, Ended,
+    GapCause, OneSide, Piece, Stalled,
+};
 pub use dedup::Dedup;
 pub use engine::Engine;
 pub use error::Error;
@@ -79,6 +92,8 @@ pub use packet::{OwnedPacket, PacketStream};
 pub use replay::Replay;
 pub use source::{AsyncPacketSource, Merge, SourceStats};
 pub use stats::Stats;
+
+pub use flowscope_filter::{Expr, Filter};
 
 #[cfg(target_os = "linux")]
 pub use builder::CaptureBuilder;

@@ -3,6 +3,7 @@ use std::io::Write;
 use std::mem;
 
 use flowscope_core::PacketView;
+use flowscope_filter::Filter;
 use flowscope_pcap::{CaptureWriter, WriteError};
 
 use crate::{Dedup, Error};
@@ -11,7 +12,7 @@ use crate::{Dedup, Error};
 /// whether they are copies.
 #[derive(Default)]
 pub(crate) struct Stages {
-    filter: Option<Box<dyn FnMut(PacketView<'_>) -> bool + Send>>,
+    filter: Option<Filter>,
     tap: Option<Box<dyn Record + Send>>,
     dedup: Option<Dedup>,
     tap_failed: Option<WriteError>,
@@ -37,11 +38,8 @@ impl<W: Write> Record for CaptureWriter<W> {
 }
 
 impl Stages {
-    pub(crate) fn set_filter(
-        &mut self,
-        filter: impl FnMut(PacketView<'_>) -> bool + Send + 'static,
-    ) {
-        self.filter = Some(Box::new(filter));
+    pub(crate) fn set_filter(&mut self, filter: Filter) {
+        self.filter = Some(filter);
     }
 
     pub(crate) fn set_tap(&mut self, tap: CaptureWriter<impl Write + Send + 'static>) {
@@ -66,7 +64,9 @@ impl Stages {
         }
         let mut kept = recycle(mem::take(&mut self.kept));
         match &mut self.filter {
-            Some(filter) => kept.extend(packets.iter().copied().filter(|packet| filter(*packet))),
+            Some(filter) => {
+                kept.extend(packets.iter().copied().filter(|packet| filter.matches(*packet)));
+            }
             None => kept.extend_from_slice(packets),
         }
         self.refused += (packets.len() - kept.len()) as u64;

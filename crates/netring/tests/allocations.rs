@@ -3,9 +3,8 @@
 //! Without the test harness, whose threads would be counted.
 
 #[cfg(target_os = "linux")]
-mod world {
-    include!("live/world.rs");
-}
+#[path = "live/world.rs"]
+mod world;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -27,7 +26,8 @@ fn main() {
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let mut from = sender("v0");
-            scope.spawn(|| {
+            let (frames, done) = (&frames, &done);
+            scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
                     frames.iter().for_each(|frame| send(&mut from, frame));
                 }

@@ -10,7 +10,7 @@ use flowscope_extract::{FiveTuple, FiveTupleKey};
 use flowscope_pcap::{CaptureReader, CaptureWriter};
 use flowscope_track::FlowEvent;
 use futures_core::Stream;
-use netring::{AsyncCapture, Dedup, Error, FlowStream, Merge, Next};
+use netring::{AsyncCapture, Dedup, Error, Filter, FlowStream, Merge, Next};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::source::{Script, Step, datagram};
@@ -241,7 +241,7 @@ async fn the_tap_records_what_passes_the_filter() {
     let steps = (0..50).map(|n| Step::Packets(vec![datagram(n, u64::from(n))]));
     let out = Shared::default();
     let mut stream = flows(Script::new(steps))
-        .with_filter(|packet| packet.ts().as_nanos() / 1_000_000 % 5 == 0)
+        .with_filter(Filter::parse("udp src portrange 1030-1039").unwrap())
         .with_pcap_tap(tap(out.clone()));
     let lines = all(&mut stream).await;
     assert_eq!(lines.len(), 20);
@@ -256,7 +256,7 @@ async fn the_tap_records_what_passes_the_filter() {
         ports.extend(packets.iter().map(|packet| packet.frame()[35]));
     };
     while reader.next_batch(&mut lend).unwrap() > 0 {}
-    assert_eq!(ports, [0, 5, 10, 15, 20, 25, 30, 35, 40, 45]);
+    assert!(ports.iter().copied().eq(6..16), "{ports:?}");
 }
 
 /// A disk with room for so many bytes.

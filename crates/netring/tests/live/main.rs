@@ -8,3 +8,5 @@ mod ledger;
 mod replayed;
 mod sharded;
 mod world;
+#[cfg(feature = "af-xdp")]
+mod xdp;

@@ -1,0 +1,201 @@
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use flowscope_core::{Feed, FlowExtractor, FlowSide, Ledger, PacketView, ParserStatus, Timestamp};
+use flowscope_driver::{
+    DriverConfig, SessionChange, SessionSink, StopReason, StreamDriver, Streams,
+};
+use flowscope_reassembly::HoleFillingFactory;
+use flowscope_track::{Change, Clock, EndReason, Flow, FlowEvent};
+
+use super::tasks::Tasks;
+use super::{AsyncReassembler, AsyncReassemblerFactory};
+use crate::conversation::{Hub, Receiver, Sender, channel};
+use crate::engine::sealed::Sealed;
+use crate::{ConversationConfig, Ended, Engine, Piece, Stalled};
+
+/// Packets in, flow events out, and bytes to futures: what
+/// [`ReassembledStream`](super::ReassembledStream)s are driven by, and workers that each have futures of
+/// their own.
+pub struct AsyncReassemblerDriver<E: FlowExtractor, F> {
+    engine: StreamDriver<E, HoleFillingFactory, Sides>,
+    desk: Desk<E::Key, F>,
+}
+
+/// What each flow keeps: where the bytes of its sides go, once there are any.
+#[derive(Debug, Default)]
+struct Sides([Option<Sender>; 2]);
+
+struct Desk<K, F> {
+    hub: Arc<Hub>,
+    factory: F,
+    tasks: Tasks,
+    events: VecDeque<FlowEvent<K>>,
+}
+
+impl<E: FlowExtractor, F: AsyncReassemblerFactory<E::Key>> AsyncReassemblerDriver<E, F> {
+    /// A driver of its own. The credit is each side's, and a policy that is not set is
+    /// [`Stalled::Wait`].
+    #[must_use]
+    pub fn new(extractor: E, factory: F, driver: DriverConfig, config: ConversationConfig) -> Self {
+        let streams = Streams::new(HoleFillingFactory::new(driver.stream_config().clone()));
+        let hub = Hub::new(&config.or_stalled(Stalled::Wait));
+        let (tasks, events) = (Tasks::default(), VecDeque::new());
+        AsyncReassemblerDriver {
+            engine: StreamDriver::with_claims(extractor, streams, driver, |_| Sides::default()),
+            desk: Desk { hub, factory, tasks, events },
+        }
+    }
+}
+
+impl<E: FlowExtractor, F> Sealed for AsyncReassemblerDriver<E, F> {}
+
+/// Bytes count as delivered once they were given to their reassembler; those that are to be given are
+/// pending.
+impl<E, F> Engine for AsyncReassemblerDriver<E, F>
+where
+    E: FlowExtractor,
+    F: AsyncReassemblerFactory<E::Key>,
+{
+    type Event = FlowEvent<E::Key>;
+
+    fn handle_batch(&mut self, packets: &[PacketView<'_>]) {
+        self.engine.handle_batch_with(packets, &mut self.desk);
+    }
+
+    fn poll_event(&mut self) -> Option<FlowEvent<E::Key>> {
+        self.desk.events.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Timestamp> {
+        self.engine.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp) -> bool {
+        self.engine.handle_timeout_with(now, &mut self.desk)
+    }
+
+    fn finish_some(&mut self, reason: EndReason, most: usize) -> bool {
+        self.engine.finish_some_with(reason, most, &mut self.desk)
+    }
+
+    fn packets(&self) -> Ledger {
+        self.engine.packets()
+    }
+
+    fn bytes(&self) -> Ledger {
+        self.desk.hub.correct(&self.engine.bytes())
+    }
+
+    fn waiting(&self) -> u64 {
+        self.engine.waiting()
+    }
+
+    fn pending(&self) -> u64 {
+        self.engine.pending() + self.desk.hub.queued()
+    }
+
+    fn flows(&self) -> usize {
+        self.engine.table().len()
+    }
+
+    fn clock(&self) -> &Clock {
+        self.engine.clock()
+    }
+
+    fn memory(&self) -> usize {
+        self.engine.memory() + self.desk.hub.memory()
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = self.desk.tasks.poll(cx);
+        self.desk.hub.poll_room(cx)
+    }
+
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.desk.tasks.poll(cx)
+    }
+}
+
+impl<K: Clone, F: AsyncReassemblerFactory<K>> Desk<K, F> {
+    /// Where the bytes of a side go.
+    fn outlet<'f>(&mut self, flow: Flow<'f, K, Sides>, side: FlowSide) -> &'f Sender {
+        flow.state.0[side.index()].get_or_insert_with(|| {
+            let (sender, receiver) = channel(&self.hub);
+            self.tasks.push(read(self.factory.new_reassembler(flow.key, side), receiver));
+            sender
+        })
+    }
+}
+
+/// Hands a reassembler one piece after the other.
+async fn read(mut to: impl AsyncReassembler, mut from: Receiver) {
+    while let Some(piece) = poll_fn(|cx| from.poll_piece(cx)).await {
+        match piece {
+            Piece::Bytes { offset, bytes, .. } => to.segment(offset, bytes).await,
+            Piece::Gap { offset, len, cause, .. } => to.gap(offset, len, cause).await,
+            Piece::Fin { .. } => to.fin().await,
+            Piece::Ended(ended) => to.end(ended).await,
+        }
+    }
+}
+
+impl<K: Clone, F: AsyncReassemblerFactory<K>> SessionSink<K, Infallible, Sides> for Desk<K, F> {
+    fn wants_packets(&self) -> bool {
+        true
+    }
+
+    fn flow(&mut self, flow: Flow<'_, K, Sides>, change: Change) {
+        if let Change::Ended { reason } = change {
+            for side in [FlowSide::Initiator, FlowSide::Responder] {
+                if let Some(sender) = flow.state.0[side.index()].take() {
+                    sender.end(|| Ended::Flow { reason, stats: Box::new(flow.stats()) });
+                }
+            }
+        }
+        self.events.push_back(FlowEvent::from_change(&flow, change));
+    }
+
+    fn session(&mut self, flow: Flow<'_, K, Sides>, change: SessionChange) {
+        match change {
+            SessionChange::Gap { side, offset, len } => {
+                self.outlet(flow, side).gap(side, offset, len);
+            }
+            SessionChange::Stopped { why: StopReason::NoRoom, .. } => {
+                for sender in flow.state.0.iter().flatten() {
+                    sender.end(|| Ended::NoRoom);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn bytes(&mut self, flow: Flow<'_, K, Sides>, feed: Feed<'_>) -> ParserStatus {
+        let side = feed.side;
+        if self.outlet(flow, side).bytes(feed) {
+            ParserStatus::Continue
+        } else {
+            ParserStatus::StopSide(side)
+        }
+    }
+
+    fn fin(&mut self, flow: Flow<'_, K, Sides>, side: FlowSide) {
+        if let Some(sender) = &flow.state.0[side.index()] {
+            sender.fin(side);
+        }
+    }
+}
+
+impl<E: FlowExtractor, F> fmt::Debug for AsyncReassemblerDriver<E, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncReassemblerDriver")
+            .field("flows", &self.engine.table().len())
+            .field("tasks", &self.desk.tasks)
+            .field("hub", &self.desk.hub)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// Futures that are polled in turn by whoever owns them, each only once it was woken.
+#[derive(Default)]
+pub(super) struct Tasks {
+    slots: Vec<Slot>,
+    /// Slots whose future has come to its end.
+    free: Vec<usize>,
+    woken: Arc<Woken>,
+    /// Storage for the numbers of one round.
+    round: VecDeque<usize>,
+}
+
+struct Slot {
+    future: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    waker: Arc<SlotWaker>,
+}
+
+/// The slots whose futures may go on.
+#[derive(Default)]
+struct Woken(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    slots: VecDeque<usize>,
+    /// Who polls them.
+    owner: Option<Waker>,
+}
+
+struct SlotWaker {
+    slot: usize,
+    /// It is in the queue already.
+    queued: AtomicBool,
+    woken: Arc<Woken>,
+}
+
+impl Tasks {
+    /// One more, which has its first turn with the next poll.
+    pub(super) fn push(&mut self, future: impl Future<Output = ()> + Send + 'static) {
+        let future: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(future);
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let slot = self.slots.len();
+                let (queued, woken) = (AtomicBool::new(false), Arc::clone(&self.woken));
+                let waker = Arc::new(SlotWaker { slot, queued, woken });
+                self.slots.push(Slot { future: None, waker });
+                slot
+            }
+        };
+        self.slots[slot].future = Some(future);
+        self.slots[slot].waker.wake_by_ref();
+    }
+
+    /// Gives each future that was woken one turn. Ready once there are none; the task is woken when one
+    /// of them may go on.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut queue = self.woken.lock();
+        match &mut queue.owner {
+            Some(owner) => owner.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        mem::swap(&mut queue.slots, &mut self.round);
+        drop(queue);
+        while let Some(slot) = self.round.pop_front() {
+            self.turn(slot);
+        }
+        if self.free.len() == self.slots.len() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn turn(&mut self, at: usize) {
+        let slot = &mut self.slots[at];
+        // From now on a wake means another turn.
+        slot.waker.queued.store(false, Ordering::Release);
+        // A waker may outlive its future, and wake the slot's next one, or none.
+        let Some(future) = &mut slot.future else { return };
+        let waker = Waker::from(Arc::clone(&slot.waker));
+        if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+            slot.future = None;
+            self.free.push(at);
+        }
+    }
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let running = self.slots.len() - self.free.len();
+        f.debug_struct("Tasks").field("running", &running).finish_non_exhaustive()
+    }
+}
+
+impl Woken {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for SlotWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut queue = self.woken.lock();
+        queue.slots.push_back(self.slot);
+        let owner = queue.owner.take();
+        drop(queue);
+        if let Some(owner) = owner {
+            owner.wake();
+        }
+    }
+}

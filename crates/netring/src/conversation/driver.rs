@@ -1,0 +1,161 @@
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use flowscope_core::{Feed, FlowExtractor, FlowSide, Ledger, PacketView, ParserStatus, Timestamp};
+use flowscope_driver::{
+    DriverConfig, SessionChange, SessionSink, StopReason, StreamDriver, Streams,
+};
+use flowscope_reassembly::HoleFillingFactory;
+use flowscope_track::{Change, Clock, EndReason, Flow};
+
+use super::{Conversation, ConversationConfig, Ended, Hub, Sender, Stalled, channel};
+use crate::Engine;
+use crate::engine::sealed::Sealed;
+
+/// Packets in, conversations out: what [`Conversations`](super::Conversations) are driven by, and
+/// workers that each have conversations of their own.
+pub struct ConversationDriver<E: FlowExtractor> {
+    engine: StreamDriver<E, HoleFillingFactory, Outlet>,
+    desk: Desk<E::Key>,
+}
+
+/// What each flow keeps: where its bytes go, once there are any.
+#[derive(Debug, Default)]
+struct Outlet(Option<Sender>);
+
+/// Where conversations are opened.
+#[derive(Debug)]
+struct Desk<K> {
+    hub: Arc<Hub>,
+    /// Conversations that nobody has taken yet.
+    opened: VecDeque<Conversation<K>>,
+}
+
+impl<E: FlowExtractor> ConversationDriver<E> {
+    /// A driver of its own. A policy that is not set is [`Stalled::Gap`] here.
+    #[must_use]
+    pub fn new(extractor: E, driver: DriverConfig, config: ConversationConfig) -> Self {
+        let streams = Streams::new(HoleFillingFactory::new(driver.stream_config().clone()));
+        let hub = Hub::new(&config.or_stalled(Stalled::Gap));
+        ConversationDriver {
+            engine: StreamDriver::with_claims(extractor, streams, driver, |_| Outlet(None)),
+            desk: Desk { hub, opened: VecDeque::new() },
+        }
+    }
+}
+
+impl<E: FlowExtractor> Sealed for ConversationDriver<E> {}
+
+/// Bytes count as delivered once they were taken from their conversation; those that are to be taken are
+/// pending.
+impl<E: FlowExtractor> Engine for ConversationDriver<E> {
+    type Event = Conversation<E::Key>;
+
+    fn handle_batch(&mut self, packets: &[PacketView<'_>]) {
+        self.engine.handle_batch_with(packets, &mut self.desk);
+    }
+
+    fn poll_event(&mut self) -> Option<Conversation<E::Key>> {
+        self.desk.opened.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Timestamp> {
+        self.engine.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp) -> bool {
+        self.engine.handle_timeout_with(now, &mut self.desk)
+    }
+
+    fn finish_some(&mut self, reason: EndReason, most: usize) -> bool {
+        self.engine.finish_some_with(reason, most, &mut self.desk)
+    }
+
+    fn packets(&self) -> Ledger {
+        self.engine.packets()
+    }
+
+    fn bytes(&self) -> Ledger {
+        self.desk.hub.correct(&self.engine.bytes())
+    }
+
+    fn waiting(&self) -> u64 {
+        self.engine.waiting()
+    }
+
+    fn pending(&self) -> u64 {
+        self.engine.pending() + self.desk.hub.queued()
+    }
+
+    fn flows(&self) -> usize {
+        self.engine.table().len()
+    }
+
+    fn clock(&self) -> &Clock {
+        self.engine.clock()
+    }
+
+    fn memory(&self) -> usize {
+        self.engine.memory() + self.desk.hub.memory()
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.desk.hub.poll_room(cx)
+    }
+}
+
+impl<K: Clone> Desk<K> {
+    /// Where the bytes of a flow go.
+    fn outlet<'f>(&mut self, flow: Flow<'f, K, Outlet>) -> &'f Sender {
+        let of = flow.to_ref();
+        flow.state.0.get_or_insert_with(|| {
+            let (sender, receiver) = channel(&self.hub);
+            self.opened.push_back(Conversation::new(of, receiver));
+            sender
+        })
+    }
+}
+
+impl<K: Clone> SessionSink<K, Infallible, Outlet> for Desk<K> {
+    fn flow(&mut self, flow: Flow<'_, K, Outlet>, change: Change) {
+        if let Change::Ended { reason } = change
+            && let Some(sender) = flow.state.0.take()
+        {
+            sender.end(|| Ended::Flow { reason, stats: Box::new(flow.stats()) });
+        }
+    }
+
+    fn session(&mut self, flow: Flow<'_, K, Outlet>, change: SessionChange) {
+        match change {
+            SessionChange::Gap { side, offset, len } => {
+                self.outlet(flow).gap(side, offset, len);
+            }
+            SessionChange::Stopped { why: StopReason::NoRoom, .. } => {
+                self.outlet(flow).end(|| Ended::NoRoom);
+            }
+            _ => {}
+        }
+    }
+
+    fn bytes(&mut self, flow: Flow<'_, K, Outlet>, feed: Feed<'_>) -> ParserStatus {
+        if self.outlet(flow).bytes(feed) { ParserStatus::Continue } else { ParserStatus::Done }
+    }
+
+    fn fin(&mut self, flow: Flow<'_, K, Outlet>, side: FlowSide) {
+        if let Some(sender) = &flow.state.0 {
+            sender.fin(side);
+        }
+    }
+}
+
+impl<E: FlowExtractor> fmt::Debug for ConversationDriver<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConversationDriver")
+            .field("flows", &self.flows())
+            .field("hub", &self.desk.hub)
+            .finish_non_exhaustive()
+    }
+}
