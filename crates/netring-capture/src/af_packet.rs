@@ -304,5 +304,7 @@ mod tests {
     fn a_capture_goes_where_it_is_needed() {
         fn check<T: Send + Sync>() {}
         check::<AfPacket>();
+        // One type for all back ends.
+        let _: Option<Box<dyn Capture>> = None;
     }
 }

@@ -42,6 +42,20 @@ pub enum CaptureError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The memory of an AF_XDP capture is more than this program may keep from being swapped out.
+    #[error(
+        "the capture's {bytes} bytes are more than this program may lock into memory; ask for fewer \
+         frames, raise `ulimit -l`, or grant it CAP_IPC_LOCK with\n    \
+         sudo setcap {capabilities}+ep {program}"
+    )]
+    MemoryLimit {
+        /// The size that was asked for.
+        bytes: u64,
+        /// What it needs to lock as much as it likes, as `setcap` takes it.
+        capabilities: &'static str,
+        /// The running program, quoted for a shell where it needs to be.
+        program: String,
+    },
     /// The kernel's own check did not accept the filter.
     #[error("the kernel does not accept the filter: {source}")]
     FilterRefused {
@@ -154,8 +168,7 @@ impl CaptureError {
     pub(crate) fn of(doing: &'static str, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::PermissionDenied => {
-                let capabilities = "cap_net_raw,cap_net_admin";
-                CaptureError::NoPermission { capabilities, program: program() }
+                CaptureError::NoPermission { capabilities: FOR_PACKETS, program: program() }
             }
             _ => CaptureError::System { doing, source },
         }
@@ -166,11 +179,16 @@ impl CaptureError {
     pub(crate) fn of_xdp(doing: &'static str, source: io::Error) -> Self {
         match CaptureError::of(doing, source) {
             CaptureError::NoPermission { program, .. } => {
-                let capabilities = "cap_net_raw,cap_net_admin,cap_bpf,cap_ipc_lock";
-                CaptureError::NoPermission { capabilities, program }
+                CaptureError::NoPermission { capabilities: FOR_XDP, program }
             }
             error => error,
         }
+    }
+
+    /// More memory than may be locked.
+    #[cfg(feature = "af-xdp")]
+    pub(crate) fn memory_limit(bytes: u64) -> Self {
+        CaptureError::MemoryLimit { bytes, capabilities: FOR_XDP, program: program() }
     }
 
     /// A failed call on an open capture, which may be the interface's doing.
@@ -185,6 +203,13 @@ impl CaptureError {
         }
     }
 }
+
+/// What AF_PACKET needs: the second one to be promiscuous on any kernel.
+const FOR_PACKETS: &str = "cap_net_raw,cap_net_admin";
+
+/// What AF_XDP needs, and the right to lock memory without limit.
+#[cfg(feature = "af-xdp")]
+const FOR_XDP: &str = "cap_net_raw,cap_net_admin,cap_bpf,cap_ipc_lock";
 
 /// The running program as one word of a shell.
 fn program() -> String {
@@ -210,6 +235,11 @@ mod tests {
         ] {
             assert_eq!(quoted(path.to_owned()), expected);
         }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the kernel for the program's name")]
+    fn the_line_names_the_program_and_what_it_lacks() {
         let denied = io::Error::from_raw_os_error(libc::EPERM);
         let text = CaptureError::of("open a socket", denied).to_string();
         let line = text.lines().last().unwrap_or_default().trim_start();

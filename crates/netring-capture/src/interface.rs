@@ -146,6 +146,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "asks the kernel")]
     fn names_that_no_interface_can_have_are_not_found() {
         for name in ["", "no/such", "much_too_long_a_name", "lo\0x", "none-such"] {
             let error = Interface::find(name).unwrap_err();

@@ -1,26 +1,29 @@
-//! Live capture on Linux: the kernel's packet ring, lent block by block.
+//! Live capture on Linux: rings of memory that the kernel shares, lent batch by batch.
 //!
-//! [`AfPacket`] opens a `TPACKET_V3` ring on one interface and lends the frames that lie in it as
-//! [`PacketView`](flowscope_core::PacketView)s, without copying them and without waiting:
-//! [`Capture::wait`] waits, or any event loop that watches its file descriptor. It is a
-//! [`PacketSource`](flowscope_core::PacketSource) as a capture file is. On other systems this crate
-//! is empty.
+//! [`AfPacket`] opens a `TPACKET_V3` ring on one interface, beside the network stack. `AfXdp`, with
+//! the feature `af-xdp`, takes the frames of an interface's receive queues before the network stack
+//! sees them. Both lend the frames where they lie, as [`PacketView`](flowscope_core::PacketView)s,
+//! without copying them and without waiting: [`Capture::wait`] waits, or any event loop that watches
+//! their file descriptor. Each is a [`PacketSource`](flowscope_core::PacketSource) as a capture file
+//! is, and lends the same bytes. On other systems this crate is empty.
 //!
-//! | | |
-//! |---|---|
-//! | filters | [`Filter`], attached before the first frame can arrive |
-//! | snap length | cut by the kernel, so that no room in the ring is spent on the rest |
-//! | VLAN | the outer tag, which the kernel takes out of the frame, is put back in its place |
-//! | time | nanoseconds, of the kernel or of the network card |
-//! | several readers | a fanout group: both directions of a flow meet at one member |
-//! | losses | [`CaptureStats`], totals of the life of the capture |
-//! | sending | [`Capture::send`], [`Capture::send_batch`] |
+//! | | `AfPacket` | `AfXdp` |
+//! |---|---|---|
+//! | sees | what the interface receives and sends | what it receives, in place of this host |
+//! | filters | [`Filter`], attached before the first frame can arrive | queues, or a program of your own |
+//! | snap length | cut by the kernel, which saves room in the ring | cut when lent |
+//! | VLAN | the outer tag, which the kernel takes out, is put back | all tags are in their place |
+//! | time | nanoseconds, of the kernel or of the card | the system's clock, once per batch |
+//! | several readers | a fanout group: both directions of a flow meet | one per queue |
+//! | losses | [`CaptureStats`], totals of the life of the capture | the same |
+//! | sending | [`Capture::send`], [`Capture::send_batch`] | the same |
 //!
-//! The ring's memory is fixed when it is opened; nothing is allocated for a frame afterwards.
+//! The memory is fixed when it is opened; nothing is allocated for a frame afterwards.
 //!
 //! # Privileges
 //!
-//! `CAP_NET_RAW`, asked for by [`AfPacket::open`] only. What fails for want of it,
+//! `CAP_NET_RAW` for AF_PACKET; for AF_XDP also `CAP_NET_ADMIN` and `CAP_BPF`, and `CAP_IPC_LOCK` for
+//! much memory. They are asked for when a capture is opened only. What fails for want of one,
 //! [`CaptureError::NoPermission`], prints the line that grants it.
 //!
 //! # Example
@@ -60,6 +63,8 @@ mod setup;
 mod stats;
 #[expect(unsafe_code, reason = "system calls, and the memory that is shared with the kernel")]
 mod sys;
+#[cfg(test)]
+mod testing;
 #[cfg(any(feature = "af-xdp", test))]
 mod umem;
 mod views;

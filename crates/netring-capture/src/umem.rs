@@ -105,6 +105,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::properties;
 
     const SIZE: usize = 2048;
 
@@ -162,6 +163,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(properties())]
+
         #[test]
         fn no_frame_is_in_two_places_and_none_is_lost(
             receive in 0_u32..8,

@@ -72,6 +72,7 @@ mod tests {
 
     use super::super::tests::{BLOCK_HEADER, Written, block, frames, put, written};
     use super::*;
+    use crate::testing::properties;
 
     const VALID: u32 = STATUS_VLAN_VALID | STATUS_VLAN_TPID_VALID;
 
@@ -163,6 +164,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(properties())]
+
         #[test]
         fn tags_come_back_once_and_nothing_else_changes(
             all in prop::collection::vec(written(), 0..8),

@@ -3,6 +3,7 @@ use std::mem::offset_of;
 use proptest::prelude::*;
 
 use super::*;
+use crate::testing::properties;
 
 /// A frame as a test writes it; what is not said is as the kernel leaves it.
 #[derive(Clone, Debug, Default)]
@@ -196,6 +197,8 @@ pub(super) fn written() -> impl Strategy<Value = Written> {
 }
 
 proptest! {
+    #![proptest_config(properties())]
+
     #[test]
     fn every_frame_that_was_written_is_read(all in prop::collection::vec(written(), 0..8)) {
         let memory = block(8192, &all);

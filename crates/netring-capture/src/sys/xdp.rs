@@ -37,6 +37,8 @@ pub(crate) struct Queue {
     /// Bytes of a packet that a frame holds.
     capacity: usize,
     wakes: bool,
+    /// Whether the kernel left something to be sent.
+    has_rest: bool,
 }
 
 /// How a queue is opened.
@@ -130,6 +132,7 @@ impl Queue {
             handed: Vec::with_capacity(BATCH.max(setup.tx_ring as usize)),
             capacity: umem_config.mtu() as usize,
             wakes: setup.need_wakeup,
+            has_rest: false,
         };
         super::epoll::close_on_exec(queue.as_fd()).map_err(QueueError::Bind)?;
         queue.refill();
@@ -146,16 +149,17 @@ impl Queue {
         self.at < self.taken_to || self.rx.borrow_mut().nb_avail(1) > 0
     }
 
-    /// Takes the next descriptors that the kernel has filled, unless some are left over. From now on
-    /// what [`next`](Self::next) gives can be read.
-    pub(crate) fn receive(&mut self) {
+    /// Takes the next descriptors that the kernel has filled, unless some are left over; says how
+    /// many there are for [`next`](Self::next).
+    pub(crate) fn receive(&mut self) -> usize {
         if self.at < self.taken_to {
-            return;
+            return self.taken_to - self.at;
         }
         self.at = 0;
         // SAFETY: the frames are of `umem`, as the socket was made with it. They are not used before
         // `Frames` has found each to be the kernel's until now.
         self.taken_to = unsafe { self.rx.get_mut().consume(&mut self.taken) };
+        self.taken_to
     }
 
     /// The next descriptor that was taken. The frame is lent until [`give_back`](Self::give_back).
@@ -258,9 +262,19 @@ impl Queue {
         }
     }
 
+    /// Tries again to have the kernel send what it left, if anything.
+    #[inline]
+    pub(crate) fn send_rest(&mut self) {
+        if self.has_rest {
+            // What it fails for is told when something is sent.
+            let _ = self.kick();
+        }
+    }
+
     /// Has the kernel send what it was handed, where it does not do so by itself. It may leave some
     /// for the next time.
     pub(crate) fn kick(&mut self) -> io::Result<()> {
+        self.has_rest = false;
         if self.wakes && !self.tx.needs_wakeup() {
             return Ok(());
         }
@@ -278,7 +292,10 @@ impl Queue {
             match error.raw_os_error() {
                 // It sends some at a time.
                 Some(libc::EAGAIN) if room > before => {}
-                Some(libc::EAGAIN | libc::EBUSY | libc::ENOBUFS | libc::EINTR) => return Ok(()),
+                Some(libc::EAGAIN | libc::EBUSY | libc::ENOBUFS | libc::EINTR) => {
+                    self.has_rest = true;
+                    return Ok(());
+                }
                 _ => return Err(error),
             }
         }

@@ -141,6 +141,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::properties;
 
     fn bytes_of(batch: &Batch, packet: Packet, frames: &[Vec<u8>]) -> Vec<u8> {
         match packet.place {
@@ -206,6 +207,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(properties())]
+
         #[test]
         fn packets_do_not_depend_on_where_batches_end(
             packets in prop::collection::vec(prop::collection::vec(0_usize..40, 1..5), 0..20),

@@ -27,7 +27,8 @@ impl Program {
             return Ok(Program { map: Arc::clone(map), attached: None });
         }
         let failed = |doing| move |source| CaptureError::of_xdp(doing, source);
-        let entries = queues.iter().max().map_or(1, |last| last.saturating_add(1));
+        let last = queues.iter().max().map_or(0, |last| last.saturating_add(1));
+        let entries = last.max(interface.rx_queues);
         let map = bpf::create_socket_map(entries).map_err(failed("create a map of sockets"))?;
         let program = bpf::load_redirect(map.as_fd(), config.multi_buffer)
             .map_err(failed("load an XDP program"))?;
@@ -49,6 +50,11 @@ impl Program {
     /// Where our program runs; `None` if it is not ours.
     pub(super) fn mode(&self) -> Option<XdpMode> {
         self.attached.as_ref().map(|(mode, _)| *mode)
+    }
+
+    /// The map.
+    pub(super) fn map(&self) -> BorrowedFd<'_> {
+        self.map.as_fd()
     }
 
     /// Has the frames of a queue go to a socket.

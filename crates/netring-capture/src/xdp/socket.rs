@@ -1,13 +1,13 @@
-use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
+use std::{mem, thread};
 
 use flowscope_core::{LinkType, PacketSource, PacketView, Timestamp};
 
 use super::program::Program;
 use crate::ring::tags::TAG;
-use crate::sys::xdp::{BATCH, Queue, QueueError};
+use crate::sys::xdp::{BATCH, Queue, QueueError, QueueSetup};
 use crate::umem::chain::{Batch, Place};
 use crate::views::recycle;
 use crate::{
@@ -38,7 +38,8 @@ use crate::{
 /// # Losses
 ///
 /// A frame for which there is no memory is lost (`fill_empty`), and so is one that finds the ring
-/// full (`ring_full`), or that is too long (`invalid`). With zero-copy it is the card that finds no
+/// full (`ring_full`), or that is too long (`invalid`, which also takes packets in several pieces for
+/// which there is not memory enough). With zero-copy it is the card that finds no
 /// memory and counts the frames (`ethtool -S`); here that is in `freezes`, as how often it happened.
 ///
 /// # Privileges
@@ -47,10 +48,9 @@ use crate::{
 /// memory is more than `ulimit -l` allows.
 #[derive(Debug)]
 pub struct AfXdp {
-    queues: Vec<(u32, Queue)>,
+    members: Vec<Member>,
     /// The queue to read first next time.
     next: usize,
-    batch: Batch,
     /// Storage for the views of a batch; empty between batches.
     views: Vec<PacketView<'static>>,
     /// Watches the sockets and `guard`.
@@ -66,6 +66,14 @@ pub struct AfXdp {
     longest: usize,
     busy: bool,
     delivered: u64,
+}
+
+/// One queue.
+#[derive(Debug)]
+struct Member {
+    number: u32,
+    queue: Queue,
+    batch: Batch,
 }
 
 /// What the kernel counted on the sockets of an [`AfXdp`], all queues together: `xdp_statistics` of
@@ -91,6 +99,9 @@ pub struct XdpCounters {
 impl AfXdp {
     /// Starts to capture all receive queues of an interface, or those of `config`. An interface that
     /// is down gives frames as soon as it is up.
+    ///
+    /// The kernel takes a moment to let go of a queue whose capture was dropped. So opening waits for
+    /// one that is taken, for a second at most.
     ///
     /// # Errors
     ///
@@ -130,9 +141,9 @@ impl AfXdp {
             // A driver that offers zero-copy would wait for a program of its own.
             setup.copy = Some(true);
         }
-        let mut queues = Vec::with_capacity(numbers.len());
+        let mut members = Vec::with_capacity(numbers.len());
         for &number in numbers {
-            let queue = Queue::open(&interface.name, number, &setup).map_err(|error| {
+            let queue = open_queue(interface, number, &setup).map_err(|error| {
                 let bytes = u64::from(setup.frames + setup.tx_ring) * u64::from(setup.frame_size);
                 why_no_queue(interface, config, number, bytes, error)
             })?;
@@ -141,14 +152,14 @@ impl AfXdp {
             }
             sys::epoll::watch(watch.as_fd(), queue.as_fd(), true)
                 .map_err(failed("watch a socket"))?;
-            queues.push((number, queue));
+            let batch = Batch::new(BATCH, config.snap_len, config.multi_buffer);
+            members.push(Member { number, queue, batch });
         }
-        let capacity = queues.first().map_or(0, |(_, queue)| queue.capacity());
+        let capacity = members.first().map_or(0, |member| member.queue.capacity());
         let most = interface.mtu as usize + LINK_HEADER;
         let capture = AfXdp {
-            queues,
+            members,
             next: 0,
-            batch: Batch::new(BATCH, config.snap_len, config.multi_buffer),
             views: Vec::with_capacity(BATCH),
             watch,
             guard,
@@ -156,25 +167,36 @@ impl AfXdp {
             interface: interface.clone(),
             interface_number: config.interface_number,
             snap_len: usize::try_from(config.snap_len).unwrap_or(usize::MAX),
-            longest: if config.multi_buffer { most } else { most.min(capacity) },
+            longest: most.min(if config.multi_buffer {
+                capacity.saturating_mul(setup.tx_ring as usize)
+            } else {
+                capacity
+            }),
             busy: config.busy_poll.is_some(),
             delivered: 0,
         };
-        for (number, queue) in &capture.queues {
-            program.put(*number, queue.as_fd())?;
+        for member in &capture.members {
+            program.put(member.number, member.queue.as_fd())?;
         }
         Ok(capture)
     }
 
     /// The numbers of the queues, in the order in which they are read.
     pub fn queues(&self) -> impl Iterator<Item = u32> {
-        self.queues.iter().map(|(number, _)| *number)
+        self.members.iter().map(|member| member.number)
     }
 
     /// Where the program runs: [`XdpMode::Native`] or [`XdpMode::Generic`]; `None` if it is not ours.
     #[must_use]
     pub fn mode(&self) -> Option<XdpMode> {
         self.program.mode()
+    }
+
+    /// The map of the program from queues to sockets, to put others into, such as those of
+    /// [`AfXdpConfig::socket_map`].
+    #[must_use]
+    pub fn socket_map(&self) -> BorrowedFd<'_> {
+        self.program.map()
     }
 
     /// Whether the card writes into this capture's memory, on all its queues.
@@ -184,8 +206,8 @@ impl AfXdp {
     /// [`CaptureError::System`].
     pub fn is_zero_copy(&self) -> Result<bool, CaptureError> {
         let failed = |source| CaptureError::of_xdp("ask whether frames are copied", source);
-        for (_, queue) in &self.queues {
-            if !queue.is_zero_copy().map_err(failed)? {
+        for member in &self.members {
+            if !member.queue.is_zero_copy().map_err(failed)? {
                 return Ok(false);
             }
         }
@@ -199,8 +221,8 @@ impl AfXdp {
     /// [`CaptureError::System`].
     pub fn counters(&self) -> Result<XdpCounters, CaptureError> {
         let mut total = XdpCounters::default();
-        for (_, queue) in &self.queues {
-            let read = queue.counters();
+        for member in &self.members {
+            let read = member.queue.counters();
             let [dropped, rx_invalid, tx_invalid, full, fill_empty, tx_empty] =
                 read.map_err(|source| CaptureError::of_xdp("read the counters", source))?;
             total.rx_dropped += dropped;
@@ -215,14 +237,22 @@ impl AfXdp {
 
     /// Lends what a queue has; nothing if that is nothing.
     fn lend_from(&mut self, at: usize, lend: &mut dyn FnMut(&[PacketView<'_>])) -> usize {
-        let Some((_, queue)) = self.queues.get_mut(at) else { return 0 };
-        let batch = &mut self.batch;
-        queue.receive();
-        while batch.has_room()
-            && let Some(piece) = queue.next()
-        {
-            let bytes = if piece.is_valid { queue.bytes(piece.slot) } else { None };
-            batch.push(piece.slot, piece.len, bytes, piece.more);
+        let Some(Member { queue, batch, .. }) = self.members.get_mut(at) else { return 0 };
+        // That of a batch whose reader panicked.
+        batch.clear();
+        queue.send_rest();
+        // Again, where all that there was is a part of a packet, or cannot be read.
+        while batch.packets().is_empty() {
+            queue.give_back();
+            if queue.receive() == 0 {
+                break;
+            }
+            while batch.has_room()
+                && let Some(piece) = queue.next()
+            {
+                let bytes = if piece.is_valid { queue.bytes(piece.slot) } else { None };
+                batch.push(piece.slot, piece.len, bytes, piece.more);
+            }
         }
         let lent = batch.packets().len();
         if lent > 0 {
@@ -241,12 +271,12 @@ impl AfXdp {
                     .with_wire_len(wire_len)
                     .with_interface(number)
             }));
+            self.delivered += lent as u64;
             lend(&views);
             self.views = recycle(views);
         }
         batch.clear();
         queue.give_back();
-        self.delivered += lent as u64;
         lent
     }
 
@@ -263,16 +293,16 @@ impl PacketSource for AfXdp {
         &mut self,
         lend: &mut dyn FnMut(&[PacketView<'_>]),
     ) -> Result<usize, CaptureError> {
-        for _ in 0..self.queues.len() {
-            let at = self.next % self.queues.len();
+        for _ in 0..self.members.len() {
+            let at = self.next;
+            self.next = (at + 1) % self.members.len();
             let lent = self.lend_from(at, lend);
-            self.next = (at + 1) % self.queues.len();
             if lent > 0 {
                 return Ok(lent);
             }
         }
         if self.busy {
-            self.queues.iter().for_each(|(_, queue)| queue.poll_busily());
+            self.members.iter().for_each(|member| member.queue.poll_busily());
         }
         self.take_error().map_or(Ok(0), Err)
     }
@@ -291,13 +321,14 @@ impl Capture for AfXdp {
         let counters = self.counters()?;
         // Where frames are copied, the kernel counts one for which the fill ring was empty twice.
         let fill_empty = counters.rx_fill_ring_empty_descs.min(counters.rx_dropped);
+        let unreadable: u64 = self.members.iter().map(|member| member.batch.invalid()).sum();
         let mut stats = CaptureStats {
             packets: 0,
             delivered: self.delivered,
             kernel_drop: 0,
             ring_full: counters.rx_ring_full,
             fill_empty,
-            invalid: counters.rx_dropped - fill_empty + self.batch.invalid(),
+            invalid: counters.rx_dropped - fill_empty + unreadable,
             freezes: counters.rx_fill_ring_empty_descs - fill_empty,
         };
         stats.packets = stats.delivered + stats.lost();
@@ -305,7 +336,7 @@ impl Capture for AfXdp {
     }
 
     fn is_ready(&self) -> bool {
-        self.queues.iter().any(|(_, queue)| queue.is_ready())
+        self.members.iter().any(|member| member.queue.is_ready())
     }
 
     fn take_error(&self) -> Option<CaptureError> {
@@ -316,8 +347,8 @@ impl Capture for AfXdp {
     }
 
     fn stop(&mut self) -> Result<(), CaptureError> {
-        for (number, _) in &self.queues {
-            self.program.remove(*number)?;
+        for member in &self.members {
+            self.program.remove(member.number)?;
         }
         sys::wait_for_frames_under_way();
         Ok(())
@@ -355,7 +386,7 @@ impl Capture for AfXdp {
         }
         let mut sent = 0;
         while sent < sendable
-            && let Some((_, queue)) = self.queues.first_mut()
+            && let Some(Member { queue, .. }) = self.members.first_mut()
         {
             let some = queue.send(&frames[sent..sendable]);
             sent += some;
@@ -416,6 +447,20 @@ fn open_guard(interface: &Interface, config: &AfXdpConfig) -> Result<OwnedFd, Ca
     Ok(guard)
 }
 
+/// Opens a queue. The kernel lets go of one some time after its last socket was closed: so one that
+/// is taken is tried again for a second.
+fn open_queue(interface: &Interface, number: u32, setup: &QueueSetup) -> Result<Queue, QueueError> {
+    for _ in 0..100 {
+        match Queue::open(&interface.name, number, setup) {
+            Err(QueueError::Bind(error)) if error.raw_os_error() == Some(libc::EBUSY) => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            opened => return opened,
+        }
+    }
+    Queue::open(&interface.name, number, setup)
+}
+
 fn why_no_queue(
     interface: &Interface,
     config: &AfXdpConfig,
@@ -429,7 +474,8 @@ fn why_no_queue(
         QueueError::Bind(source) => (source, true),
     };
     match source.raw_os_error() {
-        Some(libc::ENOMEM | libc::ENOBUFS) => CaptureError::NoRing { bytes, source },
+        Some(libc::ENOBUFS) => CaptureError::memory_limit(bytes),
+        Some(libc::ENOMEM) => CaptureError::NoRing { bytes, source },
         Some(libc::EBUSY) if bound => CaptureError::QueueTaken { interface: name, queue },
         Some(libc::EINVAL) if bound && queue >= interface.rx_queues => {
             let queues = interface.rx_queues;

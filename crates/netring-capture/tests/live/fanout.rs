@@ -1,0 +1,80 @@
+//! Captures that share an interface's frames.
+
+use flowscope_testkit::frame;
+use netring_capture::{AfPacket, Capture, CaptureError};
+
+use crate::world::{config, in_namespace, open, rest, ring, send, until, while_sending};
+
+#[test]
+fn both_directions_of_a_flow_meet_at_one_member_of_a_fanout_group() {
+    const FLOWS: u16 = 64;
+    in_namespace(name!(both_directions_of_a_flow_meet_at_one_member_of_a_fanout_group), || {
+        let mut a = open("v0", &config());
+        let member = || open("v1", &config().fanout_group(9).receive_hash(true));
+        let mut members = [member(), member()];
+        for flow in 0..FLOWS {
+            let (near, far) = ("10.0.0.1", "10.0.0.2");
+            let there =
+                frame().ethernet().ipv4(near, far).udp(1000 + flow, 53).payload(b"question");
+            let back = frame().ethernet().ipv4(far, near).udp(53, 1000 + flow).payload(b"answer");
+            send(&mut a, &there.build());
+            send(&mut a, &back.build());
+        }
+        let mut owners = vec![Vec::new(); usize::from(FLOWS)];
+        until("all frames were read", || {
+            for (name, member) in members.iter_mut().enumerate() {
+                while let Some(block) = member.next_block() {
+                    for packet in block.packets() {
+                        let bytes = packet.frame();
+                        let port = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+                        let flow = port(34).max(port(36)) - 1000;
+                        owners[usize::from(flow)].push(name);
+                        assert!(packet.rx_hash().is_some());
+                    }
+                }
+            }
+            owners.iter().map(Vec::len).sum::<usize>() >= usize::from(FLOWS) * 2
+        });
+        assert!(owners.iter().all(|owners| owners.len() == 2 && owners[0] == owners[1]));
+        for name in 0..members.len() {
+            assert!(owners.iter().any(|owners| owners[0] == name), "each has a share");
+        }
+        let total: u64 = members
+            .iter_mut()
+            .map(|member| member.stats().expect("the socket is open").packets)
+            .sum();
+        assert_eq!(total, u64::from(FLOWS) * 2);
+        let error = AfPacket::open("v0", &config().fanout_group(9).ignore_outgoing(true))
+            .expect_err("the group has other rules");
+        assert!(matches!(error, CaptureError::FanoutRefused { group: 9, .. }), "{error}");
+    });
+}
+
+#[test]
+fn nothing_is_captured_twice_while_members_join_a_fanout_group() {
+    in_namespace(name!(nothing_is_captured_twice_while_members_join_a_fanout_group), || {
+        let mut a = open("v0", &config());
+        let member = || open("v1", &ring(512, 1 << 12, 10).fanout_group(1));
+        let first = member();
+        let flow = frame().ethernet().ipv4("10.0.0.1", "10.0.0.2").udp(1, 53).payload([0; 4]);
+        let flow = flow.build();
+        let one_of = |number: u32| {
+            let mut bytes = flow.clone();
+            bytes[34..36].copy_from_slice(&(number as u16).to_be_bytes());
+            bytes[42..46].copy_from_slice(&number.to_be_bytes());
+            bytes
+        };
+        let mut members: Vec<AfPacket> =
+            while_sending(&mut a, one_of, || (0..4).map(|_| member()).collect());
+        members.push(first);
+        let mut numbers = Vec::new();
+        for member in &mut members {
+            let mut share = rest(member, 42);
+            assert!(!share.is_empty(), "each has a share");
+            numbers.append(&mut share);
+        }
+        numbers.sort_unstable();
+        assert!(numbers.is_sorted_by(|one, next| one < next), "none twice");
+        assert_eq!(numbers.first(), Some(&0), "the first member had joined");
+    });
+}

@@ -1,0 +1,119 @@
+//! What befalls interfaces, what they refuse, and sending through them.
+
+use std::env;
+use std::num::NonZeroU32;
+use std::process::Command;
+use std::time::Duration;
+
+use flowscope_core::{LinkType, PacketSource};
+use netring_capture::{AfPacket, Capture, CaptureError, Interface};
+
+use crate::world::{
+    INSIDE, PATIENCE, Seen, again, config, in_namespace, ip, numbered, open, read, running, send,
+    send_all, skipped, told, until, whole,
+};
+
+#[test]
+fn an_interface_that_goes_down_is_told_once_and_comes_back() {
+    in_namespace(name!(an_interface_that_goes_down_is_told_once_and_comes_back), || {
+        let (mut a, mut b) = (open("v0", &config()), open("v1", &config()));
+        send(&mut a, &numbered(1, 60));
+        until("the frame is in the ring", || b.wait(Some(PATIENCE)).expect("the interface is up"));
+        ip("link set v1 down");
+        // What was captured comes first.
+        let first = b.next_block().map(|block| block.packets().count());
+        assert_eq!(first, Some(1));
+        let error = b.wait(Some(PATIENCE)).expect_err("the interface is down");
+        assert!(matches!(error, CaptureError::InterfaceDown { .. }), "{error}");
+        assert!(!b.wait(Some(Duration::from_millis(1))).expect("it was told"));
+        let error = b.send(&numbered(2, 60)).expect_err("the interface is down");
+        assert!(matches!(error, CaptureError::InterfaceDown { .. }), "{error}");
+
+        ip("link set v1 up");
+        until("the cable is plugged in", || running("v0") && running("v1"));
+        send(&mut a, &numbered(3, 60));
+        assert_eq!(read(&mut b, 1), [whole(numbered(3, 60))]);
+
+        ip("link del v1");
+        let mut lend_nothing = |_: &[flowscope_core::PacketView<'_>]| {};
+        let error = b.next_batch(&mut lend_nothing).expect_err("the interface is gone");
+        assert!(matches!(error, CaptureError::InterfaceGone { .. }), "{error}");
+        assert_eq!(b.next_batch(&mut lend_nothing).expect("it was told"), 0);
+        let error = AfPacket::open("v1", &config()).expect_err("the interface is gone");
+        assert!(matches!(error, CaptureError::NoSuchInterface { .. }), "{error}");
+    });
+}
+
+#[test]
+fn what_the_kernel_refuses_has_a_name() {
+    in_namespace(name!(what_the_kernel_refuses_has_a_name), || {
+        let mut a = open("v0", &config());
+        let error = a.send(&numbered(1, 2000)).expect_err("the MTU is 1500");
+        assert!(matches!(error, CaptureError::FrameTooLong { len: 2000, mtu: 1500 }), "{error}");
+        let huge = config().blocks(NonZeroU32::MAX);
+        let error = AfPacket::open("v0", &huge).expect_err("half a petabyte");
+        assert!(matches!(error, CaptureError::NoRing { .. }), "{error}");
+
+        let all = Interface::all().expect("there are interfaces");
+        let names: Vec<&str> = all.iter().map(|interface| interface.name.as_str()).collect();
+        assert!(["lo", "v0", "v1"].iter().all(|name| names.contains(name)), "{names:?}");
+        for interface in all.iter().filter(|interface| interface.name.starts_with('v')) {
+            assert_eq!((interface.mtu, interface.link), (1500, Some(LinkType::ETHERNET)));
+            assert!(interface.mac.is_some_and(|mac| mac != [0; 6]));
+            assert!(interface.is_up && !interface.is_loopback);
+            assert_eq!(interface.rx_queues, 1);
+        }
+        ip("link add w0 numrxqueues 4 numtxqueues 4 type veth peer name w1");
+        let queues = Interface::find("w0").expect("it was made").rx_queues;
+        assert_eq!(queues, 4);
+    });
+}
+
+#[test]
+fn promiscuous_mode_ends_with_the_capture() {
+    in_namespace(name!(promiscuous_mode_ends_with_the_capture), || {
+        let promiscuous = || !told("v0").contains("promiscuity 0");
+        assert!(!promiscuous());
+        let a = open("v0", &config().promiscuous(true));
+        assert!(promiscuous());
+        drop(a);
+        assert!(!promiscuous());
+    });
+}
+
+#[test]
+fn without_the_capability_the_line_that_grants_it_is_printed() {
+    let name = name!(without_the_capability_the_line_that_grants_it_is_printed);
+    if env::var_os(INSIDE).is_some() {
+        let error = AfPacket::open("lo", &config()).expect_err("the namespace is another user's");
+        assert!(matches!(error, CaptureError::NoPermission { .. }), "{error}");
+        assert!(error.to_string().contains("\n    sudo setcap cap_net_raw,cap_net_admin+ep /"));
+        return;
+    }
+    // Root in a namespace of users has no say in the network namespace it comes from.
+    let words = ["unshare", "--user", "--map-root-user"];
+    let tried = Command::new(words[0]).args(&words[1..]).arg("true").output();
+    match tried {
+        Ok(tried) if tried.status.success() => again(&words, name),
+        Ok(tried) => skipped(name, String::from_utf8_lossy(&tried.stderr).trim()),
+        Err(error) => skipped(name, &error.to_string()),
+    }
+}
+#[test]
+fn frames_are_sent_in_batches() {
+    in_namespace(name!(frames_are_sent_in_batches), || {
+        let (mut a, mut b) = (open("v0", &config()), open("v1", &config()));
+        let frames: Vec<Vec<u8>> = (0..150).map(|number| numbered(number, 60)).collect();
+        assert_eq!(a.send_batch(&[]).expect("nothing to fail"), 0);
+        send_all(&mut a, &frames);
+        let expected: Vec<Seen> = frames.iter().cloned().map(whole).collect();
+        assert_eq!(read(&mut b, 150), expected);
+
+        // What fails stops those behind it, and is told once it is the first.
+        let (good, long) = (numbered(1, 60), numbered(2, 2000));
+        assert_eq!(a.send_batch(&[&good, &long, &good]).expect("the first fits"), 1);
+        let error = a.send_batch(&[&long, &good]).expect_err("the MTU is 1500");
+        assert!(matches!(error, CaptureError::FrameTooLong { len: 2000, mtu: 1500 }), "{error}");
+        assert_eq!(read(&mut b, 1), [whole(good)]);
+    });
+}
