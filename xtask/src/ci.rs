@@ -35,6 +35,16 @@ const STEPS: &[Step] = &[
         about: "every crate alone, and each of its features alone",
         run: features,
     },
+    Step {
+        name: "native",
+        about: "tests of the features that compile, or link with, native code",
+        run: native,
+    },
+    Step {
+        name: "memory",
+        about: "arithmetic on shared memory, under Miri and the address sanitizer",
+        run: memory,
+    },
 ];
 
 /// The only crate that may hold `unsafe`, and so keeps its own table of lints.
@@ -123,6 +133,38 @@ fn features(sh: &Shell) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is different with AF_XDP and libpcap; needs the packages that README.md names for them.
+fn native(sh: &Shell) -> Result<()> {
+    let features = "netring-capture/af-xdp,netring/af-xdp,netring/libpcap,\
+        flowscope-filter/libpcap,flowscope-cli/libpcap,flowscope-tests/af-xdp";
+    let packages = ["netring-capture", "netring", "flowscope-filter", "flowscope-cli"];
+    let packages: Vec<&str> = packages.iter().flat_map(|package| ["-p", package]).collect();
+    cmd!(sh, "cargo test {packages...} --features {features} -p flowscope-tests").run()?;
+    Ok(())
+}
+
+/// Needs a nightly toolchain; where there is none, it says that it was skipped.
+fn memory(sh: &Shell) -> Result<()> {
+    let probe = cmd!(sh, "cargo +nightly miri --version").quiet().ignore_stderr().read();
+    if probe.is_err() {
+        println!("SKIPPED: memory: no nightly toolchain with Miri");
+        return Ok(());
+    }
+    let package = HOLDS_UNSAFE;
+    {
+        let _flags = sh.push_env("MIRIFLAGS", "-Zmiri-permissive-provenance");
+        cmd!(sh, "cargo +nightly miri test -p {package} --lib").run()?;
+    }
+    let _flags = sh.push_env("RUSTFLAGS", "-Zsanitizer=address");
+    let target = cmd!(sh, "rustc +nightly -vV").quiet().read()?;
+    let target = target
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .ok_or("rustc does not say what it runs on")?;
+    // With a target, build scripts and macros are built without the sanitizer.
+    Ok(cmd!(sh, "cargo +nightly test -p {package} --lib --target {target}").run()?)
 }
 
 fn lints(sh: &Shell) -> Result<()> {

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::ops::Add;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A packet's time: whole nanoseconds since 1970-01-01T00:00:00Z, as the capture gave it.
 ///
@@ -68,6 +68,15 @@ impl Add<Duration> for Timestamp {
     }
 }
 
+/// The system's time, for those who stamp packets themselves. What lies beyond either end becomes
+/// that end.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
 /// Seconds with nine decimals, as `tcpdump -tt --nano` prints them.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,6 +95,15 @@ mod tests {
         assert_eq!(late + Duration::from_secs(1), Timestamp::MAX);
         assert_eq!(Timestamp::ZERO + Duration::MAX, Timestamp::MAX);
         assert_eq!(Timestamp::from_secs(1).since(Timestamp::from_secs(2)), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_systems_time_is_cut_to_what_can_be_expressed() {
+        let at = |since: Duration| Timestamp::from(SystemTime::UNIX_EPOCH + since);
+        assert_eq!(at(Duration::from_nanos(1_700_000_000_000_000_001)).subsec_nanos(), 1);
+        assert_eq!(at(Duration::from_secs(20_000_000_000)), Timestamp::MAX);
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(Timestamp::from(before), Timestamp::ZERO);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub struct DriverConfig {
     pub(crate) checksums: Checksums,
     pub(crate) streams: StreamConfig,
     pub(crate) stream_share: u8,
+    pub(crate) packet_events: bool,
 }
 
 impl Default for DriverConfig {
@@ -21,6 +22,7 @@ impl Default for DriverConfig {
             checksums: Checksums::Off,
             streams: StreamConfig::default(),
             stream_share: 50,
+            packet_events: true,
         }
     }
 }
@@ -30,6 +32,13 @@ impl DriverConfig {
     #[must_use]
     pub fn tracker(mut self, config: TrackerConfig) -> Self {
         self.tracker = config;
+        self
+    }
+
+    /// Changes the configuration of the flow table, keeping what `change` leaves alone.
+    #[must_use]
+    pub fn map_tracker(mut self, change: impl FnOnce(TrackerConfig) -> TrackerConfig) -> Self {
+        self.tracker = change(self.tracker);
         self
     }
 
@@ -62,6 +71,15 @@ impl DriverConfig {
     #[must_use]
     pub fn stream_share(mut self, percent: u8) -> Self {
         self.stream_share = percent.min(100);
+        self
+    }
+
+    /// Whether a [`FlowDriver`](crate::FlowDriver) queues
+    /// [`Packet`](flowscope_track::FlowEvent::Packet) events, one for each packet; default yes. Session
+    /// engines have none.
+    #[must_use]
+    pub fn packet_events(mut self, on: bool) -> Self {
+        self.packet_events = on;
         self
     }
 

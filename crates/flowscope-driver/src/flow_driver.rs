@@ -25,16 +25,24 @@ pub struct FlowDriver<E: FlowExtractor, S = ()> {
 }
 
 /// Events until they are drained.
-struct Queue<K>(VecDeque<FlowEvent<K>>);
+struct Queue<K> {
+    events: VecDeque<FlowEvent<K>>,
+    packets: bool,
+}
 
 impl<K: Clone, S> FlowSink<K, S> for Queue<K> {
+    #[inline]
+    fn wants_packets(&self) -> bool {
+        self.packets
+    }
+
     #[inline]
     fn wants_payload(&self) -> bool {
         false
     }
 
     fn event(&mut self, flow: Flow<'_, K, S>, change: Change) {
-        self.0.push_back(FlowEvent::from_change(&flow, change));
+        self.events.push_back(FlowEvent::from_change(&flow, change));
     }
 }
 
@@ -60,12 +68,13 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         config: DriverConfig,
         init: impl FnMut(&Extracted<E::Key>) -> S + Send + 'static,
     ) -> Self {
+        let packets = config.packet_events;
         let front = Front::new(&config);
         let clock = Clock::new(config.tracker.clock_config());
         let table = FlowTable::with_state(config.tracker, init);
         FlowDriver {
             line: Line::new(extractor, front, clock, table),
-            events: Queue(VecDeque::new()),
+            events: Queue { events: VecDeque::new(), packets },
         }
     }
 
@@ -91,7 +100,7 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
 
     /// The next event, in order; `None` once all are drained.
     pub fn poll_event(&mut self) -> Option<FlowEvent<E::Key>> {
-        self.events.0.pop_front()
+        self.events.events.pop_front()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next if no packet comes before.
@@ -118,7 +127,7 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
     /// Ends every flow and lets waiting fragments go; says whether that queued any event.
     pub fn finish(&mut self, reason: EndReason) -> bool {
         self.line.finish(reason, &mut self.events);
-        !self.events.0.is_empty()
+        !self.events.events.is_empty()
     }
 
     /// As [`finish`](Self::finish), but ends at most `most` flows and says whether there are more:

@@ -388,6 +388,11 @@ impl Record<'_> {
         self.meter.state
     }
 
+    #[inline]
+    pub(crate) fn orientation(&self) -> Orientation {
+        if self.meter.has(bit::REVERSE) { Orientation::Reverse } else { Orientation::Forward }
+    }
+
     pub(crate) fn history(&self) -> History {
         self.cold.history
     }
@@ -419,11 +424,7 @@ impl Record<'_> {
             responder: self.side(1),
             first_seen: cold.first_seen,
             last_seen: self.last_seen(),
-            orientation: if meter.has(bit::REVERSE) {
-                Orientation::Reverse
-            } else {
-                Orientation::Forward
-            },
+            orientation: self.orientation(),
             evidence: cold.evidence,
             l4: (!meter.has(bit::NO_L4)).then(|| L4Proto::from_number(meter.proto)),
             state: meter.state,

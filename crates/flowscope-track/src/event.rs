@@ -1,4 +1,4 @@
-use flowscope_core::{FlowSide, IcmpInfo, TcpFlags, Timestamp};
+use flowscope_core::{FlowSide, IcmpInfo, Orientation, TcpFlags, Timestamp};
 
 use crate::{Flow, FlowId, FlowStats, History, InitiatorEvidence};
 
@@ -231,6 +231,9 @@ pub struct FlowRef<K> {
     pub id: FlowId,
     /// Its key.
     pub key: K,
+    /// Which orientation of the key the initiator's packets have: `key.endpoints(orientation)` of a
+    /// five-tuple is who began the flow, and whom it addressed.
+    pub orientation: Orientation,
     /// Number of the packet that the event follows from.
     pub packet: u64,
     /// Packet time of the event: of the packet it follows from; of a flow that ended idle, evicted or

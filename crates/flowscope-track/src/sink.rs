@@ -1,6 +1,6 @@
 use std::fmt;
 
-use flowscope_core::{DatagramFeed, Segment, Timestamp};
+use flowscope_core::{DatagramFeed, Orientation, Segment, Timestamp};
 
 use crate::entry::Record;
 use crate::{Change, FlowEvent, FlowRef, FlowState, FlowStats, History};
@@ -46,7 +46,20 @@ impl<'a, K, S> Flow<'a, K, S> {
     where
         K: Clone,
     {
-        FlowRef { id: self.id, key: self.key.clone(), packet: self.packet, ts: self.ts }
+        FlowRef {
+            id: self.id,
+            key: self.key.clone(),
+            orientation: self.orientation(),
+            packet: self.packet,
+            ts: self.ts,
+        }
+    }
+
+    /// Which orientation of the key the initiator's packets have.
+    #[must_use]
+    #[inline]
+    pub fn orientation(&self) -> Orientation {
+        self.record.orientation()
     }
 
     /// The same flow with a part of its state, and the rest of that: for those who keep state of

@@ -4,12 +4,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use flowscope_core::{LinkType, PacketSource, PacketView};
+use flowscope_filter::Program;
 
 use crate::block::view;
 use crate::ring::{Cursor, Frames, tags};
 use crate::sys::{self, ring::RingMemory};
 use crate::views::recycle;
-use crate::{AfPacketConfig, Block, Capture, CaptureError, CaptureStats, Filter, Interface, setup};
+use crate::{AfPacketConfig, Block, Capture, CaptureError, CaptureStats, Interface, setup};
 
 /// A capture on one interface, through a ring of memory that the kernel shares.
 ///
@@ -242,7 +243,7 @@ impl Capture for AfPacket {
     }
 
     fn stop(&mut self) -> Result<(), CaptureError> {
-        sys::attach_filter(self.socket.as_fd(), &Filter::nothing().raw())
+        sys::attach_filter(self.socket.as_fd(), &Program::nothing())
             .map_err(|source| CaptureError::of("stop capturing", source))?;
         sys::wait_for_frames_under_way();
         Ok(())

@@ -1,7 +1,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::Filter;
+use flowscope_filter::Program;
 
 /// How an [`AfPacket`](crate::AfPacket) captures.
 #[derive(Clone, Debug)]
@@ -10,7 +10,7 @@ pub struct AfPacketConfig {
     pub(crate) blocks: u32,
     pub(crate) retire: Duration,
     pub(crate) snap_len: u32,
-    pub(crate) filter: Option<Filter>,
+    pub(crate) filter: Option<Program>,
     pub(crate) fanout_group: Option<u16>,
     pub(crate) promiscuous: bool,
     pub(crate) ignore_outgoing: bool,
@@ -59,9 +59,14 @@ impl AfPacketConfig {
         self
     }
 
-    /// Which frames to take. It holds from the first one on. Default: all of them.
+    /// Which frames to take: a program that the kernel runs on every frame before it takes room in
+    /// the ring. It holds from the first one on. Default: all of them.
+    ///
+    /// The kernel has taken the outer VLAN tag out of the frame by then: a term about VLANs has to use
+    /// the ancillary loads for it, as programs of [`Expr`](flowscope_filter::Expr) do, and those that
+    /// libpcap compiles for a live interface.
     #[must_use]
-    pub fn filter(mut self, filter: Filter) -> Self {
+    pub fn filter(mut self, filter: Program) -> Self {
         self.filter = Some(filter);
         self
     }

@@ -10,7 +10,7 @@
 //! | | `AfPacket` | `AfXdp` |
 //! |---|---|---|
 //! | sees | what the interface receives and sends | what it receives, in place of this host |
-//! | filters | [`Filter`], attached before the first frame can arrive | queues, or a program of your own |
+//! | filters | [`Program`], attached before the first frame can arrive | queues, or a program of your own |
 //! | snap length | cut by the kernel, which saves room in the ring | cut when lent |
 //! | VLAN | the outer tag, which the kernel takes out, is put back | all tags are in their place |
 //! | time | nanoseconds, of the kernel or of the card | the system's clock, once per batch |
@@ -56,7 +56,6 @@ mod capture;
 mod config;
 mod cores;
 mod error;
-mod filter;
 mod interface;
 mod ring;
 mod setup;
@@ -77,7 +76,7 @@ pub use capture::Capture;
 pub use config::AfPacketConfig;
 pub use cores::{cores, pin_to_core};
 pub use error::CaptureError;
-pub use filter::{Filter, FilterError, Instruction};
+pub use flowscope_filter::Program;
 pub use interface::Interface;
 pub use ring::{Frame, Frames};
 pub use stats::CaptureStats;

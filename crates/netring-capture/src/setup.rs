@@ -4,10 +4,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use flowscope_core::LinkType;
+use flowscope_filter::Program;
 
 use crate::ring::tags::TAG;
 use crate::sys::{self, ring::RingMemory};
-use crate::{AfPacketConfig, CaptureError, Filter, Interface};
+use crate::{AfPacketConfig, CaptureError, Interface};
 
 /// A socket that captures from `interface`, and its ring.
 pub(crate) fn open(
@@ -73,19 +74,18 @@ fn start(
     config: &AfPacketConfig,
     ignore_outgoing: bool,
 ) -> Result<(), CaptureError> {
-    let attach = |filter: &Filter| {
-        sys::attach_filter(fd, &filter.raw())
-            .map_err(|source| CaptureError::FilterRefused { source })
+    let attach = |filter: &Program| {
+        sys::attach_filter(fd, filter).map_err(|source| CaptureError::FilterRefused { source })
     };
     let filter = match &config.filter {
         Some(filter) => filter.clone().cut_to(config.snap_len),
-        None => Filter::everything(config.snap_len),
+        None => Program::everything(config.snap_len),
     };
     attach(&filter)?;
     if config.fanout_group.is_some() {
         // Only a socket that receives can join a group; what it receives until then is another
         // member's, too. The filter was tried before, so that none is refused within the group.
-        attach(&Filter::nothing())?;
+        attach(&Program::nothing())?;
     }
     sys::bind(fd, interface.index, sys::EVERY_PROTOCOL)
         .map_err(|source| CaptureError::of("bind to the interface", source))?;

@@ -17,7 +17,7 @@ use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::{array, io, ptr};
 
-pub(crate) use libc::sock_filter as RawInstruction;
+use flowscope_filter::Program;
 
 /// A packet socket that receives nothing before [`bind`].
 pub(crate) fn packet_socket() -> io::Result<OwnedFd> {
@@ -77,7 +77,12 @@ pub(crate) fn reserve_headroom(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()>
 }
 
 /// Replaces the filter in one step: no frame meets neither the old nor the new one.
-pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &[RawInstruction]) -> io::Result<()> {
+pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &Program) -> io::Result<()> {
+    let program: Vec<libc::sock_filter> = program
+        .instructions()
+        .iter()
+        .map(|i| libc::sock_filter { code: i.code, jt: i.jt, jf: i.jf, k: i.k })
+        .collect();
     let len = u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     // The kernel copies the program and never writes to it; the field just is not `const`.
     let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut() };

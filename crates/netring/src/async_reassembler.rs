@@ -27,6 +27,33 @@ pub type ReassembledStream<S, E, F> = EventStream<S, AsyncReassemblerDriver<E, F
 /// and all flows, go on independently. What comes meanwhile waits within the
 /// [credit](crate::ConversationConfig::credit); when that is used up, the
 /// [policy](crate::ConversationConfig::stalled) decides, which by default has the capture wait.
+///
+/// ```no_run
+/// use bytes::Bytes;
+/// use flowscope_core::FlowSide;
+/// use flowscope_extract::{FiveTuple, FiveTupleKey};
+/// use netring::{AsyncCapture, AsyncReassembler, Next as _};
+/// use tokio::sync::mpsc;
+///
+/// /// Sends what it reads to somebody who may be slow.
+/// struct Forward(mpsc::Sender<Bytes>);
+///
+/// impl AsyncReassembler for Forward {
+///     async fn segment(&mut self, _at: u64, bytes: Bytes) {
+///         let _ = self.0.send(bytes).await;
+///     }
+/// }
+///
+/// # async fn check(to: mpsc::Sender<Bytes>) -> Result<(), netring::Error> {
+/// let mut flows = AsyncCapture::open("eth0")?
+///     .flow_stream(FiveTuple::bidirectional())
+///     .with_async_reassembler(move |_: &FiveTupleKey, _: FlowSide| Forward(to.clone()));
+/// while let Some(event) = flows.next().await {
+///     event?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub trait AsyncReassembler: Send + 'static {
     /// Bytes at stream offset `at`.
     fn segment(&mut self, at: u64, bytes: Bytes) -> impl Future<Output = ()> + Send;

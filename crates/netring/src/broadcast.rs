@@ -96,7 +96,9 @@ where
 {
     /// Gives every event to each of any number of subscribers, from a task of its own. For each, the
     /// latest `buffer` items are kept (rounded up to a power of two, at least 1); a subscriber that
-    /// falls further behind loses the oldest, and is told how many. The capture waits for nobody.
+    /// falls further behind loses the oldest, and is told how many. The capture waits for nobody: on a
+    /// runtime of several threads even a quick subscriber may fall behind a burst, so let the buffer
+    /// be as long as that.
     ///
     /// # Panics
     ///
@@ -293,6 +295,18 @@ impl<S: AsyncPacketSource, D: Engine> Work<S, D> {
 }
 
 impl<T: Send + Sync + 'static> Subscriber<T> {
+    /// The next event, or error of the stream, whatever went past before it: what was missed is counted
+    /// as [`lagged`](Self::lagged).
+    pub async fn next_event(&mut self) -> Option<Result<Arc<T>, Arc<Error>>> {
+        loop {
+            match poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await? {
+                Ok(event) => return Some(Ok(event)),
+                Err(SubscriberError::Stream(error)) => return Some(Err(error)),
+                Err(SubscriberError::Lagged(_)) => {}
+            }
+        }
+    }
+
     /// Items that it was given so far: events, and errors of the stream.
     #[must_use]
     pub fn received(&self) -> u64 {

@@ -1,14 +1,16 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use netring_capture::{AfPacket, AfPacketConfig, Filter};
+use flowscope_filter::Filter;
+use netring_capture::{AfPacket, AfPacketConfig, Interface};
 
 use crate::{AsyncCapture, Error, Live, Merge};
 
 /// A live capture with other settings than the default ones. Made by [`AsyncCapture::builder`].
 #[derive(Clone, Debug, Default)]
 pub struct CaptureBuilder {
-    pub(crate) config: AfPacketConfig,
+    config: AfPacketConfig,
+    filter: Option<Filter>,
 }
 
 impl AsyncCapture<Live<AfPacket>> {
@@ -51,10 +53,11 @@ impl CaptureBuilder {
         self
     }
 
-    /// As [`AfPacketConfig::filter`]: what it refuses takes no room in the ring.
+    /// Which packets to take. The kernel looks, from the first packet on, and what it refuses takes
+    /// no room in the ring.
     #[must_use]
-    pub fn filter(mut self, filter: Filter) -> Self {
-        self.config = self.config.filter(filter);
+    pub fn filter(mut self, filter: impl Into<Filter>) -> Self {
+        self.filter = Some(filter.into());
         self
     }
 
@@ -104,8 +107,8 @@ impl CaptureBuilder {
     ///
     /// As [`AsyncCapture::open`].
     pub fn open(self, interface: &str) -> Result<AsyncCapture<Live<AfPacket>>, Error> {
-        let capture = AfPacket::open(interface, &self.config)?;
-        Ok(AsyncCapture::new(Live::new(capture)?))
+        let config = self.config_for(interface)?;
+        Ok(AsyncCapture::new(Live::new(AfPacket::open(interface, &config)?)?))
     }
 
     /// Starts to capture on several interfaces as one. Packets tell by
@@ -124,9 +127,21 @@ impl CaptureBuilder {
         interfaces: impl IntoIterator<Item = &'a str>,
     ) -> Result<AsyncCapture<Merge<Live<AfPacket>>>, Error> {
         let captures = (0..).zip(interfaces).map(|(number, interface)| {
-            let config = self.config.clone().interface_number(number);
+            let config = self.config_for(interface)?.interface_number(number);
             Live::new(AfPacket::open(interface, &config)?)
         });
         Ok(AsyncCapture::new(Merge::new(captures.collect::<Result<Vec<_>, _>>()?)))
+    }
+
+    /// The configuration of a capture on this interface.
+    pub(crate) fn config_for(&self, interface: &str) -> Result<AfPacketConfig, Error> {
+        let config = self.config.clone();
+        let Some(filter) = &self.filter else { return Ok(config) };
+        let found = Interface::find(interface)?;
+        Ok(match found.link {
+            Some(link) => config.filter(filter.compile_for_interface(interface, link)?),
+            // Opening it tells that nothing here decodes its frames.
+            None => config,
+        })
     }
 }

@@ -93,11 +93,28 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
         self
     }
 
-    /// Stops, as by [`stop`](Self::stop), once `signal` is there: what was received still comes.
+    /// Stops, as by [`stop`](Self::stop), once `signal` is there, whatever it gives: what was received
+    /// still comes. `tokio::signal::ctrl_c()` is one.
+    ///
+    /// It is heard while the stream is polled: a consumer that waits for something else hears of it
+    /// afterwards.
     #[must_use]
-    pub fn stop_when(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.stop_when = Some(Box::pin(signal));
+    pub fn stop_when<F: Future + Send + 'static>(mut self, signal: F) -> Self {
+        self.stop_when = Some(Box::pin(async move {
+            signal.await;
+        }));
         self
+    }
+
+    /// The same capture with its source's type forgotten: a live capture and a capture file, say, in
+    /// one variable.
+    #[must_use]
+    pub fn boxed(self) -> AsyncCapture<Box<dyn AsyncPacketSource + Send>>
+    where
+        S: Send + 'static,
+    {
+        let AsyncCapture { source, stages, stop_when, stopped, ended } = self;
+        AsyncCapture { source: Box::new(source), stages, stop_when, stopped, ended }
     }
 
     /// The life of every flow, as `extractor` finds them.

@@ -29,6 +29,30 @@ pub(crate) use hub::Hub;
 /// Reading this stream is what drives the capture: conversations are to be read beside it, as by a
 /// task for each. One that reads a conversation to its end before it asks for the next waits for
 /// ever.
+///
+/// Bytes that were taken from a conversation are delivered in the [`stats`](EventStream::stats), those
+/// that wait to be taken are [pending](crate::Stats::pending).
+///
+/// ```no_run
+/// use flowscope_extract::FiveTuple;
+/// use netring::{AsyncCapture, ConversationConfig, Next as _, Piece};
+///
+/// # async fn check() -> Result<(), netring::Error> {
+/// let flows = AsyncCapture::open("eth0")?.flow_stream(FiveTuple::bidirectional());
+/// let mut conversations = flows.conversations(ConversationConfig::default());
+/// while let Some(conversation) = conversations.next().await {
+///     let mut conversation = conversation?;
+///     tokio::spawn(async move {
+///         while let Some(piece) = conversation.next().await {
+///             if let Piece::Bytes { side, bytes, .. } = piece {
+///                 println!("{} {side:?}: {} bytes", conversation.key(), bytes.len());
+///             }
+///         }
+///     });
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub type Conversations<S, E> = EventStream<S, ConversationDriver<E>>;
 
 /// What both sides of one TCP flow said: a stream of [`Piece`]s in the order in which they became

@@ -29,6 +29,32 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the stream goes on although this was not whole: an interface that is down and may come
+    /// up again, a recording that has ended, one of several files that could not be read to its end.
+    /// After any other there is at most what had been received already.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            #[cfg(target_os = "linux")]
+            Error::Capture(netring_capture::CaptureError::InterfaceDown { .. }) => true,
+            Error::Tap(_) | Error::Read(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it is for want of a privilege; its text then says how to get it.
+    #[must_use]
+    pub fn is_permission(&self) -> bool {
+        match self {
+            #[cfg(target_os = "linux")]
+            Error::Capture(netring_capture::CaptureError::NoPermission { .. }) => true,
+            Error::Read(ReadError::Io { source, .. }) => {
+                source.kind() == io::ErrorKind::PermissionDenied
+            }
+            _ => false,
+        }
+    }
+
     /// The error of a source of one's own.
     pub fn source(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Error::Source(error.into())

@@ -77,7 +77,7 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
 
     /// As [`AsyncCapture::stop_when`]: stops once `signal` is there.
     #[must_use]
-    pub fn stop_when(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub fn stop_when<F: Future + Send + 'static>(mut self, signal: F) -> Self {
         self.capture = self.capture.stop_when(signal);
         self
     }

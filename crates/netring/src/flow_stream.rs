@@ -6,6 +6,7 @@ use flowscope_driver::{
 };
 use flowscope_filter::Filter;
 use flowscope_pcap::CaptureWriter;
+use flowscope_track::TrackerConfig;
 
 use crate::{
     AsyncPacketSource, AsyncReassemblerDriver, AsyncReassemblerFactory, ConversationConfig,
@@ -38,6 +39,22 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
         self.replace_driver(config, |driver, config| {
             FlowDriver::with_config(driver.into_extractor(), config)
         })
+    }
+
+    /// Leaves out [`Packet`](flowscope_track::FlowEvent::Packet) events, of which there is one for each
+    /// packet.
+    #[must_use]
+    pub fn without_packets(self) -> Self {
+        let config = self.config().clone().packet_events(false);
+        self.with_config(config)
+    }
+
+    /// Changes the configuration of the flow table, keeping what `change` leaves alone; otherwise as
+    /// [`with_config`](Self::with_config).
+    #[must_use]
+    pub fn with_tracker(self, change: impl FnOnce(TrackerConfig) -> TrackerConfig) -> Self {
+        let config = self.config().clone().map_tracker(change);
+        self.with_config(config)
     }
 
     /// As [`AsyncCapture::with_filter`](crate::AsyncCapture::with_filter).
@@ -103,9 +120,9 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
         })
     }
 
-    /// Has every side of every TCP flow read by an [`AsyncReassembler`] that `factory` makes, within the
-    /// [`ConversationConfig`]'s defaults, but that the capture always [waits](Stalled::Wait) for one
-    /// that has used up its credit.
+    /// Has every side of every TCP flow read by an [`AsyncReassembler`](crate::AsyncReassembler) that
+    /// `factory` makes, within the [`ConversationConfig`]'s defaults, but that the capture always
+    /// [waits](Stalled::Wait) for one that has used up its credit.
     #[must_use]
     pub fn with_async_reassembler<F: AsyncReassemblerFactory<E::Key>>(
         self,

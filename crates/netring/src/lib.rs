@@ -15,8 +15,9 @@
 //! | [`broadcast`](EventStream::broadcast) | any of these, for many subscribers |
 //! | [`packet_stream`](AsyncCapture::packet_stream) | the packets themselves, copied |
 //!
-//! All but the last work where the packets lie: a batch is lent to the driver inside `poll_next`, and
-//! nothing is copied or allocated for a packet. Nothing is read from the source while the events of
+//! Streams of events work where the packets lie: a batch is lent to the driver inside `poll_next`, and
+//! nothing is copied or allocated for a packet; what conversations and packets are is copied, once.
+//! Nothing is read from the source while the events of
 //! the batch before are not taken, so a slow consumer slows the capture, and what the kernel drops
 //! meanwhile stands in the ledger: [`stats`](EventStream::stats).
 //!
@@ -93,7 +94,9 @@ pub use replay::Replay;
 pub use source::{AsyncPacketSource, Merge, SourceStats};
 pub use stats::Stats;
 
+pub use flowscope_driver::SessionEvent;
 pub use flowscope_filter::{Expr, Filter};
+pub use flowscope_track::{EndReason, FlowEvent};
 
 #[cfg(target_os = "linux")]
 pub use builder::CaptureBuilder;
@@ -104,3 +107,8 @@ pub use sharded::{Affinity, Sharded, ShardedStream, Workers};
 
 #[cfg(target_os = "linux")]
 pub use netring_capture as ring;
+
+/// The code of the guide, compiled.
+#[cfg(all(doctest, target_os = "linux"))]
+#[doc = include_str!("../../../docs/CAPTURE_GUIDE.md")]
+struct Guide;

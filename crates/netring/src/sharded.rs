@@ -1,13 +1,14 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::hash::Hash;
+use std::mem;
 use std::num::NonZeroUsize;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::thread;
 
 use flowscope_core::FlowExtractor;
-use flowscope_driver::FlowDriver;
+use flowscope_driver::{DriverConfig, FlowDriver};
 use flowscope_track::FlowEvent;
 use futures_core::Stream;
 use netring_capture::{AfPacket, Capture};
@@ -31,6 +32,7 @@ use crate::{
 pub struct Sharded<C> {
     captures: Vec<C>,
     cores: Vec<usize>,
+    config: DriverConfig,
 }
 
 impl CaptureBuilder {
@@ -48,7 +50,7 @@ impl CaptureBuilder {
         group: u16,
         workers: NonZeroUsize,
     ) -> Result<Sharded<AfPacket>, Error> {
-        let config = self.config.fanout_group(group);
+        let config = self.config_for(interface)?.fanout_group(group);
         let captures: Result<Vec<_>, _> =
             (0..workers.get()).map(|_| AfPacket::open(interface, &config)).collect();
         Ok(Sharded::new(captures?))
@@ -59,13 +61,22 @@ impl<C: Capture + 'static> Sharded<C> {
     /// A worker for each of these captures, pinned to the cores that this process may use, in turn.
     #[must_use]
     pub fn new(captures: impl IntoIterator<Item = C>) -> Self {
-        Sharded { captures: captures.into_iter().collect(), cores: netring_capture::cores() }
+        let (captures, cores) = (captures.into_iter().collect(), netring_capture::cores());
+        Sharded { captures, cores, config: default_config() }
     }
 
     /// Pins the workers to these cores instead, in turn; to none if there are none.
     #[must_use]
     pub fn pin_to(mut self, cores: impl IntoIterator<Item = usize>) -> Self {
         self.cores = cores.into_iter().collect();
+        self
+    }
+
+    /// What [`flow_stream`](Self::flow_stream) is configured with, instead of
+    /// [`default_config`]: for all workers together, each gets its share of the limits.
+    #[must_use]
+    pub fn with_config(mut self, config: DriverConfig) -> Self {
+        self.config = config;
         self
     }
 
@@ -135,8 +146,7 @@ impl<C: Capture + 'static> Sharded<C> {
         Ok(ShardedStream { chunks, worker: 0, items: Vec::new().into_iter(), workers })
     }
 
-    /// As [`stream`](Self::stream), of the lives of flows, with the default configuration of
-    /// [`AsyncCapture::flow_stream`], each worker's limits being its share of it.
+    /// As [`stream`](Self::stream), of the lives of flows.
     ///
     /// # Errors
     ///
@@ -146,7 +156,7 @@ impl<C: Capture + 'static> Sharded<C> {
         mut extractor: impl FnMut(usize) -> E,
     ) -> Result<ShardedStream<FlowEvent<E::Key>>, Error> {
         let workers = NonZeroUsize::new(self.workers()).unwrap_or(NonZeroUsize::MIN);
-        let config = default_config().divided(workers);
+        let config = self.config.divided(workers);
         self.stream(|number| FlowDriver::with_config(extractor(number), config.clone()))
     }
 
@@ -240,15 +250,39 @@ impl Workers {
         self.stop.send_replace(true);
     }
 
+    /// Stops, as by [`stop`](Self::stop), once `signal` is there. It is waited for in a task of its own.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn stop_when<F: Future + Send + 'static>(self, signal: F) -> Self {
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            let all_ended = stop.closed();
+            let mut all_ended = pin!(all_ended);
+            let mut signal = pin!(signal);
+            poll_fn(|cx| {
+                let there = signal.as_mut().poll(cx).is_ready();
+                if there || all_ended.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                Poll::Pending
+            })
+            .await;
+            stop.send_replace(true);
+        });
+        self
+    }
+
     /// Waits until every worker has ended, as after [`stop`](Self::stop) or when the interface is
     /// gone, and says where everything went, by worker.
     ///
     /// # Errors
     ///
     /// When a worker could not read its counters, or panicked in what was given to it.
-    pub async fn ended(self) -> Result<Vec<Stats>, Error> {
+    pub async fn ended(mut self) -> Result<Vec<Stats>, Error> {
         let mut stats = Vec::new();
-        for end in self.ends {
+        for end in mem::take(&mut self.ends) {
             stats.push(end.await.unwrap_or_else(|_| Err(Error::source("a worker panicked")))?);
         }
         Ok(stats)
@@ -262,6 +296,12 @@ impl Workers {
     pub async fn shutdown(self) -> Result<Vec<Stats>, Error> {
         self.stop();
         self.ended().await
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
@@ -280,6 +320,17 @@ impl<T> ShardedStream<T> {
     /// Has every worker stop: go on reading until `None`.
     pub fn stop(&self) {
         self.workers.stop();
+    }
+
+    /// As [`Workers::stop_when`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn stop_when<F: Future + Send + 'static>(mut self, signal: F) -> Self {
+        self.workers = self.workers.stop_when(signal);
+        self
     }
 
     /// The number of the worker that the last item came from.

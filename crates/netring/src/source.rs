@@ -43,6 +43,28 @@ pub trait AsyncPacketSource {
     }
 }
 
+impl<S: AsyncPacketSource + ?Sized> AsyncPacketSource for Box<S> {
+    fn poll_batch(
+        &mut self,
+        cx: &mut Context<'_>,
+        lend: &mut dyn FnMut(&[PacketView<'_>]),
+    ) -> Poll<Result<usize, Error>> {
+        (**self).poll_batch(cx, lend)
+    }
+
+    fn stop(&mut self) {
+        (**self).stop();
+    }
+
+    fn stats(&mut self) -> Result<SourceStats, Error> {
+        (**self).stats()
+    }
+
+    fn latency(&self) -> Option<Duration> {
+        (**self).latency()
+    }
+}
+
 /// What a source counted.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -56,6 +78,12 @@ pub struct SourceStats {
 }
 
 impl SourceStats {
+    /// As many packets arrived, of which these were lost.
+    #[must_use]
+    pub fn new(arrived: Option<u64>, lost: Ledger) -> Self {
+        SourceStats { arrived, lost, freezes: 0 }
+    }
+
     /// Adds what another source counted.
     pub fn merge(&mut self, other: &SourceStats) {
         self.arrived = self.arrived.zip(other.arrived).map(|(a, b)| a + b);

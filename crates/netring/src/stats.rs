@@ -1,3 +1,5 @@
+use std::fmt;
+
 use flowscope_core::Ledger;
 
 use crate::SourceStats;
@@ -34,6 +36,24 @@ pub struct Stats {
     pub events: Ledger,
 }
 
+/// One line: how many packets arrived and were tracked, and each loss that there was.
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seen = self.packets.seen() + self.refused + self.waiting;
+        let arrived = self.arrived.unwrap_or(seen);
+        write!(f, "{arrived} packets arrived, {} delivered", self.packets.delivered())?;
+        for (cause, packets) in self.packets.losses() {
+            write!(f, ", {packets} {cause}")?;
+        }
+        for (what, packets) in [("refused", self.refused), ("waiting", self.waiting)] {
+            if packets > 0 {
+                write!(f, ", {packets} {what}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Stats {
     /// Adds what the source counted.
     pub(crate) fn add_source(&mut self, source: &SourceStats) {
@@ -55,5 +75,21 @@ impl Stats {
         self.freezes += other.freezes;
         self.recorded += other.recorded;
         self.events.merge(&other.events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowscope_core::Loss;
+
+    use super::*;
+
+    #[test]
+    fn it_is_one_line_that_names_what_was_lost() {
+        let mut stats = Stats { arrived: Some(110), refused: 3, ..Stats::default() };
+        stats.packets.deliver(100);
+        stats.packets.lose(Loss::KernelDrop, 7);
+        let expected = "110 packets arrived, 100 delivered, 7 kernel_drop, 3 refused";
+        assert_eq!(stats.to_string(), expected);
     }
 }

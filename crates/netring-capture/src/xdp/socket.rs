@@ -10,9 +10,7 @@ use crate::ring::tags::TAG;
 use crate::sys::xdp::{BATCH, Queue, QueueError, QueueSetup};
 use crate::umem::chain::{Batch, Place};
 use crate::views::recycle;
-use crate::{
-    AfXdpConfig, Capture, CaptureError, CaptureStats, CopyMode, Filter, Interface, XdpMode, sys,
-};
+use crate::{AfXdpConfig, Capture, CaptureError, CaptureStats, CopyMode, Interface, XdpMode, sys};
 
 /// A capture of an interface's receive queues that the network stack never sees: `AF_XDP`.
 ///
@@ -439,7 +437,8 @@ fn open_guard(interface: &Interface, config: &AfXdpConfig) -> Result<OwnedFd, Ca
     let failed = |doing| move |source| CaptureError::of_xdp(doing, source);
     let guard = sys::packet_socket().map_err(failed("open a packet socket"))?;
     let fd = guard.as_fd();
-    sys::attach_filter(fd, &Filter::nothing().raw()).map_err(failed("attach a filter"))?;
+    sys::attach_filter(fd, &flowscope_filter::Program::nothing())
+        .map_err(failed("attach a filter"))?;
     sys::bind(fd, interface.index, sys::NO_PROTOCOL).map_err(failed("bind to the interface"))?;
     if config.promiscuous {
         sys::be_promiscuous(fd, interface.index).map_err(failed("be promiscuous"))?;

@@ -1,19 +1,17 @@
 //! Namespaces, cables, and frames that go through them.
 
 use std::num::NonZeroU32;
-use std::process::{self, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
 use flowscope_core::PacketView;
-use netring_capture::{AfPacket, AfPacketConfig, Capture, CaptureError, Interface};
-
-/// Set for the process that has the namespace.
-pub(crate) const INSIDE: &str = "NETRING_LIVE_INSIDE";
-
-/// Longest time for a condition to come true.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) use flowscope_testkit::namespace::{
+    INSIDE, PATIENCE, again, in_namespace, ip, running, skipped, told, until,
+};
+#[cfg(feature = "af-xdp")]
+pub(crate) use flowscope_testkit::namespace::{Owner, cable, in_namespace_of, known_as};
+use netring_capture::{AfPacket, AfPacketConfig, Capture, CaptureError};
 
 /// An Ethertype for experiments (IEEE 802, 88-B5), which no host answers.
 const EXPERIMENT: [u8; 2] = [0x88, 0xb5];
@@ -21,116 +19,6 @@ const EXPERIMENT: [u8; 2] = [0x88, 0xb5];
 /// A customer's and a service's VLAN tag.
 pub(crate) const CUSTOMER: [u8; 4] = [0x81, 0, 0x60, 0x64];
 pub(crate) const SERVICE: [u8; 4] = [0x88, 0xa8, 0, 200];
-
-/// Runs `body` in a namespace with the interfaces `v0` and `v1`, which are two ends of one cable, by
-/// starting the test `name` again in there.
-pub(crate) fn in_namespace(name: &str, body: impl FnOnce()) {
-    in_namespace_of(Users::Any, name, body);
-}
-
-/// Who owns the namespace.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Users {
-    /// Real root, or whoever we are: a user namespace around it gives us the rights of root.
-    Any,
-    /// Real root only: BPF asks for rights outside of any user namespace.
-    #[cfg_attr(not(feature = "af-xdp"), expect(dead_code, reason = "for AF_XDP"))]
-    Root,
-}
-
-/// As [`in_namespace`], for tests that not every owner of a namespace can do.
-pub(crate) fn in_namespace_of(users: Users, name: &str, body: impl FnOnce()) {
-    if env::var_os(INSIDE).is_some() {
-        if process::id() == 1 {
-            quiet();
-            cable("v0", "v1", "");
-        }
-        return body();
-    }
-    let root = ["--net", "--pid", "--fork", "--kill-child"].as_slice();
-    let user = ["--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"].as_slice();
-    let ways = if users == Users::Any { [root, user] } else { [root, root] };
-    let probe = "ip link add type veth";
-    let mut why = String::new();
-    let permitted = ways.into_iter().find(|namespaces| {
-        let tried = Command::new("unshare").args(*namespaces).args(["sh", "-c", probe]).output();
-        match tried {
-            Ok(tried) if tried.status.success() => return true,
-            Ok(tried) => why = String::from_utf8_lossy(&tried.stderr).trim().to_owned(),
-            Err(error) => why = format!("unshare: {error}"),
-        }
-        false
-    });
-    let Some(namespaces) = permitted else { return skipped(name, &why) };
-    again(&[&["unshare"], namespaces].concat(), name);
-}
-
-/// Starts the test `name` again behind `words`; it must pass within a minute.
-pub(crate) fn again(words: &[&str], name: &str) {
-    let output = Command::new("timeout")
-        .args(["-k", "1", "60"])
-        .args(words)
-        .arg(env::current_exe().expect("a test knows itself"))
-        .args(["--exact", known_as(name), "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .expect("timeout is part of every system");
-    let said =
-        [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
-    assert!(output.status.success(), "{}\n{}", said[0], said[1]);
-    assert!(said[0].contains("1 passed"), "the test ran in there: {}", said[0]);
-}
-
-/// A test's name without that of its program.
-pub(crate) fn known_as(name: &str) -> &str {
-    name.split_once("::").map_or(name, |(_, name)| name)
-}
-
-#[expect(clippy::print_stdout, reason = "a test that did not run must say so")]
-pub(crate) fn skipped(name: &str, why: &str) {
-    assert!(env::var_os("REQUIRE_NETNS").is_none_or(|value| value != "1"), "{name}: {why}");
-    println!("SKIPPED: {name}: {why}");
-}
-
-/// Interfaces made from now on send nothing of themselves.
-fn quiet() {
-    for file in ["all", "default"] {
-        let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{file}/disable_ipv6"), "1");
-    }
-}
-
-/// Two interfaces that see each other's frames and, of themselves, send none.
-pub(crate) fn cable(one: &str, other: &str, with: &str) {
-    let with = if with.is_empty() { String::new() } else { format!(" {with}") };
-    ip(&format!("link add {one}{with} type veth peer name {other}{with}"));
-    ip(&format!("link set {one} up arp off"));
-    ip(&format!("link set {other} up arp off"));
-    // Frames that are sent before can be lost although sending them succeeds.
-    until("the cable is plugged in", || running(one) && running(other));
-}
-
-pub(crate) fn running(interface: &str) -> bool {
-    Interface::find(interface).is_ok_and(|interface| interface.is_running)
-}
-
-pub(crate) fn ip(words: &str) {
-    let output = Command::new("ip").args(words.split(' ')).output().expect("ip was found before");
-    assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// What `ip` tells about an interface.
-pub(crate) fn told(interface: &str) -> String {
-    let output = Command::new("ip").args(["-d", "link", "show", interface]).output();
-    String::from_utf8_lossy(&output.expect("ip was found before").stdout).into_owned()
-}
-
-pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
 
 pub(crate) fn positive(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("not zero")

@@ -12,7 +12,7 @@ use netring_capture::{
 };
 
 use crate::world::{
-    self, CUSTOMER, PATIENCE, SERVICE, Seen, Users, cable, ip, known_as, number, numbered,
+    self, CUSTOMER, Owner, PATIENCE, SERVICE, Seen, cable, ip, known_as, number, numbered,
     positive, read, rest, running, send, send_all, tagged, told, until, whole,
 };
 
@@ -22,7 +22,7 @@ const VICTIM: &str = "NETRING_LIVE_VICTIM";
 const MODES: [XdpMode; 2] = [XdpMode::Generic, XdpMode::Native];
 
 fn in_namespace(name: &str, body: impl FnOnce()) {
-    world::in_namespace_of(Users::Root, name, body);
+    world::in_namespace_of(Owner::Root, name, body);
 }
 
 fn config(mode: XdpMode) -> AfXdpConfig {

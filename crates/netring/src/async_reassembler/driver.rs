@@ -124,9 +124,10 @@ where
 impl<K: Clone, F: AsyncReassemblerFactory<K>> Desk<K, F> {
     /// Where the bytes of a side go.
     fn outlet<'f>(&mut self, flow: Flow<'f, K, Sides>, side: FlowSide) -> &'f Sender {
-        flow.state.0[side.index()].get_or_insert_with(|| {
+        let Flow { key, state, .. } = flow;
+        state.0[side.index()].get_or_insert_with(|| {
             let (sender, receiver) = channel(&self.hub);
-            self.tasks.push(read(self.factory.new_reassembler(flow.key, side), receiver));
+            self.tasks.push(read(self.factory.new_reassembler(key, side), receiver));
             sender
         })
     }

@@ -120,3 +120,115 @@ impl Wake for SlotWaker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    /// Counts its turns, keeps its waker, and ends once it is told to.
+    #[derive(Clone, Default)]
+    struct Probe {
+        turns: Arc<AtomicUsize>,
+        waker: Arc<Mutex<Option<Waker>>>,
+        over: Arc<AtomicBool>,
+    }
+
+    impl Probe {
+        fn future(&self) -> impl Future<Output = ()> + use<> {
+            let probe = self.clone();
+            poll_fn(move |cx| {
+                probe.turns.fetch_add(1, Ordering::Relaxed);
+                *probe.waker.lock().unwrap() = Some(cx.waker().clone());
+                if probe.over.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+            })
+        }
+
+        fn wake(&self) {
+            self.waker.lock().unwrap().as_ref().unwrap().wake_by_ref();
+        }
+
+        fn turns(&self) -> usize {
+            self.turns.load(Ordering::Relaxed)
+        }
+    }
+
+    fn poll(tasks: &mut Tasks) -> Poll<()> {
+        tasks.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn only_those_are_polled_that_were_woken() {
+        let (mut tasks, probes) = (Tasks::default(), [Probe::default(), Probe::default()]);
+        assert!(poll(&mut tasks).is_ready());
+        probes.iter().for_each(|probe| tasks.push(probe.future()));
+        assert!(poll(&mut tasks).is_pending());
+        assert!(poll(&mut tasks).is_pending());
+        assert_eq!([probes[0].turns(), probes[1].turns()], [1, 1]);
+        for _ in 0..3 {
+            probes[1].wake();
+        }
+        assert!(poll(&mut tasks).is_pending());
+        assert_eq!([probes[0].turns(), probes[1].turns()], [1, 2]);
+        probes.iter().for_each(|probe| {
+            probe.over.store(true, Ordering::Relaxed);
+            probe.wake();
+        });
+        assert!(poll(&mut tasks).is_ready());
+    }
+
+    #[test]
+    fn one_that_always_goes_on_has_one_turn_in_a_round() {
+        let (mut tasks, probe) = (Tasks::default(), Probe::default());
+        let turns = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&turns);
+        tasks.push(poll_fn(move |cx| {
+            count.fetch_add(1, Ordering::Relaxed);
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }));
+        tasks.push(probe.future());
+        for round in 1..10 {
+            assert!(poll(&mut tasks).is_pending());
+            assert_eq!(turns.load(Ordering::Relaxed), round);
+        }
+        assert_eq!(probe.turns(), 1);
+    }
+
+    #[test]
+    fn a_waker_that_outlives_its_future_harms_nobody() {
+        let (mut tasks, first, second) = (Tasks::default(), Probe::default(), Probe::default());
+        first.over.store(true, Ordering::Relaxed);
+        tasks.push(first.future());
+        assert!(poll(&mut tasks).is_ready());
+        first.wake();
+        assert!(poll(&mut tasks).is_ready());
+        tasks.push(second.future());
+        assert!(poll(&mut tasks).is_pending());
+        first.wake();
+        assert!(poll(&mut tasks).is_pending());
+        assert_eq!((first.turns(), second.turns(), tasks.slots.len()), (1, 2, 1));
+    }
+
+    #[test]
+    fn whoever_polls_is_woken_once_one_may_go_on() {
+        struct Count(AtomicUsize);
+        impl Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (mut tasks, probe) = (Tasks::default(), Probe::default());
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let owner = Waker::from(Arc::clone(&count));
+        tasks.push(probe.future());
+        for woken in 0..3 {
+            assert!(tasks.poll(&mut Context::from_waker(&owner)).is_pending());
+            assert_eq!(count.0.load(Ordering::Relaxed), woken);
+            probe.wake();
+            probe.wake();
+        }
+    }
+}

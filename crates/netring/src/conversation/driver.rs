@@ -110,10 +110,12 @@ impl<E: FlowExtractor> Engine for ConversationDriver<E> {
 impl<K: Clone> Desk<K> {
     /// Where the bytes of a flow go.
     fn outlet<'f>(&mut self, flow: Flow<'f, K, Outlet>) -> &'f Sender {
-        let of = flow.to_ref();
-        flow.state.0.get_or_insert_with(|| {
+        // Keys are copied for new conversations only.
+        let new = flow.state.0.is_none().then(|| flow.to_ref());
+        let Flow { state, .. } = flow;
+        state.0.get_or_insert_with(|| {
             let (sender, receiver) = channel(&self.hub);
-            self.opened.push_back(Conversation::new(of, receiver));
+            self.opened.extend(new.map(|flow| Conversation::new(flow, receiver)));
             sender
         })
     }

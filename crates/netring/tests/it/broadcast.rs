@@ -159,7 +159,7 @@ async fn dropping_the_handle_flushes_and_ends() {
 async fn read_rest(subscriber: &mut Subscriber<Event>) -> Vec<Arc<Event>> {
     let mut events = Vec::new();
     while let Some(event) = subscriber.next().await {
-        events.push(event.unwrap());
+        events.push(event.expect("nothing was missed"));
     }
     events
 }

@@ -225,7 +225,7 @@ struct Shared(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        self.0.lock().expect("one thread").write(bytes)
     }
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
@@ -233,7 +233,7 @@ impl Write for Shared {
 }
 
 fn tap<W: Write>(out: W) -> CaptureWriter<W> {
-    CaptureWriter::pcap(out, LinkType::ETHERNET).unwrap()
+    CaptureWriter::pcap(out, LinkType::ETHERNET).expect("there is room for the header")
 }
 
 #[tokio::test]

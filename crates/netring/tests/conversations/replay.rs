@@ -1,0 +1,334 @@
+//! Every capture file: what conversations say is what a synchronous driver puts in order.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use flowscope_core::{
+    Conflict, FlowSide, Ledger, Loss, PacketSource, Reassembler, ReassemblerFactory, Segment,
+    StreamSink, Timestamp,
+};
+use flowscope_driver::{FlowDriver, StreamDriver};
+use flowscope_extract::FiveTupleKey;
+use flowscope_pcap::CaptureFiles;
+use flowscope_reassembly::{HoleFilling, HoleFillingFactory};
+use flowscope_track::{EndReason, FlowEvent};
+use netring::{
+    AsyncCapture, AsyncReassembler, ConversationConfig, Ended, GapCause, Next, Piece, Stats,
+    default_config,
+};
+
+use crate::world::extractor;
+
+/// Bytes and gaps of one side.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Said {
+    Bytes(Vec<u8>),
+    Gap(u64),
+}
+
+/// What one side said, however it was cut.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Side {
+    said: Vec<Said>,
+    at: u64,
+}
+
+impl Side {
+    fn bytes(&mut self, at: u64, more: &[u8]) {
+        assert_eq!(at, self.at);
+        self.at += more.len() as u64;
+        match self.said.last_mut() {
+            Some(Said::Bytes(bytes)) => bytes.extend_from_slice(more),
+            _ => self.said.push(Said::Bytes(more.to_vec())),
+        }
+    }
+
+    fn gap(&mut self, at: u64, len: u64) {
+        assert_eq!(at, self.at);
+        self.at += len;
+        match self.said.last_mut() {
+            Some(Said::Gap(before)) => *before += len,
+            _ => self.said.push(Said::Gap(len)),
+        }
+    }
+}
+
+/// What flows said, by key; those of one key in the order in which they began.
+type Flows = BTreeMap<FiveTupleKey, Vec<[Side; 2]>>;
+
+/// Collects what passes through the reassembler that drivers use.
+struct Collecting {
+    stream: HoleFilling,
+    key: FiveTupleKey,
+    nth: usize,
+    side: FlowSide,
+    flows: Arc<Mutex<Flows>>,
+}
+
+struct Collect<'a> {
+    to: &'a Arc<Mutex<Flows>>,
+    of: (FiveTupleKey, usize, FlowSide),
+    out: &'a mut dyn StreamSink,
+}
+
+impl Collect<'_> {
+    fn side(&self, write: impl FnOnce(&mut Side)) {
+        let (key, nth, side) = self.of;
+        write(&mut self.to.lock().unwrap().get_mut(&key).unwrap()[nth][side.index()]);
+    }
+}
+
+impl StreamSink for Collect<'_> {
+    fn bytes(&mut self, at: u64, bytes: &[u8]) {
+        self.side(|side| side.bytes(at, bytes));
+        self.out.bytes(at, bytes);
+    }
+    fn gap(&mut self, at: u64, len: u64) {
+        self.side(|side| side.gap(at, len));
+        self.out.gap(at, len);
+    }
+    fn lost(&mut self, cause: Loss, bytes: u64) {
+        self.out.lost(cause, bytes);
+    }
+    fn conflict(&mut self, conflict: Conflict) {
+        self.out.conflict(conflict);
+    }
+}
+
+impl Collecting {
+    fn with<'a>(&'a mut self, out: &'a mut dyn StreamSink) -> (&'a mut HoleFilling, Collect<'a>) {
+        let of = (self.key, self.nth, self.side);
+        (&mut self.stream, Collect { to: &self.flows, of, out })
+    }
+}
+
+impl Reassembler for Collecting {
+    fn segment(&mut self, seq: u32, payload: &[u8]) {
+        self.stream.segment(seq, payload);
+    }
+    fn fin(&mut self) {
+        self.stream.fin();
+    }
+    fn rst(&mut self) {
+        self.stream.rst();
+    }
+    fn push(&mut self, segment: Segment<'_>, peer: &mut Self, out: &mut dyn StreamSink) {
+        let (own, mut to) = self.with(out);
+        own.push(segment, &mut peer.stream, &mut to);
+    }
+    fn deadline(&self) -> Option<Timestamp> {
+        self.stream.deadline()
+    }
+    fn timeout(&mut self, now: Timestamp, peer: &mut Self, out: &mut dyn StreamSink) {
+        let (own, mut to) = self.with(out);
+        own.timeout(now, &mut peer.stream, &mut to);
+    }
+    fn end(&mut self, peer: &mut Self, out: &mut dyn StreamSink) {
+        let (own, mut to) = self.with(out);
+        own.end(&mut peer.stream, &mut to);
+    }
+    fn finished(&self) -> bool {
+        self.stream.finished()
+    }
+    fn shed(&mut self, out: &mut dyn StreamSink) {
+        self.stream.shed(out);
+    }
+    fn pending(&self) -> u64 {
+        self.stream.pending()
+    }
+    fn held(&self) -> usize {
+        self.stream.held()
+    }
+}
+
+struct Collector {
+    streams: HoleFillingFactory,
+    flows: Arc<Mutex<Flows>>,
+}
+
+impl ReassemblerFactory<FiveTupleKey> for Collector {
+    type Reassembler = Collecting;
+    fn new_reassembler(&mut self, key: &FiveTupleKey, side: FlowSide) -> Collecting {
+        let flows = &mut *self.flows.lock().unwrap();
+        let flows = flows.entry(*key).or_default();
+        if side == FlowSide::Initiator {
+            flows.push(Default::default());
+        }
+        let (nth, to) = (flows.len() - 1, Arc::clone(&self.flows));
+        Collecting { stream: self.streams.make(), key: *key, nth, side, flows: to }
+    }
+}
+
+/// The captures of this repository, and those of the shared corpus where there is one.
+fn captures() -> Vec<PathBuf> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut found = Vec::new();
+    let mut folders = vec![root.join("tests/data"), root.join("../shared/corpus")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = path.to_string_lossy().into_owned();
+            let known = [".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.zst"];
+            if path.is_dir() {
+                folders.push(path);
+            } else if known.iter().any(|end| name.ends_with(end)) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    let least = if root.join("../shared/corpus").is_dir() { 250 } else { 20 };
+    assert!(found.len() > least, "{} captures", found.len());
+    found
+}
+
+/// What a synchronous driver puts in order, and where all bytes went.
+fn expected(path: &Path) -> (Flows, Ledger) {
+    let flows = Arc::new(Mutex::new(Flows::new()));
+    let streams = HoleFillingFactory::new(default_config().stream_config().clone());
+    let collector = Collector { streams, flows: Arc::clone(&flows) };
+    let mut driver = StreamDriver::with_config(extractor(), collector, default_config());
+    let mut source = CaptureFiles::new([path]);
+    while !matches!(source.next_batch(&mut |packets| driver.handle_batch(packets)), Ok(0)) {}
+    driver.finish(EndReason::EndOfInput);
+    let mut found = flows.lock().unwrap().clone();
+    for flows in found.values_mut() {
+        flows.retain(|sides| sides.iter().any(|side| !side.said.is_empty()));
+    }
+    found.retain(|_, flows| !flows.is_empty());
+    (found, driver.bytes())
+}
+
+fn check_stats(path: &Path, stats: &Stats, bytes: &Ledger) {
+    assert_eq!(stats.bytes, *bytes, "{}", path.display());
+    assert_eq!(stats.pending, 0, "{}", path.display());
+}
+
+#[tokio::test]
+async fn conversations_of_every_capture_are_the_driver_s() {
+    let (mut conversations, mut gaps) = (0, 0);
+    for path in captures() {
+        let (expected, bytes) = expected(&path);
+        // A credit that large flows use up, so that the file is held up now and then.
+        let config = ConversationConfig::default().credit(20_000);
+        let flows = AsyncCapture::open_file(&path).flow_stream(extractor());
+        let mut stream = flows.conversations(config);
+        let mut readers = Vec::new();
+        while let Some(item) = stream.next().await {
+            let Ok(mut talk) = item else { continue };
+            readers.push(tokio::spawn(async move {
+                let mut sides = [Side::default(), Side::default()];
+                let mut ended = None;
+                while let Some(piece) = talk.next().await {
+                    assert!(ended.is_none(), "the end is last");
+                    match piece {
+                        Piece::Bytes { side, offset, bytes, .. } => {
+                            sides[side.index()].bytes(offset, &bytes);
+                        }
+                        Piece::Gap { side, offset, len, cause } => {
+                            assert_eq!(cause, GapCause::NotCaptured);
+                            sides[side.index()].gap(offset, len);
+                        }
+                        Piece::Ended(how) => ended = Some(how),
+                        _ => {}
+                    }
+                }
+                assert!(matches!(ended, Some(Ended::Flow { .. })), "{ended:?}");
+                (*talk.key(), talk.id(), sides)
+            }));
+        }
+        let mut found = BTreeMap::new();
+        for reader in readers {
+            let (key, id, sides) = reader.await.unwrap();
+            gaps += sides
+                .iter()
+                .flat_map(|side| &side.said)
+                .filter(|s| matches!(s, Said::Gap(_)))
+                .count();
+            found.entry(key).or_insert_with(BTreeMap::new).insert(id, sides);
+            conversations += 1;
+        }
+        let found: Flows =
+            found.into_iter().map(|(key, flows)| (key, flows.into_values().collect())).collect();
+        assert!(found == expected, "{}", path.display());
+        check_stats(&path, &stream.stats().unwrap(), &bytes);
+    }
+    assert!(conversations > 50 && gaps > 0, "{conversations} conversations, {gaps} gaps");
+}
+
+/// Yields in the middle of everything.
+struct Slow {
+    key: FiveTupleKey,
+    side: FlowSide,
+    said: Side,
+    sent: Arc<Mutex<Vec<(FiveTupleKey, FlowSide, Side)>>>,
+}
+
+impl AsyncReassembler for Slow {
+    async fn segment(&mut self, at: u64, bytes: bytes::Bytes) {
+        tokio::task::yield_now().await;
+        self.said.bytes(at, &bytes);
+    }
+    async fn gap(&mut self, at: u64, len: u64, _: GapCause) {
+        self.said.gap(at, len);
+        tokio::task::yield_now().await;
+    }
+    async fn end(&mut self, _: Ended) {
+        tokio::task::yield_now().await;
+        let said = (self.key, self.side, self.said.clone());
+        self.sent.lock().unwrap().push(said);
+    }
+}
+
+#[tokio::test]
+async fn asynchronous_reassemblers_get_of_every_capture_what_the_driver_s_do() {
+    let mut total = 0;
+    for path in captures() {
+        let (expected, bytes) = expected(&path);
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&sent);
+        let flows = AsyncCapture::open_file(&path).flow_stream(extractor());
+        let config = ConversationConfig::default().credit(5_000).total(50_000);
+        let mut stream = flows.with_async_reassembler_config(
+            move |key: &FiveTupleKey, side| Slow {
+                key: *key,
+                side,
+                said: Side::default(),
+                sent: Arc::clone(&to),
+            },
+            config,
+        );
+        let mut events = Vec::new();
+        while let Some(event) = stream.next().await {
+            events.extend(event.ok());
+        }
+        assert_eq!(events, flow_events(&path), "{}", path.display());
+        // Flows of one key end in no order that would tell them apart: as a bag of sides.
+        let bag = |sides: &mut dyn Iterator<Item = (FiveTupleKey, FlowSide, Side)>| {
+            let mut bag: Vec<String> =
+                sides.filter(|(_, _, side)| side.at > 0).map(|side| format!("{side:?}")).collect();
+            bag.sort();
+            bag
+        };
+        let expected = bag(&mut expected.into_iter().flat_map(|(key, flows)| {
+            flows.into_iter().flat_map(move |[i, r]| {
+                [(key, FlowSide::Initiator, i), (key, FlowSide::Responder, r)]
+            })
+        }));
+        let found = bag(&mut sent.lock().unwrap().drain(..));
+        assert!(found == expected, "{}", path.display());
+        total += found.len();
+        check_stats(&path, &stream.stats().unwrap(), &bytes);
+    }
+    assert!(total > 100, "{total} sides");
+}
+
+fn flow_events(path: &Path) -> Vec<FlowEvent<FiveTupleKey>> {
+    let mut driver = FlowDriver::with_config(extractor(), default_config());
+    let mut source = CaptureFiles::new([path]);
+    while !matches!(source.next_batch(&mut |packets| driver.handle_batch(packets)), Ok(0)) {}
+    driver.finish(EndReason::EndOfInput);
+    std::iter::from_fn(|| driver.poll_event()).collect()
+}
