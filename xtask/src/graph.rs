@@ -34,7 +34,7 @@ const ARROWS: &[Arrow] = &[
             "flowscope-dns",
         ],
     ),
-    Arrow("flowscope-cli", &["flowscope", "netring"]),
+    Arrow("flowscope-cli", &["flowscope", "flowscope-filter", "netring"]),
     // Shows that a parser needs no more than this.
     Arrow("example-redis", &["flowscope-core"]),
     Arrow("xtask", &[]),

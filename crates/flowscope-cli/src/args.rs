@@ -1,17 +1,22 @@
-use std::num::{NonZeroU64, NonZeroUsize};
+mod help;
+#[cfg(all(feature = "live", target_os = "linux"))]
+pub(crate) mod live;
+mod values;
+
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::str::FromStr;
-use std::time::Duration;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use flowscope::driver::{Checksums, DriverConfig};
 use flowscope::reassembly::{OverlapPolicy, StreamConfig};
 use flowscope::track::{Eviction, ResetRule, TrackerConfig};
-use jiff::SignedDuration;
+use flowscope_filter::Filter;
 
 use crate::error::Failure;
 use crate::output::Wanted;
 use crate::reading::{Reading, Selection};
+use help::{EVENTS_HELP, EXAMPLES, FLOWS_HELP, FOLLOW_HELP, SESSIONS_HELP};
+pub(crate) use values::{Size, Time, positive};
 
 /// Shows what flowed through a packet capture.
 #[derive(Debug, Parser)]
@@ -35,6 +40,18 @@ pub(crate) enum Command {
     /// Print everything that happened to every flow, one JSON object per line
     #[command(after_help = EVENTS_HELP)]
     Events(EventsArgs),
+    /// List what can be captured from, and whether we may
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    #[command(after_help = help::INTERFACES_HELP)]
+    Interfaces(live::InterfacesArgs),
+    /// Record packets of interfaces to files
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    #[command(after_help = help::CAPTURE_HELP)]
+    Capture(live::CaptureArgs),
+    /// Send the packets of a capture through an interface
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    #[command(after_help = help::REPLAY_HELP)]
+    Replay(live::ReplayArgs),
 }
 
 #[derive(Args, Debug)]
@@ -182,16 +199,28 @@ pub(crate) enum Format {
 pub(crate) struct Common {
     /// Capture files: pcap or pcapng, also compressed with gzip or zstd; `-` is standard input.
     /// Several are read one after the other as one capture
-    #[arg(value_name = "FILE", required_unless_present = "read")]
+    #[arg(value_name = "FILE", required_unless_present_any = OTHER_SOURCES)]
+    #[cfg_attr(all(feature = "live", target_os = "linux"), arg(conflicts_with = "interface"))]
     files: Vec<PathBuf>,
 
     /// A capture file, for those used to tcpdump; the same as giving it without `-r`
     #[arg(short, long, value_name = "FILE")]
+    #[cfg_attr(all(feature = "live", target_os = "linux"), arg(conflicts_with = "interface"))]
     read: Vec<PathBuf>,
+
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    #[command(flatten)]
+    pub(crate) live: live::Live,
 
     #[command(flatten)]
     pub(crate) running: Running,
 }
+
+/// Where packets may come from if no file is named.
+#[cfg(all(feature = "live", target_os = "linux"))]
+const OTHER_SOURCES: [&str; 2] = ["read", "interface"];
+#[cfg(not(all(feature = "live", target_os = "linux")))]
+const OTHER_SOURCES: [&str; 1] = ["read"];
 
 /// What all commands understand, whatever they read from.
 #[derive(Args, Debug)]
@@ -206,9 +235,14 @@ pub(crate) struct Running {
     pub(crate) quiet: bool,
 
     /// Threads that track flows, at most 16; the output is the same for any number [default: by
-    /// the number of processors, at most 4; 1, which is no extra thread, for little input]
+    /// the number of processors, at most 4; 1, which is no extra thread, for little input and live]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<NonZeroUsize>,
+
+    /// Look at these packets only, as in `tcp port 443 and host 10.0.0.1`; all others are as if they
+    /// had never been captured
+    #[arg(short, long, value_name = "EXPR", value_parser = Filter::parse)]
+    pub(crate) filter: Option<Filter>,
 
     #[command(flatten)]
     pub(crate) tracking: Tracking,
@@ -239,7 +273,7 @@ pub(crate) struct Tracking {
 
     /// Report long flows each time they have lasted this long. Packets and bytes of a record are
     /// then those since the flow's record before
-    #[arg(long, value_name = "TIME", value_parser = positive)]
+    #[arg(long, visible_alias = "interim", value_name = "TIME", value_parser = positive)]
     active: Option<Time>,
 
     /// A closed TCP connection is remembered for this long, so that late packets are counted with it
@@ -312,7 +346,7 @@ impl Cli {
                 Command::Flows(FlowsArgs { common, .. })
                 | Command::Sessions(SessionsArgs { common, .. })
                 | Command::Events(EventsArgs { common }) => common.join_files(matches),
-                Command::Follow(_) => {}
+                _ => {}
             }
         }
         cli
@@ -375,130 +409,6 @@ impl Tracking {
     }
 }
 
-/// A span of time: plain numbers are seconds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Time(Duration);
-
-impl FromStr for Time {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        let parsed = if plain {
-            text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        } else {
-            text.parse::<SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok())
-        };
-        parsed.map(Time).ok_or_else(|| "expected a time like 90, 1.5, 300ms, 5m or 1h30m".into())
-    }
-}
-
-fn positive(text: &str) -> Result<Time, String> {
-    let time: Time = text.parse()?;
-    if time.0.is_zero() { Err("expected more than nothing".into()) } else { Ok(time) }
-}
-
-/// A number of bytes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Size(NonZeroU64);
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at(digits);
-        let shift = match unit.trim_start().to_ascii_lowercase().as_str() {
-            "" | "b" => 0,
-            "k" | "kb" | "kib" => 10,
-            "m" | "mb" | "mib" => 20,
-            "g" | "gb" | "gib" => 30,
-            _ => return Err("expected a size like 64M, 512MiB or 2G".into()),
-        };
-        let number: u64 = number.parse().map_err(|_| "expected a size like 64M, 512MiB or 2G")?;
-        let bytes = number.checked_mul(1 << shift).and_then(NonZeroU64::new);
-        bytes.map(Size).ok_or_else(|| "expected a size between 1 byte and 16 EiB".into())
-    }
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  flowscope flows trace.pcap                     who spoke to whom, as a table
-  flowscope flows --format eve trace.pcap.gz     the same as JSON lines, for jq and pipelines
-  flowscope sessions trace.pcap                  what they said: HTTP, TLS and DNS
-  flowscope follow trace.pcap 4                  the bytes of the flow that packet 4 began
-  flowscope flows --format zeek -o conn.log monday.pcap tuesday.pcap
-  tcpdump -w - port 443 | flowscope events -     what happens, as it happens
-
-`flowscope help COMMAND` explains the rest.";
-
-const FLOWS_HELP: &str = "\
-The table:
-  START is UTC. INITIATOR is who began it: by the handshake, else by well-known ports, else
-  whoever sent the first packet. PACKETS and BYTES are what the initiator sent / what the
-  responder sent; bytes are those on the wire, all headers counted. K is thousands, M millions.
-  STATE says how the flow ended: `closed` and `reset` as TCP does, `idle` in silence, `open` not
-  before the capture did, `evicted` for want of room (--max-flows, --memory), `reused` as a new
-  connection took its ports. `active` is a report on a flow that goes on (--active), `late` are
-  packets that came after the end.
-  HISTORY has Zeek's letters: S SYN, H SYN+ACK, A ACK, D data, F FIN, R RST, T retransmission,
-  G gap, W zero window; upper case for the initiator.
-
-EVE:
-  Suricata's fields, and an object `flowscope` with what Suricata has no name for: `syn_rtt` and
-  `ack_rtt` are seconds, `gap_bytes_..` were never captured, `conn_state` is Zeek's. The last line
-  has event_type `stats`: where every packet and every byte of payload went.
-
-Exit status:
-  0 done   1 failed   2 wrong usage   3 done, but a capture was damaged or cut short
-  4 no permission to read   5 output could not be written
-
-Examples:
-  flowscope flows trace.pcap
-  flowscope flows --format eve trace.pcap | jq 'select(.tcp.state == \"closed\") | .src_ip'
-  flowscope flows --active 60 --format csv -o flows.csv long.pcapng.zst";
-
-const SESSIONS_HELP: &str = "\
-A flow's protocol is found by its first bytes, on any port; ports say what to try first.
-
-Records:
-  http  one per request, answered or not, and one per response whose request was not captured
-  tls   one per handshake, also when it fails or only one side of it was captured
-  dns   one per message
-
-Zeek's logs are printed as one stream: a header comes whenever the next record belongs to another
-log than the one before, which `zeek-cut` understands. `--protocol http` leaves one log.
-
-Exit status: as for `flowscope flows`.
-
-Examples:
-  flowscope sessions trace.pcap
-  flowscope sessions --protocol tls --format eve trace.pcap | jq -r .tls.sni
-  flowscope sessions --protocol dns --format zeek -o dns.log trace.pcap";
-
-const FOLLOW_HELP: &str = "\
-What each side sent, in the order in which it was complete. Lines that begin with `>>>` (initiator)
-and `<<<` (responder) say whose bytes follow; `[... 12 bytes not captured ...]` marks a gap.
-
-Exit status: as for `flowscope flows`; 1 if there is no such conversation.
-
-Examples:
-  flowscope follow trace.pcap 4
-  flowscope follow --side responder --format raw -o page.bin trace.pcap 10.0.0.1:40000-10.0.0.2:80
-  flowscope follow --digest trace.pcap | jq .toclient.sha256";
-
-const EVENTS_HELP: &str = "\
-Every line has `packet` (number of the packet that it follows from), `timestamp`, `flow_id` (number
-of the flow's first packet), the flow's ends (`src_ip` is the initiator) and `event`:
-  started, packet, established, state_change, anomaly, icmp_error, interim, ended, late
-  parser_chosen, parser_stopped, gap, conflict, application
-The last line has the statistics.
-
-Exit status: as for `flowscope flows`.
-
-Example:
-  flowscope events trace.pcap | jq 'select(.event == \"anomaly\")'";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -506,40 +416,5 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn times() {
-        let check = |text: &str, expected: Option<u64>| {
-            let millis = text.parse::<Time>().ok().map(|time| time.0.as_millis() as u64);
-            assert_eq!(millis, expected, "{text}");
-        };
-        check("0", Some(0));
-        check("90", Some(90_000));
-        check("1.5", Some(1_500));
-        check("300ms", Some(300));
-        check("5m", Some(300_000));
-        check("1h30m", Some(5_400_000));
-        check("-5s", None);
-        check("", None);
-        check(".", None);
-        check("ten", None);
-        check("99999999999999999999999", None);
-    }
-
-    #[test]
-    fn sizes() {
-        let check = |text: &str, expected: Option<u64>| {
-            assert_eq!(text.parse::<Size>().ok().map(|size| size.0.get()), expected, "{text}");
-        };
-        check("1", Some(1));
-        check("64K", Some(64 << 10));
-        check("512MiB", Some(512 << 20));
-        check("2 GB", Some(2 << 30));
-        check("0", None);
-        check("-1", None);
-        check("K", None);
-        check("1T", None);
-        check("99999999999G", None);
     }
 }

@@ -42,6 +42,16 @@ pub(crate) enum Failure {
     Worker(String),
     /// The command line asks for what cannot be.
     Usage(String),
+    /// What a live capture, or sending, could not do.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    Failed(String),
+    /// There is no permission to capture.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    Denied {
+        what: String,
+        /// The line that grants it.
+        remedy: String,
+    },
 }
 
 impl Failure {
@@ -52,6 +62,17 @@ impl Failure {
             Failure::Output { name, source } => Some(format!("{name}: cannot write: {source}")),
             Failure::Worker(why) => Some(format!("a worker thread failed: {why}")),
             Failure::Usage(what) => Some(what.clone()),
+            #[cfg(all(feature = "live", target_os = "linux"))]
+            Failure::Failed(what) | Failure::Denied { what, .. } => Some(what.clone()),
+        }
+    }
+
+    /// A line for the user to copy, if there is one that helps.
+    pub(crate) fn remedy(&self) -> Option<&str> {
+        match self {
+            #[cfg(all(feature = "live", target_os = "linux"))]
+            Failure::Denied { remedy, .. } => Some(remedy),
+            _ => None,
         }
     }
 
@@ -62,6 +83,10 @@ impl Failure {
             Failure::Worker(_) => 1,
             Failure::Usage(_) => 2,
             Failure::Output { .. } => 5,
+            #[cfg(all(feature = "live", target_os = "linux"))]
+            Failure::Failed(_) => 1,
+            #[cfg(all(feature = "live", target_os = "linux"))]
+            Failure::Denied { .. } => 4,
         }
     }
 }

@@ -1,10 +1,22 @@
-//! The `flowscope` command: what flowed through a capture, from the command line.
+//! The `flowscope` command: what flows through an interface, or flowed through a capture, from the
+//! command line.
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `flows`, `sessions`, `events` | records of capture files, or of an interface as packets come (`-i`) |
+//! | `follow` | the bytes of one conversation |
+//! | `interfaces`, `capture`, `replay` | what can be captured from; records it to files; sends a file |
 //!
 //! Data goes to standard output, everything else to standard error. What it prints and the codes
 //! it exits with are described in its `--help`.
+//!
+//! What has to do with interfaces is there on Linux, under the feature `live`, which is on by default.
 
 mod args;
 mod error;
+mod files;
+#[cfg(all(feature = "live", target_os = "linux"))]
+mod live;
 mod output;
 mod progress;
 mod raw;
@@ -16,21 +28,24 @@ mod text;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use args::{Cli, Command, EventsArgs, FlowsArgs, FollowArgs};
+use args::{Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs};
 use error::{Failure, Status};
-use output::{Digests, Events, Flows, Follow, Sessions};
+use output::{Digests, Events, Flows, Follow, Layout, Sessions};
 
 fn main() -> ExitCode {
     let ended = match Cli::from_command_line().command {
-        Command::Flows(FlowsArgs { format, common }) => {
-            run::run(common.files(), &common.running, Flows::new(format))
-        }
+        Command::Flows(FlowsArgs { format, common }) => track(&common, Flows::new(format)),
         Command::Sessions(args) => {
-            let sessions = Sessions::new(args.format, args.selection());
-            run::run(args.common.files(), &args.common.running, sessions)
+            track(&args.common, Sessions::new(args.format, args.selection()))
         }
         Command::Follow(args) => follow(&args),
-        Command::Events(EventsArgs { common }) => run::run(common.files(), &common.running, Events),
+        Command::Events(EventsArgs { common }) => track(&common, Events),
+        #[cfg(all(feature = "live", target_os = "linux"))]
+        Command::Interfaces(args) => live::interfaces(&args),
+        #[cfg(all(feature = "live", target_os = "linux"))]
+        Command::Capture(args) => live::capture(args),
+        #[cfg(all(feature = "live", target_os = "linux"))]
+        Command::Replay(args) => live::replay(&args),
     };
     ExitCode::from(match ended {
         Ok(status) => status.code(),
@@ -38,22 +53,39 @@ fn main() -> ExitCode {
             if let Some(message) = failure.message() {
                 say(&message);
             }
+            if let Some(remedy) = failure.remedy() {
+                show(remedy);
+            }
             failure.code()
         }
     })
+}
+
+/// Writes what `layout` makes of packets, wherever they come from.
+fn track(common: &Common, layout: impl Layout) -> Result<Status, Failure> {
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    if common.live.is_wanted()? {
+        return live::track(&common.live, &common.running, layout);
+    }
+    files::track(common.files(), &common.running, layout)
 }
 
 fn follow(args: &FollowArgs) -> Result<Status, Failure> {
     let (file, wanted) = args.what()?;
     let files = [file];
     if args.digest {
-        run::run(&files, &args.running, Digests::new(wanted))
+        files::track(&files, &args.running, Digests::new(wanted))
     } else {
-        run::run(&files, &args.running, Follow::new(wanted, args.format, args.side))
+        files::track(&files, &args.running, Follow::new(wanted, args.format, args.side))
     }
 }
 
 /// One line on standard error, fit for a terminal whatever it quotes. Nobody may be listening.
 fn say(message: &str) {
     let _ = writeln!(io::stderr(), "flowscope: {}", text::terminal(message));
+}
+
+/// A line on standard error that is to be copied.
+fn show(line: &str) {
+    let _ = writeln!(io::stderr(), "    {}", text::terminal(line));
 }

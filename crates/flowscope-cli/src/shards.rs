@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use flowscope::core::{Extracted, FlowSide, Ledger};
+use flowscope::core::{Extracted, FlowSide, Ledger, Timestamp};
 use flowscope::driver::{
     Claimed, DriverConfig, Protocols, SessionChange, SessionShard, SessionSink,
 };
@@ -52,6 +52,8 @@ pub(crate) struct Counted {
     pub(crate) packets: Ledger,
     pub(crate) payload: Claimed,
     pub(crate) flows: u64,
+    /// When a deadline passes if no packet comes before.
+    pub(crate) due: Option<Timestamp>,
 }
 
 impl<L: Layout> Shards<L> {
@@ -97,6 +99,7 @@ impl<L: Layout> Shards<L> {
     /// Ends all flows.
     pub(crate) fn finish(
         mut self,
+        reason: EndReason,
         moment: Moment,
         out: &mut Output<L>,
     ) -> Result<Counted, Failure> {
@@ -113,14 +116,27 @@ impl<L: Layout> Shards<L> {
             match &mut self {
                 Shards::Here(shards) => {
                     for shard in shards.iter_mut() {
-                        shard.finish(moment, last);
+                        shard.finish(reason, moment, last);
                     }
                     write(shards.iter_mut().map(|shard| &mut shard.made), out)?;
                 }
-                Shards::Threads(threads) => threads.finish(moment, last, out)?,
+                Shards::Threads(threads) => threads.finish(reason, moment, last, out)?,
             }
         }
         Ok(self.counted())
+    }
+
+    /// When a deadline passes if no packet comes before, as far as is known here.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        match self {
+            Shards::Here(shards) => {
+                shards.iter().filter_map(|shard| shard.flows.table().next_deadline()).min()
+            }
+            Shards::Threads(threads) => {
+                threads.workers.iter().filter_map(|worker| worker.counted.due).min()
+            }
+        }
     }
 
     /// What was counted so far, as far as is known here.
@@ -141,6 +157,7 @@ impl Counted {
         self.packets.merge(&other.packets);
         self.payload.merge(&other.payload);
         self.flows += other.flows;
+        self.due = self.due.into_iter().chain(other.due).min();
     }
 }
 
@@ -164,9 +181,9 @@ impl<L: Layout> Shard<L> {
         flows.track(items, &mut Making { made, layout });
     }
 
-    fn finish(&mut self, moment: Moment, last: FlowId) {
+    fn finish(&mut self, reason: EndReason, moment: Moment, last: FlowId) {
         let Shard { flows, layout, made } = self;
-        flows.finish_until(EndReason::EndOfInput, moment, last, &mut Making { made, layout });
+        flows.finish_until(reason, moment, last, &mut Making { made, layout });
     }
 
     fn counted(&self) -> Counted {
@@ -174,6 +191,7 @@ impl<L: Layout> Shard<L> {
             packets: self.flows.packets().clone(),
             payload: self.flows.claimed(),
             flows: self.flows.table().stats().flows,
+            due: self.flows.table().next_deadline(),
         }
     }
 }
@@ -305,7 +323,7 @@ enum Todo<L: Layout> {
     /// A list of items for each shard of the worker, and storage for what it makes of them.
     Round(Vec<Items>, Vec<Made<L>>),
     /// End the flows up to this id; storage as above.
-    Finish(Moment, FlowId, Vec<Made<L>>),
+    Finish(EndReason, Moment, FlowId, Vec<Made<L>>),
 }
 
 struct Done<L: Layout> {
@@ -344,10 +362,16 @@ impl<L: Layout> Threads<L> {
         Ok(())
     }
 
-    fn finish(&mut self, moment: Moment, last: FlowId, out: &mut Output<L>) -> Result<(), Failure> {
+    fn finish(
+        &mut self,
+        reason: EndReason,
+        moment: Moment,
+        last: FlowId,
+        out: &mut Output<L>,
+    ) -> Result<(), Failure> {
         for worker in &mut self.workers {
             let storage = worker.made.pop().unwrap_or_default();
-            worker.send(Todo::Finish(moment, last, storage))?;
+            worker.send(Todo::Finish(reason, moment, last, storage))?;
         }
         self.in_flight += 1;
         self.collect(0, out)
@@ -419,13 +443,15 @@ fn labour<L: Layout>(
     for todo in work {
         let (mut items, storage, finish) = match todo {
             Todo::Round(items, storage) => (items, storage, None),
-            Todo::Finish(moment, last, storage) => (Vec::new(), storage, Some((moment, last))),
+            Todo::Finish(reason, moment, last, storage) => {
+                (Vec::new(), storage, Some((reason, moment, last)))
+            }
         };
         let mut storage = storage.into_iter();
         for (at, shard) in shards.iter_mut().enumerate() {
             shard.made = storage.next().unwrap_or_default();
-            if let Some((moment, last)) = finish {
-                shard.finish(moment, last);
+            if let Some((reason, moment, last)) = finish {
+                shard.finish(reason, moment, last);
             } else if let Some(items) = items.get_mut(at) {
                 shard.track(items);
             }

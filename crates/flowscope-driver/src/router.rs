@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 
-use flowscope_core::{FlowExtractor, Ledger, PacketView};
-use flowscope_track::{Clock, ShardBatch};
+use flowscope_core::{FlowExtractor, Ledger, PacketView, Timestamp};
+use flowscope_track::{Clock, Moment, ShardBatch};
 
 use crate::DriverConfig;
 use crate::front::{ChecksumStats, Claimed, Front};
@@ -73,6 +73,16 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
                 batches[to].quote(key, from, icmp, moment, view.ts());
             }
         });
+    }
+
+    /// Packet time has reached `now` without a packet: appends the news to the batches of all shards,
+    /// and lets fragments go that have waited too long. Gives where that stands.
+    pub fn pass(&mut self, now: Timestamp, batches: &mut [ShardBatch<E::Key>]) -> Moment {
+        let moment = self.clock.advance(now);
+        self.tick = self.tick.max(moment.tick());
+        self.front.expire(moment.watermark);
+        batches.iter_mut().for_each(|batch| batch.advance(moment));
+        moment
     }
 
     /// The input has ended: lets fragments go whose datagrams are not whole.

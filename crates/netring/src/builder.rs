@@ -4,7 +4,7 @@ use std::time::Duration;
 use flowscope_filter::Filter;
 use netring_capture::{AfPacket, AfPacketConfig, Interface};
 
-use crate::{AsyncCapture, Error, Live, Merge};
+use crate::{AsyncCapture, Error, InOrder, Live, Merge};
 
 /// A live capture with other settings than the default ones. Made by [`AsyncCapture::builder`].
 #[derive(Clone, Debug, Default)]
@@ -111,7 +111,8 @@ impl CaptureBuilder {
         Ok(AsyncCapture::new(Live::new(AfPacket::open(interface, &config)?)?))
     }
 
-    /// Starts to capture on several interfaces as one. Packets tell by
+    /// Starts to capture on several interfaces as one, their packets in the order of their times: see
+    /// [`InOrder`]. Packets tell by
     /// [`interface`](flowscope_core::PacketView::interface) which of them they came by: the first is
     /// number 0.
     ///
@@ -125,12 +126,13 @@ impl CaptureBuilder {
     pub fn open_all<'a>(
         self,
         interfaces: impl IntoIterator<Item = &'a str>,
-    ) -> Result<AsyncCapture<Merge<Live<AfPacket>>>, Error> {
+    ) -> Result<AsyncCapture<InOrder<Merge<Live<AfPacket>>>>, Error> {
         let captures = (0..).zip(interfaces).map(|(number, interface)| {
             let config = self.config_for(interface)?.interface_number(number);
             Live::new(AfPacket::open(interface, &config)?)
         });
-        Ok(AsyncCapture::new(Merge::new(captures.collect::<Result<Vec<_>, _>>()?)))
+        let captures = captures.collect::<Result<Vec<_>, _>>()?;
+        Ok(AsyncCapture::new(Merge::new(captures).in_order()))
     }
 
     /// The configuration of a capture on this interface.

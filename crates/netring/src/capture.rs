@@ -14,8 +14,8 @@ use tokio::task::coop;
 
 use crate::stages::Stages;
 use crate::{
-    AsyncPacketSource, Dedup, Engine, Error, EventStream, FlowStream, Merge, PacketStream, Replay,
-    Stats,
+    AsyncPacketSource, Dedup, Engine, Error, EventStream, FlowStream, InOrder, Merge, PacketStream,
+    Replay, Stats,
 };
 
 /// Packets of a source as they come, to be read in batches or made into a stream.
@@ -29,6 +29,8 @@ pub struct AsyncCapture<S> {
     stop_when: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     stopped: bool,
     ended: bool,
+    /// The last poll gave way to other tasks.
+    gave_way: bool,
 }
 
 impl AsyncCapture<Replay<CaptureFiles>> {
@@ -46,12 +48,14 @@ impl AsyncCapture<Replay<CaptureFiles>> {
     }
 }
 
-impl<S: AsyncPacketSource> AsyncCapture<Merge<S>> {
-    /// Several captures as one: flows whose packets come by different interfaces are one flow. Filters
-    /// and taps that the captures have are not taken along.
+impl<S: AsyncPacketSource> AsyncCapture<InOrder<Merge<S>>> {
+    /// Several captures as one: flows whose packets come by different interfaces are one flow. The
+    /// packets of live captures come in the order of their times, see [`InOrder`]; those of files as
+    /// they are read, see [`Merge`]. Filters and taps that the captures have are not taken along.
     #[must_use]
     pub fn merge(captures: impl IntoIterator<Item = AsyncCapture<S>>) -> Self {
-        AsyncCapture::new(Merge::new(captures.into_iter().map(|capture| capture.source)))
+        let sources = captures.into_iter().map(|capture| capture.source);
+        AsyncCapture::new(Merge::new(sources).in_order())
     }
 }
 
@@ -60,7 +64,14 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
     #[must_use]
     pub fn new(source: S) -> Self {
         let stages = Stages::default();
-        AsyncCapture { source, stages, stop_when: None, stopped: false, ended: false }
+        AsyncCapture {
+            source,
+            stages,
+            stop_when: None,
+            stopped: false,
+            ended: false,
+            gave_way: false,
+        }
     }
 
     /// Leaves out packets that `filter` refuses, wherever they come from. They are counted as
@@ -113,8 +124,8 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
     where
         S: Send + 'static,
     {
-        let AsyncCapture { source, stages, stop_when, stopped, ended } = self;
-        AsyncCapture { source: Box::new(source), stages, stop_when, stopped, ended }
+        let AsyncCapture { source, stages, stop_when, stopped, ended, gave_way } = self;
+        AsyncCapture { source: Box::new(source), stages, stop_when, stopped, ended, gave_way }
     }
 
     /// The life of every flow, as `extractor` finds them.
@@ -168,7 +179,9 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
             if self.ended {
                 return Poll::Ready(Ok(0));
             }
+            self.gave_way = true;
             let budget = ready!(coop::poll_proceed(cx));
+            self.gave_way = false;
             let AsyncCapture { source, stages, .. } = self;
             let mut passed = 0;
             let lent = source.poll_batch(cx, &mut |packets| passed = stages.pass(packets, lend));
@@ -193,6 +206,13 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
             self.stop();
         }
         self.stopped
+    }
+
+    /// Whether the last [`poll_batch`](Self::poll_batch) was pending only to let other tasks have their
+    /// turn: packets may lie ready.
+    #[must_use]
+    pub fn gave_way(&self) -> bool {
+        self.gave_way
     }
 
     /// Takes in nothing more. What was received until now still comes, then the capture ends.

@@ -184,6 +184,7 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
                         }
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Step::Failed(error)),
+                    Poll::Pending if capture.gave_way() => return Poll::Pending,
                     // Only now: what lies ready was captured before whatever is due.
                     Poll::Pending => return self.poll_time(cx),
                 }

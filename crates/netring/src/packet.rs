@@ -48,6 +48,11 @@ impl OwnedPacket {
         view
     }
 
+    /// A copy of a packet, in an allocation of its own.
+    pub(crate) fn copied(view: &PacketView<'_>) -> Self {
+        OwnedPacket::new(view, Bytes::copy_from_slice(view.frame()))
+    }
+
     fn new(view: &PacketView<'_>, frame: Bytes) -> Self {
         OwnedPacket {
             frame,

@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// Not the system's clock, which may be set; and behind by what a packet may take to get here, so
 /// that no flow ends in silence while its next packet is on its way.
 #[derive(Debug, Default)]
-pub(crate) struct PassingTime {
+pub struct PassingTime {
     /// Packet time when packets were last taken, and when that was.
     last: Option<(Timestamp, Instant)>,
     sleep: Option<Pin<Box<Sleep>>>,
@@ -19,12 +19,12 @@ pub(crate) struct PassingTime {
 
 impl PassingTime {
     /// Packets were taken, and packet time is now `watermark`.
-    pub(crate) fn saw(&mut self, watermark: Timestamp) {
+    pub fn saw(&mut self, watermark: Timestamp) {
         self.last = Some((watermark, Instant::now()));
     }
 
     /// Packet time, once it has reached `deadline`; until then the task is woken when it does.
-    pub(crate) fn poll_reached(
+    pub fn poll_reached(
         &mut self,
         cx: &mut Context<'_>,
         deadline: Timestamp,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use flowscope_core::{Ledger, PacketView};
 
-use crate::Error;
+use crate::{Error, InOrder};
 
 /// Where packets come from, as they come: what all streams of this crate are generic over.
 ///
@@ -111,6 +111,11 @@ impl<S: AsyncPacketSource> Merge<S> {
         let sources: Vec<S> = sources.into_iter().collect();
         let alive = sources.len();
         Merge { sources, alive, next: 0 }
+    }
+
+    /// The packets of live sources in the order of their times, if there are several.
+    pub fn in_order(self) -> InOrder<Self> {
+        if self.sources.len() > 1 { InOrder::new(self) } else { InOrder::as_they_come(self) }
     }
 
     /// The sources. Those that have ended come last; the order is otherwise of no meaning.

@@ -17,20 +17,21 @@ pub(crate) struct Output<L> {
     name: String,
 }
 
-enum To {
+/// Where bytes go.
+pub(crate) enum To {
+    /// Standard output.
     Stdout(io::Stdout),
     /// A device or pipe, which is written to as it is.
     Device(File),
     /// A regular file, under another name until it is complete.
-    File {
-        file: File,
-        part: Part,
-        path: PathBuf,
-    },
+    File { file: File, part: Part, path: PathBuf },
 }
 
-/// A file that goes away unless it is kept.
-struct Part(PathBuf);
+/// A file that goes away unless it is to be kept.
+pub(crate) struct Part {
+    path: PathBuf,
+    keep: bool,
+}
 
 /// As many bytes are gathered before they are written.
 const BUFFER: usize = 128 << 10;
@@ -49,6 +50,14 @@ impl<L: Layout> Output<L> {
             _ => (To::Stdout(io::stdout()), "standard output".into()),
         };
         Ok(Output { layout, begun: false, text: Vec::with_capacity(BUFFER + 4096), to, name })
+    }
+
+    /// Records will be waited for as they come.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    #[must_use]
+    pub(crate) fn hurried(mut self) -> Self {
+        self.layout.hurry();
+        self
     }
 
     /// A layout like the one that is written.
@@ -111,7 +120,8 @@ impl<L: Layout> Output<L> {
     }
 }
 
-fn failure(name: String, source: io::Error) -> Failure {
+/// What became of writing to what is called `name`.
+pub(crate) fn failure(name: String, source: io::Error) -> Failure {
     match source.kind() {
         ErrorKind::BrokenPipe => Failure::Closed,
         _ => Failure::Output { name, source },
@@ -126,7 +136,8 @@ pub(crate) fn part_of(path: &Path) -> PathBuf {
 }
 
 impl To {
-    fn open(path: &Path) -> io::Result<To> {
+    /// To the device or file at `path`.
+    pub(crate) fn open(path: &Path) -> io::Result<To> {
         match fs::metadata(path) {
             Ok(there) if there.is_dir() => return Err(ErrorKind::IsADirectory.into()),
             Ok(there) if !there.is_file() => {
@@ -141,10 +152,12 @@ impl To {
             _ => {}
         }
         let file = File::create_new(&part)?;
-        Ok(To::File { file, part: Part(part), path: path.to_owned() })
+        let part = Part { path: part, keep: false };
+        Ok(To::File { file, part, path: path.to_owned() })
     }
 
-    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+    /// Writes all of it.
+    pub(crate) fn write(&mut self, text: &[u8]) -> io::Result<()> {
         match self {
             To::Stdout(out) => {
                 let mut out = out.lock();
@@ -155,24 +168,40 @@ impl To {
         }
     }
 
-    fn complete(self) -> io::Result<()> {
-        if let To::File { file, part, path } = self {
+    /// All is written: a file gets its name.
+    pub(crate) fn complete(self) -> io::Result<()> {
+        if let To::File { file, mut part, path } = self {
             file.sync_all()?;
-            fs::rename(&part.0, path)?;
-            part.keep();
+            fs::rename(&part.path, path)?;
+            part.keep = true;
         }
         Ok(())
     }
-}
 
-impl Part {
-    fn keep(self) {
-        std::mem::forget(self);
+    /// A file that is never completed stays what it is called until then.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    #[must_use]
+    pub(crate) fn kept(mut self) -> Self {
+        if let To::File { part, .. } = &mut self {
+            part.keep = true;
+        }
+        self
+    }
+
+    /// Not all could be written: cuts the file to as many of its bytes as `useful` says, and says what
+    /// it is called.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    pub(crate) fn cut(&self, useful: impl FnOnce(u64) -> u64) -> Option<&Path> {
+        let To::File { file, part, .. } = self else { return None };
+        let len = file.metadata().ok()?.len();
+        file.set_len(useful(len)).ok().map(|()| part.path.as_path())
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        if !self.keep {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }

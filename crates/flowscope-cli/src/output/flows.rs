@@ -71,6 +71,13 @@ impl Layout for Flows {
         !matches!(self.0, Style::Table(_))
     }
 
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    fn hurry(&mut self) {
+        if let Style::Table(table) = &mut self.0 {
+            table.hurry();
+        }
+    }
+
     fn begin(&mut self, start: Timestamp, out: &mut Vec<u8>) {
         match &self.0 {
             Style::Table(_) | Style::Eve => {}

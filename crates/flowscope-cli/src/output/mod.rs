@@ -26,10 +26,12 @@ use crate::reading::{Reading, Said};
 pub(crate) use digests::Digests;
 pub(crate) use events::Events;
 pub(crate) use file::{Output, part_of};
+#[cfg(all(feature = "live", target_os = "linux"))]
+pub(crate) use file::{To, failure};
 pub(crate) use flows::Flows;
 pub(crate) use follow::Follow;
 pub(crate) use sessions::Sessions;
-pub(crate) use stats::{Capture, Totals};
+pub(crate) use stats::{Capture, Totals, count};
 pub(crate) use wanted::Wanted;
 
 /// What a command makes of the events of flows and sessions: records, and text of them.
@@ -87,6 +89,10 @@ pub(crate) trait Layout: Clone + Send + 'static {
     fn portable(&self) -> bool {
         true
     }
+
+    /// Records will be waited for as they come: none is held back to see what others are like.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    fn hurry(&mut self) {}
 
     /// Appends what comes first. `start` is the time of the first packet.
     fn begin(&mut self, _start: Timestamp, _out: &mut Vec<u8>) {}

@@ -81,7 +81,8 @@ impl Totals {
     }
 }
 
-fn count(n: u64, of: &str) -> String {
+/// So many of something, for people.
+pub(crate) fn count(n: u64, of: &str) -> String {
     if n == 1 { format!("1 {of}") } else { format!("{n} {of}s") }
 }
 

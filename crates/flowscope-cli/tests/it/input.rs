@@ -75,3 +75,33 @@ fn no_packets_is_no_error() {
     let (records, seen) = balanced(&ran.out);
     assert_eq!((records.len(), seen), (0, 0));
 }
+
+/// As if it had been filtered when it was captured.
+#[test]
+fn a_filter_decides_what_was_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let packets = small_dialogue();
+    let path = file(folder.path(), "small.pcap", &pcap(&packets));
+    let check = |words: &str, keep: &dyn Fn(&[u8]) -> bool| {
+        let kept: Packets = packets.iter().filter(|(_, frame)| keep(frame)).cloned().collect();
+        let expected = eve(["-"], &pcap(&kept));
+        let ran = eve(["-f".as_ref(), words.as_ref(), path.as_os_str()], b"");
+        assert_eq!((ran.code, ran.out), (0, expected.out), "{words}");
+    };
+    check("tcp port 80", &|frame| frame[12..14] == [8, 0]);
+    check("udp", &|frame| frame[12..14] == [0x86, 0xdd]);
+    check("vlan 7 or arp", &|frame| frame[12] == 0x81 || frame[12..14] == [8, 6]);
+    check("port 9", &|_| false);
+}
+
+#[test]
+fn what_a_filter_cannot_read_is_told() {
+    let mut writer = CaptureWriter::pcapng(Vec::new()).unwrap();
+    let at = Timestamp::from_secs(1);
+    writer.write(PacketView::new(&[8, 0, 0, 0], LinkType::IEEE802_11, at)).unwrap();
+    writer.write(PacketView::new(&small_dialogue()[0].1, LinkType::ETHERNET, at)).unwrap();
+    let ran = eve(["-f", "tcp", "-"], &writer.finish().unwrap());
+    assert_eq!((ran.code, balanced(&ran.out).1), (0, 1), "{ran:?}");
+    let line = "flowscope: left out: 1 packet of a link type that the filter cannot read\n";
+    assert_eq!(ran.err, line);
+}

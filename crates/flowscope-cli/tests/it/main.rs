@@ -7,6 +7,8 @@ mod failures;
 mod formats;
 mod hostile;
 mod input;
+#[cfg(all(feature = "live", target_os = "linux"))]
+mod live;
 mod sessions;
 mod sharding;
 

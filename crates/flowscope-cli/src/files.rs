@@ -1,0 +1,129 @@
+//! Capture files, read to their ends.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use flowscope::core::{Ledger, Loss, PacketSource, Timestamp};
+use flowscope::pcap::{CaptureFiles, Interface, ReadError};
+use flowscope::track::EndReason;
+
+use crate::args::Running;
+use crate::error::{Failure, Status};
+use crate::output::{Layout, Output, part_of};
+use crate::run::{Ending, Run};
+
+/// Fewer bytes than this are read before threads would have started.
+const LITTLE: u64 = 4 << 20;
+
+/// More workers than this outrun the one thread that reads.
+const MANY: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
+
+/// Reads the captures and writes what `layout` makes of them.
+pub(crate) fn track<L: Layout>(
+    files: &[PathBuf],
+    args: &Running,
+    layout: L,
+) -> Result<Status, Failure> {
+    if let Some(output) = &args.output {
+        refuse_overwriting(files, output)?;
+    }
+    let out = Output::open(layout, args.output.as_deref())?;
+    let total = total_size(files);
+    let workers = args.workers.unwrap_or_else(|| match total {
+        Some(LITTLE..) => {
+            thread::available_parallelism().map_or(NonZeroUsize::MIN, |n| n.min(MANY))
+        }
+        _ => NonZeroUsize::MIN,
+    });
+    let mut run = Run::new(args, out, workers, total)?;
+    let mut source = CaptureFiles::new(files);
+    let status = read_all(&mut source, &mut run, total.is_none())?;
+    if source.packets() == 0 && status > Status::Incomplete {
+        // None of the inputs was a capture: there is nothing to say about it.
+        return Ok(status);
+    }
+    let mut lost = Ledger::default();
+    lost.lose(Loss::FileTruncated, source.truncated_packets());
+    let interfaces = || source.interfaces();
+    run.end(Ending {
+        status,
+        reason: EndReason::EndOfInput,
+        lost,
+        dropped_before: [
+            interfaces().filter_map(Interface::dropped).sum(),
+            interfaces().filter_map(Interface::dropped_by_os).sum(),
+        ],
+        line: None,
+        now: Timestamp::ZERO,
+    })
+}
+
+/// Reads all captures to their ends. What is wrong with them is told, and is the status. If packets
+/// `trickle`, as somebody sends them, what they lead to does not wait for more.
+fn read_all<L: Layout>(
+    source: &mut CaptureFiles,
+    run: &mut Run<'_, L>,
+    trickle: bool,
+) -> Result<Status, Failure> {
+    let mut status = Status::Done;
+    loop {
+        match source.next_batch(&mut |views| run.take(views)) {
+            Ok(0) => return Ok(status),
+            Ok(lent) => {
+                if run.is_round_full() {
+                    run.round(Some(source.compressed_position()))?;
+                } else if trickle && lent < FULL && run.is_behind() {
+                    run.catch_up(Some(source.compressed_position()))?;
+                }
+            }
+            Err(error) => {
+                status = status.max(blame(&error));
+                run.tell(&error.to_string());
+            }
+        }
+    }
+}
+
+/// A batch of a source that has more at hand.
+const FULL: usize = 64;
+
+/// What an error of an input makes of the run.
+pub(crate) fn blame(error: &ReadError) -> Status {
+    match error {
+        ReadError::Damaged { .. } => Status::Incomplete,
+        ReadError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            Status::Denied
+        }
+        _ => Status::Failed,
+    }
+}
+
+/// Bytes of all files, compressed as they may be; `None` if one of them is a pipe or the like.
+fn total_size(files: &[PathBuf]) -> Option<u64> {
+    let size = |file: &PathBuf| match fs::metadata(file) {
+        Ok(there) if there.is_file() => Some(there.len()),
+        Ok(_) => None,
+        // Standard input, or what will be told when its turn comes.
+        Err(_) => (file.as_os_str() != "-").then_some(0),
+    };
+    files.iter().map(size).sum()
+}
+
+/// An output that takes the place of an input would destroy a capture.
+fn refuse_overwriting(files: &[PathBuf], output: &Path) -> Result<(), Failure> {
+    let written = [output.to_owned(), part_of(output)].map(|path| fs::canonicalize(path).ok());
+    let same = |file: &PathBuf| {
+        let file = fs::canonicalize(file).ok().filter(|file| file.is_file());
+        file.is_some() && written.contains(&file)
+    };
+    match files.iter().find(|file| same(file)) {
+        Some(file) => {
+            let what = format!("{}: is to be read, cannot be written too", file.display());
+            Err(Failure::Usage(what))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,48 @@
+//! Everything that has to do with interfaces.
+
+mod feed;
+mod files;
+mod interfaces;
+mod open;
+mod record;
+mod replay;
+mod signals;
+mod track;
+
+use std::time::SystemTime;
+
+use flowscope::core::Timestamp;
+use netring::ring::CaptureError;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::error::Failure;
+
+pub(crate) use interfaces::interfaces;
+pub(crate) use record::capture;
+pub(crate) use replay::replay;
+pub(crate) use track::track;
+
+/// What waits for packets, signals and time.
+fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("cannot wait for packets: {error}")))
+}
+
+/// What an error of a capture makes of the run.
+fn failure(error: &CaptureError) -> Failure {
+    let text = error.to_string();
+    match (error, text.split_once('\n')) {
+        // Its second line is to be copied.
+        (CaptureError::NoPermission { .. }, Some((what, remedy))) => {
+            Failure::Denied { what: what.to_owned(), remedy: remedy.trim().to_owned() }
+        }
+        _ => Failure::Failed(text),
+    }
+}
+
+/// The system's time.
+fn now() -> Timestamp {
+    SystemTime::now().into()
+}

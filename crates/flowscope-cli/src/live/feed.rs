@@ -1,0 +1,198 @@
+use std::future::{Future as _, poll_fn};
+use std::io::{self, Stdout};
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use flowscope::core::{Ledger, LinkType, PacketView};
+use flowscope_filter::Filter;
+use netring::ring::{Capture as _, CaptureError};
+use netring::{AsyncPacketSource as _, Error};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+use super::open::{Source, failed, open};
+use super::signals;
+use crate::args::live::Taking;
+use crate::error::{Failure, Status};
+use crate::output::count;
+use crate::say;
+
+/// The packets of interfaces, until there have been enough or somebody says so.
+pub(super) struct Feed {
+    capture: Source,
+    /// Packets that are still wanted.
+    left: u64,
+    taken: u64,
+    status: Status,
+}
+
+/// Where all packets went that arrived.
+pub(super) struct Account {
+    arrived: u64,
+    taken: u64,
+    /// What was lost before it could be taken, by cause.
+    pub(super) lost: Ledger,
+}
+
+impl Feed {
+    /// Starts to capture, until the first signal, or for as long and as much as is wanted, or until
+    /// nobody reads standard output any more if all goes there (`is_piped`). Inside of a runtime.
+    pub(super) fn start(
+        interfaces: &[String],
+        taking: &Taking,
+        filter: Option<&Filter>,
+        is_piped: bool,
+    ) -> Result<Self, Failure> {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let capture = open(interfaces, taking, filter)?;
+        // It is dropped at the first signal.
+        signals::watch(move || drop(stop))?;
+        let duration = taking.duration.map(|time| time.0);
+        let reader = is_piped.then(Reader::new).flatten();
+        let capture = capture.stop_when(async move {
+            let mut stopped = pin!(stopped);
+            let mut over = pin!(async {
+                match duration {
+                    Some(duration) => sleep(duration).await,
+                    None => std::future::pending().await,
+                }
+            });
+            poll_fn(|cx| {
+                let left = reader.as_ref().map_or(Poll::Pending, |reader| reader.poll_left(cx));
+                let polled = [stopped.as_mut().poll(cx).map(drop), over.as_mut().poll(cx), left];
+                if polled.iter().any(Poll::is_ready) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        });
+        let left = taking.count.map_or(u64::MAX, Into::into);
+        Ok(Feed { capture, left, taken: 0, status: Status::Done })
+    }
+
+    /// Lends packets; false once there will be none. What goes wrong is told, and is the status.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        lend: &mut dyn FnMut(&[PacketView<'_>]),
+    ) -> Poll<bool> {
+        let Feed { capture, left, taken, status } = self;
+        while *left > 0 {
+            let mut lend = |views: &[PacketView<'_>]| {
+                let wanted = usize::try_from(*left).unwrap_or(usize::MAX).min(views.len());
+                lend(&views[..wanted]);
+                *left -= wanted as u64;
+                *taken += wanted as u64;
+            };
+            match capture.poll_batch(cx, &mut lend) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0)) => return Poll::Ready(false),
+                Poll::Ready(Ok(_)) => return Poll::Ready(true),
+                Poll::Ready(Err(error)) => {
+                    say(&failed(&error).message().unwrap_or_default());
+                    match error {
+                        // It goes on once the interface is up again.
+                        Error::Capture(CaptureError::InterfaceDown { .. }) => {}
+                        // Other interfaces go on.
+                        Error::Capture(CaptureError::InterfaceGone { .. }) => {
+                            *status = Status::Failed;
+                        }
+                        _ => {
+                            *status = Status::Failed;
+                            capture.stop();
+                        }
+                    }
+                }
+            }
+        }
+        Poll::Ready(false)
+    }
+
+    /// Whether it ended because somebody wanted it to.
+    pub(super) fn was_stopped(&self) -> bool {
+        self.left == 0 || self.capture.is_stopped()
+    }
+
+    /// Of all that went wrong so far.
+    pub(super) fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Where everything went that has arrived by now.
+    pub(super) fn account(&mut self) -> Result<Account, Failure> {
+        let stats = self.capture.stats().map_err(|error| failed(&error))?;
+        let arrived = stats.arrived.unwrap_or(self.taken + stats.packets.seen());
+        Ok(Account { arrived, taken: self.taken, lost: stats.packets })
+    }
+
+    /// Whether the last poll was pending only to let something else have its turn.
+    pub(super) fn gave_way(&self) -> bool {
+        self.capture.gave_way()
+    }
+
+    /// For how long a packet may be on its way at most.
+    pub(super) fn latency(&self) -> Duration {
+        self.capture.source().latency().unwrap_or_default()
+    }
+
+    /// The names of the interfaces, and what their packets begin with.
+    pub(super) fn links(&self) -> impl Iterator<Item = (&str, LinkType)> {
+        self.capture.source().source().sources().iter().map(|live| {
+            let capture = live.capture();
+            (capture.interface().name.as_str(), capture.link())
+        })
+    }
+
+    /// What is told once it has begun.
+    pub(super) fn greeting(&self) -> String {
+        let names: Vec<&str> = self.links().map(|(name, _)| name).collect();
+        format!("capturing on {}", names.join(", "))
+    }
+}
+
+impl Account {
+    /// In one line, packets that were taken being `done`.
+    pub(super) fn line(&self, done: &str) -> String {
+        let dropped = self.lost.seen();
+        let mut line = format!(
+            "{} arrived: {} {done}, {dropped} dropped by the kernel",
+            count(self.arrived, "packet"),
+            self.taken,
+        );
+        let unread = self.arrived.saturating_sub(self.taken + dropped);
+        if unread > 0 {
+            line += &format!(", {unread} left unread");
+        }
+        line
+    }
+
+    /// Whether packets were lost for want of room.
+    pub(super) fn is_short(&self) -> bool {
+        self.lost.seen() > 0
+    }
+}
+
+/// Whoever reads standard output.
+struct Reader(AsyncFd<Stdout>);
+
+impl Reader {
+    /// None if that is a file, which nobody leaves.
+    fn new() -> Option<Self> {
+        #[allow(
+            deprecated,
+            reason = "the other constructor is unsafe, for who closes what is watched"
+        )]
+        AsyncFd::with_interest(io::stdout(), Interest::READABLE).ok().map(Reader)
+    }
+
+    /// Whether they have left: a pipe that nobody reads is an error, which tokio tells to those who
+    /// wait to write.
+    fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_write_ready(cx).map(|ready| {
+            if let Ok(mut ready) = ready {
+                ready.retain_ready();
+            }
+        })
+    }
+}

@@ -1,0 +1,112 @@
+use std::future::poll_fn;
+use std::num::NonZeroUsize;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use flowscope::core::Timestamp;
+use flowscope::track::EndReason;
+use netring::PassingTime;
+use tokio::time::Instant;
+
+use super::feed::Feed;
+use super::{now, runtime};
+use crate::args::Running;
+use crate::args::live::Live;
+use crate::error::{Failure, Status};
+use crate::output::{Layout, Output};
+use crate::run::{Ending, Run};
+use crate::say;
+
+/// Captures, and writes what `layout` makes of it.
+pub(crate) fn track<L: Layout>(live: &Live, args: &Running, layout: L) -> Result<Status, Failure> {
+    let runtime = runtime()?;
+    let _inside = runtime.enter();
+    let is_piped = args.output.as_ref().is_none_or(|output| output.as_os_str() == "-");
+    let feed = Feed::start(&live.interface, &live.taking, args.filter.as_ref(), is_piped)?;
+    let out = Output::open(layout, args.output.as_deref())?.hurried();
+    let workers = args.workers.unwrap_or(NonZeroUsize::MIN);
+    let run = Run::new(args, out, workers, None)?.filtered_before();
+    if !args.quiet {
+        say(&feed.greeting());
+    }
+    let (silence, latency) = (PassingTime::default(), feed.latency());
+    let tracking = Tracking { feed, run, silence, latency, flushed: Instant::now() };
+    runtime.block_on(tracking.run(args.quiet))
+}
+
+/// A capture that is tracked as it comes.
+struct Tracking<'a, L: Layout> {
+    feed: Feed,
+    run: Run<'a, L>,
+    silence: PassingTime,
+    latency: Duration,
+    /// When everything was written last that could be.
+    flushed: Instant,
+}
+
+/// What there is to be done next.
+enum Next {
+    /// Packets came.
+    Taken,
+    /// None lies ready: there is time to bring what they led to to whoever waits for it.
+    Idle,
+    /// Time has come this far without a packet.
+    Passed(Timestamp),
+    /// There will be no more packets.
+    Over,
+}
+
+/// Records wait no longer than this, however busy it is.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl<L: Layout> Tracking<'_, L> {
+    async fn run(mut self, quiet: bool) -> Result<Status, Failure> {
+        loop {
+            match poll_fn(|cx| self.poll(cx)).await {
+                Next::Taken => {
+                    self.silence.saw(self.run.clock().now().watermark);
+                    if self.flushed.elapsed() >= PATIENCE {
+                        self.catch_up()?;
+                    } else if self.run.is_round_full() {
+                        self.run.round(None)?;
+                    }
+                }
+                Next::Idle => self.catch_up()?,
+                Next::Passed(now) => self.run.pass(now)?,
+                Next::Over => break,
+            }
+        }
+        let account = self.feed.account()?;
+        let stopped = self.feed.was_stopped();
+        let reason = if stopped { EndReason::Shutdown } else { EndReason::EndOfInput };
+        self.run.end(Ending {
+            status: self.feed.status(),
+            reason,
+            line: (!quiet).then(|| account.line("read")),
+            lost: account.lost,
+            dropped_before: [0; 2],
+            now: now(),
+        })
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let Tracking { feed, run, silence, latency, .. } = self;
+        match feed.poll(cx, &mut |views| run.take(views)) {
+            Poll::Ready(true) => Poll::Ready(Next::Taken),
+            Poll::Ready(false) => Poll::Ready(Next::Over),
+            Poll::Pending if feed.gave_way() => Poll::Pending,
+            Poll::Pending if run.is_behind() => Poll::Ready(Next::Idle),
+            // Only now: what lies ready was captured before whatever is due.
+            Poll::Pending => match run.due() {
+                Some(due) => silence.poll_reached(cx, due, *latency).map(Next::Passed),
+                None => Poll::Pending,
+            },
+        }
+    }
+
+    fn catch_up(&mut self) -> Result<(), Failure> {
+        self.run.catch_up(None)?;
+        self.flushed = Instant::now();
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+use super::*;
+
+/// In a user namespace that owns no network, root is nobody.
+#[test]
+fn without_permission_the_line_to_copy_is_printed() {
+    let cases: [&[&str]; 4] = [
+        &["flows", "-i", "lo"],
+        &["events", "-i", "lo", "-f", "tcp"],
+        &["capture", "-i", "lo", "-w", "-"],
+        &["replay", "-i", "lo", "x.pcap"],
+    ];
+    let unshared = || {
+        let mut command = Command::new("unshare");
+        command.arg("--user").arg(env!("CARGO_BIN_EXE_flowscope"));
+        command
+    };
+    let tried = Command::new("unshare").args(["--user", "true"]).output();
+    if !tried.as_ref().is_ok_and(|tried| tried.status.success()) {
+        return skipped("live::permission", &format!("{tried:?}"));
+    }
+    let remedy =
+        format!("    sudo setcap cap_net_raw,cap_net_admin+ep {}", env!("CARGO_BIN_EXE_flowscope"));
+    for args in cases {
+        let ran = run(unshared().args(args), b"");
+        assert_eq!((ran.code, ran.out.as_str()), (4, ""), "{ran:?}");
+        assert_eq!(ran.err.lines().last(), Some(remedy.as_str()), "{ran:?}");
+    }
+    let ran = run(unshared().arg("interfaces"), b"");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.err.lines().last(), Some(remedy.as_str()), "{ran:?}");
+    let row = ran.out.lines().find(|line| line.starts_with("lo ")).expect(&ran.out);
+    assert!(row.ends_with(" no"), "{row}");
+}
+
+#[test]
+fn an_interface_that_is_not_there() {
+    for args in [
+        ["flows", "-i", "none-such", "-q"],
+        ["capture", "-i", "none-such", "-w-"],
+        ["replay", "-i", "none-such", "x"],
+    ] {
+        let ran = flowscope(args);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
+        assert!(ran.err.contains("no interface `none-such`; there are: lo"), "{ran:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let cases: [&[&str]; 19] = [
+        &["flows", "-i", "lo", "x.pcap"],
+        &["flows", "-i", "lo", "-r", "x.pcap"],
+        &["flows", "-c", "5", "x.pcap"],
+        &["flows", "-p", "x.pcap"],
+        &["flows", "-i", "lo", "-c", "0"],
+        &["flows", "-i", "lo", "--duration", "0"],
+        &["flows", "-i", "lo", "-s", "0"],
+        &["flows", "-i", "lo", "-i", "lo"],
+        &["flows", "-i", "lo", "-f", "tcp and port 99999"],
+        &["events", "-f", "port 99999", "x.pcap"],
+        &["follow", "-i", "lo"],
+        &["capture", "-i", "lo"],
+        &["capture", "-w", "x"],
+        &["capture", "-i", "lo", "-w", "/tmp/x", "--keep", "2"],
+        &["capture", "-i", "lo", "-w", "-", "-C", "1M"],
+        &["replay", "-i", "lo"],
+        &["replay", "-i", "lo", "--speed", "0", "x"],
+        &["replay", "-i", "lo", "--topspeed", "--pps", "5", "x"],
+        &["replay", "-i", "lo", "--loop", "2", "-"],
+    ];
+    for args in cases {
+        let ran = flowscope(args);
+        assert_eq!(ran.code, 2, "{args:?}: {ran:?}");
+        assert_eq!(ran.out, "", "{args:?}");
+        if args.contains(&"-f") {
+            assert!(ran.err.contains("`99999` at byte"), "{ran:?}");
+        }
+    }
+}

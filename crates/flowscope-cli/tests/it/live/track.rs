@@ -1,0 +1,238 @@
+use super::*;
+
+fn in_namespace(name: &str, body: impl FnOnce()) {
+    super::in_namespace("track", name, body);
+}
+
+/// A record without what differs when the same packets are captured another time: times, and why
+/// flows end that are still open.
+fn timeless(mut record: Value) -> Value {
+    for part in ["", "/flow", "/flowscope", "/tls", "/dns", "/http"] {
+        if let Some(Value::Object(part)) = record.pointer_mut(part) {
+            let times =
+                ["timestamp", "start", "end", "age", "syn_rtt", "ack_rtt", "latency", "duration"];
+            times.iter().for_each(|time| drop(part.remove(*time)));
+            for reason in
+                part.iter_mut().filter(|(name, _)| *name == "end_reason" || *name == "reason")
+            {
+                if *reason.1 == "end_of_input" {
+                    *reason.1 = "shutdown".into();
+                }
+            }
+        }
+    }
+    record
+}
+
+fn records(ran: &Ran) -> Vec<Value> {
+    assert_eq!(ran.code, 0, "{ran:?}");
+    lines(&ran.out).into_iter().map(timeless).collect()
+}
+
+#[test]
+fn what_is_said_of_a_file_is_said_of_it_live() {
+    in_namespace("what_is_said_of_a_file_is_said_of_it_live", || {
+        let flows = ["flows", "--format=eve"].as_slice();
+        let two = ["flows", "--format=eve", "--workers=2"].as_slice();
+        let sessions = ["sessions", "--format=eve"].as_slice();
+        let events = ["events", "--workers=3"].as_slice();
+        for (name, args) in [
+            ("http-keep-alive.pcap", flows),
+            ("tls13.pcap", two),
+            ("vxlan.pcap", two),
+            ("icmp.pcap", flows),
+            ("http-pipelining.pcap", sessions),
+            ("dns-udp.pcap", sessions),
+            ("reset.pcap", events),
+            ("refused.pcap", events),
+        ] {
+            let path = corpus(name);
+            let live = Live::start(args.iter().chain(&["-iv1"]));
+            send(&path);
+            let ran = live.interrupt();
+            let count = frames(&path).len();
+            let line = format!("{count} packets arrived: {count} read, 0 dropped by the kernel");
+            assert!(ran.err.contains(&line), "{name}: {ran:?}");
+            let expected = run(program().args(args).arg(&path), b"");
+            assert_eq!(records(&ran), records(&expected), "{name} {args:?}");
+        }
+    });
+}
+
+/// A record comes when its flow has been silent for long enough, without any packet.
+#[test]
+fn time_passes_in_silence() {
+    in_namespace("time_passes_in_silence", || {
+        for workers in ["1", "2"] {
+            let mut live = Live::start([
+                "flows",
+                "--format=eve",
+                "-iv1",
+                "--udp-idle=300ms",
+                "--workers",
+                workers,
+            ]);
+            send(&corpus("dns-udp.pcap"));
+            for _ in 0..10 {
+                let record: Value = serde_json::from_str(&live.line()).unwrap();
+                assert_eq!(record["flowscope"]["end_reason"], "idle_timeout");
+            }
+            let ran = live.interrupt();
+            assert_eq!(ran.code, 0);
+            let stats = lines(&ran.out);
+            assert_eq!(stats.len(), 1, "all flows had ended");
+            assert_eq!(stats[0]["stats"]["packets"]["tracked"], 20);
+        }
+    });
+}
+
+/// A program that had no time to read is not told that there was silence.
+#[test]
+fn a_pause_of_the_reader_is_no_silence() {
+    in_namespace("a_pause_of_the_reader_is_no_silence", || {
+        let folder = tempfile::tempdir().unwrap();
+        let one = file(folder.path(), "one.pcap", &pcap(&many_flows(1, 10)));
+        let live = Live::start(["flows", "--format=eve", "-iv1", "--udp-idle=1"]);
+        let sender = thread::spawn(move || {
+            let args = ["replay", "-iv0", "--pps=50", "--loop=100"].map(OsStr::new);
+            flowscope(args.into_iter().chain([one.as_os_str()]))
+        });
+        thread::sleep(Duration::from_millis(200));
+        live.signal("STOP");
+        thread::sleep(Duration::from_millis(1300));
+        live.signal("CONT");
+        assert_eq!(sender.join().unwrap().code, 0);
+        let (records, seen) = balanced(&live.interrupt().out);
+        assert_eq!((records.len(), seen), (1, 100), "{records:?}");
+    });
+}
+
+#[test]
+fn rows_of_the_table_come_as_flows_end() {
+    in_namespace("rows_of_the_table_come_as_flows_end", || {
+        for args in [["flows", "--udp-idle=100ms"], ["sessions", "--protocol=dns"]] {
+            let mut live = Live::start(args.into_iter().chain(["-iv1"]));
+            send(&corpus("dns-udp.pcap"));
+            let head = live.line();
+            assert!(head.contains("INITIATOR"), "{head}");
+            assert!(live.line().contains("10.77.0.1"));
+            assert_eq!(live.interrupt().code, 0);
+        }
+    });
+}
+
+#[test]
+fn long_flows_are_reported_while_they_last() {
+    in_namespace("long_flows_are_reported_while_they_last", || {
+        let mut live = Live::start(["flows", "--format=eve", "-iv1", "--interim=50ms"]);
+        let folder = tempfile::tempdir().unwrap();
+        let one = file(folder.path(), "one.pcap", &pcap(&many_flows(1, 10)));
+        let sender = thread::spawn(move || {
+            let args = ["replay", "-iv0", "--pps=100", "--loop=20"].map(OsStr::new);
+            flowscope(args.into_iter().chain([one.as_os_str()]))
+        });
+        let record: Value = serde_json::from_str(&live.line()).unwrap();
+        assert_eq!(record["flowscope"]["end_reason"], "active_timeout", "{record}");
+        assert_eq!(sender.join().unwrap().code, 0);
+        let ran = live.interrupt();
+        let (mut records, seen) = balanced(&ran.out);
+        records.push(record);
+        let sent = records.iter().map(|record| record["flow"]["pkts_toserver"].as_u64().unwrap());
+        assert_eq!((sent.sum::<u64>(), seen), (20, 20));
+        assert!(records.len() > 2, "{}", ran.out);
+    });
+}
+
+/// Each direction comes by an interface of its own, and what is said is what was said.
+#[test]
+fn several_interfaces_are_one_capture() {
+    use netring::ring::{AfPacket, AfPacketConfig, Capture};
+    in_namespace("several_interfaces_are_one_capture", || {
+        ip("link add w0 type veth peer name w1");
+        ip("link set w0 up arp off");
+        ip("link set w1 up arp off");
+        until("the cable is plugged in", || running("w0") && running("w1"));
+        let path = corpus("bulk.pcap");
+        let packets = frames(&path);
+        let expected = flowscope(["events".as_ref(), path.as_os_str()]);
+        for command in [["events", "--workers=1"], ["events", "--workers=2"]] {
+            let live = Live::start(command.into_iter().chain(["-iv1", "-iw1"]));
+            let mut ends =
+                ["v0", "w0"].map(|name| AfPacket::open(name, &AfPacketConfig::default()).unwrap());
+            for (frame, _) in &packets {
+                let is_answer = frame[6..12] != packets[0].0[6..12];
+                ends[usize::from(is_answer)].send(frame).unwrap();
+            }
+            let ran = live.interrupt();
+            assert!(!ran.out.contains("clock_backwards"), "{ran:?}");
+            assert_eq!(records(&ran), records(&expected));
+        }
+    });
+}
+
+#[test]
+fn several_programs_share_an_interface() {
+    in_namespace("several_programs_share_an_interface", || {
+        let folder = tempfile::tempdir().unwrap();
+        let many = file(folder.path(), "many.pcap", &pcap(&many_flows(1000, 10)));
+        let one = || Live::start(["flows", "--format=eve", "-iv1", "--fanout=7"]);
+        let both = [one(), one()];
+        send(&many);
+        let seen = both.map(|live| balanced(&live.interrupt().out).1);
+        assert_eq!(seen.iter().sum::<u64>(), 1000);
+        assert!(seen.iter().all(|seen| *seen > 100), "{seen:?}");
+    });
+}
+
+#[test]
+fn filters() {
+    in_namespace("filters", || {
+        let mixed = corpus("http-keep-alive.pcap");
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out.pcapng");
+        let all = frames(&mixed);
+        let by = |words: &'static str| {
+            let file = run(program().args(["flows", "--format=eve", "-f", words]).arg(&mixed), b"");
+            let live = Live::start(["flows", "--format=eve", "-iv1", "-f", words]);
+            send(&mixed);
+            let live = live.interrupt();
+            assert_eq!(records(&live), records(&file), "{words}");
+            let seen = balanced(&file.out).1;
+            assert!(live.err.contains(&format!("{seen} packets arrived: {seen} read")), "{live:?}");
+
+            let live = Live::start(["capture", "-iv1", "-f", words, "-w", out.to_str().unwrap()]);
+            send(&mixed);
+            assert_eq!(live.interrupt().code, 0);
+            assert_eq!(frames(&out).len() as u64, seen, "{words}");
+
+            let live = Live::start(["capture", "-iv1", "-w", out.to_str().unwrap()]);
+            let args = ["replay", "-iv0", "--topspeed", "-f", words].map(OsStr::new);
+            assert_eq!(flowscope(args.into_iter().chain([mixed.as_os_str()])).code, 0);
+            assert_eq!(live.interrupt().code, 0);
+            assert_eq!(frames(&out).len() as u64, seen, "{words}");
+            seen
+        };
+        assert_eq!(by("tcp src port 80"), 8);
+        assert_eq!(by("udp"), 0);
+        assert_eq!(by("host 10.77.0.1 and not vlan"), all.len() as u64);
+    });
+}
+
+#[test]
+fn a_filter_on_a_tag_that_the_kernel_takes_out() {
+    in_namespace("a_filter_on_a_tag_that_the_kernel_takes_out", || {
+        let path = corpus("vlan.pcap");
+        let count = |words: &str| {
+            let live = Live::start(["events", "-iv1", "-f", words]);
+            send(&path);
+            balanced(&live.interrupt().out).1
+        };
+        let in_file = |words: &str| {
+            balanced(&run(program().args(["events", "-q", "-f", words]).arg(&path), b"").out).1
+        };
+        for words in ["vlan", "not vlan", "vlan 100", "vlan 101", "icmp", "tcp or udp"] {
+            assert_eq!(count(words), in_file(words), "{words}");
+        }
+        assert_eq!(in_file("vlan"), frames(&path).len() as u64);
+    });
+}

@@ -1,0 +1,319 @@
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::fmt;
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use flowscope_core::{PacketView, Timestamp};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::{AsyncPacketSource, Error, OwnedPacket, SourceStats};
+
+/// The packets of several live sources in the order in which they were captured.
+///
+/// Rings hand packets over by the block, each when it is full or some milliseconds old, so what comes
+/// from one interface may be older than what came before from another. Where the two directions of
+/// a cable are two interfaces, an answer would come before its question, and what it acknowledges
+/// would seem lost. So packets wait until none that is older can be on its way: for the latency of the
+/// source.
+///
+/// They are copied, and at most 65 536 of them, or 64 MiB, are held; beyond that the oldest are let go
+/// early. A source without a latency is not live: its packets are lent as they come.
+pub struct InOrder<S> {
+    source: S,
+    /// Packets are lent as they come.
+    as_they_come: bool,
+    held: BinaryHeap<Held>,
+    /// Bytes of the packets that are held.
+    bytes: usize,
+    /// Packets held so far.
+    number: u64,
+    /// What came before then has been waited for.
+    settled: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+    ended: bool,
+}
+
+/// A packet that waits.
+struct Held {
+    packet: OwnedPacket,
+    /// Where it stands among those of its time.
+    number: u64,
+    came: Instant,
+}
+
+const MOST: usize = 1 << 16;
+const MOST_BYTES: usize = 64 << 20;
+
+/// Packets that are lent at once.
+const BATCH: usize = 64;
+
+/// Timers are no finer than this.
+const TICK: Duration = Duration::from_millis(1);
+
+impl<S: AsyncPacketSource> InOrder<S> {
+    /// Puts the packets of `source` in order.
+    pub fn new(source: S) -> Self {
+        InOrder {
+            source,
+            as_they_come: false,
+            held: BinaryHeap::new(),
+            bytes: 0,
+            number: 0,
+            settled: None,
+            sleep: None,
+            ended: false,
+        }
+    }
+
+    /// Lends the packets of `source` as they come: what there is to do where `source` turned out to be
+    /// one alone.
+    pub fn as_they_come(source: S) -> Self {
+        InOrder { as_they_come: true, ..InOrder::new(source) }
+    }
+
+    /// The source. What is read from it elsewhere is not put in order.
+    pub fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// For how long a packet may be under way until `source` lends it.
+    fn wait(&self) -> Duration {
+        self.source.latency().unwrap_or_default()
+    }
+
+    /// Takes in what lies ready, all of it if there is room. Then nothing is on its way any more that
+    /// is older than what came before the latency.
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        let now = Instant::now();
+        while !self.ended {
+            if self.is_full() {
+                return Ok(());
+            }
+            let InOrder { source, held, bytes, number, .. } = self;
+            let taken = source.poll_batch(cx, &mut |views| {
+                for view in views {
+                    *number += 1;
+                    *bytes += view.frame().len();
+                    let packet = OwnedPacket::copied(view);
+                    held.push(Held { packet, number: *number, came: now });
+                }
+            });
+            match taken {
+                Poll::Ready(Ok(0)) => self.ended = true,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+        }
+        self.settled = now.checked_sub(self.wait());
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.held.len() >= MOST || self.bytes >= MOST_BYTES
+    }
+
+    /// The oldest packet, if none that is older can come.
+    fn next(&mut self) -> Option<Held> {
+        let oldest = self.held.peek()?;
+        let settled = self.settled.is_some_and(|settled| oldest.came <= settled);
+        if !settled && !self.ended && !self.is_full() {
+            return None;
+        }
+        let oldest = self.held.pop()?;
+        self.bytes -= oldest.packet.frame.len();
+        Some(oldest)
+    }
+}
+
+impl<S: AsyncPacketSource> AsyncPacketSource for InOrder<S> {
+    fn poll_batch(
+        &mut self,
+        cx: &mut Context<'_>,
+        lend: &mut dyn FnMut(&[PacketView<'_>]),
+    ) -> Poll<Result<usize, Error>> {
+        if self.as_they_come || self.source.latency().is_none() {
+            return self.source.poll_batch(cx, lend);
+        }
+        loop {
+            let mut batch: Vec<Held> = Vec::new();
+            while batch.len() < BATCH
+                && let Some(next) = self.next()
+            {
+                batch.push(next);
+            }
+            if !batch.is_empty() {
+                let views: Vec<PacketView<'_>> =
+                    batch.iter().map(|held| held.packet.view()).collect();
+                lend(&views);
+                return Poll::Ready(Ok(views.len()));
+            }
+            if self.ended {
+                return Poll::Ready(Ok(0));
+            }
+            if let Err(error) = self.poll_take(cx) {
+                return Poll::Ready(Err(error));
+            }
+            let settled = self.settled;
+            let Some(oldest) = self.held.peek() else {
+                if self.ended {
+                    continue;
+                }
+                return Poll::Pending;
+            };
+            if self.ended || self.is_full() || settled.is_some_and(|settled| oldest.came <= settled)
+            {
+                continue;
+            }
+            let when = oldest.came + self.wait() + TICK;
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(when)));
+            if sleep.deadline() != when {
+                sleep.as_mut().reset(when);
+            }
+            if sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        self.source.stop();
+    }
+
+    fn stats(&mut self) -> Result<SourceStats, Error> {
+        self.source.stats()
+    }
+
+    fn latency(&self) -> Option<Duration> {
+        let latency = self.source.latency()?;
+        Some(if self.as_they_come { latency } else { 2 * latency + 2 * TICK })
+    }
+}
+
+impl Held {
+    fn key(&self) -> (Timestamp, u64) {
+        (self.packet.ts, self.number)
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for InOrder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InOrder")
+            .field("source", &self.source)
+            .field("held", &self.held.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The greatest is the oldest: that is what the heap gives first.
+impl Ord for Held {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key().cmp(&self.key())
+    }
+}
+
+impl PartialOrd for Held {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Held {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::future::poll_fn;
+
+    use flowscope_core::LinkType;
+
+    use super::*;
+    use crate::AsyncCapture;
+
+    /// Lends times of packets in batches; without one, it has nothing at the moment.
+    struct Script(VecDeque<Option<Vec<u64>>>, bool);
+
+    impl AsyncPacketSource for Script {
+        fn poll_batch(
+            &mut self,
+            cx: &mut Context<'_>,
+            lend: &mut dyn FnMut(&[PacketView<'_>]),
+        ) -> Poll<Result<usize, Error>> {
+            let Some(next) = self.0.pop_front() else { return Poll::Ready(Ok(0)) };
+            let Some(times) = next else {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            };
+            let view = |at: &u64| {
+                let frame = &[9; 20][..*at as usize % 20];
+                PacketView::new(frame, LinkType::ETHERNET, Timestamp::from_secs(*at))
+            };
+            let views: Vec<PacketView<'_>> = times.iter().map(view).collect();
+            lend(&views);
+            Poll::Ready(Ok(views.len()))
+        }
+
+        fn stop(&mut self) {}
+
+        fn latency(&self) -> Option<Duration> {
+            self.1.then_some(Duration::from_millis(5))
+        }
+    }
+
+    /// The times in the order in which packets are lent.
+    fn lent(script: impl IntoIterator<Item = Option<Vec<u64>>>, live: bool) -> Vec<u64> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let source = InOrder::new(Script(script.into_iter().collect(), live));
+            let mut capture = AsyncCapture::new(source);
+            let mut times = Vec::new();
+            let mut lend = |views: &[PacketView<'_>]| {
+                for view in views {
+                    assert_eq!(view.frame().len() as u64, view.ts().secs() % 20);
+                    times.push(view.ts().secs());
+                }
+            };
+            while poll_fn(|cx| capture.poll_batch(cx, &mut lend)).await.unwrap() > 0 {}
+            times
+        })
+    }
+
+    #[test]
+    fn what_lies_ready_at_once_is_put_in_order() {
+        let batches =
+            [Some(vec![1, 4, 5]), Some(vec![2, 3, 9]), None, None, Some(vec![6, 7]), None];
+        assert_eq!(lent(batches.clone(), true), [1, 2, 3, 4, 5, 6, 7, 9]);
+        assert_eq!(lent(batches, false), [1, 4, 5, 2, 3, 9, 6, 7]);
+    }
+
+    #[test]
+    fn those_of_one_time_keep_their_order_and_none_is_left() {
+        let batches =
+            (0..200).map(|n| (n % 7 != 0).then(|| vec![1000 - n; 30])).collect::<Vec<_>>();
+        let mut expected: Vec<u64> = batches.iter().flatten().flatten().copied().collect();
+        expected.sort_unstable();
+        let mut all = lent(batches, true);
+        all.sort_unstable();
+        assert_eq!(all, expected);
+    }
+
+    /// The oldest go when there is no room: those that come then are late.
+    #[test]
+    fn what_is_held_has_a_bound() {
+        let early = (1..=MOST as u64 + 100).map(|n| n + 10);
+        let batches: Vec<_> =
+            early.collect::<Vec<_>>().chunks(64).map(|n| Some(n.to_vec())).collect();
+        let times = lent(batches.into_iter().chain([Some(vec![1])]), true);
+        assert_eq!(times.len(), MOST + 101);
+        assert_ne!(times[0], 1);
+    }
+}
