@@ -13,38 +13,38 @@
 //! do so with a capability; without it they tell the line that grants it. Most also take a capture
 //! file, for which nobody needs any.
 //!
-//! Here is what they have in common: their end.
+//! Here is what they have in common: how they begin and end.
 
 #![allow(clippy::print_stderr, reason = "programs tell there what is no part of their output")]
 
-use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 
-use netring::Stats;
-use netring::ring::CaptureError;
+use netring::{AsyncCapture, AsyncPacketSource, Error};
 
 /// What `main` returns. Of a failure it tells the reason, which for a missing permission has the line
 /// that grants it; a shell sees 4 then, and 1 for any other.
-pub fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
+pub fn exit(result: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     eprintln!("{error}");
-    match error.downcast_ref() {
-        Some(netring::Error::Capture(CaptureError::NoPermission { .. })) => ExitCode::from(4),
+    match error.downcast_ref::<Error>() {
+        Some(error) if error.is_permission() => ExitCode::from(4),
         _ => ExitCode::FAILURE,
     }
 }
 
-/// Tells where every packet went.
-pub fn tell(stats: &Stats) {
-    eprintln!("{}", ledger(stats));
+/// The packets of an interface, or of a capture file if there is one of that name.
+///
+/// # Errors
+///
+/// When the interface cannot be captured from. What is wrong with a file is told as it is read.
+pub fn open(input: &str) -> Result<Capture, Error> {
+    if Path::new(input).is_file() {
+        Ok(AsyncCapture::open_file(input).boxed())
+    } else {
+        Ok(AsyncCapture::builder().promiscuous(true).open(input)?.boxed())
+    }
 }
 
-/// In one line, where every packet went.
-pub fn ledger(stats: &Stats) -> String {
-    let packets = &stats.packets;
-    let mut line = format!("{} packets: {} tracked", packets.seen(), packets.delivered());
-    for (cause, lost) in packets.losses() {
-        line += &format!(", {lost} {cause}");
-    }
-    line
-}
+/// A capture of either kind.
+pub type Capture = AsyncCapture<Box<dyn AsyncPacketSource + Send>>;

@@ -67,14 +67,14 @@ fn names_of_tls_servers_are_logged() {
         // The second one resumes a session, for which it has an extension more.
         assert_eq!(first[4], third[4]);
         assert_ne!(first[4], second[4]);
-        assert_eq!(told, ["65 packets: 65 tracked"]);
+        assert_eq!(told, ["65 packets arrived, 65 delivered"]);
 
         // One that has only begun is told at the end.
         let begun = &frames("tls13.pcap")[..4];
         let (printed, told) = live(env!("CARGO_BIN_EXE_sni_log"), &[], begun);
         assert_eq!(
             (tails(&printed), told),
-            (tails(&file[..1]), vec!["4 packets: 4 tracked".into()])
+            (tails(&file[..1]), vec!["4 packets arrived, 4 delivered".into()])
         );
     });
 }
@@ -100,7 +100,7 @@ fn five_subscribers_are_given_the_same() {
         assert!(sums[0].contains(r#"{"icmp": 3, "tcp": 13, "udp": 7}"#), "{}", sums[0]);
         assert!(sums[3].contains("23 printed"), "{}", sums[3]);
         assert_eq!(printed.len(), 23, "{printed:#?}");
-        assert_eq!(told, ["329 packets: 329 tracked"]);
+        assert_eq!(told, ["329 packets arrived, 329 delivered"]);
     });
 }
 
@@ -132,7 +132,7 @@ fn conversations_are_written_whole() {
         let path = directory.path().to_str().unwrap();
         let program = env!("CARGO_BIN_EXE_conversations_to_disk");
         let (printed, told) = live(program, &[path], &frames("http-head.pcap"));
-        assert_eq!(told[0], "14 packets: 14 tracked");
+        assert_eq!(told[0], "14 packets arrived, 14 delivered");
         let files: Vec<_> = fs::read_dir(path).unwrap().map(|file| file.unwrap().path()).collect();
         let [file] = &files[..] else { panic!("{files:?}") };
         let written = fs::read(file).unwrap();
@@ -164,14 +164,14 @@ fn a_disk_that_is_full_is_told_and_holds_up_nobody() {
     let whole = told[1].split(' ').next().unwrap().to_owned();
     assert_eq!(
         told,
-        ["394 packets: 394 tracked".into(), format!("{whole} of {whole} bytes written")]
+        ["394 packets arrived, 394 delivered".into(), format!("{whole} of {whole} bytes written")]
     );
     fs::remove_file(&name).unwrap();
     std::os::unix::fs::symlink("/dev/full", &name).unwrap();
     let (printed, told) = of_file(program, &["bulk.pcap", path]);
     assert!(printed.is_empty(), "{printed:?}");
     assert_eq!(told[0], format!("{name}: No space left on device (os error 28)"));
-    assert_eq!(told[1], "394 packets: 394 tracked");
+    assert_eq!(told[1], "394 packets arrived, 394 delivered");
     let (written, all) = told[2].split_once(" of ").unwrap();
     assert_eq!(all, format!("{whole} bytes written"));
     assert!(written.parse::<u64>().unwrap() < whole.parse().unwrap(), "{told:?}");
@@ -211,7 +211,7 @@ fn workers_share_the_flows() {
         assert_eq!(printed.len(), 10, "{printed:?}");
         assert!(printed.iter().all(|line| line.ends_with(":53 Shutdown")), "{printed:?}");
         let (workers, all) = told.split_at(3);
-        assert_eq!(all, ["all: 10 flows, 0 split, 20 packets: 20 tracked"]);
+        assert_eq!(all, ["all: 10 flows, 0 split, 20 packets arrived, 20 delivered"]);
         let mut flows = 0;
         for (number, line) in workers.iter().enumerate() {
             let line = line.strip_prefix(&format!("worker {number}: ")).unwrap();
@@ -219,7 +219,7 @@ fn workers_share_the_flows() {
                 panic!("{line}")
             };
             let its: u64 = its.parse().unwrap();
-            assert_eq!(rest, format!("{0} packets: {0} tracked", 2 * its));
+            assert_eq!(rest, format!("{0} packets arrived, {0} delivered", 2 * its));
             flows += its;
         }
         assert_eq!(flows, 10);
@@ -233,12 +233,12 @@ fn threads_are_given_each_flow_once() {
         let (printed, told) = live(program, &[], &frames("http-keep-alive.pcap"));
         let [line] = &printed[..] else { panic!("{printed:?}") };
         assert!(line.contains(":80 ") && line.ends_with(" back"), "{line}");
-        assert_eq!(told[1], "18 packets: 18 tracked");
+        assert_eq!(told[1], "18 packets arrived, 18 delivered");
 
         let (printed, told) = live(program, &[], &frames("mixed.pcapng"));
         let (of_file, _) = of_file(program, &["mixed.pcapng"]);
         assert_eq!((set(&printed), printed.len()), (set(&of_file), 23));
-        assert_eq!(told[1], "329 packets: 329 tracked");
+        assert_eq!(told[1], "329 packets arrived, 329 delivered");
     });
 }
 
@@ -278,7 +278,7 @@ fn a_vxlan_mirror_is_read_without_privilege() {
     mirror.send(&[8, 0, 0]);
     let (printed, told) = mirror.running.interrupt();
     let (all, good) = (frames.len() + 2, frames.len());
-    assert_eq!(told, [format!("{all} packets: {good} tracked, 2 header_malformed")]);
+    assert_eq!(told, [format!("{all} packets arrived, {good} delivered, 2 header_malformed")]);
     let (of_file, _) = of_file(env!("CARGO_BIN_EXE_flows_to_channel"), &["dns-tcp.pcap"]);
     let keys = |lines: &[String]| -> BTreeSet<String> {
         lines.iter().map(|line| line.splitn(4, ' ').take(3).collect()).collect()
@@ -300,9 +300,9 @@ fn what_a_mirror_sends_too_fast_is_counted() {
     let (printed, told) = mirror.running.end();
     assert_eq!(printed, ["10.0.0.1:4000 <-> 10.0.0.2:9 Shutdown "]);
     let line =
-        told[0].strip_prefix(&format!("{SENT} packets: ")).unwrap_or_else(|| panic!("{told:?}"));
+        told[0].strip_prefix(&format!("{SENT} packets arrived, ")).unwrap_or_else(|| panic!("{told:?}"));
     let line = line.strip_suffix(" kernel_drop").unwrap_or_else(|| panic!("{told:?}"));
-    let (tracked, dropped) = line.split_once(" tracked, ").unwrap();
+    let (tracked, dropped) = line.split_once(" delivered, ").unwrap();
     let [tracked, dropped] = [tracked, dropped].map(|number| number.parse::<u64>().unwrap());
     assert!(tracked > 0 && dropped > 0 && tracked + dropped == SENT, "{told:?}");
 }

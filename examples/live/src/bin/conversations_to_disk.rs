@@ -12,9 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
-use netring::{
-    AsyncCapture, AsyncPacketSource, Conversation, ConversationConfig, Next as _, Piece, Stalled,
-};
+use netring::{Conversation, ConversationConfig, Next as _, Piece, Stalled};
 use tokio::fs::File;
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 use tokio::task::JoinSet;
@@ -29,28 +27,18 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let (Some(input), Some(directory)) = (args.next(), args.next()) else {
         return Err("usage: conversations_to_disk INTERFACE|FILE DIRECTORY".into());
     };
-    if Path::new(&input).is_file() {
-        write_all(AsyncCapture::open_file(input), directory.as_ref()).await
-    } else {
-        let capture = AsyncCapture::builder().promiscuous(true).open(&input)?;
-        write_all(capture, directory.as_ref()).await
-    }
-}
-
-async fn write_all<S: AsyncPacketSource>(
-    capture: AsyncCapture<S>,
-    directory: &Path,
-) -> Result<(), Box<dyn Error>> {
-    let mut conversations = capture
-        .stop_when(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
+    let directory = Path::new(&directory);
+    let mut conversations = example_live::open(&input)?
+        .stop_when(tokio::signal::ctrl_c())
         .flow_stream(AutoDetectEncap(FiveTuple::bidirectional()))
         .conversations(ConversationConfig::default().stalled(Stalled::Wait));
     let mut writers = JoinSet::new();
     while let Some(conversation) = conversations.next().await {
         match conversation {
             Ok(conversation) => {
-                let (id, key) = (conversation.id().0, conversation.key());
-                let path = directory.join(format!("{id}_{}_{}", key.a(), key.b()));
+                let flow = conversation.flow();
+                let (client, server) = flow.key.endpoints(flow.orientation);
+                let path = directory.join(format!("{}_{client}_{server}", flow.id.0));
                 writers.spawn(write(path, conversation));
             }
             Err(error) => eprintln!("{error}"),
@@ -60,7 +48,7 @@ async fn write_all<S: AsyncPacketSource>(
     }
     writers.join_all().await;
     let stats = conversations.stats()?;
-    example_live::tell(&stats);
+    eprintln!("{}", stats);
     eprintln!("{} of {} bytes written", stats.bytes.delivered(), stats.bytes.seen());
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use flowscope::core::{LinkType, Loss, PacketView, Timestamp};
+use flowscope::core::{Ledger, LinkType, Loss, PacketView};
 use flowscope::extract::{AutoDetectEncap, FiveTuple};
 use flowscope::track::FlowEvent;
 use netring::{AsyncCapture, AsyncPacketSource, Next as _, SourceStats};
@@ -66,7 +66,7 @@ impl AsyncPacketSource for VxlanMirror {
                 self.malformed += 1;
                 continue;
             };
-            lend(&[PacketView::new(frame, LinkType::ETHERNET, now())]);
+            lend(&[PacketView::new(frame, LinkType::ETHERNET, SystemTime::now().into())]);
             return Poll::Ready(Ok(1));
         }
     }
@@ -77,11 +77,10 @@ impl AsyncPacketSource for VxlanMirror {
 
     fn stats(&mut self) -> Result<SourceStats, netring::Error> {
         let dropped = dropped(&self.socket).unwrap_or_default();
-        let mut stats = SourceStats::default();
-        stats.arrived = Some(self.received + dropped);
-        stats.lost.lose(Loss::HeaderMalformed, self.malformed);
-        stats.lost.lose(Loss::KernelDrop, dropped);
-        Ok(stats)
+        let mut lost = Ledger::default();
+        lost.lose(Loss::HeaderMalformed, self.malformed);
+        lost.lose(Loss::KernelDrop, dropped);
+        Ok(SourceStats::new(Some(self.received + dropped), lost))
     }
 
     fn latency(&self) -> Option<Duration> {
@@ -100,10 +99,6 @@ fn dropped(socket: &UdpSocket) -> Option<u64> {
     line.split_whitespace().last()?.parse().ok()
 }
 
-fn now() -> Timestamp {
-    Timestamp::ZERO + SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     example_live::exit(run().await)
@@ -114,7 +109,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let mirror = VxlanMirror::bind(&address).await?;
     eprintln!("listening on {}", mirror.socket.local_addr()?);
     let mut flows = AsyncCapture::new(mirror)
-        .stop_when(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
+        .stop_when(tokio::signal::ctrl_c())
         .flow_stream(AutoDetectEncap(FiveTuple::bidirectional()));
     while let Some(event) = flows.next().await {
         match event {
@@ -125,6 +120,6 @@ async fn run() -> Result<(), Box<dyn Error>> {
             Err(error) => eprintln!("{error}"),
         }
     }
-    example_live::tell(&flows.stats()?);
+    eprintln!("{}", flows.stats()?);
     Ok(())
 }

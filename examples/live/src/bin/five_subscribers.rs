@@ -9,15 +9,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::IpAddr;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowscope::driver::DriverConfig;
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
-use flowscope::track::{Eviction, FlowEvent, TrackerConfig};
-use netring::{AsyncCapture, AsyncPacketSource, Next as _, Subscriber, SubscriberError};
+use flowscope::track::FlowEvent;
+use netring::Subscriber;
 
 type Event = FlowEvent<FiveTupleKey>;
 
@@ -31,22 +29,10 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let input = std::env::args().nth(1).ok_or("usage: five_subscribers INTERFACE|FILE")?;
-    if Path::new(&input).is_file() {
-        subscribe(AsyncCapture::open_file(input)).await
-    } else {
-        subscribe(AsyncCapture::builder().promiscuous(true).open(&input)?).await
-    }
-}
-
-async fn subscribe<S>(capture: AsyncCapture<S>) -> Result<(), Box<dyn Error>>
-where
-    S: AsyncPacketSource + Send + 'static,
-{
-    let tracker = TrackerConfig::default().eviction(Eviction::HalfOpenFirst).active(Some(LONG));
-    let flows = capture
-        .stop_when(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
+    let flows = example_live::open(&input)?
+        .stop_when(tokio::signal::ctrl_c())
         .flow_stream(AutoDetectEncap(FiveTuple::bidirectional()))
-        .with_config(DriverConfig::default().tracker(tracker))
+        .with_tracker(|tracker| tracker.active(Some(LONG)))
         .broadcast(256);
     let tasks = [
         tokio::spawn(protocols(flows.subscribe())),
@@ -58,7 +44,7 @@ where
     for task in tasks {
         println!("{}", task.await?);
     }
-    example_live::tell(&flows.shutdown().await?);
+    eprintln!("{}", flows.shutdown().await?);
     Ok(())
 }
 
@@ -123,9 +109,8 @@ async fn slow(mut flows: Subscriber<Event>) -> String {
 /// The next event; `None` at the end. What went past is counted by the subscriber.
 async fn next(flows: &mut Subscriber<Event>) -> Option<Arc<Event>> {
     loop {
-        match flows.next().await? {
+        match flows.next_event().await? {
             Ok(event) => return Some(event),
-            Err(SubscriberError::Lagged(_)) => {}
             Err(error) => eprintln!("{error}"),
         }
     }

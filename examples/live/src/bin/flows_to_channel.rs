@@ -7,13 +7,12 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 use std::error::Error;
-use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::track::FlowEvent;
-use netring::{AsyncCapture, AsyncPacketSource, Next as _};
+use netring::Next as _;
 use tokio::sync::mpsc;
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,14 +22,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let input = std::env::args().nth(1).ok_or("usage: flows_to_channel INTERFACE|FILE")?;
-    if Path::new(&input).is_file() {
-        send(AsyncCapture::open_file(input)).await
-    } else {
-        send(AsyncCapture::builder().promiscuous(true).open(&input)?).await
-    }
-}
-
-async fn send<S: AsyncPacketSource>(capture: AsyncCapture<S>) -> Result<(), Box<dyn Error>> {
+    let capture = example_live::open(&input)?;
     let (channels, threads): (Vec<_>, Vec<_>) = (0..2)
         .map(|_| {
             let (channel, flows) = mpsc::channel(1024);
@@ -38,8 +30,9 @@ async fn send<S: AsyncPacketSource>(capture: AsyncCapture<S>) -> Result<(), Box<
         })
         .unzip();
     let mut events = capture
-        .stop_when(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
-        .flow_stream(AutoDetectEncap(FiveTuple::bidirectional()));
+        .stop_when(tokio::signal::ctrl_c())
+        .flow_stream(AutoDetectEncap(FiveTuple::bidirectional()))
+        .without_packets();
     while let Some(event) = events.next().await {
         match event {
             Ok(event @ FlowEvent::Ended { .. }) => {
@@ -54,7 +47,7 @@ async fn send<S: AsyncPacketSource>(capture: AsyncCapture<S>) -> Result<(), Box<
     drop(channels);
     let done = threads.into_iter().map(|thread| thread.join().unwrap_or(0)).collect::<Vec<_>>();
     eprintln!("flows by thread: {done:?}");
-    example_live::tell(&events.stats()?);
+    eprintln!("{}", events.stats()?);
     Ok(())
 }
 

@@ -8,7 +8,6 @@
 
 use std::error::Error;
 use std::num::NonZeroUsize;
-use std::pin::pin;
 use std::process::ExitCode;
 
 use flowscope::extract::{AutoDetectEncap, FiveTuple};
@@ -32,39 +31,29 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let mut events = AsyncCapture::builder()
         .promiscuous(true)
         .open_sharded(&interface, group, workers)?
-        .flow_stream(|_| AutoDetectEncap(FiveTuple::bidirectional()))?;
+        .flow_stream(|_| AutoDetectEncap(FiveTuple::bidirectional()))?
+        .stop_when(tokio::signal::ctrl_c());
 
     let mut flows = vec![0; workers.get()];
     let mut affinity = Affinity::new(100_000);
-    let mut ctrl_c = pin!(tokio::signal::ctrl_c());
-    let mut stopped = false;
-    loop {
-        tokio::select! {
-            event = events.next() => match event {
-                Some(Ok(FlowEvent::Started { flow, .. })) => {
-                    flows[events.worker()] += 1;
-                    affinity.saw(&flow.key, events.worker());
-                }
-                Some(Ok(FlowEvent::Ended { flow, reason, .. })) => {
-                    println!("{} {reason:?}", flow.key);
-                }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => eprintln!("{error}"),
-                None => break,
-            },
-            _ = &mut ctrl_c, if !stopped => {
-                stopped = true;
-                events.stop();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(FlowEvent::Started { flow, .. }) => {
+                flows[events.worker()] += 1;
+                affinity.saw(&flow.key, events.worker());
             }
+            Ok(FlowEvent::Ended { flow, reason, .. }) => println!("{} {reason:?}", flow.key),
+            Ok(_) => {}
+            Err(error) => eprintln!("{error}"),
         }
     }
 
     let mut all = Stats::default();
     for (worker, stats) in events.ended().await?.iter().enumerate() {
-        eprintln!("worker {worker}: {} flows, {}", flows[worker], example_live::ledger(stats));
+        eprintln!("worker {worker}: {} flows, {stats}", flows[worker]);
         all.merge(stats);
     }
     let (flows, split) = (flows.iter().sum::<u64>(), affinity.split());
-    eprintln!("all: {flows} flows, {split} split, {}", example_live::ledger(&all));
+    eprintln!("all: {flows} flows, {split} split, {all}");
     Ok(())
 }

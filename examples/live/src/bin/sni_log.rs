@@ -5,13 +5,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 use std::error::Error;
-use std::path::Path;
 use std::process::ExitCode;
 
 use flowscope::driver::SessionEvent;
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::tls::{TlsHandshake, TlsHandshakes};
-use netring::{AsyncCapture, AsyncPacketSource, Next as _};
+use flowscope::track::FlowRef;
+use netring::Next as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -20,34 +20,24 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let input = std::env::args().nth(1).ok_or("usage: sni_log INTERFACE|FILE")?;
-    if Path::new(&input).is_file() {
-        log(AsyncCapture::open_file(input)).await
-    } else {
-        log(AsyncCapture::builder().promiscuous(true).open(&input)?).await
-    }
-}
-
-async fn log<S: AsyncPacketSource>(capture: AsyncCapture<S>) -> Result<(), Box<dyn Error>> {
-    let mut sessions = capture
-        .stop_when(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
+    let mut sessions = example_live::open(&input)?
+        .stop_when(tokio::signal::ctrl_c())
         .flow_stream(AutoDetectEncap(FiveTuple::bidirectional()))
         .session_stream(TlsHandshakes::default());
     while let Some(event) = sessions.next().await {
         match event {
-            Ok(SessionEvent::Application { flow, message, .. }) => print(&flow.key, &message),
+            Ok(SessionEvent::Application { flow, message, .. }) => print(&flow, &message),
             Ok(_) => {}
             // An interface that is down goes on once it is up again.
             Err(error) => eprintln!("{error}"),
         }
     }
-    example_live::tell(&sessions.stats()?);
+    eprintln!("{}", sessions.stats()?);
     Ok(())
 }
 
-fn print(key: &FiveTupleKey, handshake: &TlsHandshake) {
-    // Which of the two began the flow is only told at its end; a server's port is the lower one.
-    let (a, b) = (key.a(), key.b());
-    let (client, server) = if a.port > b.port { (a, b) } else { (b, a) };
+fn print(flow: &FlowRef<FiveTupleKey>, handshake: &TlsHandshake) {
+    let (client, server) = flow.key.endpoints(flow.orientation);
     let Some(hello) = &handshake.client_hello else { return };
     let name = hello.server_name().map_or("-".into(), |name| name.escape_ascii().to_string());
     let offered: Vec<_> = hello.alpn().map(|name| name.escape_ascii().to_string()).collect();
