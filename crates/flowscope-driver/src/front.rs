@@ -72,10 +72,11 @@ impl Front {
         extractor: &E,
         packet: PacketView<'_>,
         now: Timestamp,
-        take: impl FnOnce(PacketView<'_>, Extracted<E::Key>),
+        take: impl FnOnce(PacketView<'_>, &Extracted<E::Key>),
     ) {
         match extractor.extract(packet) {
-            Some(found) if found.fragment.is_none() => self.pass(packet, found, take),
+            // Lent on, for it is large and was only just written.
+            Some(mut found) if found.fragment.is_none() => self.pass(packet, &mut found, take),
             found => self.resolve_slowly(extractor, packet, found, now, take),
         }
     }
@@ -84,11 +85,11 @@ impl Front {
     fn pass<K>(
         &mut self,
         view: PacketView<'_>,
-        mut found: Extracted<K>,
-        take: impl FnOnce(PacketView<'_>, Extracted<K>),
+        found: &mut Extracted<K>,
+        take: impl FnOnce(PacketView<'_>, &Extracted<K>),
     ) {
         if self.checksums != Checksums::Off {
-            self.check(&view, &mut found);
+            self.check(&view, found);
         }
         let (captured, wire) = (found.payload.captured, found.payload.wire_len);
         let Payload { sound, corrupt, cut } = &mut self.payload;
@@ -117,18 +118,18 @@ impl Front {
         packet: PacketView<'_>,
         mut found: Option<Extracted<E::Key>>,
         now: Timestamp,
-        take: impl FnOnce(PacketView<'_>, Extracted<E::Key>),
+        take: impl FnOnce(PacketView<'_>, &Extracted<E::Key>),
     ) {
         let mut joined: Option<Joined> = None;
         for turn in 0.. {
             let view = joined.as_ref().map_or(packet, Joined::view);
-            let Some(x) = found else {
+            let Some(mut x) = found else {
                 let cause = extractor.explain(view).into();
                 self.refused.lose(cause, view.frames().into());
                 break;
             };
             let Some(fragment) = x.fragment else {
-                self.pass(view, x, take);
+                self.pass(view, &mut x, take);
                 break;
             };
             if turn > MAX_DEPTH {

@@ -53,11 +53,11 @@ impl<E: FlowExtractor, S> Line<E, S> {
                 tracked = true;
                 let errs = found.icmp.is_some_and(|icmp| icmp.quoted_at.is_some());
                 if view.frames() == 1 && !errs {
-                    prepared.push(Prepared::new(i, found, moment));
+                    prepared.push(Prepared::new(i, found.clone(), moment));
                     return;
                 }
                 table.track_prepared(packets, prepared, out);
-                table.track(view, &found, moment, out);
+                table.track(view, found, moment, out);
                 let quote = found.quoted(&view).and_then(|quoted| extractor.extract(quoted));
                 if let (Some(icmp), Some(quote)) = (found.icmp, quote) {
                     table.quote(&quote.key, quote.orientation, icmp, moment, view.ts(), out);

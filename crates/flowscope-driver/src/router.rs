@@ -66,7 +66,7 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         front.resolve(extractor, packet, moment.watermark, |view, found| {
             let icmp = found.icmp;
             let quote = found.quoted(&view).and_then(|quoted| extractor.extract(quoted));
-            batches[shard_of(&found.key)].packet(&view, found, moment, *keep);
+            batches[shard_of(&found.key)].packet(&view, found.clone(), moment, *keep);
             if let (Some(icmp), Some(quote)) = (icmp, quote) {
                 let to = shard_of(&quote.key);
                 let (key, from) = (quote.key, quote.orientation);

@@ -139,7 +139,8 @@ pub enum SessionChange {
 pub enum StopReason {
     /// It has seen all that it is there for.
     Done,
-    /// It gave this side up, as it does after a gap that it cannot bridge.
+    /// It gave this side up: after a gap that it cannot bridge, or where the rest of it cannot be read,
+    /// as what TLS encrypts.
     GaveUp,
     /// The bytes are not, or no longer, its protocol.
     Failed(ParseError),

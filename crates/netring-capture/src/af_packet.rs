@@ -95,7 +95,7 @@ impl AfPacket {
     #[inline]
     pub fn next_block(&mut self) -> Option<Block<'_>> {
         let cursor = self.hold()?;
-        self.restore_tags(cursor, usize::MAX);
+        self.restore_tags(cursor, usize::MAX, false);
         self.held = Held::Lent;
         self.count(u64::from(cursor.left()));
         Some(Block::new(self, cursor))
@@ -127,11 +127,11 @@ impl AfPacket {
 
     /// Puts the tags back that the kernel took out of the next frames of the block at hand. Only
     /// Ethernet frames have any.
-    fn restore_tags(&mut self, cursor: Cursor, frames: usize) {
+    fn restore_tags(&mut self, cursor: Cursor, frames: usize, fetch: bool) {
         if self.link == LinkType::ETHERNET
             && let Some(block) = self.memory.block_mut(self.at)
         {
-            tags::restore(block, cursor, frames);
+            tags::restore(block, cursor, frames, fetch);
         }
     }
 
@@ -184,7 +184,7 @@ impl PacketSource for AfPacket {
     ) -> Result<usize, CaptureError> {
         for _ in 0..self.memory.blocks() {
             let Some(cursor) = self.hold() else { break };
-            self.restore_tags(cursor, BATCH);
+            self.restore_tags(cursor, BATCH, true);
             let mut views = recycle(mem::take(&mut self.views));
             let mut frames = self.frames_from(cursor);
             let (link, number) = (self.link, self.interface_number);

@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use flowscope_filter::Filter;
-use netring_capture::{AfPacket, AfPacketConfig, Interface};
+use netring_capture::{AfPacket, AfPacketConfig, Capture, Interface};
 
 use crate::{AsyncCapture, Error, InOrder, Live, Merge};
 
@@ -33,7 +33,9 @@ impl AsyncCapture<Live<AfPacket>> {
     pub fn builder() -> CaptureBuilder {
         CaptureBuilder::default()
     }
+}
 
+impl<C: Capture> AsyncCapture<Live<C>> {
     /// Waits until there is something to read, and does not read it; also when something befell the
     /// interface, which reading tells.
     ///

@@ -307,6 +307,8 @@ impl Drop for Workers {
 
 /// The events of all workers: those of one in its order, those of different ones as they come.
 ///
+/// Numbers of packets and ids of flows are each worker's own: two workers may give the same.
+///
 /// Ends when all workers have. Dropping it stops them.
 #[derive(Debug)]
 pub struct ShardedStream<T> {

@@ -299,8 +299,9 @@ fn what_a_mirror_sends_too_fast_is_counted() {
     mirror.running.signal("CONT");
     let (printed, told) = mirror.running.end();
     assert_eq!(printed, ["10.0.0.1:4000 <-> 10.0.0.2:9 Shutdown "]);
-    let line =
-        told[0].strip_prefix(&format!("{SENT} packets arrived, ")).unwrap_or_else(|| panic!("{told:?}"));
+    let line = told[0]
+        .strip_prefix(&format!("{SENT} packets arrived, "))
+        .unwrap_or_else(|| panic!("{told:?}"));
     let line = line.strip_suffix(" kernel_drop").unwrap_or_else(|| panic!("{told:?}"));
     let (tracked, dropped) = line.split_once(" delivered, ").unwrap();
     let [tracked, dropped] = [tracked, dropped].map(|number| number.parse::<u64>().unwrap());

@@ -240,7 +240,7 @@ proptest! {
 fn walks(memory: &mut [u8]) -> Result<(), TestCaseError> {
     // Whatever else stands there, restoring tags ends, and stays within the memory.
     let start = Cursor::start(memory);
-    tags::restore(memory, start, usize::MAX);
+    tags::restore(memory, start, usize::MAX, true);
     let range = memory.as_ptr_range();
     let mut count = 0;
     for frame in frames(memory) {

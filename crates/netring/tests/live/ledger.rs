@@ -1,12 +1,15 @@
 //! Frames sent = tracked + each named loss, whatever the reader does.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use flowscope_core::Loss;
+use bytes::Bytes;
+use flowscope_core::{FlowSide, Loss};
+use flowscope_extract::FiveTupleKey;
+use flowscope_testkit::Dialogue;
 use flowscope_testkit::namespace::in_namespace;
 use flowscope_track::{EndReason, FlowEvent};
-use netring::Next;
+use netring::{AsyncCapture, AsyncReassembler, ConversationConfig, Next};
 
 use crate::world::{block_on, builder, datagram, extractor, positive, send, sender};
 
@@ -112,4 +115,95 @@ fn a_broadcast_without_loss_holds_the_capture_up() {
             });
         },
     );
+}
+
+#[test]
+fn a_reader_that_stalls_for_ten_seconds_is_accounted_for() {
+    let name = concat!(module_path!(), "::a_reader_that_stalls_for_ten_seconds_is_accounted_for");
+    in_namespace(name, || {
+        block_on(async {
+            let stream = AsyncCapture::open("v1").expect("the namespace is ours");
+            let mut stream = stream.flow_stream(extractor());
+            let mut from = sender("v0");
+            let sends = thread::spawn(move || {
+                let mut sent = 0;
+                let start = Instant::now();
+                while start.elapsed() < Duration::from_secs(11) {
+                    (0..20).for_each(|n| send(&mut from, &datagram(sent + n)));
+                    sent += 20;
+                    thread::sleep(Duration::from_millis(5));
+                }
+                u64::from(sent)
+            });
+            for _ in 0..100 {
+                stream.next().await.expect("frames come").expect("nothing befalls the cable");
+            }
+            // All that runs on this thread.
+            thread::sleep(Duration::from_secs(10));
+            for _ in 0..100 {
+                stream.next().await.expect("frames come").expect("nothing befalls the cable");
+            }
+            let sent = sends.join().expect("all was sent");
+            let stats = stream.shutdown().await.expect("the socket is open");
+            assert_eq!((stats.arrived, received("v1")), (Some(sent), sent));
+            assert_eq!(stats.packets.seen(), sent);
+            assert!(stats.packets.lost(Loss::KernelDrop) > 0, "ten seconds are more than it holds");
+            assert!(stats.packets.delivered() > 1000, "{stats:?}");
+        });
+    });
+}
+
+/// Frames that an interface received by its own count.
+fn received(interface: &str) -> u64 {
+    let file = std::fs::read_to_string("/proc/net/dev").expect("every namespace has it");
+    let line = file.lines().find_map(|line| line.trim().strip_prefix(&format!("{interface}:")));
+    let mut words = line.expect("the interface is there").split_whitespace();
+    words.nth(1).and_then(|word| word.parse().ok()).expect("bytes, then packets")
+}
+
+/// Takes its time with every piece.
+struct Slow;
+
+impl AsyncReassembler for Slow {
+    async fn segment(&mut self, _: u64, _: Bytes) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[test]
+fn a_slow_reassembler_slows_the_capture_and_the_kernel_counts_it() {
+    let name =
+        concat!(module_path!(), "::a_slow_reassembler_slows_the_capture_and_the_kernel_counts_it");
+    in_namespace(name, || {
+        block_on(async {
+            let mut dialogue = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80").handshake();
+            for _ in 0..5000 {
+                dialogue = dialogue.data(FlowSide::Initiator, [7; 1000]);
+            }
+            let frames: Vec<Vec<u8>> =
+                dialogue.build().into_iter().map(|(_, frame)| frame).collect();
+            let sent = frames.len() as u64;
+            let config = ConversationConfig::default().credit(16 * 1024);
+            let mut stream = builder()
+                .ring(positive(8), positive(1 << 14))
+                .open("v1")
+                .expect("the namespace is ours")
+                .flow_stream(extractor())
+                .with_async_reassembler_config(|_: &FiveTupleKey, _| Slow, config);
+            let mut from = sender("v0");
+            let sends =
+                thread::spawn(move || frames.iter().for_each(|frame| send(&mut from, frame)));
+            while !sends.is_finished() {
+                let _ = tokio::time::timeout(Duration::from_millis(5), stream.next()).await;
+            }
+            sends.join().expect("all was sent");
+            let stats = stream.shutdown().await.expect("the socket is open");
+            assert_eq!((stats.arrived, stats.packets.seen()), (Some(sent), sent));
+            let dropped = stats.packets.lost(Loss::KernelDrop);
+            assert!(dropped > 100, "{stats:?}");
+            // Of what was not dropped, every byte reached the reassembler.
+            assert_eq!(stats.bytes.seen(), stats.bytes.delivered(), "{stats:?}");
+            assert!(stats.bytes.delivered() > 10_000);
+        });
+    });
 }

@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 mod faults;
+mod filters;
 mod ledger;
 mod replayed;
 mod sharded;
