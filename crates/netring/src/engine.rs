@@ -89,6 +89,58 @@ macro_rules! same_methods {
     };
 }
 
+/// The methods of those that put a sink of their own, `desk`, behind a session engine, `engine`, and a
+/// hub of channels behind that.
+macro_rules! desk_methods {
+    () => {
+        fn handle_batch(&mut self, packets: &[PacketView<'_>]) {
+            self.engine.handle_batch_with(packets, &mut self.desk);
+        }
+
+        fn poll_timeout(&self) -> Option<Timestamp> {
+            self.engine.poll_timeout()
+        }
+
+        fn handle_timeout(&mut self, now: Timestamp) -> bool {
+            self.engine.handle_timeout_with(now, &mut self.desk)
+        }
+
+        fn finish_some(&mut self, reason: EndReason, most: usize) -> bool {
+            self.engine.finish_some_with(reason, most, &mut self.desk)
+        }
+
+        fn packets(&self) -> Ledger {
+            self.engine.packets()
+        }
+
+        fn bytes(&self) -> Ledger {
+            self.desk.hub.correct(&self.engine.bytes())
+        }
+
+        fn waiting(&self) -> u64 {
+            self.engine.waiting()
+        }
+
+        fn pending(&self) -> u64 {
+            self.engine.pending() + self.desk.hub.queued()
+        }
+
+        fn flows(&self) -> usize {
+            self.engine.table().len()
+        }
+
+        fn clock(&self) -> &Clock {
+            self.engine.clock()
+        }
+
+        fn memory(&self) -> usize {
+            self.engine.memory() + self.desk.hub.memory()
+        }
+    };
+}
+
+pub(crate) use desk_methods;
+
 impl<E: FlowExtractor, S> sealed::Sealed for FlowDriver<E, S> {}
 
 impl<E: FlowExtractor, S> Engine for FlowDriver<E, S> {

@@ -15,6 +15,7 @@ use flowscope_track::{Change, Clock, EndReason, Flow, FlowEvent};
 use super::tasks::Tasks;
 use super::{AsyncReassembler, AsyncReassemblerFactory};
 use crate::conversation::{Hub, Receiver, Sender, channel};
+use crate::engine::desk_methods;
 use crate::engine::sealed::Sealed;
 use crate::{ConversationConfig, Ended, Engine, Piece, Stalled};
 
@@ -63,53 +64,11 @@ where
 {
     type Event = FlowEvent<E::Key>;
 
-    fn handle_batch(&mut self, packets: &[PacketView<'_>]) {
-        self.engine.handle_batch_with(packets, &mut self.desk);
-    }
-
     fn poll_event(&mut self) -> Option<FlowEvent<E::Key>> {
         self.desk.events.pop_front()
     }
 
-    fn poll_timeout(&self) -> Option<Timestamp> {
-        self.engine.poll_timeout()
-    }
-
-    fn handle_timeout(&mut self, now: Timestamp) -> bool {
-        self.engine.handle_timeout_with(now, &mut self.desk)
-    }
-
-    fn finish_some(&mut self, reason: EndReason, most: usize) -> bool {
-        self.engine.finish_some_with(reason, most, &mut self.desk)
-    }
-
-    fn packets(&self) -> Ledger {
-        self.engine.packets()
-    }
-
-    fn bytes(&self) -> Ledger {
-        self.desk.hub.correct(&self.engine.bytes())
-    }
-
-    fn waiting(&self) -> u64 {
-        self.engine.waiting()
-    }
-
-    fn pending(&self) -> u64 {
-        self.engine.pending() + self.desk.hub.queued()
-    }
-
-    fn flows(&self) -> usize {
-        self.engine.table().len()
-    }
-
-    fn clock(&self) -> &Clock {
-        self.engine.clock()
-    }
-
-    fn memory(&self) -> usize {
-        self.engine.memory() + self.desk.hub.memory()
-    }
+    desk_methods!();
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = self.desk.tasks.poll(cx);
