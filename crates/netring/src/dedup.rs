@@ -227,6 +227,16 @@ mod tests {
     }
 
     #[test]
+    fn every_set_is_used() {
+        let mut dedup = Dedup::default();
+        for n in 0..SETS as u32 * 16 {
+            dedup.is_copy(PacketView::new(&n.to_be_bytes(), LinkType::RAW, Timestamp::ZERO));
+        }
+        let unused = dedup.places.iter().filter(|set| set[0].hash == 0).count();
+        assert!(unused < SETS / 1000, "{unused} of {SETS}");
+    }
+
+    #[test]
     fn no_bytes_make_it_panic() {
         let mut rng = Rng::new(3);
         let mut dedup = Dedup::default();

@@ -92,4 +92,21 @@ mod tests {
         let expected = "110 packets arrived, 100 delivered, 7 kernel_drop, 3 refused";
         assert_eq!(stats.to_string(), expected);
     }
+
+    #[test]
+    fn workers_that_count_add_up_from_nothing() {
+        let worker = |arrived| {
+            let mut stats = Stats { arrived, ..Stats::default() };
+            stats.packets.deliver(5);
+            stats
+        };
+        let check = |workers: &[Option<u64>], expected| {
+            let mut all = Stats::default();
+            workers.iter().for_each(|arrived| all.merge(&worker(*arrived)));
+            assert_eq!(all.arrived, expected, "{workers:?}");
+        };
+        check(&[Some(7), Some(6)], Some(13));
+        check(&[Some(7), None], None);
+        check(&[None, Some(7)], None);
+    }
 }
