@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use flowscope_core::Loss;
 use futures_core::Stream;
-use tokio::sync::{Notify, broadcast, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc, oneshot};
 use tokio::task::{self, JoinHandle};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
@@ -116,7 +116,8 @@ where
     ///
     /// Outside of a tokio runtime.
     pub fn broadcast_lossless(self, buffer: usize) -> Broadcast<D::Event> {
-        Broadcast::new(self, buffer.max(1), Senders::Lossless(Vec::new()))
+        let buffer = buffer.clamp(1, Semaphore::MAX_PERMITS);
+        Broadcast::new(self, buffer, Senders::Lossless(Vec::new()))
     }
 }
 
@@ -294,6 +295,13 @@ impl<S: AsyncPacketSource, D: Engine> Work<S, D> {
     }
 }
 
+/// However the task ends, by a panic in a parser too: subscribers read what was sent, then the end.
+impl<S, D: Engine> Drop for Work<S, D> {
+    fn drop(&mut self) {
+        self.shared.senders().take();
+    }
+}
+
 impl<T: Send + Sync + 'static> Subscriber<T> {
     /// The next event, or error of the stream, whatever went past before it: what was missed is counted
     /// as [`lagged`](Self::lagged).
@@ -351,3 +359,52 @@ impl<T: Send + Sync + 'static> Stream for Subscriber<T> {
 }
 
 impl<T> Unpin for Subscriber<T> {}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use flowscope_core::PacketView;
+    use flowscope_extract::FiveTuple;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::{AsyncCapture, FlowStream, Next as _};
+
+    /// A source that panics.
+    struct Broken;
+
+    impl AsyncPacketSource for Broken {
+        fn poll_batch(
+            &mut self,
+            _: &mut Context<'_>,
+            _: &mut dyn FnMut(&[PacketView<'_>]),
+        ) -> Poll<Result<usize, Error>> {
+            panic!("broken")
+        }
+
+        fn stop(&mut self) {}
+    }
+
+    fn flows() -> FlowStream<Broken, FiveTuple> {
+        AsyncCapture::new(Broken).flow_stream(FiveTuple::bidirectional())
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panicked_is_the_end_for_all() {
+        for events in [flows().broadcast(4), flows().broadcast_lossless(4)] {
+            let (mut one, mut other) = (events.subscribe(), events.subscribe());
+            for subscriber in [&mut one, &mut other] {
+                let next = timeout(Duration::from_secs(5), subscriber.next()).await;
+                assert!(next.expect("nobody is left hanging").is_none());
+            }
+            assert!(events.subscribe().next().await.is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_buffer_may_be_as_long_as_can_be() {
+        let events = flows().broadcast_lossless(usize::MAX);
+        drop(events.subscribe());
+    }
+}

@@ -55,7 +55,8 @@ impl Dedup {
     /// Whether this is a copy of a packet that it was asked about before.
     pub fn is_copy(&mut self, packet: PacketView<'_>) -> bool {
         let hash = self.hash(packet);
-        let set = &mut self.places[hash as usize % SETS];
+        // By its upper bits: the lowest is always set.
+        let set = &mut self.places[(hash >> 32) as usize % SETS];
         let ts = packet.ts();
         let near = |place: &Place| {
             place.hash == hash && place.ts.max(ts).since(place.ts.min(ts)) <= self.window

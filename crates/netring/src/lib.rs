@@ -6,7 +6,7 @@
 //!
 //! | call | items |
 //! |---|---|
-//! | [`flow_stream`](AsyncCapture::flow_stream) | the life of every flow: [`FlowEvent`](flowscope_track::FlowEvent) |
+//! | [`flow_stream`](AsyncCapture::flow_stream) | the life of every flow: [`FlowEvent`] |
 //! | [`session_stream`](FlowStream::session_stream) | and the messages of one stream protocol |
 //! | [`datagram_stream`](FlowStream::datagram_stream) | and the messages of one datagram protocol |
 //! | [`protocol_stream`](FlowStream::protocol_stream) | and the messages of several protocols |

@@ -25,8 +25,9 @@ pub struct Live<C: Capture> {
 
 /// A capture that was stopped, and is read to its end.
 struct Stop {
-    /// When to look again whether all has come, for the last of it wakes nobody.
-    look: Pin<Box<Sleep>>,
+    /// When to look again whether all has come, for the last of it wakes nobody. None before the
+    /// first look: a capture may be stopped outside of a runtime.
+    look: Option<Pin<Box<Sleep>>>,
     /// Whether all had come when it was looked last. A frame that was on its way into the ring when
     /// the capture was stopped is counted a moment later.
     drained: bool,
@@ -49,7 +50,8 @@ impl<C: Capture> Live<C> {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, or in one without I/O.
+    /// Outside of a tokio runtime, or in one without I/O. Once stopped, it is polled where there is
+    /// time too.
     pub fn new(capture: C) -> Result<Self, Error> {
         // An error alone wakes those who wait to write: see `poll_woken`.
         #[allow(
@@ -167,8 +169,7 @@ impl<C: Capture> AsyncPacketSource for Live<C> {
         let stopped = capture.stop().is_ok();
         let now = Instant::now();
         let patience = if stopped { capture.latency() + PATIENCE } else { Duration::ZERO };
-        self.stop =
-            Some(Stop { look: Box::pin(sleep_until(now)), drained: false, until: now + patience });
+        self.stop = Some(Stop { look: None, drained: false, until: now + patience });
     }
 
     fn stats(&mut self) -> Result<SourceStats, Error> {
@@ -208,7 +209,7 @@ impl<C: Capture> Live<C> {
                     Err(error) => self.fail(error),
                 };
             }
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::Wait(error))),
+            Poll::Ready(Err(error)) => return self.give_up(error),
             Poll::Pending => {}
         }
         match ready!(self.fd.poll_write_ready_mut(cx)) {
@@ -217,16 +218,25 @@ impl<C: Capture> Live<C> {
                 let error = self.capture().take_error();
                 error.map_or(Poll::Ready(Ok(0)), |error| self.fail(error))
             }
-            Err(error) => Poll::Ready(Err(Error::Wait(error))),
+            Err(error) => self.give_up(error),
         }
+    }
+
+    /// Ends: a runtime that is shutting down wakes nobody any more.
+    fn give_up(&mut self, error: io::Error) -> Poll<Result<usize, Error>> {
+        self.ended = true;
+        Poll::Ready(Err(Error::Wait(error)))
     }
 
     /// Whether all has come that was received before the stop; false if it is worth reading again.
     fn poll_drained(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, CaptureError>> {
         let Some(stop) = &mut self.stop else { return Poll::Ready(Ok(false)) };
-        ready!(stop.look.as_mut().poll(cx));
+        if let Some(look) = &mut stop.look {
+            ready!(look.as_mut().poll(cx));
+        }
         let now = Instant::now();
-        stop.look.as_mut().reset(now + LOOK);
+        let look = stop.look.get_or_insert_with(|| Box::pin(sleep_until(now)));
+        look.as_mut().reset(now + LOOK);
         let capture = &mut self.fd.get_mut().0;
         if capture.is_ready() {
             return Poll::Ready(Ok(false));
@@ -239,7 +249,7 @@ impl<C: Capture> Live<C> {
         stop.drained = drained;
         if !over {
             // Registers for the next look.
-            let _ = stop.look.as_mut().poll(cx);
+            let _ = look.as_mut().poll(cx);
             return Poll::Pending;
         }
         Poll::Ready(Ok(true))
@@ -270,5 +280,108 @@ struct Owned<C>(C);
 impl<C: AsFd> AsRawFd for Owned<C> {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_fd().as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::os::fd::BorrowedFd;
+    use std::os::unix::net::UnixStream;
+
+    use flowscope_core::{LinkType, PacketSource};
+    use netring_capture::{CaptureStats, Interface};
+    use tokio::runtime::{Builder, Runtime};
+
+    use super::*;
+
+    /// A capture to which nothing comes.
+    struct Silent {
+        interface: Interface,
+        fd: UnixStream,
+        _other: UnixStream,
+    }
+
+    impl Silent {
+        fn new() -> Self {
+            let (fd, _other) = UnixStream::pair().unwrap();
+            Silent { interface: Interface::find("lo").unwrap(), fd, _other }
+        }
+    }
+
+    impl AsFd for Silent {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.fd.as_fd()
+        }
+    }
+
+    impl PacketSource for Silent {
+        type Error = CaptureError;
+
+        fn next_batch(
+            &mut self,
+            _: &mut dyn FnMut(&[PacketView<'_>]),
+        ) -> Result<usize, CaptureError> {
+            Ok(0)
+        }
+    }
+
+    impl Capture for Silent {
+        fn interface(&self) -> &Interface {
+            &self.interface
+        }
+        fn link(&self) -> LinkType {
+            LinkType::ETHERNET
+        }
+        fn stats(&mut self) -> Result<CaptureStats, CaptureError> {
+            Ok(CaptureStats::default())
+        }
+        fn is_ready(&self) -> bool {
+            false
+        }
+        fn take_error(&self) -> Option<CaptureError> {
+            None
+        }
+        fn stop(&mut self) -> Result<(), CaptureError> {
+            Ok(())
+        }
+        fn is_drained(&mut self) -> Result<bool, CaptureError> {
+            Ok(true)
+        }
+        fn latency(&self) -> Duration {
+            Duration::from_millis(1)
+        }
+        fn send(&mut self, _: &[u8]) -> Result<(), CaptureError> {
+            Ok(())
+        }
+        fn send_batch(&mut self, frames: &[&[u8]]) -> Result<usize, CaptureError> {
+            Ok(frames.len())
+        }
+    }
+
+    fn runtime() -> Runtime {
+        Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    async fn poll(live: &mut Live<Silent>) -> Result<usize, Error> {
+        poll_fn(|cx| live.poll_batch(cx, &mut |_| {})).await
+    }
+
+    #[test]
+    fn it_can_be_stopped_from_anywhere() {
+        let runtime = runtime();
+        let mut live = runtime.block_on(async { Live::new(Silent::new()) }).unwrap();
+        live.stop();
+        assert_eq!(runtime.block_on(poll(&mut live)).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_runtime_that_is_gone_is_told_once() {
+        let first = runtime();
+        let mut live = first.block_on(async { Live::new(Silent::new()) }).unwrap();
+        drop(first);
+        let second = runtime();
+        assert!(matches!(second.block_on(poll(&mut live)), Err(Error::Wait(_))));
+        assert_eq!(second.block_on(poll(&mut live)).unwrap(), 0);
     }
 }

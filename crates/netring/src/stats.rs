@@ -62,8 +62,13 @@ impl Stats {
         self.freezes = source.freezes;
     }
 
-    /// Adds what another counted, as of a second worker.
+    /// Adds what another counted, as of a second worker. Nothing at all, which is the default, is where
+    /// a sum begins.
     pub fn merge(&mut self, other: &Stats) {
+        if *self == Stats::default() {
+            self.clone_from(other);
+            return;
+        }
         self.packets.merge(&other.packets);
         self.bytes.merge(&other.bytes);
         self.arrived = self.arrived.zip(other.arrived).map(|(a, b)| a + b);
