@@ -22,6 +22,7 @@ use crate::line::Line;
 pub struct FlowDriver<E: FlowExtractor, S = ()> {
     line: Line<E, S>,
     events: Queue<E::Key>,
+    config: DriverConfig,
 }
 
 /// Events until they are drained.
@@ -68,13 +69,13 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         config: DriverConfig,
         init: impl FnMut(&Extracted<E::Key>) -> S + Send + 'static,
     ) -> Self {
-        let packets = config.packet_events;
         let front = Front::new(&config);
         let clock = Clock::new(config.tracker.clock_config());
-        let table = FlowTable::with_state(config.tracker, init);
+        let table = FlowTable::with_state(config.tracker.clone(), init);
         FlowDriver {
             line: Line::new(extractor, front, clock, table),
-            events: Queue { events: VecDeque::new(), packets },
+            events: Queue { events: VecDeque::new(), packets: config.packet_events },
+            config,
         }
     }
 
@@ -191,10 +192,16 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         self.line.memory()
     }
 
-    /// The extractor, for another driver. Flows that are open are forgotten.
+    /// What it was configured with.
     #[must_use]
-    pub fn into_extractor(self) -> E {
-        self.line.extractor
+    pub fn config(&self) -> &DriverConfig {
+        &self.config
+    }
+
+    /// The extractor and the configuration, for another driver. Flows that are open are forgotten.
+    #[must_use]
+    pub fn into_parts(self) -> (E, DriverConfig) {
+        (self.line.extractor, self.config)
     }
 
     /// Packets lost to `cause` so far.

@@ -51,7 +51,8 @@ impl AsyncCapture<Replay<CaptureFiles>> {
 impl<S: AsyncPacketSource> AsyncCapture<InOrder<Merge<S>>> {
     /// Several captures as one: flows whose packets come by different interfaces are one flow. The
     /// packets of live captures come in the order of their times, see [`InOrder`]; those of files as
-    /// they are read, see [`Merge`]. Filters and taps that the captures have are not taken along.
+    /// they are read, see [`Merge`]. What else the captures
+    /// were told, such as filters, taps and when to stop, is not taken along.
     #[must_use]
     pub fn merge(captures: impl IntoIterator<Item = AsyncCapture<S>>) -> Self {
         let sources = captures.into_iter().map(|capture| capture.source);
@@ -131,15 +132,13 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
     /// The life of every flow, as `extractor` finds them.
     #[must_use]
     pub fn flow_stream<E: FlowExtractor>(self, extractor: E) -> FlowStream<S, E> {
-        let config = default_config();
-        let driver = FlowDriver::with_config(extractor, config.clone());
-        EventStream::new(self, driver, config)
+        EventStream::new(self, FlowDriver::with_config(extractor, default_config()))
     }
 
     /// The events of a driver that was made elsewhere, such as one that keeps state with every flow.
     #[must_use]
     pub fn drive<D: Engine>(self, driver: D) -> EventStream<S, D> {
-        EventStream::new(self, driver, DriverConfig::default())
+        EventStream::new(self, driver)
     }
 
     /// The packets themselves, each a copy that may be kept.

@@ -9,9 +9,10 @@ use flowscope_core::{LinkType, PacketView, Timestamp};
 /// network layer on: link header and VLAN tags may differ, and so may the time to live and the header
 /// checksum that depends on it, so that copies taken before and after a router are found too. A
 /// retransmission is none where the host numbers its packets (IPv4 identification) or stamps its
-/// segments (RFC 7323), which nearly all do. What it cannot tell from a copy is what a host really
-/// sent twice within the window, byte for byte: with IPv6 or an identification of 0, a repeated
-/// query, say. What it does not find is a copy so late that too many packets came between.
+/// segments (RFC 7323), which nearly all do. The first 128 bytes are compared, and the length: what
+/// it cannot tell from a copy is what a host really sent twice within the window up to there, with
+/// IPv6 or an identification of 0: a repeated query, say, or datagrams that differ further behind and
+/// have no checksum yet. What it does not find is a copy so late that too many packets came between.
 ///
 /// Memory: 16 bytes for each of 65 536 packets, allocated at once. Cost: a keyed hash over the first
 /// 128 bytes of each packet.

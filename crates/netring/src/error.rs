@@ -31,7 +31,8 @@ pub enum Error {
 impl Error {
     /// Whether the stream goes on although this was not whole: an interface that is down and may come
     /// up again, a recording that has ended, one of several files that could not be read to its end.
-    /// After any other there is at most what had been received already.
+    /// After any other there is at most what had been received already, but from other interfaces of the
+    /// same capture.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {

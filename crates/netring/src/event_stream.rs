@@ -3,8 +3,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use flowscope_core::{Ledger, PacketView};
-use flowscope_driver::DriverConfig;
+use flowscope_core::{Ledger, Loss, PacketView};
 use flowscope_track::EndReason;
 use futures_core::Stream;
 
@@ -25,7 +24,6 @@ use crate::{AsyncCapture, AsyncPacketSource, Engine, Error, Stats};
 pub struct EventStream<S, D> {
     capture: AsyncCapture<S>,
     driver: D,
-    config: DriverConfig,
     time: PassingTime,
     phase: Phase,
     /// Errors that came while nobody asked for items.
@@ -57,11 +55,10 @@ enum Step {
 const ENDED_AT_ONCE: usize = 64;
 
 impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
-    pub(crate) fn new(capture: AsyncCapture<S>, driver: D, config: DriverConfig) -> Self {
+    pub(crate) fn new(capture: AsyncCapture<S>, driver: D) -> Self {
         EventStream {
             capture,
             driver,
-            config,
             time: PassingTime::default(),
             phase: Phase::Running,
             errors: VecDeque::new(),
@@ -140,21 +137,15 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
     }
 
     /// The same capture before another driver, which knows none of the flows seen so far.
-    pub(crate) fn replace_driver<N: Engine>(
-        self,
-        config: DriverConfig,
-        make: impl FnOnce(D, DriverConfig) -> N,
-    ) -> EventStream<S, N> {
+    pub(crate) fn replace_driver<N: Engine>(self, make: impl FnOnce(D) -> N) -> EventStream<S, N> {
         let EventStream { capture, driver, errors, before: [mut packets, mut bytes], .. } = self;
         packets.merge(&driver.packets());
+        // The rest of their datagrams comes to another.
+        packets.lose(Loss::FragIncomplete, driver.waiting());
         bytes.merge(&driver.bytes());
-        let driver = make(driver, config.clone());
-        let stream = EventStream::new(capture, driver, config);
+        bytes.lose(Loss::Unclaimed, driver.pending());
+        let stream = EventStream::new(capture, make(driver));
         EventStream { errors, before: [packets, bytes], ..stream }
-    }
-
-    pub(crate) fn config(&self) -> &DriverConfig {
-        &self.config
     }
 
     pub(crate) fn map_capture(

@@ -36,16 +36,14 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
     /// [`default_config`](crate::default_config).
     #[must_use]
     pub fn with_config(self, config: DriverConfig) -> Self {
-        self.replace_driver(config, |driver, config| {
-            FlowDriver::with_config(driver.into_extractor(), config)
-        })
+        self.replace_driver(|driver| FlowDriver::with_config(driver.into_parts().0, config))
     }
 
     /// Leaves out [`Packet`](flowscope_track::FlowEvent::Packet) events, of which there is one for each
     /// packet.
     #[must_use]
     pub fn without_packets(self) -> Self {
-        let config = self.config().clone().packet_events(false);
+        let config = self.driver().config().clone().packet_events(false);
         self.with_config(config)
     }
 
@@ -53,7 +51,7 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
     /// [`with_config`](Self::with_config).
     #[must_use]
     pub fn with_tracker(self, change: impl FnOnce(TrackerConfig) -> TrackerConfig) -> Self {
-        let config = self.config().clone().map_tracker(change);
+        let config = self.driver().config().clone().map_tracker(change);
         self.with_config(config)
     }
 
@@ -82,9 +80,9 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
         self,
         parsers: F,
     ) -> SessionStream<S, E, F> {
-        let config = self.config().clone();
-        self.replace_driver(config, |driver, config| {
-            SessionDriver::<E, F>::with_config(driver.into_extractor(), parsers, config)
+        self.replace_driver(|driver| {
+            let (extractor, config) = driver.into_parts();
+            SessionDriver::<E, F>::with_config(extractor, parsers, config)
         })
     }
 
@@ -94,18 +92,18 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
         self,
         parsers: F,
     ) -> DatagramStream<S, E, F> {
-        let config = self.config().clone();
-        self.replace_driver(config, |driver, config| {
-            DatagramDriver::<E, F>::with_config(driver.into_extractor(), parsers, config)
+        self.replace_driver(|driver| {
+            let (extractor, config) = driver.into_parts();
+            DatagramDriver::<E, F>::with_config(extractor, parsers, config)
         })
     }
 
     /// Reads every flow with whichever of `protocols` it speaks.
     #[must_use]
     pub fn protocol_stream<M>(self, protocols: Protocols<M>) -> ProtocolStream<S, E, M> {
-        let config = self.config().clone();
-        self.replace_driver(config, |driver, config| {
-            Driver::with_config(driver.into_extractor(), protocols, config)
+        self.replace_driver(|driver| {
+            let (extractor, config) = driver.into_parts();
+            Driver::with_config(extractor, protocols, config)
         })
     }
 
@@ -114,9 +112,9 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
     #[must_use]
     pub fn conversations(self, config: ConversationConfig) -> Conversations<S, E> {
         let config = config.or_stalled(self.policy());
-        let driver_config = self.config().clone();
-        self.replace_driver(driver_config, |driver, driver_config| {
-            ConversationDriver::new(driver.into_extractor(), driver_config, config)
+        self.replace_driver(|driver| {
+            let (extractor, driver_config) = driver.into_parts();
+            ConversationDriver::new(extractor, driver_config, config)
         })
     }
 
@@ -139,9 +137,8 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
         factory: F,
         config: ConversationConfig,
     ) -> ReassembledStream<S, E, F> {
-        let driver_config = self.config().clone();
-        self.replace_driver(driver_config, |driver, driver_config| {
-            let extractor = driver.into_extractor();
+        self.replace_driver(|driver| {
+            let (extractor, driver_config) = driver.into_parts();
             AsyncReassemblerDriver::new(extractor, factory, driver_config, config)
         })
     }

@@ -20,6 +20,8 @@ use crate::{AsyncPacketSource, Error, SourceStats};
 pub struct Live<C: Capture> {
     fd: AsyncFd<Owned<C>>,
     stop: Option<Stop>,
+    /// What befell the interface, found while it was not read.
+    told: Option<CaptureError>,
     ended: bool,
 }
 
@@ -53,13 +55,13 @@ impl<C: Capture> Live<C> {
     /// Outside of a tokio runtime, or in one without I/O. Once stopped, it is polled where there is
     /// time too.
     pub fn new(capture: C) -> Result<Self, Error> {
-        // An error alone wakes those who wait to write: see `poll_woken`.
+        // An error alone wakes those who wait to write: see `poll_read`.
         #[allow(
             deprecated,
             reason = "the other constructor is unsafe, for who does not own what is watched"
         )]
         let fd = AsyncFd::with_interest(Owned(capture), Interest::READABLE).map_err(Error::Wait)?;
-        Ok(Live { fd, stop: None, ended: false })
+        Ok(Live { fd, stop: None, told: None, ended: false })
     }
 
     /// The capture.
@@ -80,13 +82,31 @@ impl<C: Capture> Live<C> {
     ///
     /// [`Error::Wait`] when the runtime is shutting down.
     pub async fn readable(&mut self) -> Result<(), Error> {
-        std::future::poll_fn(|cx| {
-            if self.capture().is_ready() {
+        std::future::poll_fn(|cx| self.poll_readable(cx)).await
+    }
+
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            // A capture that was stopped is to be read to its end.
+            let ended = self.ended || self.stop.is_some();
+            if ended || self.told.is_some() || self.capture().is_ready() {
                 return Poll::Ready(Ok(()));
             }
-            poll_woken(&mut self.fd, cx).map(|woken| woken.map(drop)).map_err(Error::Wait)
-        })
-        .await
+            // Readiness that there is nothing to show for is over.
+            match self.fd.poll_read_ready_mut(cx) {
+                Poll::Ready(Ok(mut guard)) if guard.get_inner().0.is_ready() => {
+                    guard.retain_ready();
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(Ok(mut guard)) => guard.clear_ready(),
+                Poll::Ready(Err(error)) => return self.give_up(error),
+                Poll::Pending => match ready!(self.fd.poll_write_ready_mut(cx)) {
+                    Ok(mut guard) => guard.clear_ready(),
+                    Err(error) => return self.give_up(error),
+                },
+            }
+            self.told = self.capture().take_error();
+        }
     }
 
     /// Gives the capture back, without a runtime.
@@ -94,34 +114,6 @@ impl<C: Capture> Live<C> {
     pub fn into_capture(self) -> C {
         self.fd.into_inner().0
     }
-}
-
-/// Which readiness the task was woken by.
-#[derive(Clone, Copy, Debug)]
-enum Woken {
-    Readable,
-    /// The kernel reports an error with nothing to read, which tokio tells to those who wait to
-    /// write.
-    Failed,
-}
-
-fn poll_woken<C: Capture>(
-    fd: &mut AsyncFd<Owned<C>>,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<Woken>> {
-    if let Poll::Ready(guard) = fd.poll_read_ready(cx) {
-        return Poll::Ready(guard.map(|mut guard| {
-            guard.retain_ready();
-            Woken::Readable
-        }));
-    }
-    if let Poll::Ready(guard) = fd.poll_write_ready(cx) {
-        return Poll::Ready(guard.map(|mut guard| {
-            guard.retain_ready();
-            Woken::Failed
-        }));
-    }
-    Poll::Pending
 }
 
 impl<C: Capture> AsyncPacketSource for Live<C> {
@@ -132,6 +124,9 @@ impl<C: Capture> AsyncPacketSource for Live<C> {
     ) -> Poll<Result<usize, Error>> {
         if self.ended {
             return Poll::Ready(Ok(0));
+        }
+        if let Some(error) = self.told.take() {
+            return self.fail(error);
         }
         loop {
             // What is there is taken without a question to the runtime.
@@ -223,7 +218,7 @@ impl<C: Capture> Live<C> {
     }
 
     /// Ends: a runtime that is shutting down wakes nobody any more.
-    fn give_up(&mut self, error: io::Error) -> Poll<Result<usize, Error>> {
+    fn give_up<T>(&mut self, error: io::Error) -> Poll<Result<T, Error>> {
         self.ended = true;
         Poll::Ready(Err(Error::Wait(error)))
     }

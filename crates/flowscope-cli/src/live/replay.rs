@@ -52,10 +52,10 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Status, Failure> {
     let mut status = Status::Done;
     let mut rounds = 0;
     while (args.rounds == 0 || rounds < args.rounds) && sender.goes_on() {
-        let before = sender.scheduled;
+        let before = sender.sent;
         status = status.max(sender.send_all(CaptureFiles::new(&args.files), rounds == 0));
         rounds += 1;
-        if sender.scheduled == before {
+        if sender.sent == before {
             // Nothing to be sent, however often.
             break;
         }

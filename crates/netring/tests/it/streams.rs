@@ -1,14 +1,16 @@
 //! What all streams of events do: order, time, errors, ends, cancellation.
 
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flowscope_core::{LinkType, Loss, PacketSource};
+use flowscope_driver::{DriverConfig, FlowDriver};
 use flowscope_extract::{FiveTuple, FiveTupleKey};
 use flowscope_pcap::{CaptureReader, CaptureWriter};
-use flowscope_track::FlowEvent;
+use flowscope_track::{FlowEvent, TrackerConfig};
 use futures_core::Stream;
 use netring::{AsyncCapture, Dedup, Error, Filter, FlowStream, Merge, Next};
 use tokio::time::{Instant, sleep, timeout};
@@ -338,4 +340,18 @@ async fn copies_are_left_out_and_named() {
     let stats = stream.stats().unwrap();
     assert_eq!((stats.packets.lost(Loss::Duplicate), stats.packets.delivered()), (200, 100));
     assert_eq!((stats.arrived, stats.recorded), (Some(300), 300));
+}
+
+#[tokio::test]
+async fn a_driver_of_ones_own_keeps_its_configuration() {
+    let steps = || (0..50).map(|n| Step::Packets(vec![datagram(n, u64::from(n))]));
+    let config =
+        DriverConfig::default().map_tracker(|tracker| tracker.max_flows(NonZeroUsize::MIN));
+    let driver = || FlowDriver::with_config(FiveTuple::bidirectional(), config.clone());
+    let capture = || AsyncCapture::new(Script::new(steps()));
+    let evicted = |lines: &[String]| lines.iter().filter(|line| line.contains("Evicted")).count();
+    assert_eq!(evicted(&all(&mut capture().drive(driver())).await), 49);
+    assert_eq!(evicted(&all(&mut capture().drive(driver()).without_packets()).await), 49);
+    let told = |tracker: TrackerConfig| tracker.udp_idle(Duration::from_secs(1));
+    assert_eq!(evicted(&all(&mut capture().drive(driver()).with_tracker(told)).await), 49);
 }

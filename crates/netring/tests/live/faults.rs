@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flowscope_core::PacketSource;
 use flowscope_testkit::namespace::{cable, in_namespace, ip, running, until};
 use flowscope_track::{EndReason, FlowEvent};
 use netring::ring::CaptureError;
@@ -72,6 +73,37 @@ fn an_interface_that_is_deleted_ends_the_stream() {
             assert!(told.iter().any(|error| error.contains("w1")), "{told:?}");
             let stats = stream.stats().unwrap();
             assert_eq!(stats.arrived, Some(1), "{stats:?}");
+        });
+    });
+}
+
+#[test]
+fn waiting_until_it_is_readable_wakes_only_for_something() {
+    let name = concat!(module_path!(), "::waiting_until_it_is_readable_wakes_only_for_something");
+    in_namespace(name, || {
+        block_on(async {
+            let mut capture = builder().open("v1").unwrap();
+            let mut from = sender("v0");
+            for round in 0..3 {
+                send(&mut from, &datagram(round));
+                timeout(SOON, capture.readable()).await.expect("a frame comes").unwrap();
+                // It has not been read by that.
+                timeout(SOON, capture.readable()).await.expect("it is still there").unwrap();
+                let ring = capture.source_mut().capture_mut();
+                assert_eq!(ring.next_batch(&mut |_| ()).unwrap(), 1);
+                assert_eq!(ring.next_batch(&mut |_| ()).unwrap(), 0);
+                let more = timeout(Duration::from_millis(50), capture.readable()).await;
+                assert!(more.is_err(), "there is nothing to read");
+            }
+            // What befalls the interface is something, and is told by reading.
+            ip("link set v1 down");
+            timeout(SOON, capture.readable()).await.expect("it is told").unwrap();
+            let told = capture.next_batch(|_| ()).await.unwrap_err();
+            assert!(told.is_passing(), "{told}");
+            let more = timeout(Duration::from_millis(50), capture.readable()).await;
+            assert!(more.is_err(), "once");
+            capture.stop();
+            timeout(SOON, capture.readable()).await.expect("the end is something").unwrap();
         });
     });
 }
