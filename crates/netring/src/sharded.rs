@@ -279,13 +279,14 @@ impl Workers {
     ///
     /// # Errors
     ///
-    /// When a worker could not read its counters, or panicked in what was given to it.
+    /// When a worker could not read its counters, or panicked in what was given to it; the others have
+    /// ended by then too.
     pub async fn ended(mut self) -> Result<Vec<Stats>, Error> {
         let mut stats = Vec::new();
         for end in mem::take(&mut self.ends) {
-            stats.push(end.await.unwrap_or_else(|_| Err(Error::source("a worker panicked")))?);
+            stats.push(end.await.unwrap_or_else(|_| Err(Error::source("a worker panicked"))));
         }
-        Ok(stats)
+        stats.into_iter().collect()
     }
 
     /// [`stop`](Self::stop), then [`ended`](Self::ended).
