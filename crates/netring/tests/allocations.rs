@@ -15,7 +15,8 @@ fn main() {}
 #[cfg(target_os = "linux")]
 #[expect(clippy::print_stdout, reason = "what the test harness would say")]
 fn main() {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
 
     use flowscope_testkit::namespace::in_namespace;
     use flowscope_track::FlowEvent;
@@ -24,18 +25,28 @@ fn main() {
 
     in_namespace("allocations::main", || {
         let frames: Vec<Vec<u8>> = (0..200).map(datagram).collect();
-        let done = AtomicBool::new(false);
+        // What the sender is to do: wait, send every frame once, and again and again, and end.
+        let phase = AtomicU32::new(0);
         std::thread::scope(|scope| {
             let mut from = sender("v0");
-            let (frames, done) = (&frames, &done);
+            let (frames, phase) = (&frames, &phase);
             scope.spawn(move || {
-                while !done.load(Ordering::Relaxed) {
+                let until = |next| {
+                    while phase.load(Ordering::Relaxed) < next {
+                        std::thread::yield_now();
+                    }
+                };
+                until(1);
+                frames.iter().for_each(|frame| send(&mut from, frame));
+                until(2);
+                while phase.load(Ordering::Relaxed) == 2 {
                     frames.iter().for_each(|frame| send(&mut from, frame));
                 }
             });
             block_on(async {
                 let capture = builder().open("v1").expect("the namespace is ours");
                 let mut stream = capture.flow_stream(extractor());
+                phase.store(1, Ordering::Relaxed);
                 let mut packets = async |count: u32| {
                     let mut seen = 0;
                     while seen < count {
@@ -43,6 +54,13 @@ fn main() {
                         seen += u32::from(matches!(event, FlowEvent::Packet { .. }));
                     }
                 };
+                // The timer for silence is made in the first one.
+                packets(200).await;
+                let silence = tokio::time::timeout(Duration::from_millis(50), packets(1)).await;
+                assert!(silence.is_err(), "all was read");
+                // So is the runtime's list of tasks that gave way, once one has.
+                tokio::task::yield_now().await;
+                phase.store(2, Ordering::Relaxed);
                 // Every flow is there, and every list has the length that it takes.
                 packets(100_000).await;
                 let _profiler = dhat::Profiler::builder().testing().build();
@@ -50,7 +68,7 @@ fn main() {
                 let stats = dhat::HeapStats::get();
                 assert_eq!(stats.total_blocks, 0, "{stats:?}");
             });
-            done.store(true, Ordering::Relaxed);
+            phase.store(3, Ordering::Relaxed);
         });
         println!("1 passed: 0 allocations in 100000 packets");
     });
