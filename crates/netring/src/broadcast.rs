@@ -1,4 +1,5 @@
 use std::future::poll_fn;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -269,19 +270,17 @@ impl<S: AsyncPacketSource, D: Engine> Work<S, D> {
     }
 
     async fn send(&mut self, item: Item<D::Event>) {
-        let senders = match &mut *self.shared.senders() {
+        let mut senders = match &mut *self.shared.senders() {
             Some(Senders::Lossy(sender)) => {
                 // Nobody listening is no error.
                 let _ = sender.send(item);
                 return;
             }
-            Some(Senders::Lossless(all)) => {
-                all.retain(|sender| !sender.is_closed());
-                all.clone()
-            }
+            // Taken out, for the list cannot be locked while somebody is waited for.
+            Some(Senders::Lossless(all)) => mem::take(all),
             None => return,
         };
-        for sender in senders {
+        for sender in &senders {
             // While it is waited for, the handle is still heard.
             let mut room = pin!(sender.reserve());
             let reserved = poll_fn(|cx| {
@@ -291,6 +290,12 @@ impl<S: AsyncPacketSource, D: Engine> Work<S, D> {
             if let Ok(permit) = reserved.await {
                 permit.send(item.clone());
             }
+        }
+        senders.retain(|sender| !sender.is_closed());
+        if let Some(Senders::Lossless(all)) = &mut *self.shared.senders() {
+            // Those who subscribed meanwhile come behind.
+            senders.append(all);
+            *all = senders;
         }
     }
 }
