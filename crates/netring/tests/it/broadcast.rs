@@ -108,7 +108,7 @@ async fn without_loss_the_slowest_slows_all_and_the_capture() {
     let mut slow = broadcast.subscribe();
     let fast = tokio::spawn(async move { read(&mut fast, None).await });
     slow.next().await.unwrap().unwrap();
-    // It reads no further for now: what fits between it and the source is in the buffer.
+    // While it reads nothing, no more is taken from the source than its buffer has room for.
     sleep(Duration::from_secs(10)).await;
     assert!(lent.load(std::sync::atomic::Ordering::Relaxed) <= 150, "{lent:?}");
     let slow = read(&mut slow, Some(Duration::from_millis(1)));
