@@ -84,7 +84,8 @@ impl SourceStats {
         SourceStats { arrived, lost, freezes: 0 }
     }
 
-    /// Adds what another source counted.
+    /// Adds what another source counted. A sum begins with 0 `arrived`: once one does not count them,
+    /// the sum does not.
     pub fn merge(&mut self, other: &SourceStats) {
         self.arrived = self.arrived.zip(other.arrived).map(|(a, b)| a + b);
         self.lost.merge(&other.lost);
