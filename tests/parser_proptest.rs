@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use flowscope::core::FlowSide::{self, Initiator, Responder};
 use flowscope::core::{
-    DatagramFeed, DatagramParser, Feed, ParserStatus, SessionParser, TcpFlags, Timestamp,
+    Datagram, DatagramParser, ParserStatus, SessionParser, StreamChunk, TcpFlags, Timestamp,
 };
 use flowscope::dns::{DnsMessage, DnsTcpFactory, DnsTcpParser, DnsUdpObserver, DnsUdpParser};
 use flowscope::driver::{DatagramDriver, DriverConfig, SessionDriver, SessionEvent, StreamDriver};
@@ -37,14 +37,14 @@ enum Op {
 }
 
 /// What a parser said, and the last thing that it asked for.
-type Said<M> = (Vec<M>, ParserStatus);
+type AppRecord<M> = (Vec<M>, ParserStatus);
 
 /// Feeds a parser as an engine does, each turn cut at what `cuts` gives for its length.
 fn play<P: SessionParser>(
     mut parser: P,
     ops: &[Op],
     mut cuts: impl FnMut(usize) -> Vec<usize>,
-) -> Said<P::Message> {
+) -> AppRecord<P::Message> {
     let (mut out, mut deaf, mut at) = (Vec::new(), [false; 2], [0; 2]);
     let mut last = ParserStatus::Continue;
     let ts = Timestamp::from_secs(7);
@@ -58,7 +58,8 @@ fn play<P: SessionParser>(
                     }
                     let offset = at[side.index()];
                     at[side.index()] += bytes.len() as u64;
-                    status = parser.feed_into(Feed { side: *side, ts, offset, bytes }, &mut out);
+                    status =
+                        parser.feed_into(StreamChunk { side: *side, ts, offset, bytes }, &mut out);
                     heed(status, &mut deaf);
                 }
             }
@@ -162,7 +163,7 @@ where
         let mut out = Vec::new();
         let offset = at[side.index()];
         at[side.index()] += bytes.len() as u64;
-        let feed = Feed { side: *side, ts: Timestamp::ZERO, offset, bytes };
+        let feed = StreamChunk { side: *side, ts: Timestamp::ZERO, offset, bytes };
         let status = added.feed_into(feed, &mut out);
         let said = match side {
             Initiator => locked.feed_initiator(bytes),
@@ -227,13 +228,13 @@ where
 }
 
 /// What is said while the flow goes on.
-fn play_open<P: SessionParser + Clone>(parser: &P, ops: &[Op]) -> Said<P::Message> {
+fn play_open<P: SessionParser + Clone>(parser: &P, ops: &[Op]) -> AppRecord<P::Message> {
     let (mut parser, mut out, mut at) = (parser.clone(), Vec::new(), [0; 2]);
     for op in ops {
         if let Op::Bytes(side, bytes) = op {
             let offset = at[side.index()];
             at[side.index()] += bytes.len() as u64;
-            let feed = Feed { side: *side, ts: Timestamp::from_secs(7), offset, bytes };
+            let feed = StreamChunk { side: *side, ts: Timestamp::from_secs(7), offset, bytes };
             let status = parser.feed_into(feed, &mut out);
             if status != ParserStatus::Continue {
                 return (out, status);
@@ -289,7 +290,7 @@ fn check_dns_recovery(bodies: &[(FlowSide, Vec<u8>)], seed: u64) -> Result<(), T
     for (side, body) in bodies {
         // Alone in a datagram, a body is read or is no message.
         let ts = Timestamp::from_secs(7);
-        let datagram = DatagramFeed { side: *side, ts, payload: body, wire_len: body.len() as u32 };
+        let datagram = Datagram { side: *side, ts, payload: body, wire_len: body.len() as u32 };
         DnsUdpParser::default().parse_into(datagram, &mut expected);
     }
     let ops: Vec<Op> =
@@ -356,7 +357,7 @@ fn check_udp(payloads: &[(FlowSide, Vec<u8>)]) -> Result<(), TestCaseError> {
         let mut out = Vec::new();
         let (side, wire_len) = (*side, payload.len() as u32);
         let ts = Timestamp::ZERO;
-        added.parse_into(DatagramFeed { side, ts, payload, wire_len }, &mut out);
+        added.parse_into(Datagram { side, ts, payload, wire_len }, &mut out);
         prop_assert_eq!(locked.parse(payload, side), out);
         prop_assert_eq!(locked.strangers(), added.strangers());
     }

@@ -42,7 +42,8 @@ fn per_flow(flows: usize, limit: usize, how: &str) {
     let region = Region::new(HEAP);
     let mut udp = tracker(limit);
     feed::in_batches(&mut udp, &trace, 0..trace.len(), 0, &mut ());
-    report.row(&Figure::once("UDP, by the tracker's count", each(udp.memory() as f64)), "<= 256");
+    report
+        .row(&Figure::once("UDP, by the tracker's count", each(udp.heap_bytes() as f64)), "<= 256");
     report.row(&Figure::once("UDP, by the heap's count", each(held(&region))), "<= 256");
     drop((udp, trace, pings));
 
@@ -52,7 +53,8 @@ fn per_flow(flows: usize, limit: usize, how: &str) {
     established.begin(|trace| feed::in_batches(&mut tcp, trace, 0..trace.len(), 0, &mut ()));
     // The pieces of the trace are gone again.
     let heap = held(&before);
-    report.row(&Figure::once("TCP, by the tracker's count", each(tcp.memory() as f64)), "<= 256");
+    report
+        .row(&Figure::once("TCP, by the tracker's count", each(tcp.heap_bytes() as f64)), "<= 256");
     report.row(&Figure::once("TCP, by the heap's count", each(heap)), "<= 256");
 }
 

@@ -3,7 +3,7 @@
 
 use std::alloc::System;
 
-use flowscope_benches::sessions::{self, Heard, Said};
+use flowscope_benches::sessions::{self, AppRecord, Heard};
 use flowscope_benches::traces::{self, Pings, Talk};
 use flowscope_benches::{Contest, Figure, Options, Report, Tally, Trace, feed, per_unit};
 use flowscope_driver::Driver;
@@ -31,7 +31,7 @@ fn main() {
     }
 }
 
-fn driver() -> Driver<FiveTuple, Said> {
+fn driver() -> Driver<FiveTuple, AppRecord> {
     let config = sessions::roomy(1_200_000, 16);
     Driver::with_config(FiveTuple::bidirectional(), sessions::protocols(), config)
 }
@@ -64,7 +64,7 @@ fn growth(name: &str, talk: Talk, options: &Options) {
 }
 
 /// A round of a trace: what is left of the round before ends first, which is not timed.
-fn lend(driver: &mut Driver<FiveTuple, Said>, trace: &Trace, round: usize, flows: u64) -> f64 {
+fn lend(driver: &mut Driver<FiveTuple, AppRecord>, trace: &Trace, round: usize, flows: u64) -> f64 {
     let mut heard = Heard::default();
     let cost = per_unit(trace.len(), || {
         sessions::lend(driver, trace, 0..trace.len(), later(trace, round), &mut heard);

@@ -184,7 +184,7 @@ fn memory(options: &Options) {
         let heap = change.bytes_allocated as f64 - change.bytes_deallocated as f64;
         assert_eq!((driver.table().len(), driver.pending()), (flows, 0));
         report.row(&Figure::once(format!("{name}, by the heap"), heap / flows as f64), goal);
-        let own = driver.memory() as f64 / flows as f64;
+        let own = driver.heap_bytes() as f64 / flows as f64;
         report.row(&Figure::once(format!("{name}, by the driver"), own), goal);
     };
     measure("handshake only", 16, false, "<= 320");

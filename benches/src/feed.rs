@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use flowscope_core::{DatagramFeed, FlowExtractor, PacketView, Segment};
+use flowscope_core::{Datagram, FlowExtractor, PacketView, Segment};
 use flowscope_track::{Change, Flow, FlowSink, FlowTracker};
 
 use crate::Trace;
@@ -85,7 +85,7 @@ impl<K, S> FlowSink<K, S> for Tally {
         self.bytes += segment.payload.len() as u64;
     }
 
-    fn datagram(&mut self, _: Flow<'_, K, S>, datagram: DatagramFeed<'_>) {
+    fn datagram(&mut self, _: Flow<'_, K, S>, datagram: Datagram<'_>) {
         self.payloads += 1;
         self.bytes += datagram.payload.len() as u64;
     }

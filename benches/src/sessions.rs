@@ -4,10 +4,10 @@ use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use flowscope_core::{Feed, FlowExtractor, PacketView, ParserStatus, SessionParser};
+use flowscope_core::{FlowExtractor, PacketView, ParserStatus, SessionParser, StreamChunk};
 use flowscope_dns::{DnsMessage, DnsUdpParser};
 use flowscope_driver::{
-    Claims, DriverConfig, Protocols, Recognition, SessionChange, SessionEngine, SessionEvent,
+    Classifier, DriverConfig, Protocols, Recognition, SessionChange, SessionEngine, SessionEvent,
     SessionSink,
 };
 use flowscope_http::{HttpExchange, HttpExchanges, Outcome};
@@ -22,7 +22,7 @@ use crate::feed::BATCH;
 #[derive(Clone, Debug, PartialEq)]
 // As the parsers give them: a box would be one more allocation for each.
 #[allow(clippy::large_enum_variant)]
-pub enum Said {
+pub enum AppRecord {
     /// A request and its response.
     Http(HttpExchange),
     /// Both hellos.
@@ -33,16 +33,26 @@ pub enum Said {
 
 /// HTTP, TLS and DNS on their ports, and where their first bytes are seen.
 #[must_use]
-pub fn protocols() -> Protocols<Said> {
+pub fn protocols() -> Protocols<AppRecord> {
     Protocols::new()
         .stream(
             "http",
             HttpExchanges::default(),
             Recognition::by_ports([80]).or_bytes(),
-            Said::Http,
+            AppRecord::Http,
         )
-        .stream("tls", TlsHandshakes::default(), Recognition::by_ports([443]).or_bytes(), Said::Tls)
-        .datagram("dns", DnsUdpParser::default(), Recognition::by_ports([53]).or_bytes(), Said::Dns)
+        .stream(
+            "tls",
+            TlsHandshakes::default(),
+            Recognition::by_ports([443]).or_bytes(),
+            AppRecord::Tls,
+        )
+        .datagram(
+            "dns",
+            DnsUdpParser::default(),
+            Recognition::by_ports([53]).or_bytes(),
+            AppRecord::Dns,
+        )
 }
 
 /// A parser that reads all bytes and makes nothing of them.
@@ -61,7 +71,7 @@ impl SessionParser for Mute {
     }
 
     #[inline]
-    fn feed_into(&mut self, feed: Feed<'_>, _: &mut Vec<Infallible>) -> ParserStatus {
+    fn feed_into(&mut self, feed: StreamChunk<'_>, _: &mut Vec<Infallible>) -> ParserStatus {
         std::hint::black_box(feed.bytes.as_ptr());
         ParserStatus::Continue
     }
@@ -85,7 +95,7 @@ pub fn roomy_tracker(flows: usize) -> TrackerConfig {
 }
 
 /// [`BATCH`] packets at a time, events lent to `sink`.
-pub fn lend<E: FlowExtractor, C: Claims<E::Key>, U>(
+pub fn lend<E: FlowExtractor, C: Classifier<E::Key>, U>(
     driver: &mut SessionEngine<E, C, U>,
     trace: &Trace,
     packets: Range<usize>,
@@ -101,7 +111,7 @@ pub fn lend<E: FlowExtractor, C: Claims<E::Key>, U>(
 }
 
 /// [`BATCH`] packets at a time, events queued and taken after each batch.
-pub fn queue<E: FlowExtractor, C: Claims<E::Key>, U>(
+pub fn queue<E: FlowExtractor, C: Classifier<E::Key>, U>(
     driver: &mut SessionEngine<E, C, U>,
     trace: &Trace,
     packets: Range<usize>,
@@ -156,22 +166,22 @@ impl Heard {
 
     /// Counts a message.
     #[inline]
-    pub fn hear(&mut self, message: &Said) {
+    pub fn hear(&mut self, message: &AppRecord) {
         match message {
-            Said::Http(exchange) => {
+            AppRecord::Http(exchange) => {
                 self.http += 1;
                 let whole =
                     exchange.outcome == Outcome::Answered && exchange.response_body.complete;
                 self.whole += u64::from(whole);
             }
-            Said::Tls(_) => self.tls += 1,
-            Said::Dns(_) => self.dns += 1,
+            AppRecord::Tls(_) => self.tls += 1,
+            AppRecord::Dns(_) => self.dns += 1,
         }
     }
 
     /// Counts an event that was queued.
     #[inline]
-    pub fn take<K>(&mut self, event: &SessionEvent<K, Said>) {
+    pub fn take<K>(&mut self, event: &SessionEvent<K, AppRecord>) {
         match event {
             SessionEvent::Started { .. } => self.started += 1,
             SessionEvent::Closed { .. } => self.ended += 1,
@@ -184,7 +194,7 @@ impl Heard {
     }
 }
 
-impl<K, U> SessionSink<K, Said, U> for Heard {
+impl<K, U> SessionSink<K, AppRecord, U> for Heard {
     #[inline]
     fn flow(&mut self, _: Flow<'_, K, U>, change: Change) {
         match change {
@@ -201,7 +211,7 @@ impl<K, U> SessionSink<K, Said, U> for Heard {
     }
 
     #[inline]
-    fn message(&mut self, _: Flow<'_, K, U>, _: flowscope_core::FlowSide, message: Said) {
+    fn message(&mut self, _: Flow<'_, K, U>, _: flowscope_core::FlowSide, message: AppRecord) {
         self.hear(&message);
     }
 }

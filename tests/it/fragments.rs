@@ -7,7 +7,7 @@ use flowscope::core::{
 use flowscope::extract::{
     AutoDetectEncap, FiveTuple, FiveTupleKey, InnerVxlan, IpPair, OrPlain, StripVlan,
 };
-use flowscope::reassembly::{DefragConfig, Defragmented, Defragmenter, Joined};
+use flowscope::reassembly::{DefragConfig, Defragmented, Defragmenter, ReassembledDatagram};
 use flowscope_testkit::{Frame, Rng, frame};
 
 /// A packet that came through, whole from the start or joined.
@@ -42,9 +42,9 @@ impl<E: FlowExtractor> Line<E> {
         let captured = &frame[..frame.len().min(snaplen)];
         let packet =
             PacketView::new(captured, LinkType::ETHERNET, now).with_wire_len(frame.len() as u32);
-        let mut joined: Option<Joined> = None;
+        let mut joined: Option<ReassembledDatagram> = None;
         for _ in 0..MAX_DEPTH {
-            let view = joined.as_ref().map_or(packet, Joined::view);
+            let view = joined.as_ref().map_or(packet, ReassembledDatagram::view);
             let Some(extracted) = self.extractor.extract(view) else {
                 self.refused.push(self.extractor.explain(view));
                 return None;
@@ -61,7 +61,7 @@ impl<E: FlowExtractor> Line<E> {
             };
             let (path, payload) = (extracted.path, extracted.payload);
             match self.defrag.push(&view, &fragment, &path, &payload, now) {
-                Defragmented::Joined(whole) => {
+                Defragmented::ReassembledDatagram(whole) => {
                     if let Some(before) = joined.replace(whole) {
                         self.defrag.recycle(before);
                     }
@@ -183,7 +183,7 @@ fn extractors_that_need_no_ports_need_no_joining() {
             let found = line.handle(&bytes, usize::MAX).expect("a flow");
             assert_eq!((found.extracted.key, found.frames), (expected.extracted.key, 1));
         }
-        assert_eq!(line.defrag.held(), 0);
+        assert_eq!(line.defrag.heap_bytes(), 0);
     }
 }
 

@@ -12,7 +12,7 @@ use flowscope::extract::FiveTupleKey;
 use flowscope::pcap::{CaptureReader, CaptureWriter};
 use flowscope::track::FlowEvent;
 use flowscope_testkit::namespace::until;
-use flowscope_tests::session::{EXTRACTOR, Said, protocols};
+use flowscope_tests::session::{AppRecord, EXTRACTOR, protocols};
 use netring::ring::AfPacket;
 use netring::{
     AsyncCapture, AsyncPacketSource, CaptureBuilder, Engine, EventStream, Live, Next, Stats,
@@ -30,7 +30,7 @@ pub(crate) struct Watched {
 }
 
 /// An event of a session.
-pub(crate) type Session = SessionEvent<FiveTupleKey, Said>;
+pub(crate) type Session = SessionEvent<FiveTupleKey, AppRecord>;
 
 /// What came out of a stream.
 pub(crate) struct Stream<T> {

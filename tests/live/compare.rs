@@ -15,7 +15,7 @@ use flowscope::pcap::CaptureReader;
 use flowscope::tls::TlsMessage;
 use flowscope::track::{EndReason, FlowEvent, FlowId, FlowRef, FlowStats};
 use flowscope_testkit::Packet;
-use flowscope_tests::session::{EXTRACTOR, Said, protocols};
+use flowscope_tests::session::{AppRecord, EXTRACTOR, protocols};
 use netring::{Engine, Stats};
 
 use crate::capture::{Session, Stream, Watched};
@@ -269,23 +269,23 @@ pub(crate) fn said(sessions: &[Session]) -> Vec<String> {
 fn line(event: &Session) -> Option<String> {
     Some(match event {
         SessionEvent::Application { message, .. } => match message {
-            Said::Http(HttpMessage::Request(request)) => {
+            AppRecord::Http(HttpMessage::Request(request)) => {
                 format!("{} {}", request.method(), request.target().escape_ascii())
             }
-            Said::Http(HttpMessage::Response(response)) => {
+            AppRecord::Http(HttpMessage::Response(response)) => {
                 format!("{} {:?}", response.status(), response.framing)
             }
-            Said::Http(HttpMessage::End(end)) if end.is_complete() => return None,
-            Said::Tls(TlsMessage::ClientHello(hello)) => {
+            AppRecord::Http(HttpMessage::End(end)) if end.is_complete() => return None,
+            AppRecord::Tls(TlsMessage::ClientHello(hello)) => {
                 format!("hello {}", hello.server_name().unwrap_or(b"-").escape_ascii())
             }
-            Said::Tls(TlsMessage::ServerHello(hello)) => format!("server {}", hello.version()),
-            Said::Tls(TlsMessage::Certificate(chain)) => {
+            AppRecord::Tls(TlsMessage::ServerHello(hello)) => format!("server {}", hello.version()),
+            AppRecord::Tls(TlsMessage::Certificate(chain)) => {
                 format!("certificates {}", chain.certificates().count())
             }
-            Said::Tls(TlsMessage::Encrypted { .. }) => return None,
+            AppRecord::Tls(TlsMessage::Encrypted { .. }) => return None,
             // Without its identifier.
-            Said::Dns(message) => {
+            AppRecord::Dns(message) => {
                 let text = message.to_string();
                 let rest = text.split_once(' ').map_or("", |(_, rest)| rest);
                 let answers = message.answers().len();

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use flowscope::core::{FlowExtractor, FlowSide, Ledger, LinkType, PacketView, Timestamp};
 use flowscope::dns::{DnsMessage, DnsTcpParser, DnsUdpParser};
 use flowscope::driver::{
-    Claims, Driver, DriverConfig, Protocols, Recognition, SessionEngine, SessionEvent,
+    Classifier, Driver, DriverConfig, Protocols, Recognition, SessionEngine, SessionEvent,
 };
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::http::{Ending, HttpMessage, HttpParser, MessageKind};
@@ -22,7 +22,7 @@ pub const EXTRACTOR: Extractor = AutoDetectEncap(FiveTuple::bidirectional());
 
 /// A message of any of the protocols.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Said {
+pub enum AppRecord {
     /// Of [`HttpParser`].
     Http(HttpMessage),
     /// Of [`TlsParser`].
@@ -31,19 +31,19 @@ pub enum Said {
     Dns(DnsMessage),
 }
 
-impl Said {
+impl AppRecord {
     /// Who sent it, by its own word: what the end of a flow completes is nobody's packet.
     #[must_use]
     pub fn side(&self) -> FlowSide {
         match self {
-            Said::Http(HttpMessage::Request(request)) => request.side,
-            Said::Http(HttpMessage::Response(response)) => response.side,
-            Said::Http(HttpMessage::Body(body)) => body.side,
-            Said::Http(HttpMessage::End(end)) => end.side,
-            Said::Http(HttpMessage::Anomaly(anomaly)) => anomaly.side,
-            Said::Http(other) => panic!("a new message: {other:?}"),
-            Said::Tls(message) => message.side(),
-            Said::Dns(message) => message.side,
+            AppRecord::Http(HttpMessage::Request(request)) => request.side,
+            AppRecord::Http(HttpMessage::Response(response)) => response.side,
+            AppRecord::Http(HttpMessage::Body(body)) => body.side,
+            AppRecord::Http(HttpMessage::End(end)) => end.side,
+            AppRecord::Http(HttpMessage::Anomaly(anomaly)) => anomaly.side,
+            AppRecord::Http(other) => panic!("a new message: {other:?}"),
+            AppRecord::Tls(message) => message.side(),
+            AppRecord::Dns(message) => message.side,
         }
     }
 }
@@ -62,15 +62,15 @@ pub struct Heard<M> {
 
 /// All four protocols: by the ports that they are known by, HTTP and TLS by their bytes too.
 #[must_use]
-pub fn protocols() -> Protocols<Said> {
+pub fn protocols() -> Protocols<AppRecord> {
     let http = Recognition::by_ports([80, 8080]).or_bytes();
     let tls = Recognition::by_ports([443]).or_bytes();
     let dns = Recognition::by_ports([53, 5353]);
     Protocols::new()
-        .stream("http", HttpParser::default(), http, Said::Http)
-        .stream("tls", TlsParser::default(), tls, Said::Tls)
-        .stream("dns", DnsTcpParser::default(), dns.clone(), Said::Dns)
-        .datagram("dns", DnsUdpParser::default(), dns, Said::Dns)
+        .stream("http", HttpParser::default(), http, AppRecord::Http)
+        .stream("tls", TlsParser::default(), tls, AppRecord::Tls)
+        .stream("dns", DnsTcpParser::default(), dns.clone(), AppRecord::Dns)
+        .datagram("dns", DnsUdpParser::default(), dns, AppRecord::Dns)
 }
 
 /// A script's packets.
@@ -85,13 +85,13 @@ pub fn packets(script: Dialogue) -> Vec<Packet> {
 
 /// What all four protocols say of a script.
 #[must_use]
-pub fn hear(script: Dialogue) -> Heard<Said> {
+pub fn hear(script: Dialogue) -> Heard<AppRecord> {
     hear_packets(&packets(script))
 }
 
 /// What all four protocols say of some packets.
 #[must_use]
-pub fn hear_packets(packets: &[Packet]) -> Heard<Said> {
+pub fn hear_packets(packets: &[Packet]) -> Heard<AppRecord> {
     run(|| Driver::with_config(EXTRACTOR, protocols(), DriverConfig::default()), packets)
 }
 
@@ -106,7 +106,7 @@ pub fn run<C>(
     packets: &[Packet],
 ) -> Heard<C::Message>
 where
-    C: Claims<FiveTupleKey>,
+    C: Classifier<FiveTupleKey>,
     C::Message: Debug + PartialEq,
 {
     let heard = run_in_batches(1, make(), packets);
@@ -129,7 +129,7 @@ pub fn run_in_batches<C>(
     packets: &[Packet],
 ) -> Heard<C::Message>
 where
-    C: Claims<FiveTupleKey>,
+    C: Classifier<FiveTupleKey>,
     C::Message: Debug,
 {
     let (mut events, mut peak, mut sent, mut payload) = (Vec::new(), 0, 0, 0);
@@ -138,15 +138,15 @@ where
         engine.handle_batch(&views);
         sent += batch.len() as u64;
         payload += views.iter().filter_map(payload_of).sum::<u64>();
-        peak = peak.max(engine.memory());
-        assert_eq!(engine.packets().seen() + engine.waiting(), sent);
+        peak = peak.max(engine.heap_bytes());
+        assert_eq!(engine.packets().seen() + engine.pending_fragments(), sent);
         assert_eq!(engine.bytes().seen() + engine.pending(), payload, "after {sent} packets");
         events.extend(std::iter::from_fn(|| engine.poll_event()));
     }
     engine.finish(EndReason::EndOfInput);
     events.extend(std::iter::from_fn(|| engine.poll_event()));
     let (bytes, packets) = (engine.bytes(), engine.packets());
-    assert_eq!((engine.waiting(), engine.pending()), (0, 0), "nothing waits at the end");
+    assert_eq!((engine.pending_fragments(), engine.pending()), (0, 0), "nothing waits at the end");
     assert_eq!((packets.seen(), bytes.seen()), (sent, payload));
     let heard = Heard { events, bytes, packets, peak };
     heard.obey();
@@ -213,7 +213,7 @@ impl<M> Heard<M> {
     }
 }
 
-impl Heard<Said> {
+impl Heard<AppRecord> {
     /// Every event in a line. Ends of requests without a body are left out.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -227,10 +227,12 @@ impl Heard<Said> {
     }
 }
 
-fn line(event: &SessionEvent<FiveTupleKey, Said>) -> Option<String> {
+fn line(event: &SessionEvent<FiveTupleKey, AppRecord>) -> Option<String> {
     Some(match event {
         SessionEvent::Started { .. } => "open".to_owned(),
-        SessionEvent::ParserChosen { choice, .. } => format!("{} {:?}", choice.protocol, choice.by),
+        SessionEvent::ParserChosen { detection, .. } => {
+            format!("{} {:?}", detection.protocol, detection.by)
+        }
         SessionEvent::Application { message, .. } => {
             format!("{} {}", arrow(message.side()), message_line(message)?)
         }
@@ -261,17 +263,17 @@ fn arrow(side: FlowSide) -> char {
     if side == FlowSide::Initiator { '>' } else { '<' }
 }
 
-fn message_line(message: &Said) -> Option<String> {
+fn message_line(message: &AppRecord) -> Option<String> {
     let number = |exchange: Option<u64>| exchange.map_or("?".to_owned(), |n| n.to_string());
     Some(match message {
-        Said::Http(HttpMessage::Request(request)) => {
+        AppRecord::Http(HttpMessage::Request(request)) => {
             let (method, target) = (request.method(), request.target().escape_ascii());
             format!("{method} {target} #{}", number(request.exchange))
         }
-        Said::Http(HttpMessage::Response(response)) => {
+        AppRecord::Http(HttpMessage::Response(response)) => {
             format!("{} #{}", response.status(), number(response.exchange))
         }
-        Said::Http(HttpMessage::End(end)) => {
+        AppRecord::Http(HttpMessage::End(end)) => {
             let whole = end.ending == Ending::Complete;
             if whole && end.kind == MessageKind::Request && end.body_len == 0 {
                 return None;
@@ -285,18 +287,18 @@ fn message_line(message: &Said) -> Option<String> {
             }
             text
         }
-        Said::Http(HttpMessage::Anomaly(anomaly)) => format!("! {:?}", anomaly.kind),
-        Said::Http(other) => format!("{other:?}"),
-        Said::Tls(TlsMessage::ClientHello(hello)) => {
+        AppRecord::Http(HttpMessage::Anomaly(anomaly)) => format!("! {:?}", anomaly.kind),
+        AppRecord::Http(other) => format!("{other:?}"),
+        AppRecord::Tls(TlsMessage::ClientHello(hello)) => {
             format!("hello {}", hello.server_name().unwrap_or(b"-").escape_ascii())
         }
-        Said::Tls(TlsMessage::ServerHello(hello)) => format!("server {}", hello.version()),
-        Said::Tls(TlsMessage::Encrypted { .. }) => "encrypted".to_owned(),
-        Said::Tls(TlsMessage::Anomaly(anomaly)) => {
+        AppRecord::Tls(TlsMessage::ServerHello(hello)) => format!("server {}", hello.version()),
+        AppRecord::Tls(TlsMessage::Encrypted { .. }) => "encrypted".to_owned(),
+        AppRecord::Tls(TlsMessage::Anomaly(anomaly)) => {
             format!("! {} {:?}", anomaly.message, anomaly.kind)
         }
-        Said::Tls(other) => format!("{other:?}"),
-        Said::Dns(message) => match message.defect {
+        AppRecord::Tls(other) => format!("{other:?}"),
+        AppRecord::Dns(message) => match message.defect {
             None => message.to_string(),
             Some(defect) => format!("{message} {defect:?}"),
         },

@@ -17,7 +17,7 @@ use flowscope_core::{
 };
 use flowscope_driver::SessionDriver;
 use flowscope_extract::{FiveTuple, FiveTupleKey};
-use flowscope_reassembly::{HoleFilling, HoleFillingFactory, StreamConfig};
+use flowscope_reassembly::{StreamReassembler, StreamReassemblerFactory, StreamConfig};
 use flowscope_track::EndReason;
 use hashbrown::HashMap;
 use protolens::{L7Proto, Packet, Prolens, Task, TransProto};
@@ -122,18 +122,18 @@ impl Packet for Shown {
 struct Lens {
     lens: Prolens<Shown>,
     tasks: HashMap<FiveTupleKey, (Task<Shown>, [Option<u32>; 2])>,
-    said: Rc<RefCell<Said>>,
+    said: Rc<RefCell<AppRecord>>,
 }
 
 /// What came out: packets in order, copies among them, which a reader has to pass over.
 #[derive(Default)]
-struct Said {
+struct AppRecord {
     bytes: u64,
     /// The next sequence number of both directions of the flow that is at work.
     next: [Option<u32>; 2],
 }
 
-impl Said {
+impl AppRecord {
     #[inline]
     fn take(&mut self, shown: &Shown) {
         let seq = shown.seq.wrapping_add(u32::from(shown.syn));
@@ -148,7 +148,7 @@ impl Said {
 
 impl Lens {
     fn new() -> Self {
-        let said = Rc::new(RefCell::new(Said::default()));
+        let said = Rc::new(RefCell::new(AppRecord::default()));
         let mut lens = Prolens::default();
         let heard = Rc::clone(&said);
         lens.set_cb_ord_pkt(move |shown: Shown, _, _| heard.borrow_mut().take(&shown));
@@ -216,8 +216,8 @@ impl StreamSink for Count {
 
 /// Our reassembler where `protolens` stands, fed as it is.
 fn read_plain(trace: &Trace, history: u8, bytes: &mut u64) -> f64 {
-    let factory = HoleFillingFactory::new(StreamConfig::default().history(history));
-    let mut flows: HashMap<FiveTupleKey, [HoleFilling; 2]> = HashMap::new();
+    let factory = StreamReassemblerFactory::new(StreamConfig::default().history(history));
+    let mut flows: HashMap<FiveTupleKey, [StreamReassembler; 2]> = HashMap::new();
     let mut out = Count::default();
     let cost = per_unit(trace.len(), || {
         for at in 0..trace.len() {

@@ -14,7 +14,7 @@ use flowscope_filter::Filter;
 
 use crate::error::Failure;
 use crate::output::Wanted;
-use crate::reading::{Reading, Selection};
+use crate::reading::{PayloadMode, Selection};
 use help::{EVENTS_HELP, EXAMPLES, FLOWS_HELP, FOLLOW_HELP, SESSIONS_HELP};
 pub(crate) use values::{Size, Time, positive};
 
@@ -405,7 +405,7 @@ impl Tracking {
                 ResetsArg::InSequence => ResetRule::InSequence,
                 ResetsArg::Any => ResetRule::Any,
             })
-            .listening_ports(Reading::listening_ports())
+            .listening_ports(PayloadMode::listening_ports())
     }
 }
 

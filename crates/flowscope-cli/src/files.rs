@@ -12,7 +12,7 @@ use flowscope::track::EndReason;
 
 use crate::args::Running;
 use crate::error::{Failure, Status};
-use crate::output::{Layout, Output, part_of};
+use crate::output::{Output, RecordFormat, part_of};
 use crate::run::{Ending, Run};
 
 /// Fewer bytes than this are read before threads would have started.
@@ -22,7 +22,7 @@ const LITTLE: u64 = 4 << 20;
 const MANY: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 
 /// Reads the captures and writes what `layout` makes of them.
-pub(crate) fn track<L: Layout>(
+pub(crate) fn track<L: RecordFormat>(
     files: &[PathBuf],
     args: &Running,
     layout: L,
@@ -63,7 +63,7 @@ pub(crate) fn track<L: Layout>(
 
 /// Reads all captures to their ends. What is wrong with them is told, and is the status. If packets
 /// `trickle`, as somebody sends them, what they lead to does not wait for more.
-fn read_all<L: Layout>(
+fn read_all<L: RecordFormat>(
     source: &mut CaptureFiles,
     run: &mut Run<'_, L>,
     trickle: bool,

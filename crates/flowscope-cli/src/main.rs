@@ -30,7 +30,7 @@ use std::process::ExitCode;
 
 use args::{Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs};
 use error::{Failure, Status};
-use output::{Digests, Events, Flows, Follow, Layout, Sessions};
+use output::{Digests, Events, Flows, Follow, RecordFormat, Sessions};
 
 fn main() -> ExitCode {
     let ended = match Cli::from_command_line().command {
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 }
 
 /// Writes what `layout` makes of packets, wherever they come from.
-fn track(common: &Common, layout: impl Layout) -> Result<Status, Failure> {
+fn track(common: &Common, layout: impl RecordFormat) -> Result<Status, Failure> {
     #[cfg(all(feature = "live", target_os = "linux"))]
     if common.live.is_wanted()? {
         return live::track(&common.live, &common.running, layout);

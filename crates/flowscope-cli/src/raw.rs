@@ -1,7 +1,7 @@
 //! Parsers that make nothing of the bytes of a conversation, and hand them on or sum them up.
 
 use flowscope::core::{
-    DatagramFeed, DatagramParser, Feed, FlowSide, ParserStatus, Probe, SessionParser,
+    Datagram, DatagramParser, FlowSide, ParserStatus, Probe, SessionParser, StreamChunk,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -40,7 +40,7 @@ impl SessionParser for Raw {
         self.take(FlowSide::Responder, bytes).into_iter().collect()
     }
 
-    fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<Chunk>) -> ParserStatus {
+    fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<Chunk>) -> ParserStatus {
         self.at[feed.side.index()] = feed.offset;
         out.extend(self.take(feed.side, feed.bytes));
         ParserStatus::Continue
@@ -73,8 +73,8 @@ impl DatagramParser for Raw {
         self.take(side, payload).into_iter().collect()
     }
 
-    fn parse_into(&mut self, datagram: DatagramFeed<'_>, out: &mut Vec<Chunk>) -> ParserStatus {
-        let DatagramFeed { side, payload, wire_len, .. } = datagram;
+    fn parse_into(&mut self, datagram: Datagram<'_>, out: &mut Vec<Chunk>) -> ParserStatus {
+        let Datagram { side, payload, wire_len, .. } = datagram;
         out.extend(self.take(side, payload));
         let cut = u64::from(wire_len) - payload.len() as u64;
         if cut > 0 { self.gap(side, cut, out) } else { ParserStatus::Continue }
@@ -151,7 +151,7 @@ impl SessionParser for Digest {
         Vec::new()
     }
 
-    fn feed_into(&mut self, feed: Feed<'_>, _: &mut Vec<Digests>) -> ParserStatus {
+    fn feed_into(&mut self, feed: StreamChunk<'_>, _: &mut Vec<Digests>) -> ParserStatus {
         self.0[feed.side.index()].take(feed.bytes);
         ParserStatus::Continue
     }
@@ -165,7 +165,7 @@ impl SessionParser for Digest {
         out.push(Digests([self.0[0].digest(), self.0[1].digest()]));
     }
 
-    fn held(&self) -> usize {
+    fn heap_bytes(&self) -> usize {
         self.0.iter().map(|side| side.gaps.capacity() * size_of::<(u64, u64)>()).sum()
     }
 

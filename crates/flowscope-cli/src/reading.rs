@@ -9,7 +9,7 @@ use crate::raw::{Chunk, Digest, Digests, Raw};
 
 /// What is read of the payload of flows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Reading {
+pub(crate) enum PayloadMode {
     /// As much as tells the protocol.
     Recognise,
     /// Everything that these protocols say.
@@ -36,7 +36,7 @@ impl Selection {
 
 /// One thing that was said.
 #[derive(Clone, Debug)]
-pub(crate) enum Said {
+pub(crate) enum AppRecord {
     Http(Box<HttpExchange>),
     Tls(Box<TlsHandshake>),
     Dns(Box<DnsMessage>),
@@ -51,12 +51,12 @@ const DNS: [u16; 1] = [53];
 /// Multicast DNS and LLMNR too.
 const DNS_UDP: [u16; 3] = [53, 5353, 5355];
 
-impl Reading {
+impl PayloadMode {
     /// How many bytes of each packet's payload are needed.
     pub(crate) fn bytes(self) -> usize {
         match self {
             // As much as parsers may want to see before they are sure.
-            Reading::Recognise => 256,
+            PayloadMode::Recognise => 256,
             _ => usize::MAX,
         }
     }
@@ -64,35 +64,34 @@ impl Reading {
     /// How much of the memory those who read may take, in percent.
     pub(crate) fn share(self) -> u8 {
         match self {
-            Reading::Recognise => 10,
+            PayloadMode::Recognise => 10,
             _ => 50,
         }
     }
 
     /// Those who read.
-    pub(crate) fn protocols(self) -> Protocols<Said> {
+    pub(crate) fn protocols(self) -> Protocols<AppRecord> {
         let any = Recognition::by_bytes;
-        let selection =
-            match self {
-                Reading::Recognise => Selection::ALL,
-                Reading::Messages(selection) => selection,
-                Reading::Raw => {
-                    return Protocols::new()
-                        .stream("raw", Raw::default(), any(), Said::Raw)
-                        .datagram("raw", Raw::default(), any(), Said::Raw);
-                }
-                Reading::Digest => {
-                    let said = |digests| Said::Digest(Box::new(digests));
-                    return Protocols::new().stream("raw", Digest::default(), any(), said);
-                }
-            };
+        let selection = match self {
+            PayloadMode::Recognise => Selection::ALL,
+            PayloadMode::Messages(selection) => selection,
+            PayloadMode::Raw => {
+                return Protocols::new()
+                    .stream("raw", Raw::default(), any(), AppRecord::Raw)
+                    .datagram("raw", Raw::default(), any(), AppRecord::Raw);
+            }
+            PayloadMode::Digest => {
+                let said = |digests| AppRecord::Digest(Box::new(digests));
+                return Protocols::new().stream("raw", Digest::default(), any(), said);
+            }
+        };
         let mut protocols = Protocols::new();
         if selection.http {
             protocols = protocols.stream(
                 "http",
                 HttpExchanges::default(),
                 Recognition::by_ports(HTTP).or_bytes(),
-                |exchange| Said::Http(Box::new(exchange)),
+                |exchange| AppRecord::Http(Box::new(exchange)),
             );
         }
         if selection.tls {
@@ -100,18 +99,18 @@ impl Reading {
                 "tls",
                 TlsHandshakes::default(),
                 Recognition::by_ports(TLS).or_bytes(),
-                |handshake| Said::Tls(Box::new(handshake)),
+                |handshake| AppRecord::Tls(Box::new(handshake)),
             );
         }
         let (over_tcp, over_udp) =
             (Recognition::by_ports(DNS), Recognition::by_ports(DNS_UDP).or_bytes());
         if selection.dns && selection.pairs {
-            let said = |pair| Said::DnsPair(Box::new(pair));
+            let said = |pair| AppRecord::DnsPair(Box::new(pair));
             protocols = protocols
                 .stream("dns", DnsTransactions::<DnsTcpParser>::default(), over_tcp, said)
                 .datagram("dns", DnsTransactions::<DnsUdpParser>::default(), over_udp, said);
         } else if selection.dns {
-            let said = |message| Said::Dns(Box::new(message));
+            let said = |message| AppRecord::Dns(Box::new(message));
             protocols = protocols.stream("dns", DnsTcpParser::default(), over_tcp, said).datagram(
                 "dns",
                 DnsUdpParser::default(),
@@ -119,7 +118,7 @@ impl Reading {
                 said,
             );
         }
-        if self == Reading::Recognise { protocols.recognise_only() } else { protocols }
+        if self == PayloadMode::Recognise { protocols.recognise_only() } else { protocols }
     }
 
     /// Ports that servers of all protocols listen on: who began a flow does not depend on which of

@@ -10,7 +10,7 @@ use flowscope_filter::Filter;
 
 use crate::args::Running;
 use crate::error::{Failure, Status};
-use crate::output::{Capture, Layout, Output, Totals, count};
+use crate::output::{Capture, Output, RecordFormat, Totals, count};
 use crate::progress::{Progress, Shown};
 use crate::say;
 use crate::shards::{Extractor, Items, SHARDS, Shards};
@@ -24,7 +24,7 @@ const ROUND_BYTES: usize = 4 << 20;
 type Route = Router<Extractor, fn(&FiveTupleKey) -> u64>;
 
 /// What becomes of packets, wherever they come from, from the first to the last.
-pub(crate) struct Run<'a, L: Layout> {
+pub(crate) struct Run<'a, L: RecordFormat> {
     args: &'a Running,
     filter: Option<Filter>,
     router: Route,
@@ -57,7 +57,7 @@ pub(crate) struct Ending {
     pub(crate) now: Timestamp,
 }
 
-impl<'a, L: Layout> Run<'a, L> {
+impl<'a, L: RecordFormat> Run<'a, L> {
     /// Everything ready for packets. `total` is how many bytes of capture files will be read, if that
     /// can be known.
     pub(crate) fn new(
@@ -213,7 +213,7 @@ impl<'a, L: Layout> Run<'a, L> {
 
 /// Time that passes while no packet comes.
 #[cfg(all(feature = "live", target_os = "linux"))]
-impl<L: Layout> Run<'_, L> {
+impl<L: RecordFormat> Run<'_, L> {
     /// Where packet time stands.
     pub(crate) fn clock(&self) -> &flowscope::track::Clock {
         self.router.clock()

@@ -10,14 +10,16 @@ use std::thread::{self, JoinHandle};
 
 use flowscope::core::{Extracted, FlowSide, Ledger, Timestamp};
 use flowscope::driver::{
-    Claimed, DriverConfig, Protocols, SessionChange, SessionShard, SessionSink,
+    DriverConfig, PayloadCounts, Protocols, SessionChange, SessionShard, SessionSink,
 };
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
-use flowscope::track::{Change, EndReason, EventOrder, Flow, FlowId, Moment, ShardBatch, merge};
+use flowscope::track::{
+    Change, EndReason, EventOrder, Flow, FlowId, PacketTime, ShardBatch, merge,
+};
 
 use crate::error::Failure;
-use crate::output::{Layout, Output};
-use crate::reading::Said;
+use crate::output::{Output, RecordFormat};
+use crate::reading::AppRecord;
 
 /// How many shards there are, always: the output depends on it where limits are reached.
 pub(crate) const SHARDS: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
@@ -39,7 +41,7 @@ pub(crate) type Extractor = AutoDetectEncap<FiveTuple>;
 pub(crate) type Items = ShardBatch<FiveTupleKey>;
 
 /// The trackers of all shards.
-pub(crate) enum Shards<L: Layout> {
+pub(crate) enum Shards<L: RecordFormat> {
     /// On the caller's thread.
     Here(Vec<Shard<L>>),
     /// On threads of their own.
@@ -50,13 +52,13 @@ pub(crate) enum Shards<L: Layout> {
 #[derive(Debug, Default)]
 pub(crate) struct Counted {
     pub(crate) packets: Ledger,
-    pub(crate) payload: Claimed,
+    pub(crate) payload: PayloadCounts,
     pub(crate) flows: u64,
     /// When a deadline passes if no packet comes before.
     pub(crate) due: Option<Timestamp>,
 }
 
-impl<L: Layout> Shards<L> {
+impl<L: RecordFormat> Shards<L> {
     /// Trackers for the whole configuration, on `workers` threads if that is more than one.
     pub(crate) fn new(
         config: &DriverConfig,
@@ -100,7 +102,7 @@ impl<L: Layout> Shards<L> {
     pub(crate) fn finish(
         mut self,
         reason: EndReason,
-        moment: Moment,
+        moment: PacketTime,
         out: &mut Output<L>,
     ) -> Result<Counted, Failure> {
         self.catch_up(out)?;
@@ -162,34 +164,34 @@ impl Counted {
 }
 
 /// One tracker, those who read its flows, and what they made.
-pub(crate) struct Shard<L: Layout> {
-    flows: SessionShard<FiveTupleKey, Protocols<Said>, L::State>,
+pub(crate) struct Shard<L: RecordFormat> {
+    flows: SessionShard<FiveTupleKey, Protocols<AppRecord>, L::State>,
     layout: L,
-    made: Made<L>,
+    made: ShardOutput<L>,
 }
 
-impl<L: Layout> Shard<L> {
+impl<L: RecordFormat> Shard<L> {
     fn new(config: &DriverConfig, layout: &L) -> Self {
         let state = |found: &Extracted<FiveTupleKey>| L::state(&found.key);
         let protocols = layout.reading().protocols().reassembly(config.stream_config().clone());
         let flows = SessionShard::new(protocols, config, state);
-        Shard { flows, layout: layout.clone(), made: Made::default() }
+        Shard { flows, layout: layout.clone(), made: ShardOutput::default() }
     }
 
     fn track(&mut self, items: &mut Items) {
         let Shard { flows, layout, made } = self;
-        flows.track(items, &mut Making { made, layout });
+        flows.track(items, &mut ShardSink { made, layout });
     }
 
-    fn finish(&mut self, reason: EndReason, moment: Moment, last: FlowId) {
+    fn finish(&mut self, reason: EndReason, moment: PacketTime, last: FlowId) {
         let Shard { flows, layout, made } = self;
-        flows.finish_until(reason, moment, last, &mut Making { made, layout });
+        flows.finish_until(reason, moment, last, &mut ShardSink { made, layout });
     }
 
     fn counted(&self) -> Counted {
         Counted {
             packets: self.flows.packets().clone(),
-            payload: self.flows.claimed(),
+            payload: self.flows.payload_counts(),
             flows: self.flows.table().stats().flows,
             due: self.flows.table().next_deadline(),
         }
@@ -197,7 +199,7 @@ impl<L: Layout> Shard<L> {
 }
 
 /// What a shard made of a round.
-struct Made<L: Layout> {
+struct ShardOutput<L: RecordFormat> {
     /// Where each record belongs.
     orders: Vec<EventOrder>,
     records: Vec<L::Record>,
@@ -206,19 +208,19 @@ struct Made<L: Layout> {
     ends: Vec<usize>,
 }
 
-impl<L: Layout> Default for Made<L> {
+impl<L: RecordFormat> Default for ShardOutput<L> {
     fn default() -> Self {
-        Made { orders: Vec::new(), records: Vec::new(), text: Vec::new(), ends: Vec::new() }
+        ShardOutput { orders: Vec::new(), records: Vec::new(), text: Vec::new(), ends: Vec::new() }
     }
 }
 
 /// A layout at work on what a shard lends.
-struct Making<'a, L: Layout> {
-    made: &'a mut Made<L>,
+struct ShardSink<'a, L: RecordFormat> {
+    made: &'a mut ShardOutput<L>,
     layout: &'a L,
 }
 
-impl<L: Layout> SessionSink<FiveTupleKey, Said, L::State> for Making<'_, L> {
+impl<L: RecordFormat> SessionSink<FiveTupleKey, AppRecord, L::State> for ShardSink<'_, L> {
     #[inline]
     fn wants_packets(&self) -> bool {
         L::PACKETS
@@ -235,13 +237,18 @@ impl<L: Layout> SessionSink<FiveTupleKey, Said, L::State> for Making<'_, L> {
         self.made.add(order, self.layout.session(flow, change));
     }
 
-    fn message(&mut self, flow: Flow<'_, FiveTupleKey, L::State>, side: FlowSide, message: Said) {
+    fn message(
+        &mut self,
+        flow: Flow<'_, FiveTupleKey, L::State>,
+        side: FlowSide,
+        message: AppRecord,
+    ) {
         let order = flow.order;
         self.made.add(order, self.layout.message(flow, side, message));
     }
 }
 
-impl<L: Layout> Made<L> {
+impl<L: RecordFormat> ShardOutput<L> {
     #[inline]
     fn add(&mut self, order: EventOrder, record: Option<L::Record>) {
         if let Some(record) = record {
@@ -282,8 +289,8 @@ impl<L: Layout> Made<L> {
 }
 
 /// Writes what the shards made, in the order of the input, and empties it.
-fn write<'a, L: Layout>(
-    made: impl Iterator<Item = &'a mut Made<L>>,
+fn write<'a, L: RecordFormat>(
+    made: impl Iterator<Item = &'a mut ShardOutput<L>>,
     out: &mut Output<L>,
 ) -> Result<(), Failure> {
     let mut made: Vec<_> = made.collect();
@@ -302,7 +309,7 @@ fn write<'a, L: Layout>(
 }
 
 /// Shards dealt out to threads, which get a round each and give back what they made of it.
-pub(crate) struct Threads<L: Layout> {
+pub(crate) struct Threads<L: RecordFormat> {
     /// Shard `i` belongs to worker `i % workers.len()`.
     workers: Vec<Worker<L>>,
     in_flight: usize,
@@ -310,30 +317,30 @@ pub(crate) struct Threads<L: Layout> {
     items: Vec<Items>,
 }
 
-struct Worker<L: Layout> {
+struct Worker<L: RecordFormat> {
     todo: SyncSender<Todo<L>>,
     done: Receiver<Done<L>>,
     thread: Option<JoinHandle<()>>,
     counted: Counted,
     /// Storage to be used again.
-    made: Vec<Vec<Made<L>>>,
+    made: Vec<Vec<ShardOutput<L>>>,
 }
 
-enum Todo<L: Layout> {
+enum Todo<L: RecordFormat> {
     /// A list of items for each shard of the worker, and storage for what it makes of them.
-    Round(Vec<Items>, Vec<Made<L>>),
+    Round(Vec<Items>, Vec<ShardOutput<L>>),
     /// End the flows up to this id; storage as above.
-    Finish(EndReason, Moment, FlowId, Vec<Made<L>>),
+    Finish(EndReason, PacketTime, FlowId, Vec<ShardOutput<L>>),
 }
 
-struct Done<L: Layout> {
-    made: Vec<Made<L>>,
+struct Done<L: RecordFormat> {
+    made: Vec<ShardOutput<L>>,
     /// The lists of the round, empty.
     items: Vec<Items>,
     counted: Counted,
 }
 
-impl<L: Layout> Threads<L> {
+impl<L: RecordFormat> Threads<L> {
     fn new(
         shards: impl Iterator<Item = Shard<L>>,
         workers: usize,
@@ -365,7 +372,7 @@ impl<L: Layout> Threads<L> {
     fn finish(
         &mut self,
         reason: EndReason,
-        moment: Moment,
+        moment: PacketTime,
         last: FlowId,
         out: &mut Output<L>,
     ) -> Result<(), Failure> {
@@ -397,13 +404,13 @@ impl<L: Layout> Threads<L> {
     }
 }
 
-impl<L: Layout> Worker<L> {
+impl<L: RecordFormat> Worker<L> {
     fn start(shards: Vec<Shard<L>>, layout: L) -> Result<Self, Failure> {
         // The channels hold whatever can be on its way, so that sending never blocks.
         let (todo, work) = sync_channel(IN_FLIGHT + 1);
         let (results, done) = sync_channel(IN_FLIGHT + 1);
         let thread = thread::Builder::new().name("flowscope-worker".into());
-        let thread = thread.spawn(move || labour(shards, layout, &work, &results));
+        let thread = thread.spawn(move || worker_loop(shards, layout, &work, &results));
         let thread = thread.map_err(|error| Failure::Worker(error.to_string()))?;
         Ok(Worker {
             todo,
@@ -434,7 +441,7 @@ impl<L: Layout> Worker<L> {
 }
 
 /// What a worker thread does until nobody has work for it.
-fn labour<L: Layout>(
+fn worker_loop<L: RecordFormat>(
     mut shards: Vec<Shard<L>>,
     mut layout: L,
     work: &Receiver<Todo<L>>,
@@ -476,18 +483,18 @@ mod tests {
 
     use super::*;
     use crate::output::Totals;
-    use crate::reading::Reading;
+    use crate::reading::PayloadMode;
 
     /// Fails at the first event.
     #[derive(Clone)]
     struct Bomb;
 
-    impl Layout for Bomb {
+    impl RecordFormat for Bomb {
         type State = ();
         type Record = ();
         fn state(_: &FiveTupleKey) {}
-        fn reading(&self) -> Reading {
-            Reading::Recognise
+        fn reading(&self) -> PayloadMode {
+            PayloadMode::Recognise
         }
         fn record(&self, _: Flow<'_, FiveTupleKey, ()>, _: Change) -> Option<()> {
             panic!("boom")

@@ -46,14 +46,14 @@ pub use extract::{Extracted, FlowExtractor, Fragment, IcmpInfo, IpInfo, Payload,
 pub use ledger::{Ledger, Loss};
 pub use link::LinkType;
 pub use parse::{
-    DatagramFeed, DatagramParser, DatagramParserFactory, Feed, ParseError, ParserStatus, Probe,
-    SessionParser, SessionParserFactory,
+    Datagram, DatagramParser, DatagramParserFactory, ParseError, ParserStatus, Probe,
+    SessionParser, SessionParserFactory, StreamChunk,
 };
 pub use path::{Layer, MAX_DEPTH, Path, PathLayer};
 pub use proto::L4Proto;
 pub use side::{FlowSide, Orientation};
 pub use source::PacketSource;
-pub use stream::{Conflict, Kept, Reassembler, ReassemblerFactory, Segment, StreamSink};
+pub use stream::{Conflict, KeptCopy, Reassembler, ReassemblerFactory, Segment, StreamSink};
 pub use tcp::{TcpFlags, TcpInfo, TcpOptions};
 pub use time::Timestamp;
 pub use view::{Cursor, NextHeader, PacketView, VlanTag};

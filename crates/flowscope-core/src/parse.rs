@@ -4,7 +4,7 @@ use crate::{FlowSide, Timestamp};
 
 /// Bytes of one direction of a stream, in order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Feed<'a> {
+pub struct StreamChunk<'a> {
     /// Who sent them.
     pub side: FlowSide,
     /// When the packet that completed them was captured.
@@ -17,7 +17,7 @@ pub struct Feed<'a> {
 
 /// One datagram of a flow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct DatagramFeed<'a> {
+pub struct Datagram<'a> {
     /// Who sent it.
     pub side: FlowSide,
     /// When it was captured.
@@ -97,7 +97,7 @@ pub trait SessionParser {
     /// The next bytes of one side; appends the messages they complete to storage of the caller's.
     ///
     /// The default body calls the two methods above, so a parser must write either it or them.
-    fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<Self::Message>) -> ParserStatus {
+    fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<Self::Message>) -> ParserStatus {
         out.extend(match feed.side {
             FlowSide::Initiator => self.feed_initiator(feed.bytes),
             FlowSide::Responder => self.feed_responder(feed.bytes),
@@ -124,7 +124,7 @@ pub trait SessionParser {
     fn tick(&mut self, _now: Timestamp, _out: &mut Vec<Self::Message>) {}
 
     /// Bytes of memory held beside the value itself, by capacity.
-    fn held(&self) -> usize {
+    fn heap_bytes(&self) -> usize {
         0
     }
 
@@ -151,11 +151,7 @@ pub trait DatagramParser {
 
     /// As [`parse`](Self::parse), with everything known about the datagram, appending to storage of
     /// the caller's.
-    fn parse_into(
-        &mut self,
-        datagram: DatagramFeed<'_>,
-        out: &mut Vec<Self::Message>,
-    ) -> ParserStatus {
+    fn parse_into(&mut self, datagram: Datagram<'_>, out: &mut Vec<Self::Message>) -> ParserStatus {
         out.extend(self.parse(datagram.payload, datagram.side));
         ParserStatus::Continue
     }
@@ -168,7 +164,7 @@ pub trait DatagramParser {
     fn tick(&mut self, _now: Timestamp, _out: &mut Vec<Self::Message>) {}
 
     /// Bytes of memory held beside the value itself, by capacity.
-    fn held(&self) -> usize {
+    fn heap_bytes(&self) -> usize {
         0
     }
 
@@ -257,7 +253,8 @@ mod tests {
             (FlowSide::Responder, "yo\n"),
             (FlowSide::Initiator, "y\n"),
         ] {
-            let feed = Feed { side, ts: Timestamp::ZERO, offset: 0, bytes: bytes.as_bytes() };
+            let feed =
+                StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes: bytes.as_bytes() };
             assert_eq!(parser.feed_into(feed, &mut out), ParserStatus::Continue);
         }
         assert_eq!(out, ["yo", "hey"]);

@@ -41,12 +41,12 @@ pub struct Conflict {
     /// How many bytes from there to the last one that may differ.
     pub len: u64,
     /// Which copy is, or was, delivered.
-    pub kept: Kept,
+    pub kept: KeptCopy,
 }
 
 /// Which of two copies of the same bytes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Kept {
+pub enum KeptCopy {
     /// The one that was captured first.
     First,
     /// The one that was captured last.
@@ -119,7 +119,7 @@ pub trait Reassembler {
     }
 
     /// Memory is short: lets go of what is held out of order, as [`Loss::Memcap`].
-    fn shed(&mut self, _out: &mut dyn StreamSink) {}
+    fn drop_buffered(&mut self, _out: &mut dyn StreamSink) {}
 
     /// Payload bytes that wait for others before them.
     fn pending(&self) -> u64 {
@@ -127,7 +127,7 @@ pub trait Reassembler {
     }
 
     /// Bytes of memory held beside the value itself, by capacity.
-    fn held(&self) -> usize {
+    fn heap_bytes(&self) -> usize {
         0
     }
 }
@@ -195,6 +195,6 @@ mod tests {
         own.push(segment(b"ab", false), &mut peer, &mut out);
         own.push(segment(b"cd", true), &mut peer, &mut out);
         assert_eq!(out.0, b"abcd");
-        assert_eq!((own.fins, own.held()), (1, 0));
+        assert_eq!((own.fins, own.heap_bytes()), (1, 0));
     }
 }

@@ -7,7 +7,7 @@ use std::alloc::System;
 use std::hint::black_box;
 use std::time::Instant;
 
-use flowscope_core::{DatagramFeed, DatagramParser, Feed, FlowSide, SessionParser, Timestamp};
+use flowscope_core::{Datagram, DatagramParser, FlowSide, SessionParser, StreamChunk, Timestamp};
 use flowscope_dns::hickory_proto::op::Message;
 use flowscope_dns::{DnsMessage, DnsTcpParser, DnsTransactions, DnsUdpParser};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -33,7 +33,7 @@ fn main() {
     let side = FlowSide::Initiator;
     for (name, payload) in &messages {
         let wire_len = payload.len() as u32;
-        let datagram = DatagramFeed { side, ts: Timestamp::ZERO, payload, wire_len };
+        let datagram = Datagram { side, ts: Timestamp::ZERO, payload, wire_len };
         let (mut parser, mut out) = (DnsUdpParser::default(), Vec::with_capacity(1));
         measure(name, payload.len(), || {
             parser.parse_into(black_box(datagram), &mut out);
@@ -49,13 +49,14 @@ fn main() {
         [&(messages[2].1.len() as u16).to_be_bytes()[..], &messages[2].1].concat();
     let (mut parser, mut out) = (DnsTcpParser::default(), Vec::<DnsMessage>::with_capacity(1));
     measure("response over TCP", framed.len(), || {
-        let feed = Feed { side, ts: Timestamp::ZERO, offset: 0, bytes: black_box(&framed) };
+        let feed = StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes: black_box(&framed) };
         parser.feed_into(feed, &mut out);
         out.clear();
     });
     measure("the same in two segments", framed.len(), || {
         for bytes in [&framed[..50], &framed[50..]] {
-            let feed = Feed { side, ts: Timestamp::ZERO, offset: 0, bytes: black_box(bytes) };
+            let feed =
+                StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes: black_box(bytes) };
             parser.feed_into(feed, &mut out);
         }
         out.clear();
@@ -66,7 +67,7 @@ fn main() {
     measure("query and response, paired", both.iter().map(|(_, p)| p.len()).sum(), || {
         for (side, payload) in both {
             let wire_len = payload.len() as u32;
-            let datagram = DatagramFeed { side, ts: Timestamp::ZERO, payload, wire_len };
+            let datagram = Datagram { side, ts: Timestamp::ZERO, payload, wire_len };
             pairs.parse_into(black_box(datagram), &mut out);
         }
         assert_eq!(out.len(), 1);
@@ -80,7 +81,7 @@ fn main() {
         payload[17..19].copy_from_slice(&next.to_be_bytes());
         next = next.wrapping_add(1);
         pairs.parse_into(
-            DatagramFeed { side, ts: Timestamp::ZERO, payload: &payload, wire_len: 0 },
+            Datagram { side, ts: Timestamp::ZERO, payload: &payload, wire_len: 0 },
             &mut out,
         );
         out.clear();

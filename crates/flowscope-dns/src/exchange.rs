@@ -3,7 +3,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use flowscope_core::{
-    DatagramFeed, DatagramParser, Feed, FlowSide, ParserStatus, Probe, SessionParser, Timestamp,
+    Datagram, DatagramParser, FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp,
 };
 
 use crate::{DnsMessage, DnsTcpParser, DnsUdpParser, Kind, RecordType};
@@ -117,7 +117,7 @@ impl<P> DnsTransactions<P> {
     }
 
     fn held_by_pairing(&self) -> usize {
-        self.pairing.held() + self.scratch.capacity() * size_of::<DnsMessage>()
+        self.pairing.heap_bytes() + self.scratch.capacity() * size_of::<DnsMessage>()
     }
 }
 
@@ -127,13 +127,13 @@ impl DatagramParser for DnsTransactions<DnsUdpParser> {
     fn parse(&mut self, payload: &[u8], side: FlowSide) -> Vec<DnsTransaction> {
         let wire_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         let mut out = Vec::new();
-        self.parse_into(DatagramFeed { side, ts: Timestamp::ZERO, payload, wire_len }, &mut out);
+        self.parse_into(Datagram { side, ts: Timestamp::ZERO, payload, wire_len }, &mut out);
         out
     }
 
     fn parse_into(
         &mut self,
-        datagram: DatagramFeed<'_>,
+        datagram: Datagram<'_>,
         out: &mut Vec<DnsTransaction>,
     ) -> ParserStatus {
         let status = self.parser.parse_into(datagram, &mut self.scratch);
@@ -151,8 +151,8 @@ impl DatagramParser for DnsTransactions<DnsUdpParser> {
         self.pairing.expire(now, out);
     }
 
-    fn held(&self) -> usize {
-        self.parser.held() + self.held_by_pairing()
+    fn heap_bytes(&self) -> usize {
+        self.parser.heap_bytes() + self.held_by_pairing()
     }
 
     fn probe(side: FlowSide, payload: &[u8]) -> Probe {
@@ -166,18 +166,18 @@ impl SessionParser for DnsTransactions<DnsTcpParser> {
     fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<DnsTransaction> {
         let mut out = Vec::new();
         let (side, ts) = (FlowSide::Initiator, Timestamp::ZERO);
-        self.feed_into(Feed { side, ts, offset: 0, bytes }, &mut out);
+        self.feed_into(StreamChunk { side, ts, offset: 0, bytes }, &mut out);
         out
     }
 
     fn feed_responder(&mut self, bytes: &[u8]) -> Vec<DnsTransaction> {
         let mut out = Vec::new();
         let (side, ts) = (FlowSide::Responder, Timestamp::ZERO);
-        self.feed_into(Feed { side, ts, offset: 0, bytes }, &mut out);
+        self.feed_into(StreamChunk { side, ts, offset: 0, bytes }, &mut out);
         out
     }
 
-    fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<DnsTransaction>) -> ParserStatus {
+    fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<DnsTransaction>) -> ParserStatus {
         let status = self.parser.feed_into(feed, &mut self.scratch);
         self.pair(out);
         status
@@ -209,8 +209,8 @@ impl SessionParser for DnsTransactions<DnsTcpParser> {
         self.pairing.expire(now, out);
     }
 
-    fn held(&self) -> usize {
-        self.parser.held() + self.held_by_pairing()
+    fn heap_bytes(&self) -> usize {
+        self.parser.heap_bytes() + self.held_by_pairing()
     }
 
     fn probe(side: FlowSide, start: &[u8]) -> Probe {
@@ -279,7 +279,7 @@ impl Pairing {
             self.transfer = None;
         }
         let open = Box::new(Open { message, retries: 0 });
-        self.held = self.held.saturating_add(open.held());
+        self.held = self.held.saturating_add(open.heap_bytes());
         self.open.push_back(open);
         self.keys.push_back(key);
         if self.open.len() > self.max_open {
@@ -346,19 +346,19 @@ impl Pairing {
     fn take(&mut self, at: usize) -> Option<Box<Open>> {
         self.keys.remove(at);
         let open = self.open.remove(at)?;
-        self.held = self.held.saturating_sub(open.held());
+        self.held = self.held.saturating_sub(open.heap_bytes());
         Some(open)
     }
 
-    fn held(&self) -> usize {
+    fn heap_bytes(&self) -> usize {
         let keys = self.keys.capacity() * size_of::<Key>();
         self.open.capacity() * size_of::<Box<Open>>() + keys + self.held
     }
 }
 
 impl Open {
-    fn held(&self) -> usize {
-        size_of::<Open>() + self.message.held()
+    fn heap_bytes(&self) -> usize {
+        size_of::<Open>() + self.message.heap_bytes()
     }
 
     fn unanswered(self, why: Silence) -> DnsTransaction {

@@ -99,7 +99,7 @@ impl DnsMessage {
     /// Bytes of memory held beside the value itself, by capacity. What names and data of single
     /// records hold is estimated by their length on the wire.
     #[must_use]
-    pub fn held(&self) -> usize {
+    pub fn heap_bytes(&self) -> usize {
         let questions = match &self.questions {
             Questions::One(_) => 0,
             Questions::Many(questions) => questions.capacity() * size_of::<Question>(),

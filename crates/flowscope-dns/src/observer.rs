@@ -1,4 +1,4 @@
-use flowscope_core::{DatagramFeed, Extracted, FlowExtractor, FlowSide, L4Proto, PacketView};
+use flowscope_core::{Datagram, Extracted, FlowExtractor, FlowSide, L4Proto, PacketView};
 
 use crate::udp::read_datagram;
 use crate::{DnsConfig, DnsMessage, Kind};
@@ -116,7 +116,7 @@ impl<E: FlowExtractor, H: DnsHandler<E::Key>> DnsUdpObserver<E, H> {
         }
         let side = if to { FlowSide::Initiator } else { FlowSide::Responder };
         let payload = x.payload.of(view);
-        let datagram = DatagramFeed { side, ts: view.ts(), payload, wire_len: x.payload.wire_len };
+        let datagram = Datagram { side, ts: view.ts(), payload, wire_len: x.payload.wire_len };
         let mut message = read_datagram(&datagram, &self.config)?;
         if from == to && message.kind() == Kind::Response {
             message.side = FlowSide::Responder;

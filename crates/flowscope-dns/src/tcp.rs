@@ -1,4 +1,4 @@
-use flowscope_core::{Feed, FlowSide, ParserStatus, Probe, SessionParser, Timestamp};
+use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
 use flowscope_reassembly::Callbacks;
 
 use crate::decode::{Raw, decode};
@@ -35,7 +35,7 @@ impl DnsTcpParser {
 
     fn feed(&mut self, side: FlowSide, bytes: &[u8]) -> Vec<DnsMessage> {
         let mut out = Vec::new();
-        self.feed_into(Feed { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
+        self.feed_into(StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
         out
     }
 
@@ -72,7 +72,7 @@ impl SessionParser for DnsTcpParser {
         self.feed(FlowSide::Responder, bytes)
     }
 
-    fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<DnsMessage>) -> ParserStatus {
+    fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<DnsMessage>) -> ParserStatus {
         let (side, index, mut rest) = (feed.side, feed.side.index(), feed.bytes);
         self.sides[index].ts = feed.ts;
         while !rest.is_empty() && !self.trust.is_lost(&self.config) {
@@ -152,7 +152,7 @@ impl SessionParser for DnsTcpParser {
         }
     }
 
-    fn held(&self) -> usize {
+    fn heap_bytes(&self) -> usize {
         self.sides.iter().map(|side| side.held.capacity()).sum()
     }
 

@@ -1,5 +1,5 @@
 use flowscope_core::{
-    DatagramFeed, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp,
+    Datagram, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp,
 };
 
 use crate::decode::{Raw, decode};
@@ -36,15 +36,11 @@ impl DatagramParser for DnsUdpParser {
     fn parse(&mut self, payload: &[u8], side: FlowSide) -> Vec<DnsMessage> {
         let wire_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         let mut out = Vec::new();
-        self.parse_into(DatagramFeed { side, ts: Timestamp::ZERO, payload, wire_len }, &mut out);
+        self.parse_into(Datagram { side, ts: Timestamp::ZERO, payload, wire_len }, &mut out);
         out
     }
 
-    fn parse_into(
-        &mut self,
-        datagram: DatagramFeed<'_>,
-        out: &mut Vec<DnsMessage>,
-    ) -> ParserStatus {
+    fn parse_into(&mut self, datagram: Datagram<'_>, out: &mut Vec<DnsMessage>) -> ParserStatus {
         if self.trust.is_lost(&self.config) {
             return ParserStatus::Failed(ParseError::NotTheProtocol);
         }
@@ -59,8 +55,8 @@ impl DatagramParser for DnsUdpParser {
     }
 }
 
-pub(crate) fn read_datagram(datagram: &DatagramFeed<'_>, config: &DnsConfig) -> Option<DnsMessage> {
-    let &DatagramFeed { side, ts, payload, wire_len } = datagram;
+pub(crate) fn read_datagram(datagram: &Datagram<'_>, config: &DnsConfig) -> Option<DnsMessage> {
+    let &Datagram { side, ts, payload, wire_len } = datagram;
     let captured = u32::try_from(payload.len()).unwrap_or(u32::MAX);
     let len = wire_len.max(captured);
     decode(&Raw { side, ts, transport: Transport::Udp, bytes: payload, len }, config)

@@ -1,11 +1,11 @@
 use std::collections::VecDeque;
 
 use flowscope_core::{Extracted, FlowExtractor, Ledger, Loss, PacketView, Timestamp};
-use flowscope_track::{Change, Clock, EndReason, Flow, FlowEvent, FlowSink, FlowTable, Moment};
+use flowscope_track::{Change, Clock, EndReason, Flow, FlowEvent, FlowSink, FlowTable, PacketTime};
 
 use crate::DriverConfig;
-use crate::front::{ChecksumStats, Claimed, Front};
-use crate::line::Line;
+use crate::ingress::Pipeline;
+use crate::ingress::{ChecksumStats, Ingress, PayloadCounts};
 
 /// Packets in, flow events out: extract, join fragments, track.
 ///
@@ -20,7 +20,7 @@ use crate::line::Line;
 /// Memory: the flow table's budget and the fragment pool's, see [`DriverConfig`], and the events of
 /// one call until they are drained.
 pub struct FlowDriver<E: FlowExtractor, S = ()> {
-    line: Line<E, S>,
+    pipeline: Pipeline<E, S>,
     events: Queue<E::Key>,
     config: DriverConfig,
 }
@@ -69,11 +69,11 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         config: DriverConfig,
         init: impl FnMut(&Extracted<E::Key>) -> S + Send + 'static,
     ) -> Self {
-        let front = Front::new(&config);
+        let ingress = Ingress::new(&config);
         let clock = Clock::new(config.tracker.clock_config());
         let table = FlowTable::with_state(config.tracker.clone(), init);
         FlowDriver {
-            line: Line::new(extractor, front, clock, table),
+            pipeline: Pipeline::new(extractor, ingress, clock, table),
             events: Queue { events: VecDeque::new(), packets: config.packet_events },
             config,
         }
@@ -87,7 +87,7 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
     /// Takes many packets: the same events in the same order as one by one, at a fraction of the
     /// cost when there are many flows.
     pub fn handle_batch(&mut self, packets: &[PacketView<'_>]) {
-        self.line.take(packets, &mut self.events);
+        self.pipeline.take(packets, &mut self.events);
     }
 
     /// As [`handle_batch`](Self::handle_batch), lending each event to `out` instead of queueing it.
@@ -96,7 +96,7 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         packets: &[PacketView<'_>],
         out: &mut impl FlowSink<E::Key, S>,
     ) {
-        self.line.take(packets, out);
+        self.pipeline.take(packets, out);
     }
 
     /// The next event, in order; `None` once all are drained.
@@ -107,13 +107,13 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
     /// When to call [`handle_timeout`](Self::handle_timeout) next if no packet comes before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.line.next_deadline()
+        self.pipeline.next_deadline()
     }
 
     /// Packet time has reached `now` without a packet. Does a bounded amount of work, and says
     /// whether more is due.
     pub fn handle_timeout(&mut self, now: Timestamp) -> bool {
-        self.line.pass(now, &mut self.events)
+        self.pipeline.pass(now, &mut self.events)
     }
 
     /// As [`handle_timeout`](Self::handle_timeout), lending each event to `out` instead of queueing it.
@@ -122,12 +122,12 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         now: Timestamp,
         out: &mut impl FlowSink<E::Key, S>,
     ) -> bool {
-        self.line.pass(now, out)
+        self.pipeline.pass(now, out)
     }
 
     /// Ends every flow and lets waiting fragments go; says whether that queued any event.
     pub fn finish(&mut self, reason: EndReason) -> bool {
-        self.line.finish(reason, &mut self.events);
+        self.pipeline.finish(reason, &mut self.events);
         !self.events.events.is_empty()
     }
 
@@ -135,61 +135,61 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
     /// drain [`poll_event`](Self::poll_event) in between, so that the ends of a million flows need
     /// not be held at once.
     pub fn finish_some(&mut self, reason: EndReason, most: usize) -> bool {
-        self.line.finish_some(reason, most, &mut self.events)
+        self.pipeline.finish_some(reason, most, &mut self.events)
     }
 
     /// As [`finish`](Self::finish), lending each event to `out` instead of queueing it.
     pub fn finish_with(&mut self, reason: EndReason, out: &mut impl FlowSink<E::Key, S>) {
-        self.line.finish(reason, out);
+        self.pipeline.finish(reason, out);
     }
 
     /// Where every packet went. Fragments that wait for the rest of their datagram are in no entry
-    /// until it has come or [`finish`](Self::finish) was called: see [`waiting`](Self::waiting).
+    /// until it has come or [`finish`](Self::finish) was called: see [`waiting`](Self::pending_fragments).
     #[must_use]
     pub fn packets(&self) -> Ledger {
-        self.line.packets()
+        self.pipeline.packets()
     }
 
     /// Where the payload of every tracked packet went: nobody reads it here.
     #[must_use]
     pub fn bytes(&self) -> Ledger {
-        self.line.front.bytes(Claimed::default())
+        self.pipeline.ingress.bytes(PayloadCounts::default())
     }
 
     /// Fragments that wait for the rest of their datagram.
     #[must_use]
-    pub fn waiting(&self) -> u64 {
-        self.line.front.waiting()
+    pub fn pending_fragments(&self) -> u64 {
+        self.pipeline.ingress.pending_fragments()
     }
 
     /// What the verification of checksums found.
     #[must_use]
     pub fn checksums(&self) -> ChecksumStats {
-        self.line.front.checksums()
+        self.pipeline.ingress.checksums()
     }
 
     /// The flow table: live flows, totals, memory.
     #[must_use]
     pub fn table(&self) -> &FlowTable<E::Key, S> {
-        &self.line.table
+        &self.pipeline.table
     }
 
     /// Count of packets, watermark, and timestamps that went backwards.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.line.clock
+        &self.pipeline.clock
     }
 
     /// The latest packet's place in the input.
     #[must_use]
-    pub fn now(&self) -> Moment {
-        self.line.clock.now()
+    pub fn now(&self) -> PacketTime {
+        self.pipeline.clock.now()
     }
 
     /// Bytes of memory held, by capacity: flow table and fragments.
     #[must_use]
-    pub fn memory(&self) -> usize {
-        self.line.memory()
+    pub fn heap_bytes(&self) -> usize {
+        self.pipeline.heap_bytes()
     }
 
     /// What it was configured with.
@@ -201,7 +201,7 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
     /// The extractor and the configuration, for another driver. Flows that are open are forgotten.
     #[must_use]
     pub fn into_parts(self) -> (E, DriverConfig) {
-        (self.line.extractor, self.config)
+        (self.pipeline.extractor, self.config)
     }
 
     /// Packets lost to `cause` so far.

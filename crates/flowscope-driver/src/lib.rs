@@ -41,30 +41,22 @@
 //! assert_eq!(ended, 1);
 //! ```
 
-mod checksum;
-mod claims;
 mod config;
-mod deliver;
-mod engine;
+mod detection;
 mod flow_driver;
-mod front;
-mod line;
-mod protocols;
-mod pump;
-mod router;
-mod session_event;
-mod sessions;
+mod ingress;
+mod session;
 mod shard;
-mod slot;
 
-pub use claims::{Choice, ChosenBy, Claim, Claims, Start, Told, Transport};
 pub use config::{Checksums, DriverConfig};
-pub use engine::{DatagramDriver, Driver, SessionDriver, SessionEngine, StreamDriver};
+pub use detection::{
+    AnyParser, Classification, Classifier, Datagrams, DetectedBy, Detection, ProbeInput, Protocols,
+    Recognition, Sessions, StreamEnd, Streams, Transport,
+};
 pub use flow_driver::FlowDriver;
-pub use front::{ChecksumStats, Claimed};
-pub use protocols::{AnyParser, Protocols, Recognition};
-pub use router::Router;
-pub use session_event::{SessionChange, SessionEvent, SessionSink, StopReason};
-pub use sessions::{Datagrams, Sessions, Streams};
-pub use shard::SessionShard;
-pub use slot::{Slot, SlotOf};
+pub use ingress::{ChecksumStats, PayloadCounts};
+pub use session::{
+    DatagramDriver, Driver, SessionChange, SessionDriver, SessionEngine, SessionEvent, SessionSink,
+    Slot, SlotOf, StopReason, StreamDriver,
+};
+pub use shard::{Router, SessionShard};

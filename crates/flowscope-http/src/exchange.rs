@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use flowscope_core::{Feed, FlowSide, ParserStatus, Probe, SessionParser, Timestamp};
+use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
 
 use crate::config::HttpConfig;
 use crate::message::{Anomaly, Framing, HttpMessage, MessageEnd, MessageKind, Request, Response};
@@ -162,7 +162,7 @@ impl HttpExchanges {
         };
         self.current[1] = Some(id);
         if let Some(open) = self.get(id) {
-            let held = response.headers().held();
+            let held = response.headers().heap_bytes();
             open.exchange.ended = open.exchange.ended.max(response.ts);
             open.exchange.response = Some(response);
             self.open_bytes += held;
@@ -208,7 +208,7 @@ impl HttpExchanges {
         exchange.id = self.first + self.open.len() as u64;
         exchange.anomalies = std::mem::take(&mut self.loose);
         let (id, asked) = (exchange.id, self.asked);
-        self.open_bytes += exchange.held();
+        self.open_bytes += exchange.heap_bytes();
         if self.open.capacity() == 0 {
             // Most flows never have a second one open; the library would make room for four.
             self.open.reserve_exact(1);
@@ -247,7 +247,7 @@ impl HttpExchanges {
     fn pop(&mut self, settled: u64, out: &mut Vec<HttpExchange>) {
         let Some(open) = self.open.pop_front() else { return };
         self.first += 1;
-        self.open_bytes = self.open_bytes.saturating_sub(open.exchange.held());
+        self.open_bytes = self.open_bytes.saturating_sub(open.exchange.heap_bytes());
         out.push(open.finish(settled));
     }
 
@@ -288,9 +288,9 @@ impl HttpExchange {
     }
 
     /// Bytes of memory beside the value itself.
-    fn held(&self) -> usize {
-        self.request.as_ref().map_or(0, |request| request.headers().held())
-            + self.response.as_ref().map_or(0, |response| response.headers().held())
+    fn heap_bytes(&self) -> usize {
+        self.request.as_ref().map_or(0, |request| request.headers().heap_bytes())
+            + self.response.as_ref().map_or(0, |response| response.headers().heap_bytes())
             + self.anomalies.len() * size_of::<Anomaly>()
     }
 }
@@ -341,7 +341,7 @@ impl SessionParser for HttpExchanges {
         self.feed_locked(FlowSide::Responder, bytes)
     }
 
-    fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<HttpExchange>) -> ParserStatus {
+    fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<HttpExchange>) -> ParserStatus {
         if self.messages.capacity() == 0 {
             // A head and the end of a message without a body.
             self.messages.reserve_exact(2);
@@ -370,8 +370,8 @@ impl SessionParser for HttpExchanges {
         self.take(ParserStatus::Done, out);
     }
 
-    fn held(&self) -> usize {
-        self.parser.held()
+    fn heap_bytes(&self) -> usize {
+        self.parser.heap_bytes()
             + self.open_bytes
             + self.open.capacity() * size_of::<Open>()
             + self.messages.capacity() * size_of::<HttpMessage>()

@@ -71,7 +71,7 @@ impl Fields {
     }
 
     /// Bytes of memory beside the value itself.
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.raw.len() + std::mem::size_of_val(&*self.spans)
     }
 }

@@ -116,7 +116,7 @@ impl Pairing {
         self.first
     }
 
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.waiting.capacity()
     }
 }

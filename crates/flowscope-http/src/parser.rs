@@ -1,6 +1,8 @@
 mod begin;
 
-use flowscope_core::{Feed, FlowSide, ParseError, ParserStatus, Probe, SessionParser, Timestamp};
+use flowscope_core::{
+    FlowSide, ParseError, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp,
+};
 
 use crate::chunked::{Chunked, Step};
 use crate::config::{Bodies, HttpConfig};
@@ -336,7 +338,7 @@ impl HttpParser {
     fn feed_locked(&mut self, side: FlowSide, bytes: &[u8]) -> Vec<HttpMessage> {
         let mut out = Vec::new();
         let offset = self.sides[side.index()].pos;
-        self.feed_into(Feed { side, ts: self.now, offset, bytes }, &mut out);
+        self.feed_into(StreamChunk { side, ts: self.now, offset, bytes }, &mut out);
         out
     }
 }
@@ -352,8 +354,8 @@ impl SessionParser for HttpParser {
         self.feed_locked(FlowSide::Responder, bytes)
     }
 
-    fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<HttpMessage>) -> ParserStatus {
-        let Feed { side, ts, offset, mut bytes } = feed;
+    fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<HttpMessage>) -> ParserStatus {
+        let StreamChunk { side, ts, offset, mut bytes } = feed;
         self.now = ts;
         self.sides[side.index()].pos = offset;
         while !bytes.is_empty() && self.over.is_none() {
@@ -421,8 +423,8 @@ impl SessionParser for HttpParser {
         self.close(FlowSide::Responder, Ending::FlowEnd, out);
     }
 
-    fn held(&self) -> usize {
-        self.sides[0].held() + self.sides[1].held() + self.pairing.held()
+    fn heap_bytes(&self) -> usize {
+        self.sides[0].heap_bytes() + self.sides[1].heap_bytes() + self.pairing.heap_bytes()
     }
 
     fn probe(_side: FlowSide, start: &[u8]) -> Probe {

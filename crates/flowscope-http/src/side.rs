@@ -167,7 +167,7 @@ impl Side {
         taken.len()
     }
 
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.buf.capacity() + self.current.body.capacity()
     }
 }

@@ -3,7 +3,7 @@
 use std::alloc::System;
 
 use flowscope_core::FlowSide::{Initiator, Responder};
-use flowscope_core::{Feed, FlowSide, SessionParser, Timestamp};
+use flowscope_core::{FlowSide, SessionParser, StreamChunk, Timestamp};
 use flowscope_http::HttpParser;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -23,7 +23,7 @@ fn allocations(messages: &[(FlowSide, &[u8])], piece: usize) -> usize {
     let mut pass = |parser: &mut HttpParser| {
         for (side, bytes) in messages {
             for bytes in bytes.chunks(piece) {
-                let feed = Feed { side: *side, ts: Timestamp::ZERO, offset: 0, bytes };
+                let feed = StreamChunk { side: *side, ts: Timestamp::ZERO, offset: 0, bytes };
                 parser.feed_into(feed, &mut out);
             }
             out.clear();

@@ -40,7 +40,7 @@ fn sixty_four_thousand_headers() {
         let talk = feed(Initiator, &[b"GET / HTTP/1.1\r\n", headers.as_bytes()], piece);
         assert_eq!(anomalies(&talk), [AnomalyKind::HeadTooLong]);
         assert_eq!(talk.status, ParserStatus::StopSide(Initiator));
-        assert!(talk.parser.held() < 64);
+        assert!(talk.parser.heap_bytes() < 64);
     }
     let headers = "A: b\r\n".repeat(300);
     let talk = feed(Initiator, &[b"GET / HTTP/1.1\r\n", headers.as_bytes(), b"\r\n"], 100);
@@ -147,7 +147,7 @@ fn ten_thousand_pipelined_requests() {
         assert_eq!(request.header("tag"), response.header("tag"));
         assert_eq!(x.outcome, Outcome::Answered);
     }
-    assert!(talk.parser.held() <= 1 << 20, "{} bytes held", talk.parser.held());
+    assert!(talk.parser.heap_bytes() <= 1 << 20, "{} bytes held", talk.parser.heap_bytes());
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn offsets_at_the_end_of_their_range() {
     let bytes =
         b"GET / HTTP/1.1\nA: b\n\nGET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;\r\r\nx\n";
     for bytes in [&bytes[..], bytes] {
-        let feed = flowscope_core::Feed { side: Initiator, ts, offset, bytes };
+        let feed = flowscope_core::StreamChunk { side: Initiator, ts, offset, bytes };
         parser.feed_into(feed, &mut out);
         parser.gap(Initiator, u64::MAX, &mut out);
     }

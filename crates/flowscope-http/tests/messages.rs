@@ -97,7 +97,11 @@ fn check_with(config: HttpConfig, script: &[(&str, &str)], expected: &[&str]) {
         let talk = play(HttpParser::with_config(config), script, piece);
         let lines: Vec<String> = talk.out.iter().map(line).collect();
         assert_eq!(lines, expected, "{script:#?} by {piece}");
-        assert!(talk.parser.held() <= 128, "{} bytes held at the end", talk.parser.held());
+        assert!(
+            talk.parser.heap_bytes() <= 128,
+            "{} bytes held at the end",
+            talk.parser.heap_bytes()
+        );
     }
 }
 
@@ -693,7 +697,7 @@ fn one_exchange_per_request_and_per_orphan() {
         for piece in [usize::MAX, 1] {
             let talk = play(HttpExchanges::default(), script, piece);
             assert_eq!(exchanges(&talk.out), expected, "{script:#?} by {piece}");
-            assert!(talk.parser.held() < 16 * 1024, "{}", talk.parser.held());
+            assert!(talk.parser.heap_bytes() < 16 * 1024, "{}", talk.parser.heap_bytes());
         }
     };
     check(&[(">", GET), ("<", OK)], &["0 GET / -> 200 2 Answered"]);
@@ -739,7 +743,8 @@ fn exchanges_have_times_and_anomalies() {
     ] {
         let offset = at[side.index()];
         at[side.index()] += text.len() as u64;
-        let feed = flowscope_core::Feed { side, ts: ts(secs), offset, bytes: text.as_bytes() };
+        let feed =
+            flowscope_core::StreamChunk { side, ts: ts(secs), offset, bytes: text.as_bytes() };
         talk.parser.feed_into(feed, &mut talk.out);
     }
     let x = &talk.out[0];

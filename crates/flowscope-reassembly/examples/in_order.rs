@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use flowscope_core::{FlowSide, Reassembler, Segment, StreamSink, Timestamp};
-use flowscope_reassembly::{HoleFillingFactory, StreamConfig};
+use flowscope_reassembly::{StreamConfig, StreamReassemblerFactory};
 
 /// Counts, so that nothing is optimized away.
 #[derive(Default)]
@@ -28,7 +28,7 @@ const SEGMENTS: u32 = 10_000;
 /// Nanoseconds per segment of `len` bytes, the best of many runs; `order` says which is sent when.
 fn measure(history: u8, len: u32, order: impl Fn(u32) -> u32) -> f64 {
     let payload: Vec<u8> = (0..len).map(|n| n as u8).collect();
-    let factory = HoleFillingFactory::new(StreamConfig::default().history(history));
+    let factory = StreamReassemblerFactory::new(StreamConfig::default().history(history));
     let run = || {
         let (mut own, mut peer, mut out) = (factory.make(), factory.make(), Count::default());
         let segment = |nth: u32| Segment {

@@ -6,7 +6,7 @@ use flowscope_core::{FlowSide, Loss, Reassembler, ReassemblerFactory, Segment, S
 ///
 /// A segment behind a hole is dropped and not waited for; when what was missing comes, the stream
 /// goes on there. Bytes are never glued together over a hole, so a stream of which the capture
-/// missed a segment stands still there. [`HoleFilling`](crate::HoleFilling) waits, and gives holes
+/// missed a segment stands still there. [`StreamReassembler`](crate::StreamReassembler) waits, and gives holes
 /// up.
 ///
 /// It needs no engine: give it segments, [`take`](Self::take) the bytes. Driven by an engine, bytes
@@ -219,7 +219,7 @@ impl Reassembler for BufferedReassembler {
         self.buffer.len() as u64
     }
 
-    fn held(&self) -> usize {
+    fn heap_bytes(&self) -> usize {
         self.buffer.capacity()
     }
 }
@@ -293,7 +293,7 @@ mod tests {
         let mut stream = BufferedReassembler::new(NonZeroUsize::new(max_buffer).unwrap());
         for (seq, payload) in segments {
             stream.segment(*seq, payload);
-            assert!(stream.held() <= max_buffer);
+            assert!(stream.heap_bytes() <= max_buffer);
         }
         let counted = [stream.out_of_order(), stream.duplicate(), stream.over_bound()];
         assert_eq!((stream.buffered(), counted), (bytes, dropped), "{segments:?}");
@@ -321,7 +321,7 @@ mod tests {
         own.push(segment(7, b"cd"), &mut peer, &mut out);
         own.push(segment(5, b"ab"), &mut peer, &mut out);
         own.push(segment(6, b"bcd"), &mut peer, &mut out);
-        assert_eq!(own.held(), 0);
+        assert_eq!(own.heap_bytes(), 0);
         assert_eq!(out.bytes, [(0, b"ab".to_vec()), (2, b"cd".to_vec())]);
         assert_eq!(out.lost, [(Loss::OooDropped, 2), (Loss::Duplicate, 1)]);
     }

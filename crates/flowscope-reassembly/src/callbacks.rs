@@ -1,16 +1,16 @@
 use std::fmt;
 
 use flowscope_core::{
-    Conflict, Feed, FlowSide, Loss, ParserStatus, Probe, Reassembler, ReassemblerFactory, Segment,
-    SessionParser, SessionParserFactory, StreamSink, Timestamp,
+    Conflict, FlowSide, Loss, ParserStatus, Probe, Reassembler, ReassemblerFactory, Segment,
+    SessionParser, SessionParserFactory, StreamChunk, StreamSink, Timestamp,
 };
 
-use crate::{HoleFilling, HoleFillingFactory, StreamConfig};
+use crate::{StreamConfig, StreamReassembler, StreamReassemblerFactory};
 
 /// Calls a handler with each message that a parser finds in a flow's streams.
 ///
 /// The callback shape of a protocol: a [`ReassemblerFactory`] for engines that drive reassemblers.
-/// Each flow gets one parser of `F`, which both sides feed through a [`HoleFilling`] each, and each
+/// Each flow gets one parser of `F`, which both sides feed through a [`StreamReassembler`] each, and each
 /// side a clone of the handler `H`, so that state which the sides or flows share goes behind an
 /// `Rc` or into a channel. The messages are those that the parser gives in any other engine.
 ///
@@ -59,7 +59,7 @@ use crate::{HoleFilling, HoleFillingFactory, StreamConfig};
 pub struct Callbacks<F, H> {
     parsers: F,
     handler: H,
-    streams: HoleFillingFactory,
+    streams: StreamReassemblerFactory,
 }
 
 /// Takes the messages of a parser, flow by flow.
@@ -127,13 +127,13 @@ impl<F, H> Callbacks<F, H> {
     /// Calls `handler` with what the parsers of a factory find.
     #[must_use]
     pub fn with_parsers(parsers: F, handler: H) -> Self {
-        Callbacks { parsers, handler, streams: HoleFillingFactory::default() }
+        Callbacks { parsers, handler, streams: StreamReassemblerFactory::default() }
     }
 
     /// How segments are put in order; the default is that of [`StreamConfig`].
     #[must_use]
     pub fn streams(mut self, config: StreamConfig) -> Self {
-        self.streams = HoleFillingFactory::new(config);
+        self.streams = StreamReassemblerFactory::new(config);
         self
     }
 }
@@ -170,7 +170,7 @@ where
 ///
 /// The initiator's owns the parser of both.
 pub struct CallbackStream<K, P: SessionParser, H> {
-    stream: HoleFilling,
+    stream: StreamReassembler,
     reading: Option<Box<Reading<P>>>,
     key: K,
     handler: H,
@@ -295,7 +295,7 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> StreamSink for Work<
             }
         }
         self.out.bytes(at, bytes);
-        let feed = Feed { side: self.side, ts: self.ts, offset: at, bytes };
+        let feed = StreamChunk { side: self.side, ts: self.ts, offset: at, bytes };
         self.parse(at, |parser, messages| parser.feed_into(feed, messages));
     }
 
@@ -326,7 +326,7 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> CallbackStream<K, P,
         &mut self,
         peer: &mut Self,
         out: &mut dyn StreamSink,
-        run: impl FnOnce(&mut HoleFilling, &mut HoleFilling, &mut Work<'_, K, P, H>),
+        run: impl FnOnce(&mut StreamReassembler, &mut StreamReassembler, &mut Work<'_, K, P, H>),
     ) {
         let reading = self.reading.as_deref_mut().or(peer.reading.as_deref_mut());
         let mut work = Work {
@@ -425,21 +425,21 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> Reassembler
         }
     }
 
-    fn shed(&mut self, out: &mut dyn StreamSink) {
-        self.stream.shed(out);
+    fn drop_buffered(&mut self, out: &mut dyn StreamSink) {
+        self.stream.drop_buffered(out);
     }
 
     fn pending(&self) -> u64 {
         self.stream.pending()
     }
 
-    fn held(&self) -> usize {
+    fn heap_bytes(&self) -> usize {
         let parser = self.reading.as_ref().map_or(0, |reading| {
-            let parser = reading.parser.as_ref().map_or(0, SessionParser::held);
+            let parser = reading.parser.as_ref().map_or(0, SessionParser::heap_bytes);
             let messages = reading.messages.capacity() * size_of::<P::Message>();
             size_of::<Reading<P>>() + parser + messages
         });
-        self.stream.held() + parser
+        self.stream.heap_bytes() + parser
     }
 }
 

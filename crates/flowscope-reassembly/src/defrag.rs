@@ -2,13 +2,13 @@ mod buffers;
 mod config;
 mod datagram;
 mod header;
-mod joined;
+mod reassembled;
 mod table;
 
 use flowscope_core::{Fragment, Ledger, Loss, PacketView, Path, Payload, Timestamp};
 
 pub use config::DefragConfig;
-pub use joined::Joined;
+pub use reassembled::ReassembledDatagram;
 
 use buffers::Buffers;
 use datagram::{Arrival, Datagram, Place};
@@ -58,7 +58,7 @@ pub enum Defragmented {
     /// It waits for the rest of its datagram.
     Held,
     /// It was the last that was missing.
-    Joined(Joined),
+    ReassembledDatagram(ReassembledDatagram),
     /// It is lost, and counted in [`Defragmenter::ledger`]. So are those of its datagram that were
     /// held, where that was dropped along.
     Dropped(Loss),
@@ -93,7 +93,7 @@ impl Defragmenter {
     ) -> Defragmented {
         self.now = self.now.max(now);
         match self.join(view, fragment, path, payload) {
-            Ok(Some(joined)) => Defragmented::Joined(joined),
+            Ok(Some(joined)) => Defragmented::ReassembledDatagram(joined),
             Ok(None) => Defragmented::Held,
             Err(loss) => {
                 self.ledger.lose(loss, u64::from(view.frames()));
@@ -121,11 +121,11 @@ impl Defragmenter {
     }
 
     /// Takes the memory of a joined datagram back for the next one.
-    pub fn recycle(&mut self, joined: Joined) {
+    pub fn recycle(&mut self, joined: ReassembledDatagram) {
         self.buffers.put_bytes(joined.bytes);
     }
 
-    /// Frames that were pushed and lost, by cause. Joined ones are not in it, they go on as
+    /// Frames that were pushed and lost, by cause. ReassembledDatagram ones are not in it, they go on as
     /// [`PacketView::frames`]: what was pushed is what was joined, what this says and
     /// [`held_frames`](Self::held_frames), at every moment.
     #[must_use]
@@ -141,8 +141,8 @@ impl Defragmenter {
 
     /// Bytes of memory held, by capacity; never more than the budget.
     #[must_use]
-    pub fn held(&self) -> usize {
-        self.table.held() + self.buffers.held()
+    pub fn heap_bytes(&self) -> usize {
+        self.table.heap_bytes() + self.buffers.heap_bytes()
     }
 
     /// The time after which [`expire`](Self::expire) has work.
@@ -157,7 +157,7 @@ impl Defragmenter {
         fragment: &Fragment,
         path: &Path,
         payload: &Payload,
-    ) -> Result<Option<Joined>, Loss> {
+    ) -> Result<Option<ReassembledDatagram>, Loss> {
         let header = Header::read(view, fragment, payload).ok_or(Loss::HeaderMalformed)?;
         let arrival = arrival(view, &header, fragment, payload).ok_or(Loss::HeaderMalformed)?;
         let slot = self.slot(&header, fragment.id, path)?;
@@ -234,7 +234,7 @@ impl Defragmenter {
     }
 
     /// Takes a datagram that is whole; `last` is the packet that made it so.
-    fn take_whole(&mut self, slot: Slot, last: &PacketView<'_>) -> Joined {
+    fn take_whole(&mut self, slot: Slot, last: &PacketView<'_>) -> ReassembledDatagram {
         let datagram = &mut self.table[slot];
         let (family, path) = (datagram.key.family, datagram.key.path);
         let (header_len, total) = (datagram.header_len as usize, datagram.total as usize);
@@ -251,7 +251,7 @@ impl Defragmenter {
             }
         };
         make_whole(family, &mut bytes, header_len, total);
-        let joined = Joined {
+        let joined = ReassembledDatagram {
             bytes,
             path,
             link: last.link(),

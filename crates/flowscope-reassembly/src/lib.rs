@@ -5,7 +5,7 @@
 //! One reassembler per direction of a flow hands the bytes to a
 //! [`StreamSink`](flowscope_core::StreamSink) in order, and says where some are missing:
 //!
-//! - [`HoleFilling`] waits for what is missing and gives it up as a gap in the end; what a driver
+//! - [`StreamReassembler`] waits for what is missing and gives it up as a gap in the end; what a driver
 //!   uses.
 //! - [`BufferedReassembler`] takes what comes in order and drops the rest.
 //! - [`Callbacks`] puts a parser behind hole-filling streams and calls a handler with its messages.
@@ -15,7 +15,7 @@
 //!
 //! ```
 //! use flowscope_core::{FlowSide, Reassembler, Segment, StreamSink, Timestamp};
-//! use flowscope_reassembly::{HoleFillingFactory, StreamConfig};
+//! use flowscope_reassembly::{StreamReassemblerFactory, StreamConfig};
 //!
 //! struct Print(String);
 //!
@@ -28,7 +28,7 @@
 //!     }
 //! }
 //!
-//! let factory = HoleFillingFactory::new(StreamConfig::default());
+//! let factory = StreamReassemblerFactory::new(StreamConfig::default());
 //! let (mut client, mut server) = (factory.make(), factory.make());
 //! let mut out = Print(String::new());
 //! let segment = |seq, payload: &'static [u8], syn, fin| Segment {
@@ -56,7 +56,7 @@
 //! # Fragments
 //!
 //! An extractor that meets a fragment says so and cannot say more, since ports stand in the first
-//! piece only. [`Defragmenter`] collects the pieces, IPv4 and IPv6, and gives a [`Joined`] datagram
+//! piece only. [`Defragmenter`] collects the pieces, IPv4 and IPv6, and gives a [`ReassembledDatagram`] datagram
 //! when none is missing: a [`PacketView`](flowscope_core::PacketView) like any other, to be shown
 //! to the extractor again. It counts for all the frames it came in.
 //!
@@ -78,7 +78,7 @@
 //!     let fragment = Fragment { id: 9, offset: at as u32 * 56, more: at == 0, header_at: 0 };
 //!     let len = piece.len() as u32 - 20;
 //!     let payload = Payload { offset: 20, captured: len, wire_len: len };
-//!     if let Defragmented::Joined(whole) = defrag.push(&view, &fragment, &Path::EMPTY, &payload, ts) {
+//!     if let Defragmented::ReassembledDatagram(whole) = defrag.push(&view, &fragment, &Path::EMPTY, &payload, ts) {
 //!         joined = Some(whole);
 //!     }
 //! }
@@ -97,5 +97,5 @@ mod stream;
 
 pub use buffered::{BufferedFactory, BufferedReassembler};
 pub use callbacks::{CallbackStream, Callbacks, Discard, MessageHandler, Origin};
-pub use defrag::{DefragConfig, Defragmented, Defragmenter, Joined};
-pub use stream::{HoleFilling, HoleFillingFactory, OverlapPolicy, StreamConfig};
+pub use defrag::{DefragConfig, Defragmented, Defragmenter, ReassembledDatagram};
+pub use stream::{OverlapPolicy, StreamConfig, StreamReassembler, StreamReassemblerFactory};

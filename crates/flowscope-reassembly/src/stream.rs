@@ -1,14 +1,14 @@
-//! The streams of TCP: one [`HoleFilling`] per direction of a flow.
+//! The streams of TCP: one [`StreamReassembler`] per direction of a flow.
 
-mod arrive;
+mod accounting;
 mod config;
-mod held;
 mod history;
+mod insert;
+mod out_of_order;
 mod overlap;
 mod release;
+mod segment_store;
 mod spans;
-mod tally;
-mod wait;
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ use flowscope_core::{
 pub use config::StreamConfig;
 pub use overlap::OverlapPolicy;
 
+use accounting::Accounting;
 use history::History;
-use tally::Tally;
-use wait::{Piece, Wait};
+use out_of_order::{OutOfOrder, Piece};
 
 /// Puts the segments of one direction of a flow in order, waiting for what is missing.
 ///
@@ -42,7 +42,7 @@ use wait::{Piece, Wait};
 /// | [`Duplicate`](Loss::Duplicate) | that were there before, whichever copy is delivered |
 /// | [`OooDropped`](Loss::OooDropped) | that came after their place was given up as a gap (of which the last 8 are remembered) |
 /// | [`OutOfWindow`](Loss::OutOfWindow) | before the stream's start, behind its FIN, after a reset or the end, or [too far away](StreamConfig::max_ahead) and not continued by the next segment |
-/// | [`Memcap`](Loss::Memcap) | let go of by [`shed`](Reassembler::shed), or refused by [`segment`](Reassembler::segment) |
+/// | [`Memcap`](Loss::Memcap) | let go of by [`shed`](Reassembler::drop_buffered), or refused by [`segment`](Reassembler::segment) |
 ///
 /// Copies that differ are a [conflict](StreamSink::conflict), at most one per segment with what
 /// waits, found to the byte, and one with what was delivered, as far as the
@@ -57,7 +57,7 @@ use wait::{Piece, Wait};
 /// Without an engine: [`segment`](Reassembler::segment) keeps what it is given until
 /// [`drain`](Reassembler::drain) puts it in order; bytes that would exceed the bound are refused.
 #[derive(Debug)]
-pub struct HoleFilling {
+pub struct StreamReassembler {
     /// Offset of the next byte to deliver.
     position: u64,
     /// When something is due; [`Timestamp::MAX`] if never.
@@ -67,7 +67,7 @@ pub struct HoleFilling {
     /// Sequence number of the byte at `position`.
     seq: u32,
     state: State,
-    tally: Tally,
+    accounting: Accounting,
 }
 
 /// What only streams with data or trouble have.
@@ -75,7 +75,7 @@ pub struct HoleFilling {
 struct More {
     history: History,
     gaps: Option<Box<Gaps>>,
-    wait: Option<Box<Wait>>,
+    out_of_order: Option<Box<OutOfOrder>>,
 }
 
 /// How far the life of a stream has come.
@@ -92,50 +92,50 @@ enum State {
     ClosedFinished,
 }
 
-/// Makes [`HoleFilling`] reassemblers.
+/// Makes [`StreamReassembler`] reassemblers.
 #[derive(Clone, Debug, Default)]
-pub struct HoleFillingFactory {
+pub struct StreamReassemblerFactory {
     config: Arc<StreamConfig>,
 }
 
-impl HoleFillingFactory {
+impl StreamReassemblerFactory {
     /// A factory whose products all follow `config`.
     #[must_use]
     pub fn new(config: StreamConfig) -> Self {
-        HoleFillingFactory { config: Arc::new(config) }
+        StreamReassemblerFactory { config: Arc::new(config) }
     }
 
     /// A fresh reassembler, for any side of any flow.
     #[must_use]
-    pub fn make(&self) -> HoleFilling {
-        HoleFilling {
+    pub fn make(&self) -> StreamReassembler {
+        StreamReassembler {
             position: 0,
             deadline: Timestamp::MAX,
             config: Arc::clone(&self.config),
             more: None,
             seq: 0,
             state: State::Unstarted,
-            tally: Tally::default(),
+            accounting: Accounting::default(),
         }
     }
 }
 
-impl<K> ReassemblerFactory<K> for HoleFillingFactory {
-    type Reassembler = HoleFilling;
+impl<K> ReassemblerFactory<K> for StreamReassemblerFactory {
+    type Reassembler = StreamReassembler;
 
-    fn new_reassembler(&mut self, _key: &K, _side: FlowSide) -> HoleFilling {
+    fn new_reassembler(&mut self, _key: &K, _side: FlowSide) -> StreamReassembler {
         self.make()
     }
 }
 
-/// With a configuration of its own; a [factory](HoleFillingFactory) shares one.
-impl Default for HoleFilling {
+/// With a configuration of its own; a [factory](StreamReassemblerFactory) shares one.
+impl Default for StreamReassembler {
     fn default() -> Self {
-        HoleFillingFactory::default().make()
+        StreamReassemblerFactory::default().make()
     }
 }
 
-impl HoleFilling {
+impl StreamReassembler {
     /// Offset of the next byte to deliver: what was delivered, and gaps.
     #[must_use]
     pub fn position(&self) -> u64 {
@@ -155,7 +155,9 @@ impl HoleFilling {
 
     fn close(&mut self) {
         if self.state == State::Unstarted
-            && let Some(seq) = self.wait().and_then(|wait| wait.first_seq(self.config.max_ahead))
+            && let Some(seq) = self
+                .out_of_order()
+                .and_then(|out_of_order| out_of_order.first_seq(self.config.max_ahead))
         {
             self.open_at(seq);
         }
@@ -168,31 +170,31 @@ impl HoleFilling {
 
     fn more(&mut self) -> &mut More {
         self.more.get_or_insert_with(|| {
-            Box::new(More { history: History::new(), gaps: None, wait: None })
+            Box::new(More { history: History::new(), gaps: None, out_of_order: None })
         })
     }
 
-    fn wait(&self) -> Option<&Wait> {
-        self.more.as_ref()?.wait.as_deref()
+    fn out_of_order(&self) -> Option<&OutOfOrder> {
+        self.more.as_ref()?.out_of_order.as_deref()
     }
 
     /// What waits, taken out so that it can be worked on; [`put_back`](Self::put_back) follows.
-    fn take_wait(&mut self) -> Box<Wait> {
-        self.more.as_mut().and_then(|more| more.wait.take()).unwrap_or_default()
+    fn take_wait(&mut self) -> Box<OutOfOrder> {
+        self.more.as_mut().and_then(|more| more.out_of_order.take()).unwrap_or_default()
     }
 
-    fn put_back(&mut self, mut wait: Box<Wait>) {
-        wait.pass_acks(self.position);
-        match wait.next() {
-            None => wait.hole = None,
-            Some((_, since)) if wait.hole.is_none_or(|(at, _)| at != self.position) => {
-                wait.hole = Some((self.position, since));
+    fn put_back(&mut self, mut out_of_order: Box<OutOfOrder>) {
+        out_of_order.pass_acks(self.position);
+        match out_of_order.next() {
+            None => out_of_order.hole = None,
+            Some((_, since)) if out_of_order.hole.is_none_or(|(at, _)| at != self.position) => {
+                out_of_order.hole = Some((self.position, since));
             }
             Some(_) => {}
         }
-        self.deadline = self.next_deadline(&wait);
-        if !wait.is_idle() {
-            self.more().wait = Some(wait);
+        self.deadline = self.next_deadline(&out_of_order);
+        if !out_of_order.is_idle() {
+            self.more().out_of_order = Some(out_of_order);
         }
         self.check();
     }
@@ -210,7 +212,7 @@ impl HoleFilling {
             self.more().history.remember(at, bytes, limit, seed);
         }
         self.advance(bytes.len() as u64);
-        self.tally.deliver(bytes.len() as u64);
+        self.accounting.deliver(bytes.len() as u64);
     }
 
     /// Gives up what is missing before `to`.
@@ -220,14 +222,14 @@ impl HoleFilling {
             out.gap(at, to - at);
             self.more().gaps.get_or_insert_default().add(at, to);
             self.advance(to - at);
-            self.tally.skip(to - at);
+            self.accounting.skip(to - at);
         }
     }
 
     fn lose(&mut self, cause: Loss, bytes: u64, out: &mut dyn StreamSink) {
         if bytes > 0 {
             out.lost(cause, bytes);
-            self.tally.lose(bytes);
+            self.accounting.lose(bytes);
         }
     }
 
@@ -240,12 +242,12 @@ impl HoleFilling {
     #[inline]
     fn check(&self) {
         if cfg!(debug_assertions) {
-            self.tally.assert(self.position, self.pending());
+            self.accounting.assert(self.position, self.pending());
         }
     }
 }
 
-impl Reassembler for HoleFilling {
+impl Reassembler for StreamReassembler {
     fn segment(&mut self, seq: u32, payload: &[u8]) {
         let wire_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         self.keep(Piece { seq, wire_len, fin: false, ts: Timestamp::ZERO, payload });
@@ -253,14 +255,19 @@ impl Reassembler for HoleFilling {
 
     /// The stream ends behind the last byte that came.
     fn fin(&mut self) {
-        let wait = self.wait();
-        if self.is_closed() || self.finished() || wait.is_some_and(Wait::has_fin) {
+        let out_of_order = self.out_of_order();
+        if self.is_closed() || self.finished() || out_of_order.is_some_and(OutOfOrder::has_fin) {
             return;
         }
-        let held_to = wait.and_then(|wait| wait.held.spans().last()).map_or(0, |span| span.end);
+        let held_to = out_of_order
+            .and_then(|out_of_order| out_of_order.held.spans().last())
+            .map_or(0, |span| span.end);
         let ahead = held_to.saturating_sub(self.position) as u32;
         let known = (self.state == State::Open).then(|| self.seq.wrapping_add(ahead));
-        let seq = wait.and_then(|wait| wait.last_seq(known)).or(known).unwrap_or(self.seq);
+        let seq = out_of_order
+            .and_then(|out_of_order| out_of_order.last_seq(known))
+            .or(known)
+            .unwrap_or(self.seq);
         self.keep(Piece { seq, wire_len: 0, fin: true, ts: Timestamp::ZERO, payload: &[] });
     }
 
@@ -269,9 +276,9 @@ impl Reassembler for HoleFilling {
     }
 
     fn drain(&mut self, out: &mut dyn StreamSink) {
-        let mut wait = self.take_wait();
-        self.unstash(&mut wait, out);
-        self.put_back(wait);
+        let mut out_of_order = self.take_wait();
+        self.unstash(&mut out_of_order, out);
+        self.put_back(out_of_order);
     }
 
     fn push(&mut self, segment: Segment<'_>, peer: &mut Self, out: &mut dyn StreamSink) {
@@ -284,12 +291,12 @@ impl Reassembler for HoleFilling {
         if segment.wire_len == 0 && segment.payload.is_empty() && !segment.syn && !segment.fin {
             return;
         }
-        self.tally.see(segment.payload.len() as u64);
+        self.accounting.see(segment.payload.len() as u64);
         let simple = segment.seq == self.seq
             && self.state == State::Open
             && segment.payload.len() == segment.wire_len as usize
             && !segment.fin;
-        if simple && self.wait().is_none() {
+        if simple && self.out_of_order().is_none() {
             self.deliver(segment.payload, out);
             self.check();
         } else {
@@ -315,28 +322,28 @@ impl Reassembler for HoleFilling {
         self.flush(out);
     }
 
-    fn shed(&mut self, out: &mut dyn StreamSink) {
-        let mut wait = self.take_wait();
-        let pending = wait.pending();
-        *wait = Wait {
-            fin: wait.fin,
-            acked: wait.acked,
-            acked_later: wait.acked_later,
-            ..Wait::default()
+    fn drop_buffered(&mut self, out: &mut dyn StreamSink) {
+        let mut out_of_order = self.take_wait();
+        let pending = out_of_order.pending();
+        *out_of_order = OutOfOrder {
+            fin: out_of_order.fin,
+            acked: out_of_order.acked,
+            acked_later: out_of_order.acked_later,
+            ..OutOfOrder::default()
         };
         self.lose(Loss::Memcap, pending, out);
-        self.put_back(wait);
+        self.put_back(out_of_order);
     }
 
     fn pending(&self) -> u64 {
-        self.wait().map_or(0, Wait::pending)
+        self.out_of_order().map_or(0, OutOfOrder::pending)
     }
 
-    fn held(&self) -> usize {
+    fn heap_bytes(&self) -> usize {
         let more = self.more.as_ref().map_or(0, |more| {
             size_of::<More>() + more.gaps.as_ref().map_or(0, |_| size_of::<Gaps>())
         });
-        more + self.wait().map_or(0, Wait::cost)
+        more + self.out_of_order().map_or(0, OutOfOrder::cost)
     }
 }
 

@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use flowscope_core::{FlowSide, Reassembler, Segment, Timestamp};
-use flowscope_reassembly::{Discard, HoleFilling, HoleFillingFactory, OverlapPolicy, StreamConfig};
+use flowscope_reassembly::{
+    Discard, OverlapPolicy, StreamConfig, StreamReassembler, StreamReassemblerFactory,
+};
 use flowscope_testkit::Rng;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -37,7 +39,7 @@ fn segment(seq: u32, payload: &[u8]) -> Segment<'_> {
     }
 }
 
-fn open(factory: &HoleFillingFactory) -> HoleFilling {
+fn open(factory: &StreamReassemblerFactory) -> StreamReassembler {
     let mut stream = factory.make();
     stream.push(Segment { syn: true, ..segment(0, b"") }, &mut factory.make(), &mut Discard);
     stream
@@ -45,7 +47,7 @@ fn open(factory: &HoleFillingFactory) -> HoleFilling {
 
 fn in_order_allocates_nothing() {
     for history in [0, 16] {
-        let factory = HoleFillingFactory::new(StreamConfig::default().history(history));
+        let factory = StreamReassemblerFactory::new(StreamConfig::default().history(history));
         let mut sides = [open(&factory), open(&factory)];
         let payload = [7; 1460];
         let region = Region::new(ALLOCATOR);
@@ -67,23 +69,23 @@ fn in_order_allocates_nothing() {
         // The memory of what was delivered, once per side.
         let expected = if history > 0 { 2 } else { 0 };
         assert_eq!(region.change().allocations, expected);
-        let held: usize = sides.iter().map(HoleFilling::held).sum();
+        let held: usize = sides.iter().map(StreamReassembler::heap_bytes).sum();
         assert_eq!(region.change().bytes_allocated, held);
     }
 }
 
 fn a_filled_hole_leaves_nothing_behind() {
-    let factory = HoleFillingFactory::default();
+    let factory = StreamReassemblerFactory::default();
     let (mut stream, mut peer) = (open(&factory), factory.make());
     stream.push(segment(0, b"first"), &mut peer, &mut Discard);
-    let before = stream.held();
+    let before = stream.heap_bytes();
     let region = Region::new(ALLOCATOR);
     for round in 0..100 {
         let at = 5 + round * 4000;
         stream.push(segment(at + 1000, &[1; 3000]), &mut peer, &mut Discard);
         stream.push(segment(at, &[1; 1000]), &mut peer, &mut Discard);
     }
-    assert_eq!((stream.position(), stream.held()), (5 + 400_000, before));
+    assert_eq!((stream.position(), stream.heap_bytes()), (5 + 400_000, before));
     let change = region.change();
     assert_eq!(change.bytes_allocated, change.bytes_deallocated);
 }
@@ -101,7 +103,7 @@ fn held_is_what_was_allocated(policy: OverlapPolicy, shape: Shape) {
     let config = StreamConfig::default()
         .overlap(policy)
         .max_held(NonZeroUsize::new(bound).expect("not zero"));
-    let factory = HoleFillingFactory::new(config);
+    let factory = StreamReassemblerFactory::new(config);
     let (mut stream, mut peer) = (open(&factory), factory.make());
     let mut rng = Rng::new(3);
     let region = Region::new(ALLOCATOR);
@@ -115,13 +117,13 @@ fn held_is_what_was_allocated(policy: OverlapPolicy, shape: Shape) {
         stream.push(segment(at, b"x"), &mut peer, &mut Discard);
         let change = region.change();
         let real = change.bytes_allocated - change.bytes_deallocated;
-        let held = stream.held();
+        let held = stream.heap_bytes();
         assert!(real <= held, "{policy:?} {shape:?}: {real} bytes, said to be {held}");
         // The bound is for what waits; the rest is of a fixed size.
         assert!(held <= bound + 1000, "{policy:?} {shape:?}: {held}");
     }
     stream.end(&mut peer, &mut Discard);
-    assert_eq!(stream.held(), 0);
+    assert_eq!(stream.heap_bytes(), 0);
     let change = region.change();
     assert_eq!(change.bytes_allocated, change.bytes_deallocated);
 }
@@ -131,7 +133,7 @@ fn reverse_bytes_are_not_copied_again_and_again(policy: OverlapPolicy) {
     let config = StreamConfig::default()
         .overlap(policy)
         .max_held(NonZeroUsize::new(1 << 28).expect("not zero"));
-    let factory = HoleFillingFactory::new(config);
+    let factory = StreamReassemblerFactory::new(config);
     let (mut stream, mut peer) = (open(&factory), factory.make());
     let region = Region::new(ALLOCATOR);
     let segments = if policy == OverlapPolicy::First { 1_000_000 } else { 100_000 };

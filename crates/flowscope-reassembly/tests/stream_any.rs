@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 
 use flowscope_core::{FlowSide, Loss, Reassembler, Segment, StreamSink, Timestamp};
 use flowscope_reassembly::{
-    BufferedReassembler, HoleFilling, HoleFillingFactory, OverlapPolicy, StreamConfig,
+    BufferedReassembler, OverlapPolicy, StreamConfig, StreamReassembler, StreamReassemblerFactory,
 };
 use proptest::prelude::*;
 
@@ -104,13 +104,13 @@ fn run<R: Reassembler>(
             }
             Step::Timeout => own.timeout(ts, peer, out),
             Step::Drain => own.drain(out),
-            Step::Shed => own.shed(out),
+            Step::Shed => own.drop_buffered(out),
             Step::Fin => own.fin(),
             Step::Rst => own.rst(),
             Step::End => own.end(peer, out),
         }
         assert_eq!(position(own), out.position + own.pending() * u64::from(most_held == 0));
-        assert!(own.held() <= most_held || most_held == 0, "{}", own.held());
+        assert!(own.heap_bytes() <= most_held || most_held == 0, "{}", own.heap_bytes());
     }
     for nth in 0..2 {
         let [a, b] = &mut sides;
@@ -138,10 +138,10 @@ proptest! {
             .overlap(policies[policy])
             .history(history)
             .max_held(NonZeroUsize::new(bound).unwrap());
-        let factory = HoleFillingFactory::new(config);
+        let factory = StreamReassemblerFactory::new(config);
         // What waits in order to be put in order is bounded too: 8 KiB of a beginning, a stray.
         let most_held = bound + 16 * 1024;
-        run([factory.make(), factory.make()], &steps, HoleFilling::position, most_held);
+        run([factory.make(), factory.make()], &steps, StreamReassembler::position, most_held);
     }
 
     #[test]

@@ -5,8 +5,10 @@
 
 use std::ops::Range;
 
-use flowscope_core::{Conflict, FlowSide, Kept, Loss, Reassembler, Segment, StreamSink, Timestamp};
-use flowscope_reassembly::{HoleFillingFactory, OverlapPolicy, StreamConfig};
+use flowscope_core::{
+    Conflict, FlowSide, KeptCopy, Loss, Reassembler, Segment, StreamSink, Timestamp,
+};
+use flowscope_reassembly::{OverlapPolicy, StreamConfig, StreamReassemblerFactory};
 
 /// Whether a new segment's copy replaces that of an original one.
 fn beats(policy: OverlapPolicy, new: &Range<usize>, old: &Range<usize>) -> bool {
@@ -45,7 +47,7 @@ fn oracle(policy: OverlapPolicy, segments: &[(Range<usize>, u8)], len: usize) ->
             outcome.duplicates += u64::from(covers.count() > 0);
             if outcome.bytes[place].is_some_and(|old| old != *byte) {
                 differ.push(place);
-                kept.push(if wins { Kept::Last } else { Kept::First });
+                kept.push(if wins { KeptCopy::Last } else { KeptCopy::First });
             }
             if wins {
                 outcome.bytes[place] = Some(*byte);
@@ -53,7 +55,7 @@ fn oracle(policy: OverlapPolicy, segments: &[(Range<usize>, u8)], len: usize) ->
         }
         if let (Some(first), Some(last)) = (differ.first(), differ.last()) {
             let same = kept.iter().all(|one| *one == kept[0]);
-            let kept = if same { kept[0] } else { Kept::Both };
+            let kept = if same { kept[0] } else { KeptCopy::Both };
             let (at, len) = (*first as u64, (last - first + 1) as u64);
             outcome.conflicts.push(Conflict { at, len, kept });
         }
@@ -81,7 +83,7 @@ impl StreamSink for Outcome {
 
 /// Gives the segments to a stream whose first byte is missing until they are all there.
 fn actual(
-    factory: &HoleFillingFactory,
+    factory: &StreamReassemblerFactory,
     segments: &[(Range<usize>, u8)],
     len: usize,
     isn: u32,
@@ -127,7 +129,11 @@ fn ranges(places: usize) -> Vec<Range<usize>> {
     (1..=places).flat_map(|start| (start + 1..=places + 1).map(move |end| start..end)).collect()
 }
 
-fn check(policy: OverlapPolicy, factory: &HoleFillingFactory, segments: &[(Range<usize>, u8)]) {
+fn check(
+    policy: OverlapPolicy,
+    factory: &StreamReassemblerFactory,
+    segments: &[(Range<usize>, u8)],
+) {
     let len = segments.iter().map(|(range, _)| range.end).max().unwrap_or(0);
     let mut expected = oracle(policy, segments, len);
     expected.bytes[0] = Some(b'0');
@@ -135,8 +141,8 @@ fn check(policy: OverlapPolicy, factory: &HoleFillingFactory, segments: &[(Range
     assert_eq!(actual(factory, segments, len, isn), expected, "{policy:?}: {segments:?}");
 }
 
-fn factory(policy: OverlapPolicy) -> HoleFillingFactory {
-    HoleFillingFactory::new(StreamConfig::default().overlap(policy))
+fn factory(policy: OverlapPolicy) -> StreamReassemblerFactory {
+    StreamReassemblerFactory::new(StreamConfig::default().overlap(policy))
 }
 
 #[test]

@@ -167,7 +167,7 @@ impl Messages {
     }
 
     /// Bytes held, by capacity.
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         match &self.state {
             State::Collect { body, .. } => body.capacity(),
             _ => 0,
@@ -277,14 +277,14 @@ mod tests {
         let config = TlsConfig::default();
         let start = message(1, 65_536, &[9; 100]);
         assert!(messages.next(&mut &start[..], &config).is_none());
-        assert_eq!(messages.held(), 256);
+        assert_eq!(messages.heap_bytes(), 256);
         assert!(messages.next(&mut &[9; 60_000][..], &config).is_none());
-        assert!(messages.held() <= 65_536);
+        assert!(messages.heap_bytes() <= 65_536);
         let mut messages = Messages::default();
         let start = message(1, 0xff_ffff, &[9; 100]);
         let step = messages.next(&mut &start[..], &config);
         assert_eq!(step, Some(Step::TooLong { kind: 1, len: 0xff_ffff }));
-        assert_eq!(messages.held(), 0);
+        assert_eq!(messages.heap_bytes(), 0);
     }
 
     #[test]

@@ -235,7 +235,7 @@ impl ClientHello {
 
     /// Bytes of memory held beside the value itself.
     #[must_use]
-    pub fn held(&self) -> usize {
+    pub fn heap_bytes(&self) -> usize {
         self.body.len()
     }
 }
@@ -253,7 +253,7 @@ impl fmt::Debug for ClientHello {
 
 /// What a server chose, or asks to be offered anew (RFC 8446 §4.1.3 and §4.1.4, RFC 5246 §7.4.1.3).
 ///
-/// Kept as a [`ClientHello`] is. A HelloRetryRequest has the same form.
+/// KeptCopy as a [`ClientHello`] is. A HelloRetryRequest has the same form.
 #[derive(Clone, Eq, PartialEq)]
 pub struct ServerHello {
     side: FlowSide,
@@ -393,7 +393,7 @@ impl ServerHello {
 
     /// Bytes of memory held beside the value itself.
     #[must_use]
-    pub fn held(&self) -> usize {
+    pub fn heap_bytes(&self) -> usize {
         self.body.len()
     }
 }

@@ -8,7 +8,7 @@
 //! [`TlsConfig`]; no length on the wire is allocated for.
 //!
 //! ```
-//! use flowscope_core::{Feed, FlowSide, ParserStatus, SessionParser, Timestamp};
+//! use flowscope_core::{StreamChunk, FlowSide, ParserStatus, SessionParser, Timestamp};
 //! use flowscope_tls::{TlsMessage, TlsParser};
 //!
 //! # let stream = b"\x16\x03\x01\0[\x01\0\0W\x03\x03A hello.........................\0\0\x02\x13\x01\
@@ -19,7 +19,7 @@
 //! // A byte at a time: no boundary matters.
 //! for (offset, byte) in stream.iter().enumerate() {
 //!     let (side, offset, bytes) = (FlowSide::Initiator, offset as u64, std::slice::from_ref(byte));
-//!     let feed = Feed { side, ts: Timestamp::ZERO, offset, bytes };
+//!     let feed = StreamChunk { side, ts: Timestamp::ZERO, offset, bytes };
 //!     assert_eq!(parser.feed_into(feed, &mut messages), ParserStatus::Continue);
 //! }
 //! let [TlsMessage::ClientHello(hello)] = &messages[..] else { panic!("{messages:?}") };

@@ -44,11 +44,13 @@ impl TlsMessage {
 
     /// Bytes of memory held beside the value itself.
     #[must_use]
-    pub fn held(&self) -> usize {
+    pub fn heap_bytes(&self) -> usize {
         match self {
-            TlsMessage::ClientHello(hello) => hello.held(),
-            TlsMessage::ServerHello(hello) | TlsMessage::HelloRetryRequest(hello) => hello.held(),
-            TlsMessage::Certificate(chain) => chain.held(),
+            TlsMessage::ClientHello(hello) => hello.heap_bytes(),
+            TlsMessage::ServerHello(hello) | TlsMessage::HelloRetryRequest(hello) => {
+                hello.heap_bytes()
+            }
+            TlsMessage::Certificate(chain) => chain.heap_bytes(),
             _ => 0,
         }
     }
@@ -86,7 +88,7 @@ impl CertificateChain {
 
     /// Bytes of memory held beside the value itself.
     #[must_use]
-    pub fn held(&self) -> usize {
+    pub fn heap_bytes(&self) -> usize {
         self.body.len()
     }
 }

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use flowscope_core::{Feed, FlowSide, ParserStatus, Probe, SessionParser, Timestamp};
+use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
 
 use crate::handshake::{Gap, Messages, Step, kind};
 use crate::message::{Alert, Anomaly, AnomalyKind, CertificateChain, TlsMessage};
@@ -313,7 +313,7 @@ impl TlsParser {
 
     fn feed_vec(&mut self, side: FlowSide, bytes: &[u8]) -> Vec<TlsMessage> {
         let mut out = Vec::new();
-        self.feed_into(Feed { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
+        self.feed_into(StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
         out
     }
 }
@@ -329,8 +329,8 @@ impl SessionParser for TlsParser {
         self.feed_vec(FlowSide::Responder, bytes)
     }
 
-    fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<TlsMessage>) -> ParserStatus {
-        let Feed { side, mut bytes, .. } = feed;
+    fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<TlsMessage>) -> ParserStatus {
+        let StreamChunk { side, mut bytes, .. } = feed;
         if !bytes.is_empty() {
             self.side_mut(side).begun = true;
         }
@@ -377,8 +377,8 @@ impl SessionParser for TlsParser {
         }
     }
 
-    fn held(&self) -> usize {
-        self.sides.iter().map(|side| side.messages.held()).sum()
+    fn heap_bytes(&self) -> usize {
+        self.sides.iter().map(|side| side.messages.heap_bytes()).sum()
     }
 
     /// [`Probe::Yes`] for a handshake record that begins with a hello, and for a hello in SSL 2.0

@@ -1,4 +1,4 @@
-use flowscope_core::{Feed, FlowSide, ParserStatus, Probe, SessionParser, Timestamp};
+use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
 
 use crate::handshake::kind;
 use crate::{
@@ -109,7 +109,7 @@ impl TlsHandshakes {
 
     fn feed_vec(&mut self, side: FlowSide, bytes: &[u8]) -> Vec<TlsHandshake> {
         let mut out = Vec::new();
-        self.feed_into(Feed { side, ts: self.draft.ended, offset: 0, bytes }, &mut out);
+        self.feed_into(StreamChunk { side, ts: self.draft.ended, offset: 0, bytes }, &mut out);
         out
     }
 }
@@ -212,10 +212,10 @@ impl Draft {
         }
     }
 
-    fn held(&self) -> usize {
-        let chains = self.certificates.iter().flatten().map(CertificateChain::held);
-        self.client_hello.as_ref().map_or(0, ClientHello::held)
-            + self.server_hello.as_ref().map_or(0, ServerHello::held)
+    fn heap_bytes(&self) -> usize {
+        let chains = self.certificates.iter().flatten().map(CertificateChain::heap_bytes);
+        self.client_hello.as_ref().map_or(0, ClientHello::heap_bytes)
+            + self.server_hello.as_ref().map_or(0, ServerHello::heap_bytes)
             + chains.sum::<usize>()
     }
 }
@@ -231,7 +231,7 @@ impl SessionParser for TlsHandshakes {
         self.feed_vec(FlowSide::Responder, bytes)
     }
 
-    fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<TlsHandshake>) -> ParserStatus {
+    fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<TlsHandshake>) -> ParserStatus {
         if !feed.bytes.is_empty() {
             self.draft.started.get_or_insert(feed.ts);
             self.draft.ended = feed.ts;
@@ -258,8 +258,10 @@ impl SessionParser for TlsHandshakes {
         self.report(false, out);
     }
 
-    fn held(&self) -> usize {
-        self.parser.held() + self.draft.held() + self.scratch.capacity() * size_of::<TlsMessage>()
+    fn heap_bytes(&self) -> usize {
+        self.parser.heap_bytes()
+            + self.draft.heap_bytes()
+            + self.scratch.capacity() * size_of::<TlsMessage>()
     }
 
     fn probe(side: FlowSide, start: &[u8]) -> Probe {

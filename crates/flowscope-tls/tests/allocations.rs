@@ -6,7 +6,7 @@ mod support;
 
 use std::alloc::System;
 
-use flowscope_core::{Feed, SessionParser, Timestamp};
+use flowscope_core::{SessionParser, StreamChunk, Timestamp};
 use flowscope_tls::{TlsMessage, TlsParser};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use support::*;
@@ -21,7 +21,7 @@ fn main() {
         out.clear();
         let region = Region::new(ALLOCATOR);
         for bytes in pieces {
-            parser.feed_into(Feed { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
+            parser.feed_into(StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
         }
         let change = region.change();
         (change.allocations + change.reallocations, change.bytes_allocated, out.len())

@@ -4,7 +4,7 @@ mod support;
 
 use std::borrow::Cow;
 
-use flowscope_core::{Feed, FlowSide, ParserStatus, SessionParser, Timestamp};
+use flowscope_core::{FlowSide, ParserStatus, SessionParser, StreamChunk, Timestamp};
 use flowscope_testkit::Rng;
 use flowscope_tls::{ClientHello, ServerHello, TlsHandshakes, TlsMessage, TlsParser, Transport};
 use proptest::prelude::*;
@@ -114,7 +114,7 @@ fn mutate(rng: &mut Rng, dialogue: &mut Dialogue) {
 /// One call of a parser's, by an engine.
 #[derive(Clone, Debug)]
 enum Call {
-    Feed(FlowSide, Vec<u8>),
+    StreamChunk(FlowSide, Vec<u8>),
     Gap(FlowSide, u64),
     Fin(FlowSide),
 }
@@ -129,7 +129,7 @@ fn run<P: SessionParser>(
     let (mut out, mut status, mut stopped) = (Vec::new(), ParserStatus::Continue, [false; 2]);
     for call in calls {
         let (side, mut bytes) = match call {
-            Call::Feed(side, bytes) => (*side, &bytes[..]),
+            Call::StreamChunk(side, bytes) => (*side, &bytes[..]),
             Call::Gap(side, _) | Call::Fin(side) => (*side, &[][..]),
         };
         loop {
@@ -146,8 +146,8 @@ fn run<P: SessionParser>(
             let (piece, rest) = bytes.split_at(len);
             bytes = rest;
             status = match call {
-                Call::Feed(..) => {
-                    let feed = Feed { side, ts: Timestamp::ZERO, offset: 0, bytes: piece };
+                Call::StreamChunk(..) => {
+                    let feed = StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes: piece };
                     parser.feed_into(feed, &mut out)
                 }
                 Call::Gap(_, len) => parser.gap(side, *len, &mut out),
@@ -156,7 +156,7 @@ fn run<P: SessionParser>(
                     status
                 }
             };
-            assert!(parser.held() <= bound, "{} bytes held", parser.held());
+            assert!(parser.heap_bytes() <= bound, "{} bytes held", parser.heap_bytes());
             match status {
                 ParserStatus::StopSide(side) => stopped[side.index()] = true,
                 ParserStatus::Done | ParserStatus::Failed(_) => {
@@ -175,18 +175,22 @@ fn run<P: SessionParser>(
 }
 
 fn calls(dialogue: &Dialogue) -> Vec<Call> {
-    dialogue.iter().map(|(side, bytes)| Call::Feed(*side, bytes.clone())).collect()
+    dialogue.iter().map(|(side, bytes)| Call::StreamChunk(*side, bytes.clone())).collect()
 }
 
 /// Puts a gap somewhere: what was sent there is cut out.
 fn lose(rng: &mut Rng, calls: &mut Vec<Call>) {
     let turn = rng.below(calls.len());
-    if let Call::Feed(side, bytes) = calls[turn].clone() {
+    if let Call::StreamChunk(side, bytes) = calls[turn].clone() {
         let at = rng.below(bytes.len() + 1);
         let most = *rng.pick(&[4, 300, 5000]);
         let len = (1 + rng.below(most)).min(bytes.len() - at);
         let (before, after) = (bytes[..at].to_vec(), bytes[at + len..].to_vec());
-        let cut = [Call::Feed(side, before), Call::Gap(side, len as u64), Call::Feed(side, after)];
+        let cut = [
+            Call::StreamChunk(side, before),
+            Call::Gap(side, len as u64),
+            Call::StreamChunk(side, after),
+        ];
         calls.splice(turn..=turn, cut);
     }
 }
@@ -283,7 +287,7 @@ proptest! {
             bytes[at..at + 7].copy_from_slice(&start);
             at += 5 + next;
         }
-        let calls = [Call::Feed(I, bytes.clone()), Call::Feed(R, bytes)];
+        let calls = [Call::StreamChunk(I, bytes.clone()), Call::StreamChunk(R, bytes)];
         let whole = run(&mut TlsHandshakes::default(), &calls, None, SUMMARY_BOUND);
         let pieces = run(&mut TlsHandshakes::default(), &calls, Some(rng), SUMMARY_BOUND);
         prop_assert_eq!(whole, pieces);

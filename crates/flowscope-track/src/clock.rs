@@ -7,7 +7,7 @@ use crate::wheel::passed;
 
 /// Where in the input a packet stands: its number, and the time that the packets so far make believe.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Moment {
+pub struct PacketTime {
     /// Number of the packet, from 1.
     pub packet: u64,
     /// The watermark with this packet counted: the highest believable timestamp so far.
@@ -19,7 +19,7 @@ pub struct Moment {
     pub believed_from: u64,
 }
 
-impl Moment {
+impl PacketTime {
     /// The last tick (multiple of 100 ms) that the watermark has passed: expiry by sweep looks at
     /// nothing finer.
     #[must_use]
@@ -38,7 +38,7 @@ impl Moment {
 pub struct Clock {
     jump: Duration,
     confirm: u32,
-    now: Moment,
+    now: PacketTime,
     started: bool,
     /// Lowest and highest time of the suspects in a row, how many, and the first one's number.
     suspects: Option<(Timestamp, Timestamp, u32, u64)>,
@@ -53,7 +53,7 @@ impl Clock {
         Clock {
             jump: config.jump,
             confirm: config.confirm,
-            now: Moment::default(),
+            now: PacketTime::default(),
             started: false,
             suspects: None,
             backwards: 0,
@@ -62,7 +62,7 @@ impl Clock {
     }
 
     /// Counts the next packet.
-    pub fn observe(&mut self, ts: Timestamp) -> Moment {
+    pub fn observe(&mut self, ts: Timestamp) -> PacketTime {
         self.now.packet += 1;
         self.now.suspect = false;
         if !self.started {
@@ -82,7 +82,7 @@ impl Clock {
 
     /// Moves the watermark by other knowledge than a packet: a live source knows that time passes
     /// in silence. Never moves it back.
-    pub fn advance(&mut self, now: Timestamp) -> Moment {
+    pub fn advance(&mut self, now: Timestamp) -> PacketTime {
         self.started = true;
         self.now.watermark = self.now.watermark.max(now);
         self.now.suspect = false;
@@ -110,7 +110,7 @@ impl Clock {
 
     /// The latest moment.
     #[must_use]
-    pub fn now(&self) -> Moment {
+    pub fn now(&self) -> PacketTime {
         self.now
     }
 

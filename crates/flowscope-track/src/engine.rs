@@ -2,8 +2,8 @@
 //!
 //! [`FlowTracker`](crate::FlowTracker) puts an extractor and a clock in front of it.
 
-mod room;
-mod telling;
+mod emit;
+mod eviction;
 mod time;
 
 use std::cmp::Reverse;
@@ -14,7 +14,7 @@ use flowscope_core::{
     Extracted, FlowSide, IcmpInfo, L4Proto, Orientation, PacketView, TcpFlags, Timestamp,
 };
 
-use crate::clock::Moment;
+use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
 use crate::entry::{Cold, Meter, PendingSyn, Rare, bit, watch};
 use crate::history::is_power_of_ten;
@@ -69,10 +69,10 @@ struct Due {
 }
 
 /// A packet on its way into the table.
-pub(crate) struct Arrival<'p, 'v, K> {
+pub(crate) struct PacketContext<'p, 'v, K> {
     pub(crate) view: &'p PacketView<'v>,
     pub(crate) extracted: &'p Extracted<K>,
-    pub(crate) moment: Moment,
+    pub(crate) moment: PacketTime,
     pub(crate) tag: Tag,
     /// A slot that had this tag a moment ago.
     pub(crate) guess: Option<Slot>,
@@ -145,23 +145,32 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     // ---- a packet
 
     #[inline]
-    pub(crate) fn arrive<O: FlowSink<K, S>>(&mut self, arrival: &Arrival<'_, '_, K>, out: &mut O) {
-        let moment = arrival.moment;
+    pub(crate) fn process<O: FlowSink<K, S>>(
+        &mut self,
+        packet: &PacketContext<'_, '_, K>,
+        out: &mut O,
+    ) {
+        let moment = packet.moment;
         self.sweep_for_packet(moment, out);
-        let key = &arrival.extracted.key;
-        let guess = arrival
+        let key = &packet.extracted.key;
+        let guess = packet
             .guess
             .filter(|slot| self.slots.hot[*slot].key == *key && self.slots.is_live(*slot));
-        match guess.or_else(|| self.find_tagged(arrival.tag, key)) {
-            Some(slot) => self.meet(slot, arrival, out),
-            None => self.open(arrival, out),
+        match guess.or_else(|| self.find_tagged(packet.tag, key)) {
+            Some(slot) => self.update_fast(slot, packet, out),
+            None => self.open(packet, out),
         }
     }
 
     /// A packet of a flow in the table.
     #[inline]
-    fn meet<O: FlowSink<K, S>>(&mut self, slot: Slot, arrival: &Arrival<'_, '_, K>, out: &mut O) {
-        let (view, x, moment) = (arrival.view, arrival.extracted, arrival.moment);
+    fn update_fast<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        packet: &PacketContext<'_, '_, K>,
+        out: &mut O,
+    ) {
+        let (view, x, moment) = (packet.view, packet.extracted, packet.moment);
         let idle = self.idle_of(self.slots.hot[slot].meter.proto);
         let meter = &mut self.slots.hot[slot].meter;
         let silence =
@@ -176,12 +185,12 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             Some(tcp) if short && meter.state == FlowState::Established => {
                 let seg = Seg::new(side, &tcp, x.payload.wire_len, view.ts());
                 if !Tcp::short_way(meter, &seg) {
-                    return self.meet_slowly(slot, arrival, out);
+                    return self.update_slow(slot, packet, out);
                 }
                 Some(seg)
             }
             None if short && meter.state == FlowState::Active => None,
-            _ => return self.meet_slowly(slot, arrival, out),
+            _ => return self.update_slow(slot, packet, out),
         };
         let flags = tcp.map_or(TcpFlags(0), |seg| seg.flags);
         let ranked = !self.order.is_idle(meter);
@@ -190,39 +199,39 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
         if !count(meter, side, view, x, flags, moment) {
             let had_rare = self.slots.cold[slot].rare.is_some();
-            self.count_slowly(slot, side, arrival);
+            self.count_slowly(slot, side, packet);
             self.rares += usize::from(!had_rare && self.slots.cold[slot].rare.is_some());
         }
         if ranked {
             self.order.insert(slot, &mut self.slots.hot[slot].meter);
         }
         let order = at_packet(moment);
-        self.tell_packet(slot, side, arrival, flags, order, out);
-        self.lend_payload(slot, side, arrival, tcp.as_ref(), order, out);
+        self.emit_packet(slot, side, packet, flags, order, out);
+        self.lend_payload(slot, side, packet, tcp.as_ref(), order, out);
     }
 
     /// The long way: timeouts, successors, states, anomalies.
     #[inline(never)]
-    fn meet_slowly<O: FlowSink<K, S>>(
+    fn update_slow<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
-        arrival: &Arrival<'_, '_, K>,
+        packet: &PacketContext<'_, '_, K>,
         out: &mut O,
     ) {
-        let (view, x, moment) = (arrival.view, arrival.extracted, arrival.moment);
+        let (view, x, moment) = (packet.view, packet.extracted, packet.moment);
         let order = at_packet(moment);
         if self.catch_up(slot, moment, order, out) {
-            return self.open(arrival, out);
+            return self.open(packet, out);
         }
         let side = self.slots.hot[slot].meter.side_of(x.orientation);
-        let seg = self.seg_of(slot, side, arrival);
+        let seg = self.seg_of(slot, side, packet);
         if let Some(seg) = &seg {
             match self.tcp(slot).successor(seg, moment) {
                 Some(Successor::This) => {
                     self.supersede(slot, order, out);
-                    return self.open(arrival, out);
+                    return self.open(packet, out);
                 }
-                Some(Successor::Remembered(syn)) => return self.succeed(slot, &syn, arrival, out),
+                Some(Successor::Remembered(syn)) => return self.succeed(slot, &syn, packet, out),
                 None => {}
             }
         }
@@ -231,7 +240,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             self.late(slot, side, view, x);
         } else {
             self.interim(slot, moment, view.ts(), out);
-            self.take(slot, side, seg, arrival, out);
+            self.take(slot, side, seg, packet, out);
         }
         self.note_rare(slot, had_rare, moment, out);
     }
@@ -242,36 +251,36 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         slot: Slot,
         side: FlowSide,
         seg: Option<Seg>,
-        arrival: &Arrival<'_, '_, K>,
+        packet: &PacketContext<'_, '_, K>,
         out: &mut O,
     ) {
-        let order = at_packet(arrival.moment);
+        let order = at_packet(packet.moment);
         let flags = seg.map_or(TcpFlags(0), |seg| seg.flags);
         let seen = (self.slots.cold[slot].first_seen, self.slots.record(slot).last_seen());
         let had_reset = self.pending_reset(slot);
         let mut step = Step::new(self.slots.hot[slot].meter.state);
         self.rank(slot, |engine| {
-            engine.count_slowly(slot, side, arrival);
+            engine.count_slowly(slot, side, packet);
             if let Some(seg) = &seg {
-                engine.tcp(slot).advance(seg, arrival.moment, &mut step);
+                engine.tcp(slot).advance(seg, packet.moment, &mut step);
             } else if step.before != FlowState::Active {
-                engine.tcp(slot).headless(arrival.view.ts(), &mut step);
+                engine.tcp(slot).truncated_header(packet.view.ts(), &mut step);
             }
         });
         if self.slots.hot[slot].meter.watch & watch::RARE != 0 {
             let syn = seg.filter(|_| step.remembered);
-            self.book_syns(slot, syn.as_ref(), arrival, seen);
+            self.book_syns(slot, syn.as_ref(), packet, seen);
         }
-        self.tell_packet(slot, side, arrival, flags, order, out);
+        self.emit_packet(slot, side, packet, flags, order, out);
         let Some(seg) = seg else {
-            self.lend_payload(slot, side, arrival, None, order, out);
-            self.tell_established(slot, arrival.view.ts(), order, &step, out);
+            self.lend_payload(slot, side, packet, None, order, out);
+            self.emit_established(slot, packet.view.ts(), order, &step, out);
             return;
         };
         if had_reset.is_none() && self.pending_reset(slot).is_some() {
-            self.rehang(slot);
+            self.reschedule(slot);
         }
-        self.tell_step(slot, &seg, &step, arrival, order, out);
+        self.emit_step(slot, &seg, &step, packet, order, out);
     }
 
     /// Keeps the number of rare parts right after a packet that may have made one.
@@ -279,7 +288,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         &mut self,
         slot: Slot,
         had_rare: bool,
-        moment: Moment,
+        moment: PacketTime,
         out: &mut O,
     ) {
         if had_rare || self.slots.cold[slot].rare.is_none() {
@@ -291,30 +300,30 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
     }
 
-    fn tell_step<O: FlowSink<K, S>>(
+    fn emit_step<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
         seg: &Seg,
         step: &Step,
-        arrival: &Arrival<'_, '_, K>,
+        packet: &PacketContext<'_, '_, K>,
         order: EventOrder,
         out: &mut O,
     ) {
         let ts = seg.ts;
         for (kind, side) in step.anomalies() {
-            self.tell(slot, ts, order, Change::Anomaly { kind, side }, out);
+            self.emit(slot, ts, order, Change::Anomaly { kind, side }, out);
         }
         if !seg.flags.rst() {
-            self.lend_payload(slot, seg.side, arrival, Some(seg), order, out);
+            self.lend_payload(slot, seg.side, packet, Some(seg), order, out);
         }
-        self.tell_established(slot, ts, order, step, out);
+        self.emit_established(slot, ts, order, step, out);
         if let Some(reason) = step.ended {
-            self.begin_linger(slot, arrival.moment.watermark);
-            self.tell_end(slot, ts, order, reason, out);
+            self.begin_linger(slot, packet.moment.watermark);
+            self.emit_end(slot, ts, order, reason, out);
         }
     }
 
-    fn tell_established<O: FlowSink<K, S>>(
+    fn emit_established<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
         ts: Timestamp,
@@ -323,12 +332,12 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         out: &mut O,
     ) {
         if step.established {
-            self.tell(slot, ts, order, Change::Established, out);
+            self.emit(slot, ts, order, Change::Established, out);
         }
-        self.tell_state(slot, ts, order, step, out);
+        self.emit_state(slot, ts, order, step, out);
     }
 
-    fn tell_state<O: FlowSink<K, S>>(
+    fn emit_state<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
         ts: Timestamp,
@@ -338,14 +347,14 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     ) {
         let (from, to) = (step.before, self.slots.hot[slot].meter.state);
         if from != to {
-            self.tell(slot, ts, order, Change::StateChange { from, to }, out);
+            self.emit(slot, ts, order, Change::StateChange { from, to }, out);
         }
     }
 
-    fn seg_of(&self, slot: Slot, side: FlowSide, arrival: &Arrival<'_, '_, K>) -> Option<Seg> {
+    fn seg_of(&self, slot: Slot, side: FlowSide, packet: &PacketContext<'_, '_, K>) -> Option<Seg> {
         let is_tcp = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
-        let tcp = arrival.extracted.tcp.filter(|_| is_tcp && !arrival.extracted.corrupt)?;
-        Some(Seg::new(side, &tcp, arrival.extracted.payload.wire_len, arrival.view.ts()))
+        let tcp = packet.extracted.tcp.filter(|_| is_tcp && !packet.extracted.corrupt)?;
+        Some(Seg::new(side, &tcp, packet.extracted.payload.wire_len, packet.view.ts()))
     }
 
     fn tcp(&mut self, slot: Slot) -> Tcp<'_> {
@@ -359,21 +368,21 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     // ---- new flows
 
     #[inline(never)]
-    fn open<O: FlowSink<K, S>>(&mut self, arrival: &Arrival<'_, '_, K>, out: &mut O) {
-        let (view, x, moment) = (arrival.view, arrival.extracted, arrival.moment);
+    fn open<O: FlowSink<K, S>>(&mut self, packet: &PacketContext<'_, '_, K>, out: &mut O) {
+        let (view, x, moment) = (packet.view, packet.extracted, packet.moment);
         let (orientation, evidence) = self.initiator(x);
-        let slot = self.insert(arrival, orientation, evidence, moment.packet, out);
+        let slot = self.insert(packet, orientation, evidence, moment.packet, out);
         let is_tcp = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
         if is_tcp && orientation != x.orientation {
             self.slots.cold[slot].history.push(b'^', FlowSide::Initiator);
         }
         let side = self.slots.hot[slot].meter.side_of(x.orientation);
         let order = at_packet(moment);
-        self.count_slowly(slot, side, arrival);
+        self.count_slowly(slot, side, packet);
         if let Some(icmp) = &x.icmp {
             self.slots.cold[slot].set_icmp(icmp);
         }
-        let seg = self.seg_of(slot, side, arrival);
+        let seg = self.seg_of(slot, side, packet);
         let mut step = Step::new(FlowState::Active);
         if let Some(seg) = &seg {
             let state = self.tcp(slot).open(seg);
@@ -386,21 +395,23 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             step.before = FlowState::SynReceived;
         }
         self.enter(slot, moment);
-        self.tell(slot, view.ts(), order, Change::Started { evidence }, out);
+        self.emit(slot, view.ts(), order, Change::Started { evidence }, out);
         let flags = seg.map_or(TcpFlags(0), |seg| seg.flags);
-        self.tell_packet(slot, side, arrival, flags, order, out);
+        self.emit_packet(slot, side, packet, flags, order, out);
         match &seg {
             Some(seg) => {
                 let seg = *seg;
                 self.rank(slot, |engine| engine.tcp(slot).first(&seg, &mut step));
-                self.tell_step(slot, &seg, &step, arrival, order, out);
+                self.emit_step(slot, &seg, &step, packet, order, out);
             }
             None => {
                 if step.before != FlowState::Active {
-                    self.rank(slot, |engine| engine.tcp(slot).headless(view.ts(), &mut step));
+                    self.rank(slot, |engine| {
+                        engine.tcp(slot).truncated_header(view.ts(), &mut step)
+                    });
                 }
-                self.lend_payload(slot, side, arrival, None, order, out);
-                self.tell_established(slot, view.ts(), order, &step, out);
+                self.lend_payload(slot, side, packet, None, order, out);
+                self.emit_established(slot, view.ts(), order, &step, out);
             }
         }
         self.note_rare(slot, false, moment, out);
@@ -429,13 +440,13 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// A fresh entry, counters at zero.
     fn insert<O: FlowSink<K, S>>(
         &mut self,
-        arrival: &Arrival<'_, '_, K>,
+        packet: &PacketContext<'_, '_, K>,
         orientation: Orientation,
         evidence: InitiatorEvidence,
         id: u64,
         out: &mut O,
     ) -> Slot {
-        let (x, moment) = (arrival.extracted, arrival.moment);
+        let (x, moment) = (packet.extracted, packet.moment);
         self.make_room(moment, out);
         let reverse = if orientation == Orientation::Reverse { bit::REVERSE } else { 0 };
         let active = if self.config.active.is_some() { watch::ACTIVE } else { 0 };
@@ -458,17 +469,17 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             self.wheel.add_slot();
             self.order.add_slot();
         }
-        self.index.insert(arrival.tag, slot);
+        self.index.insert(packet.tag, slot);
         self.stats.flows += 1;
         slot
     }
 
     /// Gives a fresh entry, whose state is known now, its place among timeouts and in the eviction
     /// order.
-    fn enter(&mut self, slot: Slot, moment: Moment) {
+    fn enter(&mut self, slot: Slot, moment: PacketTime) {
         let tick = tick_of(self.deadline(slot));
         self.wheel.start_at(passed(moment.watermark).unwrap_or(0));
-        self.wheel.hang(slot, tick);
+        self.wheel.schedule(slot, tick);
         self.quiet_until = self.quiet_until.min(Timestamp::from_nanos(tick.saturating_mul(TICK)));
         self.order.insert(slot, &mut self.slots.hot[slot].meter);
     }
@@ -481,7 +492,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if self.slots.hot[slot].meter.state.is_over() {
             self.tell_late(slot, order, out);
         } else {
-            self.tell_end(slot, last_seen, order, EndReason::Superseded, out);
+            self.emit_end(slot, last_seen, order, EndReason::Superseded, out);
         }
         self.remove(slot);
     }
@@ -491,10 +502,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         &mut self,
         slot: Slot,
         syn: &PendingSyn,
-        arrival: &Arrival<'_, '_, K>,
+        packet: &PacketContext<'_, '_, K>,
         out: &mut O,
     ) {
-        let (x, moment) = (arrival.extracted, arrival.moment);
+        let (x, moment) = (packet.extracted, packet.moment);
         let order = at_packet(moment);
         let meter = self.slots.hot[slot].meter;
         let begun_by = if (syn.side == FlowSide::Initiator) == meter.has(bit::REVERSE) {
@@ -511,7 +522,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             syn.counters
         };
         self.supersede(slot, order, out);
-        let slot = self.insert(arrival, begun_by, InitiatorEvidence::Syn, syn.packet, out);
+        let slot = self.insert(packet, begun_by, InitiatorEvidence::Syn, syn.packet, out);
         let side = &mut self.slots.hot[slot].meter;
         side.tos[0] = syn.tos;
         side.sides[0].flags = syn.flags;
@@ -541,11 +552,11 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         meter.set(bit::LAGGED, true);
         self.enter(slot, moment);
         let evidence = InitiatorEvidence::Syn;
-        self.tell(slot, syn.ts, order, Change::Started { evidence }, out);
+        self.emit(slot, syn.ts, order, Change::Started { evidence }, out);
         self.lend_syn(slot, &first, order, out);
         let side = self.slots.hot[slot].meter.side_of(x.orientation);
-        let seg = self.seg_of(slot, side, arrival);
-        self.take(slot, side, seg, arrival, out);
+        let seg = self.seg_of(slot, side, packet);
+        self.take(slot, side, seg, packet, out);
         self.note_rare(slot, false, moment, out);
     }
 
@@ -566,10 +577,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         &mut self,
         slot: Slot,
         syn: Option<&Seg>,
-        arrival: &Arrival<'_, '_, K>,
+        packet: &PacketContext<'_, '_, K>,
         seen: (Timestamp, Timestamp),
     ) {
-        let (view, x) = (arrival.view, arrival.extracted);
+        let (view, x) = (packet.view, packet.extracted);
         let Some(rare) = &mut self.slots.cold[slot].rare else { return };
         for known in &mut rare.syns {
             if syn.is_some_and(|syn| syn.side == known.side && syn.seq == known.seq) {
@@ -596,8 +607,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     // ---- counting
 
     /// Counts a packet with all that is rarely needed.
-    fn count_slowly(&mut self, slot: Slot, side: FlowSide, arrival: &Arrival<'_, '_, K>) {
-        let (view, x, moment) = (arrival.view, arrival.extracted, arrival.moment);
+    fn count_slowly(&mut self, slot: Slot, side: FlowSide, packet: &PacketContext<'_, '_, K>) {
+        let (view, x, moment) = (packet.view, packet.extracted, packet.moment);
         let i = side.index();
         let first = self.slots.record(slot).counters(i).packets == 0;
         if self.slots.hot[slot].meter.sides[i].wire >= SPILL
@@ -677,7 +688,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     fn interim<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
-        moment: Moment,
+        moment: PacketTime,
         ts: Timestamp,
         out: &mut O,
     ) {
@@ -699,7 +710,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let interval = active.as_nanos().max(1);
         let whole = u64::try_from(lasted.as_nanos() / interval * interval).unwrap_or(u64::MAX);
         rare.interim_from = Some(Timestamp::from_nanos(from.as_nanos().saturating_add(whole)));
-        self.tell(slot, ts, at_packet(moment), Change::Interim { sequence }, out);
+        self.emit(slot, ts, at_packet(moment), Change::Interim { sequence }, out);
         let record = self.slots.record(slot);
         let base = [record.counters(0), record.counters(1)];
         self.slots.cold[slot].rare().interim_base = base;
@@ -713,7 +724,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         key: &K,
         from: Orientation,
         icmp: IcmpInfo,
-        moment: Moment,
+        moment: PacketTime,
         ts: Timestamp,
         out: &mut O,
     ) {
@@ -725,7 +736,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
         let side = meter.side_of(from);
         let order = EventOrder { phase: Phase::Quoted, ..at_packet(moment) };
-        self.tell(slot, ts, order, Change::IcmpError { icmp, side }, out);
+        self.emit(slot, ts, order, Change::IcmpError { icmp, side }, out);
     }
 
     // ---- ends
@@ -734,7 +745,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(crate) fn end<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
-        moment: Moment,
+        moment: PacketTime,
         out: &mut O,
     ) -> bool {
         let order = at_packet(moment);
@@ -744,7 +755,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if self.slots.hot[slot].meter.state.is_over() {
             self.tell_late(slot, order, out);
         } else {
-            self.tell_end(slot, moment.watermark, order, EndReason::Forced, out);
+            self.emit_end(slot, moment.watermark, order, EndReason::Forced, out);
         }
         self.remove(slot);
         true
@@ -755,7 +766,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(crate) fn finish<O: FlowSink<K, S>>(
         &mut self,
         reason: EndReason,
-        moment: Moment,
+        moment: PacketTime,
         mut go_on: impl FnMut(FlowId) -> bool,
         out: &mut O,
     ) -> bool {
@@ -785,7 +796,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             if self.slots.hot[slot].meter.state.is_over() {
                 self.tell_late(slot, order, out);
             } else {
-                self.tell_end(slot, moment.watermark, order, reason, out);
+                self.emit_end(slot, moment.watermark, order, reason, out);
             }
             self.remove(slot);
         }
@@ -834,7 +845,7 @@ struct Suspect {
 /// What a rare part may hold, by capacity.
 const RARE_BYTES: usize = size_of::<Rare>() + MOST_SYNS * size_of::<PendingSyn>();
 
-fn at_packet(moment: Moment) -> EventOrder {
+fn at_packet(moment: PacketTime) -> EventOrder {
     EventOrder { packet: moment.packet, ..EventOrder::default() }
 }
 
@@ -855,7 +866,7 @@ fn count<K>(
     view: &PacketView<'_>,
     x: &Extracted<K>,
     flags: TcpFlags,
-    moment: Moment,
+    moment: PacketTime,
 ) -> bool {
     let own = &mut meter.sides[side.index()];
     let large = own.wire | own.ip | own.payload | own.packets;

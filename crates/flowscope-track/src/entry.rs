@@ -91,7 +91,7 @@ pub(crate) struct SideMeter {
 /// Bits of [`SideMeter::bits`].
 pub(crate) mod side_bit {
     /// `next` is known.
-    pub(crate) const SHOWN: u8 = 1;
+    pub(crate) const SEQ_KNOWN: u8 = 1;
     /// `ack` is known.
     pub(crate) const ACKED: u8 = 2;
     /// Its SYN was seen.
@@ -447,7 +447,7 @@ impl Record<'_> {
 
     fn side(&self, side: usize) -> SideStats {
         let (hot, cold) = (&self.meter.sides[side], self.cold);
-        let shown = hot.has(side_bit::SHOWN);
+        let shown = hot.has(side_bit::SEQ_KNOWN);
         let windows = cold.marks & mark::WINDOW[side] != 0;
         let scaled = hot.has(side_bit::SYN) && self.meter.sides[1 - side].has(side_bit::SYN);
         let mut stats = SideStats {
@@ -502,12 +502,12 @@ impl Record<'_> {
             };
         }
         if reset(0) {
-            let silent = syn && !responder.has(side_bit::SHOWN);
+            let silent = syn && !responder.has(side_bit::SEQ_KNOWN);
             return if silent { ConnState::Rstos0 } else { ConnState::Rsto };
         }
         match (fin, fin_back) {
             (true, true) => ConnState::Sf,
-            (true, false) if syn && !responder.has(side_bit::SHOWN) => ConnState::Sh,
+            (true, false) if syn && !responder.has(side_bit::SEQ_KNOWN) => ConnState::Sh,
             (true, false) => ConnState::S2,
             (false, true) if syn_ack && !syn => ConnState::Shr,
             (false, true) => ConnState::S3,

@@ -2,9 +2,9 @@ use std::hash::Hash;
 
 use flowscope_core::{Extracted, IcmpInfo, Ledger, Loss, Orientation, PacketView, Timestamp};
 
-use crate::clock::Moment;
+use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
-use crate::engine::{Arrival, Engine};
+use crate::engine::{Engine, PacketContext};
 use crate::index::Tag;
 use crate::lists::Slot;
 use crate::shard::{Item, Routed, ShardBatch};
@@ -26,7 +26,7 @@ pub struct FlowTable<K, S = ()> {
 pub struct Prepared<K> {
     view: usize,
     extracted: Extracted<K>,
-    moment: Moment,
+    moment: PacketTime,
     tag: Tag,
     guess: Option<Slot>,
 }
@@ -34,7 +34,7 @@ pub struct Prepared<K> {
 impl<K> Prepared<K> {
     /// The packet `view` (its place in a slice of views), with what was extracted from it.
     #[must_use]
-    pub fn new(view: usize, extracted: Extracted<K>, moment: Moment) -> Self {
+    pub fn new(view: usize, extracted: Extracted<K>, moment: PacketTime) -> Self {
         Prepared { view, extracted, moment, tag: 0, guess: None }
     }
 }
@@ -64,13 +64,14 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         &mut self,
         view: PacketView<'_>,
         extracted: &Extracted<K>,
-        moment: Moment,
+        moment: PacketTime,
         out: &mut impl FlowSink<K, S>,
     ) {
         self.engine.tend();
         let tag = self.engine.tag(&extracted.key);
         self.ledger.deliver(u64::from(view.frames()));
-        self.engine.arrive(&Arrival { view: &view, extracted, moment, tag, guess: None }, out);
+        self.engine
+            .process(&PacketContext { view: &view, extracted, moment, tag, guess: None }, out);
     }
 
     /// Tracks many packets of `views`, as [`track`](Self::track) would one by one, and empties
@@ -96,7 +97,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
                 let view = &views[*view];
                 self.ledger.deliver(u64::from(view.frames()));
                 let (moment, tag, guess) = (*moment, *tag, *guess);
-                self.engine.arrive(&Arrival { view, extracted, moment, tag, guess }, out);
+                self.engine.process(&PacketContext { view, extracted, moment, tag, guess }, out);
             }
         }
         packets.clear();
@@ -126,8 +127,10 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
                         let Routed { extracted, moment, tag, guess, .. } = packet;
                         self.ledger.deliver(u64::from(view.frames()));
                         let (moment, tag, guess) = (*moment, *tag, *guess);
-                        self.engine
-                            .arrive(&Arrival { view: &view, extracted, moment, tag, guess }, out);
+                        self.engine.process(
+                            &PacketContext { view: &view, extracted, moment, tag, guess },
+                            out,
+                        );
                     }
                     Item::Quote(quote) => {
                         let (key, from) = (&quote.key, quote.orientation);
@@ -163,7 +166,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         key: &K,
         from: Orientation,
         icmp: IcmpInfo,
-        moment: Moment,
+        moment: PacketTime,
         ts: Timestamp,
         out: &mut impl FlowSink<K, S>,
     ) {
@@ -173,7 +176,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
 
     /// What a packet that is not tracked brings: its moment may let deadlines pass.
     #[inline]
-    pub fn sweep(&mut self, moment: Moment, out: &mut impl FlowSink<K, S>) {
+    pub fn sweep(&mut self, moment: PacketTime, out: &mut impl FlowSink<K, S>) {
         self.engine.sweep_for_packet(moment, out);
     }
 
@@ -184,7 +187,12 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
 
     /// Does what is due, in at most `most` steps, and says whether more is. See
     /// [`FlowTracker::expire`](crate::FlowTracker::expire).
-    pub fn expire(&mut self, moment: Moment, most: usize, out: &mut impl FlowSink<K, S>) -> bool {
+    pub fn expire(
+        &mut self,
+        moment: PacketTime,
+        most: usize,
+        out: &mut impl FlowSink<K, S>,
+    ) -> bool {
         self.engine.sweep(moment, Phase::Silence, most, out)
     }
 
@@ -196,13 +204,13 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     }
 
     /// Ends one flow as [`EndReason::Forced`]; says whether it was there.
-    pub fn end(&mut self, key: &K, moment: Moment, out: &mut impl FlowSink<K, S>) -> bool {
+    pub fn end(&mut self, key: &K, moment: PacketTime, out: &mut impl FlowSink<K, S>) -> bool {
         let Some(slot) = self.engine.find(key) else { return false };
         self.engine.end(slot, moment, out)
     }
 
     /// Ends every flow, in order of their ids, and leaves the table empty.
-    pub fn finish(&mut self, reason: EndReason, moment: Moment, out: &mut impl FlowSink<K, S>) {
+    pub fn finish(&mut self, reason: EndReason, moment: PacketTime, out: &mut impl FlowSink<K, S>) {
         self.engine.finish(reason, moment, |_| true, out);
     }
 
@@ -212,7 +220,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     pub fn finish_until(
         &mut self,
         reason: EndReason,
-        moment: Moment,
+        moment: PacketTime,
         last: FlowId,
         out: &mut impl FlowSink<K, S>,
     ) -> bool {
@@ -223,7 +231,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     pub fn finish_some(
         &mut self,
         reason: EndReason,
-        moment: Moment,
+        moment: PacketTime,
         mut most: usize,
         out: &mut impl FlowSink<K, S>,
     ) -> bool {
@@ -293,8 +301,8 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
 
     /// Bytes of memory held, by capacity, the caller's own allocations not counted.
     #[must_use]
-    pub fn memory(&self) -> usize {
-        self.engine.memory()
+    pub fn heap_bytes(&self) -> usize {
+        self.engine.heap_bytes()
     }
 }
 

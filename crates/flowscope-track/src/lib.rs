@@ -58,7 +58,7 @@ mod tcp;
 mod tracker;
 mod wheel;
 
-pub use clock::{Clock, Moment};
+pub use clock::{Clock, PacketTime};
 pub use config::{ClockConfig, Eviction, ResetRule, TableHash, TrackerConfig};
 pub use event::{Anomaly, Change, EndReason, FlowEvent, FlowRef, FlowState, PacketInfo};
 pub use flow_table::{FlowTable, LiveFlow, Prepared, TrackerStats};

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 
 use flowscope_core::{Extracted, IcmpInfo, LinkType, Orientation, PacketView, Timestamp};
 
-use crate::clock::Moment;
+use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
 use crate::index::Tag;
 use crate::lists::Slot;
@@ -38,7 +38,7 @@ impl<K> ShardBatch<K> {
         &mut self,
         view: &PacketView<'_>,
         mut extracted: Extracted<K>,
-        moment: Moment,
+        moment: PacketTime,
         keep: usize,
     ) {
         let payload = extracted.payload.of(view);
@@ -59,8 +59,8 @@ impl<K> ShardBatch<K> {
         }));
     }
 
-    /// Adds the news that the watermark has passed another tick ([`Moment::tick`]), for all shards.
-    pub fn advance(&mut self, moment: Moment) {
+    /// Adds the news that the watermark has passed another tick ([`PacketTime::tick`]), for all shards.
+    pub fn advance(&mut self, moment: PacketTime) {
         self.items.push(Item::Advance(moment));
     }
 
@@ -71,7 +71,7 @@ impl<K> ShardBatch<K> {
         key: K,
         orientation: Orientation,
         icmp: IcmpInfo,
-        moment: Moment,
+        moment: PacketTime,
         ts: Timestamp,
     ) {
         self.items.push(Item::Quote(Quote { key, orientation, icmp, moment, ts }));
@@ -99,7 +99,7 @@ impl<K> ShardBatch<K> {
 #[derive(Clone, Debug)]
 pub(crate) enum Item<K> {
     Packet(Routed<K>),
-    Advance(Moment),
+    Advance(PacketTime),
     Quote(Quote<K>),
 }
 
@@ -108,14 +108,14 @@ pub(crate) struct Quote<K> {
     pub(crate) key: K,
     pub(crate) orientation: Orientation,
     pub(crate) icmp: IcmpInfo,
-    pub(crate) moment: Moment,
+    pub(crate) moment: PacketTime,
     pub(crate) ts: Timestamp,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Routed<K> {
     pub(crate) extracted: Extracted<K>,
-    pub(crate) moment: Moment,
+    pub(crate) moment: PacketTime,
     ts: Timestamp,
     first_ts: Timestamp,
     wire_len: u32,

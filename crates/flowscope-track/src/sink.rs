@@ -1,6 +1,6 @@
 use std::fmt;
 
-use flowscope_core::{DatagramFeed, Orientation, Segment, Timestamp};
+use flowscope_core::{Datagram, Orientation, Segment, Timestamp};
 
 use crate::entry::Record;
 use crate::{Change, FlowEvent, FlowRef, FlowState, FlowStats, History};
@@ -168,7 +168,7 @@ pub trait FlowSink<K, S> {
     fn segment(&mut self, _flow: Flow<'_, K, S>, _segment: Segment<'_>) {}
 
     /// A packet with payload of a flow of any protocol but TCP.
-    fn datagram(&mut self, _flow: Flow<'_, K, S>, _datagram: DatagramFeed<'_>) {}
+    fn datagram(&mut self, _flow: Flow<'_, K, S>, _datagram: Datagram<'_>) {}
 }
 
 /// Takes nothing.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use flowscope_core::{FlowSide, TcpFlags, TcpInfo, TcpOptions, Timestamp};
 
-use crate::clock::Moment;
+use crate::clock::PacketTime;
 use crate::config::{ResetRule, TrackerConfig};
 use crate::entry::{
     Cold, Meter, PendingReset, PendingSyn, bit, mark, serial, side_bit, stored_rtt, watch,
@@ -103,7 +103,7 @@ pub(crate) struct Tcp<'a> {
 
 impl Tcp<'_> {
     /// Whether the packet begins another connection on this flow's key; asked before it is counted.
-    pub(crate) fn successor(&mut self, seg: &Seg, moment: Moment) -> Option<Successor> {
+    pub(crate) fn successor(&mut self, seg: &Seg, moment: PacketTime) -> Option<Successor> {
         let other = !seg.side;
         if seg.flags.rst() {
             return None;
@@ -127,10 +127,10 @@ impl Tcp<'_> {
     fn is_other_connection(&self, seg: &Seg) -> bool {
         let own = self.meter.side(seg.side);
         let peer = self.meter.side(!seg.side);
-        if own.has(side_bit::SHOWN) {
+        if own.has(side_bit::SEQ_KNOWN) {
             return seg.seq != self.cold.isn[seg.side.index()];
         }
-        if seg.flags.ack() && peer.has(side_bit::SHOWN) {
+        if seg.flags.ack() && peer.has(side_bit::SEQ_KNOWN) {
             // Who answers did not refuse: somebody else reset the connection in its name.
             let reset = self.cold.marks & mark::RESET[seg.side.index()] != 0;
             reset || !self.acknowledges_syn(seg)
@@ -145,12 +145,12 @@ impl Tcp<'_> {
         let peer = self.meter.side(!seg.side);
         let isn = self.cold.isn[(!seg.side).index()];
         seg.flags.ack()
-            && peer.has(side_bit::SHOWN)
+            && peer.has(side_bit::SEQ_KNOWN)
             && serial(seg.ack, isn) > 0
             && serial(seg.ack, peer.next) <= 0
     }
 
-    fn may_be_replaced(&self, moment: Moment) -> bool {
+    fn may_be_replaced(&self, moment: PacketTime) -> bool {
         self.meter.state.is_over()
             || moment.watermark.since(self.meter.touched) > self.config.reuse_after
     }
@@ -161,9 +161,9 @@ impl Tcp<'_> {
             return None;
         }
         let (own, peer) = (*self.meter.side(seg.side), *self.meter.side(!seg.side));
-        let room = self.room(!seg.side);
+        let room = self.receive_window(!seg.side);
         // How far beyond what the other side is known to have sent.
-        let beyond = match (peer.has(side_bit::SHOWN), own.has(side_bit::ACKED)) {
+        let beyond = match (peer.has(side_bit::SEQ_KNOWN), own.has(side_bit::ACKED)) {
             (true, _) => serial(seg.ack, peer.next) > 0,
             (false, true) => i64::from(serial(seg.ack, own.ack)) > room,
             (false, false) => true,
@@ -189,7 +189,7 @@ impl Tcp<'_> {
     pub(crate) fn open(&mut self, seg: &Seg) -> FlowState {
         let x = seg.side.index();
         let syn = seg.flags.syn();
-        self.show(seg);
+        self.learn_seq(seg);
         if !syn {
             self.meter.set(bit::MID_STREAM, true);
             return FlowState::SynReceived;
@@ -226,10 +226,10 @@ impl Tcp<'_> {
     }
 
     /// The side's numbers become known.
-    fn show(&mut self, seg: &Seg) {
+    fn learn_seq(&mut self, seg: &Seg) {
         let x = seg.side.index();
         let side = &mut self.meter.sides[x];
-        side.bits |= side_bit::SHOWN;
+        side.bits |= side_bit::SEQ_KNOWN;
         side.next = seg.seq;
         side.window = seg.window;
         self.cold.isn[x] = seg.seq.wrapping_sub(1);
@@ -254,7 +254,7 @@ impl Tcp<'_> {
     }
 
     /// A packet of the flow; its counters are up to date.
-    pub(crate) fn advance(&mut self, seg: &Seg, moment: Moment, step: &mut Step) {
+    pub(crate) fn advance(&mut self, seg: &Seg, moment: PacketTime, step: &mut Step) {
         self.urgent(seg, step);
         if seg.flags.rst() {
             self.reset(seg, moment, step);
@@ -294,11 +294,11 @@ impl Tcp<'_> {
 
     // ---- SYN
 
-    fn synchronise(&mut self, seg: &Seg, moment: Moment, step: &mut Step) {
+    fn synchronise(&mut self, seg: &Seg, moment: PacketTime, step: &mut Step) {
         let x = seg.side.index();
         let own = *self.meter.side(seg.side);
         let fits = !self.is_other_connection(seg);
-        if fits && own.has(side_bit::SHOWN) {
+        if fits && own.has(side_bit::SEQ_KNOWN) {
             if !own.has(side_bit::SYN) {
                 self.take_syn(seg);
                 self.syn_letters(seg);
@@ -314,7 +314,7 @@ impl Tcp<'_> {
             self.establish_handshake(seg.flags.syn(), seg.ts, step);
         } else if fits {
             let first_answer = self.meter.state == FlowState::SynSent;
-            self.show(seg);
+            self.learn_seq(seg);
             self.take_syn(seg);
             self.syn_letters(seg);
             if seg.flags.ack() {
@@ -338,7 +338,7 @@ impl Tcp<'_> {
 
     /// Keeps a SYN that may begin another connection. Its counters are filled in by the tracker,
     /// which knows the packet.
-    fn remember(&mut self, seg: &Seg, moment: Moment, step: &mut Step) {
+    fn remember(&mut self, seg: &Seg, moment: PacketTime, step: &mut Step) {
         step.remembered = true;
         let rare = self.cold.rare();
         if rare.syns.iter().any(|syn| syn.side == seg.side && syn.seq == seg.seq) {
@@ -372,7 +372,7 @@ impl Tcp<'_> {
 
     // ---- RST
 
-    fn reset(&mut self, seg: &Seg, moment: Moment, step: &mut Step) {
+    fn reset(&mut self, seg: &Seg, moment: PacketTime, step: &mut Step) {
         let x = seg.side.index();
         let rare = self.cold.rare();
         if rare.sides[x].last_rst.replace(seg.seq) != Some(seg.seq) {
@@ -387,9 +387,9 @@ impl Tcp<'_> {
         let (own, peer) = (self.meter.side(seg.side), self.meter.side(!seg.side));
         let base = if peer.has(side_bit::ACKED) { peer.ack } else { own.next };
         let ahead = i64::from(serial(seg.seq, base));
-        let known = peer.has(side_bit::ACKED) || own.has(side_bit::SHOWN);
+        let known = peer.has(side_bit::ACKED) || own.has(side_bit::SEQ_KNOWN);
         let in_syn_sent = self.meter.state == FlowState::SynSent;
-        if known && !in_syn_sent && ahead > 0 && ahead < self.room(seg.side) {
+        if known && !in_syn_sent && ahead > 0 && ahead < self.receive_window(seg.side) {
             self.meter.watch |= watch::RARE;
             self.cold.rare().reset.get_or_insert(PendingReset {
                 side: seg.side,
@@ -406,15 +406,15 @@ impl Tcp<'_> {
         if self.config.resets == ResetRule::Any {
             return true;
         }
-        if self.meter.state == FlowState::SynSent && !own.has(side_bit::SHOWN) {
+        if self.meter.state == FlowState::SynSent && !own.has(side_bit::SEQ_KNOWN) {
             return self.acknowledges_syn(seg);
         }
-        if own.has(side_bit::SHOWN) && seg.seq == own.next
+        if own.has(side_bit::SEQ_KNOWN) && seg.seq == own.next
             || peer.has(side_bit::ACKED) && seg.seq == peer.ack
         {
             return true;
         }
-        !own.has(side_bit::SHOWN) && !peer.has(side_bit::ACKED)
+        !own.has(side_bit::SEQ_KNOWN) && !peer.has(side_bit::ACKED)
     }
 
     /// A pending reset has stood its time: it counts.
@@ -425,7 +425,7 @@ impl Tcp<'_> {
     }
 
     /// How far ahead of its receiver `side` may believably write.
-    fn room(&self, side: FlowSide) -> i64 {
+    fn receive_window(&self, side: FlowSide) -> i64 {
         let y = (!side).index();
         let both = self.meter.sides[0].has(side_bit::SYN) && self.meter.sides[1].has(side_bit::SYN);
         let shift = match (self.cold.scale(y), self.cold.scale(1 - y)) {
@@ -439,7 +439,7 @@ impl Tcp<'_> {
 
     fn regular(&mut self, seg: &Seg, step: &mut Step) {
         let x = seg.side.index();
-        let unseen = !self.meter.sides[x].has(side_bit::SHOWN);
+        let unseen = !self.meter.sides[x].has(side_bit::SEQ_KNOWN);
         if unseen && self.meter.state == FlowState::SynSent {
             if !self.acknowledges_syn(seg) {
                 return;
@@ -451,7 +451,7 @@ impl Tcp<'_> {
             }
         }
         if unseen {
-            self.show(seg);
+            self.learn_seq(seg);
             self.meter.sides[x].next = seg.end();
             self.contradict_reset(step);
             self.payload_letters(seg);
@@ -497,7 +497,7 @@ impl Tcp<'_> {
         let next = self.meter.sides[x].next;
         let end = seg.end();
         let ahead = serial(seg.seq, next);
-        let room = self.room(seg.side);
+        let room = self.receive_window(seg.side);
         let mut stray = None;
         if i64::from(ahead) > room || ahead < FAR_BEHIND {
             let rare = &mut self.cold.rare().sides[x];
@@ -639,14 +639,14 @@ impl Tcp<'_> {
         let ahead = serial(seg.ack, own.ack);
         if own.has(side_bit::ACKED) && ahead <= 0 {
             let pure = !seg.occupies() && !seg.flags.syn();
-            let outstanding = peer.has(side_bit::SHOWN) && peer.next != seg.ack;
+            let outstanding = peer.has(side_bit::SEQ_KNOWN) && peer.next != seg.ack;
             if ahead == 0 && pure && seg.window == own.window && outstanding {
                 self.cold.rare().sides[x].duplicate_acks += 1;
             }
             return;
         }
         let beyond = i64::from(serial(seg.ack, peer.next));
-        if peer.has(side_bit::SHOWN) && beyond > self.room(!seg.side) {
+        if peer.has(side_bit::SEQ_KNOWN) && beyond > self.receive_window(!seg.side) {
             return;
         }
         self.meter.sides[x].ack = seg.ack;
@@ -699,7 +699,7 @@ impl Tcp<'_> {
     }
 
     /// A packet whose header was cut; its counters are up to date.
-    pub(crate) fn headless(&mut self, ts: Timestamp, step: &mut Step) {
+    pub(crate) fn truncated_header(&mut self, ts: Timestamp, step: &mut Step) {
         self.establish_handshake(false, ts, step);
         self.settle(step);
     }
@@ -713,7 +713,7 @@ impl Tcp<'_> {
             own.has(side_bit::ACKED) && serial(own.ack, self.cold.isn[peer]) > 0
         };
         let syns = (initiator.has(side_bit::SYN), responder.has(side_bit::SYN));
-        let both_shown = initiator.has(side_bit::SHOWN) && responder.has(side_bit::SHOWN);
+        let both_shown = initiator.has(side_bit::SEQ_KNOWN) && responder.has(side_bit::SEQ_KNOWN);
         let packets = u64::from(initiator.packets) + u64::from(responder.packets);
         let enough = !syn && packets >= u64::from(self.config.mid_stream_packets);
         let one_sided = !both_shown && enough;
@@ -724,11 +724,11 @@ impl Tcp<'_> {
                 acked(initiator, 1)
             }
             (true, true) => acked(initiator, 1) && acked(responder, 0),
-            (false, true) => initiator.has(side_bit::SHOWN) && acked(initiator, 1) || one_sided,
-            (true, false) => acked(initiator, 1) && responder.has(side_bit::SHOWN) || one_sided,
+            (false, true) => initiator.has(side_bit::SEQ_KNOWN) && acked(initiator, 1) || one_sided,
+            (true, false) => acked(initiator, 1) && responder.has(side_bit::SEQ_KNOWN) || one_sided,
             (false, false) => {
                 let talks = |side: &crate::entry::SideMeter| {
-                    side.has(side_bit::SHOWN)
+                    side.has(side_bit::SEQ_KNOWN)
                         && (side.has(side_bit::ACKED) || side.has(side_bit::HISTORY_D))
                 };
                 talks(initiator) && talks(responder) || enough
@@ -794,7 +794,7 @@ impl Tcp<'_> {
     /// See [`watch`].
     pub(crate) fn watches(&self) -> u8 {
         let [initiator, responder] = &self.meter.sides;
-        let known = side_bit::SHOWN | side_bit::ACKED;
+        let known = side_bit::SEQ_KNOWN | side_bit::ACKED;
         let mut watches = self.meter.watch & watch::ACTIVE;
         if (initiator.bits | responder.bits) & side_bit::FIN != 0 {
             watches |= watch::FIN;

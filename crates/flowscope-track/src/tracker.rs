@@ -204,7 +204,7 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
 
     /// Bytes of memory held, by capacity, the caller's own allocations not counted.
     #[must_use]
-    pub fn memory(&self) -> usize {
-        self.table.memory() + self.prepared.capacity() * size_of::<Prepared<E::Key>>()
+    pub fn heap_bytes(&self) -> usize {
+        self.table.heap_bytes() + self.prepared.capacity() * size_of::<Prepared<E::Key>>()
     }
 }

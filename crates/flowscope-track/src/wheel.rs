@@ -45,8 +45,8 @@ impl Wheel {
         self.lists.add_slot();
     }
 
-    /// Hangs `slot`, which must not hang, up for `tick`; for now if that has been reached.
-    pub(crate) fn hang(&mut self, slot: Slot, tick: u64) {
+    /// Hangs `slot`, which must not schedule, up for `tick`; for now if that has been reached.
+    pub(crate) fn schedule(&mut self, slot: Slot, tick: u64) {
         let tick = tick.max(self.now);
         let differs = tick ^ self.now;
         let level = (63 - (differs | 1).leading_zeros()) / BITS;
@@ -56,7 +56,7 @@ impl Wheel {
     }
 
     /// Takes `slot` off the wheel, if it hangs.
-    pub(crate) fn unhang(&mut self, slot: Slot) {
+    pub(crate) fn cancel(&mut self, slot: Slot) {
         if let Some(list) = self.lists.unlink(slot) {
             self.occupied[(list / PER_LEVEL) as usize] &= !(1 << (list % PER_LEVEL));
         }
@@ -98,7 +98,7 @@ impl Wheel {
         }
         self.now = tick;
         let slot = self.lists.front(list)?;
-        self.unhang(slot);
+        self.cancel(slot);
         Some((slot, level == 0))
     }
 
@@ -140,13 +140,13 @@ mod tests {
             let slot = rng.below(64) as Slot;
             match rng.below(4) {
                 0 => {
-                    wheel.unhang(slot);
+                    wheel.cancel(slot);
                     model.remove(&slot);
                 }
                 1 | 2 => {
                     let tick = now + (1_u64 << rng.below(36)) * rng.below(3) as u64;
-                    wheel.unhang(slot);
-                    wheel.hang(slot, tick);
+                    wheel.cancel(slot);
+                    wheel.schedule(slot, tick);
                     model.insert(slot, tick);
                 }
                 _ => {
@@ -160,7 +160,7 @@ mod tests {
                             last = tick;
                             model.remove(&slot);
                         } else {
-                            wheel.hang(slot, tick);
+                            wheel.schedule(slot, tick);
                         }
                     }
                     assert!(model.values().all(|tick| *tick > now), "something due was left");

@@ -132,7 +132,7 @@ pub enum Ended {
     /// The reader was too slow, as [`Stalled::Close`] has it. The flow goes on.
     Lagged,
     /// There was no more room within the driver's memory budget. The flow goes on.
-    NoRoom,
+    MemoryLimit,
     /// The stream that drove the capture was dropped.
     Abandoned,
 }

@@ -1,7 +1,7 @@
 use std::task::{Context, Poll};
 
 use flowscope_core::{FlowExtractor, Ledger, PacketView, Timestamp};
-use flowscope_driver::{Claims, FlowDriver, SessionEngine, SessionEvent};
+use flowscope_driver::{Classifier, FlowDriver, SessionEngine, SessionEvent};
 use flowscope_track::{Clock, EndReason, FlowEvent};
 
 /// What turns packets into events: the drivers of [`flowscope_driver`], which all have these methods.
@@ -24,7 +24,7 @@ pub trait Engine: sealed::Sealed {
     /// Where the payload of every tracked packet went.
     fn bytes(&self) -> Ledger;
     /// Fragments that wait for the rest of their datagram.
-    fn waiting(&self) -> u64;
+    fn pending_fragments(&self) -> u64;
     /// Payload bytes that wait for others before them.
     fn pending(&self) -> u64;
     /// Flows that are open, and those that linger.
@@ -32,7 +32,7 @@ pub trait Engine: sealed::Sealed {
     /// Packet time.
     fn clock(&self) -> &Clock;
     /// Bytes of memory held, by capacity.
-    fn memory(&self) -> usize;
+    fn heap_bytes(&self) -> usize;
 
     /// Lets go on what works beside the engine, and says whether packets are taken now. If not, the
     /// task is woken once they are; those that come nevertheless are taken too.
@@ -74,8 +74,8 @@ macro_rules! same_methods {
         fn bytes(&self) -> Ledger {
             self.bytes()
         }
-        fn waiting(&self) -> u64 {
-            self.waiting()
+        fn pending_fragments(&self) -> u64 {
+            self.pending_fragments()
         }
         fn flows(&self) -> usize {
             self.table().len()
@@ -83,8 +83,8 @@ macro_rules! same_methods {
         fn clock(&self) -> &Clock {
             self.clock()
         }
-        fn memory(&self) -> usize {
-            self.memory()
+        fn heap_bytes(&self) -> usize {
+            self.heap_bytes()
         }
     };
 }
@@ -117,8 +117,8 @@ macro_rules! desk_methods {
             self.desk.hub.correct(&self.engine.bytes())
         }
 
-        fn waiting(&self) -> u64 {
-            self.engine.waiting()
+        fn pending_fragments(&self) -> u64 {
+            self.engine.pending_fragments()
         }
 
         fn pending(&self) -> u64 {
@@ -133,8 +133,8 @@ macro_rules! desk_methods {
             self.engine.clock()
         }
 
-        fn memory(&self) -> usize {
-            self.engine.memory() + self.desk.hub.memory()
+        fn heap_bytes(&self) -> usize {
+            self.engine.heap_bytes() + self.desk.hub.heap_bytes()
         }
     };
 }
@@ -153,9 +153,9 @@ impl<E: FlowExtractor, S> Engine for FlowDriver<E, S> {
     same_methods!();
 }
 
-impl<E: FlowExtractor, C: Claims<E::Key>, U> sealed::Sealed for SessionEngine<E, C, U> {}
+impl<E: FlowExtractor, C: Classifier<E::Key>, U> sealed::Sealed for SessionEngine<E, C, U> {}
 
-impl<E: FlowExtractor, C: Claims<E::Key>, U> Engine for SessionEngine<E, C, U> {
+impl<E: FlowExtractor, C: Classifier<E::Key>, U> Engine for SessionEngine<E, C, U> {
     type Event = SessionEvent<E::Key, C::Message>;
 
     fn pending(&self) -> u64 {

@@ -7,7 +7,7 @@ use flowscope_core::{Ledger, Loss, PacketView};
 use flowscope_track::EndReason;
 use futures_core::Stream;
 
-use crate::passing_time::PassingTime;
+use crate::passing_time::LiveClock;
 use crate::{AsyncCapture, AsyncPacketSource, Engine, Error, Stats};
 
 /// A driver fed by a capture: its events as they come.
@@ -24,7 +24,7 @@ use crate::{AsyncCapture, AsyncPacketSource, Engine, Error, Stats};
 pub struct EventStream<S, D> {
     capture: AsyncCapture<S>,
     driver: D,
-    time: PassingTime,
+    time: LiveClock,
     phase: Phase,
     /// Errors that came while nobody asked for items.
     errors: VecDeque<Error>,
@@ -59,7 +59,7 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
         EventStream {
             capture,
             driver,
-            time: PassingTime::default(),
+            time: LiveClock::default(),
             phase: Phase::Running,
             errors: VecDeque::new(),
             before: [Ledger::default(), Ledger::default()],
@@ -117,7 +117,7 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
         stats.packets.merge(&self.driver.packets());
         stats.bytes.merge(bytes);
         stats.bytes.merge(&self.driver.bytes());
-        stats.waiting = self.driver.waiting();
+        stats.waiting = self.driver.pending_fragments();
         stats.pending = self.driver.pending();
         stats.flows = self.driver.flows();
         stats.clock_backwards = self.driver.clock().backwards();
@@ -141,7 +141,7 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
         let EventStream { capture, driver, errors, before: [mut packets, mut bytes], .. } = self;
         packets.merge(&driver.packets());
         // The rest of their datagrams comes to another.
-        packets.lose(Loss::FragIncomplete, driver.waiting());
+        packets.lose(Loss::FragIncomplete, driver.pending_fragments());
         bytes.merge(&driver.bytes());
         bytes.lose(Loss::Unclaimed, driver.pending());
         let stream = EventStream::new(capture, make(driver));

@@ -92,7 +92,7 @@ pub use flow_stream::{DatagramStream, FlowStream, ProtocolStream, SessionStream}
 pub use in_order::InOrder;
 pub use next::Next;
 pub use packet::{OwnedPacket, PacketStream};
-pub use passing_time::PassingTime;
+pub use passing_time::LiveClock;
 pub use replay::Replay;
 pub use source::{AsyncPacketSource, Merge, SourceStats};
 pub use stats::Stats;

@@ -88,7 +88,7 @@ impl<S: AsyncPacketSource> PacketStream<S> {
     }
 
     /// Where packets went: those that came out of the stream are delivered, those that were read and
-    /// not taken yet are [waiting](Stats::waiting).
+    /// not taken yet are [waiting](Stats::pending_fragments).
     ///
     /// # Errors
     ///

@@ -11,13 +11,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// Not the system's clock, which may be set; and behind by what a packet may take to get here, so
 /// that no flow ends in silence while its next packet is on its way.
 #[derive(Debug, Default)]
-pub struct PassingTime {
+pub struct LiveClock {
     /// Packet time when packets were last taken, and when that was.
     last: Option<(Timestamp, Instant)>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-impl PassingTime {
+impl LiveClock {
     /// Packets were taken, and packet time is now `watermark`.
     pub fn saw(&mut self, watermark: Timestamp) {
         self.last = Some((watermark, Instant::now()));

@@ -24,7 +24,7 @@ impl AsyncCapture<Live<AfXdp>> {
 impl Sharded<AfXdp> {
     /// A worker for each receive queue of an interface. Needs the feature `af-xdp`.
     ///
-    /// Which queue a packet comes by is the network card's choice: both directions of a flow meet
+    /// Which queue a packet comes by is the network card's detection: both directions of a flow meet
     /// only if its hash is symmetric, which [`Affinity`](crate::Affinity) tells.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use example_redis::{RedisMessage, RedisParser};
 use flowscope::core::FlowSide::{Initiator, Responder};
 use flowscope::core::{ParseError, Timestamp};
 use flowscope::driver::{
-    Choice, ChosenBy, Driver, Protocols, Recognition, SessionDriver, SessionEvent, StopReason,
+    DetectedBy, Detection, Driver, Protocols, Recognition, SessionDriver, SessionEvent, StopReason,
     StreamDriver,
 };
 use flowscope::extract::{FiveTuple, FiveTupleKey};
@@ -83,12 +83,12 @@ fn it_is_found_among_others_by_first_bytes() {
     let (mut chosen, mut said) = (Vec::new(), 0);
     while let Some(event) = driver.poll_event() {
         match event {
-            SessionEvent::ParserChosen { choice, .. } => chosen.push(choice),
+            SessionEvent::ParserChosen { detection, .. } => chosen.push(detection),
             SessionEvent::Application { message: Some(_), .. } => said += 1,
             _ => {}
         }
     }
-    assert_eq!(chosen, [Choice { protocol: "redis", by: ChosenBy::Bytes }]);
+    assert_eq!(chosen, [Detection { protocol: "redis", by: DetectedBy::Bytes }]);
     assert_eq!(said, 4);
 }
 

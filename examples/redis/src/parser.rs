@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use flowscope_core::{Feed, FlowSide, ParserStatus, Probe, SessionParser, Timestamp};
+use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
 
 use crate::message::{Kind, RedisMessage, Reply, Request, Value};
 use crate::reader::{Reader, Speaker, Whole};
@@ -58,7 +58,7 @@ impl RedisParser {
 
     fn feed(&mut self, side: FlowSide, bytes: &[u8]) -> Vec<RedisMessage> {
         let mut out = Vec::new();
-        self.feed_into(Feed { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
+        self.feed_into(StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
         out
     }
 
@@ -146,7 +146,7 @@ impl SessionParser for RedisParser {
         self.feed(FlowSide::Responder, bytes)
     }
 
-    fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<RedisMessage>) -> ParserStatus {
+    fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<RedisMessage>) -> ParserStatus {
         let mut rest = feed.bytes;
         self.last = feed.ts;
         while self.over.is_none() && !rest.is_empty() {
@@ -179,9 +179,9 @@ impl SessionParser for RedisParser {
         }
     }
 
-    fn held(&self) -> usize {
+    fn heap_bytes(&self) -> usize {
         let open = self.open.as_ref().map_or(0, VecDeque::capacity);
-        self.client.held() + self.server.held() + open * size_of::<(u64, Timestamp)>()
+        self.client.heap_bytes() + self.server.heap_bytes() + open * size_of::<(u64, Timestamp)>()
     }
 
     fn probe(side: FlowSide, start: &[u8]) -> Probe {

@@ -118,7 +118,7 @@ impl Reader {
     }
 
     /// Bytes of memory held, by capacity.
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         let string = self.string.as_ref().map_or(0, |open| open.value.bytes.capacity());
         let lists: usize =
             self.lists.iter().map(|o| o.value.values.capacity() * size_of::<Value>()).sum();

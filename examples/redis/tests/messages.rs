@@ -6,14 +6,16 @@ use example_redis::{
     Kind, MAX_DEPTH, MAX_LINE, MAX_TEXT, MAX_VALUES, RedisMessage, RedisParser, Value,
 };
 use flowscope_core::FlowSide::{Initiator, Responder};
-use flowscope_core::{Feed, FlowSide, ParseError, ParserStatus, Probe, SessionParser, Timestamp};
+use flowscope_core::{
+    FlowSide, ParseError, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp,
+};
 
 /// Feeds one piece after the other, and gives messages as text and the last status.
 fn said(pieces: &[(FlowSide, &[u8])]) -> (Vec<String>, ParserStatus) {
     let mut parser = RedisParser::default();
     let (mut out, mut status) = (Vec::new(), ParserStatus::Continue);
     for (side, bytes) in pieces {
-        let feed = Feed { side: *side, ts: Timestamp::ZERO, offset: 0, bytes };
+        let feed = StreamChunk { side: *side, ts: Timestamp::ZERO, offset: 0, bytes };
         status = parser.feed_into(feed, &mut out);
     }
     let number = |message: &RedisMessage| match message {
@@ -167,7 +169,10 @@ fn latency_is_from_request_to_reply() {
     for (side, secs, bytes) in
         [(Initiator, 5, &b"PI"[..]), (Initiator, 6, b"NG\r\n"), (Responder, 8, b"+PONG\r\n")]
     {
-        parser.feed_into(Feed { side, ts: Timestamp::from_secs(secs), offset: 0, bytes }, &mut out);
+        parser.feed_into(
+            StreamChunk { side, ts: Timestamp::from_secs(secs), offset: 0, bytes },
+            &mut out,
+        );
     }
     let RedisMessage::Reply(reply) = &out[1] else { panic!() };
     assert_eq!(reply.latency.unwrap().as_secs(), 2);

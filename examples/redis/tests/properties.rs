@@ -4,7 +4,7 @@ use example_redis::{
     Kind, MAX_DEPTH, MAX_LINE, MAX_PIPELINED, MAX_TEXT, MAX_VALUES, RedisMessage, RedisParser,
     Value,
 };
-use flowscope_core::{Feed, FlowSide, ParserStatus, SessionParser, Timestamp};
+use flowscope_core::{FlowSide, ParserStatus, SessionParser, StreamChunk, Timestamp};
 use flowscope_testkit::{pieces, splits};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -107,7 +107,8 @@ fn read(side: FlowSide, pieces: &[&[u8]]) -> (Vec<RedisMessage>, ParserStatus) {
     let (mut parser, mut out) = (RedisParser::default(), Vec::new());
     let mut status = ParserStatus::Continue;
     for bytes in pieces.iter().filter(|piece| !piece.is_empty()) {
-        status = parser.feed_into(Feed { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
+        status =
+            parser.feed_into(StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
     }
     (out, status)
 }
@@ -149,7 +150,7 @@ proptest! {
             if gap < 10 {
                 parser.gap(side, gap, &mut Vec::new());
             }
-            prop_assert!(parser.held() <= 2 * a_side + 2 * MAX_PIPELINED * 16 + 4096);
+            prop_assert!(parser.heap_bytes() <= 2 * a_side + 2 * MAX_PIPELINED * 16 + 4096);
         }
     }
 }
@@ -174,11 +175,16 @@ fn attacks_reach_the_bounds_and_stay_there() {
         for _ in 0..times {
             parser.feed_responder(more);
         }
-        assert!(parser.held() <= bound, "{} after {}", parser.held(), start.escape_ascii());
+        assert!(
+            parser.heap_bytes() <= bound,
+            "{} after {}",
+            parser.heap_bytes(),
+            start.escape_ascii()
+        );
     }
     let mut parser = RedisParser::default();
     for _ in 0..3 * MAX_PIPELINED {
         parser.feed_initiator(b"PING\r\n");
     }
-    assert!(parser.held() <= 4096, "pairing is given up, and its memory with it");
+    assert!(parser.heap_bytes() <= 4096, "pairing is given up, and its memory with it");
 }

@@ -96,8 +96,8 @@ fn run_for(
         let views: Vec<PacketView<'_>> = batch.iter().map(Packet::view).collect();
         driver.handle_batch(&views);
         outcome.sent += batch.len() as u64;
-        assert_eq!(driver.packets().seen() + driver.waiting(), outcome.sent);
-        outcome.memory = outcome.memory.max(driver.memory());
+        assert_eq!(driver.packets().seen() + driver.pending_fragments(), outcome.sent);
+        outcome.memory = outcome.memory.max(driver.heap_bytes());
         while let Some(event) = driver.poll_event() {
             outcome.take(event, &mut totals);
         }
@@ -110,7 +110,7 @@ fn run_for(
     outcome.ledger = driver.packets();
     outcome.backwards = driver.clock().backwards();
     outcome.bad_checksums = driver.checksums().bad;
-    assert_eq!((driver.waiting(), outcome.ledger.seen()), (0, outcome.sent));
+    assert_eq!((driver.pending_fragments(), outcome.ledger.seen()), (0, outcome.sent));
     assert_eq!(totals.packets, outcome.ledger.delivered(), "records miss no packet");
     assert_eq!(totals.started, totals.ended, "every flow that began has ended");
     outcome

@@ -143,8 +143,8 @@ fn nothing_is_left_of_an_attack_when_its_time_is_over() {
         now = now + Duration::from_micros(10);
         driver.handle_packet(packet.view());
     }
-    assert!(driver.waiting() > 0 && driver.table().len() > 3900);
+    assert!(driver.pending_fragments() > 0 && driver.table().len() > 3900);
     while driver.handle_timeout(now + Duration::from_secs(3000)) {}
-    assert_eq!((driver.waiting(), driver.table().len()), (0, 0));
+    assert_eq!((driver.pending_fragments(), driver.table().len()), (0, 0));
     assert_eq!(driver.poll_timeout(), None);
 }

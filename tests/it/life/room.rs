@@ -112,7 +112,7 @@ fn memory_is_a_limit_too() {
             .build();
         ts = ts + std::time::Duration::from_micros(10);
         tracker.track(PacketView::new(&frame, LinkType::ETHERNET, ts), &mut ());
-        assert!(tracker.memory() <= budget + (64 << 10), "{} after {i}", tracker.memory());
+        assert!(tracker.heap_bytes() <= budget + (64 << 10), "{} after {i}", tracker.heap_bytes());
     }
     assert!(tracker.len() > 1000, "{}", tracker.len());
     assert_eq!(tracker.stats().flows, 20_000);

@@ -18,7 +18,7 @@ fn connection(port: u16, sides: [&[u8]; 2]) -> Vec<Packet> {
     timed(packets(script.close(Initiator)))
 }
 
-/// Runs one such connection once: its memory never exceeds `held`, its events `events`.
+/// Runs one such connection once: its memory never exceeds `heap_bytes`, its events `events`.
 #[track_caller]
 fn cheap(packets: &[Packet], held: usize, events: usize) -> Vec<String> {
     let run = |packets: &[Packet]| {
@@ -198,7 +198,7 @@ fn one_identifier_for_every_query_keeps_few_of_them_open() {
     let packets = packets(script);
     let parser = || DnsTransactions::new(DnsUdpParser::default());
     let engine = DatagramDriver::new(EXTRACTOR, parser());
-    let idle = engine.memory();
+    let idle = engine.heap_bytes();
     let heard = run_in_batches(64, engine, &packets);
     assert!(heard.peak - idle < 2 << 20, "{} bytes held", heard.peak - idle);
     let unanswered = heard

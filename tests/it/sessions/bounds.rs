@@ -18,7 +18,7 @@ fn load(release: usize, debug: usize) -> usize {
     if cfg!(debug_assertions) { debug } else { release }
 }
 
-fn hear_within(budget: usize, packets: &[Packet]) -> Heard<Said> {
+fn hear_within(budget: usize, packets: &[Packet]) -> Heard<AppRecord> {
     let tracker = TrackerConfig::default().memory_budget(budget);
     let config = DriverConfig::default().tracker(tracker);
     let engine = Driver::with_config(EXTRACTOR, protocols(), config);
@@ -98,7 +98,7 @@ fn half_finished_heads_beyond_the_budget_are_given_up() {
         .events
         .iter()
         .filter(|event| {
-            matches!(event, SessionEvent::ParserStopped { why: StopReason::NoRoom, .. })
+            matches!(event, SessionEvent::ParserStopped { why: StopReason::MemoryLimit, .. })
         })
         .count();
     let requests = heard.said().iter().filter(|line| line.starts_with("> GET / #0")).count();
@@ -124,8 +124,12 @@ fn what_a_flow_held_is_free_when_it_has_ended() {
         }
         while driver.poll_event().is_some() {}
         if round == 20 {
-            most = driver.memory();
+            most = driver.heap_bytes();
         }
-        assert!(round < 20 || driver.memory() <= most, "{} after {round} rounds", driver.memory());
+        assert!(
+            round < 20 || driver.heap_bytes() <= most,
+            "{} after {round} rounds",
+            driver.heap_bytes()
+        );
     }
 }

@@ -57,7 +57,7 @@ fn lose_each(bodies: [&str; 4]) {
         // Heads that were captured whole are reported, others are not.
         let (mut heads, mut exchanges) = (Vec::new(), [[None; 2]; 2]);
         for (_, message) in heard.messages() {
-            let Said::Http(message) = message else { panic!("{message:?}") };
+            let AppRecord::Http(message) = message else { panic!("{message:?}") };
             let (tag, exchange) = match message {
                 HttpMessage::Request(head) => {
                     (String::from_utf8_lossy(head.target()).into_owned(), head.exchange)

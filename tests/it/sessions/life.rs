@@ -261,7 +261,7 @@ fn what_the_end_of_input_lets_out_has_the_time_of_its_own_flow() {
     let all: Vec<Packet> = packets(held).into_iter().chain(packets(other)).collect();
     let heard = hear_packets(&all);
     let request = heard.messages().find_map(|(_, said)| match said {
-        Said::Http(HttpMessage::Request(request)) => Some(request),
+        AppRecord::Http(HttpMessage::Request(request)) => Some(request),
         _ => None,
     });
     let request = request.expect("it was held until the end");

@@ -13,7 +13,7 @@ mod recognition;
 pub(crate) use flowscope::core::FlowSide::{Initiator, Responder};
 pub(crate) use flowscope::core::{Loss, TcpFlags};
 pub(crate) use flowscope_testkit::{Dialogue, Packet, Rng};
-pub(crate) use flowscope_tests::session::{Heard, Said, hear, hear_packets, packets};
+pub(crate) use flowscope_tests::session::{AppRecord, Heard, hear, hear_packets, packets};
 pub(crate) use flowscope_tests::traffic::timed;
 pub(crate) use flowscope_tests::wire;
 
@@ -29,13 +29,13 @@ pub(crate) fn talk_to(port: u16) -> Dialogue {
 
 /// Runs a script and compares all that was said, line by line.
 #[track_caller]
-pub(crate) fn check(script: Dialogue, expected: &[&str]) -> Heard<Said> {
+pub(crate) fn check(script: Dialogue, expected: &[&str]) -> Heard<AppRecord> {
     check_packets(&packets(script), expected)
 }
 
 /// The same for packets.
 #[track_caller]
-pub(crate) fn check_packets(packets: &[Packet], expected: &[&str]) -> Heard<Said> {
+pub(crate) fn check_packets(packets: &[Packet], expected: &[&str]) -> Heard<AppRecord> {
     let heard = hear_packets(packets);
     assert_eq!(heard.lines(), expected, "\n{}", heard.lines().join("\n"));
     heard

@@ -145,9 +145,9 @@ fn both_copies_of_everything_conflict_and_the_first_is_read() {
 #[test]
 fn a_client_hello_is_the_same_in_any_order_of_its_bytes() {
     let hello = wire::client_hello("shuffled.example", 300);
-    let read = |heard: &Heard<Said>| {
+    let read = |heard: &Heard<AppRecord>| {
         let hellos = heard.messages().filter_map(|(_, said)| match said {
-            Said::Tls(TlsMessage::ClientHello(hello)) => {
+            AppRecord::Tls(TlsMessage::ClientHello(hello)) => {
                 Some((hello.server_name().map(<[u8]>::to_vec), hello.ja3(), hello.ja4()))
             }
             _ => None,

@@ -136,7 +136,11 @@ impl SessionParser for Fails {
         Vec::new()
     }
 
-    fn feed_into(&mut self, feed: flowscope::core::Feed<'_>, out: &mut Vec<usize>) -> ParserStatus {
+    fn feed_into(
+        &mut self,
+        feed: flowscope::core::StreamChunk<'_>,
+        out: &mut Vec<usize>,
+    ) -> ParserStatus {
         let left = self.left.get_or_insert(10);
         out.push(feed.bytes.len());
         if feed.bytes.len() > *left {
@@ -170,7 +174,7 @@ fn a_parser_that_fails_leaves_its_flow_as_it_is() {
             SessionEvent::ParserStopped { side: None, why, .. } => format!("{why:?}"),
             SessionEvent::Closed { reason, .. } => format!("{reason:?}"),
             SessionEvent::Started { .. } => "Started".to_owned(),
-            SessionEvent::ParserChosen { choice, .. } => format!("{:?}", choice.by),
+            SessionEvent::ParserChosen { detection, .. } => format!("{:?}", detection.by),
             other => format!("{other:?}"),
         })
         .collect();

@@ -10,7 +10,7 @@
 
 mod other;
 
-use flowscope_benches::sessions::{self, Heard, Mute, Said};
+use flowscope_benches::sessions::{self, Heard, Mute, AppRecord};
 use flowscope_benches::traces::{self, Pings, Talk};
 use flowscope_benches::{Contest, Figure, Options, Reordered, Report, Trace, per_unit};
 
@@ -44,7 +44,7 @@ fn later(trace: &Trace, round: usize) -> u64 {
     round as u64 * (trace.end() - Pings::at(0) + 900_000_000_000)
 }
 
-fn driver(flows: usize) -> flowscope_driver::Driver<flowscope_extract::FiveTuple, Said> {
+fn driver(flows: usize) -> flowscope_driver::Driver<flowscope_extract::FiveTuple, AppRecord> {
     let key = flowscope_extract::FiveTuple::bidirectional();
     flowscope_driver::Driver::with_config(key, sessions::protocols(), sessions::roomy(flows, 16))
 }

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use flowscope_core::FlowSide::{Initiator, Responder};
 use flowscope_core::{
-    Feed, FlowSide, Loss, ParserStatus, Reassembler, ReassemblerFactory, Segment, SessionParser,
+    StreamChunk, FlowSide, Loss, ParserStatus, Reassembler, ReassemblerFactory, Segment, SessionParser,
     StreamSink, TcpFlags, Timestamp,
 };
 use flowscope_driver::{SessionDriver, SessionEvent, StreamDriver};
@@ -33,7 +33,7 @@ struct Bridge {
     lens: Rc<RefCell<Prolens<Piece>>>,
     task: Task<Piece>,
     /// Where the callback puts packets, for the time of one call.
-    said: Said,
+    said: AppRecord,
     /// Sequence number of the next byte, once one or a SYN has come.
     next: Option<u32>,
     /// Offset of the next byte.
@@ -47,7 +47,7 @@ struct Bridge {
 /// Makes [`Bridge`]s, all of one thread and of one instance of `protolens`.
 struct Bridges {
     lens: Rc<RefCell<Prolens<Piece>>>,
-    said: Said,
+    said: AppRecord,
     /// What came out, by flow and side.
     log: Log,
 }
@@ -60,7 +60,7 @@ struct Recorded {
     side: FlowSide,
 }
 
-type Said = Rc<RefCell<Vec<Piece>>>;
+type AppRecord = Rc<RefCell<Vec<Piece>>>;
 type Streams = BTreeMap<(String, FlowSide), Vec<u8>>;
 type Log = Rc<RefCell<Streams>>;
 
@@ -179,7 +179,7 @@ impl Reassembler for Bridge {
 
 impl Bridges {
     fn new(log: Log) -> Self {
-        let said = Said::default();
+        let said = AppRecord::default();
         let mut lens = Prolens::default();
         let ordered = Rc::clone(&said);
         lens.set_cb_ord_pkt(move |piece, _, _| ordered.borrow_mut().push(piece));
@@ -298,7 +298,7 @@ impl SessionParser for Bytes {
     fn gap(&mut self, _: FlowSide, _: u64, _: &mut Vec<Vec<u8>>) -> ParserStatus {
         ParserStatus::Continue
     }
-    fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<Vec<u8>>) -> ParserStatus {
+    fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<Vec<u8>>) -> ParserStatus {
         out.push(feed.bytes.to_vec());
         ParserStatus::Continue
     }
@@ -391,7 +391,7 @@ fn compare(name: &str, packets: &Packets, right: impl Fn(&[u8], &[u8]) -> bool) 
             (_, false) => "WRONG",
         };
         all &= right(ours, theirs);
-        println!("  {side:?}: HoleFilling {}, protolens {}: {verdict}", ours.len(), theirs.len());
+        println!("  {side:?}: StreamReassembler {}, protolens {}: {verdict}", ours.len(), theirs.len());
     }
     all
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flowscope::core::Timestamp;
 use flowscope::track::EndReason;
-use netring::PassingTime;
+use netring::LiveClock;
 use tokio::time::Instant;
 
 use super::feed::Feed;
@@ -13,12 +13,16 @@ use super::{now, runtime};
 use crate::args::Running;
 use crate::args::live::Live;
 use crate::error::{Failure, Status};
-use crate::output::{Layout, Output};
+use crate::output::{Output, RecordFormat};
 use crate::run::{Ending, Run};
 use crate::say;
 
 /// Captures, and writes what `layout` makes of it.
-pub(crate) fn track<L: Layout>(live: &Live, args: &Running, layout: L) -> Result<Status, Failure> {
+pub(crate) fn track<L: RecordFormat>(
+    live: &Live,
+    args: &Running,
+    layout: L,
+) -> Result<Status, Failure> {
     let runtime = runtime()?;
     let _inside = runtime.enter();
     let is_piped = args.output.as_ref().is_none_or(|output| output.as_os_str() == "-");
@@ -29,16 +33,16 @@ pub(crate) fn track<L: Layout>(live: &Live, args: &Running, layout: L) -> Result
     if !args.quiet {
         say(&feed.greeting());
     }
-    let (silence, latency) = (PassingTime::default(), feed.latency());
+    let (silence, latency) = (LiveClock::default(), feed.latency());
     let tracking = Tracking { feed, run, silence, latency, flushed: Instant::now() };
     runtime.block_on(tracking.run(args.quiet))
 }
 
 /// A capture that is tracked as it comes.
-struct Tracking<'a, L: Layout> {
+struct Tracking<'a, L: RecordFormat> {
     feed: Feed,
     run: Run<'a, L>,
-    silence: PassingTime,
+    silence: LiveClock,
     latency: Duration,
     /// When everything was written last that could be.
     flushed: Instant,
@@ -59,7 +63,7 @@ enum Next {
 /// Records wait no longer than this, however busy it is.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-impl<L: Layout> Tracking<'_, L> {
+impl<L: RecordFormat> Tracking<'_, L> {
     async fn run(mut self, quiet: bool) -> Result<Status, Failure> {
         loop {
             match poll_fn(|cx| self.poll(cx)).await {

@@ -8,9 +8,9 @@ use flowscope::reassembly::StreamConfig;
 use flowscope::track::{Change, Flow};
 
 use super::json::{self, Object};
-use super::{Layout, Totals, Wanted};
+use super::{RecordFormat, Totals, Wanted};
 use crate::raw::{self, StreamDigest};
-use crate::reading::{Reading, Said};
+use crate::reading::{AppRecord, PayloadMode};
 use crate::text::{Short, rfc3339};
 
 /// Length, hash and gaps of what both sides of each flow sent.
@@ -34,7 +34,7 @@ impl Digests {
     }
 }
 
-impl Layout for Digests {
+impl RecordFormat for Digests {
     type State = Option<Box<raw::Digests>>;
     type Record = DigestRecord;
 
@@ -42,8 +42,8 @@ impl Layout for Digests {
         None
     }
 
-    fn reading(&self) -> Reading {
-        Reading::Digest
+    fn reading(&self) -> PayloadMode {
+        PayloadMode::Digest
     }
 
     fn streams(&self, streams: StreamConfig) -> StreamConfig {
@@ -73,9 +73,9 @@ impl Layout for Digests {
         &self,
         flow: Flow<'_, FiveTupleKey, Self::State>,
         _: FlowSide,
-        message: Said,
+        message: AppRecord,
     ) -> Option<DigestRecord> {
-        if let Said::Digest(sums) = message {
+        if let AppRecord::Digest(sums) = message {
             *flow.state = Some(sums);
         }
         None

@@ -1,7 +1,7 @@
 //! The event log, one JSON object per line.
 
-use flowscope::core::{Conflict, FlowSide, Kept, L4Proto, Orientation, Timestamp};
-use flowscope::driver::{Choice, ChosenBy, SessionChange, StopReason};
+use flowscope::core::{Conflict, FlowSide, KeptCopy, L4Proto, Orientation, Timestamp};
+use flowscope::driver::{DetectedBy, Detection, SessionChange, StopReason};
 use flowscope::extract::FiveTupleKey;
 use flowscope::track::{Anomaly, Change, Flow, FlowState, InitiatorEvidence, PacketInfo};
 
@@ -9,8 +9,8 @@ use super::eve::{counted, ends};
 use super::json::{self, Object};
 use super::record::{Count, FlowRecord, end_reason, evidence};
 use super::sessions::eve;
-use super::{Layout, Totals, stats};
-use crate::reading::{Reading, Said, Selection};
+use super::{RecordFormat, Totals, stats};
+use crate::reading::{AppRecord, PayloadMode, Selection};
 use crate::text::{Short, rfc3339};
 
 /// Everything that happened to every flow.
@@ -51,14 +51,14 @@ enum What {
     Interim(u32, Box<FlowRecord>),
     Ended(&'static str, Box<FlowRecord>),
     Late(Box<FlowRecord>),
-    ParserChosen(Choice),
+    ParserChosen(Detection),
     ParserStopped(Option<FlowSide>, StopReason),
     Gap { side: FlowSide, offset: u64, len: u64 },
     Conflict(FlowSide, Conflict),
-    Application(FlowSide, Said),
+    Application(FlowSide, AppRecord),
 }
 
-impl Layout for Events {
+impl RecordFormat for Events {
     const PACKETS: bool = true;
     type State = EventState;
     type Record = EventRecord;
@@ -72,8 +72,8 @@ impl Layout for Events {
         }
     }
 
-    fn reading(&self) -> Reading {
-        Reading::Messages(Selection::ALL)
+    fn reading(&self) -> PayloadMode {
+        PayloadMode::Messages(Selection::ALL)
     }
 
     fn record(
@@ -112,9 +112,9 @@ impl Layout for Events {
         change: SessionChange,
     ) -> Option<EventRecord> {
         let what = match change {
-            SessionChange::Chosen(choice) => {
-                flow.state.app_proto = Some(choice.protocol);
-                What::ParserChosen(choice)
+            SessionChange::Chosen(detection) => {
+                flow.state.app_proto = Some(detection.protocol);
+                What::ParserChosen(detection)
             }
             SessionChange::Stopped { side, why } => What::ParserStopped(side, why),
             SessionChange::Gap { side, offset, len } => What::Gap { side, offset, len },
@@ -131,7 +131,7 @@ impl Layout for Events {
         &self,
         flow: Flow<'_, FiveTupleKey, EventState>,
         side: FlowSide,
-        message: Said,
+        message: AppRecord,
     ) -> Option<EventRecord> {
         Some(EventRecord::of(&flow, What::Application(side, message)))
     }
@@ -198,9 +198,9 @@ impl EventRecord {
                 counted(flow, line);
             }
             What::Late(flow) => counted(flow, line),
-            What::ParserChosen(choice) => {
-                line.put("protocol", choice.protocol);
-                line.put("chosen_by", chosen_by(choice.by));
+            What::ParserChosen(detection) => {
+                line.put("protocol", detection.protocol);
+                line.put("chosen_by", chosen_by(detection.by));
             }
             What::ParserStopped(from, why) => {
                 line.put_some("side", from.map(side));
@@ -248,11 +248,11 @@ impl What {
     }
 }
 
-fn chosen_by(by: ChosenBy) -> &'static str {
+fn chosen_by(by: DetectedBy) -> &'static str {
     match by {
-        ChosenBy::Only => "only",
-        ChosenBy::Port => "port",
-        ChosenBy::Bytes => "bytes",
+        DetectedBy::Only => "only",
+        DetectedBy::Port => "port",
+        DetectedBy::Bytes => "bytes",
         _ => "other",
     }
 }
@@ -262,7 +262,7 @@ fn stopped(why: StopReason, line: &mut Object<'_>) {
     match why {
         StopReason::Done => line.put("reason", "done"),
         StopReason::GaveUp => line.put("reason", "gave_up"),
-        StopReason::NoRoom => line.put("reason", "no_room"),
+        StopReason::MemoryLimit => line.put("reason", "no_room"),
         StopReason::Failed(error) => {
             line.put("reason", "failed");
             line.put("error", error.to_string().as_str());
@@ -271,11 +271,11 @@ fn stopped(why: StopReason, line: &mut Object<'_>) {
     }
 }
 
-fn kept_name(kept: Kept) -> &'static str {
+fn kept_name(kept: KeptCopy) -> &'static str {
     match kept {
-        Kept::First => "first",
-        Kept::Last => "last",
-        Kept::Both => "both",
+        KeptCopy::First => "first",
+        KeptCopy::Last => "last",
+        KeptCopy::Both => "both",
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use flowscope::core::Timestamp;
 
-use super::{Layout, Totals};
+use super::{RecordFormat, Totals};
 use crate::error::Failure;
 
 /// Where the text of records goes: standard output, a device, or a file that appears when it is
@@ -36,7 +36,7 @@ pub(crate) struct Part {
 /// As many bytes are gathered before they are written.
 const BUFFER: usize = 128 << 10;
 
-impl<L: Layout> Output<L> {
+impl<L: RecordFormat> Output<L> {
     /// To the file at `path`, or to standard output without one or for `-`.
     pub(crate) fn open(layout: L, path: Option<&Path>) -> Result<Self, Failure> {
         let (to, name) = match path {

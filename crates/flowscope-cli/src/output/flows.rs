@@ -4,9 +4,9 @@ use flowscope::extract::FiveTupleKey;
 use flowscope::track::{Change, Flow};
 
 use super::record::{Count, FlowRecord};
-use super::{Layout, Totals, csv, eve, stats, table, zeek};
+use super::{RecordFormat, Totals, csv, eve, stats, table, zeek};
 use crate::args::Format;
-use crate::reading::Reading;
+use crate::reading::PayloadMode;
 
 /// One record per flow.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl Flows {
     }
 }
 
-impl Layout for Flows {
+impl RecordFormat for Flows {
     /// The protocol that the flow speaks, once that is known.
     type State = Option<&'static str>;
     type Record = FlowRecord;
@@ -41,8 +41,8 @@ impl Layout for Flows {
         None
     }
 
-    fn reading(&self) -> Reading {
-        Reading::Recognise
+    fn reading(&self) -> PayloadMode {
+        PayloadMode::Recognise
     }
 
     #[inline]
@@ -61,8 +61,8 @@ impl Layout for Flows {
         flow: Flow<'_, FiveTupleKey, Self::State>,
         change: SessionChange,
     ) -> Option<FlowRecord> {
-        if let SessionChange::Chosen(choice) = change {
-            *flow.state = Some(choice.protocol);
+        if let SessionChange::Chosen(detection) = change {
+            *flow.state = Some(detection.protocol);
         }
         None
     }

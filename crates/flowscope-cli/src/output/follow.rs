@@ -8,10 +8,10 @@ use flowscope::reassembly::StreamConfig;
 use flowscope::track::{Change, Flow, FlowId};
 
 use super::digests::patient;
-use super::{Layout, Totals, Wanted};
+use super::{RecordFormat, Totals, Wanted};
 use crate::args::{FollowFormat, SideArg};
 use crate::raw::{Chunk, Piece};
-use crate::reading::{Reading, Said};
+use crate::reading::{AppRecord, PayloadMode};
 use crate::text::rfc3339;
 
 /// What the sides of a conversation sent, in the order in which it was complete.
@@ -40,7 +40,7 @@ pub(crate) struct Followed {
 pub(crate) enum Part {
     /// There is such a flow.
     Began,
-    Said(Turn),
+    AppRecord(Turn),
 }
 
 /// What one side said.
@@ -111,7 +111,7 @@ impl Follow {
     }
 }
 
-impl Layout for Follow {
+impl RecordFormat for Follow {
     type State = Followed;
     type Record = Part;
 
@@ -119,8 +119,8 @@ impl Layout for Follow {
         Followed { wanted: false, orientation: Orientation::Forward }
     }
 
-    fn reading(&self) -> Reading {
-        Reading::Raw
+    fn reading(&self) -> PayloadMode {
+        PayloadMode::Raw
     }
 
     fn streams(&self, streams: StreamConfig) -> StreamConfig {
@@ -144,18 +144,18 @@ impl Layout for Follow {
         &self,
         flow: Flow<'_, FiveTupleKey, Followed>,
         side: FlowSide,
-        message: Said,
+        message: AppRecord,
     ) -> Option<Part> {
-        let Said::Raw(chunk) = message else { return None };
+        let AppRecord::Raw(chunk) = message else { return None };
         let asked = flow.state.wanted && self.side.is_none_or(|asked| asked == side);
         let (id, key, orientation) = (flow.id, *flow.key, flow.state.orientation);
         let turn = Turn { id, key, orientation, ts: flow.ts, side, chunk };
-        asked.then_some(Part::Said(turn))
+        asked.then_some(Part::AppRecord(turn))
     }
 
     fn write(&mut self, part: &Part, out: &mut Vec<u8>) {
         self.found = true;
-        let Part::Said(turn) = part else { return };
+        let Part::AppRecord(turn) = part else { return };
         match &turn.chunk.what {
             Piece::Bytes(bytes) => self.bytes(turn, bytes, out),
             Piece::Gap(0) => {

@@ -21,7 +21,7 @@ use flowscope::extract::FiveTupleKey;
 use flowscope::reassembly::StreamConfig;
 use flowscope::track::{Change, Flow};
 
-use crate::reading::{Reading, Said};
+use crate::reading::{AppRecord, PayloadMode};
 
 pub(crate) use digests::Digests;
 pub(crate) use events::Events;
@@ -37,9 +37,9 @@ pub(crate) use wanted::Wanted;
 /// What a command makes of the events of flows and sessions: records, and text of them.
 ///
 /// Records are made where a flow is tracked, on any thread. They become text on whichever thread has
-/// the time if the layout is [`portable`](Layout::portable), else where the output is written; what
+/// the time if the layout is [`portable`](RecordFormat::portable), else where the output is written; what
 /// is written, and in which order, depends on neither.
-pub(crate) trait Layout: Clone + Send + 'static {
+pub(crate) trait RecordFormat: Clone + Send + 'static {
     /// What is kept with each flow.
     type State: Send + 'static;
     /// What is kept of an event until its turn comes.
@@ -49,7 +49,7 @@ pub(crate) trait Layout: Clone + Send + 'static {
     fn state(key: &FiveTupleKey) -> Self::State;
 
     /// What is read of the payload of flows.
-    fn reading(&self) -> Reading;
+    fn reading(&self) -> PayloadMode;
 
     /// How streams are reassembled, where that is not as for all.
     fn streams(&self, streams: StreamConfig) -> StreamConfig {
@@ -77,7 +77,7 @@ pub(crate) trait Layout: Clone + Send + 'static {
         &self,
         _flow: Flow<'_, FiveTupleKey, Self::State>,
         _side: FlowSide,
-        _message: Said,
+        _message: AppRecord,
     ) -> Option<Self::Record> {
         None
     }

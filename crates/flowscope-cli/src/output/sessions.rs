@@ -9,9 +9,9 @@ use flowscope::driver::SessionChange;
 use flowscope::extract::{Endpoint, FiveTupleKey};
 use flowscope::track::{Change, Flow};
 
-use super::{Layout, Totals, stats};
+use super::{RecordFormat, Totals, stats};
 use crate::args::SessionFormat;
-use crate::reading::{Reading, Said, Selection};
+use crate::reading::{AppRecord, PayloadMode, Selection};
 
 /// One record per transaction.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub(crate) struct SessionRecord {
     pub(super) ambiguous: bool,
     /// When it began.
     pub(super) ts: Timestamp,
-    pub(super) said: Said,
+    pub(super) said: AppRecord,
 }
 
 impl Sessions {
@@ -62,7 +62,7 @@ impl Sessions {
     }
 }
 
-impl Layout for Sessions {
+impl RecordFormat for Sessions {
     type State = SessionState;
     type Record = SessionRecord;
 
@@ -70,8 +70,8 @@ impl Layout for Sessions {
         SessionState { orientation: Orientation::Forward, path: None, ambiguous: false }
     }
 
-    fn reading(&self) -> Reading {
-        Reading::Messages(self.selection)
+    fn reading(&self) -> PayloadMode {
+        PayloadMode::Messages(self.selection)
     }
 
     fn portable(&self) -> bool {
@@ -106,7 +106,7 @@ impl Layout for Sessions {
         &self,
         flow: Flow<'_, FiveTupleKey, SessionState>,
         _: FlowSide,
-        said: Said,
+        said: AppRecord,
     ) -> Option<SessionRecord> {
         Some(SessionRecord {
             id: flow.id.0,
@@ -169,12 +169,12 @@ impl SessionRecord {
 }
 
 /// When something that was said began.
-fn began(said: &Said) -> Option<Timestamp> {
+fn began(said: &AppRecord) -> Option<Timestamp> {
     Some(match said {
-        Said::Http(exchange) => exchange.started,
-        Said::Tls(handshake) => handshake.started,
-        Said::Dns(message) => message.ts,
-        Said::DnsPair(pair) => pair.query.as_ref().or(pair.response.as_ref())?.ts,
-        Said::Raw(_) | Said::Digest(_) => return None,
+        AppRecord::Http(exchange) => exchange.started,
+        AppRecord::Tls(handshake) => handshake.started,
+        AppRecord::Dns(message) => message.ts,
+        AppRecord::DnsPair(pair) => pair.query.as_ref().or(pair.response.as_ref())?.ts,
+        AppRecord::Raw(_) | AppRecord::Digest(_) => return None,
     })
 }

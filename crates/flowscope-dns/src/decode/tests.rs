@@ -192,7 +192,7 @@ fn counts_without_bodies_cost_nothing() {
     let message = read(&question.build()).unwrap();
     assert_eq!(message.defect, Some(Defect::Malformed(Section::Answer)));
     assert_eq!((message.questions().len(), message.records().len()), (1, 0));
-    assert!(message.held() < 8192, "{}", message.held());
+    assert!(message.heap_bytes() < 8192, "{}", message.heap_bytes());
 }
 
 #[test]

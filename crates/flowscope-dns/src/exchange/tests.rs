@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use flowscope_core::{DatagramFeed, DatagramParser, Feed, FlowSide, SessionParser, Timestamp};
+use flowscope_core::{Datagram, DatagramParser, FlowSide, SessionParser, StreamChunk, Timestamp};
 use proptest::prelude::*;
 
 use super::{DnsTransaction, DnsTransactions, Outcome, Silence};
@@ -19,7 +19,7 @@ fn run(mut parser: Udp, script: &[(u64, FlowSide, Wire)]) -> Vec<String> {
     for (ms, side, wire) in script {
         let payload = wire.clone().build();
         let (ts, wire_len) = (Timestamp::from_nanos(ms * 1_000_000), payload.len() as u32);
-        let datagram = DatagramFeed { side: *side, ts, payload: &payload, wire_len };
+        let datagram = Datagram { side: *side, ts, payload: &payload, wire_len };
         parser.parse_into(datagram, &mut out);
     }
     parser.end(&mut out);
@@ -161,16 +161,16 @@ fn one_identifier_for_everything() {
     let (mut parser, mut out) = (Udp::default(), Vec::new());
     for n in 0..20_000_u32 {
         let payload = q(7, &format!("n{n}")).build();
-        let feed = DatagramFeed { side: ASK, ts: Timestamp::ZERO, payload: &payload, wire_len: 0 };
+        let feed = Datagram { side: ASK, ts: Timestamp::ZERO, payload: &payload, wire_len: 0 };
         parser.parse_into(feed, &mut out);
         assert!(parser.open() <= 1024);
     }
     assert_eq!(out.len(), 20_000 - 1024);
-    let full = DatagramParser::held(&parser);
+    let full = DatagramParser::heap_bytes(&parser);
     assert!(full < 1 << 20, "{full}");
     parser.end(&mut out);
     // What is left is room, not queries.
-    assert!(DatagramParser::held(&parser) < full / 3);
+    assert!(DatagramParser::heap_bytes(&parser) < full / 3);
 }
 
 #[test]
@@ -178,7 +178,10 @@ fn a_zone_transfer_goes_on() {
     let (mut parser, mut out) = (DnsTransactions::<DnsTcpParser>::default(), Vec::new());
     let mut say = |side, wire: Wire| {
         let bytes = wire.framed();
-        parser.feed_into(Feed { side, ts: Timestamp::ZERO, offset: 0, bytes: &bytes }, &mut out);
+        parser.feed_into(
+            StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes: &bytes },
+            &mut out,
+        );
     };
     say(ASK, Wire::query(1, "zone", 252));
     say(TELL, Wire::response(1, "zone", 252));

@@ -1,4 +1,6 @@
-use flowscope_core::{Feed, FlowSide, ParseError, ParserStatus, Probe, SessionParser, Timestamp};
+use flowscope_core::{
+    FlowSide, ParseError, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp,
+};
 use flowscope_testkit::{pieces, splits};
 use proptest::prelude::*;
 
@@ -7,8 +9,8 @@ use crate::{Defect, DnsMessage, DnsTcpParser};
 
 const SIDE: FlowSide = FlowSide::Initiator;
 
-fn feed(bytes: &[u8]) -> Feed<'_> {
-    Feed { side: SIDE, ts: Timestamp::from_secs(7), offset: 0, bytes }
+fn feed(bytes: &[u8]) -> StreamChunk<'_> {
+    StreamChunk { side: SIDE, ts: Timestamp::from_secs(7), offset: 0, bytes }
 }
 
 /// What a stream gives that ends after it came in these pieces.
@@ -70,17 +72,17 @@ fn lengths_of_both_extremes() {
 fn memory_grows_as_bytes_come() {
     let (mut parser, mut out) = (DnsTcpParser::default(), Vec::new());
     parser.feed_into(feed(&[0xff, 0xff, 0, 1, 1, 0, 0, 1]), &mut out);
-    assert!(parser.held() <= 64);
+    assert!(parser.heap_bytes() <= 64);
     for _ in 0..100 {
         parser.feed_into(feed(&[0; 1460]), &mut out);
-        assert!(parser.held() <= 2 * 65_535);
+        assert!(parser.heap_bytes() <= 2 * 65_535);
     }
     // Between messages there is nothing to keep.
     let (mut parser, split) = (DnsTcpParser::default(), query(1));
     parser.feed_into(feed(&split[..9]), &mut out);
-    assert!(parser.held() >= 7);
+    assert!(parser.heap_bytes() >= 7);
     parser.feed_into(feed(&split[9..]), &mut out);
-    assert_eq!(parser.held(), 0);
+    assert_eq!(parser.heap_bytes(), 0);
 }
 
 /// A gap of `len` bytes at `at` of three queries: what is read, and what is said of the side.
@@ -151,7 +153,7 @@ fn what_was_seen_of_an_unfinished_message_is_read() {
         assert_eq!(out.len(), 1);
         assert_eq!((out[0].questions().len(), out[0].defect), (1, Some(Defect::Cut)));
         assert_eq!(out[0].ts, Timestamp::from_secs(7));
-        assert_eq!(parser.held(), 0);
+        assert_eq!(parser.heap_bytes(), 0);
     }
 }
 

@@ -1,4 +1,4 @@
-use flowscope_core::{DatagramFeed, DatagramParser, FlowSide, ParseError, ParserStatus, Timestamp};
+use flowscope_core::{Datagram, DatagramParser, FlowSide, ParseError, ParserStatus, Timestamp};
 use proptest::prelude::*;
 
 use crate::fixture::{Wire, any_bytes};
@@ -6,9 +6,9 @@ use crate::{Defect, DnsConfig, DnsUdpParser, Transport};
 
 const FAILED: ParserStatus = ParserStatus::Failed(ParseError::NotTheProtocol);
 
-fn feed(payload: &[u8]) -> DatagramFeed<'_> {
+fn feed(payload: &[u8]) -> Datagram<'_> {
     let (side, ts) = (FlowSide::Responder, Timestamp::from_secs(7));
-    DatagramFeed { side, ts, payload, wire_len: payload.len() as u32 }
+    Datagram { side, ts, payload, wire_len: payload.len() as u32 }
 }
 
 /// Statuses after each datagram, and how many messages came.
@@ -33,7 +33,7 @@ fn a_message_says_where_it_is_from() {
     let payload = Wire::query(1, "example.com", 1).edns(0, b"").build();
     let (mut parser, mut out) = (DnsUdpParser::default(), Vec::new());
     parser.parse_into(feed(&payload), &mut out);
-    let captured = DatagramFeed { payload: &payload[..20], ..feed(&payload) };
+    let captured = Datagram { payload: &payload[..20], ..feed(&payload) };
     parser.parse_into(captured, &mut out);
     assert_eq!((out[0].side, out[0].ts), (FlowSide::Responder, Timestamp::from_secs(7)));
     assert_eq!((out[0].transport, out[0].defect), (Transport::Udp, None));

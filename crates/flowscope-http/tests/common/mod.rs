@@ -1,6 +1,6 @@
 //! A conversation, fed to a parser piece by piece.
 
-use flowscope_core::{Feed, FlowSide, ParserStatus, SessionParser, Timestamp};
+use flowscope_core::{FlowSide, ParserStatus, SessionParser, StreamChunk, Timestamp};
 
 /// A parser, what it has said, and how far both streams are.
 pub(crate) struct Talk<P: SessionParser> {
@@ -20,10 +20,10 @@ impl<P: SessionParser> Talk<P> {
 
     pub(crate) fn send(&mut self, side: FlowSide, bytes: &[u8]) -> &mut Self {
         let offset = self.pos[side.index()];
-        let feed = Feed { side, ts: Timestamp::from_secs(1), offset, bytes };
+        let feed = StreamChunk { side, ts: Timestamp::from_secs(1), offset, bytes };
         self.status = self.parser.feed_into(feed, &mut self.out);
         self.pos[side.index()] += bytes.len() as u64;
-        self.most_held = self.most_held.max(self.parser.held());
+        self.most_held = self.most_held.max(self.parser.heap_bytes());
         self
     }
 

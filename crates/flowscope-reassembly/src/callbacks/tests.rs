@@ -21,7 +21,7 @@ impl SessionParser for Echo {
         unreachable!("engines call feed_into")
     }
 
-    fn feed_into(&mut self, feed: Feed<'_>, out: &mut Vec<String>) -> ParserStatus {
+    fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<String>) -> ParserStatus {
         let text = String::from_utf8_lossy(feed.bytes);
         out.push(text.to_string());
         match feed.bytes {
@@ -310,5 +310,5 @@ fn a_flow_that_is_declined_is_not_reassembled() {
     let mut engine = Engine::with_parsers(Nobody);
     engine.open().push(Initiator, 5, "ab", true).push(Responder, 0, "cd", false).end().expect(&[]);
     assert_eq!(engine.ledger.lost, [(Loss::Unclaimed, 2), (Loss::Unclaimed, 2)]);
-    assert_eq!(engine.sides.each_ref().map(Reassembler::held), [0, 0]);
+    assert_eq!(engine.sides.each_ref().map(Reassembler::heap_bytes), [0, 0]);
 }

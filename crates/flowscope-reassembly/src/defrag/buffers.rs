@@ -38,7 +38,7 @@ impl Buffers {
         if growth == 0 {
             return;
         }
-        let spare = self.bytes.held() + self.pieces.held();
+        let spare = self.bytes.heap_bytes() + self.pieces.heap_bytes();
         if self.in_use + spare + growth > self.limit {
             self.bytes.clear();
             self.pieces.clear();
@@ -77,15 +77,15 @@ impl Buffers {
     }
 
     fn trim(&mut self) {
-        if self.held() > self.limit {
+        if self.heap_bytes() > self.limit {
             self.bytes.clear();
             self.pieces.clear();
         }
     }
 
     /// Bytes held, in use or spare.
-    pub(super) fn held(&self) -> usize {
-        self.in_use + self.bytes.held() + self.pieces.held()
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.in_use + self.bytes.heap_bytes() + self.pieces.heap_bytes()
     }
 }
 
@@ -182,7 +182,7 @@ impl<T: Copy> Shelves<T> {
     }
 
     /// Bytes held by spare buffers and the shelves themselves.
-    fn held(&self) -> usize {
+    fn heap_bytes(&self) -> usize {
         self.held
     }
 }

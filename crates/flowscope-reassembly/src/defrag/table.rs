@@ -80,7 +80,7 @@ impl Table {
         }
     }
 
-    /// An upper bound for [`held`](Self::held) with up to this many datagrams.
+    /// An upper bound for [`heap_bytes`](Self::heap_bytes) with up to this many datagrams.
     pub(super) const fn most_bytes(datagrams: usize) -> usize {
         if datagrams == 0 {
             return 0;
@@ -152,7 +152,7 @@ impl Table {
     }
 
     /// Bytes held, by capacity.
-    pub(super) fn held(&self) -> usize {
+    pub(super) fn heap_bytes(&self) -> usize {
         self.nodes.capacity() * size_of::<Node>() + self.index.allocation_size()
     }
 

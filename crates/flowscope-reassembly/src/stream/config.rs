@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::history::History;
 use super::overlap::OverlapPolicy;
 
-/// What a [`HoleFilling`](crate::HoleFilling) reassembler is told when it is made. Every default is
+/// What a [`StreamReassembler`](crate::StreamReassembler) reassembler is told when it is made. Every default is
 /// documented on its setter.
 #[derive(Clone, Debug)]
 pub struct StreamConfig {

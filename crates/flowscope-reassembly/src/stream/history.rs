@@ -5,7 +5,7 @@ use foldhash::fast::FixedState;
 
 /// What was delivered lately, so that a retransmission with other bytes is noticed.
 ///
-/// Kept are a digest of each of the last chunks, and the last 64 bytes themselves. Found is a
+/// KeptCopy are a digest of each of the last chunks, and the last 64 bytes themselves. Found is a
 /// difference in a chunk that a retransmission covers whole, and any in the last 64 bytes. A chunk
 /// is a segment as it was delivered (what waited behind a hole: up to 1 KiB of it); neighbors of
 /// fewer than 64 bytes each are one chunk of up to 256. Not found is a difference in a

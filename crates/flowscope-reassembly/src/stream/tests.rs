@@ -67,14 +67,14 @@ fn config() -> StreamConfig {
 
 /// A stream and the one it is acknowledged by.
 struct Pair {
-    own: HoleFilling,
-    peer: HoleFilling,
+    own: StreamReassembler,
+    peer: StreamReassembler,
     log: Log,
 }
 
 impl Pair {
     fn new(config: StreamConfig) -> Self {
-        let factory = HoleFillingFactory::new(config);
+        let factory = StreamReassemblerFactory::new(config);
         Pair { own: factory.make(), peer: factory.make(), log: Log::default() }
     }
 
@@ -119,7 +119,7 @@ fn check(config: StreamConfig, segments: &[Segment<'_>], lines: &[&str]) {
 #[test]
 fn the_state_is_small() {
     // Debug builds count on top of it.
-    assert_eq!(size_of::<HoleFilling>() - size_of::<Tally>(), 40);
+    assert_eq!(size_of::<StreamReassembler>() - size_of::<Accounting>(), 40);
     // Of every side with data.
     assert!(size_of::<More>() <= 296, "{}", size_of::<More>());
 }
@@ -151,12 +151,12 @@ fn a_filled_hole() {
 
 #[test]
 fn conflicts() {
-    let wait = |policy, bytes, line| {
+    let out_of_order = |policy, bytes, line| {
         let segments = [syn(), data(2, b"cdef"), data(3, b"xex"), data(0, b"ab")];
         check(config().overlap(policy), &segments, &[line, "duplicate 3", "0 ab", bytes]);
     };
-    wait(OverlapPolicy::First, "2 cdef", "conflict 3 3 First");
-    wait(OverlapPolicy::Last, "2 cxex", "conflict 3 3 Last");
+    out_of_order(OverlapPolicy::First, "2 cdef", "conflict 3 3 First");
+    out_of_order(OverlapPolicy::Last, "2 cxex", "conflict 3 3 Last");
     // With what was delivered.
     check(
         config(),
@@ -259,7 +259,7 @@ fn ends() {
     assert!(pair.own.finished());
     pair.push(data(9, b"j")).push(data(0, b"ab")).end();
     pair.expect(&["out_of_window 1", "out_of_window 2"]);
-    assert_eq!(pair.own.held(), 0);
+    assert_eq!(pair.own.heap_bytes(), 0);
     let mut pair = Pair::new(config());
     pair.push(syn()).push(data(0, b"ab")).ack(0, 9).end().expect(&["0 ab", "2 gap 7"]);
     let mut pair = Pair::new(config());
@@ -353,8 +353,8 @@ fn at_the_bound_the_lowest_hole_is_released() {
     for n in 1..100 {
         pair.push(data(n * 5000, b"x"));
         assert!(
-            pair.own.held()
-                <= bound.get() + size_of::<More>() + size_of::<Gaps>() + size_of::<Wait>()
+            pair.own.heap_bytes()
+                <= bound.get() + size_of::<More>() + size_of::<Gaps>() + size_of::<OutOfOrder>()
         );
         released += pair.log.0.iter().filter(|line| line.contains("gap")).count();
         assert!(pair.log.0.iter().all(|line| !line.contains("lost")));
@@ -367,7 +367,7 @@ fn at_the_bound_the_lowest_hole_is_released() {
 fn shedding() {
     let mut pair = Pair::new(config());
     pair.push(syn()).push(data(2, b"cd")).push(fin(6, b""));
-    pair.own.shed(&mut pair.log);
+    pair.own.drop_buffered(&mut pair.log);
     assert_eq!(pair.own.pending(), 0);
     pair.push(data(0, b"abcdef")).expect(&["memcap 2", "0 abcdef"]);
     assert!(pair.own.finished());
@@ -375,7 +375,7 @@ fn shedding() {
 
 #[test]
 fn without_an_engine() {
-    let (mut own, mut log) = (HoleFilling::default(), Log::default());
+    let (mut own, mut log) = (StreamReassembler::default(), Log::default());
     own.segment(7, b"cd");
     own.segment(5, b"ab");
     own.segment(11, b"g");

@@ -8,7 +8,7 @@ use flowscope_core::{Fragment, LinkType, Loss, PacketView, Path, Payload, Timest
 use flowscope_reassembly::{DefragConfig, Defragmented, Defragmenter};
 use flowscope_testkit::frame;
 
-use crate::piece::{Fate, at, piece, pieces, push};
+use crate::piece::{Disposition, at, piece, pieces, push};
 
 /// Optimised builds do all of it, others a part.
 const MILLION: u32 = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
@@ -33,17 +33,17 @@ impl Writer {
         id: u16,
         offset: u32,
         more: bool,
-    ) -> Fate {
+    ) -> Disposition {
         self.bytes[12..16].copy_from_slice(&sender.to_be_bytes());
         self.bytes[4..6].copy_from_slice(&id.to_be_bytes());
         let fragment = Fragment { id: u32::from(id), offset, more, header_at: 0 };
         let payload = Payload { offset: 20, captured: self.len, wire_len: self.len };
         let view = PacketView::new(&self.bytes, LinkType::RAW, at(0));
         match defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0)) {
-            Defragmented::Held => Fate::Held,
-            Defragmented::Dropped(loss) => Fate::Dropped(loss),
-            Defragmented::Joined(joined) => {
-                let fate = Fate::of(&joined);
+            Defragmented::Held => Disposition::Held,
+            Defragmented::Dropped(loss) => Disposition::Dropped(loss),
+            Defragmented::ReassembledDatagram(joined) => {
+                let fate = Disposition::of(&joined);
                 defrag.recycle(joined);
                 fate
             }
@@ -70,10 +70,10 @@ fn under_attack(
             frames += 1;
             if piece == 2 {
                 sent += 1;
-                joined += u32::from(matches!(fate, Fate::Joined { .. }));
+                joined += u32::from(matches!(fate, Disposition::ReassembledDatagram { .. }));
             }
         }
-        assert!(defrag.held() <= BUDGET, "{} bytes", defrag.held());
+        assert!(defrag.heap_bytes() <= BUDGET, "{} bytes", defrag.heap_bytes());
     }
     let accounted = defrag.ledger().seen() + defrag.held_frames() + u64::from(joined) * 3;
     assert_eq!(accounted, u64::from(packets) + frames);
@@ -137,7 +137,7 @@ fn eight_bytes_at_a_time_are_joined_if_that_is_asked_for() {
     for round in 0..MILLION / 8189 {
         for n in (0..8189).rev() {
             let fate = writer.push(&mut defrag, 1, round as u16, n * 8, n < 8188);
-            assert_eq!(matches!(fate, Fate::Joined { .. }), n == 0);
+            assert_eq!(matches!(fate, Disposition::ReassembledDatagram { .. }), n == 0);
         }
     }
 }
@@ -149,7 +149,10 @@ fn the_same_id_again_and_again() {
     let started = Instant::now();
     for _ in 0..MILLION / 2 {
         writer.push(&mut defrag, 1, 1, 0, true);
-        whole += u32::from(matches!(writer.push(&mut defrag, 1, 1, 8, false), Fate::Joined { .. }));
+        whole += u32::from(matches!(
+            writer.push(&mut defrag, 1, 1, 8, false),
+            Disposition::ReassembledDatagram { .. }
+        ));
     }
     println!("{whole} datagrams in {:?}", started.elapsed());
     assert_eq!(whole, MILLION / 2);
@@ -167,13 +170,16 @@ fn an_attack_that_ends_leaves_room_and_little_memory() {
     for n in 0..20_000 {
         writer.push(&mut defrag, n, 1, 0, true);
     }
-    assert!(defrag.held() > 3 << 20, "{} bytes", defrag.held());
+    assert!(defrag.heap_bytes() > 3 << 20, "{} bytes", defrag.heap_bytes());
     let mut calls = 0;
     while defrag.expire(at(31_000), 64) {
         calls += 1;
     }
     assert!(calls < 100);
     assert_eq!(defrag.held_frames(), 0);
-    assert!(defrag.held() < 2 << 20, "{} bytes", defrag.held());
-    assert_eq!(push(&mut defrag, &piece(0, 0, 8, true), Timestamp::from_secs(32)), Fate::Held);
+    assert!(defrag.heap_bytes() < 2 << 20, "{} bytes", defrag.heap_bytes());
+    assert_eq!(
+        push(&mut defrag, &piece(0, 0, 8, true), Timestamp::from_secs(32)),
+        Disposition::Held
+    );
 }

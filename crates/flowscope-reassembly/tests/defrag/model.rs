@@ -6,7 +6,7 @@ use flowscope_core::{Loss, Timestamp};
 use flowscope_reassembly::{DefragConfig, Defragmenter};
 use proptest::prelude::*;
 
-use crate::piece::{Fate, Piece, at, is_v4, packet, piece, pieces, push, whole};
+use crate::piece::{Disposition, Piece, at, is_v4, packet, piece, pieces, push, whole};
 
 /// A defragmenter without memory limits.
 pub(crate) struct Model {
@@ -39,20 +39,20 @@ impl Model {
         Model { most_datagrams, most_fragments, datagrams, begun: 0, losses: BTreeMap::new() }
     }
 
-    pub(crate) fn push(&mut self, new: &Piece, now: Timestamp) -> Fate {
+    pub(crate) fn push(&mut self, new: &Piece, now: Timestamp) -> Disposition {
         let fate = self.judge(new, now);
-        if let Fate::Dropped(loss) = fate {
+        if let Disposition::Dropped(loss) = fate {
             *self.losses.entry(loss).or_default() += 1;
         }
         fate
     }
 
-    fn judge(&mut self, new: &Piece, now: Timestamp) -> Fate {
+    fn judge(&mut self, new: &Piece, now: Timestamp) -> Disposition {
         let end = new.start as usize + new.bytes.len();
         let most = if is_v4(new.name) { 65_515 } else { 65_535 };
         let odd = new.more && !new.bytes.len().is_multiple_of(8);
         if new.bytes.is_empty() || odd || end > most {
-            return Fate::Dropped(Loss::HeaderMalformed);
+            return Disposition::Dropped(Loss::HeaderMalformed);
         }
         self.expire(now);
         if !self.datagrams.contains_key(&new.name) {
@@ -67,12 +67,12 @@ impl Model {
         }
         let datagram = self.datagrams.get_mut(&new.name).expect("it was there or is now");
         if let Some(loss) = datagram.dropped {
-            return Fate::Dropped(loss);
+            return Disposition::Dropped(loss);
         }
         match conflict(&datagram.pieces, new) {
             Some(Loss::Duplicate) => {
                 datagram.copies.push((new.clone(), now));
-                return Fate::Held;
+                return Disposition::Held;
             }
             None if datagram.pieces.len() < self.most_fragments => {}
             loss => {
@@ -82,14 +82,14 @@ impl Model {
                 datagram.copies.clear();
                 datagram.dropped = Some(loss);
                 *self.losses.entry(loss).or_default() += held;
-                return Fate::Dropped(loss);
+                return Disposition::Dropped(loss);
             }
         }
         datagram.pieces.push((new.clone(), now));
         let held: usize = datagram.pieces.iter().map(|(piece, _)| piece.bytes.len()).sum();
         match datagram.pieces.iter().find(|(piece, _)| !piece.more) {
             Some((last, _)) if last.start as usize + last.bytes.len() == held => {}
-            _ => return Fate::Held,
+            _ => return Disposition::Held,
         }
         let whole_datagram = self.datagrams.remove(&new.name).expect("it is there");
         let frames = whole_datagram.frames() as u32;
@@ -103,7 +103,7 @@ impl Model {
         let captured = first_cut.map_or(payload.len(), |(piece, _)| {
             piece.start as usize + piece.bytes.len() - piece.cut
         });
-        Fate::Joined {
+        Disposition::ReassembledDatagram {
             bytes: whole(new.name, &payload, captured),
             frames,
             wire_len,
@@ -160,7 +160,7 @@ fn conflict(pieces: &[(Piece, Timestamp)], new: &Piece) -> Option<Loss> {
 enum Step {
     Push(Piece),
     /// Milliseconds pass.
-    Wait(u64),
+    OutOfOrder(u64),
 }
 
 /// Pieces of few datagrams in little room, so that they meet.
@@ -179,7 +179,7 @@ fn crowded() -> impl Strategy<Value = Vec<Step>> {
         },
     );
     let wait = prop_oneof![4 => 0..1000u64, 1 => 9_990..10_010u64, 1 => 29_990..30_010u64];
-    prop::collection::vec(prop_oneof![9 => push, 1 => wait.prop_map(Step::Wait)], 0..80)
+    prop::collection::vec(prop_oneof![9 => push, 1 => wait.prop_map(Step::OutOfOrder)], 0..80)
 }
 
 /// Whole datagrams cut at random, shuffled, with copies, losses and long waits among them.
@@ -204,7 +204,7 @@ fn ordinary() -> impl Strategy<Value = Vec<Step>> {
                 match (how, steps.get(at).cloned()) {
                     (0..=2, Some(copy)) => steps.insert(index.index(at + 1), copy),
                     (3..=4, Some(_)) => drop(steps.remove(at)),
-                    (5, _) => steps.insert(at.min(steps.len()), Step::Wait(31_000)),
+                    (5, _) => steps.insert(at.min(steps.len()), Step::OutOfOrder(31_000)),
                     (6, Some(Step::Push(mut piece))) => {
                         piece.cut = piece.bytes.len() / 2;
                         steps[at] = Step::Push(piece);
@@ -230,11 +230,11 @@ fn agree(
     let (mut seen, mut joined, mut now) = (0, 0, 0);
     for step in steps {
         match step {
-            Step::Wait(ms) => now += ms,
+            Step::OutOfOrder(ms) => now += ms,
             Step::Push(piece) => {
                 seen += 1;
                 let fate = push(&mut defrag, piece, at(now));
-                if let Fate::Joined { frames, .. } = &fate {
+                if let Disposition::ReassembledDatagram { frames, .. } = &fate {
                     joined += u64::from(*frames);
                 }
                 prop_assert_eq!(fate, model.push(piece, at(now)));
@@ -265,11 +265,11 @@ fn steady(steps: &[Step], budget: usize, most_datagrams: usize) -> Result<(), Te
     let (mut seen, mut joined, mut now) = (0, 0, 0);
     for step in steps {
         match step {
-            Step::Wait(ms) => now += ms,
+            Step::OutOfOrder(ms) => now += ms,
             Step::Push(piece) => {
                 seen += 1;
                 let fate = push(&mut unswept, piece, at(now));
-                if let Fate::Joined { frames, .. } = &fate {
+                if let Disposition::ReassembledDatagram { frames, .. } = &fate {
                     joined += u64::from(*frames);
                 }
                 prop_assert_eq!(fate, push(&mut swept, piece, at(now)));
@@ -277,7 +277,11 @@ fn steady(steps: &[Step], budget: usize, most_datagrams: usize) -> Result<(), Te
         }
         swept.expire(at(now), usize::MAX);
         for defrag in [&swept, &unswept] {
-            prop_assert!(defrag.held() <= budget, "{} of {budget} bytes", defrag.held());
+            prop_assert!(
+                defrag.heap_bytes() <= budget,
+                "{} of {budget} bytes",
+                defrag.heap_bytes()
+            );
             prop_assert_eq!(seen, joined + defrag.ledger().seen() + defrag.held_frames());
         }
     }

@@ -4,7 +4,7 @@ use flowscope_core::Loss;
 use flowscope_reassembly::{DefragConfig, Defragmenter};
 
 use crate::model::Model;
-use crate::piece::{Fate, Piece, at, content, packet, piece, pieces, push, whole};
+use crate::piece::{Disposition, Piece, at, content, packet, piece, pieces, push, whole};
 
 /// Every way to cut `len` bytes at multiples of 8.
 fn cuttings(name: usize, len: usize) -> Vec<Vec<Piece>> {
@@ -45,9 +45,9 @@ fn every_cutting_in_every_order_is_joined() {
                 for order in orders(&cutting) {
                     let (last, before) = order.split_last().expect("there are pieces");
                     for piece in before {
-                        assert_eq!(push(&mut defrag, piece, at(0)), Fate::Held, "{order:?}");
+                        assert_eq!(push(&mut defrag, piece, at(0)), Disposition::Held, "{order:?}");
                     }
-                    let expected = Fate::Joined {
+                    let expected = Disposition::ReassembledDatagram {
                         bytes: whole(name, &content(name, 0, len), len),
                         frames: order.len() as u32,
                         wire_len: order.iter().map(|piece| packet(piece).len() as u32).sum(),
@@ -73,20 +73,20 @@ fn a_copy_anywhere_changes_nothing_and_a_missing_piece_everything() {
                     let mut defrag = Defragmenter::new(DefragConfig::default());
                     let mut sent = order.clone();
                     sent.insert(place, order[copied].clone());
-                    let fates: Vec<Fate> =
+                    let fates: Vec<Disposition> =
                         sent.iter().map(|piece| push(&mut defrag, piece, at(0))).collect();
                     let frames = match &fates[sent.len() - 1] {
-                        Fate::Joined { frames, .. } => *frames as usize,
+                        Disposition::ReassembledDatagram { frames, .. } => *frames as usize,
                         fate => panic!("{fate:?} of {sent:?}"),
                     };
-                    assert_eq!((&fates[place], frames), (&Fate::Held, sent.len()));
+                    assert_eq!((&fates[place], frames), (&Disposition::Held, sent.len()));
                 }
             }
             for missing in 0..order.len() {
                 let mut defrag = Defragmenter::new(DefragConfig::default());
                 let sent = order.iter().enumerate().filter(|(at, _)| *at != missing);
                 for (_, piece) in sent {
-                    assert_eq!(push(&mut defrag, piece, at(0)), Fate::Held);
+                    assert_eq!(push(&mut defrag, piece, at(0)), Disposition::Held);
                 }
                 defrag.finish();
                 let lost = defrag.ledger().lost(Loss::FragIncomplete);

@@ -3,7 +3,7 @@
 use flowscope_core::{
     Fragment, Layer, LinkType, Loss, PacketView, Path, PathLayer, Payload, Timestamp,
 };
-use flowscope_reassembly::{Defragmented, Defragmenter, Joined};
+use flowscope_reassembly::{Defragmented, Defragmenter, ReassembledDatagram};
 use flowscope_testkit::frame;
 
 /// One piece of a datagram. Datagrams of different `name` differ in what tells them apart.
@@ -97,16 +97,22 @@ pub(crate) fn said(piece: &Piece) -> (Fragment, Payload) {
 
 /// What became of a piece, in a form that compares.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Fate {
+pub(crate) enum Disposition {
     Held,
-    Joined { bytes: Vec<u8>, frames: u32, wire_len: u32, first_ts: Timestamp, ts: Timestamp },
+    ReassembledDatagram {
+        bytes: Vec<u8>,
+        frames: u32,
+        wire_len: u32,
+        first_ts: Timestamp,
+        ts: Timestamp,
+    },
     Dropped(Loss),
 }
 
-impl Fate {
-    pub(crate) fn of(joined: &Joined) -> Fate {
+impl Disposition {
+    pub(crate) fn of(joined: &ReassembledDatagram) -> Disposition {
         let view = joined.view();
-        Fate::Joined {
+        Disposition::ReassembledDatagram {
             bytes: view.frame().to_vec(),
             frames: view.frames(),
             wire_len: view.wire_len(),
@@ -116,7 +122,7 @@ impl Fate {
     }
 }
 
-pub(crate) fn push(defrag: &mut Defragmenter, piece: &Piece, now: Timestamp) -> Fate {
+pub(crate) fn push(defrag: &mut Defragmenter, piece: &Piece, now: Timestamp) -> Disposition {
     push_in(defrag, piece, now, &Path::EMPTY)
 }
 
@@ -126,7 +132,7 @@ pub(crate) fn push_seen_at(
     piece: &Piece,
     ts: Timestamp,
     now: Timestamp,
-) -> Fate {
+) -> Disposition {
     push_view(defrag, piece, ts, now, &Path::EMPTY)
 }
 
@@ -135,7 +141,7 @@ pub(crate) fn push_in(
     piece: &Piece,
     now: Timestamp,
     path: &Path,
-) -> Fate {
+) -> Disposition {
     push_view(defrag, piece, now, now, path)
 }
 
@@ -145,17 +151,17 @@ fn push_view(
     ts: Timestamp,
     now: Timestamp,
     path: &Path,
-) -> Fate {
+) -> Disposition {
     let mut bytes = packet(piece);
     let wire_len = bytes.len() as u32;
     bytes.truncate(bytes.len() - piece.cut);
     let (fragment, payload) = said(piece);
     let view = PacketView::new(&bytes, LinkType::RAW, ts).with_wire_len(wire_len);
     match defrag.push(&view, &fragment, path, &payload, now) {
-        Defragmented::Held => Fate::Held,
-        Defragmented::Dropped(loss) => Fate::Dropped(loss),
-        Defragmented::Joined(joined) => {
-            let fate = Fate::of(&joined);
+        Defragmented::Held => Disposition::Held,
+        Defragmented::Dropped(loss) => Disposition::Dropped(loss),
+        Defragmented::ReassembledDatagram(joined) => {
+            let fate = Disposition::of(&joined);
             defrag.recycle(joined);
             fate
         }

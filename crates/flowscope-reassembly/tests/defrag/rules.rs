@@ -7,14 +7,14 @@ use flowscope_core::{Fragment, LinkType, Loss, NextHeader, PacketView, Path, Pay
 use flowscope_reassembly::{DefragConfig, Defragmented, Defragmenter};
 use flowscope_testkit::{Frame, frame, internet_checksum};
 
-use crate::piece::{Fate, at, piece, pieces, push, push_in, push_seen_at, tunnel};
+use crate::piece::{Disposition, at, piece, pieces, push, push_in, push_seen_at, tunnel};
 
 fn pool() -> Defragmenter {
     Defragmenter::new(DefragConfig::default())
 }
 
-fn joins(fate: &Fate) -> bool {
-    matches!(fate, Fate::Joined { .. })
+fn joins(fate: &Disposition) -> bool {
+    matches!(fate, Disposition::ReassembledDatagram { .. })
 }
 
 /// Pushes raw IP fragments of which the payload begins at `payload_at`.
@@ -28,7 +28,7 @@ fn join_all(fragments: &[Vec<u8>], payload_at: u32, size: u32) -> Option<(Vec<u8
         let len = bytes.len() as u32 - payload_at;
         let payload = Payload { offset: payload_at, captured: len, wire_len: len };
         let view = PacketView::new(bytes, LinkType::RAW, at(0));
-        if let Defragmented::Joined(whole) =
+        if let Defragmented::ReassembledDatagram(whole) =
             defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0))
         {
             joined = Some((whole.view().frame().to_vec(), whole.view().frames()));
@@ -91,7 +91,7 @@ fn ipv4_datagrams_differ_by_protocol_ipv6_ones_do_not() {
         let payload = Payload { offset: payload_at, captured: 24, wire_len: 24 };
         let view = PacketView::new(bytes, LinkType::RAW, at(0));
         let fate = defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0));
-        matches!(fate, Defragmented::Joined(_))
+        matches!(fate, Defragmented::ReassembledDatagram(_))
     };
     let v4 = frame().ipv4("10.0.0.1", "10.0.0.2").udp(1, 2).payload([9; 40]).fragments(1, 24);
     let mut other = v4[1].clone();
@@ -112,7 +112,8 @@ fn the_view_stands_at_the_ip_header_below_the_tunnels() {
         let payload = Payload { offset: 34, captured: 24, wire_len: 24 };
         let ts = at(10 - index as u64);
         let view = PacketView::new(bytes, LinkType::ETHERNET, ts).with_interface(index as u32 + 5);
-        let Defragmented::Joined(joined) = defrag.push(&view, &fragment, &path, &payload, at(10))
+        let Defragmented::ReassembledDatagram(joined) =
+            defrag.push(&view, &fragment, &path, &payload, at(10))
         else {
             continue;
         };
@@ -133,9 +134,9 @@ fn the_view_stands_at_the_ip_header_below_the_tunnels() {
 fn tunnels_keep_datagrams_apart() {
     let mut defrag = pool();
     let [first, last] = &pieces(0, 16, &[8])[..] else { panic!("two pieces") };
-    assert_eq!(push_in(&mut defrag, first, at(0), &tunnel(1)), Fate::Held);
-    assert_eq!(push_in(&mut defrag, last, at(0), &tunnel(2)), Fate::Held);
-    assert_eq!(push(&mut defrag, last, at(0)), Fate::Held);
+    assert_eq!(push_in(&mut defrag, first, at(0), &tunnel(1)), Disposition::Held);
+    assert_eq!(push_in(&mut defrag, last, at(0), &tunnel(2)), Disposition::Held);
+    assert_eq!(push(&mut defrag, last, at(0)), Disposition::Held);
     assert!(joins(&push_in(&mut defrag, last, at(0), &tunnel(1))));
     assert_eq!(defrag.held_frames(), 2);
 }
@@ -144,14 +145,14 @@ fn tunnels_keep_datagrams_apart() {
 fn an_overlap_drops_what_is_held_and_what_comes_later() {
     for name in 0..2 {
         let mut defrag = pool();
-        assert_eq!(push(&mut defrag, &piece(name, 0, 16, true), at(0)), Fate::Held);
-        let overlap = Fate::Dropped(Loss::FragOverlap);
+        assert_eq!(push(&mut defrag, &piece(name, 0, 16, true), at(0)), Disposition::Held);
+        let overlap = Disposition::Dropped(Loss::FragOverlap);
         assert_eq!(push(&mut defrag, &piece(name, 8, 16, true), at(0)), overlap);
         assert_eq!(push(&mut defrag, &piece(name, 0, 16, true), at(1)), overlap);
         assert_eq!(push(&mut defrag, &piece(name, 16, 8, false), at(30_000)), overlap);
         assert_eq!((defrag.held_frames(), defrag.ledger().lost(Loss::FragOverlap)), (0, 4));
         // Its time being over, the same id begins another datagram.
-        assert_eq!(push(&mut defrag, &piece(name, 16, 8, false), at(60_001)), Fate::Held);
+        assert_eq!(push(&mut defrag, &piece(name, 16, 8, false), at(60_001)), Disposition::Held);
         assert!(joins(&push(&mut defrag, &piece(name, 0, 16, true), at(60_002))));
     }
 }
@@ -164,14 +165,14 @@ fn a_copy_with_other_bytes_is_an_overlap_one_that_was_cut_is_not() {
     push(&mut defrag, &piece(0, 0, 16, true), at(0));
     let mut cut = other.clone();
     cut.cut = 1;
-    assert_eq!(push(&mut defrag, &cut, at(0)), Fate::Held);
+    assert_eq!(push(&mut defrag, &cut, at(0)), Disposition::Held);
     assert_eq!(defrag.held_frames(), 2);
-    assert_eq!(push(&mut defrag, &other, at(0)), Fate::Dropped(Loss::FragOverlap));
+    assert_eq!(push(&mut defrag, &other, at(0)), Disposition::Dropped(Loss::FragOverlap));
 }
 
 #[test]
 fn contradicting_lengths_drop_the_datagram() {
-    let malformed = Fate::Dropped(Loss::HeaderMalformed);
+    let malformed = Disposition::Dropped(Loss::HeaderMalformed);
     let conflicts = [
         // Two ends; more beyond the end; an end before what is there.
         [piece(0, 16, 8, false), piece(0, 32, 8, false)],
@@ -180,7 +181,7 @@ fn contradicting_lengths_drop_the_datagram() {
     ];
     for [first, second] in conflicts {
         let mut defrag = pool();
-        assert_eq!(push(&mut defrag, &first, at(0)), Fate::Held);
+        assert_eq!(push(&mut defrag, &first, at(0)), Disposition::Held);
         assert_eq!(push(&mut defrag, &second, at(0)), malformed);
         assert_eq!(push(&mut defrag, &piece(0, 0, 8, true), at(0)), malformed);
         assert_eq!(defrag.ledger().lost(Loss::HeaderMalformed), 3);
@@ -189,7 +190,7 @@ fn contradicting_lengths_drop_the_datagram() {
 
 #[test]
 fn a_piece_wrong_by_itself_leaves_the_datagram_alone() {
-    let malformed = Fate::Dropped(Loss::HeaderMalformed);
+    let malformed = Disposition::Dropped(Loss::HeaderMalformed);
     let mut defrag = pool();
     push(&mut defrag, &piece(0, 0, 8, true), at(0));
     let wrong =
@@ -208,20 +209,23 @@ fn the_largest_datagrams_that_lengths_can_say_are_joined() {
         let mut sent = pieces(name, most, &cuts);
         sent.reverse();
         let mut defrag = pool();
-        let fates: Vec<Fate> = sent.iter().map(|piece| push(&mut defrag, piece, at(0))).collect();
-        let Some(Fate::Joined { bytes, .. }) = fates.last() else { panic!("not joined") };
+        let fates: Vec<Disposition> =
+            sent.iter().map(|piece| push(&mut defrag, piece, at(0))).collect();
+        let Some(Disposition::ReassembledDatagram { bytes, .. }) = fates.last() else {
+            panic!("not joined")
+        };
         assert_eq!(bytes.len(), most + if name == 0 { 20 } else { 40 });
         let length = if name == 0 { &bytes[2..4] } else { &bytes[4..6] };
         assert_eq!(length, [0xff, 0xff]);
         let beyond = piece(name, 65_528, 8, false);
-        assert_eq!(push(&mut defrag, &beyond, at(0)), Fate::Dropped(Loss::HeaderMalformed));
+        assert_eq!(push(&mut defrag, &beyond, at(0)), Disposition::Dropped(Loss::HeaderMalformed));
     }
 }
 
 #[test]
 fn a_first_header_that_makes_the_datagram_too_long_drops_it() {
     let mut defrag = pool();
-    assert_eq!(push(&mut defrag, &piece(0, 65_504, 8, false), at(0)), Fate::Held);
+    assert_eq!(push(&mut defrag, &piece(0, 65_504, 8, false), at(0)), Disposition::Held);
     let header = frame().ipv4("10.0.0.1", "10.255.0.2").protocol(17).options(&[1; 24]);
     let bytes = header.fragment(7, 0, true).payload([0; 8]).build();
     let fragment = Fragment { id: 7, offset: 0, more: true, header_at: 0 };
@@ -243,7 +247,11 @@ fn time_runs_from_the_first_piece_and_is_strict() {
         assert!(joins(&push(&mut defrag, last, at(timeout))));
 
         push(&mut defrag, first, at(timeout));
-        assert_eq!(push(&mut defrag, last, at(2 * timeout + 1)), Fate::Held, "judged on arrival");
+        assert_eq!(
+            push(&mut defrag, last, at(2 * timeout + 1)),
+            Disposition::Held,
+            "judged on arrival"
+        );
         assert_eq!(defrag.ledger().lost(Loss::FragIncomplete), 1);
     }
 }
@@ -286,12 +294,12 @@ fn a_clock_that_goes_back_expires_nothing_and_makes_nothing_young() {
 fn too_many_pieces_drop_the_datagram() {
     let config = DefragConfig::default().max_fragments(NonZeroUsize::new(3).unwrap());
     let mut defrag = Defragmenter::new(config);
-    let fates: Vec<Fate> =
+    let fates: Vec<Disposition> =
         pieces(0, 40, &[8, 16, 24, 32]).iter().map(|p| push(&mut defrag, p, at(0))).collect();
-    let cap = Fate::Dropped(Loss::FragCap);
-    assert_eq!(fates, [Fate::Held, Fate::Held, Fate::Held, cap.clone(), cap]);
+    let cap = Disposition::Dropped(Loss::FragCap);
+    assert_eq!(fates, [Disposition::Held, Disposition::Held, Disposition::Held, cap.clone(), cap]);
     assert_eq!((defrag.held_frames(), defrag.ledger().lost(Loss::FragCap)), (0, 5));
-    let fates: Vec<Fate> =
+    let fates: Vec<Disposition> =
         pieces(2, 24, &[8, 16]).iter().map(|p| push(&mut defrag, p, at(0))).collect();
     assert!(joins(&fates[2]));
 }
@@ -319,14 +327,14 @@ fn half_a_mebibyte_is_enough_for_any_datagram_and_none_is_enough_for_none() {
     };
     for (name, len, size) in [(0, 65_515, 48), (1, 65_535, 1232), (1, 65_535, 48)] {
         let mut defrag = Defragmenter::new(DefragConfig::default().memory_budget(512 << 10));
-        let fates: Vec<Fate> =
+        let fates: Vec<Disposition> =
             sent(name, len, size).iter().rev().map(|p| push(&mut defrag, p, at(0))).collect();
         assert!(fates.last().is_some_and(joins), "{len} bytes in pieces of {size}");
     }
     let mut defrag = Defragmenter::new(DefragConfig::default().memory_budget(0));
     for piece in sent(0, 100, 8) {
-        assert_eq!(push(&mut defrag, &piece, at(0)), Fate::Dropped(Loss::FragCap));
-        assert_eq!(defrag.held(), 0);
+        assert_eq!(push(&mut defrag, &piece, at(0)), Disposition::Dropped(Loss::FragCap));
+        assert_eq!(defrag.heap_bytes(), 0);
     }
 }
 
@@ -334,7 +342,10 @@ fn half_a_mebibyte_is_enough_for_any_datagram_and_none_is_enough_for_none() {
 fn a_datagram_that_cannot_fit_makes_nobody_leave() {
     let mut defrag = Defragmenter::new(DefragConfig::default().memory_budget(32 << 10));
     push(&mut defrag, &piece(0, 0, 8, true), at(0));
-    assert_eq!(push(&mut defrag, &piece(2, 0, 40_000, true), at(0)), Fate::Dropped(Loss::FragCap));
+    assert_eq!(
+        push(&mut defrag, &piece(2, 0, 40_000, true), at(0)),
+        Disposition::Dropped(Loss::FragCap)
+    );
     assert!(joins(&push(&mut defrag, &piece(0, 8, 8, false), at(0))));
 }
 
@@ -370,7 +381,7 @@ fn a_far_offset_costs_no_more_than_a_near_one() {
     let held = |start| {
         let mut defrag = pool();
         push(&mut defrag, &piece(1, start, 8, true), at(0));
-        defrag.held()
+        defrag.heap_bytes()
     };
     assert_eq!(held(0), held(65_520));
     assert!(held(65_520) < 8 << 10, "{}", held(65_520));
@@ -383,7 +394,7 @@ fn a_leap_of_the_watermark_leaves_what_came_during_it() {
     let (first, last) = (piece(1, 0, 16, true), piece(1, 16, 8, false));
     let late = at(9_000_000);
     let held = push_seen_at(&mut defrag, &first, late, at(0));
-    assert_eq!(held, Fate::Held);
+    assert_eq!(held, Disposition::Held);
     assert!(!defrag.expire(late, 64));
     assert_eq!(defrag.held_frames(), 1);
     assert!(joins(&push_seen_at(&mut defrag, &last, late, late)));

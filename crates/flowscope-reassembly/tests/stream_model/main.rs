@@ -1,4 +1,4 @@
-//! [`HoleFilling`] against a model of single bytes: random conversations with losses, reordering,
+//! [`StreamReassembler`] against a model of single bytes: random conversations with losses, reordering,
 //! retransmissions of the same and of other bytes, cuts, acknowledgements, FINs and strays.
 
 mod model;
@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use flowscope_core::{Conflict, FlowSide, Loss, Reassembler, Segment, StreamSink, Timestamp};
-use flowscope_reassembly::{HoleFilling, HoleFillingFactory, OverlapPolicy, StreamConfig};
+use flowscope_reassembly::{
+    OverlapPolicy, StreamConfig, StreamReassembler, StreamReassemblerFactory,
+};
 use flowscope_testkit::Rng;
 use model::{Differ, GRACE, Given, MAX_AHEAD, Model, Piece, TIMEOUT};
 
@@ -42,8 +44,8 @@ fn time(ms: u64) -> Timestamp {
 
 /// The stream, its model, and what they are to agree about.
 struct Both {
-    stream: HoleFilling,
-    peer: HoleFilling,
+    stream: StreamReassembler,
+    peer: StreamReassembler,
     sink: Sink,
     model: Model,
     isn: u32,
@@ -60,7 +62,7 @@ impl Both {
             .grace(Duration::from_millis(GRACE))
             .hole_timeout(Duration::from_millis(TIMEOUT))
             .max_ahead(MAX_AHEAD as u32);
-        let factory = HoleFillingFactory::new(config);
+        let factory = StreamReassemblerFactory::new(config);
         let model = Model::new(policy);
         let sink = Sink::default();
         Both {
@@ -265,7 +267,7 @@ fn converse(seed: u64) -> Both {
     }
     both.end();
     both.compare(&(seed, "end"));
-    assert_eq!((both.stream.pending(), both.stream.held()), (0, 0));
+    assert_eq!((both.stream.pending(), both.stream.heap_bytes()), (0, 0));
     both.push(&piece(next, 3, now));
     both.compare(&(seed, "behind the end"));
     both

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-use flowscope_core::{Conflict, Kept, Loss};
+use flowscope_core::{Conflict, KeptCopy, Loss};
 use flowscope_reassembly::OverlapPolicy;
 
 pub(crate) const GRACE: u64 = 10;
@@ -116,7 +116,7 @@ impl Model {
                 return self.settle();
             }
         }
-        self.arrive(piece);
+        self.insert(piece);
         self.settle();
     }
 
@@ -172,7 +172,7 @@ impl Model {
     fn begin(&mut self, base: i64) {
         self.base = Some(base);
         for piece in std::mem::take(&mut self.stash) {
-            self.arrive(piece);
+            self.insert(piece);
         }
     }
 
@@ -182,7 +182,7 @@ impl Model {
         self.begin(near.min().unwrap_or(first).min(first));
     }
 
-    fn arrive(&mut self, piece: Piece) {
+    fn insert(&mut self, piece: Piece) {
         let base = self.base.expect("the stream has begun");
         let ahead = piece.at - base - self.position as i64;
         if ahead > MAX_AHEAD {
@@ -254,7 +254,7 @@ impl Model {
                 Some((old, _)) => {
                     if old != byte {
                         differ.push(*place);
-                        kept.push(if wins { Kept::Last } else { Kept::First });
+                        kept.push(if wins { KeptCopy::Last } else { KeptCopy::First });
                     }
                     if wins {
                         *old = *byte;
@@ -266,7 +266,7 @@ impl Model {
         self.segments.push(range.clone());
         if let (Some(first), Some(last)) = (differ.first(), differ.last()) {
             let same = kept.iter().all(|one| *one == kept[0]);
-            let kept = if same { kept[0] } else { Kept::Both };
+            let kept = if same { kept[0] } else { KeptCopy::Both };
             let conflict = Conflict { at: *first, len: last - first + 1, kept };
             self.differ.push(Differ::Waiting(conflict));
         }
@@ -298,8 +298,8 @@ impl Model {
                 let to = stray.at - self.base.expect("the stream has begun");
                 self.gap_to((to as u64).max(self.position));
                 // FINs so far away are not believed.
-                self.arrive(stray);
-                self.arrive(piece);
+                self.insert(stray);
+                self.insert(piece);
             }
             other => {
                 self.stray = other;

@@ -1,6 +1,6 @@
 //! Input made to cost more than it should: what is held stays bounded, and nothing panics.
 
-use flowscope_core::{Feed, ParserStatus, SessionParser, Timestamp};
+use flowscope_core::{ParserStatus, SessionParser, StreamChunk, Timestamp};
 use flowscope_tls::{TlsHandshakes, TlsParser};
 
 use crate::support::*;
@@ -9,11 +9,11 @@ use crate::support::*;
 fn bounded(bytes: &[u8], size: usize, bound: usize) -> Vec<String> {
     let (mut parser, mut out) = (TlsParser::default(), Vec::new());
     for bytes in bytes.chunks(size) {
-        let feed = Feed { side: I, ts: Timestamp::ZERO, offset: 0, bytes };
+        let feed = StreamChunk { side: I, ts: Timestamp::ZERO, offset: 0, bytes };
         if !matches!(parser.feed_into(feed, &mut out), ParserStatus::Continue) {
             break;
         }
-        assert!(parser.held() <= bound, "{} bytes held", parser.held());
+        assert!(parser.heap_bytes() <= bound, "{} bytes held", parser.heap_bytes());
     }
     out.iter().map(describe).collect()
 }
@@ -64,11 +64,11 @@ fn what_is_given_up_is_let_go() {
     let start = record(22, &[&[1, 0, 200, 0][..], &[3; 4000]].concat());
     let (mut parser, mut out) = (TlsParser::default(), Vec::new());
     feed(&mut parser, &[(I, start.clone()), (R, start)], 1448);
-    assert!(parser.held() >= 8000);
+    assert!(parser.heap_bytes() >= 8000);
     parser.gap(I, 1, &mut out);
-    assert!((4000..=8000).contains(&parser.held()), "{}", parser.held());
+    assert!((4000..=8000).contains(&parser.heap_bytes()), "{}", parser.heap_bytes());
     feed(&mut parser, &[(R, b"no record".to_vec())], 1448);
-    assert_eq!(parser.held(), 0);
+    assert_eq!(parser.heap_bytes(), 0);
 }
 
 #[test]
@@ -148,9 +148,9 @@ fn a_summary_holds_two_hellos_and_two_chains() {
     for _ in 0..20 {
         for side in [I, R] {
             for bytes in turn.chunks(1448) {
-                let feed = Feed { side, ts: Timestamp::ZERO, offset: 0, bytes };
+                let feed = StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes };
                 assert_eq!(adapter.feed_into(feed, &mut Vec::new()), ParserStatus::Continue);
-                assert!(adapter.held() <= 6 * 65_536 + 4096, "{}", adapter.held());
+                assert!(adapter.heap_bytes() <= 6 * 65_536 + 4096, "{}", adapter.heap_bytes());
             }
         }
     }

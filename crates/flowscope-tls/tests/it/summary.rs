@@ -13,7 +13,7 @@ fn summarize(dialogue: &[(FlowSide, Vec<u8>)]) -> (TlsHandshake, bool) {
         adapter.end(&mut records);
         adapter.end(&mut records);
         assert_eq!(records.len(), 1, "one record, in pieces of {size}");
-        assert_eq!(adapter.held(), 0);
+        assert_eq!(adapter.heap_bytes(), 0);
         all.push((records.remove(0), early));
     }
     let last = all.pop().expect("a record per size");
@@ -174,7 +174,7 @@ fn a_gap_does_not_lose_the_record() {
     feed(&mut adapter, &dialogue[..1], 100);
     let status = adapter.gap(R, 5000, &mut records);
     assert_eq!(status, ParserStatus::StopSide(R));
-    assert!(adapter.held() > 0);
+    assert!(adapter.heap_bytes() > 0);
     let (records, status) = feed(&mut adapter, &dialogue[2..3], 100);
     assert_eq!(status, ParserStatus::Done);
     assert_eq!(records[0].outcome, Outcome::Cut);

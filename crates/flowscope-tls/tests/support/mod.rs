@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub)] // each test binary takes what it needs
 
-use flowscope_core::{Feed, FlowSide, ParserStatus, SessionParser, Timestamp};
+use flowscope_core::{FlowSide, ParserStatus, SessionParser, StreamChunk, Timestamp};
 use flowscope_tls::{TlsMessage, TlsParser};
 
 pub const I: FlowSide = FlowSide::Initiator;
@@ -215,7 +215,7 @@ pub fn feed<P: SessionParser>(
             if stopped[side.index()] {
                 continue;
             }
-            status = parser.feed_into(Feed { side: *side, ts, offset: 0, bytes }, &mut out);
+            status = parser.feed_into(StreamChunk { side: *side, ts, offset: 0, bytes }, &mut out);
             match status {
                 ParserStatus::StopSide(side) => stopped[side.index()] = true,
                 ParserStatus::Done | ParserStatus::Failed(_) => return (out, status),

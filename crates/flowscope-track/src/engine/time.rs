@@ -6,7 +6,7 @@ use std::hash::Hash;
 use flowscope_core::{L4Proto, Timestamp};
 
 use super::{Due, Engine, Suspect};
-use crate::clock::Moment;
+use crate::clock::PacketTime;
 use crate::entry::{bit, watch};
 use crate::lists::Slot;
 use crate::sink::{EventOrder, FlowSink, Phase};
@@ -44,7 +44,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     /// The entry's deadline, if it has passed.
-    pub(super) fn overdue(&self, slot: Slot, moment: Moment) -> Option<Timestamp> {
+    pub(super) fn overdue(&self, slot: Slot, moment: PacketTime) -> Option<Timestamp> {
         let deadline = self.deadline(slot);
         (moment.watermark > deadline).then_some(deadline)
     }
@@ -53,12 +53,12 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(super) fn catch_up<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
-        moment: Moment,
+        moment: PacketTime,
         order: EventOrder,
         out: &mut O,
     ) -> bool {
         while let Some(deadline) = self.overdue(slot, moment) {
-            if self.lapse(slot, deadline, order, out) {
+            if self.on_deadline(slot, deadline, order, out) {
                 return true;
             }
         }
@@ -66,7 +66,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     /// What an entry's deadline brings; says whether the entry is gone.
-    pub(super) fn lapse<O: FlowSink<K, S>>(
+    pub(super) fn on_deadline<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
         deadline: Timestamp,
@@ -83,14 +83,14 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             if let Some(reset) = reset {
                 let mut step = Step::new(self.slots.hot[slot].meter.state);
                 self.rank(slot, |engine| engine.tcp(slot).accept_reset(reset, &mut step));
-                self.tell_state(slot, reset.ts, order, &step, out);
+                self.emit_state(slot, reset.ts, order, &step, out);
                 self.begin_linger(slot, deadline);
-                self.tell_end(slot, reset.ts, order, EndReason::Rst, out);
+                self.emit_end(slot, reset.ts, order, EndReason::Rst, out);
                 return false;
             }
         }
         let last_seen = self.slots.record(slot).last_seen();
-        self.tell_end(slot, last_seen, order, EndReason::IdleTimeout, out);
+        self.emit_end(slot, last_seen, order, EndReason::IdleTimeout, out);
         self.remove(slot);
         true
     }
@@ -102,19 +102,19 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         meter.watch |= watch::STATE;
         self.slots.cold[slot].last_seen = last_seen;
         meter.set(bit::LAGGED, true);
-        self.rehang(slot);
+        self.reschedule(slot);
     }
 
-    pub(super) fn rehang(&mut self, slot: Slot) {
+    pub(super) fn reschedule(&mut self, slot: Slot) {
         let tick = tick_of(self.deadline(slot));
-        self.wheel.unhang(slot);
-        self.wheel.hang(slot, tick);
+        self.wheel.cancel(slot);
+        self.wheel.schedule(slot, tick);
         let tick = tick.max(self.wheel.now());
         self.quiet_until = self.quiet_until.min(Timestamp::from_nanos(tick.saturating_mul(TICK)));
     }
 
     /// As a packet that is tracked does before anything else.
-    pub(crate) fn sweep_for_packet<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) {
+    pub(crate) fn sweep_for_packet<O: FlowSink<K, S>>(&mut self, moment: PacketTime, out: &mut O) {
         if !self.suspects.is_empty() && !moment.suspect {
             self.settle_suspects(moment, true);
         }
@@ -126,7 +126,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// Does what is due at the moment's watermark, in at most `most` steps; says whether more is.
     pub(crate) fn sweep<O: FlowSink<K, S>>(
         &mut self,
-        moment: Moment,
+        moment: PacketTime,
         phase: Phase,
         most: usize,
         out: &mut O,
@@ -138,7 +138,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             // All flows of a tick are gathered before the first of them is let go.
             let gathered = self.wheel.next_tick() != Some(self.wheel.now());
             if gathered && let Some(Reverse(due)) = self.due.pop() {
-                self.let_go(due, moment, phase, out);
+                self.expire_due(due, moment, phase, out);
             } else if let Some((slot, exact)) = self.wheel.take(until) {
                 self.gather(slot, exact);
             } else {
@@ -156,16 +156,16 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let deadline = self.deadline(slot);
         let tick = tick_of(deadline);
         if !exact || tick > self.wheel.now() {
-            self.wheel.hang(slot, tick);
+            self.wheel.schedule(slot, tick);
         } else {
             self.due.push(Reverse(Due { deadline, id: self.slots.hot[slot].meter.id, slot }));
         }
     }
 
-    pub(super) fn let_go<O: FlowSink<K, S>>(
+    pub(super) fn expire_due<O: FlowSink<K, S>>(
         &mut self,
         due: Due,
-        moment: Moment,
+        moment: PacketTime,
         phase: Phase,
         out: &mut O,
     ) {
@@ -176,12 +176,12 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let deadline = self.deadline(slot);
         if tick_of(deadline) > self.wheel.now() {
             // Touched while it waited; unless it hangs again already.
-            self.wheel.unhang(slot);
-            self.wheel.hang(slot, tick_of(deadline));
+            self.wheel.cancel(slot);
+            self.wheel.schedule(slot, tick_of(deadline));
             return;
         }
         let order = EventOrder { packet: moment.packet, phase, deadline, flow: FlowId(due.id) };
-        self.lapse(slot, deadline, order, out);
+        self.on_deadline(slot, deadline, order, out);
     }
 
     /// When the next sweep has something to do.
@@ -196,7 +196,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// The clock has made up its mind about suspect times: flows that were touched at them were
     /// touched then, or else at the old watermark.
     #[cold]
-    pub(super) fn settle_suspects(&mut self, moment: Moment, decided: bool) {
+    pub(super) fn settle_suspects(&mut self, moment: PacketTime, decided: bool) {
         for suspect in std::mem::take(&mut self.suspects) {
             let Suspect { slot, flow, packet, ts } = suspect;
             if !self.slots.is_live(slot)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flowscope_core::{
-    DatagramFeed, FlowSide, IcmpInfo, L4Proto, Orientation, Path, Segment, Timestamp,
+    Datagram, FlowSide, IcmpInfo, L4Proto, Orientation, Path, Segment, Timestamp,
 };
 use flowscope_track::{
     Anomaly, Change, ConnState, Counters, EndReason, Flow, FlowSink, FlowState, FlowStats,
@@ -137,9 +137,9 @@ impl<S> FlowSink<u8, S> for Calls {
         self.push(&flow, What::Segment { side, seq, payload, wire_len, ack, syn, fin });
     }
 
-    fn datagram(&mut self, flow: Flow<'_, u8, S>, datagram: DatagramFeed<'_>) {
+    fn datagram(&mut self, flow: Flow<'_, u8, S>, datagram: Datagram<'_>) {
         assert_eq!(datagram.ts, flow.ts, "a datagram has the time of its packet");
-        let DatagramFeed { side, payload, wire_len, .. } = datagram;
+        let Datagram { side, payload, wire_len, .. } = datagram;
         self.push(&flow, What::Datagram { side, payload: payload.to_vec(), wire_len });
     }
 }

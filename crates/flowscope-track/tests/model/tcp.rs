@@ -96,7 +96,7 @@ impl Flow {
     }
 
     /// "how far ahead of the receiver X may believably write: `max(Y.window << scale, 1 MiB)`"
-    fn room(&self, x: FlowSide) -> i64 {
+    fn receive_window(&self, x: FlowSide) -> i64 {
         let (_, peer) = self.pair(x);
         let scale = if self.scale_known() { peer.scale.unwrap_or(0) } else { 0 };
         (i64::from(peer.window.unwrap_or(0)) << scale).max(1 << 20)
@@ -150,7 +150,7 @@ impl Flow {
                 (true, last) => {
                     d(tcp.ack, peer.next) <= 0 && last.is_none_or(|last| d(tcp.ack, last) >= 0)
                 }
-                (false, Some(last)) => (0..=self.room(!x)).contains(&d(tcp.ack, last)),
+                (false, Some(last)) => (0..=self.receive_window(!x)).contains(&d(tcp.ack, last)),
                 (false, None) => false,
             };
             tcp.flags.ack() && tcp.ack == first && !expected
@@ -200,7 +200,7 @@ impl Flow {
                     self.see_first_syn(x, &tcp, len);
                     self.note_syn(x, if tcp.flags.ack() { 'h' } else { 's' }, len);
                 } else {
-                    self.sides[x.index()].show(&tcp);
+                    self.sides[x.index()].learn_seq(&tcp);
                 }
                 self.note(x, 'r');
                 self.reset_by(x);
@@ -291,7 +291,7 @@ impl Flow {
     pub fn see_first_syn(&mut self, x: FlowSide, tcp: &TcpInfo, len: u32) {
         self.mid_stream = false;
         let own = &mut self.sides[x.index()];
-        own.show(tcp);
+        own.learn_seq(tcp);
         own.isn = tcp.seq;
         own.next = tcp.seq.wrapping_add(1).wrapping_add(len);
         own.payload_seen |= len > 0;
@@ -354,7 +354,7 @@ impl Flow {
     fn rst(&mut self, segment: &Segment<'_>, changes: &mut Changes) {
         let Segment { x, tcp, packet, now, settings, .. } = *segment;
         changes.disbelieved = true;
-        let room = self.room(x);
+        let room = self.receive_window(x);
         let letters = &mut self.sides[x.index()].letters;
         if letters.rst.replace(tcp.seq) != Some(tcp.seq) {
             self.note(x, 'r');
@@ -415,12 +415,12 @@ impl Flow {
             self.believe_ack(x, &tcp, changes);
             return;
         }
-        let room = self.room(x);
+        let room = self.receive_window(x);
         let was_established = self.was_established;
         // 3. "First of X: `next = seq`, `isn = seq - 1`."
         let own = &mut self.sides[x.index()];
         if !own.shown {
-            own.show(&tcp);
+            own.learn_seq(&tcp);
         }
         // 4.
         let mut news = true;
@@ -555,7 +555,7 @@ impl Flow {
     /// "ACK: believed if X has not acknowledged before, or `0 < d(ack, X.ack)`; and Y has not shown
     /// itself or `d(ack, Y.next) <= room(Y)`."
     fn believe_ack(&mut self, x: FlowSide, tcp: &TcpInfo, changes: &mut Changes) {
-        let room = self.room(!x);
+        let room = self.receive_window(!x);
         let (own, peer) = self.pair(x);
         let newer = own.ack.is_none_or(|last| d(tcp.ack, last) > 0);
         let possible = !peer.shown || d(tcp.ack, peer.next) <= room;
@@ -683,7 +683,7 @@ impl Flow {
 
 impl Side {
     /// "`next = seq`, `isn = seq - 1`"
-    fn show(&mut self, tcp: &TcpInfo) {
+    fn learn_seq(&mut self, tcp: &TcpInfo) {
         self.shown = true;
         self.next = tcp.seq;
         self.isn = tcp.seq.wrapping_sub(1);

@@ -5,11 +5,13 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use flowscope_core::{Feed, FlowExtractor, FlowSide, Ledger, PacketView, ParserStatus, Timestamp};
+use flowscope_core::{
+    FlowExtractor, FlowSide, Ledger, PacketView, ParserStatus, StreamChunk, Timestamp,
+};
 use flowscope_driver::{
     DriverConfig, SessionChange, SessionSink, StopReason, StreamDriver, Streams,
 };
-use flowscope_reassembly::HoleFillingFactory;
+use flowscope_reassembly::StreamReassemblerFactory;
 use flowscope_track::{Change, Clock, EndReason, Flow, FlowEvent};
 
 use super::tasks::Tasks;
@@ -23,15 +25,15 @@ use crate::{ConversationConfig, Ended, Engine, Piece, Stalled};
 /// [`ReassembledStream`](super::ReassembledStream)s are driven by, and workers that each have futures of
 /// their own.
 pub struct AsyncReassemblerDriver<E: FlowExtractor, F> {
-    engine: StreamDriver<E, HoleFillingFactory, Sides>,
-    desk: Desk<E::Key, F>,
+    engine: StreamDriver<E, StreamReassemblerFactory, Sides>,
+    desk: ChannelSink<E::Key, F>,
 }
 
 /// What each flow keeps: where the bytes of its sides go, once there are any.
 #[derive(Debug, Default)]
 struct Sides([Option<Sender>; 2]);
 
-struct Desk<K, F> {
+struct ChannelSink<K, F> {
     hub: Arc<Hub>,
     factory: F,
     tasks: Tasks,
@@ -43,12 +45,12 @@ impl<E: FlowExtractor, F: AsyncReassemblerFactory<E::Key>> AsyncReassemblerDrive
     /// [`Stalled::Wait`].
     #[must_use]
     pub fn new(extractor: E, factory: F, driver: DriverConfig, config: ConversationConfig) -> Self {
-        let streams = Streams::new(HoleFillingFactory::new(driver.stream_config().clone()));
+        let streams = Streams::new(StreamReassemblerFactory::new(driver.stream_config().clone()));
         let hub = Hub::new(&config.or_stalled(Stalled::Wait));
         let (tasks, events) = (Tasks::default(), VecDeque::new());
         AsyncReassemblerDriver {
-            engine: StreamDriver::with_claims(extractor, streams, driver, |_| Sides::default()),
-            desk: Desk { hub, factory, tasks, events },
+            engine: StreamDriver::with_classifier(extractor, streams, driver, |_| Sides::default()),
+            desk: ChannelSink { hub, factory, tasks, events },
         }
     }
 }
@@ -80,7 +82,7 @@ where
     }
 }
 
-impl<K: Clone, F: AsyncReassemblerFactory<K>> Desk<K, F> {
+impl<K: Clone, F: AsyncReassemblerFactory<K>> ChannelSink<K, F> {
     /// Where the bytes of a side go.
     fn outlet<'f>(&mut self, flow: Flow<'f, K, Sides>, side: FlowSide) -> &'f Sender {
         let Flow { key, state, .. } = flow;
@@ -104,7 +106,9 @@ async fn read(mut to: impl AsyncReassembler, mut from: Receiver) {
     }
 }
 
-impl<K: Clone, F: AsyncReassemblerFactory<K>> SessionSink<K, Infallible, Sides> for Desk<K, F> {
+impl<K: Clone, F: AsyncReassemblerFactory<K>> SessionSink<K, Infallible, Sides>
+    for ChannelSink<K, F>
+{
     fn wants_packets(&self) -> bool {
         true
     }
@@ -125,16 +129,16 @@ impl<K: Clone, F: AsyncReassemblerFactory<K>> SessionSink<K, Infallible, Sides> 
             SessionChange::Gap { side, offset, len } => {
                 self.outlet(flow, side).gap(side, offset, len);
             }
-            SessionChange::Stopped { why: StopReason::NoRoom, .. } => {
+            SessionChange::Stopped { why: StopReason::MemoryLimit, .. } => {
                 for sender in flow.state.0.iter().flatten() {
-                    sender.end(|| Ended::NoRoom);
+                    sender.end(|| Ended::MemoryLimit);
                 }
             }
             _ => {}
         }
     }
 
-    fn bytes(&mut self, flow: Flow<'_, K, Sides>, feed: Feed<'_>) -> ParserStatus {
+    fn bytes(&mut self, flow: Flow<'_, K, Sides>, feed: StreamChunk<'_>) -> ParserStatus {
         let side = feed.side;
         if self.outlet(flow, side).bytes(feed) {
             ParserStatus::Continue

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use flowscope_core::{Feed, FlowSide, Loss};
+use flowscope_core::{FlowSide, Loss, StreamChunk};
 
 use super::block::Block;
 use super::hub::{Hub, State, lock};
@@ -67,7 +67,7 @@ const SIDES: [FlowSide; 2] = [FlowSide::Initiator, FlowSide::Responder];
 impl Sender {
     /// Bytes in order. Says whether the flow is to be read any further: not if the reader has left, but
     /// on if it was too slow, so that what is lost by that is counted.
-    pub(crate) fn bytes(&self, feed: Feed<'_>) -> bool {
+    pub(crate) fn bytes(&self, feed: StreamChunk<'_>) -> bool {
         let (hub, mut queue) = (&self.0.hub, lock(&self.0.queue));
         let len = feed.bytes.len() as u64;
         if queue.too_slow {
@@ -85,7 +85,7 @@ impl Sender {
             let before = queue.block.size();
             let bytes = queue.block.copy(taken);
             state.blocks = state.blocks + queue.block.size() - before;
-            let Feed { side, offset, ts, .. } = feed;
+            let StreamChunk { side, offset, ts, .. } = feed;
             queue.push(hub, &mut state, Piece::Bytes { side, offset, ts, bytes });
         }
         if !rest.is_empty() {

@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use flowscope_core::{Feed, FlowExtractor, FlowSide, Ledger, PacketView, ParserStatus, Timestamp};
+use flowscope_core::{
+    FlowExtractor, FlowSide, Ledger, PacketView, ParserStatus, StreamChunk, Timestamp,
+};
 use flowscope_driver::{
     DriverConfig, SessionChange, SessionSink, StopReason, StreamDriver, Streams,
 };
-use flowscope_reassembly::HoleFillingFactory;
+use flowscope_reassembly::StreamReassemblerFactory;
 use flowscope_track::{Change, Clock, EndReason, Flow};
 
 use super::{Conversation, ConversationConfig, Ended, Hub, Sender, Stalled, channel};
@@ -19,8 +21,8 @@ use crate::engine::sealed::Sealed;
 /// Packets in, conversations out: what [`Conversations`](super::Conversations) are driven by, and
 /// workers that each have conversations of their own.
 pub struct ConversationDriver<E: FlowExtractor> {
-    engine: StreamDriver<E, HoleFillingFactory, Outlet>,
-    desk: Desk<E::Key>,
+    engine: StreamDriver<E, StreamReassemblerFactory, Outlet>,
+    desk: ChannelSink<E::Key>,
 }
 
 /// What each flow keeps: where its bytes go, once there are any.
@@ -29,7 +31,7 @@ struct Outlet(Option<Sender>);
 
 /// Where conversations are opened.
 #[derive(Debug)]
-struct Desk<K> {
+struct ChannelSink<K> {
     hub: Arc<Hub>,
     /// Conversations that nobody has taken yet.
     opened: VecDeque<Conversation<K>>,
@@ -39,11 +41,11 @@ impl<E: FlowExtractor> ConversationDriver<E> {
     /// A driver of its own. A policy that is not set is [`Stalled::Gap`] here.
     #[must_use]
     pub fn new(extractor: E, driver: DriverConfig, config: ConversationConfig) -> Self {
-        let streams = Streams::new(HoleFillingFactory::new(driver.stream_config().clone()));
+        let streams = Streams::new(StreamReassemblerFactory::new(driver.stream_config().clone()));
         let hub = Hub::new(&config.or_stalled(Stalled::Gap));
         ConversationDriver {
-            engine: StreamDriver::with_claims(extractor, streams, driver, |_| Outlet(None)),
-            desk: Desk { hub, opened: VecDeque::new() },
+            engine: StreamDriver::with_classifier(extractor, streams, driver, |_| Outlet(None)),
+            desk: ChannelSink { hub, opened: VecDeque::new() },
         }
     }
 }
@@ -66,7 +68,7 @@ impl<E: FlowExtractor> Engine for ConversationDriver<E> {
     }
 }
 
-impl<K: Clone> Desk<K> {
+impl<K: Clone> ChannelSink<K> {
     /// Where the bytes of a flow go.
     fn outlet<'f>(&mut self, flow: Flow<'f, K, Outlet>) -> &'f Sender {
         // Keys are copied for new conversations only.
@@ -80,7 +82,7 @@ impl<K: Clone> Desk<K> {
     }
 }
 
-impl<K: Clone> SessionSink<K, Infallible, Outlet> for Desk<K> {
+impl<K: Clone> SessionSink<K, Infallible, Outlet> for ChannelSink<K> {
     fn flow(&mut self, flow: Flow<'_, K, Outlet>, change: Change) {
         if let Change::Ended { reason } = change
             && let Some(sender) = flow.state.0.take()
@@ -94,14 +96,14 @@ impl<K: Clone> SessionSink<K, Infallible, Outlet> for Desk<K> {
             SessionChange::Gap { side, offset, len } => {
                 self.outlet(flow).gap(side, offset, len);
             }
-            SessionChange::Stopped { why: StopReason::NoRoom, .. } => {
-                self.outlet(flow).end(|| Ended::NoRoom);
+            SessionChange::Stopped { why: StopReason::MemoryLimit, .. } => {
+                self.outlet(flow).end(|| Ended::MemoryLimit);
             }
             _ => {}
         }
     }
 
-    fn bytes(&mut self, flow: Flow<'_, K, Outlet>, feed: Feed<'_>) -> ParserStatus {
+    fn bytes(&mut self, flow: Flow<'_, K, Outlet>, feed: StreamChunk<'_>) -> ParserStatus {
         if self.outlet(flow).bytes(feed) { ParserStatus::Continue } else { ParserStatus::Done }
     }
 

@@ -72,7 +72,7 @@ impl Hub {
     }
 
     /// Bytes of memory held.
-    pub(crate) fn memory(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         let state = self.state();
         state.used + state.blocks
     }

@@ -266,9 +266,9 @@ fn a_conversation_that_is_dropped_is_not_read_any_further() {
     let mut stream = source.conversations(config(Stalled::Gap));
     let mut readers = opened(&mut stream);
     let mut kept = readers.pop().unwrap();
-    let before = stream.driver().memory();
+    let before = stream.driver().heap_bytes();
     drop(readers);
-    assert!(stream.driver().memory() < before - 5_000, "the queue is freed at once");
+    assert!(stream.driver().heap_bytes() < before - 5_000, "the queue is freed at once");
     for n in [1, 2] {
         let mut talk =
             flow(n).next_seq(FlowSide::Initiator, 6_001).next_seq(FlowSide::Responder, 5001);

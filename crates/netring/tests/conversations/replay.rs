@@ -12,7 +12,7 @@ use flowscope_core::{
 use flowscope_driver::{FlowDriver, StreamDriver};
 use flowscope_extract::FiveTupleKey;
 use flowscope_pcap::CaptureFiles;
-use flowscope_reassembly::{HoleFilling, HoleFillingFactory};
+use flowscope_reassembly::{StreamReassembler, StreamReassemblerFactory};
 use flowscope_track::{EndReason, FlowEvent};
 use netring::{
     AsyncCapture, AsyncReassembler, ConversationConfig, Ended, GapCause, Next, Piece, Stats,
@@ -23,7 +23,7 @@ use crate::world::extractor;
 
 /// Bytes and gaps of one side.
 #[derive(Clone, Debug, Eq, PartialEq)]
-enum Said {
+enum AppRecord {
     Bytes(Vec<u8>),
     Gap(u64),
 }
@@ -31,7 +31,7 @@ enum Said {
 /// What one side said, however it was cut.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 struct Side {
-    said: Vec<Said>,
+    said: Vec<AppRecord>,
     at: u64,
 }
 
@@ -40,8 +40,8 @@ impl Side {
         assert_eq!(at, self.at);
         self.at += more.len() as u64;
         match self.said.last_mut() {
-            Some(Said::Bytes(bytes)) => bytes.extend_from_slice(more),
-            _ => self.said.push(Said::Bytes(more.to_vec())),
+            Some(AppRecord::Bytes(bytes)) => bytes.extend_from_slice(more),
+            _ => self.said.push(AppRecord::Bytes(more.to_vec())),
         }
     }
 
@@ -49,8 +49,8 @@ impl Side {
         assert_eq!(at, self.at);
         self.at += len;
         match self.said.last_mut() {
-            Some(Said::Gap(before)) => *before += len,
-            _ => self.said.push(Said::Gap(len)),
+            Some(AppRecord::Gap(before)) => *before += len,
+            _ => self.said.push(AppRecord::Gap(len)),
         }
     }
 }
@@ -60,7 +60,7 @@ type Flows = BTreeMap<FiveTupleKey, Vec<[Side; 2]>>;
 
 /// Collects what passes through the reassembler that drivers use.
 struct Collecting {
-    stream: HoleFilling,
+    stream: StreamReassembler,
     key: FiveTupleKey,
     nth: usize,
     side: FlowSide,
@@ -98,7 +98,10 @@ impl StreamSink for Collect<'_> {
 }
 
 impl Collecting {
-    fn with<'a>(&'a mut self, out: &'a mut dyn StreamSink) -> (&'a mut HoleFilling, Collect<'a>) {
+    fn with<'a>(
+        &'a mut self,
+        out: &'a mut dyn StreamSink,
+    ) -> (&'a mut StreamReassembler, Collect<'a>) {
         let of = (self.key, self.nth, self.side);
         (&mut self.stream, Collect { to: &self.flows, of, out })
     }
@@ -132,19 +135,19 @@ impl Reassembler for Collecting {
     fn finished(&self) -> bool {
         self.stream.finished()
     }
-    fn shed(&mut self, out: &mut dyn StreamSink) {
-        self.stream.shed(out);
+    fn drop_buffered(&mut self, out: &mut dyn StreamSink) {
+        self.stream.drop_buffered(out);
     }
     fn pending(&self) -> u64 {
         self.stream.pending()
     }
-    fn held(&self) -> usize {
-        self.stream.held()
+    fn heap_bytes(&self) -> usize {
+        self.stream.heap_bytes()
     }
 }
 
 struct Collector {
-    streams: HoleFillingFactory,
+    streams: StreamReassemblerFactory,
     flows: Arc<Mutex<Flows>>,
 }
 
@@ -187,7 +190,7 @@ fn captures() -> Vec<PathBuf> {
 /// What a synchronous driver puts in order, and where all bytes went.
 fn expected(path: &Path) -> (Flows, Ledger) {
     let flows = Arc::new(Mutex::new(Flows::new()));
-    let streams = HoleFillingFactory::new(default_config().stream_config().clone());
+    let streams = StreamReassemblerFactory::new(default_config().stream_config().clone());
     let collector = Collector { streams, flows: Arc::clone(&flows) };
     let mut driver = StreamDriver::with_config(extractor(), collector, default_config());
     let mut source = CaptureFiles::new([path]);
@@ -245,7 +248,7 @@ async fn conversations_of_every_capture_are_the_driver_s() {
             gaps += sides
                 .iter()
                 .flat_map(|side| &side.said)
-                .filter(|s| matches!(s, Said::Gap(_)))
+                .filter(|s| matches!(s, AppRecord::Gap(_)))
                 .count();
             found.entry(key).or_insert_with(BTreeMap::new).insert(id, sides);
             conversations += 1;

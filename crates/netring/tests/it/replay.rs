@@ -111,20 +111,25 @@ async fn sessions_of_every_capture_are_the_drivers() {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Said {
+enum AppRecord {
     Http(HttpMessage),
     Tls(TlsMessage),
 }
 
-fn protocols() -> Protocols<Said> {
+fn protocols() -> Protocols<AppRecord> {
     Protocols::new()
         .stream(
             "http",
             HttpParser::default(),
             Recognition::by_ports([80, 8080]).or_bytes(),
-            Said::Http,
+            AppRecord::Http,
         )
-        .stream("tls", TlsParser::default(), Recognition::by_ports([443]).or_bytes(), Said::Tls)
+        .stream(
+            "tls",
+            TlsParser::default(),
+            Recognition::by_ports([443]).or_bytes(),
+            AppRecord::Tls,
+        )
 }
 
 #[tokio::test]

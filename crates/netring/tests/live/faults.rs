@@ -26,7 +26,7 @@ fn an_interface_that_goes_down_is_told_and_comes_back() {
                 let packet = stream.next().await;
                 assert!(matches!(packet, Some(Ok(FlowEvent::Packet { .. }))), "{packet:?}");
 
-                // Told to one who waits already.
+                // StreamEnd to one who waits already.
                 let down = async {
                     tokio::time::sleep(Duration::from_millis(30)).await;
                     ip("link set v1 down");

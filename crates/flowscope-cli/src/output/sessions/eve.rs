@@ -7,7 +7,7 @@ use flowscope::tls::{self, Ja3, TlsHandshake};
 use super::super::eve::ends;
 use super::super::json::{self, Json, Object};
 use super::SessionRecord;
-use crate::reading::Said;
+use crate::reading::AppRecord;
 use crate::text::{Short, rfc3339, wire};
 
 /// Appends the line of a record.
@@ -34,37 +34,37 @@ pub(super) fn write(record: &SessionRecord, out: &mut Vec<u8>) {
 }
 
 /// The name of the object that says what was said.
-pub(in crate::output) fn event_type(said: &Said) -> &'static str {
+pub(in crate::output) fn event_type(said: &AppRecord) -> &'static str {
     match said {
-        Said::Http(_) => "http",
-        Said::Tls(_) => "tls",
-        Said::Dns(_) | Said::DnsPair(_) => "dns",
-        Said::Raw(_) | Said::Digest(_) => "raw",
+        AppRecord::Http(_) => "http",
+        AppRecord::Tls(_) => "tls",
+        AppRecord::Dns(_) | AppRecord::DnsPair(_) => "dns",
+        AppRecord::Raw(_) | AppRecord::Digest(_) => "raw",
     }
 }
 
 /// Adds what was said, under Suricata's names.
-pub(in crate::output) fn said(said: &Said, line: &mut Object<'_>) {
+pub(in crate::output) fn said(said: &AppRecord, line: &mut Object<'_>) {
     match said {
-        Said::Http(exchange) => {
+        AppRecord::Http(exchange) => {
             line.put("tx_id", exchange.id);
             line.object("http", |object| http(exchange, object));
         }
-        Said::Tls(handshake) => line.object("tls", |object| tls(handshake, object)),
-        Said::Dns(message) => line.object("dns", |object| dns(message, object)),
-        Said::DnsPair(pair) => {
+        AppRecord::Tls(handshake) => line.object("tls", |object| tls(handshake, object)),
+        AppRecord::Dns(message) => line.object("dns", |object| dns(message, object)),
+        AppRecord::DnsPair(pair) => {
             for message in pair.query.iter().chain(&pair.response) {
                 line.object("dns", |object| dns(message, object));
             }
         }
-        Said::Raw(_) | Said::Digest(_) => {}
+        AppRecord::Raw(_) | AppRecord::Digest(_) => {}
     }
 }
 
 /// Adds what Suricata has no name for.
-pub(in crate::output) fn extra(said: &Said, own: &mut Object<'_>) {
+pub(in crate::output) fn extra(said: &AppRecord, own: &mut Object<'_>) {
     match said {
-        Said::Http(exchange) => {
+        AppRecord::Http(exchange) => {
             own.put("outcome", http_outcome(exchange.outcome));
             own.put_some("latency", exchange.latency.map(|latency| latency.as_secs_f64()));
             if exchange.request.is_some() {
@@ -79,7 +79,7 @@ pub(in crate::output) fn extra(said: &Said, own: &mut Object<'_>) {
                 anomaly.kind.slug().write(out);
             });
         }
-        Said::Tls(handshake) => {
+        AppRecord::Tls(handshake) => {
             own.put("outcome", tls_outcome(handshake.outcome));
             own.put_true("hello_retry", handshake.hello_retry);
             if let Some(alert) = &handshake.alert {
@@ -89,7 +89,7 @@ pub(in crate::output) fn extra(said: &Said, own: &mut Object<'_>) {
             let count = |chain: &tls::CertificateChain| chain.certificates().count() as u64;
             own.put_some("certificates", handshake.server_certificates.as_ref().map(count));
         }
-        Said::Dns(message) => {
+        AppRecord::Dns(message) => {
             own.put("from", if message.side.index() == 0 { "initiator" } else { "responder" });
             own.put("bytes", message.len);
             if message.rcode() != message.header.rcode() {
@@ -97,7 +97,7 @@ pub(in crate::output) fn extra(said: &Said, own: &mut Object<'_>) {
             }
             own.put_some("defect", message.defect.map(defect));
         }
-        Said::DnsPair(_) | Said::Raw(_) | Said::Digest(_) => {}
+        AppRecord::DnsPair(_) | AppRecord::Raw(_) | AppRecord::Digest(_) => {}
     }
 }
 

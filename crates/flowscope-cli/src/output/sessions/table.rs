@@ -8,7 +8,7 @@ use flowscope::http::HttpExchange;
 use flowscope::tls::{ClientHello, TlsHandshake};
 
 use super::SessionRecord;
-use crate::reading::Said;
+use crate::reading::AppRecord;
 use crate::text::{amount, rfc3339, terminal, wire};
 
 /// A line per record: time, protocol, who with whom, and what was said, which may be long.
@@ -28,10 +28,10 @@ impl Table {
         let (start, _) = start.as_str().split_once('.').unwrap_or_default();
         let (initiator, responder) = record.ends();
         let (kind, said) = match &record.said {
-            Said::Http(exchange) => ("http", http(exchange)),
-            Said::Tls(handshake) => ("tls", tls(handshake)),
-            Said::Dns(message) => ("dns", dns(message)),
-            Said::DnsPair(_) | Said::Raw(_) | Said::Digest(_) => return,
+            AppRecord::Http(exchange) => ("http", http(exchange)),
+            AppRecord::Tls(handshake) => ("tls", tls(handshake)),
+            AppRecord::Dns(message) => ("dns", dns(message)),
+            AppRecord::DnsPair(_) | AppRecord::Raw(_) | AppRecord::Digest(_) => return,
         };
         let (initiator, responder) = (initiator.to_string(), responder.to_string());
         let start = start.replace('T', " ");

@@ -11,7 +11,7 @@ use flowscope::tls::{ClientHello, ServerHello, TlsHandshake, Version};
 
 use super::super::zeek::{OrUnset, Seconds, Stamp, header, proto, uid};
 use super::SessionRecord;
-use crate::reading::{Said, Selection};
+use crate::reading::{AppRecord, Selection};
 
 /// The logs as one stream: a header comes whenever the next record is another log's than the one
 /// before.
@@ -80,12 +80,12 @@ const DNS: Columns = &[
 ];
 
 impl Log {
-    fn of(said: &Said) -> Option<Log> {
+    fn of(said: &AppRecord) -> Option<Log> {
         match said {
-            Said::Http(_) => Some(Log::Http),
-            Said::Tls(_) => Some(Log::Ssl),
-            Said::DnsPair(_) => Some(Log::Dns),
-            Said::Dns(_) | Said::Raw(_) | Said::Digest(_) => None,
+            AppRecord::Http(_) => Some(Log::Http),
+            AppRecord::Tls(_) => Some(Log::Ssl),
+            AppRecord::DnsPair(_) => Some(Log::Dns),
+            AppRecord::Dns(_) | AppRecord::Raw(_) | AppRecord::Digest(_) => None,
         }
     }
 
@@ -116,13 +116,13 @@ impl Logs {
         row.plain(resp.addr);
         row.plain(resp.port.unwrap_or(0));
         match &record.said {
-            Said::Http(exchange) => http(exchange, &mut row),
-            Said::Tls(handshake) => ssl(handshake, &mut row),
-            Said::DnsPair(pair) => {
+            AppRecord::Http(exchange) => http(exchange, &mut row),
+            AppRecord::Tls(handshake) => ssl(handshake, &mut row),
+            AppRecord::DnsPair(pair) => {
                 row.plain(proto(record.proto()));
                 dns(pair, &mut row);
             }
-            Said::Dns(_) | Said::Raw(_) | Said::Digest(_) => {}
+            AppRecord::Dns(_) | AppRecord::Raw(_) | AppRecord::Digest(_) => {}
         }
         row.end();
     }

@@ -31,14 +31,14 @@ fn capture(path: &Path, packets: impl Iterator<Item = Packet>) -> u64 {
 }
 
 /// What the program says of a capture, with one worker and with three.
-struct Said {
+struct AppRecord {
     /// The records of bystanders, and all records' packets.
     records: Vec<Value>,
     counted: u64,
     ledger: HashMap<String, u64>,
 }
 
-fn eve(path: &Path, name: &str, args: &[&str]) -> Said {
+fn eve(path: &Path, name: &str, args: &[&str]) -> AppRecord {
     let with = |workers: &str| {
         let args =
             ["flows", "--format=eve", "--workers", workers].into_iter().chain(args.iter().copied());
@@ -54,7 +54,7 @@ fn eve(path: &Path, name: &str, args: &[&str]) -> Said {
         ledger.iter().map(|(name, n)| (name.clone(), n.as_u64().unwrap())).collect();
     let others: u64 = ledger.iter().filter(|(name, _)| *name != "seen").map(|(_, n)| n).sum();
     assert_eq!(ledger["seen"], others, "{name}: {ledger:?}");
-    let mut said = Said { records: Vec::new(), counted: 0, ledger };
+    let mut said = AppRecord { records: Vec::new(), counted: 0, ledger };
     for line in one.out.lines() {
         let record: Value = serde_json::from_str(line).unwrap();
         if record["event_type"] != "flow" {
@@ -86,7 +86,7 @@ fn by_driver(packets: &[Packet]) -> HashMap<String, u64> {
 }
 
 /// Each bystander has one record, which says what was sent.
-fn unharmed(name: &str, said: &Said, bystanders: Bystanders) {
+fn unharmed(name: &str, said: &AppRecord, bystanders: Bystanders) {
     let mut records = HashMap::new();
     for record in &said.records {
         let place =

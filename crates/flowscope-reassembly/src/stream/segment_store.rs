@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use flowscope_core::{Conflict, Kept, Timestamp};
+use flowscope_core::{Conflict, KeptCopy, Timestamp};
 
 use super::overlap::OverlapPolicy;
 use super::spans::Spans;
@@ -110,7 +110,7 @@ impl Held {
         &self.spans
     }
 
-    /// Bytes that wait.
+    /// Bytes that out_of_order.
     pub(super) fn pending(&self) -> u64 {
         self.pending
     }
@@ -132,7 +132,7 @@ struct Merge<'a> {
     overlap: u64,
     /// From the first to behind the last byte that differs.
     differ: Option<Range<u64>>,
-    kept: Option<Kept>,
+    kept: Option<KeptCopy>,
 }
 
 impl Merge<'_> {
@@ -175,12 +175,12 @@ impl Merge<'_> {
             let start = self.differ.as_ref().map_or(place, |differ| differ.start.min(place));
             let end = self.differ.as_ref().map_or(0, |differ| differ.end).max(place + 1);
             self.differ = Some(start..end);
-            let kept = if self.wins.contains(&place) { Kept::Last } else { Kept::First };
+            let kept = if self.wins.contains(&place) { KeptCopy::Last } else { KeptCopy::First };
             self.kept = match self.kept {
-                Some(other) if other != kept => Some(Kept::Both),
+                Some(other) if other != kept => Some(KeptCopy::Both),
                 _ => Some(kept),
             };
-            if kept == Kept::Last {
+            if kept == KeptCopy::Last {
                 *old = *new;
             }
         }

@@ -4,7 +4,7 @@ use std::hash::Hash;
 
 use super::{Due, Engine, RARE_BYTES, RARE_SHARE, STEPS_FOR_ROOM, at_packet};
 use crate::EndReason;
-use crate::clock::Moment;
+use crate::clock::PacketTime;
 use crate::index::Index;
 use crate::lists::{Lists, Slot};
 use crate::sink::{FlowSink, Phase};
@@ -21,7 +21,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.config.memory_budget - self.config.memory_budget / RARE_SHARE
     }
 
-    pub(super) fn make_room<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) {
+    pub(super) fn make_room<O: FlowSink<K, S>>(&mut self, moment: PacketTime, out: &mut O) {
         let limit = self.limit();
         self.order.prepare(self.index.len(), limit, &mut self.slots.hot);
         if !self.is_full(limit) {
@@ -40,13 +40,13 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let live = self.index.len();
         live >= limit || {
             let growth = self.slots.growth();
-            let slots = self.memory() - self.rares * RARE_BYTES;
+            let slots = self.heap_bytes() - self.rares * RARE_BYTES;
             growth > 0 && live > 0 && slots + growth > self.slot_budget()
         }
     }
 
     /// Lets the entry go whose turn it is.
-    pub(super) fn evict_one<O: FlowSink<K, S>>(&mut self, moment: Moment, out: &mut O) -> bool {
+    pub(super) fn evict_one<O: FlowSink<K, S>>(&mut self, moment: PacketTime, out: &mut O) -> bool {
         let victim = self.order.victim(self.config.eviction, &mut self.slots.hot);
         let Some(slot) = victim else { return false };
         let order = at_packet(moment);
@@ -57,13 +57,13 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         true
     }
 
-    pub(super) fn evict<O: FlowSink<K, S>>(&mut self, slot: Slot, moment: Moment, out: &mut O) {
+    pub(super) fn evict<O: FlowSink<K, S>>(&mut self, slot: Slot, moment: PacketTime, out: &mut O) {
         let order = at_packet(moment);
         if self.slots.hot[slot].meter.state.is_over() {
             self.tell_late(slot, order, out);
         } else {
             let last_seen = self.slots.record(slot).last_seen();
-            self.tell_end(slot, last_seen, order, EndReason::Evicted, out);
+            self.emit_end(slot, last_seen, order, EndReason::Evicted, out);
         }
         self.remove(slot);
     }
@@ -78,7 +78,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// Frees an entry.
     pub(super) fn remove(&mut self, slot: Slot) {
         self.order.remove(slot, &mut self.slots.hot[slot].meter);
-        self.wheel.unhang(slot);
+        self.wheel.cancel(slot);
         let tag = self.index.tag(&self.slots.hot[slot].key);
         self.index.remove(tag, slot);
         self.rares -= usize::from(self.slots.cold[slot].rare.is_some());
@@ -86,7 +86,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     /// Bytes held, by capacity.
-    pub(crate) fn memory(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.slots.capacity_bytes()
             + self.index.capacity_bytes()
             + self.wheel.capacity_bytes()

@@ -1,17 +1,19 @@
 use std::convert::Infallible;
 
 use flowscope_core::{
-    DatagramFeed, DatagramParser, DatagramParserFactory, Feed, FlowSide, ParserStatus, Probe,
-    ReassemblerFactory, SessionParser, SessionParserFactory,
+    Datagram, DatagramParser, DatagramParserFactory, FlowSide, ParserStatus, Probe,
+    ReassemblerFactory, SessionParser, SessionParserFactory, StreamChunk,
 };
-use flowscope_reassembly::HoleFillingFactory;
+use flowscope_reassembly::StreamReassemblerFactory;
 
-use crate::claims::{Choice, ChosenBy, Claim, Claims, Start, Told, Transport};
+use crate::detection::{
+    Classification, Classifier, DetectedBy, Detection, ProbeInput, StreamEnd, Transport,
+};
 
 /// One stream protocol: every TCP flow for which the factory has a parser is read by it. `R` makes
 /// the reassemblers.
 #[derive(Clone, Debug)]
-pub struct Sessions<F, R = HoleFillingFactory> {
+pub struct Sessions<F, R = StreamReassemblerFactory> {
     parsers: F,
     streams: R,
 }
@@ -24,9 +26,9 @@ impl<F, R> Sessions<F, R> {
     }
 }
 
-const ONLY: Choice = Choice { protocol: "", by: ChosenBy::Only };
+const ONLY: Detection = Detection { protocol: "", by: DetectedBy::Only };
 
-impl<K, F: SessionParserFactory<K>, R: ReassemblerFactory<K>> Claims<K> for Sessions<F, R> {
+impl<K, F: SessionParserFactory<K>, R: ReassemblerFactory<K>> Classifier<K> for Sessions<F, R> {
     type Streams = R;
     type Parser = F::Parser;
     type Message = <F::Parser as SessionParser>::Message;
@@ -39,10 +41,10 @@ impl<K, F: SessionParserFactory<K>, R: ReassemblerFactory<K>> Claims<K> for Sess
         transport == Transport::Stream
     }
 
-    fn claim(&mut self, start: &Start<'_, K>) -> Claim<F::Parser> {
+    fn classify(&mut self, start: &ProbeInput<'_, K>) -> Classification<F::Parser> {
         match self.parsers.new_parser(start.key) {
-            Some(parser) => Claim::Read(parser, ONLY),
-            None => Claim::Leave,
+            Some(parser) => Classification::Read(parser, ONLY),
+            None => Classification::Reject,
         }
     }
 
@@ -50,7 +52,7 @@ impl<K, F: SessionParserFactory<K>, R: ReassemblerFactory<K>> Claims<K> for Sess
     fn feed(
         &mut self,
         parser: &mut F::Parser,
-        feed: Feed<'_>,
+        feed: StreamChunk<'_>,
         out: &mut Vec<Self::Message>,
     ) -> ParserStatus {
         parser.feed_into(feed, out)
@@ -69,13 +71,13 @@ impl<K, F: SessionParserFactory<K>, R: ReassemblerFactory<K>> Claims<K> for Sess
     fn datagram(
         &mut self,
         _: &mut F::Parser,
-        _: DatagramFeed<'_>,
+        _: Datagram<'_>,
         _: &mut Vec<Self::Message>,
     ) -> ParserStatus {
         ParserStatus::Done
     }
 
-    fn tell(&mut self, parser: &mut F::Parser, what: Told, out: &mut Vec<Self::Message>) {
+    fn notify(&mut self, parser: &mut F::Parser, what: StreamEnd, out: &mut Vec<Self::Message>) {
         what.to_session(parser, out);
     }
 
@@ -83,8 +85,8 @@ impl<K, F: SessionParserFactory<K>, R: ReassemblerFactory<K>> Claims<K> for Sess
         F::Parser::probe(side, start)
     }
 
-    fn held(&self, parser: &F::Parser) -> usize {
-        parser.held()
+    fn heap_bytes(&self, parser: &F::Parser) -> usize {
+        parser.heap_bytes()
     }
 }
 
@@ -92,23 +94,23 @@ impl<K, F: SessionParserFactory<K>, R: ReassemblerFactory<K>> Claims<K> for Sess
 #[derive(Clone, Debug)]
 pub struct Datagrams<F> {
     parsers: F,
-    streams: HoleFillingFactory,
+    streams: StreamReassemblerFactory,
 }
 
 impl<F> Datagrams<F> {
     /// Parsers of this make.
     #[must_use]
     pub fn new(parsers: F) -> Self {
-        Datagrams { parsers, streams: HoleFillingFactory::default() }
+        Datagrams { parsers, streams: StreamReassemblerFactory::default() }
     }
 }
 
-impl<K, F: DatagramParserFactory<K>> Claims<K> for Datagrams<F> {
-    type Streams = HoleFillingFactory;
+impl<K, F: DatagramParserFactory<K>> Classifier<K> for Datagrams<F> {
+    type Streams = StreamReassemblerFactory;
     type Parser = F::Parser;
     type Message = <F::Parser as DatagramParser>::Message;
 
-    fn streams(&mut self) -> &mut HoleFillingFactory {
+    fn streams(&mut self) -> &mut StreamReassemblerFactory {
         &mut self.streams
     }
 
@@ -116,14 +118,19 @@ impl<K, F: DatagramParserFactory<K>> Claims<K> for Datagrams<F> {
         transport == Transport::Datagram
     }
 
-    fn claim(&mut self, start: &Start<'_, K>) -> Claim<F::Parser> {
+    fn classify(&mut self, start: &ProbeInput<'_, K>) -> Classification<F::Parser> {
         match self.parsers.new_parser(start.key) {
-            Some(parser) => Claim::Read(parser, ONLY),
-            None => Claim::Leave,
+            Some(parser) => Classification::Read(parser, ONLY),
+            None => Classification::Reject,
         }
     }
 
-    fn feed(&mut self, _: &mut F::Parser, _: Feed<'_>, _: &mut Vec<Self::Message>) -> ParserStatus {
+    fn feed(
+        &mut self,
+        _: &mut F::Parser,
+        _: StreamChunk<'_>,
+        _: &mut Vec<Self::Message>,
+    ) -> ParserStatus {
         ParserStatus::Done
     }
 
@@ -140,13 +147,13 @@ impl<K, F: DatagramParserFactory<K>> Claims<K> for Datagrams<F> {
     fn datagram(
         &mut self,
         parser: &mut F::Parser,
-        datagram: DatagramFeed<'_>,
+        datagram: Datagram<'_>,
         out: &mut Vec<Self::Message>,
     ) -> ParserStatus {
         parser.parse_into(datagram, out)
     }
 
-    fn tell(&mut self, parser: &mut F::Parser, what: Told, out: &mut Vec<Self::Message>) {
+    fn notify(&mut self, parser: &mut F::Parser, what: StreamEnd, out: &mut Vec<Self::Message>) {
         what.to_datagrams(parser, out);
     }
 
@@ -154,8 +161,8 @@ impl<K, F: DatagramParserFactory<K>> Claims<K> for Datagrams<F> {
         F::Parser::probe(side, start)
     }
 
-    fn held(&self, parser: &F::Parser) -> usize {
-        parser.held()
+    fn heap_bytes(&self, parser: &F::Parser) -> usize {
+        parser.heap_bytes()
     }
 }
 
@@ -174,7 +181,7 @@ impl<R> Streams<R> {
     }
 }
 
-impl<K, R: ReassemblerFactory<K>> Claims<K> for Streams<R> {
+impl<K, R: ReassemblerFactory<K>> Classifier<K> for Streams<R> {
     type Streams = R;
     type Parser = ();
     type Message = Infallible;
@@ -187,12 +194,12 @@ impl<K, R: ReassemblerFactory<K>> Claims<K> for Streams<R> {
         transport == Transport::Stream
     }
 
-    fn claim(&mut self, _: &Start<'_, K>) -> Claim<()> {
-        Claim::Read((), ONLY)
+    fn classify(&mut self, _: &ProbeInput<'_, K>) -> Classification<()> {
+        Classification::Read((), ONLY)
     }
 
     #[inline]
-    fn feed(&mut self, (): &mut (), _: Feed<'_>, _: &mut Vec<Infallible>) -> ParserStatus {
+    fn feed(&mut self, (): &mut (), _: StreamChunk<'_>, _: &mut Vec<Infallible>) -> ParserStatus {
         ParserStatus::Continue
     }
 
@@ -200,39 +207,34 @@ impl<K, R: ReassemblerFactory<K>> Claims<K> for Streams<R> {
         ParserStatus::Continue
     }
 
-    fn datagram(
-        &mut self,
-        (): &mut (),
-        _: DatagramFeed<'_>,
-        _: &mut Vec<Infallible>,
-    ) -> ParserStatus {
+    fn datagram(&mut self, (): &mut (), _: Datagram<'_>, _: &mut Vec<Infallible>) -> ParserStatus {
         ParserStatus::Done
     }
 
-    fn tell(&mut self, (): &mut (), _: Told, _: &mut Vec<Infallible>) {}
+    fn notify(&mut self, (): &mut (), _: StreamEnd, _: &mut Vec<Infallible>) {}
 
     fn probe(&self, (): &(), _: FlowSide, _: &[u8]) -> Probe {
         Probe::Maybe
     }
 
-    fn held(&self, (): &()) -> usize {
+    fn heap_bytes(&self, (): &()) -> usize {
         0
     }
 }
 
-impl Told {
+impl StreamEnd {
     pub(crate) fn to_session<P: SessionParser>(self, parser: &mut P, out: &mut Vec<P::Message>) {
         match self {
-            Told::Fin(side) => parser.fin(side, out),
-            Told::Rst(side) => parser.rst(side, out),
-            Told::End => parser.end(out),
+            StreamEnd::Fin(side) => parser.fin(side, out),
+            StreamEnd::Rst(side) => parser.rst(side, out),
+            StreamEnd::End => parser.end(out),
         }
     }
 
     pub(crate) fn to_datagrams<P: DatagramParser>(self, parser: &mut P, out: &mut Vec<P::Message>) {
         match self {
-            Told::Fin(_) | Told::Rst(_) => {}
-            Told::End => parser.end(out),
+            StreamEnd::Fin(_) | StreamEnd::Rst(_) => {}
+            StreamEnd::End => parser.end(out),
         }
     }
 }

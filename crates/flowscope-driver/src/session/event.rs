@@ -1,9 +1,9 @@
-use flowscope_core::{Conflict, Feed, FlowSide, ParseError, ParserStatus};
+use flowscope_core::{Conflict, FlowSide, ParseError, ParserStatus, StreamChunk};
 use flowscope_track::{
     Anomaly, Change, EndReason, Flow, FlowEvent, FlowRef, FlowStats, History, InitiatorEvidence,
 };
 
-use crate::Choice;
+use crate::Detection;
 
 /// What a session driver reports: the lives of flows, and what was said in them.
 ///
@@ -24,7 +24,7 @@ pub enum SessionEvent<K, M> {
         /// Which flow, and when.
         flow: FlowRef<K>,
         /// Which protocol, and how it was found.
-        choice: Choice,
+        detection: Detection,
     },
     /// A message.
     Application {
@@ -107,7 +107,7 @@ pub enum SessionEvent<K, M> {
 #[non_exhaustive]
 pub enum SessionChange {
     /// It was decided which parser reads the flow.
-    Chosen(Choice),
+    Chosen(Detection),
     /// Bytes were never captured.
     Gap {
         /// Who sent them.
@@ -145,7 +145,7 @@ pub enum StopReason {
     /// The bytes are not, or no longer, its protocol.
     Failed(ParseError),
     /// There was no more room within the memory budget.
-    NoRoom,
+    MemoryLimit,
 }
 
 /// Takes what a session engine lends. For one packet the calls come in the order of
@@ -168,7 +168,7 @@ pub trait SessionSink<K, M, U = ()> {
     /// is heeded as if the parser had said it, and the parser does not get these bytes, which count as
     /// delivered nevertheless.
     #[inline]
-    fn bytes(&mut self, _flow: Flow<'_, K, U>, _feed: Feed<'_>) -> ParserStatus {
+    fn bytes(&mut self, _flow: Flow<'_, K, U>, _feed: StreamChunk<'_>) -> ParserStatus {
         ParserStatus::Continue
     }
 
@@ -229,7 +229,7 @@ impl<K: Clone, M> SessionEvent<K, M> {
     pub fn from_session<U>(flow: &Flow<'_, K, U>, change: SessionChange) -> Self {
         let flow = flow.to_ref();
         match change {
-            SessionChange::Chosen(choice) => SessionEvent::ParserChosen { flow, choice },
+            SessionChange::Chosen(detection) => SessionEvent::ParserChosen { flow, detection },
             SessionChange::Gap { side, offset, len } => {
                 SessionEvent::Gap { flow, side, offset, len }
             }

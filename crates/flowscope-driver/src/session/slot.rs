@@ -1,6 +1,6 @@
 use flowscope_core::{Extracted, FlowSide, Loss, ReassemblerFactory};
 
-use crate::Claims;
+use crate::Classifier;
 
 /// What a session engine keeps with each flow: the user's state, and what reads the flow.
 ///
@@ -8,32 +8,32 @@ use crate::Claims;
 /// reassemblers and parser.
 pub struct Slot<P, R, U> {
     session: Option<Box<Session<P, R>>>,
-    thread: Thread,
+    context: FlowContext,
     user: U,
 }
 
-/// The slot of a flow with this key, read by these claims.
+/// The slot of a flow with this key, read by these classifier.
 pub type SlotOf<K, C, U> = Slot<
-    <C as Claims<K>>::Parser,
-    <<C as Claims<K>>::Streams as ReassemblerFactory<K>>::Reassembler,
+    <C as Classifier<K>>::Parser,
+    <<C as Classifier<K>>::Streams as ReassemblerFactory<K>>::Reassembler,
     U,
 >;
 
 /// What is known of a flow before it is read, and why it is no longer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Thread {
+pub(crate) struct FlowContext {
     /// Sequence number of each side's first byte, where its SYN was seen.
     begun: [Option<u32>; 2],
     /// Source and destination port of the first packet.
     pub(crate) ports: Option<(u16, u16)>,
-    pub(crate) fate: Fate,
+    pub(crate) read_state: ReadState,
     /// Datagrams that told nothing about who reads them.
-    pub(crate) vague: u8,
+    pub(crate) probed_datagrams: u8,
 }
 
 /// Whether a flow's payload is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Fate {
+pub(crate) enum ReadState {
     /// It is, or will be once there is some.
     Open,
     /// Nobody reads it, or has to any more.
@@ -41,16 +41,16 @@ pub(crate) enum Fate {
     /// Its parser has given up.
     Stopped,
     /// There was no room for it.
-    NoRoom,
+    MemoryLimit,
 }
 
-impl Fate {
+impl ReadState {
     /// Where bytes go that come now.
     pub(crate) fn loss(self) -> Loss {
         match self {
-            Fate::Open | Fate::Unclaimed => Loss::Unclaimed,
-            Fate::Stopped => Loss::ParserStopped,
-            Fate::NoRoom => Loss::Memcap,
+            ReadState::Open | ReadState::Unclaimed => Loss::Unclaimed,
+            ReadState::Stopped => Loss::ParserStopped,
+            ReadState::MemoryLimit => Loss::Memcap,
         }
     }
 }
@@ -61,31 +61,31 @@ pub(crate) struct Session<P, R> {
     /// The reassemblers of a TCP flow.
     pub(crate) sides: Option<[R; 2]>,
     /// Sides that the parser has given up.
-    pub(crate) deaf: [bool; 2],
+    pub(crate) stopped: [bool; 2],
     /// Sides whose end the parser was told.
-    pub(crate) told_fin: [bool; 2],
+    pub(crate) fin_notified: [bool; 2],
     /// Sides of which no byte was read yet, and whose start was not seen.
-    pub(crate) torn: [bool; 2],
-    /// What the pump counts it as: bytes of memory, and bytes of payload that wait.
+    pub(crate) mid_stream: [bool; 2],
+    /// What the host counts it as: bytes of memory, and bytes of payload that wait.
     pub(crate) held: usize,
     pub(crate) pending: u64,
 }
 
 pub(crate) enum Reader<P> {
     /// It is not decided who reads.
-    Undecided(Opening),
+    Undecided(ProbeBuffer),
     Reads(P),
     /// Nobody reads any further.
-    Over(Fate),
+    Over(ReadState),
 }
 
 /// What came before it was decided who reads.
 #[derive(Debug, Default)]
-pub(crate) struct Opening {
+pub(crate) struct ProbeBuffer {
     pub(crate) bytes: [Vec<u8>; 2],
     /// Where the bytes of each side stand in its stream.
     pub(crate) at: [u64; 2],
-    /// Bytes missing in front of them.
+    /// Bytes missing in ingress of them.
     pub(crate) gap: [u64; 2],
     /// Who spoke first.
     pub(crate) first: Option<FlowSide>,
@@ -93,8 +93,13 @@ pub(crate) struct Opening {
 
 impl<P, R, U> Slot<P, R, U> {
     pub(crate) fn new<K>(first: &Extracted<K>, user: U) -> Self {
-        let thread = Thread { begun: [None; 2], ports: first.ports, fate: Fate::Open, vague: 0 };
-        Slot { session: None, thread, user }
+        let context = FlowContext {
+            begun: [None; 2],
+            ports: first.ports,
+            read_state: ReadState::Open,
+            probed_datagrams: 0,
+        };
+        Slot { session: None, context, user }
     }
 
     /// The user's state.
@@ -117,12 +122,14 @@ impl<P, R, U> Slot<P, R, U> {
     /// The user's part, and the rest.
     #[inline]
     #[allow(clippy::type_complexity)]
-    pub(crate) fn parts(&mut self) -> (&mut U, (&mut Option<Box<Session<P, R>>>, &mut Thread)) {
-        (&mut self.user, (&mut self.session, &mut self.thread))
+    pub(crate) fn parts(
+        &mut self,
+    ) -> (&mut U, (&mut Option<Box<Session<P, R>>>, &mut FlowContext)) {
+        (&mut self.user, (&mut self.session, &mut self.context))
     }
 }
 
-impl Thread {
+impl FlowContext {
     /// Where the stream of `side` begins, as far as SYNs told.
     pub(crate) fn begun(&self, side: FlowSide) -> Option<u32> {
         self.begun[side.index()]
@@ -135,8 +142,12 @@ impl Thread {
 }
 
 impl<P, R> Session<P, R> {
-    pub(crate) fn undecided(sides: [R; 2], torn: [bool; 2]) -> Self {
-        Session { sides: Some(sides), torn, ..Session::of(Reader::Undecided(Opening::default())) }
+    pub(crate) fn undecided(sides: [R; 2], mid_stream: [bool; 2]) -> Self {
+        Session {
+            sides: Some(sides),
+            mid_stream,
+            ..Session::of(Reader::Undecided(ProbeBuffer::default()))
+        }
     }
 
     pub(crate) fn read_by(parser: P) -> Self {
@@ -147,9 +158,9 @@ impl<P, R> Session<P, R> {
         Session {
             reader,
             sides: None,
-            deaf: [false; 2],
-            told_fin: [false; 2],
-            torn: [false; 2],
+            stopped: [false; 2],
+            fin_notified: [false; 2],
+            mid_stream: [false; 2],
             held: 0,
             pending: 0,
         }
@@ -159,15 +170,15 @@ impl<P, R> Session<P, R> {
 impl<P> Reader<P> {
     /// What becomes of the flow's payload, if it is not read any further.
     #[inline]
-    pub(crate) fn fate(&self) -> Option<Fate> {
+    pub(crate) fn read_state(&self) -> Option<ReadState> {
         match self {
-            Reader::Over(fate) => Some(*fate),
+            Reader::Over(read_state) => Some(*read_state),
             _ => None,
         }
     }
 }
 
-impl Opening {
+impl ProbeBuffer {
     pub(crate) fn len(&self) -> usize {
         self.bytes[0].len() + self.bytes[1].len()
     }

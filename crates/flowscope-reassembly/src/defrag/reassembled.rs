@@ -5,7 +5,7 @@ use flowscope_core::{Cursor, LinkType, PacketView, Path, Timestamp};
 /// [`Defragmenter::recycle`](crate::Defragmenter::recycle) takes them back, so that the next one
 /// need not allocate.
 #[derive(Clone, Debug)]
-pub struct Joined {
+pub struct ReassembledDatagram {
     pub(super) bytes: Vec<u8>,
     pub(super) path: Path,
     pub(super) link: LinkType,
@@ -16,7 +16,7 @@ pub struct Joined {
     pub(super) frames: u32,
 }
 
-impl Joined {
+impl ReassembledDatagram {
     /// The datagram as a packet.
     ///
     /// Its frame begins with the IP header of the first piece, options and IPv6 extension headers

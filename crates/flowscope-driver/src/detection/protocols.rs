@@ -1,11 +1,13 @@
 use std::any::Any;
 
 use flowscope_core::{
-    DatagramFeed, DatagramParser, Feed, FlowSide, ParserStatus, Probe, SessionParser,
+    Datagram, DatagramParser, FlowSide, ParserStatus, Probe, SessionParser, StreamChunk,
 };
-use flowscope_reassembly::{HoleFillingFactory, StreamConfig};
+use flowscope_reassembly::{StreamConfig, StreamReassemblerFactory};
 
-use crate::claims::{Choice, ChosenBy, Claim, Claims, Start, Told, Transport};
+use crate::detection::{
+    Classification, Classifier, DetectedBy, Detection, ProbeInput, StreamEnd, Transport,
+};
 
 /// Several protocols on one flow table, their messages as one type of the caller's.
 ///
@@ -31,16 +33,16 @@ use crate::claims::{Choice, ChosenBy, Claim, Claims, Start, Told, Transport};
 ///     }
 /// }
 ///
-/// enum Said {
+/// enum AppRecord {
 ///     Bytes(usize),
 /// }
 ///
-/// let protocols = Protocols::new().stream("count", Count, Recognition::by_ports([7]), Said::Bytes);
+/// let protocols = Protocols::new().stream("count", Count, Recognition::by_ports([7]), AppRecord::Bytes);
 /// assert_eq!(protocols.ports().collect::<Vec<_>>(), [7]);
 /// ```
 pub struct Protocols<M> {
     entries: Vec<Entry<M>>,
-    streams: HoleFillingFactory,
+    streams: StreamReassemblerFactory,
     recognise_only: bool,
 }
 
@@ -76,14 +78,19 @@ struct Entry<M> {
     name: &'static str,
     transport: Transport,
     recognition: Recognition,
-    reader: Box<dyn Reads<M>>,
+    reader: Box<dyn DynParser<M>>,
 }
 
 /// A protocol without its types.
-trait Reads<M>: Send {
+trait DynParser<M>: Send {
     fn start(&self) -> Box<dyn Any + Send>;
     fn probe(&self, side: FlowSide, bytes: &[u8]) -> Probe;
-    fn feed(&mut self, parser: &mut dyn Any, feed: Feed<'_>, out: &mut Vec<M>) -> ParserStatus;
+    fn feed(
+        &mut self,
+        parser: &mut dyn Any,
+        feed: StreamChunk<'_>,
+        out: &mut Vec<M>,
+    ) -> ParserStatus;
     fn gap(
         &mut self,
         parser: &mut dyn Any,
@@ -94,11 +101,11 @@ trait Reads<M>: Send {
     fn datagram(
         &mut self,
         parser: &mut dyn Any,
-        datagram: DatagramFeed<'_>,
+        datagram: Datagram<'_>,
         out: &mut Vec<M>,
     ) -> ParserStatus;
-    fn tell(&mut self, parser: &mut dyn Any, what: Told, out: &mut Vec<M>);
-    fn held(&self, parser: &dyn Any) -> usize;
+    fn notify(&mut self, parser: &mut dyn Any, what: StreamEnd, out: &mut Vec<M>);
+    fn heap_bytes(&self, parser: &dyn Any) -> usize;
 }
 
 /// A parser of one of several protocols.
@@ -119,7 +126,7 @@ impl<M> Protocols<M> {
     pub fn new() -> Self {
         Protocols {
             entries: Vec::new(),
-            streams: HoleFillingFactory::default(),
+            streams: StreamReassemblerFactory::default(),
             recognise_only: false,
         }
     }
@@ -138,7 +145,7 @@ impl<M> Protocols<M> {
         P: SessionParser + Clone + Send + 'static,
         P::Message: Send + 'static,
     {
-        let reader = Box::new(Streams(Of { parser, wrap, made: Vec::new() }));
+        let reader = Box::new(Streams(ParserTemplate { parser, wrap, made: Vec::new() }));
         self.entries.push(Entry { name, transport: Transport::Stream, recognition, reader });
         self
     }
@@ -156,7 +163,7 @@ impl<M> Protocols<M> {
         P: DatagramParser + Clone + Send + 'static,
         P::Message: Send + 'static,
     {
-        let reader = Box::new(Packets(Of { parser, wrap, made: Vec::new() }));
+        let reader = Box::new(Packets(ParserTemplate { parser, wrap, made: Vec::new() }));
         self.entries.push(Entry { name, transport: Transport::Datagram, recognition, reader });
         self
     }
@@ -164,7 +171,7 @@ impl<M> Protocols<M> {
     /// How streams are reassembled; by default as [`StreamConfig::default`] says.
     #[must_use]
     pub fn reassembly(mut self, config: StreamConfig) -> Self {
-        self.streams = HoleFillingFactory::new(config);
+        self.streams = StreamReassemblerFactory::new(config);
         self
     }
 
@@ -181,22 +188,22 @@ impl<M> Protocols<M> {
         self.entries.iter().flat_map(|entry| entry.recognition.ports.iter().copied())
     }
 
-    fn read(&self, at: usize, by: ChosenBy) -> Claim<AnyParser> {
+    fn read(&self, at: usize, by: DetectedBy) -> Classification<AnyParser> {
         let entry = &self.entries[at];
-        let choice = Choice { protocol: entry.name, by };
+        let detection = Detection { protocol: entry.name, by };
         if self.recognise_only {
-            return Claim::Recognised(choice);
+            return Classification::Recognised(detection);
         }
-        Claim::Read(AnyParser { entry: at, state: entry.reader.start() }, choice)
+        Classification::Read(AnyParser { entry: at, state: entry.reader.start() }, detection)
     }
 }
 
-impl<K, M> Claims<K> for Protocols<M> {
-    type Streams = HoleFillingFactory;
+impl<K, M> Classifier<K> for Protocols<M> {
+    type Streams = StreamReassemblerFactory;
     type Parser = AnyParser;
     type Message = M;
 
-    fn streams(&mut self) -> &mut HoleFillingFactory {
+    fn streams(&mut self) -> &mut StreamReassemblerFactory {
         &mut self.streams
     }
 
@@ -204,7 +211,7 @@ impl<K, M> Claims<K> for Protocols<M> {
         self.entries.iter().any(|entry| entry.transport == transport)
     }
 
-    fn claim(&mut self, start: &Start<'_, K>) -> Claim<AnyParser> {
+    fn classify(&mut self, start: &ProbeInput<'_, K>) -> Classification<AnyParser> {
         let mut wait = false;
         let mut by_bytes = None;
         for (at, entry) in self.entries.iter().enumerate() {
@@ -214,29 +221,34 @@ impl<K, M> Claims<K> for Protocols<M> {
             }
             let probe = start.probe(|side, bytes| entry.reader.probe(side, bytes));
             match probe {
-                Probe::Yes if by_port => return self.read(at, ChosenBy::Port),
+                Probe::Yes if by_port => return self.read(at, DetectedBy::Port),
                 // Datagrams stand alone: there are no more bytes to wait for.
                 Probe::Maybe
                     if by_port && (start.last || start.transport == Transport::Datagram) =>
                 {
-                    return self.read(at, ChosenBy::Port);
+                    return self.read(at, DetectedBy::Port);
                 }
                 // The start is missing, so the bytes may be the middle of anything.
-                _ if by_port && !start.whole => return self.read(at, ChosenBy::Port),
+                _ if by_port && !start.whole => return self.read(at, DetectedBy::Port),
                 Probe::Yes => by_bytes = by_bytes.or(Some(at)),
                 Probe::Maybe => wait = true,
                 Probe::No => {}
             }
         }
         match by_bytes {
-            Some(at) => self.read(at, ChosenBy::Bytes),
-            None if wait && !start.last => Claim::Wait,
-            None => Claim::Leave,
+            Some(at) => self.read(at, DetectedBy::Bytes),
+            None if wait && !start.last => Classification::NeedMore,
+            None => Classification::Reject,
         }
     }
 
     #[inline]
-    fn feed(&mut self, parser: &mut AnyParser, feed: Feed<'_>, out: &mut Vec<M>) -> ParserStatus {
+    fn feed(
+        &mut self,
+        parser: &mut AnyParser,
+        feed: StreamChunk<'_>,
+        out: &mut Vec<M>,
+    ) -> ParserStatus {
         self.entries[parser.entry].reader.feed(&mut *parser.state, feed, out)
     }
 
@@ -253,39 +265,39 @@ impl<K, M> Claims<K> for Protocols<M> {
     fn datagram(
         &mut self,
         parser: &mut AnyParser,
-        datagram: DatagramFeed<'_>,
+        datagram: Datagram<'_>,
         out: &mut Vec<M>,
     ) -> ParserStatus {
         self.entries[parser.entry].reader.datagram(&mut *parser.state, datagram, out)
     }
 
-    fn tell(&mut self, parser: &mut AnyParser, what: Told, out: &mut Vec<M>) {
-        self.entries[parser.entry].reader.tell(&mut *parser.state, what, out);
+    fn notify(&mut self, parser: &mut AnyParser, what: StreamEnd, out: &mut Vec<M>) {
+        self.entries[parser.entry].reader.notify(&mut *parser.state, what, out);
     }
 
     fn probe(&self, parser: &AnyParser, side: FlowSide, start: &[u8]) -> Probe {
         self.entries[parser.entry].reader.probe(side, start)
     }
 
-    fn held(&self, parser: &AnyParser) -> usize {
-        self.entries[parser.entry].reader.held(&*parser.state)
+    fn heap_bytes(&self, parser: &AnyParser) -> usize {
+        self.entries[parser.entry].reader.heap_bytes(&*parser.state)
     }
 }
 
 /// One protocol: a parser to be cloned, and what makes messages of its own kind.
-struct Of<P, W, T> {
+struct ParserTemplate<P, W, T> {
     parser: P,
     wrap: W,
     /// Storage for what parsers make.
     made: Vec<T>,
 }
 
-struct Streams<P: SessionParser, W>(Of<P, W, P::Message>);
+struct Streams<P: SessionParser, W>(ParserTemplate<P, W, P::Message>);
 
-struct Packets<P: DatagramParser, W>(Of<P, W, P::Message>);
+struct Packets<P: DatagramParser, W>(ParserTemplate<P, W, P::Message>);
 
-impl<P, W, T> Of<P, W, T> {
-    fn hand_on<M>(&mut self, out: &mut Vec<M>)
+impl<P, W, T> ParserTemplate<P, W, T> {
+    fn emit<M>(&mut self, out: &mut Vec<M>)
     where
         W: FnMut(T) -> M,
     {
@@ -293,7 +305,7 @@ impl<P, W, T> Of<P, W, T> {
     }
 }
 
-impl<M, P, W> Reads<M> for Streams<P, W>
+impl<M, P, W> DynParser<M> for Streams<P, W>
 where
     P: SessionParser + Clone + Send + 'static,
     P::Message: Send,
@@ -307,10 +319,15 @@ where
         P::probe(side, bytes)
     }
 
-    fn feed(&mut self, parser: &mut dyn Any, feed: Feed<'_>, out: &mut Vec<M>) -> ParserStatus {
+    fn feed(
+        &mut self,
+        parser: &mut dyn Any,
+        feed: StreamChunk<'_>,
+        out: &mut Vec<M>,
+    ) -> ParserStatus {
         let Some(parser) = parser.downcast_mut::<P>() else { return ParserStatus::Done };
         let status = parser.feed_into(feed, &mut self.0.made);
-        self.0.hand_on(out);
+        self.0.emit(out);
         status
     }
 
@@ -323,27 +340,27 @@ where
     ) -> ParserStatus {
         let Some(parser) = parser.downcast_mut::<P>() else { return ParserStatus::Done };
         let status = parser.gap(side, len, &mut self.0.made);
-        self.0.hand_on(out);
+        self.0.emit(out);
         status
     }
 
-    fn datagram(&mut self, _: &mut dyn Any, _: DatagramFeed<'_>, _: &mut Vec<M>) -> ParserStatus {
+    fn datagram(&mut self, _: &mut dyn Any, _: Datagram<'_>, _: &mut Vec<M>) -> ParserStatus {
         ParserStatus::Done
     }
 
-    fn tell(&mut self, parser: &mut dyn Any, what: Told, out: &mut Vec<M>) {
+    fn notify(&mut self, parser: &mut dyn Any, what: StreamEnd, out: &mut Vec<M>) {
         if let Some(parser) = parser.downcast_mut::<P>() {
             what.to_session(parser, &mut self.0.made);
-            self.0.hand_on(out);
+            self.0.emit(out);
         }
     }
 
-    fn held(&self, parser: &dyn Any) -> usize {
-        parser.downcast_ref::<P>().map_or(0, |parser| size_of::<P>() + parser.held())
+    fn heap_bytes(&self, parser: &dyn Any) -> usize {
+        parser.downcast_ref::<P>().map_or(0, |parser| size_of::<P>() + parser.heap_bytes())
     }
 }
 
-impl<M, P, W> Reads<M> for Packets<P, W>
+impl<M, P, W> DynParser<M> for Packets<P, W>
 where
     P: DatagramParser + Clone + Send + 'static,
     P::Message: Send,
@@ -357,7 +374,7 @@ where
         P::probe(side, bytes)
     }
 
-    fn feed(&mut self, _: &mut dyn Any, _: Feed<'_>, _: &mut Vec<M>) -> ParserStatus {
+    fn feed(&mut self, _: &mut dyn Any, _: StreamChunk<'_>, _: &mut Vec<M>) -> ParserStatus {
         ParserStatus::Done
     }
 
@@ -368,23 +385,23 @@ where
     fn datagram(
         &mut self,
         parser: &mut dyn Any,
-        datagram: DatagramFeed<'_>,
+        datagram: Datagram<'_>,
         out: &mut Vec<M>,
     ) -> ParserStatus {
         let Some(parser) = parser.downcast_mut::<P>() else { return ParserStatus::Done };
         let status = parser.parse_into(datagram, &mut self.0.made);
-        self.0.hand_on(out);
+        self.0.emit(out);
         status
     }
 
-    fn tell(&mut self, parser: &mut dyn Any, what: Told, out: &mut Vec<M>) {
+    fn notify(&mut self, parser: &mut dyn Any, what: StreamEnd, out: &mut Vec<M>) {
         if let Some(parser) = parser.downcast_mut::<P>() {
             what.to_datagrams(parser, &mut self.0.made);
-            self.0.hand_on(out);
+            self.0.emit(out);
         }
     }
 
-    fn held(&self, parser: &dyn Any) -> usize {
-        parser.downcast_ref::<P>().map_or(0, |parser| size_of::<P>() + parser.held())
+    fn heap_bytes(&self, parser: &dyn Any) -> usize {
+        parser.downcast_ref::<P>().map_or(0, |parser| size_of::<P>() + parser.heap_bytes())
     }
 }

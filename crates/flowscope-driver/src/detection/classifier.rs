@@ -1,11 +1,11 @@
-use flowscope_core::{DatagramFeed, Feed, FlowSide, ParserStatus, Probe, ReassemblerFactory};
+use flowscope_core::{Datagram, FlowSide, ParserStatus, Probe, ReassemblerFactory, StreamChunk};
 
 /// Decides which flows are read, and by which parser; what [`SessionEngine`](crate::SessionEngine)
 /// is generic over.
 ///
 /// [`Sessions`](crate::Sessions), [`Datagrams`](crate::Datagrams) and
 /// [`Protocols`](crate::Protocols) are what drivers are made with; few need another.
-pub trait Claims<K> {
+pub trait Classifier<K> {
     /// Makes the reassemblers of TCP flows.
     type Streams: ReassemblerFactory<K>;
     /// What is kept of a flow that is read.
@@ -20,13 +20,13 @@ pub trait Claims<K> {
     fn reads(&self, transport: Transport) -> bool;
 
     /// Who reads this flow.
-    fn claim(&mut self, start: &Start<'_, K>) -> Claim<Self::Parser>;
+    fn classify(&mut self, start: &ProbeInput<'_, K>) -> Classification<Self::Parser>;
 
     /// Bytes of a stream.
     fn feed(
         &mut self,
         parser: &mut Self::Parser,
-        feed: Feed<'_>,
+        feed: StreamChunk<'_>,
         out: &mut Vec<Self::Message>,
     ) -> ParserStatus;
 
@@ -43,23 +43,23 @@ pub trait Claims<K> {
     fn datagram(
         &mut self,
         parser: &mut Self::Parser,
-        datagram: DatagramFeed<'_>,
+        datagram: Datagram<'_>,
         out: &mut Vec<Self::Message>,
     ) -> ParserStatus;
 
     /// What else happens to a flow.
-    fn tell(&mut self, parser: &mut Self::Parser, what: Told, out: &mut Vec<Self::Message>);
+    fn notify(&mut self, parser: &mut Self::Parser, what: StreamEnd, out: &mut Vec<Self::Message>);
 
     /// Whether these bytes, which `side` sent, look like the start of what the parser reads.
     fn probe(&self, parser: &Self::Parser, side: FlowSide, start: &[u8]) -> Probe;
 
     /// Bytes of memory that the parser holds beside the value itself.
-    fn held(&self, parser: &Self::Parser) -> usize;
+    fn heap_bytes(&self, parser: &Self::Parser) -> usize;
 }
 
 /// What a parser is told beside bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Told {
+pub enum StreamEnd {
     /// This side has finished sending.
     Fin(FlowSide),
     /// The flow was reset by this side.
@@ -79,7 +79,7 @@ pub enum Transport {
 
 /// What is known of a flow when it is decided who reads it.
 #[derive(Clone, Copy, Debug)]
-pub struct Start<'a, K> {
+pub struct ProbeInput<'a, K> {
     /// The flow.
     pub key: &'a K,
     /// How its payload comes.
@@ -96,30 +96,30 @@ pub struct Start<'a, K> {
 
 /// Who reads a flow.
 #[derive(Debug)]
-pub enum Claim<P> {
+pub enum Classification<P> {
     /// This parser does.
-    Read(P, Choice),
+    Read(P, Detection),
     /// It was recognised, and nobody does.
-    Recognised(Choice),
+    Recognised(Detection),
     /// More bytes may tell.
-    Wait,
+    NeedMore,
     /// Nobody.
-    Leave,
+    Reject,
 }
 
 /// Which protocol a flow was found to speak, and how.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Choice {
+pub struct Detection {
     /// The name the protocol was given.
     pub protocol: &'static str,
     /// By what it was found.
-    pub by: ChosenBy,
+    pub by: DetectedBy,
 }
 
 /// By what the protocol of a flow was found.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum ChosenBy {
+pub enum DetectedBy {
     /// There is no other to choose from.
     Only,
     /// By one of its ports.
@@ -128,7 +128,7 @@ pub enum ChosenBy {
     Bytes,
 }
 
-impl<K> Start<'_, K> {
+impl<K> ProbeInput<'_, K> {
     /// Whether one of the flow's ports is among these.
     pub(crate) fn has_port(&self, ports: &[u16]) -> bool {
         self.ports.is_some_and(|(a, b)| ports.contains(&a) || ports.contains(&b))

@@ -1,11 +1,11 @@
 use flowscope_core::{Segment, Timestamp};
 
-use super::held::Held;
+use super::segment_store::Held;
 use super::spans::Spans;
 
 /// What a stream keeps while something is missing.
 #[derive(Debug, Default)]
-pub(super) struct Wait {
+pub(super) struct OutOfOrder {
     /// Bytes behind a hole.
     pub(super) held: Held,
     /// What the snap length cut off segments behind a hole: it is known not to come by itself.
@@ -48,7 +48,7 @@ pub(super) struct Piece<'a> {
     pub(super) payload: &'a [u8],
 }
 
-impl Wait {
+impl OutOfOrder {
     /// Where the next thing that is known begins: data, a cut, or the end of the stream.
     pub(super) fn next(&self) -> Option<(u64, Timestamp)> {
         let held = self.held.spans().first().map(|span| (span.start, span.since));
@@ -103,7 +103,7 @@ impl Wait {
     /// Bytes of memory, this value included.
     pub(super) fn cost(&self) -> usize {
         let stray = self.stray.as_ref().map_or(0, |stray| stray.payload.len());
-        size_of::<Wait>() + self.waiting_cost() + self.stash_cost() + stray
+        size_of::<OutOfOrder>() + self.waiting_cost() + self.stash_cost() + stray
     }
 
     /// What can be made smaller by releasing a hole.
@@ -158,7 +158,7 @@ impl From<Piece<'_>> for Stashed {
     }
 }
 
-impl Wait {
+impl OutOfOrder {
     /// Whether it is known, or about to be, where the stream ends.
     pub(super) fn has_fin(&self) -> bool {
         self.fin.is_some() || self.stash.iter().any(|stashed| stashed.fin)

@@ -2,13 +2,13 @@
 //! checksums verified, and what goes no further is counted.
 
 use flowscope_core::{Extracted, FlowExtractor, Ledger, Loss, MAX_DEPTH, PacketView, Timestamp};
-use flowscope_reassembly::{Defragmented, Defragmenter, Joined};
+use flowscope_reassembly::{Defragmented, Defragmenter, ReassembledDatagram};
 
-use crate::checksum::{Verdict, verify};
+use super::checksum::{Verdict, verify};
 use crate::{Checksums, DriverConfig};
 
 /// Not generic over the extractor, which it is handed: a driver lends the same one to its callers.
-pub(crate) struct Front {
+pub(crate) struct Ingress {
     defragmenter: Option<Defragmenter>,
     checksums: Checksums,
     refused: Ledger,
@@ -27,14 +27,14 @@ struct Payload {
 
 /// What became of payload that somebody reads: of all that was tracked, what remains is unclaimed.
 #[derive(Clone, Debug, Default)]
-pub struct Claimed {
+pub struct PayloadCounts {
     pub(crate) ledger: Ledger,
     pub(crate) pending: u64,
 }
 
-impl Claimed {
+impl PayloadCounts {
     /// Adds what another shard counted.
-    pub fn merge(&mut self, other: &Claimed) {
+    pub fn merge(&mut self, other: &PayloadCounts) {
         self.ledger.merge(&other.ledger);
         self.pending += other.pending;
     }
@@ -53,9 +53,9 @@ pub struct ChecksumStats {
     pub offloaded: u64,
 }
 
-impl Front {
+impl Ingress {
     pub(crate) fn new(config: &DriverConfig) -> Self {
-        Front {
+        Ingress {
             defragmenter: config.fragments.clone().map(Defragmenter::new),
             checksums: config.checksums,
             refused: Ledger::default(),
@@ -120,9 +120,9 @@ impl Front {
         now: Timestamp,
         take: impl FnOnce(PacketView<'_>, &Extracted<E::Key>),
     ) {
-        let mut joined: Option<Joined> = None;
+        let mut joined: Option<ReassembledDatagram> = None;
         for turn in 0.. {
-            let view = joined.as_ref().map_or(packet, Joined::view);
+            let view = joined.as_ref().map_or(packet, ReassembledDatagram::view);
             let Some(mut x) = found else {
                 let cause = extractor.explain(view).into();
                 self.refused.lose(cause, view.frames().into());
@@ -140,7 +140,7 @@ impl Front {
                 self.refused.lose(Loss::FragIncomplete, view.frames().into());
                 break;
             };
-            let Defragmented::Joined(whole) =
+            let Defragmented::ReassembledDatagram(whole) =
                 defragmenter.push(&view, &fragment, &x.path, &x.payload, now)
             else {
                 break;
@@ -180,9 +180,9 @@ impl Front {
     }
 
     /// Where the payload of all packets went that were tracked.
-    pub(crate) fn bytes(&self, claimed: Claimed) -> Ledger {
+    pub(crate) fn bytes(&self, claimed: PayloadCounts) -> Ledger {
         let Payload { sound, corrupt, cut } = self.payload;
-        let Claimed { mut ledger, pending } = claimed;
+        let PayloadCounts { mut ledger, pending } = claimed;
         debug_assert!(ledger.seen() + pending <= sound, "more was read than there was");
         ledger.lose(Loss::Unclaimed, sound.saturating_sub(ledger.seen() + pending));
         ledger.lose(Loss::BadChecksum, corrupt);
@@ -191,7 +191,7 @@ impl Front {
     }
 
     /// Fragments that wait for the rest of their datagram.
-    pub(crate) fn waiting(&self) -> u64 {
+    pub(crate) fn pending_fragments(&self) -> u64 {
         self.defragmenter.as_ref().map_or(0, Defragmenter::held_frames)
     }
 
@@ -204,7 +204,7 @@ impl Front {
         self.sums
     }
 
-    pub(crate) fn held(&self) -> usize {
-        self.defragmenter.as_ref().map_or(0, Defragmenter::held)
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.defragmenter.as_ref().map_or(0, Defragmenter::heap_bytes)
     }
 }

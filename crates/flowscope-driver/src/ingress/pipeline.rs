@@ -1,12 +1,12 @@
 use flowscope_core::{FlowExtractor, Ledger, PacketView, Timestamp};
 use flowscope_track::{Clock, EndReason, FlowSink, FlowTable, Prepared};
 
-use crate::front::Front;
+use crate::ingress::Ingress;
 
 /// From packets to a flow table, which is what all drivers have in common.
-pub(crate) struct Line<E: FlowExtractor, S> {
+pub(crate) struct Pipeline<E: FlowExtractor, S> {
     pub(crate) extractor: E,
-    pub(crate) front: Front,
+    pub(crate) ingress: Ingress,
     pub(crate) clock: Clock,
     pub(crate) table: FlowTable<E::Key, S>,
     prepared: Vec<Prepared<E::Key>>,
@@ -29,27 +29,27 @@ fn fetch_headers(packets: &[PacketView<'_>]) {
     std::hint::black_box(read);
 }
 
-impl<E: FlowExtractor, S> Line<E, S> {
+impl<E: FlowExtractor, S> Pipeline<E, S> {
     pub(crate) fn new(
         extractor: E,
-        front: Front,
+        ingress: Ingress,
         clock: Clock,
         table: FlowTable<E::Key, S>,
     ) -> Self {
-        Line { extractor, front, clock, table, prepared: Vec::new() }
+        Pipeline { extractor, ingress, clock, table, prepared: Vec::new() }
     }
 
     /// Takes packets; `out` is lent what the table has to say.
     pub(crate) fn take(&mut self, packets: &[PacketView<'_>], out: &mut impl FlowSink<E::Key, S>) {
-        let Line { extractor, front, clock, table, prepared } = self;
+        let Pipeline { extractor, ingress, clock, table, prepared } = self;
         for (i, packet) in packets.iter().enumerate() {
             if i % AHEAD == 0 {
                 fetch_headers(&packets[i..packets.len().min(i + AHEAD)]);
             }
             let moment = clock.observe(packet.ts());
-            front.expire(moment.watermark);
+            ingress.expire(moment.watermark);
             let mut tracked = false;
-            front.resolve(extractor, *packet, moment.watermark, |view, found| {
+            ingress.resolve(extractor, *packet, moment.watermark, |view, found| {
                 tracked = true;
                 let errs = found.icmp.is_some_and(|icmp| icmp.quoted_at.is_some());
                 if view.frames() == 1 && !errs {
@@ -73,7 +73,7 @@ impl<E: FlowExtractor, S> Line<E, S> {
 
     /// When something is due if no packet comes before.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        let fragments = self.front.next_deadline();
+        let fragments = self.ingress.next_deadline();
         self.table.next_deadline().into_iter().chain(fragments).min()
     }
 
@@ -81,13 +81,13 @@ impl<E: FlowExtractor, S> Line<E, S> {
     /// more is.
     pub(crate) fn pass(&mut self, now: Timestamp, out: &mut impl FlowSink<E::Key, S>) -> bool {
         let moment = self.clock.advance(now);
-        self.front.expire(moment.watermark);
+        self.ingress.expire(moment.watermark);
         self.table.expire(moment, STEPS, out)
     }
 
     /// Ends every flow and lets waiting fragments go.
     pub(crate) fn finish(&mut self, reason: EndReason, out: &mut impl FlowSink<E::Key, S>) {
-        self.front.finish();
+        self.ingress.finish();
         self.table.finish(reason, self.clock.now(), out);
     }
 
@@ -98,19 +98,19 @@ impl<E: FlowExtractor, S> Line<E, S> {
         most: usize,
         out: &mut impl FlowSink<E::Key, S>,
     ) -> bool {
-        self.front.finish();
+        self.ingress.finish();
         self.table.finish_some(reason, self.clock.now(), most, out)
     }
 
     /// Where every packet went.
     pub(crate) fn packets(&self) -> Ledger {
-        let mut all = self.front.refused();
+        let mut all = self.ingress.refused();
         all.merge(self.table.ledger());
         all
     }
 
     /// Bytes of memory held, by capacity: flow table and fragments.
-    pub(crate) fn memory(&self) -> usize {
-        self.table.memory() + self.front.held()
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.table.heap_bytes() + self.ingress.heap_bytes()
     }
 }

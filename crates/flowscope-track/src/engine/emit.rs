@@ -2,9 +2,9 @@
 
 use std::hash::Hash;
 
-use flowscope_core::{DatagramFeed, FlowSide, L4Proto, Segment, TcpFlags, Timestamp};
+use flowscope_core::{Datagram, FlowSide, L4Proto, Segment, TcpFlags, Timestamp};
 
-use super::{Arrival, Engine};
+use super::{Engine, PacketContext};
 use crate::lists::Slot;
 use crate::sink::{EventOrder, FlowSink};
 use crate::tcp::Seg;
@@ -12,7 +12,7 @@ use crate::{Change, EndReason, PacketInfo};
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     #[inline]
-    pub(super) fn tell<O: FlowSink<K, S>>(
+    pub(super) fn emit<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
         ts: Timestamp,
@@ -25,7 +25,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
     }
 
-    pub(super) fn tell_end<O: FlowSink<K, S>>(
+    pub(super) fn emit_end<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
         ts: Timestamp,
@@ -34,7 +34,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         out: &mut O,
     ) {
         self.stats.ended[reason as usize] += 1;
-        self.tell(slot, ts, order, Change::Ended { reason }, out);
+        self.emit(slot, ts, order, Change::Ended { reason }, out);
     }
 
     pub(super) fn tell_late<O: FlowSink<K, S>>(
@@ -45,16 +45,16 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     ) {
         let late = self.slots.cold[slot].rare.as_ref().and_then(|rare| rare.late);
         if let Some(late) = late {
-            self.tell(slot, late.last_seen, order, Change::Late, out);
+            self.emit(slot, late.last_seen, order, Change::Late, out);
         }
     }
 
     #[inline]
-    pub(super) fn tell_packet<O: FlowSink<K, S>>(
+    pub(super) fn emit_packet<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
         side: FlowSide,
-        arrival: &Arrival<'_, '_, K>,
+        packet: &PacketContext<'_, '_, K>,
         tcp_flags: TcpFlags,
         order: EventOrder,
         out: &mut O,
@@ -62,7 +62,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if !out.wants_packets() {
             return;
         }
-        let (view, x) = (arrival.view, arrival.extracted);
+        let (view, x) = (packet.view, packet.extracted);
         let info = PacketInfo {
             side,
             ts: view.ts(),
@@ -70,7 +70,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             payload_len: x.payload.wire_len,
             tcp_flags,
         };
-        self.tell(slot, view.ts(), order, Change::Packet(info), out);
+        self.emit(slot, view.ts(), order, Change::Packet(info), out);
     }
 
     #[inline]
@@ -78,7 +78,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         &mut self,
         slot: Slot,
         side: FlowSide,
-        arrival: &Arrival<'_, '_, K>,
+        packet: &PacketContext<'_, '_, K>,
         seg: Option<&Seg>,
         order: EventOrder,
         out: &mut O,
@@ -86,7 +86,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if !out.wants_payload() {
             return;
         }
-        let (view, x) = (arrival.view, arrival.extracted);
+        let (view, x) = (packet.view, packet.extracted);
         let is_tcp = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
         let Some(flow) = self.slots.lend(slot, view.ts(), order) else { return };
         let (payload, wire_len) = (x.payload.of(view), x.payload.wire_len);
@@ -103,7 +103,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             };
             out.segment(flow, segment);
         } else if wire_len > 0 && !is_tcp && !x.corrupt {
-            out.datagram(flow, DatagramFeed { side, ts: view.ts(), payload, wire_len });
+            out.datagram(flow, Datagram { side, ts: view.ts(), payload, wire_len });
         }
     }
 

@@ -4,18 +4,18 @@ use flowscope_core::{
     DatagramParserFactory, Extracted, FlowExtractor, FlowSide, Ledger, PacketView,
     ReassemblerFactory, SessionParserFactory, Timestamp,
 };
-use flowscope_reassembly::HoleFillingFactory;
+use flowscope_reassembly::StreamReassemblerFactory;
 use flowscope_track::{Change, Clock, EndReason, Flow, FlowTable};
 
-use crate::claims::Claims;
 use crate::config::DriverConfig;
-use crate::front::{ChecksumStats, Front};
-use crate::line::Line;
-use crate::protocols::Protocols;
-use crate::pump::{Pump, Tap};
-use crate::session_event::{SessionChange, SessionEvent, SessionSink};
-use crate::sessions::{Datagrams, Sessions, Streams};
-use crate::slot::{Slot, SlotOf};
+use crate::detection::Classifier;
+use crate::detection::Protocols;
+use crate::detection::{Datagrams, Sessions, Streams};
+use crate::ingress::Pipeline;
+use crate::ingress::{ChecksumStats, Ingress};
+use crate::session::{ParserHost, SessionFlowSink};
+use crate::session::{SessionChange, SessionEvent, SessionSink};
+use crate::session::{Slot, SlotOf};
 
 /// Packets in, messages out, one stream protocol: every TCP flow is read by a parser that `F` makes.
 ///
@@ -54,9 +54,9 @@ pub type Driver<E, M, U = ()> = SessionEngine<E, Protocols<M>, U>;
 /// hold is freed when nobody reads the flow any further, at the latest when it ends.
 ///
 /// Memory: see [`DriverConfig`], and the events of one call until they are drained.
-pub struct SessionEngine<E: FlowExtractor, C: Claims<E::Key>, U = ()> {
-    line: Line<E, SlotOf<E::Key, C, U>>,
-    pump: Pump<E::Key, C>,
+pub struct SessionEngine<E: FlowExtractor, C: Classifier<E::Key>, U = ()> {
+    pipeline: Pipeline<E, SlotOf<E::Key, C, U>>,
+    host: ParserHost<E::Key, C>,
     events: Queue<E::Key, C::Message>,
 }
 
@@ -101,8 +101,8 @@ impl<E: FlowExtractor, F: SessionParserFactory<E::Key>, U> SessionEngine<E, Sess
         config: DriverConfig,
         init: impl FnMut(&Extracted<E::Key>) -> U + Send + 'static,
     ) -> Self {
-        let streams = HoleFillingFactory::new(config.streams.clone());
-        Self::with_claims(extractor, Sessions::new(parsers, streams), config, init)
+        let streams = StreamReassemblerFactory::new(config.streams.clone());
+        Self::with_classifier(extractor, Sessions::new(parsers, streams), config, init)
     }
 }
 
@@ -129,7 +129,7 @@ impl<E: FlowExtractor, F: DatagramParserFactory<E::Key>, U> SessionEngine<E, Dat
         config: DriverConfig,
         init: impl FnMut(&Extracted<E::Key>) -> U + Send + 'static,
     ) -> Self {
-        Self::with_claims(extractor, Datagrams::new(parsers), config, init)
+        Self::with_classifier(extractor, Datagrams::new(parsers), config, init)
     }
 }
 
@@ -144,7 +144,7 @@ impl<E: FlowExtractor, R: ReassemblerFactory<E::Key>> SessionEngine<E, Streams<R
     /// reassemblers are the caller's.
     #[must_use]
     pub fn with_config(extractor: E, streams: R, config: DriverConfig) -> Self {
-        Self::with_claims(extractor, Streams::new(streams), config, |_| ())
+        Self::with_classifier(extractor, Streams::new(streams), config, |_| ())
     }
 }
 
@@ -175,27 +175,27 @@ impl<E: FlowExtractor, M, U> SessionEngine<E, Protocols<M>, U> {
     ) -> Self {
         config.tracker = config.tracker.listening_ports(protocols.ports());
         let protocols = protocols.reassembly(config.streams.clone());
-        Self::with_claims(extractor, protocols, config, init)
+        Self::with_classifier(extractor, protocols, config, init)
     }
 }
 
-impl<E: FlowExtractor, C: Claims<E::Key>, U> SessionEngine<E, C, U> {
-    /// An engine with any claims, that keeps what `init` makes of each flow's first packet in the
+impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
+    /// An engine with any classifier, that keeps what `init` makes of each flow's first packet in the
     /// flow's entry.
     #[must_use]
-    pub fn with_claims(
+    pub fn with_classifier(
         extractor: E,
-        claims: C,
+        classifier: C,
         config: DriverConfig,
         mut init: impl FnMut(&Extracted<E::Key>) -> U + Send + 'static,
     ) -> Self {
-        let front = Front::new(&config);
+        let ingress = Ingress::new(&config);
         let clock = Clock::new(config.tracker.clock_config());
         let (tracker, streams) = config.into_shares();
         let table = FlowTable::with_state(tracker, move |found| Slot::new(found, init(found)));
         SessionEngine {
-            line: Line::new(extractor, front, clock, table),
-            pump: Pump::new(claims, streams),
+            pipeline: Pipeline::new(extractor, ingress, clock, table),
+            host: ParserHost::new(classifier, streams),
             events: Queue(VecDeque::new()),
         }
     }
@@ -208,8 +208,8 @@ impl<E: FlowExtractor, C: Claims<E::Key>, U> SessionEngine<E, C, U> {
     /// Takes many packets: the same events in the same order as one by one, at a fraction of the
     /// cost when there are many flows.
     pub fn handle_batch(&mut self, packets: &[PacketView<'_>]) {
-        let SessionEngine { line, pump, events } = self;
-        line.take(packets, &mut Tap { pump, out: events });
+        let SessionEngine { pipeline, host, events } = self;
+        pipeline.take(packets, &mut SessionFlowSink { host, out: events });
     }
 
     /// As [`handle_batch`](Self::handle_batch), lending each event to `out` instead of queueing it.
@@ -218,8 +218,8 @@ impl<E: FlowExtractor, C: Claims<E::Key>, U> SessionEngine<E, C, U> {
         packets: &[PacketView<'_>],
         out: &mut impl SessionSink<E::Key, C::Message, U>,
     ) {
-        let SessionEngine { line, pump, .. } = self;
-        line.take(packets, &mut Tap { pump, out });
+        let SessionEngine { pipeline, host, .. } = self;
+        pipeline.take(packets, &mut SessionFlowSink { host, out });
     }
 
     /// The next event, in order; `None` once all are drained.
@@ -230,14 +230,14 @@ impl<E: FlowExtractor, C: Claims<E::Key>, U> SessionEngine<E, C, U> {
     /// When to call [`handle_timeout`](Self::handle_timeout) next if no packet comes before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.line.next_deadline()
+        self.pipeline.next_deadline()
     }
 
     /// Packet time has reached `now` without a packet. Does a bounded amount of work, and says
     /// whether more is due.
     pub fn handle_timeout(&mut self, now: Timestamp) -> bool {
-        let SessionEngine { line, pump, events } = self;
-        line.pass(now, &mut Tap { pump, out: events })
+        let SessionEngine { pipeline, host, events } = self;
+        pipeline.pass(now, &mut SessionFlowSink { host, out: events })
     }
 
     /// As [`handle_timeout`](Self::handle_timeout), lending each event to `out` instead of queueing it.
@@ -246,14 +246,14 @@ impl<E: FlowExtractor, C: Claims<E::Key>, U> SessionEngine<E, C, U> {
         now: Timestamp,
         out: &mut impl SessionSink<E::Key, C::Message, U>,
     ) -> bool {
-        let SessionEngine { line, pump, .. } = self;
-        line.pass(now, &mut Tap { pump, out })
+        let SessionEngine { pipeline, host, .. } = self;
+        pipeline.pass(now, &mut SessionFlowSink { host, out })
     }
 
     /// Ends every flow and lets waiting fragments go; says whether that queued any event.
     pub fn finish(&mut self, reason: EndReason) -> bool {
-        let SessionEngine { line, pump, events } = self;
-        line.finish(reason, &mut Tap { pump, out: &mut *events });
+        let SessionEngine { pipeline, host, events } = self;
+        pipeline.finish(reason, &mut SessionFlowSink { host, out: &mut *events });
         !events.0.is_empty()
     }
 
@@ -261,8 +261,8 @@ impl<E: FlowExtractor, C: Claims<E::Key>, U> SessionEngine<E, C, U> {
     /// drain [`poll_event`](Self::poll_event) in between, so that the ends of a million flows need
     /// not be held at once.
     pub fn finish_some(&mut self, reason: EndReason, most: usize) -> bool {
-        let SessionEngine { line, pump, events } = self;
-        line.finish_some(reason, most, &mut Tap { pump, out: events })
+        let SessionEngine { pipeline, host, events } = self;
+        pipeline.finish_some(reason, most, &mut SessionFlowSink { host, out: events })
     }
 
     /// As [`finish`](Self::finish), lending each event to `out` instead of queueing it.
@@ -271,8 +271,8 @@ impl<E: FlowExtractor, C: Claims<E::Key>, U> SessionEngine<E, C, U> {
         reason: EndReason,
         out: &mut impl SessionSink<E::Key, C::Message, U>,
     ) {
-        let SessionEngine { line, pump, .. } = self;
-        line.finish(reason, &mut Tap { pump, out });
+        let SessionEngine { pipeline, host, .. } = self;
+        pipeline.finish(reason, &mut SessionFlowSink { host, out });
     }
 
     /// As [`finish_some`](Self::finish_some), lending each event to `out` instead of queueing it.
@@ -282,56 +282,56 @@ impl<E: FlowExtractor, C: Claims<E::Key>, U> SessionEngine<E, C, U> {
         most: usize,
         out: &mut impl SessionSink<E::Key, C::Message, U>,
     ) -> bool {
-        let SessionEngine { line, pump, .. } = self;
-        line.finish_some(reason, most, &mut Tap { pump, out })
+        let SessionEngine { pipeline, host, .. } = self;
+        pipeline.finish_some(reason, most, &mut SessionFlowSink { host, out })
     }
 
     /// Where every packet went; see [`FlowDriver::packets`](crate::FlowDriver::packets).
     #[must_use]
     pub fn packets(&self) -> Ledger {
-        self.line.packets()
+        self.pipeline.packets()
     }
 
     /// Where the payload of every tracked packet went. Bytes that [wait](Self::pending) are in no
     /// entry until they were delivered or lost.
     #[must_use]
     pub fn bytes(&self) -> Ledger {
-        self.line.front.bytes(self.pump.claimed())
+        self.pipeline.ingress.bytes(self.host.payload_counts())
     }
 
     /// Payload bytes that wait for others before them, or for a parser to be chosen.
     #[must_use]
     pub fn pending(&self) -> u64 {
-        self.pump.pending()
+        self.host.pending()
     }
 
     /// Fragments that wait for the rest of their datagram.
     #[must_use]
-    pub fn waiting(&self) -> u64 {
-        self.line.front.waiting()
+    pub fn pending_fragments(&self) -> u64 {
+        self.pipeline.ingress.pending_fragments()
     }
 
     /// What the verification of checksums found.
     #[must_use]
     pub fn checksums(&self) -> ChecksumStats {
-        self.line.front.checksums()
+        self.pipeline.ingress.checksums()
     }
 
     /// The flow table: live flows, totals, memory.
     #[must_use]
     pub fn table(&self) -> &FlowTable<E::Key, SlotOf<E::Key, C, U>> {
-        &self.line.table
+        &self.pipeline.table
     }
 
     /// Count of packets, watermark, and timestamps that went backwards.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.line.clock
+        &self.pipeline.clock
     }
 
     /// Bytes of memory held, by capacity: flow table, fragments, streams and parsers.
     #[must_use]
-    pub fn memory(&self) -> usize {
-        self.line.memory() + self.pump.held()
+    pub fn heap_bytes(&self) -> usize {
+        self.pipeline.heap_bytes() + self.host.heap_bytes()
     }
 }

@@ -3,20 +3,20 @@
 use std::marker::PhantomData;
 
 use flowscope_core::{
-    DatagramFeed, FlowSide, Ledger, Loss, Reassembler, ReassemblerFactory, Segment, StreamSink,
+    Datagram, FlowSide, Ledger, Loss, Reassembler, ReassemblerFactory, Segment, StreamSink,
     Timestamp,
 };
 use flowscope_track::{Change, ConnState, EndReason, Flow, FlowSink};
 
-use crate::claims::{Claim, Claims, Start, Told, Transport};
-use crate::deliver::Deliver;
-use crate::front::Claimed;
-use crate::session_event::{SessionChange, SessionSink, StopReason};
-use crate::slot::{Fate, Reader, Session, Slot, SlotOf, Thread};
+use super::slot::{FlowContext, ReadState, Reader, Session, Slot, SlotOf};
+use super::stream_dispatch::StreamDispatch;
+use crate::detection::{Classification, Classifier, ProbeInput, StreamEnd, Transport};
+use crate::ingress::PayloadCounts;
+use crate::session::{SessionChange, SessionSink, StopReason};
 
 /// What a session engine has beside the flow table.
-pub(crate) struct Pump<K, C: Claims<K>> {
-    pub(crate) claims: C,
+pub(crate) struct ParserHost<K, C: Classifier<K>> {
+    pub(crate) classifier: C,
     /// Storage for what parsers make.
     pub(crate) messages: Vec<C::Message>,
     /// Payload of flows that are read.
@@ -28,18 +28,18 @@ pub(crate) struct Pump<K, C: Claims<K>> {
 }
 
 /// As many datagrams may tell nothing about who reads their flow.
-const VAGUE: u8 = 4;
+const MAX_PROBE_DATAGRAMS: u8 = 4;
 
 type SessionOf<K, C> = Session<
-    <C as Claims<K>>::Parser,
-    <<C as Claims<K>>::Streams as ReassemblerFactory<K>>::Reassembler,
+    <C as Classifier<K>>::Parser,
+    <<C as Classifier<K>>::Streams as ReassemblerFactory<K>>::Reassembler,
 >;
 
-impl<K, C: Claims<K>> Pump<K, C> {
-    /// A pump whose reassemblers and parsers hold at most `limit` bytes.
-    pub(crate) fn new(claims: C, limit: usize) -> Self {
-        Pump {
-            claims,
+impl<K, C: Classifier<K>> ParserHost<K, C> {
+    /// A host whose reassemblers and parsers hold at most `limit` bytes.
+    pub(crate) fn new(classifier: C, limit: usize) -> Self {
+        ParserHost {
+            classifier,
             messages: Vec::new(),
             ledger: Ledger::default(),
             pending: 0,
@@ -50,8 +50,8 @@ impl<K, C: Claims<K>> Pump<K, C> {
     }
 
     /// What became of payload that somebody reads.
-    pub(crate) fn claimed(&self) -> Claimed {
-        Claimed { ledger: self.ledger.clone(), pending: self.pending }
+    pub(crate) fn payload_counts(&self) -> PayloadCounts {
+        PayloadCounts { ledger: self.ledger.clone(), pending: self.pending }
     }
 
     /// Payload bytes that wait for others before them, or for a parser to be chosen.
@@ -60,14 +60,17 @@ impl<K, C: Claims<K>> Pump<K, C> {
     }
 
     /// Bytes of memory held, by capacity.
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.held + self.messages.capacity() * size_of::<C::Message>()
     }
 
-    fn open(&mut self, key: &K, torn: [bool; 2]) -> Box<SessionOf<K, C>> {
-        let streams = self.claims.streams();
+    fn open(&mut self, key: &K, mid_stream: [bool; 2]) -> Box<SessionOf<K, C>> {
+        let streams = self.classifier.streams();
         let sides = [FlowSide::Initiator, FlowSide::Responder];
-        Box::new(Session::undecided(sides.map(|side| streams.new_reassembler(key, side)), torn))
+        Box::new(Session::undecided(
+            sides.map(|side| streams.new_reassembler(key, side)),
+            mid_stream,
+        ))
     }
 
     /// Counts what a session holds now; says whether all hold more than there is room for.
@@ -75,14 +78,14 @@ impl<K, C: Claims<K>> Pump<K, C> {
     fn settle(&mut self, session: &mut SessionOf<K, C>) -> bool {
         let (mut held, mut pending) = (size_of::<SessionOf<K, C>>(), 0);
         for side in session.sides.iter().flatten() {
-            held += side.held();
+            held += side.heap_bytes();
             pending += side.pending();
         }
         match &session.reader {
-            Reader::Reads(parser) => held += self.claims.held(parser),
-            Reader::Undecided(opening) => {
-                held += opening.capacity();
-                pending += opening.len() as u64;
+            Reader::Reads(parser) => held += self.classifier.heap_bytes(parser),
+            Reader::Undecided(buffer) => {
+                held += buffer.capacity();
+                pending += buffer.len() as u64;
             }
             Reader::Over(_) => {}
         }
@@ -93,23 +96,23 @@ impl<K, C: Claims<K>> Pump<K, C> {
     }
 
     /// The session is over: what still waits in it is lost.
-    fn discard(&mut self, session: &mut SessionOf<K, C>, fate: Fate) {
+    fn discard(&mut self, session: &mut SessionOf<K, C>, read_state: ReadState) {
         self.settle(session);
         self.held -= session.held;
         self.pending -= session.pending;
-        self.ledger.lose(fate.loss(), session.pending);
+        self.ledger.lose(read_state.loss(), session.pending);
     }
 }
 
-/// The pump at work for one call: what the table lends goes in, what comes of it goes to `out`.
-pub(crate) struct Tap<'a, K, C: Claims<K>, O> {
-    pub(crate) pump: &'a mut Pump<K, C>,
+/// The host at work for one call: what the table lends goes in, what comes of it goes to `out`.
+pub(crate) struct SessionFlowSink<'a, K, C: Classifier<K>, O> {
+    pub(crate) host: &'a mut ParserHost<K, C>,
     pub(crate) out: &'a mut O,
 }
 
-impl<K, C, U, O> FlowSink<K, SlotOf<K, C, U>> for Tap<'_, K, C, O>
+impl<K, C, U, O> FlowSink<K, SlotOf<K, C, U>> for SessionFlowSink<'_, K, C, O>
 where
-    C: Claims<K>,
+    C: Classifier<K>,
     O: SessionSink<K, C::Message, U>,
 {
     #[inline]
@@ -127,14 +130,14 @@ where
             Change::Ended { reason: EndReason::Rst } => Some(reset_by(&flow)),
             _ => None,
         };
-        let (mut flow, (session, thread)) = flow.project(Slot::parts);
+        let (mut flow, (session, context)) = flow.project(Slot::parts);
         if matches!(change, Change::Ended { .. }) {
             if let Some(mut open) = session.take() {
-                let fate = self.end(&mut open, *thread, flow.reborrow(), reset);
-                thread.fate = fate.unwrap_or(Fate::Unclaimed);
-                self.pump.discard(&mut open, thread.fate);
-            } else if thread.fate == Fate::Open {
-                thread.fate = Fate::Unclaimed;
+                let read_state = self.end(&mut open, *context, flow.reborrow(), reset);
+                context.read_state = read_state.unwrap_or(ReadState::Unclaimed);
+                self.host.discard(&mut open, context.read_state);
+            } else if context.read_state == ReadState::Open {
+                context.read_state = ReadState::Unclaimed;
             }
         }
         self.out.flow(flow, change);
@@ -142,28 +145,28 @@ where
 
     #[inline]
     fn segment(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, segment: Segment<'_>) {
-        let (flow, (session, thread)) = flow.project(Slot::parts);
-        if thread.fate != Fate::Open {
-            return self.refuse(thread.fate, segment.payload);
+        let (flow, (session, context)) = flow.project(Slot::parts);
+        if context.read_state != ReadState::Open {
+            return self.refuse(context.read_state, segment.payload);
         }
         let over = match session {
-            Some(open) => self.stream(open, *thread, flow, segment),
-            None => self.open_stream(session, thread, flow, segment),
+            Some(open) => self.stream(open, *context, flow, segment),
+            None => self.open_stream(session, context, flow, segment),
         };
-        self.close_if(over, session, thread);
+        self.close_if(over, session, context);
     }
 
-    fn datagram(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, datagram: DatagramFeed<'_>) {
-        let (mut flow, (session, thread)) = flow.project(Slot::parts);
-        if thread.fate != Fate::Open {
-            return self.refuse(thread.fate, datagram.payload);
+    fn datagram(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, datagram: Datagram<'_>) {
+        let (mut flow, (session, context)) = flow.project(Slot::parts);
+        if context.read_state != ReadState::Open {
+            return self.refuse(context.read_state, datagram.payload);
         }
         if session.is_none() {
-            *session = self.open_datagrams(thread, flow.reborrow(), &datagram);
+            *session = self.open_datagrams(context, flow.reborrow(), &datagram);
         }
         if let Some(open) = session {
-            let over = self.read_datagram(open, *thread, flow, datagram);
-            self.close_if(over, session, thread);
+            let over = self.read_datagram(open, *context, flow, datagram);
+            self.close_if(over, session, context);
         }
     }
 }
@@ -176,12 +179,12 @@ fn reset_by<K, S>(flow: &Flow<'_, K, S>) -> FlowSide {
     }
 }
 
-impl<K, C: Claims<K>, O> Tap<'_, K, C, O> {
+impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
     /// Counts payload that is not read any more. What was never claimed is what remains when all
     /// else is counted.
-    fn refuse(&mut self, fate: Fate, payload: &[u8]) {
-        if fate != Fate::Unclaimed {
-            self.pump.ledger.lose(fate.loss(), payload.len() as u64);
+    fn refuse(&mut self, read_state: ReadState, payload: &[u8]) {
+        if read_state != ReadState::Unclaimed {
+            self.host.ledger.lose(read_state.loss(), payload.len() as u64);
         }
     }
 
@@ -189,14 +192,14 @@ impl<K, C: Claims<K>, O> Tap<'_, K, C, O> {
     #[inline]
     fn close_if(
         &mut self,
-        over: Option<Fate>,
+        over: Option<ReadState>,
         session: &mut Option<Box<SessionOf<K, C>>>,
-        thread: &mut Thread,
+        context: &mut FlowContext,
     ) {
-        if let Some(fate) = over {
-            thread.fate = fate;
+        if let Some(read_state) = over {
+            context.read_state = read_state;
             if let Some(mut session) = session.take() {
-                self.pump.discard(&mut session, fate);
+                self.host.discard(&mut session, read_state);
             }
         }
     }
@@ -205,31 +208,31 @@ impl<K, C: Claims<K>, O> Tap<'_, K, C, O> {
     fn open_stream<U>(
         &mut self,
         session: &mut Option<Box<SessionOf<K, C>>>,
-        thread: &mut Thread,
+        context: &mut FlowContext,
         mut flow: Flow<'_, K, U>,
         segment: Segment<'_>,
-    ) -> Option<Fate>
+    ) -> Option<ReadState>
     where
         O: SessionSink<K, C::Message, U>,
     {
         if segment.syn {
-            thread.begin(segment.side, segment.seq);
+            context.begin(segment.side, segment.seq);
             // What a SYN+ACK acknowledges is the SYN that counts.
             if let Some(ack) = segment.ack {
-                thread.begin(!segment.side, ack);
+                context.begin(!segment.side, ack);
             }
         }
         if segment.wire_len == 0 {
             return None;
         }
-        if !self.pump.claims.reads(Transport::Stream) {
-            return Some(Fate::Unclaimed);
+        if !self.host.classifier.reads(Transport::Stream) {
+            return Some(ReadState::Unclaimed);
         }
         let sides = [FlowSide::Initiator, FlowSide::Responder];
-        let torn = sides.map(|side| thread.begun(side).is_none());
-        let open = session.insert(self.pump.open(flow.key, torn));
+        let mid_stream = sides.map(|side| context.begun(side).is_none());
+        let open = session.insert(self.host.open(flow.key, mid_stream));
         for side in sides {
-            if let Some(seq) = thread.begun(side) {
+            if let Some(seq) = context.begun(side) {
                 let syn = Segment {
                     side,
                     ts: segment.ts,
@@ -240,10 +243,10 @@ impl<K, C: Claims<K>, O> Tap<'_, K, C, O> {
                     syn: true,
                     fin: false,
                 };
-                self.stream(open, *thread, flow.reborrow(), syn);
+                self.stream(open, *context, flow.reborrow(), syn);
             }
         }
-        self.stream(open, *thread, flow, segment)
+        self.stream(open, *context, flow, segment)
     }
 
     /// A segment of a flow that is read; says whether it is not any further.
@@ -251,50 +254,59 @@ impl<K, C: Claims<K>, O> Tap<'_, K, C, O> {
     fn stream<U>(
         &mut self,
         session: &mut SessionOf<K, C>,
-        thread: Thread,
+        context: FlowContext,
         mut flow: Flow<'_, K, U>,
         mut segment: Segment<'_>,
-    ) -> Option<Fate>
+    ) -> Option<ReadState>
     where
         O: SessionSink<K, C::Message, U>,
     {
         let (side, ts) = (segment.side, segment.ts);
-        let Session { reader, sides, deaf, told_fin, torn, .. } = &mut *session;
+        let Session { reader, sides, stopped, fin_notified, mid_stream, .. } = &mut *session;
         let sides = sides.as_mut()?;
-        if deaf[side.index()] {
-            self.pump.ledger.lose(Loss::ParserStopped, segment.payload.len() as u64);
+        if stopped[side.index()] {
+            self.host.ledger.lose(Loss::ParserStopped, segment.payload.len() as u64);
             // What it acknowledges is still of use.
             segment = Segment { payload: &[], wire_len: 0, fin: false, ..segment };
         }
-        let (pump, out) = (&mut *self.pump, &mut *self.out);
-        let mut to =
-            Deliver { pump, out, flow: flow.reborrow(), thread, reader, deaf, torn, side, ts };
+        let (host, out) = (&mut *self.host, &mut *self.out);
+        let mut to = StreamDispatch {
+            host,
+            out,
+            flow: flow.reborrow(),
+            context,
+            reader,
+            stopped,
+            mid_stream,
+            side,
+            ts,
+        };
         for side in [side, !side] {
             let (own, peer) = own_and_peer(sides, side);
             if own.deadline().is_some_and(|deadline| deadline <= ts) {
                 own.timeout(ts, peer, to.of(side));
             }
         }
-        to.torn[side.index()] &= !segment.syn;
+        to.mid_stream[side.index()] &= !segment.syn;
         let (own, peer) = own_and_peer(sides, side);
         own.push(segment, peer, to.of(side));
         if let Some(ack) = segment.ack {
             peer.acked(ack, to.of(!side));
         }
-        to.tell_fins(sides, told_fin);
-        if self.pump.settle(session) {
-            self.make_room(session, thread, flow, ts);
+        to.notify_fins(sides, fin_notified);
+        if self.host.settle(session) {
+            self.enforce_memory_limit(session, context, flow, ts);
         }
-        session.reader.fate()
+        session.reader.read_state()
     }
 
     /// There is more in memory than there is room for: the flow's reassemblers let go of what they
     /// hold out of order, and if that is not enough, the flow is read no further.
     #[cold]
-    fn make_room<U>(
+    fn enforce_memory_limit<U>(
         &mut self,
         session: &mut SessionOf<K, C>,
-        thread: Thread,
+        context: FlowContext,
         flow: Flow<'_, K, U>,
         ts: Timestamp,
     ) where
@@ -302,57 +314,58 @@ impl<K, C: Claims<K>, O> Tap<'_, K, C, O> {
     {
         for side in [FlowSide::Initiator, FlowSide::Responder] {
             if let Some(own) = session.sides.as_mut().map(|sides| &mut sides[side.index()]) {
-                own.shed(&mut Shed(&mut self.pump.ledger));
+                own.drop_buffered(&mut DropCounter(&mut self.host.ledger));
             }
         }
-        if !self.pump.settle(session) {
+        if !self.host.settle(session) {
             return;
         }
-        let (pump, out) = (&mut *self.pump, &mut *self.out);
-        let Session { reader, deaf, torn, .. } = session;
+        let (host, out) = (&mut *self.host, &mut *self.out);
+        let Session { reader, stopped, mid_stream, .. } = session;
         let side = FlowSide::Initiator;
-        let mut to = Deliver { pump, out, flow, thread, reader, deaf, torn, side, ts };
-        to.stop(Fate::NoRoom, StopReason::NoRoom);
+        let mut to =
+            StreamDispatch { host, out, flow, context, reader, stopped, mid_stream, side, ts };
+        to.stop(ReadState::MemoryLimit, StopReason::MemoryLimit);
     }
 
     /// A datagram of a flow of which nothing was read yet: a session, if somebody reads it.
     fn open_datagrams<U>(
         &mut self,
-        thread: &mut Thread,
+        context: &mut FlowContext,
         flow: Flow<'_, K, U>,
-        datagram: &DatagramFeed<'_>,
+        datagram: &Datagram<'_>,
     ) -> Option<Box<SessionOf<K, C>>>
     where
         O: SessionSink<K, C::Message, U>,
     {
-        if !self.pump.claims.reads(Transport::Datagram) {
-            thread.fate = Fate::Unclaimed;
+        if !self.host.classifier.reads(Transport::Datagram) {
+            context.read_state = ReadState::Unclaimed;
             return None;
         }
-        thread.vague += 1;
+        context.probed_datagrams += 1;
         let mut bytes: [&[u8]; 2] = [&[]; 2];
         bytes[datagram.side.index()] = datagram.payload;
-        let start = Start {
+        let start = ProbeInput {
             key: flow.key,
             transport: Transport::Datagram,
-            ports: thread.ports,
+            ports: context.ports,
             bytes,
             whole: true,
-            last: thread.vague >= VAGUE,
+            last: context.probed_datagrams >= MAX_PROBE_DATAGRAMS,
         };
-        match self.pump.claims.claim(&start) {
-            Claim::Read(parser, choice) => {
-                self.out.session(flow, SessionChange::Chosen(choice));
+        match self.host.classifier.classify(&start) {
+            Classification::Read(parser, detection) => {
+                self.out.session(flow, SessionChange::Chosen(detection));
                 Some(Box::new(Session::read_by(parser)))
             }
-            Claim::Wait if !start.last => None,
-            Claim::Recognised(choice) => {
-                thread.fate = Fate::Unclaimed;
-                self.out.session(flow, SessionChange::Chosen(choice));
+            Classification::NeedMore if !start.last => None,
+            Classification::Recognised(detection) => {
+                context.read_state = ReadState::Unclaimed;
+                self.out.session(flow, SessionChange::Chosen(detection));
                 None
             }
-            Claim::Wait | Claim::Leave => {
-                thread.fate = Fate::Unclaimed;
+            Classification::NeedMore | Classification::Reject => {
+                context.read_state = ReadState::Unclaimed;
                 None
             }
         }
@@ -361,42 +374,53 @@ impl<K, C: Claims<K>, O> Tap<'_, K, C, O> {
     fn read_datagram<U>(
         &mut self,
         session: &mut SessionOf<K, C>,
-        thread: Thread,
+        context: FlowContext,
         mut flow: Flow<'_, K, U>,
-        datagram: DatagramFeed<'_>,
-    ) -> Option<Fate>
+        datagram: Datagram<'_>,
+    ) -> Option<ReadState>
     where
         O: SessionSink<K, C::Message, U>,
     {
         let (side, ts) = (datagram.side, datagram.ts);
-        let (pump, out) = (&mut *self.pump, &mut *self.out);
-        let Session { reader, deaf, torn, .. } = &mut *session;
+        let (host, out) = (&mut *self.host, &mut *self.out);
+        let Session { reader, stopped, mid_stream, .. } = &mut *session;
         let lent = flow.reborrow();
-        let mut to = Deliver { pump, out, flow: lent, thread, reader, deaf, torn, side, ts };
+        let mut to = StreamDispatch {
+            host,
+            out,
+            flow: lent,
+            context,
+            reader,
+            stopped,
+            mid_stream,
+            side,
+            ts,
+        };
         to.datagram(datagram);
-        if self.pump.settle(session) {
-            self.make_room(session, thread, flow, ts);
+        if self.host.settle(session) {
+            self.enforce_memory_limit(session, context, flow, ts);
         }
-        session.reader.fate()
+        session.reader.read_state()
     }
 
     /// The flow is over: what is held goes to the parser, and that gets its last call.
     fn end<U>(
         &mut self,
         session: &mut SessionOf<K, C>,
-        thread: Thread,
+        context: FlowContext,
         flow: Flow<'_, K, U>,
         reset: Option<FlowSide>,
-    ) -> Option<Fate>
+    ) -> Option<ReadState>
     where
         O: SessionSink<K, C::Message, U>,
     {
         // The end may come long after it, when the input ends or the flow is noticed to be idle.
         let ts = flow.last_seen();
-        let Session { reader, sides, deaf, told_fin, torn, .. } = &mut *session;
-        let (pump, out) = (&mut *self.pump, &mut *self.out);
+        let Session { reader, sides, stopped, fin_notified, mid_stream, .. } = &mut *session;
+        let (host, out) = (&mut *self.host, &mut *self.out);
         let side = reset.unwrap_or(FlowSide::Initiator);
-        let mut to = Deliver { pump, out, flow, thread, reader, deaf, torn, side, ts };
+        let mut to =
+            StreamDispatch { host, out, flow, context, reader, stopped, mid_stream, side, ts };
         if let Some(sides) = sides {
             if let Some(side) = reset {
                 sides[side.index()].rst();
@@ -406,21 +430,21 @@ impl<K, C: Claims<K>, O> Tap<'_, K, C, O> {
                 own.end(peer, to.of(side));
             }
             to.decide_now();
-            to.tell_fins(sides, told_fin);
+            to.notify_fins(sides, fin_notified);
         }
         to.side = side;
         if let Some(side) = reset {
-            to.tell(Told::Rst(side));
+            to.notify(StreamEnd::Rst(side));
         }
-        to.tell(Told::End);
-        session.reader.fate()
+        to.notify(StreamEnd::End);
+        session.reader.read_state()
     }
 }
 
 /// Counts what is let go of for want of room.
-struct Shed<'a>(&'a mut Ledger);
+struct DropCounter<'a>(&'a mut Ledger);
 
-impl StreamSink for Shed<'_> {
+impl StreamSink for DropCounter<'_> {
     fn bytes(&mut self, _: u64, bytes: &[u8]) {
         self.0.lose(Loss::Memcap, bytes.len() as u64);
     }

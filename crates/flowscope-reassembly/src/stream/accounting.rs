@@ -3,7 +3,7 @@
 /// Every payload byte seen was delivered, lost or is pending; the position is what was delivered
 /// and what was a gap.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Accounting {
     #[cfg(debug_assertions)]
     seen: u64,
     #[cfg(debug_assertions)]
@@ -15,7 +15,7 @@ pub(super) struct Tally {
 }
 
 #[cfg(debug_assertions)]
-impl Tally {
+impl Accounting {
     pub(super) fn see(&mut self, bytes: u64) {
         self.seen += bytes;
     }
@@ -40,7 +40,7 @@ impl Tally {
 
 #[cfg(not(debug_assertions))]
 #[allow(clippy::unused_self)]
-impl Tally {
+impl Accounting {
     pub(super) fn see(&mut self, _: u64) {}
     pub(super) fn deliver(&mut self, _: u64) {}
     pub(super) fn lose(&mut self, _: u64) {}

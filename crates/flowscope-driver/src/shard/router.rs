@@ -1,13 +1,13 @@
 use std::num::NonZeroUsize;
 
 use flowscope_core::{FlowExtractor, Ledger, PacketView, Timestamp};
-use flowscope_track::{Clock, Moment, ShardBatch};
+use flowscope_track::{Clock, PacketTime, ShardBatch};
 
 use crate::DriverConfig;
-use crate::front::{ChecksumStats, Claimed, Front};
+use crate::ingress::{ChecksumStats, Ingress, PayloadCounts};
 
 /// Deals the packets of one input out to shards, each a
-/// [`FlowTable`](flowscope_track::FlowTable) on whichever thread.
+/// [`FlowTable`](flowscope_track::FlowTable) on whichever context.
 ///
 /// There are no threads here. The router extracts, joins fragments, and keeps the clock and the count
 /// of packets for all shards; a shard runs
@@ -17,7 +17,7 @@ use crate::front::{ChecksumStats, Claimed, Front};
 pub struct Router<E, F> {
     extractor: E,
     hash: F,
-    front: Front,
+    ingress: Ingress,
     clock: Clock,
     shards: NonZeroUsize,
     keep: usize,
@@ -32,7 +32,7 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         Router {
             extractor,
             hash,
-            front: Front::new(config),
+            ingress: Ingress::new(config),
             clock: Clock::new(config.tracker.clock_config()),
             shards,
             keep: 0,
@@ -55,15 +55,15 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
     ///
     /// When there are fewer batches than shards.
     pub fn route(&mut self, packet: PacketView<'_>, batches: &mut [ShardBatch<E::Key>]) {
-        let Router { extractor, hash, front, clock, shards, keep, tick } = self;
+        let Router { extractor, hash, ingress, clock, shards, keep, tick } = self;
         let moment = clock.observe(packet.ts());
         if moment.tick() > *tick {
             *tick = moment.tick();
-            front.expire(moment.watermark);
+            ingress.expire(moment.watermark);
             batches.iter_mut().for_each(|batch| batch.advance(moment));
         }
         let shard_of = |key: &E::Key| (hash(key) % shards.get() as u64) as usize;
-        front.resolve(extractor, packet, moment.watermark, |view, found| {
+        ingress.resolve(extractor, packet, moment.watermark, |view, found| {
             let icmp = found.icmp;
             let quote = found.quoted(&view).and_then(|quoted| extractor.extract(quoted));
             batches[shard_of(&found.key)].packet(&view, found.clone(), moment, *keep);
@@ -77,42 +77,42 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
 
     /// Packet time has reached `now` without a packet: appends the news to the batches of all shards,
     /// and lets fragments go that have waited too long. Gives where that stands.
-    pub fn pass(&mut self, now: Timestamp, batches: &mut [ShardBatch<E::Key>]) -> Moment {
+    pub fn pass(&mut self, now: Timestamp, batches: &mut [ShardBatch<E::Key>]) -> PacketTime {
         let moment = self.clock.advance(now);
         self.tick = self.tick.max(moment.tick());
-        self.front.expire(moment.watermark);
+        self.ingress.expire(moment.watermark);
         batches.iter_mut().for_each(|batch| batch.advance(moment));
         moment
     }
 
     /// The input has ended: lets fragments go whose datagrams are not whole.
     pub fn finish(&mut self) {
-        self.front.finish();
+        self.ingress.finish();
     }
 
     /// Packets that reached no shard, by cause; those that did are in the ledgers of the shards.
     #[must_use]
     pub fn refused(&self) -> Ledger {
-        self.front.refused()
+        self.ingress.refused()
     }
 
     /// Where the payload of every packet went that reached a shard; `claimed` is what all shards
-    /// [counted](crate::SessionShard::claimed), [`Claimed::default`] if nobody reads it.
+    /// [counted](crate::SessionShard::claimed), [`PayloadCounts::default`] if nobody reads it.
     #[must_use]
-    pub fn bytes(&self, claimed: Claimed) -> Ledger {
-        self.front.bytes(claimed)
+    pub fn bytes(&self, claimed: PayloadCounts) -> Ledger {
+        self.ingress.bytes(claimed)
     }
 
     /// Fragments that wait for the rest of their datagram.
     #[must_use]
-    pub fn waiting(&self) -> u64 {
-        self.front.waiting()
+    pub fn pending_fragments(&self) -> u64 {
+        self.ingress.pending_fragments()
     }
 
     /// What the verification of checksums found.
     #[must_use]
     pub fn checksums(&self) -> ChecksumStats {
-        self.front.checksums()
+        self.ingress.checksums()
     }
 
     /// The clock of the whole input.
