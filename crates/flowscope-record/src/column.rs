@@ -1,0 +1,192 @@
+use crate::Value;
+
+/// One column of a record: where its value comes from, and how each format shows it.
+pub struct Column<R: 'static> {
+    /// The name in CSV, Parquet and documentation, in snake case.
+    pub name: &'static str,
+    /// The type of its values; any of them may be [`Value::Null`].
+    pub kind: Kind,
+    /// The value in a record.
+    pub get: for<'a> fn(&'a R) -> Value<'a>,
+    /// How EVE shows it, if it does.
+    pub eve: Option<Eve<R>>,
+    /// How Zeek's logs show it, if they do.
+    pub zeek: Option<Zeek<R>>,
+    /// How tables show it, if they do.
+    pub table: Option<Table>,
+    /// What it says: unit and source (RFC and section), for the generated documentation.
+    pub doc: &'static str,
+}
+
+/// The type of a column.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// [`Value::Bool`].
+    Bool,
+    /// [`Value::U64`].
+    U64,
+    /// [`Value::F64`].
+    F64,
+    /// [`Value::Time`].
+    Time,
+    /// [`Value::Duration`].
+    Duration,
+    /// [`Value::Addr`].
+    Addr,
+    /// [`Value::Bytes`]: bytes chosen by a peer.
+    Bytes,
+    /// [`Value::Text`] or [`Value::Short`].
+    Text,
+    /// [`Value::List`] of such values.
+    List(&'static Kind),
+    /// [`Value::Object`] with these members.
+    Object(&'static [(&'static str, Kind)]),
+}
+
+/// How EVE shows a column.
+pub struct Eve<R: 'static> {
+    /// The member, with the object it is in before a dot: `http.hostname`, `tx_id`.
+    ///
+    /// Columns of one object stand next to each other in the schema.
+    pub path: &'static str,
+    /// The value, where EVE says it differently than the column.
+    pub get: Option<for<'a> fn(&'a R) -> Value<'a>>,
+    /// Whether an empty list is written rather than left out.
+    pub empty_lists: bool,
+}
+
+/// How Zeek's logs show a column.
+pub struct Zeek<R: 'static> {
+    /// The place among the log's own columns, from 0, behind `ts`, `uid` and `id`.
+    pub position: u8,
+    /// The field.
+    pub name: &'static str,
+    /// Its Zeek type.
+    pub kind: ZeekType,
+    /// The value, where Zeek says it differently than the column.
+    pub get: Option<for<'a> fn(&'a R) -> Value<'a>>,
+}
+
+/// A type of Zeek's ASCII logs.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ZeekType {
+    /// `time`
+    Time,
+    /// `interval`
+    Interval,
+    /// `string`
+    String,
+    /// `count`
+    Count,
+    /// `int`
+    Int,
+    /// `double`
+    Double,
+    /// `bool`
+    Bool,
+    /// `enum`
+    Enum,
+    /// `addr`
+    Addr,
+    /// `port`
+    Port,
+    /// `vector[string]`
+    VectorOfString,
+    /// `vector[interval]`
+    VectorOfInterval,
+    /// `vector[count]`
+    VectorOfCount,
+    /// `set[string]`
+    SetOfString,
+}
+
+/// How a table shows a column.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Table {
+    /// The heading, in capitals.
+    pub heading: &'static str,
+    /// The usual width in characters.
+    pub width: u8,
+    /// Whether it is shown in wide tables only.
+    pub wide_only: bool,
+}
+
+impl<R> Column<R> {
+    /// A column that no text format shows: CSV and column stores have it.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        kind: Kind,
+        get: for<'a> fn(&'a R) -> Value<'a>,
+        doc: &'static str,
+    ) -> Self {
+        Column { name, kind, get, eve: None, zeek: None, table: None, doc }
+    }
+}
+
+impl<R> Eve<R> {
+    /// The column's value at this path.
+    #[must_use]
+    pub const fn path(path: &'static str) -> Self {
+        Eve { path, get: None, empty_lists: false }
+    }
+
+    /// Another value at this path.
+    #[must_use]
+    pub const fn with(path: &'static str, get: for<'a> fn(&'a R) -> Value<'a>) -> Self {
+        Eve { path, get: Some(get), empty_lists: false }
+    }
+
+    /// The object that the member is in, if any, and its name.
+    #[must_use]
+    pub fn split(&self) -> (Option<&'static str>, &'static str) {
+        match self.path.split_once('.') {
+            Some((object, member)) => (Some(object), member),
+            None => (None, self.path),
+        }
+    }
+}
+
+impl<R> Zeek<R> {
+    /// The column's value as this field at this place.
+    #[must_use]
+    pub const fn at(position: u8, name: &'static str, kind: ZeekType) -> Self {
+        Zeek { position, name, kind, get: None }
+    }
+
+    /// Another value as this field at this place.
+    #[must_use]
+    pub const fn with(
+        position: u8,
+        name: &'static str,
+        kind: ZeekType,
+        get: for<'a> fn(&'a R) -> Value<'a>,
+    ) -> Self {
+        Zeek { position, name, kind, get: Some(get) }
+    }
+}
+
+impl ZeekType {
+    /// The type as a log's header names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            ZeekType::Time => "time",
+            ZeekType::Interval => "interval",
+            ZeekType::String => "string",
+            ZeekType::Count => "count",
+            ZeekType::Int => "int",
+            ZeekType::Double => "double",
+            ZeekType::Bool => "bool",
+            ZeekType::Enum => "enum",
+            ZeekType::Addr => "addr",
+            ZeekType::Port => "port",
+            ZeekType::VectorOfString => "vector[string]",
+            ZeekType::VectorOfInterval => "vector[interval]",
+            ZeekType::VectorOfCount => "vector[count]",
+            ZeekType::SetOfString => "set[string]",
+        }
+    }
+}
