@@ -407,7 +407,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             None => {
                 if step.before != FlowState::Active {
                     self.rank(slot, |engine| {
-                        engine.tcp(slot).truncated_header(view.ts(), &mut step)
+                        engine.tcp(slot).truncated_header(view.ts(), &mut step);
                     });
                 }
                 self.lend_payload(slot, side, packet, None, order, out);

@@ -145,7 +145,7 @@ where
                 self.out.session(self.flow.reborrow(), SessionChange::Chosen(detection));
             }
             Classification::NeedMore | Classification::Reject => {
-                *self.reader = Reader::Over(ReadState::Unclaimed)
+                *self.reader = Reader::Over(ReadState::Unclaimed);
             }
         }
     }
@@ -251,7 +251,7 @@ where
             }
             Reader::Undecided(_) => self.decide(at, bytes, false),
             Reader::Over(read_state) => {
-                self.host.ledger.lose(read_state.loss(), bytes.len() as u64)
+                self.host.ledger.lose(read_state.loss(), bytes.len() as u64);
             }
         }
     }
