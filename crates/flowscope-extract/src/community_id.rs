@@ -75,9 +75,9 @@ mod tests {
     use flowscope_core::L4Proto;
 
     use super::*;
+    use crate::addr::Ends;
     use crate::icmp::Family;
     use crate::key::Sense;
-    use crate::walk::Ends;
 
     fn id(seed: u16, proto: L4Proto, src: &str, dst: &str) -> String {
         let (src, dst): (SocketAddr, SocketAddr) = (src.parse().unwrap(), dst.parse().unwrap());

@@ -1,3 +1,5 @@
+mod fast;
+
 use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
 
 use crate::key::{FiveTupleKey, Sense};
@@ -37,8 +39,8 @@ impl FiveTuple {
     #[inline(always)]
     fn read(self, view: &PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
         let everyday = match self.sense {
-            Sense::Both => walk::everyday::<false>(view),
-            Sense::One => walk::everyday::<true>(view),
+            Sense::Both => fast::five_tuple::<false>(view),
+            Sense::One => fast::five_tuple::<true>(view),
         };
         match everyday {
             None => self.general(view),

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use flowscope_core::{L4Proto, Orientation};
 
+use crate::addr::{Ends, octets, words};
 use crate::icmp::Family;
-use crate::walk::Ends;
 
 /// Identity of a connection: two addresses with ports, and the protocol, in 40 bytes.
 ///
@@ -304,17 +304,6 @@ pub(crate) enum Sense {
     #[default]
     Both,
     One,
-}
-
-/// Sixteen octets in network byte order as two words that compare alike.
-#[inline(always)]
-pub(crate) const fn words(octets: [u8; 16]) -> [u64; 2] {
-    let all = u128::from_be_bytes(octets);
-    [(all >> 64) as u64, all as u64]
-}
-
-const fn octets([hi, lo]: [u64; 2]) -> [u8; 16] {
-    ((hi as u128) << 64 | lo as u128).to_be_bytes()
 }
 
 #[inline(always)]

@@ -42,6 +42,7 @@
 //! assert_eq!(found.key.community_id(0).to_string(), "1:UWHKJ/x6OQ1YiVv4rIl0t3yhjg8=");
 //! ```
 
+mod addr;
 mod auto;
 mod combinator;
 mod community_id;

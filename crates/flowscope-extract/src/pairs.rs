@@ -3,7 +3,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use flowscope_core::{Extracted, FlowExtractor, NextHeader, Orientation, PacketView, Refusal};
 
-use crate::walk::{self, Ends};
+use crate::addr::Ends;
+use crate::walk;
 
 /// A flow is two IP addresses, whatever they say to each other.
 ///

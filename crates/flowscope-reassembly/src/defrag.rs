@@ -2,7 +2,9 @@ mod buffers;
 mod config;
 mod datagram;
 mod header;
+mod key;
 mod reassembled;
+mod store;
 mod table;
 
 use flowscope_core::{Fragment, Ledger, Loss, PacketView, Path, Payload, Timestamp};
@@ -12,8 +14,9 @@ pub use reassembled::ReassembledDatagram;
 
 use buffers::Buffers;
 use datagram::{Arrival, Datagram, Place};
-use header::{Header, make_whole, most_payload};
-use table::{Family, Slot, Table};
+use header::{Header, make_whole};
+use key::{Family, most_payload};
+use table::{Slot, Table};
 
 /// Joins IP fragments, IPv4 and IPv6.
 ///

@@ -9,9 +9,15 @@ use std::hint::cold_path;
 
 use flowscope_core::{Layer, LinkType, NextHeader, PacketView, PathLayer};
 
-use super::peel::{MPLS, PPPOE, is_kind, is_tag, pending_tag};
-use super::tunnel::{self, ETHERNET, TRANSPARENT_BRIDGING, Tunnel};
-use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6, link};
+use super::bytes::Bytes;
+use super::numbers::{
+    ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_PORT, GRE, GTP_U_PORT, ICMP, ICMPV6, IPV4, IPV6, MPLS,
+    PPP_IPV4, PPP_IPV6, PPP_MPLS, PPPOE, SCTP, TCP, TRANSPARENT_BRIDGING, UDP, VXLAN_PORT,
+    is_tunnel_port,
+};
+use super::start::Start;
+use super::tags::{has_pending_tag, is_kind, is_tag, pending_tag};
+use super::tunnel::{self, ETHERNET, Tunnel};
 
 /// Moves the view's cursor to the innermost packet. After `false` nothing has changed, and the general
 /// walk has to go.
@@ -121,12 +127,6 @@ fn peel_from(view: &mut PacketView<'_>, layer: Layer, before: usize) -> Option<b
     Some(true)
 }
 
-/// Apart, since most frames have no tag beside them to ask about.
-#[cold]
-pub(super) fn has_pending_tag(view: &PacketView<'_>) -> bool {
-    pending_tag(view).is_some()
-}
-
 #[cold]
 fn push_pending_tag(view: &mut PacketView<'_>) -> Option<()> {
     let tag = pending_tag(view)?;
@@ -136,19 +136,6 @@ fn push_pending_tag(view: &mut PacketView<'_>) -> Option<()> {
 #[inline(always)]
 fn push(view: &mut PacketView<'_>, layer: Layer, id: u32) -> Option<()> {
     view.cursor_mut().path.push(PathLayer { layer, id }).ok()
-}
-
-/// What the Ethernet header at the cursor says, if that was read already.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) struct Start {
-    pub(crate) ethertype: u16,
-    /// Where what it announces begins.
-    pub(crate) at: usize,
-}
-
-impl Start {
-    /// Nothing begins at 0 behind a header.
-    pub(crate) const UNKNOWN: Start = Start { ethertype: 0, at: 0 };
 }
 
 /// Where a walk stands.
@@ -265,13 +252,13 @@ impl<'a> Place<'a> {
                 && len >= 16
             {
                 match u16::from_be_bytes([header[2], header[3]]) {
-                    tunnel::VXLAN_PORT if wants(Layer::Vxlan) => {
+                    VXLAN_PORT if wants(Layer::Vxlan) => {
                         if let &[.., 0x08, _, _, _, a, b, c, d] = header {
                             push(view, Layer::Vxlan, u32::from_be_bytes([a, b, c, d]) >> 8)?;
                             return self.enter(ETHERNET, inside, wanted);
                         }
                     }
-                    tunnel::GENEVE_PORT if wants(Layer::Geneve) => {
+                    GENEVE_PORT if wants(Layer::Geneve) => {
                         if let &[.., words @ 0..=0x3f, _, hi, lo, a, b, c, d] = header {
                             let vni = u32::from_be_bytes([a, b, c, d]) >> 8;
                             let number = u16::from_be_bytes([hi, lo]);
@@ -288,7 +275,7 @@ impl<'a> Place<'a> {
                             }
                         }
                     }
-                    tunnel::GTP_U_PORT if wants(Layer::GtpU) => {
+                    GTP_U_PORT if wants(Layer::GtpU) => {
                         // At least one byte has to be inside.
                         if let &[.., 0x30, 0xff, _, _, a, b, c, d] = header
                             && len > 16
@@ -298,7 +285,7 @@ impl<'a> Place<'a> {
                             return self.enter(NextHeader::Ip, inside, wanted);
                         }
                     }
-                    port if !tunnel::is_port(port) => return Some(None),
+                    port if !is_tunnel_port(port) => return Some(None),
                     _ => {}
                 }
             }
@@ -385,9 +372,9 @@ impl<'a> Place<'a> {
             return None;
         };
         self.ethertype = match u16::from_be_bytes([hi, lo]) {
-            link::PPP_IPV4 => ETHERTYPE_IPV4,
-            link::PPP_IPV6 => ETHERTYPE_IPV6,
-            link::PPP_MPLS => MPLS,
+            PPP_IPV4 => ETHERTYPE_IPV4,
+            PPP_IPV6 => ETHERTYPE_IPV6,
+            PPP_MPLS => MPLS,
             _ => return None,
         };
         self.rest = rest;
@@ -439,12 +426,3 @@ fn ethernet_or_ip(number: u16) -> Option<NextHeader> {
         _ => None,
     }
 }
-
-const ICMP: u8 = 1;
-const IPV4: u8 = 4;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const IPV6: u8 = 41;
-const GRE: u8 = 47;
-const ICMPV6: u8 = 58;
-const SCTP: u8 = 132;

@@ -3,10 +3,11 @@ use etherparse::{
     IpAuthHeaderSlice, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice,
     Ipv6RawExtHeaderSlice,
 };
-use flowscope_core::{Fragment, IpInfo, Refusal};
+use flowscope_core::{Fragment, IpInfo, NextHeader, Refusal};
 
-use super::{Bytes, Ends};
-use crate::key::words;
+use super::bytes::Bytes;
+use super::numbers::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
+use crate::addr::{Ends, words};
 
 /// An IP header and the extension headers behind it.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,16 @@ pub(super) enum Version {
     V4,
     V6,
     ByHeader,
+}
+
+/// Which IP header comes next, if one does.
+pub(super) fn version(next: NextHeader) -> Option<Version> {
+    match next {
+        NextHeader::Ip | NextHeader::IpFragment => Some(Version::ByHeader),
+        NextHeader::EtherType(ETHERTYPE_IPV4) => Some(Version::V4),
+        NextHeader::EtherType(ETHERTYPE_IPV6) => Some(Version::V6),
+        _ => None,
+    }
 }
 
 pub(super) fn read(bytes: Bytes<'_>, at: usize, version: Version) -> Result<Network, Refusal> {

@@ -1,8 +1,18 @@
 use etherparse::TcpHeaderSlice;
 use flowscope_core::{IcmpInfo, L4Proto, Payload, Refusal, TcpFlags, TcpInfo, TcpOptions};
 
-use super::{Bytes, Transport};
+use super::bytes::Bytes;
 use crate::icmp::Family;
+
+/// What a transport header says, or all that is known where there is none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Transport {
+    pub(crate) proto: L4Proto,
+    pub(crate) ports: Option<(u16, u16)>,
+    pub(crate) tcp: Option<TcpInfo>,
+    pub(crate) icmp: Option<IcmpInfo>,
+    pub(crate) payload: Payload,
+}
 
 /// The transport header at `at` of a packet that `bytes` end with.
 ///
@@ -96,7 +106,7 @@ fn nothing(at: usize) -> Payload {
 
 /// Reads options up to the end of the list, or the first whose length cannot be (RFC 9293 §3.1).
 /// Kinds without a meaning here are skipped by their length.
-pub(super) fn syn_options(mut list: &[u8]) -> TcpOptions {
+pub(crate) fn syn_options(mut list: &[u8]) -> TcpOptions {
     let mut found = TcpOptions::default();
     loop {
         let len = match *list {

@@ -1,7 +1,9 @@
-use flowscope_core::{LinkType, NextHeader, PacketView, Payload, Refusal};
+use flowscope_core::{LinkType, NextHeader, Refusal};
 
-use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
-use crate::walk::peel;
+use super::bytes::Bytes;
+use super::numbers::{
+    ETHERTYPE_IPV4, ETHERTYPE_IPV6, FIRST_ETHERTYPE, MPLS, PPP_IPV4, PPP_IPV6, PPP_MPLS,
+};
 
 /// Steps over the link header at `at`, if there is one, and over LLC and SNAP headers: what comes
 /// next, and where. Does not step over tags.
@@ -28,24 +30,11 @@ pub(super) fn header_only(
     }
 }
 
-/// Source and destination of the Ethernet header that the view is at or, but for VLAN tags,
-/// right behind of; and what follows it.
-pub(crate) fn macs(view: &PacketView<'_>) -> Result<([u8; 6], [u8; 6], Payload), Refusal> {
-    let bytes = Bytes::of(view);
-    let cursor = view.cursor();
-    let at = match cursor.next {
-        NextHeader::Link(LinkType::ETHERNET) => cursor.offset as usize,
-        NextHeader::Link(link) => {
-            header(bytes, link, cursor.offset as usize)?;
-            return Err(Refusal::NotAFlow);
-        }
-        _ => peel::ethernet_above(view).ok_or(Refusal::NotAFlow)? as usize,
-    };
-    let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *bytes.array::<14>(at)?;
-    Ok(([g, h, i, j, k, l], [a, b, c, d, e, f], bytes.payload(at + 14)))
-}
-
-fn header(bytes: Bytes<'_>, link: LinkType, at: usize) -> Result<(NextHeader, usize), Refusal> {
+pub(super) fn header(
+    bytes: Bytes<'_>,
+    link: LinkType,
+    at: usize,
+) -> Result<(NextHeader, usize), Refusal> {
     match link {
         LinkType::ETHERNET => {
             let [.., hi, lo] = *bytes.array::<14>(at)?;
@@ -130,7 +119,7 @@ pub(super) fn ppp(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Re
     match protocol {
         PPP_IPV4 => Ok((NextHeader::EtherType(ETHERTYPE_IPV4), at)),
         PPP_IPV6 => Ok((NextHeader::EtherType(ETHERTYPE_IPV6), at)),
-        PPP_MPLS => Ok((NextHeader::EtherType(peel::MPLS), at)),
+        PPP_MPLS => Ok((NextHeader::EtherType(MPLS), at)),
         _ => Err(Refusal::NotAFlow),
     }
 }
@@ -166,10 +155,3 @@ fn wifi(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
     }
     snap(bytes, end)
 }
-
-/// Smaller values of the type field are a length (IEEE 802.3 §3.2.6).
-pub(super) const FIRST_ETHERTYPE: u16 = 0x0600;
-
-pub(super) const PPP_IPV4: u16 = 0x0021;
-pub(super) const PPP_IPV6: u16 = 0x0057;
-pub(super) const PPP_MPLS: u16 = 0x0281;

@@ -1,9 +1,11 @@
-use flowscope_core::{
-    Cursor, Layer, LinkType, NextHeader, PacketView, Path, PathLayer, Refusal, VlanTag,
-};
+use flowscope_core::{Cursor, Layer, NextHeader, PacketView, PathLayer, Refusal, VlanTag};
 
+use super::bytes::Bytes;
+use super::numbers::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, FIRST_ETHERTYPE, MPLS, MPLS_UPSTREAM, PPPOE};
+use super::start::is_tcp;
+use super::tags::{is_kind, is_tag, pending_tag};
 use super::tunnel::{self, Tunnel};
-use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6, descent, fast, ip, link, version};
+use super::{descent, ip, link};
 
 /// Moves the view's cursor past a layer and notes the layer in its path; `false` if the layer is
 /// not what comes next, and the view is as it was. VLAN tags and MPLS labels that stand one behind the other are peeled at
@@ -79,47 +81,14 @@ pub(super) fn has_unpeeled(view: &PacketView<'_>) -> bool {
     usize::from(cursor.stepped) != cursor.path.len() || pending_tag(view).is_some()
 }
 
-/// Where the Ethernet header is that the cursor is behind of, nothing but VLAN tags, LLC and SNAP
-/// headers being between; `None` if there is no such header. Walks down to the cursor once more.
-pub(super) fn ethernet_above(view: &PacketView<'_>) -> Option<u32> {
-    let mut peeler = Peeler::new(view);
-    let end = peeler.cursor.offset;
-    peeler.tag = None;
-    peeler.cursor = Cursor::around(0, Path::EMPTY);
-    if view.frames() == 1 {
-        peeler.cursor.next = NextHeader::Link(view.link());
-    }
-    let mut found = None;
-    while peeler.cursor.offset < end {
-        match peeler.cursor.next {
-            NextHeader::Link(LinkType::ETHERNET) => found = Some(peeler.cursor.offset),
-            NextHeader::EtherType(number) if is_tag(number) || number < link::FIRST_ETHERTYPE => {}
-            _ => found = None,
-        }
-        if !peeler.step(&mut None).ok()? {
-            return None;
-        }
-    }
-    found.filter(|_| peeler.cursor.offset == end)
-}
-
-/// The tag beside the frame, as long as the cursor is before the frame's own link header.
-#[inline]
-pub(super) fn pending_tag(view: &PacketView<'_>) -> Option<VlanTag> {
-    match view.cursor() {
-        Cursor { next: NextHeader::Link(_), offset: 0, .. } => view.vlan(),
-        _ => None,
-    }
-}
-
-struct Peeler<'a> {
+pub(super) struct Peeler<'a> {
     bytes: Bytes<'a>,
-    cursor: Cursor,
-    tag: Option<VlanTag>,
+    pub(super) cursor: Cursor,
+    pub(super) tag: Option<VlanTag>,
 }
 
 impl<'a> Peeler<'a> {
-    fn new(view: &PacketView<'a>) -> Self {
+    pub(super) fn new(view: &PacketView<'a>) -> Self {
         Peeler { bytes: Bytes::of(view), cursor: *view.cursor(), tag: pending_tag(view) }
     }
 
@@ -131,13 +100,13 @@ impl<'a> Peeler<'a> {
     }
 
     /// Peels what comes next, if it can be: then the cursor moves on.
-    fn step(&mut self, tunnel: &mut Option<Cursor>) -> Result<bool, Refusal> {
+    pub(super) fn step(&mut self, tunnel: &mut Option<Cursor>) -> Result<bool, Refusal> {
         Ok(match self.cursor.next {
             NextHeader::Link(_) => self.tags()? || !matches!(self.cursor.next, NextHeader::Link(_)),
             NextHeader::EtherType(number) if is_tag(number) => self.tags()?,
             NextHeader::EtherType(MPLS | MPLS_UPSTREAM) => self.labels()?,
             NextHeader::EtherType(PPPOE) => self.session()?,
-            NextHeader::EtherType(length) if length < link::FIRST_ETHERTYPE => self.enter()?,
+            NextHeader::EtherType(length) if length < FIRST_ETHERTYPE => self.enter()?,
             NextHeader::EtherType(ETHERTYPE_IPV4 | ETHERTYPE_IPV6) | NextHeader::Ip => {
                 let here = self.cursor;
                 let peeled = self.tunnel(None)?;
@@ -229,8 +198,8 @@ impl<'a> Peeler<'a> {
     /// cannot be known, counts as if.
     fn tunnel(&mut self, wanted: Option<Layer>) -> Result<bool, Refusal> {
         let at = self.cursor.offset as usize;
-        let Some(version) = version(self.cursor.next) else { return Ok(false) };
-        if fast::is_tcp(self.bytes.captured, self.cursor.next, at) {
+        let Some(version) = ip::version(self.cursor.next) else { return Ok(false) };
+        if is_tcp(self.bytes.captured, self.cursor.next, at) {
             return Ok(false);
         }
         let packet = match ip::read(self.bytes, at, version) {
@@ -297,19 +266,3 @@ impl<'a> Peeler<'a> {
         stepped != before
     }
 }
-
-#[inline]
-pub(super) fn is_kind(wanted: Layer, found: Layer) -> bool {
-    found == wanted || (wanted == Layer::Gre && matches!(found, Layer::Nvgre | Layer::Erspan))
-}
-
-/// Customer tag, service tag, and what came before the standard for the latter.
-#[inline]
-pub(super) const fn is_tag(ethertype: u16) -> bool {
-    matches!(ethertype, 0x8100 | 0x88a8 | 0x9100)
-}
-
-pub(super) const MPLS: u16 = 0x8847;
-/// Upstream-assigned labels (RFC 5332); once "multicast".
-const MPLS_UPSTREAM: u16 = 0x8848;
-pub(super) const PPPOE: u16 = 0x8864;

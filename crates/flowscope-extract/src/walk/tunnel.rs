@@ -2,8 +2,13 @@
 
 use flowscope_core::{Layer, LinkType, NextHeader, PathLayer, Refusal};
 
-use super::peel::{MPLS, PPPOE, is_tag};
-use super::{Bytes, ETHERTYPE_IPV4, ETHERTYPE_IPV6, link};
+use super::bytes::Bytes;
+use super::link;
+use super::numbers::{
+    ARP, CISCO_METADATA, ERSPAN, ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_PORT,
+    GTP_U_PORT, MPLS, PPPOE, TRANSPARENT_BRIDGING, VXLAN_GPE_PORT, VXLAN_PORT, WCCP,
+};
+use super::tags::is_tag;
 
 /// A tunnel header that was read: what it is, what it carries, and where that begins.
 pub(super) struct Tunnel {
@@ -275,26 +280,7 @@ pub(super) fn is_ip(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
 }
 
 pub(super) const ETHERNET: NextHeader = NextHeader::Link(LinkType::ETHERNET);
-pub(super) const TRANSPARENT_BRIDGING: u16 = 0x6558;
-const ARP: u16 = 0x0806;
-const ERSPAN: u16 = 0x88be;
-const ERSPAN_III: u16 = 0x22eb;
-const CISCO_METADATA: u16 = 0x8909;
-const WCCP: u16 = 0x883e;
-/// Whether a tunnel is known by this port. Most ports are above those and below.
-#[inline]
-pub(super) const fn is_port(port: u16) -> bool {
-    port >= GTP_U_PORT
-        && port <= GENEVE_PORT
-        && matches!(port, GTP_U_PORT | VXLAN_PORT | VXLAN_GPE_PORT | GENEVE_PORT)
-}
-
 const CHECKSUM: u8 = 0x80;
 const ROUTING: u8 = 0x40;
 const KEY: u8 = 0x20;
 const SEQUENCE: u8 = 0x10;
-
-pub(super) const VXLAN_PORT: u16 = 4789;
-const VXLAN_GPE_PORT: u16 = 4790;
-pub(super) const GENEVE_PORT: u16 = 6081;
-pub(super) const GTP_U_PORT: u16 = 2152;

@@ -1,6 +1,6 @@
 //! Buffers of a few sizes, counted by capacity and used again.
 
-use super::datagram::Piece;
+use super::store::{Piece, Store};
 
 /// All memory that datagrams have beside their records.
 pub(super) struct Buffers {
@@ -86,21 +86,6 @@ impl Buffers {
     /// Bytes held, in use or spare.
     pub(super) fn heap_bytes(&self) -> usize {
         self.in_use + self.bytes.heap_bytes() + self.pieces.heap_bytes()
-    }
-}
-
-/// What a datagram keeps its pieces in.
-#[derive(Debug, Default)]
-pub(super) struct Store {
-    /// Captured bytes in the order they came in, the header among them.
-    pub(super) bytes: Vec<u8>,
-    /// Where each piece belongs and where its bytes are, by offset.
-    pub(super) pieces: Vec<Piece>,
-}
-
-impl Store {
-    pub(super) fn capacity_bytes(&self) -> usize {
-        self.bytes.capacity() + self.pieces.capacity() * size_of::<Piece>()
     }
 }
 

@@ -1,7 +1,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::table::{Family, Table};
+use super::key::Family;
+use super::table::Table;
 
 /// What a [`Defragmenter`](crate::Defragmenter) is told when it is made. Every default is documented
 /// on its setter.

@@ -1,8 +1,7 @@
 use flowscope_core::{Loss, Timestamp};
 
-use super::buffers::Store;
-use super::header::most_payload;
-use super::table::Key;
+use super::key::{Key, most_payload};
+use super::store::{Piece, Store};
 
 /// A datagram of which pieces are missing, or one that was dropped and is remembered.
 #[derive(Debug)]
@@ -27,15 +26,6 @@ pub(super) struct Datagram {
     pub(super) store: Store,
 }
 
-/// Where in a datagram a piece belongs, and where in the store its bytes are.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Piece {
-    start: u16,
-    len: u16,
-    captured: u16,
-    at: u32,
-}
-
 /// A piece that has come and is not yet placed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrival<'a> {
@@ -56,17 +46,6 @@ pub(super) enum Place {
     Copy,
     /// Drop the datagram.
     Conflict(Loss),
-}
-
-impl Piece {
-    fn end(self) -> u32 {
-        u32::from(self.start) + u32::from(self.len)
-    }
-
-    fn bytes(self, store: &[u8]) -> &[u8] {
-        let at = self.at as usize;
-        store.get(at..at + usize::from(self.captured)).unwrap_or_default()
-    }
 }
 
 impl Datagram {

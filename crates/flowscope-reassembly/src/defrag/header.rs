@@ -1,6 +1,6 @@
 use flowscope_core::{Fragment, PacketView, Path, Payload};
 
-use super::table::{Family, Key};
+use super::key::{Family, Key};
 
 /// The IP header of a fragment: what tells its datagram apart, and what the joined one begins with.
 #[derive(Clone, Copy, Debug)]
@@ -79,16 +79,6 @@ impl<'a> Header<'a> {
             *next = self.protocol;
         }
     }
-}
-
-/// What the 16 bits of the length field leave for the payload: IPv4 counts all of the header, IPv6
-/// the extension headers.
-pub(super) fn most_payload(family: Family, header_len: usize) -> usize {
-    let counted = match family {
-        Family::V4 => header_len,
-        Family::V6 => header_len.saturating_sub(40),
-    };
-    usize::from(u16::MAX).saturating_sub(counted)
 }
 
 /// Makes the header that `frame` begins with one of a whole datagram of `payload` bytes.

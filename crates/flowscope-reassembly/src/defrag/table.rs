@@ -1,46 +1,17 @@
 //! Which datagram a piece belongs to, and which datagrams have to leave first.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::ops::{Index, IndexMut};
 
-use flowscope_core::{Path, Timestamp};
+use flowscope_core::Timestamp;
 use foldhash::{SharedSeed, quality::SeedableRandomState};
 use hashbrown::HashTable;
 
 use super::datagram::Datagram;
+use super::key::{Family, Key};
 
 /// A place in the table.
 pub(super) type Slot = u32;
-
-/// IPv4 and IPv6 have timeouts of their own, and so a queue each.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) enum Family {
-    V4,
-    V6,
-}
-
-/// What tells datagrams apart.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Key {
-    pub(super) ends: [[u64; 2]; 2],
-    pub(super) id: u32,
-    pub(super) family: Family,
-    pub(super) protocol: u8,
-    pub(super) path: Path,
-}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        for half in self.ends.as_flattened() {
-            state.write_u64(*half);
-        }
-        let family = u64::from(self.family == Family::V6);
-        state.write_u64(u64::from(self.id) | u64::from(self.protocol) << 32 | family << 40);
-        for layer in self.path.iter() {
-            state.write_u64(u64::from(layer.id) | (layer.layer as u64) << 32);
-        }
-    }
-}
 
 pub(super) struct Table {
     nodes: Vec<Node>,

@@ -6,13 +6,12 @@
 //! are read where they are stored, and what is rarer than a plain segment is a function of its own.
 
 use flowscope_core::{
-    Extracted, IpInfo, L4Proto, LinkType, NextHeader, PacketView, Payload, TcpFlags, TcpInfo,
-    TcpOptions,
+    Extracted, IpInfo, L4Proto, PacketView, Payload, TcpFlags, TcpInfo, TcpOptions,
 };
 
-use super::descent::{Start, has_pending_tag};
-use super::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ends, l4, tunnel};
-use crate::key::{FiveTupleKey, Sense, words};
+use crate::addr::{Ends, words};
+use crate::key::{FiveTupleKey, Sense};
+use crate::walk::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, array, ethertype, syn_options};
 
 type Found = Option<Extracted<FiveTupleKey>>;
 
@@ -53,76 +52,8 @@ fn syn<const ONE_WAY: bool>(view: &PacketView<'_>) -> Found {
     let ip = if ethertype == ETHERTYPE_IPV4 { v4(view, at)? } else { v6(view, at)? };
     let mut found = tcp::<ONE_WAY>(view, &ip)?;
     let options = view.frame().get(ip.at + 20..found.payload.offset as usize)?;
-    found.tcp.as_mut()?.options = l4::syn_options(options);
+    found.tcp.as_mut()?.options = syn_options(options);
     Some(found)
-}
-
-/// What is behind the Ethernet header, and where.
-#[inline(always)]
-pub(crate) fn start(view: &PacketView<'_>) -> Option<Start> {
-    let (ethertype, at) = ethertype(view)?;
-    Some(Start { ethertype, at })
-}
-
-/// Whether that is TCP, or UDP to a port that no tunnel has, which nothing can be peeled from.
-#[inline(always)]
-pub(crate) fn is_plain(view: &PacketView<'_>, start: Start) -> bool {
-    let at = start.at;
-    match start.ethertype {
-        ETHERTYPE_IPV4 => array::<24>(view, at).is_some_and(|header| {
-            // Behind options the port is elsewhere, and in a fragment it may be none.
-            let is_bare =
-                header[0] == 0x45 && u16::from_be_bytes([header[6], header[7]]) & 0x3fff == 0;
-            let port = u16::from_be_bytes([header[22], header[23]]);
-            header[9] == TCP || (header[9] == UDP && is_bare && !tunnel::is_port(port))
-        }),
-        ETHERTYPE_IPV6 => array::<44>(view, at).is_some_and(|header| {
-            let port = u16::from_be_bytes([header[42], header[43]]);
-            header[6] == TCP || (header[6] == UDP && !tunnel::is_port(port))
-        }),
-        _ => false,
-    }
-}
-
-/// Whether the IP header at `at` says that TCP follows, which carries no tunnel.
-#[inline]
-pub(super) fn is_tcp(frame: &[u8], next: NextHeader, at: usize) -> bool {
-    let proto_at = match next {
-        NextHeader::EtherType(ETHERTYPE_IPV4) => at + 9,
-        NextHeader::EtherType(ETHERTYPE_IPV6) => at + 6,
-        NextHeader::Ip => match frame.get(at) {
-            Some(0x40..=0x4f) => at + 9,
-            Some(0x60..=0x6f) => at + 6,
-            _ => return false,
-        },
-        _ => return false,
-    };
-    frame.get(proto_at) == Some(&TCP)
-}
-
-/// What the Ethernet header, or the cursor if it is behind one, says comes next, and where.
-#[inline(always)]
-fn ethertype(view: &PacketView<'_>) -> Option<(u16, usize)> {
-    let cursor = view.cursor();
-    let at = cursor.offset as usize;
-    if usize::from(cursor.stepped) != cursor.path.len() {
-        return None;
-    }
-    if cursor.next == NextHeader::Link(LinkType::ETHERNET) {
-        if view.vlan().is_some() && has_pending_tag(view) {
-            return None;
-        }
-        return Some((u16::from_be_bytes(*array(view, at + 12)?), at + 14));
-    }
-    match cursor.next {
-        NextHeader::EtherType(number) => Some((number, at)),
-        NextHeader::Ip => match array::<1>(view, at)? {
-            [0x40..=0x4f] => Some((ETHERTYPE_IPV4, at)),
-            [0x60..=0x6f] => Some((ETHERTYPE_IPV6, at)),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 /// An IP header, and what is behind it.
@@ -273,12 +204,3 @@ fn payload(view: &PacketView<'_>, at: usize, end: usize, limit: usize) -> Option
         wire_len: (end - at) as u32,
     })
 }
-
-/// The `N` bytes at `at`, with one comparison.
-#[inline(always)]
-fn array<'a, const N: usize>(view: &PacketView<'a>, at: usize) -> Option<&'a [u8; N]> {
-    view.frame().get(at..at + N)?.first_chunk()
-}
-
-const TCP: u8 = 6;
-const UDP: u8 = 17;

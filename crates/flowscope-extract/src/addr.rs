@@ -1,0 +1,19 @@
+//! IP addresses as numbers.
+
+/// Source and destination of an IP packet, as numbers that compare as the addresses do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ends {
+    V4 { src: u32, dst: u32 },
+    V6 { src: [u64; 2], dst: [u64; 2] },
+}
+
+/// Sixteen octets in network byte order as two words that compare alike.
+#[inline(always)]
+pub(crate) const fn words(octets: [u8; 16]) -> [u64; 2] {
+    let all = u128::from_be_bytes(octets);
+    [(all >> 64) as u64, all as u64]
+}
+
+pub(crate) const fn octets([hi, lo]: [u64; 2]) -> [u8; 16] {
+    ((hi as u128) << 64 | lo as u128).to_be_bytes()
+}

@@ -1,0 +1,48 @@
+use flowscope_core::{Cursor, LinkType, NextHeader, PacketView, Path, Payload, Refusal};
+
+use super::bytes::Bytes;
+use super::link;
+use super::numbers::FIRST_ETHERTYPE;
+use super::peel::Peeler;
+use super::tags::is_tag;
+
+/// Source and destination of the Ethernet header that the view is at or, but for VLAN tags,
+/// right behind of; and what follows it.
+pub(crate) fn macs(view: &PacketView<'_>) -> Result<([u8; 6], [u8; 6], Payload), Refusal> {
+    let bytes = Bytes::of(view);
+    let cursor = view.cursor();
+    let at = match cursor.next {
+        NextHeader::Link(LinkType::ETHERNET) => cursor.offset as usize,
+        NextHeader::Link(link_type) => {
+            link::header(bytes, link_type, cursor.offset as usize)?;
+            return Err(Refusal::NotAFlow);
+        }
+        _ => ethernet_above(view).ok_or(Refusal::NotAFlow)? as usize,
+    };
+    let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *bytes.array::<14>(at)?;
+    Ok(([g, h, i, j, k, l], [a, b, c, d, e, f], bytes.payload(at + 14)))
+}
+
+/// Where the Ethernet header is that the cursor is behind of, nothing but VLAN tags, LLC and SNAP
+/// headers being between; `None` if there is no such header. Walks down to the cursor once more.
+fn ethernet_above(view: &PacketView<'_>) -> Option<u32> {
+    let mut peeler = Peeler::new(view);
+    let end = peeler.cursor.offset;
+    peeler.tag = None;
+    peeler.cursor = Cursor::around(0, Path::EMPTY);
+    if view.frames() == 1 {
+        peeler.cursor.next = NextHeader::Link(view.link());
+    }
+    let mut found = None;
+    while peeler.cursor.offset < end {
+        match peeler.cursor.next {
+            NextHeader::Link(LinkType::ETHERNET) => found = Some(peeler.cursor.offset),
+            NextHeader::EtherType(number) if is_tag(number) || number < FIRST_ETHERTYPE => {}
+            _ => found = None,
+        }
+        if !peeler.step(&mut None).ok()? {
+            return None;
+        }
+    }
+    found.filter(|_| peeler.cursor.offset == end)
+}
