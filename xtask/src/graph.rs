@@ -66,6 +66,15 @@ const OUTSIDE: &[&str] =
 /// The one outside crate that `flowscope-core` may name.
 const CORE_MAY_USE: &str = "bytes";
 
+/// Programs that show what a crate can do alone, and the only crates that each may name.
+const STANDALONE: &[(&str, &[&str])] = &[
+    ("standalone-extract-track", &["flowscope-extract", "flowscope-track"]),
+    ("standalone-filter", &["flowscope-filter"]),
+    ("standalone-http", &["flowscope-http"]),
+    ("standalone-pcap", &["flowscope-pcap"]),
+    ("standalone-reassembly", &["flowscope-reassembly"]),
+];
+
 const TESTKIT: &str = "flowscope-testkit";
 const TRACK: &str = "flowscope-track";
 
@@ -135,6 +144,12 @@ fn violations(packages: &[Package]) -> Vec<String> {
     for package in packages {
         let from = package.name.as_str();
         if OUTSIDE.contains(&from) {
+            continue;
+        }
+        if let Some((_, allowed)) = STANDALONE.iter().find(|(name, _)| *name == from) {
+            let more = package.dependencies.iter().map(|dependency| dependency.name.as_str());
+            let more = more.filter(|name| !allowed.contains(name));
+            wrong.extend(more.map(|to| format!("{from} → {to}: stands on {allowed:?} alone")));
             continue;
         }
         let Some(below) = below(from) else {
@@ -288,6 +303,13 @@ mod tests {
         check("flowscope-cli", &["flowscope", "optional:netring"], &[]);
         check("flowscope-cli", &["netring"], &["behind a feature"]);
         check("flowscope", &["optional:netring"], &["does not lie below"]);
+    }
+
+    #[test]
+    fn standalone_programs_name_one_leaf() {
+        check("standalone-pcap", &["flowscope-pcap"], &[]);
+        check("standalone-pcap", &["flowscope-pcap", "flowscope-core"], &["alone"]);
+        check("standalone-http", &["flowscope-http", "dev:flowscope-testkit"], &["alone"]);
     }
 
     #[test]

@@ -50,6 +50,12 @@ use once_cell as _;
 pub use codes::{Class, Opcode, Rcode, RecordType};
 pub use config::DnsConfig;
 pub use exchange::{DnsTransaction, DnsTransactions, Outcome, Silence};
+#[doc(no_inline)]
+pub use flowscope_core::{
+    Datagram, DatagramParser, DatagramParserFactory, Extracted, FlowExtractor, FlowSide, LinkType,
+    PacketView, ParseError, ParserStatus, Probe, Reassembler, ReassemblerFactory, Segment,
+    SessionParser, SessionParserFactory, StreamChunk, StreamSink, Timestamp,
+};
 /// The library that decodes names and record data, for those who want its types.
 pub use hickory_proto;
 pub use message::{Defect, DnsMessage, Header, Kind, Section, Transport};

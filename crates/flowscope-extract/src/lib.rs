@@ -61,6 +61,12 @@ pub use combinator::Combinator;
 pub use community_id::CommunityId;
 pub use five_tuple::FiveTuple;
 pub use flow_label::{FlowLabel, FlowLabelKey};
+#[doc(no_inline)]
+pub use flowscope_core::{
+    Cursor, Extracted, FlowExtractor, Fragment, IcmpInfo, IpInfo, L4Proto, Layer, LinkType,
+    MAX_DEPTH, NextHeader, Orientation, PacketView, Path, PathLayer, Payload, Refusal, TcpFlags,
+    TcpInfo, TcpOptions, Timestamp, VlanTag,
+};
 pub use key::{Endpoint, FiveTupleKey};
 pub use layers::{
     InnerGeneve, InnerGre, InnerGtpU, InnerIpIp, InnerVxlan, StripMpls, StripPppoe, StripVlan,

@@ -55,6 +55,8 @@ mod text;
 pub use compile::CompileError;
 pub use expr::{Direction, Expr};
 pub use filter::{Filter, FilterError};
+#[doc(no_inline)]
+pub use flowscope_core::{LinkType, PacketView, Timestamp, VlanTag};
 pub use net::Net;
 pub use program::{Instruction, Program, ProgramError};
 #[cfg(feature = "libpcap")]

@@ -81,6 +81,11 @@ mod wire;
 pub use config::{Bodies, HttpConfig};
 pub use exchange::{BodySummary, HttpExchange, HttpExchanges, Outcome};
 pub use fields::Fields;
+#[doc(no_inline)]
+pub use flowscope_core::{
+    FlowSide, ParseError, ParserStatus, Probe, Reassembler, ReassemblerFactory, Segment,
+    SessionParser, SessionParserFactory, StreamChunk, StreamSink, Timestamp,
+};
 pub use message::{
     Anomaly, AnomalyKind, Body, Ending, Framing, HttpMessage, MessageEnd, MessageKind, Request,
     Response, Version,

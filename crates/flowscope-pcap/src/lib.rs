@@ -62,6 +62,8 @@ mod writer;
 pub use decompress::Compression;
 pub use error::{Expected, ReadError, WriteError};
 pub use files::CaptureFiles;
+#[doc(no_inline)]
+pub use flowscope_core::{LinkType, PacketSource, PacketView, Timestamp, VlanTag};
 pub use input::Input;
 pub use interface::Interface;
 pub use reader::{CaptureReader, Format, ReadConfig};

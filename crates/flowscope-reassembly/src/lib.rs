@@ -98,4 +98,9 @@ mod stream;
 pub use buffered::{BufferedFactory, BufferedReassembler};
 pub use callbacks::{CallbackStream, Callbacks, Discard, MessageHandler, Origin};
 pub use defrag::{DefragConfig, Defragmented, Defragmenter, ReassembledDatagram};
+#[doc(no_inline)]
+pub use flowscope_core::{
+    Conflict, FlowSide, Fragment, KeptCopy, Ledger, LinkType, Loss, PacketView, Path, Payload,
+    Reassembler, ReassemblerFactory, Segment, StreamSink, Timestamp,
+};
 pub use stream::{OverlapPolicy, StreamConfig, StreamReassembler, StreamReassemblerFactory};

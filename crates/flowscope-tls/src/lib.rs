@@ -40,6 +40,11 @@ mod wire;
 
 pub use config::TlsConfig;
 pub use fingerprint::{Fingerprint, Ja3, Ja4, Transport};
+#[doc(no_inline)]
+pub use flowscope_core::{
+    FlowSide, ParseError, ParserStatus, Probe, Reassembler, ReassemblerFactory, Segment,
+    SessionParser, SessionParserFactory, StreamChunk, StreamSink, Timestamp,
+};
 pub use hello::{ClientHello, ServerHello};
 pub use message::{Alert, Anomaly, AnomalyKind, CertificateChain, TlsMessage};
 pub use parser::TlsParser;

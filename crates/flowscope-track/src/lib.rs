@@ -62,6 +62,11 @@ pub use clock::{Clock, PacketTime};
 pub use config::{ClockConfig, Eviction, ResetRule, TableHash, TrackerConfig};
 pub use event::{Anomaly, Change, EndReason, FlowEvent, FlowRef, FlowState, PacketInfo};
 pub use flow_table::{FlowTable, LiveFlow, Prepared, TrackerStats};
+#[doc(no_inline)]
+pub use flowscope_core::{
+    Datagram, Extracted, FlowExtractor, FlowSide, IcmpInfo, L4Proto, Ledger, LinkType, Loss,
+    Orientation, PacketView, Path, Payload, Segment, TcpFlags, TcpInfo, Timestamp,
+};
 pub use history::History;
 pub use shard::{ShardBatch, merge};
 pub use sink::{EventOrder, Flow, FlowId, FlowSink, Phase};
