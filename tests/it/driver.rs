@@ -1,9 +1,11 @@
 //! The driver: fragments, quoted packets and checksums on their way to the flow table.
 
-use flowscope::core::{LinkType, Loss, PacketView, Timestamp};
-use flowscope::driver::{Checksums, DriverConfig, FlowDriver};
+use flowscope::core::{FlowSide, LinkType, Loss, PacketView, TcpFlags, Timestamp};
+use flowscope::driver::{
+    Checksums, DriverConfig, FlowDriver, Protocols, SessionEngine, SessionSink,
+};
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
-use flowscope::track::{EndReason, FlowEvent, FlowStats};
+use flowscope::track::{Change, EndReason, Flow, FlowEvent, FlowId, FlowStats};
 use flowscope_testkit::{Dialogue, frame};
 
 type Driver = FlowDriver<AutoDetectEncap<FiveTuple>>;
@@ -23,6 +25,54 @@ fn run(driver: &mut Driver, frames: &[Vec<u8>]) -> Vec<FlowEvent<FiveTupleKey>> 
     driver.handle_batch(&views);
     driver.finish(EndReason::EndOfInput);
     std::iter::from_fn(|| driver.poll_event()).collect()
+}
+
+/// What a flow's state is worth when its entry is removed.
+#[derive(Default)]
+struct Removals {
+    closed: usize,
+    removed: Vec<(FlowId, EndReason, u64, usize)>,
+}
+
+impl<K, M> SessionSink<K, M, Vec<&'static str>> for Removals {
+    fn flow(&mut self, flow: Flow<'_, K, Vec<&'static str>>, change: Change) {
+        match change {
+            Change::Ended { .. } => {
+                self.closed += 1;
+                flow.state.push("ended");
+            }
+            Change::Late => flow.state.push("late"),
+            _ => {}
+        }
+    }
+
+    fn removed(&mut self, flow: Flow<'_, K, Vec<&'static str>>, reason: EndReason) {
+        let packets = flow.stats().initiator.counters.packets;
+        self.removed.push((flow.id, reason, packets, flow.state.len()));
+    }
+}
+
+#[test]
+fn a_session_sink_hears_once_when_the_entry_of_a_flow_is_removed() {
+    let talk = |port: u16| Dialogue::tcp(&format!("10.0.0.1:{port}"), "10.0.0.2:9");
+    let closed = talk(1).handshake().close(FlowSide::Initiator);
+    let closed = closed.segment(FlowSide::Initiator, 1002, 5002, TcpFlags::ACK, b"");
+    let packets = [closed.build(), talk(2).handshake().build()].concat();
+    let views: Vec<_> =
+        packets.iter().map(|(ts, frame)| PacketView::new(frame, LinkType::ETHERNET, *ts)).collect();
+    let extractor = AutoDetectEncap(FiveTuple::bidirectional());
+    let mut driver = SessionEngine::<_, Protocols<()>, _>::with_state(
+        extractor,
+        Protocols::new(),
+        DriverConfig::default(),
+        |_| Vec::new(),
+    );
+    let mut removals = Removals::default();
+    driver.handle_batch_with(&views, &mut removals);
+    assert_eq!((removals.closed, removals.removed.len()), (1, 0), "the closed one lingers");
+    driver.finish_with(EndReason::EndOfInput, &mut removals);
+    let expected = [(FlowId(1), EndReason::Fin, 5, 2), (FlowId(9), EndReason::EndOfInput, 2, 1)];
+    assert_eq!(removals.removed, expected);
 }
 
 fn ends(events: &[FlowEvent<FiveTupleKey>]) -> Vec<(String, FlowStats)> {

@@ -3,7 +3,8 @@
 use flowscope::core::{FlowSide, LinkType, PacketView, Timestamp};
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::track::{
-    Anomaly, EndReason, FlowEvent, FlowState, FlowStats, FlowTracker, History, TrackerConfig,
+    Anomaly, Change, EndReason, Flow, FlowEvent, FlowSink, FlowState, FlowStats, FlowTracker,
+    History, TrackerConfig,
 };
 use flowscope_testkit::Dialogue;
 
@@ -11,6 +12,8 @@ use flowscope_testkit::Dialogue;
 pub struct Outcome {
     /// All events, in order.
     pub events: Vec<FlowEvent<FiveTupleKey>>,
+    /// The flows, in the order in which their entries left the table, late packets included.
+    pub removed: Vec<End>,
 }
 
 /// A flow's end, as the tracker reported it.
@@ -41,12 +44,23 @@ pub fn run_with(config: TrackerConfig, script: Dialogue) -> Outcome {
 #[must_use]
 pub fn run_packets(config: TrackerConfig, packets: &[(Timestamp, Vec<u8>)]) -> Outcome {
     let mut tracker = FlowTracker::with_config(AutoDetectEncap(FiveTuple::bidirectional()), config);
-    let mut events = Vec::new();
+    let mut outcome = Outcome { events: Vec::new(), removed: Vec::new() };
     for (ts, frame) in packets {
-        tracker.track(PacketView::new(frame, LinkType::ETHERNET, *ts), &mut events);
+        tracker.track(PacketView::new(frame, LinkType::ETHERNET, *ts), &mut outcome);
     }
-    tracker.finish(EndReason::EndOfInput, &mut events);
-    Outcome { events }
+    tracker.finish(EndReason::EndOfInput, &mut outcome);
+    outcome
+}
+
+impl FlowSink<FiveTupleKey, ()> for Outcome {
+    fn event(&mut self, flow: Flow<'_, FiveTupleKey, ()>, change: Change) {
+        self.events.push(FlowEvent::from_change(&flow, change));
+    }
+
+    fn removed(&mut self, flow: Flow<'_, FiveTupleKey, ()>, reason: EndReason) {
+        let (stats, history) = (flow.stats(), flow.history());
+        self.removed.push(End { reason, stats, history, ts: flow.ts });
+    }
 }
 
 impl Outcome {

@@ -237,7 +237,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
         let had_rare = self.slots.cold[slot].rare.is_some();
         if self.slots.hot[slot].meter.state.is_over() {
-            self.late(slot, side, view, x);
+            self.late(slot, side, seg.as_ref(), packet);
         } else {
             self.interim(slot, moment, view.ts(), out);
             self.take(slot, side, seg, packet, out);
@@ -489,12 +489,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// The flow in `slot` ends because another takes its key.
     fn supersede<O: FlowSink<K, S>>(&mut self, slot: Slot, order: EventOrder, out: &mut O) {
         let last_seen = self.slots.record(slot).last_seen();
-        if self.slots.hot[slot].meter.state.is_over() {
-            self.tell_late(slot, order, out);
-        } else {
-            self.emit_end(slot, last_seen, order, EndReason::Superseded, out);
-        }
-        self.remove(slot);
+        self.end_and_remove(slot, last_seen, order, EndReason::Superseded, out);
     }
 
     /// A remembered SYN was answered: the flow it hit ends without it, and a new one begins at it.
@@ -673,16 +668,50 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.slots.cold[slot].rare().spilled[side].add(&moved);
     }
 
-    fn late(&mut self, slot: Slot, side: FlowSide, view: &PacketView<'_>, x: &Extracted<K>) {
+    /// Counts a packet that reached the flow after its end.
+    fn late(
+        &mut self,
+        slot: Slot,
+        side: FlowSide,
+        seg: Option<&Seg>,
+        packet: &PacketContext<'_, '_, K>,
+    ) {
+        let (view, x) = (packet.view, packet.extracted);
         let late = self.slots.cold[slot].rare().late.get_or_insert(LateStats {
             sides: [Counters::default(); 2],
+            tcp_flags: [TcpFlags(0); 2],
             first_seen: view.first_ts(),
             last_seen: view.ts(),
         });
         late.sides[side.index()].add(&counted(view, x));
         late.first_seen = late.first_seen.min(view.first_ts());
         late.last_seen = late.last_seen.max(view.ts());
+        if let Some(seg) = seg {
+            late.tcp_flags[side.index()] |= seg.flags;
+            self.tcp(slot).late_letters(seg);
+        }
         self.stats.late_packets += u64::from(view.frames());
+    }
+
+    /// Adds what came late to the flow's own counters, times and history.
+    fn include_late(&mut self, slot: Slot) {
+        let Some(late) = self.slots.cold[slot].rare.as_ref().and_then(|rare| rare.late) else {
+            return;
+        };
+        let last_seen = self.slots.record(slot).last_seen().max(late.last_seen);
+        let meter = &mut self.slots.hot[slot].meter;
+        let cold = &mut self.slots.cold[slot];
+        meter.set(bit::LAGGED, true);
+        cold.last_seen = last_seen;
+        cold.first_seen = cold.first_seen.min(late.first_seen);
+        for (side, flags) in meter.sides.iter_mut().zip(late.tcp_flags) {
+            side.flags |= flags;
+        }
+        let rare = cold.rare();
+        for (spilled, late) in rare.spilled.iter_mut().zip(&late.sides) {
+            spilled.add(late);
+        }
+        rare.late_letters = 0;
     }
 
     fn interim<O: FlowSink<K, S>>(
@@ -752,12 +781,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if self.catch_up(slot, moment, order, out) {
             return false;
         }
-        if self.slots.hot[slot].meter.state.is_over() {
-            self.tell_late(slot, order, out);
-        } else {
-            self.emit_end(slot, moment.watermark, order, EndReason::Forced, out);
-        }
-        self.remove(slot);
+        self.end_and_remove(slot, moment.watermark, order, EndReason::Forced, out);
         true
     }
 
@@ -793,12 +817,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             if self.catch_up(slot, moment, order, out) {
                 continue;
             }
-            if self.slots.hot[slot].meter.state.is_over() {
-                self.tell_late(slot, order, out);
-            } else {
-                self.emit_end(slot, moment.watermark, order, reason, out);
-            }
-            self.remove(slot);
+            self.end_and_remove(slot, moment.watermark, order, reason, out);
         }
         self.ending = Vec::new();
         self.due.clear();

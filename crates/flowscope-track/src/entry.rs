@@ -167,6 +167,8 @@ pub(crate) struct Rare {
     /// The initiator is not who sent the first packet, and that is in the history.
     pub(crate) inconsistent: [bool; 2],
     pub(crate) multi_flag: [bool; 2],
+    /// Letters at the end of the history that late packets wrote, hidden until the flow is removed.
+    pub(crate) late_letters: u8,
 }
 
 /// What few sides need.
@@ -394,7 +396,8 @@ impl Record<'_> {
     }
 
     pub(crate) fn history(&self) -> History {
-        self.cold.history
+        let late_letters = self.cold.rare.as_ref().map_or(0, |rare| rare.late_letters);
+        self.cold.history.without_last(late_letters)
     }
 
     pub(crate) fn counters(&self, side: usize) -> Counters {

@@ -40,6 +40,17 @@ impl History {
         std::str::from_utf8(&self.letters[..usize::from(self.len)]).unwrap_or_default()
     }
 
+    /// The history before its last `count` letters.
+    pub(crate) fn without_last(mut self, count: u8) -> Self {
+        self.len = self.len.saturating_sub(count);
+        self.letters[usize::from(self.len)..].fill(0);
+        self
+    }
+
+    pub(crate) fn len(&self) -> u8 {
+        self.len
+    }
+
     pub(crate) fn push(&mut self, letter: u8, side: FlowSide) {
         let at = usize::from(self.len);
         if at < History::CAP {

@@ -3,7 +3,7 @@ use std::fmt;
 use flowscope_core::{Datagram, Orientation, Segment, Timestamp};
 
 use crate::entry::Record;
-use crate::{Change, FlowEvent, FlowRef, FlowState, FlowStats, History};
+use crate::{Change, EndReason, FlowEvent, FlowRef, FlowState, FlowStats, History};
 
 /// Names a flow within one input: the number of its first packet, from 1.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -136,7 +136,7 @@ pub enum Phase {
 ///
 /// For one packet of a flow the calls come in this order: what ended before it (an idle timeout, an
 /// eviction, a flow superseded), `Started`, `Packet`, anomalies, `segment` or `datagram`,
-/// `Established`, `StateChange`, `Ended`.
+/// `Established`, `StateChange`, `Ended`. The last call for each flow is [`removed`](Self::removed).
 pub trait FlowSink<K, S> {
     /// Whether `Packet` changes are wanted. A sink that declines them saves a look at the flow's
     /// colder parts per packet.
@@ -169,6 +169,20 @@ pub trait FlowSink<K, S> {
 
     /// A packet with payload of a flow of any protocol but TCP.
     fn datagram(&mut self, _flow: Flow<'_, K, S>, _datagram: Datagram<'_>) {}
+
+    /// The entry of a flow leaves the table: the place to write one record per connection.
+    ///
+    /// The last call for each flow, exactly once for each `Started`, after `Ended` and `Late`, at the
+    /// place in the output that those have. A flow that ended by its own packets ([`EndReason::Fin`],
+    /// [`EndReason::Rst`]) stays in the table for the linger time, unless its entry is evicted, its
+    /// port is used again, or the input ends; every other flow is removed right after `Ended`.
+    ///
+    /// `reason` is that of `Ended`. Packets that came late are included in all that `flow` says:
+    /// counters, TCP flags, `first_seen`, `last_seen`, `delta` and history;
+    /// [`FlowStats::late`](crate::FlowStats::late) says which part of them was late. `flow.ts` is
+    /// `last_seen`. The caller's state is dropped after this call.
+    #[inline]
+    fn removed(&mut self, _flow: Flow<'_, K, S>, _reason: EndReason) {}
 }
 
 /// Takes nothing.

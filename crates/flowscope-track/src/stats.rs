@@ -39,7 +39,8 @@ pub struct FlowStats {
     pub interims: u32,
     /// What was counted since the last interim record, or since the start; initiator first.
     pub delta: [Counters; 2],
-    /// What came after the flow had ended, initiator first. Not part of the other counters.
+    /// What came after the flow had ended, initiator first. Part of the other counters only in
+    /// [`FlowSink::removed`](crate::FlowSink::removed).
     pub late: Option<LateStats>,
     /// The Zeek name of how the connection went.
     pub conn_state: ConnState,
@@ -145,6 +146,8 @@ pub struct SideStats {
 pub struct LateStats {
     /// Packets and bytes, initiator first.
     pub sides: [Counters; 2],
+    /// TCP flags of them, initiator first.
+    pub tcp_flags: [TcpFlags; 2],
     /// Time of the earliest of them.
     pub first_seen: Timestamp,
     /// Time of the latest of them.

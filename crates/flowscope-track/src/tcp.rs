@@ -475,6 +475,48 @@ impl Tcp<'_> {
         }
     }
 
+    /// Of a packet that reached the flow after its end.
+    pub(crate) fn late_letters(&mut self, seg: &Seg) {
+        let x = seg.side.index();
+        let side = &mut self.meter.sides[x];
+        let rare = self.cold.rare.get_or_insert_default();
+        let letters = &mut self.cold.history;
+        let before = letters.len();
+        if seg.flags.syn() {
+            return;
+        }
+        if seg.flags.rst() {
+            // A flow that began with a reset has no other note of it.
+            let first = self.cold.marks & mark::RESET[x] != 0;
+            let last = rare.sides[x].last_rst.replace(seg.seq).or(first.then_some(side.next));
+            if last != Some(seg.seq) {
+                letters.push(b'r', seg.side);
+            }
+            rare.late_letters += letters.len() - before;
+            return;
+        }
+        let (letter, bit) = match seg.len {
+            0 => (b'a', side_bit::HISTORY_A),
+            _ => (b'd', side_bit::HISTORY_D),
+        };
+        let has_letter = seg.len > 0 || seg.flags.ack() && !seg.flags.fin();
+        if has_letter && !side.has(bit) {
+            side.bits |= bit;
+            letters.push(letter, seg.side);
+        }
+        if seg.flags.fin() {
+            let fin = seg.seq.wrapping_add(seg.len);
+            let last = match side.has(side_bit::FIN) {
+                true => Some(std::mem::replace(&mut self.cold.fin[x], fin)),
+                false => rare.sides[x].last_fin.replace(fin),
+            };
+            if last != Some(fin) {
+                letters.push(b'f', seg.side);
+            }
+        }
+        rare.late_letters += letters.len() - before;
+    }
+
     fn payload_letters(&mut self, seg: &Seg) {
         let x = seg.side.index();
         if seg.len > 0 {

@@ -166,7 +166,8 @@ proptest! {
         tracker.finish(EndReason::EndOfInput, &mut lives);
         prop_assert_eq!(tracker.len(), 0);
         prop_assert_eq!(lives.broken, Vec::<String>::new());
-        prop_assert!(lives.flows.values().all(|life| life.ended), "each Started has its Ended");
+        prop_assert!(lives.flows.values().all(|life| life.ended.is_some()), "each Started has its Ended");
+        prop_assert!(lives.flows.values().all(|life| life.removed), "and its removal");
         prop_assert_eq!(lives.packets, tracker.ledger().delivered(), "no packet is missed");
         prop_assert_eq!(lives.flows.len() as u64, tracker.stats().flows);
     }
@@ -273,6 +274,13 @@ impl FlowSink<u8, ()> for Ordered {
         calls.event(flow, change);
         self.0.extend(calls.0.into_iter().map(|call| (order, call)));
     }
+
+    fn removed(&mut self, flow: Flow<'_, u8, ()>, reason: EndReason) {
+        let order = flow.order;
+        let mut calls = Calls::default();
+        calls.removed(flow, reason);
+        self.0.extend(calls.0.into_iter().map(|call| (order, call)));
+    }
 }
 
 /// Deals the packets to shards as a reader would.
@@ -327,7 +335,10 @@ fn sharded(
 fn by_flow(calls: Vec<Call>) -> Vec<Call> {
     let mut flows: BTreeMap<u64, Vec<Call>> = BTreeMap::new();
     for mut call in calls {
-        if matches!(call.what, What::Ended(..) | What::Late(_) | What::StateChange(..)) {
+        if matches!(
+            call.what,
+            What::Ended(..) | What::Late(_) | What::Removed(..) | What::StateChange(..)
+        ) {
             call.packet = 0;
         }
         flows.entry(call.flow).or_default().push(call);
@@ -354,8 +365,11 @@ struct Life {
     state: FlowState,
     established: u32,
     interims: u32,
-    ended: bool,
+    ended: Option<EndReason>,
     late: bool,
+    removed: bool,
+    /// At `Ended` and `Late`.
+    packets: u64,
 }
 
 impl Lives {
@@ -385,8 +399,10 @@ impl FlowSink<u8, ()> for Lives {
                 state: stats.state,
                 established: 0,
                 interims: 0,
-                ended: false,
+                ended: None,
                 late: false,
+                removed: false,
+                packets: 0,
             };
             let before = self.flows.insert(id, life);
             self.law(before.is_none(), "is started once", id);
@@ -398,7 +414,9 @@ impl FlowSink<u8, ()> for Lives {
         self.law(stats.orientation == life.orientation, "keeps its initiator", id);
         self.law(stats.evidence == life.evidence, "keeps its evidence", id);
         self.law(!life.late, "ends with Late", id);
-        self.law(!life.ended || matches!(change, Change::Late), "has nothing but Late after", id);
+        let over = life.ended.is_some();
+        self.law(!over || matches!(change, Change::Late), "has nothing but Late after", id);
+        self.law(!life.removed, "has nothing after its removal", id);
         match change {
             Change::Established => {
                 life.established += 1;
@@ -417,20 +435,37 @@ impl FlowSink<u8, ()> for Lives {
                 self.law(life.state.is_over() == by_itself, "says how it ended", id);
                 self.law(stats.late.is_none(), "ends before anything is late", id);
                 let sides = [&stats.initiator, &stats.responder];
-                self.packets += counted(sides.map(|side| side.counters.packets));
-                life.ended = true;
+                life.packets += counted(sides.map(|side| side.counters.packets));
+                life.ended = Some(reason);
             }
             Change::Late => {
                 life.late = true;
                 match stats.late {
                     Some(late) => {
-                        self.packets += counted(late.sides.map(|side| side.packets));
+                        life.packets += counted(late.sides.map(|side| side.packets));
                     }
                     None => self.law(false, "has something late", id),
                 }
             }
             _ => {}
         }
+        self.flows.insert(id, life);
+    }
+
+    fn removed(&mut self, flow: Flow<'_, u8, ()>, reason: EndReason) {
+        let (id, stats) = (flow.id.0, flow.stats());
+        self.law(self.out_of_order || self.last <= flow.order, "is removed in order", id);
+        self.last = flow.order;
+        let Some(mut life) = self.flows.remove(&id) else {
+            return self.law(false, "is started before it is removed", id);
+        };
+        self.law(!life.removed, "is removed once", id);
+        self.law(life.ended == Some(reason), "is removed for the reason of its end", id);
+        self.law(life.late == stats.late.is_some(), "is removed after Late", id);
+        let counters = [&stats.initiator, &stats.responder].map(|side| side.counters.packets);
+        self.law(life.packets == counters[0] + counters[1], "has all packets at removal", id);
+        life.removed = true;
+        self.packets += life.packets;
         self.flows.insert(id, life);
     }
 }

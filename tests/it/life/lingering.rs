@@ -22,9 +22,45 @@ fn stragglers_are_absorbed_and_reported_once() {
     assert_eq!(
         ended,
         Some(outcome.events.len() - 2),
-        "the end is told at the close, `Late` after linger"
+        "`Ended` comes at the close, `Late` after the linger time"
     );
     assert_eq!(outcome.end().packets(), (5, 3), "late packets are not in the flow's own counters");
+}
+
+#[test]
+fn a_removed_flow_includes_its_late_packets() {
+    let outcome = run(closed()
+        .after(500)
+        .segment(Responder, 5001, 1003, FIN_ACK, b"")
+        .segment(Initiator, 1003, 0, RST, b""));
+    let [removed] = &outcome.removed[..] else { panic!("{}", outcome.removed.len()) };
+    let end = outcome.end();
+    assert_eq!(
+        (removed.reason, end.packets(), removed.packets()),
+        (EndReason::Fin, (5, 3), (6, 4))
+    );
+    assert_eq!((end.history.as_str(), removed.history.as_str()), ("ShADFaf", "ShADFafR"));
+    assert!(!end.stats.initiator.tcp_flags.rst() && removed.stats.initiator.tcp_flags.rst());
+    assert!(removed.stats.last_seen > end.stats.last_seen);
+    let late = removed.stats.late.expect("two packets");
+    assert_eq!((removed.ts, late.last_seen), (removed.stats.last_seen, removed.stats.last_seen));
+    assert_eq!(late.tcp_flags, [RST, FIN_ACK]);
+    assert_eq!(removed.stats.conn_state, end.stats.conn_state, "the close decides");
+}
+
+#[test]
+fn every_flow_is_removed_once() {
+    // Closed and evicted by none; reset; used again while it lingers; open at the end of input.
+    let outcome = run(closed()
+        .after(10)
+        .next_seq(Initiator, 900_000)
+        .handshake()
+        .rst(Initiator)
+        .after(10_000)
+        .data(Initiator, b"mid-stream"));
+    let reasons: Vec<EndReason> = outcome.removed.iter().map(|removed| removed.reason).collect();
+    assert_eq!(reasons, [EndReason::Fin, EndReason::Rst, EndReason::EndOfInput]);
+    assert_eq!(reasons, outcome.reasons());
 }
 
 #[test]

@@ -178,6 +178,11 @@ pub trait SessionSink<K, M, U = ()> {
 
     /// A message, completed by what `side` sent.
     fn message(&mut self, _flow: Flow<'_, K, U>, _side: FlowSide, _message: M) {}
+
+    /// The entry of a flow leaves the flow table: the last call for each flow, exactly once for each
+    /// `Started`. See [`FlowSink::removed`](flowscope_track::FlowSink::removed).
+    #[inline]
+    fn removed(&mut self, _flow: Flow<'_, K, U>, _reason: EndReason) {}
 }
 
 /// Takes nothing.

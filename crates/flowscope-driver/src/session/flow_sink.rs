@@ -169,6 +169,12 @@ where
             self.close_if(over, session, context);
         }
     }
+
+    #[inline]
+    fn removed(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, reason: EndReason) {
+        let (flow, _) = flow.project(Slot::parts);
+        self.out.removed(flow, reason);
+    }
 }
 
 /// Who reset a flow that ended so.

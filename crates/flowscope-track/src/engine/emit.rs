@@ -8,7 +8,7 @@ use super::{Engine, PacketContext};
 use crate::lists::Slot;
 use crate::sink::{EventOrder, FlowSink};
 use crate::tcp::Seg;
-use crate::{Change, EndReason, PacketInfo};
+use crate::{Change, EndReason, FlowState, PacketInfo};
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     #[inline]
@@ -37,12 +37,34 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.emit(slot, ts, order, Change::Ended { reason }, out);
     }
 
-    pub(super) fn tell_late<O: FlowSink<K, S>>(
+    /// Ends the flow in `slot` for `reason` at the packet time `ts`, unless it has ended already, and
+    /// removes its entry.
+    pub(super) fn end_and_remove<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
+        ts: Timestamp,
         order: EventOrder,
+        reason: EndReason,
         out: &mut O,
     ) {
+        let reason = match self.slots.hot[slot].meter.state {
+            FlowState::Closed => EndReason::Fin,
+            FlowState::Reset => EndReason::Rst,
+            _ => {
+                self.emit_end(slot, ts, order, reason, out);
+                reason
+            }
+        };
+        self.emit_late(slot, order, out);
+        self.include_late(slot);
+        let last_seen = self.slots.record(slot).last_seen();
+        if let Some(flow) = self.slots.lend(slot, last_seen, order) {
+            out.removed(flow, reason);
+        }
+        self.remove(slot);
+    }
+
+    fn emit_late<O: FlowSink<K, S>>(&mut self, slot: Slot, order: EventOrder, out: &mut O) {
         let late = self.slots.cold[slot].rare.as_ref().and_then(|rare| rare.late);
         if let Some(late) = late {
             self.emit(slot, late.last_seen, order, Change::Late, out);

@@ -59,13 +59,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     pub(super) fn evict<O: FlowSink<K, S>>(&mut self, slot: Slot, moment: PacketTime, out: &mut O) {
         let order = at_packet(moment);
-        if self.slots.hot[slot].meter.state.is_over() {
-            self.tell_late(slot, order, out);
-        } else {
-            let last_seen = self.slots.record(slot).last_seen();
-            self.emit_end(slot, last_seen, order, EndReason::Evicted, out);
-        }
-        self.remove(slot);
+        let last_seen = self.slots.record(slot).last_seen();
+        self.end_and_remove(slot, last_seen, order, EndReason::Evicted, out);
     }
 
     /// Does `change` to an entry that then is the youngest, or of another class.

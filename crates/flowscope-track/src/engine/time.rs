@@ -73,11 +73,6 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         order: EventOrder,
         out: &mut O,
     ) -> bool {
-        if self.slots.hot[slot].meter.state.is_over() {
-            self.tell_late(slot, order, out);
-            self.remove(slot);
-            return true;
-        }
         if self.pending_reset(slot) == Some(deadline) {
             let reset = self.slots.cold[slot].rare.as_mut().and_then(|rare| rare.reset.take());
             if let Some(reset) = reset {
@@ -90,8 +85,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             }
         }
         let last_seen = self.slots.record(slot).last_seen();
-        self.emit_end(slot, last_seen, order, EndReason::IdleTimeout, out);
-        self.remove(slot);
+        self.end_and_remove(slot, last_seen, order, EndReason::IdleTimeout, out);
         true
     }
 

@@ -89,6 +89,7 @@ pub enum What {
     Interim(u32, Box<Stats>),
     Ended(EndReason, Box<Stats>, String),
     Late(Box<Stats>),
+    Removed(EndReason, Box<Stats>, String),
 }
 
 /// A flow in the table, looked at between packets.
@@ -135,6 +136,13 @@ impl<S> FlowSink<u8, S> for Calls {
         let Segment { side, seq, payload, wire_len, ack, syn, fin, .. } = segment;
         let payload = payload.to_vec();
         self.push(&flow, What::Segment { side, seq, payload, wire_len, ack, syn, fin });
+    }
+
+    fn removed(&mut self, flow: Flow<'_, u8, S>, reason: EndReason) {
+        let (stats, history) = (flow.stats(), flow.history().as_str().to_owned());
+        assert_eq!(flow.ts, flow.last_seen(), "the time of its latest packet");
+        assert_eq!((flow.ts, flow.tcp_state()), (stats.last_seen, stats.state));
+        self.push(&flow, What::Removed(reason, Box::new(stats.into()), history));
     }
 
     fn datagram(&mut self, flow: Flow<'_, u8, S>, datagram: Datagram<'_>) {

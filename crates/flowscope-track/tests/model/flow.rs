@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use flowscope_core::{
-    Extracted, FlowSide, IcmpInfo, IpInfo, L4Proto, Orientation, Path, TcpInfo, Timestamp,
+    Extracted, FlowSide, IcmpInfo, IpInfo, L4Proto, Orientation, Path, TcpFlags, TcpInfo, Timestamp,
 };
 use flowscope_track::{
     ConnState, Counters, EndReason, FlowState, History, InitiatorEvidence, LateStats, SideStats,
@@ -45,6 +45,8 @@ pub struct Flow {
     pub ack_rtt: Option<Duration>,
     pub ended: Option<End>,
     pub late: Option<LateStats>,
+    /// Letters of late packets.
+    pub late_history: String,
 }
 
 /// The end of a flow whose entry lingers.
@@ -161,6 +163,7 @@ impl Flow {
             ack_rtt: None,
             ended: None,
             late: None,
+            late_history: String::new(),
         };
         if found.l4 == Some(L4Proto::Tcp) && orientation != found.orientation {
             flow.history.push('^');
@@ -254,12 +257,65 @@ impl Flow {
         let side = self.side_of(found);
         let late = self.late.get_or_insert(LateStats {
             sides: [Counters::default(); 2],
+            tcp_flags: [TcpFlags::default(); 2],
             first_seen: Timestamp::MAX,
             last_seen: Timestamp::ZERO,
         });
         late.first_seen = late.first_seen.min(packet.first_ts).min(packet.ts);
         late.last_seen = late.last_seen.max(packet.ts);
         add(&mut late.sides[side.index()], &counters_of(packet, found));
+        if let Some(tcp) = found.tcp
+            && self.l4 == Some(L4Proto::Tcp)
+        {
+            late.tcp_flags[side.index()] |= tcp.flags;
+            self.note_late(side, &tcp, found.payload.wire_len);
+        }
+    }
+
+    /// "Its history has the letters of late packets behind the others"
+    fn note_late(&mut self, side: FlowSide, tcp: &TcpInfo, len: u32) {
+        let flags = tcp.flags;
+        let letters = &mut self.sides[side.index()].letters;
+        let fin = tcp.seq.wrapping_add(len);
+        let mut new = String::new();
+        if flags.syn() {
+            return;
+        }
+        if flags.rst() {
+            if letters.rst.replace(tcp.seq) != Some(tcp.seq) {
+                new.push('r');
+            }
+        } else {
+            for (letter, holds) in [('d', len > 0), ('a', len == 0 && flags.ack() && !flags.fin())]
+            {
+                if holds && !letters.once.contains(letter) {
+                    letters.once.push(letter);
+                    new.push(letter);
+                }
+            }
+            if flags.fin() && letters.fin.replace(fin) != Some(fin) {
+                new.push('f');
+            }
+        }
+        let initiator = side == FlowSide::Initiator;
+        self.late_history += &if initiator { new.to_uppercase() } else { new };
+    }
+
+    /// "late packets included"
+    pub fn removed_as(&self, reason: EndReason) -> What {
+        let mut stats = self.stats();
+        let mut history = self.history.clone() + &self.late_history;
+        history.truncate(History::CAP);
+        if let Some(late) = self.late {
+            stats.first_seen = stats.first_seen.min(late.first_seen);
+            stats.last_seen = stats.last_seen.max(late.last_seen);
+            for side in 0..2 {
+                add(&mut stats.sides[side].counters, &late.sides[side]);
+                add(&mut stats.delta[side], &late.sides[side]);
+                stats.sides[side].tcp_flags |= late.tcp_flags[side];
+            }
+        }
+        What::Removed(reason, Box::new(stats), history)
     }
 
     /// A letter that stands once per side.

@@ -402,10 +402,15 @@ impl Model {
     }
 
     /// Takes an entry out of the table: with `Ended` if the flow had not ended, with `Late` if it
-    /// had and "anything was late".
+    /// had and "anything was late". "`removed` is the last call of every flow"
     fn remove(&mut self, at: usize, reason: EndReason) {
         let packet = self.clock.packet;
         let flow = self.flows.remove(at);
+        let reason = match flow.state {
+            FlowState::Closed => EndReason::Fin,
+            FlowState::Reset => EndReason::Rst,
+            _ => reason,
+        };
         if flow.ended.is_none() {
             // "by idleness, eviction or another connection [...] `last_seen`; by the caller or the
             // end of the input, the watermark"
@@ -417,6 +422,9 @@ impl Model {
             let stats = Box::new(flow.stats());
             self.calls.push(flow.call(packet, late.last_seen, What::Late(stats)));
         }
+        let removed = flow.removed_as(reason);
+        let What::Removed(_, stats, _) = &removed else { return };
+        self.calls.push(flow.call(packet, stats.last_seen, removed));
     }
 
     /// "The entry of a flow that ended `Fin` or `Rst` lingers"

@@ -203,6 +203,8 @@ impl Flow {
                     self.sides[x.index()].learn_seq(&tcp);
                 }
                 self.note(x, 'r');
+                let own = &mut self.sides[x.index()];
+                own.letters.rst = Some(own.next);
                 self.reset_by(x);
             } else if tcp.flags.rst() {
                 self.rst(&segment, &mut changes);

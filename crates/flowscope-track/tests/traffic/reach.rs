@@ -1,6 +1,6 @@
 //! What the random traffic makes the model do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flowscope_track::{Anomaly, EndReason};
 use proptest::strategy::{Strategy, ValueTree};
@@ -43,6 +43,13 @@ const WANTED: &[&str] = &[
     "Ended Superseded",
     "Ended Forced",
     "Ended EndOfInput",
+    "Removed Fin",
+    "Removed Rst",
+    "Removed IdleTimeout",
+    "Removed Evicted",
+    "Removed Superseded",
+    "Removed Forced",
+    "Removed EndOfInput",
     // What is behind them.
     "begun by a remembered SYN",
     "begun by a SYN that was repeated",
@@ -79,12 +86,14 @@ const WANTED: &[&str] = &[
     "OTH",
     // Letters.
     "letters ^acdfghiqrstw",
+    "late letters adfr",
 ];
 
 /// What does not come up in so many runs of each kind of traffic.
 pub fn missed(runs: usize) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut letters = BTreeSet::new();
+    let mut late_letters = BTreeSet::new();
     let mut runner = TestRunner::deterministic();
     let kinds =
         [super::steps(40).boxed(), super::busy_steps(100).boxed(), super::reuse_steps(50).boxed()];
@@ -93,9 +102,10 @@ pub fn missed(runs: usize) -> Vec<String> {
         for _ in 0..runs {
             let tree = strategy.new_tree(&mut runner).expect("nothing is filtered");
             let (settings, steps) = tree.current();
-            look(&settings, &steps, &mut seen, &mut letters);
+            look(&settings, &steps, &mut seen, &mut letters, &mut late_letters);
         }
     }
+    seen.insert(format!("late letters {}", late_letters.into_iter().collect::<String>()));
     seen.insert(format!("letters {}", letters.into_iter().collect::<String>()));
     let missed = WANTED.iter().filter(|wanted| !seen.contains(**wanted));
     let mut missed: Vec<String> = missed.map(|wanted| (*wanted).to_owned()).collect();
@@ -110,7 +120,9 @@ fn look(
     steps: &[Step],
     seen: &mut BTreeSet<String>,
     letters: &mut BTreeSet<char>,
+    late_letters: &mut BTreeSet<char>,
 ) {
+    let mut at_end = BTreeMap::new();
     let mut model = Model::new(settings.clone());
     for op in super::play(settings, steps) {
         let before = model.snapshots();
@@ -151,6 +163,16 @@ fn look(
         }
         for call in model.take_calls() {
             note(&call, ts, seen, letters);
+            match &call.what {
+                What::Ended(.., history) => {
+                    at_end.insert(call.flow, history.len());
+                }
+                What::Removed(.., history) => {
+                    let late = &history[at_end[&call.flow]..];
+                    late_letters.extend(late.chars().map(|letter| letter.to_ascii_lowercase()));
+                }
+                _ => {}
+            }
             let now = model.snapshots().into_iter().find(|now| now.flow == call.flow);
             let repeated = now.is_some_and(|now| now.stats.sides[0].retransmitted > 0);
             match call.what {
@@ -196,6 +218,7 @@ fn note(
         }
         What::Interim(2, _) => saw("second Interim".into()),
         What::Late(_) => saw("Late".into()),
+        What::Removed(reason, ..) => saw(format!("Removed {reason:?}")),
         What::Ended(reason, stats, history) => {
             saw(format!("Ended {reason:?}"));
             if *reason == EndReason::Rst && ts.is_some_and(|ts| ts != call.ts) {
