@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::{Result, graph, record};
+use crate::{Result, gate, graph, record};
 
 /// One check, run alone as `cargo xtask ci NAME`.
 struct Step {
@@ -30,6 +30,11 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", about: "clippy on all targets, warnings denied", run: clippy },
     Step { name: "test", about: "the README's test command", run: test },
     Step { name: "docs", about: "rustdoc, warnings denied", run: docs },
+    Step {
+        name: "gate",
+        about: "instructions and allocations per packet, by valgrind",
+        run: |_| gate::run(&[]),
+    },
     Step {
         name: "features",
         about: "every crate alone, and each of its features alone",

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 mod ci;
+mod gate;
 mod graph;
 mod record;
 
@@ -18,6 +19,8 @@ cargo xtask ci [STEP…]       run what CI runs, or only these steps
 cargo xtask ci --list        name the steps
 cargo xtask ci --skip STEP   all steps but this one (repeatable)
 cargo xtask graph            check who depends on whom
+cargo xtask gate             hold instructions and allocations per packet against their limits (valgrind)
+cargo xtask gate --write     write the limits anew
 cargo xtask record [NAME…]   make the captures in tests/data anew, or only these (root, Linux)
 cargo xtask record --list    name the captures
 cargo xtask help             print this";
@@ -45,6 +48,7 @@ fn run(args: &[String]) -> Result<()> {
     match task {
         "ci" => ci::run(rest),
         "graph" => graph::run(),
+        "gate" => gate::run(rest),
         "record" => record::run(rest),
         record::INSIDE => record::run_inside(rest),
         "help" | "-h" | "--help" => {
