@@ -45,7 +45,7 @@ fn play<P: SessionParser>(
     ops: &[Op],
     mut cuts: impl FnMut(usize) -> Vec<usize>,
 ) -> AppRecord<P::Message> {
-    let (mut out, mut deaf, mut at) = (Vec::new(), [false; 2], [0; 2]);
+    let (mut out, mut stopped, mut at) = (Vec::new(), [false; 2], [0; 2]);
     let mut last = ParserStatus::Continue;
     let ts = Timestamp::from_secs(7);
     for op in ops {
@@ -53,28 +53,27 @@ fn play<P: SessionParser>(
         match op {
             Op::Bytes(side, bytes) => {
                 for bytes in pieces(bytes, &cuts(bytes.len())) {
-                    if deaf[side.index()] || is_over(status) {
+                    if stopped[side.index()] || is_over(status) {
                         break;
                     }
                     let offset = at[side.index()];
                     at[side.index()] += bytes.len() as u64;
-                    status =
-                        parser.feed_into(StreamChunk { side: *side, ts, offset, bytes }, &mut out);
-                    heed(status, &mut deaf);
+                    status = parser.feed_into(StreamChunk::new(*side, ts, offset, bytes), &mut out);
+                    apply(status, &mut stopped);
                 }
             }
             Op::Gap(side, len) => {
-                if !deaf[side.index()] {
+                if !stopped[side.index()] {
                     at[side.index()] += len;
                     status = parser.gap(*side, *len, &mut out);
-                    heed(status, &mut deaf);
+                    apply(status, &mut stopped);
                 }
             }
             Op::Fin(side) => parser.fin(*side, &mut out),
             Op::Rst(side) => parser.rst(*side, &mut out),
         }
         last = if status == ParserStatus::Continue { last } else { status };
-        if is_over(status) || deaf == [true; 2] {
+        if is_over(status) || stopped == [true; 2] {
             break;
         }
     }
@@ -86,9 +85,9 @@ fn is_over(status: ParserStatus) -> bool {
     matches!(status, ParserStatus::Done | ParserStatus::Failed(_))
 }
 
-fn heed(status: ParserStatus, deaf: &mut [bool; 2]) {
+fn apply(status: ParserStatus, stopped: &mut [bool; 2]) {
     if let ParserStatus::StopSide(side) = status {
-        deaf[side.index()] = true;
+        stopped[side.index()] = true;
     }
 }
 
@@ -163,7 +162,7 @@ where
         let mut out = Vec::new();
         let offset = at[side.index()];
         at[side.index()] += bytes.len() as u64;
-        let feed = StreamChunk { side: *side, ts: Timestamp::ZERO, offset, bytes };
+        let feed = StreamChunk::new(*side, Timestamp::ZERO, offset, bytes);
         let status = added.feed_into(feed, &mut out);
         let said = match side {
             Initiator => locked.feed_initiator(bytes),
@@ -234,7 +233,7 @@ fn play_open<P: SessionParser + Clone>(parser: &P, ops: &[Op]) -> AppRecord<P::M
         if let Op::Bytes(side, bytes) = op {
             let offset = at[side.index()];
             at[side.index()] += bytes.len() as u64;
-            let feed = StreamChunk { side: *side, ts: Timestamp::from_secs(7), offset, bytes };
+            let feed = StreamChunk::new(*side, Timestamp::from_secs(7), offset, bytes);
             let status = parser.feed_into(feed, &mut out);
             if status != ParserStatus::Continue {
                 return (out, status);
@@ -290,7 +289,7 @@ fn check_dns_recovery(bodies: &[(FlowSide, Vec<u8>)], seed: u64) -> Result<(), T
     for (side, body) in bodies {
         // Alone in a datagram, a body is read or is no message.
         let ts = Timestamp::from_secs(7);
-        let datagram = Datagram { side: *side, ts, payload: body, wire_len: body.len() as u32 };
+        let datagram = Datagram::new(*side, ts, body);
         DnsUdpParser::default().parse_into(datagram, &mut expected);
     }
     let ops: Vec<Op> =
@@ -355,10 +354,8 @@ fn check_udp(payloads: &[(FlowSide, Vec<u8>)]) -> Result<(), TestCaseError> {
     let (mut locked, mut added) = (DnsUdpParser::default(), DnsUdpParser::default());
     for (side, payload) in payloads {
         let mut out = Vec::new();
-        let (side, wire_len) = (*side, payload.len() as u32);
-        let ts = Timestamp::ZERO;
-        added.parse_into(Datagram { side, ts, payload, wire_len }, &mut out);
-        prop_assert_eq!(locked.parse(payload, side), out);
+        added.parse_into(Datagram::new(*side, Timestamp::ZERO, payload), &mut out);
+        prop_assert_eq!(locked.parse(payload, *side), out);
         prop_assert_eq!(locked.strangers(), added.strangers());
     }
     Ok(())

@@ -10,7 +10,9 @@
 //! | parser | [`SessionParser`], [`DatagramParser`] | bytes or datagrams → messages |
 //!
 //! The crate depends on `std` alone. It knows no clock, no thread, no runtime and no global: time is
-//! what packets say ([`Timestamp`]), and all state is the caller's.
+//! what packets say ([`Timestamp`]), and all state is the caller's. (One thread-local variable ends
+//! the endless recursion of a parser that is [written wrongly](SessionParser::feed_into); no result
+//! depends on it.)
 //!
 //! ```
 //! use flowscope_core::{Extracted, FlowExtractor, LinkType, Orientation, PacketView, Timestamp};
@@ -35,6 +37,7 @@ mod link;
 mod parse;
 mod path;
 mod proto;
+mod recursion;
 mod side;
 mod source;
 mod stream;
@@ -47,7 +50,7 @@ pub use ledger::{Ledger, Loss};
 pub use link::LinkType;
 pub use parse::{
     Datagram, DatagramParser, DatagramParserFactory, ParseError, ParserStatus, Probe,
-    SessionParser, SessionParserFactory, StreamChunk,
+    SessionParser, SessionParserFactory, StreamChunk, feed_once, parse_once,
 };
 pub use path::{Layer, MAX_DEPTH, Path, PathLayer};
 pub use proto::L4Proto;

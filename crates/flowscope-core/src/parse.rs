@@ -1,55 +1,80 @@
 use std::fmt;
 
+use crate::recursion::DefaultBody;
 use crate::{FlowSide, Timestamp};
 
-/// Bytes of one direction of a stream, in order.
+/// Consecutive bytes of one direction of a stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct StreamChunk<'a> {
-    /// Who sent them.
+    /// The side that sent the bytes.
     pub side: FlowSide,
-    /// When the packet that completed them was captured.
+    /// Capture time of the packet that made the bytes available in order.
     pub ts: Timestamp,
-    /// Where they stand in the side's stream, in bytes; gaps count.
+    /// Position of the first byte in the stream of its side, in bytes; gaps count.
     pub offset: u64,
-    /// The bytes.
+    /// The bytes; never empty when an engine passes them to a parser.
     pub bytes: &'a [u8],
 }
 
 /// One datagram of a flow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Datagram<'a> {
-    /// Who sent it.
+    /// The side that sent the datagram.
     pub side: FlowSide,
-    /// When it was captured.
+    /// Capture time.
     pub ts: Timestamp,
-    /// What was captured of its payload.
+    /// The captured payload.
     pub payload: &'a [u8],
     /// Payload length on the wire, in bytes; more than `payload.len()` if the snap length cut it.
     pub wire_len: u32,
 }
 
-/// Whether a parser wants more.
+impl<'a> StreamChunk<'a> {
+    /// Creates a chunk of the bytes that `side` sent at `offset` of its stream.
+    #[must_use]
+    pub fn new(side: FlowSide, ts: Timestamp, offset: u64, bytes: &'a [u8]) -> Self {
+        StreamChunk { side, ts, offset, bytes }
+    }
+}
+
+impl<'a> Datagram<'a> {
+    /// Creates a datagram whose payload was captured whole.
+    #[must_use]
+    pub fn new(side: FlowSide, ts: Timestamp, payload: &'a [u8]) -> Self {
+        let wire_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        Datagram { side, ts, payload, wire_len }
+    }
+
+    /// Sets the payload length on the wire, in bytes. Default: the length of the payload.
+    #[must_use]
+    pub fn wire_len(mut self, wire_len: u32) -> Self {
+        self.wire_len = wire_len;
+        self
+    }
+}
+
+/// What a parser needs next from its engine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ParserStatus {
-    /// More bytes of both sides are welcome.
+    /// The parser reads on, both sides.
     Continue,
-    /// No more bytes of this side, please; the other goes on.
+    /// The parser reads no more bytes of this side. The other side goes on.
     StopSide(FlowSide),
-    /// All that the parser is there for has been seen: feed it nothing more.
+    /// The parser has all it needs and reads no more bytes of either side.
     Done,
-    /// The bytes are not, or no longer, the protocol.
+    /// The bytes are not, or no longer, the protocol. The parser reads no more of either side.
     Failed(ParseError),
 }
 
-/// What the first bytes of a stream, or a datagram, say about its protocol.
+/// Whether the first bytes of a stream, or a datagram, belong to a protocol.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Probe {
-    /// They are the protocol's, and hardly any other's.
+    /// They belong to the protocol, and to hardly any other.
     Yes,
-    /// They may be; more of them may tell.
+    /// They may belong to the protocol. More bytes may decide.
     Maybe,
-    /// They are not.
+    /// They do not belong to the protocol.
     No,
 }
 
@@ -57,7 +82,7 @@ pub enum Probe {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ParseError {
-    /// The bytes are another protocol, or none.
+    /// The bytes belong to another protocol, or to none.
     NotTheProtocol,
     /// A field, named here as in its RFC, holds a value the protocol forbids.
     InvalidField(&'static str),
@@ -77,59 +102,112 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// Turns the two byte streams of a flow into messages; one parser per flow.
+/// Parses the two byte streams of a flow into messages; one parser per flow.
 ///
-/// The first two methods are locked: a parser that has only them is complete. The others are
-/// additions with default bodies, and the only ones an engine calls. A parser that overrides
-/// [`feed_into`](Self::feed_into) writes the locked two in terms of it.
+/// [`feed_initiator`](Self::feed_initiator) and [`feed_responder`](Self::feed_responder) are
+/// required, and a parser that has only them is complete. Everything else has a default body.
+/// Engines call [`feed_into`](Self::feed_into), never the two required methods.
+///
+/// A parser is written in one of two ways:
+///
+/// - It implements the two required methods and leaves `feed_into` alone.
+/// - It implements `feed_into`, which has the side, the time and the offset and allocates no `Vec`
+///   per call, and implements the required two with [`feed_once`].
 ///
 /// Messages do not depend on how the bytes were cut into calls, and no bytes make a parser panic.
+///
+/// ```
+/// use flowscope_core::{
+///     FlowSide, ParserStatus, SessionParser, StreamChunk, Timestamp, feed_once,
+/// };
+///
+/// /// Reports the offset of each line feed.
+/// struct LineFeeds;
+///
+/// impl SessionParser for LineFeeds {
+///     type Message = u64;
+///     fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<u64> {
+///         feed_once(self, StreamChunk::new(FlowSide::Initiator, Timestamp::ZERO, 0, bytes))
+///     }
+///     fn feed_responder(&mut self, bytes: &[u8]) -> Vec<u64> {
+///         feed_once(self, StreamChunk::new(FlowSide::Responder, Timestamp::ZERO, 0, bytes))
+///     }
+///     fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<u64>) -> ParserStatus {
+///         let offsets = (chunk.offset..).zip(chunk.bytes);
+///         out.extend(offsets.filter(|&(_, byte)| *byte == b'\n').map(|(offset, _)| offset));
+///         ParserStatus::Continue
+///     }
+/// }
+///
+/// assert_eq!(LineFeeds.feed_initiator(b"a\nbc\n"), [1, 4]);
+/// ```
 pub trait SessionParser {
     /// One typed unit of the protocol.
     type Message;
 
-    /// The next bytes that the initiator sent; returns the messages they complete.
+    /// Parses the next bytes that the initiator sent and returns the messages they complete.
     fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<Self::Message>;
 
-    /// The next bytes that the responder sent; returns the messages they complete.
+    /// Parses the next bytes that the responder sent and returns the messages they complete.
     fn feed_responder(&mut self, bytes: &[u8]) -> Vec<Self::Message>;
 
-    /// The next bytes of one side; appends the messages they complete to storage of the caller's.
+    /// Parses the next bytes of one side and appends the messages they complete to `out`.
     ///
-    /// The default body calls the two methods above, so a parser must write either it or them.
-    fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<Self::Message>) -> ParserStatus {
-        out.extend(match feed.side {
-            FlowSide::Initiator => self.feed_initiator(feed.bytes),
-            FlowSide::Responder => self.feed_responder(feed.bytes),
+    /// The default body calls [`feed_initiator`](Self::feed_initiator) or
+    /// [`feed_responder`](Self::feed_responder). A parser whose required methods call `feed_into`,
+    /// or [`feed_once`], must implement it.
+    ///
+    /// # Panics
+    ///
+    /// The default body panics when the required method that it calls has called it again 32 times,
+    /// each within the one before: the parser lacks its own `feed_into`, and the two would call each
+    /// other until the stack overflows. The compiler cannot see this mistake; the first byte that
+    /// is fed shows it.
+    fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<Self::Message>) -> ParserStatus {
+        out.extend(match chunk.side {
+            FlowSide::Initiator => {
+                let _guard = DefaultBody::enter(self, "feed_initiator", "feed_into");
+                self.feed_initiator(chunk.bytes)
+            }
+            FlowSide::Responder => {
+                let _guard = DefaultBody::enter(self, "feed_responder", "feed_into");
+                self.feed_responder(chunk.bytes)
+            }
         });
         ParserStatus::Continue
     }
 
-    /// `len` bytes of `side` were never captured. By default that side is given up.
+    /// Handles `len` bytes of `side` that were never captured.
+    ///
+    /// `len` is 0 where the side is picked up in the middle of its stream: bytes may be missing
+    /// before those that follow. The default body stops reading the side.
     fn gap(&mut self, side: FlowSide, _len: u64, _out: &mut Vec<Self::Message>) -> ParserStatus {
         ParserStatus::StopSide(side)
     }
 
-    /// `side` has finished sending.
+    /// Handles the end of the stream of `side` (FIN), after its last byte.
     fn fin(&mut self, _side: FlowSide, _out: &mut Vec<Self::Message>) {}
 
-    /// The flow was reset by `side`.
+    /// Handles a reset of the flow by `side`.
     fn rst(&mut self, _side: FlowSide, _out: &mut Vec<Self::Message>) {}
 
-    /// The flow is over, for whatever reason, or has no more room: the last call a parser gets.
+    /// Handles the end of parsing: the flow has ended, or is read no further. The last call.
     fn end(&mut self, _out: &mut Vec<Self::Message>) {}
 
-    /// Packet time has reached `now` without anything to parse. Engines hand the time in with each feed
-    /// and do not call this: it is for callers that know of time that passes in silence.
+    /// Handles packet time that has reached `now` without bytes to parse.
+    ///
+    /// Engines pass the time with each chunk and do not call this; callers that know of time that
+    /// passes in silence do.
     fn tick(&mut self, _now: Timestamp, _out: &mut Vec<Self::Message>) {}
 
-    /// Bytes of memory held beside the value itself, by capacity.
+    /// Returns the memory allocated by the parser, in bytes, by capacity, without the value itself.
     fn heap_bytes(&self) -> usize {
         0
     }
 
-    /// Whether `start`, the first bytes that `side` sent, look like the protocol. What is
-    /// [`Probe::Yes`] or [`Probe::No`] stays so when more bytes follow.
+    /// Returns whether `start`, the first bytes that `side` sent, belong to the protocol.
+    ///
+    /// An answer of [`Probe::Yes`] or [`Probe::No`] stays the same when more bytes follow.
     #[must_use]
     fn probe(_side: FlowSide, _start: &[u8]) -> Probe
     where
@@ -139,36 +217,65 @@ pub trait SessionParser {
     }
 }
 
-/// Turns datagrams of a flow into messages; one parser per flow.
+/// Parses one chunk with [`SessionParser::feed_into`] and returns the messages it completes.
 ///
-/// The first method is locked: a parser that has only it is complete.
+/// With this, a parser that implements `feed_into` implements the two required methods. The
+/// parser's status is not returned.
+///
+/// # Panics
+///
+/// As [`SessionParser::feed_into`], if the parser does not implement that.
+pub fn feed_once<P: SessionParser + ?Sized>(
+    parser: &mut P,
+    chunk: StreamChunk<'_>,
+) -> Vec<P::Message> {
+    let mut out = Vec::new();
+    parser.feed_into(chunk, &mut out);
+    out
+}
+
+/// Parses the datagrams of a flow into messages; one parser per flow.
+///
+/// [`parse`](Self::parse) is required, and a parser that has only it is complete. A parser that
+/// implements [`parse_into`](Self::parse_into) implements `parse` with [`parse_once`]. Engines call
+/// `parse_into`, never `parse`.
 pub trait DatagramParser {
     /// One typed unit of the protocol.
     type Message;
 
-    /// The messages in one datagram that `side` sent.
+    /// Parses one datagram that `side` sent and returns the messages in it.
     fn parse(&mut self, payload: &[u8], side: FlowSide) -> Vec<Self::Message>;
 
-    /// As [`parse`](Self::parse), with everything known about the datagram, appending to storage of
-    /// the caller's.
+    /// Parses one datagram and appends the messages in it to `out`.
+    ///
+    /// The default body calls [`parse`](Self::parse). A parser whose `parse` calls `parse_into`, or
+    /// [`parse_once`], must implement it.
+    ///
+    /// # Panics
+    ///
+    /// The default body panics when `parse` has called it again 32 times, each within the one
+    /// before: the parser lacks its own `parse_into`, as with [`SessionParser::feed_into`].
     fn parse_into(&mut self, datagram: Datagram<'_>, out: &mut Vec<Self::Message>) -> ParserStatus {
+        let _guard = DefaultBody::enter(self, "parse", "parse_into");
         out.extend(self.parse(datagram.payload, datagram.side));
         ParserStatus::Continue
     }
 
-    /// The flow is over, for whatever reason, or has no more room: the last call a parser gets.
+    /// Handles the end of parsing: the flow has ended, or is read no further. The last call.
     fn end(&mut self, _out: &mut Vec<Self::Message>) {}
 
-    /// Packet time has reached `now` without anything to parse. Engines hand the time in with each feed
-    /// and do not call this: it is for callers that know of time that passes in silence.
+    /// Handles packet time that has reached `now` without a datagram to parse.
+    ///
+    /// Engines pass the time with each datagram and do not call this; callers that know of time that
+    /// passes in silence do.
     fn tick(&mut self, _now: Timestamp, _out: &mut Vec<Self::Message>) {}
 
-    /// Bytes of memory held beside the value itself, by capacity.
+    /// Returns the memory allocated by the parser, in bytes, by capacity, without the value itself.
     fn heap_bytes(&self) -> usize {
         0
     }
 
-    /// Whether a datagram that `side` sent looks like the protocol.
+    /// Returns whether a datagram that `side` sent belongs to the protocol.
     #[must_use]
     fn probe(_side: FlowSide, _payload: &[u8]) -> Probe
     where
@@ -178,12 +285,29 @@ pub trait DatagramParser {
     }
 }
 
-/// Makes a [`SessionParser`] per flow. A parser that is `Default + Clone` is its own factory.
+/// Parses one datagram with [`DatagramParser::parse_into`] and returns the messages in it.
+///
+/// With this, a parser that implements `parse_into` implements `parse`. The parser's status is not
+/// returned.
+///
+/// # Panics
+///
+/// As [`DatagramParser::parse_into`], if the parser does not implement that.
+pub fn parse_once<P: DatagramParser + ?Sized>(
+    parser: &mut P,
+    datagram: Datagram<'_>,
+) -> Vec<P::Message> {
+    let mut out = Vec::new();
+    parser.parse_into(datagram, &mut out);
+    out
+}
+
+/// Creates a [`SessionParser`] per flow. A parser that is `Default + Clone` is its own factory.
 pub trait SessionParserFactory<K> {
-    /// What it makes.
+    /// The type of the parsers.
     type Parser: SessionParser;
 
-    /// A parser for the flow `key`; on `None` the flow is tracked but never buffered or parsed.
+    /// Creates a parser for the flow `key`; on `None` the flow is tracked but never buffered or parsed.
     fn new_parser(&mut self, key: &K) -> Option<Self::Parser>;
 }
 
@@ -195,12 +319,13 @@ impl<K, P: SessionParser + Default + Clone> SessionParserFactory<K> for P {
     }
 }
 
-/// Makes a [`DatagramParser`] per flow. A parser that is `Default + Clone` is its own factory.
+/// Creates a [`DatagramParser`] per flow. A parser that is `Default + Clone` is its own factory.
 pub trait DatagramParserFactory<K> {
-    /// What it makes.
+    /// The type of the parsers.
     type Parser: DatagramParser;
 
-    /// A parser for the flow `key`; on `None` the flow is tracked but its datagrams are not parsed.
+    /// Creates a parser for the flow `key`; on `None` the flow is tracked but its datagrams are not
+    /// parsed.
     fn new_parser(&mut self, key: &K) -> Option<Self::Parser>;
 }
 
@@ -216,7 +341,7 @@ impl<K, P: DatagramParser + Default + Clone> DatagramParserFactory<K> for P {
 mod tests {
     use super::*;
 
-    /// Lines, by the locked methods alone.
+    /// Splits into lines, with the required methods alone.
     #[derive(Clone, Default)]
     struct Lines([Vec<u8>; 2]);
 
@@ -244,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn the_locked_methods_make_a_complete_parser_and_its_factory() {
+    fn the_required_methods_make_a_complete_parser_and_its_factory() {
         let mut factory = Lines::default();
         let mut parser = SessionParserFactory::<u8>::new_parser(&mut factory, &7).unwrap();
         let mut out = Vec::new();
@@ -253,14 +378,94 @@ mod tests {
             (FlowSide::Responder, "yo\n"),
             (FlowSide::Initiator, "y\n"),
         ] {
-            let feed =
-                StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes: bytes.as_bytes() };
-            assert_eq!(parser.feed_into(feed, &mut out), ParserStatus::Continue);
+            let chunk = StreamChunk::new(side, Timestamp::ZERO, 0, bytes.as_bytes());
+            assert_eq!(parser.feed_into(chunk, &mut out), ParserStatus::Continue);
         }
         assert_eq!(out, ["yo", "hey"]);
         assert_eq!(
             parser.gap(FlowSide::Responder, 10, &mut out),
             ParserStatus::StopSide(FlowSide::Responder)
         );
+    }
+
+    /// Writes the required methods through those that it does not implement.
+    #[derive(Default)]
+    struct Circular;
+
+    impl SessionParser for Circular {
+        type Message = ();
+        fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<()> {
+            let chunk = StreamChunk::new(FlowSide::Initiator, Timestamp::ZERO, 0, bytes);
+            let mut out = Vec::new();
+            self.feed_into(chunk, &mut out);
+            out
+        }
+        fn feed_responder(&mut self, bytes: &[u8]) -> Vec<()> {
+            feed_once(self, StreamChunk::new(FlowSide::Responder, Timestamp::ZERO, 0, bytes))
+        }
+    }
+
+    impl DatagramParser for Circular {
+        type Message = ();
+        fn parse(&mut self, payload: &[u8], side: FlowSide) -> Vec<()> {
+            parse_once(self, Datagram::new(side, Timestamp::ZERO, payload))
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "implement `feed_into`, or do not call it")]
+    fn feed_initiator_through_the_default_feed_into_panics() {
+        Circular.feed_initiator(b"x");
+    }
+
+    #[test]
+    #[should_panic(expected = "implement `feed_into`, or do not call it")]
+    fn feed_once_through_the_default_feed_into_panics() {
+        Circular.feed_responder(b"x");
+    }
+
+    #[test]
+    #[should_panic(expected = "implement `parse_into`, or do not call it")]
+    fn parse_through_the_default_parse_into_panics() {
+        DatagramParser::parse(&mut Circular, b"x", FlowSide::Initiator);
+    }
+
+    /// Passes everything on to the parser within, which stands at the same address.
+    struct Wrapper<P>(P);
+
+    impl<P: SessionParser> SessionParser for Wrapper<P> {
+        type Message = P::Message;
+        fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<P::Message> {
+            feed_once(&mut self.0, StreamChunk::new(FlowSide::Initiator, Timestamp::ZERO, 0, bytes))
+        }
+        fn feed_responder(&mut self, bytes: &[u8]) -> Vec<P::Message> {
+            feed_once(&mut self.0, StreamChunk::new(FlowSide::Responder, Timestamp::ZERO, 0, bytes))
+        }
+    }
+
+    #[test]
+    fn parsers_within_parsers_are_no_recursion() {
+        let mut parser = Wrapper(Wrapper(Wrapper(Lines::default())));
+        for _ in 0..100 {
+            let chunk = StreamChunk::new(FlowSide::Initiator, Timestamp::ZERO, 0, b"x\n");
+            assert_eq!(feed_once(&mut parser, chunk), ["x"]);
+        }
+    }
+
+    #[test]
+    fn the_guard_against_recursion_survives_a_panic() {
+        for _ in 0..2 {
+            let caught = std::panic::catch_unwind(|| Circular.feed_initiator(b"x"));
+            assert!(caught.is_err());
+            let mut parser = Lines::default();
+            let chunk = StreamChunk::new(FlowSide::Responder, Timestamp::ZERO, 0, b"y\n");
+            assert_eq!(feed_once(&mut parser, chunk), ["y"]);
+        }
+    }
+
+    #[test]
+    fn a_datagram_is_whole_unless_its_length_says_otherwise() {
+        let whole = Datagram::new(FlowSide::Initiator, Timestamp::ZERO, b"abc");
+        assert_eq!((whole.wire_len, whole.wire_len(9).wire_len), (3, 9));
     }
 }

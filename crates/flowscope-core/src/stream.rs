@@ -3,9 +3,9 @@ use crate::{FlowSide, Loss, Timestamp};
 /// One TCP segment of a flow, borrowed from the frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Segment<'a> {
-    /// Who sent it.
+    /// The side that sent the segment.
     pub side: FlowSide,
-    /// When it was captured.
+    /// Capture time.
     pub ts: Timestamp,
     /// Sequence number of the payload's first byte: one more than the header's if SYN is set.
     pub seq: u32,
@@ -13,7 +13,7 @@ pub struct Segment<'a> {
     pub payload: &'a [u8],
     /// Payload length on the wire, in bytes; more than `payload.len()` if the snap length cut it.
     pub wire_len: u32,
-    /// What the sender acknowledges of the other side, if ACK is set.
+    /// Acknowledgement number, if ACK is set: the next byte that the sender expects of its peer.
     pub ack: Option<u32>,
     /// SYN is set: the stream begins at `seq`.
     pub syn: bool,
@@ -21,60 +21,107 @@ pub struct Segment<'a> {
     pub fin: bool,
 }
 
-/// Takes the bytes of one stream, in order, and the gaps between them.
+impl<'a> Segment<'a> {
+    /// Creates a segment without flags whose payload was captured whole.
+    ///
+    /// `seq` numbers the payload's first byte.
+    #[must_use]
+    pub fn new(side: FlowSide, ts: Timestamp, seq: u32, payload: &'a [u8]) -> Self {
+        let wire_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        Segment { side, ts, seq, payload, wire_len, ack: None, syn: false, fin: false }
+    }
+
+    /// Sets ACK and the acknowledgement number.
+    #[must_use]
+    pub fn ack(mut self, ack: u32) -> Self {
+        self.ack = Some(ack);
+        self
+    }
+
+    /// Sets SYN: the stream begins at `seq`.
+    #[must_use]
+    pub fn syn(mut self) -> Self {
+        self.syn = true;
+        self
+    }
+
+    /// Sets FIN: the stream ends behind the payload.
+    #[must_use]
+    pub fn fin(mut self) -> Self {
+        self.fin = true;
+        self
+    }
+
+    /// Sets the payload length on the wire, in bytes. Default: the length of the payload.
+    #[must_use]
+    pub fn wire_len(mut self, wire_len: u32) -> Self {
+        self.wire_len = wire_len;
+        self
+    }
+
+    /// Returns the segment without payload and FIN, for a stream that is not read.
+    #[must_use]
+    pub fn without_payload(self) -> Self {
+        Segment { payload: &[], wire_len: 0, fin: false, ..self }
+    }
+}
+
+/// Receives the bytes of one stream, in order, and the gaps between them.
 pub trait StreamSink {
-    /// The bytes at stream offset `at` (0 is the first byte after the SYN, or the first byte seen).
+    /// Receives the bytes at stream offset `at` (0 is the first byte after the SYN, or the first byte
+    /// seen).
     fn bytes(&mut self, at: u64, bytes: &[u8]);
-    /// `len` bytes at offset `at` that were never captured.
+    /// Receives the length of a gap: `len` bytes at offset `at` were never captured.
     fn gap(&mut self, at: u64, len: u64);
-    /// `bytes` bytes of segment payload that will not be delivered, and why.
+    /// Receives the number of payload bytes that will not be delivered, and the cause.
     fn lost(&mut self, _cause: Loss, _bytes: u64) {}
-    /// Two copies of the same bytes differ.
+    /// Receives a conflict: two copies of the same bytes differ.
     fn conflict(&mut self, _conflict: Conflict) {}
 }
 
-/// Two copies of the same part of a stream that differ: hosts may disagree about what was said.
+/// Two copies of the same part of a stream that differ: receivers may have read either.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Conflict {
-    /// Offset in the stream of the first byte that may differ.
+    /// Stream offset of the first byte that may differ.
     pub at: u64,
-    /// How many bytes from there to the last one that may differ.
+    /// Number of bytes from there to the last one that may differ.
     pub len: u64,
-    /// Which copy is, or was, delivered.
+    /// The copy that is, or was, delivered.
     pub kept: KeptCopy,
 }
 
-/// Which of two copies of the same bytes.
+/// Which of two copies of the same bytes is delivered.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum KeptCopy {
-    /// The one that was captured first.
+    /// The copy that was captured first.
     First,
-    /// The one that was captured last.
+    /// The copy that was captured last.
     Last,
-    /// Some bytes of the one, some of the other.
+    /// Some bytes of each.
     Both,
 }
 
 /// Puts the segments of one direction of one flow in order.
 ///
-/// A plain reassembler writes [`segment`](Self::segment), [`fin`](Self::fin) and
-/// [`rst`](Self::rst), and [`drain`](Self::drain) if a parser shall read what it holds. Engines call
+/// A plain reassembler implements [`segment`](Self::segment), [`fin`](Self::fin) and
+/// [`rst`](Self::rst), and [`drain`](Self::drain) if a parser reads what it holds. Engines call
 /// [`push`](Self::push), which gets the whole segment and the reassembler of the other side.
 pub trait Reassembler {
-    /// A segment with payload: `seq` numbers its first byte.
+    /// Handles a segment with payload; `seq` numbers its first byte.
     fn segment(&mut self, seq: u32, payload: &[u8]);
 
-    /// The sender has finished. Idempotent: retransmitted FINs call it again.
+    /// Handles the sender's FIN. Idempotent: retransmitted FINs call it again.
     fn fin(&mut self);
 
-    /// The connection was reset: nothing more will come.
+    /// Handles a reset of the connection: nothing more will come.
     fn rst(&mut self);
 
-    /// Hands over what is ready, in order.
+    /// Passes what is ready to `out`, in order.
     fn drain(&mut self, _out: &mut dyn StreamSink) {}
 
-    /// A segment with all that its header says, in-order bytes going straight to `out`. `peer` is
-    /// the reassembler of the other side, for those that need to know what was acknowledged.
+    /// Handles a segment with all that its header says; in-order bytes go straight to `out`.
+    ///
+    /// `peer` is the reassembler of the other side, for those that use acknowledgements.
     fn push(&mut self, segment: Segment<'_>, _peer: &mut Self, out: &mut dyn StreamSink)
     where
         Self: Sized,
@@ -88,24 +135,26 @@ pub trait Reassembler {
         }
     }
 
-    /// The receiver acknowledges everything before `ack`. Engines call it for the other side of
-    /// each segment that has an acknowledgement.
+    /// Handles an acknowledgement by the receiver of everything before `ack`.
+    ///
+    /// Engines call it for the other side of each segment that has an acknowledgement.
     fn acked(&mut self, _ack: u32, _out: &mut dyn StreamSink) {}
 
-    /// When [`timeout`](Self::timeout) next has something to do, in packet time. Engines ask before
-    /// each segment of either side.
+    /// Returns when [`timeout`](Self::timeout) next has work, in packet time.
+    ///
+    /// Engines ask before each segment of either side.
     fn deadline(&self) -> Option<Timestamp> {
         None
     }
 
-    /// Packet time has reached `now`: holes whose deadline has passed are released as gaps.
+    /// Handles packet time that has reached `now`: holes whose deadline has passed become gaps.
     fn timeout(&mut self, _now: Timestamp, _peer: &mut Self, _out: &mut dyn StreamSink)
     where
         Self: Sized,
     {
     }
 
-    /// The flow is over, for whatever reason: what is held goes out, holes as gaps.
+    /// Handles the end of the flow: what is buffered goes to `out`, holes as gaps.
     fn end(&mut self, _peer: &mut Self, out: &mut dyn StreamSink)
     where
         Self: Sized,
@@ -113,31 +162,31 @@ pub trait Reassembler {
         self.drain(out);
     }
 
-    /// Whether the sender's FIN was reached: all that it sent was handed over, or is a gap.
+    /// Returns whether the FIN was reached: all that the sender sent was delivered, or is a gap.
     fn finished(&self) -> bool {
         false
     }
 
-    /// Memory is short: lets go of what is held out of order, as [`Loss::Memcap`].
+    /// Drops what is buffered out of order, as [`Loss::Memcap`], because memory is short.
     fn drop_buffered(&mut self, _out: &mut dyn StreamSink) {}
 
-    /// Payload bytes that wait for others before them.
+    /// Returns the number of payload bytes that are buffered.
     fn pending(&self) -> u64 {
         0
     }
 
-    /// Bytes of memory held beside the value itself, by capacity.
+    /// Returns the allocated memory, in bytes, by capacity, without the value itself.
     fn heap_bytes(&self) -> usize {
         0
     }
 }
 
-/// Makes a reassembler per direction of a flow. The factory is shared, its products are not.
+/// Creates a reassembler per direction of a flow.
 pub trait ReassemblerFactory<K> {
-    /// What it makes.
+    /// The type of the reassemblers.
     type Reassembler: Reassembler;
 
-    /// A fresh reassembler for the bytes that `side` of the flow `key` sends.
+    /// Creates a reassembler for the bytes that `side` of the flow `key` sends.
     fn new_reassembler(&mut self, key: &K, side: FlowSide) -> Self::Reassembler;
 }
 
@@ -145,7 +194,7 @@ pub trait ReassemblerFactory<K> {
 mod tests {
     use super::*;
 
-    /// The least that a reassembler can be: three methods and `drain`.
+    /// The smallest reassembler: three methods and `drain`.
     #[derive(Default)]
     struct Plain {
         held: Vec<u8>,
@@ -182,19 +231,20 @@ mod tests {
     fn push_has_a_body_for_plain_reassemblers() {
         let (mut own, mut peer, mut out) =
             (Plain::default(), Plain::default(), Collect(Vec::new()));
-        let segment = |payload, fin| Segment {
-            side: FlowSide::Initiator,
-            ts: Timestamp::ZERO,
-            seq: 1,
-            payload,
-            wire_len: 2,
-            ack: None,
-            syn: false,
-            fin,
-        };
-        own.push(segment(b"ab", false), &mut peer, &mut out);
-        own.push(segment(b"cd", true), &mut peer, &mut out);
+        let segment = |payload| Segment::new(FlowSide::Initiator, Timestamp::ZERO, 1, payload);
+        own.push(segment(b"ab"), &mut peer, &mut out);
+        own.push(segment(b"cd").fin(), &mut peer, &mut out);
         assert_eq!(out.0, b"abcd");
         assert_eq!((own.fins, own.heap_bytes()), (1, 0));
+    }
+
+    #[test]
+    fn a_segment_is_whole_and_without_flags_unless_it_says_otherwise() {
+        let plain = Segment::new(FlowSide::Responder, Timestamp::ZERO, 7, b"abc");
+        assert_eq!((plain.wire_len, plain.ack, plain.syn, plain.fin), (3, None, false, false));
+        let full = plain.ack(5).syn().fin().wire_len(9);
+        assert_eq!((full.wire_len, full.ack, full.syn, full.fin), (9, Some(5), true, true));
+        let bare = full.without_payload();
+        assert_eq!((bare.payload, bare.wire_len, bare.syn, bare.fin), (&b""[..], 0, true, false));
     }
 }

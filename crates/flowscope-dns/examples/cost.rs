@@ -32,8 +32,7 @@ fn main() {
     ];
     let side = FlowSide::Initiator;
     for (name, payload) in &messages {
-        let wire_len = payload.len() as u32;
-        let datagram = Datagram { side, ts: Timestamp::ZERO, payload, wire_len };
+        let datagram = Datagram::new(side, Timestamp::ZERO, payload);
         let (mut parser, mut out) = (DnsUdpParser::default(), Vec::with_capacity(1));
         measure(name, payload.len(), || {
             parser.parse_into(black_box(datagram), &mut out);
@@ -49,14 +48,13 @@ fn main() {
         [&(messages[2].1.len() as u16).to_be_bytes()[..], &messages[2].1].concat();
     let (mut parser, mut out) = (DnsTcpParser::default(), Vec::<DnsMessage>::with_capacity(1));
     measure("response over TCP", framed.len(), || {
-        let feed = StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes: black_box(&framed) };
+        let feed = StreamChunk::new(side, Timestamp::ZERO, 0, black_box(&framed));
         parser.feed_into(feed, &mut out);
         out.clear();
     });
     measure("the same in two segments", framed.len(), || {
         for bytes in [&framed[..50], &framed[50..]] {
-            let feed =
-                StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes: black_box(bytes) };
+            let feed = StreamChunk::new(side, Timestamp::ZERO, 0, black_box(bytes));
             parser.feed_into(feed, &mut out);
         }
         out.clear();
@@ -67,7 +65,7 @@ fn main() {
     measure("query and response, paired", both.iter().map(|(_, p)| p.len()).sum(), || {
         for (side, payload) in both {
             let wire_len = payload.len() as u32;
-            let datagram = Datagram { side, ts: Timestamp::ZERO, payload, wire_len };
+            let datagram = Datagram::new(side, Timestamp::ZERO, payload).wire_len(wire_len);
             pairs.parse_into(black_box(datagram), &mut out);
         }
         assert_eq!(out.len(), 1);
@@ -80,10 +78,7 @@ fn main() {
         payload[13..15].copy_from_slice(&[b'a' + (next % 26) as u8, (next >> 8) as u8 | 0x80]);
         payload[17..19].copy_from_slice(&next.to_be_bytes());
         next = next.wrapping_add(1);
-        pairs.parse_into(
-            Datagram { side, ts: Timestamp::ZERO, payload: &payload, wire_len: 0 },
-            &mut out,
-        );
+        pairs.parse_into(Datagram::new(side, Timestamp::ZERO, &payload).wire_len(0), &mut out);
         out.clear();
     });
     println!("size of a message: {} bytes", size_of::<DnsMessage>());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use flowscope_core::{
     Datagram, DatagramParser, FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp,
+    feed_once, parse_once,
 };
 
 use crate::{DnsMessage, DnsTcpParser, DnsUdpParser, Kind, RecordType};
@@ -125,10 +126,7 @@ impl DatagramParser for DnsTransactions<DnsUdpParser> {
     type Message = DnsTransaction;
 
     fn parse(&mut self, payload: &[u8], side: FlowSide) -> Vec<DnsTransaction> {
-        let wire_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let mut out = Vec::new();
-        self.parse_into(Datagram { side, ts: Timestamp::ZERO, payload, wire_len }, &mut out);
-        out
+        parse_once(self, Datagram::new(side, Timestamp::ZERO, payload))
     }
 
     fn parse_into(
@@ -164,17 +162,11 @@ impl SessionParser for DnsTransactions<DnsTcpParser> {
     type Message = DnsTransaction;
 
     fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<DnsTransaction> {
-        let mut out = Vec::new();
-        let (side, ts) = (FlowSide::Initiator, Timestamp::ZERO);
-        self.feed_into(StreamChunk { side, ts, offset: 0, bytes }, &mut out);
-        out
+        feed_once(self, StreamChunk::new(FlowSide::Initiator, Timestamp::ZERO, 0, bytes))
     }
 
     fn feed_responder(&mut self, bytes: &[u8]) -> Vec<DnsTransaction> {
-        let mut out = Vec::new();
-        let (side, ts) = (FlowSide::Responder, Timestamp::ZERO);
-        self.feed_into(StreamChunk { side, ts, offset: 0, bytes }, &mut out);
-        out
+        feed_once(self, StreamChunk::new(FlowSide::Responder, Timestamp::ZERO, 0, bytes))
     }
 
     fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<DnsTransaction>) -> ParserStatus {

@@ -116,7 +116,7 @@ impl<E: FlowExtractor, H: DnsHandler<E::Key>> DnsUdpObserver<E, H> {
         }
         let side = if to { FlowSide::Initiator } else { FlowSide::Responder };
         let payload = x.payload.of(view);
-        let datagram = Datagram { side, ts: view.ts(), payload, wire_len: x.payload.wire_len };
+        let datagram = Datagram::new(side, view.ts(), payload).wire_len(x.payload.wire_len);
         let mut message = read_datagram(&datagram, &self.config)?;
         if from == to && message.kind() == Kind::Response {
             message.side = FlowSide::Responder;

@@ -1,4 +1,6 @@
-use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
+use flowscope_core::{
+    FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
+};
 use flowscope_reassembly::Callbacks;
 
 use crate::decode::{Raw, decode};
@@ -33,12 +35,6 @@ impl DnsTcpParser {
         self.trust.strangers
     }
 
-    fn feed(&mut self, side: FlowSide, bytes: &[u8]) -> Vec<DnsMessage> {
-        let mut out = Vec::new();
-        self.feed_into(StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
-        out
-    }
-
     /// Reads one body, or what there is of it.
     fn message(&mut self, side: FlowSide, body: &[u8], len: u16, out: &mut Vec<DnsMessage>) {
         let ts = self.sides[side.index()].ts;
@@ -65,11 +61,11 @@ impl SessionParser for DnsTcpParser {
     type Message = DnsMessage;
 
     fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<DnsMessage> {
-        self.feed(FlowSide::Initiator, bytes)
+        feed_once(self, StreamChunk::new(FlowSide::Initiator, Timestamp::ZERO, 0, bytes))
     }
 
     fn feed_responder(&mut self, bytes: &[u8]) -> Vec<DnsMessage> {
-        self.feed(FlowSide::Responder, bytes)
+        feed_once(self, StreamChunk::new(FlowSide::Responder, Timestamp::ZERO, 0, bytes))
     }
 
     fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<DnsMessage>) -> ParserStatus {
@@ -232,16 +228,7 @@ enum Frame {
 /// let mut initiator = factory.new_reassembler(&"flow", FlowSide::Initiator);
 /// let mut responder = factory.new_reassembler(&"flow", FlowSide::Responder);
 /// let payload = b"\0\x1d\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01";
-/// let segment = Segment {
-///     side: FlowSide::Initiator,
-///     ts: Timestamp::from_secs(1),
-///     seq: 1,
-///     payload,
-///     wire_len: payload.len() as u32,
-///     ack: None,
-///     syn: true,
-///     fin: false,
-/// };
+/// let segment = Segment::new(FlowSide::Initiator, Timestamp::from_secs(1), 1, payload).syn();
 /// initiator.push(segment, &mut responder, &mut Discard);
 /// assert_eq!(names.recv().unwrap(), "example.com");
 /// ```

@@ -1,5 +1,5 @@
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp,
+    Datagram, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp, parse_once,
 };
 
 use crate::decode::{Raw, decode};
@@ -34,10 +34,7 @@ impl DatagramParser for DnsUdpParser {
     type Message = DnsMessage;
 
     fn parse(&mut self, payload: &[u8], side: FlowSide) -> Vec<DnsMessage> {
-        let wire_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let mut out = Vec::new();
-        self.parse_into(Datagram { side, ts: Timestamp::ZERO, payload, wire_len }, &mut out);
-        out
+        parse_once(self, Datagram::new(side, Timestamp::ZERO, payload))
     }
 
     fn parse_into(&mut self, datagram: Datagram<'_>, out: &mut Vec<DnsMessage>) -> ParserStatus {

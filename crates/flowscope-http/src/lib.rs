@@ -48,19 +48,12 @@
 //! });
 //! let mut client = factory.new_reassembler(&"flow", FlowSide::Initiator);
 //! let mut server = factory.new_reassembler(&"flow", FlowSide::Responder);
-//! let segment = |side, payload: &'static [u8]| Segment {
-//!     side,
-//!     ts: Timestamp::from_secs(1),
-//!     seq: 1,
-//!     payload,
-//!     wire_len: payload.len() as u32,
-//!     ack: None,
-//!     syn: true,
-//!     fin: false,
-//! };
-//! let request = segment(FlowSide::Initiator, b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+//! let ts = Timestamp::from_secs(1);
+//! let request = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n";
+//! let request = Segment::new(FlowSide::Initiator, ts, 1, request).syn();
 //! client.push(request, &mut server, &mut Discard);
-//! let response = segment(FlowSide::Responder, b"HTTP/1.1 204 No Content\r\n\r\n");
+//! let response = b"HTTP/1.1 204 No Content\r\n\r\n";
+//! let response = Segment::new(FlowSide::Responder, ts, 1, response).syn();
 //! server.push(response, &mut client, &mut Discard);
 //! assert_eq!(statuses.try_iter().collect::<Vec<_>>(), [204]);
 //! ```

@@ -1,7 +1,7 @@
 mod begin;
 
 use flowscope_core::{
-    FlowSide, ParseError, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp,
+    FlowSide, ParseError, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
 };
 
 use crate::chunked::{Chunked, Step};
@@ -335,11 +335,9 @@ impl HttpParser {
         }
     }
 
-    fn feed_locked(&mut self, side: FlowSide, bytes: &[u8]) -> Vec<HttpMessage> {
-        let mut out = Vec::new();
-        let offset = self.sides[side.index()].pos;
-        self.feed_into(StreamChunk { side, ts: self.now, offset, bytes }, &mut out);
-        out
+    /// The next bytes of a side, as a chunk that follows the last one.
+    fn next_chunk<'a>(&self, side: FlowSide, bytes: &'a [u8]) -> StreamChunk<'a> {
+        StreamChunk::new(side, self.now, self.sides[side.index()].pos, bytes)
     }
 }
 
@@ -347,11 +345,13 @@ impl SessionParser for HttpParser {
     type Message = HttpMessage;
 
     fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<HttpMessage> {
-        self.feed_locked(FlowSide::Initiator, bytes)
+        let chunk = self.next_chunk(FlowSide::Initiator, bytes);
+        feed_once(self, chunk)
     }
 
     fn feed_responder(&mut self, bytes: &[u8]) -> Vec<HttpMessage> {
-        self.feed_locked(FlowSide::Responder, bytes)
+        let chunk = self.next_chunk(FlowSide::Responder, bytes);
+        feed_once(self, chunk)
     }
 
     fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<HttpMessage>) -> ParserStatus {

@@ -23,7 +23,7 @@ fn allocations(messages: &[(FlowSide, &[u8])], piece: usize) -> usize {
     let mut pass = |parser: &mut HttpParser| {
         for (side, bytes) in messages {
             for bytes in bytes.chunks(piece) {
-                let feed = StreamChunk { side: *side, ts: Timestamp::ZERO, offset: 0, bytes };
+                let feed = StreamChunk::new(*side, Timestamp::ZERO, 0, bytes);
                 parser.feed_into(feed, &mut out);
             }
             out.clear();

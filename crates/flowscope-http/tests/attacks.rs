@@ -181,7 +181,7 @@ fn offsets_at_the_end_of_their_range() {
     let bytes =
         b"GET / HTTP/1.1\nA: b\n\nGET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;\r\r\nx\n";
     for bytes in [&bytes[..], bytes] {
-        let feed = flowscope_core::StreamChunk { side: Initiator, ts, offset, bytes };
+        let feed = flowscope_core::StreamChunk::new(Initiator, ts, offset, bytes);
         parser.feed_into(feed, &mut out);
         parser.gap(Initiator, u64::MAX, &mut out);
     }

@@ -743,8 +743,7 @@ fn exchanges_have_times_and_anomalies() {
     ] {
         let offset = at[side.index()];
         at[side.index()] += text.len() as u64;
-        let feed =
-            flowscope_core::StreamChunk { side, ts: ts(secs), offset, bytes: text.as_bytes() };
+        let feed = flowscope_core::StreamChunk::new(side, ts(secs), offset, text.as_bytes());
         talk.parser.feed_into(feed, &mut talk.out);
     }
     let x = &talk.out[0];

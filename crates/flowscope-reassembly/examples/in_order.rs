@@ -31,15 +31,11 @@ fn measure(history: u8, len: u32, order: impl Fn(u32) -> u32) -> f64 {
     let factory = StreamReassemblerFactory::new(StreamConfig::default().history(history));
     let run = || {
         let (mut own, mut peer, mut out) = (factory.make(), factory.make(), Count::default());
-        let segment = |nth: u32| Segment {
-            side: FlowSide::Initiator,
-            ts: Timestamp::from_nanos(u64::from(nth)),
-            seq: nth.wrapping_mul(len),
-            payload: &payload,
-            wire_len: len,
-            ack: Some(1),
-            syn: nth == 0,
-            fin: false,
+        let segment = |nth: u32| {
+            let ts = Timestamp::from_nanos(u64::from(nth));
+            let segment =
+                Segment::new(FlowSide::Initiator, ts, nth.wrapping_mul(len), &payload).ack(1);
+            if nth == 0 { segment.syn() } else { segment }
         };
         let start = Instant::now();
         for n in 0..SEGMENTS {

@@ -277,16 +277,7 @@ mod tests {
     }
 
     fn segment(seq: u32, payload: &[u8]) -> Segment<'_> {
-        Segment {
-            side: FlowSide::Initiator,
-            ts: Timestamp::ZERO,
-            seq,
-            payload,
-            wire_len: payload.len() as u32,
-            ack: None,
-            syn: false,
-            fin: false,
-        }
+        Segment::new(FlowSide::Initiator, Timestamp::ZERO, seq, payload)
     }
 
     fn check(max_buffer: usize, segments: &[(u32, &[u8])], bytes: &[u8], dropped: [u64; 3]) {
@@ -317,7 +308,7 @@ mod tests {
     fn pushed_bytes_pass_through_and_losses_are_told() {
         let (mut own, mut peer) = (BufferedReassembler::default(), BufferedReassembler::default());
         let mut out = Sink::default();
-        own.push(Segment { syn: true, ..segment(5, b"") }, &mut peer, &mut out);
+        own.push(segment(5, b"").syn(), &mut peer, &mut out);
         own.push(segment(7, b"cd"), &mut peer, &mut out);
         own.push(segment(5, b"ab"), &mut peer, &mut out);
         own.push(segment(6, b"bcd"), &mut peer, &mut out);

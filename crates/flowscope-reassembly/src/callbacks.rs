@@ -42,16 +42,7 @@ use crate::{StreamConfig, StreamReassembler, StreamReassemblerFactory};
 /// });
 /// let mut initiator = factory.new_reassembler(&5, FlowSide::Initiator);
 /// let mut responder = factory.new_reassembler(&5, FlowSide::Responder);
-/// let segment = Segment {
-///     side: FlowSide::Initiator,
-///     ts: Timestamp::from_secs(1),
-///     seq: 1,
-///     payload: b"hi",
-///     wire_len: 2,
-///     ack: None,
-///     syn: true,
-///     fin: false,
-/// };
+/// let segment = Segment::new(FlowSide::Initiator, Timestamp::from_secs(1), 1, b"hi").syn();
 /// initiator.push(segment, &mut responder, &mut Discard);
 /// assert_eq!(messages.try_iter().collect::<Vec<_>>(), [(5, b'h'), (5, b'i')]);
 /// ```
@@ -295,7 +286,7 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> StreamSink for Work<
             }
         }
         self.out.bytes(at, bytes);
-        let feed = StreamChunk { side: self.side, ts: self.ts, offset: at, bytes };
+        let feed = StreamChunk::new(self.side, self.ts, at, bytes);
         self.parse(at, |parser, messages| parser.feed_into(feed, messages));
     }
 

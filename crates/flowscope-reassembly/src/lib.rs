@@ -31,22 +31,15 @@
 //! let factory = StreamReassemblerFactory::new(StreamConfig::default());
 //! let (mut client, mut server) = (factory.make(), factory.make());
 //! let mut out = Print(String::new());
-//! let segment = |seq, payload: &'static [u8], syn, fin| Segment {
-//!     side: FlowSide::Initiator,
-//!     ts: Timestamp::from_secs(1),
-//!     seq,
-//!     payload,
-//!     wire_len: payload.len() as u32,
-//!     ack: None,
-//!     syn,
-//!     fin,
+//! let segment = |seq, payload: &'static [u8]| {
+//!     Segment::new(FlowSide::Initiator, Timestamp::from_secs(1), seq, payload)
 //! };
 //! // The stream begins at 100. A segment comes twice, one comes late, one never.
-//! client.push(segment(100, b"", true, false), &mut server, &mut out);
-//! client.push(segment(106, b"world", false, false), &mut server, &mut out);
-//! client.push(segment(100, b"hello ", false, false), &mut server, &mut out);
-//! client.push(segment(100, b"hello ", false, false), &mut server, &mut out);
-//! client.push(segment(114, b"bye", false, true), &mut server, &mut out);
+//! client.push(segment(100, b"").syn(), &mut server, &mut out);
+//! client.push(segment(106, b"world"), &mut server, &mut out);
+//! client.push(segment(100, b"hello "), &mut server, &mut out);
+//! client.push(segment(100, b"hello "), &mut server, &mut out);
+//! client.push(segment(114, b"bye").fin(), &mut server, &mut out);
 //! assert_eq!(out.0, "[0: hello ][6: world]");
 //! client.end(&mut server, &mut out);
 //! assert_eq!(out.0, "[0: hello ][6: world][11: 3 missing][14: bye]");

@@ -27,21 +27,12 @@ fn main() {
 }
 
 fn segment(seq: u32, payload: &[u8]) -> Segment<'_> {
-    Segment {
-        side: FlowSide::Initiator,
-        ts: Timestamp::from_secs(1),
-        seq,
-        payload,
-        wire_len: payload.len() as u32,
-        ack: Some(0),
-        syn: false,
-        fin: false,
-    }
+    Segment::new(FlowSide::Initiator, Timestamp::from_secs(1), seq, payload).ack(0)
 }
 
 fn open(factory: &StreamReassemblerFactory) -> StreamReassembler {
     let mut stream = factory.make();
-    stream.push(Segment { syn: true, ..segment(0, b"") }, &mut factory.make(), &mut Discard);
+    stream.push(segment(0, b"").syn(), &mut factory.make(), &mut Discard);
     stream
 }
 

@@ -91,17 +91,9 @@ fn actual(
     let (mut own, mut peer) = (factory.make(), factory.make());
     let mut outcome = Outcome::default();
     let mut push = |at: usize, payload: &[u8], syn, out: &mut Outcome| {
-        let segment = Segment {
-            side: FlowSide::Initiator,
-            ts: Timestamp::from_secs(1),
-            seq: isn.wrapping_add(at as u32),
-            payload,
-            wire_len: payload.len() as u32,
-            ack: None,
-            syn,
-            fin: false,
-        };
-        own.push(segment, &mut peer, out);
+        let seq = isn.wrapping_add(at as u32);
+        let segment = Segment::new(FlowSide::Initiator, Timestamp::from_secs(1), seq, payload);
+        own.push(Segment { syn, ..segment }, &mut peer, out);
     };
     push(0, b"", true, &mut outcome);
     for (range, byte) in segments {

@@ -19,7 +19,7 @@
 //! // A byte at a time: no boundary matters.
 //! for (offset, byte) in stream.iter().enumerate() {
 //!     let (side, offset, bytes) = (FlowSide::Initiator, offset as u64, std::slice::from_ref(byte));
-//!     let feed = StreamChunk { side, ts: Timestamp::ZERO, offset, bytes };
+//!     let feed = StreamChunk::new(side, Timestamp::ZERO, offset, bytes);
 //!     assert_eq!(parser.feed_into(feed, &mut messages), ParserStatus::Continue);
 //! }
 //! let [TlsMessage::ClientHello(hello)] = &messages[..] else { panic!("{messages:?}") };
@@ -72,18 +72,7 @@ pub use version::{Version, is_grease};
 /// });
 /// let mut client = factory.new_reassembler(&7, FlowSide::Initiator);
 /// let mut server = factory.new_reassembler(&7, FlowSide::Responder);
-/// let segment = Segment {
-///     side: FlowSide::Initiator,
-///     ts: Timestamp::from_secs(1),
-///     seq: 1001,
-///     payload: stream,
-///     wire_len: stream.len() as u32,
-///     ack: None,
-///     syn: false,
-///     fin: false,
-/// };
-/// let syn = Segment { syn: true, payload: &[], wire_len: 0, ..segment };
-/// client.push(syn, &mut server, &mut Discard);
+/// let segment = Segment::new(FlowSide::Initiator, Timestamp::from_secs(1), 1001, stream).syn();
 /// client.push(segment, &mut server, &mut Discard);
 /// assert_eq!(names.try_iter().collect::<Vec<_>>(), [(7, Some(b"example.org".to_vec()))]);
 /// ```

@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 
-use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
+use flowscope_core::{
+    FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
+};
 
 use crate::handshake::{Gap, Messages, Step, kind};
 use crate::message::{Alert, Anomaly, AnomalyKind, CertificateChain, TlsMessage};
@@ -310,23 +312,17 @@ impl TlsParser {
     fn side_mut(&mut self, side: FlowSide) -> &mut Side {
         &mut self.sides[side.index()]
     }
-
-    fn feed_vec(&mut self, side: FlowSide, bytes: &[u8]) -> Vec<TlsMessage> {
-        let mut out = Vec::new();
-        self.feed_into(StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
-        out
-    }
 }
 
 impl SessionParser for TlsParser {
     type Message = TlsMessage;
 
     fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<TlsMessage> {
-        self.feed_vec(FlowSide::Initiator, bytes)
+        feed_once(self, StreamChunk::new(FlowSide::Initiator, Timestamp::ZERO, 0, bytes))
     }
 
     fn feed_responder(&mut self, bytes: &[u8]) -> Vec<TlsMessage> {
-        self.feed_vec(FlowSide::Responder, bytes)
+        feed_once(self, StreamChunk::new(FlowSide::Responder, Timestamp::ZERO, 0, bytes))
     }
 
     fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<TlsMessage>) -> ParserStatus {

@@ -1,4 +1,6 @@
-use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
+use flowscope_core::{
+    FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
+};
 
 use crate::handshake::kind;
 use crate::{
@@ -105,12 +107,6 @@ impl TlsHandshakes {
         if draft.seen {
             out.push(draft.finish(&self.parser, failed));
         }
-    }
-
-    fn feed_vec(&mut self, side: FlowSide, bytes: &[u8]) -> Vec<TlsHandshake> {
-        let mut out = Vec::new();
-        self.feed_into(StreamChunk { side, ts: self.draft.ended, offset: 0, bytes }, &mut out);
-        out
     }
 }
 
@@ -224,11 +220,13 @@ impl SessionParser for TlsHandshakes {
     type Message = TlsHandshake;
 
     fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<TlsHandshake> {
-        self.feed_vec(FlowSide::Initiator, bytes)
+        let chunk = StreamChunk::new(FlowSide::Initiator, self.draft.ended, 0, bytes);
+        feed_once(self, chunk)
     }
 
     fn feed_responder(&mut self, bytes: &[u8]) -> Vec<TlsHandshake> {
-        self.feed_vec(FlowSide::Responder, bytes)
+        let chunk = StreamChunk::new(FlowSide::Responder, self.draft.ended, 0, bytes);
+        feed_once(self, chunk)
     }
 
     fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<TlsHandshake>) -> ParserStatus {

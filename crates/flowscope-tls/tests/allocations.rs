@@ -21,7 +21,7 @@ fn main() {
         out.clear();
         let region = Region::new(ALLOCATOR);
         for bytes in pieces {
-            parser.feed_into(StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
+            parser.feed_into(StreamChunk::new(side, Timestamp::ZERO, 0, bytes), &mut out);
         }
         let change = region.change();
         (change.allocations + change.reallocations, change.bytes_allocated, out.len())

@@ -147,7 +147,7 @@ fn run<P: SessionParser>(
             bytes = rest;
             status = match call {
                 Call::StreamChunk(..) => {
-                    let feed = StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes: piece };
+                    let feed = StreamChunk::new(side, Timestamp::ZERO, 0, piece);
                     parser.feed_into(feed, &mut out)
                 }
                 Call::Gap(_, len) => parser.gap(side, *len, &mut out),

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 
-use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
+use flowscope_core::{
+    FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
+};
 
 use crate::message::{Kind, RedisMessage, Reply, Request, Value};
 use crate::reader::{Reader, Speaker, Whole};
@@ -54,12 +56,6 @@ impl RedisParser {
             FlowSide::Initiator => &mut self.client,
             FlowSide::Responder => &mut self.server,
         }
-    }
-
-    fn feed(&mut self, side: FlowSide, bytes: &[u8]) -> Vec<RedisMessage> {
-        let mut out = Vec::new();
-        self.feed_into(StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
-        out
     }
 
     /// Makes a message of what a side has said.
@@ -139,11 +135,11 @@ impl SessionParser for RedisParser {
     type Message = RedisMessage;
 
     fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<RedisMessage> {
-        self.feed(FlowSide::Initiator, bytes)
+        feed_once(self, StreamChunk::new(FlowSide::Initiator, Timestamp::ZERO, 0, bytes))
     }
 
     fn feed_responder(&mut self, bytes: &[u8]) -> Vec<RedisMessage> {
-        self.feed(FlowSide::Responder, bytes)
+        feed_once(self, StreamChunk::new(FlowSide::Responder, Timestamp::ZERO, 0, bytes))
     }
 
     fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<RedisMessage>) -> ParserStatus {

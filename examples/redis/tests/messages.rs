@@ -15,7 +15,7 @@ fn said(pieces: &[(FlowSide, &[u8])]) -> (Vec<String>, ParserStatus) {
     let mut parser = RedisParser::default();
     let (mut out, mut status) = (Vec::new(), ParserStatus::Continue);
     for (side, bytes) in pieces {
-        let feed = StreamChunk { side: *side, ts: Timestamp::ZERO, offset: 0, bytes };
+        let feed = StreamChunk::new(*side, Timestamp::ZERO, 0, bytes);
         status = parser.feed_into(feed, &mut out);
     }
     let number = |message: &RedisMessage| match message {
@@ -169,10 +169,7 @@ fn latency_is_from_request_to_reply() {
     for (side, secs, bytes) in
         [(Initiator, 5, &b"PI"[..]), (Initiator, 6, b"NG\r\n"), (Responder, 8, b"+PONG\r\n")]
     {
-        parser.feed_into(
-            StreamChunk { side, ts: Timestamp::from_secs(secs), offset: 0, bytes },
-            &mut out,
-        );
+        parser.feed_into(StreamChunk::new(side, Timestamp::from_secs(secs), 0, bytes), &mut out);
     }
     let RedisMessage::Reply(reply) = &out[1] else { panic!() };
     assert_eq!(reply.latency.unwrap().as_secs(), 2);

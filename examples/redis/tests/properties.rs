@@ -107,8 +107,7 @@ fn read(side: FlowSide, pieces: &[&[u8]]) -> (Vec<RedisMessage>, ParserStatus) {
     let (mut parser, mut out) = (RedisParser::default(), Vec::new());
     let mut status = ParserStatus::Continue;
     for bytes in pieces.iter().filter(|piece| !piece.is_empty()) {
-        status =
-            parser.feed_into(StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes }, &mut out);
+        status = parser.feed_into(StreamChunk::new(side, Timestamp::ZERO, 0, bytes), &mut out);
     }
     (out, status)
 }

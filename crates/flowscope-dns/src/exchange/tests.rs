@@ -18,9 +18,8 @@ fn run(mut parser: Udp, script: &[(u64, FlowSide, Wire)]) -> Vec<String> {
     let mut out = Vec::new();
     for (ms, side, wire) in script {
         let payload = wire.clone().build();
-        let (ts, wire_len) = (Timestamp::from_nanos(ms * 1_000_000), payload.len() as u32);
-        let datagram = Datagram { side: *side, ts, payload: &payload, wire_len };
-        parser.parse_into(datagram, &mut out);
+        let ts = Timestamp::from_nanos(ms * 1_000_000);
+        parser.parse_into(Datagram::new(*side, ts, &payload), &mut out);
     }
     parser.end(&mut out);
     assert_eq!(parser.open(), 0);
@@ -161,7 +160,7 @@ fn one_identifier_for_everything() {
     let (mut parser, mut out) = (Udp::default(), Vec::new());
     for n in 0..20_000_u32 {
         let payload = q(7, &format!("n{n}")).build();
-        let feed = Datagram { side: ASK, ts: Timestamp::ZERO, payload: &payload, wire_len: 0 };
+        let feed = Datagram::new(ASK, Timestamp::ZERO, &payload).wire_len(0);
         parser.parse_into(feed, &mut out);
         assert!(parser.open() <= 1024);
     }
@@ -178,10 +177,7 @@ fn a_zone_transfer_goes_on() {
     let (mut parser, mut out) = (DnsTransactions::<DnsTcpParser>::default(), Vec::new());
     let mut say = |side, wire: Wire| {
         let bytes = wire.framed();
-        parser.feed_into(
-            StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes: &bytes },
-            &mut out,
-        );
+        parser.feed_into(StreamChunk::new(side, Timestamp::ZERO, 0, &bytes), &mut out);
     };
     say(ASK, Wire::query(1, "zone", 252));
     say(TELL, Wire::response(1, "zone", 252));

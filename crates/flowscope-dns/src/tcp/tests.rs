@@ -10,7 +10,7 @@ use crate::{Defect, DnsMessage, DnsTcpParser};
 const SIDE: FlowSide = FlowSide::Initiator;
 
 fn feed(bytes: &[u8]) -> StreamChunk<'_> {
-    StreamChunk { side: SIDE, ts: Timestamp::from_secs(7), offset: 0, bytes }
+    StreamChunk::new(SIDE, Timestamp::from_secs(7), 0, bytes)
 }
 
 /// What a stream gives that ends after it came in these pieces.

@@ -8,7 +8,7 @@ const FAILED: ParserStatus = ParserStatus::Failed(ParseError::NotTheProtocol);
 
 fn feed(payload: &[u8]) -> Datagram<'_> {
     let (side, ts) = (FlowSide::Responder, Timestamp::from_secs(7));
-    Datagram { side, ts, payload, wire_len: payload.len() as u32 }
+    Datagram::new(side, ts, payload)
 }
 
 /// Statuses after each datagram, and how many messages came.

@@ -240,7 +240,7 @@ where
         match &mut *self.reader {
             Reader::Reads(parser) => {
                 self.host.ledger.deliver(bytes.len() as u64);
-                let feed = StreamChunk { side, ts: self.ts, offset: at, bytes };
+                let feed = StreamChunk::new(side, self.ts, at, bytes);
                 let status = self.out.bytes(self.flow.reborrow(), feed);
                 if status != ParserStatus::Continue {
                     return self.apply_status(status);

@@ -20,7 +20,7 @@ impl<P: SessionParser> Talk<P> {
 
     pub(crate) fn send(&mut self, side: FlowSide, bytes: &[u8]) -> &mut Self {
         let offset = self.pos[side.index()];
-        let feed = StreamChunk { side, ts: Timestamp::from_secs(1), offset, bytes };
+        let feed = StreamChunk::new(side, Timestamp::from_secs(1), offset, bytes);
         self.status = self.parser.feed_into(feed, &mut self.out);
         self.pos[side.index()] += bytes.len() as u64;
         self.most_held = self.most_held.max(self.parser.heap_bytes());

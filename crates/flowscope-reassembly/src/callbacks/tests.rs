@@ -128,17 +128,8 @@ impl<F: SessionParserFactory<u8, Parser = Echo>> Engine<F> {
     }
 
     fn push(&mut self, side: FlowSide, seq: u32, payload: &str, fin: bool) -> &mut Self {
-        let segment = Segment {
-            side,
-            ts: Timestamp::from_secs(1),
-            seq,
-            payload: payload.as_bytes(),
-            wire_len: payload.len() as u32,
-            ack: None,
-            syn: false,
-            fin,
-        };
-        self.push_segment(segment)
+        let segment = Segment::new(side, Timestamp::from_secs(1), seq, payload.as_bytes());
+        self.push_segment(Segment { fin, ..segment })
     }
 
     fn push_segment(&mut self, segment: Segment<'_>) -> &mut Self {
@@ -151,10 +142,7 @@ impl<F: SessionParserFactory<u8, Parser = Echo>> Engine<F> {
     /// Both sides begin at 0.
     fn open(&mut self) -> &mut Self {
         for side in [Initiator, Responder] {
-            let ts = Timestamp::from_secs(1);
-            let (payload, wire_len, ack, fin) = (b"".as_slice(), 0, None, false);
-            let segment = Segment { side, ts, seq: 0, payload, wire_len, ack, syn: true, fin };
-            self.push_segment(segment);
+            self.push_segment(Segment::new(side, Timestamp::from_secs(1), 0, b"").syn());
         }
         self
     }

@@ -33,28 +33,20 @@ fn ms(ms: u64) -> Timestamp {
 const ISN: u32 = u32::MAX - 4;
 
 fn data(at: i64, payload: &[u8]) -> Segment<'_> {
-    Segment {
-        side: FlowSide::Initiator,
-        ts: ms(0),
-        seq: ISN.wrapping_add(1).wrapping_add(at as u32),
-        payload,
-        wire_len: payload.len() as u32,
-        ack: None,
-        syn: false,
-        fin: false,
-    }
+    let seq = ISN.wrapping_add(1).wrapping_add(at as u32);
+    Segment::new(FlowSide::Initiator, ms(0), seq, payload)
 }
 
 fn syn() -> Segment<'static> {
-    Segment { syn: true, ..data(0, b"") }
+    data(0, b"").syn()
 }
 
 fn fin(at: i64, payload: &[u8]) -> Segment<'_> {
-    Segment { fin: true, ..data(at, payload) }
+    data(at, payload).fin()
 }
 
 fn cut(at: i64, payload: &[u8], wire_len: u32) -> Segment<'_> {
-    Segment { wire_len, ..data(at, payload) }
+    data(at, payload).wire_len(wire_len)
 }
 
 fn at(millis: u64, segment: Segment<'_>) -> Segment<'_> {
@@ -132,7 +124,7 @@ fn in_order() {
         &["0 ab", "2 cdefgh", "8 i"],
     );
     // Data on the SYN, and a SYN that is sent again.
-    let open = Segment { syn: true, ..data(0, b"ab") };
+    let open = data(0, b"ab").syn();
     check(config(), &[open, data(2, b"cd"), syn()], &["0 ab", "2 cd"]);
     check(config(), &[open, open, data(2, b"cd")], &["0 ab", "duplicate 2", "2 cd"]);
 }

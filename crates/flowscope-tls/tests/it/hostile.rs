@@ -9,7 +9,7 @@ use crate::support::*;
 fn bounded(bytes: &[u8], size: usize, bound: usize) -> Vec<String> {
     let (mut parser, mut out) = (TlsParser::default(), Vec::new());
     for bytes in bytes.chunks(size) {
-        let feed = StreamChunk { side: I, ts: Timestamp::ZERO, offset: 0, bytes };
+        let feed = StreamChunk::new(I, Timestamp::ZERO, 0, bytes);
         if !matches!(parser.feed_into(feed, &mut out), ParserStatus::Continue) {
             break;
         }
@@ -148,7 +148,7 @@ fn a_summary_holds_two_hellos_and_two_chains() {
     for _ in 0..20 {
         for side in [I, R] {
             for bytes in turn.chunks(1448) {
-                let feed = StreamChunk { side, ts: Timestamp::ZERO, offset: 0, bytes };
+                let feed = StreamChunk::new(side, Timestamp::ZERO, 0, bytes);
                 assert_eq!(adapter.feed_into(feed, &mut Vec::new()), ParserStatus::Continue);
                 assert!(adapter.heap_bytes() <= 6 * 65_536 + 4096, "{}", adapter.heap_bytes());
             }

@@ -215,7 +215,7 @@ pub fn feed<P: SessionParser>(
             if stopped[side.index()] {
                 continue;
             }
-            status = parser.feed_into(StreamChunk { side: *side, ts, offset: 0, bytes }, &mut out);
+            status = parser.feed_into(StreamChunk::new(*side, ts, 0, bytes), &mut out);
             match status {
                 ParserStatus::StopSide(side) => stopped[side.index()] = true,
                 ParserStatus::Done | ParserStatus::Failed(_) => return (out, status),
