@@ -10,7 +10,7 @@ use flowscope_driver::{
     Classifier, DriverConfig, Protocols, Recognition, SessionChange, SessionEngine, SessionEvent,
     SessionSink,
 };
-use flowscope_http::{HttpExchange, HttpExchanges, Outcome};
+use flowscope_http::{HttpExchange, HttpExchanges, HttpOutcome};
 use flowscope_reassembly::StreamConfig;
 use flowscope_tls::{TlsHandshake, TlsHandshakes};
 use flowscope_track::{Change, Flow, TrackerConfig};
@@ -171,7 +171,7 @@ impl Heard {
             AppRecord::Http(exchange) => {
                 self.http += 1;
                 let whole =
-                    exchange.outcome == Outcome::Answered && exchange.response_body.complete;
+                    exchange.outcome == HttpOutcome::Answered && exchange.response_body.complete;
                 self.whole += u64::from(whole);
             }
             AppRecord::Tls(_) => self.tls += 1,

@@ -14,7 +14,7 @@ impl Default for DnsConfig {
 impl DnsConfig {
     /// How many records, and how many questions, of one message are read; default 4096. Of address
     /// records, sixteen bytes each, 4095 fit into the 65 535 that a message can have. What comes
-    /// after them is left out, as [`Defect::TooManyRecords`](crate::Defect::TooManyRecords).
+    /// after them is left out, as [`DnsDefect::TooManyRecords`](crate::DnsDefect::TooManyRecords).
     #[must_use]
     pub fn max_records(mut self, records: usize) -> Self {
         self.max_records = records;

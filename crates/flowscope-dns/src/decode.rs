@@ -5,15 +5,15 @@ use hickory_proto::serialize::binary::{BinDecodable, BinDecoder, Restrict};
 use crate::limits::{Budget, MAX_MESSAGE, Unreadable, be16, be32};
 use crate::message::Questions;
 use crate::{
-    Class, Defect, DnsConfig, DnsMessage, Edns, Header, Name, Question, Record, RecordType,
-    Section, Transport, probe,
+    Class, DnsConfig, DnsDefect, DnsMessage, DnsTransport, Edns, Header, Name, Question, Record,
+    RecordType, Section, probe,
 };
 
 /// A message to be read, and what is known about it.
 pub(crate) struct Raw<'a> {
     pub(crate) side: FlowSide,
     pub(crate) ts: Timestamp,
-    pub(crate) transport: Transport,
+    pub(crate) transport: DnsTransport,
     /// What was captured of it.
     pub(crate) bytes: &'a [u8],
     /// Bytes it had on the wire.
@@ -55,7 +55,7 @@ pub(crate) fn decode(raw: &Raw<'_>, config: &DnsConfig) -> Option<DnsMessage> {
         message.trailing = u32::try_from(bytes.len() - body.at).unwrap_or(u32::MAX);
     }
     if body.forward {
-        message.defect.get_or_insert(Defect::ForwardPointer);
+        message.defect.get_or_insert(DnsDefect::ForwardPointer);
     }
     Some(message)
 }
@@ -81,7 +81,7 @@ impl Body<'_> {
         let [questions, answers, authorities, additionals] = message.header.counts;
         for _ in 0..questions {
             if message.questions().len() >= config.max_records {
-                message.defect = Some(Defect::TooManyRecords);
+                message.defect = Some(DnsDefect::TooManyRecords);
                 self.at = self.bytes.len();
                 return Ok(());
             }
@@ -98,7 +98,7 @@ impl Body<'_> {
         for (index, (section, count)) in sections.into_iter().enumerate() {
             for left in (1..=count).rev() {
                 if message.records.len() >= config.max_records {
-                    message.defect = Some(Defect::TooManyRecords);
+                    message.defect = Some(DnsDefect::TooManyRecords);
                     self.at = self.bytes.len();
                     return Ok(());
                 }
@@ -142,7 +142,7 @@ impl Body<'_> {
             if section == Section::Additional && message.edns.is_none() {
                 message.edns = Some(Edns::read(class, ttl, data));
             } else {
-                message.defect.get_or_insert(Defect::MisplacedOpt);
+                message.defect.get_or_insert(DnsDefect::MisplacedOpt);
             }
             return Ok(None);
         }
@@ -150,7 +150,7 @@ impl Body<'_> {
         let data = match self.data(rtype, from, to)? {
             Some(data) => data,
             None => {
-                message.defect.get_or_insert(Defect::RecordData);
+                message.defect.get_or_insert(DnsDefect::RecordData);
                 RData::Unknown { code: known, rdata: NULL::with(data.to_vec()) }
             }
         };

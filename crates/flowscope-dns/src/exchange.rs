@@ -7,7 +7,7 @@ use flowscope_core::{
     feed_once, parse_once,
 };
 
-use crate::{DnsMessage, DnsTcpParser, DnsUdpParser, Kind, RecordType};
+use crate::{DnsKind, DnsMessage, DnsTcpParser, DnsUdpParser, RecordType};
 
 /// A query and its response, or the one without the other.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -22,13 +22,13 @@ pub struct DnsTransaction {
     /// How often the query was repeated before the end of the transaction.
     pub retries: u32,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: DnsOutcome,
 }
 
 /// How a transaction ended.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum DnsOutcome {
     /// With a response.
     Answered,
     /// Without one.
@@ -64,7 +64,7 @@ pub enum Silence {
 ///
 /// ```
 /// use flowscope_core::{DatagramParser, FlowSide};
-/// use flowscope_dns::{DnsTransactions, DnsUdpParser, Outcome, Rcode};
+/// use flowscope_dns::{DnsOutcome, DnsTransactions, DnsUdpParser, Rcode};
 ///
 /// let query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01";
 /// let mut response = query.to_vec();
@@ -73,7 +73,7 @@ pub enum Silence {
 /// let mut parser = DnsTransactions::<DnsUdpParser>::default();
 /// assert!(parser.parse(query, FlowSide::Initiator).is_empty());
 /// let done = parser.parse(&response, FlowSide::Responder);
-/// assert_eq!(done[0].outcome, Outcome::Answered);
+/// assert_eq!(done[0].outcome, DnsOutcome::Answered);
 /// assert_eq!(done[0].response.as_ref().unwrap().rcode(), Rcode::NXDOMAIN);
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -254,8 +254,8 @@ impl Pairing {
     fn message(&mut self, message: DnsMessage, out: &mut Vec<DnsTransaction>) {
         self.expire(message.ts, out);
         match message.kind() {
-            Kind::Query => self.query(message, out),
-            Kind::Response => self.response(message, out),
+            DnsKind::Query => self.query(message, out),
+            DnsKind::Response => self.response(message, out),
         }
     }
 
@@ -284,7 +284,7 @@ impl Pairing {
         let found = self.find(key, &message).and_then(|at| self.take(at));
         let Some(open) = found else {
             let continued = self.transfer.is_some_and(|transfer| transfer.matches(key));
-            let outcome = if continued { Outcome::Continued } else { Outcome::Unsolicited };
+            let outcome = if continued { DnsOutcome::Continued } else { DnsOutcome::Unsolicited };
             out.push(DnsTransaction {
                 query: None,
                 response: Some(message),
@@ -304,7 +304,7 @@ impl Pairing {
             query: Some(query),
             response: Some(message),
             retries,
-            outcome: Outcome::Answered,
+            outcome: DnsOutcome::Answered,
         });
     }
 
@@ -316,7 +316,7 @@ impl Pairing {
                 && match (question, open.message.questions().first()) {
                     (Some(one), Some(other)) => one == other,
                     (None, None) => true,
-                    _ => message.kind() == Kind::Response,
+                    _ => message.kind() == DnsKind::Response,
                 }
         })
     }
@@ -359,7 +359,7 @@ impl Open {
             response: None,
             latency: None,
             retries: self.retries,
-            outcome: Outcome::Unanswered(why),
+            outcome: DnsOutcome::Unanswered(why),
         }
     }
 }

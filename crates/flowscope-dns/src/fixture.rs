@@ -4,7 +4,7 @@ use flowscope_core::{FlowSide, Timestamp};
 use proptest::prelude::*;
 
 use crate::decode::{Raw, decode};
-use crate::{DnsConfig, DnsMessage, Transport};
+use crate::{DnsConfig, DnsMessage, DnsTransport};
 
 /// Writes a message: header, questions, then the records of each section in turn.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ pub(crate) fn read_cut(bytes: &[u8], len: usize) -> Option<DnsMessage> {
     let raw = Raw {
         side: FlowSide::Initiator,
         ts: Timestamp::ZERO,
-        transport: Transport::Udp,
+        transport: DnsTransport::Udp,
         bytes,
         len: len as u32,
     };

@@ -8,12 +8,12 @@
 //!
 //! ```
 //! use flowscope_core::{DatagramParser, FlowSide, SessionParser};
-//! use flowscope_dns::{DnsTcpParser, DnsUdpParser, Kind};
+//! use flowscope_dns::{DnsTcpParser, DnsUdpParser, DnsKind};
 //!
 //! let query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01";
 //!
 //! let messages = DnsUdpParser::default().parse(query, FlowSide::Initiator);
-//! assert_eq!(messages[0].kind(), Kind::Query);
+//! assert_eq!(messages[0].kind(), DnsKind::Query);
 //! assert_eq!(messages[0].questions()[0].to_string(), "example.com IN A");
 //!
 //! // The same behind its length, in two pieces.
@@ -49,7 +49,7 @@ use once_cell as _;
 
 pub use codes::{Class, Opcode, Rcode, RecordType};
 pub use config::DnsConfig;
-pub use exchange::{DnsTransaction, DnsTransactions, Outcome, Silence};
+pub use exchange::{DnsOutcome, DnsTransaction, DnsTransactions, Silence};
 #[doc(no_inline)]
 pub use flowscope_core::{
     Datagram, DatagramParser, DatagramParserFactory, Extracted, FlowExtractor, FlowSide, LinkType,
@@ -58,7 +58,7 @@ pub use flowscope_core::{
 };
 /// The library that decodes names and record data, for those who want its types.
 pub use hickory_proto;
-pub use message::{Defect, DnsMessage, Header, Kind, Section, Transport};
+pub use message::{DnsDefect, DnsKind, DnsMessage, DnsTransport, Header, Section};
 pub use name::Name;
 pub use observer::{DnsHandler, DnsUdpObserver};
 pub use record::{Edns, EdnsOptions, Question, Record};

@@ -5,7 +5,7 @@
 //! bytes cost `n²`: one half of it a chain, the other half records that enter the chain at its far
 //! end. Each name is therefore walked first, and its steps are paid from a [`Budget`].
 
-use crate::Defect;
+use crate::DnsDefect;
 
 /// The most bytes a message can have: its length is a 16-bit field over TCP, and a datagram's is too.
 pub(crate) const MAX_MESSAGE: usize = 65_535;
@@ -106,11 +106,11 @@ pub(crate) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
 
 impl Unreadable {
     /// What it means for the message, of which `cut` says that the capture lacks the end.
-    pub(crate) fn defect(self, cut: bool, section: crate::Section) -> Defect {
+    pub(crate) fn defect(self, cut: bool, section: crate::Section) -> DnsDefect {
         match self {
-            Unreadable::Short if cut => Defect::Cut,
-            Unreadable::TooComplex => Defect::TooComplex,
-            Unreadable::Short | Unreadable::Malformed => Defect::Malformed(section),
+            Unreadable::Short if cut => DnsDefect::Cut,
+            Unreadable::TooComplex => DnsDefect::TooComplex,
+            Unreadable::Short | Unreadable::Malformed => DnsDefect::Malformed(section),
         }
     }
 }

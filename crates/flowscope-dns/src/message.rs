@@ -18,7 +18,7 @@ pub struct DnsMessage {
     /// When the packet that completed it was captured.
     pub ts: Timestamp,
     /// What carried it.
-    pub transport: Transport,
+    pub transport: DnsTransport,
     /// Its length on the wire, in bytes; over TCP without the two of the length prefix.
     pub len: u32,
     /// The fixed part.
@@ -27,7 +27,7 @@ pub struct DnsMessage {
     pub edns: Option<Edns>,
     /// What is wrong with the message, if anything: why the rest of it was not read or, where all of it
     /// was, the first thing that its sender should not have written.
-    pub defect: Option<Defect>,
+    pub defect: Option<DnsDefect>,
     /// Bytes behind the last record that belong to none.
     pub trailing: u32,
     pub(crate) questions: Questions,
@@ -45,8 +45,8 @@ impl DnsMessage {
 
     /// Whether it asks or answers.
     #[must_use]
-    pub fn kind(&self) -> Kind {
-        if self.header.flags & 0x8000 == 0 { Kind::Query } else { Kind::Response }
+    pub fn kind(&self) -> DnsKind {
+        if self.header.flags & 0x8000 == 0 { DnsKind::Query } else { DnsKind::Response }
     }
 
     /// What kind of request it is, or answers.
@@ -112,8 +112,8 @@ impl DnsMessage {
 impl fmt::Display for DnsMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind() {
-            Kind::Query => write!(f, "{} query {}", self.id(), self.opcode())?,
-            Kind::Response => write!(f, "{} response {}", self.id(), self.rcode())?,
+            DnsKind::Query => write!(f, "{} query {}", self.id(), self.opcode())?,
+            DnsKind::Response => write!(f, "{} response {}", self.id(), self.rcode())?,
         }
         self.questions().iter().try_for_each(|question| write!(f, " {question}"))
     }
@@ -198,7 +198,7 @@ impl Header {
 
 /// Whether a message asks or answers.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Kind {
+pub enum DnsKind {
     /// It asks: QR is 0.
     Query,
     /// It answers: QR is 1.
@@ -207,7 +207,7 @@ pub enum Kind {
 
 /// What carries a message.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Transport {
+pub enum DnsTransport {
     /// A datagram, one message in each.
     Udp,
     /// A stream, each message behind its length.
@@ -230,7 +230,7 @@ pub enum Section {
 /// What could not be read of a message, or must not be as it is.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Defect {
+pub enum DnsDefect {
     /// The capture lacks its end: a snap length, a gap in the stream, or a stream that stopped.
     Cut,
     /// This section breaks the rules, or is not there though the header counts it; what follows it

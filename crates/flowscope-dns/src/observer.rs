@@ -1,7 +1,7 @@
 use flowscope_core::{Datagram, Extracted, FlowExtractor, FlowSide, L4Proto, PacketView};
 
 use crate::udp::read_datagram;
-use crate::{DnsConfig, DnsMessage, Kind};
+use crate::{DnsConfig, DnsKind, DnsMessage};
 
 /// Takes the messages that a [`DnsUdpObserver`] finds. Any `FnMut(&K, DnsMessage)` is one.
 pub trait DnsHandler<K> {
@@ -118,7 +118,7 @@ impl<E: FlowExtractor, H: DnsHandler<E::Key>> DnsUdpObserver<E, H> {
         let payload = x.payload.of(view);
         let datagram = Datagram::new(side, view.ts(), payload).wire_len(x.payload.wire_len);
         let mut message = read_datagram(&datagram, &self.config)?;
-        if from == to && message.kind() == Kind::Response {
+        if from == to && message.kind() == DnsKind::Response {
             message.side = FlowSide::Responder;
         }
         Some(message)

@@ -6,7 +6,7 @@ use flowscope_reassembly::Callbacks;
 use crate::decode::{Raw, decode};
 use crate::limits::be16;
 use crate::udp::Trust;
-use crate::{DnsConfig, DnsMessage, Transport, probe};
+use crate::{DnsConfig, DnsMessage, DnsTransport, probe};
 
 /// Reads the DNS messages of a TCP flow: each behind its length, two bytes (RFC 1035 §4.2.2).
 ///
@@ -14,7 +14,7 @@ use crate::{DnsConfig, DnsMessage, Transport, probe};
 /// most 65 535 for each side, none before they have come, and none between messages. A body that is no message costs that
 /// message and no more, since the next begins where the length says. So does a gap, as long as it
 /// ends within the body; after any other the side is given up. What was seen of a message before a
-/// gap or the end of the stream is read as [`Defect::Cut`](crate::Defect::Cut).
+/// gap or the end of the stream is read as [`DnsDefect::Cut`](crate::DnsDefect::Cut).
 #[derive(Clone, Debug, Default)]
 pub struct DnsTcpParser {
     config: DnsConfig,
@@ -38,7 +38,7 @@ impl DnsTcpParser {
     /// Reads one body, or what there is of it.
     fn message(&mut self, side: FlowSide, body: &[u8], len: u16, out: &mut Vec<DnsMessage>) {
         let ts = self.sides[side.index()].ts;
-        let raw = Raw { side, ts, transport: Transport::Tcp, bytes: body, len: u32::from(len) };
+        let raw = Raw { side, ts, transport: DnsTransport::Tcp, bytes: body, len: u32::from(len) };
         let message = decode(&raw, &self.config);
         self.trust.saw(message.is_some());
         out.extend(message);

@@ -3,12 +3,12 @@ use flowscope_core::{
 };
 
 use crate::decode::{Raw, decode};
-use crate::{DnsConfig, DnsMessage, Transport, probe};
+use crate::{DnsConfig, DnsMessage, DnsTransport, probe};
 
 /// Reads the DNS messages of a UDP flow: one in each datagram.
 ///
 /// A datagram that the capture has cut is read as far as it goes, as
-/// [`Defect::Cut`](crate::Defect::Cut). One that is no message at all, because it has no room for
+/// [`DnsDefect::Cut`](crate::DnsDefect::Cut). One that is no message at all, because it has no room for
 /// a header or says things no DNS sender says, gives nothing. It holds no memory.
 #[derive(Clone, Debug, Default)]
 pub struct DnsUdpParser {
@@ -56,7 +56,7 @@ pub(crate) fn read_datagram(datagram: &Datagram<'_>, config: &DnsConfig) -> Opti
     let &Datagram { side, ts, payload, wire_len } = datagram;
     let captured = u32::try_from(payload.len()).unwrap_or(u32::MAX);
     let len = wire_len.max(captured);
-    decode(&Raw { side, ts, transport: Transport::Udp, bytes: payload, len }, config)
+    decode(&Raw { side, ts, transport: DnsTransport::Udp, bytes: payload, len }, config)
 }
 
 /// Whether a flow still counts as DNS.

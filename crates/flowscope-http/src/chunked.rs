@@ -1,6 +1,6 @@
 //! Chunk framing (RFC 9112 §7.1), byte for byte, so that nothing of it is ever held.
 
-use crate::message::AnomalyKind;
+use crate::message::HttpAnomalyKind;
 use crate::wire::find_lf;
 
 /// Where in a chunked body its stream stands.
@@ -37,7 +37,7 @@ pub(crate) enum Step {
     /// So many bytes of framing, and the last chunk is over: trailers follow.
     Last(usize),
     /// The byte at this place breaks the framing.
-    Broken(AnomalyKind, usize),
+    Broken(HttpAnomalyKind, usize),
 }
 
 impl Chunked {
@@ -51,7 +51,7 @@ impl Chunked {
         &mut self,
         input: &[u8],
         max_line: usize,
-        note: &mut impl FnMut(AnomalyKind, usize),
+        note: &mut impl FnMut(HttpAnomalyKind, usize),
     ) -> Step {
         match self {
             Chunked::Data(left) => {
@@ -73,12 +73,12 @@ impl Chunked {
                 }
                 (Some(b'\n'), cr) => {
                     if !cr {
-                        note(AnomalyKind::BareLf, 0);
+                        note(HttpAnomalyKind::BareLf, 0);
                     }
                     *self = Chunked::new();
                     Step::Framing(1)
                 }
-                _ => Step::Broken(AnomalyKind::InvalidChunkEnd, 0),
+                _ => Step::Broken(HttpAnomalyKind::InvalidChunkEnd, 0),
             },
             Chunked::Size(line) => {
                 let step = line.step(input, max_line, note);
@@ -114,12 +114,12 @@ impl SizeLine {
         &mut self,
         input: &[u8],
         max_line: usize,
-        note: &mut impl FnMut(AnomalyKind, usize),
+        note: &mut impl FnMut(HttpAnomalyKind, usize),
     ) -> Step {
         let mut at = 0;
         while let (false, Some(&byte)) = (self.rest, input.get(at)) {
             if self.len >= max_line {
-                return Step::Broken(AnomalyKind::ChunkLineTooLong, at);
+                return Step::Broken(HttpAnomalyKind::ChunkLineTooLong, at);
             }
             let digit = match byte {
                 b'0'..=b'9' => byte - b'0',
@@ -129,10 +129,10 @@ impl SizeLine {
                     self.rest = true;
                     break;
                 }
-                _ => return Step::Broken(AnomalyKind::InvalidChunkSize, at),
+                _ => return Step::Broken(HttpAnomalyKind::InvalidChunkSize, at),
             };
             if self.size >> 60 != 0 {
-                return Step::Broken(AnomalyKind::InvalidChunkSize, at);
+                return Step::Broken(HttpAnomalyKind::InvalidChunkSize, at);
             }
             self.size = self.size << 4 | u64::from(digit);
             self.digits = true;
@@ -151,15 +151,15 @@ impl SizeLine {
         let room = max_line.saturating_sub(self.len);
         for (i, &byte) in rest.iter().enumerate().take(n.min(room)) {
             match byte {
-                b'\n' if !self.cr => note(AnomalyKind::BareLf, at + i),
+                b'\n' if !self.cr => note(HttpAnomalyKind::BareLf, at + i),
                 b'\n' => {}
-                _ if self.cr => note(AnomalyKind::BareCr, at + i),
+                _ if self.cr => note(HttpAnomalyKind::BareCr, at + i),
                 _ => {}
             }
             self.cr = byte == b'\r';
         }
         if n > room {
-            return Step::Broken(AnomalyKind::ChunkLineTooLong, at + room);
+            return Step::Broken(HttpAnomalyKind::ChunkLineTooLong, at + room);
         }
         self.len += n;
         if end.is_some() { Step::Last(at + n) } else { Step::Framing(at + n) }
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     /// Reads `input` whole and byte by byte; gives the body, the notes and what ended it.
-    fn check(input: &str, body: &str, notes: &[(AnomalyKind, usize)], last: Option<Step>) {
+    fn check(input: &str, body: &str, notes: &[(HttpAnomalyKind, usize)], last: Option<Step>) {
         for piece in [input.len().max(1), 1, 3] {
             let (mut state, mut found, mut data) = (Chunked::new(), Vec::new(), Vec::new());
             let (mut at, mut end) = (0, None);
@@ -203,7 +203,9 @@ mod tests {
 
     #[test]
     fn chunks() {
-        use AnomalyKind::{BareCr, BareLf, ChunkLineTooLong, InvalidChunkEnd, InvalidChunkSize};
+        use HttpAnomalyKind::{
+            BareCr, BareLf, ChunkLineTooLong, InvalidChunkEnd, InvalidChunkSize,
+        };
         let broken = |kind, at| Some(Step::Broken(kind, at));
         check("3\r\nabc\r\n0\r\n", "abc", &[], Some(Step::Last(11)));
         check("3;x=\"y\"\r\nabc\r\n0 \t\r\n", "abc", &[], Some(Step::Last(19)));

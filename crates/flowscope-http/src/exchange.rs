@@ -4,7 +4,9 @@ use std::time::Duration;
 use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
 
 use crate::config::HttpConfig;
-use crate::message::{Anomaly, Framing, HttpMessage, MessageEnd, MessageKind, Request, Response};
+use crate::message::{
+    Framing, HttpAnomaly, HttpMessage, MessageEnd, MessageKind, Request, Response,
+};
 use crate::parser::HttpParser;
 
 /// One transaction: a request, the response to it, or both.
@@ -32,9 +34,9 @@ pub struct HttpExchange {
     /// From the end of the request to the end of the response's head; zero if that came first.
     pub latency: Option<Duration>,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: HttpOutcome,
     /// What was odd in its messages, and between them and those before.
-    pub anomalies: Vec<Anomaly>,
+    pub anomalies: Vec<HttpAnomaly>,
 }
 
 /// What is known of a body.
@@ -52,7 +54,7 @@ pub struct BodySummary {
 /// What became of an exchange.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Outcome {
+pub enum HttpOutcome {
     /// The response came, and ended as its framing says.
     Answered,
     /// The response came, but was cut short.
@@ -93,7 +95,7 @@ pub struct HttpExchanges {
     /// Who sends requests, once known.
     requester: Option<FlowSide>,
     /// Anomalies found between messages.
-    loose: Vec<Anomaly>,
+    loose: Vec<HttpAnomaly>,
     /// The largest [`Request::exchange`] so far, and one more.
     asked: u64,
 }
@@ -192,12 +194,12 @@ impl HttpExchanges {
         }
     }
 
-    fn anomaly(&mut self, anomaly: Anomaly) {
+    fn anomaly(&mut self, anomaly: HttpAnomaly) {
         let response = self.requester == Some(!anomaly.side);
         let current = self.current[usize::from(response)];
         if let Some(open) = current.and_then(|id| self.get(id)) {
             open.exchange.anomalies.push(anomaly);
-            self.open_bytes += size_of::<Anomaly>();
+            self.open_bytes += size_of::<HttpAnomaly>();
         } else if self.loose.len() < MAX_LOOSE {
             self.loose.push(anomaly);
         }
@@ -282,7 +284,7 @@ impl HttpExchange {
             started,
             ended,
             latency: None,
-            outcome: Outcome::Unanswered,
+            outcome: HttpOutcome::Unanswered,
             anomalies: Vec::new(),
         }
     }
@@ -291,7 +293,7 @@ impl HttpExchange {
     fn heap_bytes(&self) -> usize {
         self.request.as_ref().map_or(0, |request| request.headers().heap_bytes())
             + self.response.as_ref().map_or(0, |response| response.headers().heap_bytes())
-            + self.anomalies.len() * size_of::<Anomaly>()
+            + self.anomalies.len() * size_of::<HttpAnomaly>()
     }
 }
 
@@ -308,13 +310,13 @@ impl Open {
         let mut exchange = self.exchange;
         let complete = exchange.response_body.complete;
         exchange.outcome = match (&exchange.request, &exchange.response) {
-            (None, _) => Outcome::Orphan,
-            (_, Some(response)) if response.framing == Framing::Tunnel => Outcome::Tunnel,
-            (_, Some(_)) if complete => Outcome::Answered,
-            (_, Some(_)) => Outcome::Cut,
-            (_, None) if self.response_ended => Outcome::Headless,
-            (Some(request), None) if request.is_unpaired(settled) => Outcome::Unpaired,
-            (Some(_), None) => Outcome::Unanswered,
+            (None, _) => HttpOutcome::Orphan,
+            (_, Some(response)) if response.framing == Framing::Tunnel => HttpOutcome::Tunnel,
+            (_, Some(_)) if complete => HttpOutcome::Answered,
+            (_, Some(_)) => HttpOutcome::Cut,
+            (_, None) if self.response_ended => HttpOutcome::Headless,
+            (Some(request), None) if request.is_unpaired(settled) => HttpOutcome::Unpaired,
+            (Some(_), None) => HttpOutcome::Unanswered,
         };
         let response = exchange.response.as_ref();
         exchange.latency =
@@ -375,7 +377,7 @@ impl SessionParser for HttpExchanges {
             + self.open_bytes
             + self.open.capacity() * size_of::<Open>()
             + self.messages.capacity() * size_of::<HttpMessage>()
-            + self.loose.capacity() * size_of::<Anomaly>()
+            + self.loose.capacity() * size_of::<HttpAnomaly>()
     }
 
     fn probe(side: FlowSide, start: &[u8]) -> Probe {

@@ -39,7 +39,7 @@ impl Fields {
     }
 
     /// Name and value of each field, in the order they were sent. Lines that are no field are left
-    /// out (an [anomaly](crate::AnomalyKind::InvalidHeader) tells of them).
+    /// out (an [anomaly](crate::HttpAnomalyKind::InvalidHeader) tells of them).
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.spans.iter().map(|span| {
             let name = std::str::from_utf8(self.part(span.name)).unwrap_or_default();

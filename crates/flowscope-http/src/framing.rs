@@ -1,18 +1,18 @@
 //! How long the body of a message is (RFC 9112 §6.3).
 
 use crate::fields::Fields;
-use crate::message::{AnomalyKind, Framing, Version};
+use crate::message::{Framing, HttpAnomalyKind, HttpVersion};
 use crate::notes::Notes;
 use crate::pairing::Asked;
 
 /// Rules 3 to 5 and 7: a request has the body its fields announce, or none.
-pub(crate) fn of_request(version: Version, fields: &Fields, notes: &mut Notes) -> Framing {
+pub(crate) fn of_request(version: HttpVersion, fields: &Fields, notes: &mut Notes) -> Framing {
     announced(version, fields, notes).unwrap_or(Framing::None)
 }
 
 /// All rules: `asked` is what the response answers.
 pub(crate) fn of_response(
-    version: Version,
+    version: HttpVersion,
     status: u16,
     asked: Asked,
     fields: &Fields,
@@ -32,7 +32,7 @@ pub(crate) fn of_response(
 }
 
 /// What the fields say, if anything.
-fn announced(version: Version, fields: &Fields, notes: &mut Notes) -> Option<Framing> {
+fn announced(version: HttpVersion, fields: &Fields, notes: &mut Notes) -> Option<Framing> {
     let mut lengths = Lengths::default();
     let mut codings = Codings::default();
     let mut hosts = 0;
@@ -46,15 +46,15 @@ fn announced(version: Version, fields: &Fields, notes: &mut Notes) -> Option<Fra
         }
     }
     if hosts > 1 {
-        notes.add(AnomalyKind::HostRepeated, 0);
+        notes.add(HttpAnomalyKind::HostRepeated, 0);
     }
     let coded = codings.framing(notes);
     if codings.present {
         if lengths.present {
-            notes.add(AnomalyKind::LengthAndTransferEncoding, 0);
+            notes.add(HttpAnomalyKind::LengthAndTransferEncoding, 0);
         }
-        if version == Version::HTTP_10 {
-            notes.add(AnomalyKind::TransferEncodingIn10, 0);
+        if version == HttpVersion::HTTP_10 {
+            notes.add(HttpAnomalyKind::TransferEncodingIn10, 0);
         }
     }
     coded.or_else(|| lengths.framing())
@@ -73,13 +73,13 @@ impl Lengths {
         for element in value.split(|byte| *byte == b',') {
             let element = element.trim_ascii();
             let Some(length) = number(element) else {
-                notes.add(AnomalyKind::LengthInvalid, 0);
+                notes.add(HttpAnomalyKind::LengthInvalid, 0);
                 self.invalid |= !element.is_empty();
                 continue;
             };
             match self.last {
-                Some(last) if last != length => notes.add(AnomalyKind::LengthsDiffer, 0),
-                Some(_) => notes.add(AnomalyKind::LengthRepeated, 0),
+                Some(last) if last != length => notes.add(HttpAnomalyKind::LengthsDiffer, 0),
+                Some(_) => notes.add(HttpAnomalyKind::LengthRepeated, 0),
                 None => {}
             }
             self.last = Some(length);
@@ -142,13 +142,13 @@ impl Codings {
 
     fn framing(&self, notes: &mut Notes) -> Option<Framing> {
         if self.unknown {
-            notes.add(AnomalyKind::UnknownTransferCoding, 0);
+            notes.add(HttpAnomalyKind::UnknownTransferCoding, 0);
         }
         if self.count == 0 {
             return None;
         }
         if !self.last_is_chunked || self.chunked > 1 {
-            notes.add(AnomalyKind::ChunkedNotLast, 0);
+            notes.add(HttpAnomalyKind::ChunkedNotLast, 0);
         }
         Some(if self.last_is_chunked { Framing::Chunked } else { Framing::UntilClose })
     }

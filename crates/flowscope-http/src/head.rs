@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Status};
 
 use crate::fields::{Part, Span};
-use crate::message::{AnomalyKind, Version};
+use crate::message::{HttpAnomalyKind, HttpVersion};
 use crate::notes::Notes;
 use crate::wire::{StartLine, find_lf, is_tchar, start_line, without_end};
 
@@ -23,10 +23,10 @@ pub(crate) enum Start {
     Request {
         method: Part,
         target: Part,
-        version: Version,
+        version: HttpVersion,
     },
     Response {
-        version: Version,
+        version: HttpVersion,
         status: u16,
         reason: Part,
     },
@@ -80,14 +80,14 @@ fn strict_with<'b>(
             let Ok(Status::Complete(len)) = read else { return None };
             let method = Part::within(bytes, request.method?.as_bytes());
             let target = Part::within(bytes, request.path?.as_bytes());
-            let version = Version { major: 1, minor: request.version? };
+            let version = HttpVersion { major: 1, minor: request.version? };
             (Start::Request { method, target, version }, request.headers, len)
         }
         Expect::Response => {
             let mut response = httparse::Response::new(&mut []);
             let read = config.parse_response_with_uninit_headers(&mut response, bytes, headers);
             let Ok(Status::Complete(len)) = read else { return None };
-            let version = Version { major: 1, minor: response.version? };
+            let version = HttpVersion { major: 1, minor: response.version? };
             let Some(StartLine::Response { reason, .. }) = start_line(first_line(bytes), None)
             else {
                 return None;
@@ -109,7 +109,7 @@ fn strict_with<'b>(
     let mut notes = Notes::default();
     let first = find_lf(bytes)?;
     if !bytes.get(..first)?.ends_with(b"\r") {
-        notes.add(AnomalyKind::BareLf, first);
+        notes.add(HttpAnomalyKind::BareLf, first);
     }
     let spans = spans(bytes, headers, &mut notes);
     end_of_head(bytes, len, &mut notes);
@@ -125,7 +125,7 @@ fn spans(bytes: &[u8], headers: &[Header<'_>], notes: &mut Notes) -> Box<[Span]>
         let end = bytes.get(value.end()..).unwrap_or_default();
         let blank = end.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         if end.get(blank) == Some(&b'\n') {
-            notes.add(AnomalyKind::BareLf, value.end() + blank);
+            notes.add(HttpAnomalyKind::BareLf, value.end() + blank);
         }
         Span { name: Part::within(bytes, header.name.as_bytes()), value }
     };
@@ -135,7 +135,7 @@ fn spans(bytes: &[u8], headers: &[Header<'_>], notes: &mut Notes) -> Box<[Span]>
 /// Notes an empty line, the last of the `len` bytes of a head, that is LF alone.
 fn end_of_head(bytes: &[u8], len: usize, notes: &mut Notes) {
     if len < 2 || bytes.get(len - 2) != Some(&b'\r') {
-        notes.add(AnomalyKind::BareLf, len.saturating_sub(1));
+        notes.add(HttpAnomalyKind::BareLf, len.saturating_sub(1));
     }
 }
 
@@ -178,15 +178,15 @@ fn mended(raw: &[u8], expect: Expect, lines: usize) -> Option<Head> {
 /// Reads a first line, its line end included, that `httparse` refuses.
 fn first_line_of(line: &[u8], notes: &mut Notes) -> Option<Start> {
     if !line.ends_with(b"\r\n") {
-        notes.add(AnomalyKind::BareLf, line.len().saturating_sub(1));
+        notes.add(HttpAnomalyKind::BareLf, line.len().saturating_sub(1));
     }
     let content = without_end(line);
     if let Some(at) = content.iter().position(|byte| *byte == b'\r') {
-        notes.add(AnomalyKind::BareCr, at);
+        notes.add(HttpAnomalyKind::BareCr, at);
     }
-    let mut check_version = |version: Version| {
+    let mut check_version = |version: HttpVersion| {
         if version.major != 1 || version.minor > 1 {
-            notes.add(AnomalyKind::InvalidVersion, 0);
+            notes.add(HttpAnomalyKind::InvalidVersion, 0);
         }
     };
     match start_line(content, None)? {
@@ -196,18 +196,18 @@ fn first_line_of(line: &[u8], notes: &mut Notes) -> Option<Start> {
             let plain =
                 target.of(content).iter().all(|byte| byte.is_ascii_graphic() || *byte >= 0x80);
             if !exact || !plain {
-                notes.add(AnomalyKind::InvalidTarget, target.at as usize);
+                notes.add(HttpAnomalyKind::InvalidTarget, target.at as usize);
             }
             Some(Start::Request { method, target, version })
         }
         StartLine::Response { version, status, reason, digits } => {
             check_version(version);
             if !digits {
-                notes.add(AnomalyKind::InvalidStatus, 9);
+                notes.add(HttpAnomalyKind::InvalidStatus, 9);
             }
             let control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r');
             if let Some(at) = reason.of(content).iter().position(control) {
-                notes.add(AnomalyKind::ControlByte, reason.at as usize + at);
+                notes.add(HttpAnomalyKind::ControlByte, reason.at as usize + at);
             }
             Some(Start::Response { version, status, reason })
         }
@@ -225,28 +225,28 @@ fn mend(block: &mut [u8], offset: usize, notes: &mut Notes) {
         let end = at + lf;
         let content = without_end(block.get(at..=end).unwrap_or_default()).len();
         if content == lf {
-            notes.add(AnomalyKind::BareLf, offset + end);
+            notes.add(HttpAnomalyKind::BareLf, offset + end);
         }
         if content == 0 {
             return;
         }
         let folded = matches!(block.get(at), Some(b' ' | b'\t'));
         if let (true, Some(before)) = (folded, before) {
-            notes.add(AnomalyKind::ObsFold, offset + at);
+            notes.add(HttpAnomalyKind::ObsFold, offset + at);
             if let Some(ends) = block.get_mut(before..at) {
                 ends.fill(b' ');
             }
         } else if folded {
-            notes.add(AnomalyKind::InvalidHeader, offset + at);
+            notes.add(HttpAnomalyKind::InvalidHeader, offset + at);
         }
         let line = block.get_mut(at..at + content).unwrap_or_default();
         let value_at = if folded { 0 } else { mend_name(line, offset + at, notes) };
         for (n, byte) in line.iter_mut().enumerate() {
             if *byte == b'\r' {
-                notes.add(AnomalyKind::BareCr, offset + at + n);
+                notes.add(HttpAnomalyKind::BareCr, offset + at + n);
                 *byte = b' ';
             } else if byte.is_ascii_control() && *byte != b'\t' {
-                notes.add(AnomalyKind::ControlByte, offset + at + n);
+                notes.add(HttpAnomalyKind::ControlByte, offset + at + n);
                 // In a name it has to stay invalid, but NUL is never passed over.
                 *byte = if n < value_at { 1 } else { b'?' };
             }
@@ -260,15 +260,15 @@ fn mend(block: &mut [u8], offset: usize, notes: &mut Notes) {
 /// Returns where the value begins.
 fn mend_name(line: &mut [u8], offset: usize, notes: &mut Notes) -> usize {
     let Some(colon) = line.iter().position(|byte| *byte == b':') else {
-        notes.add(AnomalyKind::InvalidHeader, offset);
+        notes.add(HttpAnomalyKind::InvalidHeader, offset);
         return line.len();
     };
     let name = line.get(..colon).unwrap_or_default();
     let len = name.trim_ascii_end().len();
     if len == 0 || !name.iter().take(len).all(|byte| is_tchar(*byte)) {
-        notes.add(AnomalyKind::InvalidHeader, offset);
+        notes.add(HttpAnomalyKind::InvalidHeader, offset);
     } else if len < colon {
-        notes.add(AnomalyKind::SpaceBeforeColon, offset + len);
+        notes.add(HttpAnomalyKind::SpaceBeforeColon, offset + len);
         line.swap(len, colon);
         if let Some(blank) = line.get_mut(len + 1..=colon) {
             blank.fill(b' ');

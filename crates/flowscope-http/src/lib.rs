@@ -6,8 +6,8 @@
 //! instead. The grammar of heads is read by `httparse`; the framing of bodies (RFC 9112 §6.3), gaps and
 //! pairing are ours.
 //!
-//! What recipients may read in more than one way is an [`Anomaly`], never a silent choice: its
-//! [kind](AnomalyKind) says how it was read, and so does the [`Framing`] in each head.
+//! What recipients may read in more than one way is an [`HttpAnomaly`], never a silent choice: its
+//! [kind](HttpAnomalyKind) says how it was read, and so does the [`Framing`] in each head.
 //!
 //! By hand, with `flowscope-core` alone:
 //!
@@ -72,7 +72,7 @@ mod side;
 mod wire;
 
 pub use config::{Bodies, HttpConfig};
-pub use exchange::{BodySummary, HttpExchange, HttpExchanges, Outcome};
+pub use exchange::{BodySummary, HttpExchange, HttpExchanges, HttpOutcome};
 pub use fields::Fields;
 #[doc(no_inline)]
 pub use flowscope_core::{
@@ -80,8 +80,8 @@ pub use flowscope_core::{
     SessionParser, SessionParserFactory, StreamChunk, StreamSink, Timestamp,
 };
 pub use message::{
-    Anomaly, AnomalyKind, Body, Ending, Framing, HttpMessage, MessageEnd, MessageKind, Request,
-    Response, Version,
+    Body, Ending, Framing, HttpAnomaly, HttpAnomalyKind, HttpMessage, HttpVersion, MessageEnd,
+    MessageKind, Request, Response,
 };
 pub use parser::HttpParser;
 

@@ -20,7 +20,7 @@ pub enum HttpMessage {
     /// A message is over, whole or not.
     End(MessageEnd),
     /// Something was sent that recipients may read in more than one way, or not at all.
-    Anomaly(Anomaly),
+    Anomaly(HttpAnomaly),
 }
 
 /// The head of a request (RFC 9112 §3).
@@ -40,7 +40,7 @@ pub struct Request {
     pub first_ts: Timestamp,
     /// When the last byte of its head was captured.
     pub ts: Timestamp,
-    pub(crate) version: Version,
+    pub(crate) version: HttpVersion,
     pub(crate) method: Part,
     pub(crate) target: Part,
     pub(crate) fields: Fields,
@@ -63,7 +63,7 @@ pub struct Response {
     pub first_ts: Timestamp,
     /// When the last byte of its head was captured.
     pub ts: Timestamp,
-    pub(crate) version: Version,
+    pub(crate) version: HttpVersion,
     pub(crate) status: u16,
     pub(crate) reason: Part,
     pub(crate) fields: Fields,
@@ -158,7 +158,7 @@ pub enum Framing {
 
 /// A protocol version, `HTTP/major.minor`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Version {
+pub struct HttpVersion {
     /// 1 for all that this crate is about, but for HTTP/0.9 requests.
     pub major: u8,
     /// 0 or 1 in what is well formed.
@@ -169,11 +169,11 @@ pub struct Version {
 ///
 /// Each kind is reported once per message, where it first occurs; that bounds their number.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Anomaly {
+pub struct HttpAnomaly {
     /// Who sent it.
     pub side: FlowSide,
     /// What it is.
-    pub kind: AnomalyKind,
+    pub kind: HttpAnomalyKind,
     /// Where in the side's stream, in bytes; for what concerns a whole message, where that begins.
     pub offset: u64,
 }
@@ -181,7 +181,7 @@ pub struct Anomaly {
 /// What is odd, and how it was read.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum AnomalyKind {
+pub enum HttpAnomalyKind {
     /// `Content-Length` beside `Transfer-Encoding`: the latter is believed (RFC 9112 §6.3, rule 3).
     LengthAndTransferEncoding,
     /// Several `Content-Length` values that differ: the last is believed, as packet analyzers do.
@@ -256,7 +256,7 @@ impl Request {
 
     /// The version that the request line names.
     #[must_use]
-    pub fn version(&self) -> Version {
+    pub fn version(&self) -> HttpVersion {
         self.version
     }
 
@@ -301,7 +301,7 @@ impl Request {
 impl Response {
     /// The version that the status line names.
     #[must_use]
-    pub fn version(&self) -> Version {
+    pub fn version(&self) -> HttpVersion {
         self.version
     }
 
@@ -344,52 +344,52 @@ impl MessageEnd {
     }
 }
 
-impl Version {
+impl HttpVersion {
     /// A request without a version.
-    pub const HTTP_09: Version = Version { major: 0, minor: 9 };
+    pub const HTTP_09: HttpVersion = HttpVersion { major: 0, minor: 9 };
     /// RFC 1945.
-    pub const HTTP_10: Version = Version { major: 1, minor: 0 };
+    pub const HTTP_10: HttpVersion = HttpVersion { major: 1, minor: 0 };
     /// RFC 9112.
-    pub const HTTP_11: Version = Version { major: 1, minor: 1 };
+    pub const HTTP_11: HttpVersion = HttpVersion { major: 1, minor: 1 };
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for HttpVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HTTP/{}.{}", self.major, self.minor)
     }
 }
 
-impl AnomalyKind {
+impl HttpAnomalyKind {
     /// A stable name, in snake case.
     #[must_use]
     pub const fn slug(self) -> &'static str {
         match self {
-            AnomalyKind::LengthAndTransferEncoding => "length_and_transfer_encoding",
-            AnomalyKind::LengthsDiffer => "lengths_differ",
-            AnomalyKind::LengthRepeated => "length_repeated",
-            AnomalyKind::LengthInvalid => "length_invalid",
-            AnomalyKind::UnknownTransferCoding => "unknown_transfer_coding",
-            AnomalyKind::ChunkedNotLast => "chunked_not_last",
-            AnomalyKind::TransferEncodingIn10 => "transfer_encoding_in_10",
-            AnomalyKind::HostRepeated => "host_repeated",
-            AnomalyKind::ObsFold => "obs_fold",
-            AnomalyKind::BareCr => "bare_cr",
-            AnomalyKind::BareLf => "bare_lf",
-            AnomalyKind::SpaceBeforeColon => "space_before_colon",
-            AnomalyKind::InvalidHeader => "invalid_header",
-            AnomalyKind::ControlByte => "control_byte",
-            AnomalyKind::InvalidTarget => "invalid_target",
-            AnomalyKind::InvalidStatus => "invalid_status",
-            AnomalyKind::InvalidVersion => "invalid_version",
-            AnomalyKind::NoVersion => "no_version",
-            AnomalyKind::InvalidChunkSize => "invalid_chunk_size",
-            AnomalyKind::InvalidChunkEnd => "invalid_chunk_end",
-            AnomalyKind::ChunkLineTooLong => "chunk_line_too_long",
-            AnomalyKind::HeadTooLong => "head_too_long",
-            AnomalyKind::TooManyHeaders => "too_many_headers",
-            AnomalyKind::Garbage => "garbage",
-            AnomalyKind::CutHead => "cut_head",
-            AnomalyKind::PipelineFull => "pipeline_full",
+            HttpAnomalyKind::LengthAndTransferEncoding => "length_and_transfer_encoding",
+            HttpAnomalyKind::LengthsDiffer => "lengths_differ",
+            HttpAnomalyKind::LengthRepeated => "length_repeated",
+            HttpAnomalyKind::LengthInvalid => "length_invalid",
+            HttpAnomalyKind::UnknownTransferCoding => "unknown_transfer_coding",
+            HttpAnomalyKind::ChunkedNotLast => "chunked_not_last",
+            HttpAnomalyKind::TransferEncodingIn10 => "transfer_encoding_in_10",
+            HttpAnomalyKind::HostRepeated => "host_repeated",
+            HttpAnomalyKind::ObsFold => "obs_fold",
+            HttpAnomalyKind::BareCr => "bare_cr",
+            HttpAnomalyKind::BareLf => "bare_lf",
+            HttpAnomalyKind::SpaceBeforeColon => "space_before_colon",
+            HttpAnomalyKind::InvalidHeader => "invalid_header",
+            HttpAnomalyKind::ControlByte => "control_byte",
+            HttpAnomalyKind::InvalidTarget => "invalid_target",
+            HttpAnomalyKind::InvalidStatus => "invalid_status",
+            HttpAnomalyKind::InvalidVersion => "invalid_version",
+            HttpAnomalyKind::NoVersion => "no_version",
+            HttpAnomalyKind::InvalidChunkSize => "invalid_chunk_size",
+            HttpAnomalyKind::InvalidChunkEnd => "invalid_chunk_end",
+            HttpAnomalyKind::ChunkLineTooLong => "chunk_line_too_long",
+            HttpAnomalyKind::HeadTooLong => "head_too_long",
+            HttpAnomalyKind::TooManyHeaders => "too_many_headers",
+            HttpAnomalyKind::Garbage => "garbage",
+            HttpAnomalyKind::CutHead => "cut_head",
+            HttpAnomalyKind::PipelineFull => "pipeline_full",
         }
     }
 }

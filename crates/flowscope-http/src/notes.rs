@@ -1,9 +1,9 @@
-use crate::message::AnomalyKind;
+use crate::message::HttpAnomalyKind;
 
 /// Anomalies of one message: each kind once, at its first place.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Notes {
-    list: Vec<(AnomalyKind, usize)>,
+    list: Vec<(HttpAnomalyKind, usize)>,
     seen: Seen,
 }
 
@@ -13,20 +13,20 @@ pub(crate) struct Seen(u64);
 
 impl Notes {
     /// `kind` was found `at` bytes after the start of the head.
-    pub(crate) fn add(&mut self, kind: AnomalyKind, at: usize) {
+    pub(crate) fn add(&mut self, kind: HttpAnomalyKind, at: usize) {
         if self.seen.first(kind) {
             self.list.push((kind, at));
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (AnomalyKind, usize)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (HttpAnomalyKind, usize)> {
         self.list.iter().copied()
     }
 }
 
 impl Seen {
     /// Whether it is the first of its kind, which it is no more afterwards.
-    pub(crate) fn first(&mut self, kind: AnomalyKind) -> bool {
+    pub(crate) fn first(&mut self, kind: HttpAnomalyKind) -> bool {
         let bit = 1 << (kind as u64 & 63);
         let first = self.0 & bit == 0;
         self.0 |= bit;

@@ -9,7 +9,7 @@ use crate::config::{Bodies, HttpConfig};
 use crate::fields::Fields;
 use crate::head::{self, Expect};
 use crate::message::{
-    Anomaly, AnomalyKind, Body, Ending, Framing, HttpMessage, MessageEnd, MessageKind,
+    Body, Ending, Framing, HttpAnomaly, HttpAnomalyKind, HttpMessage, MessageEnd, MessageKind,
 };
 use crate::notes::Notes;
 use crate::pairing::{Asked, Pairing};
@@ -36,7 +36,7 @@ use crate::wire;
 /// alike, and so is a side that was joined in the middle, of which engines tell by a gap of no length.
 ///
 /// **Statuses.** [`Done`](ParserStatus::Done) when the connection becomes a tunnel.
-/// [`StopSide`](ParserStatus::StopSide) when a side exceeds a bound; an [`Anomaly`] says which.
+/// [`StopSide`](ParserStatus::StopSide) when a side exceeds a bound; an [`HttpAnomaly`] says which.
 /// [`Failed`](ParserStatus::Failed) when both did, and when the flow is another protocol.
 #[derive(Clone, Debug, Default)]
 pub struct HttpParser {
@@ -155,7 +155,7 @@ impl HttpParser {
         let mut note = |kind, at: usize| {
             if own.seen.first(kind) {
                 let offset = pos.saturating_add(at as u64);
-                out.push(HttpMessage::Anomaly(Anomaly { side, kind, offset }));
+                out.push(HttpMessage::Anomaly(HttpAnomaly { side, kind, offset }));
             }
         };
         let step = chunked.step(bytes, self.config.max_chunk_line, &mut note);
@@ -178,7 +178,7 @@ impl HttpParser {
             }
             Step::Broken(kind, n) => {
                 own.advance(n);
-                if kind == AnomalyKind::ChunkLineTooLong {
+                if kind == HttpAnomalyKind::ChunkLineTooLong {
                     self.too_long(side, kind, self.config.max_chunk_line, out);
                 } else {
                     self.anomaly(side, kind, pos.saturating_add(n as u64), out);
@@ -205,12 +205,12 @@ impl HttpParser {
         let n = own.collect(&bytes[..end.unwrap_or(bytes.len())], most);
         own.advance(n);
         if own.buf.len() > most {
-            self.too_long(side, AnomalyKind::HeadTooLong, most, out);
+            self.too_long(side, HttpAnomalyKind::HeadTooLong, most, out);
         } else if end.is_some() {
             let raw = std::mem::take(&mut own.buf).into_boxed_slice();
             let (lines, ending) = (own.lines.count, own.current.ending());
             if lines.saturating_sub(1) > self.config.max_headers {
-                self.too_long(side, AnomalyKind::TooManyHeaders, lines, out);
+                self.too_long(side, HttpAnomalyKind::TooManyHeaders, lines, out);
                 return n;
             }
             let head = head::read(&raw, Expect::Trailers, lines);
@@ -266,7 +266,7 @@ impl HttpParser {
     fn too_long(
         &mut self,
         side: FlowSide,
-        kind: AnomalyKind,
+        kind: HttpAnomalyKind,
         n: usize,
         out: &mut Vec<HttpMessage>,
     ) {
@@ -290,7 +290,7 @@ impl HttpParser {
         match own.state {
             State::Head if !own.buf.is_empty() => {
                 let at = own.head_at;
-                self.anomaly(side, AnomalyKind::CutHead, at, out);
+                self.anomaly(side, HttpAnomalyKind::CutHead, at, out);
             }
             // The one body that the end of the stream ends as it should.
             State::UntilClose if why == Ending::Fin => {
@@ -316,12 +316,12 @@ impl HttpParser {
     fn anomaly(
         &mut self,
         side: FlowSide,
-        kind: AnomalyKind,
+        kind: HttpAnomalyKind,
         offset: u64,
         out: &mut Vec<HttpMessage>,
     ) {
         if self.sides[side.index()].seen.first(kind) {
-            out.push(HttpMessage::Anomaly(Anomaly { side, kind, offset }));
+            out.push(HttpMessage::Anomaly(HttpAnomaly { side, kind, offset }));
         }
     }
 
@@ -395,7 +395,7 @@ impl SessionParser for HttpParser {
             }
             State::Head if !own.buf.is_empty() => {
                 let at = own.head_at;
-                self.anomaly(side, AnomalyKind::CutHead, at, out);
+                self.anomaly(side, HttpAnomalyKind::CutHead, at, out);
             }
             _ if own.in_body() => self.end_message(side, Ending::Lost, None, out),
             _ => {}

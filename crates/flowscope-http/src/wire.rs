@@ -3,7 +3,7 @@
 use flowscope_core::Probe;
 
 use crate::fields::Part;
-use crate::message::{MessageKind, Version};
+use crate::message::{HttpVersion, MessageKind};
 
 /// A first line that begins a message. Parts are relative to the line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -11,10 +11,10 @@ pub(crate) enum StartLine {
     Request {
         method: Part,
         target: Part,
-        version: Version,
+        version: HttpVersion,
     },
     Response {
-        version: Version,
+        version: HttpVersion,
         status: u16,
         reason: Part,
         digits: bool,
@@ -180,10 +180,10 @@ fn is_known_method(method: &[u8], torn: bool) -> bool {
 }
 
 /// `HTTP/` digit `.` digit (RFC 9112 §2.3).
-fn version(word: &[u8]) -> Option<Version> {
+fn version(word: &[u8]) -> Option<HttpVersion> {
     match word.strip_prefix(b"HTTP/")? {
         [major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {
-            Some(Version { major: major - b'0', minor: minor - b'0' })
+            Some(HttpVersion { major: major - b'0', minor: minor - b'0' })
         }
         _ => None,
     }

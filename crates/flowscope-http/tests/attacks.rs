@@ -8,7 +8,7 @@ use common::Talk;
 use flowscope_core::FlowSide::{Initiator, Responder};
 use flowscope_core::{FlowSide, ParserStatus, SessionParser};
 use flowscope_http::{
-    AnomalyKind, Ending, Framing, HttpExchanges, HttpMessage, HttpParser, Outcome,
+    Ending, Framing, HttpAnomalyKind, HttpExchanges, HttpMessage, HttpOutcome, HttpParser,
 };
 
 /// What a side may hold: a head under construction, its `Vec` having grown by doubling.
@@ -25,7 +25,7 @@ fn feed(side: FlowSide, parts: &[&[u8]], piece: usize) -> Talk<HttpParser> {
     talk
 }
 
-fn anomalies(talk: &Talk<HttpParser>) -> Vec<AnomalyKind> {
+fn anomalies(talk: &Talk<HttpParser>) -> Vec<HttpAnomalyKind> {
     let kind = |message: &HttpMessage| match message {
         HttpMessage::Anomaly(anomaly) => Some(anomaly.kind),
         _ => None,
@@ -38,13 +38,13 @@ fn sixty_four_thousand_headers() {
     let headers = "A: b\r\n".repeat(65_536);
     for piece in [1, 1460, usize::MAX] {
         let talk = feed(Initiator, &[b"GET / HTTP/1.1\r\n", headers.as_bytes()], piece);
-        assert_eq!(anomalies(&talk), [AnomalyKind::HeadTooLong]);
+        assert_eq!(anomalies(&talk), [HttpAnomalyKind::HeadTooLong]);
         assert_eq!(talk.status, ParserStatus::StopSide(Initiator));
         assert!(talk.parser.heap_bytes() < 64);
     }
     let headers = "A: b\r\n".repeat(300);
     let talk = feed(Initiator, &[b"GET / HTTP/1.1\r\n", headers.as_bytes(), b"\r\n"], 100);
-    assert_eq!(anomalies(&talk), [AnomalyKind::TooManyHeaders]);
+    assert_eq!(anomalies(&talk), [HttpAnomalyKind::TooManyHeaders]);
     let headers = "A: b\r\n".repeat(256);
     let talk = feed(Initiator, &[b"GET / HTTP/1.1\r\n", headers.as_bytes(), b"\r\n"], 100);
     let HttpMessage::Request(request) = &talk.out[0] else { panic!() };
@@ -56,7 +56,7 @@ fn a_header_of_a_megabyte() {
     let value = vec![b'x'; 1 << 20];
     for piece in [1, usize::MAX] {
         let talk = feed(Initiator, &[b"GET / HTTP/1.1\r\nA: ", &value, b"\r\n\r\n"], piece);
-        assert_eq!(anomalies(&talk), [AnomalyKind::HeadTooLong]);
+        assert_eq!(anomalies(&talk), [HttpAnomalyKind::HeadTooLong]);
     }
 }
 
@@ -86,7 +86,7 @@ fn chunks_of_all_sizes() {
     let talk = feed(Responder, &[HEAD, b"ffffffffffffffff\r\nabc"], usize::MAX);
     assert_eq!(anomalies(&talk), []);
     let talk = feed(Responder, &[HEAD, b"fffffffffffffffff\r\nabc"], 1);
-    assert_eq!(anomalies(&talk), [AnomalyKind::InvalidChunkSize]);
+    assert_eq!(anomalies(&talk), [HttpAnomalyKind::InvalidChunkSize]);
 
     let n = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
     let body = b"1\r\nx\r\n".repeat(n);
@@ -101,10 +101,10 @@ fn chunks_of_all_sizes() {
     // Oddities are told of once, not once per chunk.
     let body = b"1\nx\n".repeat(10_000);
     let talk = feed(Responder, &[HEAD, &body], 1000);
-    assert_eq!(anomalies(&talk), [AnomalyKind::BareLf]);
+    assert_eq!(anomalies(&talk), [HttpAnomalyKind::BareLf]);
     let extension = vec![b'e'; 1 << 20];
     let talk = feed(Responder, &[HEAD, b"1;", &extension], 1000);
-    assert_eq!(anomalies(&talk), [AnomalyKind::ChunkLineTooLong]);
+    assert_eq!(anomalies(&talk), [HttpAnomalyKind::ChunkLineTooLong]);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn lengths_and_codings_together() {
     let smuggle = b"POST / HTTP/1.1\r\nContent-Length: 60\r\nTransfer-Encoding: chunked\r\n\r\n\
         0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n";
     let talk = feed(Initiator, &[smuggle], 5);
-    assert_eq!(anomalies(&talk), [AnomalyKind::LengthAndTransferEncoding]);
+    assert_eq!(anomalies(&talk), [HttpAnomalyKind::LengthAndTransferEncoding]);
     assert_eq!(talk.out.len(), 5, "the second request is seen");
 }
 
@@ -145,7 +145,7 @@ fn ten_thousand_pipelined_requests() {
     for x in &talk.out {
         let (request, response) = (x.request.as_ref().unwrap(), x.response.as_ref().unwrap());
         assert_eq!(request.header("tag"), response.header("tag"));
-        assert_eq!(x.outcome, Outcome::Answered);
+        assert_eq!(x.outcome, HttpOutcome::Answered);
     }
     assert!(talk.parser.heap_bytes() <= 1 << 20, "{} bytes held", talk.parser.heap_bytes());
 }
@@ -157,7 +157,7 @@ fn requests_that_nobody_answers() {
     for _ in 0..200 {
         talk.send(Initiator, requests.as_bytes());
     }
-    assert_eq!(anomalies(&talk), [AnomalyKind::PipelineFull]);
+    assert_eq!(anomalies(&talk), [HttpAnomalyKind::PipelineFull]);
     assert!(talk.most_held <= 70_000 * 2, "{} bytes held", talk.most_held);
 }
 
@@ -169,7 +169,7 @@ fn responses_that_nobody_asked_for() {
         talk.send(Responder, response.as_bytes());
     }
     assert_eq!(talk.out.len(), 10_000);
-    assert!(talk.out.iter().all(|x| x.outcome == Outcome::Orphan));
+    assert!(talk.out.iter().all(|x| x.outcome == HttpOutcome::Orphan));
     assert!(talk.most_held <= 16 * 1024, "{} bytes held", talk.most_held);
 }
 

@@ -8,7 +8,7 @@ use common::Talk;
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::SessionParser;
 use flowscope_http::{
-    Bodies, HttpConfig, HttpExchange, HttpExchanges, HttpMessage, HttpParser, Outcome,
+    Bodies, HttpConfig, HttpExchange, HttpExchanges, HttpMessage, HttpOutcome, HttpParser,
 };
 use flowscope_testkit::{Rng, pieces};
 use proptest::prelude::*;
@@ -326,9 +326,9 @@ fn agree(exchanges: &[HttpExchange], messages: &[HttpMessage]) -> Result<(), Tes
             (Some(request), Some(response)) => prop_assert_eq!(request, response),
             (Some(_), None) => prop_assert!(matches!(
                 x.outcome,
-                Outcome::Unanswered | Outcome::Unpaired | Outcome::Headless
+                HttpOutcome::Unanswered | HttpOutcome::Unpaired | HttpOutcome::Headless
             )),
-            (None, _) => prop_assert_eq!(x.outcome, Outcome::Orphan),
+            (None, _) => prop_assert_eq!(x.outcome, HttpOutcome::Orphan),
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ mod ja3;
 mod ja4;
 
 pub use ja3::Ja3;
-pub use ja4::{Ja4, Transport};
+pub use ja4::{Ja4, TlsTransport};
 
 /// A fingerprint: `N` ASCII characters, kept in place.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]

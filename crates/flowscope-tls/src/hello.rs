@@ -7,7 +7,7 @@ use tls_parser::{
     parse_tls_handshake_client_hello, parse_tls_handshake_server_hello,
 };
 
-use crate::version::{Version, is_grease};
+use crate::version::{TlsVersion, is_grease};
 
 /// What a client offers (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2).
 ///
@@ -99,15 +99,15 @@ impl ClientHello {
 
     /// The field `legacy_version`: since TLS 1.3 it says no more than TLS 1.2.
     #[must_use]
-    pub fn legacy_version(&self) -> Version {
-        Version(u16_at(&self.body, 0))
+    pub fn legacy_version(&self) -> TlsVersion {
+        TlsVersion(u16_at(&self.body, 0))
     }
 
     /// The highest version offered: of `supported_versions` if there is one, GREASE left out and
     /// drafts of TLS 1.3 above TLS 1.2, else the legacy version.
     #[must_use]
-    pub fn version(&self) -> Version {
-        let rank = |version: &Version| (version.is_tls13(), version.draft().is_none(), *version);
+    pub fn version(&self) -> TlsVersion {
+        let rank = |version: &TlsVersion| (version.is_tls13(), version.draft().is_none(), *version);
         let offered = self.supported_versions().filter(|version| !is_grease(version.0));
         offered.max_by_key(rank).unwrap_or(self.legacy_version())
     }
@@ -171,8 +171,8 @@ impl ClientHello {
     }
 
     /// The versions offered, in order (RFC 8446 §4.2.1); empty before TLS 1.3.
-    pub fn supported_versions(&self) -> impl Iterator<Item = Version> + Clone + '_ {
-        u16s(vector8(self.extension(ext::SUPPORTED_VERSIONS).unwrap_or_default())).map(Version)
+    pub fn supported_versions(&self) -> impl Iterator<Item = TlsVersion> + Clone + '_ {
+        u16s(vector8(self.extension(ext::SUPPORTED_VERSIONS).unwrap_or_default())).map(TlsVersion)
     }
 
     /// Groups for the key exchange, in order (RFC 8446 §4.2.7).
@@ -326,15 +326,15 @@ impl ServerHello {
 
     /// The field `legacy_version`.
     #[must_use]
-    pub fn legacy_version(&self) -> Version {
-        Version(u16_at(&self.body, 0))
+    pub fn legacy_version(&self) -> TlsVersion {
+        TlsVersion(u16_at(&self.body, 0))
     }
 
     /// The version chosen: that of `supported_versions` if there is one, else the legacy version.
     #[must_use]
-    pub fn version(&self) -> Version {
+    pub fn version(&self) -> TlsVersion {
         let selected = self.extension(ext::SUPPORTED_VERSIONS).filter(|bytes| bytes.len() >= 2);
-        selected.map_or(self.legacy_version(), |bytes| Version(u16_at(bytes, 0)))
+        selected.map_or(self.legacy_version(), |bytes| TlsVersion(u16_at(bytes, 0)))
     }
 
     /// The random.

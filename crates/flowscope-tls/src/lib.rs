@@ -39,17 +39,17 @@ mod version;
 mod wire;
 
 pub use config::TlsConfig;
-pub use fingerprint::{Fingerprint, Ja3, Ja4, Transport};
+pub use fingerprint::{Fingerprint, Ja3, Ja4, TlsTransport};
 #[doc(no_inline)]
 pub use flowscope_core::{
     FlowSide, ParseError, ParserStatus, Probe, Reassembler, ReassemblerFactory, Segment,
     SessionParser, SessionParserFactory, StreamChunk, StreamSink, Timestamp,
 };
 pub use hello::{ClientHello, ServerHello};
-pub use message::{Alert, Anomaly, AnomalyKind, CertificateChain, TlsMessage};
+pub use message::{Alert, CertificateChain, TlsAnomaly, TlsAnomalyKind, TlsMessage};
 pub use parser::TlsParser;
-pub use summary::{Outcome, TlsHandshake, TlsHandshakes};
-pub use version::{Version, is_grease};
+pub use summary::{TlsHandshake, TlsHandshakes, TlsOutcome};
+pub use version::{TlsVersion, is_grease};
 
 /// Calls a handler with each message of each TLS connection: the callback shape, for engines that
 /// drive reassemblers.

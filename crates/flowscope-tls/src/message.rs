@@ -25,7 +25,7 @@ pub enum TlsMessage {
         side: FlowSide,
     },
     /// A message that was not what it should be; the parser went on after it.
-    Anomaly(Anomaly),
+    Anomaly(TlsAnomaly),
 }
 
 impl TlsMessage {
@@ -38,7 +38,7 @@ impl TlsMessage {
             TlsMessage::Certificate(chain) => chain.side(),
             TlsMessage::Alert(Alert { side, .. })
             | TlsMessage::Encrypted { side }
-            | TlsMessage::Anomaly(Anomaly { side, .. }) => *side,
+            | TlsMessage::Anomaly(TlsAnomaly { side, .. }) => *side,
         }
     }
 
@@ -166,19 +166,19 @@ impl Alert {
 
 /// A handshake message that was not what it should be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Anomaly {
+pub struct TlsAnomaly {
     /// Who sent it.
     pub side: FlowSide,
     /// Its `HandshakeType` (RFC 8446 §4).
     pub message: u8,
     /// What was wrong.
-    pub kind: AnomalyKind,
+    pub kind: TlsAnomalyKind,
 }
 
 /// What was wrong with a handshake message.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum AnomalyKind {
+pub enum TlsAnomalyKind {
     /// Its fields do not fit its length. Of a hello that is broken behind its cipher suites only,
     /// what can be read is reported as well.
     Malformed,

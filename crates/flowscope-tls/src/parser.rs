@@ -5,7 +5,7 @@ use flowscope_core::{
 };
 
 use crate::handshake::{Gap, Messages, Step, kind};
-use crate::message::{Alert, Anomaly, AnomalyKind, CertificateChain, TlsMessage};
+use crate::message::{Alert, CertificateChain, TlsAnomaly, TlsAnomalyKind, TlsMessage};
 use crate::wire::{self, Content, Piece, Record, Records};
 use crate::{ClientHello, ServerHello, TlsConfig};
 
@@ -134,7 +134,7 @@ impl TlsParser {
             Content::Sslv2Hello(version) => {
                 let len = u32::from(record.len) - 1;
                 if !side.messages.begin_sslv2(len, version, &config) {
-                    self.anomaly(from, kind::SSLV2_HELLO, AnomalyKind::TooLong(len), out);
+                    self.anomaly(from, kind::SSLV2_HELLO, TlsAnomalyKind::TooLong(len), out);
                 }
             }
             Content::Alert if side.alert == HalfAlert::Torn => side.alert = HalfAlert::Nothing,
@@ -153,7 +153,7 @@ impl TlsParser {
                     self.side_mut(from).hello_done |= kind == kind::SERVER_HELLO_DONE;
                 }
                 Step::TooLong { kind, len } => {
-                    self.anomaly(from, kind, AnomalyKind::TooLong(len), out);
+                    self.anomaly(from, kind, TlsAnomalyKind::TooLong(len), out);
                 }
                 Step::Encrypted => self.encrypted(from, out),
             }
@@ -197,7 +197,7 @@ impl TlsParser {
             self.say(message, out);
         }
         if !intact {
-            self.anomaly(from, kind, AnomalyKind::Malformed, out);
+            self.anomaly(from, kind, TlsAnomalyKind::Malformed, out);
         }
     }
 
@@ -236,11 +236,11 @@ impl TlsParser {
         &mut self,
         side: FlowSide,
         message: u8,
-        kind: AnomalyKind,
+        kind: TlsAnomalyKind,
         out: &mut Vec<TlsMessage>,
     ) {
         let message = if message == kind::SSLV2_HELLO { kind::CLIENT_HELLO } else { message };
-        self.say(TlsMessage::Anomaly(Anomaly { side, message, kind }), out);
+        self.say(TlsMessage::Anomaly(TlsAnomaly { side, message, kind }), out);
     }
 
     fn say(&mut self, message: TlsMessage, out: &mut Vec<TlsMessage>) {
@@ -361,7 +361,7 @@ impl SessionParser for TlsParser {
         };
         match gap {
             Gap::Passed => {}
-            Gap::Lost { kind } => self.anomaly(side, kind, AnomalyKind::Lost, out),
+            Gap::Lost { kind } => self.anomaly(side, kind, TlsAnomalyKind::Lost, out),
             Gap::Desync => self.give_up(side),
         }
         self.status(side)

@@ -4,8 +4,8 @@ use flowscope_core::{
 
 use crate::handshake::kind;
 use crate::{
-    Alert, Anomaly, CertificateChain, ClientHello, ServerHello, TlsConfig, TlsMessage, TlsParser,
-    Version,
+    Alert, CertificateChain, ClientHello, ServerHello, TlsAnomaly, TlsConfig, TlsMessage,
+    TlsParser, TlsVersion,
 };
 
 /// Sums up a connection's handshake as one [`TlsHandshake`].
@@ -42,7 +42,7 @@ pub struct TlsHandshake {
     /// The first alert in the clear that ended a side, else the first warning.
     pub alert: Option<Alert>,
     /// How it went.
-    pub outcome: Outcome,
+    pub outcome: TlsOutcome,
     /// Whether an earlier session was resumed: up to TLS 1.2, an abbreviated handshake (RFC 5246
     /// §7.3, RFC 5077 §3.1); in TLS 1.3, a pre-shared key was accepted (RFC 8446 §2.2). `None` if
     /// too little was seen to say.
@@ -56,7 +56,7 @@ pub struct TlsHandshake {
 /// How a handshake went.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Outcome {
+pub enum TlsOutcome {
     /// Both sides went over to encryption. What they say then is not known: an error may be in it.
     Completed,
     /// An alert in the clear ended it, or bytes that are not TLS.
@@ -113,7 +113,7 @@ impl TlsHandshakes {
 impl TlsHandshake {
     /// The version agreed on, if the server has answered.
     #[must_use]
-    pub fn version(&self) -> Option<Version> {
+    pub fn version(&self) -> Option<TlsVersion> {
         self.server_hello.as_ref().map(ServerHello::version)
     }
 
@@ -154,7 +154,7 @@ impl Draft {
                 _ => self.alert = Some(alert),
             },
             TlsMessage::Encrypted { side } => self.encrypted[side.index()] = true,
-            TlsMessage::Anomaly(Anomaly { message, .. }) => {
+            TlsMessage::Anomaly(TlsAnomaly { message, .. }) => {
                 self.seen |= matches!(message, kind::CLIENT_HELLO | kind::SERVER_HELLO);
             }
         }
@@ -169,13 +169,13 @@ impl Draft {
         };
         let begun = [FlowSide::Initiator, FlowSide::Responder].map(|side| parser.has_begun(side));
         let outcome = if failed || self.alert.is_some_and(|alert| alert.is_final()) {
-            Outcome::Failed
+            TlsOutcome::Failed
         } else if self.encrypted == [true, true] {
-            Outcome::Completed
+            TlsOutcome::Completed
         } else if begun != [true, true] {
-            Outcome::OneSided
+            TlsOutcome::OneSided
         } else {
-            Outcome::Cut
+            TlsOutcome::Cut
         };
         let server = client.map(|client| !client);
         let resumed = self.server_hello.as_ref().zip(server).and_then(|(hello, server)| {

@@ -5,26 +5,26 @@ use std::fmt;
 /// Equality and order are those of the number: ask [`is_tls13`](Self::is_tls13), since a draft of TLS 1.3
 /// has one of its own.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Version(pub u16);
+pub struct TlsVersion(pub u16);
 
-impl Version {
+impl TlsVersion {
     /// SSL 2.0 (only in hellos that are framed its way).
-    pub const SSL_2: Version = Version(0x0002);
+    pub const SSL_2: TlsVersion = TlsVersion(0x0002);
     /// SSL 3.0 (RFC 6101).
-    pub const SSL_3: Version = Version(0x0300);
+    pub const SSL_3: TlsVersion = TlsVersion(0x0300);
     /// TLS 1.0 (RFC 2246).
-    pub const TLS_1_0: Version = Version(0x0301);
+    pub const TLS_1_0: TlsVersion = TlsVersion(0x0301);
     /// TLS 1.1 (RFC 4346).
-    pub const TLS_1_1: Version = Version(0x0302);
+    pub const TLS_1_1: TlsVersion = TlsVersion(0x0302);
     /// TLS 1.2 (RFC 5246).
-    pub const TLS_1_2: Version = Version(0x0303);
+    pub const TLS_1_2: TlsVersion = TlsVersion(0x0303);
     /// TLS 1.3 (RFC 8446).
-    pub const TLS_1_3: Version = Version(0x0304);
+    pub const TLS_1_3: TlsVersion = TlsVersion(0x0304);
 
     /// TLS 1.3 or one of its drafts: after the server's hello everything is encrypted.
     #[must_use]
     pub fn is_tls13(self) -> bool {
-        self == Version::TLS_1_3 || self.draft().is_some()
+        self == TlsVersion::TLS_1_3 || self.draft().is_some()
     }
 
     /// The number of the TLS 1.3 draft, if it is one (0x7fNN, or 0xfbNN as Facebook numbered its own).
@@ -36,15 +36,15 @@ impl Version {
 }
 
 /// `TLS 1.2`, `TLS 1.3 draft-28`, `SSLv3`; an unknown one in hexadecimal.
-impl fmt::Display for Version {
+impl fmt::Display for TlsVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
-            Version::SSL_2 => "SSLv2",
-            Version::SSL_3 => "SSLv3",
-            Version::TLS_1_0 => "TLS 1.0",
-            Version::TLS_1_1 => "TLS 1.1",
-            Version::TLS_1_2 => "TLS 1.2",
-            Version::TLS_1_3 => "TLS 1.3",
+            TlsVersion::SSL_2 => "SSLv2",
+            TlsVersion::SSL_3 => "SSLv3",
+            TlsVersion::TLS_1_0 => "TLS 1.0",
+            TlsVersion::TLS_1_1 => "TLS 1.1",
+            TlsVersion::TLS_1_2 => "TLS 1.2",
+            TlsVersion::TLS_1_3 => "TLS 1.3",
             _ => {
                 return match self.draft() {
                     Some(draft) => write!(f, "TLS 1.3 draft-{draft}"),
@@ -71,8 +71,8 @@ mod tests {
     #[test]
     fn versions_have_names() {
         let check = |version: u16, name: &str, tls13: bool| {
-            assert_eq!(Version(version).to_string(), name);
-            assert_eq!(Version(version).is_tls13(), tls13, "{name}");
+            assert_eq!(TlsVersion(version).to_string(), name);
+            assert_eq!(TlsVersion(version).is_tls13(), tls13, "{name}");
         };
         check(0x0002, "SSLv2", false);
         check(0x0300, "SSLv3", false);

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use flowscope_core::{FlowSide, ParserStatus, SessionParser, StreamChunk, Timestamp};
 use flowscope_testkit::Rng;
-use flowscope_tls::{ClientHello, ServerHello, TlsHandshakes, TlsMessage, TlsParser, Transport};
+use flowscope_tls::{ClientHello, ServerHello, TlsHandshakes, TlsMessage, TlsParser, TlsTransport};
 use proptest::prelude::*;
 use support::*;
 
@@ -199,7 +199,7 @@ fn lose(rng: &mut Rng, calls: &mut Vec<Call>) {
 fn exercise(hello: &ClientHello) -> usize {
     let numbers = hello.ciphers().chain(hello.groups()).chain(hello.key_shares());
     let numbers = numbers.chain(hello.signature_algorithms());
-    let prints = [hello.ja4_raw(Transport::Quic), hello.ja3().map(|ja3| ja3.string)];
+    let prints = [hello.ja4_raw(TlsTransport::Quic), hello.ja3().map(|ja3| ja3.string)];
     assert_eq!(hello.ja4().is_some(), hello.ja3().is_some());
     numbers.count()
         + hello.alpn().map(<[u8]>::len).sum::<usize>()

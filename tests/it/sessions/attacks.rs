@@ -1,7 +1,7 @@
 //! Messages that nobody should send, through the whole engine: what they cost is shown by counting,
 //! and the conversation beside them is read as ever.
 
-use flowscope::dns::{DnsTransactions, DnsUdpParser, Outcome};
+use flowscope::dns::{DnsOutcome, DnsTransactions, DnsUdpParser};
 use flowscope::driver::{DatagramDriver, Driver, DriverConfig, SessionEvent, StopReason};
 use flowscope_tests::session::{EXTRACTOR, protocols, run, run_in_batches};
 
@@ -203,7 +203,7 @@ fn one_identifier_for_every_query_keeps_few_of_them_open() {
     assert!(heard.peak - idle < 2 << 20, "{} bytes held", heard.peak - idle);
     let unanswered = heard
         .messages()
-        .filter(|(_, transaction)| matches!(transaction.outcome, Outcome::Unanswered(_)))
+        .filter(|(_, transaction)| matches!(transaction.outcome, DnsOutcome::Unanswered(_)))
         .count();
     assert_eq!(unanswered, queries);
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use crate::fixture::{Wire, any_bytes, labels, read, read_cut, samples};
 use crate::limits::MAX_MESSAGE;
-use crate::{Defect, DnsMessage, Kind, Opcode, Rcode, Section};
+use crate::{DnsDefect, DnsKind, DnsMessage, Opcode, Rcode, Section};
 
 const QNAME: &[u8] = b"\xc0\x0c";
 
@@ -20,7 +20,7 @@ fn line(message: &DnsMessage) -> String {
     )
 }
 
-fn check(bytes: &[u8], defect: Option<Defect>, expected: &str) {
+fn check(bytes: &[u8], defect: Option<DnsDefect>, expected: &str) {
     let message = read(bytes).unwrap();
     assert_eq!(line(&message), expected);
     assert_eq!(message.defect, defect, "{expected}");
@@ -44,7 +44,7 @@ fn messages_of_many_shapes() {
 #[test]
 fn the_fixed_part() {
     let message = read(&Wire::new(0xbeef, 0xa7ff).build()).unwrap();
-    assert_eq!((message.id(), message.kind()), (0xbeef, Kind::Response));
+    assert_eq!((message.id(), message.kind()), (0xbeef, DnsKind::Response));
     assert_eq!((message.opcode(), message.rcode()), (Opcode::NOTIFY, Rcode(15)));
     let header = message.header;
     let flags = [
@@ -82,11 +82,11 @@ fn edns_is_no_record() {
 #[test]
 fn a_misplaced_opt_is_left_out() {
     let twice = Wire::query(1, "a", 1).edns(1, b"").edns(2, b"").build();
-    check(&twice, Some(Defect::MisplacedOpt), "1 query QUERY a IN A |  |  | ");
+    check(&twice, Some(DnsDefect::MisplacedOpt), "1 query QUERY a IN A |  |  | ");
     let answer =
         Wire::response(1, "a", 1).answer(b"\0", 41, b"").answer(QNAME, 1, &[1, 2, 3, 4]).build();
     let expected = "1 response NOERROR a IN A | a 300 IN A 1.2.3.4 |  | ";
-    check(&answer, Some(Defect::MisplacedOpt), expected);
+    check(&answer, Some(DnsDefect::MisplacedOpt), expected);
     assert_eq!(read(&answer).unwrap().edns, None);
 }
 
@@ -101,7 +101,7 @@ fn data_that_does_not_fit_costs_its_record_only() {
         .build();
     check(
         &bytes,
-        Some(Defect::RecordData),
+        Some(DnsDefect::RecordData),
         "1 response NOERROR a IN A | a 300 IN A \\# 3 010203, a 300 IN CNAME \\# 6 0573686f7274, \
          a 300 IN MX \\# 4 0001c0ff, a 300 IN AXFR \\# 1 78, a 300 IN A 1.2.3.4 |  | ",
     );
@@ -112,14 +112,14 @@ fn data_does_not_reach_behind_its_record() {
     // A name that would go on in the record behind.
     let bytes = Wire::response(1, "a", 1).answer(QNAME, 5, b"\x01").answer(b"\0", 1, &[1; 4]);
     let expected = "1 response NOERROR a IN A | a 300 IN CNAME \\# 1 01, . 300 IN A 1.1.1.1 |  | ";
-    check(&bytes.build(), Some(Defect::RecordData), expected);
+    check(&bytes.build(), Some(DnsDefect::RecordData), expected);
 }
 
 #[test]
 fn hostile_names() {
     let query =
         |name: &[u8]| Wire::new(1, 0x0100).counts([1, 0, 0, 0]).raw(name).raw(&[0, 1, 0, 1]);
-    let question = Some(Defect::Malformed(Section::Question));
+    let question = Some(DnsDefect::Malformed(Section::Question));
     let none = "1 query QUERY |  |  | ";
     // To itself, forwards behind a label, in a circle.
     check(&query(b"\xc0\x0c").build(), question, none);
@@ -145,7 +145,7 @@ fn a_pointer_forwards_is_followed() {
     let query = Wire::new(0x8e04, 0x0100).counts([2, 0, 0, 0]).raw(b"\xc0\x12\0\x01\0\x01");
     let query = query.raw(&labels("codemonkey.net")).raw(b"\0\x01\0\x01").build();
     let expected = "36356 query QUERY codemonkey.net IN A codemonkey.net IN A |  |  | ";
-    check(&query, Some(Defect::ForwardPointer), expected);
+    check(&query, Some(DnsDefect::ForwardPointer), expected);
 }
 
 /// Names that lead nowhere are paid for as well, where reading goes on behind them.
@@ -159,7 +159,7 @@ fn detours_are_bounded_together() {
         wire = wire.answer(b"\0", 5, &far);
     }
     let message = read(&wire.build()).unwrap();
-    assert_eq!(message.defect, Some(Defect::TooComplex));
+    assert_eq!(message.defect, Some(DnsDefect::TooComplex));
     assert!(message.answers().len() < 300, "{}", message.answers().len());
 }
 
@@ -175,12 +175,12 @@ fn what_the_capture_cut_is_read_as_far_as_it_goes() {
         (message.questions().len(), message.answers().len(), message.defect)
     };
     assert_eq!(cut(whole.len()), (1, 2, None));
-    assert_eq!(cut(whole.len() - 1), (1, 1, Some(Defect::Cut)));
-    assert_eq!(cut(12 + 17), (1, 0, Some(Defect::Cut)));
-    assert_eq!(cut(12), (0, 0, Some(Defect::Cut)));
+    assert_eq!(cut(whole.len() - 1), (1, 1, Some(DnsDefect::Cut)));
+    assert_eq!(cut(12 + 17), (1, 0, Some(DnsDefect::Cut)));
+    assert_eq!(cut(12), (0, 0, Some(DnsDefect::Cut)));
     // Captured whole, but short by its own word.
     let short = read(&whole[..whole.len() - 1]).unwrap();
-    assert_eq!(short.defect, Some(Defect::Malformed(Section::Answer)));
+    assert_eq!(short.defect, Some(DnsDefect::Malformed(Section::Answer)));
     assert_eq!(short.answers().len(), 1);
 }
 
@@ -190,7 +190,7 @@ fn counts_without_bodies_cost_nothing() {
     assert_eq!(read(&Wire::new(1, 0x8180).counts(all).build()), None);
     let question = Wire::query(1, "example.com", 1).counts([1, u16::MAX, u16::MAX, u16::MAX]);
     let message = read(&question.build()).unwrap();
-    assert_eq!(message.defect, Some(Defect::Malformed(Section::Answer)));
+    assert_eq!(message.defect, Some(DnsDefect::Malformed(Section::Answer)));
     assert_eq!((message.questions().len(), message.records().len()), (1, 0));
     assert!(message.heap_bytes() < 8192, "{}", message.heap_bytes());
 }
@@ -202,12 +202,15 @@ fn records_are_bounded() {
         wire = wire.answer(b"\0", 99, b"");
     }
     let message = read(&wire.build()).unwrap();
-    assert_eq!(message.defect, Some(Defect::TooManyRecords));
+    assert_eq!(message.defect, Some(DnsDefect::TooManyRecords));
     assert_eq!(message.answers().len(), 4096);
 
     let questions = (0..5000).fold(Wire::new(1, 0), |wire, _| wire.question("", 1, 1)).build();
     let message = read(&questions).unwrap();
-    assert_eq!((message.questions().len(), message.defect), (4096, Some(Defect::TooManyRecords)));
+    assert_eq!(
+        (message.questions().len(), message.defect),
+        (4096, Some(DnsDefect::TooManyRecords))
+    );
 }
 
 /// One half a chain of pointers, the other half records that enter it at its far end.
@@ -226,7 +229,7 @@ fn names_are_bounded_together() {
     }
     let bytes = wire.build();
     let message = read(&bytes).unwrap();
-    assert_eq!(message.defect, Some(Defect::TooComplex));
+    assert_eq!(message.defect, Some(DnsDefect::TooComplex));
     // What was paid for is at most the budget. The owner of a record that points to where the one
     // before did is not walked again, so that each has paid for 200 pointers once.
     assert!(message.answers().len() * 200 <= 512 + 4 * bytes.len() + 400);
@@ -324,7 +327,7 @@ proptest! {
             Some(cut) => {
                 prop_assert!(full.records().starts_with(cut.records()));
                 prop_assert!(full.questions().starts_with(cut.questions()));
-                prop_assert_eq!(cut.defect, Some(Defect::Cut));
+                prop_assert_eq!(cut.defect, Some(DnsDefect::Cut));
             }
         }
     }

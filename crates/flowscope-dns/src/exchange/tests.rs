@@ -3,7 +3,7 @@ use std::time::Duration;
 use flowscope_core::{Datagram, DatagramParser, FlowSide, SessionParser, StreamChunk, Timestamp};
 use proptest::prelude::*;
 
-use super::{DnsTransaction, DnsTransactions, Outcome, Silence};
+use super::{DnsOutcome, DnsTransaction, DnsTransactions, Silence};
 use crate::fixture::Wire;
 use crate::{DnsTcpParser, DnsUdpParser};
 
@@ -136,7 +136,7 @@ fn time_runs_out() {
     DatagramParser::tick(&mut parser, Timestamp::from_secs(1), &mut out);
     assert_eq!((out.len(), parser.open()), (0, 1));
     DatagramParser::tick(&mut parser, Timestamp::from_secs(2), &mut out);
-    assert_eq!(out[0].outcome, Outcome::Unanswered(Silence::Timeout));
+    assert_eq!(out[0].outcome, DnsOutcome::Unanswered(Silence::Timeout));
 }
 
 #[test]
@@ -186,9 +186,13 @@ fn a_zone_transfer_goes_on() {
     say(TELL, Wire::new(2, 0x8180));
     parser.fin(ASK, &mut out);
     parser.end(&mut out);
-    let outcomes: Vec<Outcome> = out.iter().map(|t| t.outcome).collect();
-    let expected =
-        [Outcome::Answered, Outcome::Continued, Outcome::Continued, Outcome::Unsolicited];
+    let outcomes: Vec<DnsOutcome> = out.iter().map(|t| t.outcome).collect();
+    let expected = [
+        DnsOutcome::Answered,
+        DnsOutcome::Continued,
+        DnsOutcome::Continued,
+        DnsOutcome::Unsolicited,
+    ];
     assert_eq!(outcomes, expected);
 }
 

@@ -5,7 +5,7 @@ use flowscope_testkit::{pieces, splits};
 use proptest::prelude::*;
 
 use crate::fixture::{Wire, any_bytes, framed, samples};
-use crate::{Defect, DnsMessage, DnsTcpParser};
+use crate::{DnsDefect, DnsMessage, DnsTcpParser};
 
 const SIDE: FlowSide = FlowSide::Initiator;
 
@@ -151,7 +151,7 @@ fn what_was_seen_of_an_unfinished_message_is_read() {
         ending(&mut parser, &mut out);
         ending(&mut parser, &mut out);
         assert_eq!(out.len(), 1);
-        assert_eq!((out[0].questions().len(), out[0].defect), (1, Some(Defect::Cut)));
+        assert_eq!((out[0].questions().len(), out[0].defect), (1, Some(DnsDefect::Cut)));
         assert_eq!(out[0].ts, Timestamp::from_secs(7));
         assert_eq!(parser.heap_bytes(), 0);
     }

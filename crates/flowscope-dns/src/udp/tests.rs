@@ -2,7 +2,7 @@ use flowscope_core::{Datagram, DatagramParser, FlowSide, ParseError, ParserStatu
 use proptest::prelude::*;
 
 use crate::fixture::{Wire, any_bytes};
-use crate::{Defect, DnsConfig, DnsUdpParser, Transport};
+use crate::{DnsConfig, DnsDefect, DnsTransport, DnsUdpParser};
 
 const FAILED: ParserStatus = ParserStatus::Failed(ParseError::NotTheProtocol);
 
@@ -36,8 +36,8 @@ fn a_message_says_where_it_is_from() {
     let captured = Datagram { payload: &payload[..20], ..feed(&payload) };
     parser.parse_into(captured, &mut out);
     assert_eq!((out[0].side, out[0].ts), (FlowSide::Responder, Timestamp::from_secs(7)));
-    assert_eq!((out[0].transport, out[0].defect), (Transport::Udp, None));
-    assert_eq!((out[1].len, out[1].defect), (payload.len() as u32, Some(Defect::Cut)));
+    assert_eq!((out[0].transport, out[0].defect), (DnsTransport::Udp, None));
+    assert_eq!((out[1].len, out[1].defect), (payload.len() as u32, Some(DnsDefect::Cut)));
 }
 
 proptest! {

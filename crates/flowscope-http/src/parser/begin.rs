@@ -8,7 +8,8 @@ use crate::fields::{Fields, Part};
 use crate::framing;
 use crate::head::{self, Expect, Head, Start};
 use crate::message::{
-    AnomalyKind, Ending, Framing, HttpMessage, MessageKind, Request, Response, Version, is_interim,
+    Ending, Framing, HttpAnomalyKind, HttpMessage, HttpVersion, MessageKind, Request, Response,
+    is_interim,
 };
 use crate::notes::Notes;
 use crate::pairing::Asked;
@@ -65,7 +66,7 @@ impl HttpParser {
         let n = own.collect(&bytes[..end.unwrap_or(bytes.len())], most);
         own.advance(n);
         if own.buf.len() > most {
-            self.too_long(side, AnomalyKind::HeadTooLong, most, out);
+            self.too_long(side, HttpAnomalyKind::HeadTooLong, most, out);
         } else if end.is_some() {
             let raw = std::mem::take(&mut own.buf).into_boxed_slice();
             let lines = own.lines.count;
@@ -75,7 +76,7 @@ impl HttpParser {
             };
             // Neither the first line nor the empty one is a header.
             if lines.saturating_sub(2) > self.config.max_headers {
-                self.too_long(side, AnomalyKind::TooManyHeaders, lines, out);
+                self.too_long(side, HttpAnomalyKind::TooManyHeaders, lines, out);
             } else if let Some(head) = head::read(&raw, expect, lines) {
                 self.begin_message(side, head, raw, out);
             } else {
@@ -103,7 +104,7 @@ impl HttpParser {
             return n;
         }
         if own.buf.len() > most {
-            self.too_long(side, AnomalyKind::HeadTooLong, most, out);
+            self.too_long(side, HttpAnomalyKind::HeadTooLong, most, out);
             return n;
         }
         if !own.buf.ends_with(b"\n") {
@@ -114,10 +115,13 @@ impl HttpParser {
             Some(StartLine::Response { .. }) => self.is_known(side, MessageKind::Response),
             Some(StartLine::Simple { target }) => {
                 let raw = std::mem::take(&mut own.buf).into_boxed_slice();
-                let start =
-                    Start::Request { method: Part::new(0, 3), target, version: Version::HTTP_09 };
+                let start = Start::Request {
+                    method: Part::new(0, 3),
+                    target,
+                    version: HttpVersion::HTTP_09,
+                };
                 let mut notes = Notes::default();
-                notes.add(AnomalyKind::NoVersion, 0);
+                notes.add(HttpAnomalyKind::NoVersion, 0);
                 self.is_known(side, MessageKind::Request);
                 self.begin_message(side, Head { start, spans: Box::default(), notes }, raw, out);
                 return n;
@@ -169,7 +173,7 @@ impl HttpParser {
             own.place = Place::Line;
             own.reject(self.now);
         }
-        self.anomaly(side, AnomalyKind::Garbage, at, out);
+        self.anomaly(side, HttpAnomalyKind::Garbage, at, out);
         self.hole(side);
         self.count_searched(side, n);
         if self.over.is_none() {
@@ -353,14 +357,14 @@ impl HttpParser {
     ) {
         let HttpConfig { max_pipelined, pipelining, .. } = self.config;
         let asked = match request.method() {
-            _ if request.version == Version::HTTP_09 => Asked::Simple,
+            _ if request.version == HttpVersion::HTTP_09 => Asked::Simple,
             "HEAD" => Asked::Head,
             "CONNECT" => Asked::Connect,
             _ => Asked::Other,
         };
         let (exchange, full) = self.pairing.ask(asked, max_pipelined, pipelining);
         if full {
-            notes.add(AnomalyKind::PipelineFull, 0);
+            notes.add(HttpAnomalyKind::PipelineFull, 0);
         }
         let framing = framing::of_request(request.version, &request.fields, &mut notes);
         (request.exchange, request.framing) = (exchange, framing);

@@ -3,14 +3,14 @@ use sha2::{Digest, Sha256};
 use super::{Fingerprint, hex};
 use crate::ClientHello;
 use crate::hello::ext;
-use crate::version::{Version, is_grease};
+use crate::version::{TlsVersion, is_grease};
 
 /// A JA4 fingerprint, such as `t13d1516h2_8daaf6152771_e5627efa2ab1`.
 pub type Ja4 = Fingerprint<36>;
 
 /// What carries a hello: the first letter of its JA4.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Transport {
+pub enum TlsTransport {
     /// TLS over TCP.
     #[default]
     Tcp,
@@ -29,12 +29,12 @@ impl ClientHello {
     /// A draft of TLS 1.3 is an unknown version, `00`. `None` as for [`ja3`](Self::ja3).
     #[must_use]
     pub fn ja4(&self) -> Option<Ja4> {
-        self.ja4_over(Transport::Tcp)
+        self.ja4_over(TlsTransport::Tcp)
     }
 
     /// JA4 of a hello that came another way.
     #[must_use]
-    pub fn ja4_over(&self, transport: Transport) -> Option<Ja4> {
+    pub fn ja4_over(&self, transport: TlsTransport) -> Option<Ja4> {
         // Room for the lists of most clients.
         let mut ciphers = String::with_capacity(256);
         let mut extensions = String::with_capacity(256);
@@ -50,7 +50,7 @@ impl ClientHello {
 
     /// JA4 before hashing, which its authors call `JA4_r`.
     #[must_use]
-    pub fn ja4_raw(&self, transport: Transport) -> Option<String> {
+    pub fn ja4_raw(&self, transport: TlsTransport) -> Option<String> {
         let mut ciphers = String::new();
         let mut extensions = String::new();
         let start = self.ja4_parts(transport, &mut ciphers, &mut extensions)?;
@@ -60,7 +60,7 @@ impl ClientHello {
 
     fn ja4_parts(
         &self,
-        transport: Transport,
+        transport: TlsTransport,
         ciphers_out: &mut String,
         extensions_out: &mut String,
     ) -> Option<[u8; 10]> {
@@ -87,9 +87,9 @@ impl ClientHello {
         }
 
         let transport = match transport {
-            Transport::Tcp => b't',
-            Transport::Quic => b'q',
-            Transport::Dtls => b'd',
+            TlsTransport::Tcp => b't',
+            TlsTransport::Quic => b'q',
+            TlsTransport::Dtls => b'd',
         };
         let [v, w] = version_code(self.ja4_version());
         let name = if self.extension(ext::SERVER_NAME).is_some() { b'd' } else { b'i' };
@@ -100,13 +100,13 @@ impl ClientHello {
     }
 
     /// "Then the version is the highest value in the extension", by number.
-    fn ja4_version(&self) -> Version {
+    fn ja4_version(&self) -> TlsVersion {
         let offered = self.supported_versions().filter(|version| !is_grease(version.0));
         offered.max().unwrap_or(self.legacy_version())
     }
 }
 
-fn version_code(version: Version) -> [u8; 2] {
+fn version_code(version: TlsVersion) -> [u8; 2] {
     *match version.0 {
         0x0304 => b"13",
         0x0303 => b"12",
@@ -188,8 +188,8 @@ mod tests {
 
     #[test]
     fn versions_have_codes() {
-        assert_eq!(version_code(Version::TLS_1_3), *b"13");
-        assert_eq!(version_code(Version::SSL_3), *b"s3");
-        assert_eq!(version_code(Version(0x7f1c)), *b"00");
+        assert_eq!(version_code(TlsVersion::TLS_1_3), *b"13");
+        assert_eq!(version_code(TlsVersion::SSL_3), *b"s3");
+        assert_eq!(version_code(TlsVersion(0x7f1c)), *b"00");
     }
 }

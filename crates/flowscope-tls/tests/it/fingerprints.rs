@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use flowscope_tls::{ClientHello, ServerHello, Transport};
+use flowscope_tls::{ClientHello, ServerHello, TlsTransport};
 
 use crate::support::*;
 
@@ -83,7 +83,7 @@ fn ja4_of_the_specification() {
     let hello = client(&example());
     assert_eq!(hello.ja4().unwrap().as_str(), "t13d1516h2_8daaf6152771_e5627efa2ab1");
     assert_eq!(
-        hello.ja4_raw(Transport::Tcp).unwrap(),
+        hello.ja4_raw(TlsTransport::Tcp).unwrap(),
         "t13d1516h2_002f,0035,009c,009d,1301,1302,1303,c013,c014,c02b,c02c,c02f,c030,cca8,cca9_\
          0005,000a,000b,000d,0012,0015,0017,001b,0023,002b,002d,0033,4469,ff01_\
          0403,0804,0401,0503,0805,0501,0806,0601"
@@ -107,7 +107,7 @@ fn ja4_ignores_grease() {
 
 #[test]
 fn ja4_part_by_part() {
-    let check = |hello: &Hello, transport: Transport, expected: &str| {
+    let check = |hello: &Hello, transport: TlsTransport, expected: &str| {
         assert_eq!(client(hello).ja4_over(transport).unwrap().as_str(), expected);
     };
     let without = |kind: u16| {
@@ -115,12 +115,12 @@ fn ja4_part_by_part() {
         hello.extensions.retain(|(found, _)| *found != kind);
         hello
     };
-    let other = Transport::Quic;
+    let other = TlsTransport::Quic;
     check(&example(), other, "q13d1516h2_8daaf6152771_e5627efa2ab1");
-    check(&example(), Transport::Dtls, "d13d1516h2_8daaf6152771_e5627efa2ab1");
+    check(&example(), TlsTransport::Dtls, "d13d1516h2_8daaf6152771_e5627efa2ab1");
     // Neither the name nor the protocol is in the hash.
-    check(&without(0), Transport::Tcp, "t13i1515h2_8daaf6152771_e5627efa2ab1");
-    check(&without(16), Transport::Tcp, "t13d151500_8daaf6152771_e5627efa2ab1");
+    check(&without(0), TlsTransport::Tcp, "t13i1515h2_8daaf6152771_e5627efa2ab1");
+    check(&without(16), TlsTransport::Tcp, "t13d151500_8daaf6152771_e5627efa2ab1");
     // Without signature algorithms there is no underscore to hash.
     let mut unsigned = example();
     unsigned.extensions.iter_mut().for_each(|(kind, content)| {
@@ -128,12 +128,12 @@ fn ja4_part_by_part() {
             content.clear();
         }
     });
-    check(&unsigned, Transport::Tcp, "t13d1516h2_8daaf6152771_6d807ffa2a79");
+    check(&unsigned, TlsTransport::Tcp, "t13d1516h2_8daaf6152771_6d807ffa2a79");
     // The legacy version, where no other is offered; nothing to hash.
-    check(&hello(0x0301, &[]), Transport::Tcp, "t10i000000_000000000000_000000000000");
+    check(&hello(0x0301, &[]), TlsTransport::Tcp, "t10i000000_000000000000_000000000000");
     check(
         &hello(0x0303, &[0x0a0a]).name("x"),
-        Transport::Tcp,
+        TlsTransport::Tcp,
         "t12d000100_000000000000_000000000000",
     );
     let many = hello(0x0300, &(0..200).collect::<Vec<u16>>());
@@ -156,7 +156,7 @@ fn ja4_of_a_browser() {
         .alpn(&[b"h3"])
         .ext(43, [2, 3, 4])
         .ext(45, []);
-    let ja4 = client(&hello).ja4_over(Transport::Quic).unwrap();
+    let ja4 = client(&hello).ja4_over(TlsTransport::Quic).unwrap();
     assert_eq!(ja4.to_string(), "q13d0310h3_55b375c5d22e_cd85d2d88918");
 }
 
@@ -165,7 +165,10 @@ fn broken_hellos_have_no_fingerprint() {
     let check = |body: &[u8]| {
         let hello = ClientHello::parse(I, Cow::Borrowed(body)).unwrap();
         assert!(!hello.is_intact());
-        assert_eq!((hello.ja3(), hello.ja4(), hello.ja4_raw(Transport::Tcp)), (None, None, None));
+        assert_eq!(
+            (hello.ja3(), hello.ja4(), hello.ja4_raw(TlsTransport::Tcp)),
+            (None, None, None)
+        );
     };
     let body = example().client_body();
     check(&body[..body.len() - 1]);

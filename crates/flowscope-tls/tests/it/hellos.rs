@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use flowscope_tls::{ClientHello, ServerHello, TlsMessage, TlsParser, Version};
+use flowscope_tls::{ClientHello, ServerHello, TlsMessage, TlsParser, TlsVersion};
 
 use crate::support::*;
 
@@ -28,8 +28,8 @@ fn a_client_hello_gives_what_it_was_made_of() {
     assert_eq!(hello.side(), I);
     assert_eq!(hello.as_bytes(), made.client_body());
     assert!(hello.is_intact() && !hello.is_sslv2());
-    assert_eq!(hello.legacy_version(), Version::TLS_1_2);
-    assert_eq!(hello.version(), Version::TLS_1_3);
+    assert_eq!(hello.legacy_version(), TlsVersion::TLS_1_2);
+    assert_eq!(hello.version(), TlsVersion::TLS_1_3);
     assert_eq!((hello.random(), hello.session_id()), (&[7; 32][..], &[3; 32][..]));
     assert_eq!(hello.ciphers().collect::<Vec<_>>(), made.ciphers);
     assert_eq!(hello.compression(), [0]);
@@ -41,7 +41,7 @@ fn a_client_hello_gives_what_it_was_made_of() {
     assert_eq!(hello.groups().collect::<Vec<_>>(), [0x2a2a, 0x11ec, 29]);
     assert_eq!(hello.point_formats(), [0]);
     assert_eq!(hello.signature_algorithms().collect::<Vec<_>>(), [0x0403, 0x0804]);
-    let versions = [0x3a3a, 0x0304, 0x0303].map(Version);
+    let versions = [0x3a3a, 0x0304, 0x0303].map(TlsVersion);
     assert_eq!(hello.supported_versions().collect::<Vec<_>>(), versions);
     assert_eq!(hello.key_shares().collect::<Vec<_>>(), [0x2a2a, 29]);
     assert!(hello.has_ech() && hello.has_early_data() && hello.has_session_ticket());
@@ -53,7 +53,7 @@ fn a_client_hello_gives_what_it_was_made_of() {
 #[test]
 fn what_a_hello_lacks_is_empty() {
     let hello = read(&hello(0x0301, &[]));
-    assert_eq!(hello.version(), Version::TLS_1_0);
+    assert_eq!(hello.version(), TlsVersion::TLS_1_0);
     assert_eq!((hello.server_name(), hello.session_id()), (None, &[][..]));
     assert_eq!(hello.alpn().count() + hello.ciphers().count() + hello.extensions().count(), 0);
     assert_eq!(hello.groups().count() + hello.key_shares().count(), 0);
@@ -81,7 +81,7 @@ fn names_are_bytes() {
 fn the_highest_version_counts() {
     let check = |versions: &[u8], expected: u16| {
         let hello = read(&hello(0x0303, &[1]).ext(43, vector8(versions)));
-        assert_eq!(hello.version(), Version(expected), "{versions:02x?}");
+        assert_eq!(hello.version(), TlsVersion(expected), "{versions:02x?}");
     };
     check(&[3, 1, 3, 4, 3, 3], 0x0304);
     check(&[0xfa, 0xfa, 3, 3], 0x0303);
@@ -100,18 +100,21 @@ fn a_server_hello_gives_what_it_was_made_of() {
     assert_eq!(hello.as_bytes(), body);
     assert_eq!((hello.random(), hello.session_id()), (&[7; 32][..], &[4; 8][..]));
     assert_eq!((hello.cipher(), hello.alpn()), (0xc02f, Some(&b"h2"[..])));
-    assert_eq!((hello.version(), hello.legacy_version()), (Version::TLS_1_2, Version::TLS_1_2));
+    assert_eq!(
+        (hello.version(), hello.legacy_version()),
+        (TlsVersion::TLS_1_2, TlsVersion::TLS_1_2)
+    );
     assert!(hello.has_pre_shared_key() && hello.is_intact() && !hello.is_retry_request());
     assert_eq!(hello.key_share(), None);
     for end in 0..body.len() {
         let hello = ServerHello::parse(R, Cow::Borrowed(&body[..end]));
-        // Version to compression, then anything may be missing.
+        // TlsVersion to compression, then anything may be missing.
         assert_eq!(hello.is_some(), end >= 46, "{end}");
         assert_eq!(hello.is_some_and(|hello| hello.is_intact()), end == 46, "{end}");
     }
     let hello =
         ServerHello::parse(R, server13().random(RETRY).server()[4..].to_vec().into()).unwrap();
-    assert_eq!((hello.version(), hello.key_share()), (Version::TLS_1_3, Some(29)));
+    assert_eq!((hello.version(), hello.key_share()), (TlsVersion::TLS_1_3, Some(29)));
     assert!(hello.is_retry_request());
 }
 
@@ -121,7 +124,7 @@ fn an_sslv2_hello_has_ciphers_and_a_challenge() {
     let (said, _) = feed(&mut TlsParser::default(), &[(I, bytes)], 1);
     let [TlsMessage::ClientHello(hello)] = &said[..] else { panic!("{said:?}") };
     assert!(hello.is_sslv2());
-    assert_eq!(hello.version(), Version::TLS_1_2);
+    assert_eq!(hello.version(), TlsVersion::TLS_1_2);
     assert_eq!(hello.ciphers().collect::<Vec<_>>(), [0x0039, 0xc02f]);
     assert_eq!((hello.random(), hello.session_id()), (&[9; 16][..], &[][..]));
     assert_eq!(hello.ja3(), None);

@@ -1,5 +1,5 @@
 use flowscope_core::{FlowSide, ParserStatus, SessionParser, Timestamp};
-use flowscope_tls::{Outcome, TlsHandshake, TlsHandshakes, Version};
+use flowscope_tls::{TlsHandshake, TlsHandshakes, TlsOutcome, TlsVersion};
 
 use crate::support::*;
 
@@ -23,7 +23,7 @@ fn summarize(dialogue: &[(FlowSide, Vec<u8>)]) -> (TlsHandshake, bool) {
 
 fn check(
     dialogue: &[(FlowSide, Vec<u8>)],
-    outcome: Outcome,
+    outcome: TlsOutcome,
     resumed: Option<bool>,
     early: bool,
 ) -> TlsHandshake {
@@ -38,11 +38,11 @@ fn check(
 
 #[test]
 fn a_full_handshake() {
-    let record = check(&tls12(), Outcome::Completed, Some(false), true);
+    let record = check(&tls12(), TlsOutcome::Completed, Some(false), true);
     assert_eq!((record.client, record.hello_retry, record.alert), (Some(I), false, None));
     assert_eq!(record.server_name(), Some(&b"old.example"[..]));
     assert_eq!(record.server_alpn(), Some(&b"h2"[..]));
-    assert_eq!(record.version(), Some(Version::TLS_1_2));
+    assert_eq!(record.version(), Some(TlsVersion::TLS_1_2));
     assert_eq!(record.server_certificates.unwrap().certificates().count(), 2);
     assert_eq!(record.client_certificates, None);
     // Turns of a dialogue are a second apart; the last of it is the server's first encrypted record.
@@ -57,7 +57,7 @@ fn sides_may_be_swapped() {
     for (side, _) in &mut dialogue {
         *side = !*side;
     }
-    let record = check(&dialogue, Outcome::Completed, Some(false), true);
+    let record = check(&dialogue, TlsOutcome::Completed, Some(false), true);
     assert_eq!(record.client, Some(R));
     assert_eq!(record.server_certificates.unwrap().certificates().count(), 2);
     assert_eq!(record.client_certificates.unwrap().certificates().count(), 1);
@@ -74,24 +74,24 @@ fn resumption_before_tls13() {
     };
     let plain = hello(0x0303, &[0xc02f]);
     let with = plain.clone().session(&[5; 32]);
-    check(&abbreviated(&with, &with), Outcome::Completed, Some(true), true);
+    check(&abbreviated(&with, &with), TlsOutcome::Completed, Some(true), true);
     // By ticket: no session to echo, but nothing of a full handshake either.
     check(
         &abbreviated(&plain.clone().ext(35, [1; 100]), &plain),
-        Outcome::Completed,
+        TlsOutcome::Completed,
         Some(true),
         true,
     );
     // Too little is seen, and just enough.
     let short = [(I, clear(&[&plain.client()])), (R, clear(&[&plain.server()]))];
-    check(&short, Outcome::Cut, None, false);
+    check(&short, TlsOutcome::Cut, None, false);
     let short = [(I, clear(&[&with.client()])), (R, clear(&[&with.server()]))];
-    check(&short, Outcome::Cut, Some(true), false);
+    check(&short, TlsOutcome::Cut, Some(true), false);
     let short = [(I, clear(&[&plain.client()])), (R, clear(&[&plain.server(), &message(14, &[])]))];
-    check(&short, Outcome::Cut, Some(false), false);
+    check(&short, TlsOutcome::Cut, Some(false), false);
     let chain = certificate(&[b"der"]);
     let short = [(I, clear(&[&with.client()])), (R, clear(&[&with.server(), &chain]))];
-    check(&short, Outcome::Cut, Some(false), false);
+    check(&short, TlsOutcome::Cut, Some(false), false);
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn tls13_resumes_by_key() {
             (I, data(53)),
         ]
     };
-    check(&dialogue(server13()), Outcome::Completed, Some(false), true);
-    check(&dialogue(server13().ext(41, [0, 0])), Outcome::Completed, Some(true), true);
+    check(&dialogue(server13()), TlsOutcome::Completed, Some(false), true);
+    check(&dialogue(server13().ext(41, [0, 0])), TlsOutcome::Completed, Some(true), true);
 }
 
 #[test]
@@ -119,42 +119,42 @@ fn two_offers_are_one_handshake() {
         (R, [clear(&[&server13().server()]), data(600)].concat()),
         (I, data(53)),
     ];
-    let record = check(&dialogue, Outcome::Completed, Some(false), true);
+    let record = check(&dialogue, TlsOutcome::Completed, Some(false), true);
     assert!(record.hello_retry);
     assert_eq!(record.server_name(), Some(&b"first"[..]));
-    assert_eq!(record.version(), Some(Version::TLS_1_3));
+    assert_eq!(record.version(), Some(TlsVersion::TLS_1_3));
 }
 
 #[test]
 fn failures_are_reported() {
     let client = (I, clear(&[&client13("x").client()]));
-    let record = check(&[client.clone(), (R, alert(2, 70))], Outcome::Failed, None, true);
+    let record = check(&[client.clone(), (R, alert(2, 70))], TlsOutcome::Failed, None, true);
     assert_eq!(record.alert.unwrap().name(), Some("protocol_version"));
     assert_eq!(record.server_hello, None);
     // A warning does not hide what ended it.
     let turn = [alert(1, 112), alert(2, 80)].concat();
-    let record = check(&[client.clone(), (R, turn)], Outcome::Failed, None, true);
+    let record = check(&[client.clone(), (R, turn)], TlsOutcome::Failed, None, true);
     assert_eq!(record.alert.unwrap().name(), Some("internal_error"));
     let http = (R, b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec());
-    check(&[client.clone(), http], Outcome::Failed, None, true);
-    check(&[(I, clear(&[&message(1, b"broken")]))], Outcome::OneSided, None, false);
-    check(&[client.clone(), (R, vec![22])], Outcome::Cut, None, false);
-    let record = check(&[client], Outcome::OneSided, None, false);
+    check(&[client.clone(), http], TlsOutcome::Failed, None, true);
+    check(&[(I, clear(&[&message(1, b"broken")]))], TlsOutcome::OneSided, None, false);
+    check(&[client.clone(), (R, vec![22])], TlsOutcome::Cut, None, false);
+    let record = check(&[client], TlsOutcome::OneSided, None, false);
     assert_eq!(record.version(), None);
 }
 
 #[test]
 fn one_side_is_enough_for_a_record() {
     let client: Dialogue = tls12().into_iter().filter(|(side, _)| *side == I).collect();
-    let record = check(&client, Outcome::OneSided, None, false);
+    let record = check(&client, TlsOutcome::OneSided, None, false);
     assert_eq!(record.client, Some(I));
     let server: Dialogue = tls12().into_iter().filter(|(side, _)| *side == R).collect();
-    let record = check(&server, Outcome::OneSided, Some(false), false);
+    let record = check(&server, TlsOutcome::OneSided, Some(false), false);
     assert_eq!(record.client, Some(I));
     assert_eq!(record.server_certificates.unwrap().certificates().count(), 2);
     // On a connection that goes on, it does not have to end.
     let server = [&server[..], &[(R, data(10).repeat(20))]].concat();
-    check(&server, Outcome::OneSided, Some(false), true);
+    check(&server, TlsOutcome::OneSided, Some(false), true);
 }
 
 #[test]
@@ -177,6 +177,6 @@ fn a_gap_does_not_lose_the_record() {
     assert!(adapter.heap_bytes() > 0);
     let (records, status) = feed(&mut adapter, &dialogue[2..3], 100);
     assert_eq!(status, ParserStatus::Done);
-    assert_eq!(records[0].outcome, Outcome::Cut);
+    assert_eq!(records[0].outcome, TlsOutcome::Cut);
     assert_eq!(records[0].server_name(), Some(&b"old.example"[..]));
 }

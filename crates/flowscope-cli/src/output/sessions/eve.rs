@@ -1,6 +1,6 @@
 //! Session records as Suricata's EVE has them, one JSON object per line.
 
-use flowscope::dns::{self, DnsMessage, Kind, Record};
+use flowscope::dns::{self, DnsKind, DnsMessage, Record};
 use flowscope::http::{self, HttpExchange};
 use flowscope::tls::{self, Ja3, TlsHandshake};
 
@@ -123,15 +123,15 @@ fn http(exchange: &HttpExchange, object: &mut Object<'_>) {
     }
 }
 
-fn http_outcome(outcome: http::Outcome) -> &'static str {
+fn http_outcome(outcome: http::HttpOutcome) -> &'static str {
     match outcome {
-        http::Outcome::Answered => "answered",
-        http::Outcome::Cut => "cut",
-        http::Outcome::Tunnel => "tunnel",
-        http::Outcome::Headless => "headless",
-        http::Outcome::Unanswered => "unanswered",
-        http::Outcome::Unpaired => "unpaired",
-        http::Outcome::Orphan => "orphan",
+        http::HttpOutcome::Answered => "answered",
+        http::HttpOutcome::Cut => "cut",
+        http::HttpOutcome::Tunnel => "tunnel",
+        http::HttpOutcome::Headless => "headless",
+        http::HttpOutcome::Unanswered => "unanswered",
+        http::HttpOutcome::Unpaired => "unpaired",
+        http::HttpOutcome::Orphan => "orphan",
         _ => "other",
     }
 }
@@ -165,19 +165,19 @@ fn tls(handshake: &TlsHandshake, object: &mut Object<'_>) {
     object.put_some("session_resumed", handshake.resumed);
 }
 
-fn tls_outcome(outcome: tls::Outcome) -> &'static str {
+fn tls_outcome(outcome: tls::TlsOutcome) -> &'static str {
     match outcome {
-        tls::Outcome::Completed => "completed",
-        tls::Outcome::Failed => "failed",
-        tls::Outcome::OneSided => "one_sided",
-        tls::Outcome::Cut => "cut",
+        tls::TlsOutcome::Completed => "completed",
+        tls::TlsOutcome::Failed => "failed",
+        tls::TlsOutcome::OneSided => "one_sided",
+        tls::TlsOutcome::Cut => "cut",
         _ => "other",
     }
 }
 
 fn dns(message: &DnsMessage, object: &mut Object<'_>) {
     let header = message.header;
-    let response = message.kind() == Kind::Response;
+    let response = message.kind() == DnsKind::Response;
     object.put("version", 3_u8);
     object.put("type", if response { "response" } else { "request" });
     object.put("id", header.id);
@@ -211,14 +211,14 @@ fn resource(record: &Record, out: &mut Vec<u8>) {
     });
 }
 
-fn defect(defect: dns::Defect) -> &'static str {
+fn defect(defect: dns::DnsDefect) -> &'static str {
     match defect {
-        dns::Defect::Cut => "cut",
-        dns::Defect::Malformed(_) => "malformed",
-        dns::Defect::RecordData => "record_data",
-        dns::Defect::MisplacedOpt => "misplaced_opt",
-        dns::Defect::TooManyRecords => "too_many_records",
-        dns::Defect::TooComplex => "too_complex",
+        dns::DnsDefect::Cut => "cut",
+        dns::DnsDefect::Malformed(_) => "malformed",
+        dns::DnsDefect::RecordData => "record_data",
+        dns::DnsDefect::MisplacedOpt => "misplaced_opt",
+        dns::DnsDefect::TooManyRecords => "too_many_records",
+        dns::DnsDefect::TooComplex => "too_complex",
         _ => "other",
     }
 }

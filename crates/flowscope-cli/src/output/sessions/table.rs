@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use flowscope::dns::{DnsMessage, Kind};
+use flowscope::dns::{DnsKind, DnsMessage};
 use flowscope::http::HttpExchange;
 use flowscope::tls::{ClientHello, TlsHandshake};
 
@@ -128,7 +128,7 @@ fn tls(handshake: &TlsHandshake) -> String {
 
 fn dns(message: &DnsMessage) -> String {
     let mut text = String::new();
-    let response = message.kind() == Kind::Response;
+    let response = message.kind() == DnsKind::Response;
     if response {
         let _ = write!(text, "{} {}", message.id(), message.rcode());
     } else {

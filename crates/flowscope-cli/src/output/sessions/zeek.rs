@@ -7,7 +7,7 @@ use std::time::Duration;
 use flowscope::core::Timestamp;
 use flowscope::dns::{self, DnsTransaction, Rcode};
 use flowscope::http::{HttpExchange, Request, Response};
-use flowscope::tls::{ClientHello, ServerHello, TlsHandshake, Version};
+use flowscope::tls::{ClientHello, ServerHello, TlsHandshake, TlsVersion};
 
 use super::super::zeek::{OrUnset, Seconds, Stamp, header, proto, uid};
 use super::SessionRecord;
@@ -240,7 +240,7 @@ fn ssl(handshake: &TlsHandshake, row: &mut Row<'_>) {
         None => format!("unknown-{}", alert.description),
     })));
     row.text(handshake.server_alpn());
-    row.flag(handshake.outcome == flowscope::tls::Outcome::Completed);
+    row.flag(handshake.outcome == flowscope::tls::TlsOutcome::Completed);
     let hash =
         |ja3: Option<flowscope::tls::Ja3>| OrUnset(ja3.map(|ja3| ja3.hash.as_str().to_owned()));
     row.plain(hash(client.and_then(ClientHello::ja3)));
@@ -249,13 +249,13 @@ fn ssl(handshake: &TlsHandshake, row: &mut Row<'_>) {
 }
 
 /// A version as Zeek writes it.
-fn version(version: Version) -> String {
+fn version(version: TlsVersion) -> String {
     match version {
-        Version::SSL_2 => "SSLv2".into(),
-        Version::SSL_3 => "SSLv3".into(),
-        Version::TLS_1_0 => "TLSv10".into(),
-        Version::TLS_1_1 => "TLSv11".into(),
-        Version::TLS_1_2 => "TLSv12".into(),
+        TlsVersion::SSL_2 => "SSLv2".into(),
+        TlsVersion::SSL_3 => "SSLv3".into(),
+        TlsVersion::TLS_1_0 => "TLSv10".into(),
+        TlsVersion::TLS_1_1 => "TLSv11".into(),
+        TlsVersion::TLS_1_2 => "TLSv12".into(),
         _ => match version.draft() {
             Some(draft) => format!("TLSv13-draft{draft}"),
             None if version.is_tls13() => "TLSv13".into(),
