@@ -22,6 +22,7 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-http", &["flowscope-reassembly", "flowscope-record"]),
     Arrow("flowscope-tls", &["flowscope-reassembly", "flowscope-record"]),
     Arrow("flowscope-dns", &["flowscope-reassembly", "flowscope-record"]),
+    Arrow("flowscope-quic", &["flowscope-tls"]),
     Arrow("flowscope-driver", &["flowscope-track", "flowscope-reassembly"]),
     Arrow("netring", &["flowscope-driver", "netring-capture", "flowscope-pcap"]),
     Arrow(
@@ -314,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_crate_without_a_place_is_refused() {
-        check("flowscope-quic", &["flowscope-core"], &["no place"]);
+        check("flowscope-other", &["flowscope-core"], &["no place"]);
         check("xtask", &["flowscope-core"], &["does not lie below"]);
     }
 }

@@ -1,0 +1,28 @@
+use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+
+use crate::schema::QUIC;
+use crate::{QuicHandshake, QuicParser};
+
+/// QUIC: handshakes over UDP.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Quic;
+
+impl Protocol for Quic {
+    const NAME: &'static str = "quic";
+    const PORTS: Ports = Ports::udp(&[443]);
+    // The long header's form bit and fixed bit (RFC 9000 §17.2); a Version Negotiation may lack the
+    // latter, but is never the first datagram of a flow.
+    const FIRST_BYTES: ByteSet = ByteSet::range(0xc0, 0xff);
+    type Stream = NoParser<QuicHandshake>;
+    type Datagram = QuicParser;
+    type Record = QuicHandshake;
+    const SCHEMA: &'static Schema<QuicHandshake> = &QUIC;
+
+    fn stream(_: &ParserOptions) -> Self::Stream {
+        NoParser::new()
+    }
+
+    fn datagram(_: &ParserOptions) -> QuicParser {
+        QuicParser::new()
+    }
+}
