@@ -22,6 +22,7 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-http", &["flowscope-reassembly", "flowscope-record"]),
     Arrow("flowscope-tls", &["flowscope-reassembly", "flowscope-record"]),
     Arrow("flowscope-dns", &["flowscope-reassembly", "flowscope-record"]),
+    Arrow("flowscope-ssh", &["flowscope-record"]),
     Arrow("flowscope-quic", &["flowscope-tls"]),
     Arrow("flowscope-driver", &["flowscope-track", "flowscope-reassembly"]),
     Arrow("netring", &["flowscope-driver", "netring-capture", "flowscope-pcap"]),

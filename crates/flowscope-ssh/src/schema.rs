@@ -1,0 +1,204 @@
+use std::fmt::Write as _;
+
+use flowscope_record::{Column, Eve, Kind, Schema, Value, Zeek, ZeekType};
+
+use crate::{Algorithms, Identification, SshEnd, SshHandshake};
+
+/// The columns of an SSH handshake.
+pub static SSH: Schema<SshHandshake> = Schema {
+    summary,
+    columns: &[
+        Column {
+            zeek: Some(Zeek::at(0, "version", ZeekType::Count)),
+            ..Column::new(
+                "version",
+                Kind::U64,
+                version,
+                "Major version of the protocol: that of the server, else of the client (RFC 4253 §4.2, §5.1).",
+            )
+        },
+        Column {
+            eve: Some(Eve::with("ssh.client", |ssh| end(&ssh.client, client_proposal(ssh)))),
+            zeek: Some(Zeek::at(1, "client", ZeekType::String)),
+            ..Column::new(
+                "client",
+                Kind::Bytes,
+                |ssh: &SshHandshake| line(&ssh.client),
+                "The client's identification line (RFC 4253 §4.2).",
+            )
+        },
+        Column {
+            eve: Some(Eve::with("ssh.server", |ssh| end(&ssh.server, server_proposal(ssh)))),
+            zeek: Some(Zeek::at(2, "server", ZeekType::String)),
+            ..Column::new(
+                "server",
+                Kind::Bytes,
+                |ssh: &SshHandshake| line(&ssh.server),
+                "The server's identification line (RFC 4253 §4.2).",
+            )
+        },
+        Column {
+            eve: Some(Eve::path("flowscope.outcome")),
+            ..Column::new(
+                "outcome",
+                Kind::Text,
+                |ssh: &SshHandshake| ssh.outcome.as_str().into(),
+                "How far the handshake came: `encrypted`, `disconnected`, `cut` by missing bytes, `incomplete`.",
+            )
+        },
+        Column {
+            eve: Some(Eve::path("flowscope.duration")),
+            ..Column::new(
+                "duration",
+                Kind::Duration,
+                |ssh: &SshHandshake| Value::some(ssh.duration),
+                "From the first identification to the start of encryption, in seconds.",
+            )
+        },
+        Column {
+            eve: Some(Eve::path("flowscope.cipher_alg")),
+            zeek: Some(Zeek::at(3, "cipher_alg", ZeekType::String)),
+            ..Column::new(
+                "cipher_alg",
+                Kind::Bytes,
+                |ssh: &SshHandshake| agreed(ssh, |agreed| agreed.encryption),
+                "Cipher agreed on for what the client sends (RFC 4253 §7.1).",
+            )
+        },
+        Column {
+            eve: Some(Eve::path("flowscope.mac_alg")),
+            zeek: Some(Zeek::at(4, "mac_alg", ZeekType::String)),
+            ..Column::new(
+                "mac_alg",
+                Kind::Bytes,
+                |ssh: &SshHandshake| agreed(ssh, |agreed| agreed.mac),
+                "Message authentication code agreed on (RFC 4253 §7.1).",
+            )
+        },
+        Column {
+            eve: Some(Eve::path("flowscope.compression_alg")),
+            zeek: Some(Zeek::at(5, "compression_alg", ZeekType::String)),
+            ..Column::new(
+                "compression_alg",
+                Kind::Bytes,
+                |ssh: &SshHandshake| agreed(ssh, |agreed| agreed.compression),
+                "Compression agreed on (RFC 4253 §7.1).",
+            )
+        },
+        Column {
+            eve: Some(Eve::path("flowscope.kex_alg")),
+            zeek: Some(Zeek::at(6, "kex_alg", ZeekType::String)),
+            ..Column::new(
+                "kex_alg",
+                Kind::Bytes,
+                |ssh: &SshHandshake| agreed(ssh, |agreed| agreed.kex),
+                "Key exchange method agreed on (RFC 4253 §7.1).",
+            )
+        },
+        Column {
+            eve: Some(Eve::path("flowscope.host_key_alg")),
+            zeek: Some(Zeek::at(7, "host_key_alg", ZeekType::String)),
+            ..Column::new(
+                "host_key_alg",
+                Kind::Bytes,
+                |ssh: &SshHandshake| agreed(ssh, |agreed| agreed.host_key),
+                "Host key algorithm agreed on (RFC 4253 §7.1).",
+            )
+        },
+        Column {
+            zeek: Some(Zeek::at(8, "hassh", ZeekType::String)),
+            ..Column::new(
+                "hassh",
+                Kind::Text,
+                |ssh: &SshHandshake| hassh(client_proposal(ssh)),
+                "HASSH of the client: MD5 of its key exchange, cipher, MAC and compression names.",
+            )
+        },
+        Column {
+            zeek: Some(Zeek::at(9, "hasshServer", ZeekType::String)),
+            ..Column::new(
+                "hassh_server",
+                Kind::Text,
+                |ssh: &SshHandshake| hassh(server_proposal(ssh)),
+                "HASSH of the server: the same of what it proposes to send.",
+            )
+        },
+    ],
+    ..Schema::new("ssh", |ssh: &SshHandshake| ssh.started)
+};
+
+fn client_proposal(ssh: &SshHandshake) -> Option<Algorithms<'_>> {
+    Some(ssh.client.kex_init.as_ref()?.client_to_server())
+}
+
+fn server_proposal(ssh: &SshHandshake) -> Option<Algorithms<'_>> {
+    Some(ssh.server.kex_init.as_ref()?.server_to_client())
+}
+
+fn version(ssh: &SshHandshake) -> Value<'_> {
+    let line = ssh.server.identification.as_ref().or(ssh.client.identification.as_ref());
+    match line.map(Identification::version) {
+        // RFC 4253 §5.1: such a server speaks both, and newer clients take version 2.
+        Some(b"1.99") => Value::U64(2),
+        Some([b'1', ..]) => Value::U64(1),
+        Some([b'2', ..]) => Value::U64(2),
+        _ => Value::Null,
+    }
+}
+
+fn line(end: &SshEnd) -> Value<'_> {
+    Value::some(end.identification.as_ref().map(Identification::as_bytes))
+}
+
+fn agreed<'a>(ssh: &'a SshHandshake, pick: fn(Algorithms<'a>) -> &'a [u8]) -> Value<'a> {
+    match ssh.agreed().map(pick) {
+        None | Some([]) => Value::Null,
+        Some(name) => name.into(),
+    }
+}
+
+fn hassh(proposal: Option<Algorithms<'_>>) -> Value<'static> {
+    Value::some(proposal.map(|proposal| proposal.hassh()))
+}
+
+/// The members of an end in EVE, as in Suricata.
+fn end<'a>(end: &'a SshEnd, proposal: Option<Algorithms<'a>>) -> Value<'a> {
+    let mut members = Vec::new();
+    if let Some(line) = &end.identification {
+        members.push(("proto_version", line.version().into()));
+        members.extend(line.software().map(|software| ("software_version", software.into())));
+    }
+    if let Some(proposal) = proposal {
+        let hassh =
+            vec![("hash", proposal.hassh().into()), ("string", proposal.hassh_string().into())];
+        members.push(("hassh", Value::Object(hassh)));
+    }
+    if members.is_empty() { Value::Null } else { Value::Object(members) }
+}
+
+fn summary(ssh: &SshHandshake, out: &mut String) {
+    for (between, end) in [("", &ssh.client), (" -> ", &ssh.server)] {
+        let text = match &end.identification {
+            Some(line) => String::from_utf8_lossy(line.as_bytes()),
+            None => "(not seen)".into(),
+        };
+        let _ = write!(out, "{between}{text}");
+    }
+    if let Some(agreed) = ssh.agreed() {
+        let text = String::from_utf8_lossy;
+        let _ = write!(out, " {} {}", text(agreed.kex), text(agreed.encryption));
+    }
+    if ssh.outcome != crate::SshOutcome::Encrypted {
+        let _ = write!(out, " [{}]", ssh.outcome.as_str());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_sound() {
+        assert_eq!(SSH.faults(), Vec::<String>::new());
+    }
+}
