@@ -3,8 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests, in tests")]
 
 mod driver;
-#[cfg(target_os = "linux")]
-mod encapsulation_live;
 mod fragments;
 mod hostile;
 mod life;

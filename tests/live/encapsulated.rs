@@ -9,10 +9,8 @@ use crate::traffic;
 use crate::web::HTTP;
 use crate::world::{End, in_world};
 
-#[test]
-fn http_in_a_vxlan_tunnel() {
-    let programs = ["nginx", "curl", "openssl", "ping"];
-    in_world(concat!(module_path!(), "::http_in_a_vxlan_tunnel"), &programs, |world| {
+pub(crate) fn http_in_a_vxlan_tunnel() {
+    in_world(concat!(module_path!(), "::http_in_a_vxlan_tunnel"), |world| {
         for (end, device, own, other) in [(End::Far, "va", 1, 2), (End::Near, "vb", 2, 1)] {
             end.run(&format!(
                 "ip link add vx address 02:00:00:00:78:0{own} type vxlan id 42 \
@@ -37,11 +35,10 @@ fn http_in_a_vxlan_tunnel() {
     });
 }
 
-#[test]
-fn tags_of_vlans_one_and_two_deep() {
+pub(crate) fn tags_of_vlans_one_and_two_deep() {
     const CUSTOMER: [u8; 4] = [0x81, 0, 0x60, 100];
     const SERVICE: [u8; 4] = [0x88, 0xa8, 0, 200];
-    in_world(concat!(module_path!(), "::tags_of_vlans_one_and_two_deep"), &[], |world| {
+    in_world(concat!(module_path!(), "::tags_of_vlans_one_and_two_deep"), |world| {
         let ends = [world.raw(End::Far), world.raw(End::Near)];
         let mut frames = Vec::new();
         for (client, tags) in [

@@ -5,7 +5,7 @@ use crate::compare::{agree, ended, said};
 use crate::traffic;
 use crate::world::in_world;
 
-const PROGRAMS: [&str; 3] = ["nginx", "curl", "openssl"];
+pub(crate) const PROGRAMS: [&str; 3] = ["nginx", "curl", "openssl"];
 
 /// What [`traffic::http`] asks, and the answers.
 pub(crate) const HTTP: [&str; 16] = [
@@ -36,9 +36,8 @@ pub(crate) const TLS: [&str; 5] = [
     "server TLS 1.3",
 ];
 
-#[test]
-fn requests_and_answers_over_http() {
-    in_world(concat!(module_path!(), "::requests_and_answers_over_http"), &PROGRAMS, |world| {
+pub(crate) fn requests_and_answers_over_http() {
+    in_world(concat!(module_path!(), "::requests_and_answers_over_http"), |world| {
         traffic::web_server(world);
         let watched = watch(world, || traffic::http("10.77.0.2"));
         agree(&watched);
@@ -47,9 +46,8 @@ fn requests_and_answers_over_http() {
     });
 }
 
-#[test]
-fn handshakes_of_tls_1_2_and_1_3() {
-    in_world(concat!(module_path!(), "::handshakes_of_tls_1_2_and_1_3"), &PROGRAMS, |world| {
+pub(crate) fn handshakes_of_tls_1_2_and_1_3() {
+    in_world(concat!(module_path!(), "::handshakes_of_tls_1_2_and_1_3"), |world| {
         traffic::web_server(world);
         let watched = watch(world, traffic::tls);
         agree(&watched);

@@ -4,7 +4,6 @@
 //! one, at `va`. Neither sends anything of its own accord.
 
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{self, Child, Command, Stdio};
 use std::time::Duration;
@@ -12,17 +11,15 @@ use std::{env, mem, thread};
 
 #[cfg(feature = "af-xdp")]
 use flowscope_testkit::namespace::cable;
-use flowscope_testkit::namespace::{again, ip, running, skipped, until};
+use flowscope_testkit::namespace::{INSIDE, again, ip, running, until};
+use flowscope_testkit::needs::{self, Missing};
 use netring::ring::{cores, pin_to_core};
-
-/// Set by [`again`] for the process that has the namespaces.
-const INSIDE: &str = "FLOWSCOPE_TEST_INSIDE";
 
 /// Where servers and captures keep their files.
 pub(crate) const DIR: &str = "/run";
 
 /// The namespaces of a test, made by a program that runs another one.
-const NAMESPACES: [&str; 7] =
+pub(crate) const NAMESPACES: [&str; 7] =
     ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
 /// What every test calls.
@@ -52,16 +49,13 @@ pub(crate) enum Cores {
 }
 
 /// Runs `body` in a world of its own, all of it on one core.
-pub(crate) fn in_world(test: &str, programs: &[&str], body: impl FnOnce(&mut World)) {
-    in_world_on(Cores::One, test, programs, body);
+pub(crate) fn in_world(test: &str, body: impl FnOnce(&mut World)) {
+    in_world_on(Cores::One, test, body);
 }
 
 /// Runs `body` in a world of its own: `test` is the test's path, as `concat!(module_path!(), "::name")`
-/// gives it, and `programs` is what it calls besides the usual.
-///
-/// Where that is not possible the test says that it was skipped, and why; with `REQUIRE_NETNS=1` in
-/// the environment that is a failure.
-pub(crate) fn in_world_on(on: Cores, test: &str, programs: &[&str], body: impl FnOnce(&mut World)) {
+/// gives it. The test belongs in a group that needs [`world`].
+pub(crate) fn in_world_on(on: Cores, test: &str, body: impl FnOnce(&mut World)) {
     if env::var_os(INSIDE).is_some() {
         assert_eq!(process::id(), 1, "in a namespace of its own");
         if on == Cores::One {
@@ -71,28 +65,14 @@ pub(crate) fn in_world_on(on: Cores, test: &str, programs: &[&str], body: impl F
         }
         return body(&mut World::new());
     }
-    match missing(programs) {
-        Some(why) => skipped(test, &why),
-        None => again(&NAMESPACES, test),
-    }
+    again(&NAMESPACES, test);
 }
 
-/// Why the test cannot run here.
-fn missing(programs: &[&str]) -> Option<String> {
-    if fs::metadata("/proc/self").map_or(true, |process| process.uid() != 0) {
-        return Some("network namespaces and servers in them need root".to_owned());
-    }
-    let path = format!("{}:/usr/sbin:/sbin", env::var("PATH").unwrap_or_default());
-    let found = |program: &str| env::split_paths(&path).any(|dir| dir.join(program).exists());
-    if let Some(program) = PROGRAMS.iter().chain(programs).find(|program| !found(program)) {
-        return Some(format!("{program} is not installed"));
-    }
-    let probe = ["ip", "link", "add", "type", "veth"];
-    match Command::new(NAMESPACES[0]).args(&NAMESPACES[1..]).args(probe).output() {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-        Err(error) => Some(format!("unshare: {error}")),
-    }
+/// What a test in a world needs: root, network namespaces, and these programs besides the usual ones.
+pub(crate) fn world(programs: &[&str]) -> Result<(), Missing> {
+    needs::namespaces_of_root()?;
+    needs::programs(&PROGRAMS)?;
+    needs::programs(programs)
 }
 
 impl World {

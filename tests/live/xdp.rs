@@ -13,10 +13,11 @@ use crate::traffic;
 use crate::web::{HTTP, TLS};
 use crate::world::in_world;
 
-const PROGRAMS: [&str; 7] = ["ethtool", "tc", "nginx", "curl", "openssl", "dnsmasq", "dig"];
+pub(crate) const PROGRAMS: [&str; 7] =
+    ["ethtool", "tc", "nginx", "curl", "openssl", "dnsmasq", "dig"];
 
 fn sessions_of_a_mirror(mode: XdpMode, test: &str) {
-    in_world(test, &PROGRAMS, |world| {
+    in_world(test, |world| {
         world.mirror();
         traffic::web_server(world);
         traffic::name_server(world);
@@ -40,14 +41,12 @@ fn sessions_of_a_mirror(mode: XdpMode, test: &str) {
     });
 }
 
-#[test]
-fn sessions_of_a_mirror_behind_the_driver() {
+pub(crate) fn sessions_of_a_mirror_behind_the_driver() {
     let test = concat!(module_path!(), "::sessions_of_a_mirror_behind_the_driver");
     sessions_of_a_mirror(XdpMode::Generic, test);
 }
 
-#[test]
-fn sessions_of_a_mirror_in_the_driver() {
+pub(crate) fn sessions_of_a_mirror_in_the_driver() {
     let test = concat!(module_path!(), "::sessions_of_a_mirror_in_the_driver");
     sessions_of_a_mirror(XdpMode::Native, test);
 }

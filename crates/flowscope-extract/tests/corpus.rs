@@ -1,11 +1,19 @@
-//! Keys, lengths and Community IDs against what another dissector says of real captures.
+//! Keys, lengths and Community IDs of real captures, compared with those of tshark.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests, in tests")]
 
 mod support;
 
 use std::collections::HashMap;
+use std::process::ExitCode;
 
 use flowscope_core::{Extracted, FlowExtractor, L4Proto, Refusal};
 use flowscope_extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
+use flowscope_testkit::{needs, runner, tests};
+
+fn main() -> ExitCode {
+    runner::run([runner::group(needs::corpus, tests![keys_and_community_ids_agree_with_tshark])])
+}
 
 /// Packets of which the truth has one reading: no fragments, no headers that are broken on purpose,
 /// none quoted in sFlow samples, no tunnels that stay closed by design.
@@ -19,13 +27,8 @@ fn is_clear(name: &str, row: &HashMap<String, String>) -> bool {
         && !CLOSED.iter().any(|&p| row["protocols"].contains(p))
 }
 
-#[test]
-#[expect(clippy::print_stdout, reason = "a test that did not run must say so")]
 fn keys_and_community_ids_agree_with_tshark() {
-    let Some(corpus) = support::corpus() else {
-        println!("SKIPPED: no corpus at ../shared/corpus");
-        return;
-    };
+    let corpus = needs::corpus_folder();
     let extractor = AutoDetectEncap(FiveTuple::bidirectional());
     let (mut compared, mut named, mut wrong) = (0, 0, Vec::new());
     for (name, records) in support::captures(&corpus) {
@@ -48,7 +51,6 @@ fn keys_and_community_ids_agree_with_tshark() {
             }
         }
     }
-    println!("{compared} packets compared, {named} of them by Community ID");
     assert!(compared > 10_000 && named > 10_000, "the corpus has many packets");
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }

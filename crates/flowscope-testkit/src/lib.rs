@@ -1,13 +1,13 @@
-//! What the tests of the workspace build their input with. Never published, never a dependency
-//! outside of tests.
+//! Packets, captures and network namespaces for the tests of the workspace. Never published, and a
+//! dependency of tests only.
 //!
-//! - [`frame()`] writes one frame, layer by layer, with right lengths and checksums unless told
-//!   otherwise.
+//! - [`frame()`] builds one frame, layer by layer, with correct lengths and checksums by default.
 //! - [`Dialogue`] writes the packets of one connection as a script with a clock.
 //! - [`samples`] has one packet of every shape; [`Packet::damaged`] spoils one.
 //! - [`Nesting`] puts tags and tunnels around a packet at random.
 //! - [`attacks`] sends what nobody should, among ordinary traffic whose counters are known.
-//! - `namespace` gives a test two interfaces of its own to capture from (Linux).
+//! - `namespace` runs a test in a network namespace with two connected interfaces (Linux).
+//! - [`runner`] runs tests that need more than a Rust toolchain, and reports those that cannot run.
 //! - [`splits`] and [`Rng`] cut and vary input, the same way on every run.
 //!
 //! A test says only what its case is about; everything else has a default. Misuse (a TTL on a TCP
@@ -35,8 +35,10 @@ mod frame;
 mod layer;
 #[cfg(target_os = "linux")]
 pub mod namespace;
+pub mod needs;
 mod nesting;
 mod rng;
+pub mod runner;
 mod samples;
 mod splits;
 

@@ -5,64 +5,33 @@ use std::process::{self, Command};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-/// Set for the process that has the namespace.
-pub const INSIDE: &str = "FLOWSCOPE_TEST_INSIDE";
+use crate::needs::{ROOT, USER, unshare};
+
+pub use crate::needs::INSIDE;
 
 /// Longest time for a condition to come true.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs `body` in a namespace with the interfaces `v0` and `v1`, which are two ends of one cable, by
-/// starting the test again in there: `test` is its path, as `concat!(module_path!(), "::name")` gives
-/// it, and it must pass within a minute.
+/// Runs `body` in network, mount and process namespaces of its own, with the interfaces `v0` and `v1`,
+/// which are the two ends of one veth pair.
 ///
-/// Where namespaces are not permitted the test says that it was skipped, and why; with
-/// `REQUIRE_NETNS=1` in the environment that is a failure.
+/// It starts the test again in those namespaces, with a limit of one minute. `test` is the path of the
+/// test, as `concat!(module_path!(), "::name")` gives it. The test belongs in a
+/// [`group`](crate::runner::group) that needs [`namespaces`](crate::needs::namespaces).
 ///
 /// # Panics
 ///
-/// When the test fails in there.
+/// When the test fails in the namespace, or there is no namespace.
 pub fn in_namespace(test: &str, body: impl FnOnce()) {
-    in_namespace_of(Owner::Any, test, body);
-}
-
-/// Who owns the namespace.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Owner {
-    /// Real root, or whoever we are: a user namespace around it gives us the rights of root.
-    Any,
-    /// Real root only: BPF asks for rights outside of any user namespace.
-    Root,
-}
-
-/// As [`in_namespace`], for tests that not every owner of a namespace can do.
-///
-/// # Panics
-///
-/// When the test fails in there.
-pub fn in_namespace_of(owner: Owner, test: &str, body: impl FnOnce()) {
     if env::var_os(INSIDE).is_some() {
         if process::id() == 1 {
-            quiet();
+            disable_ipv6();
             ip("link set lo up");
             cable("v0", "v1", "");
         }
         return body();
     }
-    let root = ["--net", "--pid", "--fork", "--kill-child"].as_slice();
-    let user = ["--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"].as_slice();
-    let ways = if owner == Owner::Any { [root, user] } else { [root, root] };
-    let probe = "ip link add type veth";
-    let mut why = String::new();
-    let permitted = ways.into_iter().find(|namespaces| {
-        let tried = Command::new("unshare").args(*namespaces).args(["sh", "-c", probe]).output();
-        match tried {
-            Ok(tried) if tried.status.success() => return true,
-            Ok(tried) => why = String::from_utf8_lossy(&tried.stderr).trim().to_owned(),
-            Err(error) => why = format!("unshare: {error}"),
-        }
-        false
-    });
-    let Some(namespaces) = permitted else { return skipped(test, &why) };
+    let namespaces = if unshare(ROOT).is_ok() { ROOT } else { USER };
     again(&[&["unshare"], namespaces].concat(), test);
 }
 
@@ -92,19 +61,8 @@ pub fn known_as(test: &str) -> &str {
     test.split_once("::").map_or(test, |(_, name)| name)
 }
 
-/// Says that a test did not run, and why.
-///
-/// # Panics
-///
-/// With `REQUIRE_NETNS=1`.
-#[expect(clippy::print_stdout, reason = "a test that did not run must say so")]
-pub fn skipped(test: &str, why: &str) {
-    assert!(env::var_os("REQUIRE_NETNS").is_none_or(|value| value != "1"), "{test}: {why}");
-    println!("SKIPPED: {test}: {why}");
-}
-
-/// Interfaces made from now on send nothing of themselves.
-fn quiet() {
+/// Without IPv6, an interface sends no frames that no test asked for.
+fn disable_ipv6() {
     for file in ["all", "default"] {
         let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{file}/disable_ipv6"), "1");
     }

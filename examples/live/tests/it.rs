@@ -1,6 +1,5 @@
 //! The programs, run as a user would: on an interface of their own, into which a capture is sent.
 
-#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests, in tests")]
 
 mod world;
@@ -15,8 +14,8 @@ use std::time::Duration;
 
 use flowscope::core::{LinkType, PacketView, Timestamp};
 use flowscope::pcap::CaptureWriter;
-use flowscope_testkit::frame;
 use flowscope_testkit::namespace::in_namespace;
+use flowscope_testkit::{frame, needs, runner, tests};
 
 use world::{Program, Witness, data, frames, lines, send, sender};
 
@@ -49,7 +48,6 @@ fn tails(lines: &[String]) -> Vec<&str> {
     lines.iter().map(|line| line.split_once(' ').unwrap().1).collect()
 }
 
-#[test]
 fn names_of_tls_servers_are_logged() {
     in_namespace(concat!(module_path!(), "::names_of_tls_servers_are_logged"), || {
         let (printed, told) = live(env!("CARGO_BIN_EXE_sni_log"), &[], &frames("tls13.pcap"));
@@ -79,9 +77,8 @@ fn names_of_tls_servers_are_logged() {
     });
 }
 
-#[test]
-fn five_subscribers_are_given_the_same() {
-    in_namespace(concat!(module_path!(), "::five_subscribers_are_given_the_same"), || {
+fn five_subscribers_receive_the_same_events() {
+    in_namespace(concat!(module_path!(), "::five_subscribers_receive_the_same_events"), || {
         let five = env!("CARGO_BIN_EXE_five_subscribers");
         let (printed, told) = live(five, &[], &frames("mixed.pcapng"));
         let (sums, printed): (Vec<&str>, Vec<&str>) =
@@ -104,8 +101,7 @@ fn five_subscribers_are_given_the_same() {
     });
 }
 
-#[test]
-fn flows_are_told_while_they_last() {
+fn open_flows_are_reported() {
     let file = tempfile::Builder::new().suffix(".pcap").tempfile().unwrap();
     let mut writer = CaptureWriter::pcap(file.as_file(), LinkType::ETHERNET).unwrap();
     let datagram = frame().ethernet().ipv4("10.0.0.1", "10.0.0.2").udp(4000, 9).build();
@@ -125,7 +121,6 @@ fn flows_are_told_while_they_last() {
     assert!(printed.contains(&"long: 2 told, 9 received, 0 missed".into()), "{printed:#?}");
 }
 
-#[test]
 fn conversations_are_written_whole() {
     in_namespace(concat!(module_path!(), "::conversations_are_written_whole"), || {
         let directory = tempfile::tempdir().unwrap();
@@ -154,8 +149,7 @@ fn conversations_are_written_whole() {
     });
 }
 
-#[test]
-fn a_disk_that_is_full_is_told_and_holds_up_nobody() {
+fn a_full_disk_is_reported_and_delays_no_other_flow() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     let program = env!("CARGO_BIN_EXE_conversations_to_disk");
@@ -177,8 +171,7 @@ fn a_disk_that_is_full_is_told_and_holds_up_nobody() {
     assert!(written.parse::<u64>().unwrap() < whole.parse().unwrap(), "{told:?}");
 }
 
-#[test]
-fn a_disk_that_is_slow_is_waited_for() {
+fn a_slow_disk_is_waited_for() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     let program = env!("CARGO_BIN_EXE_conversations_to_disk");
@@ -204,7 +197,6 @@ fn name_of(line: &str) -> String {
     line.rsplit_once(": ").unwrap().0.to_owned()
 }
 
-#[test]
 fn workers_share_the_flows() {
     in_namespace(concat!(module_path!(), "::workers_share_the_flows"), || {
         let (printed, told) = live(env!("CARGO_BIN_EXE_sharded"), &["3"], &frames("dns-udp.pcap"));
@@ -226,9 +218,8 @@ fn workers_share_the_flows() {
     });
 }
 
-#[test]
-fn threads_are_given_each_flow_once() {
-    in_namespace(concat!(module_path!(), "::threads_are_given_each_flow_once"), || {
+fn threads_receive_each_flow_once() {
+    in_namespace(concat!(module_path!(), "::threads_receive_each_flow_once"), || {
         let program = env!("CARGO_BIN_EXE_flows_to_channel");
         let (printed, told) = live(program, &[], &frames("http-keep-alive.pcap"));
         let [line] = &printed[..] else { panic!("{printed:?}") };
@@ -268,7 +259,6 @@ impl Mirror {
     }
 }
 
-#[test]
 fn a_vxlan_mirror_is_read_without_privilege() {
     let mirror = Mirror::start();
     let frames = frames("dns-tcp.pcap");
@@ -286,8 +276,7 @@ fn a_vxlan_mirror_is_read_without_privilege() {
     assert_eq!(keys(&printed), keys(&of_file));
 }
 
-#[test]
-fn what_a_mirror_sends_too_fast_is_counted() {
+fn datagrams_dropped_from_a_mirror_are_counted() {
     const SENT: u64 = 5000;
     let mirror = Mirror::start();
     let frame = frame().ethernet().ipv4("10.0.0.1", "10.0.0.2").udp(4000, 9).payload([7; 1400]);
@@ -308,26 +297,63 @@ fn what_a_mirror_sends_too_fast_is_counted() {
     assert!(tracked > 0 && dropped > 0 && tracked + dropped == SENT, "{told:?}");
 }
 
-#[test]
-fn who_may_not_capture_is_told_what_to_do() {
-    in_namespace(concat!(module_path!(), "::who_may_not_capture_is_told_what_to_do"), || {
-        for (program, args) in [
-            (env!("CARGO_BIN_EXE_sni_log"), ["v1"].as_slice()),
-            (env!("CARGO_BIN_EXE_five_subscribers"), &["v1"]),
-            (env!("CARGO_BIN_EXE_conversations_to_disk"), &["v1", "/tmp"]),
-            (env!("CARGO_BIN_EXE_sharded"), &["v1"]),
-            (env!("CARGO_BIN_EXE_flows_to_channel"), &["v1"]),
-        ] {
-            let run = Command::new("setpriv")
-                .args(["--bounding-set=-all", "--inh-caps=-all", program])
-                .args(args)
-                .output()
-                .unwrap();
-            let told = String::from_utf8(run.stderr).unwrap();
-            assert_eq!(run.status.code(), Some(4), "{told}");
-            let remedy = format!("sudo setcap cap_net_raw,cap_net_admin+ep {program}\n");
-            assert!(told.ends_with(&remedy), "{told}");
-            assert!(run.stdout.is_empty());
-        }
-    });
+fn the_permission_error_contains_the_setcap_command() {
+    in_namespace(
+        concat!(module_path!(), "::the_permission_error_contains_the_setcap_command"),
+        || {
+            for (program, args) in [
+                (env!("CARGO_BIN_EXE_sni_log"), ["v1"].as_slice()),
+                (env!("CARGO_BIN_EXE_five_subscribers"), &["v1"]),
+                (env!("CARGO_BIN_EXE_conversations_to_disk"), &["v1", "/tmp"]),
+                (env!("CARGO_BIN_EXE_sharded"), &["v1"]),
+                (env!("CARGO_BIN_EXE_flows_to_channel"), &["v1"]),
+            ] {
+                let run = Command::new("setpriv")
+                    .args(["--bounding-set=-all", "--inh-caps=-all", program])
+                    .args(args)
+                    .output()
+                    .unwrap();
+                let told = String::from_utf8(run.stderr).unwrap();
+                assert_eq!(run.status.code(), Some(4), "{told}");
+                let remedy = format!("sudo setcap cap_net_raw,cap_net_admin+ep {program}\n");
+                assert!(told.ends_with(&remedy), "{told}");
+                assert!(run.stdout.is_empty());
+            }
+        },
+    );
+}
+
+fn main() -> std::process::ExitCode {
+    runner::run([
+        runner::group(needs::nothing, tests![open_flows_are_reported,]),
+        runner::group(
+            || needs::programs(&["kill"]),
+            tests![
+                a_full_disk_is_reported_and_delays_no_other_flow,
+                a_slow_disk_is_waited_for,
+                a_vxlan_mirror_is_read_without_privilege,
+                datagrams_dropped_from_a_mirror_are_counted,
+            ],
+        ),
+        runner::group(
+            || {
+                needs::namespaces()?;
+                needs::programs(&["kill"])
+            },
+            tests![
+                names_of_tls_servers_are_logged,
+                five_subscribers_receive_the_same_events,
+                conversations_are_written_whole,
+                workers_share_the_flows,
+                threads_receive_each_flow_once,
+            ],
+        ),
+        runner::group(
+            || {
+                needs::namespaces()?;
+                needs::programs(&["setpriv"])
+            },
+            tests![the_permission_error_contains_the_setcap_command,],
+        ),
+    ])
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flowscope_core::{LinkType, PacketView, Timestamp};
 
@@ -17,12 +17,6 @@ impl Record {
     pub(crate) fn view(&self) -> PacketView<'_> {
         PacketView::new(&self.bytes, self.link, Timestamp::ZERO).with_wire_len(self.wire_len)
     }
-}
-
-/// The corpus beside the workspace, if it is there.
-pub(crate) fn corpus() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
-    path.join("truth/packets").is_dir().then_some(path)
 }
 
 /// Captures in plain pcap format, by name.

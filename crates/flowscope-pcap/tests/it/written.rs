@@ -1,16 +1,12 @@
 //! Captures written here, read here and elsewhere.
 
-use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
-use std::process::Command;
 
 use flowscope_core::{LinkType, PacketView, Timestamp, VlanTag};
 use flowscope_pcap::{CaptureWriter, WriteError};
 
 use crate::make::frame;
 use crate::read::read;
-use crate::skipped;
 
 const NOW: u64 = 1_700_000_000_123_456_789;
 
@@ -114,58 +110,4 @@ fn after_a_failed_write_nothing_follows_half_a_record() {
     assert!(matches!(writer.write(view(&[0; 10])), Err(WriteError::Io(_))));
     assert!(matches!(writer.write(view(&[0; 1])), Err(WriteError::Broken)));
     assert!(matches!(writer.finish(), Err(WriteError::Broken)));
-}
-
-#[test]
-fn tshark_reads_what_was_written() {
-    if Command::new("tshark").arg("--version").output().is_err() {
-        return skipped("tshark not installed");
-    }
-    let bytes = frame(1, 61);
-    let mut raw = frame(2, 40);
-    raw[0] = 0x45;
-    let tag = VlanTag { tpid: 0x8100, tci: 0x0123 };
-    let mut pcap = CaptureWriter::pcap(Vec::new(), LinkType::ETHERNET).unwrap();
-    pcap.write(view(&bytes).with_wire_len(1500)).unwrap();
-    pcap.write(view(&bytes).with_vlan(tag)).unwrap();
-    let mut pcapng = CaptureWriter::pcapng(Vec::new()).unwrap();
-    pcapng.write(view(&bytes).with_wire_len(1500)).unwrap();
-    pcapng.write(PacketView::new(&raw, LinkType::RAW, Timestamp::from_nanos(NOW + 1))).unwrap();
-    pcapng.write(view(&bytes).with_vlan(tag)).unwrap();
-    // tshark numbers the interfaces of pcapng only.
-    let tables = [
-        (
-            "pcap",
-            pcap.finish().unwrap(),
-            "1700000000.123456789,61,1500,,1,\n\
-             1700000000.123456789,65,65,,1,291\n",
-        ),
-        (
-            "pcapng",
-            pcapng.finish().unwrap(),
-            "1700000000.123456789,61,1500,0,1,\n\
-             1700000000.123456790,40,40,1,7,\n\
-             1700000000.123456789,65,65,0,1,291\n",
-        ),
-    ];
-    for (extension, file, expected) in tables {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("written.{extension}"));
-        fs::write(&path, file).unwrap();
-        let fields = [
-            "frame.time_epoch",
-            "frame.cap_len",
-            "frame.len",
-            "frame.interface_id",
-            "frame.encap_type",
-            "vlan.id",
-        ];
-        let output = Command::new("tshark")
-            .args(["-n", "-T", "fields", "-E", "separator=,", "-r"])
-            .arg(&path)
-            .args(fields.iter().flat_map(|field| ["-e", field]))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{extension}");
-    }
 }

@@ -5,10 +5,9 @@ use netring_capture::{AfPacket, Capture, CaptureError};
 
 use crate::world::{config, in_namespace, open, rest, ring, send, until, while_sending};
 
-#[test]
-fn both_directions_of_a_flow_meet_at_one_member_of_a_fanout_group() {
+pub(crate) fn both_directions_of_a_flow_reach_the_same_fanout_member() {
     const FLOWS: u16 = 64;
-    in_namespace(name!(both_directions_of_a_flow_meet_at_one_member_of_a_fanout_group), || {
+    in_namespace(name!(both_directions_of_a_flow_reach_the_same_fanout_member), || {
         let mut a = open("v0", &config());
         let member = || open("v1", &config().fanout_group(9).receive_hash(true));
         let mut members = [member(), member()];
@@ -50,8 +49,7 @@ fn both_directions_of_a_flow_meet_at_one_member_of_a_fanout_group() {
     });
 }
 
-#[test]
-fn nothing_is_captured_twice_while_members_join_a_fanout_group() {
+pub(crate) fn nothing_is_captured_twice_while_members_join_a_fanout_group() {
     in_namespace(name!(nothing_is_captured_twice_while_members_join_a_fanout_group), || {
         let mut a = open("v0", &config());
         let member = || open("v1", &ring(512, 1 << 12, 10).fanout_group(1));

@@ -12,8 +12,7 @@ use crate::world::{
     rest, ring, running, send, tagged, until, while_sending, whole,
 };
 
-#[test]
-fn every_frame_is_seen_once_in_order_with_its_bytes_and_time() {
+pub(crate) fn every_frame_is_seen_once_in_order_with_its_bytes_and_time() {
     in_namespace(name!(every_frame_is_seen_once_in_order_with_its_bytes_and_time), || {
         let now = || {
             let since = std::time::UNIX_EPOCH.elapsed().expect("a clock after 1970");
@@ -49,8 +48,7 @@ fn every_frame_is_seen_once_in_order_with_its_bytes_and_time() {
     });
 }
 
-#[test]
-fn a_tag_that_the_kernel_takes_out_is_put_back() {
+pub(crate) fn a_tag_that_the_kernel_takes_out_is_put_back() {
     in_namespace(name!(a_tag_that_the_kernel_takes_out_is_put_back), || {
         let (mut a, mut b) = (open("v0", &config()), open("v1", &config()));
         let snap_len = positive(64);
@@ -94,8 +92,7 @@ fn a_tag_that_the_kernel_takes_out_is_put_back() {
     });
 }
 
-#[test]
-fn the_snap_length_cuts_frames_and_not_their_length_on_the_wire() {
+pub(crate) fn the_snap_length_cuts_frames_and_not_their_length_on_the_wire() {
     in_namespace(name!(the_snap_length_cuts_frames_and_not_their_length_on_the_wire), || {
         let snap_len = positive(64);
         let (mut a, mut b) = (open("v0", &config()), open("v1", &config().snap_len(snap_len)));
@@ -114,8 +111,7 @@ fn the_snap_length_cuts_frames_and_not_their_length_on_the_wire() {
     });
 }
 
-#[test]
-fn a_filter_holds_from_the_first_frame_on() {
+pub(crate) fn a_filter_holds_from_the_first_frame_on() {
     in_namespace(name!(a_filter_holds_from_the_first_frame_on), || {
         let mut a = open("v0", &config());
         let even = [
@@ -139,8 +135,7 @@ fn a_filter_holds_from_the_first_frame_on() {
     });
 }
 
-#[test]
-fn outgoing_frames_are_seen_unless_they_are_ignored() {
+pub(crate) fn outgoing_frames_are_seen_unless_they_are_ignored() {
     in_namespace(name!(outgoing_frames_are_seen_unless_they_are_ignored), || {
         let mut a = open("v0", &config());
         let mut beside = open("v0", &config());
@@ -166,9 +161,8 @@ fn outgoing_frames_are_seen_unless_they_are_ignored() {
     });
 }
 
-#[test]
-fn a_checksum_that_is_left_for_the_card_is_told() {
-    in_namespace(name!(a_checksum_that_is_left_for_the_card_is_told), || {
+pub(crate) fn a_checksum_left_to_the_card_is_reported() {
+    in_namespace(name!(a_checksum_left_to_the_card_is_reported), || {
         ip("link set lo up");
         until("the loopback is up", || running("lo"));
         let mut lo = open("lo", &config());

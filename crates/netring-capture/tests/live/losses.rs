@@ -10,10 +10,9 @@ use crate::world::{
     while_sending, whole,
 };
 
-#[test]
-fn what_was_sent_was_read_or_counted_as_dropped() {
+pub(crate) fn every_frame_sent_is_read_or_counted_as_dropped() {
     const SENT: u32 = 20_000;
-    in_namespace(name!(what_was_sent_was_read_or_counted_as_dropped), || {
+    in_namespace(name!(every_frame_sent_is_read_or_counted_as_dropped), || {
         let (mut a, mut b) = (open("v0", &config()), open("v1", &ring(4, 1 << 17, 1)));
         for number in 0..SENT {
             send(&mut a, &numbered(number, 60 + number as usize % 1400));
@@ -45,9 +44,8 @@ fn what_was_sent_was_read_or_counted_as_dropped() {
     });
 }
 
-#[test]
-fn a_block_goes_back_however_its_loan_ends() {
-    in_namespace(name!(a_block_goes_back_however_its_loan_ends), || {
+pub(crate) fn a_block_is_returned_however_the_callback_ends() {
+    in_namespace(name!(a_block_is_returned_however_the_callback_ends), || {
         let (mut a, mut b) = (open("v0", &config()), open("v1", &ring(16, 1 << 14, 20)));
         // More blocks than the ring has.
         for round in 0..24 {
@@ -80,9 +78,8 @@ fn a_block_goes_back_however_its_loan_ends() {
     });
 }
 
-#[test]
-fn frames_are_lent_without_allocating() {
-    in_namespace(name!(frames_are_lent_without_allocating), || {
+pub(crate) fn reading_frames_does_not_allocate() {
+    in_namespace(name!(reading_frames_does_not_allocate), || {
         let (mut a, mut b) = (open("v0", &config()), open("v1", &config()));
         let _profiler = dhat::Profiler::builder().testing().build();
         let mut batch = || {
@@ -110,9 +107,8 @@ fn frames_are_lent_without_allocating() {
     });
 }
 
-#[test]
-fn a_stopped_capture_keeps_what_it_has() {
-    in_namespace(name!(a_stopped_capture_keeps_what_it_has), || {
+pub(crate) fn a_stopped_capture_keeps_the_frames_it_has() {
+    in_namespace(name!(a_stopped_capture_keeps_the_frames_it_has), || {
         let (mut a, mut b) = (open("v0", &config()), open("v1", &config()));
         assert_eq!(b.latency(), Duration::from_millis(5));
         assert!(b.is_drained().expect("the socket is open"));

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use flowscope_core::PacketView;
 pub(crate) use flowscope_testkit::namespace::{
-    INSIDE, PATIENCE, again, in_namespace, ip, running, skipped, told, until,
+    INSIDE, PATIENCE, again, in_namespace, ip, running, told, until,
 };
 #[cfg(feature = "af-xdp")]
-pub(crate) use flowscope_testkit::namespace::{Owner, cable, in_namespace_of, known_as};
+pub(crate) use flowscope_testkit::namespace::{cable, known_as};
 use netring_capture::{AfPacket, AfPacketConfig, Capture, CaptureError};
 
 /// An Ethertype for experiments (IEEE 802, 88-B5), which no host answers.

@@ -12,7 +12,7 @@ use netring_capture::{
 };
 
 use crate::world::{
-    self, CUSTOMER, Owner, PATIENCE, SERVICE, Seen, cable, ip, known_as, number, numbered,
+    self, CUSTOMER, PATIENCE, SERVICE, Seen, cable, in_namespace, ip, known_as, number, numbered,
     positive, read, rest, running, send, send_all, tagged, told, until, whole,
 };
 
@@ -20,10 +20,6 @@ use crate::world::{
 const VICTIM: &str = "NETRING_LIVE_VICTIM";
 
 const MODES: [XdpMode; 2] = [XdpMode::Generic, XdpMode::Native];
-
-fn in_namespace(name: &str, body: impl FnOnce()) {
-    world::in_namespace_of(Owner::Root, name, body);
-}
 
 fn config(mode: XdpMode) -> AfXdpConfig {
     AfXdpConfig::default().mode(mode)
@@ -51,9 +47,8 @@ fn now() -> u64 {
     u64::try_from(since.as_nanos()).expect("a clock before 2554")
 }
 
-#[test]
-fn frames_are_what_a_packet_socket_lends() {
-    in_namespace(name!(frames_are_what_a_packet_socket_lends), || {
+pub(crate) fn frames_equal_those_of_a_packet_socket() {
+    in_namespace(name!(frames_equal_those_of_a_packet_socket), || {
         let mut a = sender();
         let all = [
             numbered(0, 60),
@@ -107,10 +102,9 @@ fn frames_are_what_a_packet_socket_lends() {
     });
 }
 
-#[test]
-fn what_was_sent_was_lent_or_counted_as_lost() {
+pub(crate) fn every_frame_sent_is_read_or_counted_as_lost() {
     const SENT: u32 = 3000;
-    in_namespace(name!(what_was_sent_was_lent_or_counted_as_lost), || {
+    in_namespace(name!(every_frame_sent_is_read_or_counted_as_lost), || {
         let mut a = sender();
         let all: Vec<Vec<u8>> = (0..SENT).map(|number| numbered(number, 100)).collect();
         for mode in MODES {
@@ -152,8 +146,7 @@ fn what_was_sent_was_lent_or_counted_as_lost() {
     });
 }
 
-#[test]
-fn a_frame_too_long_for_its_memory_is_counted_once() {
+pub(crate) fn a_frame_too_long_for_its_memory_is_counted_once() {
     in_namespace(name!(a_frame_too_long_for_its_memory_is_counted_once), || {
         for mode in MODES {
             let small = config(mode).frame_size(positive(2048));
@@ -179,9 +172,8 @@ fn a_frame_too_long_for_its_memory_is_counted_once() {
     });
 }
 
-#[test]
-fn packets_in_several_pieces_are_joined() {
-    in_namespace(name!(packets_in_several_pieces_are_joined), || {
+pub(crate) fn multi_buffer_packets_are_joined() {
+    in_namespace(name!(multi_buffer_packets_are_joined), || {
         for interface in ["v0", "v1"] {
             ip(&format!("link set {interface} mtu 9000"));
         }
@@ -245,10 +237,9 @@ fn packets_in_several_pieces_are_joined() {
     });
 }
 
-#[test]
-fn all_queues_are_captured_by_one_or_by_one_each() {
+pub(crate) fn all_queues_are_captured_by_one_capture_or_one_each() {
     const FLOWS: u16 = 400;
-    in_namespace(name!(all_queues_are_captured_by_one_or_by_one_each), || {
+    in_namespace(name!(all_queues_are_captured_by_one_capture_or_one_each), || {
         cable("w0", "w1", "numrxqueues 4 numtxqueues 4");
         let mut a = world::open("w0", &world::config());
         let flows: Vec<Vec<u8>> = (0..FLOWS)
@@ -309,9 +300,8 @@ fn all_queues_are_captured_by_one_or_by_one_each() {
     });
 }
 
-#[test]
-fn sockets_go_into_a_map_that_is_given() {
-    in_namespace(name!(sockets_go_into_a_map_that_is_given), || {
+pub(crate) fn sockets_are_added_to_a_given_xsk_map() {
+    in_namespace(name!(sockets_are_added_to_a_given_xsk_map), || {
         cable("w0", "w1", "numrxqueues 2 numtxqueues 2");
         let mut a = world::open("w0", &world::config());
         let mut first = open("w1", &config(XdpMode::Native).queues([0]));
@@ -338,9 +328,8 @@ fn sockets_go_into_a_map_that_is_given() {
     });
 }
 
-#[test]
-fn frames_are_sent_to_whoever_listens() {
-    in_namespace(name!(frames_are_sent_to_whoever_listens), || {
+pub(crate) fn sent_frames_reach_the_other_end() {
+    in_namespace(name!(sent_frames_reach_the_other_end), || {
         for interface in ["v0", "v1"] {
             ip(&format!("link set {interface} mtu 9000"));
         }
@@ -388,9 +377,8 @@ fn frames_are_sent_to_whoever_listens() {
     });
 }
 
-#[test]
-fn a_stopped_capture_keeps_what_it_has() {
-    in_namespace(name!(a_stopped_capture_keeps_what_it_has), || {
+pub(crate) fn a_stopped_capture_keeps_the_frames_it_has() {
+    in_namespace(name!(a_stopped_capture_keeps_the_frames_it_has), || {
         let mut a = sender();
         for mode in MODES {
             let mut b = open("v1", &config(mode));
@@ -421,9 +409,8 @@ fn a_stopped_capture_keeps_what_it_has() {
     });
 }
 
-#[test]
-fn what_befalls_the_interface_is_told_once() {
-    in_namespace(name!(what_befalls_the_interface_is_told_once), || {
+pub(crate) fn each_fault_of_the_interface_is_reported_once() {
+    in_namespace(name!(each_fault_of_the_interface_is_reported_once), || {
         for mode in MODES {
             let mut a = sender();
             let mut b = open("v1", &config(mode));
@@ -474,9 +461,8 @@ fn what_befalls_the_interface_is_told_once() {
     });
 }
 
-#[test]
-fn what_cannot_be_had_is_named() {
-    in_namespace(name!(what_cannot_be_had_is_named), || {
+pub(crate) fn unavailable_resources_have_their_own_errors() {
+    in_namespace(name!(unavailable_resources_have_their_own_errors), || {
         let first = open("v1", &config(XdpMode::Auto));
         assert_eq!(first.mode(), Some(XdpMode::Native), "veth can");
         for mode in [XdpMode::Auto, XdpMode::Native, XdpMode::Generic] {
@@ -502,9 +488,8 @@ fn what_cannot_be_had_is_named() {
     });
 }
 
-#[test]
-fn a_killed_capture_leaves_no_program() {
-    let name = name!(a_killed_capture_leaves_no_program);
+pub(crate) fn a_killed_capture_leaves_no_xdp_program() {
+    let name = name!(a_killed_capture_leaves_no_xdp_program);
     if env::var_os(VICTIM).is_some() {
         let _capture = open("v1", &config(XdpMode::Native).promiscuous(true));
         // Longer than it takes to be killed.
@@ -533,9 +518,8 @@ fn a_killed_capture_leaves_no_program() {
     });
 }
 
-#[test]
-fn frames_are_lent_and_sent_without_allocating() {
-    in_namespace(name!(frames_are_lent_and_sent_without_allocating), || {
+pub(crate) fn reading_and_sending_frames_does_not_allocate() {
+    in_namespace(name!(reading_and_sending_frames_does_not_allocate), || {
         ip("link set v0 mtu 9000");
         ip("link set v1 mtu 9000");
         let both = config(XdpMode::Native).multi_buffer(true);
@@ -564,9 +548,8 @@ fn frames_are_lent_and_sent_without_allocating() {
     });
 }
 
-#[test]
-fn a_reader_that_panics_keeps_no_frame() {
-    in_namespace(name!(a_reader_that_panics_keeps_no_frame), || {
+pub(crate) fn a_panic_in_the_callback_leaks_no_frame() {
+    in_namespace(name!(a_panic_in_the_callback_leaks_no_frame), || {
         let (mut a, config) = (sender(), config(XdpMode::Native).frames(positive(8)));
         let mut b = open("v1", &config);
         panic::set_hook(Box::new(|_| {}));
@@ -585,9 +568,8 @@ fn a_reader_that_panics_keeps_no_frame() {
     });
 }
 
-#[test]
-fn a_busy_reader_sees_the_same() {
-    in_namespace(name!(a_busy_reader_sees_the_same), || {
+pub(crate) fn busy_polling_reads_the_same_frames() {
+    in_namespace(name!(busy_polling_reads_the_same_frames), || {
         let mut a = sender();
         for mode in MODES {
             let mut b = open("v1", &config(mode).busy_poll(Duration::from_micros(50)));
@@ -600,9 +582,8 @@ fn a_busy_reader_sees_the_same() {
     });
 }
 
-#[test]
-fn memory_that_may_not_be_locked_is_named() {
-    let name = name!(memory_that_may_not_be_locked_is_named);
+pub(crate) fn exceeding_the_memlock_limit_has_its_own_error() {
+    let name = name!(exceeding_the_memlock_limit_has_its_own_error);
     if env::var_os(VICTIM).is_some() {
         let error = AfXdp::open("v1", &config(XdpMode::Auto)).expect_err("it is 17 MiB");
         assert!(matches!(error, CaptureError::MemoryLimit { .. }), "{error}");
@@ -615,10 +596,6 @@ fn memory_that_may_not_be_locked_is_named() {
         let limited = |rest: &[&str]| {
             Command::new("setpriv").args(words).args(rest).env(VICTIM, "1").output()
         };
-        match limited(&["true"]) {
-            Ok(tried) if tried.status.success() => {}
-            tried => return world::skipped(name, &format!("{tried:?}")),
-        }
         let exe = env::current_exe().expect("a test knows itself");
         let exe = exe.to_str().expect("a path of letters");
         let output = limited(&[exe, "--exact", known_as(name)]).expect("it was started once");
@@ -627,9 +604,8 @@ fn memory_that_may_not_be_locked_is_named() {
     });
 }
 
-#[test]
-fn without_the_capabilities_the_line_that_grants_them_is_printed() {
-    let name = name!(without_the_capabilities_the_line_that_grants_them_is_printed);
+pub(crate) fn the_permission_error_contains_the_setcap_command() {
+    let name = name!(the_permission_error_contains_the_setcap_command);
     if env::var_os(world::INSIDE).is_some() {
         let config = config(XdpMode::Auto).frames(positive(64));
         let error = AfXdp::open("lo", &config).map(drop);
@@ -646,11 +622,5 @@ fn without_the_capabilities_the_line_that_grants_them_is_printed() {
         assert!(error.to_string().contains(line), "{error}");
         return;
     }
-    let words = ["unshare", "--user", "--map-root-user"];
-    let tried = Command::new(words[0]).args(&words[1..]).arg("true").output();
-    match tried {
-        Ok(tried) if tried.status.success() => world::again(&words, name),
-        Ok(tried) => world::skipped(name, String::from_utf8_lossy(&tried.stderr).trim()),
-        Err(error) => world::skipped(name, &error.to_string()),
-    }
+    world::again(&["unshare", "--user", "--map-root-user"], name);
 }

@@ -1,4 +1,4 @@
-//! Every capture file: what conversations say is what a synchronous driver puts in order.
+//! Capture files: conversations carry the bytes that a synchronous driver puts in order.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use flowscope_core::{
-    Conflict, FlowSide, Ledger, Loss, PacketSource, Reassembler, ReassemblerFactory, Segment,
-    StreamSink, Timestamp,
+    Conflict, FlowSide, Ledger, LinkType, Loss, PacketSource, PacketView, Reassembler,
+    ReassemblerFactory, Segment, StreamSink, Timestamp,
 };
 use flowscope_driver::{FlowDriver, StreamDriver};
 use flowscope_extract::FiveTupleKey;
-use flowscope_pcap::CaptureFiles;
+use flowscope_pcap::{CaptureFiles, CaptureWriter};
 use flowscope_reassembly::{StreamReassembler, StreamReassemblerFactory};
+use flowscope_testkit::Dialogue;
 use flowscope_track::{EndReason, FlowEvent};
 use netring::{
     AsyncCapture, AsyncReassembler, ConversationConfig, Ended, GapCause, Next, Piece, Stats,
@@ -164,11 +165,32 @@ impl ReassemblerFactory<FiveTupleKey> for Collector {
     }
 }
 
-/// The captures of this repository, and those of the shared corpus where there is one.
-fn captures() -> Vec<PathBuf> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+/// The captures of this repository, and one with a gap.
+fn bundled() -> Vec<PathBuf> {
+    let mut captures = captures_below("../../tests/data");
+    assert!(captures.len() > 20, "{} captures", captures.len());
+    let packets = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80")
+        .handshake()
+        .data(FlowSide::Initiator, b"first")
+        .data(FlowSide::Initiator, b"never captured")
+        .data(FlowSide::Initiator, b"last")
+        .close(FlowSide::Initiator)
+        .build();
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("conversation-with-a-gap.pcap");
+    let file = fs::File::create(&path).unwrap();
+    let mut writer = CaptureWriter::pcap(file, LinkType::ETHERNET).unwrap();
+    for (_, (ts, frame)) in packets.iter().enumerate().filter(|(at, _)| *at != 4) {
+        writer.write(PacketView::new(frame, LinkType::ETHERNET, *ts)).unwrap();
+    }
+    writer.finish().unwrap();
+    captures.push(path);
+    captures
+}
+
+/// Capture files in a folder, given from the manifest of the crate, and in those below it.
+pub(crate) fn captures_below(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders = vec![root.join("tests/data"), root.join("../shared/corpus")];
+    let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder)];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -182,8 +204,6 @@ fn captures() -> Vec<PathBuf> {
         }
     }
     found.sort();
-    let least = if root.join("../shared/corpus").is_dir() { 250 } else { 20 };
-    assert!(found.len() > least, "{} captures", found.len());
     found
 }
 
@@ -210,9 +230,21 @@ fn check_stats(path: &Path, stats: &Stats, bytes: &Ledger) {
 }
 
 #[tokio::test]
-async fn conversations_of_every_capture_are_the_driver_s() {
+async fn conversations_of_bundled_captures_equal_those_of_the_driver() {
+    let (conversations, gaps) = compare_conversations(bundled()).await;
+    assert!(conversations > 30 && gaps > 0, "{conversations} conversations, {gaps} gaps");
+}
+
+#[tokio::test]
+async fn async_reassemblers_read_of_bundled_captures_what_the_driver_s_do() {
+    let sides = compare_async_reassemblers(bundled()).await;
+    assert!(sides > 60, "{sides} sides");
+}
+
+/// Returns the number of conversations, and of gaps in them.
+pub(crate) async fn compare_conversations(captures: Vec<PathBuf>) -> (usize, usize) {
     let (mut conversations, mut gaps) = (0, 0);
-    for path in captures() {
+    for path in captures {
         let (expected, bytes) = expected(&path);
         // A credit that large flows use up, so that the file is held up now and then.
         let config = ConversationConfig::default().credit(20_000);
@@ -258,7 +290,7 @@ async fn conversations_of_every_capture_are_the_driver_s() {
         assert!(found == expected, "{}", path.display());
         check_stats(&path, &stream.stats().unwrap(), &bytes);
     }
-    assert!(conversations > 50 && gaps > 0, "{conversations} conversations, {gaps} gaps");
+    (conversations, gaps)
 }
 
 /// Yields in the middle of everything.
@@ -285,10 +317,10 @@ impl AsyncReassembler for Slow {
     }
 }
 
-#[tokio::test]
-async fn asynchronous_reassemblers_get_of_every_capture_what_the_driver_s_do() {
+/// Returns the number of sides of flows with payload.
+pub(crate) async fn compare_async_reassemblers(captures: Vec<PathBuf>) -> usize {
     let mut total = 0;
-    for path in captures() {
+    for path in captures {
         let (expected, bytes) = expected(&path);
         let sent = Arc::new(Mutex::new(Vec::new()));
         let to = Arc::clone(&sent);
@@ -325,7 +357,7 @@ async fn asynchronous_reassemblers_get_of_every_capture_what_the_driver_s_do() {
         total += found.len();
         check_stats(&path, &stream.stats().unwrap(), &bytes);
     }
-    assert!(total > 100, "{total} sides");
+    total
 }
 
 fn flow_events(path: &Path) -> Vec<FlowEvent<FiveTupleKey>> {

@@ -13,9 +13,8 @@ use crate::world::{block_on, builder, datagram, extractor, send, sender};
 
 const SOON: Duration = Duration::from_secs(5);
 
-#[test]
-fn an_interface_that_goes_down_is_told_and_comes_back() {
-    let name = concat!(module_path!(), "::an_interface_that_goes_down_is_told_and_comes_back");
+pub(crate) fn an_interface_that_goes_down_is_reported_and_comes_back() {
+    let name = concat!(module_path!(), "::an_interface_that_goes_down_is_reported_and_comes_back");
     in_namespace(name, || {
         block_on(async {
             let mut stream = builder().open("v1").unwrap().flow_stream(extractor());
@@ -48,9 +47,8 @@ fn an_interface_that_goes_down_is_told_and_comes_back() {
     });
 }
 
-#[test]
-fn an_interface_that_is_deleted_ends_the_stream() {
-    in_namespace(concat!(module_path!(), "::an_interface_that_is_deleted_ends_the_stream"), || {
+pub(crate) fn a_deleted_interface_ends_the_stream() {
+    in_namespace(concat!(module_path!(), "::a_deleted_interface_ends_the_stream"), || {
         block_on(async {
             cable("w0", "w1", "");
             let mut stream = builder().open("w1").unwrap().flow_stream(extractor());
@@ -77,9 +75,8 @@ fn an_interface_that_is_deleted_ends_the_stream() {
     });
 }
 
-#[test]
-fn waiting_until_it_is_readable_wakes_only_for_something() {
-    let name = concat!(module_path!(), "::waiting_until_it_is_readable_wakes_only_for_something");
+pub(crate) fn readable_completes_only_when_there_is_something_to_read() {
+    let name = concat!(module_path!(), "::readable_completes_only_when_there_is_something_to_read");
     in_namespace(name, || {
         block_on(async {
             let mut capture = builder().open("v1").unwrap();
@@ -108,8 +105,7 @@ fn waiting_until_it_is_readable_wakes_only_for_something() {
     });
 }
 
-#[test]
-fn a_larger_mtu_takes_effect_at_once() {
+pub(crate) fn a_larger_mtu_takes_effect_at_once() {
     in_namespace(concat!(module_path!(), "::a_larger_mtu_takes_effect_at_once"), || {
         block_on(async {
             let mut packets = builder().open("v1").unwrap().packet_stream();
@@ -124,65 +120,63 @@ fn a_larger_mtu_takes_effect_at_once() {
     });
 }
 
-#[test]
-fn streams_dropped_anywhere_leave_nothing_behind() {
-    in_namespace(
-        concat!(module_path!(), "::streams_dropped_anywhere_leave_nothing_behind"),
-        || {
-            let open_files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-            block_on(async {
-                let mut from = sender("v0");
-                let before = open_files();
-                for round in 0..60_u64 {
-                    let capture = builder().promiscuous(true).open("v1").unwrap();
-                    let mut stream = capture.flow_stream(extractor());
-                    for n in 0..round {
-                        send(&mut from, &datagram(n as u32));
-                    }
-                    let polled = async { while stream.next().await.is_some() {} };
-                    let _ = timeout(Duration::from_micros(round * 300), polled).await;
-                    if round % 3 == 0 {
-                        let _ = timeout(Duration::from_micros(round * 50), stream.shutdown()).await;
-                    }
+pub(crate) fn streams_dropped_at_any_point_leak_nothing() {
+    in_namespace(concat!(module_path!(), "::streams_dropped_at_any_point_leak_nothing"), || {
+        let open_files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        block_on(async {
+            let mut from = sender("v0");
+            let before = open_files();
+            for round in 0..60_u64 {
+                let capture = builder().promiscuous(true).open("v1").unwrap();
+                let mut stream = capture.flow_stream(extractor());
+                for n in 0..round {
+                    send(&mut from, &datagram(n as u32));
                 }
-                assert_eq!(open_files(), before);
+                let polled = async { while stream.next().await.is_some() {} };
+                let _ = timeout(Duration::from_micros(round * 300), polled).await;
+                if round % 3 == 0 {
+                    let _ = timeout(Duration::from_micros(round * 50), stream.shutdown()).await;
+                }
+            }
+            assert_eq!(open_files(), before);
+        });
+        let told = flowscope_testkit::namespace::told("v1");
+        assert!(told.contains("promiscuity 0"), "{told}");
+    });
+}
+
+pub(crate) fn the_permission_error_contains_the_setcap_command() {
+    in_namespace(
+        concat!(module_path!(), "::the_permission_error_contains_the_setcap_command"),
+        || {
+            if std::env::var_os("NETRING_UNPRIVILEGED").is_none() {
+                let words = [
+                    "env",
+                    "NETRING_UNPRIVILEGED=1",
+                    "setpriv",
+                    "--bounding-set=-all",
+                    "--inh-caps=-all",
+                    "--reuid=65534",
+                    "--clear-groups",
+                ];
+                let test =
+                    concat!(module_path!(), "::the_permission_error_contains_the_setcap_command");
+                return flowscope_testkit::namespace::again(&words, test);
+            }
+            block_on(async {
+                let error = builder().open("v1").map(drop).unwrap_err();
+                let text = error.to_string();
+                assert!(
+                    matches!(error, Error::Capture(CaptureError::NoPermission { .. })),
+                    "{error:?}"
+                );
+                assert!(text.contains("sudo setcap cap_net_raw"), "{text}");
             });
-            let told = flowscope_testkit::namespace::told("v1");
-            assert!(told.contains("promiscuity 0"), "{told}");
         },
     );
 }
 
-#[test]
-fn who_may_not_capture_is_told_what_to_do() {
-    in_namespace(concat!(module_path!(), "::who_may_not_capture_is_told_what_to_do"), || {
-        if std::env::var_os("NETRING_UNPRIVILEGED").is_none() {
-            let words = [
-                "env",
-                "NETRING_UNPRIVILEGED=1",
-                "setpriv",
-                "--bounding-set=-all",
-                "--inh-caps=-all",
-                "--reuid=65534",
-                "--clear-groups",
-            ];
-            let test = concat!(module_path!(), "::who_may_not_capture_is_told_what_to_do");
-            return flowscope_testkit::namespace::again(&words, test);
-        }
-        block_on(async {
-            let error = builder().open("v1").map(drop).unwrap_err();
-            let text = error.to_string();
-            assert!(
-                matches!(error, Error::Capture(CaptureError::NoPermission { .. })),
-                "{error:?}"
-            );
-            assert!(text.contains("sudo setcap cap_net_raw"), "{text}");
-        });
-    });
-}
-
-#[test]
-fn interfaces_that_are_not_there_are_named() {
+pub(crate) fn a_missing_interface_is_named_in_the_error() {
     block_on(async {
         let error = builder().open("no-such-if").map(drop).unwrap_err();
         assert!(error.to_string().contains("no-such-if"), "{error}");

@@ -58,34 +58,38 @@ fn check(text: &str, expected: &[usize]) {
     });
 }
 
-#[test]
-fn the_kernel_and_we_take_the_same_frames() {
-    in_namespace(concat!(module_path!(), "::the_kernel_and_we_take_the_same_frames"), || {
-        assert_eq!(block_on(passed(None, true)), [0, 1, 2, 3, 4, 5, 6]);
-        check("udp port 9", &[0, 2, 5, 6]);
-        check("vlan", &[2, 3, 4, 5, 6]);
-        check("not vlan", &[0, 1]);
-        check("vlan 100", &[2, 3, 5, 6]);
-        check("vlan 7 and dst net 10.0.0.0/24", &[5]);
-        check("vlan 100 and port 53 or vlan 200", &[3, 4]);
-        check("src host 10.0.0.1 and not dst net 10.0.1.0/24", &[0, 2, 4, 5]);
-        check("tcp or arp", &[]);
-    });
+pub(crate) fn kernel_and_user_space_filters_accept_the_same_frames() {
+    in_namespace(
+        concat!(module_path!(), "::kernel_and_user_space_filters_accept_the_same_frames"),
+        || {
+            assert_eq!(block_on(passed(None, true)), [0, 1, 2, 3, 4, 5, 6]);
+            check("udp port 9", &[0, 2, 5, 6]);
+            check("vlan", &[2, 3, 4, 5, 6]);
+            check("not vlan", &[0, 1]);
+            check("vlan 100", &[2, 3, 5, 6]);
+            check("vlan 7 and dst net 10.0.0.0/24", &[5]);
+            check("vlan 100 and port 53 or vlan 200", &[3, 4]);
+            check("src host 10.0.0.1 and not dst net 10.0.1.0/24", &[0, 2, 4, 5]);
+            check("tcp or arp", &[]);
+        },
+    );
 }
 
 /// In tcpdump's language a VLAN term is about the outermost tag that is left, and moves what follows
 /// behind it.
 #[cfg(feature = "libpcap")]
-#[test]
-fn all_of_tcpdumps_language_works_in_the_kernel() {
-    in_namespace(concat!(module_path!(), "::all_of_tcpdumps_language_works_in_the_kernel"), || {
-        let live = |text: &str| {
-            let filter = Filter::parse(text).expect("a filter");
-            assert!(filter.is_of_libpcap(), "{text}");
-            block_on(passed(Some(&filter), true))
-        };
-        assert_eq!(live("vlan 100 and udp[2:2] = 53"), [3]);
-        assert_eq!(live("vlan 7 and vlan 100 and udp[2:2] = 9"), [5]);
-        assert_eq!(live("udp[2:2] = 53"), [1, 3, 4], "the kernel has taken the tag out");
-    });
+pub(crate) fn filters_compiled_by_libpcap_run_in_the_kernel() {
+    in_namespace(
+        concat!(module_path!(), "::filters_compiled_by_libpcap_run_in_the_kernel"),
+        || {
+            let live = |text: &str| {
+                let filter = Filter::parse(text).expect("a filter");
+                assert!(filter.is_of_libpcap(), "{text}");
+                block_on(passed(Some(&filter), true))
+            };
+            assert_eq!(live("vlan 100 and udp[2:2] = 53"), [3]);
+            assert_eq!(live("vlan 7 and vlan 100 and udp[2:2] = 9"), [5]);
+            assert_eq!(live("udp[2:2] = 53"), [1, 3, 4], "the kernel has taken the tag out");
+        },
+    );
 }

@@ -1,13 +1,72 @@
 //! Streams of live captures, each test in a network namespace of its own: see
 //! [`flowscope_testkit::namespace`].
 
-#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests, in tests")]
 
+#[cfg(target_os = "linux")]
 mod faults;
+#[cfg(target_os = "linux")]
 mod filters;
+#[cfg(target_os = "linux")]
 mod ledger;
+#[cfg(target_os = "linux")]
 mod replayed;
+#[cfg(target_os = "linux")]
 mod sharded;
+#[cfg(target_os = "linux")]
 mod world;
-#[cfg(feature = "af-xdp")]
+#[cfg(all(target_os = "linux", feature = "af-xdp"))]
 mod xdp;
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    use flowscope_testkit::{needs, runner, tests};
+
+    runner::run([
+        runner::group(needs::nothing, tests![faults::a_missing_interface_is_named_in_the_error,]),
+        runner::group(
+            needs::namespaces,
+            tests![
+                faults::an_interface_that_goes_down_is_reported_and_comes_back,
+                faults::a_deleted_interface_ends_the_stream,
+                faults::readable_completes_only_when_there_is_something_to_read,
+                faults::a_larger_mtu_takes_effect_at_once,
+                faults::streams_dropped_at_any_point_leak_nothing,
+                filters::kernel_and_user_space_filters_accept_the_same_frames,
+                ledger::the_ledger_counts_what_a_stalled_reader_loses,
+                ledger::shutdown_under_traffic_loses_and_duplicates_no_frame,
+                ledger::a_lossless_broadcast_applies_back_pressure_to_the_capture,
+                ledger::a_stall_of_ten_seconds_is_accounted_for,
+                ledger::a_slow_reassembler_slows_the_capture_and_the_kernel_counts_drops,
+                replayed::captures_replayed_over_a_veth_pair_give_the_flows_of_the_file,
+                sharded::both_directions_of_a_flow_reach_one_worker,
+                sharded::events_can_be_handled_in_the_workers,
+            ],
+        ),
+        runner::group(
+            || {
+                needs::namespaces()?;
+                needs::programs(&["setpriv"])
+            },
+            tests![faults::the_permission_error_contains_the_setcap_command,],
+        ),
+        #[cfg(feature = "libpcap")]
+        runner::group(
+            needs::namespaces,
+            tests![filters::filters_compiled_by_libpcap_run_in_the_kernel,],
+        ),
+        #[cfg(feature = "af-xdp")]
+        runner::group(
+            needs::namespaces_of_root,
+            tests![
+                xdp::flows_are_the_same_in_both_xdp_modes,
+                xdp::the_ledger_counts_what_a_stalled_reader_loses,
+                xdp::every_queue_has_a_worker,
+                xdp::an_occupied_and_a_deleted_interface_are_reported,
+            ],
+        ),
+    ])
+}

@@ -110,10 +110,9 @@ async fn of_the_cable(path: &Path) -> Flows {
     flows
 }
 
-#[test]
-fn every_capture_sent_over_a_cable_has_the_flows_of_the_file() {
+pub(crate) fn captures_replayed_over_a_veth_pair_give_the_flows_of_the_file() {
     let name =
-        concat!(module_path!(), "::every_capture_sent_over_a_cable_has_the_flows_of_the_file");
+        concat!(module_path!(), "::captures_replayed_over_a_veth_pair_give_the_flows_of_the_file");
     in_namespace(name, || {
         // Frames of captures from a host that had its card cut them are longer than a cable's.
         ip("link set v0 mtu 65535");

@@ -37,9 +37,8 @@ fn check_stats(stats: &[Stats]) {
     assert!(stats.iter().all(|worker| worker.packets.delivered() > 0), "{stats:?}");
 }
 
-#[test]
-fn both_directions_of_a_flow_meet_at_one_worker() {
-    in_namespace(concat!(module_path!(), "::both_directions_of_a_flow_meet_at_one_worker"), || {
+pub(crate) fn both_directions_of_a_flow_reach_one_worker() {
+    in_namespace(concat!(module_path!(), "::both_directions_of_a_flow_reach_one_worker"), || {
         block_on(async {
             let sharded = builder().ignore_outgoing(true).open_sharded("v1", 7, WORKERS).unwrap();
             let mut stream = sharded.flow_stream(|_| extractor()).unwrap();
@@ -79,9 +78,8 @@ fn both_directions_of_a_flow_meet_at_one_worker() {
     });
 }
 
-#[test]
-fn events_can_be_handled_where_they_are() {
-    in_namespace(concat!(module_path!(), "::events_can_be_handled_where_they_are"), || {
+pub(crate) fn events_can_be_handled_in_the_workers() {
+    in_namespace(concat!(module_path!(), "::events_can_be_handled_in_the_workers"), || {
         block_on(async {
             let sharded = builder().ignore_outgoing(true).open_sharded("v1", 8, WORKERS).unwrap();
             let seen = Arc::new(Mutex::new(HashMap::<String, u64>::new()));

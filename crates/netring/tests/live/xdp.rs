@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::thread;
 use std::time::Duration;
 
-use flowscope_testkit::namespace::{Owner, cable, in_namespace_of, ip};
+use flowscope_testkit::namespace::{cable, in_namespace, ip};
 use flowscope_track::FlowEvent;
 use netring::ring::{AfXdpConfig, CaptureError, XdpMode};
 use netring::{AsyncCapture, Error, Live, Next, Sharded};
@@ -19,10 +19,9 @@ fn config(mode: XdpMode) -> AfXdpConfig {
     AfXdpConfig::default().mode(mode)
 }
 
-#[test]
-fn flows_come_by_either_mode() {
-    let name = concat!(module_path!(), "::flows_come_by_either_mode");
-    in_namespace_of(Owner::Root, name, || {
+pub(crate) fn flows_are_the_same_in_both_xdp_modes() {
+    let name = concat!(module_path!(), "::flows_are_the_same_in_both_xdp_modes");
+    in_namespace(name, || {
         block_on(async {
             for mode in [XdpMode::Generic, XdpMode::Native] {
                 let mut stream =
@@ -41,10 +40,9 @@ fn flows_come_by_either_mode() {
     });
 }
 
-#[test]
-fn a_stalled_reader_loses_what_the_ledger_names() {
-    let name = concat!(module_path!(), "::a_stalled_reader_loses_what_the_ledger_names");
-    in_namespace_of(Owner::Root, name, || {
+pub(crate) fn the_ledger_counts_what_a_stalled_reader_loses() {
+    let name = concat!(module_path!(), "::the_ledger_counts_what_a_stalled_reader_loses");
+    in_namespace(name, || {
         block_on(async {
             const SENT: u32 = 20_000;
             for mode in [XdpMode::Generic, XdpMode::Native] {
@@ -74,9 +72,8 @@ fn a_stalled_reader_loses_what_the_ledger_names() {
     });
 }
 
-#[test]
-fn every_queue_has_a_worker() {
-    in_namespace_of(Owner::Root, concat!(module_path!(), "::every_queue_has_a_worker"), || {
+pub(crate) fn every_queue_has_a_worker() {
+    in_namespace(concat!(module_path!(), "::every_queue_has_a_worker"), || {
         cable("w0", "w1", "numtxqueues 4 numrxqueues 4");
         block_on(async {
             let sharded = Sharded::open_queues("w1", &config(XdpMode::Native)).unwrap();
@@ -95,10 +92,9 @@ fn every_queue_has_a_worker() {
     });
 }
 
-#[test]
-fn an_occupied_interface_and_a_deleted_one_are_told() {
-    let name = concat!(module_path!(), "::an_occupied_interface_and_a_deleted_one_are_told");
-    in_namespace_of(Owner::Root, name, || {
+pub(crate) fn an_occupied_and_a_deleted_interface_are_reported() {
+    let name = concat!(module_path!(), "::an_occupied_and_a_deleted_interface_are_reported");
+    in_namespace(name, || {
         block_on(async {
             cable("w0", "w1", "");
             let capture = Xdp::open_xdp("w1", &config(XdpMode::Generic)).unwrap();

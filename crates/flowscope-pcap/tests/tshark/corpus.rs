@@ -1,21 +1,18 @@
 //! Real captures, compared with what tshark read in them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use flowscope_testkit::needs;
 use serde_json::Value;
 
 use crate::read::read;
-use crate::skipped;
 
 /// Every capture gives as many packets as tshark found, and each of them (of the first 3000) has
 /// tshark's time, lengths and interface.
-#[test]
-fn the_corpus_reads_as_in_tshark() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
-    let Ok(captures) = fs::read_dir(corpus.join("captures")) else {
-        return skipped("no capture corpus beside the workspace");
-    };
+pub(crate) fn the_corpus_reads_as_in_tshark() {
+    let corpus = needs::corpus_folder();
+    let captures = fs::read_dir(corpus.join("captures")).unwrap();
     let mut captures: Vec<PathBuf> = captures.map(|entry| entry.unwrap().path()).collect();
     captures.sort();
     let (mut compared, mut different) = (0, Vec::new());

@@ -1,7 +1,7 @@
-use super::*;
+use crate::world::*;
 
 fn in_namespace(name: &str, body: impl FnOnce()) {
-    super::in_namespace("track", name, body);
+    crate::world::in_namespace("track", name, body);
 }
 
 /// A record without what differs when the same packets are captured another time: times, and why
@@ -29,9 +29,8 @@ fn records(ran: &Ran) -> Vec<Value> {
     lines(&ran.out).into_iter().map(timeless).collect()
 }
 
-#[test]
-fn what_is_said_of_a_file_is_said_of_it_live() {
-    in_namespace("what_is_said_of_a_file_is_said_of_it_live", || {
+pub(crate) fn live_output_equals_the_output_for_the_file() {
+    in_namespace("live_output_equals_the_output_for_the_file", || {
         let flows = ["flows", "--format=eve"].as_slice();
         let two = ["flows", "--format=eve", "--workers=2"].as_slice();
         let sessions = ["sessions", "--format=eve"].as_slice();
@@ -60,9 +59,8 @@ fn what_is_said_of_a_file_is_said_of_it_live() {
 }
 
 /// A record comes when its flow has been silent for long enough, without any packet.
-#[test]
-fn time_passes_in_silence() {
-    in_namespace("time_passes_in_silence", || {
+pub(crate) fn flows_time_out_without_packets() {
+    in_namespace("flows_time_out_without_packets", || {
         for workers in ["1", "2"] {
             let mut live = Live::start([
                 "flows",
@@ -87,9 +85,8 @@ fn time_passes_in_silence() {
 }
 
 /// A program that had no time to read is not told that there was silence.
-#[test]
-fn a_pause_of_the_reader_is_no_silence() {
-    in_namespace("a_pause_of_the_reader_is_no_silence", || {
+pub(crate) fn a_pause_of_the_reader_does_not_expire_flows() {
+    in_namespace("a_pause_of_the_reader_does_not_expire_flows", || {
         let folder = tempfile::tempdir().unwrap();
         let one = file(folder.path(), "one.pcap", &pcap(&many_flows(1, 10)));
         let live = Live::start(["flows", "--format=eve", "-iv1", "--udp-idle=1"]);
@@ -107,9 +104,8 @@ fn a_pause_of_the_reader_is_no_silence() {
     });
 }
 
-#[test]
-fn rows_of_the_table_come_as_flows_end() {
-    in_namespace("rows_of_the_table_come_as_flows_end", || {
+pub(crate) fn table_rows_are_printed_as_flows_end() {
+    in_namespace("table_rows_are_printed_as_flows_end", || {
         for args in [["flows", "--udp-idle=100ms"], ["sessions", "--protocol=dns"]] {
             let mut live = Live::start(args.into_iter().chain(["-iv1"]));
             send(&corpus("dns-udp.pcap"));
@@ -121,9 +117,8 @@ fn rows_of_the_table_come_as_flows_end() {
     });
 }
 
-#[test]
-fn long_flows_are_reported_while_they_last() {
-    in_namespace("long_flows_are_reported_while_they_last", || {
+pub(crate) fn long_flows_give_interim_records() {
+    in_namespace("long_flows_give_interim_records", || {
         let mut live = Live::start(["flows", "--format=eve", "-iv1", "--interim=50ms"]);
         let folder = tempfile::tempdir().unwrap();
         let one = file(folder.path(), "one.pcap", &pcap(&many_flows(1, 10)));
@@ -144,8 +139,7 @@ fn long_flows_are_reported_while_they_last() {
 }
 
 /// Each direction comes by an interface of its own, and what is said is what was said.
-#[test]
-fn several_interfaces_are_one_capture() {
+pub(crate) fn several_interfaces_are_one_capture() {
     use netring::ring::{AfPacket, AfPacketConfig, Capture};
     in_namespace("several_interfaces_are_one_capture", || {
         ip("link add w0 type veth peer name w1");
@@ -170,8 +164,7 @@ fn several_interfaces_are_one_capture() {
     });
 }
 
-#[test]
-fn several_programs_share_an_interface() {
+pub(crate) fn several_programs_share_an_interface() {
     in_namespace("several_programs_share_an_interface", || {
         let folder = tempfile::tempdir().unwrap();
         let many = file(folder.path(), "many.pcap", &pcap(&many_flows(1000, 10)));
@@ -184,8 +177,7 @@ fn several_programs_share_an_interface() {
     });
 }
 
-#[test]
-fn filters() {
+pub(crate) fn filters() {
     in_namespace("filters", || {
         let mixed = corpus("http-keep-alive.pcap");
         let folder = tempfile::tempdir().unwrap();
@@ -218,8 +210,7 @@ fn filters() {
     });
 }
 
-#[test]
-fn a_filter_on_a_tag_that_the_kernel_takes_out() {
+pub(crate) fn a_filter_on_a_tag_that_the_kernel_takes_out() {
     in_namespace("a_filter_on_a_tag_that_the_kernel_takes_out", || {
         let path = corpus("vlan.pcap");
         let count = |words: &str| {

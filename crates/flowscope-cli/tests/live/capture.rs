@@ -1,9 +1,9 @@
 use std::fs;
 
-use super::*;
+use crate::world::*;
 
 fn in_namespace(name: &str, body: impl FnOnce()) {
-    super::in_namespace("capture", name, body);
+    crate::world::in_namespace("capture", name, body);
 }
 
 fn arrived(n: usize) -> String {
@@ -19,9 +19,8 @@ fn files(folder: &Path) -> Vec<String> {
     names
 }
 
-#[test]
-fn what_is_sent_is_what_is_recorded() {
-    in_namespace("what_is_sent_is_what_is_recorded", || {
+pub(crate) fn the_recording_equals_what_was_sent() {
+    in_namespace("the_recording_equals_what_was_sent", || {
         let folder = tempfile::tempdir().unwrap();
         const PCAP: u32 = 0xa1b2_3c4d;
         const PCAPNG: u32 = 0x0a0d_0d0a;
@@ -45,9 +44,8 @@ fn what_is_sent_is_what_is_recorded() {
     });
 }
 
-#[test]
-fn a_snap_length_cuts_what_is_recorded_and_not_its_length() {
-    in_namespace("a_snap_length_cuts_what_is_recorded_and_not_its_length", || {
+pub(crate) fn a_snap_length_cuts_the_bytes_and_keeps_the_wire_length() {
+    in_namespace("a_snap_length_cuts_the_bytes_and_keeps_the_wire_length", || {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cut.pcapng");
         let sent = frames(&corpus("http-keep-alive.pcap"));
@@ -59,9 +57,8 @@ fn a_snap_length_cuts_what_is_recorded_and_not_its_length() {
     });
 }
 
-#[test]
-fn so_many_packets_and_no_more() {
-    in_namespace("so_many_packets_and_no_more", || {
+pub(crate) fn recording_stops_after_a_number_of_packets() {
+    in_namespace("recording_stops_after_a_number_of_packets", || {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("five.pcapng");
         let live = Live::start(["capture", "-iv1", "-c5", "-w", path.to_str().unwrap()]);
@@ -75,9 +72,8 @@ fn so_many_packets_and_no_more() {
     });
 }
 
-#[test]
-fn files_of_a_size() {
-    in_namespace("files_of_a_size", || {
+pub(crate) fn files_rotate_by_size() {
+    in_namespace("files_rotate_by_size", || {
         let sent = frames(&corpus("http-keep-alive.pcap"));
         for (keep, extension) in [(None, "pcapng"), (Some("2"), "pcap")] {
             let folder = tempfile::tempdir().unwrap();
@@ -111,9 +107,8 @@ fn files_of_a_size() {
 }
 
 /// A file is complete when its time is over, and silence makes no files.
-#[test]
-fn files_of_a_time() {
-    in_namespace("files_of_a_time", || {
+pub(crate) fn files_rotate_by_time() {
+    in_namespace("files_rotate_by_time", || {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trace.pcapng");
         let live = Live::start(["capture", "-iv1", "-G", "100ms", "-w", path.to_str().unwrap()]);
@@ -131,9 +126,8 @@ fn files_of_a_time() {
     });
 }
 
-#[test]
-fn recorded_to_a_pipe_as_it_comes() {
-    in_namespace("recorded_to_a_pipe_as_it_comes", || {
+pub(crate) fn recording_to_a_pipe_is_not_delayed() {
+    in_namespace("recording_to_a_pipe_is_not_delayed", || {
         let mut live = Live::start(["capture", "-iv1", "-w-"]);
         let mut tracked = program()
             .args(["events", "-q", "-"])
@@ -154,9 +148,8 @@ fn recorded_to_a_pipe_as_it_comes() {
     });
 }
 
-#[test]
-fn what_could_be_written_stays_when_the_disk_is_full() {
-    in_namespace("what_could_be_written_stays_when_the_disk_is_full", || {
+pub(crate) fn a_full_disk_keeps_what_was_written() {
+    in_namespace("a_full_disk_keeps_what_was_written", || {
         let folder = tempfile::tempdir().unwrap();
         let many = file(folder.path(), "many.pcap", &pcap(&many_flows(2000, 1000)));
         let disk = folder.path().join("disk");
@@ -188,9 +181,8 @@ fn what_could_be_written_stays_when_the_disk_is_full() {
     });
 }
 
-#[test]
-fn a_full_device_is_5() {
-    in_namespace("a_full_device_is_5", || {
+pub(crate) fn a_full_device_is_exit_code_5() {
+    in_namespace("a_full_device_is_exit_code_5", || {
         for args in [["capture", "-w"], ["events", "-o"]] {
             let live = Live::start(args.into_iter().chain(["/dev/full", "-iv1"]));
             send(&corpus("http-keep-alive.pcap"));
@@ -201,9 +193,8 @@ fn a_full_device_is_5() {
     });
 }
 
-#[test]
-fn what_the_kernel_dropped_is_counted() {
-    in_namespace("what_the_kernel_dropped_is_counted", || {
+pub(crate) fn kernel_drops_are_counted() {
+    in_namespace("kernel_drops_are_counted", || {
         let folder = tempfile::tempdir().unwrap();
         let many = file(folder.path(), "many.pcap", &pcap(&many_flows(2000, 1000)));
         let path = folder.path().join("some.pcapng");

@@ -1,14 +1,13 @@
-use super::*;
+use crate::world::*;
 
 fn in_namespace(name: &str, body: impl FnOnce()) {
-    super::in_namespace("replay", name, body);
+    crate::world::in_namespace("replay", name, body);
 }
 
 const AT: Timestamp = Timestamp::from_secs(1_767_323_045);
 
-#[test]
-fn what_cannot_be_sent_is_counted() {
-    in_namespace("what_cannot_be_sent_is_counted", || {
+pub(crate) fn frames_that_cannot_be_sent_are_counted() {
+    in_namespace("frames_that_cannot_be_sent_are_counted", || {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = CaptureWriter::pcapng(Vec::new()).unwrap();
         fn ethernet(frame: &[u8], wire_len: usize) -> PacketView<'_> {
@@ -39,9 +38,8 @@ fn what_cannot_be_sent_is_counted() {
 }
 
 /// The spacing of the capture, divided: its packets take no less than that.
-#[test]
-fn packets_keep_their_distance() {
-    in_namespace("packets_keep_their_distance", || {
+pub(crate) fn replay_keeps_the_time_between_packets() {
+    in_namespace("replay_keeps_the_time_between_packets", || {
         let folder = tempfile::tempdir().unwrap();
         let second = 1_000_000_000;
         // The third one's clock went back.
@@ -78,8 +76,7 @@ fn times_of(path: &Path) -> Vec<u64> {
     times
 }
 
-#[test]
-fn a_signal_ends_it() {
+pub(crate) fn a_signal_ends_it() {
     in_namespace("a_signal_ends_it", || {
         let mut capture = Live::start(["events", "-iv1"]);
         let path = corpus("dns-udp.pcap");

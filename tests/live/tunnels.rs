@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -21,10 +20,10 @@ use flowscope::core::{
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::pcap::{CaptureReader, CaptureWriter};
 use flowscope::track::{EndReason, FlowEvent, FlowTracker};
+use flowscope_testkit::namespace::{INSIDE, again};
 use flowscope_testkit::{Frame, frame};
 
-/// Set for the process that has the namespaces.
-const INSIDE: &str = "FLOWSCOPE_LIVE_INSIDE";
+use crate::world::NAMESPACES;
 
 /// The folder for files, gone with the mount namespace.
 const DIR: &str = "/run";
@@ -32,22 +31,9 @@ const DIR: &str = "/run";
 /// Longest time for a condition to come true.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-const PROGRAMS: [&str; 11] = [
-    "unshare",
-    "timeout",
-    "ip",
-    "ss",
-    "ethtool",
-    "sysctl",
-    "ping",
-    "tcpdump",
-    "tcpreplay",
-    "tshark",
-    "socat",
-];
+pub(crate) const PROGRAMS: [&str; 4] = ["ethtool", "ping", "tcpreplay", "tshark"];
 
-#[test]
-fn both_directions_of_a_flow_in_a_tunnel_are_one_flow_and_tshark_names_the_same() {
+pub(crate) fn tunnelled_flows_agree_with_tshark() {
     if env::var_os(INSIDE).is_some() {
         assert_eq!(process::id(), 1, "in a namespace of its own");
         shell(
@@ -57,50 +43,7 @@ fn both_directions_of_a_flow_in_a_tunnel_are_one_flow_and_tshark_names_the_same(
         crafted_tunnels();
         return;
     }
-    if let Some(why) = missing() {
-        skipped(&why);
-        return;
-    }
-    let name = concat!(
-        "encapsulation_live::",
-        "both_directions_of_a_flow_in_a_tunnel_are_one_flow_and_tshark_names_the_same"
-    );
-    let output = Command::new("timeout")
-        .args(["-k", "1", "60", "unshare", "--net", "--mount", "--pid", "--fork"])
-        .args(["--kill-child", "--mount-proc"])
-        .arg(env::current_exe().expect("a test knows itself"))
-        .args(["--exact", name, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .expect("timeout was found above");
-    let said =
-        [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
-    assert!(output.status.success(), "{}\n{}", said[0], said[1]);
-    assert!(said[0].contains("1 passed"), "the test ran in there: {}", said[0]);
-}
-
-#[expect(clippy::print_stdout, reason = "a test that did not run must say so")]
-fn skipped(why: &str) {
-    println!("SKIPPED: encapsulation_live: {why}");
-}
-
-/// Why the test cannot run here.
-fn missing() -> Option<String> {
-    if fs::metadata("/proc/self").map_or(true, |process| process.uid() != 0) {
-        return Some("network namespaces need root".to_owned());
-    }
-    let path = format!("{}:/usr/sbin:/sbin", env::var("PATH").unwrap_or_default());
-    let found = |program: &str| env::split_paths(&path).any(|dir| dir.join(program).exists());
-    if let Some(program) = PROGRAMS.iter().find(|program| !found(program)) {
-        return Some(format!("{program} is not installed"));
-    }
-    let probe = ["--net", "--mount", "--pid", "--fork", "ip", "link", "add", "type", "veth"];
-    let output = Command::new("unshare").args(probe).output();
-    match output {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-        Err(error) => Some(error.to_string()),
-    }
+    again(&NAMESPACES, concat!(module_path!(), "::tunnelled_flows_agree_with_tshark"));
 }
 
 /// Echo requests and a TCP connection between two hosts of a VXLAN network, recorded below it.

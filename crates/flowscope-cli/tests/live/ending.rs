@@ -1,12 +1,11 @@
-use super::*;
+use crate::world::*;
 
 fn in_namespace(name: &str, body: impl FnOnce()) {
-    super::in_namespace("ending", name, body);
+    crate::world::in_namespace("ending", name, body);
 }
 
-#[test]
-fn so_many_packets() {
-    in_namespace("so_many_packets", || {
+pub(crate) fn ends_after_a_number_of_packets() {
+    in_namespace("ends_after_a_number_of_packets", || {
         let live = Live::start(["flows", "--format=eve", "-iv1", "-c7"]);
         send(&corpus("http-keep-alive.pcap"));
         let ran = live.end();
@@ -20,9 +19,8 @@ fn so_many_packets() {
     });
 }
 
-#[test]
-fn so_long() {
-    in_namespace("so_long", || {
+pub(crate) fn ends_after_a_duration() {
+    in_namespace("ends_after_a_duration", || {
         for args in [["events", "-q"], ["flows", "--format=csv"]] {
             let ran = run(program().args(args).args(["-iv1", "--duration=200ms"]), b"");
             assert_eq!(ran.code, 0, "{ran:?}");
@@ -41,8 +39,7 @@ fn so_long() {
 }
 
 /// What was received before the signal is worked off, and every flow has its end.
-#[test]
-fn many_open_flows() {
+pub(crate) fn many_open_flows() {
     in_namespace("many_open_flows", || {
         const FLOWS: u32 = 100_000;
         let folder = tempfile::tempdir().unwrap();
@@ -77,8 +74,7 @@ fn many_open_flows() {
 }
 
 /// The output stands still; the first signal cannot be obeyed, the second is.
-#[test]
-fn a_second_signal_ends_it_at_once() {
+pub(crate) fn a_second_signal_ends_it_at_once() {
     in_namespace("a_second_signal_ends_it_at_once", || {
         let folder = tempfile::tempdir().unwrap();
         let many = file(folder.path(), "many.pcap", &pcap(&many_flows(3000, 10)));
@@ -96,9 +92,8 @@ fn a_second_signal_ends_it_at_once() {
     });
 }
 
-#[test]
-fn a_reader_that_leaves_is_no_error() {
-    in_namespace("a_reader_that_leaves_is_no_error", || {
+pub(crate) fn a_closed_pipe_is_no_error() {
+    in_namespace("a_closed_pipe_is_no_error", || {
         for args in [["events", "-iv1"], ["flows", "-iv1"], ["capture", "-iv1"]] {
             let mut command = program();
             command.args(args).stdout(Stdio::piped());
@@ -114,9 +109,8 @@ fn a_reader_that_leaves_is_no_error() {
     });
 }
 
-#[test]
-fn an_interface_that_is_deleted() {
-    in_namespace("an_interface_that_is_deleted", || {
+pub(crate) fn a_deleted_interface_ends_the_capture() {
+    in_namespace("a_deleted_interface_ends_the_capture", || {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("all.pcapng");
         let capture = Live::start(["capture", "-iv1", "-w", path.to_str().unwrap()]);
@@ -135,8 +129,7 @@ fn an_interface_that_is_deleted() {
     });
 }
 
-#[test]
-fn an_interface_that_is_down_for_a_while() {
+pub(crate) fn an_interface_that_is_down_for_a_while() {
     in_namespace("an_interface_that_is_down_for_a_while", || {
         let live = Live::start(["flows", "--format=eve", "-iv1"]);
         send(&corpus("dns-udp.pcap"));

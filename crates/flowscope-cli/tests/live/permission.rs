@@ -1,8 +1,7 @@
-use super::*;
+use crate::world::*;
 
 /// In a user namespace that owns no network, root is nobody.
-#[test]
-fn without_permission_the_line_to_copy_is_printed() {
+pub(crate) fn the_permission_error_contains_the_setcap_command() {
     let cases: [&[&str]; 4] = [
         &["flows", "-i", "lo"],
         &["events", "-i", "lo", "-f", "tcp"],
@@ -14,10 +13,6 @@ fn without_permission_the_line_to_copy_is_printed() {
         command.arg("--user").arg(env!("CARGO_BIN_EXE_flowscope"));
         command
     };
-    let tried = Command::new("unshare").args(["--user", "true"]).output();
-    if !tried.as_ref().is_ok_and(|tried| tried.status.success()) {
-        return skipped("live::permission", &format!("{tried:?}"));
-    }
     let remedy =
         format!("    sudo setcap cap_net_raw,cap_net_admin+ep {}", env!("CARGO_BIN_EXE_flowscope"));
     for args in cases {
@@ -32,8 +27,7 @@ fn without_permission_the_line_to_copy_is_printed() {
     assert!(row.ends_with(" no"), "{row}");
 }
 
-#[test]
-fn an_interface_that_is_not_there() {
+pub(crate) fn a_missing_interface_is_named_in_the_error() {
     for args in [
         ["flows", "-i", "none-such", "-q"],
         ["capture", "-i", "none-such", "-w-"],
@@ -45,8 +39,7 @@ fn an_interface_that_is_not_there() {
     }
 }
 
-#[test]
-fn wrong_usage_is_2() {
+pub(crate) fn wrong_usage_is_exit_code_2() {
     let cases: [&[&str]; 19] = [
         &["flows", "-i", "lo", "x.pcap"],
         &["flows", "-i", "lo", "-r", "x.pcap"],
