@@ -10,23 +10,22 @@ use crate::{Ended, EventStream, GapCause};
 
 pub use driver::AsyncReassemblerDriver;
 
-/// The life of every flow, as [`FlowEvent`](flowscope_track::FlowEvent)s, while futures read what the
-/// flows say. Made by [`FlowStream::with_async_reassembler`](crate::FlowStream::with_async_reassembler).
+/// Flow events, while futures process the payload. Made by
+/// [`FlowStream::with_async_reassembler`](crate::FlowStream::with_async_reassembler).
 ///
-/// Reading this stream is what drives the capture and the futures, without tasks of their own: those
-/// that could go on are polled in turn. Events do not wait for them: the end of a flow may be told
-/// before all of its bytes were worked off. The stream itself ends, and
-/// [`shutdown`](EventStream::shutdown) returns, only once every future has run to its end; those who
-/// cannot wait for that put a timeout around it, or drop the stream and the futures with it.
+/// Polling this stream drives the capture and the futures, without extra tasks. Events do not wait
+/// for the futures: a flow may be reported as ended before all of its bytes were processed. The
+/// stream ends, and [`shutdown`](EventStream::shutdown) returns, only when every future has
+/// completed; to bound that, use a timeout, or drop the stream together with the futures.
 pub type ReassembledStream<S, E, F> = EventStream<S, AsyncReassemblerDriver<E, F>>;
 
-/// Takes what one side of a TCP flow says, in order, and may take its time about it.
+/// Asynchronous consumer of the bytes of one side of a TCP flow, in order.
 ///
-/// The asynchronous counterpart of a [`Reassembler`](flowscope_core::Reassembler) behind one that has
-/// put the bytes in order. Each call is awaited before the next one for the same side; the two sides,
-/// and all flows, go on independently. What comes meanwhile waits within the
-/// [credit](crate::ConversationConfig::credit); when that is used up, the
-/// [policy](crate::ConversationConfig::stalled) decides, which by default has the capture wait.
+/// It is the asynchronous counterpart of a [`Reassembler`](flowscope_core::Reassembler), behind one
+/// that has put the bytes in order. Each call is awaited before the next call for the same side;
+/// the sides of all flows proceed independently. Bytes that arrive meanwhile are buffered up to the
+/// [credit](crate::ConversationConfig::credit); then the
+/// [policy](crate::ConversationConfig::stalled) applies, by default waiting.
 ///
 /// ```no_run
 /// use bytes::Bytes;
@@ -35,7 +34,7 @@ pub type ReassembledStream<S, E, F> = EventStream<S, AsyncReassemblerDriver<E, F
 /// use netring::{AsyncCapture, AsyncReassembler, Next as _};
 /// use tokio::sync::mpsc;
 ///
-/// /// Sends what it reads to somebody who may be slow.
+/// /// Forwards bytes to a channel that may be full.
 /// struct Forward(mpsc::Sender<Bytes>);
 ///
 /// impl AsyncReassembler for Forward {
@@ -58,29 +57,28 @@ pub trait AsyncReassembler: Send + 'static {
     /// Bytes at stream offset `at`.
     fn segment(&mut self, at: u64, bytes: Bytes) -> impl Future<Output = ()> + Send;
 
-    /// `len` bytes at stream offset `at` that are missing.
+    /// `len` missing bytes at stream offset `at`.
     fn gap(&mut self, _at: u64, _len: u64, _cause: GapCause) -> impl Future<Output = ()> + Send {
         async {}
     }
 
-    /// The side has finished: all that it sent has come, or is a gap.
+    /// End of the side by FIN: all of its bytes were passed, or are gaps.
     fn fin(&mut self) -> impl Future<Output = ()> + Send {
         async {}
     }
 
-    /// Nothing more comes of this side. The last call.
+    /// End of the side for any reason; the last call.
     fn end(&mut self, _ended: Ended) -> impl Future<Output = ()> + Send {
         async {}
     }
 }
 
-/// Makes an [`AsyncReassembler`] per direction of a flow, when its first payload comes. The factory is
-/// shared, its products are not.
+/// Makes an [`AsyncReassembler`] per direction of a flow, when its first payload arrives.
 pub trait AsyncReassemblerFactory<K>: Send + 'static {
-    /// What it makes.
+    /// Type of the reassemblers.
     type Reassembler: AsyncReassembler;
 
-    /// A fresh reassembler for the bytes that `side` of the flow `key` sends.
+    /// New reassembler for the bytes that `side` of the flow `key` sends.
     fn new_reassembler(&mut self, key: &K, side: FlowSide) -> Self::Reassembler;
 }
 

@@ -14,14 +14,15 @@ use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
 use crate::{AsyncPacketSource, Engine, Error, EventStream, Stats};
 
-/// A stream of events for many: each [`Subscriber`] gets every event, from its subscription on.
+/// Event stream with many subscribers: each [`Subscriber`] receives every event from its
+/// subscription on.
 ///
-/// Made by [`EventStream::broadcast`], whose events may be lost to those who are slow, or by
-/// [`EventStream::broadcast_lossless`]. A task reads the stream; it starts when the first subscriber
-/// is polled, so that those subscribed before miss nothing.
+/// Made by [`EventStream::broadcast`], where slow subscribers lose events, or by
+/// [`EventStream::broadcast_lossless`]. A task reads the stream. It starts when the first
+/// subscriber is polled, so earlier subscribers miss nothing.
 ///
-/// Dropping this stops the capture as [`shutdown`](Self::shutdown) does, without waiting: subscribers
-/// still get what was received, the ends of all flows, and then the end.
+/// Dropping it stops the capture as [`shutdown`](Self::shutdown) does, without waiting: subscribers
+/// still receive what was captured, the ends of all flows, and then the end.
 #[derive(Debug)]
 #[must_use = "the capture is stopped when this is dropped"]
 pub struct Broadcast<T> {
@@ -30,9 +31,9 @@ pub struct Broadcast<T> {
     task: JoinHandle<Result<Stats, Error>>,
 }
 
-/// One reader of a [`Broadcast`]: a stream of its events, each shared with the other readers.
+/// Subscriber of a [`Broadcast`]: a stream of its events, which all subscribers share.
 ///
-/// Ends when the capture has ended and all its events were read.
+/// It ends after the last event of the capture.
 #[derive(Debug)]
 pub struct Subscriber<T> {
     items: Items<T>,
@@ -42,26 +43,26 @@ pub struct Subscriber<T> {
     lagged: u64,
 }
 
-/// What a [`Subscriber`] gets instead of an event.
+/// Item of a [`Subscriber`] that is not an event.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscriberError {
-    /// It was too slow: as many items went past it, the oldest of those it had not read.
+    /// The subscriber was too slow and missed this many items, the oldest that it had not read.
     #[error("{0} items went past a subscriber that was too slow")]
     Lagged(u64),
-    /// The stream had an error, which every subscriber gets.
+    /// An error of the stream; every subscriber receives it.
     #[error(transparent)]
     Stream(Arc<Error>),
 }
 
-/// What is sent: an event, or an error of the stream.
+/// Item that is sent: an event, or an error of the stream.
 type Item<T> = Result<Arc<T>, Arc<Error>>;
 
 #[derive(Debug)]
 enum Items<T> {
-    /// The slowest lose.
+    /// Slow subscribers lose items.
     Lossy(BroadcastStream<Item<T>>),
-    /// The slowest is waited for.
+    /// Sending waits for the slowest subscriber.
     Lossless(mpsc::Receiver<Item<T>>),
 }
 
@@ -77,12 +78,12 @@ struct Shared<T> {
     senders: Mutex<Option<Senders<T>>>,
     buffer: usize,
     start: Notify,
-    /// Over all subscribers.
+    /// Sum over all subscribers.
     received: AtomicU64,
     lagged: AtomicU64,
 }
 
-/// What the handle asks of the task.
+/// Request from the handle to the task.
 #[derive(Debug)]
 enum Control {
     Stop,
@@ -95,11 +96,12 @@ where
     D: Engine + Send + 'static,
     D::Event: Send + Sync + 'static,
 {
-    /// Gives every event to each of any number of subscribers, from a task of its own. For each, the
-    /// latest `buffer` items are kept (rounded up to a power of two, at least 1); a subscriber that
-    /// falls further behind loses the oldest, and is told how many. The capture waits for nobody: on a
-    /// runtime of several threads even a quick subscriber may fall behind a burst, so let the buffer
-    /// be as long as that.
+    /// Sends every event to any number of subscribers, from a task of its own.
+    ///
+    /// The last `buffer` items are kept (rounded up to a power of two, at least 1). A subscriber
+    /// that falls further behind loses the oldest ones and receives their number. The capture does
+    /// not wait for subscribers: on a multi-thread runtime even a fast one can fall behind during a
+    /// burst, so `buffer` should hold a burst.
     ///
     /// # Panics
     ///
@@ -109,9 +111,9 @@ where
         Broadcast::new(self, buffer, Senders::Lossy(broadcast::Sender::new(buffer)))
     }
 
-    /// As [`broadcast`](Self::broadcast), but nobody loses anything: the capture is not read on while
-    /// any subscriber has `buffer` items waiting. So the slowest slows all, and what the kernel drops
-    /// meanwhile stands in the ledger. A subscriber that reads no more has to be dropped.
+    /// As [`broadcast`](Self::broadcast), without loss: the capture is not read while any
+    /// subscriber has `buffer` items to read. The slowest subscriber slows all others, and the
+    /// ledger counts what the kernel drops meanwhile. Drop a subscriber that is not read any more.
     ///
     /// # Panics
     ///
@@ -140,7 +142,7 @@ impl<T: Send + Sync + 'static> Broadcast<T> {
         Broadcast { shared, control, task: tokio::spawn(work.run()) }
     }
 
-    /// A reader of all events from now on.
+    /// Subscribes to all events from now on.
     pub fn subscribe(&self) -> Subscriber<T> {
         let mut senders = self.shared.senders();
         let items = match &mut *senders {
@@ -150,7 +152,7 @@ impl<T: Send + Sync + 'static> Broadcast<T> {
                 all.push(sender);
                 Items::Lossless(receiver)
             }
-            // It has ended: there is nothing to come.
+            // The stream has ended: no event will come.
             None => Items::Lossless(mpsc::channel(1).1),
         };
         drop(senders);
@@ -158,8 +160,8 @@ impl<T: Send + Sync + 'static> Broadcast<T> {
         Subscriber { items, shared, polled: false, received: 0, lagged: 0 }
     }
 
-    /// Where everything went so far; in [`events`](Stats::events), what became of the items sent to
-    /// subscribers. `None` once the stream has ended: then [`shutdown`](Self::shutdown) tells.
+    /// Counters up to now; [`events`](Stats::events) has the items sent to subscribers. `None` once
+    /// the stream has ended: then call [`shutdown`](Self::shutdown).
     ///
     /// # Errors
     ///
@@ -172,11 +174,11 @@ impl<T: Send + Sync + 'static> Broadcast<T> {
         answered.await.ok().transpose()
     }
 
-    /// Stops the capture, waits until all that was received and the ends of all open flows were sent,
-    /// and says where everything went. Subscribers read on until their end; what they have not read
-    /// yet is not in [`events`](Stats::events).
+    /// Stops the capture, waits until all received packets and the ends of all open flows were
+    /// sent, and returns the counters. Subscribers can still read up to their end; items that they
+    /// have not read yet are not in [`events`](Stats::events).
     ///
-    /// In lossless mode this takes as long as the slowest subscriber.
+    /// In lossless mode it waits for the slowest subscriber.
     ///
     /// # Errors
     ///
@@ -191,7 +193,7 @@ impl<T: Send + Sync + 'static> Broadcast<T> {
             Ok(stats) => stats.map(|stats| self.shared.count(stats)),
             Err(failed) => match failed.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is shutting down: nobody will ask further.
+                // The runtime is shutting down.
                 Err(_) => Ok(Stats::default()),
             },
         }
@@ -200,11 +202,11 @@ impl<T: Send + Sync + 'static> Broadcast<T> {
 
 impl<T> Shared<T> {
     fn senders(&self) -> MutexGuard<'_, Option<Senders<T>>> {
-        // What is guarded is a list, whole at any time.
+        // The list behind the lock is consistent at any time.
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds what subscribers counted.
+    /// Adds the counters of subscribers.
     fn count(&self, mut stats: Stats) -> Stats {
         stats.events.deliver(self.received.load(Ordering::Relaxed));
         stats.events.lose(Loss::SubscriberLag, self.lagged.load(Ordering::Relaxed));
@@ -216,7 +218,7 @@ impl<T> Shared<T> {
 struct Work<S, D: Engine> {
     stream: EventStream<S, D>,
     shared: Arc<Shared<D::Event>>,
-    /// `None` once the handle is gone.
+    /// `None` once the handle was dropped.
     asked: Option<mpsc::UnboundedReceiver<Control>>,
 }
 
@@ -229,8 +231,8 @@ impl<S: AsyncPacketSource, D: Engine> Work<S, D> {
             if stopped { Poll::Ready(()) } else { start.as_mut().poll(cx) }
         })
         .await;
-        // Subscribers in the same thread get their turn before the buffer is full, and no more at a
-        // time than tokio lets them read in theirs.
+        // Yields before the buffer is full, so that subscribers on this thread can read. At most as
+        // many items as tokio lets a subscriber read in one turn.
         let turn = (self.shared.buffer / 2).clamp(1, 64);
         let mut sent = 0;
         while let Some(item) = poll_fn(|cx| self.poll_item(cx)).await {
@@ -240,7 +242,7 @@ impl<S: AsyncPacketSource, D: Engine> Work<S, D> {
                 task::yield_now().await;
             }
         }
-        // Whoever subscribes from now on finds the end.
+        // Later subscribers find the end.
         self.shared.senders().take();
         self.stream.stats()
     }
@@ -250,7 +252,7 @@ impl<S: AsyncPacketSource, D: Engine> Work<S, D> {
         Pin::new(&mut self.stream).poll_next(cx)
     }
 
-    /// Does what the handle asks for, and says whether the capture was stopped.
+    /// Handles requests of the handle; returns whether the capture was stopped.
     fn poll_control(&mut self, cx: &mut Context<'_>) -> bool {
         while let Some(asked) = &mut self.asked {
             match asked.poll_recv(cx) {
@@ -272,16 +274,16 @@ impl<S: AsyncPacketSource, D: Engine> Work<S, D> {
     async fn send(&mut self, item: Item<D::Event>) {
         let mut senders = match &mut *self.shared.senders() {
             Some(Senders::Lossy(sender)) => {
-                // Nobody listening is no error.
+                // Sending without subscribers is no error.
                 let _ = sender.send(item);
                 return;
             }
-            // Taken out, for the list cannot be locked while somebody is waited for.
+            // Taken out, because the list must not be locked across an await.
             Some(Senders::Lossless(all)) => mem::take(all),
             None => return,
         };
         for sender in &senders {
-            // While it is waited for, the handle is still heard.
+            // Meanwhile, requests of the handle are still handled.
             let mut room = pin!(sender.reserve());
             let reserved = poll_fn(|cx| {
                 self.poll_control(cx);
@@ -293,7 +295,7 @@ impl<S: AsyncPacketSource, D: Engine> Work<S, D> {
         }
         senders.retain(|sender| !sender.is_closed());
         if let Some(Senders::Lossless(all)) = &mut *self.shared.senders() {
-            // Those who subscribed meanwhile come behind.
+            // Subscribers that were added meanwhile.
             senders.append(all);
             *all = senders;
         }
@@ -308,8 +310,8 @@ impl<S, D: Engine> Drop for Work<S, D> {
 }
 
 impl<T: Send + Sync + 'static> Subscriber<T> {
-    /// The next event, or error of the stream, whatever went past before it: what was missed is counted
-    /// as [`lagged`](Self::lagged).
+    /// Next event or stream error. Missed items are skipped and counted in
+    /// [`lagged`](Self::lagged).
     pub async fn next_event(&mut self) -> Option<Result<Arc<T>, Arc<Error>>> {
         loop {
             match poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await? {
@@ -320,14 +322,14 @@ impl<T: Send + Sync + 'static> Subscriber<T> {
         }
     }
 
-    /// Items that it was given so far: events, and errors of the stream.
+    /// Items received so far: events and stream errors.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.received
     }
 
-    /// Items that went past it so far. Once it has ended,
-    /// [`received`](Self::received) `+ lagged` is what was sent since it subscribed.
+    /// Items missed so far. After the end, [`received`](Self::received) `+ lagged` is the number of
+    /// items sent since the subscription.
     #[must_use]
     pub fn lagged(&self) -> u64 {
         self.lagged
@@ -376,7 +378,7 @@ mod tests {
     use super::*;
     use crate::{AsyncCapture, FlowStream, Next as _};
 
-    /// A source that panics.
+    /// Source that panics.
     struct Broken;
 
     impl AsyncPacketSource for Broken {

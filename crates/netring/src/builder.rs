@@ -6,7 +6,7 @@ use netring_capture::{AfPacket, AfPacketConfig, Capture, Interface};
 
 use crate::{AsyncCapture, Error, InOrder, Live, Merge};
 
-/// A live capture with other settings than the default ones. Made by [`AsyncCapture::builder`].
+/// Settings of a live capture. Made by [`AsyncCapture::builder`].
 #[derive(Clone, Debug, Default)]
 pub struct CaptureBuilder {
     config: AfPacketConfig,
@@ -14,12 +14,12 @@ pub struct CaptureBuilder {
 }
 
 impl AsyncCapture<Live<AfPacket>> {
-    /// Captures on an interface, as seen from this thread's network namespace, with default settings.
+    /// Opens an interface of this thread's network namespace with default settings.
     ///
     /// # Errors
     ///
-    /// The interface, the permission, or what the kernel did not accept:
-    /// [`CaptureError`](netring_capture::CaptureError).
+    /// [`CaptureError`](netring_capture::CaptureError): no such interface, missing permission, or a
+    /// setting that the kernel refused.
     ///
     /// # Panics
     ///
@@ -28,7 +28,7 @@ impl AsyncCapture<Live<AfPacket>> {
         Self::builder().open(interface)
     }
 
-    /// Settings first.
+    /// Settings for a live capture.
     #[must_use]
     pub fn builder() -> CaptureBuilder {
         CaptureBuilder::default()
@@ -36,8 +36,7 @@ impl AsyncCapture<Live<AfPacket>> {
 }
 
 impl<C: Capture> AsyncCapture<Live<C>> {
-    /// Waits until there is something to read, and does not read it; also when something befell the
-    /// interface, which reading tells.
+    /// Waits until there is a packet or an interface error to read, without reading it.
     ///
     /// # Errors
     ///
@@ -48,58 +47,58 @@ impl<C: Capture> AsyncCapture<Live<C>> {
 }
 
 impl CaptureBuilder {
-    /// All settings of the ring at once.
+    /// Replaces all settings of the ring.
     #[must_use]
     pub fn af_packet(mut self, config: AfPacketConfig) -> Self {
         self.config = config;
         self
     }
 
-    /// Which packets to take. The kernel looks, from the first packet on, and what it refuses takes
-    /// no room in the ring.
+    /// Captures only packets that match `filter`. The kernel applies it from the first packet on;
+    /// packets that do not match take no space in the ring.
     #[must_use]
     pub fn filter(mut self, filter: impl Into<Filter>) -> Self {
         self.filter = Some(filter.into());
         self
     }
 
-    /// As [`AfPacketConfig::promiscuous`].
+    /// See [`AfPacketConfig::promiscuous`].
     #[must_use]
     pub fn promiscuous(mut self, on: bool) -> Self {
         self.config = self.config.promiscuous(on);
         self
     }
 
-    /// As [`AfPacketConfig::ignore_outgoing`].
+    /// See [`AfPacketConfig::ignore_outgoing`].
     #[must_use]
     pub fn ignore_outgoing(mut self, on: bool) -> Self {
         self.config = self.config.ignore_outgoing(on);
         self
     }
 
-    /// As [`AfPacketConfig::snap_len`].
+    /// See [`AfPacketConfig::snap_len`].
     #[must_use]
     pub fn snap_len(mut self, bytes: NonZeroU32) -> Self {
         self.config = self.config.snap_len(bytes);
         self
     }
 
-    /// As [`AfPacketConfig::blocks`] and [`AfPacketConfig::block_size`]: how much may wait in the
-    /// kernel.
+    /// Size of the kernel's ring: see [`AfPacketConfig::blocks`] and
+    /// [`AfPacketConfig::block_size`].
     #[must_use]
     pub fn ring(mut self, blocks: NonZeroU32, block_size: NonZeroU32) -> Self {
         self.config = self.config.blocks(blocks).block_size(block_size);
         self
     }
 
-    /// As [`AfPacketConfig::retire_timeout`]: how old a packet may be before it is seen.
+    /// Longest time before a packet is seen: see [`AfPacketConfig::retire_timeout`].
     #[must_use]
     pub fn retire_timeout(mut self, timeout: Duration) -> Self {
         self.config = self.config.retire_timeout(timeout);
         self
     }
 
-    /// Starts to capture.
+    /// Opens the interface.
     ///
     /// # Errors
     ///
@@ -113,14 +112,13 @@ impl CaptureBuilder {
         Ok(AsyncCapture::new(Live::new(AfPacket::open(interface, &config)?)?))
     }
 
-    /// Starts to capture on several interfaces as one, their packets in the order of their times: see
-    /// [`InOrder`]. Packets tell by
-    /// [`interface`](flowscope_core::PacketView::interface) which of them they came by: the first is
-    /// number 0.
+    /// Opens several interfaces as one capture, with packets in time order: see [`InOrder`]. The
+    /// [`interface`](flowscope_core::PacketView::interface) of a packet is the index of its
+    /// interface in the list, from 0.
     ///
     /// # Errors
     ///
-    /// As [`AsyncCapture::open`], of the first that cannot be opened.
+    /// As [`AsyncCapture::open`], for the first interface that cannot be opened.
     ///
     /// # Panics
     ///
@@ -137,14 +135,14 @@ impl CaptureBuilder {
         Ok(AsyncCapture::new(Merge::new(captures).in_order()))
     }
 
-    /// The configuration of a capture on this interface.
+    /// Ring configuration for this interface.
     pub(crate) fn config_for(&self, interface: &str) -> Result<AfPacketConfig, Error> {
         let config = self.config.clone();
         let Some(filter) = &self.filter else { return Ok(config) };
         let found = Interface::find(interface)?;
         Ok(match found.link {
             Some(link) => config.filter(filter.compile_for_interface(interface, link)?),
-            // Opening it tells that nothing here decodes its frames.
+            // Opening it reports that its frames cannot be decoded.
             None => config,
         })
     }

@@ -18,30 +18,30 @@ use crate::{
     Replay, Stats,
 };
 
-/// Packets of a source as they come, to be read in batches or made into a stream.
+/// Packets of a source, read in batches or turned into a stream.
 ///
-/// Batches are lent: [`next_batch`](Self::next_batch) passes them to a closure while they lie in the
-/// source's memory, be that the ring that the kernel shares or a file's buffer. For anything more,
-/// make a stream of it.
+/// [`next_batch`](Self::next_batch) lends batches to a closure while the packets are in the
+/// source's memory: the ring shared with the kernel, or a file buffer. For anything else, make a
+/// stream of it.
 pub struct AsyncCapture<S> {
     source: S,
     stages: Stages,
     stop_when: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     stopped: bool,
     ended: bool,
-    /// The last poll gave way to other tasks.
+    /// Whether the last poll yielded to other tasks.
     gave_way: bool,
 }
 
 impl AsyncCapture<Replay<CaptureFiles>> {
-    /// The packets of a capture file, as fast as they are taken: pcap or pcapng, also compressed with
-    /// gzip or zstd. A file that cannot be read is the first item's error.
+    /// Opens a capture file: pcap or pcapng, plain or compressed with gzip or zstd. If the file
+    /// cannot be read, the first item is the error.
     #[must_use]
     pub fn open_file(path: impl Into<PathBuf>) -> Self {
         AsyncCapture::open_files([path])
     }
 
-    /// The packets of several capture files one after the other, as one capture.
+    /// Opens several capture files, read one after the other as one capture.
     #[must_use]
     pub fn open_files(paths: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
         AsyncCapture::new(Replay::new(CaptureFiles::new(paths)))
@@ -49,10 +49,10 @@ impl AsyncCapture<Replay<CaptureFiles>> {
 }
 
 impl<S: AsyncPacketSource> AsyncCapture<InOrder<Merge<S>>> {
-    /// Several captures as one: flows whose packets come by different interfaces are one flow. The
-    /// packets of live captures come in the order of their times, see [`InOrder`]; those of files as
-    /// they are read, see [`Merge`]. What else the captures
-    /// were told, such as filters, taps and when to stop, is not taken along.
+    /// Merges several captures into one: packets of one flow may come from different interfaces.
+    ///
+    /// Live packets are returned in time order, see [`InOrder`]; packets of files as they are read,
+    /// see [`Merge`]. Filters, taps and stop signals of the merged captures are dropped.
     #[must_use]
     pub fn merge(captures: impl IntoIterator<Item = AsyncCapture<S>>) -> Self {
         let sources = captures.into_iter().map(|capture| capture.source);
@@ -61,7 +61,7 @@ impl<S: AsyncPacketSource> AsyncCapture<InOrder<Merge<S>>> {
 }
 
 impl<S: AsyncPacketSource> AsyncCapture<S> {
-    /// The packets of any source.
+    /// Captures from any source.
     #[must_use]
     pub fn new(source: S) -> Self {
         let stages = Stages::default();
@@ -75,10 +75,10 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
         }
     }
 
-    /// Leaves out packets that `filter` refuses, wherever they come from. They are counted as
-    /// [`refused`](Stats::refused), in no ledger.
+    /// Drops packets that `filter` does not match, for any source. They are counted as
+    /// [`refused`](Stats::refused), and are in no ledger.
     ///
-    /// A filter in the kernel is cheaper, and spends no room in the ring on what it refuses: see
+    /// A filter in the kernel is cheaper, and packets that it drops take no space in the ring: see
     /// `CaptureBuilder::filter`.
     #[must_use]
     pub fn with_filter(mut self, filter: Filter) -> Self {
@@ -86,30 +86,31 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
         self
     }
 
-    /// Records every packet that passes the filter, whatever else becomes of it.
+    /// Records every packet that passes the filter to a capture file.
     ///
-    /// Writing happens where the stream is polled: give a writer that does not wait for long. The
-    /// first failure is an item of the stream, [`Error::Tap`]; the stream goes on without recording.
-    /// What was recorded is complete once the stream has ended.
+    /// The writer is called where the stream is polled, so it should not block for long. The first
+    /// write error is an item of the stream, [`Error::Tap`]; the stream goes on without recording.
+    /// The recording is complete once the stream has ended.
     #[must_use]
     pub fn with_pcap_tap(mut self, writer: CaptureWriter<impl Write + Send + 'static>) -> Self {
         self.stages.set_tap(writer);
         self
     }
 
-    /// Leaves out copies of packets, as mirror ports make them. They stand in the ledger as
-    /// `duplicate`; a tap records them.
+    /// Removes duplicate packets, such as mirror ports make. The ledger counts them as `duplicate`;
+    /// a tap still records them.
     #[must_use]
     pub fn dedup(mut self, dedup: Dedup) -> Self {
         self.stages.set_dedup(dedup);
         self
     }
 
-    /// Stops, as by [`stop`](Self::stop), once `signal` is there, whatever it gives: what was received
-    /// still comes. `tokio::signal::ctrl_c()` is one.
+    /// Stops the capture when `signal` completes, with any output, such as
+    /// `tokio::signal::ctrl_c()`. Packets already received are still returned, as after
+    /// [`stop`](Self::stop).
     ///
-    /// It is heard while the stream is polled: a consumer that waits for something else hears of it
-    /// afterwards.
+    /// The signal is polled together with the stream: while the consumer waits for something else,
+    /// it has no effect.
     #[must_use]
     pub fn stop_when<F: Future + Send + 'static>(mut self, signal: F) -> Self {
         self.stop_when = Some(Box::pin(async move {
@@ -118,8 +119,8 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
         self
     }
 
-    /// The same capture with its source's type forgotten: a live capture and a capture file, say, in
-    /// one variable.
+    /// Erases the type of the source, so that, for example, a live capture and a file fit one
+    /// variable.
     #[must_use]
     pub fn boxed(self) -> AsyncCapture<Box<dyn AsyncPacketSource + Send>>
     where
@@ -129,31 +130,30 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
         AsyncCapture { source: Box::new(source), stages, stop_when, stopped, ended, gave_way }
     }
 
-    /// The life of every flow, as `extractor` finds them.
+    /// Tracks flows by the keys of `extractor`.
     #[must_use]
     pub fn flow_stream<E: FlowExtractor>(self, extractor: E) -> FlowStream<S, E> {
         EventStream::new(self, FlowDriver::with_config(extractor, default_config()))
     }
 
-    /// The events of a driver that was made elsewhere, such as one that keeps state with every flow.
+    /// Streams the events of a driver made by the caller, such as one with per-flow user state.
     #[must_use]
     pub fn drive<D: Engine>(self, driver: D) -> EventStream<S, D> {
         EventStream::new(self, driver)
     }
 
-    /// The packets themselves, each a copy that may be kept.
+    /// Copies each packet.
     #[must_use]
     pub fn packet_stream(self) -> PacketStream<S> {
         PacketStream::new(self)
     }
 
-    /// Lends the next batch to `lend` as soon as there is one, and says how many packets it had;
-    /// `Ok(0)` once the capture has ended. If the future is dropped nothing was lent, and nothing is
-    /// lost.
+    /// Lends the next batch to `lend` when there is one, and returns the number of packets; `Ok(0)`
+    /// once the capture has ended. Dropping the future loses nothing.
     ///
     /// # Errors
     ///
-    /// What befell the source or the recording, once each. Go on until `Ok(0)`.
+    /// Errors of the source or the tap, each once. Call again until `Ok(0)`.
     pub async fn next_batch(
         &mut self,
         mut lend: impl FnMut(&[PacketView<'_>]),
@@ -161,10 +161,10 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
         poll_fn(|cx| self.poll_batch(cx, &mut lend)).await
     }
 
-    /// As [`next_batch`](Self::next_batch), for those who write a future or a stream of their own.
+    /// As [`next_batch`](Self::next_batch), for hand-written futures and streams.
     ///
-    /// Takes part in tokio's cooperative scheduling: a source that always has more does not keep other
-    /// tasks from running.
+    /// It takes part in tokio's cooperative scheduling: a source that always has packets does not
+    /// starve other tasks.
     pub fn poll_batch(
         &mut self,
         cx: &mut Context<'_>,
@@ -198,7 +198,7 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
         }
     }
 
-    /// Stops if the signal to do so is there, and says whether the capture was stopped.
+    /// Polls the stop signal; returns whether the capture was stopped.
     pub(crate) fn poll_stop(&mut self, cx: &mut Context<'_>) -> bool {
         let stop = self.stop_when.as_mut().map(|signal| signal.as_mut().poll(cx));
         if stop.is_some_and(|signal| signal.is_ready()) {
@@ -207,14 +207,14 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
         self.stopped
     }
 
-    /// Whether the last [`poll_batch`](Self::poll_batch) was pending only to let other tasks have their
-    /// turn: packets may lie ready.
+    /// Whether the last [`poll_batch`](Self::poll_batch) returned `Pending` only to let other tasks
+    /// run, although packets may be ready.
     #[must_use]
     pub fn gave_way(&self) -> bool {
         self.gave_way
     }
 
-    /// Takes in nothing more. What was received until now still comes, then the capture ends.
+    /// Stops receiving. Packets already received are still returned, then the capture ends.
     pub fn stop(&mut self) {
         self.stop_when = None;
         if !self.stopped {
@@ -229,8 +229,8 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
         self.stopped
     }
 
-    /// What the source lost, and what was refused and recorded. Packets that were lent are not in the
-    /// ledger, for it is not known what became of them.
+    /// Counters: losses of the source, packets refused and recorded. Packets that were lent are in
+    /// no ledger here, because their further processing is not known.
     ///
     /// # Errors
     ///
@@ -250,15 +250,15 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
         &self.source
     }
 
-    /// The source. What is read from it here passes no filter and is not recorded.
+    /// The source. Packets read from it directly pass no filter and are not recorded.
     pub fn source_mut(&mut self) -> &mut S {
         &mut self.source
     }
 }
 
-/// What streams of flows are configured with unless they are told otherwise: the driver's defaults,
-/// but that a table which is full evicts half-open flows first, so that a flood of connections that
-/// never open leaves those alone that did.
+/// Default configuration of flow streams: that of the driver, except that a full flow table evicts
+/// half-open flows first. A flood of connections that never open then leaves established flows
+/// alone.
 #[must_use]
 pub fn default_config() -> DriverConfig {
     let tracker = TrackerConfig::default().eviction(Eviction::HalfOpenFirst);

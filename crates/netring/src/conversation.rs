@@ -23,15 +23,14 @@ pub use plain::{BothSides, OneSide};
 pub(crate) use channel::{Receiver, Sender, channel};
 pub(crate) use hub::Hub;
 
-/// The TCP flows of a capture, each as a [`Conversation`], as they begin to speak. Made by
+/// TCP flows of a capture, each as a [`Conversation`] from its first payload on. Made by
 /// [`FlowStream::conversations`](crate::FlowStream::conversations).
 ///
-/// Reading this stream is what drives the capture: conversations are to be read beside it, as by a
-/// task for each. One that reads a conversation to its end before it asks for the next waits for
-/// ever.
+/// Polling this stream drives the capture. Read each conversation in a task of its own: a program
+/// that reads one conversation to its end before it polls this stream again waits for ever.
 ///
-/// Bytes that were taken from a conversation are delivered in the [`stats`](EventStream::stats), those
-/// that wait to be taken are [pending](crate::Stats::pending).
+/// Bytes taken from a conversation count as delivered in the [`stats`](EventStream::stats); those
+/// not taken yet are [pending](crate::Stats::pending).
 ///
 /// ```no_run
 /// use flowscope_extract::FiveTuple;
@@ -55,54 +54,54 @@ pub(crate) use hub::Hub;
 /// ```
 pub type Conversations<S, E> = EventStream<S, ConversationDriver<E>>;
 
-/// What both sides of one TCP flow said: a stream of [`Piece`]s in the order in which they became
-/// readable, which may be sent to another task.
+/// Bytes of both sides of one TCP flow: a stream of [`Piece`]s in the order in which they became
+/// readable. It can be sent to another task.
 ///
-/// A conversation begins with the flow's first payload, or where the first is known to be missing;
-/// flows without any have none. Its last item is [`Piece::Ended`], whatever comes: it does not wait for
-/// a capture that is gone.
+/// A conversation begins with the first payload of the flow, or with the gap before it; a flow
+/// without payload has none. The last item is always [`Piece::Ended`], also when the capture was
+/// dropped.
 ///
-/// What is not read yet is held, within the [credit](ConversationConfig::credit). Dropping the
-/// conversation frees it at once, and what the flow says from then on is not put in order any more: both
-/// count as [`Unclaimed`](flowscope_core::Loss::Unclaimed).
+/// Unread bytes are buffered up to the [credit](ConversationConfig::credit). Dropping the
+/// conversation frees them at once, and later payload of the flow is not reassembled: both count as
+/// [`Unclaimed`](flowscope_core::Loss::Unclaimed).
 #[must_use = "a conversation that is dropped is not read"]
 pub struct Conversation<K> {
     flow: FlowRef<K>,
     receiver: Receiver,
 }
 
-/// A piece of a [`Conversation`].
+/// Item of a [`Conversation`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Piece {
-    /// Bytes that one side sent.
+    /// Bytes sent by one side.
     Bytes {
-        /// Who.
+        /// The sender.
         side: FlowSide,
-        /// Where in the side's stream they begin; gaps count.
+        /// Offset in the stream of this side; gaps count.
         offset: u64,
-        /// When the packet that made them readable was captured.
+        /// Capture time of the packet that made the bytes readable.
         ts: Timestamp,
-        /// The bytes; those of one flow may share an allocation of at most 16 KiB.
+        /// The bytes. Pieces of one flow may share an allocation of at most 16 KiB.
         bytes: Bytes,
     },
-    /// Bytes that one side sent and that are missing.
+    /// Missing bytes of one side.
     Gap {
-        /// Who.
+        /// The sender.
         side: FlowSide,
-        /// Where in the side's stream they are missing.
+        /// Offset in the stream of this side.
         offset: u64,
-        /// How many are.
+        /// Number of missing bytes.
         len: u64,
-        /// Why.
+        /// Why they are missing.
         cause: GapCause,
     },
-    /// All that this side sent up to its FIN has come, or is a gap.
+    /// End of one side by FIN: all of its bytes were read, or are gaps.
     Fin {
-        /// Who has finished.
+        /// The side that has ended.
         side: FlowSide,
     },
-    /// The last piece: why there are no more.
+    /// End of the conversation; the last piece.
     Ended(Ended),
 }
 
@@ -110,10 +109,10 @@ pub enum Piece {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum GapCause {
-    /// They were never captured.
+    /// Never captured.
     NotCaptured,
-    /// The reader was too slow, and they were let go, as [`Stalled::Gap`] has it; some of them may not
-    /// have been captured in the first place.
+    /// Dropped because the reader was too slow ([`Stalled::Gap`]). Some of them may not have been
+    /// captured either.
     Lag,
 }
 
@@ -121,19 +120,19 @@ pub enum GapCause {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Ended {
-    /// With its flow. When the capture ends, so do all flows: as `EndOfInput`, or as `Shutdown` if it
-    /// was stopped.
+    /// With its flow. The end of the capture ends all flows, as `EndOfInput`, or as `Shutdown` if
+    /// it was stopped.
     Flow {
-        /// Why the flow did.
+        /// Why the flow ended.
         reason: EndReason,
-        /// Everything counted.
+        /// Counters of the flow.
         stats: Box<FlowStats>,
     },
-    /// The reader was too slow, as [`Stalled::Close`] has it. The flow goes on.
+    /// The reader was too slow ([`Stalled::Close`]). The flow goes on.
     Lagged,
-    /// There was no more room within the driver's memory budget. The flow goes on.
+    /// The memory budget of the driver was exhausted. The flow goes on.
     MemoryLimit,
-    /// The stream that drove the capture was dropped.
+    /// The stream that drives the capture was dropped.
     Abandoned,
 }
 
@@ -142,7 +141,7 @@ impl<K> Conversation<K> {
         Conversation { flow, receiver }
     }
 
-    /// Which flow it is, and where in the input its first payload stands.
+    /// The flow, and the packet number of its first payload.
     pub fn flow(&self) -> &FlowRef<K> {
         &self.flow
     }
@@ -157,25 +156,25 @@ impl<K> Conversation<K> {
         self.flow.id
     }
 
-    /// Bytes that are there to be read.
+    /// Bytes that can be read now.
     #[must_use]
     pub fn queued(&self) -> u64 {
         self.receiver.queued()
     }
 
-    /// Bytes lost so far because the reader was too slow.
+    /// Bytes dropped so far because the reader was too slow.
     #[must_use]
     pub fn lagged(&self) -> u64 {
         self.receiver.lagged()
     }
 
-    /// The bytes alone, and who sent them.
+    /// Reduces the items to bytes and their side.
     #[must_use]
     pub fn both_sides(self) -> BothSides<K> {
         BothSides::new(self)
     }
 
-    /// The bytes alone that one side sent. Those of the other are read and thrown away.
+    /// Reduces the items to the bytes of one side. Those of the other side are read and dropped.
     #[must_use]
     pub fn one_side(self, side: FlowSide) -> OneSide<K> {
         OneSide::new(self, side)
@@ -190,7 +189,7 @@ impl<K> Stream for Conversation<K> {
     }
 }
 
-/// Nothing in it is ever pinned.
+/// No field is ever pinned.
 impl<K> Unpin for Conversation<K> {}
 
 impl<K: fmt::Debug> fmt::Debug for Conversation<K> {

@@ -3,31 +3,33 @@ use std::time::Duration;
 
 use flowscope_core::{LinkType, PacketView, Timestamp};
 
-/// Tells copies of packets, as a mirror port makes them that sees a packet come in and go out.
+/// Detects duplicates of packets, such as a mirror port makes when it sees a packet come in and go
+/// out.
 ///
-/// A copy is a packet that is the same as one at most a window of time before or after it, from the
-/// network layer on: link header and VLAN tags may differ, and so may the time to live and the header
-/// checksum that depends on it, so that copies taken before and after a router are found too. A
-/// retransmission is none where the host numbers its packets (IPv4 identification) or stamps its
-/// segments (RFC 7323), which nearly all do. The first 128 bytes are compared, and the length: what
-/// it cannot tell from a copy is what a host really sent twice within the window up to there, with
-/// IPv6 or an identification of 0: a repeated query, say, or datagrams that differ further behind and
-/// have no checksum yet. What it does not find is a copy so late that too many packets came between.
+/// A duplicate equals another packet at most one time window before or after it, from the network
+/// layer on. Link header and VLAN tags may differ, and so may time to live and header checksum, so
+/// that copies taken before and after a router are found too.
 ///
-/// Memory: 16 bytes for each of 65 536 packets, allocated at once. Cost: a keyed hash over the first
+/// Only the length and the first 128 bytes are compared. A TCP retransmission is not a duplicate if
+/// the host numbers its packets (IPv4 identification) or timestamps its segments (RFC 7323), as
+/// nearly all hosts do. False positives: packets that a host really sent twice within the window,
+/// over IPv6 or with identification 0, such as a repeated query. False negatives: copies so late
+/// that too many other packets came between.
+///
+/// Memory: 16 bytes for each of 65 536 packets, allocated at once. Cost: a keyed hash of the first
 /// 128 bytes of each packet.
 #[derive(Clone, Debug)]
 pub struct Dedup {
     window: Duration,
     keys: RandomState,
-    /// Sets of [`WAYS`] places; a packet has its place in the set that its hash names.
+    /// Sets of [`WAYS`] entries; the hash of a packet selects its set.
     places: Box<[[Place; WAYS]]>,
     copies: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
-    /// 0 for none.
+    /// 0 if the entry is empty.
     hash: u64,
     ts: Timestamp,
 }
@@ -35,28 +37,28 @@ struct Place {
 const WAYS: usize = 4;
 const SETS: usize = 65_536 / WAYS;
 
-/// How much of a packet is looked at, from the network layer on; its length is, too.
+/// Bytes compared, from the network layer on; the length is compared too.
 const PREFIX: usize = 128;
 
 impl Default for Dedup {
-    /// With a window of 5 ms.
+    /// A window of 5 ms.
     fn default() -> Self {
         Dedup::new(Duration::from_millis(5))
     }
 }
 
 impl Dedup {
-    /// Takes the same packet at most so much earlier or later for a copy.
+    /// Detects duplicates at most `window` before or after a packet.
     #[must_use]
     pub fn new(window: Duration) -> Self {
         let places = vec![[Place::default(); WAYS]; SETS].into_boxed_slice();
         Dedup { window, keys: RandomState::new(), places, copies: 0 }
     }
 
-    /// Whether this is a copy of a packet that it was asked about before.
+    /// Whether an equal packet was passed to this method within the window.
     pub fn is_copy(&mut self, packet: PacketView<'_>) -> bool {
         let hash = self.hash(packet);
-        // By its upper bits: the lowest is always set.
+        // Uses the upper bits: the lowest bit is always set.
         let set = &mut self.places[(hash >> 32) as usize % SETS];
         let ts = packet.ts();
         let near = |place: &Place| {
@@ -66,14 +68,14 @@ impl Dedup {
             self.copies += 1;
             return true;
         }
-        // In the place of the same packet of another time, or of the oldest.
+        // Replaces the entry of the same packet at another time, or the oldest.
         let same = set.iter().position(|place| place.hash == hash);
         let oldest = (0..WAYS).min_by_key(|&at| set[at].ts);
         set[same.or(oldest).unwrap_or(0)] = Place { hash, ts };
         false
     }
 
-    /// How many copies it told.
+    /// Number of duplicates found.
     #[must_use]
     pub fn copies(&self) -> u64 {
         self.copies
@@ -95,12 +97,12 @@ impl Dedup {
         let mut hasher = self.keys.build_hasher();
         hasher.write(&prefix[..len]);
         hasher.write_u64((u64::from(packet.wire_len()).saturating_sub(from as u64)) << 32);
-        // 0 says that a place is empty.
+        // 0 marks an empty entry.
         hasher.finish() | 1
     }
 }
 
-/// Where the network layer begins, for the links that a mirror port has; 0 for others.
+/// Offset of the network layer, for the link types of mirror ports; 0 for others.
 fn network_layer(packet: PacketView<'_>) -> usize {
     match packet.link() {
         LinkType::ETHERNET => {

@@ -3,36 +3,37 @@ use std::io;
 use flowscope_filter::FilterError;
 use flowscope_pcap::{ReadError, WriteError};
 
-/// What can go wrong with a capture. A stream gives it as an item and goes on where it can.
+/// Error of a capture. It is an item of the stream, which goes on if it can.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The live capture: the interface, the permission, or what the kernel did not accept.
+    /// Error of the live capture: interface, permission, or a setting that the kernel refused.
     #[cfg(target_os = "linux")]
     #[error(transparent)]
     Capture(#[from] netring_capture::CaptureError),
-    /// The filter has no program for the interface.
+    /// The filter cannot be compiled for the interface.
     #[error(transparent)]
     Filter(#[from] FilterError),
-    /// The capture file.
+    /// Error of a capture file.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// What is recorded could not be written; nothing more is recorded.
+    /// Writing to the tap failed; recording has ended.
     #[error("recording has ended: {0}")]
     Tap(#[source] WriteError),
     /// The runtime cannot wait for the source.
     #[error("cannot wait for packets: {0}")]
     Wait(#[source] io::Error),
-    /// A source that is none of this crate's.
+    /// Error of a source outside this crate.
     #[error(transparent)]
     Source(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
-    /// Whether the stream goes on although this was not whole: an interface that is down and may come
-    /// up again, a recording that has ended, one of several files that could not be read to its end.
-    /// After any other there is at most what had been received already, but from other interfaces of the
-    /// same capture.
+    /// Whether the stream goes on after this error: an interface that is down and may come up
+    /// again, a recording that has ended, one of several files that could not be read to its end.
+    ///
+    /// After any other error, only packets that were already received follow, and packets of other
+    /// interfaces of the same capture.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
@@ -43,7 +44,7 @@ impl Error {
         }
     }
 
-    /// Whether it is for want of a privilege; its text then says how to get it.
+    /// Whether a privilege is missing; the message says how to grant it.
     #[must_use]
     pub fn is_permission(&self) -> bool {
         match self {
@@ -56,7 +57,7 @@ impl Error {
         }
     }
 
-    /// The error of a source of one's own.
+    /// Error of a custom source.
     pub fn source(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Error::Source(error.into())
     }

@@ -10,48 +10,48 @@ use futures_core::Stream;
 use crate::passing_time::LiveClock;
 use crate::{AsyncCapture, AsyncPacketSource, Engine, Error, Stats};
 
-/// A driver fed by a capture: its events as they come.
+/// Events of a driver that reads packets from a capture.
 ///
-/// Made by [`AsyncCapture::flow_stream`] and its like. Reads a batch, gives the events that follow
-/// from it, and reads the next one only then. Time passes in silence too: flows end as idle although
-/// no packet comes, as soon as it is certain that none is on its way. On a capture file time is its
-/// packets' alone.
+/// Made by [`AsyncCapture::flow_stream`] and similar methods. It reads a batch, returns the events
+/// of that batch, and only then reads the next one. On a live capture, time also passes without
+/// packets: an idle flow ends as soon as no earlier packet can still arrive. On a capture file,
+/// only packets advance time.
 ///
-/// When the capture ends every open flow ends, as `EndOfInput`, or as `Shutdown` if it was
-/// [stopped](Self::stop); then comes `None`. Errors are items between the events, and the stream goes
-/// on after them if the source does.
+/// When the capture ends, every open flow ends as `EndOfInput`, or as `Shutdown` after
+/// [`stop`](Self::stop); then comes `None`. Errors are items between the events. The stream goes on
+/// after an error if the source does.
 #[derive(Debug)]
 pub struct EventStream<S, D> {
     capture: AsyncCapture<S>,
     driver: D,
     time: LiveClock,
     phase: Phase,
-    /// Errors that came while nobody asked for items.
+    /// Errors that occurred while no item was requested.
     errors: VecDeque<Error>,
-    /// What drivers counted that were here before this one: packets and bytes.
+    /// Packets and bytes counted by the drivers that this one replaced.
     before: [Ledger; 2],
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
-    /// Packets come.
+    /// Reading packets.
     Running,
-    /// There will be no more packets; flows are ended.
+    /// No more packets; flows are being ended.
     Ending,
     /// All flows have ended.
     Over,
 }
 
-/// What a step of the work came to.
+/// Result of one step.
 enum Step {
     /// There may be events now.
     Done,
     Failed(Error),
-    /// Nothing is left to be done.
+    /// Nothing is left to do.
     Over,
 }
 
-/// Flows that are ended at once when the capture is over.
+/// Flows ended per step when the capture is over.
 const ENDED_AT_ONCE: usize = 64;
 
 impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
@@ -66,25 +66,25 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
         }
     }
 
-    /// Takes in no more packets. What was received until now still leads to events, then open flows
-    /// end as `Shutdown`, then the stream ends: go on reading until `None`.
+    /// Stops the capture: packets already received are still processed, open flows end as
+    /// `Shutdown`, then the stream ends. Read on until `None`.
     pub fn stop(&mut self) {
         self.capture.stop();
     }
 
-    /// As [`AsyncCapture::stop_when`]: stops once `signal` is there.
+    /// Stops the capture when `signal` completes: see [`AsyncCapture::stop_when`].
     #[must_use]
     pub fn stop_when<F: Future + Send + 'static>(mut self, signal: F) -> Self {
         self.capture = self.capture.stop_when(signal);
         self
     }
 
-    /// Stops, waits until all that was received is worked off and every open flow has ended as
-    /// `Shutdown`, and says where everything went.
+    /// Stops the capture, processes all received packets, ends every open flow as `Shutdown`, and
+    /// returns the counters.
     ///
-    /// The events that this leads to are held, and can still be read from the stream, up to its end;
-    /// those who want a million ends of flows one by one call [`stop`](Self::stop) and read on. If
-    /// the future is dropped, the rest is done by the next call, or by reading.
+    /// The resulting events are buffered and can still be read from the stream until it ends. To
+    /// receive millions of flow ends one by one, call [`stop`](Self::stop) and read on instead. If
+    /// the future is dropped, the next call, or reading, completes the work.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
         self.stats()
     }
 
-    /// Where everything went so far.
+    /// Counters of packets and bytes up to now.
     ///
     /// # Errors
     ///
@@ -124,7 +124,7 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
         Ok(stats)
     }
 
-    /// The driver: its flow table, its memory.
+    /// The driver, with its flow table and memory use.
     #[must_use]
     pub fn driver(&self) -> &D {
         &self.driver
@@ -136,11 +136,11 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
         &self.capture
     }
 
-    /// The same capture before another driver, which knows none of the flows seen so far.
+    /// Moves the capture to another driver, which knows none of the flows seen so far.
     pub(crate) fn replace_driver<N: Engine>(self, make: impl FnOnce(D) -> N) -> EventStream<S, N> {
         let EventStream { capture, driver, errors, before: [mut packets, mut bytes], .. } = self;
         packets.merge(&driver.packets());
-        // The rest of their datagrams comes to another.
+        // The remaining fragments of these datagrams go to the new driver.
         packets.lose(Loss::FragIncomplete, driver.pending_fragments());
         bytes.merge(&driver.bytes());
         bytes.lose(Loss::Unclaimed, driver.pending());
@@ -156,10 +156,10 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
         self
     }
 
-    /// Takes a batch, or lets time pass, or ends flows: whichever is next.
+    /// Does the next step: reads a batch, advances time, or ends flows.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let EventStream { capture, driver, time, phase, .. } = self;
-        // After a stop nothing is waited for: what is still to come is no more than was received.
+        // After a stop nothing is waited for: all remaining packets have been received.
         let held = *phase != Phase::Over && driver.poll_ready(cx).is_pending();
         if held && !capture.poll_stop(cx) {
             return Poll::Pending;
@@ -176,7 +176,8 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Step::Failed(error)),
                     Poll::Pending if capture.gave_way() => return Poll::Pending,
-                    // Only now: what lies ready was captured before whatever is due.
+                    // Checked last: packets that are ready were captured before any deadline that
+                    // has passed.
                     Poll::Pending => return self.poll_time(cx),
                 }
             }
@@ -192,7 +193,7 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
         Poll::Ready(Step::Done)
     }
 
-    /// Lets time pass while there is no packet.
+    /// Advances time while there are no packets.
     fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let Some(latency) = self.capture.source().latency() else { return Poll::Pending };
         let Some(deadline) = self.driver.poll_timeout() else { return Poll::Pending };
@@ -225,5 +226,5 @@ impl<S: AsyncPacketSource, D: Engine> Stream for EventStream<S, D> {
     }
 }
 
-/// Nothing in it is ever pinned.
+/// No field is ever pinned.
 impl<S, D> Unpin for EventStream<S, D> {}

@@ -13,33 +13,34 @@ use crate::{
     ConversationDriver, Conversations, Dedup, EventStream, ReassembledStream, Stalled,
 };
 
-/// The life of every flow: a stream of [`FlowEvent`](flowscope_track::FlowEvent)s, and what other
-/// streams are made of. See [`EventStream`] for what all streams of events do.
+/// Lifecycle of every flow, as [`FlowEvent`](flowscope_track::FlowEvent)s, and the base of the
+/// other streams. See [`EventStream`] for what all event streams have in common.
 ///
-/// What is made of it uses its extractor and its configuration. Make it before the first item is
-/// read: flows that this stream has begun are not told about any further.
+/// Streams derived from this one take over its extractor and configuration. Derive them before
+/// reading the first item: events of flows that this stream has already started are not continued.
 pub type FlowStream<S, E> = EventStream<S, FlowDriver<E>>;
 
-/// Flows and the messages of one stream protocol:
+/// Flow events and the messages of one stream protocol:
 /// [`SessionEvent`](flowscope_driver::SessionEvent)s.
 pub type SessionStream<S, E, F> = EventStream<S, SessionDriver<E, F>>;
 
-/// Flows and the messages of one datagram protocol:
+/// Flow events and the messages of one datagram protocol:
 /// [`SessionEvent`](flowscope_driver::SessionEvent)s.
 pub type DatagramStream<S, E, F> = EventStream<S, DatagramDriver<E, F>>;
 
-/// Flows and the messages of several protocols: [`SessionEvent`](flowscope_driver::SessionEvent)s.
+/// Flow events and the messages of several protocols:
+/// [`SessionEvent`](flowscope_driver::SessionEvent)s.
 pub type ProtocolStream<S, E, M> = EventStream<S, Driver<E, M>>;
 
 impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
-    /// Has flows tracked and streams read as `config` says, instead of as
+    /// Sets the configuration of tracking and reassembly. Default:
     /// [`default_config`](crate::default_config).
     #[must_use]
     pub fn with_config(self, config: DriverConfig) -> Self {
         self.replace_driver(|driver| FlowDriver::with_config(driver.into_parts().0, config))
     }
 
-    /// Leaves out [`Packet`](flowscope_track::FlowEvent::Packet) events, of which there is one for each
+    /// Omits [`Packet`](flowscope_track::FlowEvent::Packet) events, of which there is one per
     /// packet.
     #[must_use]
     pub fn without_packets(self) -> Self {
@@ -47,33 +48,33 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
         self.with_config(config)
     }
 
-    /// Changes the configuration of the flow table, keeping what `change` leaves alone; otherwise as
-    /// [`with_config`](Self::with_config).
+    /// Changes the configuration of the flow table; see also [`with_config`](Self::with_config).
     #[must_use]
     pub fn with_tracker(self, change: impl FnOnce(TrackerConfig) -> TrackerConfig) -> Self {
         let config = self.driver().config().clone().map_tracker(change);
         self.with_config(config)
     }
 
-    /// As [`AsyncCapture::with_filter`](crate::AsyncCapture::with_filter).
+    /// Drops packets that do not match: see
+    /// [`AsyncCapture::with_filter`](crate::AsyncCapture::with_filter).
     #[must_use]
     pub fn with_filter(self, filter: Filter) -> Self {
         self.map_capture(|capture| capture.with_filter(filter))
     }
 
-    /// As [`AsyncCapture::with_pcap_tap`](crate::AsyncCapture::with_pcap_tap).
+    /// Records packets: see [`AsyncCapture::with_pcap_tap`](crate::AsyncCapture::with_pcap_tap).
     #[must_use]
     pub fn with_pcap_tap(self, writer: CaptureWriter<impl Write + Send + 'static>) -> Self {
         self.map_capture(|capture| capture.with_pcap_tap(writer))
     }
 
-    /// As [`AsyncCapture::dedup`](crate::AsyncCapture::dedup).
+    /// Removes duplicate packets: see [`AsyncCapture::dedup`](crate::AsyncCapture::dedup).
     #[must_use]
     pub fn dedup(self, dedup: Dedup) -> Self {
         self.map_capture(|capture| capture.dedup(dedup))
     }
 
-    /// Reads every TCP flow with a parser that `parsers` makes. A parser that is `Default + Clone` is
+    /// Parses every TCP flow with a parser made by `parsers`. A parser that is `Default + Clone` is
     /// its own factory.
     #[must_use]
     pub fn session_stream<F: SessionParserFactory<E::Key>>(
@@ -86,7 +87,7 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
         })
     }
 
-    /// Reads every flow but TCP's with a parser that `parsers` makes.
+    /// Parses every flow other than TCP with a parser made by `parsers`.
     #[must_use]
     pub fn datagram_stream<F: DatagramParserFactory<E::Key>>(
         self,
@@ -98,7 +99,7 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
         })
     }
 
-    /// Reads every flow with whichever of `protocols` it speaks.
+    /// Detects which of `protocols` each flow speaks, and parses it.
     #[must_use]
     pub fn protocol_stream<M>(self, protocols: Protocols<M>) -> ProtocolStream<S, E, M> {
         self.replace_driver(|driver| {
@@ -107,8 +108,7 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
         })
     }
 
-    /// Every TCP flow as a stream of what both its sides say, for as many readers as there are flows:
-    /// see [`Conversations`].
+    /// Opens a [`Conversation`](crate::Conversation) for every TCP flow: see [`Conversations`].
     #[must_use]
     pub fn conversations(self, config: ConversationConfig) -> Conversations<S, E> {
         let config = config.or_stalled(self.policy());
@@ -118,9 +118,9 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
         })
     }
 
-    /// Has every side of every TCP flow read by an [`AsyncReassembler`](crate::AsyncReassembler) that
-    /// `factory` makes, within the [`ConversationConfig`]'s defaults, but that the capture always
-    /// [waits](Stalled::Wait) for one that has used up its credit.
+    /// Passes each side of every TCP flow to an [`AsyncReassembler`](crate::AsyncReassembler) made
+    /// by `factory`, with the default [`ConversationConfig`], except that the capture
+    /// [waits](Stalled::Wait) for a reassembler that has used up its credit.
     #[must_use]
     pub fn with_async_reassembler<F: AsyncReassemblerFactory<E::Key>>(
         self,
@@ -129,8 +129,8 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
         self.with_async_reassembler_config(factory, ConversationConfig::default())
     }
 
-    /// As [`with_async_reassembler`](Self::with_async_reassembler), with another credit or policy. The
-    /// credit is each side's, and the policy [`Stalled::Wait`] unless another is set.
+    /// As [`with_async_reassembler`](Self::with_async_reassembler), with another configuration. The
+    /// credit is per side; the policy is [`Stalled::Wait`] unless `config` sets another.
     #[must_use]
     pub fn with_async_reassembler_config<F: AsyncReassemblerFactory<E::Key>>(
         self,
@@ -143,7 +143,7 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
         })
     }
 
-    /// What a capture that can be made to wait without a loss does, and what another does.
+    /// Default policy: wait if the capture can wait without loss, else leave a gap.
     fn policy(&self) -> Stalled {
         match self.capture().source().latency() {
             Some(_) => Stalled::Gap,

@@ -11,35 +11,34 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{AsyncPacketSource, Error, OwnedPacket, SourceStats};
 
-/// The packets of several live sources in the order in which they were captured.
+/// Packets of several live sources, in the order of their timestamps.
 ///
-/// Rings hand packets over by the block, each when it is full or some milliseconds old, so what comes
-/// from one interface may be older than what came before from another. Where the two directions of
-/// a cable are two interfaces, an answer would come before its question, and what it acknowledges
-/// would seem lost. So packets wait until none that is older can be on its way: for the latency of the
-/// source.
+/// A ring hands packets over in blocks, each when it is full or a few milliseconds old. A packet
+/// from one interface may therefore be older than one that another interface has delivered already.
+/// Where the two directions of a link are two interfaces, a response would come before its request.
+/// So each packet is held for the latency of the source, until no older one can arrive.
 ///
-/// They are copied, and at most 65 536 of them, or 64 MiB, are held; beyond that the oldest are let go
-/// early. A source without a latency is not live: its packets are lent as they come.
+/// Packets are copied. At most 65 536 packets or 64 MiB are held; beyond that the oldest are lent
+/// early. Packets of a source without a latency, which is not live, are lent as they come.
 pub struct InOrder<S> {
     source: S,
     /// Packets are lent as they come.
     as_they_come: bool,
     held: BinaryHeap<Held>,
-    /// Bytes of the packets that are held.
+    /// Total length of the held packets.
     bytes: usize,
     /// Packets held so far.
     number: u64,
-    /// What came before then has been waited for.
+    /// All packets that arrived up to then have been waited for.
     settled: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
     ended: bool,
 }
 
-/// A packet that waits.
+/// A held packet.
 struct Held {
     packet: OwnedPacket,
-    /// Where it stands among those of its time.
+    /// Breaks ties between equal timestamps.
     number: u64,
     came: Instant,
 }
@@ -47,14 +46,14 @@ struct Held {
 const MOST: usize = 1 << 16;
 const MOST_BYTES: usize = 64 << 20;
 
-/// Packets that are lent at once.
+/// Packets lent per call.
 const BATCH: usize = 64;
 
-/// Timers are no finer than this.
+/// Resolution of timers.
 const TICK: Duration = Duration::from_millis(1);
 
 impl<S: AsyncPacketSource> InOrder<S> {
-    /// Puts the packets of `source` in order.
+    /// Orders the packets of `source`.
     pub fn new(source: S) -> Self {
         InOrder {
             source,
@@ -68,24 +67,23 @@ impl<S: AsyncPacketSource> InOrder<S> {
         }
     }
 
-    /// Lends the packets of `source` as they come: what there is to do where `source` turned out to be
-    /// one alone.
+    /// Lends the packets of `source` as they come, for a caller that has a single source.
     pub fn as_they_come(source: S) -> Self {
         InOrder { as_they_come: true, ..InOrder::new(source) }
     }
 
-    /// The source. What is read from it elsewhere is not put in order.
+    /// The source. Packets read from it directly are not ordered.
     pub fn source(&self) -> &S {
         &self.source
     }
 
-    /// For how long a packet may be under way until `source` lends it.
+    /// Longest delay of a packet in `source`.
     fn wait(&self) -> Duration {
         self.source.latency().unwrap_or_default()
     }
 
-    /// Takes in what lies ready, all of it if there is room. Then nothing is on its way any more that
-    /// is older than what came before the latency.
+    /// Reads all ready packets, as far as there is room. After that, nothing older than the latency
+    /// can arrive.
     fn poll_take(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         let now = Instant::now();
         while !self.ended {
@@ -116,7 +114,7 @@ impl<S: AsyncPacketSource> InOrder<S> {
         self.held.len() >= MOST || self.bytes >= MOST_BYTES
     }
 
-    /// The oldest packet, if none that is older can come.
+    /// The oldest packet, if no older one can arrive.
     fn next(&mut self) -> Option<Held> {
         let oldest = self.held.peek()?;
         let settled = self.settled.is_some_and(|settled| oldest.came <= settled);
@@ -208,7 +206,7 @@ impl<S: fmt::Debug> fmt::Debug for InOrder<S> {
     }
 }
 
-/// The greatest is the oldest: that is what the heap gives first.
+/// The greatest is the oldest, because a heap returns the greatest first.
 impl Ord for Held {
     fn cmp(&self, other: &Self) -> Ordering {
         other.key().cmp(&self.key())

@@ -1,34 +1,35 @@
-//! Packets as they come, for tokio: flows, sessions, datagrams and conversations as streams.
+//! Asynchronous packet capture for tokio: flows, sessions, datagrams and conversations as streams.
 //!
-//! [`AsyncCapture`] waits for a source of packets, which is a live interface
-//! ([`AsyncCapture::open`]), several, a capture file ([`AsyncCapture::open_file`]), or one of your own
-//! ([`AsyncPacketSource`]). What comes out of it is a `Stream`:
+//! [`AsyncCapture`] reads packets from a source: a live interface ([`AsyncCapture::open`]), several
+//! of them, a capture file ([`AsyncCapture::open_file`]), or a source of your own
+//! ([`AsyncPacketSource`]). It becomes one of these `Stream`s:
 //!
 //! | call | items |
 //! |---|---|
-//! | [`flow_stream`](AsyncCapture::flow_stream) | the life of every flow: [`FlowEvent`] |
-//! | [`session_stream`](FlowStream::session_stream) | and the messages of one stream protocol |
-//! | [`datagram_stream`](FlowStream::datagram_stream) | and the messages of one datagram protocol |
-//! | [`protocol_stream`](FlowStream::protocol_stream) | and the messages of several protocols |
-//! | [`conversations`](FlowStream::conversations) | the TCP flows, each a [`Conversation`]: both its sides as one stream of bytes |
-//! | [`with_async_reassembler`](FlowStream::with_async_reassembler) | flow events, while futures of yours read the bytes |
+//! | [`flow_stream`](AsyncCapture::flow_stream) | lifecycle of every flow: [`FlowEvent`] |
+//! | [`session_stream`](FlowStream::session_stream) | the same, and messages of one stream protocol |
+//! | [`datagram_stream`](FlowStream::datagram_stream) | the same, and messages of one datagram protocol |
+//! | [`protocol_stream`](FlowStream::protocol_stream) | the same, and messages of several protocols |
+//! | [`conversations`](FlowStream::conversations) | one [`Conversation`] per TCP flow: the bytes of both sides as one stream |
+//! | [`with_async_reassembler`](FlowStream::with_async_reassembler) | flow events, while your futures read the bytes |
 //! | [`broadcast`](EventStream::broadcast) | any of these, for many subscribers |
-//! | [`packet_stream`](AsyncCapture::packet_stream) | the packets themselves, copied |
+//! | [`packet_stream`](AsyncCapture::packet_stream) | copies of the packets |
 //!
-//! Streams of events work where the packets lie: a batch is lent to the driver inside `poll_next`, and
-//! nothing is copied or allocated for a packet; what conversations and packets are is copied, once.
-//! Nothing is read from the source while the events of
-//! the batch before are not taken, so a slow consumer slows the capture, and what the kernel drops
-//! meanwhile stands in the ledger: [`stats`](EventStream::stats).
+//! Event streams process packets in place: `poll_next` lends a batch to the driver, and nothing is
+//! copied or allocated per packet. Conversations and packet streams copy their bytes once.
 //!
-//! This crate adds waiting to [`flowscope_driver`], and nothing else: a capture file streamed through
-//! it gives the events of the synchronous driver, one by one.
+//! The source is read only when all events of the previous batch have been taken. A slow consumer
+//! therefore slows the capture, and the ledger counts what the kernel drops meanwhile:
+//! [`stats`](EventStream::stats).
+//!
+//! This crate adds only waiting to [`flowscope_driver`]: a stream over a capture file gives exactly
+//! the events of the synchronous driver.
 //!
 //! # Cancellation
 //!
-//! All state is in the stream: a future dropped between two polls loses nothing.
-//! [`stop`](EventStream::stop) ends the capture; what was received still comes, open flows end as
-//! [`Shutdown`](flowscope_track::EndReason::Shutdown), then the stream ends.
+//! All state is in the stream: dropping a future between two polls loses nothing.
+//! [`stop`](EventStream::stop) ends the capture: packets already received are still processed, open
+//! flows end as [`Shutdown`](flowscope_track::EndReason::Shutdown), then the stream ends.
 //!
 //! # Example
 //!

@@ -13,38 +13,38 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{AsyncPacketSource, Error, SourceStats};
 
-/// A live capture that tokio waits for.
+/// Live capture, polled by tokio.
 ///
-/// The file descriptor is watched by the runtime in which this is made; polling it from another
-/// task or thread is fine.
+/// The runtime in which it is made watches its file descriptor. It can be polled from any task or
+/// thread.
 pub struct Live<C: Capture> {
     fd: AsyncFd<Owned<C>>,
     stop: Option<Stop>,
-    /// What befell the interface, found while it was not read.
+    /// Error of the interface that was found outside of `poll_batch`.
     told: Option<CaptureError>,
     ended: bool,
 }
 
-/// A capture that was stopped, and is read to its end.
+/// State of a capture that was stopped and is being drained.
 struct Stop {
-    /// When to look again whether all has come, for the last of it wakes nobody. None before the
-    /// first look: a capture may be stopped outside of a runtime.
+    /// When to check again for packets, because the last ones wake nobody. `None` before the first
+    /// check: a capture may be stopped outside of a runtime.
     look: Option<Pin<Box<Sleep>>>,
-    /// Whether all had come when it was looked last. A frame that was on its way into the ring when
-    /// the capture was stopped is counted a moment later.
+    /// Result of the last check. A frame that was entering the ring when the capture was stopped is
+    /// counted a moment later.
     drained: bool,
-    /// When to give up on what was counted and does not come.
+    /// When to stop waiting for frames that were counted and do not arrive.
     until: Instant,
 }
 
-/// How often to look whether what was received before the stop has come.
+/// Interval of checks for packets received before the stop.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// What was received has been handed over after the latency; this is for a machine that is busy.
+/// Packets arrive within the latency of the capture; this is additional time for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl<C: Capture> Live<C> {
-    /// Has the current runtime wait for `capture`.
+    /// Registers `capture` with the current runtime.
     ///
     /// # Errors
     ///
@@ -52,10 +52,10 @@ impl<C: Capture> Live<C> {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, or in one without I/O. Once stopped, it is polled where there is
-    /// time too.
+    /// Outside of a tokio runtime, or in one without I/O. After a stop, the runtime that polls it
+    /// must have timers.
     pub fn new(capture: C) -> Result<Self, Error> {
-        // An error alone wakes those who wait to write: see `poll_read`.
+        // Errors wake only write interest: see `poll_read`.
         #[allow(
             deprecated,
             reason = "the other constructor is unsafe, for who does not own what is watched"
@@ -75,8 +75,7 @@ impl<C: Capture> Live<C> {
         &mut self.fd.get_mut().0
     }
 
-    /// Waits until there is something to read, or something befell the interface, and does not read
-    /// it.
+    /// Waits until there is a packet or an interface error to read, without reading it.
     ///
     /// # Errors
     ///
@@ -87,12 +86,12 @@ impl<C: Capture> Live<C> {
 
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
-            // A capture that was stopped is to be read to its end.
+            // A stopped capture must be read to its end.
             let ended = self.ended || self.stop.is_some();
             if ended || self.told.is_some() || self.capture().is_ready() {
                 return Poll::Ready(Ok(()));
             }
-            // Readiness that there is nothing to show for is over.
+            // Clears readiness without packets.
             match self.fd.poll_read_ready_mut(cx) {
                 Poll::Ready(Ok(mut guard)) if guard.get_inner().0.is_ready() => {
                     guard.retain_ready();
@@ -109,7 +108,7 @@ impl<C: Capture> Live<C> {
         }
     }
 
-    /// Gives the capture back, without a runtime.
+    /// Deregisters the capture from the runtime.
     #[must_use]
     pub fn into_capture(self) -> C {
         self.fd.into_inner().0
@@ -129,7 +128,7 @@ impl<C: Capture> AsyncPacketSource for Live<C> {
             return self.fail(error);
         }
         loop {
-            // What is there is taken without a question to the runtime.
+            // Ready packets are read without asking the runtime.
             if self.capture().is_ready() {
                 match self.fd.get_mut().0.next_batch(lend) {
                     Ok(0) => {}
@@ -160,7 +159,7 @@ impl<C: Capture> AsyncPacketSource for Live<C> {
             return;
         }
         let capture = &mut self.fd.get_mut().0;
-        // A capture that cannot be stopped is not read any further than it has come.
+        // If stopping fails, read only what has arrived.
         let stopped = capture.stop().is_ok();
         let now = Instant::now();
         let patience = if stopped { capture.latency() + PATIENCE } else { Duration::ZERO };
@@ -181,13 +180,13 @@ impl<C: Capture> AsyncPacketSource for Live<C> {
     }
 
     fn latency(&self) -> Option<Duration> {
-        // The runtime's timers are a millisecond late at most, and so may the kernel's be.
+        // Timers of the runtime may be late by a millisecond, and so may those of the kernel.
         Some(self.capture().latency() + Duration::from_millis(2))
     }
 }
 
 impl<C: Capture> Live<C> {
-    /// Reads once the descriptor is ready; `Ok(0)` when that was for nothing.
+    /// Reads when the descriptor is ready; `Ok(0)` if there was nothing.
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -217,13 +216,14 @@ impl<C: Capture> Live<C> {
         }
     }
 
-    /// Ends: a runtime that is shutting down wakes nobody any more.
+    /// Ends the stream: a runtime that shuts down wakes no task any more.
     fn give_up<T>(&mut self, error: io::Error) -> Poll<Result<T, Error>> {
         self.ended = true;
         Poll::Ready(Err(Error::Wait(error)))
     }
 
-    /// Whether all has come that was received before the stop; false if it is worth reading again.
+    /// Whether all packets received before the stop were read; false if reading again may return
+    /// some.
     fn poll_drained(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, CaptureError>> {
         let Some(stop) = &mut self.stop else { return Poll::Ready(Ok(false)) };
         if let Some(look) = &mut stop.look {
@@ -243,15 +243,14 @@ impl<C: Capture> Live<C> {
         let over = (drained && stop.drained) || now >= stop.until;
         stop.drained = drained;
         if !over {
-            // Registers for the next look.
+            // Registers for the next check.
             let _ = look.as_mut().poll(cx);
             return Poll::Pending;
         }
         Poll::Ready(Ok(true))
     }
 
-    /// Tells an error. After one that the capture does not outlive, what is left in the ring comes,
-    /// then the end.
+    /// Returns an error. After `InterfaceGone`, the rest of the ring is read, then the stream ends.
     fn fail(&mut self, error: CaptureError) -> Poll<Result<usize, Error>> {
         if matches!(error, CaptureError::InterfaceGone { .. }) {
             self.stop();
@@ -269,7 +268,7 @@ impl<C: Capture> fmt::Debug for Live<C> {
     }
 }
 
-/// A capture by the descriptor that it lends.
+/// Wraps a capture for `AsyncFd`, which needs `AsRawFd`.
 struct Owned<C>(C);
 
 impl<C: AsFd> AsRawFd for Owned<C> {
@@ -290,7 +289,7 @@ mod tests {
 
     use super::*;
 
-    /// A capture to which nothing comes.
+    /// A capture without packets.
     struct Silent {
         interface: Interface,
         fd: UnixStream,

@@ -4,9 +4,9 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-/// `next` for every stream, for those who need nothing else of `futures` or `tokio-stream`.
+/// `next` for all streams, for programs without `futures` or `tokio-stream`.
 pub trait Next: Stream + Unpin {
-    /// The next item; `None` once the stream has ended. Nothing is lost if the future is dropped.
+    /// Next item; `None` once the stream has ended. Dropping the future loses nothing.
     fn next(&mut self) -> impl Future<Output = Option<Self::Item>> {
         NextItem(self)
     }

@@ -8,30 +8,30 @@ use futures_core::Stream;
 
 use crate::{AsyncCapture, AsyncPacketSource, Error, Stats};
 
-/// A packet that may be kept: a copy of a frame, and all that the capture knew about it.
+/// Copy of a captured packet with its metadata.
 ///
 /// Packets of one batch share one allocation, which is freed with the last of them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct OwnedPacket {
-    /// The captured bytes, from the link header on.
+    /// Captured bytes, from the link header on.
     pub frame: Bytes,
-    /// When it was captured.
+    /// Capture time.
     pub ts: Timestamp,
-    /// Bytes on the wire.
+    /// Length on the wire, in bytes.
     pub wire_len: u32,
-    /// What the frame begins with.
+    /// Link type of `frame`.
     pub link: LinkType,
-    /// The VLAN tag that the capture took out of the frame.
+    /// VLAN tag that the capture removed from the frame.
     pub vlan: Option<VlanTag>,
-    /// The interface it was captured on, as the source counts them.
+    /// Interface number, as the source assigns them.
     pub interface: Option<u32>,
-    /// The receive hash of card or kernel.
+    /// Receive hash of the network card or kernel.
     pub rx_hash: Option<u32>,
 }
 
 impl OwnedPacket {
-    /// The packet as extractors and drivers take it.
+    /// Borrowed view, the input of extractors and drivers.
     #[must_use]
     pub fn view(&self) -> PacketView<'_> {
         let mut view =
@@ -48,7 +48,7 @@ impl OwnedPacket {
         view
     }
 
-    /// A copy of a packet, in an allocation of its own.
+    /// Copies a packet into an allocation of its own.
     pub(crate) fn copied(view: &PacketView<'_>) -> Self {
         OwnedPacket::new(view, Bytes::copy_from_slice(view.frame()))
     }
@@ -66,14 +66,14 @@ impl OwnedPacket {
     }
 }
 
-/// The packets of a capture, copied. Made by [`AsyncCapture::packet_stream`].
+/// Copies of the packets of a capture. Made by [`AsyncCapture::packet_stream`].
 ///
-/// Holds one batch at most.
+/// Buffers at most one batch.
 #[derive(Debug)]
 pub struct PacketStream<S> {
     capture: AsyncCapture<S>,
     ready: VecDeque<OwnedPacket>,
-    /// Packets that came out.
+    /// Packets returned so far.
     given: u64,
 }
 
@@ -82,13 +82,13 @@ impl<S: AsyncPacketSource> PacketStream<S> {
         PacketStream { capture, ready: VecDeque::new(), given: 0 }
     }
 
-    /// Takes in no more packets: those received until now still come, then the stream ends.
+    /// Stops the capture: packets already received are still returned, then the stream ends.
     pub fn stop(&mut self) {
         self.capture.stop();
     }
 
-    /// Where packets went: those that came out of the stream are delivered, those that were read and
-    /// not taken yet are [waiting](Stats::pending_fragments).
+    /// Counters of packets. Returned packets count as delivered, buffered ones as
+    /// [waiting](Stats::waiting).
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl<S: AsyncPacketSource> PacketStream<S> {
         Ok(stats)
     }
 
-    /// The capture, without the packets that were read and not taken.
+    /// The capture. Packets that are buffered here are dropped.
     #[must_use]
     pub fn into_capture(self) -> AsyncCapture<S> {
         self.capture
@@ -133,5 +133,5 @@ impl<S: AsyncPacketSource> Stream for PacketStream<S> {
     }
 }
 
-/// Nothing in it is ever pinned.
+/// No field is ever pinned.
 impl<S> Unpin for PacketStream<S> {}

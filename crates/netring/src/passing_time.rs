@@ -6,24 +6,25 @@ use std::time::Duration;
 use flowscope_core::Timestamp;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Packet time while no packet comes: the time of the last packet, and what has passed since.
+/// Packet time of a live capture between packets: the time of the last packet plus the elapsed
+/// time.
 ///
-/// Not the system's clock, which may be set; and behind by what a packet may take to get here, so
-/// that no flow ends in silence while its next packet is on its way.
+/// It uses the monotonic clock, not the system time, which may be set. It lags by the delay of the
+/// source, so that no flow expires while its next packet is on the way.
 #[derive(Debug, Default)]
 pub struct LiveClock {
-    /// Packet time when packets were last taken, and when that was.
+    /// Packet time at the last packets, and the monotonic time at which they were read.
     last: Option<(Timestamp, Instant)>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl LiveClock {
-    /// Packets were taken, and packet time is now `watermark`.
+    /// Records that packets were read, and that packet time is now `watermark`.
     pub fn saw(&mut self, watermark: Timestamp) {
         self.last = Some((watermark, Instant::now()));
     }
 
-    /// Packet time, once it has reached `deadline`; until then the task is woken when it does.
+    /// Packet time, once it has passed `deadline`; the task is woken when it does.
     pub fn poll_reached(
         &mut self,
         cx: &mut Context<'_>,
@@ -34,7 +35,7 @@ impl LiveClock {
         loop {
             let passed = at.elapsed().saturating_sub(latency);
             let now = watermark.saturating_add(passed);
-            // A deadline is over only once packet time is past it.
+            // A deadline has passed only when packet time is later than it.
             if now > deadline {
                 return Poll::Ready(now);
             }
@@ -56,5 +57,5 @@ impl LiveClock {
     }
 }
 
-/// Timers are no finer than this.
+/// Resolution of timers.
 const TICK: Duration = Duration::from_millis(1);

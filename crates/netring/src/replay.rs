@@ -4,9 +4,9 @@ use flowscope_core::{PacketSource, PacketView};
 
 use crate::{AsyncPacketSource, Error, SourceStats};
 
-/// A source that never has to be waited for, such as a capture file, as an asynchronous one.
+/// Asynchronous source over a synchronous one that never waits for packets, such as a capture file.
 ///
-/// Reading a file blocks the thread for as long as the operating system takes to fetch it.
+/// Reading a file blocks the thread while the operating system fetches it.
 #[derive(Debug)]
 pub struct Replay<S> {
     source: S,
@@ -14,7 +14,7 @@ pub struct Replay<S> {
 }
 
 impl<S: PacketSource> Replay<S> {
-    /// Gives the packets of `source` from where it stands.
+    /// Reads from the current position of `source`.
     pub fn new(source: S) -> Self {
         Replay { source, stopped: false }
     }

@@ -19,15 +19,15 @@ use crate::{
     AsyncCapture, CaptureBuilder, Engine, Error, EventStream, Live, Stats, default_config,
 };
 
-/// Several captures that share the packets of an interface, each with a worker of its own: a thread,
-/// pinned to a core, that takes its packets through its own driver to the end.
+/// Several captures that share the packets of an interface, each with a worker thread on its own
+/// core and its own driver.
 ///
-/// Made by [`CaptureBuilder::open_sharded`] from a fanout group, or from the queues of AF_XDP by
-/// [`new`](Self::new). Nothing is shared between workers. Their events are handled where they are,
-/// by [`run`](Self::run), or come together in one [`stream`](Self::stream).
+/// Made by [`CaptureBuilder::open_sharded`] from a fanout group, or from AF_XDP queues by
+/// [`new`](Self::new). Workers share nothing. Their events are handled in the workers, by
+/// [`run`](Self::run), or merged into one [`stream`](Self::stream).
 ///
-/// Both directions of a flow have to reach the same worker. A fanout group sees to that; the queues
-/// of a network card do where its hash is symmetric. [`Affinity`] tells.
+/// Both directions of a flow must reach the same worker. A fanout group ensures that; the queues of
+/// a network card do if its hash is symmetric. [`Affinity`] measures it.
 #[derive(Debug)]
 pub struct Sharded<C> {
     captures: Vec<C>,
@@ -36,9 +36,9 @@ pub struct Sharded<C> {
 }
 
 impl CaptureBuilder {
-    /// Starts so many captures on one interface, each packet going to one of them: both directions
-    /// of a flow to the same. `group` is any number that no other capture of this host uses for the
-    /// interface; see
+    /// Opens `workers` captures on one interface. Each packet goes to one of them, both directions
+    /// of a flow to the same one. `group` is a number that no other capture of this host uses for
+    /// the interface; see
     /// [`AfPacketConfig::fanout_group`](netring_capture::AfPacketConfig::fanout_group).
     ///
     /// # Errors
@@ -58,41 +58,41 @@ impl CaptureBuilder {
 }
 
 impl<C: Capture + 'static> Sharded<C> {
-    /// A worker for each of these captures, pinned to the cores that this process may use, in turn.
+    /// One worker per capture, pinned in turn to the cores that this process may use.
     #[must_use]
     pub fn new(captures: impl IntoIterator<Item = C>) -> Self {
         let (captures, cores) = (captures.into_iter().collect(), netring_capture::cores());
         Sharded { captures, cores, config: default_config() }
     }
 
-    /// Pins the workers to these cores instead, in turn; to none if there are none.
+    /// Pins the workers to these cores in turn; an empty list pins none.
     #[must_use]
     pub fn pin_to(mut self, cores: impl IntoIterator<Item = usize>) -> Self {
         self.cores = cores.into_iter().collect();
         self
     }
 
-    /// What [`flow_stream`](Self::flow_stream) is configured with, instead of
-    /// [`default_config`]: for all workers together, each gets its share of the limits.
+    /// Configuration of [`flow_stream`](Self::flow_stream) for all workers together; the limits are
+    /// divided among them. Default: [`default_config`].
     #[must_use]
     pub fn with_config(mut self, config: DriverConfig) -> Self {
         self.config = config;
         self
     }
 
-    /// How many workers there will be.
+    /// Number of workers.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.captures.len()
     }
 
-    /// Starts the workers. `make` gives each, by its number, a driver and what handles the driver's
-    /// events and the errors of the capture, in the worker's thread: while it handles one, nothing is
-    /// read.
+    /// Starts the workers. `make` is called with the number of each worker, and returns its driver
+    /// and its handler of events and errors. The handler runs in the thread of the worker, which
+    /// reads nothing meanwhile.
     ///
     /// # Errors
     ///
-    /// [`Error::Wait`] when a thread or its runtime cannot be had.
+    /// [`Error::Wait`] when a thread or its runtime cannot be created.
     pub fn run<D, H>(self, mut make: impl FnMut(usize) -> (D, H)) -> Result<Workers, Error>
     where
         D: Engine + Send + 'static,
@@ -110,13 +110,13 @@ impl<C: Capture + 'static> Sharded<C> {
         })
     }
 
-    /// Starts the workers, each with the driver that `make` gives for its number, and brings their
-    /// events together. A reader that is slow holds all workers up, and what the kernel drops
-    /// meanwhile stands in the ledger.
+    /// Starts the workers and merges their events. `make` is called with the number of each worker
+    /// and returns its driver. A slow reader slows all workers, and the ledgers count what the
+    /// kernel drops meanwhile.
     ///
     /// # Errors
     ///
-    /// [`Error::Wait`] when a thread or its runtime cannot be had.
+    /// [`Error::Wait`] when a thread or its runtime cannot be created.
     pub fn stream<D>(
         self,
         mut make: impl FnMut(usize) -> D,
@@ -133,7 +133,7 @@ impl<C: Capture + 'static> Sharded<C> {
                 let mut stream = watched(capture, driver, stop)?;
                 loop {
                     let (items, over) = poll_fn(|cx| poll_chunk(&mut stream, cx)).await;
-                    // A reader that is gone has stopped the capture too.
+                    // When the reader is dropped, the capture was stopped too.
                     if !items.is_empty() {
                         let _ = sender.send(Chunk { worker: number, items }).await;
                     }
@@ -146,7 +146,7 @@ impl<C: Capture + 'static> Sharded<C> {
         Ok(ShardedStream { chunks, worker: 0, items: Vec::new().into_iter(), workers })
     }
 
-    /// As [`stream`](Self::stream), of the lives of flows.
+    /// Starts the workers and merges their flow events: see [`stream`](Self::stream).
     ///
     /// # Errors
     ///
@@ -160,7 +160,7 @@ impl<C: Capture + 'static> Sharded<C> {
         self.stream(|number| FlowDriver::with_config(extractor(number), config.clone()))
     }
 
-    /// Starts a thread for each capture, which does what `make` gave for it.
+    /// Starts a thread for each capture.
     fn start<W, F>(
         self,
         mut make: impl FnMut(usize, watch::Receiver<bool>) -> W,
@@ -179,7 +179,7 @@ impl<C: Capture + 'static> Sharded<C> {
             let (end, ended) = oneshot::channel();
             let run = move || {
                 if let Some(core) = core {
-                    // Where it may not be pinned it runs as well, only less evenly.
+                    // A worker that cannot be pinned runs on any core.
                     let _ = netring_capture::pin_to_core(core);
                 }
                 let _ = end.send(runtime.block_on(work(capture)));
@@ -194,20 +194,20 @@ impl<C: Capture + 'static> Sharded<C> {
     }
 }
 
-/// The events of a capture, in the runtime that this is called in, until it is told to stop.
+/// The event stream of a capture, in the current runtime, until it is stopped.
 fn watched<C: Capture, D: Engine>(
     capture: C,
     driver: D,
     mut stop: watch::Receiver<bool>,
 ) -> Result<EventStream<Live<C>, D>, Error> {
     let stopped = async move {
-        // It is also told by the sender being dropped.
+        // Dropping the sender stops it too.
         let _ = stop.wait_for(|&stop| stop).await;
     };
     Ok(AsyncCapture::new(Live::new(capture)?).stop_when(stopped).drive(driver))
 }
 
-/// What is there, at most so many items at once; and whether the stream is over.
+/// Up to `CHUNK` items that are ready, and whether the stream has ended.
 fn poll_chunk<C: Capture, D: Engine>(
     stream: &mut EventStream<Live<C>, D>,
     cx: &mut Context<'_>,
@@ -226,7 +226,7 @@ fn poll_chunk<C: Capture, D: Engine>(
 
 type Items<T> = Vec<Result<T, Error>>;
 
-/// Items that go from a worker to the reader at once.
+/// Most items that a worker sends at once.
 const CHUNK: usize = 256;
 
 #[derive(Debug)]
@@ -235,7 +235,8 @@ struct Chunk<T> {
     items: Items<T>,
 }
 
-/// The workers of a [`Sharded`] capture. Dropping this stops them as [`stop`](Self::stop) does.
+/// Handle of running workers of a [`Sharded`] capture. Dropping it stops them, see
+/// [`stop`](Self::stop).
 #[derive(Debug)]
 #[must_use = "the workers are stopped when this is dropped"]
 pub struct Workers {
@@ -244,13 +245,13 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Has every worker stop its capture, work off what was received, and end its flows as
+    /// Stops all captures. Workers process the packets already received, and end their flows as
     /// `Shutdown`.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
 
-    /// Stops, as by [`stop`](Self::stop), once `signal` is there. It is waited for in a task of its own.
+    /// Stops all captures when `signal` completes. A task of its own waits for it.
     ///
     /// # Panics
     ///
@@ -274,13 +275,12 @@ impl Workers {
         self
     }
 
-    /// Waits until every worker has ended, as after [`stop`](Self::stop) or when the interface is
-    /// gone, and says where everything went, by worker.
+    /// Waits until every worker has ended, after [`stop`](Self::stop) or because the interface was
+    /// deleted, and returns the counters of each.
     ///
     /// # Errors
     ///
-    /// When a worker could not read its counters, or panicked in what was given to it; the others have
-    /// ended by then too.
+    /// When a worker could not read its counters, or panicked. The others have ended by then too.
     pub async fn ended(mut self) -> Result<Vec<Stats>, Error> {
         let mut stats = Vec::new();
         for end in mem::take(&mut self.ends) {
@@ -289,7 +289,7 @@ impl Workers {
         stats.into_iter().collect()
     }
 
-    /// [`stop`](Self::stop), then [`ended`](Self::ended).
+    /// Calls [`stop`](Self::stop), then [`ended`](Self::ended).
     ///
     /// # Errors
     ///
@@ -306,11 +306,11 @@ impl Drop for Workers {
     }
 }
 
-/// The events of all workers: those of one in its order, those of different ones as they come.
+/// Events of all workers: in order within a worker, interleaved between workers.
 ///
-/// Numbers of packets and ids of flows are each worker's own: two workers may give the same.
+/// Packet numbers and flow ids are per worker: those of two workers may be equal.
 ///
-/// Ends when all workers have. Dropping it stops them.
+/// It ends when all workers have ended. Dropping it stops them.
 #[derive(Debug)]
 pub struct ShardedStream<T> {
     chunks: mpsc::Receiver<Chunk<T>>,
@@ -320,7 +320,7 @@ pub struct ShardedStream<T> {
 }
 
 impl<T> ShardedStream<T> {
-    /// Has every worker stop: go on reading until `None`.
+    /// Stops all workers. Read on until `None`.
     pub fn stop(&self) {
         self.workers.stop();
     }
@@ -336,26 +336,26 @@ impl<T> ShardedStream<T> {
         self
     }
 
-    /// The number of the worker that the last item came from.
+    /// Number of the worker that the last item came from.
     #[must_use]
     pub fn worker(&self) -> usize {
         self.worker
     }
 
-    /// Stops, leaves what was not read yet unread, and says where everything went, by worker.
+    /// Stops all workers, discards unread events, and returns the counters of each worker.
     ///
     /// # Errors
     ///
     /// As [`Workers::ended`].
     pub async fn shutdown(mut self) -> Result<Vec<Stats>, Error> {
         self.workers.stop();
-        // Workers that wait for room here go on.
+        // Workers that wait for room in the channel go on.
         self.chunks.close();
         while self.chunks.recv().await.is_some() {}
         self.workers.ended().await
     }
 
-    /// Where everything went, by worker, once the stream has ended.
+    /// Counters of each worker, once the stream has ended.
     ///
     /// # Errors
     ///
@@ -384,13 +384,13 @@ impl<T> Stream for ShardedStream<T> {
 
 impl<T> Unpin for ShardedStream<T> {}
 
-/// Tells whether flows meet at one worker: give it the key and the worker of every flow that
-/// starts.
+/// Checks that both directions of flows reach the same worker, from the key and the worker of every
+/// flow that starts.
 ///
-/// A flow that is split has its other direction at another worker, where it is a flow of one side. A
-/// new flow of the same key at another worker counts too: it is only meant where neither the number
-/// of workers nor the card's table changes meanwhile. Remembers so many keys, and looks at no others
-/// then.
+/// The other direction of a split flow is a one-sided flow at another worker. A new flow with the
+/// same key at another worker counts as split too, so the check requires that the number of workers
+/// and the indirection table of the card do not change. It remembers a limited number of keys and
+/// ignores others.
 #[derive(Clone, Debug)]
 pub struct Affinity<K> {
     workers: HashMap<K, usize>,
@@ -399,13 +399,14 @@ pub struct Affinity<K> {
 }
 
 impl<K: Hash + Eq + Clone> Affinity<K> {
-    /// Remembers at most so many keys.
+    /// Remembers at most `most` keys.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Affinity { workers: HashMap::new(), most, split: 0 }
     }
 
-    /// A flow of this key has started at this worker. False if it was at another one before.
+    /// Records that a flow of this key has started at a worker. False if it was at another one
+    /// before.
     pub fn saw(&mut self, key: &K, worker: usize) -> bool {
         let same = match self.workers.get(key) {
             Some(&before) => before == worker,
@@ -420,13 +421,13 @@ impl<K: Hash + Eq + Clone> Affinity<K> {
         same
     }
 
-    /// How many keys it remembers.
+    /// Number of remembered keys.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.workers.len()
     }
 
-    /// How many starts were at another worker than the one before.
+    /// Number of starts at another worker than before.
     #[must_use]
     pub fn split(&self) -> u64 {
         self.split

@@ -5,28 +5,28 @@ use flowscope_core::{Ledger, PacketView};
 
 use crate::{Error, InOrder};
 
-/// Where packets come from, as they come: what all streams of this crate are generic over.
+/// Asynchronous source of packets. All streams of this crate are generic over it.
 ///
-/// The asynchronous counterpart of [`PacketSource`](flowscope_core::PacketSource): packets are lent,
-/// and the views die with the call.
+/// It is the asynchronous counterpart of [`PacketSource`](flowscope_core::PacketSource): packets
+/// are lent, and their views are valid only during the call.
 pub trait AsyncPacketSource {
-    /// Lends the next packets to `lend`, in one call and in capture order, and says how many there
-    /// were.
+    /// Passes the next packets to `lend`, in one call and in capture order, and returns their
+    /// number.
     ///
-    /// `Ready(Ok(0))` means that the source has ended for good. With `Pending` nothing was lent, and
-    /// the task is woken once there may be something. An error is told once, and the source goes on
-    /// with the next call if it can, or ends; none fails for ever.
+    /// `Ready(Ok(0))` means that the source has ended. `Pending` means that nothing was lent; the
+    /// task is woken when there may be packets. An error is reported once; the next call continues
+    /// if the source can, or returns the end. No source returns errors for ever.
     fn poll_batch(
         &mut self,
         cx: &mut Context<'_>,
         lend: &mut dyn FnMut(&[PacketView<'_>]),
     ) -> Poll<Result<usize, Error>>;
 
-    /// Takes in nothing more from now on. What was received until now is still lent, then the source
-    /// ends. Sources that cannot know the difference end at once.
+    /// Stops receiving. Packets already received are still lent, then the source ends. A source
+    /// that cannot tell which those are ends at once.
     fn stop(&mut self);
 
-    /// What the source itself counted so far.
+    /// Counters of the source itself.
     ///
     /// # Errors
     ///
@@ -35,9 +35,10 @@ pub trait AsyncPacketSource {
         Ok(SourceStats::default())
     }
 
-    /// For a live source, the longest time that a packet takes from its timestamp until it is lent to
-    /// one who asks: flows end in silence too, so much later. `None`, the default, for what was
-    /// captured before: time passes by its packets only.
+    /// Upper bound of the delay from a packet's timestamp to its lending, for a live source.
+    ///
+    /// Without packets, flows expire by elapsed time minus this delay. `None`, the default, is for
+    /// recorded packets: only packets advance time.
     fn latency(&self) -> Option<Duration> {
         None
     }
@@ -65,27 +66,27 @@ impl<S: AsyncPacketSource + ?Sized> AsyncPacketSource for Box<S> {
     }
 }
 
-/// What a source counted.
+/// Counters of a source.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SourceStats {
-    /// Packets that arrived, lost ones included; `None` from a source that does not count them.
+    /// Packets that arrived, including lost ones; `None` if the source does not count them.
     pub arrived: Option<u64>,
-    /// Packets that were lost before they could be lent, by cause; none counts as delivered.
+    /// Packets lost before they could be lent, by cause. None of them counts as delivered.
     pub lost: Ledger,
-    /// How many times a ring was found full. These are no packets.
+    /// How often a ring was found full. This does not count packets.
     pub freezes: u64,
 }
 
 impl SourceStats {
-    /// As many packets arrived, of which these were lost.
+    /// Counters of arrived and lost packets.
     #[must_use]
     pub fn new(arrived: Option<u64>, lost: Ledger) -> Self {
         SourceStats { arrived, lost, freezes: 0 }
     }
 
-    /// Adds what another source counted. A sum begins with 0 `arrived`: once one does not count them,
-    /// the sum does not.
+    /// Adds the counters of another source. Start a sum with `arrived` at `Some(0)`; it becomes
+    /// `None` if any source does not count.
     pub fn merge(&mut self, other: &SourceStats) {
         self.arrived = self.arrived.zip(other.arrived).map(|(a, b)| a + b);
         self.lost.merge(&other.lost);
@@ -93,33 +94,33 @@ impl SourceStats {
     }
 }
 
-/// Several sources as one: each lends its batches in turn, and the whole ends with the last of them.
+/// Several sources read in turn as one, which ends with the last of them.
 ///
-/// Packets of one source keep their order, those of different sources come as they are found. The
-/// interface number of a view tells where it came from, where its source sets it.
+/// Packets of one source keep their order; packets of different sources are interleaved as they
+/// arrive. The interface number of a view identifies its source, if the sources set it.
 #[derive(Debug)]
 pub struct Merge<S> {
     sources: Vec<S>,
-    /// Sources that have not ended: the first so many.
+    /// Sources that have not ended are the first `alive` ones.
     alive: usize,
-    /// Whose turn it is.
+    /// Index of the source to read next.
     next: usize,
 }
 
 impl<S: AsyncPacketSource> Merge<S> {
-    /// These sources as one.
+    /// Merges these sources.
     pub fn new(sources: impl IntoIterator<Item = S>) -> Self {
         let sources: Vec<S> = sources.into_iter().collect();
         let alive = sources.len();
         Merge { sources, alive, next: 0 }
     }
 
-    /// The packets of live sources in the order of their times, if there are several.
+    /// Returns live packets in the order of their timestamps, if there are several sources.
     pub fn in_order(self) -> InOrder<Self> {
         if self.sources.len() > 1 { InOrder::new(self) } else { InOrder::as_they_come(self) }
     }
 
-    /// The sources. Those that have ended come last; the order is otherwise of no meaning.
+    /// The sources. Those that have ended come last; otherwise the order is unspecified.
     #[must_use]
     pub fn sources(&self) -> &[S] {
         &self.sources

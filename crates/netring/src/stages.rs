@@ -8,8 +8,8 @@ use flowscope_pcap::{CaptureWriter, WriteError};
 
 use crate::{Dedup, Error};
 
-/// What packets pass on their way from the source: a filter, the tap that records them, and a look
-/// whether they are copies.
+/// Stages between source and driver: the filter, the tap that records packets, and duplicate
+/// removal.
 #[derive(Default)]
 pub(crate) struct Stages {
     filter: Option<Filter>,
@@ -22,7 +22,7 @@ pub(crate) struct Stages {
     recorded: u64,
 }
 
-/// A writer of captures, whatever it writes to.
+/// A capture writer over any output.
 trait Record {
     fn write(&mut self, packet: PacketView<'_>) -> Result<(), WriteError>;
     fn flush(&mut self) -> Result<(), WriteError>;
@@ -50,7 +50,7 @@ impl Stages {
         self.dedup = Some(dedup);
     }
 
-    /// Lends those of `packets` that pass to `lend`, if any, and says how many they are.
+    /// Passes the packets that are kept to `lend`, if there are any, and returns their number.
     #[inline]
     pub(crate) fn pass(
         &mut self,
@@ -82,7 +82,7 @@ impl Stages {
         passed
     }
 
-    /// Writes packets to the tap, which ends with its first error.
+    /// Writes packets to the tap; its first error ends it.
     fn record(&mut self, packets: &[PacketView<'_>]) {
         let Some(tap) = &mut self.tap else { return };
         for packet in packets {
@@ -95,7 +95,7 @@ impl Stages {
         }
     }
 
-    /// Writes out what the tap holds.
+    /// Flushes the tap.
     pub(crate) fn flush(&mut self) {
         if let Some(tap) = &mut self.tap
             && let Err(error) = tap.flush()
@@ -105,7 +105,7 @@ impl Stages {
         }
     }
 
-    /// Why the tap ended, once.
+    /// The error that ended the tap, once.
     pub(crate) fn take_error(&mut self) -> Option<Error> {
         self.tap_failed.take().map(Error::Tap)
     }
@@ -115,12 +115,12 @@ impl Stages {
         self.refused
     }
 
-    /// Packets that were copies of others.
+    /// Packets removed as duplicates.
     pub(crate) fn copies(&self) -> u64 {
         self.dedup.as_ref().map_or(0, Dedup::copies)
     }
 
-    /// Packets that the tap has taken.
+    /// Packets that the tap has recorded.
     pub(crate) fn recorded(&self) -> u64 {
         self.recorded
     }
@@ -138,8 +138,8 @@ impl fmt::Debug for Stages {
     }
 }
 
-/// Empties a list of views and gives its storage another lifetime. Collecting from a vector's own
-/// iterator into the same layout keeps the allocation.
+/// Clears a list of views and changes its lifetime. Collecting from a vector's own iterator into
+/// the same layout keeps the allocation.
 fn recycle<'b>(mut views: Vec<PacketView<'_>>) -> Vec<PacketView<'b>> {
     views.clear();
     views.into_iter().map(|_| unreachable!("the list was cleared")).collect()

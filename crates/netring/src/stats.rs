@@ -4,39 +4,39 @@ use flowscope_core::Ledger;
 
 use crate::SourceStats;
 
-/// Where everything went that a stream, or a capture, has seen so far.
+/// Counters of a capture or stream, from its start.
 ///
-/// Packets balance: `arrived = packets.seen() + refused + waiting`, and what the source has received
-/// but not lent yet.
+/// Packets balance: `arrived = packets.seen() + refused + waiting`, plus the packets that the
+/// source has received and not lent yet.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Packets by fate: tracked, or the reason why not, losses of the capture included.
+    /// Packets: tracked, or lost by cause, including losses of the capture.
     pub packets: Ledger,
-    /// Payload bytes of tracked packets by fate.
+    /// Payload bytes of tracked packets: delivered, or lost by cause.
     pub bytes: Ledger,
-    /// Packets that arrived by the count of the source itself, where it counts.
+    /// Packets that arrived, as the source counts them; `None` if it does not.
     pub arrived: Option<u64>,
-    /// Packets that a filter refused that is not the kernel's.
+    /// Packets refused by a filter in user space.
     pub refused: u64,
-    /// Packets that wait: fragments for the rest of their datagram, or copies to be taken.
+    /// Buffered packets: fragments of incomplete datagrams, or copies not taken yet.
     pub waiting: u64,
-    /// Payload bytes that wait for others before them.
+    /// Buffered payload bytes that wait for missing bytes before them.
     pub pending: u64,
     /// Flows in the table.
     pub flows: usize,
-    /// Packets whose timestamp was behind one before.
+    /// Packets with a timestamp before that of an earlier packet.
     pub clock_backwards: u64,
-    /// How many times a capture ring was found full.
+    /// How often a capture ring was found full.
     pub freezes: u64,
     /// Packets recorded by the tap.
     pub recorded: u64,
-    /// Items given to subscribers of a broadcast, and those that went past one that was too slow, all
-    /// subscribers together.
+    /// Broadcast items: delivered to subscribers, or lost because a subscriber was too slow. Sum
+    /// over all subscribers.
     pub events: Ledger,
 }
 
-/// One line: how many packets arrived and were tracked, and each loss that there was.
+/// One line: packets arrived, packets delivered, and each loss that is not zero.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seen = self.packets.seen() + self.refused + self.waiting;
@@ -55,15 +55,14 @@ impl fmt::Display for Stats {
 }
 
 impl Stats {
-    /// Adds what the source counted.
+    /// Adds the counters of the source.
     pub(crate) fn add_source(&mut self, source: &SourceStats) {
         self.arrived = source.arrived;
         self.packets.merge(&source.lost);
         self.freezes = source.freezes;
     }
 
-    /// Adds what another counted, as of a second worker. Nothing at all, which is the default, is where
-    /// a sum begins.
+    /// Adds the counters of another worker. A sum starts with the default value.
     pub fn merge(&mut self, other: &Stats) {
         if *self == Stats::default() {
             self.clone_from(other);

@@ -3,11 +3,11 @@ use netring_capture::{AfXdp, AfXdpConfig};
 use crate::{AsyncCapture, Error, Live, Sharded};
 
 impl AsyncCapture<Live<AfXdp>> {
-    /// Captures on an interface by AF_XDP, all queues as one source. Needs the feature `af-xdp`.
+    /// Opens an AF_XDP capture of all queues of an interface. Requires feature `af-xdp`.
     ///
-    /// This is no tap: what is captured does not reach the network stack, so capture on an interface
-    /// that a mirror port feeds. Times are those at which a batch is read. There is no filter in the
-    /// kernel: see [`with_filter`](AsyncCapture::with_filter).
+    /// It is not a passive tap: captured packets do not reach the network stack. Use it on an
+    /// interface that receives from a mirror port. Timestamps are taken when a batch is read. There
+    /// is no filter in the kernel: see [`with_filter`](AsyncCapture::with_filter).
     ///
     /// # Errors
     ///
@@ -22,10 +22,10 @@ impl AsyncCapture<Live<AfXdp>> {
 }
 
 impl Sharded<AfXdp> {
-    /// A worker for each receive queue of an interface. Needs the feature `af-xdp`.
+    /// Opens one worker per receive queue of an interface. Requires feature `af-xdp`.
     ///
-    /// Which queue a packet comes by is the network card's detection: both directions of a flow meet
-    /// only if its hash is symmetric, which [`Affinity`](crate::Affinity) tells.
+    /// The network card selects the queue of each packet. Both directions of a flow reach one
+    /// worker only if its hash is symmetric; [`Affinity`](crate::Affinity) measures that.
     ///
     /// # Errors
     ///

@@ -21,15 +21,14 @@ use crate::engine::desk_methods;
 use crate::engine::sealed::Sealed;
 use crate::{ConversationConfig, Ended, Engine, Piece, Stalled};
 
-/// Packets in, flow events out, and bytes to futures: what
-/// [`ReassembledStream`](super::ReassembledStream)s are driven by, and workers that each have futures of
+/// Driver of [`ReassembledStream`](super::ReassembledStream)s, also for workers with futures of
 /// their own.
 pub struct AsyncReassemblerDriver<E: FlowExtractor, F> {
     engine: StreamDriver<E, StreamReassemblerFactory, Sides>,
     desk: ChannelSink<E::Key, F>,
 }
 
-/// What each flow keeps: where the bytes of its sides go, once there are any.
+/// Per-flow state: a sender for each side that has payload.
 #[derive(Debug, Default)]
 struct Sides([Option<Sender>; 2]);
 
@@ -41,8 +40,7 @@ struct ChannelSink<K, F> {
 }
 
 impl<E: FlowExtractor, F: AsyncReassemblerFactory<E::Key>> AsyncReassemblerDriver<E, F> {
-    /// A driver of its own. The credit is each side's, and a policy that is not set is
-    /// [`Stalled::Wait`].
+    /// A driver without a stream. The credit is per side; the default policy is [`Stalled::Wait`].
     #[must_use]
     pub fn new(extractor: E, factory: F, driver: DriverConfig, config: ConversationConfig) -> Self {
         let streams = Streams::new(StreamReassemblerFactory::new(driver.stream_config().clone()));
@@ -57,7 +55,7 @@ impl<E: FlowExtractor, F: AsyncReassemblerFactory<E::Key>> AsyncReassemblerDrive
 
 impl<E: FlowExtractor, F> Sealed for AsyncReassemblerDriver<E, F> {}
 
-/// Bytes count as delivered once they were given to their reassembler; those that are to be given are
+/// Bytes count as delivered when they were passed to their reassembler; until then they are
 /// pending.
 impl<E, F> Engine for AsyncReassemblerDriver<E, F>
 where
@@ -83,7 +81,7 @@ where
 }
 
 impl<K: Clone, F: AsyncReassemblerFactory<K>> ChannelSink<K, F> {
-    /// Where the bytes of a side go.
+    /// The sender for the bytes of a side.
     fn outlet<'f>(&mut self, flow: Flow<'f, K, Sides>, side: FlowSide) -> &'f Sender {
         let Flow { key, state, .. } = flow;
         state.0[side.index()].get_or_insert_with(|| {
@@ -94,7 +92,7 @@ impl<K: Clone, F: AsyncReassemblerFactory<K>> ChannelSink<K, F> {
     }
 }
 
-/// Hands a reassembler one piece after the other.
+/// Passes pieces to a reassembler, one after the other.
 async fn read(mut to: impl AsyncReassembler, mut from: Receiver) {
     while let Some(piece) = poll_fn(|cx| from.poll_piece(cx)).await {
         match piece {

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Futures that are polled in turn by whoever owns them, each only once it was woken.
+/// Set of futures, each polled by the owner only after it was woken.
 #[derive(Default)]
 pub(super) struct Tasks {
     slots: Vec<Slot>,
-    /// Slots whose future has come to its end.
+    /// Slots whose future has completed.
     free: Vec<usize>,
     woken: Arc<Woken>,
-    /// Storage for the numbers of one round.
+    /// Storage for the slots of one round.
     round: VecDeque<usize>,
 }
 
@@ -23,26 +23,26 @@ struct Slot {
     waker: Arc<SlotWaker>,
 }
 
-/// The slots whose futures may go on.
+/// Slots whose future was woken.
 #[derive(Default)]
 struct Woken(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
     slots: VecDeque<usize>,
-    /// Who polls them.
+    /// Task of the owner.
     owner: Option<Waker>,
 }
 
 struct SlotWaker {
     slot: usize,
-    /// It is in the queue already.
+    /// Already queued.
     queued: AtomicBool,
     woken: Arc<Woken>,
 }
 
 impl Tasks {
-    /// One more, which has its first turn with the next poll.
+    /// Adds a future, which is polled in the next round.
     pub(super) fn push(&mut self, future: impl Future<Output = ()> + Send + 'static) {
         let future: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(future);
         let slot = match self.free.pop() {
@@ -59,8 +59,8 @@ impl Tasks {
         self.slots[slot].waker.wake_by_ref();
     }
 
-    /// Gives each future that was woken one turn. Ready once there are none; the task is woken when one
-    /// of them may go on.
+    /// Polls each woken future once. Ready when there are no futures; the task is woken when one of
+    /// them is.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut queue = self.woken.lock();
         match &mut queue.owner {
@@ -77,9 +77,9 @@ impl Tasks {
 
     fn turn(&mut self, at: usize) {
         let slot = &mut self.slots[at];
-        // From now on a wake means another turn.
+        // A wake from now on requests another turn.
         slot.waker.queued.store(false, Ordering::Release);
-        // A waker may outlive its future, and wake the slot's next one, or none.
+        // A waker may outlive its future, and then wakes the next future of the slot, or none.
         let Some(future) = &mut slot.future else { return };
         let waker = Waker::from(Arc::clone(&slot.waker));
         if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts its turns, keeps its waker, and ends once it is told to.
+    /// Counts polls, keeps its waker, and completes on request.
     #[derive(Clone, Default)]
     struct Probe {
         turns: Arc<AtomicUsize>,

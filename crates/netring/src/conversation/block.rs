@@ -2,12 +2,12 @@ use bytes::{Bytes, BytesMut};
 
 /// Copies pieces of one flow, several into one allocation.
 ///
-/// Blocks grow with what the flow has to say, so that one that says little holds little; one whose
-/// pieces were all read and dropped is used again.
+/// Blocks grow with the amount of payload, so that a flow with little payload holds little memory.
+/// A block is reused when all of its pieces were read and dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
     free: BytesMut,
-    /// Bytes of the allocation.
+    /// Size of the allocation, in bytes.
     size: usize,
 }
 
@@ -28,7 +28,7 @@ impl Block {
         self.free.split().freeze()
     }
 
-    /// Bytes of the allocation that is being filled.
+    /// Size of the current allocation, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.size
     }

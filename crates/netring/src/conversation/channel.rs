@@ -1,4 +1,4 @@
-//! From the driver to the reader of one flow: a queue with a credit.
+//! Bounded queue from the driver to the reader of one flow.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -11,17 +11,17 @@ use super::block::Block;
 use super::hub::{Hub, State, lock};
 use super::{Ended, GapCause, Piece, Stalled};
 
-/// A channel, empty. Locks are taken in this order: channel, then hub.
+/// Makes an empty channel. Lock order: channel, then hub.
 pub(crate) fn channel(hub: &Arc<Hub>) -> (Sender, Receiver) {
     let shared = Arc::new(Shared { hub: Arc::clone(hub), queue: Mutex::default() });
     (Sender(Arc::clone(&shared)), Receiver(shared))
 }
 
-/// The driver's end. A channel whose sender is dropped before its flow has ended is abandoned.
+/// End of the driver. If it is dropped before the flow has ended, the conversation is abandoned.
 #[derive(Debug)]
 pub(crate) struct Sender(Arc<Shared>);
 
-/// The reader's end. When it is dropped, all that is queued is freed.
+/// End of the reader. Dropping it frees all queued pieces.
 #[derive(Debug)]
 pub(crate) struct Receiver(Arc<Shared>);
 
@@ -34,39 +34,39 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     pieces: VecDeque<Piece>,
-    /// What the pieces count as.
+    /// Credit used by the pieces.
     used: usize,
-    /// Bytes of payload in them.
+    /// Payload bytes in the pieces.
     queued: u64,
     block: Block,
-    /// Nothing more is taken until half of the credit is free.
+    /// Nothing is queued until half of the credit is free again.
     lagging: bool,
-    /// What was let go meanwhile: where, and how many bytes.
+    /// Offset and length of the bytes dropped meanwhile, by side.
     missing: [Option<(u64, u64)>; 2],
-    /// Bytes let go so far.
+    /// Bytes dropped so far.
     lagged: u64,
     /// The last piece, until it is read.
     ended: Option<Ended>,
-    /// No piece comes any more.
+    /// No more pieces will be queued.
     closed: bool,
-    /// It was closed because the reader was too slow.
+    /// Closed because the reader was too slow.
     too_slow: bool,
-    /// This channel counts as one that has used up its credit.
+    /// Counted in the hub as a channel that has used up its credit.
     full: bool,
     reader: Option<Waker>,
 }
 
-/// What each piece counts as beside its bytes.
+/// Credit of a piece in addition to its bytes.
 const PIECE: usize = size_of::<Piece>();
 
-/// Of what may be held, this part at most is in blocks that nothing is read from.
+/// Largest share of the total that may be in blocks without unread pieces.
 const IDLE_SHARE: usize = 8;
 
 const SIDES: [FlowSide; 2] = [FlowSide::Initiator, FlowSide::Responder];
 
 impl Sender {
-    /// Bytes in order. Says whether the flow is to be read any further: not if the reader has left, but
-    /// on if it was too slow, so that what is lost by that is counted.
+    /// Queues bytes in order. Returns whether the flow should be reassembled further: not if the
+    /// reader was dropped, but still if it was too slow, so that its losses are counted.
     pub(crate) fn bytes(&self, feed: StreamChunk<'_>) -> bool {
         let (hub, mut queue) = (&self.0.hub, lock(&self.0.queue));
         let len = feed.bytes.len() as u64;
@@ -103,7 +103,7 @@ impl Sender {
         true
     }
 
-    /// Bytes that were never captured.
+    /// Queues a gap of bytes that were never captured.
     pub(crate) fn gap(&self, side: FlowSide, offset: u64, len: u64) {
         let (hub, mut queue) = (&self.0.hub, lock(&self.0.queue));
         if queue.closed || len == 0 {
@@ -117,7 +117,7 @@ impl Sender {
         wake(queue.reader.take(), queue);
     }
 
-    /// A side has finished.
+    /// Queues the end of one side.
     pub(crate) fn fin(&self, side: FlowSide) {
         let (hub, mut queue) = (&self.0.hub, lock(&self.0.queue));
         if queue.closed {
@@ -130,7 +130,7 @@ impl Sender {
         wake(queue.reader.take(), queue);
     }
 
-    /// Nothing more will come.
+    /// Ends the conversation.
     pub(crate) fn end(&self, ended: impl FnOnce() -> Ended) {
         let (hub, mut queue) = (&self.0.hub, lock(&self.0.queue));
         if queue.closed {
@@ -153,12 +153,12 @@ impl Drop for Sender {
 }
 
 impl Receiver {
-    /// The next piece; `None` after the last.
+    /// Next piece; `None` after the last.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
         let (hub, mut queue) = (&self.0.hub, lock(&self.0.queue));
         let mut state = hub.state();
         if queue.pieces.is_empty() {
-            // Nothing is before them any more.
+            // Dropped bytes are next.
             for side in SIDES {
                 queue.tell_missing(hub, &mut state, side);
             }
@@ -188,12 +188,12 @@ impl Receiver {
         Poll::Ready(Some(piece))
     }
 
-    /// Bytes of payload that are there to be read.
+    /// Payload bytes that are queued.
     pub(crate) fn queued(&self) -> u64 {
         lock(&self.0.queue).queued
     }
 
-    /// Bytes lost because the reader was too slow.
+    /// Bytes dropped because the reader was too slow.
     pub(crate) fn lagged(&self) -> u64 {
         lock(&self.0.queue).lagged
     }
@@ -218,7 +218,7 @@ impl Drop for Receiver {
 }
 
 impl Queue {
-    /// How many of `len` bytes may be taken.
+    /// How many of `len` bytes fit.
     fn fitting(&mut self, hub: &Hub, state: &State, len: usize) -> usize {
         if hub.policy == Stalled::Wait {
             return len;
@@ -232,7 +232,7 @@ impl Queue {
         fits
     }
 
-    /// Takes a piece, after what is missing before it.
+    /// Queues a piece, after a gap for the bytes dropped before it.
     fn push(&mut self, hub: &Hub, state: &mut State, piece: Piece) {
         if matches!(piece, Piece::Bytes { .. }) {
             for side in SIDES {
@@ -251,7 +251,7 @@ impl Queue {
         }
     }
 
-    /// Pieces are gone that counted as `used`.
+    /// Returns the credit of pieces that were read.
     fn free(&mut self, hub: &Hub, state: &mut State, used: usize, payload: usize) {
         self.used -= used;
         self.queued -= payload as u64;
@@ -268,13 +268,13 @@ impl Queue {
         state.lost.lose(Loss::SubscriberLag, bytes);
     }
 
-    /// Notes what is let go. Streams are told in order: it adjoins what was let go before.
+    /// Records dropped bytes. Streams are in order, so they adjoin those dropped before.
     fn miss(&mut self, side: FlowSide, offset: u64, len: u64) {
         let (_, missing) = self.missing[side.index()].get_or_insert((offset, 0));
         *missing += len;
     }
 
-    /// Makes a piece of what was let go.
+    /// Queues a gap for the dropped bytes.
     fn tell_missing(&mut self, hub: &Hub, state: &mut State, side: FlowSide) {
         if let Some((offset, len)) = self.missing[side.index()].take() {
             let cause = GapCause::Lag;
@@ -287,7 +287,7 @@ impl Queue {
         self.closed = true;
     }
 
-    /// Takes the block out. Pieces that were read may still lie in it.
+    /// Takes the block out. Pieces that were read may still refer to it.
     fn drop_block(&mut self, state: &mut State) -> Block {
         state.blocks -= self.block.size();
         mem::take(&mut self.block)
@@ -303,7 +303,7 @@ impl Piece {
     }
 }
 
-/// Wakes when the lock is released: who is woken may ask for it at once.
+/// Wakes after the lock is released, because the woken task may take it at once.
 fn wake<G>(waker: Option<Waker>, lock: G) {
     drop(lock);
     if let Some(waker) = waker {

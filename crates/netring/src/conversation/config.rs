@@ -1,4 +1,4 @@
-/// How much waits to be read, and what becomes of what does not fit.
+/// Limits of what conversations buffer, and the policy for slow readers.
 #[derive(Clone, Debug)]
 pub struct ConversationConfig {
     pub(crate) credit: usize,
@@ -6,21 +6,21 @@ pub struct ConversationConfig {
     pub(crate) stalled: Option<Stalled>,
 }
 
-/// What happens to a flow whose reader has used up its credit.
+/// Policy for a flow whose reader has used up its credit.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Stalled {
-    /// The capture is not read on until the reader has taken something: what the kernel drops
-    /// meanwhile is in the ledger as its loss. The credit may be exceeded by what one batch of packets
-    /// carries. After a stop the capture is read to its end nevertheless: what was received by then
-    /// is held, whatever the credit.
+    /// The capture is not read until the reader has taken something; the ledger counts what the
+    /// kernel drops meanwhile. The bytes of one batch of packets may exceed the credit. After a
+    /// stop, the capture is read to its end regardless of the credit.
     Wait,
-    /// What does not fit is let go, until half of the credit is free again, and stands as one gap for
-    /// each side. No other flow is held up. The bytes are in the ledger as
+    /// Bytes that do not fit are dropped until half of the credit is free again, and become one gap
+    /// per side. No other flow waits. The ledger counts the bytes as
     /// [`SubscriberLag`](flowscope_core::Loss::SubscriberLag).
     Gap,
-    /// The flow is not read any further, and the reader is told. No other flow is held up. What the flow
-    /// says from then on is in the ledger as [`SubscriberLag`](flowscope_core::Loss::SubscriberLag).
+    /// The conversation ends as [`Ended::Lagged`](crate::Ended::Lagged). No other flow waits. The
+    /// ledger counts later bytes of the flow as
+    /// [`SubscriberLag`](flowscope_core::Loss::SubscriberLag).
     Close,
 }
 
@@ -31,34 +31,33 @@ impl Default for ConversationConfig {
 }
 
 impl ConversationConfig {
-    /// Bytes of one flow that wait to be read at most, a few dozen per piece included; default
-    /// 256 KiB, at least 1 KiB.
+    /// Most bytes of one flow that wait to be read, including a few dozen bytes of overhead per
+    /// piece. Default 256 KiB, at least 1 KiB.
     #[must_use]
     pub fn credit(mut self, bytes: usize) -> Self {
         self.credit = bytes.max(LEAST);
         self
     }
 
-    /// Bytes of all flows together that wait to be read at most; default 64 MiB, at least 1 KiB.
+    /// Most bytes of all flows together that wait to be read. Default 64 MiB, at least 1 KiB.
     ///
-    /// No flow may hold more than what is left of it. So flows that nobody reads share the whole, and
-    /// always leave room for one that is read; each gets less the more of them there are.
+    /// No flow may hold more than what is left of it. Flows that nobody reads therefore share the
+    /// total and always leave room for one that is read; each gets less the more of them there are.
     #[must_use]
     pub fn total(mut self, bytes: usize) -> Self {
         self.total = bytes.max(LEAST);
         self
     }
 
-    /// What becomes of a flow whose reader is too slow. By default the capture
-    /// [waits](Stalled::Wait) where it can be made to, as a capture file can, and live flows have
-    /// [gaps](Stalled::Gap).
+    /// Policy for slow readers. Default: [`Wait`](Stalled::Wait) where the capture can wait without
+    /// loss, as a capture file can, and [`Gap`](Stalled::Gap) for live captures.
     #[must_use]
     pub fn stalled(mut self, policy: Stalled) -> Self {
         self.stalled = Some(policy);
         self
     }
 
-    /// With this policy unless there is one.
+    /// Sets the policy if none is set.
     pub(crate) fn or_stalled(mut self, policy: Stalled) -> Self {
         self.stalled.get_or_insert(policy);
         self

@@ -18,27 +18,27 @@ use crate::Engine;
 use crate::engine::desk_methods;
 use crate::engine::sealed::Sealed;
 
-/// Packets in, conversations out: what [`Conversations`](super::Conversations) are driven by, and
-/// workers that each have conversations of their own.
+/// Driver of [`Conversations`](super::Conversations), also for workers with conversations of their
+/// own.
 pub struct ConversationDriver<E: FlowExtractor> {
     engine: StreamDriver<E, StreamReassemblerFactory, Outlet>,
     desk: ChannelSink<E::Key>,
 }
 
-/// What each flow keeps: where its bytes go, once there are any.
+/// Per-flow state: the sender, once the flow has payload.
 #[derive(Debug, Default)]
 struct Outlet(Option<Sender>);
 
-/// Where conversations are opened.
+/// Opens conversations.
 #[derive(Debug)]
 struct ChannelSink<K> {
     hub: Arc<Hub>,
-    /// Conversations that nobody has taken yet.
+    /// Conversations not taken yet.
     opened: VecDeque<Conversation<K>>,
 }
 
 impl<E: FlowExtractor> ConversationDriver<E> {
-    /// A driver of its own. A policy that is not set is [`Stalled::Gap`] here.
+    /// A driver without a stream. The default policy is [`Stalled::Gap`] here.
     #[must_use]
     pub fn new(extractor: E, driver: DriverConfig, config: ConversationConfig) -> Self {
         let streams = Streams::new(StreamReassemblerFactory::new(driver.stream_config().clone()));
@@ -52,7 +52,7 @@ impl<E: FlowExtractor> ConversationDriver<E> {
 
 impl<E: FlowExtractor> Sealed for ConversationDriver<E> {}
 
-/// Bytes count as delivered once they were taken from their conversation; those that are to be taken are
+/// Bytes count as delivered when they were taken from their conversation; until then they are
 /// pending.
 impl<E: FlowExtractor> Engine for ConversationDriver<E> {
     type Event = Conversation<E::Key>;
@@ -69,9 +69,9 @@ impl<E: FlowExtractor> Engine for ConversationDriver<E> {
 }
 
 impl<K: Clone> ChannelSink<K> {
-    /// Where the bytes of a flow go.
+    /// The sender for the bytes of a flow.
     fn outlet<'f>(&mut self, flow: Flow<'f, K, Outlet>) -> &'f Sender {
-        // Keys are copied for new conversations only.
+        // Keys are cloned for new conversations only.
         let new = flow.state.0.is_none().then(|| flow.to_ref());
         let Flow { state, .. } = flow;
         state.0.get_or_insert_with(|| {

@@ -5,8 +5,7 @@ use flowscope_core::{Ledger, Loss};
 
 use super::{ConversationConfig, Stalled};
 
-/// What the channels of all flows share: how much they hold together, and where bytes went that came
-/// as far as that.
+/// State shared by the channels of all flows: memory in use, and bytes that did not reach a reader.
 #[derive(Debug)]
 pub(crate) struct Hub {
     pub(super) credit: usize,
@@ -17,17 +16,17 @@ pub(crate) struct Hub {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    /// Bytes that wait to be read, and what holding them takes.
+    /// Credit in use by all channels.
     pub(super) used: usize,
-    /// Bytes of payload among them.
+    /// Payload bytes among them.
     pub(super) queued: u64,
-    /// Bytes of blocks that pieces are copied to.
+    /// Bytes of blocks that pieces refer to.
     pub(super) blocks: usize,
     /// Channels that have used up their credit.
     pub(super) full: usize,
-    /// What did not reach a reader, by cause.
+    /// Bytes that did not reach a reader, by cause.
     pub(super) lost: Ledger,
-    /// Who waits until there is room.
+    /// Task that waits for room.
     waker: Option<Waker>,
 }
 
@@ -41,7 +40,7 @@ impl Hub {
         })
     }
 
-    /// Whether more may come.
+    /// Ready when there is room.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         if self.policy != Stalled::Wait || self.has_room(&state) {
@@ -54,7 +53,7 @@ impl Hub {
         Poll::Pending
     }
 
-    /// The ledger of a driver that counts what it passed on as delivered.
+    /// Corrects the ledger of a driver that counts queued bytes as delivered.
     pub(crate) fn correct(&self, passed: &Ledger) -> Ledger {
         let state = self.state();
         let mut ledger = state.lost.clone();
@@ -66,23 +65,23 @@ impl Hub {
         ledger
     }
 
-    /// Bytes of payload that wait to be read.
+    /// Payload bytes that are queued.
     pub(crate) fn queued(&self) -> u64 {
         self.state().queued
     }
 
-    /// Bytes of memory held.
+    /// Memory held, in bytes.
     pub(crate) fn heap_bytes(&self) -> usize {
         let state = self.state();
         state.used + state.blocks
     }
 
-    /// Counts bytes that do not come through.
+    /// Counts bytes that do not reach a reader.
     pub(super) fn lose(&self, cause: Loss, bytes: u64) {
         self.state().lost.lose(cause, bytes);
     }
 
-    /// Who is to be woken now that there is room, if somebody waits for it.
+    /// The task to wake if there is room now.
     pub(super) fn take_waker(&self, state: &mut State) -> Option<Waker> {
         if self.has_room(state) { state.waker.take() } else { None }
     }
@@ -96,7 +95,7 @@ impl Hub {
     }
 }
 
-/// Nothing that is done under these locks panics half way.
+/// No code under these locks panics half way.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

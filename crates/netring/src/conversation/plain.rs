@@ -7,10 +7,10 @@ use futures_core::Stream;
 
 use super::{Conversation, Ended, Piece};
 
-/// The bytes of a [`Conversation`] and who sent them, for those who want nothing else. Made by
+/// Bytes of a [`Conversation`] and their side, without gaps and ends. Made by
 /// [`Conversation::both_sides`].
 ///
-/// What is missing is left out, and counted: see [`missing`](Self::missing).
+/// Missing bytes are skipped and counted: see [`missing`](Self::missing).
 #[derive(Debug)]
 pub struct BothSides<K> {
     conversation: Conversation<K>,
@@ -18,9 +18,9 @@ pub struct BothSides<K> {
     ended: Option<Ended>,
 }
 
-/// The bytes of one side of a [`Conversation`]. Made by [`Conversation::one_side`].
+/// Bytes of one side of a [`Conversation`]. Made by [`Conversation::one_side`].
 ///
-/// What is missing is left out, and counted: see [`missing`](Self::missing).
+/// Missing bytes are skipped and counted: see [`missing`](Self::missing).
 #[derive(Debug)]
 pub struct OneSide<K> {
     conversation: Conversation<K>,
@@ -34,13 +34,13 @@ impl<K> BothSides<K> {
         BothSides { conversation, missing: 0, ended: None }
     }
 
-    /// Bytes left out so far, because they were not captured or the reader was too slow.
+    /// Bytes skipped so far, because they were not captured or the reader was too slow.
     #[must_use]
     pub fn missing(&self) -> u64 {
         self.missing
     }
 
-    /// How the conversation ended, once it has.
+    /// How the conversation ended; `None` before.
     #[must_use]
     pub fn ended(&self) -> Option<&Ended> {
         self.ended.as_ref()
@@ -57,13 +57,14 @@ impl<K> OneSide<K> {
         OneSide { conversation, side, missing: 0, ended: None }
     }
 
-    /// Bytes of this side left out so far, because they were not captured or the reader was too slow.
+    /// Bytes of this side skipped so far, because they were not captured or the reader was too
+    /// slow.
     #[must_use]
     pub fn missing(&self) -> u64 {
         self.missing
     }
 
-    /// How the conversation ended, once it has.
+    /// How the conversation ended; `None` before.
     #[must_use]
     pub fn ended(&self) -> Option<&Ended> {
         self.ended.as_ref()
@@ -94,7 +95,7 @@ impl<K> Stream for OneSide<K> {
     }
 }
 
-/// The next bytes of a wanted side. The number of pieces passed over is bounded by the credit.
+/// Next bytes of a wanted side. The credit bounds the number of pieces skipped.
 fn poll_bytes<K>(
     conversation: &mut Conversation<K>,
     cx: &mut Context<'_>,
@@ -115,8 +116,8 @@ fn poll_bytes<K>(
     }
 }
 
-/// Nothing in it is ever pinned.
+/// No field is ever pinned.
 impl<K> Unpin for BothSides<K> {}
 
-/// Nothing in it is ever pinned.
+/// No field is ever pinned.
 impl<K> Unpin for OneSide<K> {}
