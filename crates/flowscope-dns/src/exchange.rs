@@ -37,6 +37,8 @@ pub enum DnsOutcome {
     Unsolicited,
     /// It is a further message of a zone transfer that is being answered (RFC 5936 §2.2).
     Continued,
+    /// Messages are not [paired](DnsTransactions::paired).
+    Unpaired,
 }
 
 /// Why a query is given up.
@@ -84,6 +86,17 @@ pub struct DnsTransactions<P> {
     scratch: Vec<DnsMessage>,
 }
 
+impl DnsTransaction {
+    /// A message by itself.
+    pub(crate) fn of_message(message: DnsMessage) -> Self {
+        let (query, response) = match message.kind() {
+            DnsKind::Query => (Some(message), None),
+            DnsKind::Response => (None, Some(message)),
+        };
+        DnsTransaction { query, response, latency: None, retries: 0, outcome: DnsOutcome::Unpaired }
+    }
+}
+
 impl<P> DnsTransactions<P> {
     /// Pairs what `parser` reads.
     #[must_use]
@@ -102,6 +115,14 @@ impl<P> DnsTransactions<P> {
     #[must_use]
     pub fn max_open(mut self, queries: usize) -> Self {
         self.pairing.max_open = queries;
+        self
+    }
+
+    /// Whether queries are paired with their responses; default `true`. Otherwise each message is given
+    /// out at once, as a transaction without the other one.
+    #[must_use]
+    pub fn paired(mut self, paired: bool) -> Self {
+        self.pairing.off = !paired;
         self
     }
 
@@ -222,6 +243,8 @@ struct Pairing {
     transfer: Option<Key>,
     timeout: Duration,
     max_open: usize,
+    /// Messages are not paired.
+    off: bool,
 }
 
 /// An open query.
@@ -246,12 +269,16 @@ impl Default for Pairing {
             transfer: None,
             timeout: Duration::from_secs(10),
             max_open: 1024,
+            off: false,
         }
     }
 }
 
 impl Pairing {
     fn message(&mut self, message: DnsMessage, out: &mut Vec<DnsTransaction>) {
+        if self.off {
+            return out.push(DnsTransaction::of_message(message));
+        }
         self.expire(message.ts, out);
         match message.kind() {
             DnsKind::Query => self.query(message, out),

@@ -39,8 +39,10 @@ mod message;
 mod name;
 mod observer;
 mod probe;
+mod protocol;
 mod rdata;
 mod record;
+mod schema;
 mod tcp;
 mod udp;
 
@@ -61,6 +63,7 @@ pub use hickory_proto;
 pub use message::{DnsDefect, DnsKind, DnsMessage, DnsTransport, Header, Section};
 pub use name::Name;
 pub use observer::{DnsHandler, DnsUdpObserver};
+pub use protocol::Dns;
 pub use record::{Edns, EdnsOptions, Question, Record};
 pub use tcp::{DnsTcpFactory, DnsTcpParser};
 pub use udp::DnsUdpParser;

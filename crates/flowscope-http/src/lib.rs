@@ -68,6 +68,8 @@ mod message;
 mod notes;
 mod pairing;
 mod parser;
+mod protocol;
+mod schema;
 mod side;
 mod wire;
 
@@ -84,6 +86,7 @@ pub use message::{
     MessageKind, Request, Response,
 };
 pub use parser::HttpParser;
+pub use protocol::Http;
 
 /// Calls a handler with each [`HttpMessage`] of each flow: the callback shape of [`HttpParser`].
 ///

@@ -124,6 +124,47 @@ impl<R> Column<R> {
     ) -> Self {
         Column { name, kind, get, eve: None, zeek: None, table: None, doc }
     }
+
+    /// EVE shows the value at this path.
+    #[must_use]
+    pub const fn eve(mut self, path: &'static str) -> Self {
+        self.eve = Some(Eve::path(path));
+        self
+    }
+
+    /// EVE shows another value at this path.
+    #[must_use]
+    pub const fn eve_as(mut self, path: &'static str, get: for<'a> fn(&'a R) -> Value<'a>) -> Self {
+        self.eve = Some(Eve::with(path, get));
+        self
+    }
+
+    /// Zeek's log has the value as this field at this place.
+    #[must_use]
+    pub const fn zeek(mut self, position: u8, name: &'static str, kind: ZeekType) -> Self {
+        self.zeek = Some(Zeek::at(position, name, kind));
+        self
+    }
+
+    /// Zeek's log has another value as this field at this place.
+    #[must_use]
+    pub const fn zeek_as(
+        mut self,
+        position: u8,
+        name: &'static str,
+        kind: ZeekType,
+        get: for<'a> fn(&'a R) -> Value<'a>,
+    ) -> Self {
+        self.zeek = Some(Zeek::with(position, name, kind, get));
+        self
+    }
+
+    /// Tables show the value in a column of this heading and usual width.
+    #[must_use]
+    pub const fn table(mut self, table: Table) -> Self {
+        self.table = Some(table);
+        self
+    }
 }
 
 impl<R> Eve<R> {

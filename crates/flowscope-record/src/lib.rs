@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use flowscope_core::Timestamp;
-//! use flowscope_record::{Column, Eve, Kind, Schema, Value, Zeek, ZeekType};
+//! use flowscope_record::{Column, Kind, Schema, Value, ZeekType};
 //!
 //! struct Ping {
 //!     ts: Timestamp,
@@ -16,11 +16,11 @@
 //! }
 //!
 //! static PING: Schema<Ping> = Schema {
-//!     columns: &[Column {
-//!         eve: Some(Eve::path("ping.seq")),
-//!         zeek: Some(Zeek::at(0, "seq", ZeekType::Count)),
-//!         ..Column::new("sequence", Kind::U64, |ping: &Ping| ping.sequence.into(), "Sequence number.")
-//!     }],
+//!     columns: &[
+//!         Column::new("sequence", Kind::U64, |ping: &Ping| ping.sequence.into(), "Sequence number.")
+//!             .eve("ping.seq")
+//!             .zeek(0, "seq", ZeekType::Count),
+//!     ],
 //!     ..Schema::new("ping", |ping: &Ping| ping.ts)
 //! };
 //!
@@ -33,6 +33,7 @@ mod column;
 mod protocol;
 mod schema;
 mod short;
+mod text;
 mod value;
 
 pub use byte_set::ByteSet;
@@ -40,4 +41,5 @@ pub use column::{Column, Eve, Kind, Table, Zeek, ZeekType};
 pub use protocol::{NoParser, ParserOptions, Ports, Protocol};
 pub use schema::{Rows, Schema};
 pub use short::Short;
+pub use text::{amount, wire_text};
 pub use value::Value;

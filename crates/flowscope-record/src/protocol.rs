@@ -22,6 +22,8 @@ pub trait Protocol {
     /// A prefilter: [`SessionParser::probe`] is asked only where the first byte is among them or a port
     /// is the protocol's. [`ByteSet::NONE`] for a protocol that is found by port alone.
     const FIRST_BYTES: ByteSet;
+    /// The bytes by which a stream may begin, where they are not those of datagrams.
+    const STREAM_FIRST_BYTES: ByteSet = Self::FIRST_BYTES;
     /// The parser of TCP flows; [`NoParser`] if there is none.
     type Stream: SessionParser<Message = Self::Record> + Clone + Send + 'static;
     /// The parser of all other flows; [`NoParser`] if there is none.

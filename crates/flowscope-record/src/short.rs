@@ -21,6 +21,14 @@ impl<const N: usize> Short<N> {
         short
     }
 
+    /// This text; empty if it does not fit.
+    #[must_use]
+    pub fn copy_of(text: &str) -> Self {
+        let mut short = Self::EMPTY;
+        let _ = short.write_str(text);
+        short
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -34,6 +34,8 @@ mod handshake;
 mod hello;
 mod message;
 mod parser;
+mod protocol;
+mod schema;
 mod summary;
 mod version;
 mod wire;
@@ -48,6 +50,7 @@ pub use flowscope_core::{
 pub use hello::{ClientHello, ServerHello};
 pub use message::{Alert, CertificateChain, TlsAnomaly, TlsAnomalyKind, TlsMessage};
 pub use parser::TlsParser;
+pub use protocol::Tls;
 pub use summary::{TlsHandshake, TlsHandshakes, TlsOutcome};
 pub use version::{TlsVersion, is_grease};
 

@@ -1,0 +1,245 @@
+//! How HTTP transactions are written: the columns, and what EVE, Zeek's `http.log` and tables show.
+
+use std::fmt::Write;
+
+use flowscope_record::{Column, Kind, Schema, Value, ZeekType, amount, wire_text};
+
+use crate::{HttpExchange, HttpOutcome, HttpVersion, Request, Response};
+
+/// The columns of an [`HttpExchange`].
+pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
+    columns: &[
+        C::new(
+            "tx_id",
+            Kind::U64,
+            |x| x.id.into(),
+            "Number of the transaction in its flow, from 0.",
+        )
+        .eve("tx_id")
+        .zeek_as(0, "trans_depth", ZeekType::Count, |x| (x.id + 1).into()),
+        C::new(
+            "method",
+            Kind::Text,
+            |x| Value::some(x.request.as_ref().map(Request::method)),
+            "Method of the request (RFC 9110 §9).",
+        )
+        .eve("http.http_method")
+        .zeek(1, "method", ZeekType::String),
+        C::new(
+            "hostname",
+            Kind::Bytes,
+            |x| Value::some(x.request.as_ref().and_then(Request::host)),
+            "Host asked for: that of an absolute-form target, else the Host field (RFC 9112 §3.2).",
+        )
+        .eve("http.hostname")
+        .zeek(2, "host", ZeekType::String),
+        C::new(
+            "url",
+            Kind::Bytes,
+            |x| Value::some(x.request.as_ref().map(Request::target)),
+            "Request target as sent (RFC 9112 §3.2).",
+        )
+        .eve("http.url")
+        .zeek(3, "uri", ZeekType::String),
+        C::new(
+            "user_agent",
+            Kind::Bytes,
+            |x| request_field(x, "user-agent"),
+            "User-Agent field of the request (RFC 9110 §10.1.5).",
+        )
+        .eve("http.http_user_agent")
+        .zeek(6, "user_agent", ZeekType::String),
+        C::new(
+            "referrer",
+            Kind::Bytes,
+            |x| request_field(x, "referer"),
+            "Referer field of the request (RFC 9110 §10.1.3).",
+        )
+        .eve("http.http_refer")
+        .zeek(4, "referrer", ZeekType::String),
+        C::new(
+            "origin",
+            Kind::Bytes,
+            |x| request_field(x, "origin"),
+            "Origin field of the request (RFC 6454 §7).",
+        )
+        .zeek(7, "origin", ZeekType::String),
+        C::new(
+            "protocol",
+            Kind::Text,
+            |x| version(x).map_or(Value::Null, Value::short),
+            "Version of the request, else of the response (RFC 9112 §2.3).",
+        )
+        .eve("http.protocol")
+        .zeek_as(5, "version", ZeekType::String, |x| {
+            version(x).map_or(Value::Null, |version| {
+                Value::short(format_args!("{}.{}", version.major, version.minor))
+            })
+        }),
+        C::new(
+            "status",
+            Kind::U64,
+            |x| Value::some(x.response.as_ref().map(Response::status)),
+            "Status code of the final response (RFC 9110 §15).",
+        )
+        .eve("http.status")
+        .zeek(10, "status_code", ZeekType::Count),
+        C::new(
+            "reason",
+            Kind::Bytes,
+            |x| Value::some(x.response.as_ref().map(Response::reason)),
+            "Reason phrase of the final response (RFC 9112 §4).",
+        )
+        .zeek(11, "status_msg", ZeekType::String),
+        C::new(
+            "content_type",
+            Kind::Bytes,
+            |x| response_field(x, "content-type"),
+            "Content-Type field of the response (RFC 9110 §8.3).",
+        )
+        .eve("http.http_content_type"),
+        C::new(
+            "redirect",
+            Kind::Bytes,
+            |x| response_field(x, "location"),
+            "Location field of the response (RFC 9110 §10.2.2).",
+        )
+        .eve("http.redirect"),
+        C::new(
+            "length",
+            Kind::U64,
+            |x| Value::some(x.response.as_ref().map(|_| x.response_body.len)),
+            "Captured bytes of the response's body, without chunk framing.",
+        )
+        .eve("http.length"),
+        C::new(
+            "outcome",
+            Kind::Text,
+            |x| outcome(x.outcome).into(),
+            "How it went: answered, cut, tunnel, headless, unanswered, unpaired or orphan.",
+        )
+        .eve("flowscope.outcome"),
+        C::new(
+            "latency",
+            Kind::Duration,
+            |x| Value::some(x.latency),
+            "Seconds from the end of the request to the end of the response's head.",
+        )
+        .eve_as("flowscope.latency", |x| {
+            Value::some(x.latency.map(|latency| latency.as_secs_f64()))
+        }),
+        C::new(
+            "request_body_bytes",
+            Kind::U64,
+            |x| Value::some(x.request.as_ref().map(|_| x.request_body.len)),
+            "Captured bytes of the request's body, without chunk framing.",
+        )
+        .eve("flowscope.request_body_bytes")
+        .zeek_as(8, "request_body_len", ZeekType::Count, |x| x.request_body.len.into()),
+        C::new(
+            "response_body_bytes",
+            Kind::U64,
+            |x| Value::some(x.response.as_ref().map(|_| x.response_body.len)),
+            "Captured bytes of the response's body, without chunk framing.",
+        )
+        .eve("flowscope.response_body_bytes")
+        .zeek_as(9, "response_body_len", ZeekType::Count, |x| x.response_body.len.into()),
+        C::new(
+            "missing_bytes",
+            Kind::U64,
+            |x| {
+                let missing = x.request_body.missing + x.response_body.missing;
+                Value::some((missing > 0).then_some(missing))
+            },
+            "Bytes of both bodies that passed but were not captured, if any.",
+        )
+        .eve("flowscope.missing_bytes"),
+        C::new(
+            "anomalies",
+            Kind::List(&Kind::Text),
+            |x| Value::list(x.anomalies.iter().map(|anomaly| anomaly.kind.slug())),
+            "What recipients may read in more than one way, in the order found.",
+        )
+        .eve("flowscope.anomalies"),
+    ],
+    summary,
+    ..Schema::new("http", |x| x.started)
+};
+
+type C = Column<HttpExchange>;
+
+fn request_field<'a>(exchange: &'a HttpExchange, name: &str) -> Value<'a> {
+    Value::some(exchange.request.as_ref().and_then(|request| request.header(name)))
+}
+
+fn response_field<'a>(exchange: &'a HttpExchange, name: &str) -> Value<'a> {
+    Value::some(exchange.response.as_ref().and_then(|response| response.header(name)))
+}
+
+fn version(exchange: &HttpExchange) -> Option<HttpVersion> {
+    let request = exchange.request.as_ref().map(Request::version);
+    request.or(exchange.response.as_ref().map(Response::version))
+}
+
+fn outcome(outcome: HttpOutcome) -> &'static str {
+    match outcome {
+        HttpOutcome::Answered => "answered",
+        HttpOutcome::Cut => "cut",
+        HttpOutcome::Tunnel => "tunnel",
+        HttpOutcome::Headless => "headless",
+        HttpOutcome::Unanswered => "unanswered",
+        HttpOutcome::Unpaired => "unpaired",
+        HttpOutcome::Orphan => "orphan",
+    }
+}
+
+/// `GET example.com/index.html -> 200 5B text/html`.
+fn summary(exchange: &HttpExchange, text: &mut String) {
+    match &exchange.request {
+        Some(request) => {
+            let host = request.host().map(wire_text).unwrap_or_default();
+            let target = wire_text(request.target());
+            let host = if target.starts_with('/') { &*host } else { "" };
+            let _ = write!(text, "{} {host}{target}", request.method());
+        }
+        None => text.push_str("(no request)"),
+    }
+    match &exchange.response {
+        Some(response) => {
+            let body = &exchange.response_body;
+            let cut = if body.complete { "" } else { "+" };
+            let _ = write!(text, " -> {} {}{cut}B", response.status(), amount(body.len));
+            if let Some(kind) = response.header("content-type") {
+                let _ = write!(text, " {}", wire_text(kind));
+            }
+        }
+        None => text.push_str(" -> (no response)"),
+    }
+    for anomaly in &exchange.anomalies {
+        let _ = write!(text, " [{}]", anomaly.kind.slug());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowscope_core::SessionParser;
+
+    use super::*;
+    use crate::HttpExchanges;
+
+    #[test]
+    fn the_schema_is_sound() {
+        assert_eq!(SCHEMA.faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_summary_has_both_messages() {
+        let mut parser = HttpExchanges::default();
+        parser.feed_initiator(b"GET /i HTTP/1.1\r\nHost: a\r\n\r\n");
+        let response = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/html\r\n\r\nhi";
+        let exchanges = parser.feed_responder(response);
+        let mut text = String::new();
+        (SCHEMA.summary)(&exchanges[0], &mut text);
+        assert_eq!(text, "GET a/i -> 200 2B text/html");
+    }
+}

@@ -1,0 +1,253 @@
+//! How TLS handshakes are written: the columns, and what EVE, Zeek's `ssl.log` and tables show.
+
+use std::fmt::Write;
+
+use flowscope_record::{Column, Kind, Schema, Short, Value, ZeekType, wire_text};
+
+use crate::{
+    CertificateChain, ClientHello, Ja3, ServerHello, TlsHandshake, TlsOutcome, TlsVersion,
+};
+
+/// The columns of a [`TlsHandshake`].
+pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
+    zeek_log: "ssl",
+    columns: &[
+        C::new(
+            "sni",
+            Kind::Bytes,
+            |x| Value::some(x.server_name()),
+            "Name of the server that the client asked for (RFC 6066 §3).",
+        )
+        .eve("tls.sni")
+        .zeek(3, "server_name", ZeekType::String),
+        C::new(
+            "version",
+            Kind::Text,
+            |x| x.version().map_or(Value::Null, Value::short),
+            "Version agreed on (RFC 8446 §4.2.1).",
+        )
+        .eve("tls.version")
+        .zeek_as(0, "version", ZeekType::String, |x| x.version().map_or(Value::Null, zeek_version)),
+        C::new(
+            "cipher",
+            Kind::U64,
+            |x| Value::some(x.server_hello.as_ref().map(ServerHello::cipher)),
+            "Cipher suite that the server chose, as its number (RFC 8446 §4.1.3).",
+        )
+        .zeek_as(1, "cipher", ZeekType::String, |x| {
+            x.server_hello.as_ref().map_or(Value::Null, |hello| number(hello.cipher()))
+        }),
+        C::new(
+            "curve",
+            Kind::U64,
+            |x| Value::some(x.server_hello.as_ref().and_then(ServerHello::key_share)),
+            "Group of the server's key share, as its number (RFC 8446 §4.2.8).",
+        )
+        .zeek_as(2, "curve", ZeekType::String, |x| {
+            let group = x.server_hello.as_ref().and_then(ServerHello::key_share);
+            group.map_or(Value::Null, number)
+        }),
+        C::new(
+            "client_alpns",
+            Kind::List(&Kind::Bytes),
+            |x| Value::list(x.client_hello.iter().flat_map(ClientHello::alpn)),
+            "Application protocols that the client offered (RFC 7301 §3.1).",
+        )
+        .eve("tls.client_alpns"),
+        C::new(
+            "server_alpn",
+            Kind::Bytes,
+            |x| Value::some(x.server_alpn()),
+            "Application protocol that the server chose; encrypted from TLS 1.3 on (RFC 7301 §3.1).",
+        )
+        .eve_as("tls.server_alpns", |x| Value::list(x.server_alpn().into_iter()))
+        .zeek(6, "next_protocol", ZeekType::String),
+        C::new(
+            "ja3",
+            Kind::Text,
+            |x| ja3_hash(x.client_hello.as_ref().and_then(ClientHello::ja3)),
+            "JA3 fingerprint of the client's hello, as an MD5 in hexadecimal.",
+        )
+        .eve_as("tls.ja3", |x| ja3(x.client_hello.as_ref().and_then(ClientHello::ja3)))
+        .zeek(8, "ja3", ZeekType::String),
+        C::new(
+            "ja4",
+            Kind::Text,
+            |x| {
+                let ja4 = x.client_hello.as_ref().and_then(ClientHello::ja4);
+                ja4.map_or(Value::Null, |ja4| Value::Short(Short::copy_of(ja4.as_str())))
+            },
+            "JA4 fingerprint of the client's hello.",
+        )
+        .eve("tls.ja4")
+        .zeek(10, "ja4", ZeekType::String),
+        C::new(
+            "ja3s",
+            Kind::Text,
+            |x| ja3_hash(x.server_hello.as_ref().and_then(ServerHello::ja3s)),
+            "JA3S fingerprint of the server's hello, as an MD5 in hexadecimal.",
+        )
+        .eve_as("tls.ja3s", |x| ja3(x.server_hello.as_ref().and_then(ServerHello::ja3s)))
+        .zeek(9, "ja3s", ZeekType::String),
+        C::new(
+            "session_resumed",
+            Kind::Bool,
+            |x| Value::some(x.resumed),
+            "Whether an earlier session was resumed (RFC 5246 §7.3, RFC 8446 §2.2).",
+        )
+        .eve("tls.session_resumed")
+        .zeek(4, "resumed", ZeekType::Bool),
+        C::new(
+            "established",
+            Kind::Bool,
+            |x| (x.outcome == TlsOutcome::Completed).into(),
+            "Whether both sides went over to encryption.",
+        )
+        .zeek(7, "established", ZeekType::Bool),
+        C::new(
+            "outcome",
+            Kind::Text,
+            |x| outcome(x.outcome).into(),
+            "How it went: completed, failed, one_sided or cut.",
+        )
+        .eve("flowscope.outcome"),
+        C::new(
+            "hello_retry",
+            Kind::Bool,
+            |x| Value::flag(x.hello_retry),
+            "Whether the server asked for a second hello (RFC 8446 §4.1.4).",
+        )
+        .eve("flowscope.hello_retry"),
+        C::new(
+            "alert",
+            Kind::U64,
+            |x| Value::some(x.alert.map(|alert| alert.description)),
+            "Description of the alert that ended a side, else of the first warning, as its number \
+             (RFC 8446 §6).",
+        )
+        .eve("flowscope.alert"),
+        C::new(
+            "alert_name",
+            Kind::Text,
+            |x| Value::some(x.alert.and_then(|alert| alert.name())),
+            "Name of the alert (RFC 8446 §6).",
+        )
+        .eve("flowscope.alert_name")
+        .zeek_as(5, "last_alert", ZeekType::String, |x| match x.alert {
+            None => Value::Null,
+            Some(alert) => match alert.name() {
+                Some(name) => name.into(),
+                None => Value::short(format_args!("unknown-{}", alert.description)),
+            },
+        }),
+        C::new(
+            "certificates",
+            Kind::U64,
+            |x| {
+                let count = |chain: &CertificateChain| chain.certificates().count() as u64;
+                Value::some(x.server_certificates.as_ref().map(count))
+            },
+            "Number of certificates that the server sent in the clear (RFC 5246 §7.4.2).",
+        )
+        .eve("flowscope.certificates"),
+    ],
+    summary,
+    ..Schema::new("tls", |x| x.started)
+};
+
+type C = Column<TlsHandshake>;
+
+fn ja3(ja3: Option<Ja3>) -> Value<'static> {
+    ja3.map_or(Value::Null, |Ja3 { string, hash }| {
+        let hash = Value::Short(Short::copy_of(hash.as_str()));
+        Value::Object(vec![("hash", hash), ("string", string.into())])
+    })
+}
+
+fn ja3_hash(ja3: Option<Ja3>) -> Value<'static> {
+    ja3.map_or(Value::Null, |ja3| Value::Short(Short::copy_of(ja3.hash.as_str())))
+}
+
+/// A cipher suite or a group.
+fn number(number: u16) -> Value<'static> {
+    Value::short(format_args!("{number:#06x}"))
+}
+
+/// A version as Zeek writes it.
+fn zeek_version(version: TlsVersion) -> Value<'static> {
+    match version {
+        TlsVersion::SSL_2 => "SSLv2".into(),
+        TlsVersion::SSL_3 => "SSLv3".into(),
+        TlsVersion::TLS_1_0 => "TLSv10".into(),
+        TlsVersion::TLS_1_1 => "TLSv11".into(),
+        TlsVersion::TLS_1_2 => "TLSv12".into(),
+        _ => match version.draft() {
+            Some(draft) => Value::short(format_args!("TLSv13-draft{draft}")),
+            None if version.is_tls13() => "TLSv13".into(),
+            None => Value::short(format_args!("unknown-{}", version.0)),
+        },
+    }
+}
+
+fn outcome(outcome: TlsOutcome) -> &'static str {
+    match outcome {
+        TlsOutcome::Completed => "completed",
+        TlsOutcome::Failed => "failed",
+        TlsOutcome::OneSided => "one_sided",
+        TlsOutcome::Cut => "cut",
+    }
+}
+
+/// `example.org TLS 1.3 h2 t13d0104h2_0f2cb44170f4_3953dc75acc4`.
+fn summary(handshake: &TlsHandshake, text: &mut String) {
+    match handshake.server_name() {
+        Some(name) => text.push_str(&wire_text(name)),
+        None if handshake.client_hello.is_some() => text.push_str("(no name)"),
+        None => text.push_str("(no client hello)"),
+    }
+    let _ = match handshake.version() {
+        Some(version) => write!(text, " {version}"),
+        None => text.write_str(" (no server hello)"),
+    };
+    match handshake.server_alpn() {
+        Some(chosen) => {
+            let _ = write!(text, " {}", wire_text(chosen));
+        }
+        None => {
+            let offered = handshake.client_hello.iter().flat_map(ClientHello::alpn);
+            for (at, name) in offered.enumerate() {
+                let between = if at == 0 { " " } else { "," };
+                let _ = write!(text, "{between}{}", wire_text(name));
+            }
+        }
+    }
+    if let Some(ja4) = handshake.client_hello.as_ref().and_then(ClientHello::ja4) {
+        let _ = write!(text, " {}", ja4.as_str());
+    }
+    if let Some(alert) = &handshake.alert {
+        let _ = match alert.name() {
+            Some(name) => write!(text, " [{name}]"),
+            None => write!(text, " [alert {}]", alert.description),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_sound() {
+        assert_eq!(SCHEMA.faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn versions_are_named_as_in_zeek() {
+        let check = |version, name| assert_eq!(zeek_version(TlsVersion(version)), name);
+        check(0x0002, "SSLv2".into());
+        check(0x0303, "TLSv12".into());
+        check(0x0304, "TLSv13".into());
+        check(0x7f1c, Value::short("TLSv13-draft28"));
+        check(0x0305, Value::short("unknown-773"));
+    }
+}
