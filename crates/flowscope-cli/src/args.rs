@@ -276,7 +276,8 @@ pub(crate) struct Tracking {
     #[arg(long, visible_alias = "interim", value_name = "TIME", value_parser = positive)]
     active: Option<Time>,
 
-    /// A closed TCP connection is remembered for this long, so that late packets are counted with it
+    /// A closed TCP connection is kept for this long: packets that come late are counted in its
+    /// record, which is written then
     #[arg(long, value_name = "TIME", default_value = "5s")]
     linger: Time,
 

@@ -246,6 +246,11 @@ impl<L: RecordFormat> SessionSink<FiveTupleKey, AppRecord, L::State> for ShardSi
         let order = flow.order;
         self.made.add(order, self.layout.message(flow, side, message));
     }
+
+    fn removed(&mut self, flow: Flow<'_, FiveTupleKey, L::State>, reason: EndReason) {
+        let order = flow.order;
+        self.made.add(order, self.layout.removed(flow, reason));
+    }
 }
 
 impl<L: RecordFormat> ShardOutput<L> {

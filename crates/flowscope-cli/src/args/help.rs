@@ -20,8 +20,7 @@ The table:
   responder sent; bytes are those on the wire, all headers counted. K is thousands, M millions.
   STATE says how the flow ended: `closed` and `reset` as TCP does, `idle` in silence, `open` not
   before the capture did, `evicted` for want of room (--max-flows, --memory), `reused` as a new
-  connection took its ports. `active` is a report on a flow that goes on (--active), `late` are
-  packets that came after the end.
+  connection took its ports. `active` is a report on a flow that goes on (--active).
   HISTORY has Zeek's letters: S SYN, H SYN+ACK, A ACK, D data, F FIN, R RST, T retransmission,
   G gap, W zero window; upper case for the initiator.
 
@@ -31,7 +30,8 @@ EVE:
   has event_type `stats`: where every packet and every byte of payload went.
 
 Live (-i):
-  Records come as flows end, in silence too. Ctrl-C, SIGTERM, --count and --duration stop taking
+  Records come as flows end, in silence too; that of a closed or reset connection once the time
+  for its late packets is over (--linger). Ctrl-C, SIGTERM, --count and --duration stop taking
   packets in; what was captured before is worked off, and flows still open end as `open`. A second
   Ctrl-C ends the program at once, with status 130. What the kernel dropped for want of room is
   counted as kernel_drop, and makes the status 3.

@@ -7,7 +7,7 @@ use flowscope::track::{Anomaly, Change, Flow, FlowState, InitiatorEvidence, Pack
 
 use super::eve::{counted, ends};
 use super::json::{self, Object};
-use super::record::{Count, FlowRecord, end_reason, evidence};
+use super::record::{FlowRecord, end_reason, evidence};
 use super::sessions::eve;
 use super::{RecordFormat, Totals, stats};
 use crate::reading::{AppRecord, PayloadMode, Selection};
@@ -83,7 +83,7 @@ impl RecordFormat for Events {
     ) -> Option<EventRecord> {
         // An interim record has what its interval brought, the last one everything.
         let whole = || {
-            let mut record = FlowRecord::of(&flow, change, Count::Whole)?;
+            let mut record = FlowRecord::of_change(&flow, change)?;
             record.app_proto = flow.state.app_proto;
             record.ambiguous = flow.state.ambiguous;
             Some(Box::new(record))

@@ -1,14 +1,14 @@
 use flowscope::core::Timestamp;
 use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
-use flowscope::track::{Change, Flow};
+use flowscope::track::{Change, EndReason, Flow};
 
-use super::record::{Count, FlowRecord};
+use super::record::FlowRecord;
 use super::{RecordFormat, Totals, csv, eve, stats, table, zeek};
 use crate::args::Format;
 use crate::reading::PayloadMode;
 
-/// One record per flow.
+/// One record per flow, made when its entry is removed; more with an active timeout.
 #[derive(Clone, Debug)]
 pub(crate) struct Flows(Style);
 
@@ -51,7 +51,18 @@ impl RecordFormat for Flows {
         flow: Flow<'_, FiveTupleKey, Self::State>,
         change: Change,
     ) -> Option<FlowRecord> {
-        let mut record = FlowRecord::of(&flow, change, Count::Rest)?;
+        let Change::Interim { .. } = change else { return None };
+        let mut record = FlowRecord::of_change(&flow, change)?;
+        record.app_proto = *flow.state;
+        Some(record)
+    }
+
+    fn removed(
+        &self,
+        flow: Flow<'_, FiveTupleKey, Self::State>,
+        reason: EndReason,
+    ) -> Option<FlowRecord> {
+        let mut record = FlowRecord::of_removed(&flow, reason);
         record.app_proto = *flow.state;
         Some(record)
     }

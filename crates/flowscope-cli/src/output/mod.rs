@@ -19,7 +19,7 @@ use flowscope::core::{FlowSide, Timestamp};
 use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
 use flowscope::reassembly::StreamConfig;
-use flowscope::track::{Change, Flow};
+use flowscope::track::{Change, EndReason, Flow};
 
 use crate::reading::{AppRecord, PayloadMode};
 
@@ -78,6 +78,15 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
         _flow: Flow<'_, FiveTupleKey, Self::State>,
         _side: FlowSide,
         _message: AppRecord,
+    ) -> Option<Self::Record> {
+        None
+    }
+
+    /// The record of a flow whose entry is removed, late packets included, if it has one.
+    fn removed(
+        &self,
+        _flow: Flow<'_, FiveTupleKey, Self::State>,
+        _reason: EndReason,
     ) -> Option<Self::Record> {
         None
     }

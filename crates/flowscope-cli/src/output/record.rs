@@ -43,7 +43,7 @@ pub(crate) enum Kind {
     Interim(u32),
     /// The flow ended.
     Ended(EndReason),
-    /// Packets that came after the flow had ended for this reason.
+    /// Packets that came after the flow had ended for this reason; in the event log alone.
     Late(EndReason),
 }
 
@@ -60,59 +60,52 @@ pub(crate) struct Side {
     pub(crate) gap_bytes: u64,
 }
 
-/// Whether counters are those of the whole flow, or what its records before left.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Count {
-    Whole,
-    Rest,
-}
-
 impl FlowRecord {
-    /// The record that goes with an event, if it is one that makes a record.
-    pub(crate) fn of<S>(
-        flow: &Flow<'_, FiveTupleKey, S>,
-        change: Change,
-        count: Count,
-    ) -> Option<Self> {
-        let (interim, ended) = match change {
-            Change::Interim { sequence } => (Some(sequence), None),
-            Change::Ended { reason } => (None, Some(reason)),
-            Change::Late => (None, None),
-            _ => return None,
-        };
+    /// The record that goes with an event of the event log, if it has one: of an interim record, what
+    /// the interval brought; of an end, the whole flow; of late packets, these alone.
+    pub(crate) fn of_change<S>(flow: &Flow<'_, FiveTupleKey, S>, change: Change) -> Option<Self> {
         let stats = flow.stats();
-        let kind = match (interim, ended) {
-            (Some(sequence), _) => Kind::Interim(sequence),
-            (_, Some(reason)) => Kind::Ended(reason),
-            // Entries linger after these two alone.
-            _ if stats.state == FlowState::Reset => Kind::Late(EndReason::Rst),
-            _ => Kind::Late(EndReason::Fin),
-        };
-        let counters = match (kind, count) {
-            (Kind::Late(_), _) => stats.late?.sides,
-            (Kind::Ended(_), Count::Whole) => [stats.initiator.counters, stats.responder.counters],
-            _ => stats.delta,
-        };
-        let mut record = FlowRecord::new(flow, &stats, kind);
-        record.sides = match kind {
-            // What the flow did before its end stands in another record.
-            Kind::Late(_) => counters.map(|counters| Side { counters, ..Side::default() }),
-            _ => [Side::of(&stats.initiator, counters[0]), Side::of(&stats.responder, counters[1])],
-        };
-        Some(record)
+        Some(match change {
+            Change::Interim { sequence } => FlowRecord::new(flow, &stats, Kind::Interim(sequence))
+                .with_sides(&stats, stats.delta),
+            Change::Ended { reason } => {
+                let counters = [stats.initiator.counters, stats.responder.counters];
+                FlowRecord::new(flow, &stats, Kind::Ended(reason)).with_sides(&stats, counters)
+            }
+            Change::Late => {
+                // Entries linger after these two alone.
+                let reset = stats.state == FlowState::Reset;
+                let reason = if reset { EndReason::Rst } else { EndReason::Fin };
+                let mut record = FlowRecord::new(flow, &stats, Kind::Late(reason));
+                let late = stats.late?;
+                (record.start, record.end) = (late.first_seen, late.last_seen);
+                record.sides = late.sides.map(|counters| Side { counters, ..Side::default() });
+                record
+            }
+            _ => return None,
+        })
+    }
+
+    /// The last record of a flow, made when its entry is removed: what its interim records left, late
+    /// packets included.
+    pub(crate) fn of_removed<S>(flow: &Flow<'_, FiveTupleKey, S>, reason: EndReason) -> Self {
+        let stats = flow.stats();
+        FlowRecord::new(flow, &stats, Kind::Ended(reason)).with_sides(&stats, stats.delta)
+    }
+
+    fn with_sides(mut self, stats: &FlowStats, counters: [Counters; 2]) -> Self {
+        let [initiator, responder] = counters;
+        self.sides = [Side::of(&stats.initiator, initiator), Side::of(&stats.responder, responder)];
+        self
     }
 
     fn new<S>(flow: &Flow<'_, FiveTupleKey, S>, stats: &FlowStats, kind: Kind) -> Self {
-        let (start, end) = match (kind, stats.late) {
-            (Kind::Late(_), Some(late)) => (late.first_seen, late.last_seen),
-            _ => (stats.first_seen, stats.last_seen),
-        };
         FlowRecord {
             id: flow.id.0,
             key: *flow.key,
-            ts: if matches!(kind, Kind::Ended(_)) { end } else { flow.ts },
-            start,
-            end,
+            ts: flow.ts,
+            start: stats.first_seen,
+            end: stats.last_seen,
             kind,
             orientation: stats.orientation,
             evidence: stats.evidence,

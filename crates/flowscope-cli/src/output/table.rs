@@ -170,8 +170,7 @@ fn time(time: Duration) -> String {
 fn state(kind: Kind) -> &'static str {
     match kind {
         Kind::Interim(_) => "active",
-        Kind::Late(_) => "late",
-        Kind::Ended(reason) => match reason {
+        Kind::Ended(reason) | Kind::Late(reason) => match reason {
             EndReason::Fin => "closed",
             EndReason::Rst => "reset",
             EndReason::IdleTimeout => "idle",
