@@ -1,13 +1,13 @@
 //! IP addresses as numbers.
 
-/// Source and destination of an IP packet, as numbers that compare as the addresses do.
+/// Source and destination address of an IP packet, as integers that compare like the addresses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Ends {
+pub(crate) enum AddrPair {
     V4 { src: u32, dst: u32 },
     V6 { src: [u64; 2], dst: [u64; 2] },
 }
 
-/// Sixteen octets in network byte order as two words that compare alike.
+/// Two words that compare like the 16 octets in network byte order.
 #[inline(always)]
 pub(crate) const fn words(octets: [u8; 16]) -> [u64; 2] {
     let all = u128::from_be_bytes(octets);

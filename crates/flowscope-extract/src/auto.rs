@@ -1,30 +1,29 @@
 use flowscope_core::{Extracted, FlowExtractor, NextHeader, PacketView, Refusal};
 
 use crate::combinator::Combinator;
-use crate::walk::{Start, is_plain, start, to_innermost};
+use crate::walk::{LinkPayload, is_plain, link_payload, to_innermost};
 
-/// Peels whatever encapsulation there is, and shows its extractor the innermost packet.
+/// Removes any known encapsulation and passes the innermost packet to its extractor.
 ///
-/// One walk from the link layer down, so that the answer never is the tunnel around a flow. Opened
-/// are VLAN tags, MPLS with IP or Ethernet pseudo-wires, PPPoE, VXLAN and its generic protocol
-/// extension, GENEVE, GRE with NVGRE, ERSPAN and PPTP, GTP-U and IP in IP, nested in any way up to
-/// [`MAX_DEPTH`](flowscope_core::MAX_DEPTH): beyond, the packet is refused as
-/// [`DepthExceeded`](Refusal::DepthExceeded). A tunnel that carries no IP (ARP, say) is the innermost
-/// flow itself. Packets without any encapsulation are shown as they are.
+/// Reads the headers in one pass from the link layer, so the result is never the tunnel around a flow. It
+/// opens VLAN tags, MPLS with IP or Ethernet pseudo-wires, PPPoE, VXLAN and its generic protocol extension,
+/// GENEVE, GRE with NVGRE, ERSPAN and PPTP, GTP-U and IP in IP, nested in any order up to
+/// [`MAX_DEPTH`](flowscope_core::MAX_DEPTH) layers. A packet with more layers is refused as
+/// [`DepthExceeded`](Refusal::DepthExceeded). A tunnel that carries no IP (but ARP, for example) is itself
+/// the innermost flow. Packets without encapsulation are passed on unchanged.
 ///
-/// Not opened, and so flows of their own, are Teredo and L2TP, which their ports alone do not tell in
-/// both directions and whose headers leave too much room for doubt; PPP in GRE of version 0; MPLS in
-/// UDP (RFC 7510); and network service headers.
+/// Not opened, and therefore flows of their own: L2TP and Teredo, whose port identifies them in one direction
+/// only and whose headers are ambiguous; PPP in GRE version 0; MPLS in UDP (RFC 7510); network service
+/// headers.
 ///
-/// A fragment is shown as one, since only the whole datagram tells whether it carries a tunnel.
+/// A fragment is passed on as a fragment: only the whole datagram shows whether it carries a tunnel.
 ///
-/// With [`IpPair`](crate::IpPair) the flow is two hosts inside of the tunnel. With
-/// [`MacPair`](crate::MacPair) it is two stations of the innermost frame, and packets that lie in
-/// no frame are refused.
+/// With [`IpPair`](crate::IpPair) the key is the pair of IP addresses inside the tunnel. With
+/// [`MacPair`](crate::MacPair) it is the pair of MAC addresses of the innermost frame; packets without an
+/// Ethernet frame are refused.
 ///
 /// ```
-/// use flowscope_core::FlowExtractor;
-/// use flowscope_extract::{AutoDetectEncap, FiveTuple};
+/// use flowscope_extract::{AutoDetectEncap, FiveTuple, FlowExtractor};
 /// use flowscope_testkit::frame;
 ///
 /// let auto = AutoDetectEncap(FiveTuple::bidirectional());
@@ -41,10 +40,14 @@ use crate::walk::{Start, is_plain, start, to_innermost};
 pub struct AutoDetectEncap<E>(pub E);
 
 impl<E: FlowExtractor> AutoDetectEncap<E> {
-    /// Apart, so that plain packets are not charged for it.
+    /// Not inlined: packets without encapsulation do not pay for it.
     #[inline(never)]
-    fn inside(&self, view: &mut PacketView<'_>, start: Start) -> Option<Extracted<E::Key>> {
-        to_innermost(view, start).ok()?;
+    fn inside(
+        &self,
+        view: &mut PacketView<'_>,
+        link_payload: LinkPayload,
+    ) -> Option<Extracted<E::Key>> {
+        to_innermost(view, link_payload).ok()?;
         self.0.extract(*view)
     }
 }
@@ -57,7 +60,7 @@ impl<E: FlowExtractor> Combinator for AutoDetectEncap<E> {
     }
 
     fn peel(&self, view: &mut PacketView<'_>) -> Result<bool, Refusal> {
-        to_innermost(view, Start::UNKNOWN).map(|()| true)
+        to_innermost(view, LinkPayload::UNKNOWN).map(|()| true)
     }
 }
 
@@ -66,17 +69,17 @@ impl<E: FlowExtractor> FlowExtractor for AutoDetectEncap<E> {
 
     #[inline]
     fn extract(&self, mut view: PacketView<'_>) -> Option<Extracted<E::Key>> {
-        let Some(start) = start(&view) else {
-            return self.inside(&mut view, Start::UNKNOWN);
+        let Some(link_payload) = link_payload(&view) else {
+            return self.inside(&mut view, LinkPayload::UNKNOWN);
         };
-        if !is_plain(&view, start) {
-            return self.inside(&mut view, start);
+        if !is_plain(&view, link_payload) {
+            return self.inside(&mut view, link_payload);
         }
-        // What was read here, nobody below has to read again.
+        // The inner extractor does not read the link header a second time.
         let mut packet = view;
         let cursor = packet.cursor_mut();
-        cursor.next = NextHeader::EtherType(start.ethertype);
-        cursor.offset = start.at as u32;
+        cursor.next = NextHeader::EtherType(link_payload.ethertype);
+        cursor.offset = link_payload.offset as u32;
         self.0.extract(packet)
     }
 

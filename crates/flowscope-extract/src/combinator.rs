@@ -1,13 +1,15 @@
 use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
 
-/// An extractor that peels a layer and hands the rest to another.
+/// An extractor that removes one layer and passes the rest to an inner extractor.
 ///
-/// [`OrPlain`](crate::OrPlain) asks for the parts of a combinator; whoever writes one of their own
-/// implements this too. Layers are peeled with [`peel`](crate::peel), the rest is given:
+/// [`OrPlain`](crate::OrPlain) needs this trait, so implement it for your own combinators.
+/// [`peel`](crate::peel) removes a layer; the provided methods do the rest:
 ///
 /// ```
-/// use flowscope_core::{Extracted, FlowExtractor, Layer, PacketView, Refusal};
-/// use flowscope_extract::{Combinator, FiveTuple, OrPlain, peel};
+/// use flowscope_extract::{
+///     Combinator, Extracted, FiveTuple, FlowExtractor, Layer, OrPlain, PacketView, Refusal,
+///     peel,
+/// };
 /// use flowscope_testkit::frame;
 ///
 /// /// One kind of tunnel within another.
@@ -49,21 +51,21 @@ use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
 /// assert_eq!(found.key.to_string(), "10.0.0.1:1 <-> 10.0.0.2:2");
 /// ```
 pub trait Combinator: FlowExtractor {
-    /// The extractor that sees what is inside.
+    /// The type of the inner extractor.
     type Inner: FlowExtractor<Key = Self::Key>;
 
-    /// That extractor.
+    /// Returns the inner extractor.
     fn inner(&self) -> &Self::Inner;
 
-    /// Moves the view's cursor behind the layer; `false` if the layer is not there, and the view is
-    /// as it was.
+    /// Moves the cursor of the view behind the layer and returns `true`. Returns `false` and leaves the view
+    /// unchanged if the layer is not there.
     ///
     /// # Errors
     ///
-    /// When the packet cannot be read that far. The view is as it was.
+    /// When the packet cannot be read that far. The view is unchanged.
     fn peel(&self, view: &mut PacketView<'_>) -> Result<bool, Refusal>;
 
-    /// What [`FlowExtractor::extract`] is for a combinator: what the inner extractor says.
+    /// [`FlowExtractor::extract`] of a combinator: the result of the inner extractor.
     #[inline(always)]
     fn extract_inside(&self, mut view: PacketView<'_>) -> Option<Extracted<Self::Key>> {
         match self.peel(&mut view) {
@@ -72,8 +74,8 @@ pub trait Combinator: FlowExtractor {
         }
     }
 
-    /// What [`FlowExtractor::explain`] is for a combinator: a layer that is missing is
-    /// [`NotAFlow`](Refusal::NotAFlow), and for the rest the inner extractor knows.
+    /// [`FlowExtractor::explain`] of a combinator: [`NotAFlow`](Refusal::NotAFlow) if the layer is missing,
+    /// otherwise the explanation of the inner extractor.
     fn explain_inside(&self, mut view: PacketView<'_>) -> Refusal {
         match self.peel(&mut view) {
             Ok(true) => self.inner().explain(view),

@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 
 use crate::FiveTupleKey;
 
-/// A Community ID, version 1: the name that other tools give to the same flow.
+/// Community ID version 1 of a flow, as Suricata, Zeek and other tools compute it.
 ///
 /// A SHA-1 over seed, addresses, protocol and ports, lower endpoint first; see
 /// <https://github.com/corelight/community-id-spec>. Displays as `1:` and the digest in base64.
@@ -15,8 +15,8 @@ use crate::FiveTupleKey;
 pub struct CommunityId([u8; 20]);
 
 impl CommunityId {
-    /// The digest behind the name. Its first eight bytes spread flows evenly over hosts that agree
-    /// on nothing but the specification.
+    /// The SHA-1 digest. Its first eight bytes can distribute flows over hosts that share only the
+    /// specification.
     #[must_use]
     pub const fn digest(&self) -> &[u8; 20] {
         &self.0
@@ -24,12 +24,12 @@ impl CommunityId {
 }
 
 impl FiveTupleKey {
-    /// The flow's Community ID; tools that are to agree must use the same `seed`, by default 0.
+    /// The Community ID of the flow. Tools must use the same `seed` (by default 0) to get equal values.
     ///
-    /// ICMP queries and their replies have the same name, types taking the place of ports; other
-    /// ICMP messages are named by sender, receiver, type and code, each direction for itself. The
-    /// identifier of a query is no part of it, so several flows may share a name. Protocols without
-    /// ports are named by addresses and protocol.
+    /// An ICMP query and its reply have the same ID, with ICMP types in place of ports. The ID of other ICMP
+    /// messages is computed from sender, receiver, type and code, separately for each direction. The
+    /// identifier of a query is not included, so several flows may share an ID. For protocols without ports
+    /// the ID is computed from addresses and protocol.
     #[must_use]
     pub fn community_id(&self, seed: u16) -> CommunityId {
         let (a, b) = self.addrs();
@@ -75,16 +75,16 @@ mod tests {
     use flowscope_core::L4Proto;
 
     use super::*;
-    use crate::addr::Ends;
+    use crate::addr::AddrPair;
     use crate::icmp::Family;
-    use crate::key::Sense;
+    use crate::key::Directionality;
 
     fn id(seed: u16, proto: L4Proto, src: &str, dst: &str) -> String {
         let (src, dst): (SocketAddr, SocketAddr) = (src.parse().unwrap(), dst.parse().unwrap());
         FiveTupleKey::new(proto, src, dst).unwrap().0.community_id(seed).to_string()
     }
 
-    /// Values that the specification's repository gives.
+    /// Values from the repository of the specification.
     #[test]
     fn published_baseline() {
         let (client, server) = ("128.232.110.120:34855", "66.35.250.204:80");
@@ -99,12 +99,13 @@ mod tests {
     fn published_icmp() {
         let [host, router] =
             [[192, 168, 0, 89], [192, 168, 0, 1]].map(|a| Ipv4Addr::from(a).into());
-        let id = |ends, kind| {
-            let (key, _) = FiveTupleKey::icmp(ends, Family::V4, (kind, 0, 1), Sense::Both);
+        let id = |addrs, kind| {
+            let (key, _) =
+                FiveTupleKey::icmp(addrs, Family::V4, (kind, 0, 1), Directionality::Bidirectional);
             key.community_id(0).to_string()
         };
         let (there, back) =
-            (Ends::V4 { src: host, dst: router }, Ends::V4 { src: router, dst: host });
+            (AddrPair::V4 { src: host, dst: router }, AddrPair::V4 { src: router, dst: host });
         assert_eq!(id(there, 8), "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=");
         assert_eq!(id(back, 0), "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=");
         assert_eq!(id(there, 20), "1:3o2RFccXzUgjl7zDpqmY7yJi8rI=");

@@ -2,53 +2,54 @@ mod fast;
 
 use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
 
-use crate::key::{FiveTupleKey, Sense};
+use crate::key::{Directionality, FiveTupleKey};
 use crate::walk::{self, Packet};
 
-/// A flow is a connection: two addresses with ports, and the protocol.
+/// Extractor of five-tuples: two IP addresses, two ports and the protocol.
 ///
-/// Reads the IP packet at the view's cursor: right behind the link header, unless a combinator
-/// peeled layers in between. A VLAN tag or a tunnel that nobody peeled is not looked through; a
-/// tagged frame is refused, a tunnel is a flow of its own.
+/// Reads the IP packet at the cursor of the view: directly behind the link header, unless a combinator
+/// removed layers between them. It does not look behind a VLAN tag or into a tunnel: a tagged frame is
+/// refused, a tunnel is a flow of its own.
 ///
-/// TCP, UDP and SCTP have ports. ICMP flows are described at [`FiveTupleKey`]. Every other
-/// protocol is keyed by addresses and protocol number, which in IPv6 is the one behind the last
-/// extension header; ESP and "no next header" end that walk (RFC 8200 §4).
+/// TCP, UDP and SCTP have ports. [`FiveTupleKey`] describes ICMP flows. The key of every other protocol is
+/// addresses and protocol number. In IPv6 that is the number in the last extension header; ESP and "no next
+/// header" end the chain (RFC 8200 §4).
 ///
-/// A fragment has a key without ports and says so in [`Extracted::fragment`]; a fragment that is
-/// a whole datagram is none (RFC 6946). The payload of a fragment is the piece it carries.
+/// A fragment has a key without ports and sets [`Extracted::fragment`]. A packet with a fragment header that
+/// is a whole datagram counts as not fragmented (RFC 6946). The payload of a fragment is the part of the
+/// datagram that it carries.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FiveTuple {
-    sense: Sense,
+    directionality: Directionality,
 }
 
 impl FiveTuple {
-    /// Both directions of a connection are one flow.
+    /// An extractor that gives both directions of a connection the same key.
     #[must_use]
     pub const fn bidirectional() -> Self {
-        FiveTuple { sense: Sense::Both }
+        FiveTuple { directionality: Directionality::Bidirectional }
     }
 
-    /// Each direction is a flow of its own, keyed from sender to receiver.
+    /// An extractor that gives each direction its own key, from sender to receiver.
     #[must_use]
     pub const fn unidirectional() -> Self {
-        FiveTuple { sense: Sense::One }
+        FiveTuple { directionality: Directionality::Unidirectional }
     }
 
-    /// By reference, so that a combinator that calls this copies no view.
+    /// Takes the view by reference, so that a combinator does not copy it.
     #[inline(always)]
     fn read(self, view: &PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
-        let everyday = match self.sense {
-            Sense::Both => fast::five_tuple::<false>(view),
-            Sense::One => fast::five_tuple::<true>(view),
+        let common = match self.directionality {
+            Directionality::Bidirectional => fast::five_tuple::<false>(view),
+            Directionality::Unidirectional => fast::five_tuple::<true>(view),
         };
-        match everyday {
+        match common {
             None => self.general(view),
             found => found,
         }
     }
 
-    /// What [`read`](Self::read) gives, without the shortcut for everyday packets.
+    /// Same result as [`read`](Self::read), without the fast path.
     #[inline(never)]
     fn general(self, view: &PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
         let packet = walk::packet(view).ok()?;
@@ -57,15 +58,15 @@ impl FiveTuple {
 
     #[inline(always)]
     fn found(self, view: &PacketView<'_>, packet: &Packet) -> Extracted<FiveTupleKey> {
-        let (ends, l4) = (packet.ends, packet.l4.proto);
+        let (addrs, l4) = (packet.addrs, packet.l4.proto);
         let (key, orientation) = match (packet.l4.icmp, walk::icmp_family(l4)) {
             (Some(icmp), Some(family)) => {
                 let message = (icmp.kind, icmp.code, icmp.id.unwrap_or(0));
-                FiveTupleKey::icmp(ends, family, message, self.sense)
+                FiveTupleKey::icmp(addrs, family, message, self.directionality)
             }
             _ => {
                 let ports = packet.l4.ports.unwrap_or((0, 0));
-                FiveTupleKey::of(ends, ports, l4.number(), self.sense)
+                FiveTupleKey::from_parts(addrs, ports, l4.number(), self.directionality)
             }
         };
         packet.with_key(view, key, orientation)
@@ -75,7 +76,7 @@ impl FiveTuple {
 impl FlowExtractor for FiveTuple {
     type Key = FiveTupleKey;
 
-    // What a combinator checked is then known here too.
+    // Inlined so that checks of a combinator are not repeated here.
     #[inline(always)]
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
         self.read(&view)

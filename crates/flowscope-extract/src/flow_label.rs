@@ -4,19 +4,17 @@ use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
 
 /// Adds the packet's IPv6 flow label (RFC 6437) to the key of another extractor.
 ///
-/// The label is that of the innermost IP header, 0 for IPv4, for packets that are not labelled, and
-/// where there is no IP header.
+/// The label is that of the innermost IP header. It is 0 for IPv4, for packets without a label, and without
+/// an IP header.
 ///
-/// Wrong for flows of two directions: each sender chooses its own label, so the two halves of a
-/// connection have different keys and become two flows. A sender may also change the label within a
-/// connection, as Linux does when it suspects a path of losing packets. Right where each direction
-/// is a flow anyway ([`FiveTuple::unidirectional`](crate::FiveTuple::unidirectional)) and flows are to be what a load balancer takes
-/// for one. Elsewhere read [`IpInfo::flow_label`](flowscope_core::IpInfo::flow_label), which needs
-/// no place in the key.
+/// Not suitable for bidirectional flows: each sender chooses its own label, so the two directions of a
+/// connection have different keys. A sender may also change the label during a connection; Linux does so when
+/// it suspects packet loss on a path. Use it with
+/// [`FiveTuple::unidirectional`](crate::FiveTuple::unidirectional), to get the flows that a load balancer
+/// sees. In other cases read [`IpInfo::flow_label`](flowscope_core::IpInfo::flow_label) instead.
 ///
 /// ```
-/// use flowscope_core::FlowExtractor;
-/// use flowscope_extract::{FiveTuple, FlowLabel};
+/// use flowscope_extract::{FiveTuple, FlowExtractor, FlowLabel};
 /// use flowscope_testkit::frame;
 ///
 /// let packet = frame().ethernet().ipv6("::1", "::2").flow_label(0x12345).tcp(1, 2).packet();
@@ -26,7 +24,7 @@ use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FlowLabel<E>(pub E);
 
-/// A key and the flow label of its packets.
+/// Key of an inner extractor together with an IPv6 flow label.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FlowLabelKey<K> {
     inner: K,
@@ -34,19 +32,19 @@ pub struct FlowLabelKey<K> {
 }
 
 impl<K> FlowLabelKey<K> {
-    /// The key of packets that have this label, of which 20 bits count.
+    /// Combines a key with a label, of which the low 20 bits count.
     #[must_use]
     pub fn new(inner: K, label: u32) -> Self {
         FlowLabelKey { inner, label: label & 0xf_ffff }
     }
 
-    /// The key without the label.
+    /// The key of the inner extractor.
     #[must_use]
     pub const fn inner(&self) -> &K {
         &self.inner
     }
 
-    /// The label.
+    /// The flow label, 20 bits.
     #[must_use]
     pub const fn label(&self) -> u32 {
         self.label

@@ -1,6 +1,6 @@
-//! What ICMP types mean for flows: which are two halves of a query, which quote another packet.
+//! ICMP message types: which type answers which, and which messages quote another packet.
 
-/// ICMP for IPv4 and for IPv6 number their messages differently.
+/// The two ICMP protocols, which number their messages differently.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Family {
     /// Protocol 1 (RFC 792).
@@ -10,8 +10,8 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    /// The type that answers, or is answered by, `kind`; `None` for messages that go one way. These
-    /// are the pairs of the Community ID specification, version 1.
+    /// The type that answers `kind` or is answered by it; `None` for one-way messages. These are the pairs of
+    /// the Community ID specification, version 1.
     pub(crate) const fn counterpart(self, kind: u8) -> Option<u8> {
         Some(match (self, kind) {
             // Echo, router discovery, timestamp, information, address mask.

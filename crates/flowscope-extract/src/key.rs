@@ -5,69 +5,68 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use flowscope_core::{L4Proto, Orientation};
 
-use crate::addr::{Ends, octets, words};
+use crate::addr::{AddrPair, octets, words};
 use crate::icmp::Family;
 
-/// Identity of a connection: two addresses with ports, and the protocol, in 40 bytes.
+/// Five-tuple key of a flow: two addresses with ports and the protocol, in 40 bytes.
 ///
-/// A bidirectional key puts the lower endpoint, by address and then port, first, so that both
-/// directions have the same key; an [`Orientation`] then tells which way a packet went.
+/// A bidirectional key has the lower endpoint (by address, then port) first, so both directions have the same
+/// key. An [`Orientation`] gives the direction of a packet.
 ///
-/// ICMP has no ports. A query and its reply (echo, timestamp, neighbour discovery, ...) are one
-/// flow, told from others by the message's identifier and by which endpoint asks. Every other
-/// message goes one way: its key is (sender, receiver, type, code), and what comes back, if
-/// anything, is a flow of its own.
+/// ICMP has no ports. A query and its reply (echo, timestamp, neighbour discovery and others) are one flow,
+/// identified by the identifier of the message and by the endpoint that asks. Every other message is one-way:
+/// its key is (sender, receiver, type, code), and a message in the other direction is another flow.
 ///
-/// The addresses of IPv4 and IPv6 never compare equal, mapped ones neither.
+/// IPv4 and IPv6 addresses never compare equal, IPv4-mapped addresses included.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct FiveTupleKey {
-    /// IPv4: both addresses in the first word, the lower half being `b`. IPv6: two words each.
+    /// IPv4: both addresses in the first word, `b` in the lower half. IPv6: two words each.
     addr: [u64; 4],
-    /// Port of `a`, port of `b`, ICMP identifier (16 bits each), protocol, flags (8 bits each). The
-    /// ports of ICMP queries are their types, those of one-way messages type and code.
+    /// Port of `a`, port of `b`, ICMP identifier (16 bits each), protocol, flags (8 bits each). ICMP queries
+    /// have their types in the port fields, one-way messages type and code.
     meta: u64,
 }
 
-/// One end of a flow.
+/// Address and port of one end of a flow.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Endpoint {
-    /// Its address.
+    /// IP address.
     pub addr: IpAddr,
-    /// Its port, where the protocol has any.
+    /// Port; `None` if the protocol has no ports.
     pub port: Option<u16>,
 }
 
 /// Constructors.
 impl FiveTupleKey {
-    /// The bidirectional key of a packet from `src` to `dst`, and the packet's orientation; `None`
-    /// if the addresses are of two families. Ports count only where the protocol has any; an ICMP
-    /// key, which needs a type, cannot be made this way.
+    /// The bidirectional key of a packet from `src` to `dst`, and the orientation of the packet. `None` if
+    /// one address is IPv4 and the other IPv6. Ports are ignored if the protocol has none. ICMP keys need a
+    /// type and cannot be made with this function.
     #[must_use]
     pub fn new(proto: L4Proto, src: SocketAddr, dst: SocketAddr) -> Option<(Self, Orientation)> {
-        let ends = match (src.ip(), dst.ip()) {
-            (IpAddr::V4(src), IpAddr::V4(dst)) => Ends::V4 { src: src.into(), dst: dst.into() },
+        let addrs = match (src.ip(), dst.ip()) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => AddrPair::V4 { src: src.into(), dst: dst.into() },
             (IpAddr::V6(src), IpAddr::V6(dst)) => {
-                Ends::V6 { src: words(src.octets()), dst: words(dst.octets()) }
+                AddrPair::V6 { src: words(src.octets()), dst: words(dst.octets()) }
             }
             _ => return None,
         };
         let ports = if proto.has_ports() { (src.port(), dst.port()) } else { (0, 0) };
-        Some(Self::of(ends, ports, proto.number(), Sense::Both))
+        Some(Self::from_parts(addrs, ports, proto.number(), Directionality::Bidirectional))
     }
 
-    /// The key of a packet with these ports, or what stands in their place.
+    /// The key of a packet with these values in the port fields.
     #[inline(always)]
-    pub(crate) fn of(
-        ends: Ends,
+    pub(crate) fn from_parts(
+        addrs: AddrPair,
         (src_port, dst_port): (u16, u16),
         proto: u8,
-        sense: Sense,
+        directionality: Directionality,
     ) -> (Self, Orientation) {
-        let one_way = sense == Sense::One;
+        let one_way = directionality == Directionality::Unidirectional;
         let flags = if one_way { ONE_WAY } else { 0 };
         let proto = u64::from(proto) << 8;
-        match ends {
-            Ends::V4 { src, dst } => {
+        match addrs {
+            AddrPair::V4 { src, dst } => {
                 let src = u64::from(src) << 16 | u64::from(src_port);
                 let dst = u64::from(dst) << 16 | u64::from(dst_port);
                 let forward = one_way | (src <= dst);
@@ -76,7 +75,7 @@ impl FiveTupleKey {
                 let meta = a << 48 | (b & 0xffff) << 32 | proto | flags;
                 (FiveTupleKey { addr, meta }, orientation(forward))
             }
-            Ends::V6 { src, dst } => {
+            AddrPair::V6 { src, dst } => {
                 let forward = one_way | ((src, src_port) <= (dst, dst_port));
                 let ([a, b], [c, d]) = if forward { (src, dst) } else { (dst, src) };
                 let (p, q) = if forward { (src_port, dst_port) } else { (dst_port, src_port) };
@@ -88,33 +87,33 @@ impl FiveTupleKey {
 
     /// The key of an ICMP message.
     pub(crate) fn icmp(
-        ends: Ends,
+        addrs: AddrPair,
         family: Family,
         (kind, code, id): (u8, u8, u16),
-        sense: Sense,
+        directionality: Directionality,
     ) -> (Self, Orientation) {
         let proto = match family {
             Family::V4 => 1,
             Family::V6 => 58,
         };
-        let (ports, sense, flag) = match family.counterpart(kind) {
-            Some(other) => ((kind.into(), other.into()), sense, ICMP_QUERY),
-            None => ((kind.into(), code.into()), Sense::One, ICMP_ONE_WAY),
+        let (ports, directionality, flag) = match family.counterpart(kind) {
+            Some(other) => ((kind.into(), other.into()), directionality, ICMP_QUERY),
+            None => ((kind.into(), code.into()), Directionality::Unidirectional, ICMP_ONE_WAY),
         };
-        let (mut key, orientation) = Self::of(ends, ports, proto, sense);
+        let (mut key, orientation) = Self::from_parts(addrs, ports, proto, directionality);
         key.meta |= u64::from(id) << 16 | flag;
         (key, orientation)
     }
 }
 
 impl FiveTupleKey {
-    /// The protocol; for IPv6 the one behind the last extension header.
+    /// The transport protocol; in IPv6 the one behind the last extension header.
     #[must_use]
     pub const fn proto(&self) -> L4Proto {
         L4Proto::from_number(self.proto_number())
     }
 
-    /// The first endpoint: the lower one, or the sender if the key [goes one way](Self::is_one_way).
+    /// The first endpoint: the lower one, or the sender if the key is [one-way](Self::is_one_way).
     #[must_use]
     pub fn a(&self) -> Endpoint {
         Endpoint { addr: self.addrs().0, port: self.port(self.port_words().0) }
@@ -126,7 +125,7 @@ impl FiveTupleKey {
         Endpoint { addr: self.addrs().1, port: self.port(self.port_words().1) }
     }
 
-    /// Sender and receiver of a packet of this orientation.
+    /// Sender and receiver of a packet with this orientation.
     #[must_use]
     pub fn endpoints(&self, orientation: Orientation) -> (Endpoint, Endpoint) {
         match orientation {
@@ -135,20 +134,20 @@ impl FiveTupleKey {
         }
     }
 
-    /// The endpoint that began the flow, given the orientation of what it sends.
+    /// The initiator, given the orientation of its packets.
     #[must_use]
     pub fn initiator(&self, orientation: Orientation) -> Endpoint {
         self.endpoints(orientation).0
     }
 
-    /// The endpoint that was addressed, given the orientation of what the initiator sends.
+    /// The responder, given the orientation of the packets of the initiator.
     #[must_use]
     pub fn responder(&self, orientation: Orientation) -> Endpoint {
         self.endpoints(orientation).1
     }
 
-    /// Whether the key is of one direction only: from [`FiveTuple::unidirectional`], or of an ICMP
-    /// message that has no reply.
+    /// Whether the key covers one direction only: it is from [`FiveTuple::unidirectional`], or of an ICMP
+    /// message without a reply type.
     ///
     /// [`FiveTuple::unidirectional`]: crate::FiveTuple::unidirectional
     #[must_use]
@@ -162,8 +161,8 @@ impl FiveTupleKey {
         self.meta & V6 != 0
     }
 
-    /// Type and code of an ICMP message that goes this way in the flow; the code of a query counts
-    /// as 0, since the flow is the same for all. `None` if the flow is not ICMP.
+    /// Type and code of the ICMP messages with this orientation; `None` if the flow is not ICMP. The code of
+    /// a query is given as 0, because the key does not contain it.
     #[must_use]
     pub const fn icmp_type(&self, orientation: Orientation) -> Option<(u8, u8)> {
         let (p, q) = self.port_words();
@@ -175,15 +174,15 @@ impl FiveTupleKey {
         }
     }
 
-    /// Identifier of an ICMP query, 0 for kinds that have none; `None` if the flow is no such query.
+    /// Identifier of an ICMP query, 0 for query types without one; `None` if the flow is not an ICMP query.
     #[must_use]
     pub const fn icmp_id(&self) -> Option<u16> {
         if self.meta & ICMP_QUERY != 0 { Some((self.meta >> 16) as u16) } else { None }
     }
 
-    /// A hash that is the same for both directions of a flow, on every host, in every version and
-    /// build: for spreading flows over workers. It is not keyed, so do not build tables on it that
-    /// a stranger can fill.
+    /// A hash for the distribution of flows over workers. It is equal for both directions of a flow, on every
+    /// host, in every version and build. It is not keyed: do not use it for hash tables that an attacker can
+    /// fill.
     ///
     /// All arithmetic is on 64 bits and wraps. `mix(x)` is the finaliser of SplitMix64:
     /// `x ^= x >> 30; x *= 0xbf58476d1ce4e5b9; x ^= x >> 27; x *= 0x94d049bb133111eb; x ^= x >> 31`.
@@ -207,17 +206,17 @@ impl FiveTupleKey {
         (self.meta >> 8) as u8
     }
 
-    /// The port fields as they are, whatever they hold.
+    /// The raw port fields.
     pub(crate) const fn port_words(&self) -> (u16, u16) {
         ((self.meta >> 48) as u16, (self.meta >> 32) as u16)
     }
 
-    /// Whether the port fields hold ICMP types, or a type and a code.
+    /// Whether the port fields hold two ICMP types, or a type and a code.
     pub(crate) const fn has_icmp_type(&self) -> bool {
         self.meta & (ICMP_QUERY | ICMP_ONE_WAY) != 0
     }
 
-    /// Whether the endpoints of this key must keep their order, its message having no reply.
+    /// Whether the key is of an ICMP message without a reply type, whose endpoints keep their order.
     pub(crate) const fn is_icmp_one_way(&self) -> bool {
         self.meta & ICMP_ONE_WAY != 0
     }
@@ -236,7 +235,7 @@ impl FiveTupleKey {
     }
 }
 
-/// Consistent with `Eq`: the words that it leaves out are zero in every IPv4 key.
+/// Consistent with `Eq`: the words left out are zero in every IPv4 key.
 impl Hash for FiveTupleKey {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -250,7 +249,7 @@ impl Hash for FiveTupleKey {
     }
 }
 
-/// By first endpoint, second endpoint, protocol; IPv4 before IPv6.
+/// Ordered by first endpoint, second endpoint, protocol; IPv4 before IPv6.
 impl Ord for FiveTupleKey {
     fn cmp(&self, other: &Self) -> Ordering {
         let parts = |key: &Self| {
@@ -267,7 +266,7 @@ impl PartialOrd for FiveTupleKey {
     }
 }
 
-/// `10.0.0.1:40000 <-> 10.0.0.2:443`; with ` -> ` if it goes one way.
+/// `10.0.0.1:40000 <-> 10.0.0.2:443`; with ` -> ` if the key is one-way.
 impl fmt::Display for FiveTupleKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let arrow = if self.is_one_way() { "->" } else { "<->" };
@@ -300,10 +299,10 @@ impl fmt::Display for Endpoint {
 
 /// Whether the two directions of a connection share a key.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Sense {
+pub(crate) enum Directionality {
     #[default]
-    Both,
-    One,
+    Bidirectional,
+    Unidirectional,
 }
 
 #[inline(always)]

@@ -3,7 +3,7 @@ use flowscope_core::{Extracted, FlowExtractor, Layer, PacketView, Refusal};
 use crate::combinator::Combinator;
 use crate::walk::peel_inline;
 
-/// A combinator that peels one kind of layer.
+/// A combinator that removes one kind of layer.
 macro_rules! layer {
     ($(#[$docs:meta])* $name:ident, $layer:expr) => {
         $(#[$docs])*
@@ -40,15 +40,14 @@ macro_rules! layer {
 }
 
 layer! {
-    /// Peels VLAN tags: all that stand one behind the other, and the one that the capture took out.
+    /// Removes VLAN tags: all consecutive tags, and the tag that the capture stripped.
     ///
-    /// Tags are those of IEEE 802.1Q and 802.1ad (0x8100, 0x88a8) and the older 0x9100; their ids
-    /// are in the path, outermost first. A packet without a tag is refused; [`OrPlain`] lets it
-    /// through.
+    /// Tags are those of IEEE 802.1Q and 802.1ad (Ethertypes 0x8100 and 0x88a8) and the older 0x9100. Their
+    /// VLAN ids are in the path, outermost first. A packet without a tag is refused; wrap the combinator in
+    /// [`OrPlain`] to accept it.
     ///
     /// ```
-    /// use flowscope_core::FlowExtractor;
-    /// use flowscope_extract::{FiveTuple, StripVlan};
+    /// use flowscope_extract::{FiveTuple, FlowExtractor, StripVlan};
     /// use flowscope_testkit::frame;
     ///
     /// let packet = frame().ethernet().vlan(5).vlan(6).ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).packet();
@@ -62,16 +61,15 @@ layer! {
 }
 
 layer! {
-    /// Peels MPLS labels (RFC 3032): the whole stack, and what it carries if that is an Ethernet
-    /// pseudo-wire (RFC 4448), with or without a control word.
+    /// Removes an MPLS label stack (RFC 3032), and the header of the Ethernet pseudo-wire (RFC 4448) in it if
+    /// there is one, with or without a control word.
     ///
-    /// Labels do not say what follows them, so this is a guess. It is taken for IP if it begins like
-    /// IP and is no longer than the packet; for an Ethernet frame if an Ethertype stands in its place
-    /// and what it announces follows; anything else is refused.
+    /// Labels do not name their payload, so it is recognised by its content: as IP if it begins like IP and
+    /// is not longer than the packet; as an Ethernet frame if it has a known Ethertype and the matching
+    /// header follows. Any other payload is refused.
     ///
     /// ```
-    /// use flowscope_core::FlowExtractor;
-    /// use flowscope_extract::{FiveTuple, StripMpls, StripVlan};
+    /// use flowscope_extract::{FiveTuple, FlowExtractor, StripMpls, StripVlan};
     /// use flowscope_testkit::frame;
     ///
     /// let wire = frame().ethernet().mpls(16).control_word().ethernet().vlan(5);
@@ -84,11 +82,11 @@ layer! {
 }
 
 layer! {
-    /// Peels PPPoE (RFC 2516) and PPP above IP or MPLS. Discovery and control packets are refused.
+    /// Removes the PPPoE and PPP headers (RFC 2516) around IP or MPLS. Discovery and control packets are
+    /// refused.
     ///
     /// ```
-    /// use flowscope_core::FlowExtractor;
-    /// use flowscope_extract::{FiveTuple, StripPppoe};
+    /// use flowscope_extract::{FiveTuple, FlowExtractor, StripPppoe};
     /// use flowscope_testkit::frame;
     ///
     /// let packet = frame().ethernet().pppoe(9).ipv6("::1", "::2").udp(1, 2).packet();
@@ -99,12 +97,11 @@ layer! {
 }
 
 layer! {
-    /// Opens VXLAN (RFC 7348) on UDP port 4789, where an Ethernet frame is inside, and with its
-    /// generic protocol extension on UDP port 4790, where that or IP is.
+    /// Opens VXLAN (RFC 7348) on UDP port 4789, which carries an Ethernet frame, and VXLAN-GPE on UDP port
+    /// 4790, which carries an Ethernet frame or IP.
     ///
     /// ```
-    /// use flowscope_core::FlowExtractor;
-    /// use flowscope_extract::{FiveTuple, InnerVxlan};
+    /// use flowscope_extract::{FiveTuple, FlowExtractor, InnerVxlan};
     /// use flowscope_testkit::frame;
     ///
     /// let outer = frame().ethernet().ipv4("192.0.2.1", "192.0.2.2").vxlan(42).ethernet();
@@ -117,11 +114,10 @@ layer! {
 }
 
 layer! {
-    /// Opens GENEVE (RFC 8926) on UDP port 6081; an Ethernet frame or IP is inside.
+    /// Opens GENEVE (RFC 8926) on UDP port 6081, which carries an Ethernet frame or IP.
     ///
     /// ```
-    /// use flowscope_core::FlowExtractor;
-    /// use flowscope_extract::{InnerGeneve, IpPair};
+    /// use flowscope_extract::{FlowExtractor, InnerGeneve, IpPair};
     /// use flowscope_testkit::frame;
     ///
     /// let outer = frame().ethernet().ipv4("192.0.2.1", "192.0.2.2").geneve(42).options(&[0; 8]);
@@ -133,14 +129,13 @@ layer! {
 }
 
 layer! {
-    /// Opens GRE (RFC 2784, RFC 2890) that carries IP, MPLS or Ethernet, which includes NVGRE
-    /// (RFC 7637) and ERSPAN of types I to III; and the enhanced GRE of PPTP (RFC 2637) with PPP that
-    /// is neither compressed nor encrypted. PPP in GRE of version 0 is not opened, nor is GRE with
-    /// source routes (RFC 1701), which RFC 2784 has taken out.
+    /// Opens GRE (RFC 2784, RFC 2890) with IP, MPLS or Ethernet inside. This includes NVGRE (RFC 7637),
+    /// ERSPAN types I to III, and the enhanced GRE of PPTP (RFC 2637) if its PPP is neither compressed nor
+    /// encrypted. PPP in GRE version 0 is not opened, and neither is GRE with source routes (RFC 1701), which
+    /// RFC 2784 removed.
     ///
     /// ```
-    /// use flowscope_core::{FlowExtractor, Layer};
-    /// use flowscope_extract::{FiveTuple, InnerGre};
+    /// use flowscope_extract::{FiveTuple, FlowExtractor, InnerGre, Layer};
     /// use flowscope_testkit::frame;
     ///
     /// let mirrored = frame().ethernet().ipv4("192.0.2.1", "192.0.2.2").erspan(3).ethernet();
@@ -152,12 +147,11 @@ layer! {
 }
 
 layer! {
-    /// Opens GTP-U (3GPP TS 29.281) on UDP port 2152, where it carries IP, behind any extension
-    /// headers. Its identifiers differ per direction.
+    /// Opens GTP-U (3GPP TS 29.281) with IP inside on UDP port 2152, behind any extension headers. The tunnel
+    /// identifiers differ per direction.
     ///
     /// ```
-    /// use flowscope_core::FlowExtractor;
-    /// use flowscope_extract::{FiveTuple, InnerGtpU};
+    /// use flowscope_extract::{FiveTuple, FlowExtractor, InnerGtpU};
     /// use flowscope_testkit::frame;
     ///
     /// let outer = frame().ethernet().ipv4("192.0.2.1", "192.0.2.2").gtpu(77).seq(1);
@@ -169,11 +163,10 @@ layer! {
 }
 
 layer! {
-    /// Opens IP in IP, either version in either (RFC 2003, RFC 2473, RFC 4213): one level.
+    /// Opens one level of IP in IP, either version in either (RFC 2003, RFC 2473, RFC 4213).
     ///
     /// ```
-    /// use flowscope_core::FlowExtractor;
-    /// use flowscope_extract::{FiveTuple, InnerIpIp};
+    /// use flowscope_extract::{FiveTuple, FlowExtractor, InnerIpIp};
     /// use flowscope_testkit::frame;
     ///
     /// let outer = frame().ethernet().ipv4("192.0.2.1", "192.0.2.2");

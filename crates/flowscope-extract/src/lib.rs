@@ -1,35 +1,37 @@
-//! From a captured frame to the flow it belongs to.
+//! Flow keys from captured frames.
 //!
-//! Extractors read a [`PacketView`](flowscope_core::PacketView) and name its flow; combinators wrap
-//! an extractor and first peel a layer off the packet:
+//! An extractor reads a [`PacketView`] and returns the key of its flow. A combinator wraps an extractor and
+//! first removes one layer of encapsulation:
 //!
-//! | extractor | a flow is |
+//! | extractor | flow key |
 //! |---|---|
-//! | [`FiveTuple`] | a connection: two addresses with ports, and the protocol |
+//! | [`FiveTuple`] | two IP addresses, two ports, protocol |
 //! | [`IpPair`] | two IP addresses |
 //! | [`MacPair`] | two Ethernet addresses |
 //!
-//! | combinator | its inner extractor sees |
+//! | combinator | what its inner extractor reads |
 //! |---|---|
-//! | [`StripVlan`], [`StripMpls`], [`StripPppoe`] | what the tags, labels or session carry |
-//! | [`InnerVxlan`], [`InnerGeneve`], [`InnerGre`], [`InnerGtpU`], [`InnerIpIp`] | the packet inside of the tunnel |
-//! | [`AutoDetectEncap`] | the innermost packet, whatever lies around it |
-//! | [`OrPlain`] | what a combinator shows it, or the packet as it is where the layer is missing |
+//! | [`StripVlan`], [`StripMpls`], [`StripPppoe`] | the payload of the tags, labels or session |
+//! | [`InnerVxlan`], [`InnerGeneve`], [`InnerGre`], [`InnerGtpU`], [`InnerIpIp`] | the packet inside the tunnel |
+//! | [`AutoDetectEncap`] | the innermost packet, whatever encapsulation surrounds it |
+//! | [`OrPlain`] | the packet inside the layer, or the unchanged packet where the layer is missing |
 //!
 //! | wrapper | adds to the key |
 //! |---|---|
-//! | [`Scoped`] | the VLANs and virtual networks that the packet came through |
+//! | [`Scoped`] | the VLANs and virtual networks around the packet |
 //! | [`FlowLabel`] | the IPv6 flow label |
 //!
-//! A composition names the layers that it expects, in order: `FiveTuple` on a tagged frame gives
-//! `None`, `StripVlan(FiveTuple)` on an untagged one too; a tunnel that nobody opens is a flow like
-//! any other. Only [`AutoDetectEncap`] takes what comes.
-//! Nothing here keeps state, allocates or panics, whatever the bytes. Lengths come from headers and
-//! are what was on the wire; bytes come from the capture, which a snap length may have cut.
+//! A composition names the layers that it expects, in order. `FiveTuple` on a tagged frame gives `None`, and
+//! so does `StripVlan(FiveTuple)` on an untagged frame. A tunnel that no combinator opens is a flow like any
+//! other. Only [`AutoDetectEncap`] accepts any encapsulation.
+//!
+//! Nothing in this crate keeps state, allocates or panics, whatever the input. Lengths are those of the
+//! headers (bytes on the wire). Payload bytes are those of the capture, which a snap length may have cut.
 //!
 //! ```
-//! use flowscope_core::{FlowExtractor, LinkType, Orientation, PacketView, Timestamp};
-//! use flowscope_extract::{AutoDetectEncap, FiveTuple};
+//! use flowscope_extract::{
+//!     AutoDetectEncap, FiveTuple, FlowExtractor, LinkType, Orientation, PacketView, Timestamp,
+//! };
 //! use flowscope_testkit::frame;
 //!
 //! let frame = frame().ethernet().vlan(7).ipv4("10.0.0.2", "10.0.0.1").tcp(443, 40000).build();

@@ -2,13 +2,13 @@ use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
 
 use crate::combinator::Combinator;
 
-/// Makes a combinator's layer optional: a packet without it goes to the inner extractor as it is.
+/// Makes the layer of a combinator optional: a packet without the layer goes unchanged to the inner
+/// extractor.
 ///
-/// A packet that has the layer, but no flow inside, is refused as it is without this.
+/// A packet that has the layer but no flow inside is still refused.
 ///
 /// ```
-/// use flowscope_core::FlowExtractor;
-/// use flowscope_extract::{FiveTuple, OrPlain, StripVlan};
+/// use flowscope_extract::{FiveTuple, FlowExtractor, OrPlain, StripVlan};
 /// use flowscope_testkit::frame;
 ///
 /// let plain = frame().ethernet().ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).packet();

@@ -3,18 +3,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use flowscope_core::{Extracted, FlowExtractor, NextHeader, Orientation, PacketView, Refusal};
 
-use crate::addr::Ends;
+use crate::addr::AddrPair;
 use crate::walk;
 
-/// A flow is two IP addresses, whatever they say to each other.
+/// Extractor of IP address pairs: all packets between two hosts are one flow.
 ///
-/// Such a flow is many connections at once, so [`Extracted::tcp`] stays empty: no single TCP state
-/// would be true of it. A fragment counts for itself, since its addresses are all the key needs; only one
-/// that may hold a piece of a tunnel is to be joined first.
+/// Such a flow contains many connections, so [`Extracted::tcp`] stays empty: no single TCP state describes
+/// it. A fragment is a packet of the flow, because the key needs the addresses only. A fragment that may be
+/// part of a tunnel packet is an exception: it has to be reassembled first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IpPair;
 
-/// Two IP addresses, the lower one first.
+/// Key of an IP address pair, the lower address first.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct IpPairKey {
     a: IpAddr,
@@ -34,7 +34,7 @@ impl IpPairKey {
         self.b
     }
 
-    /// Sender and receiver of a packet of this orientation.
+    /// Sender and receiver of a packet with this orientation.
     #[must_use]
     pub const fn endpoints(&self, orientation: Orientation) -> (IpAddr, IpAddr) {
         match orientation {
@@ -55,9 +55,9 @@ impl FlowExtractor for IpPair {
 
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<IpPairKey>> {
         let packet = walk::addresses(&view).ok()?;
-        let (src, dst): (IpAddr, IpAddr) = match packet.ends {
-            Ends::V4 { src, dst } => (Ipv4Addr::from(src).into(), Ipv4Addr::from(dst).into()),
-            Ends::V6 { src, dst } => {
+        let (src, dst): (IpAddr, IpAddr) = match packet.addrs {
+            AddrPair::V4 { src, dst } => (Ipv4Addr::from(src).into(), Ipv4Addr::from(dst).into()),
+            AddrPair::V6 { src, dst } => {
                 let addr =
                     |[hi, lo]: [u64; 2]| Ipv6Addr::from(u128::from(hi) << 64 | u128::from(lo));
                 (addr(src).into(), addr(dst).into())
@@ -66,7 +66,7 @@ impl FlowExtractor for IpPair {
         let (a, b, orientation) = ordered(src, dst);
         let mut found = packet.with_key(&view, IpPairKey { a, b }, orientation);
         found.tcp = None;
-        // The pieces of a tunnel's packet have the tunnel's addresses.
+        // Fragments of a tunnel packet have the addresses of the tunnel.
         if view.cursor().next != NextHeader::IpFragment {
             found.fragment = None;
         }
@@ -78,22 +78,21 @@ impl FlowExtractor for IpPair {
     }
 }
 
-/// A flow is two Ethernet addresses, whatever they say to each other.
+/// Extractor of MAC address pairs: all frames between two stations are one flow.
 ///
-/// Reads the Ethernet header at the view's cursor, or the one above it if nothing but VLAN tags was
-/// peeled since. Only key, orientation, path and payload (what follows the Ethernet header) are given:
-/// such a flow has no transport protocol.
+/// Reads the Ethernet header at the cursor of the view, or the one above it if only VLAN tags were removed
+/// since. The result has key, orientation, path and payload (what follows the Ethernet header) only: such a
+/// flow has no transport protocol.
 ///
-/// `InnerVxlan(MacPair)` so is about the hosts of the virtual network, and `AutoDetectEncap(MacPair)`
-/// about the frame that holds the innermost packet: the captured one where there is no tunnel, or the
-/// tunnel's where it carries frames. A packet that lies in something else than a frame (GTP-U,
-/// PPPoE, IP in IP) is refused by both. Where a tunnel's packet may have been cut into fragments,
-/// these are joined first, and a datagram that then turns out to be no tunnel is refused too, since
-/// it came in several frames.
+/// `InnerVxlan(MacPair)` gives the MAC addresses of the virtual network. `AutoDetectEncap(MacPair)` gives
+/// those of the frame that holds the innermost packet: the captured frame without a tunnel, the inner frame
+/// of a tunnel that carries frames. Both refuse a packet that is not in an Ethernet frame (in GTP-U, PPPoE,
+/// IP in IP). Fragments that may belong to a tunnel packet are reassembled first. If the datagram then is not
+/// a tunnel, it is refused, because it came in several frames.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MacPair;
 
-/// Two Ethernet addresses, the lower one first.
+/// Key of a MAC address pair, the lower address first.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct MacPairKey {
     a: [u8; 6],
@@ -113,7 +112,7 @@ impl MacPairKey {
         self.b
     }
 
-    /// Sender and receiver of a frame of this orientation.
+    /// Sender and receiver of a frame with this orientation.
     #[must_use]
     pub const fn endpoints(&self, orientation: Orientation) -> ([u8; 6], [u8; 6]) {
         match orientation {
@@ -134,7 +133,7 @@ impl FlowExtractor for MacPair {
 
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<MacPairKey>> {
         if view.cursor().next == NextHeader::IpFragment {
-            return Self::to_be_joined(&view);
+            return Self::of_fragment(&view);
         }
         let (src, dst, payload) = walk::macs(&view).ok()?;
         let (a, b, orientation) = ordered(src, dst);
@@ -153,9 +152,9 @@ impl FlowExtractor for MacPair {
 }
 
 impl MacPair {
-    /// Only the whole datagram tells which frame is the innermost. Until then the key is of the frame
-    /// around this piece, or of nobody.
-    fn to_be_joined(view: &PacketView<'_>) -> Option<Extracted<MacPairKey>> {
+    /// The innermost frame is known only for the whole datagram. The key of a fragment is that of the frame
+    /// around it, or zeros.
+    fn of_fragment(view: &PacketView<'_>) -> Option<Extracted<MacPairKey>> {
         let packet = walk::addresses(view).ok()?;
         let (src, dst, _) = walk::macs(view).unwrap_or_default();
         let (a, b, orientation) = ordered(src, dst);

@@ -4,15 +4,15 @@ use flowscope_core::{
     Extracted, FlowExtractor, Layer, MAX_DEPTH, PacketView, Path, PathLayer, Refusal,
 };
 
-/// Adds the networks that a packet came through to the key of another extractor, so that equal
-/// addresses in two of them are two flows.
+/// Adds the VLANs and virtual networks around a packet to the key of another extractor, so that equal
+/// addresses in two networks are two flows.
 ///
-/// What it adds is a [`Scope`]. It wraps the whole composition or any part of it; the key is the
-/// same:
+/// It adds a [`Scope`]. It can wrap the whole composition or any part of it; the key is the same:
 ///
 /// ```
-/// use flowscope_core::{FlowExtractor, LinkType, PacketView, Timestamp};
-/// use flowscope_extract::{AutoDetectEncap, FiveTuple, Scoped};
+/// use flowscope_extract::{
+///     AutoDetectEncap, FiveTuple, FlowExtractor, LinkType, PacketView, Scoped, Timestamp,
+/// };
 /// use flowscope_testkit::frame;
 ///
 /// let frame = frame().ethernet().vlan(7).ipv4("10.0.0.1", "10.0.0.2").tcp(40000, 443).build();
@@ -23,21 +23,21 @@ use flowscope_core::{
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scoped<E>(pub E);
 
-/// The part of a packet's path that is the same for both directions of a flow, outermost layer
+/// The networks around a flow: the layers of a packet's path that are equal in both directions, outermost
 /// first, in 32 bytes.
 ///
-/// It holds VLAN ids, VXLAN and GENEVE network identifiers, NVGRE subnet ids, ERSPAN sessions and
-/// PPPoE sessions. It leaves out what may differ per direction: MPLS labels and TEIDs, which each
-/// receiver chooses for itself, and GRE keys; and what names no network: IP in IP, pseudo-wires, and
-/// the VLAN id 0 of a tag that has only a priority (IEEE 802.1Q).
+/// It contains VLAN ids, VXLAN and GENEVE network identifiers, NVGRE subnet ids, ERSPAN sessions and PPPoE
+/// sessions. It leaves out identifiers that may differ per direction: MPLS labels, GTP-U tunnel identifiers
+/// and GRE keys. It also leaves out layers that identify no network: IP in IP, pseudo-wires, and tags with
+/// VLAN id 0, which have only a priority (IEEE 802.1Q).
 #[derive(Clone, Copy, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Scope {
-    /// One word per layer, its kind above its identifier; 0 behind the last.
+    /// One word per layer: kind in the upper 8 bits, identifier in the lower 24; 0 behind the last layer.
     words: [u32; MAX_DEPTH],
 }
 
 impl Scope {
-    /// The scope of packets that came this way.
+    /// The scope of packets with this path.
     #[must_use]
     #[inline]
     pub fn of(path: &Path) -> Self {
@@ -59,13 +59,13 @@ impl Scope {
         }
     }
 
-    /// Whether it names nothing.
+    /// Whether the scope contains no network.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.words[0] == 0
     }
 
-    /// The layers that it names, outermost first.
+    /// The layers of the scope, outermost first.
     pub fn iter(&self) -> impl Iterator<Item = PathLayer> + '_ {
         self.words.iter().map_while(|&word| {
             let kind = (word >> 24).checked_sub(1)?;
@@ -74,7 +74,7 @@ impl Scope {
     }
 }
 
-/// `vlan 5, vxlan 42`; nothing for an empty one.
+/// `vlan 5, vxlan 42`; nothing for an empty scope.
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, layer) in self.iter().enumerate() {
@@ -91,7 +91,7 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// A key and the networks in which it holds.
+/// Key of an inner extractor together with a [`Scope`].
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ScopedKey<K> {
     inner: K,
@@ -99,13 +99,13 @@ pub struct ScopedKey<K> {
 }
 
 impl<K> ScopedKey<K> {
-    /// The key in this scope.
+    /// Combines a key with a scope.
     #[must_use]
     pub const fn new(inner: K, scope: Scope) -> Self {
         ScopedKey { inner, scope }
     }
 
-    /// The key without its scope.
+    /// The key of the inner extractor.
     #[must_use]
     pub const fn inner(&self) -> &K {
         &self.inner
@@ -141,7 +141,7 @@ impl<E: FlowExtractor> FlowExtractor for Scoped<E> {
     }
 }
 
-/// The kinds of layers that name a network; their places plus one are the kinds in the words.
+/// The kinds of layers that identify a network. The kind in a word is the index here plus one.
 const KINDS: [Layer; 6] =
     [Layer::Vlan, Layer::Pppoe, Layer::Vxlan, Layer::Geneve, Layer::Nvgre, Layer::Erspan];
 

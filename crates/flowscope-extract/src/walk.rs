@@ -1,14 +1,14 @@
-//! From the link layer down to the transport header, each header read once.
+//! Reads the headers of a packet from the link layer to the transport layer, each once.
 
 mod bytes;
-mod descent;
+mod fast;
 mod ip;
 mod l4;
 mod link;
+mod link_payload;
 mod macs;
 mod numbers;
 mod peel;
-mod start;
 mod tags;
 mod tunnel;
 
@@ -19,22 +19,22 @@ pub use peel::peel;
 pub(crate) use peel::peel_inline;
 
 pub(crate) use l4::{icmp_family, syn_options};
+pub(crate) use link_payload::{LinkPayload, array, ethertype, is_plain, link_payload};
 pub(crate) use macs::macs;
 pub(crate) use numbers::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP};
 #[cfg(test)]
-pub(crate) use peel::general as peel_general;
-#[cfg(test)]
 pub(crate) use peel::innermost;
-pub(crate) use start::{Start, array, ethertype, is_plain, start};
+#[cfg(test)]
+pub(crate) use peel::peel_general;
 
-use crate::addr::Ends;
+use crate::addr::AddrPair;
 use bytes::Bytes;
 use l4::Transport;
 
-/// What an IP packet says of itself, down to the transport header.
+/// The header fields of an IP packet, transport header included.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Packet {
-    pub(crate) ends: Ends,
+    pub(crate) addrs: AddrPair,
     pub(crate) ip: IpInfo,
     pub(crate) fragment: Option<Fragment>,
     pub(crate) l4_at: u32,
@@ -42,12 +42,12 @@ pub(crate) struct Packet {
 }
 
 impl Packet {
-    fn new(network: &ip::Network, l4: Transport) -> Self {
+    fn new(network: &ip::IpPacket, l4: Transport) -> Self {
         Packet {
-            ends: network.ends,
+            addrs: network.addrs,
             ip: network.ip,
             fragment: network.fragment,
-            // A piece of a datagram holds a piece of the transport header at best.
+            // A fragment has no complete transport header.
             l4_at: if network.fragment.is_none() { network.at as u32 } else { 0 },
             l4,
         }
@@ -76,28 +76,31 @@ impl Packet {
 
 /// Moves the view's cursor to the innermost packet.
 #[inline(always)]
-pub(crate) fn to_innermost(view: &mut PacketView<'_>, start: Start) -> Result<(), Refusal> {
-    if !descent::to_innermost(view, start) {
+pub(crate) fn to_innermost(
+    view: &mut PacketView<'_>,
+    link_payload: LinkPayload,
+) -> Result<(), Refusal> {
+    if !fast::to_innermost(view, link_payload) {
         *view.cursor_mut() = peel::innermost(view)?;
     }
     Ok(())
 }
 
-/// The IP packet at the view's cursor, with all that a five-tuple needs.
+/// The IP packet at the cursor, with everything that a five-tuple needs.
 pub(crate) fn packet(view: &PacketView<'_>) -> Result<Packet, Refusal> {
     let (bytes, network) = network(view)?;
     let l4 = match network.fragment {
         None => l4::read(bytes.until(network.end), network.proto, network.at)?,
-        Some(_) => l4::opaque(bytes.until(network.end), network.proto, network.at),
+        Some(_) => l4::without_header(bytes.until(network.end), network.proto, network.at),
     };
     Ok(Packet::new(&network, l4))
 }
 
-/// The IP packet at the view's cursor; a transport header that cannot be read is left out.
+/// The IP packet at the cursor; an unreadable transport header is left out.
 pub(crate) fn addresses(view: &PacketView<'_>) -> Result<Packet, Refusal> {
     let (bytes, network) = network(view)?;
     let bytes = bytes.until(network.end);
-    let opaque = l4::opaque(bytes, network.proto, network.at);
+    let opaque = l4::without_header(bytes, network.proto, network.at);
     let l4 = match network.fragment {
         None => l4::read(bytes, network.proto, network.at).unwrap_or(opaque),
         Some(_) => opaque,
@@ -105,9 +108,8 @@ pub(crate) fn addresses(view: &PacketView<'_>) -> Result<Packet, Refusal> {
     Ok(Packet::new(&network, l4))
 }
 
-fn network<'a>(view: &PacketView<'a>) -> Result<(Bytes<'a>, ip::Network), Refusal> {
-    // Layers that the path of a joined datagram still holds, or a tag beside the frame, are layers
-    // that nobody peeled.
+fn network<'a>(view: &PacketView<'a>) -> Result<(Bytes<'a>, ip::IpPacket), Refusal> {
+    // Layers that no combinator removed: in the path of a reassembled datagram, or the stripped tag.
     if peel::has_unpeeled(view) {
         return Err(Refusal::NotAFlow);
     }

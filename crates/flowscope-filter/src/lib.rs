@@ -6,8 +6,7 @@
 //! AF_XDP. A [`Filter`] does the latter for captures of several link types.
 //!
 //! ```
-//! use flowscope_core::{LinkType, PacketView, Timestamp};
-//! use flowscope_filter::Filter;
+//! use flowscope_filter::{Filter, LinkType, PacketView, Timestamp};
 //!
 //! let mut filter = Filter::parse("arp or (tcp and port 443)")?;
 //! let mut arp = [0; 60];

@@ -16,8 +16,7 @@ use crate::{CaptureReader, Input, Interface, ReadConfig, ReadError};
 /// the end here: `Ok(0)` is.
 ///
 /// ```no_run
-/// use flowscope_core::PacketSource;
-/// use flowscope_pcap::CaptureFiles;
+/// use flowscope_pcap::{CaptureFiles, PacketSource};
 ///
 /// let mut capture = CaptureFiles::new(["monday.pcap", "tuesday.pcapng.gz"]);
 /// loop {

@@ -28,8 +28,9 @@
 //! # Example
 //!
 //! ```
-//! use flowscope_core::{LinkType, PacketSource, PacketView, Timestamp};
-//! use flowscope_pcap::{CaptureReader, CaptureWriter};
+//! use flowscope_pcap::{
+//!     CaptureReader, CaptureWriter, LinkType, PacketSource, PacketView, Timestamp,
+//! };
 //!
 //! let mut writer = CaptureWriter::pcapng(Vec::new())?;
 //! for second in 1..=3 {

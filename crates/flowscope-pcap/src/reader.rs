@@ -31,8 +31,7 @@ use crate::{Compression, Expected, Input, Interface, ReadError};
 /// others: inputs are read blocking.
 ///
 /// ```
-/// use flowscope_core::PacketSource;
-/// use flowscope_pcap::{CaptureReader, ReadError};
+/// use flowscope_pcap::{CaptureReader, PacketSource, ReadError};
 ///
 /// let nothing = CaptureReader::new(&b"GIF89a"[..]).unwrap_err();
 /// assert!(matches!(nothing, ReadError::NotACapture { .. }));

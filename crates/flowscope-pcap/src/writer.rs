@@ -14,8 +14,7 @@ use crate::WriteError;
 /// have no place for it; it is left out.
 ///
 /// ```
-/// use flowscope_core::{LinkType, PacketView, Timestamp};
-/// use flowscope_pcap::{CaptureWriter, WriteError};
+/// use flowscope_pcap::{CaptureWriter, LinkType, PacketView, Timestamp, WriteError};
 ///
 /// let mut writer = CaptureWriter::pcap(Vec::new(), LinkType::RAW)?;
 /// let frame = PacketView::new(&[0x45; 20], LinkType::ETHERNET, Timestamp::ZERO);

@@ -16,8 +16,7 @@ use flowscope_core::{FlowSide, Loss, Reassembler, ReassemblerFactory, Segment, S
 /// bytes wait to be taken; what comes beyond is dropped as if it had not been captured.
 ///
 /// ```
-/// use flowscope_core::Reassembler;
-/// use flowscope_reassembly::BufferedReassembler;
+/// use flowscope_reassembly::{BufferedReassembler, Reassembler};
 ///
 /// let mut stream = BufferedReassembler::default();
 /// stream.segment(1000, b"hello ");

@@ -14,8 +14,10 @@
 //! name.
 //!
 //! ```
-//! use flowscope_core::{FlowSide, Reassembler, Segment, StreamSink, Timestamp};
-//! use flowscope_reassembly::{StreamReassemblerFactory, StreamConfig};
+//! use flowscope_reassembly::{
+//!     FlowSide, Reassembler, Segment, StreamConfig, StreamReassemblerFactory, StreamSink,
+//!     Timestamp,
+//! };
 //!
 //! struct Print(String);
 //!
@@ -57,8 +59,10 @@
 //! joined datagram or under the name of a loss.
 //!
 //! ```
-//! use flowscope_core::{Fragment, LinkType, PacketView, Path, Payload, Timestamp};
-//! use flowscope_reassembly::{DefragConfig, Defragmented, Defragmenter};
+//! use flowscope_reassembly::{
+//!     DefragConfig, Defragmented, Defragmenter, Fragment, LinkType, PacketView, Path, Payload,
+//!     Timestamp,
+//! };
 //! use flowscope_testkit::frame;
 //!
 //! let whole = frame().ipv4("10.0.0.1", "10.0.0.2").udp(53, 40000).payload([7; 92]);

@@ -1,21 +1,21 @@
-//! The everyday packet without detours: Ethernet or a peeled layer, IPv4 without options or IPv6
-//! without extension headers, TCP or UDP, neither fragmented nor at odds with itself.
+//! Fast path for common packets: Ethernet or a removed layer, IPv4 without options or IPv6 without extension
+//! headers, TCP or UDP, not fragmented, with consistent lengths.
 //!
-//! Answers as the general walk does, or not at all; a property test holds it to that. What it is
-//! made of is counted in instructions: each shape of packet has a straight way to the result, fields
-//! are read where they are stored, and what is rarer than a plain segment is a function of its own.
+//! Gives the same result as the general path, or none; a property test checks this. The code is optimized by
+//! instruction count: each kind of packet has its own straight path, and less common cases are separate
+//! functions.
 
 use flowscope_core::{
     Extracted, IpInfo, L4Proto, PacketView, Payload, TcpFlags, TcpInfo, TcpOptions,
 };
 
-use crate::addr::{Ends, words};
-use crate::key::{FiveTupleKey, Sense};
+use crate::addr::{AddrPair, words};
+use crate::key::{Directionality, FiveTupleKey};
 use crate::walk::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, array, ethertype, syn_options};
 
 type Found = Option<Extracted<FiveTupleKey>>;
 
-/// The flow of the packet at the view's cursor, if it is of the everyday kind.
+/// The flow of the packet at the cursor, or `None` if the packet needs the general path.
 #[inline(always)]
 pub(crate) fn five_tuple<const ONE_WAY: bool>(view: &PacketView<'_>) -> Found {
     let (ethertype, at) = ethertype(view)?;
@@ -45,7 +45,7 @@ fn over_v6<const ONE_WAY: bool>(view: &PacketView<'_>, at: usize) -> Found {
     }
 }
 
-/// A segment with options to read. Begins anew, so that the caller has nothing to hand over.
+/// A SYN segment, whose options are read. Reads the headers again, so that the caller passes no state.
 #[inline(never)]
 fn syn<const ONE_WAY: bool>(view: &PacketView<'_>) -> Found {
     let (ethertype, at) = ethertype(view)?;
@@ -56,10 +56,10 @@ fn syn<const ONE_WAY: bool>(view: &PacketView<'_>) -> Found {
     Some(found)
 }
 
-/// An IP header, and what is behind it.
+/// An IP header and the place of its payload.
 struct Ip {
-    ends: Ends,
-    facts: IpInfo,
+    addrs: AddrPair,
+    info: IpInfo,
     proto: u8,
     /// Where the transport header begins.
     at: usize,
@@ -72,17 +72,17 @@ fn v4(view: &PacketView<'_>, at: usize) -> Option<Ip> {
     let header = array::<20>(view, at)?;
     let [first, tos, l0, l1, _, _, f0, f1, ttl, proto, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
         *header;
-    // The offset and the flag that more fragments follow.
+    // Fragment offset and more-fragments flag.
     if first != 0x45 || u16::from_be_bytes([f0, f1]) & 0x3fff != 0 {
         return None;
     }
     let len = u16::from_be_bytes([l0, l1]);
     Some(Ip {
-        ends: Ends::V4 {
+        addrs: AddrPair::V4 {
             src: u32::from_be_bytes([s0, s1, s2, s3]),
             dst: u32::from_be_bytes([d0, d1, d2, d3]),
         },
-        facts: IpInfo {
+        info: IpInfo {
             header_at: at as u32,
             len: u32::from(len),
             version: 4,
@@ -98,8 +98,8 @@ fn v4(view: &PacketView<'_>, at: usize) -> Option<Ip> {
 
 #[inline(always)]
 fn v6(view: &PacketView<'_>, at: usize) -> Option<Ip> {
-    let (&[a, b, c, d, l0, l1, proto, ttl], ends) = array::<40>(view, at)?.split_first_chunk()?;
-    let (&src, dst) = ends.split_first_chunk::<16>()?;
+    let (&[a, b, c, d, l0, l1, proto, ttl], addrs) = array::<40>(view, at)?.split_first_chunk()?;
+    let (&src, dst) = addrs.split_first_chunk::<16>()?;
     let &dst = dst.first_chunk::<16>()?;
     let first = u32::from_be_bytes([a, b, c, d]);
     let len = u16::from_be_bytes([l0, l1]);
@@ -107,8 +107,8 @@ fn v6(view: &PacketView<'_>, at: usize) -> Option<Ip> {
         return None;
     }
     Some(Ip {
-        ends: Ends::V6 { src: words(src), dst: words(dst) },
-        facts: IpInfo {
+        addrs: AddrPair::V6 { src: words(src), dst: words(dst) },
+        info: IpInfo {
             header_at: at as u32,
             len: 40 + u32::from(len),
             version: 6,
@@ -171,18 +171,19 @@ fn with_ports<const ONE_WAY: bool>(
     &[a, b, c, d]: &[u8; 4],
 ) -> Extracted<FiveTupleKey> {
     let ports = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-    let sense = if ONE_WAY { Sense::One } else { Sense::Both };
-    let (key, orientation) = FiveTupleKey::of(ip.ends, ports, ip.proto, sense);
+    let directionality =
+        if ONE_WAY { Directionality::Unidirectional } else { Directionality::Bidirectional };
+    let (key, orientation) = FiveTupleKey::from_parts(ip.addrs, ports, ip.proto, directionality);
     let mut found = Extracted::new(key, orientation);
     found.ports = Some(ports);
-    found.ip = ip.facts;
+    found.ip = ip.info;
     found.l4_at = ip.at as u32;
     found.path = view.cursor().path;
     found
 }
 
-/// What lies from `at` to `end` of a packet that ends at `limit`, all of them on the wire and `at`
-/// in the capture too.
+/// The payload from `at` to `end` in a packet that ends at `limit`. `None` unless all three are on the wire
+/// and `at` is captured.
 #[inline(always)]
 fn payload(view: &PacketView<'_>, at: usize, end: usize, limit: usize) -> Option<Payload> {
     if at > end || end > limit {
@@ -192,8 +193,8 @@ fn payload(view: &PacketView<'_>, at: usize, end: usize, limit: usize) -> Option
     let captured = if limit <= captured {
         end
     } else if view.frames() == 1 && limit <= view.wire_len() as usize && at <= captured {
-        // Beyond the capture lies the wire. How long a joined datagram was, its header tells; such a
-        // one, where it was cut, is left to the general walk.
+        // The rest was on the wire but not captured. A cut reassembled datagram needs the general path: its
+        // length stands in its header only.
         end.min(captured)
     } else {
         return None;

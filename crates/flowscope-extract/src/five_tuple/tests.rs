@@ -90,7 +90,7 @@ fn syn_options() {
     // Fast open (34) and other kinds are skipped by their length.
     assert_eq!(read(&[34, 2, 253, 5, 9, 9, 9, 2, 4, 5, 0xb4, 4, 2, 3, 3, 7]), all);
     let mss = TcpOptions { mss: Some(1460), ..TcpOptions::default() };
-    assert_eq!(read(&[2, 4, 5, 0xb4, 3, 0, 7, 4, 2]), mss, "a length of 0 ends the reading");
+    assert_eq!(read(&[2, 4, 5, 0xb4, 3, 0, 7, 4, 2]), mss, "a length of 0 addrs the reading");
     assert_eq!(read(&[2, 4, 5, 0xb4, 8, 200, 3, 3]), mss, "as does one beyond the header");
     assert_eq!(read(&[2, 4, 5, 0xb4, 0, 4, 2]), mss, "and the end-of-list option");
     assert_eq!(read(&[2, 3, 5, 3, 3, 7]).mss, None, "a wrong length is no value");

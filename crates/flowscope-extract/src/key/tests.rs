@@ -72,10 +72,11 @@ fn displays_as_people_write_it() {
     assert_eq!(shown(L4Proto::Other(50), "10.0.0.2:0", "10.0.0.1:0"), "10.0.0.1 <-> 10.0.0.2");
     assert_eq!(shown(L4Proto::Other(89), "[::1]:0", "[::2]:0"), "::1 <-> ::2");
 
-    let ends = Ends::V4 { src: 0x0a00_0002, dst: 0x0a00_0001 };
-    let (one_way, _) = FiveTupleKey::of(ends, (443, 40000), 6, Sense::One);
+    let addrs = AddrPair::V4 { src: 0x0a00_0002, dst: 0x0a00_0001 };
+    let (one_way, _) =
+        FiveTupleKey::from_parts(addrs, (443, 40000), 6, Directionality::Unidirectional);
     assert_eq!(one_way.to_string(), "10.0.0.2:443 -> 10.0.0.1:40000");
-    let (echo, _) = FiveTupleKey::icmp(ends, Family::V4, (8, 0, 7), Sense::Both);
+    let (echo, _) = FiveTupleKey::icmp(addrs, Family::V4, (8, 0, 7), Directionality::Bidirectional);
     assert_eq!(format!("{echo:?}"), "FiveTupleKey(icmp 10.0.0.1 <-> 10.0.0.2 0/0 id 7)");
 }
 
@@ -118,9 +119,11 @@ fn order_is_by_first_endpoint_then_second_then_protocol() {
 #[test]
 fn icmp_queries_pair_up_by_who_asks() {
     let [one, two] = [0x0a00_0001, 0x0a00_0002];
-    let there = Ends::V4 { src: one, dst: two };
-    let back = Ends::V4 { src: two, dst: one };
-    let icmp = |ends, message| FiveTupleKey::icmp(ends, Family::V4, message, Sense::Both);
+    let there = AddrPair::V4 { src: one, dst: two };
+    let back = AddrPair::V4 { src: two, dst: one };
+    let icmp = |addrs, message| {
+        FiveTupleKey::icmp(addrs, Family::V4, message, Directionality::Bidirectional)
+    };
 
     let (ping, way) = icmp(there, (8, 0, 7));
     assert_eq!(icmp(back, (0, 0, 7)), (ping, !way));
@@ -142,16 +145,17 @@ fn shard_hash_vectors() {
     assert_eq!(tcp.shard_hash(), 0xce79_1d08_0aac_5a15);
     let (udp, _) = key(L4Proto::Udp, "[2001:db8::2]:5353", "[2001:db8::1]:53");
     assert_eq!(udp.shard_hash(), 0x3fbe_e0c8_3499_f5da);
-    let ends = Ends::V4 { src: 0xc000_0202, dst: 0xc000_0201 };
-    let (echo, _) = FiveTupleKey::icmp(ends, Family::V4, (0, 0, 99), Sense::Both);
+    let addrs = AddrPair::V4 { src: 0xc000_0202, dst: 0xc000_0201 };
+    let (echo, _) =
+        FiveTupleKey::icmp(addrs, Family::V4, (0, 0, 99), Directionality::Bidirectional);
     assert_eq!(echo.shard_hash(), 0x671b_4f6a_c4fa_70f5);
 }
 
 #[test]
 fn both_one_way_keys_of_a_connection_share_a_shard() {
-    let [there, back] = [Ends::V4 { src: 1, dst: 2 }, Ends::V4 { src: 2, dst: 1 }];
-    let (there, _) = FiveTupleKey::of(there, (3, 4), 6, Sense::One);
-    let (back, _) = FiveTupleKey::of(back, (4, 3), 6, Sense::One);
+    let [there, back] = [AddrPair::V4 { src: 1, dst: 2 }, AddrPair::V4 { src: 2, dst: 1 }];
+    let (there, _) = FiveTupleKey::from_parts(there, (3, 4), 6, Directionality::Unidirectional);
+    let (back, _) = FiveTupleKey::from_parts(back, (4, 3), 6, Directionality::Unidirectional);
     assert_ne!(there, back);
     assert_eq!(there.shard_hash(), back.shard_hash());
     assert_eq!(there.community_id(0), back.community_id(0));

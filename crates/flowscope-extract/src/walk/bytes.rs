@@ -1,7 +1,6 @@
 use flowscope_core::{PacketView, Payload, Refusal};
 
-/// Captured bytes, and how many there were on the wire. All offsets count from the start of the
-/// frame.
+/// The captured bytes of a frame and its length on the wire. All offsets count from the start of the frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bytes<'a> {
     pub(super) captured: &'a [u8],
@@ -18,7 +17,7 @@ impl<'a> Bytes<'a> {
         Bytes { captured, wire: wire.max(captured.len()) }
     }
 
-    /// The bytes before `end`, the rest being padding.
+    /// The same bytes without those from `end` on, which are padding.
     pub(super) fn until(self, end: usize) -> Self {
         let captured = self.captured.get(..end).unwrap_or(self.captured);
         Bytes { captured, wire: self.wire.min(end) }
@@ -34,12 +33,12 @@ impl<'a> Bytes<'a> {
         self.from(at).first_chunk().ok_or_else(|| self.missing(at + N))
     }
 
-    /// Why the bytes before `end` cannot be read: the capture was cut, or there never were that many.
+    /// Why the bytes before `end` cannot be read: the capture was cut, or the packet is shorter.
     pub(super) fn missing(self, end: usize) -> Refusal {
         if end <= self.wire { Refusal::SnaplenCut } else { Refusal::HeaderMalformed }
     }
 
-    /// What is left behind a header of which the payload begins at `at`.
+    /// The payload from `at` to the end.
     pub(super) fn payload(self, at: usize) -> Payload {
         Payload {
             offset: at as u32,
@@ -49,8 +48,8 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// How long the datagram is that these bytes begin, by its IP header: a snap length may have cut its
-/// pieces, and the wire length of the view is that of the frames that they came in.
+/// Length of a reassembled datagram by its IP header. A snap length may have cut its fragments, and the wire
+/// length of the view is that of the frames that carried them.
 #[cold]
 fn joined_len(datagram: &[u8]) -> usize {
     match *datagram {

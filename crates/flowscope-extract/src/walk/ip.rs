@@ -7,22 +7,22 @@ use flowscope_core::{Fragment, IpInfo, NextHeader, Refusal};
 
 use super::bytes::Bytes;
 use super::numbers::{ETHERTYPE_IPV4, ETHERTYPE_IPV6};
-use crate::addr::{Ends, words};
+use crate::addr::{AddrPair, words};
 
 /// An IP header and the extension headers behind it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Network {
-    pub(super) ends: Ends,
+pub(super) struct IpPacket {
+    pub(super) addrs: AddrPair,
     pub(super) ip: IpInfo,
     pub(super) fragment: Option<Fragment>,
-    /// What the last header walked says comes next, and where.
+    /// Next-header number of the last header read, and the offset behind it.
     pub(super) proto: u8,
     pub(super) at: usize,
-    /// Where the packet ends, by its own length.
+    /// Where the packet ends, by its length field.
     pub(super) end: usize,
 }
 
-/// Which version the layer above announced.
+/// The IP version that the layer above names.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Version {
     V4,
@@ -30,7 +30,7 @@ pub(super) enum Version {
     ByHeader,
 }
 
-/// Which IP header comes next, if one does.
+/// The version of the IP header that comes next, if one does.
 pub(super) fn version(next: NextHeader) -> Option<Version> {
     match next {
         NextHeader::Ip | NextHeader::IpFragment => Some(Version::ByHeader),
@@ -40,7 +40,7 @@ pub(super) fn version(next: NextHeader) -> Option<Version> {
     }
 }
 
-pub(super) fn read(bytes: Bytes<'_>, at: usize, version: Version) -> Result<Network, Refusal> {
+pub(super) fn read(bytes: Bytes<'_>, at: usize, version: Version) -> Result<IpPacket, Refusal> {
     let [first] = *bytes.array::<1>(at)?;
     match (version, first >> 4) {
         (Version::V4 | Version::ByHeader, 4) => v4(bytes, at),
@@ -49,7 +49,7 @@ pub(super) fn read(bytes: Bytes<'_>, at: usize, version: Version) -> Result<Netw
     }
 }
 
-fn v4(bytes: Bytes<'_>, at: usize) -> Result<Network, Refusal> {
+fn v4(bytes: Bytes<'_>, at: usize) -> Result<IpPacket, Refusal> {
     let header = Ipv4HeaderSlice::from_slice(bytes.from(at)).map_err(|error| match error {
         ipv4::HeaderSliceError::Len(short) => bytes.missing(at + short.required_len),
         ipv4::HeaderSliceError::Content(_) => Refusal::HeaderMalformed,
@@ -66,8 +66,8 @@ fn v4(bytes: Bytes<'_>, at: usize) -> Result<Network, Refusal> {
         more: header.more_fragments(),
         header_at: at as u32,
     });
-    let mut network = Network {
-        ends: Ends::V4 {
+    let mut network = IpPacket {
+        addrs: AddrPair::V4 {
             src: u32::from_be_bytes(header.source()),
             dst: u32::from_be_bytes(header.destination()),
         },
@@ -84,7 +84,7 @@ fn v4(bytes: Bytes<'_>, at: usize) -> Result<Network, Refusal> {
         at: at + header_len,
         end: at + len,
     };
-    // IPv4 has no other header between it and the transport.
+    // The authentication header is the only one that can stand between IPv4 and the transport header.
     while network.proto == AUTH && fragment.is_none() {
         let (next, len) = auth(bytes.until(network.end), network.at)?;
         network.proto = next;
@@ -93,7 +93,7 @@ fn v4(bytes: Bytes<'_>, at: usize) -> Result<Network, Refusal> {
     Ok(network)
 }
 
-fn v6(bytes: Bytes<'_>, at: usize) -> Result<Network, Refusal> {
+fn v6(bytes: Bytes<'_>, at: usize) -> Result<IpPacket, Refusal> {
     let header = Ipv6HeaderSlice::from_slice(bytes.from(at)).map_err(|error| match error {
         ipv6::HeaderSliceError::Len(short) => bytes.missing(at + short.required_len),
         ipv6::HeaderSliceError::Content(_) => Refusal::HeaderMalformed,
@@ -107,8 +107,8 @@ fn v6(bytes: Bytes<'_>, at: usize) -> Result<Network, Refusal> {
         (0, _) => length(bytes, at, 0),
         (len, _) => length(bytes, at, 40 + usize::from(len)),
     };
-    let mut network = Network {
-        ends: Ends::V6 { src: words(header.source()), dst: words(header.destination()) },
+    let mut network = IpPacket {
+        addrs: AddrPair::V6 { src: words(header.source()), dst: words(header.destination()) },
         ip: IpInfo {
             header_at: at as u32,
             len: len as u32,
@@ -122,16 +122,16 @@ fn v6(bytes: Bytes<'_>, at: usize) -> Result<Network, Refusal> {
         at: at + 40,
         end: at + len,
     };
-    walk(bytes.until(network.end), at, &mut network)?;
+    skip_extension_headers(bytes.until(network.end), at, &mut network)?;
     Ok(network)
 }
 
-/// Bytes of a packet at `at` whose header says `said`. Zero is what segmentation offload leaves in
-/// packets of more than 64 KiB, or in those it has yet to cut up: all that is there. A packet
-/// cannot be longer than what was on the wire.
-fn length(bytes: Bytes<'_>, at: usize, said: usize) -> usize {
-    let there = bytes.wire.saturating_sub(at);
-    if said == 0 { there } else { said.min(there) }
+/// Length of the packet at `at` whose length field is `declared`. Segmentation offload leaves 0 in packets of
+/// more than 64 KiB, or in packets not yet segmented: then the packet is all that is there. A packet is not
+/// longer than what was on the wire.
+fn length(bytes: Bytes<'_>, at: usize, declared: usize) -> usize {
+    let available = bytes.wire.saturating_sub(at);
+    if declared == 0 { available } else { declared.min(available) }
 }
 
 /// Payload length in the jumbo option of the hop-by-hop header at `at` (RFC 2675 §2).
@@ -150,9 +150,13 @@ fn jumbo_length(bytes: Bytes<'_>, at: usize) -> Result<Option<usize>, Refusal> {
     }
 }
 
-/// Follows the extension headers (RFC 8200 §4) from `network.at` to the first that is none, or that
-/// hides what comes behind it: ESP, a fragment. Each is at least 8 bytes long, so this ends.
-fn walk(bytes: Bytes<'_>, header_at: usize, network: &mut Network) -> Result<(), Refusal> {
+/// Skips the extension headers (RFC 8200 §4) from `network.at` to the first other header, or to one that
+/// hides its payload: ESP, a fragment. Each is at least 8 bytes long, so the loop ends.
+fn skip_extension_headers(
+    bytes: Bytes<'_>,
+    header_at: usize,
+    network: &mut IpPacket,
+) -> Result<(), Refusal> {
     loop {
         let at = network.at;
         let (next, len) = match network.proto {
@@ -164,7 +168,7 @@ fn walk(bytes: Bytes<'_>, header_at: usize, network: &mut Network) -> Result<(),
             FRAGMENT => {
                 let header = Ipv6FragmentHeaderSlice::from_slice(bytes.from(at))
                     .map_err(|short| bytes.missing(at + short.required_len))?;
-                // RFC 6946: neither offset nor more fragments, so this is all of it.
+                // RFC 6946: offset 0 and no more fragments is a whole datagram.
                 network.fragment = header.is_fragmenting_payload().then(|| Fragment {
                     id: header.identification(),
                     offset: u32::from(header.fragment_offset().value()) * 8,
@@ -183,7 +187,7 @@ fn walk(bytes: Bytes<'_>, header_at: usize, network: &mut Network) -> Result<(),
     }
 }
 
-/// What follows an authentication header, and its length (RFC 4302 §2).
+/// Next-header number of an authentication header, and its length (RFC 4302 §2).
 fn auth(bytes: Bytes<'_>, at: usize) -> Result<(u8, usize), Refusal> {
     match IpAuthHeaderSlice::from_slice(bytes.from(at)) {
         Ok(header) => Ok((header.next_header().0, header.slice().len())),

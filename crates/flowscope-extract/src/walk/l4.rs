@@ -4,7 +4,7 @@ use flowscope_core::{IcmpInfo, L4Proto, Payload, Refusal, TcpFlags, TcpInfo, Tcp
 use super::bytes::Bytes;
 use crate::icmp::Family;
 
-/// What a transport header says, or all that is known where there is none.
+/// The fields of a transport header, as far as they are known.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Transport {
     pub(crate) proto: L4Proto,
@@ -16,10 +16,10 @@ pub(crate) struct Transport {
 
 /// The transport header at `at` of a packet that `bytes` end with.
 ///
-/// Ports, or the ICMP type and identifier, must be there; whatever else is missing or wrong, the
-/// packet still has a flow and that part of it stays empty.
+/// Ports, or ICMP type and identifier, are required. If any other part is missing or wrong, it stays empty
+/// and the packet still has a flow.
 pub(super) fn read(bytes: Bytes<'_>, proto: u8, at: usize) -> Result<Transport, Refusal> {
-    let mut found = opaque(bytes, proto, at);
+    let mut found = without_header(bytes, proto, at);
     match found.proto {
         L4Proto::Tcp => {
             found.ports = Some(ports(bytes, at)?);
@@ -40,8 +40,8 @@ pub(super) fn read(bytes: Bytes<'_>, proto: u8, at: usize) -> Result<Transport, 
     Ok(found)
 }
 
-/// A packet whose transport header is not looked at: all of it is payload.
-pub(super) fn opaque(bytes: Bytes<'_>, proto: u8, at: usize) -> Transport {
+/// A packet whose transport header is not read: everything is payload.
+pub(super) fn without_header(bytes: Bytes<'_>, proto: u8, at: usize) -> Transport {
     Transport {
         proto: L4Proto::from_number(proto),
         ports: None,
@@ -51,7 +51,7 @@ pub(super) fn opaque(bytes: Bytes<'_>, proto: u8, at: usize) -> Transport {
     }
 }
 
-/// Which numbering the messages of a protocol follow.
+/// The ICMP family of a protocol.
 #[inline(always)]
 pub(crate) const fn icmp_family(proto: L4Proto) -> Option<Family> {
     match proto {
@@ -66,24 +66,23 @@ fn ports(bytes: Bytes<'_>, at: usize) -> Result<(u16, u16), Refusal> {
     Ok((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
 }
 
-/// The header, if its fixed part was captured and its length makes sense, and what follows it.
+/// The header, if its fixed part was captured and its length is valid, and its payload.
 fn tcp(bytes: Bytes<'_>, at: usize) -> (Option<TcpInfo>, Payload) {
-    // The options may be cut; the fixed part says all without them, being read as a header that
-    // has none.
+    // The options may be cut, so only the fixed part is read, as a header without options.
     let Ok(mut fixed) = bytes.array::<20>(at).copied() else {
-        return (None, nothing(at));
+        return (None, empty_payload(at));
     };
     let len = usize::from(fixed[12] >> 4) * 4;
     fixed[12] = 0x50;
     let (Ok(header), true) =
         (TcpHeaderSlice::from_slice(&fixed), at + len <= bytes.wire && len >= 20)
     else {
-        return (None, nothing(at));
+        return (None, empty_payload(at));
     };
     let flags = TcpFlags(fixed[13]);
     let options = if flags.syn() {
         let all = bytes.until(at + len).from(at + 20);
-        // A list that the capture cut would tell half of what was agreed on.
+        // A cut option list would give incomplete parameters.
         if all.len() == len - 20 { syn_options(all) } else { TcpOptions::default() }
     } else {
         TcpOptions::default()
@@ -99,13 +98,13 @@ fn tcp(bytes: Bytes<'_>, at: usize) -> (Option<TcpInfo>, Payload) {
     (Some(info), bytes.payload(at + len))
 }
 
-/// A header without a known end carries nothing that could be pointed at.
-fn nothing(at: usize) -> Payload {
+/// Without a known header length there is no payload.
+fn empty_payload(at: usize) -> Payload {
     Payload { offset: at as u32, captured: 0, wire_len: 0 }
 }
 
-/// Reads options up to the end of the list, or the first whose length cannot be (RFC 9293 §3.1).
-/// Kinds without a meaning here are skipped by their length.
+/// Reads options to the end of the list or to the first invalid length (RFC 9293 §3.1). Other kinds are
+/// skipped by their length.
 pub(crate) fn syn_options(mut list: &[u8]) -> TcpOptions {
     let mut found = TcpOptions::default();
     loop {
@@ -126,14 +125,14 @@ pub(crate) fn syn_options(mut list: &[u8]) -> TcpOptions {
     }
 }
 
-/// What the datagram carries by its own length, which cannot go beyond the packet (RFC 768). A
-/// length of 0 means that it was too long for the field (RFC 2675 §4).
+/// The payload by the length field of the datagram, which cannot exceed the packet (RFC 768). Length 0 marks
+/// a jumbogram (RFC 2675 §4).
 fn udp_payload(bytes: Bytes<'_>, at: usize) -> Payload {
-    let said = match bytes.array::<2>(at + 4) {
-        Ok(&said) => usize::from(u16::from_be_bytes(said)),
+    let declared = match bytes.array::<2>(at + 4) {
+        Ok(&declared) => usize::from(u16::from_be_bytes(declared)),
         Err(_) => 0,
     };
-    let end = if said == 0 { bytes.wire } else { at + said.max(8) };
+    let end = if declared == 0 { bytes.wire } else { at + declared.max(8) };
     bytes.until(end).payload(at + 8)
 }
 

@@ -5,8 +5,8 @@ use super::numbers::{
     ETHERTYPE_IPV4, ETHERTYPE_IPV6, FIRST_ETHERTYPE, MPLS, PPP_IPV4, PPP_IPV6, PPP_MPLS,
 };
 
-/// Steps over the link header at `at`, if there is one, and over LLC and SNAP headers: what comes
-/// next, and where. Does not step over tags.
+/// Skips the link header at `at`, if there is one, and LLC and SNAP headers. Returns what comes next, and
+/// where. Does not skip tags.
 pub(super) fn step_over(
     bytes: Bytes<'_>,
     next: NextHeader,
@@ -18,7 +18,7 @@ pub(super) fn step_over(
     }
 }
 
-/// The same, but leaves LLC headers alone, so that a frame which is none of ours is not refused.
+/// Skips the link header only, not an LLC header, so that a frame without SNAP is not refused.
 pub(super) fn header_only(
     bytes: Bytes<'_>,
     next: NextHeader,
@@ -62,7 +62,7 @@ pub(super) fn header(
         }
         LinkType::IEEE802_11 => wifi(bytes, at),
         LinkType::IEEE802_11_RADIOTAP => {
-            // Version 0, then a pad byte and the length of all of it, the only field in need.
+            // Version 0, a pad byte, and the length of the radiotap header, the only field needed here.
             let [_, _, lo, hi] = *bytes.array::<4>(at)?;
             wifi(bytes, at + usize::from(u16::from_le_bytes([lo, hi])))
         }
@@ -74,7 +74,7 @@ fn ethertype(hi: u8, lo: u8) -> NextHeader {
     NextHeader::EtherType(u16::from_be_bytes([hi, lo]))
 }
 
-/// An Ethertype within an 802.3 frame (RFC 1042). Other LLC frames carry no IP that anybody sends.
+/// The Ethertype in the SNAP header of an 802.3 frame (RFC 1042). Other LLC frames carry no IP in practice.
 fn snap(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
     match *bytes.array::<8>(at)? {
         [0xaa, 0xaa, 0x03, 0, 0, 0, hi, lo] => Ok((ethertype(hi, lo), at + 8)),
@@ -95,8 +95,8 @@ fn family(bytes: [u8; 4]) -> Result<NextHeader, Refusal> {
     }
 }
 
-/// PPP that may begin with the address and control bytes of RFC 1662 §3.1, or be Cisco HDLC, which
-/// tells itself by another address and has an Ethertype instead.
+/// PPP, perhaps with the address and control bytes of RFC 1662 §3.1; or Cisco HDLC, which has another address
+/// byte and an Ethertype.
 pub(super) fn ppp_framed(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
     match *bytes.array::<2>(at)? {
         [0xff, 0x03] => ppp(bytes, at + 2),

@@ -6,8 +6,8 @@ use super::numbers::FIRST_ETHERTYPE;
 use super::peel::Peeler;
 use super::tags::is_tag;
 
-/// Source and destination of the Ethernet header that the view is at or, but for VLAN tags,
-/// right behind of; and what follows it.
+/// Source, destination and payload of the Ethernet header at the cursor, or of the one above it with only
+/// VLAN tags between.
 pub(crate) fn macs(view: &PacketView<'_>) -> Result<([u8; 6], [u8; 6], Payload), Refusal> {
     let bytes = Bytes::of(view);
     let cursor = view.cursor();
@@ -23,8 +23,8 @@ pub(crate) fn macs(view: &PacketView<'_>) -> Result<([u8; 6], [u8; 6], Payload),
     Ok(([g, h, i, j, k, l], [a, b, c, d, e, f], bytes.payload(at + 14)))
 }
 
-/// Where the Ethernet header is that the cursor is behind of, nothing but VLAN tags, LLC and SNAP
-/// headers being between; `None` if there is no such header. Walks down to the cursor once more.
+/// Offset of the Ethernet header above the cursor, with only VLAN tags, LLC and SNAP headers between; `None`
+/// if there is no such header. Reads the headers from the start of the frame again.
 fn ethernet_above(view: &PacketView<'_>) -> Option<u32> {
     let mut peeler = Peeler::new(view);
     let end = peeler.cursor.offset;

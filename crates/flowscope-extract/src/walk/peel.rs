@@ -1,54 +1,55 @@
 use flowscope_core::{Cursor, Layer, NextHeader, PacketView, PathLayer, Refusal, VlanTag};
 
 use super::bytes::Bytes;
+use super::link_payload::is_tcp;
 use super::numbers::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, FIRST_ETHERTYPE, MPLS, MPLS_UPSTREAM, PPPOE};
-use super::start::is_tcp;
 use super::tags::{is_kind, is_tag, pending_tag};
 use super::tunnel::{self, Tunnel};
-use super::{descent, ip, link};
+use super::{fast, ip, link};
 
-/// Moves the view's cursor past a layer and notes the layer in its path; `false` if the layer is
-/// not what comes next, and the view is as it was. VLAN tags and MPLS labels that stand one behind the other are peeled at
-/// once. [`Layer::Gre`] stands for all that GRE carries, NVGRE and ERSPAN too, and [`Layer::Mpls`] for
-/// the pseudo-wire that labels may carry.
+/// Moves the cursor of the view past a layer and appends the layer to the path.
 ///
-/// In the view of a joined or quoted packet ([`Cursor::around`]), layers of its path are stepped
-/// over, in their order, before any is read. Where a tunnel's packet is a fragment, the view is handed on with the
-/// cursor at [`NextHeader::IpFragment`], so that the extractor below asks for it to be joined.
+/// Returns `false` and leaves the view unchanged if another layer comes next. Consecutive VLAN tags, and the
+/// labels of an MPLS stack, are removed together. [`Layer::Gre`] includes NVGRE and ERSPAN, and
+/// [`Layer::Mpls`] includes the pseudo-wire in the labels.
+///
+/// In the view of a reassembled or quoted packet ([`Cursor::around`]), the layers already in its path are
+/// stepped over first, in order. If a tunnel packet is a fragment, the cursor is set to
+/// [`NextHeader::IpFragment`], so that the inner extractor requests its reassembly.
 ///
 /// # Errors
 ///
-/// When the packet cannot be read that far, or has more layers than
-/// [`MAX_DEPTH`](flowscope_core::MAX_DEPTH). The view is as it was.
+/// When the packet cannot be read that far, or has more layers than [`MAX_DEPTH`](flowscope_core::MAX_DEPTH).
+/// The view is unchanged.
 pub fn peel(view: &mut PacketView<'_>, layer: Layer) -> Result<bool, Refusal> {
     peel_inline(view, layer)
 }
 
-/// The same for a layer that is known to the caller, who then pays for no other.
+/// [`peel`] for a layer that is constant at the call site: the code for other layers is removed.
 #[inline(always)]
 pub(crate) fn peel_inline(view: &mut PacketView<'_>, layer: Layer) -> Result<bool, Refusal> {
-    match descent::peel(view, layer) {
+    match fast::peel(view, layer) {
         Some(peeled) => Ok(peeled),
-        None => general(view, layer),
+        None => peel_general(view, layer),
     }
 }
 
-/// What [`peel`] does, without the shortcuts.
+/// [`peel`] without the fast path.
 #[inline(never)]
-pub(crate) fn general(view: &mut PacketView<'_>, layer: Layer) -> Result<bool, Refusal> {
+pub(crate) fn peel_general(view: &mut PacketView<'_>, layer: Layer) -> Result<bool, Refusal> {
     let mut peeler = Peeler::new(view);
     let found = if peeler.cursor.next == NextHeader::IpFragment {
         true
-    } else if peeler.is_joined() {
+    } else if peeler.has_layers_to_step_over() {
         peeler.step_over(layer)
     } else {
         match layer {
-            Layer::Vlan => peeler.tags()?,
-            // A tag that nobody peeled stands before all else.
+            Layer::Vlan => peeler.peel_tags()?,
+            // The stripped tag is the outermost layer.
             _ if peeler.tag.is_some() => false,
-            Layer::Mpls => peeler.enter()? && peeler.labels()?,
-            Layer::Pppoe => peeler.enter()? && peeler.session()?,
-            _ => peeler.enter()? && peeler.tunnel(Some(layer))?,
+            Layer::Mpls => peeler.skip_link_header()? && peeler.peel_labels()?,
+            Layer::Pppoe => peeler.skip_link_header()? && peeler.peel_pppoe()?,
+            _ => peeler.skip_link_header()? && peeler.tunnel(Some(layer))?,
         }
     };
     if found {
@@ -57,8 +58,8 @@ pub(crate) fn general(view: &mut PacketView<'_>, layer: Layer) -> Result<bool, R
     Ok(found)
 }
 
-/// The cursor at the innermost packet: behind all that can be peeled, but for tunnels that carry
-/// something else than IP, which are flows themselves. Where it was if there is nothing to peel.
+/// The cursor at the innermost packet, behind every layer that can be removed. A tunnel that does not carry
+/// IP is a flow itself and is not removed. Without any layer the cursor is unchanged.
 pub(crate) fn innermost(view: &PacketView<'_>) -> Result<Cursor, Refusal> {
     let mut peeler = Peeler::new(view);
     peeler.cursor.stepped = peeler.cursor.path.len() as u8;
@@ -73,8 +74,8 @@ pub(crate) fn innermost(view: &PacketView<'_>) -> Result<Cursor, Refusal> {
     Ok(tunnel.unwrap_or(peeler.cursor))
 }
 
-/// Whether there are layers that stand before the cursor, so to speak: of a joined datagram, or the
-/// tag that the capture took out.
+/// Whether layers remain that no combinator removed: in the path of a reassembled datagram, or the stripped
+/// tag.
 #[inline]
 pub(super) fn has_unpeeled(view: &PacketView<'_>) -> bool {
     let cursor = view.cursor();
@@ -92,21 +93,23 @@ impl<'a> Peeler<'a> {
         Peeler { bytes: Bytes::of(view), cursor: *view.cursor(), tag: pending_tag(view) }
     }
 
-    /// Peels layer by layer until nothing more can be, and notes where the last IP header was that
-    /// carries a tunnel.
+    /// Removes layer after layer, and stores in `tunnel` the position of the last IP header that carries a
+    /// tunnel.
     fn walk(&mut self, tunnel: &mut Option<Cursor>) -> Result<(), Refusal> {
         while self.step(tunnel)? {}
         Ok(())
     }
 
-    /// Peels what comes next, if it can be: then the cursor moves on.
+    /// Removes the next layer; `false` if there is none.
     pub(super) fn step(&mut self, tunnel: &mut Option<Cursor>) -> Result<bool, Refusal> {
         Ok(match self.cursor.next {
-            NextHeader::Link(_) => self.tags()? || !matches!(self.cursor.next, NextHeader::Link(_)),
-            NextHeader::EtherType(number) if is_tag(number) => self.tags()?,
-            NextHeader::EtherType(MPLS | MPLS_UPSTREAM) => self.labels()?,
-            NextHeader::EtherType(PPPOE) => self.session()?,
-            NextHeader::EtherType(length) if length < FIRST_ETHERTYPE => self.enter()?,
+            NextHeader::Link(_) => {
+                self.peel_tags()? || !matches!(self.cursor.next, NextHeader::Link(_))
+            }
+            NextHeader::EtherType(number) if is_tag(number) => self.peel_tags()?,
+            NextHeader::EtherType(MPLS | MPLS_UPSTREAM) => self.peel_labels()?,
+            NextHeader::EtherType(PPPOE) => self.peel_pppoe()?,
+            NextHeader::EtherType(length) if length < FIRST_ETHERTYPE => self.skip_link_header()?,
             NextHeader::EtherType(ETHERTYPE_IPV4 | ETHERTYPE_IPV6) | NextHeader::Ip => {
                 let here = self.cursor;
                 let peeled = self.tunnel(None)?;
@@ -128,15 +131,15 @@ impl<'a> Peeler<'a> {
         )
     }
 
-    /// Steps over a link header, LLC and SNAP headers, if that is where the cursor is.
-    fn enter(&mut self) -> Result<bool, Refusal> {
+    /// Skips a link header, LLC and SNAP headers at the cursor.
+    fn skip_link_header(&mut self) -> Result<bool, Refusal> {
         let at = self.cursor.offset as usize;
         let (next, at) = link::step_over(self.bytes, self.cursor.next, at)?;
         self.move_to(next, at);
         Ok(true)
     }
 
-    fn tags(&mut self) -> Result<bool, Refusal> {
+    fn peel_tags(&mut self) -> Result<bool, Refusal> {
         let before = self.cursor.stepped;
         if let Some(tag) = self.tag {
             self.push(Layer::Vlan, tag.id())?;
@@ -156,9 +159,8 @@ impl<'a> Peeler<'a> {
         Ok(self.cursor.stepped != before)
     }
 
-    /// A stack of labels down to the one marked as the bottom (RFC 3032 §2.1), and the pseudo-wire
-    /// that it may be.
-    fn labels(&mut self) -> Result<bool, Refusal> {
+    /// Removes a label stack, to the label marked as the bottom (RFC 3032 §2.1), and the pseudo-wire in it.
+    fn peel_labels(&mut self) -> Result<bool, Refusal> {
         let NextHeader::EtherType(MPLS | MPLS_UPSTREAM) = self.cursor.next else {
             return Ok(false);
         };
@@ -184,7 +186,7 @@ impl<'a> Peeler<'a> {
     }
 
     /// RFC 2516 §4: version and type 1, code 0 for session packets, session id, length.
-    fn session(&mut self) -> Result<bool, Refusal> {
+    fn peel_pppoe(&mut self) -> Result<bool, Refusal> {
         let NextHeader::EtherType(PPPOE) = self.cursor.next else { return Ok(false) };
         let at = self.cursor.offset as usize;
         let [0x11, 0, a, b, _, _] = *self.bytes.array(at)? else { return Ok(false) };
@@ -194,8 +196,8 @@ impl<'a> Peeler<'a> {
         Ok(true)
     }
 
-    /// The tunnel in an IP packet, if it is the one that is asked for. A fragment, of which that
-    /// cannot be known, counts as if.
+    /// Removes the tunnel headers of an IP packet if it is the wanted kind. A fragment counts as a tunnel,
+    /// because its content is unknown.
     fn tunnel(&mut self, wanted: Option<Layer>) -> Result<bool, Refusal> {
         let at = self.cursor.offset as usize;
         let Some(version) = ip::version(self.cursor.next) else { return Ok(false) };
@@ -203,7 +205,7 @@ impl<'a> Peeler<'a> {
             return Ok(false);
         }
         let packet = match ip::read(self.bytes, at, version) {
-            // The extractor below will say so; it is no reason to report the tunnel instead.
+            // The inner extractor reports this error; it is no reason to report the tunnel instead.
             Err(Refusal::HeaderMalformed) if wanted.is_none() => return Ok(false),
             read => read?,
         };
@@ -212,16 +214,16 @@ impl<'a> Peeler<'a> {
             return Ok(true);
         }
         let inside = match tunnel::over_ip(self.bytes.until(packet.end), packet.proto, packet.at) {
-            // Too short for what its number announces, so it is something else.
+            // Too short for the tunnel that its number names: not a tunnel.
             Err(Refusal::HeaderMalformed) => None,
             found => found?,
         };
         match inside {
-            Some(Tunnel { layer, next, at })
+            Some(Tunnel { layer, next, offset })
                 if wanted.is_none_or(|wanted| is_kind(wanted, layer.layer)) =>
             {
                 self.push(layer.layer, layer.id)?;
-                self.move_to(next, at);
+                self.move_to(next, offset);
                 Ok(true)
             }
             _ => Ok(false),
@@ -240,12 +242,11 @@ impl<'a> Peeler<'a> {
         Ok(())
     }
 
-    fn is_joined(&self) -> bool {
+    fn has_layers_to_step_over(&self) -> bool {
         usize::from(self.cursor.stepped) < self.cursor.path.len()
     }
 
-    /// Steps over a layer that was peeled from the fragments of a joined datagram, or all of a
-    /// stack.
+    /// Steps over a layer, or a whole stack, that was removed from the fragments of a reassembled datagram.
     fn step_over(&mut self, wanted: Layer) -> bool {
         let before = self.cursor.stepped;
         let stacks = matches!(wanted, Layer::Vlan | Layer::Mpls);

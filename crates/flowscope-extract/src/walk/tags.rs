@@ -1,6 +1,7 @@
 use flowscope_core::{Cursor, Layer, NextHeader, PacketView, VlanTag};
 
-/// The tag beside the frame, as long as the cursor is before the frame's own link header.
+/// The tag that the capture stripped from the frame, while the cursor stands before the link header of the
+/// frame.
 #[inline]
 pub(super) fn pending_tag(view: &PacketView<'_>) -> Option<VlanTag> {
     match view.cursor() {
@@ -9,7 +10,7 @@ pub(super) fn pending_tag(view: &PacketView<'_>) -> Option<VlanTag> {
     }
 }
 
-/// Apart, since most frames have no tag beside them to ask about.
+/// Not inlined: most frames have no stripped tag.
 #[cold]
 pub(super) fn has_pending_tag(view: &PacketView<'_>) -> bool {
     pending_tag(view).is_some()
@@ -20,7 +21,7 @@ pub(super) fn is_kind(wanted: Layer, found: Layer) -> bool {
     found == wanted || (wanted == Layer::Gre && matches!(found, Layer::Nvgre | Layer::Erspan))
 }
 
-/// Customer tag, service tag, and what came before the standard for the latter.
+/// Ethertypes of VLAN tags: customer tag, service tag, and the older number of the service tag.
 #[inline]
 pub(super) const fn is_tag(ethertype: u16) -> bool {
     matches!(ethertype, 0x8100 | 0x88a8 | 0x9100)

@@ -1,4 +1,4 @@
-//! Headers of tunnels, each a function from what carries it to what it says and what lies inside.
+//! Tunnel headers: one function per header, which returns the layer and its payload.
 
 use flowscope_core::{Layer, LinkType, NextHeader, PathLayer, Refusal};
 
@@ -10,19 +10,20 @@ use super::numbers::{
 };
 use super::tags::is_tag;
 
-/// A tunnel header that was read: what it is, what it carries, and where that begins.
+/// A tunnel header: its layer, the kind of its payload, and where that begins.
 pub(super) struct Tunnel {
     pub(super) layer: PathLayer,
     pub(super) next: NextHeader,
-    pub(super) at: usize,
+    pub(super) offset: usize,
 }
 
-/// The tunnel that an IP packet carries at `at`, if it does.
+/// The tunnel header at `at`, the payload of an IP packet; `None` if there is none.
 pub(super) fn over_ip(bytes: Bytes<'_>, proto: u8, at: usize) -> Result<Option<Tunnel>, Refusal> {
-    let inner =
-        |next| Ok(Some(Tunnel { layer: PathLayer { layer: Layer::IpIp, id: 0 }, next, at }));
+    let inner = |next| {
+        Ok(Some(Tunnel { layer: PathLayer { layer: Layer::IpIp, id: 0 }, next, offset: at }))
+    };
     match proto {
-        // RFC 2003, RFC 2473 and RFC 4213: another IP header, and nothing before it.
+        // RFC 2003, RFC 2473 and RFC 4213: another IP header follows directly.
         4 => inner(NextHeader::EtherType(ETHERTYPE_IPV4)),
         41 => inner(NextHeader::EtherType(ETHERTYPE_IPV6)),
         47 => gre(bytes, at),
@@ -31,8 +32,8 @@ pub(super) fn over_ip(bytes: Bytes<'_>, proto: u8, at: usize) -> Result<Option<T
     }
 }
 
-/// Known by destination port. Since any application may have been given that port, headers that
-/// leave room for doubt must be followed by what they announce.
+/// Tunnels over UDP, recognised by destination port. Any application may use that port, so ambiguous headers
+/// are accepted only if the payload matches them.
 fn over_udp(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
     let [_, _, hi, lo] = *bytes.array::<4>(at)?;
     match u16::from_be_bytes([hi, lo]) {
@@ -44,14 +45,14 @@ fn over_udp(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
     }
 }
 
-/// RFC 7348 §5: a flag that the network identifier is valid, the identifier, an Ethernet frame.
+/// RFC 7348 §5: a flag for a valid network identifier, the identifier, an Ethernet frame.
 fn vxlan(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
     let [flags, _, _, _, a, b, c, _] = *bytes.array::<8>(at)?;
     if flags & 0x08 == 0 {
         return Ok(None);
     }
-    // "reserved [...] MUST be set to zero on transmission and ignored on receipt": where they are
-    // not zero, the frame inside has to vouch for the header.
+    // "reserved [...] MUST be set to zero on transmission and ignored on receipt": if they are not zero, the
+    // inner frame must have a known Ethertype.
     if flags != 0x08 {
         let [.., hi, lo] = *bytes.array::<14>(at + 8)?;
         let known = [ETHERTYPE_IPV4, ETHERTYPE_IPV6, 0x0806, 0x8100, 0x88a8];
@@ -60,11 +61,11 @@ fn vxlan(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
         }
     }
     let layer = PathLayer { layer: Layer::Vxlan, id: u32::from_be_bytes([0, a, b, c]) };
-    Ok(Some(Tunnel { layer, next: ETHERNET, at: at + 8 }))
+    Ok(Some(Tunnel { layer, next: ETHERNET, offset: at + 8 }))
 }
 
-/// draft-ietf-nvo3-vxlan-gpe §3.1: version 0, a flag that the protocol field is valid (without it
-/// this is plain VXLAN), and what it carries. Network service headers are not opened.
+/// draft-ietf-nvo3-vxlan-gpe §3.1: version 0, a flag that the protocol field is valid (without it this is
+/// plain VXLAN), and what it carries. Network service headers are not opened.
 fn vxlan_gpe(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
     let [flags, _, _, protocol, a, b, c, _] = *bytes.array::<8>(at)?;
     if flags & 0x38 != 0x08 {
@@ -77,7 +78,7 @@ fn vxlan_gpe(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
         _ => return Ok(None),
     };
     let layer = PathLayer { layer: Layer::Vxlan, id: u32::from_be_bytes([0, a, b, c]) };
-    Ok(Some(Tunnel { layer, next, at: at + 8 }))
+    Ok(Some(Tunnel { layer, next, offset: at + 8 }))
 }
 
 /// RFC 8926 §3.4: version 0, options in words, what it carries as an Ethertype, the identifier.
@@ -92,7 +93,7 @@ fn geneve(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
         return Ok(None);
     }
     let layer = PathLayer { layer: Layer::Geneve, id: u32::from_be_bytes([0, a, b, c]) };
-    Ok(Some(Tunnel { layer, next, at: at + 8 + usize::from(first & 0x3f) * 4 }))
+    Ok(Some(Tunnel { layer, next, offset: at + 8 + usize::from(first & 0x3f) * 4 }))
 }
 
 /// 3GPP TS 29.281 §5.1: version 1, protocol type GTP, and a message that carries a user packet.
@@ -115,12 +116,12 @@ fn gtp_u(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
             [extension] = *bytes.array::<1>(inside - 1)?;
         }
     }
-    // A session may carry something else than IP, and does not say so.
+    // A session may carry other payload than IP, without a protocol field.
     if !is_ip(bytes, inside)? {
         return Ok(None);
     }
     let layer = PathLayer { layer: Layer::GtpU, id: u32::from_be_bytes([a, b, c, d]) };
-    Ok(Some(Tunnel { layer, next: NextHeader::Ip, at: inside }))
+    Ok(Some(Tunnel { layer, next: NextHeader::Ip, offset: inside }))
 }
 
 /// RFC 2784 and RFC 2890: version 0; checksum, key and sequence number take four bytes each. With
@@ -141,7 +142,7 @@ fn gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
     }
     let mut ethertype = u16::from_be_bytes([hi, lo]);
     if ethertype == CISCO_METADATA {
-        // What it carries, version 1, a length of one word, an option with a security group tag.
+        // Ethertype of the payload, version 1, a length of one word, an option with a security group tag.
         let [hi, lo, ..] = *bytes.array::<8>(inside)?;
         ethertype = u16::from_be_bytes([hi, lo]);
         inside += 8;
@@ -151,8 +152,8 @@ fn gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
             (Layer::Gre, key, NextHeader::EtherType(number))
         }
         WCCP => {
-            // Version 1 has nothing in between, version 2 a redirect header of four bytes, which does
-            // not begin as IPv4 does (draft-mclaggan-wccp-v2rev1 §4.12).
+            // Version 1 has no header, version 2 a redirect header of four bytes, which does not begin like
+            // IPv4 (draft-mclaggan-wccp-v2rev1 §4.12).
             let [first] = *bytes.array::<1>(inside)?;
             inside += if first >> 4 == 4 { 0 } else { 4 };
             (Layer::Gre, key, NextHeader::EtherType(ETHERTYPE_IPV4))
@@ -163,22 +164,22 @@ fn gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
         ERSPAN_III => return erspan_iii(bytes, inside),
         _ => return Ok(None),
     };
-    Ok(Some(Tunnel { layer: PathLayer { layer, id }, next, at: inside }))
+    Ok(Some(Tunnel { layer: PathLayer { layer, id }, next, offset: inside }))
 }
 
-/// Type II has a header of its own, version 1, and GRE says so by a sequence number; type I has
-/// none (draft-foschiano-erspan §4.1 and §4.2).
+/// Type II has a header of version 1, and GRE then has a sequence number; type I has no header
+/// (draft-foschiano-erspan §4.1 and §4.2).
 fn erspan(bytes: Bytes<'_>, at: usize, has_header: bool) -> Result<Option<Tunnel>, Refusal> {
     if !has_header {
         let layer = PathLayer { layer: Layer::Erspan, id: 0 };
-        return Ok(Some(Tunnel { layer, next: ETHERNET, at }));
+        return Ok(Some(Tunnel { layer, next: ETHERNET, offset: at }));
     }
     let [version, _, hi, lo] = *bytes.array::<4>(at)?;
     let layer = PathLayer { layer: Layer::Erspan, id: session(hi, lo) };
-    Ok((version >> 4 == 1).then_some(Tunnel { layer, next: ETHERNET, at: at + 8 }))
+    Ok((version >> 4 == 1).then_some(Tunnel { layer, next: ETHERNET, offset: at + 8 }))
 }
 
-/// Type III, version 2: what it carries, and whether eight bytes follow that some platforms add
+/// Type III, version 2: the frame type, and a flag for eight more bytes that some platforms add
 /// (draft-foschiano-erspan §4.3).
 fn erspan_iii(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
     let [version, _, hi, lo, _, _, _, _, _, _, frame, rest] = *bytes.array::<12>(at)?;
@@ -189,17 +190,16 @@ fn erspan_iii(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
     };
     let inside = at + if rest & 1 != 0 { 20 } else { 12 };
     let layer = PathLayer { layer: Layer::Erspan, id: session(hi, lo) };
-    Ok((version >> 4 == 2).then_some(Tunnel { layer, next, at: inside }))
+    Ok((version >> 4 == 2).then_some(Tunnel { layer, next, offset: inside }))
 }
 
-/// The lower ten bits.
+/// ERSPAN session id: the lower ten bits.
 fn session(hi: u8, lo: u8) -> u32 {
     u32::from(u16::from_be_bytes([hi, lo]) & 0x03ff)
 }
 
-/// RFC 2637 §4.1: version 1 with a key, which is a length and a call id, and PPP inside unless it is
-/// an acknowledgement alone. PPP that is compressed or encrypted, or a piece of a multilink packet,
-/// is not opened.
+/// RFC 2637 §4.1: version 1 with a key, which is a length and a call id, and PPP inside unless it is an
+/// acknowledgement alone. Compressed, encrypted or multilink PPP is not opened.
 fn enhanced_gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
     const ACKNOWLEDGEMENT: u8 = 0x80;
 
@@ -211,21 +211,21 @@ fn enhanced_gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> 
     match link::ppp_framed(bytes, inside) {
         Ok((next, at)) => {
             let layer = PathLayer { layer: Layer::Gre, id: 0 };
-            Ok(Some(Tunnel { layer, next, at }))
+            Ok(Some(Tunnel { layer, next, offset: at }))
         }
         Err(Refusal::NotAFlow) => Ok(None),
         Err(refusal) => Err(refusal),
     }
 }
 
-/// What lies below a stack of labels, which do not say so: IP or an Ethernet pseudo-wire, and where
-/// that begins; `None` if neither is likely.
+/// The payload of a label stack, and where it begins: IP or an Ethernet pseudo-wire; `None` if it looks like
+/// neither.
 ///
-/// A guess: the first four bits are 4 or 6 for IP, and 0 for the control word that may precede the
-/// frame of a pseudo-wire (RFC 4385 §3); without one the frame's destination address comes first,
-/// which may look like either. So IP is believed if its length does not go beyond the packet, then a
-/// frame if it names what follows it, first without a control word, since behind one it is the
-/// source address that would have to look like an Ethertype.
+/// Labels do not name their payload. The first four bits are 4 or 6 for IP, and 0 for the control word that
+/// may precede the frame of a pseudo-wire (RFC 4385 §3); without one the frame's destination address comes
+/// first, which may look like either. So IP is believed if its length does not go beyond the packet, then a
+/// frame if it names what follows it, first without a control word, since behind one it is the source address
+/// that would have to look like an Ethertype.
 pub(super) fn below_labels(
     bytes: Bytes<'_>,
     at: usize,
@@ -255,8 +255,7 @@ pub(super) fn below_labels(
     Ok(ip.map(|_| (NextHeader::Ip, at)))
 }
 
-/// Whether an Ethernet header at `at` names something that can be told from its first byte, and
-/// that byte is right.
+/// Whether the Ethernet header at `at` has a known Ethertype and the first byte of the payload matches it.
 fn is_frame(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
     let [.., hi, lo, first] = match bytes.array::<15>(at) {
         Ok(header) => *header,
@@ -267,13 +266,13 @@ fn is_frame(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
         ETHERTYPE_IPV4 => first >> 4 == 4,
         ETHERTYPE_IPV6 => first >> 4 == 6,
         PPPOE => first == 0x11,
-        // Addresses of Ethernet, whose number is 1; tags and labels begin with anything.
+        // Hardware type 1, Ethernet. Tags and labels can begin with any byte.
         ARP => first == 0,
         number => is_tag(number) || number == MPLS,
     })
 }
 
-/// Whether an IP header can begin at `at`, going by its version.
+/// Whether the version field at `at` is 4 or 6.
 pub(super) fn is_ip(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
     let [first] = *bytes.array::<1>(at)?;
     Ok(matches!(first >> 4, 4 | 6))

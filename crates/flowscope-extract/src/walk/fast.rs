@@ -1,30 +1,28 @@
-//! Everyday tags and tunnels, opened in one pass: Ethernet, VLAN tags, MPLS, PPPoE, and tunnels in IPv4
-//! without options or IPv6 without extension headers, neither fragmented nor longer than its frame.
+//! Fast path for common tags and tunnels: Ethernet, VLAN tags, MPLS, PPPoE, and tunnels in IPv4 without
+//! options or IPv6 without extension headers, not fragmented and not longer than the frame.
 //!
-//! Gives what the general walk gives, or leaves it to that; a property test holds it to that.
-//! Counted in instructions like the shortcut for plain packets: what is left of the frame is a slice,
-//! so that a header costs one comparison, and tunnels have the straightest way.
+//! Gives the same result as the general path, or none; a property test checks this. The code is optimized by
+//! instruction count: the unread part of the frame is a slice, so that each header costs one comparison.
 
 use std::hint::cold_path;
 
 use flowscope_core::{Layer, LinkType, NextHeader, PacketView, PathLayer};
 
 use super::bytes::Bytes;
+use super::link_payload::LinkPayload;
 use super::numbers::{
     ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_PORT, GRE, GTP_U_PORT, ICMP, ICMPV6, IPV4, IPV6, MPLS,
     PPP_IPV4, PPP_IPV6, PPP_MPLS, PPPOE, SCTP, TCP, TRANSPARENT_BRIDGING, UDP, VXLAN_PORT,
     is_tunnel_port,
 };
-use super::start::Start;
 use super::tags::{has_pending_tag, is_kind, is_tag, pending_tag};
 use super::tunnel::{self, ETHERNET, Tunnel};
 
-/// Moves the view's cursor to the innermost packet. After `false` nothing has changed, and the general
-/// walk has to go.
+/// Moves the cursor to the innermost packet. `false`: the view is unchanged, and the general path is needed.
 #[inline(always)]
-pub(super) fn to_innermost(view: &mut PacketView<'_>, start: Start) -> bool {
+pub(super) fn to_innermost(view: &mut PacketView<'_>, link_payload: LinkPayload) -> bool {
     let before = view.cursor().path.len();
-    let found = descend(view, start).is_some();
+    let found = walk_to_innermost(view, link_payload).is_some();
     if !found {
         view.cursor_mut().path.truncate(before);
     }
@@ -32,50 +30,50 @@ pub(super) fn to_innermost(view: &mut PacketView<'_>, start: Start) -> bool {
 }
 
 #[inline(always)]
-fn descend(view: &mut PacketView<'_>, start: Start) -> Option<()> {
-    let mut place = if start.at == Start::UNKNOWN.at {
+fn walk_to_innermost(view: &mut PacketView<'_>, link_payload: LinkPayload) -> Option<()> {
+    let mut reader = if link_payload.offset == LinkPayload::UNKNOWN.offset {
         if view.vlan().is_some() && has_pending_tag(view) {
             push_pending_tag(view)?;
         }
-        Place::of(view)?
+        HeaderReader::at_cursor(view)?
     } else {
-        Place::behind(view, start.ethertype, start.at)?
+        HeaderReader::after(view, link_payload.ethertype, link_payload.offset)?
     };
     loop {
-        // The most common is asked for first, and by itself.
-        if place.ethertype == ETHERTYPE_IPV4 {
-            match place.open(view, true, None)? {
+        // The most common case first.
+        if reader.ethertype == ETHERTYPE_IPV4 {
+            match reader.open_tunnel(view, true, None)? {
                 Some(_) => continue,
                 None => break,
             }
         }
-        match place.ethertype {
-            ETHERTYPE_IPV6 => match place.open(view, false, None)? {
+        match reader.ethertype {
+            ETHERTYPE_IPV6 => match reader.open_tunnel(view, false, None)? {
                 Some(_) => {}
                 None => break,
             },
-            number if is_tag(number) => place.tag(view)?,
+            number if is_tag(number) => reader.skip_tag(view)?,
             MPLS => {
-                let next = place.labels(view)?;
-                place.resolve(next)?;
+                let next = reader.skip_labels(view)?;
+                reader.set_next(next)?;
             }
-            PPPOE => place.session(view)?,
+            PPPOE => reader.skip_pppoe(view)?,
             _ => return None,
         }
     }
-    place.note(view, NextHeader::EtherType(place.ethertype));
+    reader.store_cursor(view, NextHeader::EtherType(reader.ethertype));
     Some(())
 }
 
-/// Peels one layer, or says that another comes next; after `None` or `false` nothing has changed, and
-/// after `None` the general walk has to answer.
+/// Removes one layer and returns `Some(true)`. `Some(false)`: another layer comes next. `None`: the general
+/// path is needed. In both cases the view is unchanged.
 #[inline(always)]
 pub(super) fn peel(view: &mut PacketView<'_>, layer: Layer) -> Option<bool> {
     let before = view.cursor().path.len();
     if usize::from(view.cursor().stepped) != before {
         return None;
     }
-    let peeled = peel_from(view, layer, before);
+    let peeled = peel_at(view, layer, before);
     if peeled != Some(true) {
         view.cursor_mut().path.truncate(before);
     }
@@ -83,37 +81,37 @@ pub(super) fn peel(view: &mut PacketView<'_>, layer: Layer) -> Option<bool> {
 }
 
 #[inline(always)]
-fn peel_from(view: &mut PacketView<'_>, layer: Layer, before: usize) -> Option<bool> {
+fn peel_at(view: &mut PacketView<'_>, layer: Layer, before: usize) -> Option<bool> {
     let is_tag_beside = view.vlan().is_some() && has_pending_tag(view);
     if is_tag_beside && layer != Layer::Vlan {
-        // A tag that nobody peeled stands before all else.
+        // The stripped tag is the outermost layer.
         return Some(false);
     }
-    let mut place = Place::of(view)?;
-    let next = match (layer, place.ethertype) {
+    let mut reader = HeaderReader::at_cursor(view)?;
+    let next = match (layer, reader.ethertype) {
         (Layer::Vlan, _) => {
             if is_tag_beside {
                 push_pending_tag(view)?;
             }
-            while is_tag(place.ethertype) {
-                place.tag(view)?;
+            while is_tag(reader.ethertype) {
+                reader.skip_tag(view)?;
             }
             if view.cursor().path.len() == before {
                 return Some(false);
             }
-            NextHeader::EtherType(place.ethertype)
+            NextHeader::EtherType(reader.ethertype)
         }
-        (Layer::Mpls, MPLS) => place.labels(view)?,
+        (Layer::Mpls, MPLS) => reader.skip_labels(view)?,
         (Layer::Pppoe, PPPOE) => {
-            place.session(view)?;
-            NextHeader::EtherType(place.ethertype)
+            reader.skip_pppoe(view)?;
+            NextHeader::EtherType(reader.ethertype)
         }
         (Layer::Mpls | Layer::Pppoe, _) => return None,
         (_, number) => {
             let opened = if number == ETHERTYPE_IPV4 {
-                place.open(view, true, Some(layer))?
+                reader.open_tunnel(view, true, Some(layer))?
             } else if number == ETHERTYPE_IPV6 {
-                place.open(view, false, Some(layer))?
+                reader.open_tunnel(view, false, Some(layer))?
             } else {
                 return None;
             };
@@ -123,7 +121,7 @@ fn peel_from(view: &mut PacketView<'_>, layer: Layer, before: usize) -> Option<b
             }
         }
     };
-    place.note(view, next);
+    reader.store_cursor(view, next);
     Some(true)
 }
 
@@ -138,34 +136,34 @@ fn push(view: &mut PacketView<'_>, layer: Layer, id: u32) -> Option<()> {
     view.cursor_mut().path.push(PathLayer { layer, id }).ok()
 }
 
-/// Where a walk stands.
-struct Place<'a> {
+/// Position in a frame during the pass.
+struct HeaderReader<'a> {
     frame: &'a [u8],
-    /// What is left of it.
+    /// The bytes not read yet.
     rest: &'a [u8],
-    /// What that begins with.
+    /// Ethertype of the header that `rest` begins with.
     ethertype: u16,
 }
 
-impl<'a> Place<'a> {
-    /// At the view's cursor, or behind the Ethernet header there.
+impl<'a> HeaderReader<'a> {
+    /// A reader at the cursor, or behind the Ethernet header there.
     #[inline(always)]
-    fn of(view: &PacketView<'a>) -> Option<Self> {
+    fn at_cursor(view: &PacketView<'a>) -> Option<Self> {
         let cursor = view.cursor();
-        let mut place = Place::behind(view, 0, cursor.offset as usize)?;
-        place.resolve(cursor.next)?;
-        Some(place)
+        let mut reader = HeaderReader::after(view, 0, cursor.offset as usize)?;
+        reader.set_next(cursor.next)?;
+        Some(reader)
     }
 
     #[inline(always)]
-    fn behind(view: &PacketView<'a>, ethertype: u16, at: usize) -> Option<Self> {
+    fn after(view: &PacketView<'a>, ethertype: u16, offset: usize) -> Option<Self> {
         let frame = view.frame();
-        Some(Place { frame, rest: frame.get(at..)?, ethertype })
+        Some(HeaderReader { frame, rest: frame.get(offset..)?, ethertype })
     }
 
-    /// Finds the Ethertype of what is known to come next, which may be an Ethernet header.
+    /// Sets the Ethertype from what comes next, and skips it if it is an Ethernet header.
     #[inline(always)]
-    fn resolve(&mut self, next: NextHeader) -> Option<()> {
+    fn set_next(&mut self, next: NextHeader) -> Option<()> {
         if next == NextHeader::Link(LinkType::ETHERNET) {
             return self.skip::<14>().map(drop);
         }
@@ -181,7 +179,7 @@ impl<'a> Place<'a> {
         Some(())
     }
 
-    /// Steps over a header that ends with an Ethertype.
+    /// Skips a header of `N` bytes that ends with an Ethertype.
     #[inline(always)]
     fn skip<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
         let (header, rest) = self.rest.split_first_chunk::<N>()?;
@@ -190,40 +188,40 @@ impl<'a> Place<'a> {
         Some(header)
     }
 
-    /// Puts the view's cursor here.
+    /// Moves the cursor of the view to this position.
     #[inline(always)]
-    fn note(&self, view: &mut PacketView<'_>, next: NextHeader) {
+    fn store_cursor(&self, view: &mut PacketView<'_>, next: NextHeader) {
         let cursor = view.cursor_mut();
         cursor.next = next;
-        cursor.offset = self.at() as u32;
+        cursor.offset = self.offset() as u32;
         cursor.stepped = cursor.path.len() as u8;
     }
 
     #[inline(always)]
-    fn at(&self) -> usize {
+    fn offset(&self) -> usize {
         self.frame.len() - self.rest.len()
     }
 
-    /// Whether `len` bytes from here on were on the wire.
+    /// Whether the next `len` bytes were on the wire.
     #[inline(always)]
-    fn has(&self, view: &PacketView<'_>, len: usize) -> bool {
-        len <= self.rest.len() || has_more(view, len - self.rest.len())
+    fn is_on_wire(&self, view: &PacketView<'_>, len: usize) -> bool {
+        len <= self.rest.len() || on_wire_beyond_capture(view, len - self.rest.len())
     }
 
-    /// Steps over the tunnel in the IP packet at hand and says what comes next; the inner `None` is
-    /// that there is no tunnel.
+    /// Skips the headers of the tunnel in the IP packet and returns what comes next. `Some(None)`: the packet
+    /// is not a tunnel.
     #[inline(always)]
-    fn open(
+    fn open_tunnel(
         &mut self,
         view: &mut PacketView<'a>,
         is_v4: bool,
         wanted: Option<Layer>,
     ) -> Option<Option<NextHeader>> {
         let wants = |layer| wanted.is_none_or(|wanted| is_kind(wanted, layer));
-        // What is behind the IP header, and how much of that is the packet's by its own length.
-        let (proto, behind, len) = if is_v4 {
-            let (header, behind) = self.rest.split_first_chunk::<20>()?;
-            // Without options, and no fragment.
+        // Protocol and payload of the IP packet, and the payload length by its header.
+        let (proto, payload, len) = if is_v4 {
+            let (header, payload) = self.rest.split_first_chunk::<20>()?;
+            // No options, not a fragment.
             if header[0] != 0x45 || u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0 {
                 return None;
             }
@@ -231,24 +229,24 @@ impl<'a> Place<'a> {
                 return Some(None);
             }
             let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
-            (header[9], behind, len.checked_sub(20)?)
+            (header[9], payload, len.checked_sub(20)?)
         } else {
-            let (header, behind) = self.rest.split_first_chunk::<40>()?;
+            let (header, payload) = self.rest.split_first_chunk::<40>()?;
             if header[0] >> 4 != 6 {
                 return None;
             }
             if header[6] == TCP {
                 return Some(None);
             }
-            // A length of 0 has a meaning of its own.
+            // Length 0 means a jumbogram or segmentation offload.
             let len = usize::from(u16::from_be_bytes([header[4], header[5]]));
-            (header[6], behind, if len == 0 { return None } else { len })
+            (header[6], payload, if len == 0 { return None } else { len })
         };
-        if len > behind.len() && !has_more(view, len - behind.len()) {
+        if len > payload.len() && !on_wire_beyond_capture(view, len - payload.len()) {
             return None;
         }
         if proto == UDP {
-            if let Some((header, inside)) = behind.split_first_chunk::<16>()
+            if let Some((header, inside)) = payload.split_first_chunk::<16>()
                 && len >= 16
             {
                 match u16::from_be_bytes([header[2], header[3]]) {
@@ -276,7 +274,7 @@ impl<'a> Place<'a> {
                         }
                     }
                     GTP_U_PORT if wants(Layer::GtpU) => {
-                        // At least one byte has to be inside.
+                        // The payload has at least one byte.
                         if let &[.., 0x30, 0xff, _, _, a, b, c, d] = header
                             && len > 16
                             && matches!(*inside.first()? >> 4, 4 | 6)
@@ -292,7 +290,7 @@ impl<'a> Place<'a> {
         } else if proto == GRE {
             if wants(Layer::Gre)
                 && let Some(&[flags @ (0 | 0x20), 0, hi, lo, a, b, c, d]) =
-                    behind.first_chunk::<8>()
+                    payload.first_chunk::<8>()
                 && len >= 8
                 && let Some(next) = ethernet_or_ip(u16::from_be_bytes([hi, lo]))
             {
@@ -304,7 +302,7 @@ impl<'a> Place<'a> {
                     NextHeader::Link(_) if flags != 0 => push(view, Layer::Nvgre, key >> 8)?,
                     _ => push(view, Layer::Gre, key)?,
                 }
-                return self.enter(next, behind.get(len..)?, wanted);
+                return self.enter(next, payload.get(len..)?, wanted);
             }
         } else if proto == IPV4 || proto == IPV6 {
             if !wants(Layer::IpIp) {
@@ -313,18 +311,20 @@ impl<'a> Place<'a> {
             }
             push(view, Layer::IpIp, 0)?;
             let number = if proto == IPV4 { ETHERTYPE_IPV4 } else { ETHERTYPE_IPV6 };
-            return self.enter(NextHeader::EtherType(number), behind, wanted);
+            return self.enter(NextHeader::EtherType(number), payload, wanted);
         } else {
             cold_path();
-            // Of the rest, some are known not to be followed by another header.
+            // These protocols carry no tunnel; for any other the general path decides.
             return matches!(proto, ICMP | ICMPV6 | SCTP).then_some(None);
         }
-        let Some((next, inside)) = rarer(view, proto, behind, len)? else { return Some(None) };
+        let Some((next, inside)) = open_uncommon_tunnel(view, proto, payload, len)? else {
+            return Some(None);
+        };
         self.enter(next, inside, wanted)
     }
 
-    /// Goes to `inside`, which begins with `next`; on a walk to the innermost packet further, to where
-    /// an Ethertype says what begins there.
+    /// Moves to `inside`, which begins with `next`. On the way to the innermost packet (`wanted` is `None`)
+    /// it moves on until the Ethertype is known.
     #[inline(always)]
     fn enter(
         &mut self,
@@ -334,19 +334,19 @@ impl<'a> Place<'a> {
     ) -> Option<Option<NextHeader>> {
         self.rest = inside;
         if wanted.is_none() {
-            self.resolve(next)?;
+            self.set_next(next)?;
         }
         Some(Some(next))
     }
 
     #[inline(always)]
-    fn tag(&mut self, view: &mut PacketView<'_>) -> Option<()> {
+    fn skip_tag(&mut self, view: &mut PacketView<'_>) -> Option<()> {
         let [a, b, ..] = *self.skip::<4>()?;
         push(view, Layer::Vlan, u32::from(u16::from_be_bytes([a, b]) & 0x0fff))
     }
 
     #[inline(always)]
-    fn labels(&mut self, view: &mut PacketView<'a>) -> Option<NextHeader> {
+    fn skip_labels(&mut self, view: &mut PacketView<'a>) -> Option<NextHeader> {
         loop {
             let (&entry, rest) = self.rest.split_first_chunk::<4>()?;
             let entry = u32::from_be_bytes(entry);
@@ -358,16 +358,16 @@ impl<'a> Place<'a> {
         }
         let &[first, _, hi, lo] = self.rest.first_chunk::<4>()?;
         let len = usize::from(u16::from_be_bytes([hi, lo]));
-        if first >> 4 == 4 && self.has(view, len) {
+        if first >> 4 == 4 && self.is_on_wire(view, len) {
             return Some(NextHeader::Ip);
         }
-        let (next, inside) = wire_or_ip(view, self.at())?;
+        let (next, inside) = below_labels(view, self.offset())?;
         self.rest = inside;
         Some(next)
     }
 
     #[inline(always)]
-    fn session(&mut self, view: &mut PacketView<'_>) -> Option<()> {
+    fn skip_pppoe(&mut self, view: &mut PacketView<'_>) -> Option<()> {
         let (&[0x11, 0, a, b, _, _, hi, lo], rest) = self.rest.split_first_chunk::<8>()? else {
             return None;
         };
@@ -382,40 +382,40 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Whether there were `more` bytes on the wire than were captured. Apart, since most packets are whole.
+/// Whether at least `more` bytes followed the captured ones on the wire. Not inlined: most packets are
+/// captured whole.
 #[inline(never)]
-fn has_more(view: &PacketView<'_>, more: usize) -> bool {
+fn on_wire_beyond_capture(view: &PacketView<'_>, more: usize) -> bool {
     let bytes = Bytes::of(view);
     more <= bytes.wire - bytes.captured.len()
 }
 
-/// What [`Place::open`] does, for the forms of tunnel headers that are less common: what comes next, and
-/// the frame from there on. `behind` is the frame behind the IP header, whose packet has `len` bytes of
-/// this protocol there.
+/// [`HeaderReader::open_tunnel`] for less common tunnel headers: what comes next, and the frame from there
+/// on. `payload` is the rest of the frame behind the IP header; `len` is the payload length by that header.
 #[inline(never)]
-fn rarer<'a>(
+fn open_uncommon_tunnel<'a>(
     view: &mut PacketView<'a>,
     proto: u8,
-    behind: &[u8],
+    payload: &[u8],
     len: usize,
 ) -> Option<Option<(NextHeader, &'a [u8])>> {
     let frame = view.frame();
-    let at = frame.len() - behind.len();
-    let found = tunnel::over_ip(Bytes::of(view).until(at + len), proto, at).ok()?;
-    let Some(Tunnel { layer, next, at }) = found else { return Some(None) };
+    let offset = frame.len() - payload.len();
+    let found = tunnel::over_ip(Bytes::of(view).until(offset + len), proto, offset).ok()?;
+    let Some(Tunnel { layer, next, offset }) = found else { return Some(None) };
     push(view, layer.layer, layer.id)?;
-    Some(Some((next, frame.get(at..)?)))
+    Some(Some((next, frame.get(offset..)?)))
 }
 
-/// What labels carry that end at `at`, where that is not IPv4 at first sight: what comes next, and the
+/// Payload of a label stack that ends at `offset`, if it is not obviously IPv4: what comes next, and the
 /// frame from there on.
 #[inline(never)]
-fn wire_or_ip<'a>(view: &mut PacketView<'a>, at: usize) -> Option<(NextHeader, &'a [u8])> {
-    let (next, at) = tunnel::below_labels(Bytes::of(view), at).ok()??;
+fn below_labels<'a>(view: &mut PacketView<'a>, offset: usize) -> Option<(NextHeader, &'a [u8])> {
+    let (next, offset) = tunnel::below_labels(Bytes::of(view), offset).ok()??;
     if let NextHeader::Link(_) = next {
         push(view, Layer::Pseudowire, 0)?;
     }
-    Some((next, view.frame().get(at..)?))
+    Some((next, view.frame().get(offset..)?))
 }
 
 #[inline(always)]
