@@ -61,7 +61,7 @@ impl<E: FlowExtractor> Line<E> {
             };
             let (path, payload) = (extracted.path, extracted.payload);
             match self.defrag.push(&view, &fragment, &path, &payload, now) {
-                Defragmented::ReassembledDatagram(whole) => {
+                Defragmented::Complete(whole) => {
                     if let Some(before) = joined.replace(whole) {
                         self.defrag.recycle(before);
                     }

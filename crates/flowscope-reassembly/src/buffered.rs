@@ -2,18 +2,17 @@ use std::num::NonZeroUsize;
 
 use flowscope_core::{FlowSide, Loss, Reassembler, ReassemblerFactory, Segment, StreamSink};
 
-/// The simplest reassembler: keeps bytes that come in order, drops those that do not.
+/// A simple reassembler: keeps in-order bytes and drops out-of-order segments.
 ///
-/// A segment behind a hole is dropped and not waited for; when what was missing comes, the stream
-/// goes on there. Bytes are never glued together over a hole, so a stream of which the capture
-/// missed a segment stands still there. [`StreamReassembler`](crate::StreamReassembler) waits, and gives holes
-/// up.
+/// A segment behind missing bytes is dropped; when the missing bytes arrive, the stream continues there.
+/// Bytes on both sides of a gap are never joined, so a stream with a segment missing in the capture stops at
+/// that point. [`StreamReassembler`](crate::StreamReassembler) buffers such segments and reports gaps.
 ///
-/// It needs no engine: give it segments, [`take`](Self::take) the bytes. Driven by an engine, bytes
-/// in order pass straight through to the sink while nothing is buffered.
+/// It works without an engine: add segments, [`take`](Self::take) the bytes. Under an engine, in-order bytes
+/// go directly to the sink while nothing is buffered.
 ///
-/// The stream begins at the SYN if one is pushed, else at the first segment. At most `max_buffer`
-/// bytes wait to be taken; what comes beyond is dropped as if it had not been captured.
+/// The stream begins at the SYN if one is pushed, else at the first segment. At most `max_buffer` bytes are
+/// buffered; more bytes are dropped as if they had not been captured.
 ///
 /// ```
 /// use flowscope_reassembly::{BufferedReassembler, Reassembler};
@@ -31,7 +30,7 @@ pub struct BufferedReassembler {
     buffer: Vec<u8>,
     /// Offset of the first byte in the buffer.
     at: u64,
-    /// Sequence number behind the last byte that was taken over.
+    /// Next expected sequence number.
     next: Option<u32>,
     max_buffer: NonZeroUsize,
     fin: bool,
@@ -39,8 +38,8 @@ pub struct BufferedReassembler {
     fin_seq: Option<u32>,
     reset: bool,
     dropped: Dropped,
-    /// What a sink was told of `dropped`.
-    told: Dropped,
+    /// The part of `dropped` already reported to a sink.
+    reported: Dropped,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,14 +54,14 @@ struct Dropped {
 const DEFAULT_MAX_BUFFER: NonZeroUsize = NonZeroUsize::new(1 << 20).expect("not zero");
 
 impl Default for BufferedReassembler {
-    /// With a `max_buffer` of 1 MiB.
+    /// A reassembler with a `max_buffer` of 1 MiB.
     fn default() -> Self {
         BufferedReassembler::new(DEFAULT_MAX_BUFFER)
     }
 }
 
 impl BufferedReassembler {
-    /// A reassembler in which at most `max_buffer` bytes wait to be taken, by capacity.
+    /// Creates a reassembler that buffers at most `max_buffer` bytes, by capacity.
     #[must_use]
     pub fn new(max_buffer: NonZeroUsize) -> Self {
         BufferedReassembler {
@@ -74,48 +73,48 @@ impl BufferedReassembler {
             fin_seq: None,
             reset: false,
             dropped: Dropped::default(),
-            told: Dropped::default(),
+            reported: Dropped::default(),
         }
     }
 
-    /// The bytes that came in order since the last call.
+    /// Takes the in-order bytes received since the last call.
     #[must_use]
     pub fn take(&mut self) -> Vec<u8> {
         self.at += self.buffer.len() as u64;
         std::mem::take(&mut self.buffer)
     }
 
-    /// The bytes that came in order and were not taken.
+    /// The in-order bytes that were not taken yet.
     #[must_use]
     pub fn buffered(&self) -> &[u8] {
         &self.buffer
     }
 
-    /// How many bytes came in order since the stream's beginning, those included that were taken.
+    /// Number of in-order bytes since the start of the stream, taken bytes included.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.at + self.buffer.len() as u64
     }
 
-    /// Bytes that were dropped because others before them were missing.
+    /// Bytes dropped because earlier bytes were missing.
     #[must_use]
     pub fn out_of_order(&self) -> u64 {
         self.dropped.out_of_order
     }
 
-    /// Bytes that were there before.
+    /// Bytes received more than once.
     #[must_use]
     pub fn duplicate(&self) -> u64 {
         self.dropped.duplicate
     }
 
-    /// Bytes that were dropped because the buffer was full.
+    /// Bytes dropped because the buffer was full.
     #[must_use]
     pub fn over_bound(&self) -> u64 {
         self.dropped.over_bound
     }
 
-    /// What of a segment comes next in the stream, counting what does not.
+    /// The new in-order part of a segment; the rest is counted as dropped.
     fn accept<'a>(&mut self, seq: u32, payload: &'a [u8]) -> &'a [u8] {
         let len = payload.len() as u64;
         if self.reset {
@@ -145,20 +144,20 @@ impl BufferedReassembler {
         }
         self.buffer.extend_from_slice(fits);
         self.dropped.over_bound += over.len() as u64;
-        self.pass(fits.len());
+        self.advance(fits.len());
     }
 
-    fn pass(&mut self, bytes: usize) {
+    fn advance(&mut self, bytes: usize) {
         self.next = self.next.map(|next| next.wrapping_add(bytes as u32));
     }
 
-    fn tell(&mut self, out: &mut dyn StreamSink) {
-        let (now, told) = (self.dropped, std::mem::replace(&mut self.told, self.dropped));
+    fn report_losses(&mut self, out: &mut dyn StreamSink) {
+        let (now, reported) = (self.dropped, std::mem::replace(&mut self.reported, self.dropped));
         for (cause, bytes) in [
-            (Loss::OooDropped, now.out_of_order - told.out_of_order),
-            (Loss::Duplicate, now.duplicate - told.duplicate),
-            (Loss::Memcap, now.over_bound - told.over_bound),
-            (Loss::OutOfWindow, now.after_reset - told.after_reset),
+            (Loss::OooDropped, now.out_of_order - reported.out_of_order),
+            (Loss::Duplicate, now.duplicate - reported.duplicate),
+            (Loss::Memcap, now.over_bound - reported.over_bound),
+            (Loss::OutOfWindow, now.after_reset - reported.after_reset),
         ] {
             if bytes > 0 {
                 out.lost(cause, bytes);
@@ -187,7 +186,7 @@ impl Reassembler for BufferedReassembler {
             self.at += self.buffer.len() as u64;
             self.buffer.clear();
         }
-        self.tell(out);
+        self.report_losses(out);
     }
 
     fn push(&mut self, segment: Segment<'_>, _peer: &mut Self, out: &mut dyn StreamSink) {
@@ -200,9 +199,9 @@ impl Reassembler for BufferedReassembler {
             if !new.is_empty() {
                 out.bytes(self.at, new);
                 self.at += new.len() as u64;
-                self.pass(new.len());
+                self.advance(new.len());
             }
-            self.tell(out);
+            self.report_losses(out);
         }
         if segment.fin && !self.fin {
             self.fin_seq = Some(segment.seq.wrapping_add(segment.wire_len));
@@ -223,7 +222,7 @@ impl Reassembler for BufferedReassembler {
     }
 }
 
-/// Makes [`BufferedReassembler`]s.
+/// Factory of [`BufferedReassembler`]s.
 #[derive(Clone, Debug)]
 pub struct BufferedFactory {
     max_buffer: NonZeroUsize,
@@ -237,7 +236,7 @@ impl Default for BufferedFactory {
 }
 
 impl BufferedFactory {
-    /// A factory whose products keep at most `max_buffer` bytes each.
+    /// Creates a factory whose reassemblers buffer at most `max_buffer` bytes each.
     #[must_use]
     pub fn new(max_buffer: NonZeroUsize) -> Self {
         BufferedFactory { max_buffer }

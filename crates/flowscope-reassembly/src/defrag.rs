@@ -13,41 +13,40 @@ pub use config::DefragConfig;
 pub use reassembled::ReassembledDatagram;
 
 use buffers::Buffers;
-use datagram::{Arrival, Datagram, Place};
+use datagram::{Datagram, IncomingFragment, Placement};
 use header::{Header, make_whole};
-use key::{Family, most_payload};
+use key::{Family, max_payload};
 use table::{Slot, Table};
 
-/// Joins IP fragments, IPv4 and IPv6.
+/// Reassembles fragmented IPv4 and IPv6 datagrams.
 ///
-/// Pieces belong together by both addresses, identification, the tunnels and tags around them, and
-/// in IPv4 the protocol (RFC 791 §3.2, RFC 8200 §4.5). They may come in any order, from any
-/// interface. Once a datagram is whole the same identification begins another; so does a copy of a
-/// piece that comes after that, as nothing tells it from a first one.
+/// Fragments of a datagram have equal addresses, identification, surrounding tunnels and tags, and in IPv4
+/// the protocol (RFC 791 §3.2, RFC 8200 §4.5). They may arrive in any order and from any interface. After a
+/// datagram is complete, a fragment with the same identification starts a new datagram. This includes late
+/// duplicates, which cannot be distinguished from new fragments.
 ///
-/// | what comes | what happens | name in the ledger |
+/// | input | effect | cause in the ledger |
 /// |---|---|---|
-/// | a piece with the range, position and bytes of one that is held | its bytes are left out, it counts as a frame of the datagram | |
-/// | any other overlap | the datagram is dropped, also what comes of it later | [`Loss::FragOverlap`] |
-/// | a last piece where others say that there is more, or the other way round | the same | [`Loss::HeaderMalformed`] |
-/// | an empty piece; one beyond 65 535 bytes; one before the last that is no multiple of 8 | it is left out | [`Loss::HeaderMalformed`] |
-/// | more pieces than [`max_fragments`](DefragConfig::max_fragments) | the datagram is dropped, also what comes of it later | [`Loss::FragCap`] |
-/// | no room | the oldest datagram leaves | [`Loss::FragCap`] |
-/// | nothing more in time | the datagram leaves | [`Loss::FragIncomplete`] |
+/// | exact duplicate of a buffered fragment | its bytes are ignored, it counts as a frame of the datagram | |
+/// | any other overlap | the datagram is dropped, and its later fragments too | [`Loss::FragOverlap`] |
+/// | contradicting ends (more-fragments flag, offsets) | the same | [`Loss::HeaderMalformed`] |
+/// | empty fragment; fragment beyond 65 535 bytes; fragment before the last whose length is no multiple of 8 | the fragment is dropped | [`Loss::HeaderMalformed`] |
+/// | more fragments than [`max_fragments`](DefragConfig::max_fragments) | the datagram is dropped, and its later fragments too | [`Loss::FragCap`] |
+/// | memory or table full | the oldest datagram is evicted | [`Loss::FragCap`] |
+/// | timeout | the datagram is dropped | [`Loss::FragIncomplete`] |
 ///
-/// Overlaps end the datagram because hosts disagree on what it would say; RFC 8200 §4.5 asks for
-/// that, and Linux does so for IPv4 too. A dropped datagram is remembered until its time is over.
+/// Overlaps drop the datagram because hosts resolve them differently. RFC 8200 §4.5 requires it, and Linux
+/// does the same for IPv4. A dropped datagram is remembered until its timeout.
 ///
-/// Lengths are those of the headers. A piece that the snap length cut counts like any other.
+/// Lengths are those of the headers, so a fragment cut by the snap length counts in full.
 ///
-/// Time is the watermark that callers hand in; one that goes back is not followed. Timeouts are
-/// judged as pieces arrive, so that nothing but what is held depends on how often
-/// [`expire`](Self::expire) is called. Memory is bounded by
-/// [`memory_budget`](DefragConfig::memory_budget); nothing is allocated for a length or an offset
-/// that merely stands in a header.
+/// Time is the watermark passed by the caller and never goes back. Timeouts are checked when fragments
+/// arrive, so results do not depend on how often [`expire`](Self::expire) is called; only the memory held
+/// does. Memory is bounded by [`memory_budget`](DefragConfig::memory_budget); allocations follow received
+/// bytes, never a length or offset in a header.
 pub struct Defragmenter {
     config: DefragConfig,
-    most_datagrams: usize,
+    max_datagrams: usize,
     table: Table,
     buffers: Buffers,
     now: Timestamp,
@@ -55,37 +54,37 @@ pub struct Defragmenter {
     held_frames: u64,
 }
 
-/// What became of a fragment.
+/// Result of [`Defragmenter::push`].
 #[derive(Debug)]
 pub enum Defragmented {
-    /// It waits for the rest of its datagram.
+    /// The fragment is buffered until its datagram is complete.
     Held,
-    /// It was the last that was missing.
-    ReassembledDatagram(ReassembledDatagram),
-    /// It is lost, and counted in [`Defragmenter::ledger`]. So are those of its datagram that were
-    /// held, where that was dropped along.
+    /// The fragment completed this datagram.
+    Complete(ReassembledDatagram),
+    /// The fragment is lost and counted in [`Defragmenter::ledger`]. If the whole datagram was dropped, so
+    /// are its buffered fragments.
     Dropped(Loss),
 }
 
 impl Defragmenter {
-    /// An empty pool, which is tiny: memory is taken as pieces come.
+    /// Creates an empty defragmenter. Memory is allocated as fragments arrive.
     #[must_use]
     pub fn new(config: DefragConfig) -> Self {
-        let (most_datagrams, bytes) = config.limits();
+        let (max_datagrams, bytes) = config.limits();
         Defragmenter {
             table: Table::new(config.seed),
             buffers: Buffers::new(bytes),
             config,
-            most_datagrams,
+            max_datagrams,
             now: Timestamp::ZERO,
             ledger: Ledger::default(),
             held_frames: 0,
         }
     }
 
-    /// Takes one piece: `fragment`, `path` and `payload` are what the extractor said of `view`,
-    /// `now` is the watermark. A view of a joined datagram is a packet like any other: tunnels may
-    /// be fragmented and carry fragments.
+    /// Adds one fragment. `fragment`, `path` and `payload` are the extractor's results for `view`; `now` is
+    /// the watermark. The view may be of a reassembled datagram: a fragmented tunnel packet can carry
+    /// fragments.
     pub fn push(
         &mut self,
         view: &PacketView<'_>,
@@ -96,7 +95,7 @@ impl Defragmenter {
     ) -> Defragmented {
         self.now = self.now.max(now);
         match self.join(view, fragment, path, payload) {
-            Ok(Some(joined)) => Defragmented::ReassembledDatagram(joined),
+            Ok(Some(joined)) => Defragmented::Complete(joined),
             Ok(None) => Defragmented::Held,
             Err(loss) => {
                 self.ledger.lose(loss, u64::from(view.frames()));
@@ -105,8 +104,8 @@ impl Defragmenter {
         }
     }
 
-    /// Gives up the datagrams whose time is over at `now`, those first that are due first, `most` of
-    /// them; returns whether more are due.
+    /// Drops at most `most` datagrams whose timeout has passed at `now`, in the order of their deadlines.
+    /// Returns whether more are due.
     pub fn expire(&mut self, now: Timestamp, most: usize) -> bool {
         self.now = self.now.max(now);
         for _ in 0..most {
@@ -116,39 +115,38 @@ impl Defragmenter {
         self.due().is_some()
     }
 
-    /// Gives up everything that is held, at the end of input.
+    /// Drops all incomplete datagrams, at the end of input.
     pub fn finish(&mut self) {
         while let Some(slot) = self.table.oldest() {
             self.remove(slot, Loss::FragIncomplete);
         }
     }
 
-    /// Takes the memory of a joined datagram back for the next one.
+    /// Takes back the buffer of a reassembled datagram for reuse.
     pub fn recycle(&mut self, joined: ReassembledDatagram) {
         self.buffers.put_bytes(joined.bytes);
     }
 
-    /// Frames that were pushed and lost, by cause. ReassembledDatagram ones are not in it, they go on as
-    /// [`PacketView::frames`]: what was pushed is what was joined, what this says and
-    /// [`held_frames`](Self::held_frames), at every moment.
+    /// Lost frames by cause. At every moment the frames pushed are the sum of these, of
+    /// [`held_frames`](Self::held_frames), and of [`PacketView::frames`] of the reassembled datagrams.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// Frames that wait for the rest of their datagrams.
+    /// Number of buffered frames, whose datagrams are incomplete.
     #[must_use]
     pub fn held_frames(&self) -> u64 {
         self.held_frames
     }
 
-    /// Bytes of memory held, by capacity; never more than the budget.
+    /// Heap memory in bytes, by capacity; never more than the budget.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.table.heap_bytes() + self.buffers.heap_bytes()
     }
 
-    /// The time after which [`expire`](Self::expire) has work.
+    /// The earliest timeout, after which [`expire`](Self::expire) drops a datagram.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         [Family::V4, Family::V6].into_iter().filter_map(|family| self.deadline_of(family)).min()
@@ -162,30 +160,34 @@ impl Defragmenter {
         payload: &Payload,
     ) -> Result<Option<ReassembledDatagram>, Loss> {
         let header = Header::read(view, fragment, payload).ok_or(Loss::HeaderMalformed)?;
-        let arrival = arrival(view, &header, fragment, payload).ok_or(Loss::HeaderMalformed)?;
+        let incoming = incoming(view, &header, fragment, payload).ok_or(Loss::HeaderMalformed)?;
         let slot = self.slot(&header, fragment.id, path)?;
         if let Some(loss) = self.table[slot].dropped {
             return Err(loss);
         }
-        let head = if arrival.start == 0 { header.bytes.len() } else { 0 };
-        let at = match self.table[slot].place(&arrival, head) {
-            Place::At(at) if self.table[slot].pieces() < self.config.max_fragments.get() => at,
-            Place::At(_) => return Err(self.drop_datagram(slot, Loss::FragCap)),
-            Place::Copy => {
+        let head = if incoming.start == 0 { header.bytes.len() } else { 0 };
+        let at = match self.table[slot].place(&incoming, head) {
+            Placement::Insert(at)
+                if self.table[slot].pieces() < self.config.max_fragments.get() =>
+            {
+                at
+            }
+            Placement::Insert(_) => return Err(self.drop_datagram(slot, Loss::FragCap)),
+            Placement::Duplicate => {
                 self.count(slot, view);
                 return Ok(None);
             }
-            Place::Conflict(loss) => return Err(self.drop_datagram(slot, loss)),
+            Placement::Conflict(loss) => return Err(self.drop_datagram(slot, loss)),
         };
-        self.make_room(slot, head + arrival.bytes.len())?;
+        self.make_room(slot, head + incoming.bytes.len())?;
 
         let datagram = &mut self.table[slot];
-        if arrival.start == 0 {
+        if incoming.start == 0 {
             datagram.header_at = datagram.store.bytes.len() as u32;
             datagram.header_len = head as u32;
             header.append_to(&mut datagram.store.bytes);
         }
-        datagram.insert(at, &arrival);
+        datagram.insert(at, &incoming);
         self.count(slot, view);
         if !self.table[slot].is_whole() {
             return Ok(None);
@@ -201,7 +203,7 @@ impl Defragmenter {
         self.held_frames += u64::from(view.frames());
     }
 
-    /// The datagram with this key, a new one if there is none.
+    /// The slot of the datagram with this key; a new one if there is none.
     fn slot(&mut self, header: &Header<'_>, id: u32, path: &Path) -> Result<Slot, Loss> {
         let key = header.key(id, path);
         if let Some(slot) = self.table.find(&key) {
@@ -210,14 +212,13 @@ impl Defragmenter {
             }
             self.remove(slot, Loss::FragIncomplete);
         }
-        if self.table.len() >= self.most_datagrams {
+        if self.table.len() >= self.max_datagrams {
             self.evict().ok_or(Loss::FragCap)?;
         }
-        Ok(self.table.insert(Datagram::new(key, self.now), self.most_datagrams))
+        Ok(self.table.insert(Datagram::new(key, self.now), self.max_datagrams))
     }
 
-    /// Room for `bytes` more of a datagram. Others leave for that if they are older, and the
-    /// datagram itself does if it is the oldest.
+    /// Makes room for `bytes` more of a datagram by evicting the oldest datagrams, this one included.
     fn make_room(&mut self, slot: Slot, bytes: usize) -> Result<(), Loss> {
         let store = &self.table[slot].store;
         let growth = self.buffers.growth(store, bytes);
@@ -236,7 +237,7 @@ impl Defragmenter {
         Ok(())
     }
 
-    /// Takes a datagram that is whole; `last` is the packet that made it so.
+    /// Takes a complete datagram out of the table; `last` is the packet that completed it.
     fn take_whole(&mut self, slot: Slot, last: &PacketView<'_>) -> ReassembledDatagram {
         let datagram = &mut self.table[slot];
         let (family, path) = (datagram.key.family, datagram.key.path);
@@ -248,7 +249,7 @@ impl Defragmenter {
                 bytes
             }
             None => {
-                let mut bytes = self.buffers.lend_bytes(header_len + total);
+                let mut bytes = self.buffers.take_bytes(header_len + total);
                 datagram.assemble(&mut bytes);
                 bytes
             }
@@ -264,27 +265,27 @@ impl Defragmenter {
             wire_len: u32::try_from(datagram.wire).unwrap_or(u32::MAX),
             frames: u32::try_from(datagram.frames).unwrap_or(u32::MAX),
         };
-        self.release(slot);
+        self.free_store(slot);
         self.table.remove(slot);
         joined
     }
 
-    /// Drops what is held of a datagram and remembers that it was dropped.
+    /// Frees the fragments of a datagram and marks it as dropped.
     fn drop_datagram(&mut self, slot: Slot, loss: Loss) -> Loss {
-        let frames = self.release(slot);
+        let frames = self.free_store(slot);
         self.ledger.lose(loss, frames);
         self.table[slot].dropped = Some(loss);
         loss
     }
 
     fn remove(&mut self, slot: Slot, loss: Loss) {
-        let frames = self.release(slot);
+        let frames = self.free_store(slot);
         self.ledger.lose(loss, frames);
         self.table.remove(slot);
     }
 
-    /// Frees what a datagram holds; returns how many frames that was.
-    fn release(&mut self, slot: Slot) -> u64 {
+    /// Frees the fragments of a datagram and returns the number of frames.
+    fn free_store(&mut self, slot: Slot) -> u64 {
         let datagram = &mut self.table[slot];
         let frames = std::mem::take(&mut datagram.frames);
         self.held_frames -= frames;
@@ -292,7 +293,7 @@ impl Defragmenter {
         frames
     }
 
-    /// Makes one datagram leave: one that is due, as if it had expired in time, or the oldest.
+    /// Evicts one datagram: one past its deadline, as if it had expired in time, or the oldest.
     fn evict(&mut self) -> Option<Slot> {
         if let Some(slot) = self.due() {
             self.remove(slot, Loss::FragIncomplete);
@@ -303,7 +304,7 @@ impl Defragmenter {
         Some(slot)
     }
 
-    /// A datagram that is due, the one that has been for longest.
+    /// The datagram with the earliest deadline in the past.
     fn due(&self) -> Option<Slot> {
         [Family::V4, Family::V6]
             .into_iter()
@@ -321,36 +322,35 @@ impl Defragmenter {
         Some(self.since(slot) + self.config.timeout(family))
     }
 
-    /// When a datagram began. After a long silence the watermark lags behind the packets until it is
-    /// sure of them; once it has caught up, their own time is what counts.
+    /// Start time of a datagram. After a long silence the watermark lags behind the packet times; once it has
+    /// caught up, the time of the first packet counts.
     fn since(&self, slot: Slot) -> Timestamp {
         let Datagram { since, first_ts, .. } = self.table[slot];
         if first_ts <= self.now { since.max(first_ts) } else { since }
     }
 }
 
-/// The piece that a packet carries; `None` if no datagram can have such a piece.
-fn arrival<'a>(
+/// The fragment in a packet; `None` if its range is invalid.
+fn incoming<'a>(
     view: &PacketView<'a>,
     header: &Header<'_>,
     fragment: &Fragment,
     payload: &Payload,
-) -> Option<Arrival<'a>> {
+) -> Option<IncomingFragment<'a>> {
     let len = payload.wire_len;
     let start = u16::try_from(fragment.offset).ok()?;
     let end = u16::try_from(fragment.offset.checked_add(len)?).ok()?;
-    // RFC 8200 §4.5: a length that is not a multiple of 8 octets with the M flag set, and one that
-    // makes the payload exceed 65,535 octets, are reasons to discard the fragment. So is an empty
-    // one, for which there is no use.
+    // RFC 8200 §4.5: a length that is not a multiple of 8 octets with the M flag set, and one that makes the
+    // payload exceed 65,535 octets, are reasons to discard the fragment. An empty fragment is discarded too.
     let whole_words = !fragment.more || len.is_multiple_of(8);
     if len == 0
         || !whole_words
         || !start.is_multiple_of(8)
-        || usize::from(end) > most_payload(header.family, header.bytes.len())
+        || usize::from(end) > max_payload(header.family, header.bytes.len())
     {
         return None;
     }
     let captured = payload.of(view);
     let bytes = captured.get(..len as usize).unwrap_or(captured);
-    Some(Arrival { start, end, more: fragment.more, bytes })
+    Some(IncomingFragment { start, end, more: fragment.more, bytes })
 }

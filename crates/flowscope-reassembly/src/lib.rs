@@ -1,17 +1,15 @@
-//! From pieces to wholes: TCP segments in, bytes in order out; IP fragments in, datagrams out.
+//! TCP stream reassembly and IP defragmentation.
 //!
 //! # Streams
 //!
-//! One reassembler per direction of a flow hands the bytes to a
-//! [`StreamSink`](flowscope_core::StreamSink) in order, and says where some are missing:
+//! One reassembler per direction of a flow delivers the bytes to a [`StreamSink`] in order and reports gaps:
 //!
-//! - [`StreamReassembler`] waits for what is missing and gives it up as a gap in the end; what a driver
-//!   uses.
-//! - [`BufferedReassembler`] takes what comes in order and drops the rest.
+//! - [`StreamReassembler`] buffers out-of-order segments until missing bytes arrive or are reported as a gap.
+//!   Drivers use it.
+//! - [`BufferedReassembler`] keeps in-order bytes and drops out-of-order segments.
 //! - [`Callbacks`] puts a parser behind hole-filling streams and calls a handler with its messages.
 //!
-//! All are bounded in memory, and every byte that goes in comes out, waits, or is lost under a
-//! name.
+//! All are bounded in memory. Every input byte is delivered, pending, or reported as lost with a cause.
 //!
 //! ```
 //! use flowscope_reassembly::{
@@ -50,13 +48,13 @@
 //!
 //! # Fragments
 //!
-//! An extractor that meets a fragment says so and cannot say more, since ports stand in the first
-//! piece only. [`Defragmenter`] collects the pieces, IPv4 and IPv6, and gives a [`ReassembledDatagram`] datagram
-//! when none is missing: a [`PacketView`](flowscope_core::PacketView) like any other, to be shown
-//! to the extractor again. It counts for all the frames it came in.
+//! An extractor marks fragments, but cannot read ports from them, because only the first fragment has ports.
+//! [`Defragmenter`] collects the fragments of IPv4 and IPv6 datagrams and returns a [`ReassembledDatagram`]
+//! when none is missing. Its [`PacketView`] goes to the extractor like any other packet and counts for all
+//! frames that carried the fragments.
 //!
-//! The pool is bounded in bytes and in datagrams, and every frame that goes in comes out in a
-//! joined datagram or under the name of a loss.
+//! Memory is bounded in bytes and in datagrams. Every input frame is part of a reassembled datagram, pending,
+//! or counted as lost with a cause.
 //!
 //! ```
 //! use flowscope_reassembly::{
@@ -75,7 +73,7 @@
 //!     let fragment = Fragment { id: 9, offset: at as u32 * 56, more: at == 0, header_at: 0 };
 //!     let len = piece.len() as u32 - 20;
 //!     let payload = Payload { offset: 20, captured: len, wire_len: len };
-//!     if let Defragmented::ReassembledDatagram(whole) = defrag.push(&view, &fragment, &Path::EMPTY, &payload, ts) {
+//!     if let Defragmented::Complete(whole) = defrag.push(&view, &fragment, &Path::EMPTY, &payload, ts) {
 //!         joined = Some(whole);
 //!     }
 //! }

@@ -1,14 +1,14 @@
-//! The streams of TCP: one [`StreamReassembler`] per direction of a flow.
+//! TCP stream reassembly: one [`StreamReassembler`] per direction of a flow.
 
 mod accounting;
 mod config;
 mod history;
+mod holes;
 mod insert;
 mod out_of_order;
 mod overlap;
-mod release;
+mod ranges;
 mod segment_store;
-mod spans;
 
 use std::sync::Arc;
 
@@ -21,16 +21,16 @@ pub use overlap::OverlapPolicy;
 
 use accounting::Accounting;
 use history::History;
-use out_of_order::{OutOfOrder, Piece};
+use out_of_order::{OutOfOrder, SegmentRef};
 
-/// Puts the segments of one direction of a flow in order, waiting for what is missing.
+/// Reassembles the TCP stream of one direction of a flow, and buffers out-of-order segments.
 ///
-/// Segments in order go straight to the sink, borrowed from the frame: nothing is copied, and
-/// nothing allocated but once the memory of what was delivered. Those behind a hole wait until it
-/// is filled, or released as a gap: when the receiver has acknowledged it for longer than the
-/// [grace](StreamConfig::grace), when its [timeout](StreamConfig::hole_timeout) has passed, when
-/// what waits has reached its [bound](StreamConfig::max_held), or when the flow ends. What the snap
-/// length cut off is a gap as soon as the stream has come there.
+/// In-order segments go directly to the sink, borrowed from the frame: nothing is copied, and only the
+/// history is allocated, once. Segments behind missing bytes are buffered until the bytes arrive or are
+/// reported as a gap: when the receiver has acknowledged them for longer than the
+/// [grace](StreamConfig::grace), when its [timeout](StreamConfig::hole_timeout) has passed, when what waits
+/// has reached its [bound](StreamConfig::max_held), or when the flow ends. Bytes cut off by the snap length
+/// are a gap as soon as the stream reaches them.
 ///
 /// Offsets have 64 bits. 0 is the first byte after the SYN; without a SYN, the lowest sequence
 /// number seen within the grace (or in the first 16 segments or 8 KiB, whichever is over first).
@@ -39,49 +39,48 @@ use out_of_order::{OutOfOrder, Piece};
 ///
 /// | cause | bytes |
 /// |---|---|
-/// | [`Duplicate`](Loss::Duplicate) | that were there before, whichever copy is delivered |
-/// | [`OooDropped`](Loss::OooDropped) | that came after their place was given up as a gap (of which the last 8 are remembered) |
+/// | [`Duplicate`](Loss::Duplicate) | received before, whichever copy is delivered |
+/// | [`OooDropped`](Loss::OooDropped) | received after their range was reported as a gap (the last 8 gaps are remembered) |
 /// | [`OutOfWindow`](Loss::OutOfWindow) | before the stream's start, behind its FIN, after a reset or the end, or [too far away](StreamConfig::max_ahead) and not continued by the next segment |
-/// | [`Memcap`](Loss::Memcap) | let go of by [`shed`](Reassembler::drop_buffered), or refused by [`segment`](Reassembler::segment) |
+/// | [`Memcap`](Loss::Memcap) | freed by [`drop_buffered`](Reassembler::drop_buffered), or refused by [`segment`](Reassembler::segment) |
 ///
-/// Copies that differ are a [conflict](StreamSink::conflict), at most one per segment with what
-/// waits, found to the byte, and one with what was delivered, as far as the
-/// [history](StreamConfig::history) reaches: a chunk (one segment, or many small ones) that a
-/// retransmission covers whole, and any of the last 64 bytes. One byte just before the stream's
-/// position is a keep-alive (RFC 9293 §3.8.4), whose content is garbage by design, and is a
-/// duplicate without a conflict.
+/// Differing copies are a [conflict](StreamSink::conflict), at most one per segment with what waits, found to
+/// the byte, and one with what was delivered, as far as the [history](StreamConfig::history) reaches: a chunk
+/// (one segment, or many small ones) that a retransmission covers whole, and any of the last 64 bytes. One
+/// byte just before the stream's position is a keep-alive (RFC 9293 §3.8.4), whose content is garbage by
+/// design, and is a duplicate without a conflict.
 ///
 /// At every moment, in bytes of payload: `seen = delivered + Σ lost + pending`, and `position =
 /// delivered + gap`. Debug builds assert it.
 ///
-/// Without an engine: [`segment`](Reassembler::segment) keeps what it is given until
-/// [`drain`](Reassembler::drain) puts it in order; bytes that would exceed the bound are refused.
+/// Without an engine, [`segment`](Reassembler::segment) buffers its input until [`drain`](Reassembler::drain)
+/// delivers it. Bytes beyond the bound are refused.
 #[derive(Debug)]
 pub struct StreamReassembler {
     /// Offset of the next byte to deliver.
     position: u64,
-    /// When something is due; [`Timestamp::MAX`] if never.
+    /// Next deadline; [`Timestamp::MAX`] if none.
     deadline: Timestamp,
     config: Arc<StreamConfig>,
-    more: Option<Box<More>>,
+    cold: Option<Box<ColdState>>,
     /// Sequence number of the byte at `position`.
     seq: u32,
     state: State,
     accounting: Accounting,
 }
 
-/// What only streams with data or trouble have.
+/// State of streams with data, gaps or out-of-order segments.
 #[derive(Debug)]
-struct More {
+struct ColdState {
     history: History,
     gaps: Option<Box<Gaps>>,
     out_of_order: Option<Box<OutOfOrder>>,
 }
 
-/// How far the life of a stream has come.
+/// State of a stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {
-    /// It is not known where it begins.
+    /// The start of the stream is not known.
     Unstarted,
     Open,
     /// Everything up to the FIN was delivered.
@@ -92,27 +91,27 @@ enum State {
     ClosedFinished,
 }
 
-/// Makes [`StreamReassembler`] reassemblers.
+/// Factory of [`StreamReassembler`]s with one configuration.
 #[derive(Clone, Debug, Default)]
 pub struct StreamReassemblerFactory {
     config: Arc<StreamConfig>,
 }
 
 impl StreamReassemblerFactory {
-    /// A factory whose products all follow `config`.
+    /// Creates a factory with this configuration.
     #[must_use]
     pub fn new(config: StreamConfig) -> Self {
         StreamReassemblerFactory { config: Arc::new(config) }
     }
 
-    /// A fresh reassembler, for any side of any flow.
+    /// Creates a reassembler for one side of a flow.
     #[must_use]
     pub fn make(&self) -> StreamReassembler {
         StreamReassembler {
             position: 0,
             deadline: Timestamp::MAX,
             config: Arc::clone(&self.config),
-            more: None,
+            cold: None,
             seq: 0,
             state: State::Unstarted,
             accounting: Accounting::default(),
@@ -128,7 +127,7 @@ impl<K> ReassemblerFactory<K> for StreamReassemblerFactory {
     }
 }
 
-/// With a configuration of its own; a [factory](StreamReassemblerFactory) shares one.
+/// A reassembler with its own default configuration; a [factory](StreamReassemblerFactory) shares one.
 impl Default for StreamReassembler {
     fn default() -> Self {
         StreamReassemblerFactory::default().make()
@@ -136,19 +135,19 @@ impl Default for StreamReassembler {
 }
 
 impl StreamReassembler {
-    /// Offset of the next byte to deliver: what was delivered, and gaps.
+    /// Offset of the next byte to deliver: delivered bytes and gaps so far.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Gives the stream up: what waits is lost to `cause`, and memory is freed. What comes later is
+    /// Stops the stream: pending bytes are lost with `cause`, and memory is freed. Later bytes are lost as
     /// [`Loss::OutOfWindow`].
     pub fn abandon(&mut self, cause: Loss, out: &mut dyn StreamSink) {
         let pending = self.pending();
-        self.lose(cause, pending, out);
+        self.report_lost(cause, pending, out);
         self.close();
-        self.more = None;
+        self.cold = None;
         self.deadline = Timestamp::MAX;
         self.check();
     }
@@ -168,23 +167,23 @@ impl StreamReassembler {
         matches!(self.state, State::Closed | State::ClosedFinished)
     }
 
-    fn more(&mut self) -> &mut More {
-        self.more.get_or_insert_with(|| {
-            Box::new(More { history: History::new(), gaps: None, out_of_order: None })
+    fn cold(&mut self) -> &mut ColdState {
+        self.cold.get_or_insert_with(|| {
+            Box::new(ColdState { history: History::new(), gaps: None, out_of_order: None })
         })
     }
 
     fn out_of_order(&self) -> Option<&OutOfOrder> {
-        self.more.as_ref()?.out_of_order.as_deref()
+        self.cold.as_ref()?.out_of_order.as_deref()
     }
 
-    /// What waits, taken out so that it can be worked on; [`put_back`](Self::put_back) follows.
-    fn take_wait(&mut self) -> Box<OutOfOrder> {
-        self.more.as_mut().and_then(|more| more.out_of_order.take()).unwrap_or_default()
+    /// Takes the out-of-order state out of `self`; [`set_out_of_order`](Self::put_back) follows.
+    fn take_out_of_order(&mut self) -> Box<OutOfOrder> {
+        self.cold.as_mut().and_then(|cold| cold.out_of_order.take()).unwrap_or_default()
     }
 
-    fn put_back(&mut self, mut out_of_order: Box<OutOfOrder>) {
-        out_of_order.pass_acks(self.position);
+    fn set_out_of_order(&mut self, mut out_of_order: Box<OutOfOrder>) {
+        out_of_order.forget_reached_acks(self.position);
         match out_of_order.next() {
             None => out_of_order.hole = None,
             Some((_, since)) if out_of_order.hole.is_none_or(|(at, _)| at != self.position) => {
@@ -194,12 +193,12 @@ impl StreamReassembler {
         }
         self.deadline = self.next_deadline(&out_of_order);
         if !out_of_order.is_idle() {
-            self.more().out_of_order = Some(out_of_order);
+            self.cold().out_of_order = Some(out_of_order);
         }
         self.check();
     }
 
-    /// Hands over bytes in order.
+    /// Delivers in-order bytes.
     #[inline]
     fn deliver(&mut self, bytes: &[u8], out: &mut dyn StreamSink) {
         if bytes.is_empty() {
@@ -209,24 +208,24 @@ impl StreamReassembler {
         out.bytes(at, bytes);
         let (limit, seed) = (self.config.history, self.config.seed);
         if limit > 0 {
-            self.more().history.remember(at, bytes, limit, seed);
+            self.cold().history.remember(at, bytes, limit, seed);
         }
         self.advance(bytes.len() as u64);
         self.accounting.deliver(bytes.len() as u64);
     }
 
-    /// Gives up what is missing before `to`.
+    /// Reports the missing bytes before `to` as a gap.
     fn skip(&mut self, to: u64, out: &mut dyn StreamSink) {
         let at = self.position;
         if to > at {
             out.gap(at, to - at);
-            self.more().gaps.get_or_insert_default().add(at, to);
+            self.cold().gaps.get_or_insert_default().add(at, to);
             self.advance(to - at);
             self.accounting.skip(to - at);
         }
     }
 
-    fn lose(&mut self, cause: Loss, bytes: u64, out: &mut dyn StreamSink) {
+    fn report_lost(&mut self, cause: Loss, bytes: u64, out: &mut dyn StreamSink) {
         if bytes > 0 {
             out.lost(cause, bytes);
             self.accounting.lose(bytes);
@@ -250,25 +249,31 @@ impl StreamReassembler {
 impl Reassembler for StreamReassembler {
     fn segment(&mut self, seq: u32, payload: &[u8]) {
         let wire_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        self.keep(Piece { seq, wire_len, fin: false, ts: Timestamp::ZERO, payload });
+        self.store_unplaced(SegmentRef { seq, wire_len, fin: false, ts: Timestamp::ZERO, payload });
     }
 
-    /// The stream ends behind the last byte that came.
+    /// The stream ends behind the last byte received.
     fn fin(&mut self) {
         let out_of_order = self.out_of_order();
         if self.is_closed() || self.finished() || out_of_order.is_some_and(OutOfOrder::has_fin) {
             return;
         }
         let held_to = out_of_order
-            .and_then(|out_of_order| out_of_order.held.spans().last())
-            .map_or(0, |span| span.end);
+            .and_then(|out_of_order| out_of_order.store.ranges().last())
+            .map_or(0, |range| range.end);
         let ahead = held_to.saturating_sub(self.position) as u32;
         let known = (self.state == State::Open).then(|| self.seq.wrapping_add(ahead));
         let seq = out_of_order
             .and_then(|out_of_order| out_of_order.last_seq(known))
             .or(known)
             .unwrap_or(self.seq);
-        self.keep(Piece { seq, wire_len: 0, fin: true, ts: Timestamp::ZERO, payload: &[] });
+        self.store_unplaced(SegmentRef {
+            seq,
+            wire_len: 0,
+            fin: true,
+            ts: Timestamp::ZERO,
+            payload: &[],
+        });
     }
 
     fn rst(&mut self) {
@@ -276,9 +281,9 @@ impl Reassembler for StreamReassembler {
     }
 
     fn drain(&mut self, out: &mut dyn StreamSink) {
-        let mut out_of_order = self.take_wait();
-        self.unstash(&mut out_of_order, out);
-        self.put_back(out_of_order);
+        let mut out_of_order = self.take_out_of_order();
+        self.place_unplaced(&mut out_of_order, out);
+        self.set_out_of_order(out_of_order);
     }
 
     fn push(&mut self, segment: Segment<'_>, peer: &mut Self, out: &mut dyn StreamSink) {
@@ -286,7 +291,7 @@ impl Reassembler for StreamReassembler {
             peer.note_ack(ack, segment.ts);
         }
         if segment.ts >= self.deadline {
-            self.release_due(segment.ts, out);
+            self.skip_due_holes(segment.ts, out);
         }
         if segment.wire_len == 0 && segment.payload.is_empty() && !segment.syn && !segment.fin {
             return;
@@ -300,7 +305,7 @@ impl Reassembler for StreamReassembler {
             self.deliver(segment.payload, out);
             self.check();
         } else {
-            self.push_any(&segment, out);
+            self.push_slow(&segment, out);
         }
     }
 
@@ -314,7 +319,7 @@ impl Reassembler for StreamReassembler {
 
     fn timeout(&mut self, now: Timestamp, _peer: &mut Self, out: &mut dyn StreamSink) {
         if now >= self.deadline {
-            self.release_due(now, out);
+            self.skip_due_holes(now, out);
         }
     }
 
@@ -323,7 +328,7 @@ impl Reassembler for StreamReassembler {
     }
 
     fn drop_buffered(&mut self, out: &mut dyn StreamSink) {
-        let mut out_of_order = self.take_wait();
+        let mut out_of_order = self.take_out_of_order();
         let pending = out_of_order.pending();
         *out_of_order = OutOfOrder {
             fin: out_of_order.fin,
@@ -331,8 +336,8 @@ impl Reassembler for StreamReassembler {
             acked_later: out_of_order.acked_later,
             ..OutOfOrder::default()
         };
-        self.lose(Loss::Memcap, pending, out);
-        self.put_back(out_of_order);
+        self.report_lost(Loss::Memcap, pending, out);
+        self.set_out_of_order(out_of_order);
     }
 
     fn pending(&self) -> u64 {
@@ -340,14 +345,14 @@ impl Reassembler for StreamReassembler {
     }
 
     fn heap_bytes(&self) -> usize {
-        let more = self.more.as_ref().map_or(0, |more| {
-            size_of::<More>() + more.gaps.as_ref().map_or(0, |_| size_of::<Gaps>())
+        let cold = self.cold.as_ref().map_or(0, |cold| {
+            size_of::<ColdState>() + cold.gaps.as_ref().map_or(0, |_| size_of::<Gaps>())
         });
-        more + self.out_of_order().map_or(0, OutOfOrder::cost)
+        cold + self.out_of_order().map_or(0, OutOfOrder::cost)
     }
 }
 
-/// The last gaps, so that what comes for them later is not taken for a duplicate.
+/// The most recent gaps, so that late bytes in them do not count as duplicates.
 #[derive(Debug, Default)]
 struct Gaps {
     recent: [(u64, u64); 8],

@@ -41,7 +41,7 @@ fn main() {
             let len = bytes.len() as u32 - 20;
             let payload = Payload { offset: 20, captured: len, wire_len: len };
             let view = PacketView::new(bytes, LinkType::RAW, now);
-            if let Defragmented::ReassembledDatagram(whole) =
+            if let Defragmented::Complete(whole) =
                 defrag.push(&view, &fragment, &Path::EMPTY, &payload, now)
             {
                 joined += 1;

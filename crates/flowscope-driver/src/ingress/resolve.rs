@@ -140,7 +140,7 @@ impl Ingress {
                 self.refused.lose(Loss::FragIncomplete, view.frames().into());
                 break;
             };
-            let Defragmented::ReassembledDatagram(whole) =
+            let Defragmented::Complete(whole) =
                 defragmenter.push(&view, &fragment, &x.path, &x.payload, now)
             else {
                 break;

@@ -1,39 +1,39 @@
-//! Buffers of a few sizes, counted by capacity and used again.
+//! Reusable buffers in power-of-two sizes, counted by capacity.
 
-use super::store::{Piece, Store};
+use super::store::{FragmentStore, StoredFragment};
 
-/// All memory that datagrams have beside their records.
+/// The buffers of all datagrams.
 pub(super) struct Buffers {
     limit: usize,
     in_use: usize,
-    bytes: Shelves<u8>,
-    pieces: Shelves<Piece>,
+    bytes: BufferPool<u8>,
+    pieces: BufferPool<StoredFragment>,
 }
 
 impl Buffers {
-    /// With this many bytes for everything, spare buffers included.
+    /// Buffers of at most `limit` bytes in total, spare ones included.
     pub(super) fn new(limit: usize) -> Self {
-        Buffers { limit, in_use: 0, bytes: Shelves::new(64), pieces: Shelves::new(4) }
+        Buffers { limit, in_use: 0, bytes: BufferPool::new(64), pieces: BufferPool::new(4) }
     }
 
-    /// Bytes to be taken before `bytes` more, and one more piece, can be appended.
-    pub(super) fn growth(&self, store: &Store, bytes: usize) -> usize {
+    /// Bytes to allocate before `bytes` more and one more fragment fit.
+    pub(super) fn growth(&self, store: &FragmentStore, bytes: usize) -> usize {
         self.bytes.growth(&store.bytes, bytes) + self.pieces.growth(&store.pieces, 1)
     }
 
-    /// Whether a store of `own` bytes could take `growth` more if it were the only one.
+    /// Whether a store of `own` bytes could grow by `growth` if it were the only one.
     pub(super) fn could_hold(&self, own: usize, growth: usize) -> bool {
         own + growth <= self.limit
     }
 
-    /// Whether `growth` bytes can be taken. Spare buffers make way, so what is spare never matters.
+    /// Whether `growth` bytes can be allocated. Spare buffers are freed first, so they do not count.
     pub(super) fn has_room(&self, growth: usize) -> bool {
         self.in_use + growth <= self.limit
     }
 
-    /// Makes room in `store` for `bytes` more and one more piece; [`has_room`](Self::has_room) for
-    /// the growth must have been true.
-    pub(super) fn grow(&mut self, store: &mut Store, bytes: usize) {
+    /// Grows `store` for `bytes` more and one more fragment. [`has_room`](Self::has_room) must be true for
+    /// the growth.
+    pub(super) fn grow(&mut self, store: &mut FragmentStore, bytes: usize) {
         let growth = self.growth(store, bytes);
         if growth == 0 {
             return;
@@ -50,27 +50,27 @@ impl Buffers {
         self.trim();
     }
 
-    /// Takes a store back.
-    pub(super) fn put(&mut self, store: Store) {
+    /// Returns a store to the pool.
+    pub(super) fn put(&mut self, store: FragmentStore) {
         self.in_use -= store.capacity_bytes();
         self.pieces.put(store.pieces);
         self.put_bytes(store.bytes);
     }
 
-    /// Takes back the pieces only: the bytes leave the pool.
-    pub(super) fn put_pieces(&mut self, store: Store) -> Vec<u8> {
+    /// Returns the list of fragments to the pool; the byte buffer goes to the caller.
+    pub(super) fn put_pieces(&mut self, store: FragmentStore) -> Vec<u8> {
         self.in_use -= store.capacity_bytes();
         self.pieces.put(store.pieces);
         self.trim();
         store.bytes
     }
 
-    /// A buffer that leaves the pool.
-    pub(super) fn lend_bytes(&mut self, len: usize) -> Vec<u8> {
+    /// A byte buffer for the caller to keep.
+    pub(super) fn take_bytes(&mut self, len: usize) -> Vec<u8> {
         self.bytes.take(len)
     }
 
-    /// Takes a buffer in that had left.
+    /// Returns a byte buffer to the pool.
     pub(super) fn put_bytes(&mut self, bytes: Vec<u8>) {
         self.bytes.put(bytes);
         self.trim();
@@ -89,31 +89,31 @@ impl Buffers {
     }
 }
 
-/// Spare buffers, sorted by capacity, which is a power of two: it follows from how much is in a
-/// buffer, not from how it came to be.
-struct Shelves<T> {
+/// Spare buffers by capacity, a power of two. The capacity depends on the content of a buffer only, not on
+/// its history.
+struct BufferPool<T> {
     least: usize,
-    shelves: Vec<Vec<Vec<T>>>,
+    classes: Vec<Vec<Vec<T>>>,
     held: usize,
 }
 
 /// More spare buffers of one size than this are freed.
 const MOST_SPARE: usize = 16;
 
-impl<T: Copy> Shelves<T> {
+impl<T: Copy> BufferPool<T> {
     fn new(least: usize) -> Self {
-        Shelves { least, shelves: Vec::new(), held: 0 }
+        BufferPool { least, classes: Vec::new(), held: 0 }
     }
 
     fn capacity_for(&self, len: usize) -> usize {
         len.max(self.least).next_power_of_two()
     }
 
-    fn shelf(&self, capacity: usize) -> usize {
+    fn class(&self, capacity: usize) -> usize {
         (capacity / self.least).ilog2() as usize
     }
 
-    /// Bytes of the buffer that has to be taken before `more` can be appended.
+    /// Size in bytes of the new buffer needed before `more` elements fit; 0 if they fit.
     fn growth(&self, buffer: &Vec<T>, more: usize) -> usize {
         let len = buffer.len() + more;
         if len <= buffer.capacity() { 0 } else { self.capacity_for(len) * size_of::<T>() }
@@ -129,8 +129,8 @@ impl<T: Copy> Shelves<T> {
 
     fn take(&mut self, len: usize) -> Vec<T> {
         let capacity = self.capacity_for(len);
-        let shelf = self.shelf(capacity);
-        match self.shelves.get_mut(shelf).and_then(Vec::pop) {
+        let class = self.class(capacity);
+        match self.classes.get_mut(class).and_then(Vec::pop) {
             Some(buffer) => {
                 self.held -= buffer.capacity() * size_of::<T>();
                 buffer
@@ -144,29 +144,29 @@ impl<T: Copy> Shelves<T> {
         if capacity < self.least || !capacity.is_power_of_two() {
             return;
         }
-        let shelf = self.shelf(capacity);
-        if self.shelves.len() <= shelf {
-            self.held += (shelf + 1 - self.shelves.len()) * size_of::<Vec<Vec<T>>>();
-            self.shelves.reserve_exact(shelf + 1 - self.shelves.len());
-            self.shelves.resize_with(shelf + 1, Vec::new);
+        let class = self.class(capacity);
+        if self.classes.len() <= class {
+            self.held += (class + 1 - self.classes.len()) * size_of::<Vec<Vec<T>>>();
+            self.classes.reserve_exact(class + 1 - self.classes.len());
+            self.classes.resize_with(class + 1, Vec::new);
         }
-        if self.shelves[shelf].len() < MOST_SPARE {
-            if self.shelves[shelf].capacity() == 0 {
-                self.shelves[shelf].reserve_exact(MOST_SPARE);
+        if self.classes[class].len() < MOST_SPARE {
+            if self.classes[class].capacity() == 0 {
+                self.classes[class].reserve_exact(MOST_SPARE);
                 self.held += MOST_SPARE * size_of::<Vec<T>>();
             }
             buffer.clear();
-            self.shelves[shelf].push(buffer);
+            self.classes[class].push(buffer);
             self.held += capacity * size_of::<T>();
         }
     }
 
     fn clear(&mut self) {
-        self.shelves = Vec::new();
+        self.classes = Vec::new();
         self.held = 0;
     }
 
-    /// Bytes held by spare buffers and the shelves themselves.
+    /// Bytes in spare buffers and in the lists of them.
     fn heap_bytes(&self) -> usize {
         self.held
     }

@@ -4,8 +4,7 @@ use std::time::Duration;
 use super::key::Family;
 use super::table::Table;
 
-/// What a [`Defragmenter`](crate::Defragmenter) is told when it is made. Every default is documented
-/// on its setter.
+/// Configuration of a [`Defragmenter`](crate::Defragmenter). Each setter documents its default.
 #[derive(Clone, Debug)]
 pub struct DefragConfig {
     memory_budget: usize,
@@ -30,52 +29,50 @@ impl Default for DefragConfig {
 }
 
 impl DefragConfig {
-    /// How many bytes the pool may hold, by capacity; default 4 MiB. Reaching it evicts the oldest
-    /// datagram. A datagram that does not fit by itself is refused: 512 KiB are enough for any.
+    /// Memory limit in bytes, by capacity; default 4 MiB. At the limit the oldest datagram is evicted. A
+    /// datagram that does not fit alone is refused: 512 KiB are enough for any.
     #[must_use]
     pub fn memory_budget(mut self, bytes: usize) -> Self {
         self.memory_budget = bytes;
         self
     }
 
-    /// How many datagrams the pool may hold, those included that were dropped and whose later
-    /// pieces are still to be recognised; default 4096. Reaching it evicts the oldest. Their records
-    /// take at most half of the memory budget, which lowers this where it is small.
+    /// Maximum number of datagrams, remembered dropped ones included; default 4096. At the limit the oldest
+    /// is evicted. Their table entries take at most half of the memory budget, so a small budget lowers this
+    /// limit.
     #[must_use]
     pub fn max_datagrams(mut self, datagrams: NonZeroUsize) -> Self {
         self.max_datagrams = datagrams;
         self
     }
 
-    /// In how many pieces a datagram may come; default 1366, which is the largest datagram over the
-    /// smallest link: 65 515 bytes behind headers of 20, 48 at a time (RFC 791 §3.2: every link
-    /// carries 68 bytes). One that comes in more is dropped.
+    /// Maximum number of fragments per datagram; default 1366. That is the largest datagram over the smallest
+    /// link: 65 515 bytes in fragments of 48 bytes (RFC 791 §3.2: every link carries 68 bytes). A datagram
+    /// with more fragments is dropped.
     ///
-    /// Placing a piece takes a binary search, and moving up to 12 bytes for every other one.
+    /// Adding a fragment takes a binary search and moves up to 12 bytes per other fragment.
     #[must_use]
     pub fn max_fragments(mut self, fragments: NonZeroUsize) -> Self {
         self.max_fragments = fragments;
         self
     }
 
-    /// An IPv4 datagram is given up when longer than this has passed since its first piece came;
-    /// default 30 seconds, as Linux has it.
+    /// Timeout of IPv4 datagrams, counted from their first fragment; default 30 seconds, as in Linux.
     #[must_use]
     pub fn ipv4_timeout(mut self, timeout: Duration) -> Self {
         self.ipv4_timeout = timeout;
         self
     }
 
-    /// An IPv6 datagram is given up when longer than this has passed since its first piece came;
-    /// default 60 seconds (RFC 8200 §4.5).
+    /// Timeout of IPv6 datagrams, counted from their first fragment; default 60 seconds (RFC 8200 §4.5).
     #[must_use]
     pub fn ipv6_timeout(mut self, timeout: Duration) -> Self {
         self.ipv6_timeout = timeout;
         self
     }
 
-    /// Seed of the table's hash; default 0. Give a random one where strangers can aim packets at
-    /// the table. No output depends on it.
+    /// Seed of the hash table; default 0. Set a random seed where attackers can choose the packets. No output
+    /// depends on it.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -89,11 +86,11 @@ impl DefragConfig {
         }
     }
 
-    /// How many datagrams, and how many bytes for their buffers. Set apart once for all, so that who
-    /// has to leave follows from what is held and not from what the table once grew to.
+    /// Maximum number of datagrams, and the bytes for their buffers. Both are fixed, so that evictions depend
+    /// on the buffered fragments and not on how far the table once grew.
     pub(super) fn limits(&self) -> (usize, usize) {
-        let fit = self.memory_budget / 2 / Table::most_bytes(1);
+        let fit = self.memory_budget / 2 / Table::max_bytes(1);
         let datagrams = self.max_datagrams.get().min(fit);
-        (datagrams, self.memory_budget - Table::most_bytes(datagrams))
+        (datagrams, self.memory_budget - Table::max_bytes(datagrams))
     }
 }

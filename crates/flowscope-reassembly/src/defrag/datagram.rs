@@ -1,49 +1,49 @@
 use flowscope_core::{Loss, Timestamp};
 
-use super::key::{Key, most_payload};
-use super::store::{Piece, Store};
+use super::key::{Key, max_payload};
+use super::store::{FragmentStore, StoredFragment};
 
-/// A datagram of which pieces are missing, or one that was dropped and is remembered.
+/// An incomplete datagram, or a dropped one that is remembered.
 #[derive(Debug)]
 pub(super) struct Datagram {
     pub(super) key: Key,
-    /// When its first piece came, by the watermark.
+    /// Arrival of its first fragment, by the watermark.
     pub(super) since: Timestamp,
     /// Time of the earliest of its frames.
     pub(super) first_ts: Timestamp,
     /// Frames held, and their wire bytes.
     pub(super) frames: u64,
     pub(super) wire: u64,
-    /// Why it was dropped: pieces that come later are too.
+    /// Why it was dropped; its later fragments are dropped too.
     pub(super) dropped: Option<Loss>,
-    /// Payload bytes, once the last piece has told; 0 before.
+    /// Payload length in bytes, known from the last fragment; 0 before.
     pub(super) total: u32,
-    /// Payload bytes of the pieces so far.
+    /// Payload bytes of the buffered fragments.
     pub(super) received: u32,
-    /// Where in the store the header of the first piece is; of length 0 before that has come.
+    /// Where the header of the first fragment is in the store; its length is 0 before that arrives.
     pub(super) header_at: u32,
     pub(super) header_len: u32,
-    pub(super) store: Store,
+    pub(super) store: FragmentStore,
 }
 
-/// A piece that has come and is not yet placed.
+/// A received fragment that is not yet inserted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Arrival<'a> {
-    /// Payload bytes before it, and up to its end; at most 65 535.
+pub(super) struct IncomingFragment<'a> {
+    /// First payload byte and the byte behind the last; at most 65 535.
     pub(super) start: u16,
     pub(super) end: u16,
     pub(super) more: bool,
-    /// What was captured of it.
+    /// Its captured bytes.
     pub(super) bytes: &'a [u8],
 }
 
-/// What is to be done with a piece.
+/// What to do with a received fragment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Place {
+pub(super) enum Placement {
     /// Insert it at this index.
-    At(usize),
-    /// Leave it: it is there.
-    Copy,
+    Insert(usize),
+    /// Ignore it: an exact duplicate.
+    Duplicate,
     /// Drop the datagram.
     Conflict(Loss),
 }
@@ -61,69 +61,73 @@ impl Datagram {
             received: 0,
             header_at: 0,
             header_len: 0,
-            store: Store::default(),
+            store: FragmentStore::default(),
         }
     }
 
-    /// How many pieces are held.
+    /// Number of buffered fragments.
     pub(super) fn pieces(&self) -> usize {
         self.store.pieces.len()
     }
 
-    /// Where a piece belongs; `head` is how long a header it brings along, if it is the first.
-    pub(super) fn place(&self, new: &Arrival<'_>, head: usize) -> Place {
+    /// Where to insert a fragment; `head` is the length of its header if it is the first, else 0.
+    pub(super) fn place(&self, new: &IncomingFragment<'_>, head: usize) -> Placement {
         let pieces = &self.store.pieces;
         let (start, end) = (u32::from(new.start), u32::from(new.end));
-        let at = pieces.partition_point(|piece| piece.start < new.start);
-        if let Some(piece) = pieces.get(at) {
-            if piece.start == new.start && piece.end() == end {
+        let at = pieces.partition_point(|stored| stored.start < new.start);
+        if let Some(stored) = pieces.get(at) {
+            if stored.start == new.start && stored.end() == end {
                 // RFC 8200 §4.5 lets exact duplicates be told from overlaps. Only the last piece
                 // ends where the datagram does.
-                let alike = (end == self.total) != new.more && self.same_bytes(*piece, new.bytes);
-                return if alike { Place::Copy } else { Place::Conflict(Loss::FragOverlap) };
+                let alike = (end == self.total) != new.more && self.same_bytes(*stored, new.bytes);
+                return if alike {
+                    Placement::Duplicate
+                } else {
+                    Placement::Conflict(Loss::FragOverlap)
+                };
             }
-            if u32::from(piece.start) < end {
-                return Place::Conflict(Loss::FragOverlap);
+            if u32::from(stored.start) < end {
+                return Placement::Conflict(Loss::FragOverlap);
             }
         }
         if at > 0 && pieces[at - 1].end() > start {
-            return Place::Conflict(Loss::FragOverlap);
+            return Placement::Conflict(Loss::FragOverlap);
         }
         let is_last = at == pieces.len();
         let fits =
             if new.more { self.total == 0 || end < self.total } else { self.total == 0 && is_last };
         // The header of the first piece may be longer than those that the others had room for.
         let reach = pieces.last().map_or(end, |last| last.end().max(end));
-        let most = most_payload(self.key.family, head.max(self.header_len as usize));
+        let most = max_payload(self.key.family, head.max(self.header_len as usize));
         if fits && reach as usize <= most {
-            Place::At(at)
+            Placement::Insert(at)
         } else {
-            Place::Conflict(Loss::HeaderMalformed)
+            Placement::Conflict(Loss::HeaderMalformed)
         }
     }
 
-    /// Where the capture cut both differently, what is in both counts.
-    fn same_bytes(&self, piece: Piece, bytes: &[u8]) -> bool {
-        piece.bytes(&self.store.bytes).iter().zip(bytes).all(|(a, b)| a == b)
+    /// Compares the bytes that both copies have captured.
+    fn same_bytes(&self, stored: StoredFragment, bytes: &[u8]) -> bool {
+        stored.bytes(&self.store.bytes).iter().zip(bytes).all(|(a, b)| a == b)
     }
 
-    /// Adds a piece; the store has room for it.
-    pub(super) fn insert(&mut self, at: usize, new: &Arrival<'_>) {
-        let piece = Piece {
+    /// Adds a fragment; the store has room for it.
+    pub(super) fn insert(&mut self, at: usize, new: &IncomingFragment<'_>) {
+        let stored = StoredFragment {
             start: new.start,
             len: new.end - new.start,
             captured: new.bytes.len() as u16,
             at: self.store.bytes.len() as u32,
         };
         self.store.bytes.extend_from_slice(new.bytes);
-        self.store.pieces.insert(at, piece);
-        self.received += u32::from(piece.len);
+        self.store.pieces.insert(at, stored);
+        self.received += u32::from(stored.len);
         if !new.more {
             self.total = u32::from(new.end);
         }
     }
 
-    /// Pieces neither overlap nor reach beyond the last, so their lengths tell.
+    /// Fragments neither overlap nor exceed the end, so the sum of their lengths is enough.
     pub(super) fn is_whole(&self) -> bool {
         self.total != 0 && self.received == self.total
     }
@@ -133,12 +137,12 @@ impl Datagram {
     pub(super) fn in_order(&self) -> Option<usize> {
         // The first piece follows its header, so if it is here the header is at the beginning.
         let mut end = self.header_len;
-        for piece in &self.store.pieces {
-            if piece.at != end {
+        for stored in &self.store.pieces {
+            if stored.at != end {
                 return None;
             }
-            end += u32::from(piece.captured);
-            if piece.captured < piece.len {
+            end += u32::from(stored.captured);
+            if stored.captured < stored.len {
                 break;
             }
         }
@@ -150,9 +154,9 @@ impl Datagram {
         let bytes = &self.store.bytes;
         let from = self.header_at as usize;
         out.extend_from_slice(bytes.get(from..from + self.header_len as usize).unwrap_or_default());
-        for piece in &self.store.pieces {
-            out.extend_from_slice(piece.bytes(bytes));
-            if piece.captured < piece.len {
+        for stored in &self.store.pieces {
+            out.extend_from_slice(stored.bytes(bytes));
+            if stored.captured < stored.len {
                 break;
             }
         }

@@ -2,15 +2,15 @@ use flowscope_core::{Fragment, PacketView, Path, Payload};
 
 use super::key::{Family, Key};
 
-/// The IP header of a fragment: what tells its datagram apart, and what the joined one begins with.
+/// The IP header of a fragment: the key of its datagram, and the header of the reassembled datagram.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header<'a> {
     pub(super) family: Family,
-    /// Of IPv4 the header with its options, of IPv6 all before the fragment header.
+    /// IPv4: the header with options. IPv6: everything before the fragment header.
     pub(super) bytes: &'a [u8],
-    ends: [[u64; 2]; 2],
+    addrs: [[u64; 2]; 2],
     protocol: u8,
-    /// Where in `bytes` the number stands that says what follows; IPv6 only.
+    /// Index in `bytes` of the last next-header field; IPv6 only.
     next_at: usize,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Header<'a> {
         Some(Header {
             family: Family::V4,
             bytes: packet.get(..len)?,
-            ends: [address(&fixed[12..])?, address(&fixed[16..])?],
+            addrs: [address(&fixed[12..])?, address(&fixed[16..])?],
             protocol: fixed[9],
             next_at: 0,
         })
@@ -57,19 +57,19 @@ impl<'a> Header<'a> {
         Some(Header {
             family: Family::V6,
             bytes,
-            ends: [address(8)?, address(24)?],
+            addrs: [address(8)?, address(24)?],
             protocol: *packet.get(fragment_at)?,
             next_at: last_next_header(bytes)?,
         })
     }
 
     pub(super) fn key(&self, id: u32, path: &Path) -> Key {
-        // RFC 791 §3.2 takes the protocol in; RFC 8200 §4.5 does not, and lets it differ.
+        // RFC 791 §3.2 includes the protocol. RFC 8200 §4.5 does not: it may differ between fragments.
         let protocol = if self.family == Family::V4 { self.protocol } else { 0 };
-        Key { ends: self.ends, id, family: self.family, protocol, path: *path }
+        Key { addrs: self.addrs, id, family: self.family, protocol, path: *path }
     }
 
-    /// Appends the header as one that no fragment header follows (RFC 8200 §4.5).
+    /// Appends the header, changed to one without a fragment header (RFC 8200 §4.5).
     pub(super) fn append_to(&self, buffer: &mut Vec<u8>) {
         let at = buffer.len();
         buffer.extend_from_slice(self.bytes);
@@ -81,13 +81,13 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Makes the header that `frame` begins with one of a whole datagram of `payload` bytes.
+/// Changes the header at the start of `frame` to that of a whole datagram of `payload` bytes.
 pub(super) fn make_whole(family: Family, frame: &mut [u8], header_len: usize, payload: usize) {
     let most = usize::from(u16::MAX);
     match family {
         Family::V4 => {
             put_v4(frame, 2, (header_len + payload).min(most) as u16);
-            // What is left are the bit that nobody uses and "don't fragment".
+            // Keeps the reserved bit and "don't fragment".
             let flags = frame.get(6).map_or(0, |flags| flags & 0xc0);
             put_v4(frame, 6, u16::from(flags) << 8);
         }
@@ -112,8 +112,8 @@ fn put_v4(header: &mut [u8], at: usize, value: u16) {
     header[at..at + 2].copy_from_slice(&value.to_be_bytes());
 }
 
-/// Where the number stands that announces the fragment header behind `bytes`: in the fixed header,
-/// or in the last of the extension headers. Each of those has 8 bytes or more, so this ends.
+/// Index of the next-header field that names the fragment header behind `bytes`: in the fixed header or the
+/// last extension header. Each of those has 8 bytes or more, so the loop ends.
 fn last_next_header(bytes: &[u8]) -> Option<usize> {
     let mut next_at = 6;
     let mut at = 40;

@@ -2,17 +2,17 @@ use std::hash::{Hash, Hasher};
 
 use flowscope_core::Path;
 
-/// IPv4 and IPv6 have timeouts of their own, and so a queue each.
+/// IP version of a datagram. Each has its own timeout, and therefore its own queue.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Family {
     V4,
     V6,
 }
 
-/// What tells datagrams apart.
+/// Identity of a datagram.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Key {
-    pub(super) ends: [[u64; 2]; 2],
+    pub(super) addrs: [[u64; 2]; 2],
     pub(super) id: u32,
     pub(super) family: Family,
     pub(super) protocol: u8,
@@ -21,7 +21,7 @@ pub(super) struct Key {
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for half in self.ends.as_flattened() {
+        for half in self.addrs.as_flattened() {
             state.write_u64(*half);
         }
         let family = u64::from(self.family == Family::V6);
@@ -32,9 +32,9 @@ impl Hash for Key {
     }
 }
 
-/// What the 16 bits of the length field leave for the payload: IPv4 counts all of the header, IPv6
+/// The largest payload that the 16-bit length field allows. In IPv4 the field includes the header, in IPv6
 /// the extension headers.
-pub(super) fn most_payload(family: Family, header_len: usize) -> usize {
+pub(super) fn max_payload(family: Family, header_len: usize) -> usize {
     let counted = match family {
         Family::V4 => header_len,
         Family::V6 => header_len.saturating_sub(40),

@@ -1,9 +1,8 @@
 use flowscope_core::{Cursor, LinkType, PacketView, Path, Timestamp};
 
-/// A datagram of which all pieces have come. It owns its bytes.
+/// A reassembled IP datagram, which owns its bytes.
 ///
-/// [`Defragmenter::recycle`](crate::Defragmenter::recycle) takes them back, so that the next one
-/// need not allocate.
+/// [`Defragmenter::recycle`](crate::Defragmenter::recycle) takes the buffer back for reuse.
 #[derive(Clone, Debug)]
 pub struct ReassembledDatagram {
     pub(super) bytes: Vec<u8>,
@@ -19,12 +18,12 @@ pub struct ReassembledDatagram {
 impl ReassembledDatagram {
     /// The datagram as a packet.
     ///
-    /// Its frame begins with the IP header of the first piece, options and IPv6 extension headers
-    /// included, as the sender would have written it without fragmenting. The payload follows, up
-    /// to the first byte that a snap length cut off; the header's length is that of all of it.
+    /// Its frame begins with the IP header of the first fragment, options and IPv6 extension headers
+    /// included, as the sender would have written it without fragmentation. The payload follows, up to the
+    /// first byte that a snap length cut off; the header's length is that of all of it.
     ///
-    /// The cursor stands at that header, the layers that were peeled from the pieces in its path
-    /// and none stepped over. Time, link type and interface are those of the piece that came last;
+    /// The cursor stands at that header. Its path has the layers removed from the fragments, none stepped
+    /// over. Time, link type and interface are those of the last fragment received;
     /// [`frames`](PacketView::frames), [`wire_len`](PacketView::wire_len) and
     /// [`first_ts`](PacketView::first_ts) speak of all frames that it came in.
     #[must_use]

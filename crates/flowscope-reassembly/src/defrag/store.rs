@@ -1,28 +1,28 @@
-/// What a datagram keeps its pieces in.
+/// The buffered fragments of one datagram.
 #[derive(Debug, Default)]
-pub(super) struct Store {
-    /// Captured bytes in the order they came in, the header among them.
+pub(super) struct FragmentStore {
+    /// Captured bytes in arrival order, the header of the first fragment included.
     pub(super) bytes: Vec<u8>,
-    /// Where each piece belongs and where its bytes are, by offset.
-    pub(super) pieces: Vec<Piece>,
+    /// The fragments, by offset in the datagram.
+    pub(super) pieces: Vec<StoredFragment>,
 }
 
-impl Store {
+impl FragmentStore {
     pub(super) fn capacity_bytes(&self) -> usize {
-        self.bytes.capacity() + self.pieces.capacity() * size_of::<Piece>()
+        self.bytes.capacity() + self.pieces.capacity() * size_of::<StoredFragment>()
     }
 }
 
-/// Where in a datagram a piece belongs, and where in the store its bytes are.
+/// Range of a fragment in its datagram, and the place of its bytes in the store.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Piece {
+pub(super) struct StoredFragment {
     pub(super) start: u16,
     pub(super) len: u16,
     pub(super) captured: u16,
     pub(super) at: u32,
 }
 
-impl Piece {
+impl StoredFragment {
     pub(super) fn end(self) -> u32 {
         u32::from(self.start) + u32::from(self.len)
     }

@@ -1,4 +1,4 @@
-//! Which datagram a piece belongs to, and which datagrams have to leave first.
+//! Table of datagrams by key, with a queue per IP version in the order of arrival.
 
 use std::hash::BuildHasher;
 use std::ops::{Index, IndexMut};
@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 use super::datagram::Datagram;
 use super::key::{Family, Key};
 
-/// A place in the table.
+/// Index of a datagram in the table.
 pub(super) type Slot = u32;
 
 pub(super) struct Table {
@@ -24,13 +24,13 @@ pub(super) struct Table {
 
 struct Node {
     datagram: Datagram,
-    /// Datagrams are numbered as they begin: which of two queues' fronts is older.
+    /// Number in order of arrival, to compare the fronts of the two queues.
     number: u64,
     prev: Slot,
     next: Slot,
 }
 
-/// Datagrams of one family in the order they began, which is the order they are due in.
+/// Datagrams of one family in order of arrival, which is the order of their deadlines.
 #[derive(Clone, Copy)]
 struct Queue {
     front: Slot,
@@ -52,7 +52,7 @@ impl Table {
     }
 
     /// An upper bound for [`heap_bytes`](Self::heap_bytes) with up to this many datagrams.
-    pub(super) const fn most_bytes(datagrams: usize) -> usize {
+    pub(super) const fn max_bytes(datagrams: usize) -> usize {
         if datagrams == 0 {
             return 0;
         }
@@ -99,7 +99,7 @@ impl Table {
         slot
     }
 
-    /// Takes a datagram out; what it held is the caller's to take before.
+    /// Removes a datagram, whose store the caller has taken before.
     pub(super) fn remove(&mut self, slot: Slot) {
         self.unlink(slot);
         let hash = hash_of(&self.hash, &self[slot].key);
@@ -110,13 +110,13 @@ impl Table {
         self.free = slot;
     }
 
-    /// The datagram of this family that began first.
+    /// The oldest datagram of this family, and its start time.
     pub(super) fn front(&self, family: Family) -> Option<(Slot, Timestamp)> {
         let front = self.queues[family as usize].front;
         (front != NONE).then(|| (front, self[front].since))
     }
 
-    /// The datagram that began first.
+    /// The oldest datagram.
     pub(super) fn oldest(&self) -> Option<Slot> {
         let fronts = self.queues.iter().map(|queue| queue.front).filter(|front| *front != NONE);
         fronts.min_by_key(|front| self.nodes[*front as usize].number)

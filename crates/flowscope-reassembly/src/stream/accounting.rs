@@ -1,4 +1,4 @@
-/// The conservation law of one side, kept and asserted in debug builds; nothing in others.
+/// Byte accounting of one side, asserted in debug builds; empty in others.
 ///
 /// Every payload byte seen was delivered, lost or is pending; the position is what was delivered
 /// and what was a gap.

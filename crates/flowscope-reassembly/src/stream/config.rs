@@ -4,8 +4,7 @@ use std::time::Duration;
 use super::history::History;
 use super::overlap::OverlapPolicy;
 
-/// What a [`StreamReassembler`](crate::StreamReassembler) reassembler is told when it is made. Every default is
-/// documented on its setter.
+/// Configuration of a [`StreamReassembler`](crate::StreamReassembler). Each setter documents its default.
 #[derive(Clone, Debug)]
 pub struct StreamConfig {
     pub(super) max_held: NonZeroUsize,
@@ -32,9 +31,9 @@ impl Default for StreamConfig {
 }
 
 impl StreamConfig {
-    /// How many bytes of memory the data that waits behind a hole may take, per side and by
-    /// capacity; default 1 MiB. Reaching it releases the lowest hole as a gap, so that what waits
-    /// goes out: nothing that is held is dropped.
+    /// Memory limit for out-of-order data, in bytes per side, by capacity; default 1 MiB. At the limit the
+    /// lowest missing range is reported as a gap, so that the data behind it is delivered. No buffered data
+    /// is dropped.
     ///
     /// The bookkeeping is counted too. Data is held in pages of 1 KiB; segments of one byte each
     /// cost a page each where they lie far apart, and 80 bytes each where they are neighbors whose
@@ -45,49 +44,47 @@ impl StreamConfig {
         self
     }
 
-    /// How far from where the stream stands a segment may lie and be believed, in bytes; default
-    /// 16 MiB, at most 1 GiB. One farther ahead is set aside until the next one continues it.
+    /// Maximum distance of a segment from the stream position, in bytes; default 16 MiB, at most 1 GiB. A
+    /// segment farther ahead is kept and accepted only if the next segment continues it.
     #[must_use]
     pub fn max_ahead(mut self, bytes: u32) -> Self {
         self.max_ahead = bytes.min(1 << 30);
         self
     }
 
-    /// How long, in packet time, a hole is kept open that the receiver has acknowledged, and how
-    /// long the first data of a stream without a SYN waits for data before it; default 10 ms, which
-    /// captures do not exceed when they swap packets.
+    /// Time, by packet timestamps, to wait for missing bytes that the receiver has acknowledged; default 10
+    /// ms, longer than captures usually reorder packets. The first data of a stream without a SYN waits as
+    /// long for earlier data.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// How long, in packet time, a hole is kept open that was not acknowledged; default 10 seconds.
+    /// Time, by packet timestamps, to wait for missing bytes that are not acknowledged; default 10 seconds.
     #[must_use]
     pub fn hole_timeout(mut self, timeout: Duration) -> Self {
         self.hole_timeout = timeout;
         self
     }
 
-    /// Which copy is delivered where segments that wait overlap; default
-    /// [`First`](OverlapPolicy::First).
+    /// Which copy is delivered where buffered segments overlap; default [`First`](OverlapPolicy::First).
     #[must_use]
     pub fn overlap(mut self, policy: OverlapPolicy) -> Self {
         self.overlap = policy;
         self
     }
 
-    /// Of how many delivered chunks a digest is kept, so that a retransmission with other bytes is
-    /// noticed; default 16, which is also the most. 0 keeps none and saves the allocation that each
-    /// side of a flow with data makes for it.
+    /// Number of delivered chunks whose digest is kept, to detect retransmissions with different bytes;
+    /// default 16, the maximum. 0 keeps none and saves one allocation per side.
     #[must_use]
     pub fn history(mut self, chunks: u8) -> Self {
         self.history = chunks.min(History::LARGEST);
         self
     }
 
-    /// Seed of the digests; default 0. Give a random one where strangers can aim bytes at it. No
-    /// output depends on it, unless two chunks have the same digest: one pair in 2³².
+    /// Seed of the digests; default 0. Set a random seed where attackers can choose the payload. Output
+    /// depends on it only if two different chunks have equal digests (probability 2⁻³²).
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;

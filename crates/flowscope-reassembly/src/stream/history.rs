@@ -3,13 +3,13 @@ use std::ops::Range;
 
 use foldhash::fast::FixedState;
 
-/// What was delivered lately, so that a retransmission with other bytes is noticed.
+/// Digests of recently delivered data, to detect retransmissions with different bytes.
 ///
-/// KeptCopy are a digest of each of the last chunks, and the last 64 bytes themselves. Found is a
-/// difference in a chunk that a retransmission covers whole, and any in the last 64 bytes. A chunk
-/// is a segment as it was delivered (what waited behind a hole: up to 1 KiB of it); neighbors of
-/// fewer than 64 bytes each are one chunk of up to 256. Not found is a difference in a
-/// retransmission that covers a part of each chunk only.
+/// Stores a digest of each of the last chunks, and the last 64 bytes themselves. It detects a difference in a
+/// chunk that a retransmission covers whole, and any difference in the last 64 bytes. A chunk is a segment as
+/// it was delivered (what waited behind a hole: up to 1 KiB of it); neighbors of fewer than 64 bytes each are
+/// one chunk of up to 256. It does not detect a difference in a retransmission that covers a part of each
+/// chunk only.
 #[derive(Debug)]
 pub(super) struct History {
     chunks: [Chunk; History::LARGEST as usize],
@@ -37,7 +37,7 @@ struct Chunk {
 const SMALL: u32 = 1 << 31;
 
 impl Chunk {
-    /// Where it lies, seen from `end`, which lies behind it.
+    /// Stream offset of the chunk, computed from `end`, which lies behind it.
     fn offset(&self, end: u64) -> u64 {
         end.saturating_sub(u64::from((end as u32).wrapping_sub(self.at)))
     }
@@ -51,7 +51,7 @@ impl Chunk {
     }
 }
 
-/// Bytes that are kept as they are; also the least length of a segment that is a chunk of its own.
+/// Number of last bytes stored; also the minimum length of a segment that is a chunk of its own.
 const TAIL: usize = 64;
 
 /// A gap behind which nothing before it is remembered: 16 smaller ones are less than 4 GiB.
@@ -75,7 +75,7 @@ impl History {
         }
     }
 
-    /// Remembers what is delivered at `at`, in at most `limit` chunks.
+    /// Stores the bytes delivered at `at`, in at most `limit` chunks.
     pub(super) fn remember(&mut self, at: u64, bytes: &[u8], limit: u8, seed: u64) {
         let neighbor = at == self.end && self.len > 0;
         if at != self.end {
@@ -114,7 +114,7 @@ impl History {
         let tail_at = self.end - u64::from(self.tail_len);
         for chunk in self.chunks.iter().take(usize::from(self.len)) {
             let start = chunk.offset(self.end);
-            // One within the last bytes is compared there.
+            // A chunk within the last bytes is compared there.
             if start >= tail_at {
                 continue;
             }
@@ -171,7 +171,7 @@ fn digest(bytes: &[u8], seed: u64) -> u32 {
     hasher.finish() as u32
 }
 
-/// What the digest of a small chunk begins with.
+/// Initial digest of a small chunk.
 fn basis(seed: u64) -> u32 {
     (seed ^ (seed >> 32)) as u32
 }
@@ -190,9 +190,9 @@ mod tests {
     fn remembered(pieces: &[&[u8]]) -> History {
         let mut history = History::new();
         let mut at = 0;
-        for piece in pieces {
-            history.remember(at, piece, History::LARGEST, 7);
-            at += piece.len() as u64;
+        for segment in pieces {
+            history.remember(at, segment, History::LARGEST, 7);
+            at += segment.len() as u64;
         }
         history
     }

@@ -1,52 +1,52 @@
 use flowscope_core::{Conflict, KeptCopy, Loss, Reassembler as _, Segment, StreamSink, Timestamp};
 
-use super::out_of_order::{OutOfOrder, Piece, Stashed};
+use super::out_of_order::{OutOfOrder, SegmentRef, StoredSegment};
 use super::{State, StreamReassembler};
 
-/// How much is set aside while it is not known where a stream begins.
-const STASH_SEGMENTS: usize = 16;
-const STASH_BYTES: usize = 8 << 10;
+/// Bounds on segments buffered before the start of the stream is known.
+const UNPLACED_SEGMENTS: usize = 16;
+const UNPLACED_BYTES: usize = 8 << 10;
 
-/// What comes in.
+/// Input of segments.
 impl StreamReassembler {
-    /// A segment that needs a closer look.
-    pub(super) fn push_any(&mut self, segment: &Segment<'_>, out: &mut dyn StreamSink) {
-        let piece = Piece::from(segment);
+    /// Handles a segment that the fast path of `push` does not.
+    pub(super) fn push_slow(&mut self, segment: &Segment<'_>, out: &mut dyn StreamSink) {
+        let part = SegmentRef::from(segment);
         if self.is_closed() {
-            self.lose(Loss::OutOfWindow, piece.payload.len() as u64, out);
+            self.report_lost(Loss::OutOfWindow, part.payload.len() as u64, out);
             return self.check();
         }
-        let mut out_of_order = self.take_wait();
+        let mut out_of_order = self.take_out_of_order();
         if self.state == State::Unstarted {
             if segment.syn {
                 self.open_at(segment.seq);
-                self.unstash(&mut out_of_order, out);
+                self.place_unplaced(&mut out_of_order, out);
             } else {
-                self.gather(piece, &mut out_of_order, out);
-                return self.put_back(out_of_order);
+                self.collect_before_start(part, &mut out_of_order, out);
+                return self.set_out_of_order(out_of_order);
             }
         }
-        if !out_of_order.stash.is_empty() {
-            self.unstash(&mut out_of_order, out);
+        if !out_of_order.unplaced.is_empty() {
+            self.place_unplaced(&mut out_of_order, out);
         }
-        self.insert(piece, &mut out_of_order, out);
-        self.put_back(out_of_order);
+        self.insert(part, &mut out_of_order, out);
+        self.set_out_of_order(out_of_order);
     }
 
-    /// Without a sink nothing can be put in order: the segment is kept as it is.
-    pub(super) fn keep(&mut self, piece: Piece<'_>) {
-        let len = piece.payload.len();
+    /// Buffers a segment without a sink: it cannot be delivered yet.
+    pub(super) fn store_unplaced(&mut self, segment: SegmentRef<'_>) {
+        let len = segment.payload.len();
         self.accounting.see(len as u64);
         let max_held = self.config.max_held.get();
         let closed = self.is_closed();
-        let mut out_of_order = self.take_wait();
+        let mut out_of_order = self.take_out_of_order();
         let room = max_held.saturating_sub(out_of_order.cost());
-        if closed || len + 2 * size_of::<Stashed>() > room {
+        if closed || len + 2 * size_of::<StoredSegment>() > room {
             out_of_order.refused += len as u64;
         } else {
-            out_of_order.stash(piece);
+            out_of_order.unplaced(segment);
         }
-        self.put_back(out_of_order);
+        self.set_out_of_order(out_of_order);
     }
 
     pub(super) fn open_at(&mut self, seq: u32) {
@@ -54,72 +54,77 @@ impl StreamReassembler {
         self.state = State::Open;
     }
 
-    /// Data of a stream whose beginning was not seen.
-    fn gather(
+    /// Buffers data of a stream whose start is not known.
+    fn collect_before_start(
         &mut self,
-        piece: Piece<'_>,
+        segment: SegmentRef<'_>,
         out_of_order: &mut OutOfOrder,
         out: &mut dyn StreamSink,
     ) {
-        if piece.wire_len() > 0 || piece.fin {
-            out_of_order.stash(piece);
+        if segment.wire_len() > 0 || segment.fin {
+            out_of_order.unplaced(segment);
         }
-        if out_of_order.stash.len() >= STASH_SEGMENTS || out_of_order.stashed >= STASH_BYTES {
-            self.unstash(out_of_order, out);
+        if out_of_order.unplaced.len() >= UNPLACED_SEGMENTS || out_of_order.stored >= UNPLACED_BYTES
+        {
+            self.place_unplaced(out_of_order, out);
         }
     }
 
-    /// Puts what was set aside in its place, in the order in which it came; the stream begins at
-    /// the lowest number of it if it has not begun.
-    pub(super) fn unstash(&mut self, out_of_order: &mut OutOfOrder, out: &mut dyn StreamSink) {
+    /// Inserts the buffered segments in order of arrival. A stream without a start begins at their lowest
+    /// sequence number.
+    pub(super) fn place_unplaced(
+        &mut self,
+        out_of_order: &mut OutOfOrder,
+        out: &mut dyn StreamSink,
+    ) {
         if self.state == State::Unstarted {
             match out_of_order.first_seq(self.config.max_ahead) {
                 Some(seq) => self.open_at(seq),
-                None => return self.lose_refused(out_of_order, out),
+                None => return self.report_refused(out_of_order, out),
             }
         }
-        for stashed in out_of_order.take_stash() {
-            self.insert(Piece::from(&stashed), out_of_order, out);
+        for stored in out_of_order.take_unplaced() {
+            self.insert(SegmentRef::from(&stored), out_of_order, out);
         }
-        self.lose_refused(out_of_order, out);
+        self.report_refused(out_of_order, out);
     }
 
-    fn lose_refused(&mut self, out_of_order: &mut OutOfOrder, out: &mut dyn StreamSink) {
+    fn report_refused(&mut self, out_of_order: &mut OutOfOrder, out: &mut dyn StreamSink) {
         let refused = std::mem::take(&mut out_of_order.refused);
         let cause = if self.is_closed() { Loss::OutOfWindow } else { Loss::Memcap };
-        self.lose(cause, refused, out);
+        self.report_lost(cause, refused, out);
     }
 
-    /// A segment of a stream that has begun.
+    /// Inserts a segment of a stream with a known start.
     fn insert(
         &mut self,
-        piece: Piece<'_>,
+        segment: SegmentRef<'_>,
         out_of_order: &mut OutOfOrder,
         out: &mut dyn StreamSink,
     ) {
-        let mut payload = piece.payload;
-        let ahead = i64::from(piece.seq.wrapping_sub(self.seq).cast_signed());
+        let mut payload = segment.payload;
+        let ahead = i64::from(segment.seq.wrapping_sub(self.seq).cast_signed());
         let max_ahead = i64::from(self.config.max_ahead);
         if ahead > max_ahead {
-            return self.set_aside(piece, out_of_order, out);
+            return self.hold_far_ahead(segment, out_of_order, out);
         }
         if !payload.is_empty() {
-            self.drop_stray(out_of_order, out);
+            self.drop_far_ahead(out_of_order, out);
         }
-        // Negative before the stream's start.
+        // Negative before the start of the stream.
         let start = self.position.cast_signed() + ahead;
-        let end = start + piece.wire_len().cast_signed();
+        let end = start + segment.wire_len().cast_signed();
         if end < 0 || ahead < -max_ahead {
-            return self.lose(Loss::OutOfWindow, payload.len() as u64, out);
+            return self.report_lost(Loss::OutOfWindow, payload.len() as u64, out);
         }
         if start < 0 {
             let before = split_off(&mut payload, start.unsigned_abs());
-            self.lose(Loss::OutOfWindow, before.len() as u64, out);
+            self.report_lost(Loss::OutOfWindow, before.len() as u64, out);
         }
         let (start, mut end) = (start.max(0).cast_unsigned(), end.cast_unsigned());
 
-        if piece.fin && !self.finished() && !out_of_order.has_fin() && end >= self.position {
-            out_of_order.fin = Some((end, piece.ts));
+        if segment.fin && !self.finished() && !out_of_order.has_fin() && end >= self.position {
+            out_of_order.fin = Some((end, segment.ts));
         }
         let limit = if self.finished() {
             self.position
@@ -128,14 +133,14 @@ impl StreamReassembler {
         };
         if end > limit {
             let kept = split_off(&mut payload, limit.saturating_sub(start));
-            self.lose(Loss::OutOfWindow, payload.len() as u64, out);
+            self.report_lost(Loss::OutOfWindow, payload.len() as u64, out);
             (payload, end) = (kept, limit);
         }
         let mut at = start;
         if start < self.position {
             let old = split_off(&mut payload, self.position - start);
-            let keep_alive = piece.wire_len == 1 && start + 1 == self.position;
-            self.behind(start, old, keep_alive, out);
+            let keep_alive = segment.wire_len == 1 && start + 1 == self.position;
+            self.handle_retransmission(start, old, keep_alive, out);
             at = self.position;
         }
 
@@ -144,27 +149,27 @@ impl StreamReassembler {
             self.deliver(payload, out);
             self.skip(end, out);
         } else if at < end {
-            self.hold(at, payload, piece.ts, out_of_order, out);
+            self.buffer_segment(at, payload, segment.ts, out_of_order, out);
             if captured < end {
-                out_of_order.cuts.insert(captured..end, piece.ts, true);
+                out_of_order.cuts.insert(captured..end, segment.ts, true);
             }
         }
-        self.advance_over(out_of_order, out);
-        // The hole is as old as what came first behind it.
+        self.deliver_contiguous(out_of_order, out);
+        // The missing range is as old as the first data behind it.
         if let Some((_, since)) = out_of_order.next()
             && out_of_order.hole.is_none_or(|(at, _)| at != self.position)
         {
             out_of_order.hole = Some((self.position, since));
         }
-        while out_of_order.waiting_cost() > self.config.max_held.get() {
-            if !self.release_lowest(out_of_order, out) {
+        while out_of_order.store_cost() > self.config.max_held.get() {
+            if !self.skip_lowest_hole(out_of_order, out) {
                 break;
             }
         }
     }
 
-    /// Bytes behind a hole, or that overlap such.
-    fn hold(
+    /// Buffers bytes behind missing bytes, or overlapping buffered ones.
+    fn buffer_segment(
         &mut self,
         at: u64,
         payload: &[u8],
@@ -172,72 +177,82 @@ impl StreamReassembler {
         out_of_order: &mut OutOfOrder,
         out: &mut dyn StreamSink,
     ) {
-        let added = out_of_order.held.insert(at, payload, ts, self.config.overlap);
-        if let Some(conflict) = added.conflict {
+        let outcome = out_of_order.store.insert(at, payload, ts, self.config.overlap);
+        if let Some(conflict) = outcome.conflict {
             out.conflict(conflict);
         }
-        self.lose(Loss::Duplicate, added.overlap, out);
+        self.report_lost(Loss::Duplicate, outcome.overlap, out);
     }
 
-    /// Bytes whose place was delivered or given up.
-    fn behind(&mut self, at: u64, bytes: &[u8], keep_alive: bool, out: &mut dyn StreamSink) {
+    /// Handles bytes whose range was delivered or reported as a gap.
+    fn handle_retransmission(
+        &mut self,
+        at: u64,
+        bytes: &[u8],
+        keep_alive: bool,
+        out: &mut dyn StreamSink,
+    ) {
         let end = at + bytes.len() as u64;
         let (mut late, mut differ) = (0, None);
-        if let Some(more) = &self.more {
-            late = more.gaps.as_ref().map_or(0, |gaps| gaps.cover(at, end));
+        if let Some(cold) = &self.cold {
+            late = cold.gaps.as_ref().map_or(0, |gaps| gaps.cover(at, end));
             if self.config.history > 0 && !keep_alive {
-                differ = more.history.differs(at, bytes, self.config.seed);
+                differ = cold.history.differs(at, bytes, self.config.seed);
             }
         }
         if let Some(part) = differ {
             let len = part.end - part.start;
             out.conflict(Conflict { at: part.start, len, kept: KeptCopy::First });
         }
-        self.lose(Loss::OooDropped, late, out);
-        self.lose(Loss::Duplicate, end - at - late, out);
+        self.report_lost(Loss::OooDropped, late, out);
+        self.report_lost(Loss::Duplicate, end - at - late, out);
     }
 
-    /// A segment too far ahead to be believed by itself.
-    fn set_aside(
+    /// Handles a segment too far ahead to be accepted alone.
+    fn hold_far_ahead(
         &mut self,
-        piece: Piece<'_>,
+        segment: SegmentRef<'_>,
         out_of_order: &mut OutOfOrder,
         out: &mut dyn StreamSink,
     ) {
-        if piece.payload.is_empty() {
+        if segment.payload.is_empty() {
             return;
         }
         if self.finished() || out_of_order.has_fin() {
-            return self.lose(Loss::OutOfWindow, piece.payload.len() as u64, out);
+            return self.report_lost(Loss::OutOfWindow, segment.payload.len() as u64, out);
         }
-        match out_of_order.stray.take() {
-            Some(stray) if stray.end() == piece.seq => {
-                // Two in a row: the capture missed what lies between.
-                while self.release_lowest(out_of_order, out) {}
-                let distance = stray.seq.wrapping_sub(self.seq).cast_signed();
+        match out_of_order.far_ahead.take() {
+            Some(far_ahead) if far_ahead.end() == segment.seq => {
+                // Two consecutive segments: the capture lacks what lies between.
+                while self.skip_lowest_hole(out_of_order, out) {}
+                let distance = far_ahead.seq.wrapping_sub(self.seq).cast_signed();
                 if let Ok(distance) = u64::try_from(distance) {
                     self.skip(self.position + distance, out);
                 }
-                self.insert(Piece::from(&stray), out_of_order, out);
-                self.insert(piece, out_of_order, out);
+                self.insert(SegmentRef::from(&far_ahead), out_of_order, out);
+                self.insert(segment, out_of_order, out);
             }
             other => {
-                out_of_order.stray = other;
-                self.drop_stray(out_of_order, out);
-                out_of_order.stray = Some(piece.into());
+                out_of_order.far_ahead = other;
+                self.drop_far_ahead(out_of_order, out);
+                out_of_order.far_ahead = Some(segment.into());
             }
         }
     }
 
-    /// The stray was not continued.
-    pub(super) fn drop_stray(&mut self, out_of_order: &mut OutOfOrder, out: &mut dyn StreamSink) {
-        if let Some(stray) = out_of_order.stray.take() {
-            self.lose(Loss::OutOfWindow, stray.payload.len() as u64, out);
+    /// Drops the far segment, which the next one did not continue.
+    pub(super) fn drop_far_ahead(
+        &mut self,
+        out_of_order: &mut OutOfOrder,
+        out: &mut dyn StreamSink,
+    ) {
+        if let Some(far_ahead) = out_of_order.far_ahead.take() {
+            self.report_lost(Loss::OutOfWindow, far_ahead.payload.len() as u64, out);
         }
     }
 }
 
-/// Takes the first `len` bytes off, or all.
+/// Splits off the first `len` bytes, or all.
 fn split_off<'a>(payload: &mut &'a [u8], len: u64) -> &'a [u8] {
     let at = usize::try_from(len).unwrap_or(usize::MAX).min(payload.len());
     let (front, back) = payload.split_at(at);

@@ -1,36 +1,36 @@
 use flowscope_core::{Segment, Timestamp};
 
-use super::segment_store::Held;
-use super::spans::Spans;
+use super::ranges::SegmentRanges;
+use super::segment_store::SegmentStore;
 
-/// What a stream keeps while something is missing.
+/// Buffered state of a stream with missing bytes.
 #[derive(Debug, Default)]
 pub(super) struct OutOfOrder {
-    /// Bytes behind a hole.
-    pub(super) held: Held,
-    /// What the snap length cut off segments behind a hole: it is known not to come by itself.
-    pub(super) cuts: Spans,
-    /// Where the stream ends, and when that became known.
+    /// Bytes behind missing bytes.
+    pub(super) store: SegmentStore,
+    /// Ranges that the snap length cut off: they will not arrive unless retransmitted.
+    pub(super) cuts: SegmentRanges,
+    /// End of the stream by its FIN, and when that was received.
     pub(super) fin: Option<(u64, Timestamp)>,
-    /// Since when the hole at the stream's position is there, and that position.
+    /// Position of the first missing byte, and since when it is missing.
     pub(super) hole: Option<(u64, Timestamp)>,
-    /// What the receiver has acknowledged beyond the position, and when.
+    /// First acknowledgement beyond the position, and its time.
     pub(super) acked: Option<(u64, Timestamp)>,
-    /// The newest acknowledgement behind that one: its grace is its own.
+    /// Highest later acknowledgement; its grace is counted separately.
     pub(super) acked_later: Option<(u64, Timestamp)>,
-    /// A segment far ahead, until the next one tells.
-    pub(super) stray: Option<Stashed>,
-    /// Whole segments that came while it was not known where the stream begins, or without a sink.
-    pub(super) stash: Vec<Stashed>,
-    /// Payload bytes in the stash.
-    pub(super) stashed: usize,
-    /// Bytes that were refused while there was no sink to tell.
+    /// A segment far ahead, kept until the next segment confirms it.
+    pub(super) far_ahead: Option<StoredSegment>,
+    /// Segments received before the start of the stream was known, or without a sink.
+    pub(super) unplaced: Vec<StoredSegment>,
+    /// Payload bytes in `unplaced`.
+    pub(super) stored: usize,
+    /// Bytes refused without a sink, not reported yet.
     pub(super) refused: u64,
 }
 
-/// A segment that was set aside as it is.
+/// An owned copy of a segment.
 #[derive(Debug)]
-pub(super) struct Stashed {
+pub(super) struct StoredSegment {
     pub(super) seq: u32,
     pub(super) wire_len: u32,
     pub(super) fin: bool,
@@ -40,7 +40,7 @@ pub(super) struct Stashed {
 
 /// A segment without its acknowledgement.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Piece<'a> {
+pub(super) struct SegmentRef<'a> {
     pub(super) seq: u32,
     pub(super) wire_len: u32,
     pub(super) fin: bool,
@@ -49,11 +49,11 @@ pub(super) struct Piece<'a> {
 }
 
 impl OutOfOrder {
-    /// Where the next thing that is known begins: data, a cut, or the end of the stream.
+    /// Start of the next known range: data, cut bytes, or the end of the stream.
     pub(super) fn next(&self) -> Option<(u64, Timestamp)> {
-        let held = self.held.spans().first().map(|span| (span.start, span.since));
-        let cut = self.cuts.first().map(|span| (span.start, span.since));
-        [held, cut, self.fin].into_iter().flatten().min()
+        let store = self.store.ranges().first().map(|range| (range.start, range.since));
+        let cut = self.cuts.first().map(|range| (range.start, range.since));
+        [store, cut, self.fin].into_iter().flatten().min()
     }
 
     /// The receiver has acknowledged up to `offset`, beyond the position.
@@ -70,61 +70,61 @@ impl OutOfOrder {
     }
 
     /// Forgets acknowledgements that the stream has reached.
-    pub(super) fn pass_acks(&mut self, position: u64) {
+    pub(super) fn forget_reached_acks(&mut self, position: u64) {
         self.acked_later.take_if(|(offset, _)| *offset <= position);
         if self.acked.is_some_and(|(offset, _)| offset <= position) {
             self.acked = self.acked_later.take();
         }
     }
 
-    pub(super) fn stash(&mut self, piece: Piece<'_>) {
-        self.stashed += piece.payload.len();
-        self.stash.push(piece.into());
+    pub(super) fn unplaced(&mut self, segment: SegmentRef<'_>) {
+        self.stored += segment.payload.len();
+        self.unplaced.push(segment.into());
     }
 
-    pub(super) fn take_stash(&mut self) -> Vec<Stashed> {
-        self.stashed = 0;
-        std::mem::take(&mut self.stash)
+    pub(super) fn take_unplaced(&mut self) -> Vec<StoredSegment> {
+        self.stored = 0;
+        std::mem::take(&mut self.unplaced)
     }
 
     pub(super) fn is_idle(&self) -> bool {
         self.next().is_none()
             && self.acked.is_none()
-            && self.stray.is_none()
-            && self.stash.is_empty()
+            && self.far_ahead.is_none()
+            && self.unplaced.is_empty()
             && self.refused == 0
     }
 
     pub(super) fn pending(&self) -> u64 {
-        let stray = self.stray.as_ref().map_or(0, |stray| stray.payload.len());
-        self.held.pending() + (stray + self.stashed) as u64 + self.refused
+        let far_ahead = self.far_ahead.as_ref().map_or(0, |far_ahead| far_ahead.payload.len());
+        self.store.pending() + (far_ahead + self.stored) as u64 + self.refused
     }
 
     /// Bytes of memory, this value included.
     pub(super) fn cost(&self) -> usize {
-        let stray = self.stray.as_ref().map_or(0, |stray| stray.payload.len());
-        size_of::<OutOfOrder>() + self.waiting_cost() + self.stash_cost() + stray
+        let far_ahead = self.far_ahead.as_ref().map_or(0, |far_ahead| far_ahead.payload.len());
+        size_of::<OutOfOrder>() + self.store_cost() + self.unplaced_cost() + far_ahead
     }
 
-    /// What can be made smaller by releasing a hole.
-    pub(super) fn waiting_cost(&self) -> usize {
-        self.held.cost() + self.cuts.cost()
+    /// Memory that is freed when a missing range is skipped, in bytes.
+    pub(super) fn store_cost(&self) -> usize {
+        self.store.cost() + self.cuts.cost()
     }
 
-    pub(super) fn stash_cost(&self) -> usize {
-        self.stash.capacity() * size_of::<Stashed>() + self.stashed
+    pub(super) fn unplaced_cost(&self) -> usize {
+        self.unplaced.capacity() * size_of::<StoredSegment>() + self.stored
     }
 }
 
-impl<'a> Piece<'a> {
+impl<'a> SegmentRef<'a> {
     pub(super) fn wire_len(&self) -> u64 {
         u64::from(self.wire_len).max(self.payload.len() as u64)
     }
 }
 
-impl<'a> From<&Segment<'a>> for Piece<'a> {
+impl<'a> From<&Segment<'a>> for SegmentRef<'a> {
     fn from(segment: &Segment<'a>) -> Self {
-        Piece {
+        SegmentRef {
             seq: segment.seq,
             wire_len: segment.wire_len,
             fin: segment.fin,
@@ -134,47 +134,47 @@ impl<'a> From<&Segment<'a>> for Piece<'a> {
     }
 }
 
-impl<'a> From<&'a Stashed> for Piece<'a> {
-    fn from(stashed: &'a Stashed) -> Self {
-        Piece {
-            seq: stashed.seq,
-            wire_len: stashed.wire_len,
-            fin: stashed.fin,
-            ts: stashed.ts,
-            payload: &stashed.payload,
+impl<'a> From<&'a StoredSegment> for SegmentRef<'a> {
+    fn from(stored: &'a StoredSegment) -> Self {
+        SegmentRef {
+            seq: stored.seq,
+            wire_len: stored.wire_len,
+            fin: stored.fin,
+            ts: stored.ts,
+            payload: &stored.payload,
         }
     }
 }
 
-impl From<Piece<'_>> for Stashed {
-    fn from(piece: Piece<'_>) -> Self {
-        Stashed {
-            seq: piece.seq,
-            wire_len: piece.wire_len,
-            fin: piece.fin,
-            ts: piece.ts,
-            payload: piece.payload.into(),
+impl From<SegmentRef<'_>> for StoredSegment {
+    fn from(segment: SegmentRef<'_>) -> Self {
+        StoredSegment {
+            seq: segment.seq,
+            wire_len: segment.wire_len,
+            fin: segment.fin,
+            ts: segment.ts,
+            payload: segment.payload.into(),
         }
     }
 }
 
 impl OutOfOrder {
-    /// Whether it is known, or about to be, where the stream ends.
+    /// Whether a FIN was received, in place or not.
     pub(super) fn has_fin(&self) -> bool {
-        self.fin.is_some() || self.stash.iter().any(|stashed| stashed.fin)
+        self.fin.is_some() || self.unplaced.iter().any(|stored| stored.fin)
     }
 
-    /// The lowest sequence number in the stash, of those not too far from the first one.
+    /// The lowest sequence number in `unplaced` within `max_ahead` of the first one.
     pub(super) fn first_seq(&self, max_ahead: u32) -> Option<u32> {
-        let first = self.stash.first()?.seq;
-        let behind = self.stash.iter().map(|stashed| first.wrapping_sub(stashed.seq));
+        let first = self.unplaced.first()?.seq;
+        let behind = self.unplaced.iter().map(|stored| first.wrapping_sub(stored.seq));
         let most = behind.filter(|behind| *behind <= max_ahead).max().unwrap_or(0);
         Some(first.wrapping_sub(most))
     }
 
-    /// The highest sequence number behind what is in the stash, and `known`.
+    /// The highest end of the segments in `unplaced` and of `known`.
     pub(super) fn last_seq(&self, known: Option<u32>) -> Option<u32> {
-        self.stash.iter().map(Stashed::end).chain(known).reduce(later)
+        self.unplaced.iter().map(StoredSegment::end).chain(known).reduce(later)
     }
 }
 
@@ -183,8 +183,8 @@ fn later(a: u32, b: u32) -> u32 {
     if a.wrapping_sub(b).cast_signed() > 0 { a } else { b }
 }
 
-impl Stashed {
-    /// The sequence number behind it.
+impl StoredSegment {
+    /// The sequence number behind the segment.
     pub(super) fn end(&self) -> u32 {
         self.seq.wrapping_add(self.wire_len)
     }

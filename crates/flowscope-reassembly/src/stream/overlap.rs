@@ -1,8 +1,8 @@
 use std::ops::Range;
 
-use super::spans::Spans;
+use super::ranges::SegmentRanges;
 
-/// Which copy is delivered where segments that were not delivered yet overlap.
+/// Which copy is delivered where undelivered segments overlap.
 ///
 /// Hosts differ, so what a host read from overlapping segments is known only to one that decides as
 /// the host does. The rules are those of J. Novak and S. Sturges, *Target-Based TCP Stream
@@ -12,22 +12,22 @@ use super::spans::Spans;
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum OverlapPolicy {
-    /// The copy that came first, always. Also Windows from Vista on.
+    /// Always the copy received first. Windows since Vista.
     #[default]
     First,
-    /// The copy that came last, always.
+    /// Always the copy received last.
     Last,
-    /// The first, unless the new segment begins before it. BSD, macOS, IRIX, HP-UX 10.
+    /// The first copy, unless the new segment begins before it. BSD, macOS, IRIX, HP-UX 10.
     Bsd,
-    /// The first, unless the new segment begins before it, or begins where it does and ends behind
-    /// it. Linux from 2.4 on.
+    /// The first copy, unless the new segment begins before it, or begins at the same place and ends behind
+    /// it. Linux since 2.4.
     Linux,
-    /// The first, unless the new segment begins before it, or begins where it does and does not end
+    /// The first copy, unless the new segment begins before it, or begins at the same place and does not end
     /// before it. Linux before 2.4.
     OldLinux,
-    /// As [`Bsd`](Self::Bsd). Windows 2000, XP and 2003.
+    /// Same as [`Bsd`](Self::Bsd). Windows 2000, XP and 2003.
     Windows,
-    /// The first, unless the new segment covers it whole, or begins within it and ends behind it.
+    /// The first copy, unless the new segment covers it entirely, or begins within it and ends behind it.
     /// Solaris, HP-UX 11.
     Solaris,
 }
@@ -38,12 +38,12 @@ impl OverlapPolicy {
         !matches!(self, OverlapPolicy::First | OverlapPolicy::Last)
     }
 
-    /// Where a new segment `new` beats everything that waits. It is one range: what beats it lies
-    /// at its front for those policies that look at beginnings, at its back for Solaris.
-    pub(super) fn wins(self, new: &Range<u64>, spans: &Spans) -> Range<u64> {
-        // Of the spans that begin before `new`, the last one reaches farthest; see `Spans`.
-        let before = spans.last_before(new.start).map_or(0, |span| span.end);
-        let same = spans.starting_at(new.start).map_or(0, |span| span.end);
+    /// The range in which segment `new` replaces buffered bytes. It is one range: older segments win at its
+    /// front for policies that compare starts, at its back for Solaris.
+    pub(super) fn wins(self, new: &Range<u64>, ranges: &SegmentRanges) -> Range<u64> {
+        // Of the spans that begin before `new`, the last one reaches farthest; see `SegmentRanges`.
+        let before = ranges.last_before(new.start).map_or(0, |range| range.end);
+        let same = ranges.starting_at(new.start).map_or(0, |range| range.end);
         let from = match self {
             OverlapPolicy::First => new.end,
             OverlapPolicy::Last => new.start,
@@ -53,10 +53,10 @@ impl OverlapPolicy {
             OverlapPolicy::Linux | OverlapPolicy::OldLinux => before,
             OverlapPolicy::Solaris if before >= new.end => new.end,
             OverlapPolicy::Solaris => {
-                let to = spans
+                let to = ranges
                     .within(new.clone())
-                    .find(|span| span.end > new.end)
-                    .map_or(new.end, |span| span.start);
+                    .find(|range| range.end > new.end)
+                    .map_or(new.end, |range| range.start);
                 return new.start..to;
             }
         };

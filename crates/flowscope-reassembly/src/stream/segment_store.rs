@@ -4,69 +4,69 @@ use std::ops::Range;
 use flowscope_core::{Conflict, KeptCopy, Timestamp};
 
 use super::overlap::OverlapPolicy;
-use super::spans::Spans;
+use super::ranges::SegmentRanges;
 
-/// The bytes that wait behind a hole.
+/// Buffered bytes behind missing bytes.
 ///
-/// They lie in pages by their place in the stream, so a byte is copied once however segments are
-/// cut and ordered, and neighbors need no joining. Finding a page or a span takes O(log n).
+/// Bytes are stored in pages by stream offset, so each byte is copied once, whatever the sizes and order of
+/// segments, and neighbors need no merging. Finding a page or range takes O(log n).
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct SegmentStore {
     pages: BTreeMap<u64, Box<[u8; PAGE]>>,
-    spans: Spans,
+    ranges: SegmentRanges,
     pending: u64,
 }
 
 /// Bytes per page: a segment of an Ethernet frame lies in two or three.
 const PAGE: usize = 1024;
 
-/// What came of adding a segment.
+/// Result of adding a segment.
 #[derive(Debug, Default, Eq, PartialEq)]
-pub(super) struct Added {
-    /// How many of its bytes were there before.
+pub(super) struct InsertOutcome {
+    /// Number of its bytes that were buffered before.
     pub(super) overlap: u64,
-    /// Whether some of those differ.
+    /// The range in which those differ, if any.
     pub(super) conflict: Option<Conflict>,
 }
 
-impl Held {
-    /// Adds the bytes at `at`, the policy deciding where others wait already.
+impl SegmentStore {
+    /// Adds the bytes at offset `at`; the policy resolves overlaps with buffered bytes.
     pub(super) fn insert(
         &mut self,
         at: u64,
         bytes: &[u8],
         ts: Timestamp,
         policy: OverlapPolicy,
-    ) -> Added {
+    ) -> InsertOutcome {
         let new = at..at + bytes.len() as u64;
         if bytes.is_empty() {
-            return Added::default();
+            return InsertOutcome::default();
         }
-        let wins = policy.wins(&new, &self.spans);
+        let wins = policy.wins(&new, &self.ranges);
         let mut merge = Merge { new: &new, bytes, wins, overlap: 0, differ: None, kept: None };
         let mut at = new.start;
         while at < new.end {
-            // Of the spans that begin here or before, the last one reaches farthest.
-            let there = self.spans.last_until(at).map_or(0, |span| span.end).min(new.end);
+            // Of the ranges that begin here or before, the last one has the highest end.
+            let there = self.ranges.last_until(at).map_or(0, |range| range.end).min(new.end);
             if there > at {
                 merge.overlap(&mut self.pages, at..there);
                 at = there;
             } else {
-                let next = self.spans.first_from(at).map_or(new.end, |span| span.start);
+                let next = self.ranges.first_from(at).map_or(new.end, |range| range.start);
                 let end = next.min(new.end);
                 merge.write(&mut self.pages, at..end);
                 at = end;
             }
         }
-        let added = Added { overlap: merge.overlap, conflict: merge.conflict() };
-        self.spans.insert(new, ts, !policy.needs_boundaries());
-        self.pending += bytes.len() as u64 - added.overlap;
-        added
+        let outcome = InsertOutcome { overlap: merge.overlap, conflict: merge.conflict() };
+        self.ranges.insert(new, ts, !policy.needs_boundaries());
+        self.pending += bytes.len() as u64 - outcome.overlap;
+        outcome
     }
 
-    /// Hands over what lies between `*position` and `limit` before the next hole, piece by piece,
-    /// moving the position.
-    pub(super) fn take_run(
+    /// Passes the contiguous bytes from `*position`, up to `limit`, to `each` in chunks, and moves the
+    /// position.
+    pub(super) fn take_contiguous(
         &mut self,
         position: &mut u64,
         limit: u64,
@@ -74,10 +74,10 @@ impl Held {
     ) {
         let before = *position;
         while *position < limit
-            && let Some(first) = self.spans.first()
+            && let Some(first) = self.ranges.first()
             && first.start <= *position
         {
-            self.spans.pop_first();
+            self.ranges.pop_first();
             let end = first.end.min(limit);
             while *position < end {
                 let (page, from) = split(*position);
@@ -92,42 +92,42 @@ impl Held {
                 }
             }
         }
-        // The page in which the run ended, unless more of it waits.
+        // Frees the page in which the bytes ended, unless it has more.
         let (page, _) = split(*position);
-        if *position > before && self.spans.first().is_none_or(|next| split(next.start).0 > page) {
+        if *position > before && self.ranges.first().is_none_or(|next| split(next.start).0 > page) {
             self.pages.remove(&page);
         }
     }
 
-    /// Forgets everything; returns how many bytes that was.
+    /// Drops everything and returns the number of bytes.
     pub(super) fn clear(&mut self) -> u64 {
         self.pages.clear();
-        self.spans.clear();
+        self.ranges.clear();
         std::mem::take(&mut self.pending)
     }
 
-    pub(super) fn spans(&self) -> &Spans {
-        &self.spans
+    pub(super) fn ranges(&self) -> &SegmentRanges {
+        &self.ranges
     }
 
-    /// Bytes that out_of_order.
+    /// Number of buffered bytes.
     pub(super) fn pending(&self) -> u64 {
         self.pending
     }
 
     /// Bytes of memory, by the largest estimate.
     pub(super) fn cost(&self) -> usize {
-        self.pages.len() * (PAGE + Spans::COST)
-            + if self.pages.is_empty() { 0 } else { 6 * Spans::COST }
-            + self.spans.cost()
+        self.pages.len() * (PAGE + SegmentRanges::COST)
+            + if self.pages.is_empty() { 0 } else { 6 * SegmentRanges::COST }
+            + self.ranges.cost()
     }
 }
 
-/// A segment on its way into the pages.
+/// A segment being merged into the pages.
 struct Merge<'a> {
     new: &'a Range<u64>,
     bytes: &'a [u8],
-    /// Where its bytes replace those that are there.
+    /// Range in which its bytes replace buffered ones.
     wins: Range<u64>,
     overlap: u64,
     /// From the first to behind the last byte that differs.
@@ -136,7 +136,7 @@ struct Merge<'a> {
 }
 
 impl Merge<'_> {
-    /// Bytes for a part that was not there.
+    /// Writes a range that was not buffered.
     fn write(&mut self, pages: &mut BTreeMap<u64, Box<[u8; PAGE]>>, part: Range<u64>) {
         let mut at = part.start;
         while at < part.end {
@@ -150,7 +150,7 @@ impl Merge<'_> {
         }
     }
 
-    /// Bytes for a part that is there.
+    /// Merges a range that was buffered.
     fn overlap(&mut self, pages: &mut BTreeMap<u64, Box<[u8; PAGE]>>, part: Range<u64>) {
         self.overlap += part.end - part.start;
         let mut at = part.start;
@@ -199,7 +199,7 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// The page of an offset, and the place within.
+/// Page number of an offset, and the index in the page.
 fn split(at: u64) -> (u64, usize) {
     (at / PAGE as u64, (at % PAGE as u64) as usize)
 }

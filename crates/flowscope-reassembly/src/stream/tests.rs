@@ -5,7 +5,7 @@ use flowscope_core::Conflict;
 
 use super::*;
 
-/// What a sink is told, one line each.
+/// The calls of a sink, one line each.
 #[derive(Debug, Default)]
 struct Log(Vec<String>);
 
@@ -113,7 +113,7 @@ fn the_state_is_small() {
     // Debug builds count on top of it.
     assert_eq!(size_of::<StreamReassembler>() - size_of::<Accounting>(), 40);
     // Of every side with data.
-    assert!(size_of::<More>() <= 296, "{}", size_of::<More>());
+    assert!(size_of::<ColdState>() <= 296, "{}", size_of::<ColdState>());
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn in_order() {
 }
 
 #[test]
-fn a_filled_hole() {
+fn missing_bytes_that_arrive_late() {
     check(
         config(),
         &[syn(), data(2, b"cd"), data(5, b"f"), data(0, b"ab"), data(4, b"e")],
@@ -244,7 +244,7 @@ fn fins() {
 }
 
 #[test]
-fn ends() {
+fn end_of_flow() {
     let mut pair = Pair::new(config());
     pair.push(syn()).push(data(2, b"cd")).push(data(6, b"g")).push(fin(9, b"")).end();
     pair.expect(&["0 gap 2", "2 cd", "4 gap 2", "6 g", "7 gap 2"]);
@@ -313,7 +313,7 @@ fn without_a_syn_the_stream_begins_at_the_lowest_number_of_the_grace() {
 }
 
 #[test]
-fn strays() {
+fn segments_far_ahead() {
     let far = 1 << 25;
     let mut pair = Pair::new(config());
     pair.push(syn()).push(data(0, b"ab")).push(data(far, b"xy"));
@@ -346,7 +346,10 @@ fn at_the_bound_the_lowest_hole_is_released() {
         pair.push(data(n * 5000, b"x"));
         assert!(
             pair.own.heap_bytes()
-                <= bound.get() + size_of::<More>() + size_of::<Gaps>() + size_of::<OutOfOrder>()
+                <= bound.get()
+                    + size_of::<ColdState>()
+                    + size_of::<Gaps>()
+                    + size_of::<OutOfOrder>()
         );
         released += pair.log.0.iter().filter(|line| line.contains("gap")).count();
         assert!(pair.log.0.iter().all(|line| !line.contains("lost")));
@@ -356,7 +359,7 @@ fn at_the_bound_the_lowest_hole_is_released() {
 }
 
 #[test]
-fn shedding() {
+fn drop_buffered_frees_out_of_order_data() {
     let mut pair = Pair::new(config());
     pair.push(syn()).push(data(2, b"cd")).push(fin(6, b""));
     pair.own.drop_buffered(&mut pair.log);

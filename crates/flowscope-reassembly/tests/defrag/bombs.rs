@@ -42,10 +42,10 @@ impl Writer {
         match defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0)) {
             Defragmented::Held => Disposition::Held,
             Defragmented::Dropped(loss) => Disposition::Dropped(loss),
-            Defragmented::ReassembledDatagram(joined) => {
-                let fate = Disposition::of(&joined);
+            Defragmented::Complete(joined) => {
+                let disposition = Disposition::of(&joined);
                 defrag.recycle(joined);
-                fate
+                disposition
             }
         }
     }
@@ -66,11 +66,11 @@ fn under_attack(
         attack(defrag, n);
         if let Some(piece) = [10, 40, 70].iter().position(|at| *at == n % 100) {
             let whole = &ordinary[(n / 100 % 3) as usize];
-            let fate = push(defrag, &whole[piece], at(0));
+            let disposition = push(defrag, &whole[piece], at(0));
             frames += 1;
             if piece == 2 {
                 sent += 1;
-                joined += u32::from(matches!(fate, Disposition::ReassembledDatagram { .. }));
+                joined += u32::from(matches!(disposition, Disposition::ReassembledDatagram { .. }));
             }
         }
         assert!(defrag.heap_bytes() <= BUDGET, "{} bytes", defrag.heap_bytes());
@@ -136,8 +136,8 @@ fn eight_bytes_at_a_time_are_joined_if_that_is_asked_for() {
     let (mut defrag, mut writer) = (Defragmenter::new(config), Writer::new(8));
     for round in 0..MILLION / 8189 {
         for n in (0..8189).rev() {
-            let fate = writer.push(&mut defrag, 1, round as u16, n * 8, n < 8188);
-            assert_eq!(matches!(fate, Disposition::ReassembledDatagram { .. }), n == 0);
+            let disposition = writer.push(&mut defrag, 1, round as u16, n * 8, n < 8188);
+            assert_eq!(matches!(disposition, Disposition::ReassembledDatagram { .. }), n == 0);
         }
     }
 }

@@ -47,8 +47,8 @@ proptest! {
         let mut joined = 0;
         for (n, (bytes, fragment, payload)) in packets.iter().enumerate() {
             let view = PacketView::new(bytes, LinkType::RAW, Timestamp::ZERO);
-            let fate = defrag.push(&view, fragment, &Path::EMPTY, payload, Timestamp::ZERO);
-            if let Defragmented::ReassembledDatagram(whole) = fate {
+            let disposition = defrag.push(&view, fragment, &Path::EMPTY, payload, Timestamp::ZERO);
+            if let Defragmented::Complete(whole) = disposition {
                 joined += u64::from(whole.view().frames());
                 prop_assert!(whole.view().frame().len() <= 65_535 + 40);
                 defrag.recycle(whole);
@@ -76,7 +76,7 @@ fn damaged_packets_of_every_shape() {
             let offset = fragment.header_at + *rng.pick(&[20, 40, 48, 56, 72]);
             let payload = Payload { offset, captured: len, wire_len: len };
             let now = Timestamp::from_secs(round);
-            if let Defragmented::ReassembledDatagram(whole) =
+            if let Defragmented::Complete(whole) =
                 defrag.push(&packet.view(), &fragment, &Path::EMPTY, &payload, now)
             {
                 defrag.recycle(whole);

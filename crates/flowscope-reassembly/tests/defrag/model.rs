@@ -40,11 +40,11 @@ impl Model {
     }
 
     pub(crate) fn push(&mut self, new: &Piece, now: Timestamp) -> Disposition {
-        let fate = self.judge(new, now);
-        if let Disposition::Dropped(loss) = fate {
+        let disposition = self.judge(new, now);
+        if let Disposition::Dropped(loss) = disposition {
             *self.losses.entry(loss).or_default() += 1;
         }
-        fate
+        disposition
     }
 
     fn judge(&mut self, new: &Piece, now: Timestamp) -> Disposition {
@@ -233,11 +233,11 @@ fn agree(
             Step::OutOfOrder(ms) => now += ms,
             Step::Push(piece) => {
                 seen += 1;
-                let fate = push(&mut defrag, piece, at(now));
-                if let Disposition::ReassembledDatagram { frames, .. } = &fate {
+                let disposition = push(&mut defrag, piece, at(now));
+                if let Disposition::ReassembledDatagram { frames, .. } = &disposition {
                     joined += u64::from(*frames);
                 }
-                prop_assert_eq!(fate, model.push(piece, at(now)));
+                prop_assert_eq!(disposition, model.push(piece, at(now)));
             }
         }
         prop_assert!(!defrag.expire(at(now), usize::MAX));
@@ -268,11 +268,11 @@ fn steady(steps: &[Step], budget: usize, most_datagrams: usize) -> Result<(), Te
             Step::OutOfOrder(ms) => now += ms,
             Step::Push(piece) => {
                 seen += 1;
-                let fate = push(&mut unswept, piece, at(now));
-                if let Disposition::ReassembledDatagram { frames, .. } = &fate {
+                let disposition = push(&mut unswept, piece, at(now));
+                if let Disposition::ReassembledDatagram { frames, .. } = &disposition {
                     joined += u64::from(*frames);
                 }
-                prop_assert_eq!(fate, push(&mut swept, piece, at(now)));
+                prop_assert_eq!(disposition, push(&mut swept, piece, at(now)));
             }
         }
         swept.expire(at(now), usize::MAX);

@@ -77,7 +77,7 @@ fn a_copy_anywhere_changes_nothing_and_a_missing_piece_everything() {
                         sent.iter().map(|piece| push(&mut defrag, piece, at(0))).collect();
                     let frames = match &fates[sent.len() - 1] {
                         Disposition::ReassembledDatagram { frames, .. } => *frames as usize,
-                        fate => panic!("{fate:?} of {sent:?}"),
+                        disposition => panic!("{disposition:?} of {sent:?}"),
                     };
                     assert_eq!((&fates[place], frames), (&Disposition::Held, sent.len()));
                 }
@@ -110,8 +110,12 @@ fn every_overlap_of_three_pieces_is_judged_as_the_rules_say() {
                 let mut model = Model::new(8, 8);
                 let mut defrag = Defragmenter::new(DefragConfig::default());
                 for piece in [first, second, third, first] {
-                    let fate = push(&mut defrag, piece, at(0));
-                    assert_eq!(fate, model.push(piece, at(0)), "{first:?} {second:?} {third:?}");
+                    let disposition = push(&mut defrag, piece, at(0));
+                    assert_eq!(
+                        disposition,
+                        model.push(piece, at(0)),
+                        "{first:?} {second:?} {third:?}"
+                    );
                 }
                 assert_eq!(defrag.held_frames(), model.held_frames());
             }

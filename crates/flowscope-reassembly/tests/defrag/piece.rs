@@ -160,10 +160,10 @@ fn push_view(
     match defrag.push(&view, &fragment, path, &payload, now) {
         Defragmented::Held => Disposition::Held,
         Defragmented::Dropped(loss) => Disposition::Dropped(loss),
-        Defragmented::ReassembledDatagram(joined) => {
-            let fate = Disposition::of(&joined);
+        Defragmented::Complete(joined) => {
+            let disposition = Disposition::of(&joined);
             defrag.recycle(joined);
-            fate
+            disposition
         }
     }
 }

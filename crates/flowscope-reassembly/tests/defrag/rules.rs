@@ -13,8 +13,8 @@ fn pool() -> Defragmenter {
     Defragmenter::new(DefragConfig::default())
 }
 
-fn joins(fate: &Disposition) -> bool {
-    matches!(fate, Disposition::ReassembledDatagram { .. })
+fn joins(disposition: &Disposition) -> bool {
+    matches!(disposition, Disposition::ReassembledDatagram { .. })
 }
 
 /// Pushes raw IP fragments of which the payload begins at `payload_at`.
@@ -28,7 +28,7 @@ fn join_all(fragments: &[Vec<u8>], payload_at: u32, size: u32) -> Option<(Vec<u8
         let len = bytes.len() as u32 - payload_at;
         let payload = Payload { offset: payload_at, captured: len, wire_len: len };
         let view = PacketView::new(bytes, LinkType::RAW, at(0));
-        if let Defragmented::ReassembledDatagram(whole) =
+        if let Defragmented::Complete(whole) =
             defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0))
         {
             joined = Some((whole.view().frame().to_vec(), whole.view().frames()));
@@ -90,8 +90,8 @@ fn ipv4_datagrams_differ_by_protocol_ipv6_ones_do_not() {
         let fragment = Fragment { id: 1, offset, more: offset == 0, header_at: 0 };
         let payload = Payload { offset: payload_at, captured: 24, wire_len: 24 };
         let view = PacketView::new(bytes, LinkType::RAW, at(0));
-        let fate = defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0));
-        matches!(fate, Defragmented::ReassembledDatagram(_))
+        let disposition = defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0));
+        matches!(disposition, Defragmented::Complete(_))
     };
     let v4 = frame().ipv4("10.0.0.1", "10.0.0.2").udp(1, 2).payload([9; 40]).fragments(1, 24);
     let mut other = v4[1].clone();
@@ -112,8 +112,7 @@ fn the_view_stands_at_the_ip_header_below_the_tunnels() {
         let payload = Payload { offset: 34, captured: 24, wire_len: 24 };
         let ts = at(10 - index as u64);
         let view = PacketView::new(bytes, LinkType::ETHERNET, ts).with_interface(index as u32 + 5);
-        let Defragmented::ReassembledDatagram(joined) =
-            defrag.push(&view, &fragment, &path, &payload, at(10))
+        let Defragmented::Complete(joined) = defrag.push(&view, &fragment, &path, &payload, at(10))
         else {
             continue;
         };
@@ -231,8 +230,8 @@ fn a_first_header_that_makes_the_datagram_too_long_drops_it() {
     let fragment = Fragment { id: 7, offset: 0, more: true, header_at: 0 };
     let payload = Payload { offset: 44, captured: 8, wire_len: 8 };
     let view = PacketView::new(&bytes, LinkType::RAW, at(0));
-    let fate = defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0));
-    assert!(matches!(fate, Defragmented::Dropped(Loss::HeaderMalformed)));
+    let disposition = defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0));
+    assert!(matches!(disposition, Defragmented::Dropped(Loss::HeaderMalformed)));
     assert_eq!((defrag.held_frames(), defrag.ledger().seen()), (0, 2));
 }
 
@@ -371,8 +370,8 @@ fn headers_that_are_not_what_is_said_of_them_are_refused() {
         let fragment = Fragment { id: 1, offset: 0, more: true, header_at };
         let payload = Payload { offset, captured: 8, wire_len: 8 };
         let view = PacketView::new(bytes, LinkType::RAW, at(0));
-        let fate = defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0));
-        assert!(matches!(fate, Defragmented::Dropped(Loss::HeaderMalformed)), "{offset}");
+        let disposition = defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0));
+        assert!(matches!(disposition, Defragmented::Dropped(Loss::HeaderMalformed)), "{offset}");
     }
 }
 

@@ -3,36 +3,35 @@ use std::ops::{Bound, Range};
 
 use flowscope_core::Timestamp;
 
-/// Which parts of a stream are there, and where the segments that brought them began and ended.
+/// Ranges of a stream that are buffered, with the boundaries of their segments.
 ///
-/// No span lies within another: for every overlap policy that compares boundaries, whatever a span
-/// beats is beaten by any span that covers it. So beginnings and ends grow together, and the last
-/// span that begins before a place is the one that reaches farthest.
+/// No range lies within another: for every overlap policy that compares boundaries, a range that covers
+/// another wins wherever the other wins. Starts and ends therefore grow together, and the last range that
+/// begins before an offset has the highest end.
 #[derive(Debug, Default)]
-pub(super) struct Spans(BTreeMap<u64, Rest>);
+pub(super) struct SegmentRanges(BTreeMap<u64, RangeEnd>);
 
-/// A part of a stream that came.
+/// A received range of a stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Span {
+pub(super) struct SegmentRange {
     pub(super) start: u64,
     pub(super) end: u64,
-    /// When its first byte came.
+    /// When its first byte was received.
     pub(super) since: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Rest {
+struct RangeEnd {
     end: u64,
     since: Timestamp,
 }
 
-impl Spans {
-    /// Bytes of memory per span, at most: 24 for the span, in tree nodes that are at least 5/11
-    /// full, and the inner nodes.
+impl SegmentRanges {
+    /// Memory per range in bytes, at most: 24 for the range, in tree nodes that are at least 5/11 full, and
+    /// the inner nodes.
     pub(super) const COST: usize = 80;
 
-    /// Adds a span. Those that it covers are forgotten; where `merge`, those that it touches become
-    /// one with it.
+    /// Adds a range and removes those that it covers. With `merge`, adjacent ranges are merged.
     pub(super) fn insert(&mut self, new: Range<u64>, since: Timestamp, merge: bool) {
         let Range { mut start, mut end } = new;
         let mut since = since;
@@ -59,12 +58,12 @@ impl Spans {
             end = end.max(next.end);
             self.0.remove(&next.start);
         }
-        self.0.insert(start, Rest { end, since });
+        self.0.insert(start, RangeEnd { end, since });
     }
 
-    /// Takes the first span away.
-    pub(super) fn pop_first(&mut self) -> Option<Span> {
-        self.0.pop_first().map(|(start, rest)| span(start, rest))
+    /// Removes the first range.
+    pub(super) fn pop_first(&mut self) -> Option<SegmentRange> {
+        self.0.pop_first().map(|(start, range_end)| range_at(start, range_end))
     }
 
     /// Forgets everything.
@@ -72,49 +71,53 @@ impl Spans {
         self.0.clear();
     }
 
-    pub(super) fn first(&self) -> Option<Span> {
-        self.0.first_key_value().map(|(start, rest)| span(*start, *rest))
+    pub(super) fn first(&self) -> Option<SegmentRange> {
+        self.0.first_key_value().map(|(start, range_end)| range_at(*start, *range_end))
     }
 
-    pub(super) fn last(&self) -> Option<Span> {
-        self.0.last_key_value().map(|(start, rest)| span(*start, *rest))
+    pub(super) fn last(&self) -> Option<SegmentRange> {
+        self.0.last_key_value().map(|(start, range_end)| range_at(*start, *range_end))
     }
 
-    /// The last that begins before `at`.
-    pub(super) fn last_before(&self, at: u64) -> Option<Span> {
-        self.0.range(..at).next_back().map(|(start, rest)| span(*start, *rest))
+    /// The last range that begins before `at`.
+    pub(super) fn last_before(&self, at: u64) -> Option<SegmentRange> {
+        self.0.range(..at).next_back().map(|(start, range_end)| range_at(*start, *range_end))
     }
 
-    /// The last that begins at `at` or before.
-    pub(super) fn last_until(&self, at: u64) -> Option<Span> {
-        self.0.range(..=at).next_back().map(|(start, rest)| span(*start, *rest))
+    /// The last range that begins at `at` or before.
+    pub(super) fn last_until(&self, at: u64) -> Option<SegmentRange> {
+        self.0.range(..=at).next_back().map(|(start, range_end)| range_at(*start, *range_end))
     }
 
-    /// The one that begins at `at`.
-    pub(super) fn starting_at(&self, at: u64) -> Option<Span> {
-        self.0.get(&at).map(|rest| span(at, *rest))
+    /// The range that begins at `at`.
+    pub(super) fn starting_at(&self, at: u64) -> Option<SegmentRange> {
+        self.0.get(&at).map(|range_end| range_at(at, *range_end))
     }
 
-    /// The first that begins at `at` or behind.
-    pub(super) fn first_from(&self, at: u64) -> Option<Span> {
-        self.0.range(at..).next().map(|(start, rest)| span(*start, *rest))
+    /// The first range that begins at `at` or later.
+    pub(super) fn first_from(&self, at: u64) -> Option<SegmentRange> {
+        self.0.range(at..).next().map(|(start, range_end)| range_at(*start, *range_end))
     }
 
-    /// Those that begin within a range, in order.
-    pub(super) fn within(&self, range: Range<u64>) -> impl Iterator<Item = Span> + '_ {
+    /// The ranges that begin within `range`, in order.
+    pub(super) fn within(&self, range: Range<u64>) -> impl Iterator<Item = SegmentRange> + '_ {
         let bounds = (Bound::Included(range.start), Bound::Excluded(range.end.max(range.start)));
-        self.0.range(bounds).map(|(start, rest)| span(*start, *rest))
+        self.0.range(bounds).map(|(start, range_end)| range_at(*start, *range_end))
     }
 
     /// Bytes of memory, by the largest estimate.
     pub(super) fn cost(&self) -> usize {
         // A tree's only node may be all but empty.
-        if self.0.is_empty() { 0 } else { self.0.len() * Spans::COST + 6 * Spans::COST }
+        if self.0.is_empty() {
+            0
+        } else {
+            self.0.len() * SegmentRanges::COST + 6 * SegmentRanges::COST
+        }
     }
 }
 
-fn span(start: u64, rest: Rest) -> Span {
-    Span { start, end: rest.end, since: rest.since }
+fn range_at(start: u64, range_end: RangeEnd) -> SegmentRange {
+    SegmentRange { start, end: range_end.end, since: range_end.since }
 }
 
 #[cfg(test)]
@@ -122,12 +125,12 @@ mod tests {
     use super::*;
 
     fn check(merge: bool, inserted: &[Range<u64>], expected: &[(u64, u64, u64)]) {
-        let mut spans = Spans::default();
+        let mut ranges = SegmentRanges::default();
         for (nth, range) in inserted.iter().enumerate() {
-            spans.insert(range.clone(), Timestamp::from_nanos(nth as u64), merge);
+            ranges.insert(range.clone(), Timestamp::from_nanos(nth as u64), merge);
         }
         let kept: Vec<_> =
-            spans.within(0..u64::MAX).map(|s| (s.start, s.end, s.since.as_nanos())).collect();
+            ranges.within(0..u64::MAX).map(|s| (s.start, s.end, s.since.as_nanos())).collect();
         assert_eq!(kept, expected, "{inserted:?}, merge: {merge}");
     }
 
