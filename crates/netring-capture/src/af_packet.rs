@@ -12,25 +12,23 @@ use crate::sys::{self, ring::RingMemory};
 use crate::views::recycle;
 use crate::{AfPacketConfig, Block, Capture, CaptureError, CaptureStats, Interface, setup};
 
-/// A capture on one interface, through a ring of memory that the kernel shares.
+/// AF_PACKET capture on one interface, through a ring shared with the kernel (`TPACKET_V3`).
 ///
-/// Frames are read where the kernel put them, a block of them at a time: by
-/// [`next_block`](Self::next_block), or through [`PacketSource`] in batches of at most 64. For all
-/// else see [`Capture`].
+/// Frames are read in place, a block at a time by [`next_block`](Self::next_block), or in batches
+/// of at most 64 by [`PacketSource`]. For everything else see [`Capture`].
 ///
-/// A frame that this capture sends is seen by others on the interface, not by itself.
+/// Other captures on the interface see the frames that this one sends; it does not see them itself.
 ///
 /// # Losses
 ///
-/// A frame that finds all blocks unread is dropped and counted: see [`CaptureStats`]. So a reader
-/// that is too slow loses the newest frames, never those it has not read yet.
+/// When all blocks are unread, new frames are dropped and counted: see [`CaptureStats`]. A slow
+/// reader loses the newest frames, never those that are in the ring.
 ///
-/// The kernel keeps 32 bits of each counter and starts them again when they are read; they are read
-/// now and then while frames are lent, so that the totals stay right for any length of time, unless
-/// 2^32 frames are dropped while none is lent.
+/// The kernel's counters have 32 bits and are reset by reading. They are read regularly while
+/// frames are lent, so the totals are exact unless 2^32 frames are dropped while none is lent.
 #[derive(Debug)]
 pub struct AfPacket {
-    // Unmapped before the socket is closed.
+    // Declared before the socket, because it must be unmapped before the socket is closed.
     memory: RingMemory,
     socket: OwnedFd,
     interface: Interface,
@@ -38,33 +36,34 @@ pub struct AfPacket {
     interface_number: u32,
     snap_len: u32,
     latency: Duration,
-    /// The block that is read, or that the kernel hands over next.
+    /// Index of the block that is read, or that the kernel hands over next.
     at: usize,
     held: Held,
     /// Storage for the views of a batch; empty between batches.
     views: Vec<PacketView<'static>>,
     stats: CaptureStats,
-    /// Frames lent since the kernel's counters were read.
+    /// Frames lent since the kernel's counters were last read.
     lent: u64,
 }
 
-/// How far the block at hand is read.
+/// Read position in the current block.
 #[derive(Clone, Copy, Debug)]
 enum Held {
-    /// There is none.
+    /// No current block.
     Nothing,
-    /// Up to here.
+    /// Read up to this position.
     Part(Cursor),
-    /// It was lent whole, and goes back once the loan is over.
+    /// Lent as a whole; it is returned at the end of the loan.
     Lent,
 }
 
 impl AfPacket {
-    /// Starts to capture. An interface that is down gives frames as soon as it is up.
+    /// Opens a capture. An interface that is down delivers frames once it is up.
     ///
     /// # Errors
     ///
-    /// [`CaptureError`]: the interface, the permission, or what the kernel did not accept.
+    /// [`CaptureError`]: no such interface, missing permission, or a setting that the kernel
+    /// refused.
     pub fn open(interface: &str, config: &AfPacketConfig) -> Result<Self, CaptureError> {
         let interface = Interface::find(interface)?;
         let Some(link) = interface.link else {
@@ -88,10 +87,10 @@ impl AfPacket {
         })
     }
 
-    /// Lends the next block that the kernel has handed over, or what [`PacketSource::next_batch`]
-    /// left of it; `None` if there is none at the moment.
+    /// Lends the next block handed over by the kernel, or the rest of one that
+    /// [`PacketSource::next_batch`] has begun; `None` if there is none at the moment.
     ///
-    /// The block goes back to the kernel when it is dropped.
+    /// Dropping the block returns it to the kernel.
     #[inline]
     pub fn next_block(&mut self) -> Option<Block<'_>> {
         let cursor = self.hold()?;
@@ -105,10 +104,10 @@ impl AfPacket {
         self.interface_number
     }
 
-    /// Finds the block to read on, and where. Looks at each block once at most.
+    /// Finds the block and the position to read on. Looks at each block at most once.
     fn hold(&mut self) -> Option<Cursor> {
         if let Held::Lent = self.held {
-            // Its `Block` was forgotten instead of dropped.
+            // Its `Block` was leaked instead of dropped.
             self.give_back();
         }
         for _ in 0..self.memory.blocks() {
@@ -125,8 +124,8 @@ impl AfPacket {
         None
     }
 
-    /// Puts the tags back that the kernel took out of the next frames of the block at hand. Only
-    /// Ethernet frames have any.
+    /// Restores the VLAN tags that the kernel removed from the next frames of the current block.
+    /// Only Ethernet frames have tags.
     fn restore_tags(&mut self, cursor: Cursor, frames: usize, fetch: bool) {
         if self.link == LinkType::ETHERNET
             && let Some(block) = self.memory.block_mut(self.at)
@@ -135,28 +134,28 @@ impl AfPacket {
         }
     }
 
-    /// The frames of the block at hand.
+    /// The frames of the current block.
     #[inline]
     pub(crate) fn frames_from(&self, cursor: Cursor) -> Frames<'_> {
-        // It is ours until it is given back, so the default is never taken.
+        // The block is owned until it is returned, so the default is never used.
         let memory = self.memory.block(self.at).unwrap_or_default();
         Frames::new(memory, cursor, self.snap_len)
     }
 
-    /// Hands the block at hand back to the kernel.
+    /// Returns the current block to the kernel.
     pub(crate) fn give_back(&mut self) {
         self.memory.give_back(self.at);
         self.at = (self.at + 1) % self.memory.blocks();
         self.held = Held::Nothing;
     }
 
-    /// Counts frames as lent, and reads the kernel's counters long before they can wrap.
+    /// Counts lent frames, and reads the kernel's counters long before they wrap.
     fn count(&mut self, frames: u64) {
         self.stats.delivered += frames;
         self.lent += frames;
         if self.lent >= 1 << 30 {
             self.lent = 0;
-            // If it fails, the counters go on and the next attempt reads them.
+            // On failure the kernel's counters go on, and the next attempt reads them.
             let _ = self.stats();
         }
     }
@@ -174,7 +173,7 @@ impl AfPacket {
     }
 }
 
-/// `next_batch` does not wait: `Ok(0)` says that nothing is ready.
+/// `next_batch` does not wait: `Ok(0)` means that no frame is ready.
 impl PacketSource for AfPacket {
     type Error = CaptureError;
 
@@ -198,7 +197,7 @@ impl PacketSource for AfPacket {
             self.held = Held::Part(rest);
             if rest.left() == 0 {
                 self.give_back();
-                // Not read if the block contradicts itself.
+                // A block that contradicts itself is not read further.
                 self.stats.invalid += u64::from(cursor.left()).saturating_sub(lent as u64);
             }
             self.count(lent as u64);
@@ -224,7 +223,7 @@ impl Capture for AfPacket {
         let [packets, drops, freezes] =
             new.map_err(|source| CaptureError::of("read the counters", source))?.map(u64::from);
         self.lent = 0;
-        // The kernel's count of packets includes its drops.
+        // The kernel's packet count includes drops.
         self.stats.packets += packets;
         self.stats.kernel_drop += drops;
         self.stats.freezes += freezes;
@@ -268,7 +267,7 @@ impl Capture for AfPacket {
             match sys::send_many(self.socket.as_fd(), &frames[sent..]) {
                 Ok(0) => break,
                 Ok(some) => sent += some,
-                // The next call meets it again, if it lasts.
+                // If the error persists, the next call returns it.
                 Err(_) if sent > 0 => break,
                 Err(source) => {
                     return match self.send_error(first.len(), source) {
@@ -294,7 +293,7 @@ impl AsRawFd for AfPacket {
     }
 }
 
-/// Packets lent at once: enough to spread the cost of a call, few enough to stay in the cache.
+/// Frames per batch: enough to amortise the call, few enough to stay in the cache.
 const BATCH: usize = 64;
 
 #[cfg(test)]

@@ -3,9 +3,9 @@ use flowscope_core::{LinkType, PacketView};
 use crate::ring::{Cursor, Frame, Frames};
 use crate::{AfPacket, Capture};
 
-/// Frames that the kernel handed over together, lent until this is dropped.
+/// Frames that the kernel handed over together; returned to the kernel when dropped.
 ///
-/// Packets borrow from it, so that none outlives its memory:
+/// Packets borrow from it, so none outlives its memory:
 ///
 /// ```compile_fail,E0505
 /// # fn check(capture: &mut netring_capture::AfPacket) {
@@ -17,7 +17,7 @@ use crate::{AfPacket, Capture};
 /// # }
 /// ```
 ///
-/// nor is there a second block while the first is lent:
+/// nor can there be a second block while the first is lent:
 ///
 /// ```compile_fail,E0499
 /// # fn check(capture: &mut netring_capture::AfPacket) {
@@ -27,7 +27,7 @@ use crate::{AfPacket, Capture};
 /// # }
 /// ```
 ///
-/// This does compile:
+/// This compiles:
 ///
 /// ```
 /// # fn check(capture: &mut netring_capture::AfPacket) {
@@ -45,14 +45,14 @@ pub struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// Lends what is behind `cursor` in the block at hand.
+    /// Lends the frames behind `cursor` in the current block.
     pub(crate) fn new(capture: &'a mut AfPacket, cursor: Cursor) -> Self {
         Block { capture, cursor }
     }
 }
 
 impl Block<'_> {
-    /// The frames as extractors take them, in capture order.
+    /// The frames as packet views, in capture order.
     #[must_use]
     #[inline]
     pub fn packets(&self) -> Packets<'_> {
@@ -63,7 +63,7 @@ impl Block<'_> {
         }
     }
 
-    /// The same frames with all that the kernel says of them.
+    /// The frames with all metadata of the kernel.
     #[must_use]
     #[inline]
     pub fn frames(&self) -> Frames<'_> {
@@ -77,7 +77,7 @@ impl Drop for Block<'_> {
     }
 }
 
-/// The packets of a [`Block`].
+/// Iterator over the packets of a [`Block`].
 #[derive(Clone, Debug)]
 pub struct Packets<'b> {
     frames: Frames<'b>,
@@ -98,7 +98,7 @@ impl<'b> Iterator for Packets<'b> {
     }
 }
 
-/// A frame as extractors take it.
+/// A frame as a packet view.
 #[inline]
 pub(crate) fn view(frame: Frame<'_>, link: LinkType, interface_number: u32) -> PacketView<'_> {
     frame.view(link).with_interface(interface_number)

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use flowscope_filter::Program;
 
-/// How an [`AfPacket`](crate::AfPacket) captures.
+/// Configuration of an [`AfPacket`](crate::AfPacket) capture.
 #[derive(Clone, Debug)]
 pub struct AfPacketConfig {
     pub(crate) block_size: u32,
@@ -20,112 +20,110 @@ pub struct AfPacketConfig {
 }
 
 impl AfPacketConfig {
-    /// Bytes of a block, which is what the kernel hands over at once; rounded up to a power of two
-    /// that is a multiple of the page size. Also the longest frame, some headers less: what is
-    /// longer is cut. Default 256 KiB.
+    /// Size of a block, the unit in which the kernel hands frames over, in bytes; rounded up to a
+    /// power of two that is a multiple of the page size. It also limits the length of a frame,
+    /// minus some headers: longer frames are cut. Default 256 KiB.
     #[must_use]
     pub fn block_size(mut self, bytes: NonZeroU32) -> Self {
         self.block_size = bytes.get();
         self
     }
 
-    /// How many blocks the ring has: its memory, which cannot be swapped out, is as many times
-    /// [`block_size`](Self::block_size).
+    /// Number of blocks. The ring takes this many times [`block_size`](Self::block_size) of locked
+    /// memory.
     ///
-    /// A block is used up by a single frame once the [retire timeout](Self::retire_timeout) is over.
-    /// So at low rates the count times the timeout is for how long a reader may pause without loss,
-    /// and many small blocks are better than a few large ones. Default 128, which is 32 MiB and
-    /// 1.28 s.
+    /// At low rates, one frame uses up a block once the [retire timeout](Self::retire_timeout) is
+    /// over. A reader may then pause for the number of blocks times the timeout without loss, so
+    /// many small blocks are better than few large ones. Default 128, which is 32 MiB and 1.28 s.
     #[must_use]
     pub fn blocks(mut self, count: NonZeroU32) -> Self {
         self.blocks = count.get();
         self
     }
 
-    /// After how long the kernel hands over a block that is not full: how old a frame can be before
-    /// it is seen. Whole milliseconds, from 1 to 10 000. An empty block is never handed over, so an
-    /// idle interface wakes nobody. Default 10 ms.
+    /// Time after which the kernel hands over a block that is not full, and so the longest delay of
+    /// a frame. Whole milliseconds, from 1 to 10 000. Empty blocks are never handed over: an idle
+    /// interface causes no wake-ups. Default 10 ms.
     #[must_use]
     pub fn retire_timeout(mut self, timeout: Duration) -> Self {
         self.retire = timeout;
         self
     }
 
-    /// How many bytes of a frame to keep, from the link header on, VLAN tags included. The rest takes no room in the
-    /// ring; the view still tells the length on the wire. Default: all of them.
+    /// Most bytes captured of a frame, from the link header on, VLAN tags included. The rest takes
+    /// no space in the ring; the view still has the length on the wire. Default: all.
     #[must_use]
     pub fn snap_len(mut self, bytes: NonZeroU32) -> Self {
         self.snap_len = bytes.get();
         self
     }
 
-    /// Which frames to take: a program that the kernel runs on every frame before it takes room in
-    /// the ring. It holds from the first one on. Default: all of them.
+    /// Filter program, run by the kernel on every frame before it takes space in the ring, from the
+    /// first frame on. Default: none.
     ///
-    /// The kernel has taken the outer VLAN tag out of the frame by then: a term about VLANs has to use
-    /// the ancillary loads for it, as programs of [`Expr`](flowscope_filter::Expr) do, and those that
-    /// libpcap compiles for a live interface.
+    /// At that point the kernel has already removed the outer VLAN tag: a program that matches
+    /// VLANs must use the ancillary loads, as those of [`Expr`](flowscope_filter::Expr) and those
+    /// of libpcap for live interfaces do.
     #[must_use]
     pub fn filter(mut self, filter: Program) -> Self {
         self.filter = Some(filter);
         self
     }
 
-    /// Shares the interface's frames with all captures that join the group of this number, each
-    /// frame going to one of them. Which one is told by a hash of addresses and ports that is the
-    /// same for both directions of a flow; it changes for all flows when a member joins or leaves.
-    /// The kernel joins IPv4 fragments first, so that they meet the rest of their flow: the view
-    /// then has the whole datagram.
+    /// Joins a fanout group: its members share the frames of the interface, and each frame goes to
+    /// one of them. A hash of addresses and ports selects it, the same for both directions of a
+    /// flow; it changes for all flows when a member joins or leaves. The kernel joins IPv4
+    /// fragments first, so that they reach the member of their flow; the view then has the whole
+    /// datagram.
     ///
-    /// Frames that arrive while a capture is being opened belong to nobody in it; frames that arrive
-    /// while a member joins may be counted by none. Default: no group.
+    /// Frames that arrive while a member joins may be counted by no member. Default: no group.
     #[must_use]
     pub fn fanout_group(mut self, number: u16) -> Self {
         self.fanout_group = Some(number);
         self
     }
 
-    /// Whether to have the interface receive frames that are not addressed to it, until the capture
-    /// is dropped. Default no.
+    /// Receives frames that are not addressed to the interface, until the capture is dropped.
+    /// Default: no.
     #[must_use]
     pub fn promiscuous(mut self, on: bool) -> Self {
         self.promiscuous = on;
         self
     }
 
-    /// Whether to leave out frames that this host sends (Linux 4.20 and later). On the loopback
-    /// interface they always are, for each would be seen a second time as it comes back. Default no.
+    /// Ignores frames that this host sends (Linux 4.20 and later). On the loopback interface they
+    /// always are ignored, because each is seen again when it is received. Default: no.
     #[must_use]
     pub fn ignore_outgoing(mut self, on: bool) -> Self {
         self.ignore_outgoing = on;
         self
     }
 
-    /// Whether to give each frame its receive hash, which costs the kernel a look into the headers
-    /// unless the card has calculated it. Default no.
+    /// Provides the receive hash of each frame. Unless the card has computed it, the kernel has to
+    /// parse the headers. Default: no.
     #[must_use]
     pub fn receive_hash(mut self, on: bool) -> Self {
         self.receive_hash = on;
         self
     }
 
-    /// Whether to take the time from the network card for those frames that it stamps. Its clock is
-    /// not the system's unless something keeps them together, and the card has to be told to stamp
-    /// by other means. Default no: the kernel's time of arrival.
+    /// Uses the timestamps of the network card, for frames that it stamps. The clock of the card is
+    /// not the system clock unless it is synchronised, and stamping must be enabled by other means.
+    /// Default: the kernel's time of arrival.
     #[must_use]
     pub fn hardware_timestamps(mut self, on: bool) -> Self {
         self.hardware_timestamps = on;
         self
     }
 
-    /// The number by which views name this interface, for those who merge several. Default 0.
+    /// Interface number in the views, to tell merged captures apart. Default 0.
     #[must_use]
     pub fn interface_number(mut self, number: u32) -> Self {
         self.interface_number = number;
         self
     }
 
-    /// The retire timeout as the kernel is told it.
+    /// The retire timeout in the kernel's unit.
     pub(crate) fn retire_milliseconds(&self) -> u32 {
         self.retire.as_millis().clamp(1, 10_000) as u32
     }

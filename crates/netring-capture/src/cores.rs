@@ -2,19 +2,19 @@ use std::io;
 
 use crate::sys;
 
-/// The processors that the calling thread may run on, by number: what to give to [`pin_to_core`],
-/// one per worker. Empty if the kernel does not say.
+/// Numbers of the CPU cores that the calling thread may use, for [`pin_to_core`]. Empty if the
+/// kernel does not report them.
 #[must_use]
 pub fn cores() -> Vec<usize> {
     sys::affinity().unwrap_or_default()
 }
 
-/// Makes the calling thread, and threads that it starts from now on, run on one processor only. A
-/// worker that reads one queue or is one member of a fanout group keeps its flows in one cache so.
+/// Restricts the calling thread, and threads that it starts later, to one CPU core. A worker that
+/// reads one queue, or is one member of a fanout group, then keeps its flows in one cache.
 ///
 /// # Errors
 ///
-/// When there is no such processor, or when this program may not use it.
+/// When there is no such core, or the process may not use it.
 pub fn pin_to_core(core: usize) -> io::Result<()> {
     sys::set_affinity(core)
 }

@@ -2,76 +2,76 @@ use std::{env, io};
 
 use crate::Interface;
 
-/// Why an interface cannot be captured from, or not any more. The message says what to do about it.
+/// Error of a live capture. The message says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaptureError {
-    /// The process lacks a capability in the network namespace it is in: `CAP_NET_RAW`; for AF_XDP
+    /// A capability is missing in the network namespace of the process: `CAP_NET_RAW`; for AF_XDP
     /// also `CAP_NET_ADMIN` and `CAP_BPF`.
     #[error(
         "capturing needs a capability that this program does not have; grant it with\n    \
          sudo setcap {capabilities}+ep {program}"
     )]
     NoPermission {
-        /// What it needs, as `setcap` takes it.
+        /// The missing capabilities, as `setcap` takes them.
         capabilities: &'static str,
-        /// The running program, quoted for a shell where it needs to be.
+        /// Path of the running program, quoted for a shell if necessary.
         program: String,
     },
-    /// There is no interface of this name.
+    /// There is no interface with this name.
     #[error("there is no interface `{interface}`; `ip link` lists those that there are")]
     NoSuchInterface {
         /// The name.
         interface: String,
     },
-    /// The interface's frames begin with a header that nothing here decodes.
+    /// The link header of the interface cannot be decoded.
     #[error(
         "the frames of `{interface}` (hardware type {hardware}) are of a kind not decoded here"
     )]
     UnsupportedLink {
         /// The name.
         interface: String,
-        /// Its `ARPHRD_` number.
+        /// `ARPHRD_` number of the hardware.
         hardware: u16,
     },
-    /// The kernel could not, or would not, allocate the ring.
+    /// The kernel did not allocate the ring.
     #[error("no memory for a ring of {bytes} bytes; ask for fewer or smaller blocks: {source}")]
     NoRing {
-        /// The size that was asked for.
+        /// Requested size, in bytes.
         bytes: u64,
-        /// What the kernel said.
+        /// Error of the kernel.
         source: io::Error,
     },
-    /// The memory of an AF_XDP capture is more than this program may keep from being swapped out.
+    /// The memory of an AF_XDP capture exceeds the limit of locked memory.
     #[error(
         "the capture's {bytes} bytes are more than this program may lock into memory; ask for fewer \
          frames, raise `ulimit -l`, or grant it CAP_IPC_LOCK with\n    \
          sudo setcap {capabilities}+ep {program}"
     )]
     MemoryLimit {
-        /// The size that was asked for.
+        /// Requested size, in bytes.
         bytes: u64,
-        /// What it needs to lock as much as it likes, as `setcap` takes it.
+        /// Capabilities that lift the limit, as `setcap` takes them.
         capabilities: &'static str,
-        /// The running program, quoted for a shell where it needs to be.
+        /// Path of the running program, quoted for a shell if necessary.
         program: String,
     },
-    /// The kernel's own check did not accept the filter.
+    /// The kernel refused the filter program.
     #[error("the kernel does not accept the filter: {source}")]
     FilterRefused {
-        /// What it said.
+        /// Error of the kernel.
         source: io::Error,
     },
-    /// The fanout group cannot be joined: another group of this number has different members or
-    /// rules, or it is full.
+    /// The fanout group cannot be joined: a group of this number has other members or settings, or
+    /// is full.
     #[error("cannot join fanout group {group}; use a number that no other capture uses: {source}")]
     FanoutRefused {
-        /// Its number.
+        /// Number of the group.
         group: u16,
-        /// What the kernel said.
+        /// Error of the kernel.
         source: io::Error,
     },
-    /// An XDP program is attached to the interface already.
+    /// Another XDP program is attached to the interface.
     #[error(
         "another XDP program is attached to `{interface}`; stop the program that did so, or remove \
          it with `sudo ip link set {interface} xdp off`"
@@ -80,7 +80,7 @@ pub enum CaptureError {
         /// The name.
         interface: String,
     },
-    /// Another AF_XDP socket has this queue.
+    /// Another AF_XDP socket uses this queue.
     #[error(
         "queue {queue} of `{interface}` is captured already; stop that, or leave the queue out"
     )]
@@ -90,7 +90,7 @@ pub enum CaptureError {
         /// The queue.
         queue: u32,
     },
-    /// There is no receive queue of this number.
+    /// There is no receive queue with this number.
     #[error(
         "`{interface}` has no queue {queue}: it has {queues}, the first being 0; \
          `ethtool -l {interface}` lists them"
@@ -98,12 +98,12 @@ pub enum CaptureError {
     NoSuchQueue {
         /// The name.
         interface: String,
-        /// The number that was asked for.
+        /// Requested queue.
         queue: u32,
-        /// How many there are.
+        /// Number of queues.
         queues: u32,
     },
-    /// The interface carries packets that are longer than a frame of an AF_XDP capture holds.
+    /// Packets of the interface can be longer than a frame of the AF_XDP capture.
     #[error(
         "the packets of `{interface}` (MTU {mtu}) do not fit the frames of the capture (MTU {most} \
          at most); ask for multi_buffer or larger frames, or \
@@ -112,59 +112,59 @@ pub enum CaptureError {
     MtuTooLarge {
         /// The name.
         interface: String,
-        /// Its longest packet, in bytes.
+        /// MTU of the interface, in bytes.
         mtu: u32,
-        /// The longest that fits.
+        /// Longest packet that fits, in bytes.
         most: u32,
     },
-    /// The interface's driver, or the kernel, cannot do what was asked for.
+    /// The driver of the interface, or the kernel, does not support a setting.
     #[error("`{interface}` does not do {what}; {advice}: {source}")]
     Unsupported {
         /// The name.
         interface: String,
-        /// What it cannot do.
+        /// The setting.
         what: &'static str,
-        /// What to do about it.
+        /// What to do instead.
         advice: &'static str,
-        /// What the kernel said.
+        /// Error of the kernel.
         source: io::Error,
     },
-    /// The interface is down. The capture stays open, and goes on by itself once it is up again.
+    /// The interface is down. The capture stays open and resumes when it is up again.
     #[error("interface `{interface}` is down; `sudo ip link set {interface} up` brings it up")]
     InterfaceDown {
         /// The name.
         interface: String,
     },
-    /// The interface was deleted, or renamed. What is in the ring can still be read; nothing more
-    /// will come.
+    /// The interface was deleted or renamed. Frames in the ring can still be read; no more will
+    /// arrive.
     #[error("interface `{interface}` is gone; open a new capture once there is one again")]
     InterfaceGone {
         /// The name.
         interface: String,
     },
-    /// A frame to be sent is longer than the interface takes.
+    /// A frame to send is too long for the interface.
     #[error("a frame of {len} bytes is too long for an interface whose packets have {mtu} at most")]
     FrameTooLong {
-        /// Its length with its link header, in bytes.
+        /// Length of the frame with its link header, in bytes.
         len: usize,
-        /// The longest packet, without its link header, in bytes.
+        /// MTU of the interface, without the link header, in bytes.
         mtu: u32,
     },
-    /// The frame was not sent as the queue of the interface or socket is full: try again later.
+    /// The send queue of the interface or socket is full; try again later.
     #[error("the queue for sending is full; try again")]
     Busy,
-    /// Any other system call that failed.
+    /// Any other system call failed.
     #[error("cannot {doing}: {source}")]
     System {
-        /// What it was for.
+        /// What the call was for.
         doing: &'static str,
-        /// What the kernel said.
+        /// Error of the kernel.
         source: io::Error,
     },
 }
 
 impl CaptureError {
-    /// A failed call, told by its code where that has one meaning whatever the call was.
+    /// Error of a failed call, from its code where that has one meaning for all calls.
     pub(crate) fn of(doing: &'static str, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::PermissionDenied => {
@@ -174,7 +174,7 @@ impl CaptureError {
         }
     }
 
-    /// As [`of`](Self::of), where the call is one that AF_XDP needs.
+    /// As [`of`](Self::of), for a call of AF_XDP.
     #[cfg(feature = "af-xdp")]
     pub(crate) fn of_xdp(doing: &'static str, source: io::Error) -> Self {
         match CaptureError::of(doing, source) {
@@ -185,13 +185,13 @@ impl CaptureError {
         }
     }
 
-    /// More memory than may be locked.
+    /// The limit of locked memory was exceeded.
     #[cfg(feature = "af-xdp")]
     pub(crate) fn memory_limit(bytes: u64) -> Self {
         CaptureError::MemoryLimit { bytes, capabilities: FOR_XDP, program: program() }
     }
 
-    /// A failed call on an open capture, which may be the interface's doing.
+    /// Error of a failed call on an open capture, which may be caused by the interface.
     pub(crate) fn on(interface: &Interface, doing: &'static str, source: io::Error) -> Self {
         let Some(libc::ENETDOWN | libc::ENXIO | libc::ENODEV) = source.raw_os_error() else {
             return CaptureError::of(doing, source);
@@ -204,14 +204,14 @@ impl CaptureError {
     }
 }
 
-/// What AF_PACKET needs: the second one to be promiscuous on any kernel.
+/// Capabilities for AF_PACKET; the second one is for promiscuous mode on all kernels.
 const FOR_PACKETS: &str = "cap_net_raw,cap_net_admin";
 
-/// What AF_XDP needs, and the right to lock memory without limit.
+/// Capabilities for AF_XDP, including that to lock memory without limit.
 #[cfg(feature = "af-xdp")]
 const FOR_XDP: &str = "cap_net_raw,cap_net_admin,cap_bpf,cap_ipc_lock";
 
-/// The running program as one word of a shell.
+/// Path of the running program as one word of a shell.
 fn program() -> String {
     let path = env::current_exe().map(|path| path.to_string_lossy().into_owned());
     quoted(path.unwrap_or_else(|_| "PROGRAM".to_owned()))

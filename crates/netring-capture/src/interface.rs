@@ -8,40 +8,41 @@ use flowscope_core::LinkType;
 use crate::CaptureError;
 use crate::sys::{self, Ask};
 
-/// A network interface of the network namespace that the calling thread is in.
+/// Network interface of the calling thread's network namespace.
 ///
-/// A picture of the moment it was looked up at: an MTU can change, an interface can go.
+/// The values are those at the time of the look-up: an MTU can change, and an interface can be
+/// deleted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Interface {
-    /// The kernel's number for it, unique within the namespace.
+    /// Index of the interface, unique in the namespace.
     pub index: u32,
-    /// Its name, at most 15 bytes.
+    /// Name, at most 15 bytes.
     pub name: String,
-    /// The longest packet it carries, in bytes, link header not counted.
+    /// MTU: longest packet without link header, in bytes.
     pub mtu: u32,
-    /// Its hardware address, if it has one of six bytes; all zero for the loopback interface.
+    /// Hardware address, if it has six bytes; all zero for the loopback interface.
     pub mac: Option<[u8; 6]>,
-    /// What its frames begin with; `None` for hardware that nothing here decodes.
+    /// Link type of the frames; `None` if they cannot be decoded.
     pub link: Option<LinkType>,
-    /// The `ARPHRD_` number of its hardware (`linux/if_arp.h`).
+    /// `ARPHRD_` number of the hardware (`linux/if_arp.h`).
     pub hardware: u16,
-    /// Whether it was set up (`IFF_UP`).
+    /// Whether it is up (`IFF_UP`).
     pub is_up: bool,
-    /// Whether it can pass frames now: up, and with a carrier (`IFF_RUNNING`).
+    /// Whether it can pass frames: up and with a carrier (`IFF_RUNNING`).
     pub is_running: bool,
     /// Whether it is the loopback interface.
     pub is_loopback: bool,
-    /// How many queues its frames arrive in, at least 1.
+    /// Number of receive queues, at least 1.
     pub rx_queues: u32,
 }
 
 impl Interface {
-    /// The interface of this name. Needs no privilege.
+    /// Looks up an interface by name. Needs no privilege.
     ///
     /// # Errors
     ///
-    /// [`CaptureError::NoSuchInterface`]; [`CaptureError::System`] when no socket is to be had.
+    /// [`CaptureError::NoSuchInterface`]; [`CaptureError::System`] when no socket can be opened.
     pub fn find(name: &str) -> Result<Self, CaptureError> {
         let socket =
             sys::any_socket().map_err(|source| CaptureError::of("open a socket", source))?;
@@ -62,7 +63,7 @@ impl Interface {
         let failed = |source| CaptureError::of("list the interfaces", source);
         let socket = sys::any_socket().map_err(failed)?;
         let names = sys::interface_names().map_err(failed)?;
-        // One that goes while we look is not there any more.
+        // An interface deleted during the listing is left out.
         let found = names.iter().filter_map(|name| look_up(socket.as_fd(), name).ok());
         let mut all: Vec<Interface> = found.collect();
         all.sort_by_key(|interface| interface.index);
@@ -95,7 +96,8 @@ fn look_up(socket: BorrowedFd<'_>, name: &str) -> io::Result<Interface> {
     })
 }
 
-/// As the driver says; or as many as are listed, unless those are another namespace's; or one.
+/// As the driver reports; else the queues listed in sysfs, unless that is of another namespace;
+/// else 1.
 fn rx_queues(socket: BorrowedFd<'_>, name: &str, index: u32) -> u32 {
     let listed = || {
         let of = Path::new("/sys/class/net").join(name);
@@ -108,8 +110,8 @@ fn rx_queues(socket: BorrowedFd<'_>, name: &str, index: u32) -> u32 {
     sys::rx_channels(socket, name).ok().or_else(listed).unwrap_or_default().max(1)
 }
 
-/// What the frames of a raw packet socket begin with. IP tunnels have no link header of their own;
-/// the loopback interface has Ethernet's, filled with zeros.
+/// Link type of a raw packet socket. IP tunnels have no link header; the loopback interface has an
+/// Ethernet header of zeros.
 fn link_type(hardware: u16) -> Option<LinkType> {
     Some(match hardware {
         libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => LinkType::ETHERNET,
@@ -137,7 +139,7 @@ mod tests {
             (519, Some(LinkType::RAW)),
             (776, Some(LinkType::RAW)),
             (803, Some(LinkType::IEEE802_11_RADIOTAP)),
-            // PPP, of which the kernel hands out some frames with and some without a header.
+            // For PPP the kernel delivers some frames with a header and some without.
             (512, None),
             (32, None),
         ] {

@@ -1,30 +1,31 @@
-//! Live capture on Linux: rings of memory that the kernel shares, lent batch by batch.
+//! Live packet capture on Linux: AF_PACKET and AF_XDP rings, read in batches without copying.
 //!
-//! [`AfPacket`] opens a `TPACKET_V3` ring on one interface, beside the network stack. `AfXdp`, with
-//! the feature `af-xdp`, takes the frames of an interface's receive queues before the network stack
-//! sees them. Both lend the frames where they lie, as [`PacketView`](flowscope_core::PacketView)s,
-//! without copying them and without waiting: [`Capture::wait`] waits, or any event loop that watches
-//! their file descriptor. Each is a [`PacketSource`](flowscope_core::PacketSource) as a capture file
-//! is, and lends the same bytes. On other systems this crate is empty.
+//! [`AfPacket`] opens a `TPACKET_V3` ring on one interface and leaves the network stack
+//! undisturbed. `AfXdp`, with feature `af-xdp`, takes the frames of an interface's receive queues
+//! before the network stack. Both lend frames in place, as
+//! [`PacketView`](flowscope_core::PacketView)s. Reading never waits; [`Capture::wait`] does, or any
+//! event loop that watches the file descriptor. Each is a
+//! [`PacketSource`](flowscope_core::PacketSource), like a capture file, and lends the same bytes as
+//! one. On other systems this crate is empty.
 //!
 //! | | `AfPacket` | `AfXdp` |
 //! |---|---|---|
-//! | sees | what the interface receives and sends | what it receives, in place of this host |
+//! | frames | those that the interface receives and sends | received ones, which this host does not get |
 //! | filters | [`Program`], attached before the first frame can arrive | queues, or a program of your own |
-//! | snap length | cut by the kernel, which saves room in the ring | cut when lent |
-//! | VLAN | the outer tag, which the kernel takes out, is put back | all tags are in their place |
-//! | time | nanoseconds, of the kernel or of the card | the system's clock, once per batch |
-//! | several readers | a fanout group: both directions of a flow meet | one per queue |
-//! | losses | [`CaptureStats`], totals of the life of the capture | the same |
+//! | snap length | cut by the kernel, which saves space in the ring | cut when lent |
+//! | VLAN tags | the outer tag, which the kernel removes, is restored | left in place |
+//! | timestamps | nanoseconds, from the kernel or the card | system clock, once per batch |
+//! | several readers | fanout group: both directions of a flow reach the same one | one per queue |
+//! | losses | [`CaptureStats`], totals since the capture was opened | the same |
 //! | sending | [`Capture::send`], [`Capture::send_batch`] | the same |
 //!
-//! The memory is fixed when it is opened; nothing is allocated for a frame afterwards.
+//! Memory is allocated when a capture is opened; no frame allocates.
 //!
 //! # Privileges
 //!
-//! `CAP_NET_RAW` for AF_PACKET; for AF_XDP also `CAP_NET_ADMIN` and `CAP_BPF`, and `CAP_IPC_LOCK` for
-//! much memory. They are asked for when a capture is opened only. What fails for want of one,
-//! [`CaptureError::NoPermission`], prints the line that grants it.
+//! `CAP_NET_RAW` for AF_PACKET; for AF_XDP also `CAP_NET_ADMIN` and `CAP_BPF`, and `CAP_IPC_LOCK`
+//! for large rings. Only opening needs them. [`CaptureError::NoPermission`] contains the command
+//! that grants them.
 //!
 //! # Example
 //!

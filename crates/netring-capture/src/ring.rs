@@ -1,4 +1,4 @@
-//! Where the frames of a `TPACKET_V3` block lie: arithmetic on plain memory, no system call.
+//! Layout of frames in a `TPACKET_V3` block: arithmetic on plain memory, no system calls.
 //!
 //! The layouts are those of `linux/if_packet.h`, fields in the machine's byte order:
 //! `tpacket_block_desc` at the start of a block; then, chained by `tp_next_offset`, frames that each
@@ -8,28 +8,28 @@ use flowscope_core::{LinkType, PacketView, Timestamp};
 
 pub(crate) mod tags;
 
-/// One frame in the ring, with what the kernel says of it.
+/// Frame in the ring, with the kernel's metadata.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Frame<'b> {
-    /// The captured bytes, from the link header on.
+    /// Captured bytes, from the link header on.
     pub bytes: &'b [u8],
-    /// Bytes that the frame had. More than the interface's MTU where the kernel or the card joined
-    /// segments (GRO) or has not split them yet (TSO).
+    /// Length of the frame, in bytes. Exceeds the MTU of the interface where the kernel or the card
+    /// has joined segments (GRO) or not split them yet (TSO).
     pub wire_len: u32,
-    /// When it was received.
+    /// Time of reception.
     pub ts: Timestamp,
-    /// The receive hash, where [`receive_hash`](crate::AfPacketConfig::receive_hash) asks for it.
+    /// Receive hash, if [`receive_hash`](crate::AfPacketConfig::receive_hash) is set.
     pub rx_hash: Option<u32>,
     /// Whether this host sent it.
     pub outgoing: bool,
-    /// Whether its transport checksum was left for the network card to fill in: the one in `bytes`
-    /// is meaningless, not wrong.
+    /// Whether the transport checksum is left to the network card: the one in `bytes` is then
+    /// meaningless, not wrong.
     pub checksum_pending: bool,
 }
 
 impl<'b> Frame<'b> {
-    /// The frame as extractors take it.
+    /// The frame as a packet view.
     #[must_use]
     #[inline]
     pub fn view(self, link: LinkType) -> PacketView<'b> {
@@ -41,11 +41,10 @@ impl<'b> Frame<'b> {
     }
 }
 
-/// The frames of one block, in the order in which the kernel wrote them.
+/// Iterator over the frames of one block, in the order in which the kernel wrote them.
 ///
-/// Every offset is checked against the block. A header that contradicts it, which no kernel writes,
-/// ends the iteration; whatever the memory holds, each step moves forward by a frame header at
-/// least.
+/// Every offset is checked against the block. A contradictory header, which no kernel writes, ends
+/// the iteration. Each step advances by at least a frame header, whatever the memory contains.
 #[derive(Clone, Debug)]
 pub struct Frames<'b> {
     block: &'b [u8],
@@ -54,13 +53,13 @@ pub struct Frames<'b> {
 }
 
 impl<'b> Frames<'b> {
-    /// The frames from `cursor` on, each cut to `snap_len` bytes.
+    /// Iterates from `cursor`, each frame cut to `snap_len` bytes.
     pub(crate) fn new(block: &'b [u8], cursor: Cursor, snap_len: u32) -> Self {
         let used = read_u32(block, BLOCK_LEN).map_or(0, |len| len as usize);
         Frames { block: block.get(..used).unwrap_or(block), cursor, snap_len }
     }
 
-    /// Where the next call of `next` reads.
+    /// Position of the next frame.
     pub(crate) fn cursor(&self) -> Cursor {
         self.cursor
     }
@@ -112,7 +111,7 @@ impl<'b> Iterator for Frames<'b> {
     }
 }
 
-/// A place in a block: the offset of a frame, and how many are left with it.
+/// Position in a block: offset of a frame, and the number of frames left.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Cursor {
     offset: u32,
@@ -123,7 +122,8 @@ impl Cursor {
     /// Behind the last frame.
     const END: Cursor = Cursor { offset: 0, left: 0 };
 
-    /// At the first frame of `block`; nothing is left of memory too short for a block.
+    /// Position of the first frame of `block`; no frame is left if the memory is too short for a
+    /// block.
     pub(crate) fn start(block: &[u8]) -> Self {
         match (read_u32(block, FIRST_FRAME), read_u32(block, FRAME_COUNT)) {
             (Some(offset), Some(left)) => Cursor { offset, left },
@@ -131,7 +131,7 @@ impl Cursor {
         }
     }
 
-    /// At the frame that follows `next` bytes behind this one, if one can.
+    /// Position of the next frame, `next` bytes further, if it is valid.
     #[inline]
     fn behind(self, next: u32) -> Self {
         match (self.offset.checked_add(next), self.left.checked_sub(1)) {
@@ -140,7 +140,7 @@ impl Cursor {
         }
     }
 
-    /// How many frames are left, as the block says.
+    /// Number of frames left, as the block header says.
     pub(crate) fn left(self) -> u32 {
         self.left
     }
@@ -155,7 +155,7 @@ fn read_u16(memory: &[u8], at: usize) -> Option<u16> {
 }
 
 // `tpacket_block_desc`, whose header begins at byte 8.
-/// `block_status`, the word by which a block changes hands.
+/// `block_status`, the word that says whether the kernel or the program owns the block.
 pub(crate) const BLOCK_STATUS: usize = 8;
 const FRAME_COUNT: usize = 12;
 const FIRST_FRAME: usize = 16;
@@ -180,7 +180,7 @@ const STATUS_VLAN_VALID: u32 = 1 << 4;
 const STATUS_VLAN_TPID_VALID: u32 = 1 << 6;
 const PACKET_OUTGOING: u8 = 4;
 
-/// The tag of IEEE 802.1Q, where an old kernel does not say which one it was.
+/// Tag protocol of IEEE 802.1Q, for old kernels that do not report it.
 const CUSTOMER_TAG: u16 = 0x8100;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The order in which a packet socket becomes a capture.
+//! Opens a packet socket with its ring, in the order that the kernel requires.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,7 +10,7 @@ use crate::ring::tags::TAG;
 use crate::sys::{self, ring::RingMemory};
 use crate::{AfPacketConfig, CaptureError, Interface};
 
-/// A socket that captures from `interface`, and its ring.
+/// Opens a capturing socket on `interface`, with its ring.
 pub(crate) fn open(
     interface: &Interface,
     config: &AfPacketConfig,
@@ -37,7 +37,7 @@ pub(crate) fn open(
     Ok((socket, memory))
 }
 
-/// Has the kernel allocate the ring, and maps it.
+/// Makes the kernel allocate the ring, and maps it.
 fn make_ring(fd: BorrowedFd<'_>, config: &AfPacketConfig) -> Result<RingMemory, CaptureError> {
     let (block_size, bytes) = ring_size(config, sys::page_size());
     let refused = |source| CaptureError::NoRing { bytes, source };
@@ -58,7 +58,7 @@ fn make_ring(fd: BorrowedFd<'_>, config: &AfPacketConfig) -> Result<RingMemory, 
     RingMemory::map(fd, block_size as usize, config.blocks as usize).map_err(refused)
 }
 
-/// Bytes of a block and of the whole ring.
+/// Sizes of a block and of the whole ring, in bytes.
 fn ring_size(config: &AfPacketConfig, page_size: usize) -> (u32, u64) {
     let page_size = u32::try_from(page_size).unwrap_or(LARGEST_BLOCK);
     let block_size = config.block_size.clamp(page_size.max(FRAME_SIZE), LARGEST_BLOCK);
@@ -66,8 +66,8 @@ fn ring_size(config: &AfPacketConfig, page_size: usize) -> (u32, u64) {
     (block_size, u64::from(block_size) * u64::from(config.blocks))
 }
 
-/// Starts receiving, in an order in which no frame gets past the filter, nor to this member of a
-/// fanout group before it has joined.
+/// Starts receiving. The order ensures that no frame passes before the filter is attached or the
+/// fanout group is joined.
 fn start(
     fd: BorrowedFd<'_>,
     interface: &Interface,
@@ -83,8 +83,9 @@ fn start(
     };
     attach(&filter)?;
     if config.fanout_group.is_some() {
-        // Only a socket that receives can join a group; what it receives until then is another
-        // member's, too. The filter was tried before, so that none is refused within the group.
+        // Only a socket that receives can join a group. The frames that it receives before are also
+        // received by other members. The filter was attached before, so that it cannot fail within
+        // the group.
         attach(&Program::nothing())?;
     }
     sys::bind(fd, interface.index, sys::EVERY_PROTOCOL)
@@ -92,7 +93,7 @@ fn start(
     if let Some(group) = config.fanout_group {
         let mut mode = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
         if ignore_outgoing {
-            // The group has this switch of its own, which counts instead of its members'.
+            // The group has its own setting, which overrides that of its members.
             mode |= libc::PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
         }
         sys::join_fanout(fd, group, mode)
@@ -102,7 +103,7 @@ fn start(
     Ok(())
 }
 
-/// `TPACKET_V3` packs frames of any size; the kernel only wants the numbers to agree.
+/// `TPACKET_V3` packs frames of any size; the kernel only requires consistent numbers.
 const FRAME_SIZE: u32 = 2048;
 
 const LARGEST_BLOCK: u32 = 1 << 30;

@@ -1,29 +1,28 @@
 use flowscope_core::Loss;
 
-/// What a capture has met since it was opened.
+/// Counters of a capture since it was opened, in frames.
 ///
-/// Once a capture is [drained](crate::Capture::is_drained), `packets` is `delivered` plus
-/// [`lost`](Self::lost); before, the rest is still on its way. No frame is in two of the fields but
-/// in `packets` and one other.
+/// Once a capture is [drained](crate::Capture::is_drained), `packets` equals `delivered` plus
+/// [`lost`](Self::lost); before, it includes frames not read yet. Each frame counts in `packets`
+/// and in one other field.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct CaptureStats {
-    /// Frames that arrived for this capture, those that were lost included. AF_XDP does not tell how
-    /// many lie unread in its rings: those are counted when they are lent.
+    /// Frames that arrived, including lost ones. AF_XDP does not report how many unread frames are
+    /// in its rings: these count when they are lent.
     pub packets: u64,
-    /// Frames that were lent.
+    /// Frames lent to the reader.
     pub delivered: u64,
-    /// Frames that found no room in the packet ring (AF_PACKET).
+    /// Frames dropped because the packet ring was full (AF_PACKET).
     pub kernel_drop: u64,
-    /// Frames that found no room in the receive ring (AF_XDP).
+    /// Frames dropped because the receive ring was full (AF_XDP).
     pub ring_full: u64,
-    /// Frames for which there was no memory in the fill ring (AF_XDP).
+    /// Frames dropped because the fill ring had no memory for them (AF_XDP).
     pub fill_empty: u64,
-    /// Frames that the kernel or the reader could not take for any other reason, such as being
-    /// longer than the memory for one.
+    /// Frames dropped for another reason, such as being longer than the memory for one.
     pub invalid: u64,
-    /// How often a ring was found full or empty. These are no frames: those are counted above, or by
-    /// the network card.
+    /// How often a ring was found full or empty. This does not count frames: those are counted
+    /// above, or by the network card.
     pub freezes: u64,
 }
 
@@ -34,8 +33,8 @@ impl CaptureStats {
         self.losses().map(|(_, frames)| frames).sum()
     }
 
-    /// The frames that were lost, by the names that a ledger has for them, those of 0 included.
-    /// `invalid` has no name of its own there and counts as [`Loss::KernelDrop`].
+    /// Lost frames by ledger cause, including causes with 0 frames. `invalid` counts as
+    /// [`Loss::KernelDrop`].
     pub fn losses(&self) -> impl Iterator<Item = (Loss, u64)> + use<> {
         let CaptureStats { kernel_drop, ring_full, fill_empty, invalid, .. } = *self;
         [

@@ -1,8 +1,8 @@
-//! The system calls, each behind a safe function, and the memory that is shared with the kernel.
+//! System calls behind safe functions, and the memory shared with the kernel.
 //!
-//! All unsafe code of the crate is here and in [`ring`]. What is passed to the kernel are references
-//! to values of plain integers, with their sizes, that live as long as the call; no function keeps a
-//! pointer, and none hands out a file descriptor that it does not own.
+//! All unsafe code of the crate is here and in [`ring`]. Arguments of system calls are references
+//! to plain integers with their sizes, valid during the call. No function keeps a pointer, and none
+//! returns a file descriptor that it does not own.
 
 #[cfg(feature = "af-xdp")]
 pub(crate) mod bpf;
@@ -19,12 +19,12 @@ use std::{array, io, ptr};
 
 use flowscope_filter::Program;
 
-/// A packet socket that receives nothing before [`bind`].
+/// Opens a packet socket that receives nothing before [`bind`].
 pub(crate) fn packet_socket() -> io::Result<OwnedFd> {
     socket(libc::AF_PACKET, libc::SOCK_RAW)
 }
 
-/// A socket to ask about interfaces with; it needs no privilege.
+/// Opens a socket for queries about interfaces; needs no privilege.
 pub(crate) fn any_socket() -> io::Result<OwnedFd> {
     socket(libc::AF_INET, libc::SOCK_DGRAM)
 }
@@ -33,11 +33,11 @@ fn socket(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
     let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: takes three integers. Protocol 0 is the family's default, and none for AF_PACKET.
     let fd = check(unsafe { libc::socket(family, kind, 0) })?;
-    // SAFETY: the kernel has just made this descriptor for us; nobody else has it.
+    // SAFETY: the kernel has just created this descriptor; nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Starts receiving frames of a protocol from the interface with this index, and news of it.
+/// Starts receiving frames of a protocol, and errors, from the interface with this index.
 pub(crate) fn bind(fd: BorrowedFd<'_>, interface: u32, protocol: u16) -> io::Result<()> {
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
@@ -53,14 +53,14 @@ pub(crate) fn bind(fd: BorrowedFd<'_>, interface: u32, protocol: u16) -> io::Res
     check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), len) }).map(drop)
 }
 
-/// What a packet socket is bound with that receives all frames.
+/// Protocol that receives all frames.
 pub(crate) const EVERY_PROTOCOL: u16 = libc::ETH_P_ALL as u16;
 
-/// What one is bound with that receives none: the Ethertype that nobody uses (RFC 1701).
+/// Protocol that receives no frames: an unused Ethertype (RFC 1701).
 #[cfg(feature = "af-xdp")]
 pub(crate) const NO_PROTOCOL: u16 = 0xffff;
 
-/// Asks for `TPACKET_V3`, before the ring is made.
+/// Selects `TPACKET_V3`, before the ring is made.
 pub(crate) fn use_version_3(fd: BorrowedFd<'_>) -> io::Result<()> {
     let version = libc::tpacket_versions::TPACKET_V3 as c_int;
     set_option(fd, libc::SOL_PACKET, libc::PACKET_VERSION, &version)
@@ -71,12 +71,12 @@ pub(crate) fn make_ring(fd: BorrowedFd<'_>, request: &libc::tpacket_req3) -> io:
     set_option(fd, libc::SOL_PACKET, libc::PACKET_RX_RING, request)
 }
 
-/// Leaves so many bytes more free in front of every frame; before the ring is made.
+/// Reserves this many bytes in front of every frame, before the ring is made.
 pub(crate) fn reserve_headroom(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
     set_option(fd, libc::SOL_PACKET, libc::PACKET_RESERVE, &bytes)
 }
 
-/// Replaces the filter in one step: no frame meets neither the old nor the new one.
+/// Replaces the filter atomically.
 pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &Program) -> io::Result<()> {
     let program: Vec<libc::sock_filter> = program
         .instructions()
@@ -84,33 +84,33 @@ pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &Program) -> io::Result
         .map(|i| libc::sock_filter { code: i.code, jt: i.jt, jf: i.jf, k: i.k })
         .collect();
     let len = u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-    // The kernel copies the program and never writes to it; the field just is not `const`.
+    // The kernel copies the program and never writes to it, although the field is not `const`.
     let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut() };
     set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
 }
 
-/// Joins a fanout group; the socket has to be bound.
+/// Joins a fanout group; the socket must be bound.
 pub(crate) fn join_fanout(fd: BorrowedFd<'_>, group: u16, mode: u32) -> io::Result<()> {
     set_option(fd, libc::SOL_PACKET, libc::PACKET_FANOUT, &(mode << 16 | u32::from(group)))
 }
 
-/// Leaves out the frames that this host sends.
+/// Ignores frames that this host sends.
 pub(crate) fn ignore_outgoing(fd: BorrowedFd<'_>) -> io::Result<()> {
     set_option(fd, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1_i32)
 }
 
-/// Times of the network card, where it has them.
+/// Uses timestamps of the network card, where it has them.
 pub(crate) fn hardware_timestamps(fd: BorrowedFd<'_>) -> io::Result<()> {
     let source = libc::SOF_TIMESTAMPING_RAW_HARDWARE as c_int;
     set_option(fd, libc::SOL_PACKET, libc::PACKET_TIMESTAMP, &source)
 }
 
-/// Has the kernel note the time when a frame comes in, not when it reaches the ring.
+/// Takes timestamps when a frame is received, not when it reaches the ring.
 pub(crate) fn early_timestamps(fd: BorrowedFd<'_>) -> io::Result<()> {
     set_option(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1_i32)
 }
 
-/// Puts the interface in promiscuous mode until the socket is closed.
+/// Sets promiscuous mode until the socket is closed.
 pub(crate) fn be_promiscuous(fd: BorrowedFd<'_>, interface: u32) -> io::Result<()> {
     let membership = libc::packet_mreq {
         mr_ifindex: interface.cast_signed(),
@@ -121,21 +121,21 @@ pub(crate) fn be_promiscuous(fd: BorrowedFd<'_>, interface: u32) -> io::Result<(
     set_option(fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &membership)
 }
 
-/// What the kernel counted since the last call: frames that passed the filter (those dropped
-/// included), frames dropped, times that the ring was found full.
+/// Counters since the last call: frames that passed the filter (including dropped ones), frames
+/// dropped, and how often the ring was full.
 pub(crate) fn take_statistics(fd: BorrowedFd<'_>) -> io::Result<[u32; 3]> {
     // Laid out as `tpacket_stats_v3`: three unsigned integers.
     option(fd, libc::SOL_PACKET, libc::PACKET_STATISTICS)
 }
 
-/// The error that a socket met on its own, once.
+/// Pending error of a socket, cleared by reading.
 pub(crate) fn take_error(fd: BorrowedFd<'_>) -> io::Result<Option<io::Error>> {
     let code: c_int = option(fd, libc::SOL_SOCKET, libc::SO_ERROR)?;
     Ok((code != 0).then(|| io::Error::from_raw_os_error(code)))
 }
 
-/// Waits until there is something to read (or an error), for at most so many milliseconds, or for
-/// ever if negative. False also when a signal came first.
+/// Waits for data or an error, at most this many milliseconds, or without limit if negative. Also
+/// false when a signal arrived first.
 pub(crate) fn poll_readable(fd: BorrowedFd<'_>, milliseconds: c_int) -> io::Result<bool> {
     let mut one = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN as c_short, revents: 0 };
     // SAFETY: `one` is one `pollfd`, as the count says.
@@ -146,21 +146,21 @@ pub(crate) fn poll_readable(fd: BorrowedFd<'_>, milliseconds: c_int) -> io::Resu
     }
 }
 
-/// Sends one frame through the interface that the socket is bound to.
+/// Sends one frame on the interface to which the socket is bound.
 pub(crate) fn send(fd: BorrowedFd<'_>, frame: &[u8]) -> io::Result<()> {
     // SAFETY: reads `frame.len()` bytes from `frame`.
     let sent = unsafe { libc::send(fd.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Sends the first of `frames`, 64 at most, through the interface that the socket is bound to, in one
-/// call; says how many.
+/// Sends up to 64 of `frames` in one call, on the interface to which the socket is bound; returns
+/// their number.
 pub(crate) fn send_many(fd: BorrowedFd<'_>, frames: &[&[u8]]) -> io::Result<usize> {
     const MOST: usize = 64;
     let empty = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
     let mut parts = [empty; MOST];
     for (part, frame) in parts.iter_mut().zip(frames) {
-        // The kernel only reads it; the field just is not `const`.
+        // The kernel only reads it, although the field is not `const`.
         *part = libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
     }
     let base = parts.as_mut_ptr();
@@ -180,15 +180,14 @@ pub(crate) fn send_many(fd: BorrowedFd<'_>, frames: &[&[u8]]) -> io::Result<usiz
     check(sent).map(|sent| sent.unsigned_abs() as usize)
 }
 
-/// Returns once all frames are done with that the kernel was handling when this was called: one that
-/// passed a filter or program which is replaced by now has reached its ring. Where a kernel does not
-/// offer it, it returns at once.
+/// Waits until the kernel has finished all frames that it was processing: a frame that passed a
+/// replaced filter or program has reached its ring. Returns at once on kernels without this call.
 pub(crate) fn wait_for_frames_under_way() {
     // SAFETY: takes integers, touches no memory of ours.
     unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
 }
 
-/// The processors that the calling thread may run on, by number.
+/// Numbers of the CPU cores that the calling thread may use.
 pub(crate) fn affinity() -> io::Result<Vec<usize>> {
     let mut mask: CpuMask = [0; CPU_WORDS];
     let (size, to) = (size_of::<CpuMask>(), (&raw mut mask).cast());
@@ -198,7 +197,7 @@ pub(crate) fn affinity() -> io::Result<Vec<usize>> {
     Ok((0..CPU_WORDS * WORD).filter(has).collect())
 }
 
-/// Makes the calling thread run on one processor only.
+/// Restricts the calling thread to one core.
 pub(crate) fn set_affinity(core: usize) -> io::Result<()> {
     let mut mask: CpuMask = [0; CPU_WORDS];
     *mask.get_mut(core / WORD).ok_or(io::ErrorKind::InvalidInput)? = 1 << (core % WORD);
@@ -207,12 +206,12 @@ pub(crate) fn set_affinity(core: usize) -> io::Result<()> {
     check(unsafe { libc::sched_setaffinity(0, size, from) }).map(drop)
 }
 
-/// One bit for each of 8192 processors, which is as many as Linux can have.
+/// One bit for each of 8192 cores, the most that Linux supports.
 type CpuMask = [c_ulong; CPU_WORDS];
 const WORD: usize = c_ulong::BITS as usize;
 const CPU_WORDS: usize = 8192 / WORD;
 
-/// What an `ioctl` on an interface's name tells.
+/// Query of an interface by `ioctl`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ask {
     Index,
@@ -221,8 +220,7 @@ pub(crate) enum Ask {
     Hardware,
 }
 
-/// The answer's first 16 bytes, which is what any of the four writes at most: an integer, or a
-/// `sockaddr`.
+/// First 16 bytes of the answer, the most that these queries return: an integer or a `sockaddr`.
 pub(crate) fn ask_interface(fd: BorrowedFd<'_>, name: &str, ask: Ask) -> io::Result<[u8; 16]> {
     let mut request = Request::of(name)?;
     let number = match ask {
@@ -239,7 +237,7 @@ pub(crate) fn ask_interface(fd: BorrowedFd<'_>, name: &str, ask: Ask) -> io::Res
     Ok(answer)
 }
 
-/// How many channels the interface receives on, where its driver says so.
+/// Number of receive channels of the interface, if the driver reports it.
 pub(crate) fn rx_channels(fd: BorrowedFd<'_>, name: &str) -> io::Result<u32> {
     // `ethtool_channels`: the command; the most there can be of four kinds; how many there are. The
     // kinds: receiving, sending, other, both.
@@ -255,11 +253,11 @@ pub(crate) fn rx_channels(fd: BorrowedFd<'_>, name: &str) -> io::Result<u32> {
     Ok(rx.saturating_add(both))
 }
 
-/// `ifreq`: an interface's name, and a question or its answer.
+/// `ifreq`: name of an interface, and a query or its answer.
 #[repr(C, align(8))]
 struct Request {
     name: [u8; libc::IFNAMSIZ],
-    // The union of `ifreq` has 24 bytes at most; longer than the kernel's is harmless.
+    // The union of `ifreq` has at most 24 bytes; a longer one does no harm.
     answer: [u8; 32],
 }
 
@@ -279,7 +277,7 @@ impl Request {
 const SIOCETHTOOL: libc::Ioctl = 0x8946;
 const ETHTOOL_GCHANNELS: u32 = 0x3c;
 
-/// The names of all interfaces, in the kernel's order.
+/// Names of all interfaces, in the kernel's order.
 pub(crate) fn interface_names() -> io::Result<Vec<String>> {
     // SAFETY: takes nothing; gives an array that ends with an entry of index 0 and no name, or null.
     let list = unsafe { libc::if_nameindex() };
@@ -306,15 +304,15 @@ pub(crate) fn interface_names() -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Bytes in a page of memory.
+/// Size of a memory page, in bytes.
 pub(crate) fn page_size() -> usize {
     // SAFETY: takes an integer.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     usize::try_from(size).unwrap_or(4096)
 }
 
-/// Sets an option whose value the kernel reads as a `T`: an integer, or a structure of integers. The
-/// one with a pointer in it is made by [`attach_filter`], from a slice that outlives the call.
+/// Sets an option whose value the kernel reads as a `T`: an integer, or a structure of integers.
+/// The only one with a pointer is made by [`attach_filter`], from a slice that outlives the call.
 fn set_option<T: Copy>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
     let len = size_of::<T>() as libc::socklen_t;
     let value: *const c_void = (&raw const *value).cast();
@@ -322,7 +320,7 @@ fn set_option<T: Copy>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T)
     check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, value, len) }).map(drop)
 }
 
-/// A value that any bytes make, so that the kernel may write it.
+/// Type for which any bytes are a valid value, so that the kernel may write it.
 trait Plain: Copy {}
 impl Plain for c_int {}
 impl Plain for [c_uint; 3] {}

@@ -1,37 +1,38 @@
-//! Which frame of the memory that is shared with an AF_XDP socket is where: arithmetic on plain
-//! memory, no system call.
+//! Ownership of the frames in the memory shared with an AF_XDP socket: arithmetic on plain memory,
+//! no system calls.
 
 pub(crate) mod chain;
 
-/// Where every frame of a socket's memory is, so that none is in two places and none gets lost.
+/// State of every frame of a socket's memory, so that none is in two places and none is lost.
 ///
-/// Frames for receiving go from free to the kernel, which hands them back filled; they are lent,
-/// and free again. Those for sending are others, so that sending takes nothing away from receiving.
+/// A frame for receiving goes from free to the kernel, which returns it filled; it is lent, and
+/// then free again. Frames for sending are separate, so that sending takes nothing away from
+/// receiving.
 #[derive(Debug)]
 pub(crate) struct Frames {
     places: Box<[Place]>,
     frame_size: usize,
-    /// Those to receive into, at most all of them.
+    /// Free frames for receiving.
     free: Vec<u32>,
     lent: Vec<u32>,
-    /// Those to send from.
+    /// Free frames for sending.
     free_to_send: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Place {
-    /// Here, nothing in it.
+    /// Owned by the program, empty.
     Free,
-    /// The kernel's, to put a frame into.
+    /// Owned by the kernel, for receiving.
     Receiving,
-    /// Here, with a frame that is being read.
+    /// Owned by the program, with a frame that is being read.
     Lent,
-    /// The kernel's, with a frame to be sent.
+    /// Owned by the kernel, with a frame to send.
     Sending,
 }
 
 impl Frames {
-    /// `receive` frames for receiving, followed by `send` for sending, of `frame_size` bytes each.
+    /// `receive` frames for receiving, then `send` for sending, of `frame_size` bytes each.
     pub(crate) fn new(receive: u32, send: u32, frame_size: usize) -> Self {
         let all = receive.saturating_add(send);
         Frames {
@@ -43,15 +44,15 @@ impl Frames {
         }
     }
 
-    /// A frame to hand to the kernel for receiving; `None` when it has all that are not lent.
+    /// A free frame for the kernel to receive into; `None` when there is none.
     pub(crate) fn take_to_receive(&mut self) -> Option<u32> {
         let number = self.free.pop()?;
         self.places[number as usize] = Place::Receiving;
         Some(number)
     }
 
-    /// Takes back a frame that the kernel has filled: `len` bytes at `addr`. From now on it is lent.
-    /// False if it is none that the kernel had for this, or if those bytes are not all within it.
+    /// Takes a filled frame back from the kernel: `len` bytes at `addr`. It is lent from then on.
+    /// False if the kernel did not own it for receiving, or if the bytes are not within it.
     pub(crate) fn receive(&mut self, addr: usize, len: usize) -> bool {
         let (number, offset) = (addr / self.frame_size, addr % self.frame_size);
         match self.places.get_mut(number) {
@@ -62,7 +63,7 @@ impl Frames {
         len <= self.frame_size - offset
     }
 
-    /// Whether nobody else writes to these bytes: those of one frame that is lent.
+    /// Whether no one else writes to these bytes: they are within one lent frame.
     pub(crate) fn is_lent(&self, addr: usize, len: usize) -> bool {
         let (number, offset) = (addr / self.frame_size, addr % self.frame_size);
         self.places.get(number) == Some(&Place::Lent) && len <= self.frame_size - offset
@@ -76,19 +77,20 @@ impl Frames {
         }
     }
 
-    /// How many frames are left to send from.
+    /// Number of free frames for sending.
     pub(crate) fn left_to_send(&self) -> usize {
         self.free_to_send.len()
     }
 
-    /// A frame to write to and hand to the kernel for sending; `None` when it has them all.
+    /// A free frame to fill and send; `None` when there is none.
     pub(crate) fn take_to_send(&mut self) -> Option<u32> {
         let number = self.free_to_send.pop()?;
         self.places[number as usize] = Place::Sending;
         Some(number)
     }
 
-    /// Takes back the frame at `addr`, which the kernel has sent. False if it had none to send there.
+    /// Takes the frame at `addr` back after sending. False if the kernel did not own it for
+    /// sending.
     pub(crate) fn sent(&mut self, addr: usize) -> bool {
         let number = addr / self.frame_size;
         match self.places.get_mut(number) {
@@ -172,7 +174,7 @@ mod tests {
             steps in prop::collection::vec(step(), 0..200),
         ) {
             let mut frames = Frames::new(receive, send, SIZE);
-            // What each frame is doing, told only by what was asked and answered.
+            // Expected state of each frame, from the calls and their results only.
             let mut model = vec![Place::Free; (receive + send) as usize];
             for step in steps {
                 match step {

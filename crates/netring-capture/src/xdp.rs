@@ -1,4 +1,4 @@
-//! Capture past the network stack: `AF_XDP`.
+//! Capture that bypasses the network stack: `AF_XDP`.
 
 mod config;
 mod program;

@@ -1,22 +1,22 @@
-//! Puts VLAN tags back where they were on the wire.
+//! Restores VLAN tags in captured frames.
 //!
-//! The kernel takes the outer tag out of a frame before a packet socket sees it, and says in the
-//! frame's header what it was. Here the addresses, which stand before it, move down by the four
-//! bytes that are free in front of every frame, and the tag is written behind them.
+//! The kernel removes the outer tag before a packet socket sees a frame, and reports it in the
+//! frame's header. Here the MAC addresses, which precede the tag, move down into the four bytes
+//! that are free in front of every frame, and the tag is written behind them.
 
 use super::{
     BLOCK_LEN, CUSTOMER_TAG, Cursor, FRAME_HEADER, MAC_OFFSET, NEXT_OFFSET, SNAP_LEN, STATUS,
     STATUS_VLAN_TPID_VALID, STATUS_VLAN_VALID, VLAN_TCI, VLAN_TPID, WIRE_LEN, read_u16, read_u32,
 };
 
-/// Restores the tags of the first `most` Ethernet frames from `cursor` on. A frame whose tag is back
-/// says no more that it lacks one, so doing it again changes nothing.
+/// Restores the tags of the first `most` Ethernet frames from `cursor` on. A restored frame no
+/// longer reports a removed tag, so a second call changes nothing.
 ///
-/// Offsets are checked as [`Frames`](super::Frames) checks them; where it would end, so does this.
+/// Offsets are checked as in [`Frames`](super::Frames), and both end at the same place.
 ///
-/// With `fetch`, reads the first bytes of each frame too: the way from one to the next is a chain of
-/// misses of the cache, beside which others cost next to nothing, and whoever reads the frames after
-/// this finds them there.
+/// With `fetch`, it also reads the first bytes of each frame. Walking from frame to frame is a
+/// chain of cache misses; these reads overlap with it, and later readers find the bytes in the
+/// cache.
 pub(crate) fn restore(block: &mut [u8], mut cursor: Cursor, most: usize, fetch: bool) {
     let used = read_u32(block, BLOCK_LEN).map_or(0, |len| len as usize).min(block.len());
     let Some(block) = block.get_mut(..used) else { return };
@@ -28,7 +28,7 @@ pub(crate) fn restore(block: &mut [u8], mut cursor: Cursor, most: usize, fetch: 
         let Some(frame) = block.get_mut(cursor.offset as usize..) else { break };
         let Some(head) = frame.first_chunk::<FRAME_HEADER>() else { break };
         if fetch {
-            // The cache lines behind the first, up to the end of an everyday transport header.
+            // The following cache lines, up to the end of a typical transport header.
             let byte = |at: usize| frame.get(at).copied().unwrap_or(0);
             read ^= byte(FRAME_HEADER + 14) ^ byte(FRAME_HEADER + 14 + 53);
         }
@@ -38,11 +38,11 @@ pub(crate) fn restore(block: &mut [u8], mut cursor: Cursor, most: usize, fetch: 
             break;
         }
     }
-    // Keeps the reads, which are there for the cache alone.
+    // Keeps the reads, which exist only for the cache.
     std::hint::black_box(read);
 }
 
-/// Inserts the tag into one frame, which begins with its header; nothing if there is no room.
+/// Inserts the tag into one frame, which begins with its header; does nothing if there is no room.
 fn insert(frame: &mut [u8], status: u32) -> Option<()> {
     let tpid = match status & STATUS_VLAN_TPID_VALID {
         0 => CUSTOMER_TAG,
@@ -53,7 +53,7 @@ fn insert(frame: &mut [u8], status: u32) -> Option<()> {
     let old = read_u16(frame, MAC_OFFSET)?;
     frame.get(usize::from(old)..)?.get(..snap_len as usize)?;
 
-    // Of a frame cut within the addresses, or before them, only the length is another.
+    // If the frame was cut within the addresses or before them, only its length changes.
     if snap_len as usize >= ADDRESSES {
         let new = old.checked_sub(TAG as u16).filter(|&new| usize::from(new) >= FRAME_HEADER)?;
         let longer = snap_len.checked_add(TAG as u32)?;
@@ -75,7 +75,7 @@ fn insert(frame: &mut [u8], status: u32) -> Option<()> {
 /// Bytes of a tag: TPID and TCI (IEEE 802.1Q, 9.5).
 pub(crate) const TAG: usize = 4;
 
-/// Bytes of the two addresses that stand before it.
+/// Length of the two addresses in front of the tag, in bytes.
 const ADDRESSES: usize = 12;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The XDP program, its map of sockets, and what holds it to an interface: `bpf(2)`.
+//! The XDP program, its map of sockets, and its attachment to an interface: `bpf(2)`.
 //!
 //! Numbers and layouts are those of `linux/bpf.h`.
 
@@ -7,12 +7,12 @@ use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// A map from receive queues, by number, to the AF_XDP sockets that take their frames.
+/// Creates a map from receive queue numbers to AF_XDP sockets.
 pub(crate) fn create_socket_map(entries: u32) -> io::Result<OwnedFd> {
     make(MAP_CREATE, &MapCreate { kind: MAP_TYPE_XSKMAP, key_size: 4, value_size: 4, entries })
 }
 
-/// Has frames of a queue go to a socket.
+/// Redirects the frames of a queue to a socket.
 pub(crate) fn put(map: BorrowedFd<'_>, queue: u32, socket: BorrowedFd<'_>) -> io::Result<()> {
     let socket = socket.as_raw_fd();
     let (key, value) =
@@ -27,7 +27,7 @@ pub(crate) fn put(map: BorrowedFd<'_>, queue: u32, socket: BorrowedFd<'_>) -> io
     call(MAP_UPDATE_ELEM, &element).map(drop)
 }
 
-/// Has frames of a queue go to a socket no more. It is no error if they do not.
+/// Stops redirecting the frames of a queue. It is no error if they are not redirected.
 pub(crate) fn remove(map: BorrowedFd<'_>, queue: u32) -> io::Result<()> {
     let key = (&raw const queue).expose_provenance() as u64;
     let element = MapElement { map: map.as_raw_fd(), _pad: 0, key, value: 0, flags: 0 };
@@ -37,8 +37,8 @@ pub(crate) fn remove(map: BorrowedFd<'_>, queue: u32) -> io::Result<()> {
     }
 }
 
-/// Loads the program that gives every frame to the socket which `map` has for its queue, and to the
-/// network stack where it has none.
+/// Loads the program that redirects each frame to the socket of its queue in `map`, and passes it
+/// to the network stack if there is none.
 pub(crate) fn load_redirect(map: BorrowedFd<'_>, multi_buffer: bool) -> io::Result<OwnedFd> {
     let program = [
         // r2 = context->rx_queue_index
@@ -53,7 +53,7 @@ pub(crate) fn load_redirect(map: BorrowedFd<'_>, multi_buffer: bool) -> io::Resu
         // return r0
         instruction(0x95, 0, 0, 0, 0),
     ];
-    // It calls no helper that asks for the GPL.
+    // It calls no helper that requires the GPL.
     let license = c"MIT OR Apache-2.0";
     make(
         PROG_LOAD,
@@ -74,19 +74,18 @@ pub(crate) fn load_redirect(map: BorrowedFd<'_>, multi_buffer: bool) -> io::Resu
     )
 }
 
-/// Attaches a program to an interface, for as long as what is returned is open: it goes with the
-/// process, however that ends.
+/// Attaches a program to an interface while the returned descriptor is open; it is detached when
+/// the process ends in any way.
 pub(crate) fn attach(program: BorrowedFd<'_>, interface: u32, native: bool) -> io::Result<OwnedFd> {
     let flags = if native { XDP_FLAGS_DRV_MODE } else { XDP_FLAGS_SKB_MODE };
     let program = program.as_raw_fd();
     make(LINK_CREATE, &LinkCreate { program, interface, attach_type: ATTACH_XDP, flags })
 }
 
-/// `union bpf_attr` of the commands that are used, as far as they use it.
+/// `union bpf_attr` of the commands in use, up to the fields in use.
 ///
-/// Every pointer in them is to a value that outlives the call, which reads it and nothing beyond: a
-/// key or value of four bytes, as the maps here have; as many instructions as `count` says; a string
-/// that ends in 0.
+/// Every pointer refers to a value that outlives the call, which only reads it: a key or value of
+/// four bytes, as in the maps here; `count` instructions; a string that ends in 0.
 trait Attributes {}
 
 #[repr(C)]
@@ -144,10 +143,10 @@ fn instruction(code: u8, to: u8, from: u8, offset: i16, constant: i32) -> [u8; 8
     [code, registers, a, b, c, d, e, f]
 }
 
-/// A command that makes a file descriptor.
+/// Runs a command that returns a file descriptor.
 fn make<T: Attributes>(command: c_long, attributes: &T) -> io::Result<OwnedFd> {
     let fd = call(command, attributes)?;
-    // SAFETY: the kernel has just made this descriptor for us; nobody else has it.
+    // SAFETY: the kernel has just created this descriptor; nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::ring::BLOCK_STATUS;
 
-/// The ring's memory, which the kernel writes and we read, one of us at a time per block.
+/// Memory of the ring, shared with the kernel; each block is owned by one side at a time.
 ///
-/// The invariant is the kernel's protocol: a block whose status has `TP_STATUS_USER` set is ours,
-/// and the kernel neither reads nor writes it until we store `TP_STATUS_KERNEL` there. It would be
-/// broken by a second mapping of the same socket in this process, so the file descriptor is lent to
-/// callers only as a borrowed one, to wait on; or by a kernel that does not keep to its protocol.
+/// Invariant, by the kernel's protocol: a block whose status has `TP_STATUS_USER` set is owned by
+/// this process, and the kernel neither reads nor writes it until `TP_STATUS_KERNEL` is stored
+/// there. A second mapping of the same socket in this process would break it, so callers get only a
+/// borrowed file descriptor, to wait on. A kernel that violates its protocol would break it too.
 #[derive(Debug)]
 pub(crate) struct RingMemory {
     start: NonNull<u8>,
@@ -21,7 +21,7 @@ pub(crate) struct RingMemory {
 }
 
 impl RingMemory {
-    /// Maps a ring of `blocks` blocks of `block_size` bytes, which the socket must have been given.
+    /// Maps the ring of `blocks` blocks of `block_size` bytes that the socket has.
     pub(crate) fn map(fd: BorrowedFd<'_>, block_size: usize, blocks: usize) -> io::Result<Self> {
         Self::map_with(libc::MAP_SHARED, fd.as_raw_fd(), block_size, blocks)
     }
@@ -32,7 +32,7 @@ impl RingMemory {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let (hint, protection) = (ptr::null_mut(), libc::PROT_READ | libc::PROT_WRITE);
-        // SAFETY: a new mapping at a place that the kernel chooses touches no memory in use. The
+        // SAFETY: a new mapping at an address chosen by the kernel touches no memory in use. The
         // kernel refuses a length that is not the ring's.
         let start = unsafe { libc::mmap(hint, len, protection, flags, fd, 0) };
         if start == libc::MAP_FAILED {
@@ -42,24 +42,25 @@ impl RingMemory {
         Ok(RingMemory { start, block_size, blocks })
     }
 
-    /// How many blocks there are.
+    /// Number of blocks.
     pub(crate) fn blocks(&self) -> usize {
         self.blocks
     }
 
-    /// A block's memory, if the kernel has handed it over.
+    /// Memory of a block, if this process owns it.
     pub(crate) fn block(&self, number: usize) -> Option<&[u8]> {
         let start = self.block_start(number)?;
-        // What the kernel wrote before it set the status is seen after this.
+        // Acquire: what the kernel wrote before it set the status is visible after this.
         if self.status(start).load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 {
             return None;
         }
-        // SAFETY: the block lies within the mapping and is ours (see the type), so nobody writes to
-        // it until `give_back`, which takes `&mut self` and therefore waits for this borrow to end.
+        // SAFETY: the block lies within the mapping and is owned by this process (see the type), so
+        // nobody writes to it until `give_back`, which takes `&mut self` and therefore waits for
+        // this borrow to end.
         Some(unsafe { slice::from_raw_parts(start.as_ptr(), self.block_size) })
     }
 
-    /// A block's memory to change, if the kernel has handed it over.
+    /// Mutable memory of a block, if this process owns it.
     pub(crate) fn block_mut(&mut self, number: usize) -> Option<&mut [u8]> {
         let start = self.block_start(number)?;
         if self.status(start).load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 {
@@ -70,13 +71,13 @@ impl RingMemory {
         Some(unsafe { slice::from_raw_parts_mut(start.as_ptr(), self.block_size) })
     }
 
-    /// Hands a block back to the kernel, which may write to it from now on. One that is the
-    /// kernel's already, or does not exist, stays as it is.
+    /// Returns a block to the kernel, which may write to it from then on. No effect on a block that
+    /// the kernel owns already, or that does not exist.
     pub(crate) fn give_back(&mut self, number: usize) {
         if let Some(start) = self.block_start(number) {
             let status = self.status(start);
             if status.load(Ordering::Relaxed) & libc::TP_STATUS_USER != 0 {
-                // All our reads of the block happen before the kernel sees this.
+                // Release: all reads of the block happen before the kernel sees this.
                 status.store(libc::TP_STATUS_KERNEL, Ordering::Release);
             }
         }
@@ -91,7 +92,7 @@ impl RingMemory {
         Some(unsafe { self.start.add(number * self.block_size) })
     }
 
-    /// The word by which a block changes hands.
+    /// Status word of a block, which says who owns it.
     fn status(&self, block: NonNull<u8>) -> &AtomicU32 {
         // SAFETY: a block holds its status, as `map` checked.
         let word = unsafe { block.add(BLOCK_STATUS) };
@@ -124,13 +125,13 @@ mod tests {
     const BLOCK_SIZE: usize = 4096;
     const BLOCKS: usize = 3;
 
-    /// A ring without a kernel: the test plays it.
+    /// A ring whose kernel side is played by the test.
     fn plain() -> RingMemory {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         RingMemory::map_with(flags, -1, BLOCK_SIZE, BLOCKS).unwrap()
     }
 
-    /// What the kernel does: fills a block that is its own with `value`, and hands it over.
+    /// Acts as the kernel: fills a block with `value`, and hands it over.
     fn hand_over(start: usize, number: usize, value: u8) {
         let block: *mut u8 = ptr::with_exposed_provenance_mut(start + number * BLOCK_SIZE);
         let (status, rest) =
@@ -150,7 +151,7 @@ mod tests {
         let mut ring = plain();
         let start = ring.start.as_ptr().expose_provenance();
         assert!((0..BLOCKS).all(|number| ring.block(number).is_none()));
-        // What is the kernel's already is left alone.
+        // A block that the kernel owns stays as it is.
         ring.give_back(1);
         hand_over(start, 1, 7);
         assert!(ring.block(0).is_none() && ring.block(2).is_none());

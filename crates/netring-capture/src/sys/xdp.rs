@@ -12,75 +12,75 @@ use xsk_rs::{CompQueue, FillQueue, FrameDesc, RxQueue, Socket, TxQueue, Umem};
 
 use crate::umem::Frames;
 
-/// One AF_XDP socket: the frames of one receive queue, in memory that the kernel shares.
+/// AF_XDP socket with the frames of one receive queue, in memory shared with the kernel.
 ///
-/// The invariant is that a frame is read or written here only while [`Frames`] says that it is ours.
-/// It gets to the kernel through `fill` and `tx`, and back through `rx` and `completion`, which are
-/// used nowhere else; what comes back without having been given is left alone. It would be broken by
-/// a kernel that writes to a frame which it has not been given.
+/// Invariant: a frame is read or written here only while [`Frames`] says that this process owns it.
+/// It goes to the kernel through `fill` and `tx`, and back through `rx` and `completion`, which are
+/// used nowhere else. A frame that comes back without having been given is not touched. A kernel
+/// that writes to a frame which it does not own would break it.
 pub(crate) struct Queue {
-    // The socket is closed with the last of these four.
+    // The socket is closed when the last of these four is dropped.
     rx: RefCell<RxQueue>,
     tx: TxQueue,
     fill: FillQueue,
     completion: CompQueue,
     umem: Umem,
     frames: Frames,
-    /// How the kernel is told of each frame.
+    /// Descriptor of each frame.
     home: Vec<FrameDesc>,
-    /// What was received last, up to `taken_to`; read up to `at`.
+    /// Descriptors received last, up to `taken_to`; those up to `at` were read.
     taken: Vec<FrameDesc>,
     taken_to: usize,
     at: usize,
-    /// Storage for what is handed to the kernel in one go; empty in between.
+    /// Storage for descriptors passed to the kernel; empty between calls.
     handed: Vec<FrameDesc>,
-    /// Bytes of a packet that a frame holds.
+    /// Bytes of a packet that fit a frame.
     capacity: usize,
     wakes: bool,
-    /// Whether the kernel left something to be sent.
+    /// Whether the kernel has frames left to send.
     has_rest: bool,
 }
 
-/// How a queue is opened.
+/// Settings of a queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueueSetup {
-    /// Frames to receive into.
+    /// Number of frames for receiving.
     pub(crate) frames: u32,
-    /// Bytes of a frame, a power of two.
+    /// Size of a frame, in bytes; a power of two.
     pub(crate) frame_size: u32,
-    /// Places in the receive ring, a power of two.
+    /// Entries of the receive ring; a power of two.
     pub(crate) rx_ring: u32,
-    /// Places in the ring for sending, a power of two, and frames to send from.
+    /// Entries of the send ring, and number of frames for sending; a power of two.
     pub(crate) tx_ring: u32,
     pub(crate) need_wakeup: bool,
     pub(crate) multi_buffer: bool,
-    /// Whether the kernel must copy, must not, or may choose.
+    /// Whether the kernel must copy, must not copy, or may choose.
     pub(crate) copy: Option<bool>,
 }
 
-/// Which step of opening a queue failed.
+/// Step of opening a queue that failed.
 #[derive(Debug)]
 pub(crate) enum QueueError {
-    /// The memory, and the socket it belongs to.
+    /// The memory, and the socket that it belongs to.
     Memory(io::Error),
-    /// The socket's rings, and what binds it to the queue.
+    /// The rings of the socket, and binding it to the queue.
     Bind(io::Error),
 }
 
-/// What one descriptor of the receive ring is about.
+/// Descriptor of the receive ring.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Piece {
-    /// Names it until the next call of [`Queue::receive`] that finds nothing left over.
+    /// Index for [`Queue::bytes`], until [`Queue::receive`] takes new descriptors.
     pub(crate) slot: usize,
     pub(crate) len: usize,
-    /// Whether its bytes can be read.
+    /// Whether its bytes may be read.
     pub(crate) is_valid: bool,
-    /// Whether the packet goes on in the next one.
+    /// Whether the packet continues in the next descriptor.
     pub(crate) more: bool,
 }
 
 impl Queue {
-    /// Opens a socket for a queue, and gives the kernel all frames to receive into.
+    /// Opens a socket for a queue, and gives the kernel all frames for receiving.
     pub(crate) fn open(
         interface: &str,
         queue: u32,
@@ -139,30 +139,30 @@ impl Queue {
         Ok(queue)
     }
 
-    /// Bytes of a packet that a frame holds.
+    /// Bytes of a packet that fit a frame.
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Whether [`receive`](Self::receive) has something right now.
+    /// Whether [`receive`](Self::receive) would return descriptors now.
     pub(crate) fn is_ready(&self) -> bool {
         self.at < self.taken_to || self.rx.borrow_mut().nb_avail(1) > 0
     }
 
-    /// Takes the next descriptors that the kernel has filled, unless some are left over; says how
-    /// many there are for [`next`](Self::next).
+    /// Takes the next filled descriptors, unless some are left, and returns how many
+    /// [`next`](Self::next) will return.
     pub(crate) fn receive(&mut self) -> usize {
         if self.at < self.taken_to {
             return self.taken_to - self.at;
         }
         self.at = 0;
-        // SAFETY: the frames are of `umem`, as the socket was made with it. They are not used before
-        // `Frames` has found each to be the kernel's until now.
+        // SAFETY: the frames are of `umem`, as the socket was made with it. They are not used
+        // before `Frames` has confirmed that the kernel owned each until now.
         self.taken_to = unsafe { self.rx.get_mut().consume(&mut self.taken) };
         self.taken_to
     }
 
-    /// The next descriptor that was taken. The frame is lent until [`give_back`](Self::give_back).
+    /// Next descriptor. Its frame is lent until [`give_back`](Self::give_back).
     pub(crate) fn next(&mut self) -> Option<Piece> {
         let slot = self.at;
         let desc = self.taken.get(slot).filter(|_| slot < self.taken_to)?;
@@ -172,18 +172,19 @@ impl Queue {
         Some(Piece { slot, len, is_valid, more: desc.has_more_frames() })
     }
 
-    /// The bytes of a descriptor that is lent.
+    /// Bytes of a lent descriptor.
     pub(crate) fn bytes(&self, slot: usize) -> Option<&[u8]> {
         let desc = self.taken.get(slot)?;
         if !self.frames.is_lent(desc.addr(), desc.lengths().data()) {
             return None;
         }
-        // SAFETY: the bytes are within a frame of `umem`, and that frame is ours to read (see the
-        // type) until `give_back`, which takes `&mut self` and so waits for this borrow to end.
+        // SAFETY: the bytes are within a frame of `umem`, and that frame is owned by this process
+        // (see the type) until `give_back`, which takes `&mut self` and so waits for this borrow to
+        // end.
         Some(unsafe { self.umem.data(desc) }.contents())
     }
 
-    /// Ends all loans, and gives the kernel the frames to receive into again.
+    /// Ends all loans, and gives the frames back to the kernel for receiving.
     pub(crate) fn give_back(&mut self) {
         self.frames.give_back();
         self.refill();
@@ -202,7 +203,7 @@ impl Queue {
             self.hand_to_fill();
         }
         if given && self.wakes && self.fill.needs_wakeup() {
-            // Failing to wake the driver is not failing to receive: the next call tries again.
+            // Failing to wake the driver is no failure to receive: the next call tries again.
             let _ = self.fill.wakeup(self.rx.get_mut().fd_mut(), 0);
         }
     }
@@ -214,9 +215,9 @@ impl Queue {
         self.handed.clear();
     }
 
-    /// Hands the first of `frames` to the kernel, as many as there is room for; says how many. They
-    /// leave with [`kick`](Self::kick). None may be empty; one that is longer than a frame's capacity
-    /// takes several.
+    /// Queues as many of `frames` for sending as there is room for, and returns their number.
+    /// [`kick`](Self::kick) sends them. None may be empty; a frame longer than `capacity` takes
+    /// several descriptors.
     pub(crate) fn send(&mut self, frames: &[&[u8]]) -> usize {
         self.reap();
         let room = self.tx.nb_free_exact() as usize;
@@ -231,9 +232,10 @@ impl Queue {
                 let number = self.frames.take_to_send();
                 let desc = number.and_then(|number| self.home.get(number as usize));
                 let Some(&(mut desc)) = desc else { break };
-                // SAFETY: a frame of `umem` that is ours until it is handed over below.
+                // SAFETY: a frame of `umem` that is owned by this process until it is handed over
+                // below.
                 let mut data = unsafe { self.umem.data_mut(&mut desc) };
-                // It holds as many bytes as a chunk has at most.
+                // A chunk has at most as many bytes as it holds.
                 let _ = data.cursor().write_all(part);
                 desc.set_options(if parts.peek().is_some() { CONTINUES } else { 0 });
                 self.handed.push(desc);
@@ -262,17 +264,17 @@ impl Queue {
         }
     }
 
-    /// Tries again to have the kernel send what it left, if anything.
+    /// Retries sending what the kernel left, if anything.
     #[inline]
     pub(crate) fn send_rest(&mut self) {
         if self.has_rest {
-            // What it fails for is told when something is sent.
+            // A failure is reported by the next send.
             let _ = self.kick();
         }
     }
 
-    /// Has the kernel send what it was handed, where it does not do so by itself. It may leave some
-    /// for the next time.
+    /// Makes the kernel send the queued frames, where it does not by itself. Some may be left for
+    /// the next call.
     pub(crate) fn kick(&mut self) -> io::Result<()> {
         self.has_rest = false;
         if self.wakes && !self.tx.needs_wakeup() {
@@ -290,7 +292,7 @@ impl Queue {
             let error = io::Error::last_os_error();
             let before = std::mem::replace(&mut room, self.tx.nb_free_exact());
             match error.raw_os_error() {
-                // It sends some at a time.
+                // The kernel sends some frames per call.
                 Some(libc::EAGAIN) if room > before => {}
                 Some(libc::EAGAIN | libc::EBUSY | libc::ENOBUFS | libc::EINTR) => {
                     self.has_rest = true;
@@ -301,14 +303,14 @@ impl Queue {
         }
     }
 
-    /// Has the driver look for frames now, where the socket is set up for that.
+    /// Makes the driver look for frames now, if busy polling is set up.
     pub(crate) fn poll_busily(&self) {
         let fd = self.as_fd().as_raw_fd();
         // SAFETY: no bytes are asked for.
         unsafe { libc::recv(fd, ptr::null_mut(), 0, libc::MSG_DONTWAIT) };
     }
 
-    /// The kernel's counters: `xdp_statistics`, since the socket was opened.
+    /// Counters of the kernel since the socket was opened: `xdp_statistics`.
     pub(crate) fn counters(&self) -> io::Result<[u64; 6]> {
         let stats = self.rx.borrow().fd().xdp_statistics()?;
         Ok([
@@ -321,7 +323,7 @@ impl Queue {
         ])
     }
 
-    /// Whether the card writes to this memory itself.
+    /// Whether the card writes to this memory directly.
     pub(crate) fn is_zero_copy(&self) -> io::Result<bool> {
         let flags: c_int = super::option(self.as_fd(), libc::SOL_XDP, libc::XDP_OPTIONS)?;
         Ok(flags.cast_unsigned() & libc::XDP_OPTIONS_ZEROCOPY != 0)
@@ -341,13 +343,13 @@ impl fmt::Debug for Queue {
     }
 }
 
-/// What the kernel said.
+/// The I/O error in an error of the library.
 fn cause(error: &dyn Error) -> io::Error {
     let code = error.source().and_then(|source| source.downcast_ref::<io::Error>()?.raw_os_error());
     code.map_or_else(|| io::Error::other(error.to_string()), io::Error::from_raw_os_error)
 }
 
-/// `XDP_PKT_CONTD`: the packet goes on in the next descriptor.
+/// `XDP_PKT_CONTD`: the packet continues in the next descriptor.
 const CONTINUES: u32 = 1;
 
 /// Descriptors taken at once.

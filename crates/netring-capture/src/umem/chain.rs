@@ -1,43 +1,43 @@
-//! Joins frames that the kernel spread over several descriptors.
+//! Joins packets that the kernel spread over several descriptors.
 
-/// The packets of a batch: most lie in one frame of the socket's memory, where they are read; those
-/// that came in several pieces are joined in memory of our own.
+/// Packets of a batch. Most lie in one frame of the socket's memory, where they are read; those in
+/// several pieces are joined in separate memory.
 ///
-/// That memory is fixed: [`LONGEST`] bytes of a packet are kept at most, and a batch is over when
-/// there is no room for another one.
+/// That memory is fixed: at most [`LONGEST`] bytes of a packet are kept, and a batch ends when
+/// there is no room for another packet.
 #[derive(Debug)]
 pub(crate) struct Batch {
     packets: Vec<Packet>,
     joined: Vec<u8>,
-    /// The packet whose last piece is not there yet.
+    /// The packet whose last piece is missing.
     open: Option<Open>,
-    /// Bytes to keep of a packet.
+    /// Most bytes kept of a packet.
     snap_len: usize,
     most_packets: usize,
     most_bytes: usize,
     invalid: u64,
 }
 
-/// Where the bytes of a packet are.
+/// Location of a packet's bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Packet {
     pub(crate) place: Place,
-    /// Bytes that it had.
+    /// Length of the packet, in bytes.
     pub(crate) wire_len: usize,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Place {
-    /// In the frame that this descriptor of the batch is about.
+    /// In the frame of this descriptor of the batch.
     Frame {
-        /// Which descriptor.
+        /// Index of the descriptor.
         slot: usize,
     },
-    /// In memory of our own.
+    /// In the separate memory.
     Joined {
-        /// Its first byte.
+        /// Offset of the first byte.
         start: usize,
-        /// How many there are.
+        /// Number of bytes.
         len: usize,
     },
 }
@@ -51,12 +51,12 @@ struct Open {
 }
 
 impl Batch {
-    /// For at most `most_packets` packets at a time, which come in several pieces only if `joins`.
+    /// For at most `most_packets` packets at a time; `joins` allows packets in several pieces.
     pub(crate) fn new(most_packets: usize, snap_len: u32, joins: bool) -> Self {
         let most_bytes = if joins { 4 * LONGEST } else { LONGEST };
         Batch {
             packets: Vec::with_capacity(most_packets),
-            // Pages that are never used are never there.
+            // Pages that are never used take no memory.
             joined: Vec::with_capacity(most_bytes),
             open: None,
             snap_len: usize::try_from(snap_len).unwrap_or(usize::MAX).min(LONGEST),
@@ -66,14 +66,14 @@ impl Batch {
         }
     }
 
-    /// Whether there is room for what another descriptor may bring.
+    /// Whether there is room for another descriptor.
     pub(crate) fn has_room(&self) -> bool {
         let needed = if self.open.is_some() { 0 } else { LONGEST };
         self.packets.len() < self.most_packets && self.joined.len() + needed <= self.most_bytes
     }
 
-    /// Adds what the descriptor in `slot` is about: a piece of `len` bytes, which `bytes` are unless
-    /// they cannot be read. `more` says that the packet goes on in the next one.
+    /// Adds the descriptor in `slot`: a piece of `len` bytes, with `bytes` unless they cannot be
+    /// read. `more` says that the packet continues in the next descriptor.
     pub(crate) fn push(&mut self, slot: usize, len: usize, bytes: Option<&[u8]>, more: bool) {
         if self.open.is_none() && !more {
             match bytes {
@@ -107,17 +107,17 @@ impl Batch {
         }
     }
 
-    /// The packets that are whole, in order.
+    /// The complete packets, in order.
     pub(crate) fn packets(&self) -> &[Packet] {
         &self.packets
     }
 
-    /// The bytes of a packet that was joined.
+    /// Bytes of a joined packet.
     pub(crate) fn joined(&self, start: usize, len: usize) -> &[u8] {
         self.joined.get(start..).and_then(|from| from.get(..len)).unwrap_or_default()
     }
 
-    /// Forgets the packets, and keeps what there is of one that is not whole yet.
+    /// Removes the complete packets, and keeps the pieces of one that is not complete.
     pub(crate) fn clear(&mut self) {
         self.packets.clear();
         let kept = self
@@ -127,13 +127,13 @@ impl Batch {
         self.joined.drain(..kept);
     }
 
-    /// Packets that could not be read.
+    /// Number of packets that could not be read.
     pub(crate) fn invalid(&self) -> u64 {
         self.invalid
     }
 }
 
-/// Most bytes that are kept of a packet in several pieces: more than the kernel joins in 18 frames.
+/// Most bytes kept of a packet in several pieces: more than the kernel joins in 18 frames.
 pub(crate) const LONGEST: usize = 1 << 17;
 
 #[cfg(test)]

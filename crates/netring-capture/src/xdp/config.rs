@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::sys::xdp::QueueSetup;
 
-/// How an [`AfXdp`](crate::AfXdp) captures.
+/// Configuration of an [`AfXdp`](crate::AfXdp) capture.
 #[derive(Clone, Debug)]
 pub struct AfXdpConfig {
     pub(super) queues: Vec<u32>,
@@ -24,17 +24,17 @@ pub struct AfXdpConfig {
     pub(super) interface_number: u32,
 }
 
-/// Where in the kernel the XDP program runs.
+/// Place of the XDP program in the kernel.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum XdpMode {
-    /// In the driver if it can do that, else as [`Generic`](Self::Generic).
+    /// In the driver if supported, else as [`Generic`](Self::Generic).
     #[default]
     Auto,
-    /// In the driver, or opening fails.
+    /// In the driver; opening fails if it is not supported.
     Native,
-    /// Behind the driver, once the kernel has made a buffer of its own of the frame: any interface
-    /// can do that, and it is slower.
+    /// After the driver, when the kernel has built a buffer for the frame. Every interface supports
+    /// it; it is slower.
     Generic,
 }
 
@@ -42,31 +42,31 @@ pub enum XdpMode {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CopyMode {
-    /// Not if the driver can do without.
+    /// Zero-copy if the driver supports it.
     #[default]
     Auto,
-    /// The driver hands the memory to the card, or opening fails.
+    /// The card writes to the memory directly; opening fails if it is not supported.
     ZeroCopy,
-    /// Always.
+    /// The kernel always copies.
     Copy,
 }
 
 impl AfXdpConfig {
-    /// Which receive queues to capture, by number. Default, and if there are none here: all.
+    /// Numbers of the receive queues to capture. Default, also for an empty list: all.
     #[must_use]
     pub fn queues(mut self, queues: impl Into<Vec<u32>>) -> Self {
         self.queues = queues.into();
         self
     }
 
-    /// Where the program runs. Default [`XdpMode::Auto`].
+    /// Place of the program. Default [`XdpMode::Auto`].
     #[must_use]
     pub fn mode(mut self, mode: XdpMode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Whether frames are copied. Where the program runs behind the driver they always are. Default
+    /// Whether frames are copied. In [`XdpMode::Generic`] they always are. Default
     /// [`CopyMode::Auto`].
     #[must_use]
     pub fn copy(mut self, copy: CopyMode) -> Self {
@@ -74,98 +74,95 @@ impl AfXdpConfig {
         self
     }
 
-    /// Whether to take packets that are longer than a frame holds, in several pieces (Linux 6.6 and
-    /// later). Those are copied together; at most 128 KiB of each are kept. Default no: what is
-    /// longer is lost, and counted as invalid.
+    /// Accepts packets that are longer than a frame, in several pieces (Linux 6.6 and later). They
+    /// are copied together; at most 128 KiB of each are kept. Default no: such packets are lost and
+    /// counted as invalid.
     #[must_use]
     pub fn multi_buffer(mut self, on: bool) -> Self {
         self.multi_buffer = on;
         self
     }
 
-    /// How many frames each queue has to receive into, at most 2^20. A reader may leave as many
-    /// unread. Default 4096.
+    /// Number of frames for receiving per queue, at most 2^20; as many packets can wait to be read.
+    /// Default 4096.
     #[must_use]
     pub fn frames(mut self, count: NonZeroU32) -> Self {
         self.frames = count.get();
         self
     }
 
-    /// Bytes of a frame: 2048, or 4096, or whatever power of two in between and the page size this
-    /// is rounded up to. 256 of them are the kernel's, the rest is for the packet. Default 4096.
+    /// Size of a frame: 2048 bytes, 4096, or a value that is rounded up to a power of two up to the
+    /// page size. The kernel takes 256 bytes of it, the rest is for the packet. Default 4096.
     #[must_use]
     pub fn frame_size(mut self, bytes: NonZeroU32) -> Self {
         self.frame_size = bytes.get();
         self
     }
 
-    /// Places in the ring from which frames are read; rounded up to a power of two, at most 2^20. A
-    /// packet in several pieces takes one for each. Default 4096, as many as there are frames.
+    /// Entries of the receive ring; rounded up to a power of two, at most 2^20. A packet in several
+    /// pieces takes one entry per piece. Default 4096, as many as there are frames.
     #[must_use]
     pub fn rx_ring(mut self, places: NonZeroU32) -> Self {
         self.rx_ring = places.get();
         self
     }
 
-    /// Places in the ring for frames to be sent, and memory for as many; rounded up to a power of
-    /// two, at most 2^20. Default 256.
+    /// Entries of the send ring, and number of frames for sending; rounded up to a power of two, at
+    /// most 2^20. Default 256.
     #[must_use]
     pub fn tx_ring(mut self, places: NonZeroU32) -> Self {
         self.tx_ring = places.get();
         self
     }
 
-    /// Whether the driver may stop looking at the rings until it is woken, which is done where it
-    /// asks for it. Default yes.
+    /// Lets the driver sleep until it is woken, which is done when it requests it. Default yes.
     #[must_use]
     pub fn need_wakeup(mut self, on: bool) -> Self {
         self.need_wakeup = on;
         self
     }
 
-    /// Has the thread that reads do the driver's work, for so long each time that it finds nothing,
-    /// in place of interrupts (Linux 5.11 and later; the interface's `napi_defer_hard_irqs` and
-    /// `gro_flush_timeout` have to be set too). For threads that do nothing but read. Whole
-    /// microseconds. Default: no.
-    #[must_use]
+    /// Makes each read that finds no frame do the work of the driver for this long, in place of
+    /// interrupts (Linux 5.11 and later; `napi_defer_hard_irqs` and `gro_flush_timeout` of the
+    /// interface must be set too). For threads that only read. Whole microseconds. Default: no.
     pub fn busy_poll(mut self, time: Duration) -> Self {
         self.busy_poll = Some(time);
         self
     }
 
-    /// Puts the sockets into this map (`BPF_MAP_TYPE_XSKMAP`), for a program that is attached
-    /// already, by whoever made it; none is attached here, and [`mode`](Self::mode) means nothing.
-    /// Default: a program of our own, that takes all frames of the queues.
+    /// Adds the sockets to this map (`BPF_MAP_TYPE_XSKMAP`) of a program that is already attached.
+    /// No other program is attached, and [`mode`](Self::mode) has no effect. Default: the capture
+    /// attaches a program that takes all frames of the queues.
     #[must_use]
     pub fn socket_map(mut self, map: OwnedFd) -> Self {
         self.map = Some(Arc::new(map));
         self
     }
 
-    /// Whether to have the interface receive frames that are not addressed to it, until the capture
-    /// is dropped. Default no.
+    /// Receives frames that are not addressed to the interface, until the capture is dropped.
+    /// Default no.
     #[must_use]
     pub fn promiscuous(mut self, on: bool) -> Self {
         self.promiscuous = on;
         self
     }
 
-    /// How many bytes of a frame to lend, from the link header on. The view still tells the length
-    /// on the wire. Default: all of them.
+    /// Most bytes lent of a frame, from the link header on. The view still has the length on the
+    /// wire. Default: all.
     #[must_use]
     pub fn snap_len(mut self, bytes: NonZeroU32) -> Self {
         self.snap_len = bytes.get();
         self
     }
 
-    /// The number by which views name this interface, for those who merge several. Default 0.
+    /// Interface number in the views, to tell merged captures apart. Default 0.
     #[must_use]
     pub fn interface_number(mut self, number: u32) -> Self {
         self.interface_number = number;
         self
     }
 
-    /// What each queue is opened with, on a machine with pages of this size.
+    /// Settings of each queue, for this page size.
     pub(super) fn setup(&self, page_size: usize) -> QueueSetup {
         let largest = u32::try_from(page_size).unwrap_or(MOST).clamp(SMALLEST_FRAME, MOST);
         let ring = |places: u32| places.clamp(1, MOST).next_power_of_two();
@@ -209,7 +206,7 @@ impl Default for AfXdpConfig {
 /// `XDP_UMEM_MIN_CHUNK_SIZE`.
 const SMALLEST_FRAME: u32 = 2048;
 
-/// Of frames and places in rings.
+/// Limit of frames and ring entries.
 const MOST: u32 = 1 << 20;
 
 #[cfg(test)]

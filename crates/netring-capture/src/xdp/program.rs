@@ -5,19 +5,19 @@ use std::sync::Arc;
 use crate::sys::bpf;
 use crate::{AfXdpConfig, CaptureError, Interface, XdpMode};
 
-/// The map through which an XDP program finds the sockets, and the program if it is ours.
+/// Map through which an XDP program finds the sockets, and the program if this capture attached it.
 ///
-/// A program of ours goes with the last capture that shares it, or with the process.
+/// That program is detached with the last capture that shares it, or when the process ends.
 #[derive(Debug)]
 pub(super) struct Program {
     map: Arc<OwnedFd>,
-    /// Which mode it came to, and what keeps it attached.
+    /// Mode in which the program runs, and the descriptor that keeps it attached.
     attached: Option<(XdpMode, OwnedFd)>,
 }
 
 impl Program {
-    /// Attaches our program, which passes all frames on as long as there are no sockets; or takes
-    /// the map that is given.
+    /// Attaches the program, which passes all frames on while there are no sockets; or uses the
+    /// given map.
     pub(super) fn open(
         interface: &Interface,
         config: &AfXdpConfig,
@@ -47,7 +47,7 @@ impl Program {
         Ok(Program { map: Arc::new(map), attached: Some(attached) })
     }
 
-    /// Where our program runs; `None` if it is not ours.
+    /// Mode of the attached program; `None` with a given map.
     pub(super) fn mode(&self) -> Option<XdpMode> {
         self.attached.as_ref().map(|(mode, _)| *mode)
     }
@@ -57,20 +57,20 @@ impl Program {
         self.map.as_fd()
     }
 
-    /// Has the frames of a queue go to a socket.
+    /// Redirects the frames of a queue to a socket.
     pub(super) fn put(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<(), CaptureError> {
         bpf::put(self.map.as_fd(), queue, socket)
             .map_err(|source| CaptureError::of_xdp("put a socket into the map", source))
     }
 
-    /// Has the frames of a queue go on to the network stack.
+    /// Passes the frames of a queue to the network stack.
     pub(super) fn remove(&self, queue: u32) -> Result<(), CaptureError> {
         bpf::remove(self.map.as_fd(), queue)
             .map_err(|source| CaptureError::of_xdp("remove a socket from the map", source))
     }
 }
 
-/// Whether the driver does not want a program, rather than nobody being able to attach one.
+/// Whether the driver refuses a program, rather than attaching being impossible.
 fn is_refusal(error: &io::Error) -> bool {
     !matches!(
         error.raw_os_error(),

@@ -12,55 +12,55 @@ use crate::umem::chain::{Batch, Place};
 use crate::views::recycle;
 use crate::{AfXdpConfig, Capture, CaptureError, CaptureStats, CopyMode, Interface, XdpMode, sys};
 
-/// A capture of an interface's receive queues that the network stack never sees: `AF_XDP`.
+/// AF_XDP capture of receive queues of an interface.
 ///
-/// Frames are read where the card or the kernel put them, from one queue at a time, each queue in
-/// its order. For all else see [`Capture`].
+/// Frames are read in place, from one queue at a time and in the order of each queue. For
+/// everything else see [`Capture`].
 ///
-/// **This is no passive tap.** An XDP program gives each frame to the capture in place of the network
-/// stack: what is captured on the interface that carries the traffic does not reach this host any
-/// more. Capture what a switch mirrors.
+/// **It is not a passive tap.** An XDP program redirects each frame to the capture instead of the
+/// network stack, so this host no longer receives the traffic of the captured interface. Capture
+/// the output of a mirror port.
 ///
-/// Frames come with no time: all of a batch have that of the system's clock at which the batch is
-/// lent, which can be set back. They come with no hint whether their checksum is still to be filled
-/// in, either; on a virtual interface it may be wrong for that reason.
+/// Frames have no timestamp of their own: all frames of a batch get the system time at which the
+/// batch is read, which can be set back. Nothing says whether a checksum is still to be filled in;
+/// on a virtual interface it may be wrong for that reason.
 ///
-/// Only frames that come in are captured, not those that this host sends.
+/// Only received frames are captured, not those that this host sends.
 ///
 /// # Sending
 ///
-/// Through the first queue. Frames that the driver is not ready for stay in the ring, and leave with
-/// the next call or wait; those that [`CaptureError::InterfaceDown`] is about leave when the
-/// interface is up again. Packet sockets on the same interface do not see them.
+/// Frames are sent through the first queue. Frames that the driver does not take yet stay in the
+/// ring and are sent with the next call or wait; those of a [`CaptureError::InterfaceDown`] are
+/// sent when the interface is up again. Packet sockets on the same interface do not see them.
 ///
 /// # Losses
 ///
-/// A frame for which there is no memory is lost (`fill_empty`), and so is one that finds the ring
-/// full (`ring_full`), or that is too long (`invalid`, which also takes packets in several pieces for
-/// which there is not memory enough). With zero-copy it is the card that finds no
-/// memory and counts the frames (`ethtool -S`); here that is in `freezes`, as how often it happened.
+/// A frame is lost when there is no memory for it (`fill_empty`), when the ring is full
+/// (`ring_full`), or when it is too long (`invalid`, also for packets in several pieces without
+/// enough memory). With zero-copy the card finds no memory and counts the frames (`ethtool -S`);
+/// `freezes` then says how often that happened.
 ///
 /// # Privileges
 ///
-/// `CAP_NET_RAW`, `CAP_NET_ADMIN` and `CAP_BPF`, asked for by opening only; `CAP_IPC_LOCK` if the
-/// memory is more than `ulimit -l` allows.
+/// `CAP_NET_RAW`, `CAP_NET_ADMIN` and `CAP_BPF`, for opening only; `CAP_IPC_LOCK` if the memory
+/// exceeds `ulimit -l`.
 #[derive(Debug)]
 pub struct AfXdp {
     members: Vec<Member>,
-    /// The queue to read first next time.
+    /// Queue to read next.
     next: usize,
     /// Storage for the views of a batch; empty between batches.
     views: Vec<PacketView<'static>>,
-    /// Watches the sockets and `guard`.
+    /// Becomes readable with the sockets and `guard`.
     watch: OwnedFd,
-    /// A packet socket that receives nothing: it is told what befalls the interface, and keeps it
+    /// Packet socket that receives no frames: it reports errors of the interface, and keeps it
     /// promiscuous.
     guard: OwnedFd,
     program: Arc<Program>,
     interface: Interface,
     interface_number: u32,
     snap_len: usize,
-    /// Longest frame to send.
+    /// Longest frame to send, in bytes.
     longest: usize,
     busy: bool,
     delivered: u64,
@@ -74,45 +74,44 @@ struct Member {
     batch: Batch,
 }
 
-/// What the kernel counted on the sockets of an [`AfXdp`], all queues together: `xdp_statistics` of
-/// `linux/if_xdp.h`. What of it are frames, and each once, is in [`CaptureStats`].
+/// Counters of the kernel for the sockets of an [`AfXdp`], all queues together: `xdp_statistics` of
+/// `linux/if_xdp.h`. [`CaptureStats`] counts frames, each once.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct XdpCounters {
-    /// Frames that were dropped as there was no memory for them, or too little.
+    /// Frames dropped because there was no memory for them, or too little.
     pub rx_dropped: u64,
-    /// Descriptors for receiving that were not valid. These are no frames.
+    /// Invalid receive descriptors. This does not count frames.
     pub rx_invalid_descs: u64,
-    /// Descriptors for sending that were not valid.
+    /// Invalid send descriptors.
     pub tx_invalid_descs: u64,
-    /// Frames that were dropped as the receive ring was full.
+    /// Frames dropped because the receive ring was full.
     pub rx_ring_full: u64,
-    /// How often the fill ring was found empty. Where frames are copied, each such time is a frame
-    /// in `rx_dropped`.
+    /// How often the fill ring was empty. In copy mode, each time is also a frame in `rx_dropped`.
     pub rx_fill_ring_empty_descs: u64,
-    /// How often the ring for sending was found empty.
+    /// How often the send ring was empty.
     pub tx_ring_empty_descs: u64,
 }
 
 impl AfXdp {
-    /// Starts to capture all receive queues of an interface, or those of `config`. An interface that
-    /// is down gives frames as soon as it is up.
+    /// Captures all receive queues of an interface, or those of `config`. An interface that is down
+    /// delivers frames once it is up.
     ///
-    /// The kernel takes a moment to let go of a queue whose capture was dropped. So opening waits for
-    /// one that is taken, for a second at most.
+    /// The kernel releases the queue of a dropped capture after a moment, so opening waits for a
+    /// busy queue, at most one second.
     ///
     /// # Errors
     ///
-    /// [`CaptureError`]: the interface, the permission, another program that is attached, or what
-    /// driver or kernel cannot do.
+    /// [`CaptureError`]: no such interface, missing permission, another attached program, or a
+    /// setting that the driver or the kernel does not support.
     pub fn open(interface: &str, config: &AfXdpConfig) -> Result<Self, CaptureError> {
         let (interface, queues) = find(interface, config)?;
         let program = Arc::new(Program::open(&interface, config, &queues)?);
         Self::with(&interface, config, &queues, &program)
     }
 
-    /// Starts to capture each of these queues by itself: for workers of which each reads one queue.
-    /// One program serves them all; it goes when the last of them is dropped.
+    /// Captures each of these queues separately, for workers that each read one queue. They share
+    /// one program, which is detached when the last of them is dropped.
     ///
     /// # Errors
     ///
@@ -136,7 +135,7 @@ impl AfXdp {
         sys::epoll::watch(watch.as_fd(), guard.as_fd(), false).map_err(failed("watch a socket"))?;
 
         if program.mode() == Some(XdpMode::Generic) && config.copy == CopyMode::Auto {
-            // A driver that offers zero-copy would wait for a program of its own.
+            // A driver with zero-copy would wait for a program of its own.
             setup.copy = Some(true);
         }
         let mut members = Vec::with_capacity(numbers.len());
@@ -179,25 +178,25 @@ impl AfXdp {
         Ok(capture)
     }
 
-    /// The numbers of the queues, in the order in which they are read.
+    /// Numbers of the queues, in the order of reading.
     pub fn queues(&self) -> impl Iterator<Item = u32> {
         self.members.iter().map(|member| member.number)
     }
 
-    /// Where the program runs: [`XdpMode::Native`] or [`XdpMode::Generic`]; `None` if it is not ours.
+    /// Mode of the program: [`XdpMode::Native`] or [`XdpMode::Generic`]; `None` with a given map.
     #[must_use]
     pub fn mode(&self) -> Option<XdpMode> {
         self.program.mode()
     }
 
-    /// The map of the program from queues to sockets, to put others into, such as those of
+    /// Map from queues to sockets, to add other sockets, such as those of
     /// [`AfXdpConfig::socket_map`].
     #[must_use]
     pub fn socket_map(&self) -> BorrowedFd<'_> {
         self.program.map()
     }
 
-    /// Whether the card writes into this capture's memory, on all its queues.
+    /// Whether the card writes to the memory of this capture, on all queues.
     ///
     /// # Errors
     ///
@@ -212,7 +211,7 @@ impl AfXdp {
         Ok(true)
     }
 
-    /// The kernel's own counters, totals of the capture's life.
+    /// Counters of the kernel since the capture was opened.
     ///
     /// # Errors
     ///
@@ -233,13 +232,13 @@ impl AfXdp {
         Ok(total)
     }
 
-    /// Lends what a queue has; nothing if that is nothing.
+    /// Lends the frames of one queue, if there are any.
     fn lend_from(&mut self, at: usize, lend: &mut dyn FnMut(&[PacketView<'_>])) -> usize {
         let Some(Member { queue, batch, .. }) = self.members.get_mut(at) else { return 0 };
-        // That of a batch whose reader panicked.
+        // Frames of a batch whose reader panicked.
         batch.clear();
         queue.send_rest();
-        // Again, where all that there was is a part of a packet, or cannot be read.
+        // Repeated if there was only a part of a packet, or one that cannot be read.
         while batch.packets().is_empty() {
             queue.give_back();
             if queue.receive() == 0 {
@@ -283,7 +282,7 @@ impl AfXdp {
     }
 }
 
-/// `next_batch` does not wait: `Ok(0)` says that nothing is ready.
+/// `next_batch` does not wait: `Ok(0)` means that no frame is ready.
 impl PacketSource for AfXdp {
     type Error = CaptureError;
 
@@ -317,7 +316,7 @@ impl Capture for AfXdp {
 
     fn stats(&mut self) -> Result<CaptureStats, CaptureError> {
         let counters = self.counters()?;
-        // Where frames are copied, the kernel counts one for which the fill ring was empty twice.
+        // In copy mode, the kernel counts a frame without fill ring entry twice.
         let fill_empty = counters.rx_fill_ring_empty_descs.min(counters.rx_dropped);
         let unreadable: u64 = self.members.iter().map(|member| member.batch.invalid()).sum();
         let mut stats = CaptureStats {
@@ -370,7 +369,7 @@ impl Capture for AfXdp {
     fn send_batch(&mut self, frames: &[&[u8]]) -> Result<usize, CaptureError> {
         let longest = self.longest;
         let fits = |frame: &&&[u8]| {
-            // A VLAN tag comes on top of what the interface takes.
+            // A VLAN tag comes on top of the MTU.
             let tag = if frame.get(12..14) == Some(&[0x81, 0]) { 4 } else { 0 };
             (1..=longest + tag).contains(&frame.len())
         };
@@ -388,7 +387,7 @@ impl Capture for AfXdp {
         {
             let some = queue.send(&frames[sent..sendable]);
             sent += some;
-            // Without new ones, too: what is left in the ring makes room.
+            // Also without new frames: frames left in the ring make room.
             let kicked = queue.kick();
             kicked.map_err(|source| self.failed("send a frame", source))?;
             if some == 0 {
@@ -411,7 +410,7 @@ impl AsRawFd for AfXdp {
     }
 }
 
-/// The interface, and the numbers of its queues to capture: some.
+/// The interface, and the numbers of the queues to capture, at least one.
 fn find(interface: &str, config: &AfXdpConfig) -> Result<(Interface, Vec<u32>), CaptureError> {
     let interface = Interface::find(interface)?;
     if interface.link != Some(LinkType::ETHERNET) {
@@ -446,8 +445,8 @@ fn open_guard(interface: &Interface, config: &AfXdpConfig) -> Result<OwnedFd, Ca
     Ok(guard)
 }
 
-/// Opens a queue. The kernel lets go of one some time after its last socket was closed: so one that
-/// is taken is tried again for a second.
+/// Opens a queue. The kernel releases a queue some time after its last socket was closed, so a busy
+/// one is retried for a second.
 fn open_queue(interface: &Interface, number: u32, setup: &QueueSetup) -> Result<Queue, QueueError> {
     for _ in 0..100 {
         match Queue::open(&interface.name, number, setup) {
