@@ -115,7 +115,7 @@ pub(crate) struct Cold {
     pub(crate) flow_label: [u32; 2],
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
-    /// TCP: sequence number of each side's SYN, or of its first byte minus one. ICMP: the
+    /// TCP: sequence number of each side's SYN, seen or acknowledged, or of its first byte minus one. ICMP: the
     /// identifier, with bit 16 set if there is one.
     pub(crate) isn: [u32; 2],
     /// Where each side's FIN stands.
@@ -147,6 +147,9 @@ pub(crate) mod mark {
     pub(crate) const WINDOW: [u8; 2] = [16, 32];
     /// The first packet's ICMP code is stored in `fin[0]`.
     pub(crate) const ICMP: u8 = 64;
+    /// An accepted SYN+ACK acknowledged the initiator's SYN before anything of the initiator was seen:
+    /// `isn[0]` is what it says.
+    pub(crate) const SYN_ACKED: u8 = 128;
 }
 
 /// What few flows need.
@@ -412,6 +415,19 @@ impl Record<'_> {
             sum.add(&rare.spilled[side]);
         }
         sum
+    }
+
+    #[inline]
+    pub(crate) fn stream_start(&self, side: FlowSide) -> Option<u32> {
+        let known = self.meter.side(side).has(side_bit::SYN)
+            || side == FlowSide::Initiator && self.cold.marks & mark::SYN_ACKED != 0;
+        known.then(|| self.cold.isn[side.index()].wrapping_add(1))
+    }
+
+    #[inline]
+    pub(crate) fn acknowledged(&self, side: FlowSide) -> Option<u32> {
+        let peer = self.meter.side(!side);
+        peer.has(side_bit::ACKED).then_some(peer.ack)
     }
 
     pub(crate) fn last_seen(&self) -> Timestamp {

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use flowscope_core::{Datagram, Orientation, Segment, Timestamp};
+use flowscope_core::{Datagram, FlowSide, Orientation, Segment, Timestamp};
 
 use crate::entry::Record;
 use crate::{Change, EndReason, FlowEvent, FlowRef, FlowState, FlowStats, History};
@@ -96,6 +96,26 @@ impl<'a, K, S> Flow<'a, K, S> {
     #[must_use]
     pub fn tcp_state(&self) -> FlowState {
         self.record.state()
+    }
+
+    /// Sequence number of the first byte that `side` sends, behind its SYN.
+    ///
+    /// Known once the flow has accepted the SYN, or, for the initiator, a SYN+ACK that acknowledges it
+    /// (RFC 9293 §3.10.7.3): SYNs and SYN+ACKs that the tracker reports as unexpected do not count.
+    /// `None` before, and for a stream that was picked up in the middle.
+    #[must_use]
+    #[inline]
+    pub fn stream_start(&self, side: FlowSide) -> Option<u32> {
+        self.record.stream_start(side)
+    }
+
+    /// Sequence number up to which `side`'s bytes are acknowledged by the other side, the segment at
+    /// hand included; counts the SYN, and a FIN that is acknowledged. Acknowledgements far outside the
+    /// window are left out. `None` before the first.
+    #[must_use]
+    #[inline]
+    pub fn acknowledged(&self, side: FlowSide) -> Option<u32> {
+        self.record.acknowledged(side)
     }
 }
 

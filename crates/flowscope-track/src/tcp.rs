@@ -127,7 +127,7 @@ impl Tcp<'_> {
     fn is_other_connection(&self, seg: &Seg) -> bool {
         let own = self.meter.side(seg.side);
         let peer = self.meter.side(!seg.side);
-        if own.has(side_bit::SEQ_KNOWN) {
+        if own.has(side_bit::SEQ_KNOWN) || self.is_syn_acked(seg.side) {
             return seg.seq != self.cold.isn[seg.side.index()];
         }
         if seg.flags.ack() && peer.has(side_bit::SEQ_KNOWN) {
@@ -136,6 +136,24 @@ impl Tcp<'_> {
             reset || !self.acknowledges_syn(seg)
         } else {
             !self.meter.state.is_half_open()
+        }
+    }
+
+    /// Whether an accepted SYN+ACK says where `side`'s SYN is.
+    fn is_syn_acked(&self, side: FlowSide) -> bool {
+        side == FlowSide::Initiator && self.cold.marks & mark::SYN_ACKED != 0
+    }
+
+    /// An accepted SYN+ACK tells the number of a SYN that was not seen.
+    fn learn_acked_syn(&mut self, syn_ack: &Seg) {
+        let peer = self.meter.side(!syn_ack.side);
+        if syn_ack.side == FlowSide::Responder
+            && !syn_ack.flags.rst()
+            && !peer.has(side_bit::SEQ_KNOWN)
+            && !self.is_syn_acked(FlowSide::Initiator)
+        {
+            self.cold.marks |= mark::SYN_ACKED;
+            self.cold.isn[0] = syn_ack.ack.wrapping_sub(1);
         }
     }
 
@@ -199,6 +217,7 @@ impl Tcp<'_> {
         if seg.flags.ack() {
             self.meter.sides[x].ack = seg.ack;
             self.meter.sides[x].bits |= side_bit::ACKED | side_bit::SYN_ACK;
+            self.learn_acked_syn(seg);
             FlowState::SynReceived
         } else {
             FlowState::SynSent
@@ -232,7 +251,9 @@ impl Tcp<'_> {
         side.bits |= side_bit::SEQ_KNOWN;
         side.next = seg.seq;
         side.window = seg.window;
-        self.cold.isn[x] = seg.seq.wrapping_sub(1);
+        if !self.is_syn_acked(seg.side) {
+            self.cold.isn[x] = seg.seq.wrapping_sub(1);
+        }
         self.cold.first_window[x] = seg.window;
     }
 
@@ -309,6 +330,7 @@ impl Tcp<'_> {
             }
             if seg.flags.ack() {
                 self.meter.sides[x].bits |= side_bit::SYN_ACK;
+                self.learn_acked_syn(seg);
                 self.acknowledge(seg, step);
             }
             self.establish_handshake(seg.flags.syn(), seg.ts, step);
@@ -319,6 +341,7 @@ impl Tcp<'_> {
             self.syn_letters(seg);
             if seg.flags.ack() {
                 self.meter.sides[x].bits |= side_bit::SYN_ACK;
+                self.learn_acked_syn(seg);
                 self.acknowledge(seg, step);
                 if self.cold.evidence == InitiatorEvidence::Syn {
                     // The SYN was the flow's first packet.

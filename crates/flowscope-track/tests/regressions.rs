@@ -232,6 +232,37 @@ fn a_syn_ack_captured_behind_the_ack_it_gets_is_no_anomaly() {
 }
 
 #[test]
+fn a_syn_captured_behind_several_segments_of_its_answer_belongs_to_the_flow() {
+    let mut script = script().tcp(B, SYN | ACK, 5000, 1001, 0);
+    for at in 0..4 {
+        script = script.tcp(B, ACK, 5001 + at * 10, 1001, 10);
+    }
+    let calls = script.tcp(A, SYN, 1000, 0, 0).tcp(A, ACK, 1001, 5041, 0).run();
+    assert_eq!((starts(&calls), anomalies(&calls)), (vec![1], vec![]));
+    let other = |seq| {
+        let begun = self::script().tcp(B, SYN | ACK, 5000, 1001, 0);
+        anomalies(&begun.tcp(A, SYN, seq, 0, 0).run())
+    };
+    assert_eq!(other(1000), []);
+    assert_eq!(other(2000), [(2, Anomaly::UnexpectedSyn)], "not the SYN that was acknowledged");
+}
+
+#[test]
+fn streams_start_where_the_accepted_syn_says() {
+    let calls = script()
+        .handshake()
+        .tcp(A, SYN, 9000, 0, 0)
+        .tcp(B, SYN | ACK, 7000, 8888, 0)
+        .tcp(A, ACK, 1001, 5001, 10)
+        .run();
+    let last = calls.iter().rev().find_map(|call| match call.what {
+        What::Segment { starts, acknowledged, .. } => Some((starts, acknowledged)),
+        _ => None,
+    });
+    assert_eq!(last, Some(([Some(1001), Some(5001)], [Some(1001), Some(5001)])));
+}
+
+#[test]
 fn a_fin_alone_leaves_a_flow_half_open() {
     let calls = script()
         .with(|s| (s.max_flows, s.eviction) = (2, Eviction::HalfOpenFirst))

@@ -78,6 +78,9 @@ pub enum What {
         ack: Option<u32>,
         syn: bool,
         fin: bool,
+        /// Where the streams start, and up to where they are acknowledged.
+        starts: [Option<u32>; 2],
+        acknowledged: [Option<u32>; 2],
     },
     Datagram {
         side: FlowSide,
@@ -135,7 +138,12 @@ impl<S> FlowSink<u8, S> for Calls {
         assert_eq!(segment.ts, flow.ts, "a segment has the time of its packet");
         let Segment { side, seq, payload, wire_len, ack, syn, fin, .. } = segment;
         let payload = payload.to_vec();
-        self.push(&flow, What::Segment { side, seq, payload, wire_len, ack, syn, fin });
+        let sides = [FlowSide::Initiator, FlowSide::Responder];
+        let starts = sides.map(|side| flow.stream_start(side));
+        let acknowledged = sides.map(|side| flow.acknowledged(side));
+        let what =
+            What::Segment { side, seq, payload, wire_len, ack, syn, fin, starts, acknowledged };
+        self.push(&flow, what);
     }
 
     fn removed(&mut self, flow: Flow<'_, u8, S>, reason: EndReason) {

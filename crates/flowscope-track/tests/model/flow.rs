@@ -76,6 +76,8 @@ pub struct Side {
     pub shown: bool,
     pub syn_seen: bool,
     pub syn_ack_seen: bool,
+    /// An accepted SYN+ACK acknowledged its SYN before anything of it was seen.
+    pub syn_acked: bool,
     pub isn: u32,
     pub next: u32,
     pub ack: Option<u32>,
@@ -385,6 +387,14 @@ impl Flow {
             late: self.late,
             conn_state: self.conn_state(),
         }
+    }
+
+    /// "The stream of a side starts at `isn + 1`, once its SYN was accepted or acknowledged"
+    pub fn starts(&self) -> [Option<u32>; 2] {
+        [0, 1].map(|side: usize| {
+            let side = &self.sides[side];
+            (side.syn_seen || side.syn_acked).then_some(side.isn.wrapping_add(1))
+        })
     }
 
     pub fn scale_known(&self) -> bool {

@@ -375,6 +375,8 @@ impl Model {
                 ack: None,
                 syn: true,
                 fin: false,
+                starts: flow.starts(),
+                acknowledged: [None; 2],
             };
             calls.push(flow.call(self.clock.packet, ts, syn));
         }
@@ -475,7 +477,7 @@ impl Model {
             tcp_flags: found.tcp.map(|tcp| tcp.flags).unwrap_or_default(),
         })];
         calls.extend(changes.anomalies.into_iter().map(|(kind, side)| What::Anomaly(kind, side)));
-        calls.extend(lent(flow.l4, packet, found, side));
+        calls.extend(lent(flow, packet, found, side));
         if changes.established {
             calls.push(What::Established);
         }
@@ -491,14 +493,9 @@ impl Model {
 }
 
 /// What a packet's payload is lent as.
-fn lent(
-    l4: Option<L4Proto>,
-    packet: &Packet,
-    found: &Extracted<u8>,
-    side: FlowSide,
-) -> Option<What> {
+fn lent(flow: &Flow, packet: &Packet, found: &Extracted<u8>, side: FlowSide) -> Option<What> {
     let (payload, wire_len) = (packet.payload.clone(), found.payload.wire_len);
-    if l4 == Some(L4Proto::Tcp) {
+    if flow.l4 == Some(L4Proto::Tcp) {
         let tcp = found.tcp.filter(|tcp| !tcp.flags.rst())?;
         return Some(What::Segment {
             side,
@@ -508,6 +505,8 @@ fn lent(
             ack: tcp.flags.ack().then_some(tcp.ack),
             syn: tcp.flags.syn(),
             fin: tcp.flags.fin(),
+            starts: flow.starts(),
+            acknowledged: [flow.sides[1].ack, flow.sides[0].ack],
         });
     }
     (wire_len > 0 && !found.corrupt).then_some(What::Datagram { side, payload, wire_len })

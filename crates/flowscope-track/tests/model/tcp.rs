@@ -116,8 +116,9 @@ impl Flow {
             return Verdict::Counts;
         }
         if tcp.flags.syn() && !tcp.flags.ack() {
-            let repeated = own.shown && tcp.seq == own.isn;
-            let simultaneous = !own.shown && self.state.is_half_open();
+            let known = own.shown || own.syn_acked;
+            let repeated = known && tcp.seq == own.isn;
+            let simultaneous = !known && self.state.is_half_open();
             return if repeated || simultaneous { Verdict::Counts } else { may_begin_another };
         }
         if tcp.flags.syn() {
@@ -166,7 +167,9 @@ impl Flow {
     fn is_answered_by(&self, x: FlowSide, tcp: &TcpInfo) -> bool {
         let (own, peer) = self.pair(x);
         !own.shown
-            && if peer.shown {
+            && if own.syn_acked {
+                tcp.seq == own.isn
+            } else if peer.shown {
                 acknowledges(tcp.ack, peer.isn, peer.next) && self.reset_by != Some(x)
             } else {
                 self.state.is_half_open()
@@ -243,7 +246,7 @@ impl Flow {
                 self.mid_stream = false;
                 self.note_syn(x, 's', len);
             }
-        } else if !own.shown && half_open {
+        } else if own.syn_acked && tcp.seq == own.isn || !own.syn_acked && !own.shown && half_open {
             // "simultaneous open. `SynSent` becomes `SynReceived`."
             self.see_first_syn(x, &tcp, len);
             self.note_syn(x, 's', len);
@@ -320,16 +323,19 @@ impl Flow {
                 self.sides[x.index()].syn_ack_seen = true;
                 self.note_syn(x, 'h', len);
             }
+            self.learn_acked_syn(x, &tcp);
             self.believe_ack(x, &tcp, changes);
         } else if first {
             self.see_first_syn(x, &tcp, len);
             self.sides[x.index()].syn_ack_seen = true;
             self.note_syn(x, 'h', len);
+            self.learn_acked_syn(x, &tcp);
             self.believe_ack(x, &tcp, changes);
         } else if answers {
             self.see_first_syn(x, &tcp, len);
             self.sides[x.index()].syn_ack_seen = true;
             self.note_syn(x, 'h', len);
+            self.learn_acked_syn(x, &tcp);
             self.believe_ack(x, &tcp, changes);
             // "the time of the accepted SYN+ACK less `first_seen`, if a SYN was the first packet"
             if self.evidence == InitiatorEvidence::Syn {
@@ -341,6 +347,15 @@ impl Flow {
         } else {
             changes.disbelieved = true;
             changes.anomalies.push((Anomaly::UnexpectedSynAck, x));
+        }
+    }
+
+    /// "A SYN+ACK that is accepted says where the initiator's SYN is, if nothing of it was seen"
+    fn learn_acked_syn(&mut self, x: FlowSide, tcp: &TcpInfo) {
+        let peer = &mut self.sides[(!x).index()];
+        if x == FlowSide::Responder && !peer.shown && !peer.syn_acked {
+            peer.syn_acked = true;
+            peer.isn = tcp.ack.wrapping_sub(1);
         }
     }
 
@@ -688,7 +703,9 @@ impl Side {
     fn learn_seq(&mut self, tcp: &TcpInfo) {
         self.shown = true;
         self.next = tcp.seq;
-        self.isn = tcp.seq.wrapping_sub(1);
+        if !self.syn_acked {
+            self.isn = tcp.seq.wrapping_sub(1);
+        }
         self.window = Some(tcp.window);
         self.stats.initial_window = Some(tcp.window);
     }
