@@ -1,13 +1,13 @@
-//! From operations with labels to instructions with distances.
+//! Assembler: operations with labels become instructions with jump distances.
 
 use crate::op;
 use crate::program::{Instruction, Program, ProgramError};
 
-/// A place in a program.
+/// A jump target.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Label(usize);
 
-/// A program in the making. All jumps lead forward.
+/// A program under construction. All jumps are forward.
 #[derive(Debug, Default)]
 pub(crate) struct Assembler {
     ops: Vec<Op>,
@@ -17,7 +17,7 @@ pub(crate) struct Assembler {
 #[derive(Debug)]
 enum Op {
     Plain(u16, u32),
-    /// To one label if the comparison holds, to the other if not.
+    /// Jumps to the first label if the comparison is true, else to the second.
     Branch(u16, u32, Label, Label),
     Goto(Label),
     Place(Label),
@@ -39,21 +39,21 @@ impl Assembler {
         self.ops.push(Op::Plain(code, k));
     }
 
-    pub(crate) fn branch(&mut self, code: u16, k: u32, holds: Label, else_: Label) {
-        self.ops.push(Op::Branch(code, k, holds, else_));
+    pub(crate) fn branch(&mut self, code: u16, k: u32, if_true: Label, if_false: Label) {
+        self.ops.push(Op::Branch(code, k, if_true, if_false));
     }
 
-    /// Goes to the label if the comparison holds, else on.
-    pub(crate) fn branch_if(&mut self, code: u16, k: u32, holds: Label) {
+    /// Jumps to the label if the comparison is true, else continues.
+    pub(crate) fn branch_if(&mut self, code: u16, k: u32, if_true: Label) {
         let on = self.label();
-        self.branch(code, k, holds, on);
+        self.branch(code, k, if_true, on);
         self.place(on);
     }
 
-    /// Goes on if the comparison holds, else to the label.
-    pub(crate) fn branch_unless(&mut self, code: u16, k: u32, else_: Label) {
+    /// Continues if the comparison is true, else jumps to the label.
+    pub(crate) fn branch_unless(&mut self, code: u16, k: u32, if_false: Label) {
         let on = self.label();
-        self.branch(code, k, on, else_);
+        self.branch(code, k, on, if_false);
         self.place(on);
     }
 
@@ -61,53 +61,56 @@ impl Assembler {
         self.ops.push(Op::Goto(label));
     }
 
-    /// How many instructions there will be, or fewer.
+    /// Lower bound on the number of instructions.
     pub(crate) fn len(&self) -> usize {
         self.ops.iter().filter(|op| matches!(op, Op::Plain(..) | Op::Branch(..))).count()
     }
 
-    /// The program, written from its end on: whoever jumps knows how far, since it jumps forward.
+    /// Emits the program from the last instruction to the first, so that the distance of each forward jump is
+    /// known.
     pub(crate) fn finish(self) -> Result<Program, ProgramError> {
         let places = vec![0; self.labels];
-        let mut backward = Backward { code: Vec::new(), places, onward: None };
+        let mut emitter = ReverseEmitter { code: Vec::new(), places, pending_jump: None };
         for op in self.ops.into_iter().rev() {
             match op {
                 Op::Plain(code, k) => {
-                    backward.jump_onward();
-                    backward.push(code, 0, 0, k);
+                    emitter.flush_pending_jump();
+                    emitter.push(code, 0, 0, k);
                 }
                 Op::Place(label) => {
-                    let here = backward.onward.unwrap_or(backward.code.len());
-                    if let Some(place) = backward.places.get_mut(label.0) {
+                    let here = emitter.pending_jump.unwrap_or(emitter.code.len());
+                    if let Some(place) = emitter.places.get_mut(label.0) {
                         *place = here;
                     }
                 }
-                Op::Goto(label) => backward.onward = Some(backward.place(label)),
-                Op::Branch(code, k, holds, else_) => backward.branch(code, k, holds, else_),
+                Op::Goto(label) => emitter.pending_jump = Some(emitter.place(label)),
+                Op::Branch(code, k, if_true, if_false) => {
+                    emitter.branch(code, k, if_true, if_false);
+                }
             }
         }
-        backward.jump_onward();
-        backward.code.reverse();
-        Program::new(backward.code)
+        emitter.flush_pending_jump();
+        emitter.code.reverse();
+        Program::new(emitter.code)
     }
 }
 
-/// Instructions, the last one first. A place is how many there are from there on.
-struct Backward {
+/// Instructions, the last one first. A position is the number of instructions from there to the end.
+struct ReverseEmitter {
     code: Vec<Instruction>,
     places: Vec<usize>,
-    /// Where an instruction that would be written now has to go on: not at the one written last.
-    /// Whoever jumps here jumps there.
-    onward: Option<usize>,
+    /// Target at which the next emitted instruction has to continue, if not at the one emitted last. Jumps to
+    /// this position go there too.
+    pending_jump: Option<usize>,
 }
 
-impl Backward {
+impl ReverseEmitter {
     fn push(&mut self, code: u16, jt: u8, jf: u8, k: u32) {
         self.code.push(Instruction::new(code, jt, jf, k));
     }
 
-    fn jump_onward(&mut self) {
-        if let Some(place) = self.onward.take()
+    fn flush_pending_jump(&mut self) {
+        if let Some(place) = self.pending_jump.take()
             && self.distance(place) > 0
         {
             self.goto(place);
@@ -127,26 +130,26 @@ impl Backward {
         self.push(op::JA, 0, 0, distance);
     }
 
-    /// A comparison reaches 255 instructions far; farther, it takes a jump right behind it. What
-    /// follows is reached by neither way unless it says so.
-    fn branch(&mut self, code: u16, k: u32, holds: Label, else_: Label) {
-        let (mut holds, mut else_) = (self.place(holds), self.place(else_));
-        if holds == else_ {
-            self.onward = Some(holds);
+    /// A comparison can jump over at most 255 instructions. A longer jump goes through an unconditional jump
+    /// placed directly behind it.
+    fn branch(&mut self, code: u16, k: u32, if_true: Label, if_false: Label) {
+        let (mut if_true, mut if_false) = (self.place(if_true), self.place(if_false));
+        if if_true == if_false {
+            self.pending_jump = Some(if_true);
             return;
         }
-        self.onward = None;
+        self.pending_jump = None;
         loop {
-            let distances = (self.distance(holds), self.distance(else_));
+            let distances = (self.distance(if_true), self.distance(if_false));
             match (u8::try_from(distances.0), u8::try_from(distances.1)) {
                 (Ok(jt), Ok(jf)) => return self.push(code, jt, jf, k),
-                (Err(_), _) => holds = self.stepping_stone(holds),
-                (_, Err(_)) => else_ = self.stepping_stone(else_),
+                (Err(_), _) => if_true = self.long_jump(if_true),
+                (_, Err(_)) => if_false = self.long_jump(if_false),
             }
         }
     }
 
-    fn stepping_stone(&mut self, place: usize) -> usize {
+    fn long_jump(&mut self, place: usize) -> usize {
         self.goto(place);
         self.code.len()
     }

@@ -11,9 +11,9 @@ mod headers;
 mod terms;
 
 impl Expr {
-    /// A program that keeps the packets that are meant, whole, and no others, of frames that begin
-    /// with `link`. It is right both on an AF_PACKET socket, where the kernel took a tag out of
-    /// the frame, and in [`Program::run`].
+    /// Compiles the expression to a program for frames of link type `link`. The program accepts matching
+    /// packets whole. It works on an AF_PACKET socket, where the kernel strips a VLAN tag from the frame, and
+    /// in [`Program::run`].
     ///
     /// Link types: Ethernet, raw IP, Linux cooked captures of both versions, BSD loopback, PPP.
     /// Where a link has no Ethertypes, VLAN tags are those beside the frame.
@@ -30,12 +30,12 @@ impl Expr {
             return Err(CompileError::Mac(link));
         }
         let mut compiler = Compiler { asm: Assembler::default(), needs };
-        let facts = compiler.headers(link)?;
-        let (holds, else_) = (compiler.asm.label(), compiler.asm.label());
-        compiler.expr(self, Exits { holds, else_ }, facts)?;
-        compiler.asm.place(holds);
+        let regs = compiler.headers(link)?;
+        let (if_true, if_false) = (compiler.asm.label(), compiler.asm.label());
+        compiler.expr(self, Targets { if_true, if_false }, regs)?;
+        compiler.asm.place(if_true);
         compiler.asm.emit(op::RET_K, u32::MAX);
-        compiler.asm.place(else_);
+        compiler.asm.place(if_false);
         compiler.asm.emit(op::RET_K, 0);
         compiler.asm.finish().map_err(|error| match error {
             ProgramError::Length(length) => CompileError::TooLong(length),
@@ -45,13 +45,13 @@ impl Expr {
     }
 }
 
-/// Why an expression has no program.
+/// Error compiling an expression.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CompileError {
-    /// Frames of this link type cannot be looked into.
+    /// The link type is not supported.
     Link(LinkType),
-    /// A term is about Ethernet addresses, which frames of this link type do not have.
+    /// A term matches Ethernet addresses, which frames of this link type do not have.
     Mac(LinkType),
     /// The program would have this many instructions, or more.
     TooLong(usize),
@@ -81,7 +81,7 @@ struct Compiler {
     needs: Needs,
 }
 
-/// What the expression asks of the headers.
+/// The header fields that the expression needs.
 #[derive(Clone, Copy, Debug, Default)]
 struct Needs {
     /// What the frame carries, and where it begins.
@@ -118,7 +118,7 @@ impl Needs {
     }
 }
 
-/// Scratch memory that the headers leave their results in, for all terms.
+/// Scratch memory words with header fields, filled once for all terms.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Slot {
     /// Where the network header begins.
@@ -138,53 +138,57 @@ enum Slot {
 const NO_PROTOCOL: u32 = 0x100;
 const NO_TAG: u32 = 0x1000;
 
-/// Where to go when a term holds, and when it does not.
+/// Jump targets of a term: if it is true, and if it is false.
 #[derive(Clone, Copy)]
-struct Exits {
-    holds: Label,
-    else_: Label,
+struct Targets {
+    if_true: Label,
+    if_false: Label,
 }
 
-/// What is in the registers, so that it is not loaded again.
+/// Known contents of the registers, to avoid repeated loads.
 #[derive(Clone, Copy, Debug, Default)]
-struct Facts {
+struct Registers {
     a: Option<Slot>,
     x: Option<Slot>,
 }
 
-impl Facts {
-    /// What is so whichever way one came.
-    fn meet(self, other: Facts) -> Facts {
-        Facts { a: self.a.filter(|_| self.a == other.a), x: self.x.filter(|_| self.x == other.x) }
+impl Registers {
+    /// The contents common to two paths.
+    fn common(self, other: Registers) -> Registers {
+        Registers {
+            a: self.a.filter(|_| self.a == other.a),
+            x: self.x.filter(|_| self.x == other.x),
+        }
     }
 }
 
 impl Compiler {
-    /// Emits code that ends at one of the exits; the facts are those at either.
+    /// Emits code that ends at one of the targets, and returns the register contents at each.
     fn expr(
         &mut self,
         expr: &Expr,
-        to: Exits,
-        facts: Facts,
-    ) -> Result<(Facts, Facts), CompileError> {
+        to: Targets,
+        regs: Registers,
+    ) -> Result<(Registers, Registers), CompileError> {
         if self.asm.len() > op::MOST_INSTRUCTIONS {
             return Err(CompileError::TooLong(self.asm.len()));
         }
         match &expr.node {
-            Node::Term(term) => Ok(self.term(*term, to, facts)),
+            Node::Term(term) => Ok(self.term(*term, to, regs)),
             Node::Not(inner) => {
-                let swapped = Exits { holds: to.else_, else_: to.holds };
-                let (holds, else_) = self.expr(inner, swapped, facts)?;
-                Ok((else_, holds))
+                let swapped = Targets { if_true: to.if_false, if_false: to.if_true };
+                let (if_true, if_false) = self.expr(inner, swapped, regs)?;
+                Ok((if_false, if_true))
             }
             Node::And(parts) => {
-                let (mut here, mut out) = (facts, None);
+                let (mut here, mut out) = (regs, None);
                 for (at, part) in parts.iter().enumerate() {
                     let last = at + 1 == parts.len();
-                    let next = if last { to.holds } else { self.asm.label() };
-                    let (holds, else_) = self.expr(part, Exits { holds: next, ..to }, here)?;
-                    here = holds;
-                    out = Some(out.map_or(else_, |out: Facts| out.meet(else_)));
+                    let next = if last { to.if_true } else { self.asm.label() };
+                    let (if_true, if_false) =
+                        self.expr(part, Targets { if_true: next, ..to }, here)?;
+                    here = if_true;
+                    out = Some(out.map_or(if_false, |out: Registers| out.common(if_false)));
                     if !last {
                         self.asm.place(next);
                     }
@@ -192,13 +196,14 @@ impl Compiler {
                 Ok((here, out.unwrap_or_default()))
             }
             Node::Or(parts) => {
-                let (mut here, mut out) = (facts, None);
+                let (mut here, mut out) = (regs, None);
                 for (at, part) in parts.iter().enumerate() {
                     let last = at + 1 == parts.len();
-                    let next = if last { to.else_ } else { self.asm.label() };
-                    let (holds, else_) = self.expr(part, Exits { else_: next, ..to }, here)?;
-                    here = else_;
-                    out = Some(out.map_or(holds, |out: Facts| out.meet(holds)));
+                    let next = if last { to.if_false } else { self.asm.label() };
+                    let (if_true, if_false) =
+                        self.expr(part, Targets { if_false: next, ..to }, here)?;
+                    here = if_false;
+                    out = Some(out.map_or(if_true, |out: Registers| out.common(if_true)));
                     if !last {
                         self.asm.place(next);
                     }
@@ -209,19 +214,19 @@ impl Compiler {
         }
     }
 
-    /// Brings a slot into A.
-    fn load(&mut self, slot: Slot, facts: &mut Facts) {
-        if facts.a != Some(slot) {
+    /// Loads a slot into A.
+    fn load(&mut self, slot: Slot, regs: &mut Registers) {
+        if regs.a != Some(slot) {
             self.asm.emit(op::LD_MEM, slot as u32);
-            facts.a = Some(slot);
+            regs.a = Some(slot);
         }
     }
 
-    /// Brings a slot into X.
-    fn load_x(&mut self, slot: Slot, facts: &mut Facts) {
-        if facts.x != Some(slot) {
+    /// Loads a slot into X.
+    fn load_x(&mut self, slot: Slot, regs: &mut Registers) {
+        if regs.x != Some(slot) {
             self.asm.emit(op::LDX_MEM, slot as u32);
-            facts.x = Some(slot);
+            regs.x = Some(slot);
         }
     }
 }

@@ -4,11 +4,11 @@ use std::ops::{BitAnd, BitOr, Not, RangeInclusive};
 
 use crate::net::Net;
 
-/// Which packets are meant: terms about their headers, put together with `&`, `|` and `!`.
+/// A filter expression: terms about packet headers, combined with `&`, `|` and `!`.
 ///
-/// Made of terms here, or read with [`str::parse`] from the [text form](crate#the-text-form);
-/// [`Display`](fmt::Display) prints text that reads back as an equal expression.
-/// [`compile`](Expr::compile) makes a program of it.
+/// Built from the terms below, or parsed with [`str::parse`] from the [text form](crate#the-text-form);
+/// [`Display`](fmt::Display) prints text that reads back as an equal expression. [`compile`](Expr::compile)
+/// makes a program of it.
 ///
 /// What the terms mean:
 ///
@@ -76,112 +76,110 @@ pub(crate) enum Term {
     Mac(Direction, [u8; 6]),
 }
 
-/// Which end of a packet a term is about.
+/// Which address or port of a packet a term matches.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Direction {
-    /// The sender.
+    /// The source.
     Src,
-    /// The receiver.
+    /// The destination.
     Dst,
-    /// Either of them.
+    /// Source or destination.
     #[default]
     Either,
 }
 
 /// Terms.
 impl Expr {
-    /// How deep operators may nest.
+    /// Maximum nesting depth of operators.
     pub const MAX_DEPTH: usize = 64;
 
-    /// IPv4: `ip`.
+    /// Matches IPv4: `ip`.
     #[must_use]
     pub fn ip() -> Self {
         Term::Ip.into()
     }
 
-    /// IPv6: `ip6`.
+    /// Matches IPv6: `ip6`.
     #[must_use]
     pub fn ip6() -> Self {
         Term::Ip6.into()
     }
 
-    /// ARP: `arp`.
+    /// Matches ARP: `arp`.
     #[must_use]
     pub fn arp() -> Self {
         Term::Arp.into()
     }
 
-    /// ICMP in IPv4: `icmp`.
+    /// Matches ICMP in IPv4: `icmp`.
     #[must_use]
     pub fn icmp() -> Self {
         Term::Icmp.into()
     }
 
-    /// ICMPv6 in IPv6: `icmp6`.
+    /// Matches ICMPv6 in IPv6: `icmp6`.
     #[must_use]
     pub fn icmp6() -> Self {
         Term::Icmp6.into()
     }
 
-    /// TCP: `tcp`.
+    /// Matches TCP: `tcp`.
     #[must_use]
     pub fn tcp() -> Self {
         Term::Tcp.into()
     }
 
-    /// UDP: `udp`.
+    /// Matches UDP: `udp`.
     #[must_use]
     pub fn udp() -> Self {
         Term::Udp.into()
     }
 
-    /// SCTP: `sctp`.
+    /// Matches SCTP: `sctp`.
     #[must_use]
     pub fn sctp() -> Self {
         Term::Sctp.into()
     }
 
-    /// This number in the protocol field of IPv4 or, behind extension headers, of IPv6: `proto
-    /// 89`.
+    /// Matches an IP protocol number, in IPv6 the one behind the extension headers: `proto 89`.
     #[must_use]
     pub fn protocol(number: u8) -> Self {
         Term::Protocol(number).into()
     }
 
-    /// An address of IPv4, IPv6, or (protocol addresses of) ARP and RARP: `host 10.0.0.1`.
+    /// Matches an address of IPv4 or IPv6, or a protocol address of ARP and RARP: `host 10.0.0.1`.
     #[must_use]
     pub fn host(direction: Direction, addr: impl Into<IpAddr>) -> Self {
         Self::net(direction, Net::host(addr.into()))
     }
 
-    /// An address within a network, as [`host`](Self::host): `net 10.0.0.0/8`.
+    /// Matches an address within a network, like [`host`](Self::host): `net 10.0.0.0/8`.
     #[must_use]
     pub fn net(direction: Direction, net: Net) -> Self {
         Term::Net(direction, net).into()
     }
 
-    /// A port of TCP, UDP or SCTP: `port 53`.
+    /// Matches a port of TCP, UDP or SCTP: `port 53`.
     #[must_use]
     pub fn port(direction: Direction, port: u16) -> Self {
         Term::Ports(direction, port, port).into()
     }
 
-    /// A port from the first to the last of a range, either of which may be the smaller one:
-    /// `portrange 1-1023`.
+    /// Matches a port in a range, whose ends may be in either order: `portrange 1-1023`.
     #[must_use]
     pub fn ports(direction: Direction, ports: RangeInclusive<u16>) -> Self {
         let (first, last) = ports.into_inner();
         Term::Ports(direction, first.min(last), first.max(last)).into()
     }
 
-    /// A VLAN tag, with this id if one is given (of which 12 bits count): `vlan`, `vlan 100`. With
-    /// two tags, either of them may have it.
+    /// Matches a VLAN tag, with this id if given (12 bits): `vlan`, `vlan 100`. Of two tags, either may
+    /// match.
     #[must_use]
     pub fn vlan(id: Option<u16>) -> Self {
         Term::Vlan(id.map(|id| id & 0x0fff)).into()
     }
 
-    /// An address of an Ethernet frame: `ether host 02:00:00:00:00:01`. Compiles for
+    /// Matches an address of an Ethernet frame: `ether host 02:00:00:00:00:01`. Compiles for
     /// [`LinkType::ETHERNET`](flowscope_core::LinkType::ETHERNET) only.
     #[must_use]
     pub fn mac(direction: Direction, addr: [u8; 6]) -> Self {

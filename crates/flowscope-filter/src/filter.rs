@@ -9,13 +9,13 @@ use crate::program::Program;
 use crate::tcpdump::TcpdumpError;
 use crate::text::ParseExprError;
 
-/// A filter for captures of whatever link types: compiles its text for each as it comes to it.
+/// A filter for packets of any link type, compiled for each link type when its first packet arrives.
 ///
-/// A text that [`Expr`] reads is taken with the meaning that it has there; any other goes to
-/// libpcap in a build with the feature `libpcap`, and is an error in one without.
+/// Text that [`Expr`] can parse has its meaning there. Other text is compiled by libpcap with the feature
+/// `libpcap`, and is an error without it.
 ///
-/// Packets of a link type that there is no program for are refused and counted. Programs are kept,
-/// for at most 64 link types; packets of any beyond are refused and counted alike.
+/// Packets of a link type without a program are refused and counted. Programs are kept for at most 64 link
+/// types; packets of further link types are refused and counted too.
 ///
 /// ```
 /// use flowscope_filter::Filter;
@@ -38,7 +38,7 @@ enum Text {
 }
 
 impl Filter {
-    /// Reads a filter.
+    /// Parses a filter.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl Filter {
         Filter { text, programs: Vec::new(), unsupported: 0 }
     }
 
-    /// Whether to keep the packet. Compiles a program on the first packet of its link type.
+    /// Whether the packet matches. Compiles a program on the first packet of each link type.
     pub fn matches(&mut self, view: PacketView<'_>) -> bool {
         let link = view.link();
         let at = match self.programs.iter().position(|(of, _)| *of == link) {
@@ -80,13 +80,13 @@ impl Filter {
         }
     }
 
-    /// Packets that were refused because their link type has no program.
+    /// Number of packets refused because their link type has no program.
     #[must_use]
     pub fn unsupported(&self) -> u64 {
         self.unsupported
     }
 
-    /// Whether the text was given to libpcap.
+    /// Whether libpcap compiles the filter.
     #[must_use]
     pub fn is_of_libpcap(&self) -> bool {
         match &self.text {
@@ -96,8 +96,8 @@ impl Filter {
         }
     }
 
-    /// The program for captures of a link type, to be run in user space. One that libpcap compiled
-    /// does not see tags that the capture took out of the frame.
+    /// Compiles a program for captures of a link type, to run in user space. A program of libpcap does not
+    /// see VLAN tags that the capture stripped from the frame.
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ impl Filter {
         }
     }
 
-    /// The program to attach to a socket on an interface whose frames begin with `link`.
+    /// Compiles a program to attach to a socket on an interface with link type `link`.
     ///
     /// # Errors
     ///
@@ -138,15 +138,15 @@ impl From<Expr> for Filter {
 /// A capture has one link type, seldom two. A file cannot make this grow beyond.
 const MOST_PROGRAMS: usize = 64;
 
-/// Why a text is no [`Filter`], or has no program.
+/// Error parsing or compiling a [`Filter`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum FilterError {
-    /// The text is not understood.
+    /// The text cannot be parsed.
     Parse(ParseExprError),
-    /// The expression has no program.
+    /// The expression cannot be compiled.
     Compile(CompileError),
-    /// libpcap has none.
+    /// libpcap cannot compile the text.
     #[cfg(feature = "libpcap")]
     Tcpdump(TcpdumpError),
 }

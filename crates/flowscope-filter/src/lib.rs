@@ -1,9 +1,9 @@
-//! Which packets to keep: filters that run in the kernel and in user space alike.
+//! Packet filters that run in the kernel and in user space.
 //!
-//! An [`Expr`] says which packets are meant, in terms or in words; compiled for a link type it
-//! is a [`Program`] of classic BPF. `SO_ATTACH_FILTER` has the kernel run the program before
-//! a frame takes room in a ring; [`Program::run`] runs it on the frames of capture files and of
-//! AF_XDP. A [`Filter`] does the latter for captures of several link types.
+//! An [`Expr`] is a filter expression, built from typed terms or parsed from text. For a link type it
+//! compiles to a [`Program`] of classic BPF. `SO_ATTACH_FILTER` attaches the program to a socket, so that the
+//! kernel drops frames before they occupy a ring. [`Program::run`] runs it on frames of capture files and of
+//! AF_XDP. A [`Filter`] does so for captures of several link types.
 //!
 //! ```
 //! use flowscope_filter::{Filter, LinkType, PacketView, Timestamp};
@@ -17,7 +17,7 @@
 //!
 //! # The text form
 //!
-//! A part of what `tcpdump` takes, and with its meaning but for VLAN tags (see [`Expr`]):
+//! A subset of the language of `tcpdump`, with the same meaning except for VLAN tags (see [`Expr`]):
 //!
 //! | words | packets |
 //! |---|---|
@@ -31,13 +31,13 @@
 //! | `ether host MAC`, `ether src MAC`, `ether dst MAC` | from or to an Ethernet address |
 //! | `and` `&&`, `or` `||`, `not` `!`, `( )` | put together |
 //!
-//! As in `tcpdump`, `not` binds closest, and `and` and `or` equally, from left to right:
-//! `a or b and c` is `(a or b) and c`. An address or number that follows `and` or `or` without
-//! words of its own takes those of the term before: `tcp port 80 or 443`. Addresses, networks and
-//! ports are numbers, not names. At most 4096 terms, and 64 parentheses open at a time.
+//! As in `tcpdump`, `not` binds tightest; `and` and `or` have equal precedence, from left to right: `a or b
+//! and c` is `(a or b) and c`. An address or number that follows `and` or `or` without words of its own takes
+//! those of the term before: `tcp port 80 or 443`. Addresses, networks and ports are numbers, not names. At
+//! most 4096 terms, and 64 parentheses open at a time.
 //!
-//! Everything else of `tcpdump` is taken with the feature `libpcap`, which builds against that
-//! library and uses its compiler.
+//! The feature `libpcap` adds the rest of the `tcpdump` language. It links with libpcap and uses its
+//! compiler.
 
 mod asm;
 mod compile;

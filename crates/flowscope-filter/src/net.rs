@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The addresses that begin with the same bits: `10.0.0.0/8`.
+/// An IP network: address and prefix length, as in `10.0.0.0/8`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Net {
     addr: IpAddr,
@@ -9,8 +9,8 @@ pub struct Net {
 }
 
 impl Net {
-    /// The network of the first `len` bits of `addr`; the others are taken to be 0. `None` if
-    /// an address has fewer than `len` bits.
+    /// The network with the first `len` bits of `addr`; the other bits are set to 0. `None` if an address has
+    /// fewer than `len` bits.
     ///
     /// ```
     /// use flowscope_filter::Net;
@@ -36,7 +36,7 @@ impl Net {
         Some(Net { addr, len })
     }
 
-    /// The network of one address.
+    /// The network that contains one address only.
     #[must_use]
     pub fn host(addr: IpAddr) -> Self {
         Net { addr, len: if addr.is_ipv4() { 32 } else { 128 } }
@@ -48,13 +48,13 @@ impl Net {
         self.addr
     }
 
-    /// How many bits its addresses share.
+    /// Prefix length in bits.
     #[must_use]
     pub fn prefix_len(self) -> u8 {
         self.len
     }
 
-    /// Whether an address is one of its own.
+    /// Whether the network contains an address.
     #[must_use]
     pub fn contains(self, addr: IpAddr) -> bool {
         addr.is_ipv4() == self.addr.is_ipv4()

@@ -2,20 +2,19 @@ use std::fmt;
 
 use crate::op;
 
-/// A program of classic BPF that says of each frame how many bytes of it to keep.
+/// A classic BPF program that returns for each frame how many bytes to keep.
 ///
-/// What `SO_ATTACH_FILTER` takes and `tcpdump -ddd` prints: a program returns how many bytes of
-/// the frame to keep, 0 for none. The kernel runs it when it is attached to a socket;
-/// [`run`](Program::run) runs it here, on the frames of files and of AF_XDP, with the same
-/// outcome.
+/// The format is that of `SO_ATTACH_FILTER` and of `tcpdump -ddd`. The result 0 drops the frame. The kernel
+/// runs it when it is attached to a socket; [`run`](Program::run) runs it here, on the frames of files and of
+/// AF_XDP, with the same outcome.
 ///
 /// On a socket it sees the frame without the VLAN tag that the kernel took out: a term about VLANs
 /// has to use the ancillary loads for it, as [`Expr::compile`](crate::Expr::compile) does.
 ///
-/// What was checked: 1 to 4096 instructions, each of them one that Linux takes; jumps that lead
-/// forward, to an instruction; an end that returns; scratch memory within its 16 words, and read
-/// only where it was written; no division by a constant zero and no shift by 32 or more. So
-/// a program ends, and the kernel attaches it.
+/// Checked properties: 1 to 4096 instructions, each of them one that Linux takes; jumps that lead forward, to
+/// an instruction; an end that returns; scratch memory within its 16 words, and read only where it was
+/// written; no division by a constant zero and no shift by 32 or more. So a program ends, and the kernel
+/// attaches it.
 ///
 /// ```
 /// use flowscope_filter::{Instruction, Program};
@@ -34,7 +33,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Checks a program.
+    /// Checks instructions and makes a program of them.
     ///
     /// # Errors
     ///
@@ -56,20 +55,20 @@ impl Program {
         Ok(Program { instructions })
     }
 
-    /// Keeps no frame.
+    /// A program that drops every frame.
     #[must_use]
     pub fn nothing() -> Self {
         Self::everything(0)
     }
 
-    /// Keeps the first `snap_len` bytes of every frame; none of any if that is 0.
+    /// A program that keeps the first `snap_len` bytes of every frame; with 0 it drops every frame.
     #[must_use]
     pub fn everything(snap_len: u32) -> Self {
         Program { instructions: vec![Instruction::new(op::RET_K, 0, 0, snap_len)] }
     }
 
-    /// The same choice of frames, none of them kept beyond `snap_len` bytes. What a program
-    /// returns out of its accumulator stays as it is: the reader cuts those.
+    /// The same program, keeping at most `snap_len` bytes of each frame. Results returned from the
+    /// accumulator are unchanged; the reader has to cut those.
     #[must_use]
     pub fn cut_to(mut self, snap_len: u32) -> Self {
         for instruction in &mut self.instructions {
@@ -80,7 +79,7 @@ impl Program {
         self
     }
 
-    /// The program.
+    /// The instructions of the program.
     #[must_use]
     pub fn instructions(&self) -> &[Instruction] {
         &self.instructions
@@ -106,18 +105,18 @@ impl fmt::Debug for Program {
 /// One instruction of a [`Program`]: `sock_filter` of `linux/filter.h`.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Instruction {
-    /// The operation.
+    /// Operation code.
     pub code: u16,
-    /// How many instructions a comparison skips when it holds.
+    /// Number of instructions to skip if a comparison is true.
     pub jt: u8,
-    /// How many instructions a comparison skips when it does not hold.
+    /// Number of instructions to skip if a comparison is false.
     pub jf: u8,
-    /// The constant.
+    /// Constant operand.
     pub k: u32,
 }
 
 impl Instruction {
-    /// From the four numbers of a line of `tcpdump -ddd`.
+    /// Creates an instruction from the four numbers of a line of `tcpdump -ddd`.
     #[must_use]
     pub const fn new(code: u16, jt: u8, jf: u8, k: u32) -> Self {
         Instruction { code, jt, jf, k }
@@ -131,15 +130,15 @@ impl fmt::Debug for Instruction {
     }
 }
 
-/// Why instructions are no [`Program`].
+/// Why instructions are not a valid [`Program`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ProgramError {
-    /// There are this many.
+    /// Invalid number of instructions.
     Length(usize),
-    /// An instruction cannot be run.
+    /// An invalid instruction.
     Instruction {
-        /// Which one, the first being 0.
+        /// Its index, from 0.
         at: usize,
         /// What is wrong with it.
         what: &'static str,

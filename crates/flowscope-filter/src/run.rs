@@ -3,9 +3,10 @@ use flowscope_core::{LinkType, PacketView};
 use crate::op;
 use crate::program::{Instruction, Program};
 
-/// In user space, with the outcome that the kernel would have.
+/// Execution in user space, with the same results as in the kernel.
 impl Program {
-    /// How many bytes of the frame to keep, 0 for none; more than the frame has means all of it.
+    /// Runs the program on a frame and returns how many bytes to keep: 0 for none; more than the frame has
+    /// means all.
     ///
     /// The program sees the frame from its link header on, wherever the view's cursor is, and the
     /// tag that the capture took out through the ancillary loads. A load from beyond the captured
@@ -23,7 +24,7 @@ impl Program {
         run(self.instructions(), &view).unwrap_or(0)
     }
 
-    /// Whether to keep any of the frame.
+    /// Whether the program keeps any byte of the frame.
     #[must_use]
     pub fn matches(&self, view: PacketView<'_>) -> bool {
         self.run(view) != 0
@@ -40,34 +41,34 @@ fn run(program: &[Instruction], view: &PacketView<'_>) -> Option<u32> {
         let jump = |holds: bool| usize::from(if holds { jt } else { jf });
         let skip = match code {
             op::LD_W_ABS => {
-                a = word(frame, k).or_else(|| beside(view, 4, k, a, x))?;
+                a = word(frame, k).or_else(|| load_ancillary(view, 4, k, a, x))?;
                 continue;
             }
             op::LD_H_ABS => {
-                a = half(frame, k).or_else(|| beside(view, 2, k, a, x))?;
+                a = half(frame, k).or_else(|| load_ancillary(view, 2, k, a, x))?;
                 continue;
             }
             op::LD_B_ABS => {
-                a = byte(frame, k).or_else(|| beside(view, 1, k, a, x))?;
+                a = byte(frame, k).or_else(|| load_ancillary(view, 1, k, a, x))?;
                 continue;
             }
             op::LD_W_IND => {
                 let place = x.wrapping_add(k);
-                a = word(frame, place).or_else(|| from_link(frame, 4, place))?;
+                a = word(frame, place).or_else(|| load_from_link(frame, 4, place))?;
                 continue;
             }
             op::LD_H_IND => {
                 let place = x.wrapping_add(k);
-                a = half(frame, place).or_else(|| from_link(frame, 2, place))?;
+                a = half(frame, place).or_else(|| load_from_link(frame, 2, place))?;
                 continue;
             }
             op::LD_B_IND => {
                 let place = x.wrapping_add(k);
-                a = byte(frame, place).or_else(|| from_link(frame, 1, place))?;
+                a = byte(frame, place).or_else(|| load_from_link(frame, 1, place))?;
                 continue;
             }
             op::LDX_MSH => {
-                x = (byte(frame, k).or_else(|| from_link(frame, 1, k))? & 0xf) * 4;
+                x = (byte(frame, k).or_else(|| load_from_link(frame, 1, k))? & 0xf) * 4;
                 continue;
             }
             op::LD_MEM => {
@@ -166,10 +167,9 @@ fn byte(frame: &[u8], at: u32) -> Option<u32> {
     frame.get(at as usize).copied().map(u32::from)
 }
 
-/// A load by a fixed offset that is none within the frame. The size of an ancillary load says
-/// nothing.
+/// A load from a fixed offset outside the frame. Ancillary loads ignore the size.
 #[cold]
-fn beside(view: &PacketView<'_>, size: u8, at: u32, a: u32, x: u32) -> Option<u32> {
+fn load_ancillary(view: &PacketView<'_>, size: u8, at: u32, a: u32, x: u32) -> Option<u32> {
     let tag = view.vlan();
     match at {
         op::AD_VLAN_TAG_PRESENT => Some(tag.is_some().into()),
@@ -183,7 +183,7 @@ fn beside(view: &PacketView<'_>, size: u8, at: u32, a: u32, x: u32) -> Option<u3
         },
         op::AD_RXHASH => Some(view.rx_hash().unwrap_or(0)),
         op::AD_ALU_XOR_X => Some(a ^ x),
-        _ => from_link(view.frame(), size, at),
+        _ => load_from_link(view.frame(), size, at),
     }
 }
 
@@ -199,7 +199,7 @@ fn protocol(view: &PacketView<'_>) -> Option<u32> {
 }
 
 #[cold]
-fn from_link(frame: &[u8], size: u8, at: u32) -> Option<u32> {
+fn load_from_link(frame: &[u8], size: u8, at: u32) -> Option<u32> {
     if !(op::LINK..op::LINK_END).contains(&at) {
         return None;
     }
@@ -335,17 +335,17 @@ mod tests {
     #[test]
     fn what_stands_beside_the_frame() {
         let tagged = view().with_vlan(VlanTag { tpid: 0x88a8, tci: 0xe064 }).with_rx_hash(9);
-        let beside = |at: u32, without: u32, with: u32| {
+        let load_ancillary = |at: u32, without: u32, with: u32| {
             for code in [op::LD_W_ABS, op::LD_H_ABS, op::LD_B_ABS] {
                 check_on(view(), &[(code, 0, 0, at)], Some(without));
                 check_on(tagged, &[(code, 0, 0, at)], Some(with));
             }
         };
-        beside(op::AD_VLAN_TAG_PRESENT, 0, 1);
-        beside(op::AD_VLAN_TAG, 0, 0xe064);
-        beside(op::AD_VLAN_TPID, 0, 0x88a8);
-        beside(op::AD_PROTOCOL, 0x0806, 0x0806);
-        beside(op::AD_RXHASH, 0, 9);
+        load_ancillary(op::AD_VLAN_TAG_PRESENT, 0, 1);
+        load_ancillary(op::AD_VLAN_TAG, 0, 0xe064);
+        load_ancillary(op::AD_VLAN_TPID, 0, 0x88a8);
+        load_ancillary(op::AD_PROTOCOL, 0x0806, 0x0806);
+        load_ancillary(op::AD_RXHASH, 0, 9);
         let xor =
             [(op::LD_IMM, 0, 0, 6), (op::LDX_IMM, 0, 0, 3), (op::LD_B_ABS, 0, 0, op::AD_ALU_XOR_X)];
         check(&xor, 5);

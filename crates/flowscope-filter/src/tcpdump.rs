@@ -6,10 +6,10 @@ use pcap::{BpfProgram, Capture, Linktype};
 use crate::op;
 use crate::program::{Instruction, Program, ProgramError};
 
-/// All of tcpdump's expressions, through libpcap's compiler (feature `libpcap`).
+/// Compilation of tcpdump expressions by libpcap (feature `libpcap`).
 impl Program {
-    /// Compiles an expression for capture files of a link type: packets that it means are kept up
-    /// to `snap_len` bytes.
+    /// Compiles an expression for capture files of a link type. The program keeps at most `snap_len` bytes of
+    /// matching packets.
     ///
     /// The program looks for VLAN tags in the frame. It is therefore wrong for frames that a tag
     /// was taken out of, as AF_PACKET does: on such a socket `vlan 100` misses the frames with
@@ -53,15 +53,15 @@ impl Program {
     }
 }
 
-/// Why libpcap compiled no program.
+/// Error of libpcap compiling an expression.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TcpdumpError {
-    /// It could not be asked: the interface cannot be opened.
+    /// The interface cannot be opened.
     Open(String),
-    /// It does not take the expression; its words.
+    /// libpcap rejects the expression, with this message.
     Expression(String),
-    /// It compiled a program that this crate does not run.
+    /// libpcap compiled a program that this crate cannot run.
     Program(ProgramError),
 }
 

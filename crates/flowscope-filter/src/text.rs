@@ -24,7 +24,7 @@ impl FromStr for Expr {
     }
 }
 
-/// Why a text is no [`Expr`]: which word is not understood, and where it is.
+/// Error parsing an [`Expr`]: the unexpected word and its position.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ParseExprError {
     at: usize,
@@ -34,20 +34,19 @@ pub struct ParseExprError {
 }
 
 impl ParseExprError {
-    /// Where in the text the word begins, in bytes; its length if the text ended too early.
+    /// Position of the word in the text, in bytes; the length of the text if it ended too early.
     #[must_use]
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// The word that is not understood, at most 40 characters of it; none if the text ended too
-    /// early.
+    /// The unexpected word, cut to 40 characters; empty if the text ended too early.
     #[must_use]
     pub fn word(&self) -> Option<&str> {
         self.word.as_deref()
     }
 
-    /// Whether libpcap may know what this is: it takes all of tcpdump's expressions.
+    /// Whether libpcap may accept the text: it supports all tcpdump expressions.
     #[must_use]
     pub fn is_beyond(&self) -> bool {
         self.beyond

@@ -1,6 +1,6 @@
 use flowscope_core::Timestamp;
 
-/// Turns the ticks of an interface's clock into time.
+/// Converts timestamps of an interface from ticks to nanoseconds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Clock {
     scale: Scale,
@@ -37,8 +37,8 @@ impl Clock {
         Some(Clock { scale, offset })
     }
 
-    /// The time of a tick, rounded down to nanoseconds. What lies before 1970 is the epoch, what
-    /// lies beyond the year 2554 is [`Timestamp::MAX`].
+    /// The time of a tick, rounded down to nanoseconds. Times before 1970 become the epoch, times after the
+    /// year 2554 [`Timestamp::MAX`].
     pub(crate) fn at(self, ticks: u64) -> Timestamp {
         if self.offset == 0 {
             return Timestamp::from_nanos(match self.scale {

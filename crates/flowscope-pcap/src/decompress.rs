@@ -5,11 +5,11 @@ use flate2::FlushDecompress;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-/// How an input was compressed, as its first bytes told.
+/// Compression of an input, detected by its first bytes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Compression {
-    /// Not at all.
+    /// Not compressed.
     None,
     /// gzip (RFC 1952), any number of members.
     Gzip,
@@ -27,7 +27,7 @@ impl fmt::Display for Compression {
     }
 }
 
-/// An input, decompressed if need be. One layer is taken off, never more.
+/// An input, decompressed if necessary. Only one layer of compression is removed.
 pub(crate) enum Decompress<R: Read> {
     Plain(Source<R>),
     Gzip(Box<GzipMembers<R>>),
@@ -35,7 +35,7 @@ pub(crate) enum Decompress<R: Read> {
 }
 
 impl<R: Read> Decompress<R> {
-    /// Looks at the first bytes of `input`, by which compression is recognised.
+    /// Detects the compression by the first bytes of `input`.
     pub(crate) fn new(input: R) -> io::Result<Decompress<R>> {
         let mut source = Source::new(input);
         source.peek()?;
@@ -56,12 +56,12 @@ impl<R: Read> Decompress<R> {
         }
     }
 
-    /// Bytes taken from the input so far.
+    /// Bytes read from the input so far.
     pub(crate) fn taken(&self) -> u64 {
         self.source().taken
     }
 
-    /// Whether it was the input that failed, rather than what it held.
+    /// Whether the input failed, rather than the decompression of its content.
     pub(crate) fn input_failed(&self) -> bool {
         self.source().failed
     }
@@ -85,7 +85,7 @@ impl<R: Read> Read for Decompress<R> {
     }
 }
 
-/// The input itself: what was peeked is read again, what was taken is counted.
+/// The raw input: peeked bytes are read again, and all bytes are counted.
 pub(crate) struct Source<R> {
     input: R,
     head: [u8; 4],
@@ -100,7 +100,7 @@ impl<R: Read> Source<R> {
         Source { input, head: [0; 4], head_start: 0, head_end: 0, taken: 0, failed: false }
     }
 
-    /// Takes up to four bytes that are still to be read.
+    /// Peeks up to four bytes.
     fn peek(&mut self) -> io::Result<()> {
         let mut head = [0; 4];
         let mut end = 0;
@@ -130,12 +130,12 @@ impl<R: Read> Read for Source<R> {
         loop {
             match self.input.read(buf) {
                 Ok(n) => {
-                    // Nobody above relies on a reader telling the truth about its count.
+                    // A reader may return a count larger than the buffer.
                     let n = n.min(buf.len());
                     self.taken += n as u64;
                     return Ok(n);
                 }
-                // Decoders need not cope with it.
+                // Decoders do not handle it.
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => {
                     self.failed = true;
@@ -154,7 +154,7 @@ pub(crate) struct GzipMembers<R: Read> {
     member: flate2::Decompress,
     /// Within a member, or before the first.
     open: bool,
-    /// Why the member could not be decompressed to its end, told after what was.
+    /// Error of the current member, returned after the data decompressed before it.
     failure: Option<io::Error>,
 }
 
@@ -198,7 +198,7 @@ impl<R: Read> Read for GzipMembers<R> {
                 Ok(_) if taken > 0 || given > 0 => None,
                 Ok(_) if ended => Some(io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) => Some(io::Error::other("no progress")),
-                // What it says depends on how the bytes came.
+                // The error text of the library depends on how the bytes arrived.
                 Err(_) => Some(io::Error::other("corrupt data, or a wrong checksum")),
             };
             if given > 0 {
@@ -216,7 +216,7 @@ impl<R: Read> Read for GzipMembers<R> {
 pub(crate) struct ZstdFrames<R: Read> {
     input: BufReader<Source<R>>,
     frame: Option<FrameDecoder>,
-    /// Why the frame could not be decoded to its end, told after what was decoded of it.
+    /// Error of the current frame, returned after the data decoded before it.
     failure: Option<io::Error>,
 }
 
@@ -281,8 +281,8 @@ impl<R: Read> Read for ZstdFrames<R> {
             let decoded =
                 frame.decode_blocks(&mut self.input, BlockDecodingStrategy::UptoBlocks(1));
             if let Err(failure) = decoded {
-                // The decoder holds back as much as later blocks may refer to, up to megabytes,
-                // until the frame ends: so it is told that it ends here.
+                // Until the frame ends, the decoder keeps the window that later blocks may refer to, up to
+                // megabytes. An empty last block ends the frame here and frees the data.
                 let ended = frame.decode_blocks(LAST_BLOCK, BlockDecodingStrategy::UptoBlocks(1));
                 if ended.is_err() {
                     self.frame = None;

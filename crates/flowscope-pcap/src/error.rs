@@ -4,15 +4,14 @@ use flowscope_core::LinkType;
 
 use crate::Compression;
 
-/// Why a capture could not be read, or not to its end.
+/// Error reading a capture.
 ///
 /// Each variant names its input: the path, `standard input`, or what
 /// [`ReadConfig::name`](crate::ReadConfig::name) was given.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The input began as a capture and holds something else from `offset` on, or ends within a
-    /// record. All packets before it were lent.
+    /// The capture is damaged at `offset`, or ends within a record. All packets before it were delivered.
     #[error("{input}: byte {offset}: expected {expected}")]
     Damaged {
         /// Which input.
@@ -22,25 +21,25 @@ pub enum ReadError {
         /// What should have been there.
         expected: Expected,
     },
-    /// The input is no capture in a format that is read here.
+    /// The input is not a capture in a supported format.
     #[error("{input}: not a pcap or pcapng capture: {found}")]
     NotACapture {
         /// Which input.
         input: String,
-        /// What it is instead, as far as its first bytes tell.
+        /// What it is instead, judged by its first bytes.
         found: String,
     },
-    /// The operating system, or the reader given, said no.
+    /// The operating system, or the given reader, returned an error.
     #[error("{input}: {source}")]
     Io {
         /// Which input.
         input: String,
-        /// What it said.
+        /// The error of the reader.
         source: io::Error,
     },
 }
 
-/// What should have stood where a capture is damaged.
+/// What a damaged capture should have contained at the offset of the damage.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Expected {
@@ -48,9 +47,9 @@ pub enum Expected {
     Whole {
         /// What kind of record.
         record: &'static str,
-        /// Its length as far as its own header tells, in bytes.
+        /// Its length by its own header, in bytes.
         need: u64,
-        /// Bytes that are there.
+        /// Bytes in the file.
         have: u64,
     },
     /// A record of at most `max` bytes; this one claims `claimed`.
@@ -62,7 +61,7 @@ pub enum Expected {
         /// Its length by its own header, in bytes.
         claimed: u64,
     },
-    /// A record whose parts agree with each other.
+    /// A record with consistent fields.
     WellFormed(&'static str),
     /// Format version `expected`; the file says `found`.
     Version {
@@ -84,9 +83,9 @@ pub enum Expected {
     Resolution(u8),
     /// Compressed data that can be decompressed.
     Compressed {
-        /// By which method.
+        /// The compression method.
         method: Compression,
-        /// What the decompressor says.
+        /// The error of the decompressor.
         problem: String,
     },
 }
@@ -123,22 +122,22 @@ impl fmt::Display for Expected {
     }
 }
 
-/// Why a capture could not be written.
+/// Error writing a capture.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// The output failed. It may end within a record.
+    /// The output failed, and may end within a record.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// An earlier write failed, so that what is written now would follow half a record.
+    /// An earlier write failed, so the file may end within a record.
     #[error("an earlier write failed, the file may end within a record")]
     Broken,
     /// A pcap file holds packets of one link type. Nothing was written.
     #[error("a pcap file of link type {file} cannot hold a packet of link type {packet}")]
     LinkType {
-        /// That of the file.
+        /// Link type of the file.
         file: LinkType,
-        /// That of the packet.
+        /// Link type of the packet.
         packet: LinkType,
     },
     /// A pcap file counts seconds in 32 bits, to the year 2106. Nothing was written.

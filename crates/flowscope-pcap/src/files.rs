@@ -6,14 +6,13 @@ use flowscope_core::{PacketSource, PacketView};
 
 use crate::{CaptureReader, Input, Interface, ReadConfig, ReadError};
 
-/// Several files as one capture: all packets of the first, then all of the second, and so on.
+/// Reads several files as one capture: all packets of the first file, then of the second, and so on.
 ///
-/// Files are opened one at a time, when their turn comes. Interfaces are numbered through all of
-/// them. Formats, link types and compression may differ.
+/// Each file is opened when the one before it ends. Interfaces are numbered through all files. Formats, link
+/// types and compression may differ.
 ///
-/// A file that cannot be opened, is no capture, or is damaged gives its error once, after the
-/// packets that could be read of it; the next call goes on with the next file. So an error is not
-/// the end here: `Ok(0)` is.
+/// A file that cannot be opened, is not a capture, or is damaged gives one error, after its readable packets.
+/// The next call continues with the next file. The end of the capture is `Ok(0)`, not an error.
 ///
 /// ```no_run
 /// use flowscope_pcap::{CaptureFiles, PacketSource};
@@ -39,12 +38,12 @@ pub struct CaptureFiles {
 }
 
 impl CaptureFiles {
-    /// Of the files at these paths, in this order; `-` is standard input.
+    /// Creates a source of the files at these paths, in this order; `-` is standard input.
     pub fn new(paths: impl IntoIterator<Item = impl Into<PathBuf>>) -> CaptureFiles {
         CaptureFiles::with_config(paths, ReadConfig::default())
     }
 
-    /// [`new`](Self::new) with the settings that every file is read with.
+    /// [`new`](Self::new) with settings for all files.
     pub fn with_config(
         paths: impl IntoIterator<Item = impl Into<PathBuf>>,
         config: ReadConfig,
@@ -61,38 +60,37 @@ impl CaptureFiles {
         }
     }
 
-    /// The file that is being read.
+    /// The reader of the current file; `None` before the first and after the last.
     #[must_use]
     pub fn current(&self) -> Option<&CaptureReader<Input>> {
         self.current.as_ref()
     }
 
-    /// Packets lent so far.
+    /// Number of packets delivered so far.
     #[must_use]
     pub fn packets(&self) -> u64 {
         self.packets + self.current.as_ref().map_or(0, CaptureReader::packets)
     }
 
-    /// Packets of which a file ended before they did, at most one for each file.
+    /// Number of packets cut off by the end of a file, at most one per file.
     #[must_use]
     pub fn truncated_packets(&self) -> u64 {
         self.truncated + self.current.as_ref().map_or(0, CaptureReader::truncated_packets)
     }
 
-    /// Bytes taken from the files, compressed as they may be: what to compare with the sum of their
-    /// sizes.
+    /// Bytes read from the files before decompression, to compare with the sum of the file sizes.
     #[must_use]
     pub fn compressed_position(&self) -> u64 {
         self.taken + self.current.as_ref().map_or(0, CaptureReader::compressed_position)
     }
 
-    /// The interfaces that were described so far, in the order of their numbers.
+    /// The interfaces described so far, in the order of their numbers.
     pub fn interfaces(&self) -> impl Iterator<Item = &Interface> {
         let current = self.current.as_ref().map_or(&[][..], CaptureReader::interfaces);
         self.interfaces.iter().chain(current)
     }
 
-    /// Goes on to the next file. `false` if there is none.
+    /// Opens the next file. `false` if there is none.
     fn advance(&mut self) -> Result<bool, ReadError> {
         self.finish();
         let Some(path) = self.waiting.next() else { return Ok(false) };
@@ -102,7 +100,7 @@ impl CaptureFiles {
         Ok(true)
     }
 
-    /// Closes the current file and keeps what it said.
+    /// Closes the current file and keeps its counters and interfaces.
     fn finish(&mut self) {
         if let Some(reader) = self.current.take() {
             self.packets += reader.packets();
@@ -116,13 +114,13 @@ impl CaptureFiles {
 impl PacketSource for CaptureFiles {
     type Error = ReadError;
 
-    /// Lends the next packets. `Ok(0)` is the end of the last file.
+    /// Delivers the next packets. `Ok(0)` is the end of the last file.
     ///
     /// # Errors
     ///
     /// That of a file, once; the next call goes on with the next file.
     fn next_batch(&mut self, lend: &mut dyn FnMut(&[PacketView<'_>])) -> Result<usize, ReadError> {
-        // Each round lends packets, or leaves a file behind.
+        // Each iteration delivers packets or finishes a file.
         loop {
             if let Some(reader) = &mut self.current {
                 let lent = reader.next_batch(lend);

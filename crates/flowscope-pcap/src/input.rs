@@ -2,7 +2,7 @@ use std::fs::File;
 use std::io::{self, Read, Stdin};
 use std::path::Path;
 
-/// A file, or standard input, opened for reading.
+/// An open file, or standard input.
 #[derive(Debug)]
 pub struct Input(Kind);
 
@@ -27,7 +27,7 @@ impl Input {
         }))
     }
 
-    /// What to call the input at `path` in messages.
+    /// Name of the input at `path` in messages.
     pub(crate) fn name(path: &Path) -> String {
         if path.as_os_str() == STDIN { "standard input".into() } else { path.display().to_string() }
     }

@@ -2,11 +2,11 @@ use flowscope_core::LinkType;
 
 use crate::clock::Clock;
 
-/// What a capture says of an interface that packets were captured on.
+/// Description of a capture interface in a file.
 ///
-/// A pcap file has one. The counters are those of the last interface statistics block
-/// (draft-ietf-opsawg-pcapng, section 4.6) that carried them: totals since the capture began, not
-/// differences. They count what was lost before the file was written.
+/// A pcap file has one. The counters come from the last interface statistics block (draft-ietf-opsawg-pcapng,
+/// section 4.6) with such a counter. They are totals since the start of the capture, and count losses before
+/// the file was written.
 #[derive(Clone, Debug)]
 pub struct Interface {
     pub(crate) link: LinkType,
@@ -33,31 +33,31 @@ impl Interface {
         }
     }
 
-    /// What its frames begin with.
+    /// Link type of its frames.
     #[must_use]
     pub fn link(&self) -> LinkType {
         self.link
     }
 
-    /// The most bytes of a frame that were captured; 0 if there was no limit.
+    /// Snap length in bytes; 0 if there was no limit.
     #[must_use]
     pub fn snaplen(&self) -> u32 {
         self.snaplen
     }
 
-    /// The resolution of its times, in ticks per second: 1 000 000 unless the file says otherwise.
+    /// Resolution of its timestamps in ticks per second; 1 000 000 by default.
     #[must_use]
     pub fn ticks_per_second(&self) -> u64 {
         self.clock.ticks_per_second()
     }
 
-    /// Seconds that were added to its times (`if_tsoffset`).
+    /// Seconds added to its timestamps (`if_tsoffset`).
     #[must_use]
     pub fn time_offset(&self) -> i64 {
         self.clock.offset()
     }
 
-    /// Its name (`if_name`), at most 256 bytes of it. Text of the file: escape it where it is shown.
+    /// Its name (`if_name`), cut to 256 bytes. This is text of the file: escape it for display.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -69,27 +69,27 @@ impl Interface {
         self.description.as_deref()
     }
 
-    /// Packets that the interface received (`isb_ifrecv`), if the capture said.
+    /// Packets received by the interface (`isb_ifrecv`), if the file has the counter.
     #[must_use]
     pub fn received(&self) -> Option<u64> {
         self.received
     }
 
-    /// Packets that the interface dropped for want of room (`isb_ifdrop`), if the capture said.
+    /// Packets dropped by the interface for lack of buffers (`isb_ifdrop`), if the file has the counter.
     #[must_use]
     pub fn dropped(&self) -> Option<u64> {
         self.dropped
     }
 
-    /// Packets that the operating system dropped (`isb_osdrop`), if the capture said.
+    /// Packets dropped by the operating system (`isb_osdrop`), if the file has the counter.
     #[must_use]
     pub fn dropped_by_os(&self) -> Option<u64> {
         self.dropped_by_os
     }
 }
 
-/// As much of a name as is kept: files choose how many interfaces there are and how long their
-/// names, so both are bounded.
+/// Converts a name, cut to 256 bytes: the file chooses the number of interfaces and the length of names, so
+/// both are bounded.
 pub(crate) fn bounded_text(bytes: &[u8]) -> Box<str> {
     let text = String::from_utf8_lossy(bytes.get(..MAX_TEXT).unwrap_or(bytes));
     let mut text = text.into_owned();

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::step::{Short, Stop};
 use crate::{Expected, Interface};
 
-/// The records of a pcap file (draft-ietf-opsawg-pcap).
+/// Reader of pcap records (draft-ietf-opsawg-pcap).
 pub(crate) struct Legacy {
     parse: ParseRecord,
     /// Bytes of a record before its packet.
@@ -24,7 +24,7 @@ type ParseRecord =
     for<'a> fn(&'a [u8]) -> IResult<&'a [u8], LegacyPcapBlock<'a>, PcapError<&'a [u8]>>;
 
 impl Legacy {
-    /// Whether a file that begins with these bytes is one of these.
+    /// Whether this is the magic number of a pcap file.
     pub(crate) fn recognizes(magic: [u8; 4]) -> bool {
         // The parser is asked with a header whose other fields are zero.
         let mut header = [0; FILE_HEADER];
@@ -58,7 +58,7 @@ impl Legacy {
         Ok((legacy, Interface::new(link, header.snaplen, clock)))
     }
 
-    /// Takes the record at the start of `data`, and says how long it is.
+    /// Reads the record at the start of `data` and returns its length.
     pub(crate) fn step<'a>(
         &self,
         data: &'a [u8],
@@ -73,8 +73,8 @@ impl Legacy {
             }
             Err(_) => return Err(Expected::WellFormed(RECORD).into()),
         };
-        // Judged before the bytes are awaited, and also when they happen to be there: the answer
-        // must not depend on how much was read at once.
+        // Checked whether or not the bytes have arrived: the result must not depend on how much was read at
+        // once.
         if need > max as usize {
             return Err(Expected::AtMost { record: RECORD, max, claimed: need as u64 }.into());
         }
@@ -82,7 +82,7 @@ impl Legacy {
             let packet = data.len() >= self.head;
             return Err(Short { record: RECORD, need, packet }.into());
         };
-        // A fraction of a second beyond a second occurs; it carries over.
+        // The fraction of a second may exceed one second; it carries over.
         let nanos =
             u64::from(record.ts_sec) * 1_000_000_000 + u64::from(record.ts_usec) * self.scale;
         views.push(

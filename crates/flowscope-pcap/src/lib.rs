@@ -1,8 +1,8 @@
-//! Capture files as a source of packets: pcap and pcapng, plain or compressed, read and written.
+//! Reads and writes capture files: pcap and pcapng, plain or compressed.
 //!
-//! [`CaptureReader`] streams one file, pipe or byte slice and lends its packets in batches that lie
-//! in its buffer; [`CaptureFiles`] makes several files one capture; [`CaptureWriter`] writes what
-//! another tool shall read.
+//! [`CaptureReader`] reads one file, pipe or byte slice and delivers its packets in batches, borrowed from
+//! its buffer. [`CaptureFiles`] reads several files as one capture. [`CaptureWriter`] writes captures for
+//! other tools.
 //!
 //! | | read | written |
 //! |---|---|---|
@@ -10,20 +10,19 @@
 //! | pcapng | any number of sections and interfaces, each with its own byte order, link type, resolution and offset; enhanced, simple and obsolete packet blocks; interface statistics | one section, one interface per link type, enhanced packet blocks |
 //! | compressed | gzip (any number of members) and zstd (any number of frames), told by their magic numbers | no |
 //!
-//! # What is promised for any input
+//! # Guarantees for any input
 //!
-//! No input panics or loops. Memory is bounded: a buffer of 64 KiB that grows with bytes that
-//! really arrived, never because of a length field, and never beyond
-//! [`ReadConfig::max_record`]; up to 65 536 interfaces; a zstd window of at most 128 MiB.
-//! A damaged or cut file gives every packet before the damage, then one [`ReadError::Damaged`] that
-//! names the byte where the broken record starts, then nothing. What never was a capture is
-//! [`ReadError::NotACapture`] as soon as it is opened.
+//! No input causes a panic or an endless loop. Memory is bounded: a buffer of 64 KiB grows with received
+//! bytes, never because of a length field, and never beyond [`ReadConfig::max_record`]; up to 65 536
+//! interfaces; a zstd window of at most 128 MiB. A damaged or cut file gives every packet before the damage,
+//! then one [`ReadError::Damaged`] that names the byte where the broken record starts, then nothing. An input
+//! that is not a capture gives [`ReadError::NotACapture`] when it is opened.
 //!
 //! # Sources
 //!
-//! The formats are those of draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng, and blocks are
-//! taken apart by the `pcap-parser` crate. Where the drafts leave a choice, this crate does as
-//! Wireshark does, and says so at the item.
+//! The formats are those of draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng, and blocks are parsed by the
+//! `pcap-parser` crate. Where the drafts leave a choice, this crate follows Wireshark, as documented at each
+//! item.
 //!
 //! # Example
 //!

@@ -11,29 +11,28 @@ use crate::interface::bounded_text;
 use crate::step::{Short, Stop};
 use crate::{Expected, Interface};
 
-/// The blocks of a pcapng file (draft-ietf-opsawg-pcapng).
+/// Reader of pcapng blocks (draft-ietf-opsawg-pcapng).
 ///
-/// Interfaces are numbered through the whole file: a section's first one follows the last one of
-/// the section before.
+/// Interfaces are numbered through the whole file: the first one of a section follows the last one of the
+/// section before.
 pub(crate) struct Ng {
     order: ByteOrder,
-    /// Interfaces of earlier sections.
+    /// Number of interfaces in earlier sections.
     base: usize,
 }
 
 impl Ng {
-    /// Whether a file that begins with these bytes is one of these.
+    /// Whether a file that begins with these bytes is pcapng.
     pub(crate) fn recognizes(start: &[u8]) -> bool {
         start.starts_with(&SECTION_HEADER)
-            && start.get(8..12).is_none_or(|magic| ByteOrder::told_by(magic).is_some())
+            && start.get(8..12).is_none_or(|magic| ByteOrder::from_magic(magic).is_some())
     }
 
     pub(crate) fn new() -> Ng {
         Ng { order: ByteOrder::Little, base: 0 }
     }
 
-    /// Takes the block at the start of `data`, and says how long it is. `shift` is added to the
-    /// numbers of interfaces.
+    /// Reads the block at the start of `data` and returns its length. `shift` is added to interface numbers.
     pub(crate) fn step<'a>(
         &mut self,
         data: &'a [u8],
@@ -49,20 +48,20 @@ impl Ng {
             SECTION => self.section(&framed, interfaces)?,
             INTERFACE => self.interface(&framed, interfaces)?,
             STATISTICS => self.statistics(&framed, interfaces)?,
-            // Names, secrets, journals, and what is not yet invented: none holds packets.
+            // Names, secrets, journals and unknown blocks: none holds packets.
             _ => {}
         }
         Ok(framed.bytes.len())
     }
 
-    /// Finds where the block ends, and that it says so at both ends.
+    /// Finds the end of the block and checks that both length fields agree.
     fn frame<'a>(&self, data: &'a [u8], max: u32) -> Result<Framed<'a>, Stop> {
         let Some((head, _)) = data.split_first_chunk::<12>() else {
             return Err(Short { record: "block", need: 12, packet: false }.into());
         };
         let [k0, k1, k2, k3, l0, l1, l2, l3, magic @ ..] = *head;
         let order = if [k0, k1, k2, k3] == SECTION_HEADER {
-            ByteOrder::told_by(&magic).ok_or(Expected::WellFormed("a byte-order magic"))?
+            ByteOrder::from_magic(&magic).ok_or(Expected::WellFormed("a byte-order magic"))?
         } else {
             self.order
         };
@@ -99,12 +98,12 @@ impl Ng {
         Ok(Framed { kind, order, bytes, content })
     }
 
-    /// Starts a section: its byte order holds, its interfaces count from the next one on.
+    /// Starts a section: sets its byte order and the number of its first interface.
     fn section(&mut self, framed: &Framed<'_>, interfaces: &[Interface]) -> Result<(), Expected> {
         let Some(Block::SectionHeader(block)) = framed.parse() else {
             return Err(Expected::WellFormed("a section header block"));
         };
-        // Versions 1.0 and 1.2 differ in nothing; other major versions may in everything.
+        // Versions 1.0 and 1.2 are equal; other major versions may differ in any way.
         if block.major_version != 1 {
             let found = (block.major_version, block.minor_version);
             return Err(Expected::Version { expected: 1, found });
@@ -132,7 +131,7 @@ impl Ng {
                 (2, text) => name = Some(bounded_text(text)),
                 (3, text) => description = Some(bounded_text(text)),
                 (9, &[value]) => resolution = value,
-                // The parser's own reading of this one takes all files for little-endian.
+                // The parser reads this option as little-endian in every file.
                 (14, value) => offset = self.order.u64(value).map_or(0, u64::cast_signed),
                 _ => {}
             }
@@ -145,8 +144,8 @@ impl Ng {
         Ok(())
     }
 
-    /// Keeps the counters of an interface. They are totals: the last block has the last word. One
-    /// for an interface that was not described says nothing of any packet and is passed over.
+    /// Stores the counters of an interface. They are totals, so the last block counts. A block of an unknown
+    /// interface is ignored.
     fn statistics(
         &mut self,
         framed: &Framed<'_>,
@@ -239,18 +238,18 @@ impl Ng {
     }
 }
 
-/// A block that is whole.
+/// A complete block.
 struct Framed<'a> {
     kind: u32,
     order: ByteOrder,
-    /// All of it.
+    /// The whole block.
     bytes: &'a [u8],
-    /// What lies between the lengths.
+    /// The content between the two length fields.
     content: &'a [u8],
 }
 
 impl<'a> Framed<'a> {
-    /// The block by its kind; `None` if its parts contradict each other.
+    /// Parses the block by its kind; `None` if its fields are inconsistent.
     fn parse(&self) -> Option<Block<'a>> {
         let parse: ParseBlock = match self.order {
             ByteOrder::Little => parse_block_le,
@@ -265,7 +264,7 @@ impl<'a> Framed<'a> {
 
 type ParseBlock = for<'a> fn(&'a [u8]) -> IResult<&'a [u8], Block<'a>, PcapError<&'a [u8]>>;
 
-/// Codes and values of a block's options, to the option that ends them.
+/// Codes and values of the options, up to the end-of-options option.
 fn options<'a>(options: &'a [PcapNGOption<'_>]) -> impl Iterator<Item = (u16, &'a [u8])> {
     options
         .iter()
@@ -281,7 +280,7 @@ enum ByteOrder {
 }
 
 impl ByteOrder {
-    fn told_by(magic: &[u8]) -> Option<ByteOrder> {
+    fn from_magic(magic: &[u8]) -> Option<ByteOrder> {
         match magic {
             [0x4d, 0x3c, 0x2b, 0x1a] => Some(ByteOrder::Little),
             [0x1a, 0x2b, 0x3c, 0x4d] => Some(ByteOrder::Big),
@@ -334,7 +333,7 @@ const SIMPLE: u32 = 3;
 const STATISTICS: u32 = 5;
 const ENHANCED: u32 = 6;
 
-/// Real ones are a few hundred bytes.
+/// Usual blocks have a few hundred bytes.
 const MAX_DESCRIPTION: u32 = 1 << 20;
 
 /// An interface takes 20 bytes of a file and several times as much of memory.

@@ -12,23 +12,22 @@ use crate::step::{Short, Stop};
 use crate::window::Window;
 use crate::{Compression, Expected, Input, Interface, ReadError};
 
-/// Reads one capture, from its first byte to its last, and lends the packets in batches of at most
-/// 64 that lie in its buffer.
+/// Reader of one capture. It delivers packets in batches of at most 64, borrowed from its buffer.
 ///
-/// After the first few batches nothing is allocated and no packet is copied. Packets are lent in
-/// the order of the file, which need not be that of time. A batch ends where the buffer ends, so
-/// that packets of a pipe are lent as soon as they are there.
+/// After the first few batches it allocates nothing, and it never copies a packet. Packets come in file
+/// order, which may differ from time order. A batch ends at the end of the buffer, so packets of a pipe are
+/// delivered as soon as they arrive.
 ///
-/// What a packet's view says:
+/// Fields of a packet view:
 ///
 /// - The time is rounded down to nanoseconds, and never before 1970 or after 2554. A simple packet
 ///   block has no time: its packet is given [`Timestamp::ZERO`](flowscope_core::Timestamp::ZERO),
 ///   as Wireshark does.
-/// - The wire length is the one stored, or the captured length if that is more.
-/// - The interface is its place in [`interfaces`](CaptureReader::interfaces).
+/// - The wire length is the stored one, or the captured length if that is larger.
+/// - The interface is an index into [`interfaces`](CaptureReader::interfaces).
 ///
-/// Memory is bounded as the [crate] says. [`std::io::ErrorKind::WouldBlock`] is an error like
-/// others: inputs are read blocking.
+/// The [crate] documents the memory bounds. Inputs are read blocking: [`std::io::ErrorKind::WouldBlock`] is
+/// an error like any other.
 ///
 /// ```
 /// use flowscope_pcap::{CaptureReader, PacketSource, ReadError};
@@ -59,11 +58,11 @@ pub struct CaptureReader<R: Read> {
     config: ReadConfig,
     packets: u64,
     truncated: u64,
-    /// What the input said when it failed; told once all packets that came before were lent.
+    /// Error of the input, returned after all packets before it.
     failure: Option<io::Error>,
-    /// No more bytes come.
+    /// The input has ended.
     at_end: bool,
-    /// The end or an error was told.
+    /// The end or an error was returned.
     done: bool,
     /// The storage of the views, empty between calls.
     views: Vec<PacketView<'static>>,
@@ -94,15 +93,15 @@ impl Default for ReadConfig {
 }
 
 impl ReadConfig {
-    /// The most bytes that a record or block may have, its header included. One that claims more
-    /// is damage. Default 16 MiB, the most that Wireshark takes.
+    /// Maximum length of a record or block in bytes, header included. A longer one is damage. Default 16 MiB,
+    /// the limit of Wireshark.
     #[must_use]
     pub fn max_record(mut self, bytes: u32) -> Self {
         self.max_record = bytes;
         self
     }
 
-    /// What errors call the input. Default: `input`, or the path for a reader that opened one.
+    /// Name of the input in errors. Default: `input`, or the path of an opened file.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -116,9 +115,9 @@ impl ReadConfig {
     }
 }
 
-/// How the bytes of the window are taken apart.
+/// State of the format detection.
 enum Records {
-    /// A pcap file whose header is not whole yet.
+    /// A pcap file with an incomplete header so far.
     Header,
     Legacy(Legacy),
     Ng(Ng),
@@ -129,13 +128,13 @@ impl CaptureReader<Input> {
     ///
     /// # Errors
     ///
-    /// [`ReadError::Io`] and [`ReadError::NotACapture`]. A capture that is damaged can be opened;
-    /// what can be read of it comes first.
+    /// [`ReadError::Io`] and [`ReadError::NotACapture`]. A damaged capture can be opened: its readable
+    /// packets are delivered first.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
         CaptureReader::open_with(path, ReadConfig::default())
     }
 
-    /// [`open`](Self::open) with settings, the name among them replaced by the path.
+    /// [`open`](Self::open) with settings; the path replaces their name.
     ///
     /// # Errors
     ///
@@ -151,7 +150,7 @@ impl CaptureReader<Input> {
 }
 
 impl<R: Read> CaptureReader<R> {
-    /// Reads the start of `input`, which needs no buffering: it is read in large pieces.
+    /// Creates a reader of `input` and reads its start. The input needs no buffering.
     ///
     /// # Errors
     ///
@@ -196,46 +195,46 @@ impl<R: Read> CaptureReader<R> {
         }
     }
 
-    /// How the input is compressed.
+    /// Compression of the input.
     #[must_use]
     pub fn compression(&self) -> Compression {
         self.source.compression()
     }
 
-    /// Packets lent so far.
+    /// Number of packets delivered so far.
     #[must_use]
     pub fn packets(&self) -> u64 {
         self.packets
     }
 
-    /// Packets of which the file holds the header and not all of the rest: 1 if it was cut within a
-    /// packet, else 0. They were not lent ([`Loss::FileTruncated`](flowscope_core::Loss)).
+    /// Number of packets with a complete header but incomplete data: 1 if the file was cut within a packet,
+    /// else 0. They are not delivered (`Loss::FileTruncated`).
     #[must_use]
     pub fn truncated_packets(&self) -> u64 {
         self.truncated
     }
 
-    /// Bytes of the decompressed file whose records were read. Packets lent are within.
+    /// Position in the decompressed file, behind the last record read, in bytes.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.window.offset()
     }
 
-    /// Bytes taken from the input, compressed as it may be: what to compare with the size of the
-    /// file. It runs ahead of the packets by what is buffered.
+    /// Bytes read from the input before decompression, to compare with the file size. It is ahead of the
+    /// packets by the buffered bytes.
     #[must_use]
     pub fn compressed_position(&self) -> u64 {
         self.source.taken()
     }
 
-    /// The interfaces that were described so far, of all sections in the order of the file. At most
-    /// 65 536; a file that describes more is damaged.
+    /// The interfaces described so far, of all sections in file order. At most 65 536: a file with more is
+    /// damaged.
     #[must_use]
     pub fn interfaces(&self) -> &[Interface] {
         &self.interfaces
     }
 
-    /// Bytes of memory that the buffer holds.
+    /// Size of the buffer in bytes.
     #[must_use]
     pub fn buffer_capacity(&self) -> usize {
         self.window.capacity()
@@ -251,7 +250,7 @@ impl<R: Read> CaptureReader<R> {
         self.interfaces
     }
 
-    /// Tells the format by the first bytes, and reads the header of a pcap file if it is whole.
+    /// Detects the format by the first bytes, and reads the header of a pcap file if it is complete.
     fn recognize(&mut self) -> Result<(), ReadError> {
         while self.window.data().len() < FILE_HEADER && self.fill() {}
         if let Some(source) = self.failure.take_if(|_| self.source.input_failed()) {
@@ -261,7 +260,7 @@ impl<R: Read> CaptureReader<R> {
         if Ng::recognizes(data) {
             self.records = Records::Ng(Ng::new());
         } else if data.first_chunk().copied().is_some_and(Legacy::recognizes) {
-            // An error is told by `next_batch`, like all damage.
+            // `next_batch` returns the error, like all damage.
             if let Ok((legacy, interface)) = Legacy::open(data) {
                 self.records = Records::Legacy(legacy);
                 self.interfaces.push(interface);
@@ -274,7 +273,7 @@ impl<R: Read> CaptureReader<R> {
         Ok(())
     }
 
-    /// What the input is, if no capture.
+    /// Describes an input that is not a capture.
     fn describe(&self) -> String {
         let data = self.window.data();
         if let Some(failure) = &self.failure {
@@ -300,7 +299,7 @@ impl<R: Read> CaptureReader<R> {
         found
     }
 
-    /// Reads once. Whether bytes came; if not, none will.
+    /// Reads once. `false` at the end of the input.
     fn fill(&mut self) -> bool {
         if self.at_end {
             return false;
@@ -316,7 +315,7 @@ impl<R: Read> CaptureReader<R> {
         false
     }
 
-    /// Ends for want of bytes: cleanly between records, else with an error.
+    /// Ends the capture at the end of the input: an error within a record.
     fn end(&mut self, short: Short) -> Result<usize, ReadError> {
         self.done = true;
         self.truncated = u64::from(short.packet);
@@ -345,13 +344,13 @@ impl<R: Read> CaptureReader<R> {
 impl<R: Read> PacketSource for CaptureReader<R> {
     type Error = ReadError;
 
-    /// Lends the next packets of the file. `Ok(0)` is its end.
+    /// Delivers the next packets. `Ok(0)` is the end of the file.
     ///
     /// # Errors
     ///
     /// [`ReadError::Damaged`] or [`ReadError::Io`], once, after all packets before it; then `Ok(0)`.
     fn next_batch(&mut self, lend: &mut dyn FnMut(&[PacketView<'_>])) -> Result<usize, ReadError> {
-        // Each round lends packets, or takes in bytes, or ends.
+        // Each iteration delivers packets, reads bytes, or ends.
         while !self.done {
             let mut views = recycle(mem::take(&mut self.views));
             let shift = self.config.first_interface;
@@ -371,7 +370,7 @@ impl<R: Read> PacketSource for CaptureReader<R> {
             self.window.consume(used);
             self.packets += lent as u64;
             if lent > 0 {
-                // What stopped the batch is met again, at the start of the next.
+                // The next batch starts at the record that stopped this one.
                 return Ok(lent);
             }
             match stop {
@@ -401,8 +400,8 @@ impl<R: Read> fmt::Debug for CaptureReader<R> {
     }
 }
 
-/// Takes records from the start of `data` until there are enough packets, or no whole record.
-/// Returns how many bytes were taken.
+/// Reads records from the start of `data` until there are enough packets, or no complete record. Returns the
+/// number of bytes used.
 fn collect<'a>(
     records: &mut Records,
     interfaces: &mut Vec<Interface>,
@@ -431,19 +430,19 @@ fn collect<'a>(
     (used, None)
 }
 
-/// Empties a list of views and gives its storage another lifetime. Collecting from a vector's own
-/// iterator into the same layout keeps the allocation.
+/// Empties a list of views and changes the lifetime of its storage. Collecting from a vector's own iterator
+/// into the same layout keeps the allocation.
 fn recycle<'b>(mut views: Vec<PacketView<'_>>) -> Vec<PacketView<'b>> {
     views.clear();
     views.into_iter().map(|_| unreachable!("the list was cleared")).collect()
 }
 
-/// Packets lent at once: enough to spread the cost of a call, few enough to stay in the cache.
+/// Packets per batch: enough to amortize a call, few enough to stay in the cache.
 const BATCH: usize = 64;
 
 const DEFAULT_MAX_RECORD: u32 = 16 * 1024 * 1024;
 
-/// What else is given to a capture reader, so that the message can say so.
+/// Other file types that users pass to a capture reader, for the error message.
 const OTHER_FORMATS: [(&[u8], &str); 9] = [
     (b"\x1f\x8b", "gzip data"),
     (b"\x28\xb5\x2f\xfd", "zstd data"),

@@ -1,22 +1,22 @@
 use crate::Expected;
 
-/// Why no record could be taken from the bytes that a format was shown.
+/// Why no record could be read from the available bytes.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// They are the start of one, or none at all.
+    /// The record is incomplete, or there are no bytes.
     Short(Short),
-    /// They are no record.
+    /// The bytes are not a record.
     Damage(Expected),
 }
 
-/// A record of which too little is there.
+/// An incomplete record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Short {
     /// What kind of record.
     pub(crate) record: &'static str,
-    /// How many bytes it needs in all, as far as the bytes that are there tell.
+    /// Its total length in bytes, as far as it is known.
     pub(crate) need: usize,
-    /// Whether the header of a packet is whole, so that a packet is lost if no more comes.
+    /// Whether the header of a packet is complete, so that a packet is lost if the input ends here.
     pub(crate) packet: bool,
 }
 

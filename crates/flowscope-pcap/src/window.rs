@@ -1,16 +1,16 @@
 use std::io::{self, Read};
 
-/// The stretch of the decompressed stream that is in memory.
+/// Buffer with the current part of the decompressed stream.
 ///
-/// A linear buffer: what is consumed goes at the front, what arrives comes at the end, and the few
-/// bytes of an unfinished record move to the front before each read. It grows only when it is full
-/// of bytes that really arrived, so a length field alone allocates nothing.
+/// A linear buffer: bytes are consumed at the front and appended at the end, and the few bytes of an
+/// incomplete record move to the front before each read. It grows only when full of received bytes, so a
+/// length field alone allocates nothing.
 #[derive(Debug)]
 pub(crate) struct Window {
     buf: Vec<u8>,
     start: usize,
     end: usize,
-    /// Where `start` is in the stream.
+    /// Stream offset of `start`.
     offset: u64,
 }
 
@@ -19,8 +19,8 @@ impl Window {
         Window { buf: vec![0; INITIAL], start: 0, end: 0, offset: 0 }
     }
 
-    /// Reads once into the free part, doubling the buffer if there is none. Returns how many bytes
-    /// came; 0 is the end of the stream.
+    /// Reads once into the free part, doubling the buffer if there is none. Returns the number of bytes read;
+    /// 0 is the end of the stream.
     pub(crate) fn fill(&mut self, source: &mut impl Read) -> io::Result<usize> {
         if self.start > 0 {
             self.buf.copy_within(self.start..self.end, 0);
@@ -33,8 +33,8 @@ impl Window {
         loop {
             match source.read(self.buf.get_mut(self.end..).unwrap_or_default()) {
                 Ok(n) => {
-                    // A reader that claims more than it was given room for must not break the
-                    // invariant `end <= buf.len()`.
+                    // A reader that returns more than the buffer size must not break the invariant `end <=
+                    // buf.len()`.
                     let n = n.min(self.buf.len() - self.end);
                     self.end += n;
                     return Ok(n);
@@ -45,7 +45,7 @@ impl Window {
         }
     }
 
-    /// Forgets the first `n` bytes.
+    /// Consumes the first `n` bytes.
     pub(crate) fn consume(&mut self, n: usize) {
         let n = n.min(self.end - self.start);
         self.start += n;
@@ -57,12 +57,12 @@ impl Window {
         self.buf.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Where the first byte of [`data`](Self::data) is in the stream.
+    /// Stream offset of the first byte of [`data`](Self::data).
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Bytes of memory held.
+    /// Size of the buffer in bytes.
     pub(crate) fn capacity(&self) -> usize {
         self.buf.len()
     }

@@ -4,14 +4,13 @@ use flowscope_core::{LinkType, PacketView, VlanTag};
 
 use crate::WriteError;
 
-/// Writes packets to a capture that other tools read: pcap or pcapng, with times in nanoseconds.
+/// Writer of capture files: pcap or pcapng, with timestamps in nanoseconds.
 ///
-/// Nothing is held back: each packet goes to the output in a few small writes, so give it a
-/// [`BufWriter`](std::io::BufWriter). [`finish`](CaptureWriter::finish) flushes and returns it.
+/// The writer does not buffer: each packet is a few small writes, so use a [`BufWriter`](std::io::BufWriter).
+/// [`finish`](CaptureWriter::finish) flushes and returns it.
 ///
-/// A VLAN tag that the capture took out of an Ethernet frame ([`PacketView::vlan`]) is put back
-/// where it was, which makes frame and wire length four bytes longer. Frames of other link types
-/// have no place for it; it is left out.
+/// A VLAN tag that the capture stripped from an Ethernet frame ([`PacketView::vlan`]) is inserted again, so
+/// frame and wire length become four bytes longer. For other link types the tag is left out.
 ///
 /// ```
 /// use flowscope_pcap::{CaptureWriter, LinkType, PacketView, Timestamp, WriteError};
@@ -24,21 +23,20 @@ use crate::WriteError;
 #[derive(Debug)]
 pub struct CaptureWriter<W: Write> {
     out: W,
-    format: Layout,
+    format: RecordFormat,
     packets: u64,
     broken: bool,
 }
 
 #[derive(Debug)]
-enum Layout {
+enum RecordFormat {
     Pcap(LinkType),
     /// The link types of the interfaces described so far, in their order.
     PcapNg(Vec<LinkType>),
 }
 
 impl<W: Write> CaptureWriter<W> {
-    /// Starts a pcap file (nanoseconds, little-endian) of packets of one link type, and writes its
-    /// header.
+    /// Creates a pcap file (nanoseconds, little-endian) for packets of one link type, and writes its header.
     ///
     /// # Errors
     ///
@@ -51,11 +49,11 @@ impl<W: Write> CaptureWriter<W> {
         header.extend([0; 8]);
         header.extend(SNAPLEN.to_le_bytes());
         header.extend(u32::from(link.0).to_le_bytes());
-        CaptureWriter::start(out, Layout::Pcap(link), &header)
+        CaptureWriter::start(out, RecordFormat::Pcap(link), &header)
     }
 
-    /// Starts a pcapng file of one section, and writes its header. An interface is described for
-    /// each link type when its first packet comes.
+    /// Creates a pcapng file of one section, and writes its header. The first packet of each link type adds
+    /// an interface description.
     ///
     /// # Errors
     ///
@@ -70,10 +68,10 @@ impl<W: Write> CaptureWriter<W> {
         // The length of the section is not known.
         header.extend(u64::MAX.to_le_bytes());
         header.extend(28_u32.to_le_bytes());
-        CaptureWriter::start(out, Layout::PcapNg(Vec::new()), &header)
+        CaptureWriter::start(out, RecordFormat::PcapNg(Vec::new()), &header)
     }
 
-    fn start(out: W, format: Layout, header: &[u8]) -> Result<Self, WriteError> {
+    fn start(out: W, format: RecordFormat, header: &[u8]) -> Result<Self, WriteError> {
         let mut writer = CaptureWriter { out, format, packets: 0, broken: false };
         writer.put(&[header])?;
         Ok(writer)
@@ -100,10 +98,10 @@ impl<W: Write> CaptureWriter<W> {
         };
         let wire = packet.wire_len().saturating_add(tag.len() as u32).to_le_bytes();
         match &mut self.format {
-            Layout::Pcap(link) if *link != packet.link() => {
+            RecordFormat::Pcap(link) if *link != packet.link() => {
                 return Err(WriteError::LinkType { file: *link, packet: packet.link() });
             }
-            Layout::Pcap(_) => {
+            RecordFormat::Pcap(_) => {
                 let Ok(seconds) = u32::try_from(packet.ts().secs()) else {
                     return Err(WriteError::Time(packet.ts()));
                 };
@@ -115,7 +113,7 @@ impl<W: Write> CaptureWriter<W> {
                 ];
                 self.put(&[header.as_flattened(), before, tag, after])?;
             }
-            Layout::PcapNg(links) => {
+            RecordFormat::PcapNg(links) => {
                 let padding = captured.wrapping_neg() % 4;
                 // 32 bytes of block around packet and padding.
                 let Some(block) = captured.checked_add(32 + padding) else {
@@ -149,7 +147,7 @@ impl<W: Write> CaptureWriter<W> {
         Ok(())
     }
 
-    /// Flushes the output: what was written so far is a whole file.
+    /// Flushes the output. The file is then complete up to this point.
     ///
     /// # Errors
     ///
@@ -162,7 +160,7 @@ impl<W: Write> CaptureWriter<W> {
         Ok(())
     }
 
-    /// Flushes the output and gives it back.
+    /// Flushes the output and returns it.
     ///
     /// # Errors
     ///
@@ -172,7 +170,7 @@ impl<W: Write> CaptureWriter<W> {
         Ok(self.out)
     }
 
-    /// Packets written.
+    /// Number of packets written.
     #[must_use]
     pub fn packets(&self) -> u64 {
         self.packets
@@ -211,5 +209,5 @@ fn interface(link: LinkType) -> [u8; 32] {
     ]
 }
 
-/// What `tcpdump` writes for "no limit".
+/// The value that `tcpdump` writes for "no limit".
 const SNAPLEN: u32 = 262_144;

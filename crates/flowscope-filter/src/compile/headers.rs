@@ -1,8 +1,8 @@
-//! Code that finds its way through the headers, once for all terms.
+//! Code that parses the headers, once for all terms.
 
 use flowscope_core::LinkType;
 
-use super::{CompileError, Compiler, Facts, NO_PROTOCOL, NO_TAG, Slot};
+use super::{CompileError, Compiler, NO_PROTOCOL, NO_TAG, Registers, Slot};
 use crate::asm::Label;
 use crate::op;
 
@@ -18,9 +18,9 @@ const SCTP: u32 = 132;
 const MOST_EXTENSIONS: usize = 6;
 
 impl Compiler {
-    /// Leaves in scratch memory what the terms ask for.
-    pub(super) fn headers(&mut self, link: LinkType) -> Result<Facts, CompileError> {
-        // That a link type is not known says so whatever the expression asks for.
+    /// Emits code that stores in scratch memory the header fields that the terms need.
+    pub(super) fn headers(&mut self, link: LinkType) -> Result<Registers, CompileError> {
+        // An unknown link type is an error for every expression.
         let reader = match link {
             LinkType::ETHERNET => Reader::Tagged { kind_at: 12, next: 14 },
             LinkType::LINUX_SLL => Reader::Tagged { kind_at: 14, next: 16 },
@@ -34,7 +34,7 @@ impl Compiler {
             _ => return Err(CompileError::Link(link)),
         };
         if !self.needs.network {
-            return Ok(Facts::default());
+            return Ok(Registers::default());
         }
         let done = self.asm.label();
         if self.needs.vlan {
@@ -65,12 +65,12 @@ impl Compiler {
             }
         }
         self.asm.place(done);
-        let facts = Facts { a: Some(Slot::Kind), x: Some(Slot::Network) };
+        let regs = Registers { a: Some(Slot::Kind), x: Some(Slot::Network) };
         if self.needs.protocol || self.needs.ports {
             self.protocol();
-            return Ok(Facts::default());
+            return Ok(Registers::default());
         }
-        Ok(facts)
+        Ok(regs)
     }
 
     /// Stores the id of a tag whose control field is at `at`.
@@ -336,7 +336,7 @@ impl Compiler {
     }
 }
 
-/// How a link says what its frames carry.
+/// How a link type names the payload of its frames.
 #[derive(Clone, Copy, Debug)]
 enum Reader {
     /// An Ethertype here, and behind it, at `next`, what it names: perhaps a tag.
