@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use flowscope_core::{
-    FlowSide, IcmpInfo, L4Proto, Orientation, Path, TcpFlags, TcpOptions, Timestamp,
-};
+use flowscope_core::{FlowSide, IcmpInfo, Orientation, Path, TcpFlags, TcpOptions, Timestamp};
 
-use crate::stats::{ConnState, Counters, LateStats};
-use crate::{FlowState, FlowStats, History, InitiatorEvidence, SideStats};
+use crate::holes::Holes;
+use crate::stats::{Counters, LateStats};
+use crate::{FlowState, History, InitiatorEvidence};
 
 /// The part that every packet touches, key first.
 #[repr(C, align(64))]
@@ -197,80 +196,6 @@ pub(crate) struct RareSide {
     pub(crate) last_fin: Option<u32>,
 }
 
-/// Ranges of sequence numbers below `next` that were not seen, oldest first.
-#[derive(Clone, Default)]
-pub(crate) struct Holes {
-    ranges: [(u32, u32); Holes::CAP],
-    len: u8,
-}
-
-impl Holes {
-    pub(crate) const CAP: usize = 8;
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        self.ranges[..usize::from(self.len)].iter().copied()
-    }
-
-    /// Bytes in all of them.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.iter().map(|(from, to)| u64::from(to.wrapping_sub(from))).sum()
-    }
-
-    /// Remembers `from..to`; returns the bytes of the oldest one if it had to be forgotten.
-    pub(crate) fn add(&mut self, from: u32, to: u32) -> u64 {
-        let mut forgotten = 0;
-        if usize::from(self.len) == Holes::CAP {
-            forgotten = u64::from(self.ranges[0].1.wrapping_sub(self.ranges[0].0));
-            self.ranges.copy_within(1.., 0);
-            self.len -= 1;
-        }
-        self.ranges[usize::from(self.len)] = (from, to);
-        self.len += 1;
-        forgotten
-    }
-
-    /// Takes `from..to` out; says whether any of it was missing, and how many bytes the oldest hole
-    /// had if it was forgotten because another one was split.
-    pub(crate) fn fill(&mut self, from: u32, to: u32) -> (bool, u64) {
-        let (mut filled, mut forgotten) = (false, 0);
-        let old = self.clone();
-        self.len = 0;
-        for (start, end) in old.iter() {
-            let (left, right) = (later(start, from), earlier(end, to));
-            if serial(right, left) <= 0 {
-                forgotten += self.add(start, end);
-                continue;
-            }
-            filled = true;
-            if serial(left, start) > 0 {
-                forgotten += self.add(start, left);
-            }
-            if serial(end, right) > 0 {
-                forgotten += self.add(right, end);
-            }
-        }
-        (filled, forgotten)
-    }
-}
-
-/// `a - b` for sequence numbers: negative if `a` is before `b`.
-#[inline]
-pub(crate) const fn serial(a: u32, b: u32) -> i32 {
-    a.wrapping_sub(b).cast_signed()
-}
-
-fn later(a: u32, b: u32) -> u32 {
-    if serial(a, b) > 0 { a } else { b }
-}
-
-fn earlier(a: u32, b: u32) -> u32 {
-    if serial(a, b) < 0 { a } else { b }
-}
-
 /// A SYN that may begin another connection on a live entry.
 #[derive(Clone)]
 pub(crate) struct PendingSyn {
@@ -381,163 +306,6 @@ pub(crate) fn loaded_rtt(stored: u32) -> Option<Duration> {
     (stored != 0).then(|| Duration::from_nanos(u64::from(stored) * RTT_UNIT))
 }
 
-/// A flow's record as statistics are made from it.
-#[derive(Clone, Copy)]
-pub(crate) struct Record<'a> {
-    pub(crate) meter: &'a Meter,
-    pub(crate) cold: &'a Cold,
-}
-
-impl Record<'_> {
-    pub(crate) fn state(&self) -> FlowState {
-        self.meter.state
-    }
-
-    #[inline]
-    pub(crate) fn orientation(&self) -> Orientation {
-        if self.meter.has(bit::REVERSE) { Orientation::Reverse } else { Orientation::Forward }
-    }
-
-    pub(crate) fn history(&self) -> History {
-        let late_letters = self.cold.rare.as_ref().map_or(0, |rare| rare.late_letters);
-        self.cold.history.without_last(late_letters)
-    }
-
-    pub(crate) fn counters(&self, side: usize) -> Counters {
-        let hot = &self.meter.sides[side];
-        let mut sum = Counters {
-            packets: u64::from(hot.packets),
-            wire_bytes: u64::from(hot.wire),
-            ip_bytes: u64::from(hot.ip),
-            payload_bytes: u64::from(hot.payload),
-        };
-        if let Some(rare) = &self.cold.rare {
-            sum.add(&rare.spilled[side]);
-        }
-        sum
-    }
-
-    #[inline]
-    pub(crate) fn stream_start(&self, side: FlowSide) -> Option<u32> {
-        let known = self.meter.side(side).has(side_bit::SYN)
-            || side == FlowSide::Initiator && self.cold.marks & mark::SYN_ACKED != 0;
-        known.then(|| self.cold.isn[side.index()].wrapping_add(1))
-    }
-
-    #[inline]
-    pub(crate) fn acknowledged(&self, side: FlowSide) -> Option<u32> {
-        let peer = self.meter.side(!side);
-        peer.has(side_bit::ACKED).then_some(peer.ack)
-    }
-
-    pub(crate) fn last_seen(&self) -> Timestamp {
-        if self.meter.has(bit::LAGGED) { self.cold.last_seen } else { self.meter.touched }
-    }
-
-    pub(crate) fn stats(&self) -> FlowStats {
-        let (meter, cold) = (self.meter, self.cold);
-        let counters = [self.counters(0), self.counters(1)];
-        let base = cold.rare.as_ref().map_or([Counters::default(); 2], |rare| rare.interim_base);
-        FlowStats {
-            initiator: self.side(0),
-            responder: self.side(1),
-            first_seen: cold.first_seen,
-            last_seen: self.last_seen(),
-            orientation: self.orientation(),
-            evidence: cold.evidence,
-            l4: (!meter.has(bit::NO_L4)).then(|| L4Proto::from_number(meter.proto)),
-            state: meter.state,
-            mid_stream: meter.has(bit::MID_STREAM),
-            syn_rtt: loaded_rtt(cold.syn_rtt),
-            ack_rtt: loaded_rtt(cold.ack_rtt),
-            icmp: (cold.marks & mark::ICMP != 0).then(|| IcmpInfo {
-                kind: cold.icmp,
-                code: cold.fin[0] as u8,
-                id: (cold.isn[0] >> 16 == 1).then_some(cold.isn[0] as u16),
-                quoted_at: None,
-            }),
-            path: cold.rare.as_ref().map_or(Path::EMPTY, |rare| rare.path),
-            interims: cold.rare.as_ref().map_or(0, |rare| rare.interims),
-            delta: [counters[0].minus(&base[0]), counters[1].minus(&base[1])],
-            late: cold.rare.as_ref().and_then(|rare| rare.late),
-            conn_state: self.conn_state(),
-        }
-    }
-
-    fn side(&self, side: usize) -> SideStats {
-        let (hot, cold) = (&self.meter.sides[side], self.cold);
-        let shown = hot.has(side_bit::SEQ_KNOWN);
-        let windows = cold.marks & mark::WINDOW[side] != 0;
-        let scaled = hot.has(side_bit::SYN) && self.meter.sides[1 - side].has(side_bit::SYN);
-        let mut stats = SideStats {
-            counters: self.counters(side),
-            tcp_flags: hot.flags,
-            initial_window: shown.then_some(cold.first_window[side]),
-            min_window: windows.then_some(cold.min_window[side]),
-            max_window: windows.then_some(cold.max_window[side]),
-            mss: (cold.mss[side] != 0).then_some(cold.mss[side]),
-            window_scale: cold.scale(side).filter(|_| scaled && cold.scale(1 - side).is_some()),
-            sack_permitted: cold.marks & mark::SACK[side] != 0,
-            ttl: (cold.max_ttl[side] != 0).then(|| (cold.min_ttl[side], cold.max_ttl[side])),
-            tos: self.meter.tos[side],
-            flow_label: self.cold.flow_label[side],
-            ..SideStats::default()
-        };
-        if let Some(rare) = &cold.rare {
-            let rare = &rare.sides[side];
-            stats.retransmitted = rare.retransmitted;
-            stats.out_of_order = rare.out_of_order;
-            stats.duplicate_acks = rare.duplicate_acks;
-            stats.zero_windows = rare.zero_windows;
-            stats.probes = rare.probes;
-            stats.urgent = rare.urgent;
-            stats.out_of_window = rare.out_of_window;
-            stats.bad_checksums = rare.bad_checksums;
-            stats.gap_bytes = rare.lost + rare.holes.bytes();
-        }
-        stats
-    }
-
-    fn conn_state(&self) -> ConnState {
-        let [initiator, responder] = &self.meter.sides;
-        let (sent, answered) = (self.counters(0).packets > 0, self.counters(1).packets > 0);
-        if L4Proto::from_number(self.meter.proto) != L4Proto::Tcp {
-            return match (L4Proto::from_number(self.meter.proto), sent, answered) {
-                (L4Proto::Icmp | L4Proto::Icmpv6, ..) => ConnState::Oth,
-                (_, true, true) => ConnState::Sf,
-                (_, true, false) => ConnState::S0,
-                (_, false, _) => ConnState::Shr,
-            };
-        }
-        let established = self.meter.has(bit::ESTABLISHED);
-        let (syn, syn_ack) = (initiator.has(side_bit::SYN), responder.has(side_bit::SYN));
-        let (fin, fin_back) = (initiator.has(side_bit::FIN), responder.has(side_bit::FIN));
-        let reset = |side: usize| self.cold.marks & mark::RESET[side] != 0;
-        if reset(1) {
-            return match (syn, syn_ack, established) {
-                (true, _, false) => ConnState::Rej,
-                (false, true, _) => ConnState::Rstrh,
-                _ => ConnState::Rstr,
-            };
-        }
-        if reset(0) {
-            let silent = syn && !responder.has(side_bit::SEQ_KNOWN);
-            return if silent { ConnState::Rstos0 } else { ConnState::Rsto };
-        }
-        match (fin, fin_back) {
-            (true, true) => ConnState::Sf,
-            (true, false) if syn && !responder.has(side_bit::SEQ_KNOWN) => ConnState::Sh,
-            (true, false) => ConnState::S2,
-            (false, true) if syn_ack && !syn => ConnState::Shr,
-            (false, true) => ConnState::S3,
-            (false, false) if self.meter.has(bit::MID_STREAM) => ConnState::Oth,
-            (false, false) if established => ConnState::S1,
-            (false, false) if syn && !answered => ConnState::S0,
-            (false, false) => ConnState::Oth,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -546,28 +314,6 @@ mod tests {
     fn the_hot_part_is_two_cache_lines_and_the_cold_part_fits_the_figure() {
         assert_eq!(size_of::<Hot<[u64; 5]>>(), 128);
         assert!(size_of::<Cold>() <= 96, "{}", size_of::<Cold>());
-    }
-
-    #[test]
-    fn holes_split_shrink_and_close_across_the_wrap() {
-        let mut holes = Holes::default();
-        assert_eq!(holes.add(u32::MAX - 9, 10), 0);
-        assert_eq!(holes.bytes(), 20);
-        assert_eq!(holes.fill(u32::MAX - 4, 5), (true, 0));
-        assert_eq!(holes.iter().collect::<Vec<_>>(), [(u32::MAX - 9, u32::MAX - 4), (5, 10)]);
-        assert_eq!(holes.fill(0, 5), (false, 0), "that was filled before");
-        assert_eq!(holes.fill(u32::MAX - 100, 100), (true, 0));
-        assert!(holes.is_empty());
-    }
-
-    #[test]
-    fn the_oldest_hole_is_forgotten_first() {
-        let mut holes = Holes::default();
-        for i in 0..Holes::CAP as u32 {
-            holes.add(i * 10, i * 10 + 3);
-        }
-        assert_eq!(holes.add(1000, 1001), 3);
-        assert_eq!(holes.fill(0, 3), (false, 0));
     }
 
     #[test]

@@ -314,7 +314,7 @@ pub struct LiveFlow<'a, K, S> {
     pub key: &'a K,
     /// What the caller keeps with it.
     pub state: &'a S,
-    record: crate::entry::Record<'a>,
+    record: crate::record::Record<'a>,
 }
 
 impl<K, S> LiveFlow<'_, K, S> {

@@ -2,7 +2,7 @@ use std::fmt;
 
 use flowscope_core::{Datagram, FlowSide, Orientation, Segment, Timestamp};
 
-use crate::entry::Record;
+use crate::record::Record;
 use crate::{Change, EndReason, FlowEvent, FlowRef, FlowState, FlowStats, History};
 
 /// Names a flow within one input: the number of its first packet, from 1.

@@ -3,8 +3,9 @@
 use flowscope_core::Timestamp;
 
 use crate::chunked::{CHUNK, Chunked};
-use crate::entry::{Cold, Hot, Meter, Record, SideMeter};
+use crate::entry::{Cold, Hot, Meter, SideMeter};
 use crate::lists::Slot;
+use crate::record::Record;
 use crate::sink::{EventOrder, Flow};
 use crate::{FlowId, FlowState, History, InitiatorEvidence};
 

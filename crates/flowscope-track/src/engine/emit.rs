@@ -2,13 +2,16 @@
 
 use std::hash::Hash;
 
-use flowscope_core::{Datagram, FlowSide, L4Proto, Segment, TcpFlags, Timestamp};
+use flowscope_core::{
+    Datagram, FlowSide, IcmpInfo, L4Proto, Orientation, Segment, TcpFlags, Timestamp,
+};
 
-use super::{Engine, PacketContext};
+use super::{Engine, PacketContext, at_packet};
+use crate::clock::PacketTime;
 use crate::lists::Slot;
-use crate::sink::{EventOrder, FlowSink};
-use crate::tcp::Seg;
-use crate::{Change, EndReason, FlowState, PacketInfo};
+use crate::sink::{EventOrder, FlowSink, Phase};
+use crate::tcp::{Seg, Step};
+use crate::{Change, PacketInfo};
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     #[inline]
@@ -22,52 +25,6 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     ) {
         if let Some(flow) = self.slots.lend(slot, ts, order) {
             out.event(flow, change);
-        }
-    }
-
-    pub(super) fn emit_end<O: FlowSink<K, S>>(
-        &mut self,
-        slot: Slot,
-        ts: Timestamp,
-        order: EventOrder,
-        reason: EndReason,
-        out: &mut O,
-    ) {
-        self.stats.ended[reason as usize] += 1;
-        self.emit(slot, ts, order, Change::Ended { reason }, out);
-    }
-
-    /// Ends the flow in `slot` for `reason` at the packet time `ts`, unless it has ended already, and
-    /// removes its entry.
-    pub(super) fn end_and_remove<O: FlowSink<K, S>>(
-        &mut self,
-        slot: Slot,
-        ts: Timestamp,
-        order: EventOrder,
-        reason: EndReason,
-        out: &mut O,
-    ) {
-        let reason = match self.slots.hot[slot].meter.state {
-            FlowState::Closed => EndReason::Fin,
-            FlowState::Reset => EndReason::Rst,
-            _ => {
-                self.emit_end(slot, ts, order, reason, out);
-                reason
-            }
-        };
-        self.emit_late(slot, order, out);
-        self.include_late(slot);
-        let last_seen = self.slots.record(slot).last_seen();
-        if let Some(flow) = self.slots.lend(slot, last_seen, order) {
-            out.removed(flow, reason);
-        }
-        self.remove(slot);
-    }
-
-    fn emit_late<O: FlowSink<K, S>>(&mut self, slot: Slot, order: EventOrder, out: &mut O) {
-        let late = self.slots.cold[slot].rare.as_ref().and_then(|rare| rare.late);
-        if let Some(late) = late {
-            self.emit(slot, late.last_seen, order, Change::Late, out);
         }
     }
 
@@ -153,5 +110,77 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if let Some(flow) = self.slots.lend(slot, syn.ts, order) {
             out.segment(flow, segment);
         }
+    }
+
+    pub(super) fn emit_step<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        seg: &Seg,
+        step: &Step,
+        packet: &PacketContext<'_, '_, K>,
+        order: EventOrder,
+        out: &mut O,
+    ) {
+        let ts = seg.ts;
+        for (kind, side) in step.anomalies() {
+            self.emit(slot, ts, order, Change::Anomaly { kind, side }, out);
+        }
+        if !seg.flags.rst() {
+            self.lend_payload(slot, seg.side, packet, Some(seg), order, out);
+        }
+        self.emit_established(slot, ts, order, step, out);
+        if let Some(reason) = step.ended {
+            self.begin_linger(slot, packet.moment.watermark);
+            self.emit_end(slot, ts, order, reason, out);
+        }
+    }
+
+    pub(super) fn emit_established<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        ts: Timestamp,
+        order: EventOrder,
+        step: &Step,
+        out: &mut O,
+    ) {
+        if step.established {
+            self.emit(slot, ts, order, Change::Established, out);
+        }
+        self.emit_state(slot, ts, order, step, out);
+    }
+
+    pub(super) fn emit_state<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        ts: Timestamp,
+        order: EventOrder,
+        step: &Step,
+        out: &mut O,
+    ) {
+        let (from, to) = (step.before, self.slots.hot[slot].meter.state);
+        if from != to {
+            self.emit(slot, ts, order, Change::StateChange { from, to }, out);
+        }
+    }
+
+    /// An ICMP error quotes a packet of this flow.
+    pub(crate) fn quote<O: FlowSink<K, S>>(
+        &mut self,
+        key: &K,
+        from: Orientation,
+        icmp: IcmpInfo,
+        moment: PacketTime,
+        ts: Timestamp,
+        out: &mut O,
+    ) {
+        let Some(slot) = self.find(key) else { return };
+        let gone = self.overdue(slot, moment).is_some();
+        let meter = &self.slots.hot[slot].meter;
+        if gone || meter.state.is_over() {
+            return;
+        }
+        let side = meter.side_of(from);
+        let order = EventOrder { phase: Phase::Quoted, ..at_packet(moment) };
+        self.emit(slot, ts, order, Change::IcmpError { icmp, side }, out);
     }
 }

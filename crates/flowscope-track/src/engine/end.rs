@@ -1,0 +1,128 @@
+//! Ends of flows, and the removal of their entries.
+
+use std::hash::Hash;
+
+use flowscope_core::Timestamp;
+
+use super::{Engine, at_packet};
+use crate::clock::PacketTime;
+use crate::lists::Slot;
+use crate::sink::{EventOrder, FlowSink, Phase};
+use crate::{Change, EndReason, FlowId, FlowState};
+
+impl<K: Hash + Eq + Clone, S> Engine<K, S> {
+    /// Ends the flow in `slot`; says whether its time had not come before.
+    pub(crate) fn end<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        moment: PacketTime,
+        out: &mut O,
+    ) -> bool {
+        let order = at_packet(moment);
+        if self.catch_up(slot, moment, order, out) {
+            return false;
+        }
+        self.end_and_remove(slot, moment.watermark, order, EndReason::Forced, out);
+        true
+    }
+
+    /// Ends flows, in order of their ids, as long as `go_on` says so of the next one; says whether
+    /// any is left.
+    pub(crate) fn finish<O: FlowSink<K, S>>(
+        &mut self,
+        reason: EndReason,
+        moment: PacketTime,
+        mut go_on: impl FnMut(FlowId) -> bool,
+        out: &mut O,
+    ) -> bool {
+        if self.ending.is_empty() {
+            self.ending = self.by_id();
+            self.ending.reverse();
+        }
+        while let Some((id, slot)) = self.ending.last().copied() {
+            if !go_on(FlowId(id)) {
+                return true;
+            }
+            self.ending.pop();
+            // Whoever tracks packets in between may end or replace it.
+            if !self.slots.is_live(slot) || self.slots.hot[slot].meter.id != id {
+                continue;
+            }
+            let order = EventOrder {
+                packet: moment.packet,
+                phase: Phase::End,
+                deadline: Timestamp::ZERO,
+                flow: FlowId(id),
+            };
+            // What its deadline brought is told, although no sweep came that far.
+            if self.catch_up(slot, moment, order, out) {
+                continue;
+            }
+            self.end_and_remove(slot, moment.watermark, order, reason, out);
+        }
+        self.ending = Vec::new();
+        self.due.clear();
+        self.suspects.clear();
+        false
+    }
+
+    /// The entries, in order of their flows' ids.
+    pub(crate) fn by_id(&self) -> Vec<(u64, Slot)> {
+        let live = (0..self.slots.len()).filter(|slot| self.slots.is_live(*slot));
+        let mut all: Vec<(u64, Slot)> =
+            live.map(|slot| (self.slots.hot[slot].meter.id, slot)).collect();
+        all.sort_unstable();
+        all
+    }
+
+    pub(super) fn emit_end<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        ts: Timestamp,
+        order: EventOrder,
+        reason: EndReason,
+        out: &mut O,
+    ) {
+        self.stats.ended[reason as usize] += 1;
+        self.emit(slot, ts, order, Change::Ended { reason }, out);
+    }
+
+    /// Ends the flow in `slot` for `reason` at the packet time `ts`, unless it has ended already, and
+    /// removes its entry.
+    pub(super) fn end_and_remove<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        ts: Timestamp,
+        order: EventOrder,
+        reason: EndReason,
+        out: &mut O,
+    ) {
+        let reason = match self.slots.hot[slot].meter.state {
+            FlowState::Closed => EndReason::Fin,
+            FlowState::Reset => EndReason::Rst,
+            _ => {
+                self.emit_end(slot, ts, order, reason, out);
+                reason
+            }
+        };
+        self.emit_late(slot, order, out);
+        self.include_late(slot);
+        let last_seen = self.slots.record(slot).last_seen();
+        if let Some(flow) = self.slots.lend(slot, last_seen, order) {
+            out.removed(flow, reason);
+        }
+        self.remove(slot);
+    }
+
+    pub(super) fn emit_late<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        order: EventOrder,
+        out: &mut O,
+    ) {
+        let late = self.slots.cold[slot].rare.as_ref().and_then(|rare| rare.late);
+        if let Some(late) = late {
+            self.emit(slot, late.last_seen, order, Change::Late, out);
+        }
+    }
+}

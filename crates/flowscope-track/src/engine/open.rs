@@ -1,0 +1,138 @@
+//! New flows.
+
+use std::hash::Hash;
+
+use flowscope_core::{Extracted, FlowSide, L4Proto, Orientation, TcpFlags, Timestamp};
+
+use super::{Engine, PacketContext, at_packet};
+use crate::clock::PacketTime;
+use crate::entry::{Cold, Meter, Rare, bit, watch};
+use crate::lists::Slot;
+use crate::sink::FlowSink;
+use crate::table::{BLANK_METER, blank_cold};
+use crate::tcp::Step;
+use crate::wheel::{TICK, passed, tick_of};
+use crate::{Change, FlowState, InitiatorEvidence};
+
+impl<K: Hash + Eq + Clone, S> Engine<K, S> {
+    #[inline(never)]
+    pub(super) fn open<O: FlowSink<K, S>>(
+        &mut self,
+        packet: &PacketContext<'_, '_, K>,
+        out: &mut O,
+    ) {
+        let (view, x, moment) = (packet.view, packet.extracted, packet.moment);
+        let (orientation, evidence) = self.initiator(x);
+        let slot = self.insert(packet, orientation, evidence, moment.packet, out);
+        let is_tcp = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
+        if is_tcp && orientation != x.orientation {
+            self.slots.cold[slot].history.push(b'^', FlowSide::Initiator);
+        }
+        let side = self.slots.hot[slot].meter.side_of(x.orientation);
+        let order = at_packet(moment);
+        self.count_slowly(slot, side, packet);
+        if let Some(icmp) = &x.icmp {
+            self.slots.cold[slot].set_icmp(icmp);
+        }
+        let seg = self.seg_of(slot, side, packet);
+        let mut step = Step::new(FlowState::Active);
+        if let Some(seg) = &seg {
+            let state = self.tcp(slot).open(seg);
+            self.slots.hot[slot].meter.state = state;
+            step.before = state;
+        } else if is_tcp {
+            let meter = &mut self.slots.hot[slot].meter;
+            meter.state = FlowState::SynReceived;
+            meter.set(bit::MID_STREAM, true);
+            step.before = FlowState::SynReceived;
+        }
+        self.enter(slot, moment);
+        self.emit(slot, view.ts(), order, Change::Started { evidence }, out);
+        let flags = seg.map_or(TcpFlags(0), |seg| seg.flags);
+        self.emit_packet(slot, side, packet, flags, order, out);
+        match &seg {
+            Some(seg) => {
+                let seg = *seg;
+                self.rank(slot, |engine| engine.tcp(slot).first(&seg, &mut step));
+                self.emit_step(slot, &seg, &step, packet, order, out);
+            }
+            None => {
+                if step.before != FlowState::Active {
+                    self.rank(slot, |engine| {
+                        engine.tcp(slot).truncated_header(view.ts(), &mut step);
+                    });
+                }
+                self.lend_payload(slot, side, packet, None, order, out);
+                self.emit_established(slot, view.ts(), order, &step, out);
+            }
+        }
+        self.note_rare(slot, false, moment, out);
+    }
+
+    /// Who began a flow, by its first packet: the orientation of that side's packets, and why.
+    pub(super) fn initiator(&self, x: &Extracted<K>) -> (Orientation, InitiatorEvidence) {
+        let sender = x.orientation;
+        if let Some(tcp) = x.tcp.filter(|tcp| tcp.flags.syn() && !x.corrupt) {
+            return match tcp.flags.ack() {
+                true => (!sender, InitiatorEvidence::SynAck),
+                false => (sender, InitiatorEvidence::Syn),
+            };
+        }
+        let listens = |port: u16| self.config.listening.binary_search(&port).is_ok();
+        match x.ports {
+            Some((source, destination)) => match (listens(source), listens(destination)) {
+                (true, false) => (!sender, InitiatorEvidence::ListeningPort),
+                (false, true) => (sender, InitiatorEvidence::ListeningPort),
+                _ => (sender, InitiatorEvidence::FirstPacket),
+            },
+            None => (sender, InitiatorEvidence::FirstPacket),
+        }
+    }
+
+    /// A fresh entry, counters at zero.
+    pub(super) fn insert<O: FlowSink<K, S>>(
+        &mut self,
+        packet: &PacketContext<'_, '_, K>,
+        orientation: Orientation,
+        evidence: InitiatorEvidence,
+        id: u64,
+        out: &mut O,
+    ) -> Slot {
+        let (x, moment) = (packet.extracted, packet.moment);
+        self.make_room(moment, out);
+        let reverse = if orientation == Orientation::Reverse { bit::REVERSE } else { 0 };
+        let active = if self.config.active.is_some() { watch::ACTIVE } else { 0 };
+        let meter = Meter {
+            proto: x.l4.map_or(0, L4Proto::number),
+            bits: reverse | bit::LAGGED | if x.l4.is_none() { bit::NO_L4 } else { 0 },
+            watch: active,
+            id,
+            last_packet: moment.packet,
+            touched: moment.watermark,
+            ..BLANK_METER
+        };
+        let mut cold = Cold { evidence, first_seen: Timestamp::MAX, ..blank_cold() };
+        if !x.path.is_empty() {
+            cold.rare = Some(Box::new(Rare { path: x.path, ..Rare::default() }));
+        }
+        let state = (self.init)(x);
+        let (slot, new) = self.slots.put(x.key.clone(), meter, cold, state);
+        if new {
+            self.wheel.add_slot();
+            self.order.add_slot();
+        }
+        self.index.insert(packet.tag, slot);
+        self.stats.flows += 1;
+        slot
+    }
+
+    /// Gives a fresh entry, whose state is known now, its place among timeouts and in the eviction
+    /// order.
+    pub(super) fn enter(&mut self, slot: Slot, moment: PacketTime) {
+        let tick = tick_of(self.deadline(slot));
+        self.wheel.start_at(passed(moment.watermark).unwrap_or(0));
+        self.wheel.schedule(slot, tick);
+        self.quiet_until = self.quiet_until.min(Timestamp::from_nanos(tick.saturating_mul(TICK)));
+        self.order.insert(slot, &mut self.slots.hot[slot].meter);
+    }
+}

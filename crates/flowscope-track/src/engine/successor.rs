@@ -1,0 +1,134 @@
+//! Flows that end because a new connection takes their addresses and ports.
+
+use std::hash::Hash;
+
+use flowscope_core::{FlowSide, Orientation, Timestamp};
+
+use super::counters::counted;
+use super::{Engine, PacketContext, at_packet};
+use crate::entry::{PendingSyn, bit, watch};
+use crate::lists::Slot;
+use crate::sink::{EventOrder, FlowSink};
+use crate::stats::Counters;
+use crate::tcp::Seg;
+use crate::{Change, EndReason, InitiatorEvidence};
+
+impl<K: Hash + Eq + Clone, S> Engine<K, S> {
+    /// The flow in `slot` ends because another takes its key.
+    pub(super) fn supersede<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        order: EventOrder,
+        out: &mut O,
+    ) {
+        let last_seen = self.slots.record(slot).last_seen();
+        self.end_and_remove(slot, last_seen, order, EndReason::Superseded, out);
+    }
+
+    /// A remembered SYN was answered: the flow it hit ends without it, and a new one begins at it.
+    pub(super) fn succeed<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        syn: &PendingSyn,
+        packet: &PacketContext<'_, '_, K>,
+        out: &mut O,
+    ) {
+        let (x, moment) = (packet.extracted, packet.moment);
+        let order = at_packet(moment);
+        let meter = self.slots.hot[slot].meter;
+        let begun_by = if (syn.side == FlowSide::Initiator) == meter.has(bit::REVERSE) {
+            Orientation::Reverse
+        } else {
+            Orientation::Forward
+        };
+        // What a flow's end has told stays told: then the SYN remains where it was counted.
+        let over = meter.state.is_over();
+        let counters = if over {
+            Counters::default()
+        } else {
+            self.uncount(slot, syn);
+            syn.counters
+        };
+        self.supersede(slot, order, out);
+        let slot = self.insert(packet, begun_by, InitiatorEvidence::Syn, syn.packet, out);
+        let side = &mut self.slots.hot[slot].meter;
+        side.tos[0] = syn.tos;
+        side.sides[0].flags = syn.flags;
+        side.ttl[0] = syn.ttl;
+        let cold = &mut self.slots.cold[slot];
+        cold.flow_label[0] = syn.flow_label;
+        cold.first_seen = syn.ts;
+        cold.last_seen = syn.last_ts;
+        (cold.min_ttl[0], cold.max_ttl[0]) = (syn.ttl, syn.ttl);
+        cold.rare().spilled[0] = counters;
+        cold.rare().path = syn.path;
+        cold.rare().sides[0].retransmitted = if over { 0 } else { syn.again };
+        let first = Seg {
+            side: FlowSide::Initiator,
+            seq: syn.seq,
+            ack: 0,
+            window: syn.window,
+            flags: syn.flags,
+            len: syn.len,
+            options: syn.options,
+            ts: syn.ts,
+        };
+        let state = self.tcp(slot).open(&first);
+        let meter = &mut self.slots.hot[slot].meter;
+        meter.state = state;
+        meter.watch |= watch::STATE;
+        meter.set(bit::LAGGED, true);
+        self.enter(slot, moment);
+        let evidence = InitiatorEvidence::Syn;
+        self.emit(slot, syn.ts, order, Change::Started { evidence }, out);
+        self.lend_syn(slot, &first, order, out);
+        let side = self.slots.hot[slot].meter.side_of(x.orientation);
+        let seg = self.seg_of(slot, side, packet);
+        self.take(slot, side, seg, packet, out);
+        self.note_rare(slot, false, moment, out);
+    }
+
+    /// Takes a remembered SYN and its repetitions out of the counters of the flow it hit.
+    pub(super) fn uncount(&mut self, slot: Slot, syn: &PendingSyn) {
+        let x = syn.side.index();
+        self.spill(slot, x);
+        let cold = &mut self.slots.cold[slot];
+        let spilled = &mut cold.rare().spilled[x];
+        *spilled = spilled.minus(&syn.counters);
+        (cold.first_seen, cold.last_seen) = syn.seen_without;
+        self.slots.hot[slot].meter.set(bit::LAGGED, true);
+    }
+
+    /// Keeps the counters of remembered SYNs, and what the flow's times are without them. `syn`: the
+    /// packet is one of them.
+    pub(super) fn book_syns(
+        &mut self,
+        slot: Slot,
+        syn: Option<&Seg>,
+        packet: &PacketContext<'_, '_, K>,
+        seen: (Timestamp, Timestamp),
+    ) {
+        let (view, x) = (packet.view, packet.extracted);
+        let Some(rare) = &mut self.slots.cold[slot].rare else { return };
+        for known in &mut rare.syns {
+            if syn.is_some_and(|syn| syn.side == known.side && syn.seq == known.seq) {
+                if known.counters.packets == 0 {
+                    known.seen_without = seen;
+                    known.ts = view.first_ts();
+                    known.ttl = x.ip.ttl;
+                    known.tos = x.ip.tos;
+                    known.flow_label = x.ip.flow_label;
+                    known.path = x.path;
+                } else {
+                    known.again += 1;
+                }
+                known.ts = known.ts.min(view.first_ts());
+                known.last_ts = known.last_ts.max(view.ts());
+                known.counters.add(&counted(view, x));
+            } else {
+                let (first, last) = &mut known.seen_without;
+                (*first, *last) = ((*first).min(view.first_ts()), (*last).max(view.ts()));
+            }
+        }
+    }
+}

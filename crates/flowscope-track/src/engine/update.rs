@@ -1,0 +1,182 @@
+//! A packet of a flow in the table.
+
+use std::hash::Hash;
+
+use flowscope_core::{Extracted, FlowSide, PacketView, TcpFlags};
+
+use super::{Engine, PacketContext, RARE_BYTES, RARE_SHARE, SPILL, at_packet};
+use crate::FlowState;
+use crate::clock::PacketTime;
+use crate::entry::{Meter, bit, watch};
+use crate::lists::Slot;
+use crate::sink::FlowSink;
+use crate::tcp::{Seg, Step, Successor, Tcp};
+
+impl<K: Hash + Eq + Clone, S> Engine<K, S> {
+    /// A packet of a flow in the table.
+    #[inline]
+    pub(super) fn update_fast<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        packet: &PacketContext<'_, '_, K>,
+        out: &mut O,
+    ) {
+        let (view, x, moment) = (packet.view, packet.extracted, packet.moment);
+        let idle = self.idle_of(self.slots.hot[slot].meter.proto);
+        let meter = &mut self.slots.hot[slot].meter;
+        let silence =
+            moment.watermark.as_nanos() - meter.touched.as_nanos().min(moment.watermark.as_nanos());
+        let side = meter.side_of(x.orientation);
+        let short = meter.watch == 0
+            && silence <= idle
+            && meter.ttl[side.index()] == x.ip.ttl
+            && !x.corrupt
+            && !moment.suspect;
+        let tcp = match x.tcp {
+            Some(tcp) if short && meter.state == FlowState::Established => {
+                let seg = Seg::new(side, &tcp, x.payload.wire_len, view.ts());
+                if !Tcp::short_way(meter, &seg) {
+                    return self.update_slow(slot, packet, out);
+                }
+                Some(seg)
+            }
+            None if short && meter.state == FlowState::Active => None,
+            _ => return self.update_slow(slot, packet, out),
+        };
+        let flags = tcp.map_or(TcpFlags(0), |seg| seg.flags);
+        let ranked = !self.order.is_idle(meter);
+        if ranked {
+            self.order.remove(slot, meter);
+        }
+        if !count(meter, side, view, x, flags, moment) {
+            let had_rare = self.slots.cold[slot].rare.is_some();
+            self.count_slowly(slot, side, packet);
+            self.rares += usize::from(!had_rare && self.slots.cold[slot].rare.is_some());
+        }
+        if ranked {
+            self.order.insert(slot, &mut self.slots.hot[slot].meter);
+        }
+        let order = at_packet(moment);
+        self.emit_packet(slot, side, packet, flags, order, out);
+        self.lend_payload(slot, side, packet, tcp.as_ref(), order, out);
+    }
+
+    /// The long way: timeouts, successors, states, anomalies.
+    #[inline(never)]
+    pub(super) fn update_slow<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        packet: &PacketContext<'_, '_, K>,
+        out: &mut O,
+    ) {
+        let (view, x, moment) = (packet.view, packet.extracted, packet.moment);
+        let order = at_packet(moment);
+        if self.catch_up(slot, moment, order, out) {
+            return self.open(packet, out);
+        }
+        let side = self.slots.hot[slot].meter.side_of(x.orientation);
+        let seg = self.seg_of(slot, side, packet);
+        if let Some(seg) = &seg {
+            match self.tcp(slot).successor(seg, moment) {
+                Some(Successor::This) => {
+                    self.supersede(slot, order, out);
+                    return self.open(packet, out);
+                }
+                Some(Successor::Remembered(syn)) => return self.succeed(slot, &syn, packet, out),
+                None => {}
+            }
+        }
+        let had_rare = self.slots.cold[slot].rare.is_some();
+        if self.slots.hot[slot].meter.state.is_over() {
+            self.late(slot, side, seg.as_ref(), packet);
+        } else {
+            self.interim(slot, moment, view.ts(), out);
+            self.take(slot, side, seg, packet, out);
+        }
+        self.note_rare(slot, had_rare, moment, out);
+    }
+
+    /// Counts a packet of a live flow and does what it changes.
+    pub(super) fn take<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        side: FlowSide,
+        seg: Option<Seg>,
+        packet: &PacketContext<'_, '_, K>,
+        out: &mut O,
+    ) {
+        let order = at_packet(packet.moment);
+        let flags = seg.map_or(TcpFlags(0), |seg| seg.flags);
+        let seen = (self.slots.cold[slot].first_seen, self.slots.record(slot).last_seen());
+        let had_reset = self.pending_reset(slot);
+        let mut step = Step::new(self.slots.hot[slot].meter.state);
+        self.rank(slot, |engine| {
+            engine.count_slowly(slot, side, packet);
+            if let Some(seg) = &seg {
+                engine.tcp(slot).advance(seg, packet.moment, &mut step);
+            } else if step.before != FlowState::Active {
+                engine.tcp(slot).truncated_header(packet.view.ts(), &mut step);
+            }
+        });
+        if self.slots.hot[slot].meter.watch & watch::RARE != 0 {
+            let syn = seg.filter(|_| step.remembered);
+            self.book_syns(slot, syn.as_ref(), packet, seen);
+        }
+        self.emit_packet(slot, side, packet, flags, order, out);
+        let Some(seg) = seg else {
+            self.lend_payload(slot, side, packet, None, order, out);
+            self.emit_established(slot, packet.view.ts(), order, &step, out);
+            return;
+        };
+        if had_reset.is_none() && self.pending_reset(slot).is_some() {
+            self.reschedule(slot);
+        }
+        self.emit_step(slot, &seg, &step, packet, order, out);
+    }
+
+    /// Keeps the number of rare parts right after a packet that may have made one.
+    pub(super) fn note_rare<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        had_rare: bool,
+        moment: PacketTime,
+        out: &mut O,
+    ) {
+        if had_rare || self.slots.cold[slot].rare.is_none() {
+            return;
+        }
+        self.rares += 1;
+        if self.rares > 1 && self.rares * RARE_BYTES > self.config.memory_budget / RARE_SHARE {
+            self.evict(slot, moment, out);
+        }
+    }
+}
+
+/// Counts an everyday packet within the hot part; says whether it could.
+#[inline]
+fn count<K>(
+    meter: &mut Meter,
+    side: FlowSide,
+    view: &PacketView<'_>,
+    x: &Extracted<K>,
+    flags: TcpFlags,
+    moment: PacketTime,
+) -> bool {
+    let own = &mut meter.sides[side.index()];
+    let large = own.wire | own.ip | own.payload | own.packets;
+    let packet = view.wire_len() | x.ip.len | x.payload.wire_len;
+    let in_order = view.ts() == moment.watermark;
+    // One that lags may have been seen later than now: a packet's time was not believed.
+    let lags = meter.bits & bit::LAGGED != 0;
+    if (large | packet) >= SPILL || !in_order || lags || own.packets == 0 {
+        return false;
+    }
+    own.packets += view.frames();
+    own.wire += view.wire_len();
+    own.ip += x.ip.len;
+    own.payload += x.payload.wire_len;
+    own.flags |= flags;
+    meter.touched = moment.watermark;
+    meter.last_packet = moment.packet;
+    true
+}

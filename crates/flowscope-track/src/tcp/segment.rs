@@ -1,0 +1,191 @@
+//! Segments without SYN and RST: their place in the stream of their side, acknowledgements, windows.
+
+use flowscope_core::FlowSide;
+
+use super::{FAR_BEHIND, LEAST_ROOM, Seg, Step, Tcp};
+use crate::entry::{bit, mark, side_bit, watch};
+use crate::history::is_power_of_ten;
+use crate::seq::serial;
+use crate::{Anomaly, FlowState};
+
+impl Tcp<'_> {
+    pub(super) fn regular(&mut self, seg: &Seg, step: &mut Step) {
+        let x = seg.side.index();
+        let unseen = !self.meter.sides[x].has(side_bit::SEQ_KNOWN);
+        if unseen && self.meter.state == FlowState::SynSent {
+            if !self.acknowledges_syn(seg) {
+                return;
+            }
+            if !seg.occupies() {
+                // Half of a split handshake: its own number says nothing before its SYN.
+                self.acknowledge(seg, step);
+                return;
+            }
+        }
+        if unseen {
+            self.learn_seq(seg);
+            self.meter.sides[x].next = seg.end();
+            self.contradict_reset(step);
+            self.payload_letters(seg);
+        } else if !self.place(seg, step) {
+            if seg.flags.fin() {
+                step.report(Anomaly::InvalidFin, seg.side);
+            }
+            return;
+        }
+        self.take_fin(seg, step);
+        self.acknowledge(seg, step);
+        self.take_window(seg);
+        self.open_states(seg, unseen, step);
+    }
+
+    /// Finds the segment's place in its side's stream; `false` if it has none.
+    pub(super) fn place(&mut self, seg: &Seg, step: &mut Step) -> bool {
+        let x = seg.side.index();
+        let next = self.meter.sides[x].next;
+        let end = seg.end();
+        let ahead = serial(seg.seq, next);
+        let room = self.receive_window(seg.side);
+        let mut stray = None;
+        if i64::from(ahead) > room || ahead < FAR_BEHIND {
+            let rare = &mut self.cold.rare().sides[x];
+            let corroborated = rare.stray.filter(|(_, stray_end)| {
+                let from_stray = i64::from(serial(seg.seq, *stray_end));
+                ahead > 0 && (0..=room).contains(&from_stray)
+            });
+            let Some((start, stray_end)) = corroborated else {
+                rare.stray = Some((seg.seq, end));
+                rare.out_of_window += 1;
+                self.meter.watch |= watch::RARE;
+                step.report(Anomaly::OutOfWindow, seg.side);
+                return false;
+            };
+            stray = Some((start, stray_end));
+        }
+        if let Some(rare) = &mut self.cold.rare {
+            rare.sides[x].stray = None;
+        }
+        self.payload_letters(seg);
+        if let Some((start, stray_end)) = stray.filter(|(start, _)| serial(*start, next) > 0) {
+            // What lies before the stray is a hole of its own: the stray was seen.
+            self.add_hole(seg.side, next, start);
+            self.meter.sides[x].next = stray_end;
+        }
+        let mut news = true;
+        if ahead > 0 {
+            let next = self.meter.sides[x].next;
+            if seg.seq != next {
+                self.add_hole(seg.side, next, seg.seq);
+            }
+            self.meter.sides[x].next = end;
+        } else if ahead == 0 {
+            self.meter.sides[x].next = end;
+        } else {
+            // A retransmission may reach back over a hole and beyond `next`.
+            let beyond = serial(end, next) > 0;
+            let filled = self.fill(seg.seq, if beyond { next } else { end }, x);
+            news = filled || beyond;
+            let probes =
+                ahead == -1 && seg.len <= 1 && !seg.flags.fin() && self.meter.has(bit::ESTABLISHED);
+            let again = !news && !probes && seg.occupies();
+            if beyond {
+                self.meter.sides[x].next = end;
+            }
+            if filled {
+                self.cold.rare().sides[x].out_of_order += 1;
+            } else if probes && !news {
+                self.cold.rare().sides[x].probes += 1;
+            } else if again {
+                let rare = &mut self.cold.rare().sides[x];
+                rare.retransmitted += 1;
+                rare.payload_again += u32::from(seg.len > 0);
+                if seg.len > 0 && is_power_of_ten(rare.payload_again) {
+                    self.letter(b't', seg.side);
+                }
+            }
+        }
+        if news {
+            self.contradict_reset(step);
+        }
+        true
+    }
+
+    pub(super) fn fill(&mut self, from: u32, to: u32, x: usize) -> bool {
+        let Some(rare) = &mut self.cold.rare else { return false };
+        let rare = &mut rare.sides[x];
+        let (filled, forgotten) = rare.holes.fill(from, to);
+        rare.lost += forgotten;
+        filled
+    }
+
+    pub(super) fn add_hole(&mut self, side: FlowSide, from: u32, to: u32) {
+        self.meter.watch |= watch::RARE;
+        let rare = &mut self.cold.rare().sides[side.index()];
+        rare.lost += rare.holes.add(from, to);
+        rare.gaps += 1;
+        if is_power_of_ten(rare.gaps) {
+            self.letter(b'g', side);
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, seg: &Seg, step: &mut Step) {
+        if !seg.flags.ack() {
+            return;
+        }
+        let (x, y) = (seg.side.index(), (!seg.side).index());
+        let (own, peer) = (self.meter.sides[x], self.meter.sides[y]);
+        let ahead = serial(seg.ack, own.ack);
+        if own.has(side_bit::ACKED) && ahead <= 0 {
+            let pure = !seg.occupies() && !seg.flags.syn();
+            let outstanding = peer.has(side_bit::SEQ_KNOWN) && peer.next != seg.ack;
+            if ahead == 0 && pure && seg.window == own.window && outstanding {
+                self.cold.rare().sides[x].duplicate_acks += 1;
+            }
+            return;
+        }
+        let beyond = i64::from(serial(seg.ack, peer.next));
+        if peer.has(side_bit::SEQ_KNOWN) && beyond > self.receive_window(!seg.side) {
+            return;
+        }
+        self.meter.sides[x].ack = seg.ack;
+        self.meter.sides[x].bits |= side_bit::ACKED;
+        if peer.has(side_bit::FIN) {
+            let past_fin = serial(seg.ack, self.cold.fin[y].wrapping_add(1));
+            if past_fin == 0 {
+                self.meter.sides[y].bits |= side_bit::FIN_ACKED;
+            } else if past_fin > 0 {
+                self.retract_fin(!seg.side, step);
+            }
+        }
+    }
+
+    pub(crate) fn take_window(&mut self, seg: &Seg) {
+        let x = seg.side.index();
+        self.meter.sides[x].window = seg.window;
+        let (least, most) = (&mut self.cold.min_window[x], &mut self.cold.max_window[x]);
+        if self.cold.marks & mark::WINDOW[x] == 0 {
+            self.cold.marks |= mark::WINDOW[x];
+            (*least, *most) = (seg.window, seg.window);
+        } else {
+            (*least, *most) = ((*least).min(seg.window), (*most).max(seg.window));
+        }
+        if seg.window == 0 {
+            let rare = &mut self.cold.rare().sides[x];
+            rare.zero_windows += 1;
+            if is_power_of_ten(rare.zero_windows) {
+                self.letter(b'w', seg.side);
+            }
+        }
+    }
+
+    /// How far ahead of its receiver `side` may believably write.
+    pub(super) fn receive_window(&self, side: FlowSide) -> i64 {
+        let y = (!side).index();
+        let both = self.meter.sides[0].has(side_bit::SYN) && self.meter.sides[1].has(side_bit::SYN);
+        let shift = match (self.cold.scale(y), self.cold.scale(1 - y)) {
+            (Some(shift), Some(_)) if both => shift,
+            _ => 0,
+        };
+        (i64::from(self.meter.sides[y].window) << shift).max(LEAST_ROOM)
+    }
+}

@@ -1,0 +1,141 @@
+//! The states of a connection.
+
+use std::time::Duration;
+
+use flowscope_core::{FlowSide, Timestamp};
+
+use super::{Seg, Step, Tcp};
+use crate::entry::{SideMeter, bit, loaded_rtt, mark, side_bit, stored_rtt, watch};
+use crate::seq::serial;
+use crate::{EndReason, FlowState, InitiatorEvidence};
+
+impl Tcp<'_> {
+    /// From the handshake to an established flow.
+    pub(super) fn open_states(&mut self, seg: &Seg, unseen: bool, step: &mut Step) {
+        if self.meter.state == FlowState::SynSent {
+            let isn = self.cold.isn[seg.side.index()];
+            if unseen && seg.side == FlowSide::Responder {
+                self.meter.state = FlowState::SynReceived;
+                if seg.len > 0 {
+                    self.establish(step);
+                }
+            } else if seg.flags.ack() && serial(seg.seq, isn) > 0 {
+                self.establish(step);
+            }
+        }
+        self.establish_handshake(seg.flags.syn(), seg.ts, step);
+    }
+
+    /// A packet whose header was cut; its counters are up to date.
+    pub(crate) fn truncated_header(&mut self, ts: Timestamp, step: &mut Step) {
+        self.establish_handshake(false, ts, step);
+        self.settle(step);
+    }
+
+    pub(super) fn establish_handshake(&mut self, syn: bool, ts: Timestamp, step: &mut Step) {
+        if self.meter.has(bit::ESTABLISHED) || self.meter.state == FlowState::SynSent {
+            return;
+        }
+        let [initiator, responder] = &self.meter.sides;
+        let acked = |own: &SideMeter, peer: usize| {
+            own.has(side_bit::ACKED) && serial(own.ack, self.cold.isn[peer]) > 0
+        };
+        let syns = (initiator.has(side_bit::SYN), responder.has(side_bit::SYN));
+        let both_shown = initiator.has(side_bit::SEQ_KNOWN) && responder.has(side_bit::SEQ_KNOWN);
+        let packets = u64::from(initiator.packets) + u64::from(responder.packets);
+        let enough = !syn && packets >= u64::from(self.config.mid_stream_packets);
+        let one_sided = !both_shown && enough;
+        let done = match syns {
+            (true, true)
+                if responder.has(side_bit::SYN_ACK) && !initiator.has(side_bit::SYN_ACK) =>
+            {
+                acked(initiator, 1)
+            }
+            (true, true) => acked(initiator, 1) && acked(responder, 0),
+            (false, true) => initiator.has(side_bit::SEQ_KNOWN) && acked(initiator, 1) || one_sided,
+            (true, false) => acked(initiator, 1) && responder.has(side_bit::SEQ_KNOWN) || one_sided,
+            (false, false) => {
+                let talks = |side: &SideMeter| {
+                    side.has(side_bit::SEQ_KNOWN)
+                        && (side.has(side_bit::ACKED) || side.has(side_bit::HISTORY_D))
+                };
+                talks(initiator) && talks(responder) || enough
+            }
+        };
+        if done {
+            // When the SYN+ACK came: so long after the SYN, or it began the flow.
+            let answered = match self.cold.evidence {
+                InitiatorEvidence::SynAck => Some(Duration::ZERO),
+                _ => loaded_rtt(self.cold.syn_rtt),
+            };
+            if let Some(answered) = answered.filter(|_| acked(initiator, 1)) {
+                let since_first = ts.since(self.cold.first_seen);
+                self.cold.ack_rtt = stored_rtt(since_first.saturating_sub(answered));
+            }
+            self.establish(step);
+        }
+    }
+
+    pub(super) fn establish(&mut self, step: &mut Step) {
+        self.meter.state = FlowState::Established;
+        if !self.meter.has(bit::ESTABLISHED) {
+            self.meter.set(bit::ESTABLISHED, true);
+            step.established = true;
+        }
+    }
+
+    /// From the FINs to a closed flow, and what later packets have to watch for.
+    pub(super) fn settle(&mut self, step: &mut Step) {
+        let [initiator, responder] = &self.meter.sides;
+        let finishing = (initiator.bits | responder.bits) & side_bit::FIN != 0
+            || matches!(self.meter.state, FlowState::FinWait | FlowState::ClosingTcp);
+        // A FIN establishes nothing: until then a flood of them is a flood of half-open flows.
+        if finishing && self.meter.has(bit::ESTABLISHED) && !self.meter.state.is_over() {
+            let effective = |x: usize| {
+                let side = &self.meter.sides[x];
+                side.has(side_bit::FIN)
+                    && (side.has(side_bit::FIN_ACKED) || !self.has_hole_before_fin(x))
+            };
+            let over = initiator.has(side_bit::FIN)
+                && responder.has(side_bit::FIN)
+                && initiator.has(side_bit::FIN_ACKED)
+                && responder.has(side_bit::FIN_ACKED);
+            self.meter.state = match (effective(0), effective(1)) {
+                _ if over => FlowState::Closed,
+                (true, true) => FlowState::ClosingTcp,
+                (false, false) => FlowState::Established, // a FIN was retracted
+                _ => FlowState::FinWait,
+            };
+            if over {
+                step.ended = Some(EndReason::Fin);
+            }
+        }
+        self.meter.watch = self.watches();
+    }
+
+    /// See [`watch`].
+    pub(crate) fn watches(&self) -> u8 {
+        let [initiator, responder] = &self.meter.sides;
+        let known = side_bit::SEQ_KNOWN | side_bit::ACKED;
+        let mut watches = self.meter.watch & watch::ACTIVE;
+        if (initiator.bits | responder.bits) & side_bit::FIN != 0 {
+            watches |= watch::FIN;
+        }
+        // A SYN's window is none: the first after it is not taken on the short way, equal or not.
+        let windows = mark::WINDOW[0] | mark::WINDOW[1];
+        if initiator.bits & responder.bits & known != known || self.cold.marks & windows != windows
+        {
+            watches |= watch::UNSEEN;
+        }
+        if self.meter.state != FlowState::Established {
+            watches |= watch::STATE;
+        }
+        if let Some(rare) = &self.cold.rare {
+            let busy = !rare.syns.is_empty()
+                || rare.reset.is_some()
+                || rare.sides.iter().any(|side| side.stray.is_some() || !side.holes.is_empty());
+            watches |= if busy { watch::RARE } else { 0 };
+        }
+        watches
+    }
+}

@@ -1,0 +1,91 @@
+//! Which packets begin another connection on the key of a flow.
+
+use super::{Seg, Successor, Tcp};
+use crate::clock::PacketTime;
+use crate::entry::{PendingSyn, mark, side_bit, watch};
+use crate::seq::serial;
+
+impl Tcp<'_> {
+    /// Whether the packet begins another connection on this flow's key; asked before it is counted.
+    pub(crate) fn successor(&mut self, seg: &Seg, moment: PacketTime) -> Option<Successor> {
+        let other = !seg.side;
+        if seg.flags.rst() {
+            return None;
+        }
+        if !seg.flags.syn() {
+            return self.answered(seg);
+        }
+        if seg.flags.ack()
+            && let Some(found) = self.remembered(|syn| {
+                syn.side == other
+                    && serial(seg.ack, syn.seq.wrapping_add(1)) >= 0
+                    && serial(seg.ack, syn.seq.wrapping_add(1).wrapping_add(syn.len)) <= 0
+            })
+        {
+            return Some(found);
+        }
+        (self.is_other_connection(seg) && self.may_be_replaced(moment)).then_some(Successor::This)
+    }
+
+    /// Whether a SYN or SYN+ACK does not fit this connection.
+    pub(super) fn is_other_connection(&self, seg: &Seg) -> bool {
+        let own = self.meter.side(seg.side);
+        let peer = self.meter.side(!seg.side);
+        if own.has(side_bit::SEQ_KNOWN) || self.is_syn_acked(seg.side) {
+            return seg.seq != self.cold.isn[seg.side.index()];
+        }
+        if seg.flags.ack() && peer.has(side_bit::SEQ_KNOWN) {
+            // Who answers did not refuse: somebody else reset the connection in its name.
+            let reset = self.cold.marks & mark::RESET[seg.side.index()] != 0;
+            reset || !self.acknowledges_syn(seg)
+        } else {
+            !self.meter.state.is_half_open()
+        }
+    }
+
+    /// Whether `seg` acknowledges the other side's SYN (seen, or where it must have been), and
+    /// nothing that side has not sent.
+    pub(super) fn acknowledges_syn(&self, seg: &Seg) -> bool {
+        let peer = self.meter.side(!seg.side);
+        let isn = self.cold.isn[(!seg.side).index()];
+        seg.flags.ack()
+            && peer.has(side_bit::SEQ_KNOWN)
+            && serial(seg.ack, isn) > 0
+            && serial(seg.ack, peer.next) <= 0
+    }
+
+    pub(super) fn may_be_replaced(&self, moment: PacketTime) -> bool {
+        self.meter.state.is_over()
+            || moment.watermark.since(self.meter.touched) > self.config.reuse_after
+    }
+
+    /// Whether a segment that is no SYN answers a remembered one.
+    pub(super) fn answered(&mut self, seg: &Seg) -> Option<Successor> {
+        if self.meter.watch & watch::RARE == 0 {
+            return None;
+        }
+        let (own, peer) = (*self.meter.side(seg.side), *self.meter.side(!seg.side));
+        let room = self.receive_window(!seg.side);
+        // How far beyond what the other side is known to have sent.
+        let beyond = match (peer.has(side_bit::SEQ_KNOWN), own.has(side_bit::ACKED)) {
+            (true, _) => serial(seg.ack, peer.next) > 0,
+            (false, true) => i64::from(serial(seg.ack, own.ack)) > room,
+            (false, false) => true,
+        };
+        self.remembered(|syn| {
+            let first = syn.seq.wrapping_add(1);
+            if syn.side == seg.side {
+                seg.seq == first && seg.len > 0
+            } else {
+                let foreign = beyond || own.has(side_bit::ACKED) && serial(seg.ack, own.ack) < 0;
+                seg.flags.ack() && seg.ack == first && foreign
+            }
+        })
+    }
+
+    pub(super) fn remembered(&mut self, is_it: impl Fn(&PendingSyn) -> bool) -> Option<Successor> {
+        let rare = self.cold.rare.as_mut()?;
+        let at = rare.syns.iter().position(is_it)?;
+        Some(Successor::Remembered(Box::new(rare.syns.remove(at))))
+    }
+}

@@ -1,0 +1,179 @@
+//! SYN and SYN+ACK.
+
+use flowscope_core::{FlowSide, Timestamp};
+
+use super::{MOST_SYNS, Seg, Step, Tcp};
+use crate::clock::PacketTime;
+use crate::entry::{PendingSyn, bit, mark, side_bit, stored_rtt, watch};
+use crate::seq::serial;
+use crate::stats::Counters;
+use crate::{Anomaly, EndReason, FlowState, InitiatorEvidence};
+
+impl Tcp<'_> {
+    /// The first packet of a flow; returns its state.
+    pub(crate) fn open(&mut self, seg: &Seg) -> FlowState {
+        let x = seg.side.index();
+        let syn = seg.flags.syn();
+        self.learn_seq(seg);
+        if !syn {
+            self.meter.set(bit::MID_STREAM, true);
+            return FlowState::SynReceived;
+        }
+        self.take_syn(seg);
+        self.syn_letters(seg);
+        if seg.flags.ack() {
+            self.meter.sides[x].ack = seg.ack;
+            self.meter.sides[x].bits |= side_bit::ACKED | side_bit::SYN_ACK;
+            self.learn_acked_syn(seg);
+            FlowState::SynReceived
+        } else {
+            FlowState::SynSent
+        }
+    }
+
+    /// The first packet of a flow, once it is counted; beyond what [`open`](Self::open) did.
+    pub(crate) fn first(&mut self, seg: &Seg, step: &mut Step) {
+        self.urgent(seg, step);
+        if seg.flags.rst() {
+            self.letter(b'r', seg.side);
+            self.cold.marks |= mark::RESET[seg.side.index()];
+            self.meter.state = FlowState::Reset;
+            step.ended = Some(EndReason::Rst);
+        } else if !seg.flags.syn() {
+            self.meter.sides[seg.side.index()].next = seg.end();
+            self.payload_letters(seg);
+            self.take_fin(seg, step);
+            self.acknowledge(seg, step);
+            self.take_window(seg);
+            self.establish_handshake(seg.flags.syn(), seg.ts, step);
+        }
+        self.unusual_flags(seg);
+        self.settle(step);
+    }
+
+    /// The side's numbers become known.
+    pub(super) fn learn_seq(&mut self, seg: &Seg) {
+        let x = seg.side.index();
+        let side = &mut self.meter.sides[x];
+        side.bits |= side_bit::SEQ_KNOWN;
+        side.next = seg.seq;
+        side.window = seg.window;
+        if !self.is_syn_acked(seg.side) {
+            self.cold.isn[x] = seg.seq.wrapping_sub(1);
+        }
+        self.cold.first_window[x] = seg.window;
+    }
+
+    pub(super) fn take_syn(&mut self, seg: &Seg) {
+        let x = seg.side.index();
+        let side = &mut self.meter.sides[x];
+        side.bits |= side_bit::SYN;
+        self.meter.bits &= !bit::MID_STREAM;
+        let end = seg.seq.wrapping_add(1).wrapping_add(seg.len);
+        if serial(end, side.next) > 0 {
+            side.next = end;
+        }
+        self.cold.isn[x] = seg.seq;
+        self.cold.mss[x] = seg.options.mss.unwrap_or(0);
+        self.cold.set_scale(x, seg.options.window_scale);
+        if seg.options.sack_permitted {
+            self.cold.marks |= mark::SACK[x];
+        }
+    }
+
+    /// Whether an accepted SYN+ACK says where `side`'s SYN is.
+    pub(super) fn is_syn_acked(&self, side: FlowSide) -> bool {
+        side == FlowSide::Initiator && self.cold.marks & mark::SYN_ACKED != 0
+    }
+
+    /// An accepted SYN+ACK tells the number of a SYN that was not seen.
+    pub(super) fn learn_acked_syn(&mut self, syn_ack: &Seg) {
+        let peer = self.meter.side(!syn_ack.side);
+        if syn_ack.side == FlowSide::Responder
+            && !syn_ack.flags.rst()
+            && !peer.has(side_bit::SEQ_KNOWN)
+            && !self.is_syn_acked(FlowSide::Initiator)
+        {
+            self.cold.marks |= mark::SYN_ACKED;
+            self.cold.isn[0] = syn_ack.ack.wrapping_sub(1);
+        }
+    }
+
+    pub(super) fn synchronise(&mut self, seg: &Seg, moment: PacketTime, step: &mut Step) {
+        let x = seg.side.index();
+        let own = *self.meter.side(seg.side);
+        let fits = !self.is_other_connection(seg);
+        if fits && own.has(side_bit::SEQ_KNOWN) {
+            if !own.has(side_bit::SYN) {
+                self.take_syn(seg);
+                self.syn_letters(seg);
+            } else if seg.flags.ack() && !own.has(side_bit::SYN_ACK) {
+                self.syn_letters(seg);
+            } else {
+                self.cold.rare().sides[x].retransmitted += 1;
+            }
+            if seg.flags.ack() {
+                self.meter.sides[x].bits |= side_bit::SYN_ACK;
+                self.learn_acked_syn(seg);
+                self.acknowledge(seg, step);
+            }
+            self.establish_handshake(seg.flags.syn(), seg.ts, step);
+        } else if fits {
+            let first_answer = self.meter.state == FlowState::SynSent;
+            self.learn_seq(seg);
+            self.take_syn(seg);
+            self.syn_letters(seg);
+            if seg.flags.ack() {
+                self.meter.sides[x].bits |= side_bit::SYN_ACK;
+                self.learn_acked_syn(seg);
+                self.acknowledge(seg, step);
+                if self.cold.evidence == InitiatorEvidence::Syn {
+                    // The SYN was the flow's first packet.
+                    self.cold.syn_rtt = stored_rtt(seg.ts.since(self.cold.first_seen));
+                }
+            }
+            if first_answer {
+                self.meter.state = FlowState::SynReceived;
+            }
+            self.establish_handshake(seg.flags.syn(), seg.ts, step);
+        } else if seg.flags.ack() {
+            step.report(Anomaly::UnexpectedSynAck, seg.side);
+        } else {
+            self.remember(seg, moment, step);
+        }
+    }
+
+    /// Keeps a SYN that may begin another connection. Its counters are filled in by the tracker,
+    /// which knows the packet.
+    pub(super) fn remember(&mut self, seg: &Seg, moment: PacketTime, step: &mut Step) {
+        step.remembered = true;
+        let rare = self.cold.rare();
+        if rare.syns.iter().any(|syn| syn.side == seg.side && syn.seq == seg.seq) {
+            return;
+        }
+        if rare.syns.len() == MOST_SYNS {
+            rare.syns.remove(0);
+        }
+        rare.syns.push(PendingSyn {
+            side: seg.side,
+            seq: seg.seq,
+            len: seg.len,
+            packet: moment.packet,
+            ts: seg.ts,
+            last_ts: seg.ts,
+            again: 0,
+            counters: Counters::default(),
+            seen_without: (Timestamp::MAX, Timestamp::ZERO),
+            flags: seg.flags,
+            window: seg.window,
+            options: seg.options,
+            ttl: 0,
+            tos: 0,
+            flow_label: 0,
+            path: flowscope_core::Path::EMPTY,
+        });
+        self.meter.watch |= watch::RARE;
+        self.letter(b's', seg.side);
+        step.report(Anomaly::UnexpectedSyn, seg.side);
+    }
+}
