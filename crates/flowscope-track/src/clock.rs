@@ -108,7 +108,7 @@ impl Clock {
         }
     }
 
-    /// The latest moment.
+    /// The latest packet time.
     #[must_use]
     pub fn now(&self) -> PacketTime {
         self.now

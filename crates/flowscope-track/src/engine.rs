@@ -27,7 +27,7 @@ use crate::lists::Slot;
 use crate::order::EvictionOrder;
 use crate::sink::{EventOrder, FlowSink};
 use crate::table::Slots;
-use crate::tcp::{MOST_SYNS, Seg, Tcp};
+use crate::tcp::{MAX_PENDING_SYNS, Seg, Tcp};
 use crate::wheel::Wheel;
 
 /// Counters are moved out of the hot part before they pass this.
@@ -38,7 +38,7 @@ const SPILL: u32 = 1 << 31;
 const RARE_SHARE: usize = 4;
 
 /// Steps of expiry that a flow pays for that found the table full.
-const STEPS_FOR_ROOM: usize = 64;
+const EVICTION_SWEEP_STEPS: usize = 64;
 
 /// Makes the caller's state of a new flow.
 pub(crate) type Init<K, S> = Box<dyn FnMut(&Extracted<K>) -> S + Send>;
@@ -53,7 +53,7 @@ pub(crate) struct Engine<K, S> {
     /// Flows whose tick has come, in order of deadline, then of id.
     due: BinaryHeap<Reverse<Due>>,
     /// The sweep has nothing to do until the watermark is beyond this.
-    quiet_until: Timestamp,
+    next_sweep_after: Timestamp,
     order: EvictionOrder,
     /// Flows touched by packets whose time is suspect: believed if the clock comes to believe it.
     suspects: Vec<Suspect>,
@@ -74,9 +74,9 @@ struct Due {
 pub(crate) struct PacketContext<'p, 'v, K> {
     pub(crate) view: &'p PacketView<'v>,
     pub(crate) extracted: &'p Extracted<K>,
-    pub(crate) moment: PacketTime,
+    pub(crate) now: PacketTime,
     pub(crate) tag: Tag,
-    /// A slot that had this tag a moment ago.
+    /// A slot that had this tag when the batch was prepared.
     pub(crate) guess: Option<Slot>,
 }
 
@@ -90,7 +90,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             slots: Slots::new(),
             wheel: Wheel::new(),
             due: BinaryHeap::new(),
-            quiet_until: Timestamp::MAX,
+            next_sweep_after: Timestamp::MAX,
             order: EvictionOrder::new(),
             suspects: Vec::new(),
             rares: 0,
@@ -114,9 +114,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     /// Reads the record's lines, so that they are on their way when the packet's turn comes.
     #[inline]
-    pub(crate) fn touch(&self, slot: Slot) -> u64 {
+    pub(crate) fn prefetch(&self, slot: Slot) -> u64 {
         let hot = &self.slots.hot[slot];
-        hot.meter.last_packet ^ u64::from(hot.meter.sides[1].next)
+        hot.record.last_packet ^ u64::from(hot.record.sides[1].next)
     }
 
     pub(crate) fn find(&mut self, key: &K) -> Option<Slot> {
@@ -131,7 +131,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     /// Looks after the index between packets: tags taken before this are void after it.
     #[inline]
-    pub(crate) fn tend(&mut self) {
+    pub(crate) fn reseed_if_suspicious(&mut self) {
         if self.index.is_suspicious() {
             self.reseed();
         }
@@ -152,8 +152,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         packet: &PacketContext<'_, '_, K>,
         out: &mut O,
     ) {
-        let moment = packet.moment;
-        self.sweep_for_packet(moment, out);
+        let now = packet.now;
+        self.sweep_for_packet(now, out);
         let key = &packet.extracted.key;
         let guess = packet
             .guess
@@ -165,14 +165,14 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     fn seg_of(&self, slot: Slot, side: FlowSide, packet: &PacketContext<'_, '_, K>) -> Option<Seg> {
-        let is_tcp = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
+        let is_tcp = self.slots.hot[slot].record.proto == L4Proto::Tcp.number();
         let tcp = packet.extracted.tcp.filter(|_| is_tcp && !packet.extracted.corrupt)?;
         Some(Seg::new(side, &tcp, packet.extracted.payload.wire_len, packet.view.ts()))
     }
 
     fn tcp(&mut self, slot: Slot) -> Tcp<'_> {
         Tcp {
-            meter: &mut self.slots.hot[slot].meter,
+            hot: &mut self.slots.hot[slot].record,
             cold: &mut self.slots.cold[slot],
             config: &self.config,
         }
@@ -206,8 +206,8 @@ struct Suspect {
 }
 
 /// What a rare part may hold, by capacity.
-const RARE_BYTES: usize = size_of::<Rare>() + MOST_SYNS * size_of::<PendingSyn>();
+const RARE_BYTES: usize = size_of::<Rare>() + MAX_PENDING_SYNS * size_of::<PendingSyn>();
 
-fn at_packet(moment: PacketTime) -> EventOrder {
-    EventOrder { packet: moment.packet, ..EventOrder::default() }
+fn at_packet(now: PacketTime) -> EventOrder {
+    EventOrder { packet: now.packet, ..EventOrder::default() }
 }

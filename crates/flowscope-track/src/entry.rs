@@ -13,30 +13,30 @@ use crate::{FlowState, History, InitiatorEvidence};
 #[repr(C, align(64))]
 pub(crate) struct Hot<K> {
     pub(crate) key: K,
-    pub(crate) meter: Meter,
+    pub(crate) record: HotRecord,
 }
 
 /// The hot part without the key: 88 bytes, so that a key of 40 fills two cache lines.
 #[derive(Clone, Copy)]
-pub(crate) struct Meter {
+pub(crate) struct HotRecord {
     /// Watermark at the latest counted packet; of an ended flow, at its end.
     pub(crate) touched: Timestamp,
     /// Number of the latest counted packet.
     pub(crate) last_packet: u64,
     /// Number of the first packet: what names the flow.
     pub(crate) id: u64,
-    pub(crate) sides: [SideMeter; 2],
+    pub(crate) sides: [SideRecord; 2],
     pub(crate) state: FlowState,
     pub(crate) proto: u8,
     pub(crate) bits: u8,
-    /// Why this flow's packets cannot take the short way; 0 if they can.
-    pub(crate) watch: u8,
+    /// Why this flow's packets cannot take the fast path; 0 if they can.
+    pub(crate) slow_path: u8,
     pub(crate) tos: [u8; 2],
     /// TTL of each side's latest packet.
     pub(crate) ttl: [u8; 2],
 }
 
-/// Bits of [`Meter::bits`].
+/// Bits of [`HotRecord::bits`].
 pub(crate) mod bit {
     /// The initiator's packets have the key's reverse orientation.
     pub(crate) const REVERSE: u8 = 1;
@@ -54,8 +54,8 @@ pub(crate) mod bit {
     pub(crate) const ESTABLISHED: u8 = 64;
 }
 
-/// Bits of [`Meter::watch`].
-pub(crate) mod watch {
+/// Bits of [`HotRecord::slow_path`].
+pub(crate) mod slow_path {
     /// The rare part holds something that each packet may resolve: a hole, a stray segment, a
     /// remembered SYN, a pending reset.
     pub(crate) const RARE: u8 = 1;
@@ -71,7 +71,7 @@ pub(crate) mod watch {
 
 /// The hot part of one side.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct SideMeter {
+pub(crate) struct SideRecord {
     // Since the last spill into the rare part.
     pub(crate) packets: u32,
     pub(crate) wire: u32,
@@ -87,7 +87,7 @@ pub(crate) struct SideMeter {
     pub(crate) bits: u8,
 }
 
-/// Bits of [`SideMeter::bits`].
+/// Bits of [`SideRecord::bits`].
 pub(crate) mod side_bit {
     /// `next` is known.
     pub(crate) const SEQ_KNOWN: u8 = 1;
@@ -231,8 +231,8 @@ pub(crate) struct PendingReset {
     pub(crate) at: Timestamp,
 }
 
-impl Meter {
-    pub(crate) fn side(&self, side: FlowSide) -> &SideMeter {
+impl HotRecord {
+    pub(crate) fn side(&self, side: FlowSide) -> &SideRecord {
         &self.sides[side.index()]
     }
 
@@ -259,7 +259,7 @@ impl Meter {
     }
 }
 
-impl SideMeter {
+impl SideRecord {
     #[inline]
     pub(crate) fn has(&self, bit: u8) -> bool {
         self.bits & bit != 0

@@ -26,7 +26,7 @@ pub struct FlowTable<K, S = ()> {
 pub struct Prepared<K> {
     view: usize,
     extracted: Extracted<K>,
-    moment: PacketTime,
+    now: PacketTime,
     tag: Tag,
     guess: Option<Slot>,
 }
@@ -34,8 +34,8 @@ pub struct Prepared<K> {
 impl<K> Prepared<K> {
     /// The packet `view` (its place in a slice of views), with what was extracted from it.
     #[must_use]
-    pub fn new(view: usize, extracted: Extracted<K>, moment: PacketTime) -> Self {
-        Prepared { view, extracted, moment, tag: 0, guess: None }
+    pub fn new(view: usize, extracted: Extracted<K>, now: PacketTime) -> Self {
+        Prepared { view, extracted, now, tag: 0, guess: None }
     }
 }
 
@@ -58,20 +58,19 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         FlowTable { engine: Engine::new(config, Box::new(init)), ledger: Ledger::default() }
     }
 
-    /// Tracks one packet. Moments must not go back from call to call.
+    /// Tracks one packet. `now` must not go back from call to call.
     #[inline]
     pub fn track(
         &mut self,
         view: PacketView<'_>,
         extracted: &Extracted<K>,
-        moment: PacketTime,
+        now: PacketTime,
         out: &mut impl FlowSink<K, S>,
     ) {
-        self.engine.tend();
+        self.engine.reseed_if_suspicious();
         let tag = self.engine.tag(&extracted.key);
         self.ledger.deliver(u64::from(view.frames()));
-        self.engine
-            .process(&PacketContext { view: &view, extracted, moment, tag, guess: None }, out);
+        self.engine.process(&PacketContext { view: &view, extracted, now, tag, guess: None }, out);
     }
 
     /// Tracks many packets of `views`, as [`track`](Self::track) would one by one, and empties
@@ -87,17 +86,17 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         out: &mut impl FlowSink<K, S>,
     ) {
         for packets in packets.chunks_mut(LOOK_AHEAD) {
-            self.engine.tend();
+            self.engine.reseed_if_suspicious();
             for packet in packets.iter_mut() {
                 packet.tag = self.engine.tag(&packet.extracted.key);
                 packet.guess = self.engine.guess(packet.tag);
             }
             self.fetch(packets.iter().map(|packet| packet.guess), out);
-            for Prepared { view, extracted, moment, tag, guess } in packets.iter() {
+            for Prepared { view, extracted, now, tag, guess } in packets.iter() {
                 let view = &views[*view];
                 self.ledger.deliver(u64::from(view.frames()));
-                let (moment, tag, guess) = (*moment, *tag, *guess);
-                self.engine.process(&PacketContext { view, extracted, moment, tag, guess }, out);
+                let (now, tag, guess) = (*now, *tag, *guess);
+                self.engine.process(&PacketContext { view, extracted, now, tag, guess }, out);
             }
         }
         packets.clear();
@@ -107,7 +106,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     pub fn track_shard(&mut self, batch: &mut ShardBatch<K>, out: &mut impl FlowSink<K, S>) {
         let ShardBatch { items, bytes } = batch;
         for items in items.chunks_mut(LOOK_AHEAD) {
-            self.engine.tend();
+            self.engine.reseed_if_suspicious();
             for item in items.iter_mut() {
                 if let Item::Packet(packet) = item {
                     packet.tag = self.engine.tag(&packet.extracted.key);
@@ -121,20 +120,20 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
             self.fetch(guesses, out);
             for item in items.iter() {
                 match item {
-                    Item::Advance(moment) => self.engine.sweep_for_packet(*moment, out),
+                    Item::Advance(now) => self.engine.sweep_for_packet(*now, out),
                     Item::Packet(packet) => {
                         let view = packet.view(bytes);
-                        let Routed { extracted, moment, tag, guess, .. } = packet;
+                        let Routed { extracted, now, tag, guess, .. } = packet;
                         self.ledger.deliver(u64::from(view.frames()));
-                        let (moment, tag, guess) = (*moment, *tag, *guess);
+                        let (now, tag, guess) = (*now, *tag, *guess);
                         self.engine.process(
-                            &PacketContext { view: &view, extracted, moment, tag, guess },
+                            &PacketContext { view: &view, extracted, now, tag, guess },
                             out,
                         );
                     }
                     Item::Quote(quote) => {
                         let (key, from) = (&quote.key, quote.orientation);
-                        self.engine.quote(key, from, quote.icmp, quote.moment, quote.ts, out);
+                        self.engine.quote(key, from, quote.icmp, quote.now, quote.ts, out);
                     }
                 }
             }
@@ -147,7 +146,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     #[inline]
     fn fetch(&self, slots: impl Iterator<Item = Option<Slot>> + Clone, out: &impl FlowSink<K, S>) {
         let slots = slots.flatten();
-        let records = slots.clone().fold(0, |read, slot| read ^ self.engine.touch(slot));
+        let records = slots.clone().fold(0, |read, slot| read ^ self.engine.prefetch(slot));
         // States of no size are kept once: there is nothing to be fetched.
         let states = if size_of::<S>() == 0 {
             0
@@ -166,18 +165,18 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         key: &K,
         from: Orientation,
         icmp: IcmpInfo,
-        moment: PacketTime,
+        now: PacketTime,
         ts: Timestamp,
         out: &mut impl FlowSink<K, S>,
     ) {
-        self.engine.tend();
-        self.engine.quote(key, from, icmp, moment, ts, out);
+        self.engine.reseed_if_suspicious();
+        self.engine.quote(key, from, icmp, now, ts, out);
     }
 
-    /// What a packet that is not tracked brings: its moment may let deadlines pass.
+    /// Expires what is due at the time of a packet that is not tracked.
     #[inline]
-    pub fn sweep(&mut self, moment: PacketTime, out: &mut impl FlowSink<K, S>) {
-        self.engine.sweep_for_packet(moment, out);
+    pub fn sweep(&mut self, now: PacketTime, out: &mut impl FlowSink<K, S>) {
+        self.engine.sweep_for_packet(now, out);
     }
 
     /// Counts packets that are not tracked.
@@ -187,13 +186,8 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
 
     /// Does what is due, in at most `most` steps, and says whether more is. See
     /// [`FlowTracker::expire`](crate::FlowTracker::expire).
-    pub fn expire(
-        &mut self,
-        moment: PacketTime,
-        most: usize,
-        out: &mut impl FlowSink<K, S>,
-    ) -> bool {
-        self.engine.sweep(moment, Phase::Silence, most, out)
+    pub fn expire(&mut self, now: PacketTime, most: usize, out: &mut impl FlowSink<K, S>) -> bool {
+        self.engine.sweep(now, Phase::Silence, most, out)
     }
 
     /// When to call [`expire`](Self::expire) next if no packet comes before: never later than the
@@ -204,14 +198,14 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     }
 
     /// Ends one flow as [`EndReason::Forced`]; says whether it was there.
-    pub fn end(&mut self, key: &K, moment: PacketTime, out: &mut impl FlowSink<K, S>) -> bool {
+    pub fn end(&mut self, key: &K, now: PacketTime, out: &mut impl FlowSink<K, S>) -> bool {
         let Some(slot) = self.engine.find(key) else { return false };
-        self.engine.end(slot, moment, out)
+        self.engine.end(slot, now, out)
     }
 
     /// Ends every flow, in order of their ids, and leaves the table empty.
-    pub fn finish(&mut self, reason: EndReason, moment: PacketTime, out: &mut impl FlowSink<K, S>) {
-        self.engine.finish(reason, moment, |_| true, out);
+    pub fn finish(&mut self, reason: EndReason, now: PacketTime, out: &mut impl FlowSink<K, S>) {
+        self.engine.finish(reason, now, |_| true, out);
     }
 
     /// As [`finish`](Self::finish), but only flows up to the id `last`; says whether there are more.
@@ -220,18 +214,18 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     pub fn finish_until(
         &mut self,
         reason: EndReason,
-        moment: PacketTime,
+        now: PacketTime,
         last: FlowId,
         out: &mut impl FlowSink<K, S>,
     ) -> bool {
-        self.engine.finish(reason, moment, |id| id <= last, out)
+        self.engine.finish(reason, now, |id| id <= last, out)
     }
 
     /// As [`finish`](Self::finish), but at most `most` flows; says whether there are more.
     pub fn finish_some(
         &mut self,
         reason: EndReason,
-        moment: PacketTime,
+        now: PacketTime,
         mut most: usize,
         out: &mut impl FlowSink<K, S>,
     ) -> bool {
@@ -240,7 +234,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
             most = most.saturating_sub(1);
             go_on
         };
-        self.engine.finish(reason, moment, go_on, out)
+        self.engine.finish(reason, now, go_on, out)
     }
 
     /// Entries in the table, lingering ones included.
@@ -280,7 +274,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         let record = slots.record(slot);
         (!record.state().is_over()).then_some(())?;
         Some(LiveFlow {
-            id: FlowId(record.meter.id),
+            id: FlowId(record.hot.id),
             key: &slots.hot[slot].key,
             state: slots.state(slot)?,
             record,

@@ -11,7 +11,7 @@ use crate::TableHash;
 use crate::lists::Slot;
 
 /// More candidates than this in one look-up are no accident.
-const MOST_CANDIDATES: u32 = 32;
+const MAX_CANDIDATES: u32 = 32;
 /// Nor are more than this on average over [`WINDOW`] look-ups.
 const MEAN_CANDIDATES: u32 = 4;
 const WINDOW: u32 = 4096;
@@ -84,7 +84,7 @@ impl Index {
             .map(|place| place.slot);
         self.lookups += 1;
         self.candidates += candidates;
-        if candidates > MOST_CANDIDATES {
+        if candidates > MAX_CANDIDATES {
             self.suspicious = true;
         } else if self.lookups == WINDOW {
             self.suspicious |= self.candidates > MEAN_CANDIDATES * WINDOW;

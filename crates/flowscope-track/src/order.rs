@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::Eviction;
 use crate::chunked::Chunked;
-use crate::entry::{Hot, Meter, bit};
+use crate::entry::{Hot, HotRecord, bit};
 use crate::lists::{Lists, Slot};
 
 /// What kind of flow an entry is, as eviction sees it.
@@ -38,15 +38,15 @@ pub(crate) struct EvictionOrder {
 }
 
 /// The entries, by slot. One that is free has `last_packet` 0.
-pub(crate) trait Meters {
-    fn meter(&mut self, slot: Slot) -> &mut Meter;
+pub(crate) trait HotRecords {
+    fn record(&mut self, slot: Slot) -> &mut HotRecord;
     /// Slots made so far, used or free.
     fn count(&self) -> Slot;
 }
 
-impl<K> Meters for Chunked<Hot<K>> {
-    fn meter(&mut self, slot: Slot) -> &mut Meter {
-        &mut self[slot].meter
+impl<K> HotRecords for Chunked<Hot<K>> {
+    fn record(&mut self, slot: Slot) -> &mut HotRecord {
+        &mut self[slot].record
     }
 
     fn count(&self) -> Slot {
@@ -55,10 +55,10 @@ impl<K> Meters for Chunked<Hot<K>> {
 }
 
 impl Class {
-    pub(crate) fn of(meter: &Meter) -> Class {
-        if meter.state.is_over() {
+    pub(crate) fn of(hot: &HotRecord) -> Class {
+        if hot.state.is_over() {
             Class::Lingering
-        } else if meter.state.is_half_open() {
+        } else if hot.state.is_half_open() {
             Class::HalfOpen
         } else {
             Class::Rest
@@ -81,58 +81,58 @@ impl EvictionOrder {
         self.lists.add_slot();
     }
 
-    /// Whether [`touch`](Self::touch) has nothing to do for this entry.
+    /// Whether [`insert`](Self::insert) has nothing to do for this entry.
     #[inline]
-    pub(crate) fn is_idle(&self, meter: &Meter) -> bool {
-        !self.strict && meter.bits & (bit::LISTED | bit::MAPPED) == 0
+    pub(crate) fn is_idle(&self, hot: &HotRecord) -> bool {
+        !self.strict && hot.bits & (bit::LISTED | bit::MAPPED) == 0
     }
 
     /// A new entry, the youngest.
-    pub(crate) fn insert(&mut self, slot: Slot, meter: &mut Meter) {
-        let class = Class::of(meter);
+    pub(crate) fn insert(&mut self, slot: Slot, hot: &mut HotRecord) {
+        let class = Class::of(hot);
         if self.strict || class != Class::Rest {
             self.lists.push_back(class as u32, slot);
-            meter.set(bit::LISTED, true);
+            hot.set(bit::LISTED, true);
         }
     }
 
     /// The entry is about to become the youngest, or to change its class; call before its
     /// `last_packet` or state does, and [`insert`](Self::insert) afterwards.
     #[inline]
-    pub(crate) fn remove(&mut self, slot: Slot, meter: &mut Meter) {
-        if meter.has(bit::LISTED) {
+    pub(crate) fn remove(&mut self, slot: Slot, hot: &mut HotRecord) {
+        if hot.has(bit::LISTED) {
             self.lists.unlink(slot);
-            meter.set(bit::LISTED, false);
-        } else if meter.has(bit::MAPPED) {
-            self.map.remove(&meter.last_packet);
-            meter.set(bit::MAPPED, false);
+            hot.set(bit::LISTED, false);
+        } else if hot.has(bit::MAPPED) {
+            self.map.remove(&hot.last_packet);
+            hot.set(bit::MAPPED, false);
         }
     }
 
     /// Works towards an exact order, some steps per insertion, as soon as the table is half full.
-    pub(crate) fn prepare(&mut self, live: usize, limit: usize, meters: &mut impl Meters) {
+    pub(crate) fn prepare(&mut self, live: usize, limit: usize, records: &mut impl HotRecords) {
         if live * 4 < limit {
             self.strict = false;
             self.scan = None;
         } else if !self.strict && (live + 1) * 2 >= limit {
             self.strict = true;
             self.scan = Some(0);
-            self.scan_end = meters.count();
+            self.scan_end = records.count();
         }
-        self.collect(STEPS, meters);
+        self.collect(STEPS, records);
     }
 
-    fn collect(&mut self, steps: u32, meters: &mut impl Meters) {
+    fn collect(&mut self, steps: u32, records: &mut impl HotRecords) {
         let Some(mut at) = self.scan else { return };
         for _ in 0..steps {
             if at >= self.scan_end {
                 self.scan = None;
                 return;
             }
-            let meter = meters.meter(at);
-            if meter.last_packet != 0 && meter.bits & (bit::LISTED | bit::MAPPED) == 0 {
-                self.map.insert(meter.last_packet, at);
-                meter.set(bit::MAPPED, true);
+            let hot = records.record(at);
+            if hot.last_packet != 0 && hot.bits & (bit::LISTED | bit::MAPPED) == 0 {
+                self.map.insert(hot.last_packet, at);
+                hot.set(bit::MAPPED, true);
             }
             at += 1;
         }
@@ -140,7 +140,11 @@ impl EvictionOrder {
     }
 
     /// The entry that has to leave.
-    pub(crate) fn victim(&mut self, policy: Eviction, meters: &mut impl Meters) -> Option<Slot> {
+    pub(crate) fn victim(
+        &mut self,
+        policy: Eviction,
+        records: &mut impl HotRecords,
+    ) -> Option<Slot> {
         if let Some(lingering) = self.lists.front(Class::Lingering as u32) {
             return Some(lingering);
         }
@@ -152,15 +156,15 @@ impl EvictionOrder {
             // The limit is reached by memory, not by number: the order was not foreseen.
             self.strict = true;
             self.scan = Some(0);
-            self.scan_end = meters.count();
+            self.scan_end = records.count();
         }
-        self.collect(u32::MAX, meters);
+        self.collect(u32::MAX, records);
         let listed = self.lists.front(Class::Rest as u32);
         let mapped = self.map.first_key_value().map(|(packet, slot)| (*packet, *slot));
         [half_open, listed]
             .into_iter()
             .flatten()
-            .map(|slot| (meters.meter(slot).last_packet, slot))
+            .map(|slot| (records.record(slot).last_packet, slot))
             .chain(mapped)
             .min()
             .map(|(_, slot)| slot)

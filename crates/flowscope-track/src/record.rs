@@ -2,25 +2,25 @@
 
 use flowscope_core::{FlowSide, IcmpInfo, L4Proto, Orientation, Path, Timestamp};
 
-use crate::entry::{Cold, Meter, bit, loaded_rtt, mark, side_bit};
+use crate::entry::{Cold, HotRecord, bit, loaded_rtt, mark, side_bit};
 use crate::stats::{ConnState, Counters};
 use crate::{FlowState, FlowStats, History, SideStats};
 
 /// A flow's record as statistics are made from it.
 #[derive(Clone, Copy)]
 pub(crate) struct Record<'a> {
-    pub(crate) meter: &'a Meter,
+    pub(crate) hot: &'a HotRecord,
     pub(crate) cold: &'a Cold,
 }
 
 impl Record<'_> {
     pub(crate) fn state(&self) -> FlowState {
-        self.meter.state
+        self.hot.state
     }
 
     #[inline]
     pub(crate) fn orientation(&self) -> Orientation {
-        if self.meter.has(bit::REVERSE) { Orientation::Reverse } else { Orientation::Forward }
+        if self.hot.has(bit::REVERSE) { Orientation::Reverse } else { Orientation::Forward }
     }
 
     pub(crate) fn history(&self) -> History {
@@ -29,12 +29,12 @@ impl Record<'_> {
     }
 
     pub(crate) fn counters(&self, side: usize) -> Counters {
-        let hot = &self.meter.sides[side];
+        let own = &self.hot.sides[side];
         let mut sum = Counters {
-            packets: u64::from(hot.packets),
-            wire_bytes: u64::from(hot.wire),
-            ip_bytes: u64::from(hot.ip),
-            payload_bytes: u64::from(hot.payload),
+            packets: u64::from(own.packets),
+            wire_bytes: u64::from(own.wire),
+            ip_bytes: u64::from(own.ip),
+            payload_bytes: u64::from(own.payload),
         };
         if let Some(rare) = &self.cold.rare {
             sum.add(&rare.spilled[side]);
@@ -44,23 +44,23 @@ impl Record<'_> {
 
     #[inline]
     pub(crate) fn stream_start(&self, side: FlowSide) -> Option<u32> {
-        let known = self.meter.side(side).has(side_bit::SYN)
+        let known = self.hot.side(side).has(side_bit::SYN)
             || side == FlowSide::Initiator && self.cold.marks & mark::SYN_ACKED != 0;
         known.then(|| self.cold.isn[side.index()].wrapping_add(1))
     }
 
     #[inline]
     pub(crate) fn acknowledged(&self, side: FlowSide) -> Option<u32> {
-        let peer = self.meter.side(!side);
+        let peer = self.hot.side(!side);
         peer.has(side_bit::ACKED).then_some(peer.ack)
     }
 
     pub(crate) fn last_seen(&self) -> Timestamp {
-        if self.meter.has(bit::LAGGED) { self.cold.last_seen } else { self.meter.touched }
+        if self.hot.has(bit::LAGGED) { self.cold.last_seen } else { self.hot.touched }
     }
 
     pub(crate) fn stats(&self) -> FlowStats {
-        let (meter, cold) = (self.meter, self.cold);
+        let (hot, cold) = (self.hot, self.cold);
         let counters = [self.counters(0), self.counters(1)];
         let base = cold.rare.as_ref().map_or([Counters::default(); 2], |rare| rare.interim_base);
         FlowStats {
@@ -70,9 +70,9 @@ impl Record<'_> {
             last_seen: self.last_seen(),
             orientation: self.orientation(),
             evidence: cold.evidence,
-            l4: (!meter.has(bit::NO_L4)).then(|| L4Proto::from_number(meter.proto)),
-            state: meter.state,
-            mid_stream: meter.has(bit::MID_STREAM),
+            l4: (!hot.has(bit::NO_L4)).then(|| L4Proto::from_number(hot.proto)),
+            state: hot.state,
+            mid_stream: hot.has(bit::MID_STREAM),
             syn_rtt: loaded_rtt(cold.syn_rtt),
             ack_rtt: loaded_rtt(cold.ack_rtt),
             icmp: (cold.marks & mark::ICMP != 0).then(|| IcmpInfo {
@@ -90,13 +90,13 @@ impl Record<'_> {
     }
 
     fn side(&self, side: usize) -> SideStats {
-        let (hot, cold) = (&self.meter.sides[side], self.cold);
-        let shown = hot.has(side_bit::SEQ_KNOWN);
+        let (own, cold) = (&self.hot.sides[side], self.cold);
+        let shown = own.has(side_bit::SEQ_KNOWN);
         let windows = cold.marks & mark::WINDOW[side] != 0;
-        let scaled = hot.has(side_bit::SYN) && self.meter.sides[1 - side].has(side_bit::SYN);
+        let scaled = own.has(side_bit::SYN) && self.hot.sides[1 - side].has(side_bit::SYN);
         let mut stats = SideStats {
             counters: self.counters(side),
-            tcp_flags: hot.flags,
+            tcp_flags: own.flags,
             initial_window: shown.then_some(cold.first_window[side]),
             min_window: windows.then_some(cold.min_window[side]),
             max_window: windows.then_some(cold.max_window[side]),
@@ -104,7 +104,7 @@ impl Record<'_> {
             window_scale: cold.scale(side).filter(|_| scaled && cold.scale(1 - side).is_some()),
             sack_permitted: cold.marks & mark::SACK[side] != 0,
             ttl: (cold.max_ttl[side] != 0).then(|| (cold.min_ttl[side], cold.max_ttl[side])),
-            tos: self.meter.tos[side],
+            tos: self.hot.tos[side],
             flow_label: self.cold.flow_label[side],
             ..SideStats::default()
         };
@@ -124,17 +124,17 @@ impl Record<'_> {
     }
 
     fn conn_state(&self) -> ConnState {
-        let [initiator, responder] = &self.meter.sides;
+        let [initiator, responder] = &self.hot.sides;
         let (sent, answered) = (self.counters(0).packets > 0, self.counters(1).packets > 0);
-        if L4Proto::from_number(self.meter.proto) != L4Proto::Tcp {
-            return match (L4Proto::from_number(self.meter.proto), sent, answered) {
+        if L4Proto::from_number(self.hot.proto) != L4Proto::Tcp {
+            return match (L4Proto::from_number(self.hot.proto), sent, answered) {
                 (L4Proto::Icmp | L4Proto::Icmpv6, ..) => ConnState::Oth,
                 (_, true, true) => ConnState::Sf,
                 (_, true, false) => ConnState::S0,
                 (_, false, _) => ConnState::Shr,
             };
         }
-        let established = self.meter.has(bit::ESTABLISHED);
+        let established = self.hot.has(bit::ESTABLISHED);
         let (syn, syn_ack) = (initiator.has(side_bit::SYN), responder.has(side_bit::SYN));
         let (fin, fin_back) = (initiator.has(side_bit::FIN), responder.has(side_bit::FIN));
         let reset = |side: usize| self.cold.marks & mark::RESET[side] != 0;
@@ -155,7 +155,7 @@ impl Record<'_> {
             (true, false) => ConnState::S2,
             (false, true) if syn_ack && !syn => ConnState::Shr,
             (false, true) => ConnState::S3,
-            (false, false) if self.meter.has(bit::MID_STREAM) => ConnState::Oth,
+            (false, false) if self.hot.has(bit::MID_STREAM) => ConnState::Oth,
             (false, false) if established => ConnState::S1,
             (false, false) if syn && !answered => ConnState::S0,
             (false, false) => ConnState::Oth,

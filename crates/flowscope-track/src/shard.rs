@@ -38,7 +38,7 @@ impl<K> ShardBatch<K> {
         &mut self,
         view: &PacketView<'_>,
         mut extracted: Extracted<K>,
-        moment: PacketTime,
+        now: PacketTime,
         keep: usize,
     ) {
         let payload = extracted.payload.of(view);
@@ -48,7 +48,7 @@ impl<K> ShardBatch<K> {
         self.bytes.extend_from_slice(payload);
         self.items.push(Item::Packet(Routed {
             extracted,
-            moment,
+            now,
             ts: view.ts(),
             first_ts: view.first_ts(),
             wire_len: view.wire_len(),
@@ -60,8 +60,8 @@ impl<K> ShardBatch<K> {
     }
 
     /// Adds the news that the watermark has passed another tick ([`PacketTime::tick`]), for all shards.
-    pub fn advance(&mut self, moment: PacketTime) {
-        self.items.push(Item::Advance(moment));
+    pub fn advance(&mut self, now: PacketTime) {
+        self.items.push(Item::Advance(now));
     }
 
     /// Adds an ICMP error that quotes a packet of the flow `key`, for the shard of that key; see
@@ -71,10 +71,10 @@ impl<K> ShardBatch<K> {
         key: K,
         orientation: Orientation,
         icmp: IcmpInfo,
-        moment: PacketTime,
+        now: PacketTime,
         ts: Timestamp,
     ) {
-        self.items.push(Item::Quote(Quote { key, orientation, icmp, moment, ts }));
+        self.items.push(Item::Quote(Quote { key, orientation, icmp, now, ts }));
     }
 
     /// Whether there is nothing in it.
@@ -108,14 +108,14 @@ pub(crate) struct Quote<K> {
     pub(crate) key: K,
     pub(crate) orientation: Orientation,
     pub(crate) icmp: IcmpInfo,
-    pub(crate) moment: PacketTime,
+    pub(crate) now: PacketTime,
     pub(crate) ts: Timestamp,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Routed<K> {
     pub(crate) extracted: Extracted<K>,
-    pub(crate) moment: PacketTime,
+    pub(crate) now: PacketTime,
     ts: Timestamp,
     first_ts: Timestamp,
     wire_len: u32,

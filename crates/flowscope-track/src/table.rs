@@ -3,7 +3,7 @@
 use flowscope_core::Timestamp;
 
 use crate::chunked::{CHUNK, Chunked};
-use crate::entry::{Cold, Hot, Meter, SideMeter};
+use crate::entry::{Cold, Hot, HotRecord, SideRecord};
 use crate::lists::Slot;
 use crate::record::Record;
 use crate::sink::{EventOrder, Flow};
@@ -49,7 +49,7 @@ impl<K, S> Slots<K, S> {
     }
 
     /// Fills a free slot or a new one; says whether it is new.
-    pub(crate) fn put(&mut self, key: K, meter: Meter, cold: Cold, state: S) -> (Slot, bool) {
+    pub(crate) fn put(&mut self, key: K, hot: HotRecord, cold: Cold, state: S) -> (Slot, bool) {
         let state = if Self::UNIT {
             self.unit = Some(state);
             None
@@ -57,14 +57,14 @@ impl<K, S> Slots<K, S> {
             Some(state)
         };
         if let Some(slot) = self.free.pop() {
-            self.hot[slot] = Hot { key, meter };
+            self.hot[slot] = Hot { key, record: hot };
             self.cold[slot] = cold;
             if !Self::UNIT {
                 self.states[slot] = state;
             }
             return (slot, false);
         }
-        self.hot.push(Hot { key, meter });
+        self.hot.push(Hot { key, record: hot });
         self.cold.push(cold);
         if !Self::UNIT {
             self.states.push(state);
@@ -74,7 +74,7 @@ impl<K, S> Slots<K, S> {
 
     /// Frees a slot and drops what the user kept in it. The key stays until the slot is used again.
     pub(crate) fn free(&mut self, slot: Slot) {
-        self.hot[slot].meter.last_packet = 0;
+        self.hot[slot].record.last_packet = 0;
         self.cold[slot].rare = None;
         if !Self::UNIT {
             self.states[slot] = None;
@@ -84,11 +84,11 @@ impl<K, S> Slots<K, S> {
 
     #[inline]
     pub(crate) fn is_live(&self, slot: Slot) -> bool {
-        self.hot[slot].meter.last_packet != 0
+        self.hot[slot].record.last_packet != 0
     }
 
     pub(crate) fn record(&self, slot: Slot) -> Record<'_> {
-        Record { meter: &self.hot[slot].meter, cold: &self.cold[slot] }
+        Record { hot: &self.hot[slot].record, cold: &self.cold[slot] }
     }
 
     pub(crate) fn state(&self, slot: Slot) -> Option<&S> {
@@ -101,7 +101,7 @@ impl<K, S> Slots<K, S> {
 
     /// The flow in `slot`, to be lent to a sink.
     #[inline]
-    pub(crate) fn lend(
+    pub(crate) fn flow(
         &mut self,
         slot: Slot,
         ts: Timestamp,
@@ -111,13 +111,13 @@ impl<K, S> Slots<K, S> {
         let cold = &self.cold[slot];
         let state = if Self::UNIT { self.unit.as_mut()? } else { self.states[slot].as_mut()? };
         Some(Flow {
-            id: FlowId(hot.meter.id),
+            id: FlowId(hot.record.id),
             key: &hot.key,
             state,
             packet: order.packet,
             ts,
             order,
-            record: Record { meter: &hot.meter, cold },
+            record: Record { hot: &hot.record, cold },
         })
     }
 
@@ -130,11 +130,11 @@ impl<K, S> Slots<K, S> {
     }
 }
 
-/// A meter at the start of a flow.
-pub(crate) const BLANK_METER: Meter = Meter {
+/// A hot record at the start of a flow.
+pub(crate) const BLANK_HOT: HotRecord = HotRecord {
     touched: Timestamp::ZERO,
     last_packet: 0,
-    sides: [SideMeter {
+    sides: [SideRecord {
         packets: 0,
         wire: 0,
         ip: 0,
@@ -149,7 +149,7 @@ pub(crate) const BLANK_METER: Meter = Meter {
     state: FlowState::Active,
     proto: 0,
     bits: 0,
-    watch: 0,
+    slow_path: 0,
     tos: [0; 2],
     ttl: [0; 2],
 };

@@ -16,16 +16,16 @@ use flowscope_core::{FlowSide, TcpFlags, TcpInfo, TcpOptions, Timestamp};
 
 use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
-use crate::entry::{Cold, Meter, PendingSyn};
+use crate::entry::{Cold, HotRecord, PendingSyn};
 use crate::{Anomaly, EndReason, FlowState};
 
 /// The receive window is taken for at least this, in bytes: its scale is unknown for flows picked
 /// up in the middle, and a capture that lost packets sees windows late.
-const LEAST_ROOM: i64 = 1 << 20;
+const MIN_RECEIVE_WINDOW: i64 = 1 << 20;
 /// Numbers this far behind are another connection's.
-const FAR_BEHIND: i32 = -(1 << 30);
+const MAX_BEHIND: i32 = -(1 << 30);
 /// How many SYNs that may begin another connection are remembered.
-pub(crate) const MOST_SYNS: usize = 4;
+pub(crate) const MAX_PENDING_SYNS: usize = 4;
 
 /// A TCP packet, seen from its flow.
 #[derive(Clone, Copy)]
@@ -100,24 +100,24 @@ impl Step {
 
 /// One flow's record, for the time of one packet.
 pub(crate) struct Tcp<'a> {
-    pub(crate) meter: &'a mut Meter,
+    pub(crate) hot: &'a mut HotRecord,
     pub(crate) cold: &'a mut Cold,
     pub(crate) config: &'a TrackerConfig,
 }
 
 impl Tcp<'_> {
     /// A packet of the flow; its counters are up to date.
-    pub(crate) fn advance(&mut self, seg: &Seg, moment: PacketTime, step: &mut Step) {
+    pub(crate) fn advance(&mut self, seg: &Seg, now: PacketTime, step: &mut Step) {
         self.urgent(seg, step);
         if seg.flags.rst() {
-            self.reset(seg, moment, step);
+            self.reset(seg, now, step);
         } else if seg.flags.syn() {
-            self.synchronise(seg, moment, step);
+            self.synchronise(seg, now, step);
         } else {
             self.regular(seg, step);
         }
         self.unusual_flags(seg);
-        self.settle(step);
+        self.close_states(step);
     }
 
     fn urgent(&mut self, seg: &Seg, step: &mut Step) {

@@ -71,9 +71,9 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
                 self.track_extracted(view, &extracted, out);
             }
             refused => {
-                let moment = self.clock.observe(view.ts());
+                let now = self.clock.observe(view.ts());
                 self.refuse(&view, refused.is_some());
-                self.table.sweep(moment, out);
+                self.table.sweep(now, out);
             }
         }
     }
@@ -86,8 +86,8 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         extracted: &Extracted<E::Key>,
         out: &mut impl FlowSink<E::Key, S>,
     ) {
-        let moment = self.clock.observe(view.ts());
-        self.table.track(view, extracted, moment, out);
+        let now = self.clock.observe(view.ts());
+        self.table.track(view, extracted, now, out);
     }
 
     /// Tracks many packets; the same events in the same order as one by one, at a fraction of the
@@ -97,15 +97,15 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
             let mut prepared = std::mem::take(&mut self.prepared);
             for (i, view) in views.iter().enumerate() {
                 let extracted = self.extractor.extract(*view);
-                let moment = self.clock.observe(view.ts());
+                let now = self.clock.observe(view.ts());
                 match extracted {
                     Some(extracted) if extracted.fragment.is_none() => {
-                        prepared.push(Prepared::new(i, extracted, moment));
+                        prepared.push(Prepared::new(i, extracted, now));
                     }
                     refused => {
                         self.table.track_prepared(views, &mut prepared, out);
                         self.refuse(view, refused.is_some());
-                        self.table.sweep(moment, out);
+                        self.table.sweep(now, out);
                     }
                 }
             }
@@ -133,8 +133,8 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         most: usize,
         out: &mut impl FlowSink<E::Key, S>,
     ) -> bool {
-        let moment = self.clock.advance(now);
-        self.table.expire(moment, most, out)
+        let now = self.clock.advance(now);
+        self.table.expire(now, most, out)
     }
 
     /// When to call [`expire`](Self::expire) next if no packet comes before: never later than the

@@ -19,67 +19,67 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         side: FlowSide,
         packet: &PacketContext<'_, '_, K>,
     ) {
-        let (view, x, moment) = (packet.view, packet.extracted, packet.moment);
+        let (view, x, now) = (packet.view, packet.extracted, packet.now);
         let i = side.index();
         let first = self.slots.record(slot).counters(i).packets == 0;
-        if self.slots.hot[slot].meter.sides[i].wire >= SPILL
-            || self.slots.hot[slot].meter.sides[i].payload >= SPILL
-            || self.slots.hot[slot].meter.sides[i].ip >= SPILL
+        if self.slots.hot[slot].record.sides[i].wire >= SPILL
+            || self.slots.hot[slot].record.sides[i].payload >= SPILL
+            || self.slots.hot[slot].record.sides[i].ip >= SPILL
             || view.wire_len() >= SPILL
             || x.ip.len >= SPILL
             || x.payload.wire_len >= SPILL
-            || self.slots.hot[slot].meter.sides[i].packets >= SPILL
+            || self.slots.hot[slot].record.sides[i].packets >= SPILL
         {
             self.spill(slot, i);
             self.slots.cold[slot].rare().spilled[i].add(&counted(view, x));
         } else {
-            let own = &mut self.slots.hot[slot].meter.sides[i];
+            let own = &mut self.slots.hot[slot].record.sides[i];
             own.packets += view.frames();
             own.wire += view.wire_len();
             own.ip += x.ip.len;
             own.payload += x.payload.wire_len;
         }
         let before = self.slots.record(slot).last_seen();
-        let meter = &mut self.slots.hot[slot].meter;
+        let hot = &mut self.slots.hot[slot].record;
         let cold = &mut self.slots.cold[slot];
         if first {
-            meter.tos[i] = x.ip.tos;
+            hot.tos[i] = x.ip.tos;
             cold.flow_label[i] = x.ip.flow_label;
             (cold.min_ttl[i], cold.max_ttl[i]) = (x.ip.ttl, x.ip.ttl);
         } else {
             cold.min_ttl[i] = cold.min_ttl[i].min(x.ip.ttl);
             cold.max_ttl[i] = cold.max_ttl[i].max(x.ip.ttl);
         }
-        meter.ttl[i] = x.ip.ttl;
+        hot.ttl[i] = x.ip.ttl;
         if x.corrupt {
             let rare = &mut cold.rare().sides[i];
             rare.bad_checksums += 1;
             if is_power_of_ten(rare.bad_checksums) {
                 cold.history.push(b'c', side);
             }
-        } else if let Some(tcp) = x.tcp.filter(|_| meter.proto == L4Proto::Tcp.number()) {
-            meter.sides[i].flags |= tcp.flags;
+        } else if let Some(tcp) = x.tcp.filter(|_| hot.proto == L4Proto::Tcp.number()) {
+            hot.sides[i].flags |= tcp.flags;
         }
         let last_seen = before.max(view.ts());
-        meter.touched = moment.watermark;
-        meter.last_packet = moment.packet;
+        hot.touched = now.watermark;
+        hot.last_packet = now.packet;
         cold.last_seen = last_seen;
         cold.first_seen = cold.first_seen.min(view.first_ts());
-        meter.set(bit::LAGGED, last_seen != moment.watermark);
-        if moment.suspect {
-            let (flow, packet) = (self.slots.hot[slot].meter.id, moment.packet);
+        hot.set(bit::LAGGED, last_seen != now.watermark);
+        if now.suspect {
+            let (flow, packet) = (self.slots.hot[slot].record.id, now.packet);
             self.suspects.push(Suspect { slot, flow, packet, ts: view.ts() });
         }
     }
 
     /// Moves a side's hot counters into the rare part.
     pub(super) fn spill(&mut self, slot: Slot, side: usize) {
-        let hot = &mut self.slots.hot[slot].meter.sides[side];
+        let own = &mut self.slots.hot[slot].record.sides[side];
         let moved = Counters {
-            packets: u64::from(std::mem::take(&mut hot.packets)),
-            wire_bytes: u64::from(std::mem::take(&mut hot.wire)),
-            ip_bytes: u64::from(std::mem::take(&mut hot.ip)),
-            payload_bytes: u64::from(std::mem::take(&mut hot.payload)),
+            packets: u64::from(std::mem::take(&mut own.packets)),
+            wire_bytes: u64::from(std::mem::take(&mut own.wire)),
+            ip_bytes: u64::from(std::mem::take(&mut own.ip)),
+            payload_bytes: u64::from(std::mem::take(&mut own.payload)),
         };
         self.slots.cold[slot].rare().spilled[side].add(&moved);
     }
@@ -115,12 +115,12 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             return;
         };
         let last_seen = self.slots.record(slot).last_seen().max(late.last_seen);
-        let meter = &mut self.slots.hot[slot].meter;
+        let hot = &mut self.slots.hot[slot].record;
         let cold = &mut self.slots.cold[slot];
-        meter.set(bit::LAGGED, true);
+        hot.set(bit::LAGGED, true);
         cold.last_seen = last_seen;
         cold.first_seen = cold.first_seen.min(late.first_seen);
-        for (side, flags) in meter.sides.iter_mut().zip(late.tcp_flags) {
+        for (side, flags) in hot.sides.iter_mut().zip(late.tcp_flags) {
             side.flags |= flags;
         }
         let rare = cold.rare();

@@ -23,7 +23,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         change: Change,
         out: &mut O,
     ) {
-        if let Some(flow) = self.slots.lend(slot, ts, order) {
+        if let Some(flow) = self.slots.flow(slot, ts, order) {
             out.event(flow, change);
         }
     }
@@ -53,7 +53,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     #[inline]
-    pub(super) fn lend_payload<O: FlowSink<K, S>>(
+    pub(super) fn emit_payload<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
         side: FlowSide,
@@ -66,8 +66,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             return;
         }
         let (view, x) = (packet.view, packet.extracted);
-        let is_tcp = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
-        let Some(flow) = self.slots.lend(slot, view.ts(), order) else { return };
+        let is_tcp = self.slots.hot[slot].record.proto == L4Proto::Tcp.number();
+        let Some(flow) = self.slots.flow(slot, view.ts(), order) else { return };
         let (payload, wire_len) = (x.payload.of(view), x.payload.wire_len);
         if let Some(seg) = seg {
             let segment = Segment {
@@ -87,7 +87,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     /// Lends a SYN that was lent before, as a segment of another flow, without its payload.
-    pub(super) fn lend_syn<O: FlowSink<K, S>>(
+    pub(super) fn emit_syn<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
         syn: &Seg,
@@ -107,7 +107,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             syn: true,
             fin: false,
         };
-        if let Some(flow) = self.slots.lend(slot, syn.ts, order) {
+        if let Some(flow) = self.slots.flow(slot, syn.ts, order) {
             out.segment(flow, segment);
         }
     }
@@ -126,11 +126,11 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             self.emit(slot, ts, order, Change::Anomaly { kind, side }, out);
         }
         if !seg.flags.rst() {
-            self.lend_payload(slot, seg.side, packet, Some(seg), order, out);
+            self.emit_payload(slot, seg.side, packet, Some(seg), order, out);
         }
         self.emit_established(slot, ts, order, step, out);
         if let Some(reason) = step.ended {
-            self.begin_linger(slot, packet.moment.watermark);
+            self.begin_linger(slot, packet.now.watermark);
             self.emit_end(slot, ts, order, reason, out);
         }
     }
@@ -157,7 +157,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         step: &Step,
         out: &mut O,
     ) {
-        let (from, to) = (step.before, self.slots.hot[slot].meter.state);
+        let (from, to) = (step.before, self.slots.hot[slot].record.state);
         if from != to {
             self.emit(slot, ts, order, Change::StateChange { from, to }, out);
         }
@@ -169,18 +169,18 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         key: &K,
         from: Orientation,
         icmp: IcmpInfo,
-        moment: PacketTime,
+        now: PacketTime,
         ts: Timestamp,
         out: &mut O,
     ) {
         let Some(slot) = self.find(key) else { return };
-        let gone = self.overdue(slot, moment).is_some();
-        let meter = &self.slots.hot[slot].meter;
-        if gone || meter.state.is_over() {
+        let gone = self.overdue(slot, now).is_some();
+        let hot = &self.slots.hot[slot].record;
+        if gone || hot.state.is_over() {
             return;
         }
-        let side = meter.side_of(from);
-        let order = EventOrder { phase: Phase::Quoted, ..at_packet(moment) };
+        let side = hot.side_of(from);
+        let order = EventOrder { phase: Phase::Quoted, ..at_packet(now) };
         self.emit(slot, ts, order, Change::IcmpError { icmp, side }, out);
     }
 }

@@ -15,14 +15,14 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(crate) fn end<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
-        moment: PacketTime,
+        now: PacketTime,
         out: &mut O,
     ) -> bool {
-        let order = at_packet(moment);
-        if self.catch_up(slot, moment, order, out) {
+        let order = at_packet(now);
+        if self.catch_up(slot, now, order, out) {
             return false;
         }
-        self.end_and_remove(slot, moment.watermark, order, EndReason::Forced, out);
+        self.end_and_remove(slot, now.watermark, order, EndReason::Forced, out);
         true
     }
 
@@ -31,7 +31,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(crate) fn finish<O: FlowSink<K, S>>(
         &mut self,
         reason: EndReason,
-        moment: PacketTime,
+        now: PacketTime,
         mut go_on: impl FnMut(FlowId) -> bool,
         out: &mut O,
     ) -> bool {
@@ -45,20 +45,20 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             }
             self.ending.pop();
             // Whoever tracks packets in between may end or replace it.
-            if !self.slots.is_live(slot) || self.slots.hot[slot].meter.id != id {
+            if !self.slots.is_live(slot) || self.slots.hot[slot].record.id != id {
                 continue;
             }
             let order = EventOrder {
-                packet: moment.packet,
+                packet: now.packet,
                 phase: Phase::End,
                 deadline: Timestamp::ZERO,
                 flow: FlowId(id),
             };
             // What its deadline brought is told, although no sweep came that far.
-            if self.catch_up(slot, moment, order, out) {
+            if self.catch_up(slot, now, order, out) {
                 continue;
             }
-            self.end_and_remove(slot, moment.watermark, order, reason, out);
+            self.end_and_remove(slot, now.watermark, order, reason, out);
         }
         self.ending = Vec::new();
         self.due.clear();
@@ -70,7 +70,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(crate) fn by_id(&self) -> Vec<(u64, Slot)> {
         let live = (0..self.slots.len()).filter(|slot| self.slots.is_live(*slot));
         let mut all: Vec<(u64, Slot)> =
-            live.map(|slot| (self.slots.hot[slot].meter.id, slot)).collect();
+            live.map(|slot| (self.slots.hot[slot].record.id, slot)).collect();
         all.sort_unstable();
         all
     }
@@ -97,7 +97,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         reason: EndReason,
         out: &mut O,
     ) {
-        let reason = match self.slots.hot[slot].meter.state {
+        let reason = match self.slots.hot[slot].record.state {
             FlowState::Closed => EndReason::Fin,
             FlowState::Reset => EndReason::Rst,
             _ => {
@@ -108,7 +108,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.emit_late(slot, order, out);
         self.include_late(slot);
         let last_seen = self.slots.record(slot).last_seen();
-        if let Some(flow) = self.slots.lend(slot, last_seen, order) {
+        if let Some(flow) = self.slots.flow(slot, last_seen, order) {
             out.removed(flow, reason);
         }
         self.remove(slot);

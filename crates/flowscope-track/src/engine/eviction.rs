@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use super::{Due, Engine, RARE_BYTES, RARE_SHARE, STEPS_FOR_ROOM, at_packet};
+use super::{Due, EVICTION_SWEEP_STEPS, Engine, RARE_BYTES, RARE_SHARE, at_packet};
 use crate::EndReason;
 use crate::clock::PacketTime;
 use crate::index::Index;
@@ -21,16 +21,16 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.config.memory_budget - self.config.memory_budget / RARE_SHARE
     }
 
-    pub(super) fn make_room<O: FlowSink<K, S>>(&mut self, moment: PacketTime, out: &mut O) {
+    pub(super) fn make_room<O: FlowSink<K, S>>(&mut self, now: PacketTime, out: &mut O) {
         let limit = self.limit();
         self.order.prepare(self.index.len(), limit, &mut self.slots.hot);
         if !self.is_full(limit) {
             return;
         }
         let before = self.index.len();
-        self.sweep(moment, Phase::Expiry, STEPS_FOR_ROOM, out);
+        self.sweep(now, Phase::Expiry, EVICTION_SWEEP_STEPS, out);
         while self.index.len() == before || self.is_full(limit) {
-            if !self.evict_one(moment, out) {
+            if !self.evict_one(now, out) {
                 return;
             }
         }
@@ -46,33 +46,33 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     /// Lets the entry go whose turn it is.
-    pub(super) fn evict_one<O: FlowSink<K, S>>(&mut self, moment: PacketTime, out: &mut O) -> bool {
+    pub(super) fn evict_one<O: FlowSink<K, S>>(&mut self, now: PacketTime, out: &mut O) -> bool {
         let victim = self.order.victim(self.config.eviction, &mut self.slots.hot);
         let Some(slot) = victim else { return false };
-        let order = at_packet(moment);
-        if self.catch_up(slot, moment, order, out) {
+        let order = at_packet(now);
+        if self.catch_up(slot, now, order, out) {
             return true;
         }
-        self.evict(slot, moment, out);
+        self.evict(slot, now, out);
         true
     }
 
-    pub(super) fn evict<O: FlowSink<K, S>>(&mut self, slot: Slot, moment: PacketTime, out: &mut O) {
-        let order = at_packet(moment);
+    pub(super) fn evict<O: FlowSink<K, S>>(&mut self, slot: Slot, now: PacketTime, out: &mut O) {
+        let order = at_packet(now);
         let last_seen = self.slots.record(slot).last_seen();
         self.end_and_remove(slot, last_seen, order, EndReason::Evicted, out);
     }
 
     /// Does `change` to an entry that then is the youngest, or of another class.
-    pub(super) fn rank(&mut self, slot: Slot, change: impl FnOnce(&mut Self)) {
-        self.order.remove(slot, &mut self.slots.hot[slot].meter);
+    pub(super) fn reorder(&mut self, slot: Slot, change: impl FnOnce(&mut Self)) {
+        self.order.remove(slot, &mut self.slots.hot[slot].record);
         change(self);
-        self.order.insert(slot, &mut self.slots.hot[slot].meter);
+        self.order.insert(slot, &mut self.slots.hot[slot].record);
     }
 
     /// Frees an entry.
     pub(super) fn remove(&mut self, slot: Slot) {
-        self.order.remove(slot, &mut self.slots.hot[slot].meter);
+        self.order.remove(slot, &mut self.slots.hot[slot].record);
         self.wheel.cancel(slot);
         let tag = self.index.tag(&self.slots.hot[slot].key);
         self.index.remove(tag, slot);

@@ -14,7 +14,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(super) fn interim<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
-        moment: PacketTime,
+        now: PacketTime,
         ts: Timestamp,
         out: &mut O,
     ) {
@@ -25,7 +25,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             .and_then(|rare| rare.interim_from)
             .unwrap_or(self.slots.cold[slot].first_seen);
         // By the watermark: a corrupt time in the far future must not use up years of intervals.
-        let lasted = moment.watermark.since(from);
+        let lasted = now.watermark.since(from);
         if lasted < active {
             return;
         }
@@ -36,7 +36,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let interval = active.as_nanos().max(1);
         let whole = u64::try_from(lasted.as_nanos() / interval * interval).unwrap_or(u64::MAX);
         rare.interim_from = Some(Timestamp::from_nanos(from.as_nanos().saturating_add(whole)));
-        self.emit(slot, ts, at_packet(moment), Change::Interim { sequence }, out);
+        self.emit(slot, ts, at_packet(now), Change::Interim { sequence }, out);
         let record = self.slots.record(slot);
         let base = [record.counters(0), record.counters(1)];
         self.slots.cold[slot].rare().interim_base = base;

@@ -6,10 +6,10 @@ use flowscope_core::{Extracted, FlowSide, L4Proto, Orientation, TcpFlags, Timest
 
 use super::{Engine, PacketContext, at_packet};
 use crate::clock::PacketTime;
-use crate::entry::{Cold, Meter, Rare, bit, watch};
+use crate::entry::{Cold, HotRecord, Rare, bit, slow_path};
 use crate::lists::Slot;
 use crate::sink::FlowSink;
-use crate::table::{BLANK_METER, blank_cold};
+use crate::table::{BLANK_HOT, blank_cold};
 use crate::tcp::Step;
 use crate::wheel::{TICK, passed, tick_of};
 use crate::{Change, FlowState, InitiatorEvidence};
@@ -21,15 +21,15 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         packet: &PacketContext<'_, '_, K>,
         out: &mut O,
     ) {
-        let (view, x, moment) = (packet.view, packet.extracted, packet.moment);
+        let (view, x, now) = (packet.view, packet.extracted, packet.now);
         let (orientation, evidence) = self.initiator(x);
-        let slot = self.insert(packet, orientation, evidence, moment.packet, out);
-        let is_tcp = self.slots.hot[slot].meter.proto == L4Proto::Tcp.number();
+        let slot = self.insert(packet, orientation, evidence, now.packet, out);
+        let is_tcp = self.slots.hot[slot].record.proto == L4Proto::Tcp.number();
         if is_tcp && orientation != x.orientation {
             self.slots.cold[slot].history.push(b'^', FlowSide::Initiator);
         }
-        let side = self.slots.hot[slot].meter.side_of(x.orientation);
-        let order = at_packet(moment);
+        let side = self.slots.hot[slot].record.side_of(x.orientation);
+        let order = at_packet(now);
         self.count_slowly(slot, side, packet);
         if let Some(icmp) = &x.icmp {
             self.slots.cold[slot].set_icmp(icmp);
@@ -38,35 +38,35 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let mut step = Step::new(FlowState::Active);
         if let Some(seg) = &seg {
             let state = self.tcp(slot).open(seg);
-            self.slots.hot[slot].meter.state = state;
+            self.slots.hot[slot].record.state = state;
             step.before = state;
         } else if is_tcp {
-            let meter = &mut self.slots.hot[slot].meter;
-            meter.state = FlowState::SynReceived;
-            meter.set(bit::MID_STREAM, true);
+            let hot = &mut self.slots.hot[slot].record;
+            hot.state = FlowState::SynReceived;
+            hot.set(bit::MID_STREAM, true);
             step.before = FlowState::SynReceived;
         }
-        self.enter(slot, moment);
+        self.schedule_new(slot, now);
         self.emit(slot, view.ts(), order, Change::Started { evidence }, out);
         let flags = seg.map_or(TcpFlags(0), |seg| seg.flags);
         self.emit_packet(slot, side, packet, flags, order, out);
         match &seg {
             Some(seg) => {
                 let seg = *seg;
-                self.rank(slot, |engine| engine.tcp(slot).first(&seg, &mut step));
+                self.reorder(slot, |engine| engine.tcp(slot).first(&seg, &mut step));
                 self.emit_step(slot, &seg, &step, packet, order, out);
             }
             None => {
                 if step.before != FlowState::Active {
-                    self.rank(slot, |engine| {
+                    self.reorder(slot, |engine| {
                         engine.tcp(slot).truncated_header(view.ts(), &mut step);
                     });
                 }
-                self.lend_payload(slot, side, packet, None, order, out);
+                self.emit_payload(slot, side, packet, None, order, out);
                 self.emit_established(slot, view.ts(), order, &step, out);
             }
         }
-        self.note_rare(slot, false, moment, out);
+        self.account_rare(slot, false, now, out);
     }
 
     /// Who began a flow, by its first packet: the orientation of that side's packets, and why.
@@ -98,25 +98,25 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         id: u64,
         out: &mut O,
     ) -> Slot {
-        let (x, moment) = (packet.extracted, packet.moment);
-        self.make_room(moment, out);
+        let (x, now) = (packet.extracted, packet.now);
+        self.make_room(now, out);
         let reverse = if orientation == Orientation::Reverse { bit::REVERSE } else { 0 };
-        let active = if self.config.active.is_some() { watch::ACTIVE } else { 0 };
-        let meter = Meter {
+        let active = if self.config.active.is_some() { slow_path::ACTIVE } else { 0 };
+        let hot = HotRecord {
             proto: x.l4.map_or(0, L4Proto::number),
             bits: reverse | bit::LAGGED | if x.l4.is_none() { bit::NO_L4 } else { 0 },
-            watch: active,
+            slow_path: active,
             id,
-            last_packet: moment.packet,
-            touched: moment.watermark,
-            ..BLANK_METER
+            last_packet: now.packet,
+            touched: now.watermark,
+            ..BLANK_HOT
         };
         let mut cold = Cold { evidence, first_seen: Timestamp::MAX, ..blank_cold() };
         if !x.path.is_empty() {
             cold.rare = Some(Box::new(Rare { path: x.path, ..Rare::default() }));
         }
         let state = (self.init)(x);
-        let (slot, new) = self.slots.put(x.key.clone(), meter, cold, state);
+        let (slot, new) = self.slots.put(x.key.clone(), hot, cold, state);
         if new {
             self.wheel.add_slot();
             self.order.add_slot();
@@ -128,11 +128,12 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     /// Gives a fresh entry, whose state is known now, its place among timeouts and in the eviction
     /// order.
-    pub(super) fn enter(&mut self, slot: Slot, moment: PacketTime) {
+    pub(super) fn schedule_new(&mut self, slot: Slot, now: PacketTime) {
         let tick = tick_of(self.deadline(slot));
-        self.wheel.start_at(passed(moment.watermark).unwrap_or(0));
+        self.wheel.start_at(passed(now.watermark).unwrap_or(0));
         self.wheel.schedule(slot, tick);
-        self.quiet_until = self.quiet_until.min(Timestamp::from_nanos(tick.saturating_mul(TICK)));
-        self.order.insert(slot, &mut self.slots.hot[slot].meter);
+        self.next_sweep_after =
+            self.next_sweep_after.min(Timestamp::from_nanos(tick.saturating_mul(TICK)));
+        self.order.insert(slot, &mut self.slots.hot[slot].record);
     }
 }

@@ -6,7 +6,7 @@ use flowscope_core::{FlowSide, Orientation, Timestamp};
 
 use super::counters::counted;
 use super::{Engine, PacketContext, at_packet};
-use crate::entry::{PendingSyn, bit, watch};
+use crate::entry::{PendingSyn, bit, slow_path};
 use crate::lists::Slot;
 use crate::sink::{EventOrder, FlowSink};
 use crate::stats::Counters;
@@ -15,7 +15,7 @@ use crate::{Change, EndReason, InitiatorEvidence};
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// The flow in `slot` ends because another takes its key.
-    pub(super) fn supersede<O: FlowSink<K, S>>(
+    pub(super) fn end_superseded<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
         order: EventOrder,
@@ -26,32 +26,32 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     /// A remembered SYN was answered: the flow it hit ends without it, and a new one begins at it.
-    pub(super) fn succeed<O: FlowSink<K, S>>(
+    pub(super) fn open_at_pending_syn<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
         syn: &PendingSyn,
         packet: &PacketContext<'_, '_, K>,
         out: &mut O,
     ) {
-        let (x, moment) = (packet.extracted, packet.moment);
-        let order = at_packet(moment);
-        let meter = self.slots.hot[slot].meter;
-        let begun_by = if (syn.side == FlowSide::Initiator) == meter.has(bit::REVERSE) {
+        let (x, now) = (packet.extracted, packet.now);
+        let order = at_packet(now);
+        let hot = self.slots.hot[slot].record;
+        let begun_by = if (syn.side == FlowSide::Initiator) == hot.has(bit::REVERSE) {
             Orientation::Reverse
         } else {
             Orientation::Forward
         };
         // What a flow's end has told stays told: then the SYN remains where it was counted.
-        let over = meter.state.is_over();
+        let over = hot.state.is_over();
         let counters = if over {
             Counters::default()
         } else {
             self.uncount(slot, syn);
             syn.counters
         };
-        self.supersede(slot, order, out);
+        self.end_superseded(slot, order, out);
         let slot = self.insert(packet, begun_by, InitiatorEvidence::Syn, syn.packet, out);
-        let side = &mut self.slots.hot[slot].meter;
+        let side = &mut self.slots.hot[slot].record;
         side.tos[0] = syn.tos;
         side.sides[0].flags = syn.flags;
         side.ttl[0] = syn.ttl;
@@ -74,18 +74,18 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             ts: syn.ts,
         };
         let state = self.tcp(slot).open(&first);
-        let meter = &mut self.slots.hot[slot].meter;
-        meter.state = state;
-        meter.watch |= watch::STATE;
-        meter.set(bit::LAGGED, true);
-        self.enter(slot, moment);
+        let hot = &mut self.slots.hot[slot].record;
+        hot.state = state;
+        hot.slow_path |= slow_path::STATE;
+        hot.set(bit::LAGGED, true);
+        self.schedule_new(slot, now);
         let evidence = InitiatorEvidence::Syn;
         self.emit(slot, syn.ts, order, Change::Started { evidence }, out);
-        self.lend_syn(slot, &first, order, out);
-        let side = self.slots.hot[slot].meter.side_of(x.orientation);
+        self.emit_syn(slot, &first, order, out);
+        let side = self.slots.hot[slot].record.side_of(x.orientation);
         let seg = self.seg_of(slot, side, packet);
         self.take(slot, side, seg, packet, out);
-        self.note_rare(slot, false, moment, out);
+        self.account_rare(slot, false, now, out);
     }
 
     /// Takes a remembered SYN and its repetitions out of the counters of the flow it hit.
@@ -96,12 +96,12 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let spilled = &mut cold.rare().spilled[x];
         *spilled = spilled.minus(&syn.counters);
         (cold.first_seen, cold.last_seen) = syn.seen_without;
-        self.slots.hot[slot].meter.set(bit::LAGGED, true);
+        self.slots.hot[slot].record.set(bit::LAGGED, true);
     }
 
     /// Keeps the counters of remembered SYNs, and what the flow's times are without them. `syn`: the
     /// packet is one of them.
-    pub(super) fn book_syns(
+    pub(super) fn count_pending_syns(
         &mut self,
         slot: Slot,
         syn: Option<&Seg>,

@@ -7,7 +7,7 @@ use flowscope_core::{L4Proto, Timestamp};
 
 use super::{Due, Engine, Suspect};
 use crate::clock::PacketTime;
-use crate::entry::{bit, watch};
+use crate::entry::{bit, slow_path};
 use crate::lists::Slot;
 use crate::sink::{EventOrder, FlowSink, Phase};
 use crate::tcp::Step;
@@ -24,8 +24,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     pub(super) fn pending_reset(&self, slot: Slot) -> Option<Timestamp> {
-        let meter = &self.slots.hot[slot].meter;
-        if meter.watch & watch::RARE == 0 || meter.state.is_over() {
+        let hot = &self.slots.hot[slot].record;
+        if hot.slow_path & slow_path::RARE == 0 || hot.state.is_over() {
             return None;
         }
         let reset = self.slots.cold[slot].rare.as_ref()?.reset?;
@@ -34,30 +34,30 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     /// When the entry has something to do if no packet comes.
     pub(super) fn deadline(&self, slot: Slot) -> Timestamp {
-        let meter = &self.slots.hot[slot].meter;
-        if meter.state.is_over() {
-            return meter.touched + self.config.linger;
+        let hot = &self.slots.hot[slot].record;
+        if hot.state.is_over() {
+            return hot.touched + self.config.linger;
         }
-        let idle = meter.touched.as_nanos().saturating_add(self.idle_of(meter.proto));
+        let idle = hot.touched.as_nanos().saturating_add(self.idle_of(hot.proto));
         let idle = Timestamp::from_nanos(idle);
         self.pending_reset(slot).map_or(idle, |reset| reset.min(idle))
     }
 
     /// The entry's deadline, if it has passed.
-    pub(super) fn overdue(&self, slot: Slot, moment: PacketTime) -> Option<Timestamp> {
+    pub(super) fn overdue(&self, slot: Slot, now: PacketTime) -> Option<Timestamp> {
         let deadline = self.deadline(slot);
-        (moment.watermark > deadline).then_some(deadline)
+        (now.watermark > deadline).then_some(deadline)
     }
 
     /// Does what the entry's own deadlines bring; says whether the entry is gone.
     pub(super) fn catch_up<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
-        moment: PacketTime,
+        now: PacketTime,
         order: EventOrder,
         out: &mut O,
     ) -> bool {
-        while let Some(deadline) = self.overdue(slot, moment) {
+        while let Some(deadline) = self.overdue(slot, now) {
             if self.on_deadline(slot, deadline, order, out) {
                 return true;
             }
@@ -76,8 +76,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if self.pending_reset(slot) == Some(deadline) {
             let reset = self.slots.cold[slot].rare.as_mut().and_then(|rare| rare.reset.take());
             if let Some(reset) = reset {
-                let mut step = Step::new(self.slots.hot[slot].meter.state);
-                self.rank(slot, |engine| engine.tcp(slot).accept_reset(reset, &mut step));
+                let mut step = Step::new(self.slots.hot[slot].record.state);
+                self.reorder(slot, |engine| engine.tcp(slot).accept_reset(reset, &mut step));
                 self.emit_state(slot, reset.ts, order, &step, out);
                 self.begin_linger(slot, deadline);
                 self.emit_end(slot, reset.ts, order, EndReason::Rst, out);
@@ -91,11 +91,11 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     pub(super) fn begin_linger(&mut self, slot: Slot, from: Timestamp) {
         let last_seen = self.slots.record(slot).last_seen();
-        let meter = &mut self.slots.hot[slot].meter;
-        meter.touched = from;
-        meter.watch |= watch::STATE;
+        let hot = &mut self.slots.hot[slot].record;
+        hot.touched = from;
+        hot.slow_path |= slow_path::STATE;
         self.slots.cold[slot].last_seen = last_seen;
-        meter.set(bit::LAGGED, true);
+        hot.set(bit::LAGGED, true);
         self.reschedule(slot);
     }
 
@@ -104,41 +104,42 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.wheel.cancel(slot);
         self.wheel.schedule(slot, tick);
         let tick = tick.max(self.wheel.now());
-        self.quiet_until = self.quiet_until.min(Timestamp::from_nanos(tick.saturating_mul(TICK)));
+        self.next_sweep_after =
+            self.next_sweep_after.min(Timestamp::from_nanos(tick.saturating_mul(TICK)));
     }
 
     /// As a packet that is tracked does before anything else.
-    pub(crate) fn sweep_for_packet<O: FlowSink<K, S>>(&mut self, moment: PacketTime, out: &mut O) {
-        if !self.suspects.is_empty() && !moment.suspect {
-            self.settle_suspects(moment, true);
+    pub(crate) fn sweep_for_packet<O: FlowSink<K, S>>(&mut self, now: PacketTime, out: &mut O) {
+        if !self.suspects.is_empty() && !now.suspect {
+            self.settle_suspects(now, true);
         }
-        if moment.watermark > self.quiet_until {
-            self.sweep(moment, Phase::Expiry, self.config.sweep, out);
+        if now.watermark > self.next_sweep_after {
+            self.sweep(now, Phase::Expiry, self.config.sweep, out);
         }
     }
 
-    /// Does what is due at the moment's watermark, in at most `most` steps; says whether more is.
+    /// Does what is due at the watermark of `now`, in at most `most` steps; says whether more is.
     pub(crate) fn sweep<O: FlowSink<K, S>>(
         &mut self,
-        moment: PacketTime,
+        now: PacketTime,
         phase: Phase,
         most: usize,
         out: &mut O,
     ) -> bool {
         // Those beyond the watermark wait for a packet to decide about them.
-        self.settle_suspects(moment, false);
-        let Some(until) = passed(moment.watermark) else { return false };
+        self.settle_suspects(now, false);
+        let Some(until) = passed(now.watermark) else { return false };
         for _ in 0..most {
             // All flows of a tick are gathered before the first of them is let go.
             let gathered = self.wheel.next_tick() != Some(self.wheel.now());
             if gathered && let Some(Reverse(due)) = self.due.pop() {
-                self.expire_due(due, moment, phase, out);
+                self.expire_due(due, now, phase, out);
             } else if let Some((slot, exact)) = self.wheel.take(until) {
                 self.gather(slot, exact);
             } else {
                 let next =
                     self.wheel.next_tick().map_or(u64::MAX, |tick| tick.saturating_mul(TICK));
-                self.quiet_until = Timestamp::from_nanos(next);
+                self.next_sweep_after = Timestamp::from_nanos(next);
                 return false;
             }
         }
@@ -152,19 +153,19 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if !exact || tick > self.wheel.now() {
             self.wheel.schedule(slot, tick);
         } else {
-            self.due.push(Reverse(Due { deadline, id: self.slots.hot[slot].meter.id, slot }));
+            self.due.push(Reverse(Due { deadline, id: self.slots.hot[slot].record.id, slot }));
         }
     }
 
     pub(super) fn expire_due<O: FlowSink<K, S>>(
         &mut self,
         due: Due,
-        moment: PacketTime,
+        now: PacketTime,
         phase: Phase,
         out: &mut O,
     ) {
         let slot = due.slot;
-        if !self.slots.is_live(slot) || self.slots.hot[slot].meter.id != due.id {
+        if !self.slots.is_live(slot) || self.slots.hot[slot].record.id != due.id {
             return;
         }
         let deadline = self.deadline(slot);
@@ -174,7 +175,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             self.wheel.schedule(slot, tick_of(deadline));
             return;
         }
-        let order = EventOrder { packet: moment.packet, phase, deadline, flow: FlowId(due.id) };
+        let order = EventOrder { packet: now.packet, phase, deadline, flow: FlowId(due.id) };
         self.on_deadline(slot, deadline, order, out);
     }
 
@@ -190,25 +191,25 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// The clock has made up its mind about suspect times: flows that were touched at them were
     /// touched then, or else at the old watermark.
     #[cold]
-    pub(super) fn settle_suspects(&mut self, moment: PacketTime, decided: bool) {
+    pub(super) fn settle_suspects(&mut self, now: PacketTime, decided: bool) {
         for suspect in std::mem::take(&mut self.suspects) {
             let Suspect { slot, flow, packet, ts } = suspect;
             if !self.slots.is_live(slot)
-                || self.slots.hot[slot].meter.id != flow
-                || self.slots.hot[slot].meter.state.is_over()
+                || self.slots.hot[slot].record.id != flow
+                || self.slots.hot[slot].record.state.is_over()
             {
                 continue;
             }
-            if ts > moment.watermark {
+            if ts > now.watermark {
                 if !decided {
                     self.suspects.push(suspect);
                 }
-            } else if packet >= moment.believed_from {
+            } else if packet >= now.believed_from {
                 let last_seen = self.slots.record(slot).last_seen();
                 self.slots.cold[slot].last_seen = last_seen;
-                let meter = &mut self.slots.hot[slot].meter;
-                meter.set(bit::LAGGED, true);
-                meter.touched = meter.touched.max(ts);
+                let hot = &mut self.slots.hot[slot].record;
+                hot.set(bit::LAGGED, true);
+                hot.touched = hot.touched.max(ts);
             }
         }
     }

@@ -4,15 +4,15 @@ use flowscope_core::FlowSide;
 
 use super::{Seg, Step, Tcp};
 use crate::Anomaly;
-use crate::entry::{side_bit, watch};
+use crate::entry::{side_bit, slow_path};
 use crate::seq::serial;
 
 impl Tcp<'_> {
     pub(super) fn take_fin(&mut self, seg: &Seg, step: &mut Step) {
         let x = seg.side.index();
-        let next = self.meter.sides[x].next;
-        let stands = self.meter.sides[x].has(side_bit::FIN);
-        let acked = self.meter.sides[x].has(side_bit::FIN_ACKED);
+        let next = self.hot.sides[x].next;
+        let stands = self.hot.sides[x].has(side_bit::FIN);
+        let acked = self.hot.sides[x].has(side_bit::FIN_ACKED);
         if stands && !acked && serial(next, self.cold.fin[x].wrapping_add(1)) > 0 {
             self.retract_fin(seg.side, step);
         }
@@ -20,8 +20,8 @@ impl Tcp<'_> {
             return;
         }
         let fin = seg.seq.wrapping_add(seg.len);
-        let again = self.meter.sides[x].has(side_bit::FIN) && self.cold.fin[x] == fin;
-        let peer = self.meter.sides[1 - x];
+        let again = self.hot.sides[x].has(side_bit::FIN) && self.cold.fin[x] == fin;
+        let peer = self.hot.sides[1 - x];
         let goes_on = serial(fin.wrapping_add(1), next) < 0
             || peer.has(side_bit::ACKED) && serial(peer.ack, fin.wrapping_add(1)) > 0;
         if !again && (acked || goes_on) {
@@ -32,17 +32,17 @@ impl Tcp<'_> {
             self.letter(b'f', seg.side);
         }
         self.cold.fin[x] = fin;
-        self.meter.sides[x].bits |= side_bit::FIN;
-        self.meter.watch |= watch::FIN;
+        self.hot.sides[x].bits |= side_bit::FIN;
+        self.hot.slow_path |= slow_path::FIN;
         // Its acknowledgement may have been captured before it.
         if peer.has(side_bit::ACKED) && peer.ack == fin.wrapping_add(1) {
-            self.meter.sides[x].bits |= side_bit::FIN_ACKED;
+            self.hot.sides[x].bits |= side_bit::FIN_ACKED;
         }
     }
 
     pub(super) fn retract_fin(&mut self, side: FlowSide, step: &mut Step) {
         let x = side.index();
-        self.meter.sides[x].bits &= !(side_bit::FIN | side_bit::FIN_ACKED);
+        self.hot.sides[x].bits &= !(side_bit::FIN | side_bit::FIN_ACKED);
         let fin = self.cold.fin[x];
         self.cold.rare().sides[x].last_fin = Some(fin);
         step.report(Anomaly::RetractedFin, side);

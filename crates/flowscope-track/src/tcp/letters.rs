@@ -35,15 +35,13 @@ impl Tcp<'_> {
     pub(super) fn payload_letters(&mut self, seg: &Seg) {
         let x = seg.side.index();
         if seg.len > 0 {
-            if !self.meter.sides[x].has(side_bit::HISTORY_D) {
-                self.meter.sides[x].bits |= side_bit::HISTORY_D;
+            if !self.hot.sides[x].has(side_bit::HISTORY_D) {
+                self.hot.sides[x].bits |= side_bit::HISTORY_D;
                 self.letter(b'd', seg.side);
             }
-        } else if seg.flags.ack()
-            && !seg.flags.fin()
-            && !self.meter.sides[x].has(side_bit::HISTORY_A)
+        } else if seg.flags.ack() && !seg.flags.fin() && !self.hot.sides[x].has(side_bit::HISTORY_A)
         {
-            self.meter.sides[x].bits |= side_bit::HISTORY_A;
+            self.hot.sides[x].bits |= side_bit::HISTORY_A;
             self.letter(b'a', seg.side);
         }
     }
@@ -51,7 +49,7 @@ impl Tcp<'_> {
     /// Of a packet that reached the flow after its end.
     pub(crate) fn late_letters(&mut self, seg: &Seg) {
         let x = seg.side.index();
-        let side = &mut self.meter.sides[x];
+        let side = &mut self.hot.sides[x];
         let rare = self.cold.rare.get_or_insert_default();
         let letters = &mut self.cold.history;
         let before = letters.len();

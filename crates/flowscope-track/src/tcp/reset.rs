@@ -3,46 +3,46 @@
 use super::{Seg, Step, Tcp};
 use crate::clock::PacketTime;
 use crate::config::ResetRule;
-use crate::entry::{PendingReset, mark, side_bit, watch};
+use crate::entry::{PendingReset, mark, side_bit, slow_path};
 use crate::seq::serial;
 use crate::{Anomaly, EndReason, FlowState};
 
 impl Tcp<'_> {
-    pub(super) fn reset(&mut self, seg: &Seg, moment: PacketTime, step: &mut Step) {
+    pub(super) fn reset(&mut self, seg: &Seg, now: PacketTime, step: &mut Step) {
         let x = seg.side.index();
         let rare = self.cold.rare();
         if rare.sides[x].last_rst.replace(seg.seq) != Some(seg.seq) {
             self.letter(b'r', seg.side);
         }
-        if self.is_believable(seg) {
+        if self.is_acceptable(seg) {
             self.cold.marks |= mark::RESET[x];
-            self.meter.state = FlowState::Reset;
+            self.hot.state = FlowState::Reset;
             step.ended = Some(EndReason::Rst);
             return;
         }
-        let (own, peer) = (self.meter.side(seg.side), self.meter.side(!seg.side));
+        let (own, peer) = (self.hot.side(seg.side), self.hot.side(!seg.side));
         let base = if peer.has(side_bit::ACKED) { peer.ack } else { own.next };
         let ahead = i64::from(serial(seg.seq, base));
         let known = peer.has(side_bit::ACKED) || own.has(side_bit::SEQ_KNOWN);
-        let in_syn_sent = self.meter.state == FlowState::SynSent;
+        let in_syn_sent = self.hot.state == FlowState::SynSent;
         if known && !in_syn_sent && ahead > 0 && ahead < self.receive_window(seg.side) {
-            self.meter.watch |= watch::RARE;
+            self.hot.slow_path |= slow_path::RARE;
             self.cold.rare().reset.get_or_insert(PendingReset {
                 side: seg.side,
                 ts: seg.ts,
-                at: moment.watermark,
+                at: now.watermark,
             });
         } else {
             step.report(Anomaly::InvalidReset, seg.side);
         }
     }
 
-    pub(super) fn is_believable(&self, seg: &Seg) -> bool {
-        let (own, peer) = (self.meter.side(seg.side), self.meter.side(!seg.side));
+    pub(super) fn is_acceptable(&self, seg: &Seg) -> bool {
+        let (own, peer) = (self.hot.side(seg.side), self.hot.side(!seg.side));
         if self.config.resets == ResetRule::Any {
             return true;
         }
-        if self.meter.state == FlowState::SynSent && !own.has(side_bit::SEQ_KNOWN) {
+        if self.hot.state == FlowState::SynSent && !own.has(side_bit::SEQ_KNOWN) {
             return self.acknowledges_syn(seg);
         }
         if own.has(side_bit::SEQ_KNOWN) && seg.seq == own.next
@@ -56,13 +56,13 @@ impl Tcp<'_> {
     /// A pending reset has stood its time: it counts.
     pub(crate) fn accept_reset(&mut self, reset: PendingReset, step: &mut Step) {
         self.cold.marks |= mark::RESET[reset.side.index()];
-        self.meter.state = FlowState::Reset;
+        self.hot.state = FlowState::Reset;
         step.ended = Some(EndReason::Rst);
     }
 
     /// Traffic in sequence makes a pending reset void.
     pub(super) fn contradict_reset(&mut self, step: &mut Step) {
-        if self.meter.watch & watch::RARE == 0 {
+        if self.hot.slow_path & slow_path::RARE == 0 {
             return;
         }
         if let Some(reset) = self.cold.rare.as_mut().and_then(|rare| rare.reset.take()) {

@@ -2,8 +2,8 @@
 
 use flowscope_core::FlowSide;
 
-use super::{FAR_BEHIND, LEAST_ROOM, Seg, Step, Tcp};
-use crate::entry::{bit, mark, side_bit, watch};
+use super::{MAX_BEHIND, MIN_RECEIVE_WINDOW, Seg, Step, Tcp};
+use crate::entry::{bit, mark, side_bit, slow_path};
 use crate::history::is_power_of_ten;
 use crate::seq::serial;
 use crate::{Anomaly, FlowState};
@@ -11,8 +11,8 @@ use crate::{Anomaly, FlowState};
 impl Tcp<'_> {
     pub(super) fn regular(&mut self, seg: &Seg, step: &mut Step) {
         let x = seg.side.index();
-        let unseen = !self.meter.sides[x].has(side_bit::SEQ_KNOWN);
-        if unseen && self.meter.state == FlowState::SynSent {
+        let unseen = !self.hot.sides[x].has(side_bit::SEQ_KNOWN);
+        if unseen && self.hot.state == FlowState::SynSent {
             if !self.acknowledges_syn(seg) {
                 return;
             }
@@ -24,7 +24,7 @@ impl Tcp<'_> {
         }
         if unseen {
             self.learn_seq(seg);
-            self.meter.sides[x].next = seg.end();
+            self.hot.sides[x].next = seg.end();
             self.contradict_reset(step);
             self.payload_letters(seg);
         } else if !self.place(seg, step) {
@@ -42,21 +42,21 @@ impl Tcp<'_> {
     /// Finds the segment's place in its side's stream; `false` if it has none.
     pub(super) fn place(&mut self, seg: &Seg, step: &mut Step) -> bool {
         let x = seg.side.index();
-        let next = self.meter.sides[x].next;
+        let next = self.hot.sides[x].next;
         let end = seg.end();
         let ahead = serial(seg.seq, next);
-        let room = self.receive_window(seg.side);
+        let window = self.receive_window(seg.side);
         let mut stray = None;
-        if i64::from(ahead) > room || ahead < FAR_BEHIND {
+        if i64::from(ahead) > window || ahead < MAX_BEHIND {
             let rare = &mut self.cold.rare().sides[x];
             let corroborated = rare.stray.filter(|(_, stray_end)| {
                 let from_stray = i64::from(serial(seg.seq, *stray_end));
-                ahead > 0 && (0..=room).contains(&from_stray)
+                ahead > 0 && (0..=window).contains(&from_stray)
             });
             let Some((start, stray_end)) = corroborated else {
                 rare.stray = Some((seg.seq, end));
                 rare.out_of_window += 1;
-                self.meter.watch |= watch::RARE;
+                self.hot.slow_path |= slow_path::RARE;
                 step.report(Anomaly::OutOfWindow, seg.side);
                 return false;
             };
@@ -69,27 +69,27 @@ impl Tcp<'_> {
         if let Some((start, stray_end)) = stray.filter(|(start, _)| serial(*start, next) > 0) {
             // What lies before the stray is a hole of its own: the stray was seen.
             self.add_hole(seg.side, next, start);
-            self.meter.sides[x].next = stray_end;
+            self.hot.sides[x].next = stray_end;
         }
         let mut news = true;
         if ahead > 0 {
-            let next = self.meter.sides[x].next;
+            let next = self.hot.sides[x].next;
             if seg.seq != next {
                 self.add_hole(seg.side, next, seg.seq);
             }
-            self.meter.sides[x].next = end;
+            self.hot.sides[x].next = end;
         } else if ahead == 0 {
-            self.meter.sides[x].next = end;
+            self.hot.sides[x].next = end;
         } else {
             // A retransmission may reach back over a hole and beyond `next`.
             let beyond = serial(end, next) > 0;
             let filled = self.fill(seg.seq, if beyond { next } else { end }, x);
             news = filled || beyond;
             let probes =
-                ahead == -1 && seg.len <= 1 && !seg.flags.fin() && self.meter.has(bit::ESTABLISHED);
+                ahead == -1 && seg.len <= 1 && !seg.flags.fin() && self.hot.has(bit::ESTABLISHED);
             let again = !news && !probes && seg.occupies();
             if beyond {
-                self.meter.sides[x].next = end;
+                self.hot.sides[x].next = end;
             }
             if filled {
                 self.cold.rare().sides[x].out_of_order += 1;
@@ -119,7 +119,7 @@ impl Tcp<'_> {
     }
 
     pub(super) fn add_hole(&mut self, side: FlowSide, from: u32, to: u32) {
-        self.meter.watch |= watch::RARE;
+        self.hot.slow_path |= slow_path::RARE;
         let rare = &mut self.cold.rare().sides[side.index()];
         rare.lost += rare.holes.add(from, to);
         rare.gaps += 1;
@@ -133,7 +133,7 @@ impl Tcp<'_> {
             return;
         }
         let (x, y) = (seg.side.index(), (!seg.side).index());
-        let (own, peer) = (self.meter.sides[x], self.meter.sides[y]);
+        let (own, peer) = (self.hot.sides[x], self.hot.sides[y]);
         let ahead = serial(seg.ack, own.ack);
         if own.has(side_bit::ACKED) && ahead <= 0 {
             let pure = !seg.occupies() && !seg.flags.syn();
@@ -147,12 +147,12 @@ impl Tcp<'_> {
         if peer.has(side_bit::SEQ_KNOWN) && beyond > self.receive_window(!seg.side) {
             return;
         }
-        self.meter.sides[x].ack = seg.ack;
-        self.meter.sides[x].bits |= side_bit::ACKED;
+        self.hot.sides[x].ack = seg.ack;
+        self.hot.sides[x].bits |= side_bit::ACKED;
         if peer.has(side_bit::FIN) {
             let past_fin = serial(seg.ack, self.cold.fin[y].wrapping_add(1));
             if past_fin == 0 {
-                self.meter.sides[y].bits |= side_bit::FIN_ACKED;
+                self.hot.sides[y].bits |= side_bit::FIN_ACKED;
             } else if past_fin > 0 {
                 self.retract_fin(!seg.side, step);
             }
@@ -161,7 +161,7 @@ impl Tcp<'_> {
 
     pub(crate) fn take_window(&mut self, seg: &Seg) {
         let x = seg.side.index();
-        self.meter.sides[x].window = seg.window;
+        self.hot.sides[x].window = seg.window;
         let (least, most) = (&mut self.cold.min_window[x], &mut self.cold.max_window[x]);
         if self.cold.marks & mark::WINDOW[x] == 0 {
             self.cold.marks |= mark::WINDOW[x];
@@ -181,11 +181,11 @@ impl Tcp<'_> {
     /// How far ahead of its receiver `side` may believably write.
     pub(super) fn receive_window(&self, side: FlowSide) -> i64 {
         let y = (!side).index();
-        let both = self.meter.sides[0].has(side_bit::SYN) && self.meter.sides[1].has(side_bit::SYN);
+        let both = self.hot.sides[0].has(side_bit::SYN) && self.hot.sides[1].has(side_bit::SYN);
         let shift = match (self.cold.scale(y), self.cold.scale(1 - y)) {
             (Some(shift), Some(_)) if both => shift,
             _ => 0,
         };
-        (i64::from(self.meter.sides[y].window) << shift).max(LEAST_ROOM)
+        (i64::from(self.hot.sides[y].window) << shift).max(MIN_RECEIVE_WINDOW)
     }
 }

@@ -5,17 +5,17 @@ use std::time::Duration;
 use flowscope_core::{FlowSide, Timestamp};
 
 use super::{Seg, Step, Tcp};
-use crate::entry::{SideMeter, bit, loaded_rtt, mark, side_bit, stored_rtt, watch};
+use crate::entry::{SideRecord, bit, loaded_rtt, mark, side_bit, slow_path, stored_rtt};
 use crate::seq::serial;
 use crate::{EndReason, FlowState, InitiatorEvidence};
 
 impl Tcp<'_> {
     /// From the handshake to an established flow.
     pub(super) fn open_states(&mut self, seg: &Seg, unseen: bool, step: &mut Step) {
-        if self.meter.state == FlowState::SynSent {
+        if self.hot.state == FlowState::SynSent {
             let isn = self.cold.isn[seg.side.index()];
             if unseen && seg.side == FlowSide::Responder {
-                self.meter.state = FlowState::SynReceived;
+                self.hot.state = FlowState::SynReceived;
                 if seg.len > 0 {
                     self.establish(step);
                 }
@@ -29,15 +29,15 @@ impl Tcp<'_> {
     /// A packet whose header was cut; its counters are up to date.
     pub(crate) fn truncated_header(&mut self, ts: Timestamp, step: &mut Step) {
         self.establish_handshake(false, ts, step);
-        self.settle(step);
+        self.close_states(step);
     }
 
     pub(super) fn establish_handshake(&mut self, syn: bool, ts: Timestamp, step: &mut Step) {
-        if self.meter.has(bit::ESTABLISHED) || self.meter.state == FlowState::SynSent {
+        if self.hot.has(bit::ESTABLISHED) || self.hot.state == FlowState::SynSent {
             return;
         }
-        let [initiator, responder] = &self.meter.sides;
-        let acked = |own: &SideMeter, peer: usize| {
+        let [initiator, responder] = &self.hot.sides;
+        let acked = |own: &SideRecord, peer: usize| {
             own.has(side_bit::ACKED) && serial(own.ack, self.cold.isn[peer]) > 0
         };
         let syns = (initiator.has(side_bit::SYN), responder.has(side_bit::SYN));
@@ -55,7 +55,7 @@ impl Tcp<'_> {
             (false, true) => initiator.has(side_bit::SEQ_KNOWN) && acked(initiator, 1) || one_sided,
             (true, false) => acked(initiator, 1) && responder.has(side_bit::SEQ_KNOWN) || one_sided,
             (false, false) => {
-                let talks = |side: &SideMeter| {
+                let talks = |side: &SideRecord| {
                     side.has(side_bit::SEQ_KNOWN)
                         && (side.has(side_bit::ACKED) || side.has(side_bit::HISTORY_D))
                 };
@@ -77,22 +77,22 @@ impl Tcp<'_> {
     }
 
     pub(super) fn establish(&mut self, step: &mut Step) {
-        self.meter.state = FlowState::Established;
-        if !self.meter.has(bit::ESTABLISHED) {
-            self.meter.set(bit::ESTABLISHED, true);
+        self.hot.state = FlowState::Established;
+        if !self.hot.has(bit::ESTABLISHED) {
+            self.hot.set(bit::ESTABLISHED, true);
             step.established = true;
         }
     }
 
     /// From the FINs to a closed flow, and what later packets have to watch for.
-    pub(super) fn settle(&mut self, step: &mut Step) {
-        let [initiator, responder] = &self.meter.sides;
+    pub(super) fn close_states(&mut self, step: &mut Step) {
+        let [initiator, responder] = &self.hot.sides;
         let finishing = (initiator.bits | responder.bits) & side_bit::FIN != 0
-            || matches!(self.meter.state, FlowState::FinWait | FlowState::ClosingTcp);
+            || matches!(self.hot.state, FlowState::FinWait | FlowState::ClosingTcp);
         // A FIN establishes nothing: until then a flood of them is a flood of half-open flows.
-        if finishing && self.meter.has(bit::ESTABLISHED) && !self.meter.state.is_over() {
+        if finishing && self.hot.has(bit::ESTABLISHED) && !self.hot.state.is_over() {
             let effective = |x: usize| {
-                let side = &self.meter.sides[x];
+                let side = &self.hot.sides[x];
                 side.has(side_bit::FIN)
                     && (side.has(side_bit::FIN_ACKED) || !self.has_hole_before_fin(x))
             };
@@ -100,7 +100,7 @@ impl Tcp<'_> {
                 && responder.has(side_bit::FIN)
                 && initiator.has(side_bit::FIN_ACKED)
                 && responder.has(side_bit::FIN_ACKED);
-            self.meter.state = match (effective(0), effective(1)) {
+            self.hot.state = match (effective(0), effective(1)) {
                 _ if over => FlowState::Closed,
                 (true, true) => FlowState::ClosingTcp,
                 (false, false) => FlowState::Established, // a FIN was retracted
@@ -110,32 +110,32 @@ impl Tcp<'_> {
                 step.ended = Some(EndReason::Fin);
             }
         }
-        self.meter.watch = self.watches();
+        self.hot.slow_path = self.slow_path_reasons();
     }
 
-    /// See [`watch`].
-    pub(crate) fn watches(&self) -> u8 {
-        let [initiator, responder] = &self.meter.sides;
+    /// See [`slow_path`].
+    pub(crate) fn slow_path_reasons(&self) -> u8 {
+        let [initiator, responder] = &self.hot.sides;
         let known = side_bit::SEQ_KNOWN | side_bit::ACKED;
-        let mut watches = self.meter.watch & watch::ACTIVE;
+        let mut slow_path_reasons = self.hot.slow_path & slow_path::ACTIVE;
         if (initiator.bits | responder.bits) & side_bit::FIN != 0 {
-            watches |= watch::FIN;
+            slow_path_reasons |= slow_path::FIN;
         }
-        // A SYN's window is none: the first after it is not taken on the short way, equal or not.
+        // A SYN's window is none: the first after it is not taken on the fast path, equal or not.
         let windows = mark::WINDOW[0] | mark::WINDOW[1];
         if initiator.bits & responder.bits & known != known || self.cold.marks & windows != windows
         {
-            watches |= watch::UNSEEN;
+            slow_path_reasons |= slow_path::UNSEEN;
         }
-        if self.meter.state != FlowState::Established {
-            watches |= watch::STATE;
+        if self.hot.state != FlowState::Established {
+            slow_path_reasons |= slow_path::STATE;
         }
         if let Some(rare) = &self.cold.rare {
             let busy = !rare.syns.is_empty()
                 || rare.reset.is_some()
                 || rare.sides.iter().any(|side| side.stray.is_some() || !side.holes.is_empty());
-            watches |= if busy { watch::RARE } else { 0 };
+            slow_path_reasons |= if busy { slow_path::RARE } else { 0 };
         }
-        watches
+        slow_path_reasons
     }
 }

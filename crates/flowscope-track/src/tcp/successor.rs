@@ -2,12 +2,12 @@
 
 use super::{Seg, Successor, Tcp};
 use crate::clock::PacketTime;
-use crate::entry::{PendingSyn, mark, side_bit, watch};
+use crate::entry::{PendingSyn, mark, side_bit, slow_path};
 use crate::seq::serial;
 
 impl Tcp<'_> {
     /// Whether the packet begins another connection on this flow's key; asked before it is counted.
-    pub(crate) fn successor(&mut self, seg: &Seg, moment: PacketTime) -> Option<Successor> {
+    pub(crate) fn successor(&mut self, seg: &Seg, now: PacketTime) -> Option<Successor> {
         let other = !seg.side;
         if seg.flags.rst() {
             return None;
@@ -24,13 +24,13 @@ impl Tcp<'_> {
         {
             return Some(found);
         }
-        (self.is_other_connection(seg) && self.may_be_replaced(moment)).then_some(Successor::This)
+        (self.is_other_connection(seg) && self.may_be_replaced(now)).then_some(Successor::This)
     }
 
     /// Whether a SYN or SYN+ACK does not fit this connection.
     pub(super) fn is_other_connection(&self, seg: &Seg) -> bool {
-        let own = self.meter.side(seg.side);
-        let peer = self.meter.side(!seg.side);
+        let own = self.hot.side(seg.side);
+        let peer = self.hot.side(!seg.side);
         if own.has(side_bit::SEQ_KNOWN) || self.is_syn_acked(seg.side) {
             return seg.seq != self.cold.isn[seg.side.index()];
         }
@@ -39,14 +39,14 @@ impl Tcp<'_> {
             let reset = self.cold.marks & mark::RESET[seg.side.index()] != 0;
             reset || !self.acknowledges_syn(seg)
         } else {
-            !self.meter.state.is_half_open()
+            !self.hot.state.is_half_open()
         }
     }
 
     /// Whether `seg` acknowledges the other side's SYN (seen, or where it must have been), and
     /// nothing that side has not sent.
     pub(super) fn acknowledges_syn(&self, seg: &Seg) -> bool {
-        let peer = self.meter.side(!seg.side);
+        let peer = self.hot.side(!seg.side);
         let isn = self.cold.isn[(!seg.side).index()];
         seg.flags.ack()
             && peer.has(side_bit::SEQ_KNOWN)
@@ -54,22 +54,21 @@ impl Tcp<'_> {
             && serial(seg.ack, peer.next) <= 0
     }
 
-    pub(super) fn may_be_replaced(&self, moment: PacketTime) -> bool {
-        self.meter.state.is_over()
-            || moment.watermark.since(self.meter.touched) > self.config.reuse_after
+    pub(super) fn may_be_replaced(&self, now: PacketTime) -> bool {
+        self.hot.state.is_over() || now.watermark.since(self.hot.touched) > self.config.reuse_after
     }
 
     /// Whether a segment that is no SYN answers a remembered one.
     pub(super) fn answered(&mut self, seg: &Seg) -> Option<Successor> {
-        if self.meter.watch & watch::RARE == 0 {
+        if self.hot.slow_path & slow_path::RARE == 0 {
             return None;
         }
-        let (own, peer) = (*self.meter.side(seg.side), *self.meter.side(!seg.side));
-        let room = self.receive_window(!seg.side);
+        let (own, peer) = (*self.hot.side(seg.side), *self.hot.side(!seg.side));
+        let window = self.receive_window(!seg.side);
         // How far beyond what the other side is known to have sent.
         let beyond = match (peer.has(side_bit::SEQ_KNOWN), own.has(side_bit::ACKED)) {
             (true, _) => serial(seg.ack, peer.next) > 0,
-            (false, true) => i64::from(serial(seg.ack, own.ack)) > room,
+            (false, true) => i64::from(serial(seg.ack, own.ack)) > window,
             (false, false) => true,
         };
         self.remembered(|syn| {

@@ -2,9 +2,9 @@
 
 use flowscope_core::{FlowSide, Timestamp};
 
-use super::{MOST_SYNS, Seg, Step, Tcp};
+use super::{MAX_PENDING_SYNS, Seg, Step, Tcp};
 use crate::clock::PacketTime;
-use crate::entry::{PendingSyn, bit, mark, side_bit, stored_rtt, watch};
+use crate::entry::{PendingSyn, bit, mark, side_bit, slow_path, stored_rtt};
 use crate::seq::serial;
 use crate::stats::Counters;
 use crate::{Anomaly, EndReason, FlowState, InitiatorEvidence};
@@ -16,14 +16,14 @@ impl Tcp<'_> {
         let syn = seg.flags.syn();
         self.learn_seq(seg);
         if !syn {
-            self.meter.set(bit::MID_STREAM, true);
+            self.hot.set(bit::MID_STREAM, true);
             return FlowState::SynReceived;
         }
         self.take_syn(seg);
         self.syn_letters(seg);
         if seg.flags.ack() {
-            self.meter.sides[x].ack = seg.ack;
-            self.meter.sides[x].bits |= side_bit::ACKED | side_bit::SYN_ACK;
+            self.hot.sides[x].ack = seg.ack;
+            self.hot.sides[x].bits |= side_bit::ACKED | side_bit::SYN_ACK;
             self.learn_acked_syn(seg);
             FlowState::SynReceived
         } else {
@@ -37,10 +37,10 @@ impl Tcp<'_> {
         if seg.flags.rst() {
             self.letter(b'r', seg.side);
             self.cold.marks |= mark::RESET[seg.side.index()];
-            self.meter.state = FlowState::Reset;
+            self.hot.state = FlowState::Reset;
             step.ended = Some(EndReason::Rst);
         } else if !seg.flags.syn() {
-            self.meter.sides[seg.side.index()].next = seg.end();
+            self.hot.sides[seg.side.index()].next = seg.end();
             self.payload_letters(seg);
             self.take_fin(seg, step);
             self.acknowledge(seg, step);
@@ -48,13 +48,13 @@ impl Tcp<'_> {
             self.establish_handshake(seg.flags.syn(), seg.ts, step);
         }
         self.unusual_flags(seg);
-        self.settle(step);
+        self.close_states(step);
     }
 
     /// The side's numbers become known.
     pub(super) fn learn_seq(&mut self, seg: &Seg) {
         let x = seg.side.index();
-        let side = &mut self.meter.sides[x];
+        let side = &mut self.hot.sides[x];
         side.bits |= side_bit::SEQ_KNOWN;
         side.next = seg.seq;
         side.window = seg.window;
@@ -66,9 +66,9 @@ impl Tcp<'_> {
 
     pub(super) fn take_syn(&mut self, seg: &Seg) {
         let x = seg.side.index();
-        let side = &mut self.meter.sides[x];
+        let side = &mut self.hot.sides[x];
         side.bits |= side_bit::SYN;
-        self.meter.bits &= !bit::MID_STREAM;
+        self.hot.bits &= !bit::MID_STREAM;
         let end = seg.seq.wrapping_add(1).wrapping_add(seg.len);
         if serial(end, side.next) > 0 {
             side.next = end;
@@ -88,7 +88,7 @@ impl Tcp<'_> {
 
     /// An accepted SYN+ACK tells the number of a SYN that was not seen.
     pub(super) fn learn_acked_syn(&mut self, syn_ack: &Seg) {
-        let peer = self.meter.side(!syn_ack.side);
+        let peer = self.hot.side(!syn_ack.side);
         if syn_ack.side == FlowSide::Responder
             && !syn_ack.flags.rst()
             && !peer.has(side_bit::SEQ_KNOWN)
@@ -99,9 +99,9 @@ impl Tcp<'_> {
         }
     }
 
-    pub(super) fn synchronise(&mut self, seg: &Seg, moment: PacketTime, step: &mut Step) {
+    pub(super) fn synchronise(&mut self, seg: &Seg, now: PacketTime, step: &mut Step) {
         let x = seg.side.index();
-        let own = *self.meter.side(seg.side);
+        let own = *self.hot.side(seg.side);
         let fits = !self.is_other_connection(seg);
         if fits && own.has(side_bit::SEQ_KNOWN) {
             if !own.has(side_bit::SYN) {
@@ -113,18 +113,18 @@ impl Tcp<'_> {
                 self.cold.rare().sides[x].retransmitted += 1;
             }
             if seg.flags.ack() {
-                self.meter.sides[x].bits |= side_bit::SYN_ACK;
+                self.hot.sides[x].bits |= side_bit::SYN_ACK;
                 self.learn_acked_syn(seg);
                 self.acknowledge(seg, step);
             }
             self.establish_handshake(seg.flags.syn(), seg.ts, step);
         } else if fits {
-            let first_answer = self.meter.state == FlowState::SynSent;
+            let first_answer = self.hot.state == FlowState::SynSent;
             self.learn_seq(seg);
             self.take_syn(seg);
             self.syn_letters(seg);
             if seg.flags.ack() {
-                self.meter.sides[x].bits |= side_bit::SYN_ACK;
+                self.hot.sides[x].bits |= side_bit::SYN_ACK;
                 self.learn_acked_syn(seg);
                 self.acknowledge(seg, step);
                 if self.cold.evidence == InitiatorEvidence::Syn {
@@ -133,32 +133,32 @@ impl Tcp<'_> {
                 }
             }
             if first_answer {
-                self.meter.state = FlowState::SynReceived;
+                self.hot.state = FlowState::SynReceived;
             }
             self.establish_handshake(seg.flags.syn(), seg.ts, step);
         } else if seg.flags.ack() {
             step.report(Anomaly::UnexpectedSynAck, seg.side);
         } else {
-            self.remember(seg, moment, step);
+            self.remember(seg, now, step);
         }
     }
 
     /// Keeps a SYN that may begin another connection. Its counters are filled in by the tracker,
     /// which knows the packet.
-    pub(super) fn remember(&mut self, seg: &Seg, moment: PacketTime, step: &mut Step) {
+    pub(super) fn remember(&mut self, seg: &Seg, now: PacketTime, step: &mut Step) {
         step.remembered = true;
         let rare = self.cold.rare();
         if rare.syns.iter().any(|syn| syn.side == seg.side && syn.seq == seg.seq) {
             return;
         }
-        if rare.syns.len() == MOST_SYNS {
+        if rare.syns.len() == MAX_PENDING_SYNS {
             rare.syns.remove(0);
         }
         rare.syns.push(PendingSyn {
             side: seg.side,
             seq: seg.seq,
             len: seg.len,
-            packet: moment.packet,
+            packet: now.packet,
             ts: seg.ts,
             last_ts: seg.ts,
             again: 0,
@@ -172,7 +172,7 @@ impl Tcp<'_> {
             flow_label: 0,
             path: flowscope_core::Path::EMPTY,
         });
-        self.meter.watch |= watch::RARE;
+        self.hot.slow_path |= slow_path::RARE;
         self.letter(b's', seg.side);
         step.report(Anomaly::UnexpectedSyn, seg.side);
     }
