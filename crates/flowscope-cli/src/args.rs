@@ -18,7 +18,7 @@ use crate::reading::{PayloadMode, Selection};
 use help::{EVENTS_HELP, EXAMPLES, FLOWS_HELP, FOLLOW_HELP, SESSIONS_HELP};
 pub(crate) use values::{Size, Time, positive};
 
-/// Shows what flowed through a packet capture.
+/// Flow and session records from packet captures and live interfaces.
 #[derive(Debug, Parser)]
 #[command(name = "flowscope", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -28,19 +28,19 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Print one record per flow: who spoke to whom, how much, how it ended
+    /// Print one record per flow: endpoints, packets, bytes, and how it ended
     #[command(after_help = FLOWS_HELP)]
     Flows(FlowsArgs),
-    /// Print what was said: one record per HTTP exchange, TLS handshake and DNS message
+    /// Print one record per HTTP exchange, TLS handshake and DNS message
     #[command(after_help = SESSIONS_HELP)]
     Sessions(SessionsArgs),
-    /// Print the bytes of one conversation, gaps marked
+    /// Print the payload of one conversation, with gaps marked
     #[command(after_help = FOLLOW_HELP)]
     Follow(FollowArgs),
-    /// Print everything that happened to every flow, one JSON object per line
+    /// Print all events of all flows, one JSON object per line
     #[command(after_help = EVENTS_HELP)]
     Events(EventsArgs),
-    /// List what can be captured from, and whether we may
+    /// List network interfaces, and whether this program may capture from them
     #[cfg(all(feature = "live", target_os = "linux"))]
     #[command(after_help = help::INTERFACES_HELP)]
     Interfaces(live::InterfacesArgs),
@@ -56,7 +56,7 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct FlowsArgs {
-    /// How to print the records
+    /// Format of the records
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
     #[command(flatten)]
@@ -65,10 +65,10 @@ pub(crate) struct FlowsArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct SessionsArgs {
-    /// How to print the records
+    /// Format of the records
     #[arg(long, value_enum, default_value_t = SessionFormat::Table)]
     pub(crate) format: SessionFormat,
-    /// Read these protocols only
+    /// Parse only these protocols
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PROTOCOL")]
     protocol: Vec<ProtocolArg>,
     #[command(flatten)]
@@ -80,54 +80,54 @@ pub(crate) struct FollowArgs {
     /// Capture file: pcap or pcapng, also compressed with gzip or zstd; `-` is standard input
     #[arg(value_name = "FILE", required_unless_present = "read")]
     file: Option<PathBuf>,
-    /// Which conversation: a flow id, a Community ID, or its ends, as in
-    /// `10.0.0.1:40000-10.0.0.2:80`. May be left out where there is only one
+    /// Conversation to print: a flow id, a Community ID, or both endpoints, as in
+    /// `10.0.0.1:40000-10.0.0.2:80`. May be omitted if there is only one
     #[arg(value_name = "FLOW")]
     flow: Option<String>,
-    /// A capture file, for those used to tcpdump; the same as giving it without `-r`
+    /// Capture file, as in tcpdump; the same as FILE without `-r`
     #[arg(short, long, value_name = "FILE")]
     read: Option<PathBuf>,
-    /// Print length, SHA-256 and gaps of both directions instead, one JSON object per TCP flow; of
-    /// all flows, or the one that is named
+    /// Print length, SHA-256 and gaps of both directions instead of the payload, one JSON object
+    /// per TCP flow; for all flows, or for FLOW
     #[arg(long)]
     pub(crate) digest: bool,
-    /// How to print the bytes
+    /// Format of the payload
     #[arg(long, value_enum, default_value_t = FollowFormat::Text)]
     pub(crate) format: FollowFormat,
-    /// Print what this side sent only
+    /// Print only the payload of this side
     #[arg(long, value_enum, value_name = "SIDE")]
     pub(crate) side: Option<SideArg>,
     #[command(flatten)]
     pub(crate) running: Running,
 }
 
-/// How records of sessions are printed.
+/// Formats of session records.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum SessionFormat {
-    /// A line for each, for reading
+    /// One line per record, for reading
     Table,
     /// JSON lines with Suricata's field names, the last one with statistics
     Eve,
-    /// Zeek's http.log, ssl.log and dns.log, one after the other as records come
+    /// Zeek's http.log, ssl.log and dns.log, interleaved in the order of the records
     Zeek,
 }
 
-/// How bytes are printed.
+/// Formats of payload.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum FollowFormat {
-    /// As text, what cannot be printed escaped
+    /// Text, with control characters escaped
     Text,
-    /// As a hex dump
+    /// Hex dump
     Hex,
-    /// As they are; nothing marks gaps and turns
+    /// Unchanged bytes, without marks for gaps and changes of direction
     Raw,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum SideArg {
-    /// Who began the conversation
+    /// The endpoint that began the conversation
     Initiator,
-    /// Who answered
+    /// The other endpoint
     Responder,
 }
 
@@ -139,7 +139,7 @@ enum ProtocolArg {
 }
 
 impl SessionsArgs {
-    /// The protocols to be read.
+    /// The protocols to parse.
     pub(crate) fn selection(&self) -> Selection {
         if self.protocol.is_empty() {
             return Selection::ALL;
@@ -155,7 +155,7 @@ impl SessionsArgs {
 }
 
 impl FollowArgs {
-    /// The capture, and which conversation is asked for. With `-r` the first word names the flow.
+    /// The capture file and the wanted conversation. With `-r`, the first argument is the flow.
     pub(crate) fn what(&self) -> Result<(PathBuf, Option<Wanted>), Failure> {
         let usage = |what: &str| Err(Failure::Usage(what.to_owned()));
         let (file, flow) = match (&self.read, &self.file, &self.flow) {
@@ -181,7 +181,7 @@ pub(crate) struct EventsArgs {
     pub(crate) common: Common,
 }
 
-/// How flow records are printed.
+/// Formats of flow records.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Format {
     /// Aligned columns, for reading
@@ -194,16 +194,16 @@ pub(crate) enum Format {
     Csv,
 }
 
-/// What all commands that read captures understand.
+/// Options of all commands that read captures.
 #[derive(Args, Debug)]
 pub(crate) struct Common {
     /// Capture files: pcap or pcapng, also compressed with gzip or zstd; `-` is standard input.
-    /// Several are read one after the other as one capture
+    /// Several files are read in the given order as one capture
     #[arg(value_name = "FILE", required_unless_present_any = OTHER_SOURCES)]
     #[cfg_attr(all(feature = "live", target_os = "linux"), arg(conflicts_with = "interface"))]
     files: Vec<PathBuf>,
 
-    /// A capture file, for those used to tcpdump; the same as giving it without `-r`
+    /// Capture file, as in tcpdump; the same as FILE without `-r`
     #[arg(short, long, value_name = "FILE")]
     #[cfg_attr(all(feature = "live", target_os = "linux"), arg(conflicts_with = "interface"))]
     read: Vec<PathBuf>,
@@ -216,31 +216,31 @@ pub(crate) struct Common {
     pub(crate) running: Running,
 }
 
-/// Where packets may come from if no file is named.
+/// Options that replace FILE.
 #[cfg(all(feature = "live", target_os = "linux"))]
 const OTHER_SOURCES: [&str; 2] = ["read", "interface"];
 #[cfg(not(all(feature = "live", target_os = "linux")))]
 const OTHER_SOURCES: [&str; 1] = ["read"];
 
-/// What all commands understand, whatever they read from.
+/// Options of all commands that read packets.
 #[derive(Args, Debug)]
 pub(crate) struct Running {
-    /// Write here instead of to standard output. A regular file appears when it is complete
-    /// (until then it is called OUT.part)
+    /// Write to this file instead of standard output. While it is being written, a regular file
+    /// is named OUT.part
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Print nothing on standard error but errors
+    /// Print only errors on standard error
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
-    /// Threads that track flows, at most 16; the output is the same for any number [default: by
-    /// the number of processors, at most 4; 1, which is no extra thread, for little input and live]
+    /// Number of threads that track flows, at most 16; the output does not depend on it [default:
+    /// the number of processors, at most 4; 1 (no extra thread) for small input and live capture]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<NonZeroUsize>,
 
-    /// Look at these packets only, as in `tcp port 443 and host 10.0.0.1`; all others are as if they
-    /// had never been captured
+    /// Process only packets that match this filter, such as `tcp port 443 and host 10.0.0.1`; others
+    /// are treated as not captured
     #[arg(short, long, value_name = "EXPR", value_parser = Filter::parse)]
     pub(crate) filter: Option<Filter>,
 
@@ -251,37 +251,38 @@ pub(crate) struct Running {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Tracking")]
 pub(crate) struct Tracking {
-    /// Flows remembered at a time; beyond that the one silent for longest is evicted
+    /// Most flows in the table; beyond that the one idle for longest is evicted
     #[arg(long, value_name = "N", default_value = "1000000")]
     max_flows: NonZeroUsize,
 
-    /// Memory for flows, in bytes or with K, M or G (times 1024); beyond that flows are evicted
+    /// Memory budget for flows, in bytes or with K, M or G (times 1024); beyond that flows are
+    /// evicted
     #[arg(long, value_name = "SIZE", default_value = "512MiB")]
     memory: Size,
 
-    /// A TCP flow ends after this long in silence (seconds, or like 5m, 300ms)
+    /// Idle timeout of TCP flows (seconds, or like 5m, 300ms)
     #[arg(long, value_name = "TIME", default_value = "5m")]
     tcp_idle: Time,
 
-    /// A UDP flow ends after this long in silence
+    /// Idle timeout of UDP flows
     #[arg(long, value_name = "TIME", default_value = "60s")]
     udp_idle: Time,
 
-    /// Any other flow ends after this long in silence
+    /// Idle timeout of all other flows
     #[arg(long, value_name = "TIME", default_value = "30s")]
     other_idle: Time,
 
-    /// Report long flows each time they have lasted this long. Packets and bytes of a record are
-    /// then those since the flow's record before
+    /// Print a record of an open flow each time this long has passed. Packets and bytes of a record
+    /// are then those since the previous record of the flow
     #[arg(long, visible_alias = "interim", value_name = "TIME", value_parser = positive)]
     active: Option<Time>,
 
-    /// A closed TCP connection is kept for this long: packets that come late are counted in its
-    /// record, which is written then
+    /// Keep a closed TCP connection for this long, so that late packets are counted in its record,
+    /// which is written then
     #[arg(long, value_name = "TIME", default_value = "5s")]
     linger: Time,
 
-    /// Which flow makes room for a new one
+    /// Which flow to evict when the table is full
     #[arg(long, value_enum, default_value_t = EvictionArg::HalfOpenFirst)]
     eviction: EvictionArg,
 
@@ -289,21 +290,21 @@ pub(crate) struct Tracking {
     #[arg(long, value_enum, default_value_t = ResetsArg::InSequence)]
     resets: ResetsArg,
 
-    /// What wrong checksums lead to. Those left for the sender's network card to fill in are told
-    /// apart and never count as wrong
+    /// What to do with wrong checksums. A checksum that is left to the network card of the sender
+    /// never counts as wrong
     #[arg(long, value_enum, default_value_t = ChecksumsArg::Off)]
     checksums: ChecksumsArg,
 
-    /// Which copy counts where TCP segments overlap and differ, as in hosts of this kind
+    /// Which bytes to use where TCP segments overlap and differ, as hosts of this kind do
     #[arg(long, value_enum, default_value_t = OverlapArg::First)]
     overlap: OverlapArg,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum OverlapArg {
-    /// The one that came first
+    /// Those that arrived first
     First,
-    /// The one that came last
+    /// Those that arrived last
     Last,
     /// As in BSD
     Bsd,
@@ -313,32 +314,32 @@ enum OverlapArg {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ChecksumsArg {
-    /// They are not verified
+    /// Do not verify checksums
     Off,
-    /// They are counted
+    /// Count wrong checksums
     Count,
-    /// Such packets count in their flow, and change nothing else about it
+    /// Count the packet in its flow, and ignore its flags and payload
     Exclude,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum EvictionArg {
-    /// The one silent for longest
+    /// The flow idle for longest
     Oldest,
-    /// The same, but connections that never were established go before all others
+    /// The same, but connections that were never established first
     HalfOpenFirst,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ResetsArg {
-    /// Those that their receiver would believe, by sequence number
+    /// Those with a sequence number that the receiver would accept
     InSequence,
     /// All
     Any,
 }
 
 impl Cli {
-    /// Parses the command line; help, version and errors of usage end the program.
+    /// Parses the command line. Help, version and usage errors end the program.
     pub(crate) fn from_command_line() -> Cli {
         let matches = Cli::command().get_matches();
         let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -355,7 +356,7 @@ impl Cli {
 }
 
 impl Common {
-    /// The captures, in the order of the command line.
+    /// The capture files, in the order of the command line.
     pub(crate) fn files(&self) -> &[PathBuf] {
         &self.files
     }
@@ -371,7 +372,7 @@ impl Common {
 }
 
 impl Tracking {
-    /// The configuration of all that happens to a packet, around that of its flow's table.
+    /// Configuration of the driver, including that of the flow table.
     pub(crate) fn driver(&self) -> DriverConfig {
         let streams = StreamConfig::default().overlap(match self.overlap {
             OverlapArg::First => OverlapPolicy::First,
@@ -388,7 +389,7 @@ impl Tracking {
         )
     }
 
-    /// The configuration of the flow table.
+    /// Configuration of the flow table.
     pub(crate) fn tracker(&self) -> TrackerConfig {
         TrackerConfig::default()
             .max_flows(self.max_flows)

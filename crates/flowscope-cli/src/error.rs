@@ -1,12 +1,12 @@
 use std::io;
 
-/// How a run ended that came to its end. Of several, the last in this order is reported.
+/// Result of a run that was completed. Of several, the last in this order is reported.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Status {
     /// All input was read, all output written.
     #[default]
     Done,
-    /// Finished, but input was damaged, or packets were lost for want of room.
+    /// Completed, but input was damaged, or packets were lost for lack of room.
     Incomplete,
     /// An input could not be read.
     Failed,
@@ -26,36 +26,36 @@ impl Status {
     }
 }
 
-/// Why a run was given up.
+/// Why a run was aborted.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Whoever read the output has had enough.
+    /// The reader of the output has closed it.
     Closed,
     /// The output could not be written.
     Output {
-        /// What it is called.
+        /// Name of the output.
         name: String,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// A worker thread ended before its work did.
+    /// A worker thread ended early.
     Worker(String),
-    /// The command line asks for what cannot be.
+    /// Invalid command line.
     Usage(String),
-    /// What a live capture, or sending, could not do.
+    /// Error of a live capture, or of sending.
     #[cfg(all(feature = "live", target_os = "linux"))]
     Failed(String),
-    /// There is no permission to capture.
+    /// No permission to capture.
     #[cfg(all(feature = "live", target_os = "linux"))]
     Denied {
         what: String,
-        /// The line that grants it.
+        /// Command that grants it.
         remedy: String,
     },
 }
 
 impl Failure {
-    /// What to tell the user, if anything.
+    /// Message for the user, if any.
     pub(crate) fn message(&self) -> Option<String> {
         match self {
             Failure::Closed => None,
@@ -67,7 +67,7 @@ impl Failure {
         }
     }
 
-    /// A line for the user to copy, if there is one that helps.
+    /// Command that fixes the error, if there is one.
     pub(crate) fn remedy(&self) -> Option<&str> {
         match self {
             #[cfg(all(feature = "live", target_os = "linux"))]

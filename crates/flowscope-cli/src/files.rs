@@ -1,4 +1,4 @@
-//! Capture files, read to their ends.
+//! Processes capture files.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -15,10 +15,10 @@ use crate::error::{Failure, Status};
 use crate::output::{Output, RecordFormat, part_of};
 use crate::run::{Ending, Run};
 
-/// Fewer bytes than this are read before threads would have started.
+/// Input of fewer bytes is read before threads would have started.
 const LITTLE: u64 = 4 << 20;
 
-/// More workers than this outrun the one thread that reads.
+/// More workers than this are faster than the one thread that reads.
 const MANY: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 
 /// Reads the captures and writes what `layout` makes of them.
@@ -42,7 +42,7 @@ pub(crate) fn track<L: RecordFormat>(
     let mut source = CaptureFiles::new(files);
     let status = read_all(&mut source, &mut run, total.is_none())?;
     if source.packets() == 0 && status > Status::Incomplete {
-        // None of the inputs was a capture: there is nothing to say about it.
+        // None of the inputs was a capture: there are no statistics.
         return Ok(status);
     }
     let mut lost = Ledger::default();
@@ -61,8 +61,8 @@ pub(crate) fn track<L: RecordFormat>(
     })
 }
 
-/// Reads all captures to their ends. What is wrong with them is told, and is the status. If packets
-/// `trickle`, as somebody sends them, what they lead to does not wait for more.
+/// Reads all captures to their ends. Prints their errors, and returns the status. If packets
+/// `trickle` in from a pipe, output is not delayed until more arrive.
 fn read_all<L: RecordFormat>(
     source: &mut CaptureFiles,
     run: &mut Run<'_, L>,
@@ -87,10 +87,10 @@ fn read_all<L: RecordFormat>(
     }
 }
 
-/// A batch of a source that has more at hand.
+/// Size of a batch when more packets are available.
 const FULL: usize = 64;
 
-/// What an error of an input makes of the run.
+/// Status of a run after an input error.
 pub(crate) fn blame(error: &ReadError) -> Status {
     match error {
         ReadError::Damaged { .. } => Status::Incomplete,
@@ -101,18 +101,18 @@ pub(crate) fn blame(error: &ReadError) -> Status {
     }
 }
 
-/// Bytes of all files, compressed as they may be; `None` if one of them is a pipe or the like.
+/// Total size of the files as stored; `None` if one of them is not a regular file.
 fn total_size(files: &[PathBuf]) -> Option<u64> {
     let size = |file: &PathBuf| match fs::metadata(file) {
         Ok(there) if there.is_file() => Some(there.len()),
         Ok(_) => None,
-        // Standard input, or what will be told when its turn comes.
+        // Standard input, or a file whose error is reported when it is read.
         Err(_) => (file.as_os_str() != "-").then_some(0),
     };
     files.iter().map(size).sum()
 }
 
-/// An output that takes the place of an input would destroy a capture.
+/// Refuses an output that is also an input, because it would destroy the capture.
 fn refuse_overwriting(files: &[PathBuf], output: &Path) -> Result<(), Failure> {
     let written = [output.to_owned(), part_of(output)].map(|path| fs::canonicalize(path).ok());
     let same = |file: &PathBuf| {

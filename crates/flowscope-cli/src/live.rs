@@ -1,4 +1,4 @@
-//! Everything that has to do with interfaces.
+//! The commands that use interfaces.
 
 mod feed;
 mod files;
@@ -22,7 +22,7 @@ pub(crate) use record::capture;
 pub(crate) use replay::replay;
 pub(crate) use track::track;
 
-/// What waits for packets, signals and time.
+/// The runtime that waits for packets, signals and time.
 fn runtime() -> Result<Runtime, Failure> {
     Builder::new_current_thread()
         .enable_all()
@@ -30,11 +30,11 @@ fn runtime() -> Result<Runtime, Failure> {
         .map_err(|error| Failure::Failed(format!("cannot wait for packets: {error}")))
 }
 
-/// What an error of a capture makes of the run.
+/// Failure of a run after a capture error.
 fn failure(error: &CaptureError) -> Failure {
     let text = error.to_string();
     match (error, text.split_once('\n')) {
-        // Its second line is to be copied.
+        // Its second line is a command to copy.
         (CaptureError::NoPermission { .. }, Some((what, remedy))) => {
             Failure::Denied { what: what.to_owned(), remedy: remedy.trim().to_owned() }
         }

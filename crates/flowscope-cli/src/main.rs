@@ -1,16 +1,15 @@
-//! The `flowscope` command: what flows through an interface, or flowed through a capture, from the
-//! command line.
+//! The `flowscope` command: flow and session records from capture files and live interfaces.
 //!
 //! | command | what it does |
 //! |---|---|
-//! | `flows`, `sessions`, `events` | records of capture files, or of an interface as packets come (`-i`) |
-//! | `follow` | the bytes of one conversation |
-//! | `interfaces`, `capture`, `replay` | what can be captured from; records it to files; sends a file |
+//! | `flows`, `sessions`, `events` | records of capture files, or of live interfaces (`-i`) |
+//! | `follow` | the payload of one conversation |
+//! | `interfaces`, `capture`, `replay` | lists interfaces; records packets to files; sends a file |
 //!
-//! Data goes to standard output, everything else to standard error. What it prints and the codes
-//! it exits with are described in its `--help`.
+//! Data goes to standard output, everything else to standard error. `--help` describes the output and
+//! the exit codes.
 //!
-//! What has to do with interfaces is there on Linux, under the feature `live`, which is on by default.
+//! Live capture is for Linux, under feature `live`, which is on by default.
 
 mod args;
 mod error;
@@ -80,12 +79,13 @@ fn follow(args: &FollowArgs) -> Result<Status, Failure> {
     }
 }
 
-/// One line on standard error, fit for a terminal whatever it quotes. Nobody may be listening.
+/// Prints a line on standard error, with control characters escaped. A closed standard error is no
+/// error.
 fn say(message: &str) {
     let _ = writeln!(io::stderr(), "flowscope: {}", text::terminal(message));
 }
 
-/// A line on standard error that is to be copied.
+/// Prints a command for the user to copy on standard error.
 fn show(line: &str) {
     let _ = writeln!(io::stderr(), "    {}", text::terminal(line));
 }

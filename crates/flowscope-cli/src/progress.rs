@@ -5,11 +5,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::text::amount;
 
-/// A bar on standard error that shows how far a run has come.
+/// Progress bar on standard error.
 ///
-/// It appears after half a second, if somebody is there to see it, and leaves no trace.
+/// It appears after half a second, on a terminal only, and is removed at the end.
 pub(crate) struct Progress {
-    /// Bytes of all inputs, if they can be known.
+    /// Total size of all inputs, if known.
     total: Option<u64>,
     started: Instant,
     looked: Instant,
@@ -17,9 +17,9 @@ pub(crate) struct Progress {
     hidden: bool,
 }
 
-/// What it shows.
+/// Values that it shows.
 pub(crate) struct Shown {
-    /// Bytes read, compressed as they may be.
+    /// Bytes read from the inputs as stored.
     pub(crate) position: u64,
     pub(crate) packets: u64,
     pub(crate) flows: u64,
@@ -28,14 +28,14 @@ pub(crate) struct Shown {
 }
 
 impl Progress {
-    /// For a run over so many bytes, if that is known. `hidden` if it must not show.
+    /// For a run over `total` bytes, if known; never shown if `hidden`.
     pub(crate) fn new(total: Option<u64>, hidden: bool) -> Self {
         let now = Instant::now();
         let hidden = hidden || !io::stderr().is_terminal();
         Progress { total, started: now, looked: now, bar: None, hidden }
     }
 
-    /// Shows how things stand, if it is time to.
+    /// Updates the bar, if it is due.
     pub(crate) fn show(&mut self, shown: impl FnOnce() -> Shown) {
         if self.hidden || self.looked.elapsed() < EVERY {
             return;
@@ -58,7 +58,7 @@ impl Progress {
         bar.set_position(shown.position);
     }
 
-    /// Does something else with the terminal, the bar out of the way.
+    /// Hides the bar while `act` writes to the terminal.
     pub(crate) fn aside(&self, act: impl FnOnce()) {
         match &self.bar {
             Some(bar) => bar.suspend(act),
@@ -89,9 +89,9 @@ fn style(template: &str) -> Option<ProgressStyle> {
     ProgressStyle::with_template(template).ok()
 }
 
-/// How often it looks.
+/// Interval of updates.
 const EVERY: Duration = Duration::from_millis(100);
-/// Runs shorter than this show nothing.
+/// Runs shorter than this show no bar.
 const QUICK: Duration = Duration::from_millis(500);
 
 #[cfg(test)]

@@ -15,15 +15,15 @@ use crate::progress::{Progress, Shown};
 use crate::say;
 use crate::shards::{Extractor, Items, SHARDS, Shards};
 
-/// Packets of a round: enough to spread its cost, few enough to stay in the cache.
+/// Packets of a round: enough to amortise its cost, few enough to stay in the cache.
 const ROUND: u64 = 2048;
 
-/// As many bytes of payload make a round too: packets may be large.
+/// Payload bytes that end a round early, because packets may be large.
 const ROUND_BYTES: usize = 4 << 20;
 
 type Route = Router<Extractor, fn(&FiveTupleKey) -> u64>;
 
-/// What becomes of packets, wherever they come from, from the first to the last.
+/// Processing of packets from any source, from the first to the last.
 pub(crate) struct Run<'a, L: RecordFormat> {
     args: &'a Running,
     filter: Option<Filter>,
@@ -32,34 +32,33 @@ pub(crate) struct Run<'a, L: RecordFormat> {
     shards: Shards<L>,
     out: Output<L>,
     progress: Progress,
-    /// Packets that wait for their round.
+    /// Packets in the current round.
     waiting: u64,
-    /// Whether somebody may wait for what follows from the packets so far.
+    /// Whether output of earlier packets was not written yet.
     behind: bool,
     /// Packets that passed the filter.
     taken: u64,
     wire_bytes: u64,
 }
 
-/// How a run ended, and what its source says of itself.
+/// End of a run, with the counters of its source.
 pub(crate) struct Ending {
-    /// Of all that went wrong before.
+    /// Most severe status so far.
     pub(crate) status: Status,
-    /// Why flows end that are still open.
+    /// End reason of flows that are still open.
     pub(crate) reason: EndReason,
-    /// Packets that were lost before they came here.
+    /// Packets lost by the source.
     pub(crate) lost: Ledger,
-    /// Packets that were dropped before the capture was written, by interfaces and by operating systems.
+    /// Packets dropped before the capture was written, by interfaces and by operating systems.
     pub(crate) dropped_before: [u64; 2],
-    /// What else there is to say about where packets went.
+    /// Additional line with the counters of the source.
     pub(crate) line: Option<String>,
-    /// The time to be told if no packet had any.
+    /// Time of the statistics if there was no packet.
     pub(crate) now: Timestamp,
 }
 
 impl<'a, L: RecordFormat> Run<'a, L> {
-    /// Everything ready for packets. `total` is how many bytes of capture files will be read, if that
-    /// can be known.
+    /// Prepares a run. `total` is the size of all capture files, if known.
     pub(crate) fn new(
         args: &'a Running,
         out: Output<L>,
@@ -87,7 +86,7 @@ impl<'a, L: RecordFormat> Run<'a, L> {
         })
     }
 
-    /// Has somebody else filter: what is taken from here on has passed.
+    /// Disables filtering, because the source filters.
     #[cfg(all(feature = "live", target_os = "linux"))]
     #[must_use]
     pub(crate) fn filtered_before(mut self) -> Self {
@@ -95,7 +94,7 @@ impl<'a, L: RecordFormat> Run<'a, L> {
         self
     }
 
-    /// Takes packets.
+    /// Processes packets.
     #[inline]
     pub(crate) fn take(&mut self, views: &[PacketView<'_>]) {
         let Run { filter, router, items, out, .. } = self;
@@ -126,8 +125,8 @@ impl<'a, L: RecordFormat> Run<'a, L> {
         self.waiting >= ROUND || bytes() >= ROUND_BYTES
     }
 
-    /// Works off the packets that wait. `position` is how many bytes of capture files were read, if
-    /// they come from files.
+    /// Completes the current round. `position` is the number of bytes read from capture files, if
+    /// any.
     pub(crate) fn round(&mut self, position: Option<u64>) -> Result<(), Failure> {
         self.shards.round(&mut self.items, &mut self.out)?;
         self.waiting = 0;
@@ -141,7 +140,7 @@ impl<'a, L: RecordFormat> Run<'a, L> {
         Ok(())
     }
 
-    /// Brings all that follows from the packets so far to whoever waits for it.
+    /// Writes the output of all packets so far.
     pub(crate) fn catch_up(&mut self, position: Option<u64>) -> Result<(), Failure> {
         if self.waiting > 0 {
             self.round(position)?;
@@ -151,7 +150,7 @@ impl<'a, L: RecordFormat> Run<'a, L> {
         self.out.flush()
     }
 
-    /// Tells of an error of the source.
+    /// Prints an error of the source.
     pub(crate) fn tell(&self, error: &str) {
         self.progress.aside(|| say(error));
     }
@@ -211,23 +210,23 @@ impl<'a, L: RecordFormat> Run<'a, L> {
     }
 }
 
-/// Time that passes while no packet comes.
+/// Passing of time without packets.
 #[cfg(all(feature = "live", target_os = "linux"))]
 impl<L: RecordFormat> Run<'_, L> {
-    /// Where packet time stands.
+    /// Packet time.
     pub(crate) fn clock(&self) -> &flowscope::track::Clock {
         self.router.clock()
     }
 
-    /// When [`pass`](Self::pass) next has something to do if no packet comes before: as far as is
-    /// known after [`catch_up`](Self::catch_up).
+    /// When [`pass`](Self::pass) next has work without packets, as known after
+    /// [`catch_up`](Self::catch_up).
     pub(crate) fn due(&self) -> Option<Timestamp> {
         self.shards.due()
     }
 
-    /// Packet time has reached `now` without a packet.
+    /// Advances packet time to `now`.
     pub(crate) fn pass(&mut self, now: Timestamp) -> Result<(), Failure> {
-        // A round of its own: what follows from it stands behind all packets so far.
+        // A round of its own: its output comes after that of all packets so far.
         self.catch_up(None)?;
         self.router.pass(now, &mut self.items);
         self.shards.round(&mut self.items, &mut self.out)?;

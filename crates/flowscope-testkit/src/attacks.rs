@@ -1,11 +1,11 @@
-//! Bad input: what a stranger, a broken host or a damaged capture may send.
+//! Hostile and broken input: attacks, faulty hosts and damaged captures.
 //!
-//! [`list`] names every attack on headers, fragments and connections together with what has to
-//! become of its packets; [`Bystanders`] are ordinary flows whose counters are known, and
+//! [`list`] lists every attack on headers, fragments and connections, with the expected result of its
+//! packets; [`Bystanders`] are ordinary flows whose counters are known, and
 //! [`interleave`] puts both on one wire. [`clock`] and [`damage`] change packets on their way.
-//! [`segments`] arranges the bytes of a connection badly, for those who put streams together.
+//! [`segments`] rearranges the bytes of a connection, for tests of reassembly.
 //!
-//! All of it is made as it is asked for, by seed: a million packets need the memory of one.
+//! Packets are generated one by one from a seed: a million packets need the memory of one.
 
 mod bystanders;
 pub mod clock;
@@ -23,33 +23,33 @@ use crate::Packet;
 
 pub use bystanders::{Bystanders, Counted};
 
-/// Packets, made one by one.
+/// Iterator over generated packets.
 pub type Packets = Box<dyn Iterator<Item = Packet>>;
 
-/// A stream of bad packets and what has to become of them.
+/// Hostile packets and their expected result.
 #[must_use]
 pub struct Attack {
-    /// What it does.
+    /// Description.
     pub name: &'static str,
-    /// The packets; their times are to be set by [`interleave`].
+    /// The packets; [`interleave`] sets their times.
     pub packets: Packets,
-    /// What has to become of them.
+    /// Expected result.
     pub fate: Fate,
 }
 
-/// What has to become of the packets of an attack.
+/// Expected result of the packets of an attack.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fate {
-    /// Each is counted in a flow.
+    /// Each is tracked.
     Tracked,
-    /// Each is refused, under one of these names.
+    /// Each is refused, with one of these causes.
     Refused(&'static [Loss]),
-    /// Some are counted in a flow, the others refused under one of these names.
+    /// Some are tracked, the others are refused with one of these causes.
     Either(&'static [Loss]),
 }
 
 impl Fate {
-    /// The names that a packet may be refused under.
+    /// The causes with which a packet may be refused.
     #[must_use]
     pub fn losses(self) -> &'static [Loss] {
         match self {
@@ -58,7 +58,7 @@ impl Fate {
         }
     }
 
-    /// Whether `tracked` of `sent` packets are as many as there should be.
+    /// Whether `tracked` of `sent` packets is an expected number.
     #[must_use]
     pub fn allows(self, tracked: u64, sent: u64) -> bool {
         match self {
@@ -69,8 +69,7 @@ impl Fate {
     }
 }
 
-/// Every attack on headers, fragments and connections; those that are a matter of quantity send
-/// about `volume` packets.
+/// All attacks on headers, fragments and connections; floods send about `volume` packets.
 pub fn list(volume: usize) -> Vec<Attack> {
     let mut all = headers::list();
     all.extend(fragments::list(volume));
@@ -78,8 +77,8 @@ pub fn list(volume: usize) -> Vec<Attack> {
     all
 }
 
-/// Puts `bystanders` among the packets of an attack, one before each `every` of those, what is left
-/// of them behind the last. Times begin at `start` and go on by `step` after each packet.
+/// Mixes `bystanders` into the packets of an attack: one before each `every` of those, and the rest
+/// after the last. Times begin at `start` and advance by `step` per packet.
 pub fn interleave(
     attack: impl Iterator<Item = Packet>,
     bystanders: impl Iterator<Item = Packet>,

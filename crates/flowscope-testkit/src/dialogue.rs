@@ -6,11 +6,11 @@ use flowscope_core::{FlowSide, LinkType, PacketView, TcpFlags, Timestamp};
 
 use crate::{Frame, frame};
 
-/// The packets of one connection as a script: Ethernet frames with times.
+/// Script of one connection that builds its packets: Ethernet frames with timestamps.
 ///
 /// Sequence and acknowledgement numbers follow the script per side, starting at 1000 (initiator)
-/// and 5000 (responder). The clock starts at one second and goes on by one millisecond after each
-/// packet, unless told otherwise.
+/// and 5000 (responder). The clock starts at one second and advances by one millisecond per packet by
+/// default.
 ///
 /// # Panics
 ///
@@ -59,13 +59,13 @@ impl Dialogue {
         self
     }
 
-    /// Moves the clock on.
+    /// Advances the clock.
     pub fn after(mut self, millis: u64) -> Self {
         self.clock = self.clock + Duration::from_millis(millis);
         self
     }
 
-    /// How far the clock goes on after each packet.
+    /// Sets the time between packets.
     pub fn step(mut self, step: Duration) -> Self {
         self.step = step;
         self
@@ -77,13 +77,13 @@ impl Dialogue {
         self
     }
 
-    /// The window that following segments announce.
+    /// Sets the window of the following segments.
     pub fn window(mut self, window: u16) -> Self {
         self.window = window;
         self
     }
 
-    /// Options that following SYN segments carry.
+    /// Sets the options of the following SYN segments.
     pub fn syn_options(mut self, options: &[u8]) -> Self {
         self.syn_options = options.to_vec();
         self
@@ -129,12 +129,12 @@ impl Dialogue {
         self.send(side, TcpFlags::RST | TcpFlags::ACK, &[])
     }
 
-    /// FIN, ACK, FIN, ACK, begun by `side`.
+    /// FIN, ACK, FIN, ACK, started by `side`.
     pub fn close(self, side: FlowSide) -> Self {
         self.fin(side).ack_from(!side).fin(!side).ack_from(side)
     }
 
-    /// Any segment with any numbers; what the script counts by is left as it is.
+    /// Any segment with any numbers; the numbers of the script do not change.
     pub fn segment(
         self,
         side: FlowSide,
@@ -157,20 +157,20 @@ impl Dialogue {
         self.frame(&udp)
     }
 
-    /// Any frame at all, at the script's time.
+    /// Any frame, at the time of the script.
     pub fn frame(mut self, frame: &Frame) -> Self {
         self.packets.push((self.clock, frame.build()));
         self.clock = self.clock + self.step;
         self
     }
 
-    /// The packets so far; link type Ethernet.
+    /// The packets added so far; link type Ethernet.
     #[must_use]
     pub fn build(self) -> Vec<(Timestamp, Vec<u8>)> {
         self.packets
     }
 
-    /// The script's time: that of the next packet.
+    /// Time of the next packet.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock
@@ -204,7 +204,7 @@ impl Dialogue {
     }
 }
 
-/// Ethernet views of packets, whole.
+/// Views of complete Ethernet packets.
 pub fn views(packets: &[(Timestamp, Vec<u8>)]) -> impl Iterator<Item = PacketView<'_>> {
     packets.iter().map(|(ts, bytes)| PacketView::new(bytes, LinkType::ETHERNET, *ts))
 }

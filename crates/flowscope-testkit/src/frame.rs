@@ -10,11 +10,11 @@ pub fn frame() -> Frame {
     Frame { layers: Vec::new(), payload: Vec::new() }
 }
 
-/// Writes one frame, outermost layer first.
+/// Builder of one frame, outermost layer first.
 ///
 /// Layers nest freely: after [`vxlan`](Frame::vxlan) an inner [`ethernet`](Frame::ethernet)
-/// follows. Setters such as [`ttl`](Frame::ttl) or [`checksum`](Frame::checksum) concern the layer
-/// added last. Lengths, checksums and the numbers naming the next layer come out right unless set.
+/// follows. Setters such as [`ttl`](Frame::ttl) or [`checksum`](Frame::checksum) change the layer
+/// added last. Lengths, checksums and the numbers of the next layer are correct unless set.
 ///
 /// # Panics
 ///
@@ -26,23 +26,23 @@ pub struct Frame {
     payload: Vec<u8>,
 }
 
-/// A built frame with what a capture knows about it.
+/// A built frame with its capture metadata.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Packet {
     /// Captured bytes.
     pub bytes: Vec<u8>,
-    /// What they begin with.
+    /// Link type of the frame.
     pub link: LinkType,
-    /// When they were captured.
+    /// Capture time.
     pub ts: Timestamp,
     /// Length on the wire; raised to the captured length where it is below.
     pub wire_len: u32,
-    /// A tag that the capture took out.
+    /// VLAN tag that the capture removed.
     pub vlan: Option<VlanTag>,
 }
 
 impl Packet {
-    /// The view an extractor is given.
+    /// Borrowed view, the input of extractors.
     #[must_use]
     pub fn view(&self) -> PacketView<'_> {
         let view = PacketView::new(&self.bytes, self.link, self.ts).with_wire_len(self.wire_len);
@@ -60,7 +60,7 @@ impl Packet {
         cut
     }
 
-    /// The same packet behind a tag that the capture took out of it.
+    /// The same packet with a VLAN tag that the capture removed.
     #[must_use]
     pub fn stripped_vlan(mut self, id: u16) -> Packet {
         self.vlan = Some(VlanTag { tpid: 0x8100, tci: id });
@@ -68,7 +68,7 @@ impl Packet {
     }
 }
 
-/// What comes out.
+/// Results.
 impl Frame {
     /// The bytes.
     #[must_use]
@@ -528,9 +528,9 @@ impl Frame {
     }
 }
 
-/// What any layer has, and the payload.
+/// Fields of all layers, and the payload.
 impl Frame {
-    /// What the innermost layer carries.
+    /// Payload of the innermost layer.
     pub fn payload(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.payload = bytes.as_ref().to_vec();
         self

@@ -3,14 +3,14 @@
 //!
 //! - [`frame()`] builds one frame, layer by layer, with correct lengths and checksums by default.
 //! - [`Dialogue`] writes the packets of one connection as a script with a clock.
-//! - [`samples`] has one packet of every shape; [`Packet::damaged`] spoils one.
+//! - [`samples`] has one packet of every protocol stack; [`Packet::damaged`] damages one.
 //! - [`Nesting`] puts tags and tunnels around a packet at random.
-//! - [`attacks`] sends what nobody should, among ordinary traffic whose counters are known.
+//! - [`attacks`] generates hostile packets, mixed with ordinary traffic whose counters are known.
 //! - `namespace` runs a test in a network namespace with two connected interfaces (Linux).
 //! - [`runner`] runs tests that need more than a Rust toolchain, and reports those that cannot run.
-//! - [`splits`] and [`Rng`] cut and vary input, the same way on every run.
+//! - [`splits`] and [`Rng`] split and vary input, deterministically.
 //!
-//! A test says only what its case is about; everything else has a default. Misuse (a TTL on a TCP
+//! A test sets only what its case is about; everything else has a default. Misuse (a TTL on a TCP
 //! layer, an address that does not parse) panics at once, since it is a mistake in a test.
 //!
 //! ```

@@ -1,5 +1,5 @@
-//! Network namespaces for tests that capture live: nothing of such a test can reach the machine's
-//! interfaces or outlive it.
+//! Network namespaces for tests of live capture: such a test cannot reach the machine's interfaces,
+//! and nothing of it remains.
 
 use std::process::{self, Command};
 use std::time::{Duration, Instant};
@@ -35,12 +35,11 @@ pub fn in_namespace(test: &str, body: impl FnOnce()) {
     again(&[&["unshare"], namespaces].concat(), test);
 }
 
-/// Starts the test again behind `words`, which are a command that runs a command; it must pass within
-/// a minute.
+/// Starts the test again with the command prefix `words`; it must pass within a minute.
 ///
 /// # Panics
 ///
-/// When it does not.
+/// When the test fails, or takes longer.
 pub fn again(words: &[&str], test: &str) {
     let output = Command::new("timeout")
         .args(["-k", "1", "60"])
@@ -56,7 +55,7 @@ pub fn again(words: &[&str], test: &str) {
     assert!(said[0].contains("1 passed"), "the test ran in there: {}", said[0]);
 }
 
-/// A test's path without that of its program, which is how the program knows it.
+/// Path of a test without the name of its program, as `--exact` takes it.
 pub fn known_as(test: &str) -> &str {
     test.split_once("::").map_or(test, |(_, name)| name)
 }
@@ -68,12 +67,11 @@ fn disable_ipv6() {
     }
 }
 
-/// Two interfaces that see each other's frames and, of themselves, send none. `with` is what
-/// `ip link add` is told about both.
+/// Makes a veth pair that sends no frames of its own. `with` is passed to `ip link add` for both ends.
 ///
 /// # Panics
 ///
-/// When they cannot be had.
+/// When `ip` fails.
 pub fn cable(one: &str, other: &str, with: &str) {
     let with = if with.is_empty() { String::new() } else { format!(" {with}") };
     ip(&format!("link add {one}{with} type veth peer name {other}{with}"));
@@ -83,7 +81,7 @@ pub fn cable(one: &str, other: &str, with: &str) {
     until("the cable is plugged in", || running(one) && running(other));
 }
 
-/// Whether frames pass the interface.
+/// Whether the interface can pass frames.
 pub fn running(interface: &str) -> bool {
     let told = told(interface);
     // The loopback interface has no other state.
@@ -100,7 +98,7 @@ pub fn ip(words: &str) {
     assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// What `ip` tells about an interface.
+/// Output of `ip -d link show` for an interface.
 ///
 /// # Panics
 ///

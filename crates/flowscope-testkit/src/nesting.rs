@@ -2,23 +2,23 @@ use flowscope_core::{Layer, PathLayer};
 
 use crate::{Frame, Packet, Rng, frame};
 
-/// A packet inside of tags and tunnels drawn at random, and what an extractor has to say of them.
+/// Random packet inside tags and tunnels, with the expected result of an extractor.
 #[derive(Clone, Debug)]
 pub struct Nesting {
-    /// All of it, captured whole.
+    /// The complete packet.
     pub packet: Packet,
-    /// What lies around the innermost packet, ready for another one of the same IP version.
+    /// The outer layers, ready for another inner packet of the same IP version.
     pub outer: Frame,
     /// The innermost packet alone, from its IP header on.
     pub inner: Frame,
     /// Whether that is IPv6.
     pub v6: bool,
-    /// The layers around it, outermost first.
+    /// The outer layers, outermost first.
     pub path: Vec<PathLayer>,
 }
 
 impl Nesting {
-    /// A packet within exactly `depth` layers.
+    /// A packet inside exactly `depth` layers.
     #[must_use]
     pub fn new(rng: &mut Rng, depth: usize) -> Self {
         let mut nest = Nest { frame: frame(), path: Vec::new(), left: depth, ips: 0, v6: false };

@@ -1,4 +1,4 @@
-//! Options of what has to do with interfaces.
+//! Options of the commands that use interfaces.
 
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
@@ -9,12 +9,12 @@ use flowscope_filter::Filter;
 use super::{Size, Time, positive};
 use crate::error::Failure;
 
-/// Where to capture from instead of reading a file.
+/// Options that capture from interfaces instead of reading a file.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Live capture")]
 pub(crate) struct Live {
-    /// Capture from this interface instead of reading a file; may be given several times, which is
-    /// one capture. Ctrl-C ends it: what was captured is worked off, then open flows end
+    /// Capture from this interface instead of reading a file; may be repeated, as one capture.
+    /// Ctrl-C ends it: received packets are still processed, then open flows end
     #[arg(short, long, value_name = "IFACE")]
     pub(crate) interface: Vec<String>,
 
@@ -22,39 +22,39 @@ pub(crate) struct Live {
     pub(crate) taking: Taking,
 }
 
-/// What is taken of an interface's packets.
+/// Options of a live capture.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Live capture")]
 pub(crate) struct Taking {
-    /// End after so many packets
+    /// Stop after this many packets
     #[arg(short, long, value_name = "N")]
     pub(crate) count: Option<NonZeroU64>,
 
-    /// End after this long (seconds, or like 5m, 300ms)
+    /// Stop after this long (seconds, or like 5m, 300ms)
     #[arg(long, value_name = "TIME", value_parser = positive)]
     pub(crate) duration: Option<Time>,
 
-    /// Have the interface receive packets too that are not addressed to it. Not the `-p` of tcpdump,
-    /// which is the opposite
+    /// Also receive packets that are not addressed to the interface. The `-p` of tcpdump is the
+    /// opposite
     #[arg(short, long)]
     pub(crate) promiscuous: bool,
 
-    /// Bytes to keep of each packet [default: all]
+    /// Most bytes captured of each packet [default: all]
     #[arg(short, long, value_name = "BYTES")]
     pub(crate) snap_len: Option<NonZeroU32>,
 
-    /// Memory in which packets wait to be read, of each interface [default: 32M]
+    /// Size of the capture ring of each interface [default: 32M]
     #[arg(long, value_name = "SIZE")]
     pub(crate) ring: Option<Size>,
 
-    /// Share the packets with all programs that give the same number: both directions of a flow go
-    /// to one of them
+    /// Share the packets with all programs that use the same number; both directions of a flow go
+    /// to the same program
     #[arg(long, value_name = "GROUP")]
     pub(crate) fanout: Option<u16>,
 }
 
 impl Live {
-    /// Whether packets are to be captured; an error if that is told how, and not where.
+    /// Whether to capture live; an error if there are capture options without an interface.
     pub(crate) fn is_wanted(&self) -> Result<bool, Failure> {
         let Taking { count, duration, promiscuous, snap_len, ring, fanout } = &self.taking;
         let told = [
@@ -76,12 +76,12 @@ impl Live {
 
 #[derive(Args, Debug)]
 pub(crate) struct InterfacesArgs {
-    /// How to print the list
+    /// Format of the list
     #[arg(long, value_enum, default_value_t = ListFormat::Table)]
     pub(crate) format: ListFormat,
 }
 
-/// How interfaces are printed.
+/// Formats of the list of interfaces.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum ListFormat {
     /// Aligned columns, for reading
@@ -92,24 +92,25 @@ pub(crate) enum ListFormat {
 
 #[derive(Args, Debug)]
 pub(crate) struct CaptureArgs {
-    /// Capture from this interface; may be given several times, which is one capture
+    /// Capture from this interface; may be repeated, as one capture
     #[arg(short, long, value_name = "IFACE", required = true)]
     pub(crate) interface: Vec<String>,
 
-    /// Write here; `-` is standard output. A regular file appears when it is complete (until then it
-    /// is called FILE.part)
+    /// Write to this file; `-` is standard output. While it is being written, a regular file is named
+    /// FILE.part
     #[arg(short, long, value_name = "FILE")]
     pub(crate) write: PathBuf,
 
-    /// The format of the file [default: pcap if the file is called so, else pcapng]
+    /// Format of the file [default: pcap for names that end in .pcap, else pcapng]
     #[arg(long, value_enum)]
     pub(crate) format: Option<FileFormat>,
 
-    /// Record these packets only, as in `tcp port 443 and host 10.0.0.1`. The kernel sorts them out
+    /// Record only packets that match this filter, such as `tcp port 443 and host 10.0.0.1`. The
+    /// kernel applies it
     #[arg(short, long, value_name = "EXPR", value_parser = Filter::parse)]
     pub(crate) filter: Option<Filter>,
 
-    /// Print nothing on standard error but errors
+    /// Print only errors on standard error
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
@@ -120,7 +121,7 @@ pub(crate) struct CaptureArgs {
     pub(crate) rotation: Rotation,
 }
 
-/// When a file is complete and the next one begins.
+/// Options of file rotation.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Several files")]
 pub(crate) struct Rotation {
@@ -128,16 +129,16 @@ pub(crate) struct Rotation {
     #[arg(short = 'C', long, value_name = "SIZE")]
     pub(crate) rotate_size: Option<Size>,
 
-    /// Begin a new file when one has been written to for this long
+    /// Begin a new file after this long
     #[arg(short = 'G', long, value_name = "TIME", value_parser = positive)]
     pub(crate) rotate_time: Option<Time>,
 
-    /// Keep so many files, the latest, and delete those before
+    /// Keep only this many of the latest files, and delete older ones
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<NonZeroU32>,
 }
 
-/// The format of a capture file.
+/// Formats of capture files.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum FileFormat {
     Pcap,
@@ -154,27 +155,27 @@ pub(crate) struct ReplayArgs {
     #[arg(short, long, value_name = "IFACE")]
     pub(crate) interface: String,
 
-    /// Send so many times as fast as it was captured
+    /// Send this many times as fast as captured
     #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
     pub(crate) speed: f64,
 
-    /// Send as fast as can be
+    /// Send as fast as possible
     #[arg(long, conflicts_with_all = ["speed", "pps"])]
     pub(crate) topspeed: bool,
 
-    /// Send so many packets per second
+    /// Send this many packets per second
     #[arg(long, value_name = "N", conflicts_with = "speed")]
     pub(crate) pps: Option<NonZeroU32>,
 
-    /// Send it all so many times; 0 is until it is interrupted
+    /// Send the capture this many times; 0 repeats until interrupted
     #[arg(long = "loop", value_name = "N", default_value_t = 1)]
     pub(crate) rounds: u64,
 
-    /// Send these packets only, as in `tcp port 443 and host 10.0.0.1`
+    /// Send only packets that match this filter, such as `tcp port 443 and host 10.0.0.1`
     #[arg(short, long, value_name = "EXPR", value_parser = Filter::parse)]
     pub(crate) filter: Option<Filter>,
 
-    /// Print nothing on standard error but errors
+    /// Print only errors on standard error
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }

@@ -20,26 +20,26 @@ use crate::error::{Failure, Status};
 use crate::output::count;
 use crate::say;
 
-/// The packets of interfaces, until there have been enough or somebody says so.
+/// Packets of interfaces, until a limit is reached or a signal arrives.
 pub(super) struct Feed {
     capture: Source,
-    /// Packets that are still wanted.
+    /// Packets left until the limit.
     left: u64,
     taken: u64,
     status: Status,
 }
 
-/// Where all packets went that arrived.
+/// Counters of all packets that arrived.
 pub(super) struct Account {
     arrived: u64,
     taken: u64,
-    /// What was lost before it could be taken, by cause.
+    /// Packets lost before they could be read, by cause.
     pub(super) lost: Ledger,
 }
 
 impl Feed {
-    /// Starts to capture, until the first signal, or for as long and as much as is wanted, or until
-    /// nobody reads standard output any more if all goes there (`is_piped`). Inside of a runtime.
+    /// Starts to capture, until the first signal, the limit of packets or time, or, if output goes to
+    /// standard output (`is_piped`), until its reader closes it. Must run inside a runtime.
     pub(super) fn start(
         interfaces: &[String],
         taking: &Taking,
@@ -71,7 +71,7 @@ impl Feed {
         Ok(Feed { capture, left, taken: 0, status: Status::Done })
     }
 
-    /// Lends packets; false once there will be none. What goes wrong is told, and is the status.
+    /// Lends packets; false at the end. Errors are printed, and change the status.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -92,7 +92,7 @@ impl Feed {
                 Poll::Ready(Err(error)) => {
                     say(&failed(&error).message().unwrap_or_default());
                     match error {
-                        // It goes on once the interface is up again.
+                        // The capture resumes when the interface is up again.
                         Error::Capture(CaptureError::InterfaceDown { .. }) => {}
                         // Other interfaces go on.
                         Error::Capture(CaptureError::InterfaceGone { .. }) => {
@@ -109,34 +109,34 @@ impl Feed {
         Poll::Ready(false)
     }
 
-    /// Whether it ended because somebody wanted it to.
+    /// Whether it was stopped.
     pub(super) fn was_stopped(&self) -> bool {
         self.left == 0 || self.capture.is_stopped()
     }
 
-    /// Of all that went wrong so far.
+    /// Most severe status so far.
     pub(super) fn status(&self) -> Status {
         self.status
     }
 
-    /// Where everything went that has arrived by now.
+    /// Counters up to now.
     pub(super) fn account(&mut self) -> Result<Account, Failure> {
         let stats = self.capture.stats().map_err(|error| failed(&error))?;
         let arrived = stats.arrived.unwrap_or(self.taken + stats.packets.seen());
         Ok(Account { arrived, taken: self.taken, lost: stats.packets })
     }
 
-    /// Whether the last poll was pending only to let something else have its turn.
+    /// Whether the last poll only yielded to other tasks.
     pub(super) fn gave_way(&self) -> bool {
         self.capture.gave_way()
     }
 
-    /// For how long a packet may be on its way at most.
+    /// Longest delay of a packet.
     pub(super) fn latency(&self) -> Duration {
         self.capture.source().latency().unwrap_or_default()
     }
 
-    /// The names of the interfaces, and what their packets begin with.
+    /// Names and link types of the interfaces.
     pub(super) fn links(&self) -> impl Iterator<Item = (&str, LinkType)> {
         self.capture.source().source().sources().iter().map(|live| {
             let capture = live.capture();
@@ -144,7 +144,7 @@ impl Feed {
         })
     }
 
-    /// What is told once it has begun.
+    /// Message at the start.
     pub(super) fn greeting(&self) -> String {
         let names: Vec<&str> = self.links().map(|(name, _)| name).collect();
         format!("capturing on {}", names.join(", "))
@@ -152,7 +152,7 @@ impl Feed {
 }
 
 impl Account {
-    /// In one line, packets that were taken being `done`.
+    /// Counters in one line; `done` is the verb for packets that were read.
     pub(super) fn line(&self, done: &str) -> String {
         let dropped = self.lost.seen();
         let mut line = format!(
@@ -167,17 +167,17 @@ impl Account {
         line
     }
 
-    /// Whether packets were lost for want of room.
+    /// Whether packets were lost for lack of room.
     pub(super) fn is_short(&self) -> bool {
         self.lost.seen() > 0
     }
 }
 
-/// Whoever reads standard output.
+/// Watches the reader of standard output.
 struct Reader(AsyncFd<Stdout>);
 
 impl Reader {
-    /// None if that is a file, which nobody leaves.
+    /// `None` for a file, which has no reader.
     fn new() -> Option<Self> {
         #[allow(
             deprecated,
@@ -186,8 +186,8 @@ impl Reader {
         AsyncFd::with_interest(io::stdout(), Interest::READABLE).ok().map(Reader)
     }
 
-    /// Whether they have left: a pipe that nobody reads is an error, which tokio tells to those who
-    /// wait to write.
+    /// Whether the reader has closed it: a pipe without reader has an error condition, which tokio
+    /// reports as write readiness.
     fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.poll_write_ready(cx).map(|ready| {
             if let Ok(mut ready) = ready {

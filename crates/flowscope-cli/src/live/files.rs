@@ -17,41 +17,41 @@ use crate::error::Failure;
 use crate::output::{To, failure};
 use crate::say;
 
-/// Capture files that are written one after the other, or one.
+/// Writer of one capture file, or of several in rotation.
 pub(super) struct Files {
     path: PathBuf,
     /// Pcap files name the link type of all their packets.
     format: Option<LinkType>,
     rotation: Rotation,
     current: Option<Current>,
-    /// Files begun.
+    /// Number of files begun.
     count: u64,
-    /// Completes files while packets come, if there are several.
+    /// Thread that completes files in the background, for rotation.
     finisher: Option<Finisher>,
 }
 
-/// The file that is written.
+/// The current file.
 struct Current {
     name: String,
     to: To,
     writer: CaptureWriter<Gathered>,
     gathered: Gathered,
-    /// Bytes that were written, all of whole packets.
+    /// Bytes written, of complete packets only.
     written: u64,
-    /// Where packets end in what is gathered.
+    /// Ends of the packets in the buffer.
     ends: Vec<usize>,
     since: Instant,
 }
 
-/// Bytes that are yet to be written.
+/// Bytes to be written.
 #[derive(Clone, Default)]
 struct Gathered(Rc<RefCell<Vec<u8>>>);
 
-/// As many bytes are gathered before they are written.
+/// Size of the write buffer, in bytes.
 const BUFFER: usize = 256 << 10;
 
 impl Files {
-    /// Whether files can be rotated as is wanted.
+    /// Checks the options of rotation.
     pub(super) fn check(path: &Path, rotation: &Rotation) -> Result<(), Failure> {
         let rotates = rotates(rotation);
         if rotation.keep.is_some() && !rotates {
@@ -67,8 +67,7 @@ impl Files {
         Ok(())
     }
 
-    /// Begins the first file. All packets are of the link type `link`, if that is given, and the
-    /// files are pcap then.
+    /// Begins the first file. With `link`, files are pcap and all packets have this link type.
     pub(super) fn create(
         path: &Path,
         format: Option<LinkType>,
@@ -109,13 +108,13 @@ impl Files {
         }
     }
 
-    /// When a file is to be completed if no packet comes before.
+    /// When the current file is due for rotation without packets.
     pub(super) fn due(&self) -> Option<Instant> {
         let current = self.current.as_ref().filter(|current| current.writer.packets() > 0)?;
         current.since.checked_add(self.rotation.rotate_time?.0)
     }
 
-    /// Completes the file that is written; the next packet begins another.
+    /// Completes the current file; the next packet begins another.
     pub(super) fn complete_current(&mut self) -> Result<(), Failure> {
         self.flush()?;
         let path = self.numbered(self.count);
@@ -126,15 +125,14 @@ impl Files {
         }
     }
 
-    /// Completes everything, and says how many files there are, if there can be several.
+    /// Completes all files, and returns their number in rotation.
     pub(super) fn finish(mut self) -> Result<Option<u64>, Failure> {
         self.complete_current()?;
         let count = self.count;
         self.finisher.as_mut().map(|finisher| finisher.wait().map(|()| count)).transpose()
     }
 
-    /// Brings to the file what was gathered. If that fails, what is in the file stays, up to the last
-    /// whole packet.
+    /// Writes the buffer to the file. If that fails, the file keeps its complete packets.
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
         let Some(current) = &mut self.current else { return Ok(()) };
         let mut bytes = current.gathered.0.borrow_mut();
@@ -160,7 +158,7 @@ impl Files {
         Err(failure(name, source))
     }
 
-    /// The file that is written, a new one if there is none.
+    /// The current file, a new one if there is none.
     fn begin(&mut self) -> Result<&mut Current, Failure> {
         let current = match self.current.take() {
             Some(current) => current,
@@ -172,7 +170,7 @@ impl Files {
         Ok(self.current.insert(current))
     }
 
-    /// What the file of this number is called.
+    /// Name of the file with this number.
     fn numbered(&self, number: u64) -> PathBuf {
         if self.finisher.is_some() { numbered(&self.path, number) } else { self.path.clone() }
     }
@@ -217,7 +215,7 @@ impl Current {
     }
 }
 
-/// A packet that the format has no room for.
+/// Failure for a packet that the format cannot hold.
 fn unwritable(name: &str, error: &WriteError) -> Failure {
     Failure::Failed(format!("{name}: {error}"))
 }
@@ -239,21 +237,21 @@ impl Write for Gathered {
     }
 }
 
-/// A file that is written and not complete yet.
+/// A written file that is not completed yet.
 struct Done {
     name: String,
     to: To,
     path: PathBuf,
 }
 
-/// Completes files on a thread of its own: to wait until one is on the disk takes longer than packets
-/// can wait.
+/// Completes files on a thread of its own, because syncing to disk takes too long on the capture
+/// thread.
 struct Finisher {
     todo: SyncSender<Done>,
     thread: Option<JoinHandle<Result<(), Failure>>>,
 }
 
-/// So many files may wait to be completed.
+/// Most files that wait to be completed.
 const UNFINISHED: usize = 16;
 
 impl Finisher {
@@ -268,7 +266,7 @@ impl Finisher {
                 if kept.len() as u64 > keep
                     && let Some(oldest) = kept.pop_front()
                 {
-                    // Somebody else may have taken it away.
+                    // Another program may have removed it.
                     let _ = fs::remove_file(oldest);
                 }
             }
@@ -280,18 +278,18 @@ impl Finisher {
     }
 
     fn finish(&mut self, done: Done) -> Result<(), Failure> {
-        // It ends before it is told to where it has failed.
+        // The thread ends early after a failure.
         self.todo.send(done).or_else(|_| self.outcome())
     }
 
     /// Waits until all files are complete.
     fn wait(&mut self) -> Result<(), Failure> {
-        // Nothing more comes: it ends.
+        // Closes the channel, which ends the thread.
         (self.todo, _) = sync_channel(1);
         self.outcome()
     }
 
-    /// How it ended.
+    /// Result of the thread.
     fn outcome(&mut self) -> Result<(), Failure> {
         let ended = self.thread.take().map(JoinHandle::join);
         ended
@@ -300,7 +298,7 @@ impl Finisher {
     }
 }
 
-/// Files that were written to their end are completed, whatever befell the one after them.
+/// Completes the files that were fully written, even if a later one failed.
 impl Drop for Finisher {
     fn drop(&mut self) {
         let _ = self.wait();

@@ -125,6 +125,7 @@ impl AfXdpConfig {
     /// Makes each read that finds no frame do the work of the driver for this long, in place of
     /// interrupts (Linux 5.11 and later; `napi_defer_hard_irqs` and `gro_flush_timeout` of the
     /// interface must be set too). For threads that only read. Whole microseconds. Default: no.
+    #[must_use]
     pub fn busy_poll(mut self, time: Duration) -> Self {
         self.busy_poll = Some(time);
         self
