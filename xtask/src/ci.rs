@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::{Result, gate, graph, record};
+use crate::{Result, gate, graph, record, rules};
 
 /// One check, run alone as `cargo xtask ci NAME`.
 struct Step {
@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     Step { name: "lints", about: "every crate takes the workspace's lints", run: lints },
     Step { name: "lock", about: "Cargo.lock is current, and everything builds from it", run: lock },
     Step { name: "graph", about: "who depends on whom", run: |_| graph::run() },
+    Step { name: "rules", about: "rules of the tracker and their ids", run: |_| rules::run() },
     Step { name: "clippy", about: "clippy on all targets, warnings denied", run: clippy },
     Step { name: "test", about: "the README's test command", run: test },
     Step { name: "docs", about: "rustdoc, warnings denied", run: docs },

@@ -10,6 +10,7 @@ mod ci;
 mod gate;
 mod graph;
 mod record;
+mod rules;
 
 /// What every task returns: an error is one line for a person to read.
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
@@ -19,6 +20,7 @@ cargo xtask ci [STEP…]       run what CI runs, or only these steps
 cargo xtask ci --list        name the steps
 cargo xtask ci --skip STEP   all steps but this one (repeatable)
 cargo xtask graph            check who depends on whom
+cargo xtask rules            check that each rule of the tracker has code, model and test
 cargo xtask gate             hold instructions and allocations per packet against their limits (valgrind)
 cargo xtask gate --write     write the limits anew
 cargo xtask record [NAME…]   make the captures in tests/data anew, or only these (root, Linux)
@@ -48,6 +50,7 @@ fn run(args: &[String]) -> Result<()> {
     match task {
         "ci" => ci::run(rest),
         "graph" => graph::run(),
+        "rules" => rules::run(),
         "gate" => gate::run(rest),
         "record" => record::run(rest),
         record::INSIDE => record::run_inside(rest),

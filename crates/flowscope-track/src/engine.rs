@@ -166,6 +166,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     fn seg_of(&self, slot: Slot, side: FlowSide, packet: &PacketContext<'_, '_, K>) -> Option<Seg> {
         let is_tcp = self.slots.hot[slot].record.proto == L4Proto::Tcp.number();
+        // ORIG-2: a corrupt packet is one with a cut header.
         let tcp = packet.extracted.tcp.filter(|_| is_tcp && !packet.extracted.corrupt)?;
         Some(Seg::new(side, &tcp, packet.extracted.payload.wire_len, packet.view.ts()))
     }

@@ -25,7 +25,7 @@ impl Holes {
         self.iter().map(|(from, to)| u64::from(to.wrapping_sub(from))).sum()
     }
 
-    /// Remembers `from..to`; returns the bytes of the oldest one if it had to be forgotten.
+    /// SEQ-3: remembers `from..to`; returns the bytes of the oldest one if it had to be forgotten.
     pub(crate) fn add(&mut self, from: u32, to: u32) -> u64 {
         let mut forgotten = 0;
         if usize::from(self.len) == Holes::CAP {

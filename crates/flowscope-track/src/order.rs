@@ -139,7 +139,7 @@ impl EvictionOrder {
         self.scan = Some(at);
     }
 
-    /// The entry that has to leave.
+    /// EVICT-2: the entry to evict.
     pub(crate) fn victim(
         &mut self,
         policy: Eviction,

@@ -42,6 +42,7 @@ impl Record<'_> {
         sum
     }
 
+    /// SEQ-5
     #[inline]
     pub(crate) fn stream_start(&self, side: FlowSide) -> Option<u32> {
         let known = self.hot.side(side).has(side_bit::SYN)
@@ -103,6 +104,7 @@ impl Record<'_> {
             mss: (cold.mss[side] != 0).then_some(cold.mss[side]),
             window_scale: cold.scale(side).filter(|_| scaled && cold.scale(1 - side).is_some()),
             sack_permitted: cold.marks & mark::SACK[side] != 0,
+            // STAT-2
             ttl: (cold.max_ttl[side] != 0).then(|| (cold.min_ttl[side], cold.max_ttl[side])),
             tos: self.hot.tos[side],
             flow_label: self.cold.flow_label[side],
@@ -110,6 +112,7 @@ impl Record<'_> {
         };
         if let Some(rare) = &cold.rare {
             let rare = &rare.sides[side];
+            // STAT-5
             stats.retransmitted = rare.retransmitted;
             stats.out_of_order = rare.out_of_order;
             stats.duplicate_acks = rare.duplicate_acks;
@@ -118,11 +121,13 @@ impl Record<'_> {
             stats.urgent = rare.urgent;
             stats.out_of_window = rare.out_of_window;
             stats.bad_checksums = rare.bad_checksums;
+            // STAT-4
             stats.gap_bytes = rare.lost + rare.holes.bytes();
         }
         stats
     }
 
+    /// CONN-1, CONN-2
     fn conn_state(&self) -> ConnState {
         let [initiator, responder] = &self.hot.sides;
         let (sent, answered) = (self.counters(0).packets > 0, self.counters(1).packets > 0);

@@ -1,6 +1,6 @@
 //! The TCP side of a flow: which packets belong to it, and what each one changes.
 //!
-//! `docs/TCP_LIFE.md` states the rules; this is them, over one flow's record, without table, timers
+//! Implements the rules of `docs/TCP_LIFE.md` over the record of one flow, without table, timers
 //! or sink.
 
 mod fast_path;

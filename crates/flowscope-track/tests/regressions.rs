@@ -145,6 +145,7 @@ fn histories(calls: &[Call]) -> Vec<&str> {
     ended.collect()
 }
 
+/// STATE-6
 #[test]
 fn packets_without_a_whole_header_count_towards_established() {
     let calls = script().with(|s| s.mid_stream_packets = 2).cut(A).cut(A).run();
@@ -153,6 +154,7 @@ fn packets_without_a_whole_header_count_towards_established() {
     assert!(first.iter().any(|call| call.what == What::Established));
 }
 
+/// HIST-1
 #[test]
 fn letters_of_odd_flags_follow_the_others_on_any_packet() {
     let first = script().tcp(A, SYN | FIN, 1000, 0, 0).run();
@@ -231,6 +233,7 @@ fn a_syn_ack_captured_behind_the_ack_it_gets_is_no_anomaly() {
     assert_eq!(anomalies(&calls), []);
 }
 
+/// SEQ-4, SYNACK-3
 #[test]
 fn a_syn_captured_behind_several_segments_of_its_answer_belongs_to_the_flow() {
     let mut script = script().tcp(B, SYN | ACK, 5000, 1001, 0);
@@ -247,6 +250,7 @@ fn a_syn_captured_behind_several_segments_of_its_answer_belongs_to_the_flow() {
     assert_eq!(other(2000), [(2, Anomaly::UnexpectedSyn)], "not the SYN that was acknowledged");
 }
 
+/// SEQ-5
 #[test]
 fn streams_start_where_the_accepted_syn_says() {
     let calls = script()
@@ -260,6 +264,50 @@ fn streams_start_where_the_accepted_syn_says() {
         _ => None,
     });
     assert_eq!(last, Some(([Some(1001), Some(5001)], [Some(1001), Some(5001)])));
+}
+
+/// SEQ-1, SEQ-3, SEG-3
+#[test]
+fn the_oldest_of_nine_holes_is_forgotten_and_stays_a_gap() {
+    // The side is first seen at 1001; each segment of one byte leaves a hole of nine bytes.
+    let mut script = script().tcp(A, ACK, 1001, 5001, 1);
+    for at in 1..=9 {
+        script = script.tcp(A, ACK, 1001 + at * 10, 5001, 1);
+    }
+    // All holes are filled, but the first is no longer remembered: these bytes are a repetition.
+    let calls = script.tcp(A, ACK, 1002, 5001, 90).run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    assert_eq!((stats.sides[0].gap_bytes, stats.sides[0].out_of_order), (9, 1));
+}
+
+/// ACK-1
+#[test]
+fn an_acknowledgement_of_what_cannot_have_been_sent_is_not_taken() {
+    let acknowledged = |ack| {
+        let calls = script().handshake().tcp(B, ACK, 5001, ack, 1).run();
+        calls.iter().rev().find_map(|call| match call.what {
+            What::Segment { acknowledged, .. } => acknowledged[0],
+            _ => None,
+        })
+    };
+    assert_eq!(acknowledged(1001 + (1 << 20)), Some(1001 + (1 << 20)), "lost to the capture");
+    assert_eq!(acknowledged(1002 + (1 << 20)), Some(1001));
+    assert_eq!(acknowledged(900), Some(1001));
+}
+
+/// ORIG-2
+#[test]
+fn a_corrupt_packet_is_counted_and_changes_nothing_else() {
+    let mut script = script().handshake().tcp(B, RST, 5001, 0, 0);
+    if let Some(Op::Packet(Packet { found: Some(found), .. })) = script.ops.last_mut() {
+        found.corrupt = true;
+    }
+    let calls = script.run();
+    let Some(What::Ended(reason, stats, history)) = calls.last().map(|call| &call.what) else {
+        panic!()
+    };
+    assert_eq!((*reason, stats.sides[1].bad_checksums), (EndReason::EndOfInput, 1));
+    assert_eq!((stats.sides[1].counters.packets, history.as_str()), (2, "ShAc"));
 }
 
 #[test]
@@ -285,6 +333,7 @@ fn a_fin_out_of_window_is_reported_as_such() {
     assert_eq!(anomalies(&calls), [(4, Anomaly::OutOfWindow), (4, Anomaly::InvalidFin)]);
 }
 
+/// STAT-2
 #[test]
 fn a_side_s_first_packet_is_the_first_although_its_ttl_is_0() {
     let with = |ttl, tos| {
@@ -342,6 +391,7 @@ fn a_fin_below_what_was_acknowledged_is_invalid() {
     assert_eq!(anomalies(&calls), [(5, Anomaly::InvalidFin)]);
 }
 
+/// STAT-1
 #[test]
 fn a_superseded_flow_keeps_its_initial_window() {
     let calls =
@@ -541,6 +591,7 @@ fn a_syn_in_fragments_is_not_its_own_repetition() {
     assert_eq!((stats.sides[0].counters.packets, stats.sides[0].retransmitted), (3, 0));
 }
 
+/// IDLE-3
 #[test]
 fn an_idle_flow_ended_idle_although_the_input_ends_before_the_next_tick() {
     let idle = Duration::from_secs(300);

@@ -3,6 +3,7 @@
 use super::*;
 use flowscope::track::ConnState;
 
+/// STATE-7
 #[test]
 fn both_fins_acknowledged_close_the_flow() {
     let outcome = run(talk().handshake().close(Initiator));
@@ -58,6 +59,7 @@ fn a_fin_with_payload_counts_the_payload() {
     assert_eq!(outcome.end().stats.initiator.counters.payload_bytes, 3);
 }
 
+/// FIN-3
 #[test]
 fn a_fin_waits_for_the_data_before_it() {
     let outcome = run(talk()
@@ -84,6 +86,7 @@ fn data_that_was_never_captured_is_awaited_until_the_receiver_has_it() {
     assert_eq!(outcome.end().stats.initiator.gap_bytes, 3);
 }
 
+/// FIN-3
 #[test]
 fn an_acknowledgement_captured_before_its_fin_counts() {
     let outcome = run(talk()
@@ -94,6 +97,7 @@ fn an_acknowledgement_captured_before_its_fin_counts() {
     assert_eq!(outcome.reasons(), [EndReason::Fin]);
 }
 
+/// FIN-2
 #[test]
 fn a_fin_that_shadows_data_is_disregarded() {
     // A fake FIN before the real segment: the receiver never sees it.
@@ -116,6 +120,7 @@ fn a_fin_far_outside_the_window_changes_nothing() {
     assert_eq!(outcome.end().stats.state, FlowState::Established);
 }
 
+/// FIN-1
 #[test]
 fn a_fin_where_data_is_known_to_go_on_is_invalid() {
     let outcome = run(talk()

@@ -7,6 +7,7 @@ fn check(outcome: &Outcome, evidence: InitiatorEvidence, packets: (u64, u64)) {
     assert_eq!((end.stats.evidence, end.packets()), (evidence, packets));
 }
 
+/// ORIG-1
 #[test]
 fn a_syn_s_sender() {
     check(&run(talk().handshake()), InitiatorEvidence::Syn, (2, 1));

@@ -7,6 +7,7 @@ fn closed() -> Dialogue {
     talk().handshake().data(Initiator, b"x").close(Initiator)
 }
 
+/// LATE-1, LATE-2
 #[test]
 fn stragglers_are_absorbed_and_reported_once() {
     let outcome = run(closed()
@@ -27,6 +28,7 @@ fn stragglers_are_absorbed_and_reported_once() {
     assert_eq!(outcome.end().packets(), (5, 3), "late packets are not in the flow's own counters");
 }
 
+/// LATE-3, LATE-4
 #[test]
 fn a_removed_flow_includes_its_late_packets() {
     let outcome = run(closed()

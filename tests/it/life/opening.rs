@@ -3,6 +3,7 @@
 use super::*;
 use flowscope::track::{ConnState, FlowEvent};
 
+/// STATE-1, STATE-4
 #[test]
 fn a_handshake() {
     let outcome = run(talk().handshake());
@@ -24,6 +25,7 @@ fn events_of_the_first_packet_come_in_order() {
     );
 }
 
+/// SYN-1
 #[test]
 fn a_syn_is_retransmitted_with_the_same_number() {
     let script = talk().segment(Initiator, 1000, 0, SYN, b"").after(1000).handshake();
@@ -32,6 +34,7 @@ fn a_syn_is_retransmitted_with_the_same_number() {
     assert_eq!(end.history.as_str(), "ShA");
 }
 
+/// SYNACK-1
 #[test]
 fn a_syn_with_another_number_that_is_answered_begins_another_flow() {
     let script = talk().segment(Initiator, 777, 0, SYN, b"").after(1000).handshake();
@@ -43,6 +46,7 @@ fn a_syn_with_another_number_that_is_answered_begins_another_flow() {
     assert_eq!(outcome.anomalies(), [(Anomaly::UnexpectedSyn, Initiator)]);
 }
 
+/// SYN-4
 #[test]
 fn a_syn_with_another_number_that_is_not_answered_changes_nothing() {
     let script = talk().syn().segment(Initiator, 777, 0, SYN, b"").syn_ack().ack();
@@ -51,6 +55,7 @@ fn a_syn_with_another_number_that_is_not_answered_changes_nothing() {
     assert_eq!((end.packets(), end.stats.conn_state), ((3, 1), ConnState::S1));
 }
 
+/// SYNACK-2
 #[test]
 fn a_syn_ack_is_retransmitted() {
     let script = talk().syn().syn_ack().segment(Responder, 5000, 1001, SYN_ACK, b"").ack();
@@ -58,6 +63,7 @@ fn a_syn_ack_is_retransmitted() {
     assert_eq!((end.stats.responder.retransmitted, end.stats.state), (1, FlowState::Established));
 }
 
+/// SYNACK-4
 #[test]
 fn a_syn_ack_that_acknowledges_another_number_is_no_answer() {
     let outcome = run(talk().syn().segment(Responder, 9, 4242, SYN_ACK, b""));
@@ -65,6 +71,7 @@ fn a_syn_ack_that_acknowledges_another_number_is_no_answer() {
     assert_eq!(outcome.anomalies(), [(Anomaly::UnexpectedSynAck, Responder)]);
 }
 
+/// SYN-2
 #[test]
 fn simultaneous_open_is_one_flow() {
     let outcome = run(talk()
@@ -76,6 +83,7 @@ fn simultaneous_open_is_one_flow() {
     assert_eq!(outcome.end().packets(), (2, 2));
 }
 
+/// SEG-2
 #[test]
 fn a_handshake_split_over_four_segments_is_one_flow() {
     // ACK and SYN of the responder apart, as in the split-handshake evasion.
@@ -112,6 +120,7 @@ fn data_on_a_syn_that_the_server_refused_is_sent_again() {
     assert_eq!((end.stats.state, end.stats.initiator.retransmitted), (FlowState::Established, 1));
 }
 
+/// STATE-5
 #[test]
 fn a_flow_picked_up_in_the_middle_is_marked_and_established_by_both_sides() {
     let script = talk().data(Initiator, b"a").data(Responder, b"b");
@@ -139,6 +148,7 @@ fn a_one_sided_flow_is_established_after_some_packets() {
     );
 }
 
+/// STATE-3
 #[test]
 fn a_one_sided_tap_of_the_client_sees_an_established_flow() {
     let script = talk()
@@ -159,6 +169,7 @@ fn a_one_sided_tap_of_the_server_sees_an_established_flow() {
     assert_eq!(outcome.end().packets(), (0, 5));
 }
 
+/// STATE-6
 #[test]
 fn backscatter_of_syn_acks_does_not_become_established() {
     let mut script = talk();
@@ -168,12 +179,14 @@ fn backscatter_of_syn_acks_does_not_become_established() {
     assert_eq!(run(script).established(), 0);
 }
 
+/// SEG-2
 #[test]
 fn a_challenge_ack_does_not_open_a_flow() {
     let outcome = run(talk().syn().segment(Responder, 777, 999_999, ACK, b""));
     assert_eq!(outcome.states(), []);
 }
 
+/// SYN-1, SEQ-4
 #[test]
 fn a_syn_captured_after_its_answer_still_counts() {
     let outcome = run(talk()

@@ -7,6 +7,7 @@ fn established() -> Dialogue {
     talk().handshake().data(Initiator, b"request").data(Responder, b"response")
 }
 
+/// RST-1
 #[test]
 fn where_the_sender_s_stream_stands() {
     let outcome = run(established().rst(Initiator));
@@ -27,6 +28,7 @@ fn where_the_receiver_s_acknowledgement_stands() {
     );
 }
 
+/// RST-2, RST-3
 #[test]
 fn elsewhere_in_the_window_it_has_to_stand_its_time() {
     let script = established().segment(Responder, 5500, 0, RST, b"");
@@ -59,6 +61,7 @@ fn a_pending_reset_is_judged_by_the_flow_s_own_next_packet_too() {
     assert_eq!(outcome.reasons()[0], EndReason::Rst);
 }
 
+/// RST-4
 #[test]
 fn outside_the_window_it_is_reported_and_changes_nothing() {
     for seq in [5009 + 3_000_000, 4000, 0] {
@@ -96,6 +99,7 @@ fn a_half_open_server_resets() {
     assert_eq!(run(script).end().stats.conn_state, ConnState::Rstrh);
 }
 
+/// SYNACK-3
 #[test]
 fn a_refusal_that_is_then_answered_was_none() {
     // Somebody between them resets the client's SYN; the server answers all the same.
@@ -114,6 +118,7 @@ fn a_refusal_that_is_then_answered_was_none() {
     assert_eq!(end.stats.responder.counters.payload_bytes, 8);
 }
 
+/// STATE-2
 #[test]
 fn a_lone_reset_is_a_flow_that_ends_at_once() {
     let outcome = run(talk().segment(Responder, 77, 0, RST, b""));

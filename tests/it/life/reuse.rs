@@ -14,6 +14,7 @@ fn first() -> Dialogue {
     talk().handshake().data(Initiator, b"one")
 }
 
+/// SYN-3
 #[test]
 fn on_a_lingering_entry_at_once() {
     let outcome = run(again(first().close(Initiator)).close(Responder));
@@ -38,6 +39,7 @@ fn on_a_flow_silent_for_long_at_once() {
     assert_eq!(outcome.ends()[1].packets(), (3, 1));
 }
 
+/// SYNACK-1, REUSE-1
 #[test]
 fn on_a_live_flow_when_the_syn_is_answered() {
     let outcome = run(again(first().after(10_000)));
@@ -63,6 +65,7 @@ fn repetitions_of_the_answered_syn_go_with_it() {
     assert_eq!((ends[0].packets(), ends[1].packets()), ((3, 1), (5, 1)));
 }
 
+/// SEG-1
 #[test]
 fn by_data_that_continues_the_syn_if_the_answer_was_not_captured() {
     let script = first()

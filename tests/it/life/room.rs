@@ -35,6 +35,7 @@ fn evicted(config: TrackerConfig, packets: &Packets) -> Vec<u16> {
         .collect()
 }
 
+/// EVICT-1, EVICT-2
 #[test]
 fn the_oldest_last_seen_leaves_and_is_announced() {
     let packets = join([
@@ -93,6 +94,7 @@ fn a_table_for_one_flow_works() {
     assert_eq!(evicted(config(1), &packets), [1, 2]);
 }
 
+/// EVICT-1
 #[test]
 fn memory_is_a_limit_too() {
     use flowscope::core::{LinkType, PacketView};

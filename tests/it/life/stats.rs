@@ -6,6 +6,7 @@ use flowscope::track::ConnState;
 const MSS_SCALE_SACK: [u8; 12] = [2, 4, 0x05, 0xb4, 1, 3, 3, 7, 1, 1, 4, 2];
 const MSS: [u8; 4] = [2, 4, 0x02, 0x00];
 
+/// SEQ-2
 #[test]
 fn syn_options_and_the_scale_only_if_both_carry_it() {
     let end = run(talk().syn_options(&MSS_SCALE_SACK).handshake()).end();
@@ -17,6 +18,7 @@ fn syn_options_and_the_scale_only_if_both_carry_it() {
     assert_eq!((end.stats.initiator.window_scale, end.stats.responder.mss), (None, Some(512)));
 }
 
+/// STAT-3
 #[test]
 fn handshake_round_trips() {
     let end = run(talk().syn().after(30).syn_ack().after(4).ack()).end();
@@ -24,6 +26,7 @@ fn handshake_round_trips() {
     assert_eq!((millis(end.stats.syn_rtt), millis(end.stats.ack_rtt)), (Some(31), Some(5)));
 }
 
+/// SEG-6, STAT-5
 #[test]
 fn retransmissions_are_not_keep_alives_and_not_the_other_way_round() {
     let end = run(talk()
@@ -37,6 +40,7 @@ fn retransmissions_are_not_keep_alives_and_not_the_other_way_round() {
     assert_eq!(end.history.as_str(), "ShADT");
 }
 
+/// STAT-1
 #[test]
 fn zero_windows_and_probes_into_them() {
     let end = run(talk()
@@ -57,6 +61,7 @@ fn zero_windows_and_probes_into_them() {
     assert_eq!(end.history.as_str(), "ShAawD");
 }
 
+/// SEG-5, STAT-4
 #[test]
 fn holes_are_gaps_until_they_are_filled() {
     let ahead = talk().handshake().segment(Initiator, 1101, 5001, PSH_ACK, b"later");
@@ -67,6 +72,7 @@ fn holes_are_gaps_until_they_are_filled() {
     assert_eq!(end.stats.initiator.retransmitted, 0);
 }
 
+/// ACK-2
 #[test]
 fn duplicate_acknowledgements() {
     let end = run(talk()
@@ -92,6 +98,7 @@ fn urgent_data_is_counted_and_reported() {
     assert_eq!(outcome.end().stats.initiator.urgent, 1);
 }
 
+/// SEG-4
 #[test]
 fn a_stray_segment_is_set_aside_until_another_corroborates_it() {
     let stray = talk().handshake().segment(Initiator, 500_000_000, 5001, PSH_ACK, b"stray");
@@ -114,6 +121,7 @@ fn all_flags_and_bytes_of_each_side() {
     assert_eq!(side.ttl, Some((64, 64)));
 }
 
+/// CONN-1, CONN-2
 #[test]
 fn conn_states() {
     let check = |script: Dialogue, state: ConnState| {

@@ -16,6 +16,7 @@ fn udp(script: Dialogue) -> Dialogue {
     )
 }
 
+/// IDLE-1, TIME-3
 #[test]
 fn silence_is_judged_on_arrival_strictly_and_at_the_old_last_packet() {
     let gap = |nanos: u64| {
@@ -55,6 +56,7 @@ fn other_protocols_have_thirty_seconds() {
     assert_eq!(run(ping(ping(talk()).after(31_000))).reasons().len(), 2);
 }
 
+/// IDLE-2
 #[test]
 fn what_others_send_expires_a_silent_flow_in_order_of_deadlines() {
     // A TCP flow and then a UDP flow fall silent; the UDP flow's deadline is earlier.
@@ -72,6 +74,7 @@ fn what_others_send_expires_a_silent_flow_in_order_of_deadlines() {
     );
 }
 
+/// TIME-2
 #[test]
 fn times_behind_the_watermark_expire_nothing_and_make_no_negative_duration() {
     let script = udp(udp(talk()).at(1_000)).at(400);
@@ -84,6 +87,7 @@ fn times_behind_the_watermark_expire_nothing_and_make_no_negative_duration() {
     );
 }
 
+/// TIME-1
 #[test]
 fn one_corrupt_timestamp_flushes_nothing() {
     let mut packets = udp(talk().handshake()).build();
@@ -113,6 +117,7 @@ fn a_long_night_is_believed_after_sixteen_packets_and_cuts_no_flow_that_woke_up(
     assert_eq!(ends[1].reason, EndReason::IdleTimeout);
 }
 
+/// ACTIVE-1
 #[test]
 fn long_flows_give_interim_records() {
     let config = TrackerConfig::default().active(Some(Duration::from_secs(10)));

@@ -60,6 +60,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         } else if let Some(tcp) = x.tcp.filter(|_| hot.proto == L4Proto::Tcp.number()) {
             hot.sides[i].flags |= tcp.flags;
         }
+        // TIME-2
         let last_seen = before.max(view.ts());
         hot.touched = now.watermark;
         hot.last_packet = now.packet;
@@ -109,7 +110,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.stats.late_packets += u64::from(view.frames());
     }
 
-    /// Adds what came late to the flow's own counters, times and history.
+    /// LATE-3: adds what came late to the counters, times and history of the flow.
     pub(super) fn include_late(&mut self, slot: Slot) {
         let Some(late) = self.slots.cold[slot].rare.as_ref().and_then(|rare| rare.late) else {
             return;

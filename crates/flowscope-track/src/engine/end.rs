@@ -54,7 +54,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                 deadline: Timestamp::ZERO,
                 flow: FlowId(id),
             };
-            // What its deadline brought is told, although no sweep came that far.
+            // Deadlines that have passed apply, although no sweep came that far.
             if self.catch_up(slot, now, order, out) {
                 continue;
             }
@@ -87,8 +87,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.emit(slot, ts, order, Change::Ended { reason }, out);
     }
 
-    /// Ends the flow in `slot` for `reason` at the packet time `ts`, unless it has ended already, and
-    /// removes its entry.
+    /// LATE-3: ends the flow in `slot` for `reason` at the packet time `ts` (TIME-3), unless it has ended
+    /// already, and removes its entry.
     pub(super) fn end_and_remove<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
@@ -114,6 +114,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.remove(slot);
     }
 
+    /// LATE-2
     pub(super) fn emit_late<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,

@@ -36,6 +36,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
     }
 
+    /// EVICT-1
     pub(super) fn is_full(&self, limit: usize) -> bool {
         let live = self.index.len();
         live >= limit || {

@@ -11,6 +11,7 @@ use crate::lists::Slot;
 use crate::sink::FlowSink;
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
+    /// ACTIVE-1
     pub(super) fn interim<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,

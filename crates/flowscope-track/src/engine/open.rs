@@ -69,7 +69,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.account_rare(slot, false, now, out);
     }
 
-    /// Who began a flow, by its first packet: the orientation of that side's packets, and why.
+    /// ORIG-1: who began a flow, by its first packet. Returns the orientation of the packets of that side,
+    /// and the evidence.
     pub(super) fn initiator(&self, x: &Extracted<K>) -> (Orientation, InitiatorEvidence) {
         let sender = x.orientation;
         if let Some(tcp) = x.tcp.filter(|tcp| tcp.flags.syn() && !x.corrupt) {

@@ -25,7 +25,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.end_and_remove(slot, last_seen, order, EndReason::Superseded, out);
     }
 
-    /// A remembered SYN was answered: the flow it hit ends without it, and a new one begins at it.
+    /// REUSE-1: a remembered SYN was answered. The flow ends without it, and a new flow begins at it.
     pub(super) fn open_at_pending_syn<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
@@ -41,7 +41,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         } else {
             Orientation::Forward
         };
-        // What a flow's end has told stays told: then the SYN remains where it was counted.
+        // What the end of a flow has reported stays: then the SYN remains where it was counted.
         let over = hot.state.is_over();
         let counters = if over {
             Counters::default()

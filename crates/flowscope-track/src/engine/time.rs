@@ -49,7 +49,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         (now.watermark > deadline).then_some(deadline)
     }
 
-    /// Does what the entry's own deadlines bring; says whether the entry is gone.
+    /// IDLE-1, IDLE-3: applies the deadlines of the entry that have passed. Returns whether the entry is
+    /// removed.
     pub(super) fn catch_up<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
@@ -65,7 +66,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         false
     }
 
-    /// What an entry's deadline brings; says whether the entry is gone.
+    /// Applies a deadline of an entry. Returns whether the entry is removed.
     pub(super) fn on_deadline<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
@@ -89,6 +90,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         true
     }
 
+    /// LATE-1
     pub(super) fn begin_linger(&mut self, slot: Slot, from: Timestamp) {
         let last_seen = self.slots.record(slot).last_seen();
         let hot = &mut self.slots.hot[slot].record;
@@ -118,7 +120,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
     }
 
-    /// Does what is due at the watermark of `now`, in at most `most` steps; says whether more is.
+    /// IDLE-2: does what is due at the watermark of `now`, in at most `most` steps. Returns whether more
+    /// is due.
     pub(crate) fn sweep<O: FlowSink<K, S>>(
         &mut self,
         now: PacketTime,
@@ -188,8 +191,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         Some(Timestamp::from_nanos(tick.saturating_mul(TICK).saturating_add(1)))
     }
 
-    /// The clock has made up its mind about suspect times: flows that were touched at them were
-    /// touched then, or else at the old watermark.
+    /// TIME-1: the clock has accepted suspect times or not. Flows that were touched at accepted times
+    /// were touched then, others at the old watermark.
     #[cold]
     pub(super) fn settle_suspects(&mut self, now: PacketTime, decided: bool) {
         for suspect in std::mem::take(&mut self.suspects) {

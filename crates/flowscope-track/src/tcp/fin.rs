@@ -13,6 +13,7 @@ impl Tcp<'_> {
         let next = self.hot.sides[x].next;
         let stands = self.hot.sides[x].has(side_bit::FIN);
         let acked = self.hot.sides[x].has(side_bit::FIN_ACKED);
+        // FIN-2
         if stands && !acked && serial(next, self.cold.fin[x].wrapping_add(1)) > 0 {
             self.retract_fin(seg.side, step);
         }
@@ -24,6 +25,8 @@ impl Tcp<'_> {
         let peer = self.hot.sides[1 - x];
         let goes_on = serial(fin.wrapping_add(1), next) < 0
             || peer.has(side_bit::ACKED) && serial(peer.ack, fin.wrapping_add(1)) > 0;
+        // FIN-1. RFC 9293 §3.10.7.4 processes a FIN only when the segment is in sequence: data that goes
+        // on behind it shows that the receiver did not.
         if !again && (acked || goes_on) {
             step.report(Anomaly::InvalidFin, seg.side);
             return;
@@ -34,7 +37,7 @@ impl Tcp<'_> {
         self.cold.fin[x] = fin;
         self.hot.sides[x].bits |= side_bit::FIN;
         self.hot.slow_path |= slow_path::FIN;
-        // Its acknowledgement may have been captured before it.
+        // FIN-3. Its acknowledgement may have been captured before it.
         if peer.has(side_bit::ACKED) && peer.ack == fin.wrapping_add(1) {
             self.hot.sides[x].bits |= side_bit::FIN_ACKED;
         }

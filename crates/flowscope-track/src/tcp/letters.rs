@@ -1,4 +1,4 @@
-//! The letters of the history that TCP segments write.
+//! HIST-1: the letters of the history that TCP segments write.
 
 use flowscope_core::{FlowSide, TcpFlags};
 
@@ -46,7 +46,7 @@ impl Tcp<'_> {
         }
     }
 
-    /// Of a packet that reached the flow after its end.
+    /// LATE-4: of a packet that reached the flow after its end.
     pub(crate) fn late_letters(&mut self, seg: &Seg) {
         let x = seg.side.index();
         let side = &mut self.hot.sides[x];

@@ -14,6 +14,7 @@ impl Tcp<'_> {
         if rare.sides[x].last_rst.replace(seg.seq) != Some(seg.seq) {
             self.letter(b'r', seg.side);
         }
+        // RST-1
         if self.is_acceptable(seg) {
             self.cold.marks |= mark::RESET[x];
             self.hot.state = FlowState::Reset;
@@ -26,6 +27,9 @@ impl Tcp<'_> {
         let known = peer.has(side_bit::ACKED) || own.has(side_bit::SEQ_KNOWN);
         let in_syn_sent = self.hot.state == FlowState::SynSent;
         if known && !in_syn_sent && ahead > 0 && ahead < self.receive_window(seg.side) {
+            // RST-2. RFC 5961 §3.2: "If the RST bit is set and the sequence number does not exactly
+            // match the next expected sequence value, yet is within the current receive window, TCP
+            // MUST send an acknowledgment (challenge ACK)."
             self.hot.slow_path |= slow_path::RARE;
             self.cold.rare().reset.get_or_insert(PendingReset {
                 side: seg.side,
@@ -33,6 +37,8 @@ impl Tcp<'_> {
                 at: now.watermark,
             });
         } else {
+            // RST-4. RFC 5961 §3.2: "If the RST bit is set and the sequence number is outside the
+            // current receive window, silently drop the segment."
             step.report(Anomaly::InvalidReset, seg.side);
         }
     }
@@ -42,9 +48,13 @@ impl Tcp<'_> {
         if self.config.resets == ResetRule::Any {
             return true;
         }
+        // RFC 9293 §3.10.7.3: "If the RST bit is set [...] If the ACK was acceptable, then signal to the
+        // user "error: connection reset"".
         if self.hot.state == FlowState::SynSent && !own.has(side_bit::SEQ_KNOWN) {
             return self.acknowledges_syn(seg);
         }
+        // RFC 5961 §3.2: "If the RST bit is set and the sequence number exactly matches the next
+        // expected sequence number (RCV.NXT), then TCP MUST reset the connection."
         if own.has(side_bit::SEQ_KNOWN) && seg.seq == own.next
             || peer.has(side_bit::ACKED) && seg.seq == peer.ack
         {
@@ -53,14 +63,14 @@ impl Tcp<'_> {
         !own.has(side_bit::SEQ_KNOWN) && !peer.has(side_bit::ACKED)
     }
 
-    /// A pending reset has stood its time: it counts.
+    /// RST-2: a pending reset is accepted when its time is over.
     pub(crate) fn accept_reset(&mut self, reset: PendingReset, step: &mut Step) {
         self.cold.marks |= mark::RESET[reset.side.index()];
         self.hot.state = FlowState::Reset;
         step.ended = Some(EndReason::Rst);
     }
 
-    /// Traffic in sequence makes a pending reset void.
+    /// RST-3: traffic in sequence makes a pending reset void.
     pub(super) fn contradict_reset(&mut self, step: &mut Step) {
         if self.hot.slow_path & slow_path::RARE == 0 {
             return;

@@ -12,6 +12,7 @@ impl Tcp<'_> {
     pub(super) fn regular(&mut self, seg: &Seg, step: &mut Step) {
         let x = seg.side.index();
         let unseen = !self.hot.sides[x].has(side_bit::SEQ_KNOWN);
+        // SEG-2
         if unseen && self.hot.state == FlowState::SynSent {
             if !self.acknowledges_syn(seg) {
                 return;
@@ -23,6 +24,7 @@ impl Tcp<'_> {
             }
         }
         if unseen {
+            // SEG-3
             self.learn_seq(seg);
             self.hot.sides[x].next = seg.end();
             self.contradict_reset(step);
@@ -39,7 +41,7 @@ impl Tcp<'_> {
         self.open_states(seg, unseen, step);
     }
 
-    /// Finds the segment's place in its side's stream; `false` if it has none.
+    /// The place of the segment in the stream of its side. `false` if it is out of window.
     pub(super) fn place(&mut self, seg: &Seg, step: &mut Step) -> bool {
         let x = seg.side.index();
         let next = self.hot.sides[x].next;
@@ -47,6 +49,8 @@ impl Tcp<'_> {
         let ahead = serial(seg.seq, next);
         let window = self.receive_window(seg.side);
         let mut stray = None;
+        // SEG-4. RFC 9293 §3.10.7.4: "If an incoming segment is not acceptable, an acknowledgment should
+        // be sent in reply [...] After sending the acknowledgment, drop the unacceptable segment".
         if i64::from(ahead) > window || ahead < MAX_BEHIND {
             let rare = &mut self.cold.rare().sides[x];
             let corroborated = rare.stray.filter(|(_, stray_end)| {
@@ -72,6 +76,7 @@ impl Tcp<'_> {
             self.hot.sides[x].next = stray_end;
         }
         let mut news = true;
+        // SEG-5
         if ahead > 0 {
             let next = self.hot.sides[x].next;
             if seg.seq != next {
@@ -81,7 +86,7 @@ impl Tcp<'_> {
         } else if ahead == 0 {
             self.hot.sides[x].next = end;
         } else {
-            // A retransmission may reach back over a hole and beyond `next`.
+            // SEG-6. A retransmission may reach back over a hole and beyond `next`.
             let beyond = serial(end, next) > 0;
             let filled = self.fill(seg.seq, if beyond { next } else { end }, x);
             news = filled || beyond;
@@ -135,9 +140,12 @@ impl Tcp<'_> {
         let (x, y) = (seg.side.index(), (!seg.side).index());
         let (own, peer) = (self.hot.sides[x], self.hot.sides[y]);
         let ahead = serial(seg.ack, own.ack);
+        // ACK-1. RFC 9293 §3.10.7.4: "If the ACK is a duplicate (SEG.ACK =< SND.UNA), it can be ignored. If
+        // the ACK acks something not yet sent (SEG.ACK > SND.NXT), then send an ACK, drop the segment".
         if own.has(side_bit::ACKED) && ahead <= 0 {
             let pure = !seg.occupies() && !seg.flags.syn();
             let outstanding = peer.has(side_bit::SEQ_KNOWN) && peer.next != seg.ack;
+            // ACK-2
             if ahead == 0 && pure && seg.window == own.window && outstanding {
                 self.cold.rare().sides[x].duplicate_acks += 1;
             }
@@ -159,6 +167,7 @@ impl Tcp<'_> {
         }
     }
 
+    /// STAT-1: takes the window of an accepted segment.
     pub(crate) fn take_window(&mut self, seg: &Seg) {
         let x = seg.side.index();
         self.hot.sides[x].window = seg.window;
@@ -178,7 +187,8 @@ impl Tcp<'_> {
         }
     }
 
-    /// How far ahead of its receiver `side` may believably write.
+    /// SEQ-2: how far ahead of `next` a segment of `side` is accepted. RFC 7323 §2.2: "both sides MUST
+    /// send Window Scale options in their <SYN> segments to enable window scaling in either direction."
     pub(super) fn receive_window(&self, side: FlowSide) -> i64 {
         let y = (!side).index();
         let both = self.hot.sides[0].has(side_bit::SYN) && self.hot.sides[1].has(side_bit::SYN);

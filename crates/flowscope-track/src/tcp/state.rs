@@ -10,7 +10,7 @@ use crate::seq::serial;
 use crate::{EndReason, FlowState, InitiatorEvidence};
 
 impl Tcp<'_> {
-    /// From the handshake to an established flow.
+    /// STATE-3: from the handshake to an established flow.
     pub(super) fn open_states(&mut self, seg: &Seg, unseen: bool, step: &mut Step) {
         if self.hot.state == FlowState::SynSent {
             let isn = self.cold.isn[seg.side.index()];
@@ -26,7 +26,7 @@ impl Tcp<'_> {
         self.establish_handshake(seg.flags.syn(), seg.ts, step);
     }
 
-    /// A packet whose header was cut; its counters are up to date.
+    /// STATE-6: a packet with a cut header; its counters are up to date.
     pub(crate) fn truncated_header(&mut self, ts: Timestamp, step: &mut Step) {
         self.establish_handshake(false, ts, step);
         self.close_states(step);
@@ -45,6 +45,8 @@ impl Tcp<'_> {
         let packets = u64::from(initiator.packets) + u64::from(responder.packets);
         let enough = !syn && packets >= u64::from(self.config.mid_stream_packets);
         let one_sided = !both_shown && enough;
+        // STATE-4. RFC 9293 §3.10.7.4, SYN-RECEIVED STATE: "If SND.UNA < SEG.ACK =< SND.NXT, then enter
+        // ESTABLISHED state".
         let done = match syns {
             (true, true)
                 if responder.has(side_bit::SYN_ACK) && !initiator.has(side_bit::SYN_ACK) =>
@@ -55,6 +57,7 @@ impl Tcp<'_> {
             (false, true) => initiator.has(side_bit::SEQ_KNOWN) && acked(initiator, 1) || one_sided,
             (true, false) => acked(initiator, 1) && responder.has(side_bit::SEQ_KNOWN) || one_sided,
             (false, false) => {
+                // STATE-5
                 let talks = |side: &SideRecord| {
                     side.has(side_bit::SEQ_KNOWN)
                         && (side.has(side_bit::ACKED) || side.has(side_bit::HISTORY_D))
@@ -63,7 +66,7 @@ impl Tcp<'_> {
             }
         };
         if done {
-            // When the SYN+ACK came: so long after the SYN, or it began the flow.
+            // STAT-3: when the SYN+ACK came.
             let answered = match self.cold.evidence {
                 InitiatorEvidence::SynAck => Some(Duration::ZERO),
                 _ => loaded_rtt(self.cold.syn_rtt),
@@ -84,12 +87,12 @@ impl Tcp<'_> {
         }
     }
 
-    /// From the FINs to a closed flow, and what later packets have to watch for.
+    /// From the FINs to a closed flow; then decides whether later packets can take the fast path.
     pub(super) fn close_states(&mut self, step: &mut Step) {
         let [initiator, responder] = &self.hot.sides;
         let finishing = (initiator.bits | responder.bits) & side_bit::FIN != 0
             || matches!(self.hot.state, FlowState::FinWait | FlowState::ClosingTcp);
-        // A FIN establishes nothing: until then a flood of them is a flood of half-open flows.
+        // STATE-7. A FIN establishes nothing: a flood of FINs is a flood of half-open flows.
         if finishing && self.hot.has(bit::ESTABLISHED) && !self.hot.state.is_over() {
             let effective = |x: usize| {
                 let side = &self.hot.sides[x];

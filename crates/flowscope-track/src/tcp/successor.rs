@@ -6,7 +6,8 @@ use crate::entry::{PendingSyn, mark, side_bit, slow_path};
 use crate::seq::serial;
 
 impl Tcp<'_> {
-    /// Whether the packet begins another connection on this flow's key; asked before it is counted.
+    /// SYN-3, SYNACK-1, SYNACK-4, SEG-1: whether the packet begins another connection on the key of this
+    /// flow. Called before the packet is counted.
     pub(crate) fn successor(&mut self, seg: &Seg, now: PacketTime) -> Option<Successor> {
         let other = !seg.side;
         if seg.flags.rst() {
@@ -27,18 +28,20 @@ impl Tcp<'_> {
         (self.is_other_connection(seg) && self.may_be_replaced(now)).then_some(Successor::This)
     }
 
-    /// Whether a SYN or SYN+ACK does not fit this connection.
+    /// Whether a SYN or SYN+ACK belongs to another connection.
     pub(super) fn is_other_connection(&self, seg: &Seg) -> bool {
         let own = self.hot.side(seg.side);
         let peer = self.hot.side(!seg.side);
+        // SYN-1, SYNACK-2
         if own.has(side_bit::SEQ_KNOWN) || self.is_syn_acked(seg.side) {
             return seg.seq != self.cold.isn[seg.side.index()];
         }
         if seg.flags.ack() && peer.has(side_bit::SEQ_KNOWN) {
-            // Who answers did not refuse: somebody else reset the connection in its name.
+            // SYNACK-3. A side that answers did not refuse: the reset was forged in its name.
             let reset = self.cold.marks & mark::RESET[seg.side.index()] != 0;
             reset || !self.acknowledges_syn(seg)
         } else {
+            // SYN-2
             !self.hot.state.is_half_open()
         }
     }
@@ -58,7 +61,7 @@ impl Tcp<'_> {
         self.hot.state.is_over() || now.watermark.since(self.hot.touched) > self.config.reuse_after
     }
 
-    /// Whether a segment that is no SYN answers a remembered one.
+    /// SEG-1: whether a segment without SYN answers a remembered SYN.
     pub(super) fn answered(&mut self, seg: &Seg) -> Option<Successor> {
         if self.hot.slow_path & slow_path::RARE == 0 {
             return None;

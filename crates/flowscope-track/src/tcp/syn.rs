@@ -10,7 +10,7 @@ use crate::stats::Counters;
 use crate::{Anomaly, EndReason, FlowState, InitiatorEvidence};
 
 impl Tcp<'_> {
-    /// The first packet of a flow; returns its state.
+    /// STATE-1: the first packet of a flow; returns its state.
     pub(crate) fn open(&mut self, seg: &Seg) -> FlowState {
         let x = seg.side.index();
         let syn = seg.flags.syn();
@@ -35,6 +35,7 @@ impl Tcp<'_> {
     pub(crate) fn first(&mut self, seg: &Seg, step: &mut Step) {
         self.urgent(seg, step);
         if seg.flags.rst() {
+            // STATE-2
             self.letter(b'r', seg.side);
             self.cold.marks |= mark::RESET[seg.side.index()];
             self.hot.state = FlowState::Reset;
@@ -51,7 +52,7 @@ impl Tcp<'_> {
         self.close_states(step);
     }
 
-    /// The side's numbers become known.
+    /// SEQ-1, SEG-3: the side is seen.
     pub(super) fn learn_seq(&mut self, seg: &Seg) {
         let x = seg.side.index();
         let side = &mut self.hot.sides[x];
@@ -86,7 +87,8 @@ impl Tcp<'_> {
         side == FlowSide::Initiator && self.cold.marks & mark::SYN_ACKED != 0
     }
 
-    /// An accepted SYN+ACK tells the number of a SYN that was not seen.
+    /// SEQ-4: an accepted SYN+ACK tells the number of a SYN that was not seen. RFC 9293 §3.10.7.3: "If
+    /// SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset": a SYN+ACK that is not reset acknowledges it.
     pub(super) fn learn_acked_syn(&mut self, syn_ack: &Seg) {
         let peer = self.hot.side(!syn_ack.side);
         if syn_ack.side == FlowSide::Responder
@@ -103,6 +105,7 @@ impl Tcp<'_> {
         let x = seg.side.index();
         let own = *self.hot.side(seg.side);
         let fits = !self.is_other_connection(seg);
+        // SYN-1, SYNACK-2
         if fits && own.has(side_bit::SEQ_KNOWN) {
             if !own.has(side_bit::SYN) {
                 self.take_syn(seg);
@@ -119,6 +122,7 @@ impl Tcp<'_> {
             }
             self.establish_handshake(seg.flags.syn(), seg.ts, step);
         } else if fits {
+            // SYN-2, SYNACK-3
             let first_answer = self.hot.state == FlowState::SynSent;
             self.learn_seq(seg);
             self.take_syn(seg);
@@ -128,7 +132,7 @@ impl Tcp<'_> {
                 self.learn_acked_syn(seg);
                 self.acknowledge(seg, step);
                 if self.cold.evidence == InitiatorEvidence::Syn {
-                    // The SYN was the flow's first packet.
+                    // STAT-3: the SYN was the first packet of the flow.
                     self.cold.syn_rtt = stored_rtt(seg.ts.since(self.cold.first_seen));
                 }
             }
@@ -137,13 +141,16 @@ impl Tcp<'_> {
             }
             self.establish_handshake(seg.flags.syn(), seg.ts, step);
         } else if seg.flags.ack() {
+            // SYNACK-4
             step.report(Anomaly::UnexpectedSynAck, seg.side);
         } else {
             self.remember(seg, now, step);
         }
     }
 
-    /// Keeps a SYN that may begin another connection. Its counters are filled in by the tracker,
+    /// SYN-4: keeps a SYN that may begin another connection. RFC 5961 §4.2: "If the SYN bit is set,
+    /// irrespective of the sequence number, TCP MUST send an ACK [...] to the remote peer": the
+    /// receiver keeps the connection until that is answered. Its counters are filled in by the tracker,
     /// which knows the packet.
     pub(super) fn remember(&mut self, seg: &Seg, now: PacketTime, step: &mut Step) {
         step.remembered = true;

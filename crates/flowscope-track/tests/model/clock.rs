@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use flowscope_core::Timestamp;
 
-/// "The watermark is what `Clock` says after this packet": its documentation, said again.
+/// TIME-1: the watermark, as the documentation of `Clock` defines it.
 #[derive(Clone, Debug)]
 pub struct Clock {
     pub jump: Duration,

@@ -68,7 +68,7 @@ pub struct PendingReset {
     pub at: Timestamp,
 }
 
-/// What one side of a flow has shown.
+/// SEQ-1: the state of one side.
 #[derive(Clone, Debug, Default)]
 pub struct Side {
     pub stats: SideStats,
@@ -130,8 +130,7 @@ impl Flow {
         evidence: InitiatorEvidence,
         packet: u64,
     ) -> Self {
-        // "SYN: `SynSent`. SYN+ACK: `SynReceived`. Any other TCP packet, and TCP whose header was
-        // cut: `SynReceived`, marked mid-stream [...]. Other protocols: `Active`."
+        // STATE-1
         let flags = found.tcp.map(|tcp| tcp.flags).unwrap_or_default();
         let state = match found.l4 {
             Some(L4Proto::Tcp) if flags.syn() && !flags.ack() => FlowState::SynSent,
@@ -173,8 +172,7 @@ impl Flow {
         flow
     }
 
-    /// "a new one begins at that SYN: the SYN and its repetitions are taken out of the old flow's
-    /// counters and times and into the new one's"
+    /// REUSE-1: a flow that begins at a remembered SYN.
     pub fn begun_by(syn: &RememberedSyn, key: u8) -> Self {
         let mut found = Extracted::new(key, syn.orientation);
         found.l4 = Some(L4Proto::Tcp);
@@ -199,7 +197,7 @@ impl Flow {
     pub fn take_remembered(&mut self, at: usize) -> RememberedSyn {
         let mut syn = self.remembered.remove(at);
         if self.ended.is_some() {
-            // "what its end has told stays told, and they stay counted there"
+            // REUSE-1: what the end of the flow has reported stays.
             (syn.counters, syn.repetitions) = (Counters::default(), 0);
             return syn;
         }
@@ -209,7 +207,7 @@ impl Flow {
         syn
     }
 
-    /// "`first_seen` and `last_seen` are the least and the greatest time of the flow's packets."
+    /// TIME-2
     pub fn first_seen(&self) -> Timestamp {
         self.times.iter().map(|times| times.0).min().unwrap_or(Timestamp::MAX)
     }
@@ -254,7 +252,7 @@ impl Flow {
         }
     }
 
-    /// "Packets that reach it are late: counted apart"
+    /// LATE-1
     pub fn count_late(&mut self, packet: &Packet, found: &Extracted<u8>) {
         let side = self.side_of(found);
         let late = self.late.get_or_insert(LateStats {
@@ -274,7 +272,7 @@ impl Flow {
         }
     }
 
-    /// "Its history has the letters of late packets behind the others"
+    /// LATE-4
     fn note_late(&mut self, side: FlowSide, tcp: &TcpInfo, len: u32) {
         let flags = tcp.flags;
         let letters = &mut self.sides[side.index()].letters;
@@ -303,7 +301,7 @@ impl Flow {
         self.late_history += &if initiator { new.to_uppercase() } else { new };
     }
 
-    /// "late packets included"
+    /// LATE-3
     pub fn removed_as(&self, reason: EndReason) -> What {
         let mut stats = self.stats();
         let mut history = self.history.clone() + &self.late_history;
@@ -320,7 +318,7 @@ impl Flow {
         What::Removed(reason, Box::new(stats), history)
     }
 
-    /// A letter that stands once per side.
+    /// HIST-1, of a letter that is written once per side.
     pub fn note_once(&mut self, side: FlowSide, letter: char) {
         let letters = &mut self.sides[side.index()].letters;
         if !letters.once.contains(letter) {
@@ -359,10 +357,10 @@ impl Flow {
         let [initiator, responder] = &self.sides;
         let mut sides = [initiator.stats.clone(), responder.stats.clone()];
         for stats in &mut sides {
-            // "none where no packet had more than 0: there was no IP header"
+            // STAT-2
             stats.ttl = stats.ttl.filter(|(_, high)| *high > 0);
         }
-        // "scale taken only if both SYNs carried it"
+        // SEQ-2
         if self.scale_known() {
             for (stats, side) in sides.iter_mut().zip(&self.sides) {
                 stats.window_scale = side.scale;
@@ -389,7 +387,7 @@ impl Flow {
         }
     }
 
-    /// "The stream of a side starts at `isn + 1`, once its SYN was accepted or acknowledged"
+    /// SEQ-5
     pub fn starts(&self) -> [Option<u32>; 2] {
         [0, 1].map(|side: usize| {
             let side = &self.sides[side];
@@ -401,11 +399,12 @@ impl Flow {
         self.sides.iter().all(|side| side.scale.is_some())
     }
 
-    /// "first line that fits" of the page's table.
+    /// CONN-1
     fn conn_state(&self) -> ConnState {
         let [initiator, responder] = &self.sides;
         let sent = |side: &Side| side.stats.counters.packets > 0;
         if self.l4 != Some(L4Proto::Tcp) {
+            // CONN-2
             return match (self.l4, sent(initiator), sent(responder)) {
                 (Some(L4Proto::Icmp | L4Proto::Icmpv6), ..) => ConnState::Oth,
                 (_, true, true) => ConnState::Sf,

@@ -1,5 +1,5 @@
-//! The flow tracker once more, as plainly as it can be said: a list of flows, scanned for
-//! everything. Written from `docs/TCP_LIFE.md`; quotations in comments are from there.
+//! A reference model of the flow tracker: a list of flows, scanned for everything. Written from
+//! `docs/TCP_LIFE.md`; ids in comments name its rules.
 //!
 //! Nothing is shared with the tracker but the vocabulary of its output.
 
@@ -176,11 +176,11 @@ impl Model {
     pub fn packet(&mut self, packet: &Packet) {
         self.clock.observe(packet.ts);
         self.settle_suspects();
-        // "Flows due at one packet end [...] before the packet is looked at."
+        // IDLE-2
         self.sweep();
         let Some(mut found) = packet.found.filter(|found| found.fragment.is_none()) else { return };
         if found.corrupt {
-            // "it is one whose transport header was cut"
+            // ORIG-2, STATE-6
             found.tcp = None;
         }
         self.catch_up(found.key);
@@ -244,11 +244,11 @@ impl Model {
     /// When silence, a pending reset, or the end of the linger time would next change this flow.
     fn deadline(&self, flow: &Flow) -> (Timestamp, Due) {
         if let Some(end) = flow.ended {
-            // "lingers until the watermark is beyond the end's watermark plus the linger time"
+            // LATE-1
             return (end.at + self.settings.linger, Due::Leave);
         }
         let idle = (flow.touched + self.settings.idle_timeout(flow.l4), Due::Idle);
-        // "A pending reset counts once the watermark is beyond its time plus the linger time"
+        // RST-2
         let reset = flow.pending.map(|reset| (reset.at + self.settings.linger, Due::Reset));
         match reset {
             Some(reset) if reset.0 <= idle.0 => reset,
@@ -256,8 +256,7 @@ impl Model {
         }
     }
 
-    /// "When the clock comes to believe suspect times, the flows whose packets had them count as
-    /// touched then."
+    /// TIME-1, of suspect times that the clock accepts.
     fn settle_suspects(&mut self) {
         let (now, open) = (self.now(), self.clock.is_suspicious());
         let from = self.clock.believed_from;
@@ -271,9 +270,7 @@ impl Model {
         }
     }
 
-    /// "Sweeps see a flow as idle when the watermark is beyond `touched + timeout` rounded up to a
-    /// multiple of 100 ms. Flows due at one packet end in order of their exact deadline, then of
-    /// flow id."
+    /// IDLE-2
     fn sweep(&mut self) {
         let now = self.now();
         while let Some((_, _, at)) = self
@@ -288,8 +285,7 @@ impl Model {
         }
     }
 
-    /// "whatever else takes an entry away [...] first does what the entry's own deadlines have
-    /// brought", and so does a packet of the flow: here the exact deadline counts.
+    /// IDLE-1, IDLE-3: here the exact deadline counts.
     fn catch_up(&mut self, key: u8) {
         while let Some(at) = self.position(key)
             && self.now() > self.deadline(&self.flows[at]).0
@@ -304,7 +300,7 @@ impl Model {
         let flow = &mut self.flows[at];
         match due {
             Due::Idle => self.remove(at, EndReason::IdleTimeout),
-            // "the same, event time its own; its deadline is the start of the linger time"
+            // RST-2
             Due::Reset => {
                 let reset = flow.pending.take().expect("it is due");
                 let from = flow.state;
@@ -326,7 +322,7 @@ impl Model {
         self.count(at, packet, found);
     }
 
-    /// "The first packet decides."
+    /// ORIG-1
     fn who_began_it(
         &self,
         found: &Extracted<u8>,
@@ -336,26 +332,22 @@ impl Model {
             && tcp.flags.syn()
         {
             return if tcp.flags.ack() {
-                // "SYN with ACK: its receiver (`SynAck`)."
                 (receiver, InitiatorEvidence::SynAck)
             } else {
-                // "SYN without ACK: its sender (`Syn`)."
                 (sender, InitiatorEvidence::Syn)
             };
         }
-        // "Otherwise, if exactly one side's port is a listening port: the other side"
         let listening = |port| self.settings.listening.contains(&port);
         match found.ports.map(|(from, to)| (listening(from), listening(to))) {
             Some((true, false)) => (receiver, InitiatorEvidence::ListeningPort),
             Some((false, true)) => (sender, InitiatorEvidence::ListeningPort),
-            // "Otherwise the sender (`FirstPacket`)."
             _ => (sender, InitiatorEvidence::FirstPacket),
         }
     }
 
     /// Gives a flow its place in the table. Its first packet has yet to be counted.
     fn start(&mut self, flow: Flow, packet: &Packet) -> usize {
-        // "The table is full when it holds `max_flows` entries"
+        // EVICT-1
         if self.flows.len() == self.settings.max_flows {
             let key = self.flows[self.victim()].key;
             self.catch_up(key);
@@ -366,7 +358,7 @@ impl Model {
         let ts = if flow.id == self.clock.packet { packet.ts } else { flow.first_seen() };
         let mut calls = vec![flow.call(self.clock.packet, ts, What::Started(flow.evidence))];
         if flow.id != self.clock.packet {
-            // "the SYN is lent to the new one as a segment without payload right after its `Started`"
+            // REUSE-1
             let syn = What::Segment {
                 side: FlowSide::Initiator,
                 seq: flow.sides[0].isn.wrapping_add(1),
@@ -385,26 +377,22 @@ impl Model {
         self.flows.len() - 1
     }
 
-    /// "one entry leaves"
+    /// EVICT-2
     fn victim(&self) -> usize {
         let all = || self.flows.iter().enumerate();
-        // "the lingering one that ended first"
         let lingering = all().filter(|(_, flow)| flow.ended.is_some());
         let lingering = lingering.min_by_key(|(_, flow)| flow.ended.map(|end| end.order));
-        // "else, under `HalfOpenFirst`, the half-open flow (`SynSent`, `SynReceived`) whose latest
-        // counted packet is the longest ago"
         let half_open = all().filter(|(_, flow)| {
             self.settings.eviction == Eviction::HalfOpenFirst && flow.state.is_half_open()
         });
         let half_open = half_open.min_by_key(|(_, flow)| flow.latest_packet);
-        // "else, of all, the flow whose latest counted packet is the longest ago"
         let oldest = all().min_by_key(|(_, flow)| flow.latest_packet);
         let victim = lingering.or(half_open).or(oldest);
         victim.expect("a full table is not empty").0
     }
 
-    /// Takes an entry out of the table: with `Ended` if the flow had not ended, with `Late` if it
-    /// had and "anything was late". "`removed` is the last call of every flow"
+    /// LATE-2, LATE-3: removes an entry, with `Ended` if the flow had not ended, with `Late` if it had
+    /// and anything was late.
     fn remove(&mut self, at: usize, reason: EndReason) {
         let packet = self.clock.packet;
         let flow = self.flows.remove(at);
@@ -414,8 +402,7 @@ impl Model {
             _ => reason,
         };
         if flow.ended.is_none() {
-            // "by idleness, eviction or another connection [...] `last_seen`; by the caller or the
-            // end of the input, the watermark"
+            // TIME-3
             let by_caller =
                 matches!(reason, EndReason::Forced | EndReason::EndOfInput | EndReason::Shutdown);
             let ts = if by_caller { self.now() } else { flow.last_seen() };
@@ -429,7 +416,7 @@ impl Model {
         self.calls.push(flow.call(packet, stats.last_seen, removed));
     }
 
-    /// "The entry of a flow that ended `Fin` or `Rst` lingers"
+    /// LATE-1
     fn end_by_packet(&mut self, at: usize, ts: Timestamp, linger_from: Timestamp, why: EndReason) {
         let order = self.flows.iter().filter_map(|flow| flow.ended).map(|end| end.order).max();
         let flow = &mut self.flows[at];
@@ -438,8 +425,7 @@ impl Model {
         self.calls.push(self.flows[at].call(self.clock.packet, ts, ended));
     }
 
-    /// "before a packet is counted in a flow that has begun and not ended, `Interim` is given if the
-    /// watermark has reached `from + interval`"
+    /// ACTIVE-1
     fn interim(&mut self, at: usize, ts: Timestamp) {
         let (packet, now) = (self.clock.packet, self.now());
         let Some(interval) = self.settings.active else { return };
@@ -492,7 +478,7 @@ impl Model {
     }
 }
 
-/// What a packet's payload is lent as.
+/// What the payload of a packet is delivered as.
 fn lent(flow: &Flow, packet: &Packet, found: &Extracted<u8>, side: FlowSide) -> Option<What> {
     let (payload, wire_len) = (packet.payload.clone(), found.payload.wire_len);
     if flow.l4 == Some(L4Proto::Tcp) {
@@ -512,7 +498,7 @@ fn lent(flow: &Flow, packet: &Packet, found: &Extracted<u8>, side: FlowSide) -> 
     (wire_len > 0 && !found.corrupt).then_some(What::Datagram { side, payload, wire_len })
 }
 
-/// "rounded up to a multiple of 100 ms"
+/// IDLE-2: a multiple of 100 ms.
 fn rounded_up(time: Timestamp) -> Timestamp {
     const TICK: u64 = 100_000_000;
     Timestamp::from_nanos(time.as_nanos().div_ceil(TICK).saturating_mul(TICK))

@@ -6,7 +6,7 @@ use flowscope_track::{Anomaly, FlowState, InitiatorEvidence, ResetRule};
 use super::flow::{Flow, PendingReset, RememberedSyn, Side, counters_of, is_power_of_ten};
 use super::{Packet, Settings};
 
-/// Whom a packet belongs to.
+/// Which flow a packet belongs to.
 #[derive(Clone, Copy, Debug)]
 pub enum Verdict {
     /// To the flow whose entry it reached.
@@ -28,7 +28,7 @@ pub struct Changes {
     pub state: Option<(FlowState, FlowState)>,
 }
 
-/// "`d(a, b) = (a - b) as i32`"
+/// `(a - b) as i32`, the signed distance of sequence numbers.
 fn d(a: u32, b: u32) -> i64 {
     i64::from(a.wrapping_sub(b).cast_signed())
 }
@@ -39,14 +39,14 @@ fn acknowledges(ack: u32, isn: u32, next: u32) -> bool {
 }
 
 impl Side {
-    /// Its FIN "is effective when acknowledged or when no remembered hole of X lies before it"
+    /// FIN-3: it is acknowledged, or no remembered hole lies before it.
     fn fin_is_effective(&self, peer: &Side) -> bool {
         self.fin.is_some_and(|fin| {
             self.fin_is_acknowledged(peer) || self.holes.iter().all(|hole| d(hole.0, fin) >= 0)
         })
     }
 
-    /// "A FIN of X is acknowledged when `Y.ack == fin + 1`."
+    /// FIN-3: the acknowledgement is exactly `fin + 1`.
     fn fin_is_acknowledged(&self, peer: &Side) -> bool {
         self.fin.is_some_and(|fin| peer.ack == Some(fin.wrapping_add(1)))
     }
@@ -57,7 +57,7 @@ impl Side {
         self.forget_holes();
     }
 
-    /// "at most 8 are remembered, the oldest is forgotten first and stays a gap"
+    /// SEQ-3: at most 8 are remembered; a forgotten one stays a gap (STAT-4).
     fn forget_holes(&mut self) {
         while self.holes.len() > 8 {
             self.holes.remove(0);
@@ -95,19 +95,20 @@ impl Flow {
         (&self.sides[x.index()], &self.sides[(!x).index()])
     }
 
-    /// "how far ahead of the receiver X may believably write: `max(Y.window << scale, 1 MiB)`"
+    /// SEQ-2: `max(Y.window << scale, 1 MiB)`
     fn receive_window(&self, x: FlowSide) -> i64 {
         let (_, peer) = self.pair(x);
         let scale = if self.scale_known() { peer.scale.unwrap_or(0) } else { 0 };
         (i64::from(peer.window.unwrap_or(0)) << scale).max(1 << 20)
     }
 
-    /// Whom a packet belongs to. `silent`: "`watermark - touched > reuse_after`".
+    /// Which flow a packet belongs to. `silent`: `watermark - touched > reuse_after`.
     pub fn judge(&self, found: &Extracted<u8>, silent: bool) -> Verdict {
         let Some(tcp) = found.tcp.filter(|_| self.l4 == Some(L4Proto::Tcp)) else {
             return Verdict::Counts;
         };
         let lingers = self.ended.is_some();
+        // SYN-3, SYNACK-4
         let may_begin_another =
             if lingers || silent { Verdict::BeginsAnother } else { Verdict::Counts };
         let x = self.side_of(found);
@@ -123,7 +124,7 @@ impl Flow {
         }
         if tcp.flags.syn() {
             let answered = self.remembered.iter().position(|syn| {
-                // "`ack` in `isn + 1 ..= isn + 1 + len` of that SYN"
+                // SYNACK-1
                 let next = syn.tcp.seq.wrapping_add(1).wrapping_add(syn.payload_len);
                 syn.side != x && acknowledges(tcp.ack, syn.tcp.seq, next)
             });
@@ -137,16 +138,13 @@ impl Flow {
                 may_begin_another
             };
         }
-        // "It answers a remembered SYN"
+        // SEG-1
         let answered = self.remembered.iter().position(|syn| {
             let first = syn.tcp.seq.wrapping_add(1);
             if syn.side == x {
-                // "X sent that SYN, `seq == isn + 1` and it has payload"
                 return tcp.seq == first && found.payload.wire_len > 0;
             }
-            // "or Y sent it, ACK is set, `ack == isn + 1`, and that is no acknowledgement this
-            // flow could expect: `d(ack, Y.next) > 0` or `d(ack, X.ack) < 0`; where Y has not shown
-            // itself, `d(ack, X.ack) > room(Y)` or `< 0`, or any if X has not acknowledged either"
+            // An acknowledgement that the flow could expect is no answer to the remembered SYN.
             let expected = match (peer.shown, own.ack) {
                 (true, last) => {
                     d(tcp.ack, peer.next) <= 0 && last.is_none_or(|last| d(tcp.ack, last) >= 0)
@@ -162,8 +160,7 @@ impl Flow {
         }
     }
 
-    /// "X has not shown itself, Y has, `ack` is in `Y.isn + 1 ..= Y.next`, and X did not reset the
-    /// flow; or neither has, and the flow is younger than its handshake"
+    /// SYNACK-3
     fn is_answered_by(&self, x: FlowSide, tcp: &TcpInfo) -> bool {
         let (own, peer) = self.pair(x);
         !own.shown
@@ -198,7 +195,7 @@ impl Flow {
             }
             let segment = Segment { x, tcp, len, packet, now, settings };
             if tcp.flags.rst() && self.latest_packet == self.id {
-                // "A first packet with RST": it has shown its sender before it ends the flow.
+                // STATE-2
                 if tcp.flags.syn() {
                     self.see_first_syn(x, &tcp, len);
                     self.note_syn(x, if tcp.flags.ack() { 'h' } else { 's' }, len);
@@ -237,8 +234,7 @@ impl Flow {
         let half_open = self.state.is_half_open();
         let own = &mut self.sides[x.index()];
         if own.shown && tcp.seq == own.isn {
-            // "a retransmission if X's SYN was seen (counted), else the SYN of a flow that was
-            // picked up out of order (now known, `next` at least where it ends)"
+            // SYN-1, STAT-5
             if own.syn_seen {
                 own.stats.retransmitted += 1;
             } else {
@@ -247,16 +243,14 @@ impl Flow {
                 self.note_syn(x, 's', len);
             }
         } else if own.syn_acked && tcp.seq == own.isn || !own.syn_acked && !own.shown && half_open {
-            // "simultaneous open. `SynSent` becomes `SynReceived`."
+            // SYN-2, or SYN-1 where a SYN+ACK has told the number.
             self.see_first_syn(x, &tcp, len);
             self.note_syn(x, 's', len);
             if self.state == FlowState::SynSent && !first {
                 self.state = FlowState::SynReceived;
             }
         } else {
-            // "counted in the flow, reported (`UnexpectedSyn`), and remembered; at most 4 are, the
-            // oldest is forgotten first. A repetition of a remembered SYN is counted with it, and
-            // not reported."
+            // SYN-4
             changes.disbelieved = true;
             let counters = counters_of(packet, found);
             let known =
@@ -292,7 +286,7 @@ impl Flow {
         }
     }
 
-    /// X shows itself with a SYN.
+    /// SEQ-1: the first segment of X, with SYN.
     pub fn see_first_syn(&mut self, x: FlowSide, tcp: &TcpInfo, len: u32) {
         self.mid_stream = false;
         let own = &mut self.sides[x.index()];
@@ -314,8 +308,7 @@ impl Flow {
             if own.syn_seen && own.syn_ack_seen {
                 own.stats.retransmitted += 1;
             } else {
-                // "the SYN+ACK of a simultaneous open if it is the first", "the SYN of a flow
-                // picked up out of order"
+                // SYNACK-2
                 if !own.syn_seen {
                     own.learn_syn(&tcp, len);
                     self.mid_stream = false;
@@ -337,7 +330,7 @@ impl Flow {
             self.note_syn(x, 'h', len);
             self.learn_acked_syn(x, &tcp);
             self.believe_ack(x, &tcp, changes);
-            // "the time of the accepted SYN+ACK less `first_seen`, if a SYN was the first packet"
+            // STAT-3
             if self.evidence == InitiatorEvidence::Syn {
                 self.syn_rtt = round_trip(packet.ts.since(self.first_seen()));
             }
@@ -345,12 +338,13 @@ impl Flow {
                 self.state = FlowState::SynReceived;
             }
         } else {
+            // SYNACK-4, STATE-6
             changes.disbelieved = true;
             changes.anomalies.push((Anomaly::UnexpectedSynAck, x));
         }
     }
 
-    /// "A SYN+ACK that is accepted says where the initiator's SYN is, if nothing of it was seen"
+    /// SEQ-4
     fn learn_acked_syn(&mut self, x: FlowSide, tcp: &TcpInfo) {
         let peer = &mut self.sides[(!x).index()];
         if x == FlowSide::Responder && !peer.shown && !peer.syn_acked {
@@ -377,14 +371,12 @@ impl Flow {
             self.note(x, 'r');
         }
         let (own, peer) = self.pair(x);
+        // RST-1
         let believed = if settings.resets == ResetRule::Any {
             true
         } else if self.state == FlowState::SynSent && !own.shown {
-            // "ACK is set and `ack` is in `Y.isn + 1 ..= Y.next`"
             tcp.flags.ack() && acknowledges(tcp.ack, peer.isn, peer.next)
         } else {
-            // "otherwise `seq == X.next` (X has shown itself), or `seq == Y.ack` (Y has
-            // acknowledged anything)"; "neither is known"
             (own.shown && tcp.seq == own.next)
                 || peer.ack == Some(tcp.seq)
                 || (!own.shown && peer.ack.is_none())
@@ -393,15 +385,15 @@ impl Flow {
             self.reset_by(x);
             return;
         }
-        // "Pending if it is not believed, the flow is not in `SynSent`, Y has acknowledged, and
-        // `0 < d(seq, Y.ack) < room(X)`; or Y has not, and `0 < d(seq, X.next) < room(X)`."
+        // RST-2
         let ahead_of = peer.ack.or(own.shown.then_some(own.next));
         let pending = self.state != FlowState::SynSent
             && ahead_of.is_some_and(|from| d(tcp.seq, from) > 0 && d(tcp.seq, from) < room);
         if !pending {
+            // RST-4
             changes.anomalies.push((Anomaly::InvalidReset, x));
         } else if self.pending.is_none() {
-            // "A later pending reset does not replace it."
+            // A later one does not replace it.
             self.pending = Some(PendingReset { side: x, ts: packet.ts, at: now });
         }
     }
@@ -419,27 +411,25 @@ impl Flow {
         let fin_len = u32::from(tcp.flags.fin());
         let end = tcp.seq.wrapping_add(len).wrapping_add(fin_len);
         let (own, peer) = self.pair(x);
-        // 2. "In `SynSent`, from X who has not shown itself: nothing changes (but the counters)
-        // unless ACK is set and `ack` is in `Y.isn + 1 ..= Y.next`."
+        // SEG-2
         if self.state == FlowState::SynSent
             && !own.shown
             && !(tcp.flags.ack() && acknowledges(tcp.ack, peer.isn, peer.next))
         {
             return;
         }
-        // "Without payload and FIN it then counts as an acknowledgement and no more"
         if self.state == FlowState::SynSent && !own.shown && len + fin_len == 0 {
             self.believe_ack(x, &tcp, changes);
             return;
         }
         let room = self.receive_window(x);
         let was_established = self.was_established;
-        // 3. "First of X: `next = seq`, `isn = seq - 1`."
+        // SEG-3
         let own = &mut self.sides[x.index()];
         if !own.shown {
             own.learn_seq(&tcp);
         }
-        // 4.
+        // SEG-4
         let mut news = true;
         let ahead = d(tcp.seq, own.next);
         let stray = own.stray.take();
@@ -466,7 +456,7 @@ impl Flow {
         if let Some((start, stray_end)) = stray
             && ahead > room
         {
-            // "what lies before the first and between the two are holes"
+            // What lies before the first and between the two are holes.
             let mut holes = 0;
             let mut next = own.next;
             if d(start, next) > 0 {
@@ -483,12 +473,14 @@ impl Flow {
                 self.note_gap(x);
             }
         } else if ahead > 0 {
+            // SEG-5
             own.add_hole(own.next, tcp.seq);
             own.next = end;
             self.note_gap(x);
         } else if ahead == 0 {
             own.next = end;
         } else if d(end, own.next) > 0 {
+            // SEG-6
             let next = own.next;
             if own.fill(tcp.seq, next) {
                 own.stats.out_of_order += 1;
@@ -508,15 +500,13 @@ impl Flow {
                 self.note_retransmission(x);
             }
         }
-        // "void, and reported (`InvalidReset`, of its sender), as soon as any other segment, of
-        // either side, is believed that stands at its sender's `next` or beyond, brings payload
-        // that was not there, or is the first of its sender"
+        // RST-3
         if news && let Some(reset) = self.pending.take() {
             changes.anomalies.push((Anomaly::InvalidReset, reset.side));
         }
         let own = &mut self.sides[x.index()];
         own.payload_seen |= len > 0;
-        // 5. "`X.next` beyond `fin + 1` of an unacknowledged FIN of X"
+        // FIN-2, of X
         let (own, peer) = self.pair(x);
         if own.fin.is_some_and(|fin| d(own.next, fin.wrapping_add(1)) > 0)
             && !own.fin_is_acknowledged(peer)
@@ -524,7 +514,7 @@ impl Flow {
             self.sides[x.index()].fin = None;
             changes.anomalies.push((Anomaly::RetractedFin, x));
         }
-        // 6.
+        // FIN-1
         if tcp.flags.fin() {
             let fin = tcp.seq.wrapping_add(len);
             let (own, peer) = self.pair(x);
@@ -540,7 +530,8 @@ impl Flow {
                     self.note(x, 'f');
                 }
             }
-        } // 7. "believed if X has not acknowledged before"; "is a duplicate"
+        }
+        // ACK-1, ACK-2
         let (own, peer) = self.pair(x);
         if tcp.flags.ack() {
             let duplicate = len == 0
@@ -553,9 +544,7 @@ impl Flow {
             self.believe_ack(x, &tcp, changes);
         }
         self.take_window(x, &tcp);
-        // "`SynSent`: a segment of the initiator with ACK, `seq == isn + 1` or beyond →
-        // `Established` (its SYN+ACK was not captured). One of the responder that passed rule 2 →
-        // `Established` with payload, else `SynReceived`."
+        // STATE-3
         if self.state == FlowState::SynSent {
             let own = &self.sides[x.index()];
             if x == FlowSide::Responder {
@@ -569,8 +558,7 @@ impl Flow {
         }
     }
 
-    /// "ACK: believed if X has not acknowledged before, or `0 < d(ack, X.ack)`; and Y has not shown
-    /// itself or `d(ack, Y.next) <= room(Y)`."
+    /// ACK-1
     fn believe_ack(&mut self, x: FlowSide, tcp: &TcpInfo, changes: &mut Changes) {
         let room = self.receive_window(!x);
         let (own, peer) = self.pair(x);
@@ -580,7 +568,7 @@ impl Flow {
             return;
         }
         self.sides[x.index()].ack = Some(tcp.ack);
-        // 5. "or an `ack` of Y beyond `fin + 1` of any: the FIN is void"
+        // FIN-2, of Y
         let peer = &mut self.sides[(!x).index()];
         if peer.fin.is_some_and(|fin| d(tcp.ack, fin.wrapping_add(1)) > 0) {
             peer.fin = None;
@@ -588,6 +576,7 @@ impl Flow {
         }
     }
 
+    /// STAT-1
     fn take_window(&mut self, x: FlowSide, tcp: &TcpInfo) {
         let own = &mut self.sides[x.index()];
         own.window = Some(tcp.window);
@@ -639,7 +628,7 @@ impl Flow {
         {
             self.establish(changes);
             let [initiator, responder] = &self.sides;
-            // "the time of the packet that completes the handshake less `first_seen` and `syn_rtt`"
+            // STAT-3
             let answered = match self.evidence {
                 InitiatorEvidence::Syn => self.syn_rtt,
                 InitiatorEvidence::SynAck => Some(Duration::ZERO),
@@ -659,8 +648,7 @@ impl Flow {
         ) {
             return;
         }
-        // "Once established: one effective FIN → `FinWait`, two → `ClosingTcp`, both acknowledged →
-        // `Closed` [...]. A retracted FIN goes back the same way, to `Established`."
+        // STATE-7
         let [initiator, responder] = &self.sides;
         let effective = u32::from(initiator.fin_is_effective(responder))
             + u32::from(responder.fin_is_effective(initiator));
@@ -680,16 +668,14 @@ impl Flow {
         let syn = tcp.is_some_and(|tcp| tcp.flags.syn());
         let enough = packets >= u64::from(settings.mid_stream_packets) && !syn;
         if self.mid_stream {
-            // "believable payload or ACK from both sides, or `mid_stream_packets` packets"
+            // STATE-5
             let spoke = |side: &Side| side.payload_seen || side.ack.is_some();
             return enough || (spoke(initiator) && spoke(responder));
         }
         if !initiator.shown || !responder.shown {
             return enough;
         }
-        // "the initiator's ACK of the responder's SYN, or of where it must have been
-        // (`d(ack, isn) > 0`) → `Established`; where both SYNs were seen and the initiator sent a
-        // SYN+ACK too, or the responder none (simultaneous open): once both are acknowledged"
+        // STATE-4
         let acknowledged =
             |side: &Side, peer: &Side| peer.ack.is_some_and(|ack| d(ack, side.isn) > 0);
         let both_syns = initiator.syn_seen && responder.syn_seen;
@@ -699,7 +685,7 @@ impl Flow {
 }
 
 impl Side {
-    /// "`next = seq`, `isn = seq - 1`"
+    /// SEG-3
     fn learn_seq(&mut self, tcp: &TcpInfo) {
         self.shown = true;
         self.next = tcp.seq;
@@ -727,7 +713,7 @@ struct Segment<'a> {
     /// The sender.
     x: FlowSide,
     tcp: TcpInfo,
-    /// "payload length by the headers"
+    /// Payload length by the headers.
     len: u32,
     packet: &'a Packet,
     now: Timestamp,
