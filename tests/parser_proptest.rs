@@ -15,7 +15,7 @@ use flowscope::dns::{DnsMessage, DnsTcpFactory, DnsTcpParser, DnsUdpObserver, Dn
 use flowscope::driver::{DatagramDriver, DriverConfig, SessionDriver, SessionEvent, StreamDriver};
 use flowscope::extract::FiveTupleKey;
 use flowscope::http::{HttpFactory, HttpMessage, HttpParser};
-use flowscope::reassembly::{Callbacks, Origin};
+use flowscope::session::{Callbacks, Origin};
 use flowscope::tls::{TlsFactory, TlsMessage, TlsParser};
 use flowscope::track::{EndReason, TrackerConfig};
 use flowscope_testkit::{Dialogue, Packet, Rng, pieces, splits};

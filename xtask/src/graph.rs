@@ -15,16 +15,17 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-extract", &["flowscope-core"]),
     Arrow("flowscope-track", &["flowscope-core"]),
     Arrow("flowscope-reassembly", &["flowscope-core"]),
+    Arrow("flowscope-session", &["flowscope-reassembly"]),
     Arrow("flowscope-pcap", &["flowscope-core"]),
     Arrow("flowscope-filter", &["flowscope-core"]),
     Arrow("flowscope-record", &["flowscope-core"]),
     Arrow("netring-capture", &["flowscope-filter"]),
-    Arrow("flowscope-http", &["flowscope-reassembly", "flowscope-record"]),
-    Arrow("flowscope-tls", &["flowscope-reassembly", "flowscope-record"]),
-    Arrow("flowscope-dns", &["flowscope-reassembly", "flowscope-record"]),
+    Arrow("flowscope-http", &["flowscope-session", "flowscope-record"]),
+    Arrow("flowscope-tls", &["flowscope-session", "flowscope-record"]),
+    Arrow("flowscope-dns", &["flowscope-session", "flowscope-record"]),
     Arrow("flowscope-ssh", &["flowscope-record"]),
     Arrow("flowscope-quic", &["flowscope-tls"]),
-    Arrow("flowscope-driver", &["flowscope-track", "flowscope-reassembly"]),
+    Arrow("flowscope-driver", &["flowscope-track", "flowscope-session"]),
     Arrow("netring", &["flowscope-driver", "netring-capture", "flowscope-pcap"]),
     Arrow(
         "flowscope",
@@ -258,8 +259,8 @@ mod tests {
     #[test]
     fn arrows_point_down() {
         check("flowscope-track", &["flowscope-core"], &[]);
-        check("flowscope-http", &["flowscope-reassembly", "httparse"], &[]);
-        check("flowscope-driver", &["flowscope-track", "flowscope-reassembly"], &[]);
+        check("flowscope-http", &["flowscope-session", "httparse"], &[]);
+        check("flowscope-driver", &["flowscope-track", "flowscope-session"], &[]);
         check("flowscope-core", &["flowscope-track"], &["does not lie below"]);
         check("flowscope-track", &["flowscope-driver"], &["does not lie below"]);
         check("flowscope-reassembly", &["flowscope-http"], &["does not lie below"]);

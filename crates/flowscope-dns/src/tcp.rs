@@ -1,7 +1,7 @@
 use flowscope_core::{
     FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
 };
-use flowscope_reassembly::Callbacks;
+use flowscope_session::Callbacks;
 
 use crate::decode::{Raw, decode};
 use crate::limits::be16;
@@ -219,7 +219,7 @@ enum Frame {
 /// ```
 /// use flowscope_core::{FlowSide, Reassembler, ReassemblerFactory, Segment, Timestamp};
 /// use flowscope_dns::{DnsMessage, DnsTcpFactory};
-/// use flowscope_reassembly::{Discard, Origin};
+/// use flowscope_session::{Discard, Origin};
 ///
 /// let (sender, names) = std::sync::mpsc::channel();
 /// let mut factory = DnsTcpFactory::new(move |_: Origin<'_, &str>, message: DnsMessage| {

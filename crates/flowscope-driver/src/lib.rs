@@ -51,12 +51,13 @@ mod shard;
 pub use config::{Checksums, DriverConfig};
 pub use detection::{
     AnyParser, Classification, Classifier, Datagrams, DetectedBy, Detection, ProbeInput, Protocols,
-    Recognition, Sessions, StreamEnd, Streams, Transport,
+    Recognition, Sessions, Streams, Transport,
 };
 pub use flow_driver::FlowDriver;
+pub use flowscope_session::{StopReason, StreamEnd};
 pub use ingress::{ChecksumStats, PayloadCounts};
 pub use session::{
     DatagramDriver, Driver, SessionChange, SessionDriver, SessionEngine, SessionEvent, SessionSink,
-    Slot, SlotOf, StopReason, StreamDriver,
+    Slot, SlotOf, StreamDriver,
 };
 pub use shard::{Router, SessionShard};

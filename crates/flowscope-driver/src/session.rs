@@ -7,7 +7,7 @@ mod slot;
 mod stream_dispatch;
 
 pub use engine::{DatagramDriver, Driver, SessionDriver, SessionEngine, StreamDriver};
-pub use event::{SessionChange, SessionEvent, SessionSink, StopReason};
+pub use event::{SessionChange, SessionEvent, SessionSink};
 pub use slot::{Slot, SlotOf};
 
 pub(crate) use flow_sink::{ParserHost, SessionFlowSink};

@@ -38,7 +38,7 @@
 //!
 //! use flowscope_core::{FlowSide, Reassembler, ReassemblerFactory, Segment, Timestamp};
 //! use flowscope_http::{HttpFactory, HttpMessage};
-//! use flowscope_reassembly::{Discard, Origin};
+//! use flowscope_session::{Discard, Origin};
 //!
 //! let (sender, statuses) = mpsc::channel();
 //! let mut factory = HttpFactory::new(move |_: Origin<'_, &str>, message| {
@@ -91,6 +91,6 @@ pub use protocol::Http;
 /// Calls a handler with each [`HttpMessage`] of each flow: the callback shape of [`HttpParser`].
 ///
 /// The handler is cloned for each side of each flow. Build it with
-/// [`new`](flowscope_reassembly::Callbacks::new), or, for other bounds, with
-/// [`with_parsers`](flowscope_reassembly::Callbacks::with_parsers).
-pub type HttpFactory<H> = flowscope_reassembly::Callbacks<HttpParser, H>;
+/// [`new`](flowscope_session::Callbacks::new), or, for other bounds, with
+/// [`with_parsers`](flowscope_session::Callbacks::with_parsers).
+pub type HttpFactory<H> = flowscope_session::Callbacks<HttpParser, H>;

@@ -7,9 +7,8 @@
 //! - [`StreamReassembler`] buffers out-of-order segments until missing bytes arrive or are reported as a gap.
 //!   Drivers use it.
 //! - [`BufferedReassembler`] keeps in-order bytes and drops out-of-order segments.
-//! - [`Callbacks`] puts a parser behind hole-filling streams and calls a handler with its messages.
 //!
-//! All are bounded in memory. Every input byte is delivered, pending, or reported as lost with a cause.
+//! Both are bounded in memory. Every input byte is delivered, pending, or reported as lost with a cause.
 //!
 //! ```
 //! use flowscope_reassembly::{
@@ -86,13 +85,13 @@
 //! ```
 
 mod buffered;
-mod callbacks;
 mod defrag;
+mod discard;
 mod stream;
 
 pub use buffered::{BufferedFactory, BufferedReassembler};
-pub use callbacks::{CallbackStream, Callbacks, Discard, MessageHandler, Origin};
 pub use defrag::{DefragConfig, Defragmented, Defragmenter, ReassembledDatagram};
+pub use discard::Discard;
 #[doc(no_inline)]
 pub use flowscope_core::{
     Conflict, FlowSide, Fragment, KeptCopy, Ledger, LinkType, Loss, PacketView, Path, Payload,

@@ -61,7 +61,7 @@ pub use version::{TlsVersion, is_grease};
 ///
 /// ```
 /// use flowscope_core::{FlowSide, Reassembler, ReassemblerFactory, Segment, Timestamp};
-/// use flowscope_reassembly::{Discard, Origin};
+/// use flowscope_session::{Discard, Origin};
 /// use flowscope_tls::{TlsFactory, TlsMessage};
 ///
 /// # let stream = b"\x16\x03\x01\0[\x01\0\0W\x03\x03A hello.........................\0\0\x02\x13\x01\
@@ -79,4 +79,4 @@ pub use version::{TlsVersion, is_grease};
 /// client.push(segment, &mut server, &mut Discard);
 /// assert_eq!(names.try_iter().collect::<Vec<_>>(), [(7, Some(b"example.org".to_vec()))]);
 /// ```
-pub type TlsFactory<H> = flowscope_reassembly::Callbacks<TlsParser, H>;
+pub type TlsFactory<H> = flowscope_session::Callbacks<TlsParser, H>;

@@ -9,6 +9,7 @@
 //! | [`driver`] | the one loop: extract, join fragments, track, reassemble, parse | |
 //! | [`track`] | the flow table: packets in, the life of each flow out | |
 //! | [`reassembly`] | segments to byte streams, IP fragments to whole datagrams | |
+//! | [`session`] | the state machine that drives a parser; the callback shape of every protocol | |
 //! | [`extract`] | ready-made extractors: five-tuples, address pairs, decapsulation | `extract`, on |
 //! | [`pcap`] | capture files as a packet source, and a writer | `pcap`, on |
 //! | [`http`] | HTTP/1.x messages | `http`, on |
@@ -72,6 +73,8 @@ pub use flowscope_http as http;
 pub use flowscope_pcap as pcap;
 #[doc(inline)]
 pub use flowscope_reassembly as reassembly;
+#[doc(inline)]
+pub use flowscope_session as session;
 #[cfg(feature = "tls")]
 #[doc(inline)]
 pub use flowscope_tls as tls;

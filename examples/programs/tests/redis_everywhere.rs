@@ -13,7 +13,7 @@ use flowscope::driver::{
 };
 use flowscope::extract::{FiveTuple, FiveTupleKey};
 use flowscope::http::HttpParser;
-use flowscope::reassembly::{Callbacks, Origin};
+use flowscope::session::{Callbacks, Origin};
 use flowscope::tls::TlsParser;
 use flowscope::track::EndReason;
 use flowscope_testkit::{Dialogue, views};

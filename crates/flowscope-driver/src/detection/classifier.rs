@@ -1,4 +1,5 @@
 use flowscope_core::{Datagram, FlowSide, ParserStatus, Probe, ReassemblerFactory, StreamChunk};
+use flowscope_session::StreamEnd;
 
 /// Decides which flows are read, and by which parser; what [`SessionEngine`](crate::SessionEngine)
 /// is generic over.
@@ -55,17 +56,6 @@ pub trait Classifier<K> {
 
     /// Bytes of memory that the parser holds beside the value itself.
     fn heap_bytes(&self, parser: &Self::Parser) -> usize;
-}
-
-/// What a parser is told beside bytes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum StreamEnd {
-    /// This side has finished sending.
-    Fin(FlowSide),
-    /// The flow was reset by this side.
-    Rst(FlowSide),
-    /// The flow is over, or is not read any further.
-    End,
 }
 
 /// How a flow's payload comes.

@@ -4,10 +4,9 @@ use flowscope_core::{
     Datagram, DatagramParser, FlowSide, ParserStatus, Probe, SessionParser, StreamChunk,
 };
 use flowscope_reassembly::{StreamConfig, StreamReassemblerFactory};
+use flowscope_session::StreamEnd;
 
-use crate::detection::{
-    Classification, Classifier, DetectedBy, Detection, ProbeInput, StreamEnd, Transport,
-};
+use crate::detection::{Classification, Classifier, DetectedBy, Detection, ProbeInput, Transport};
 
 /// Several protocols on one flow table, their messages as one type of the caller's.
 ///
@@ -350,7 +349,7 @@ where
 
     fn notify(&mut self, parser: &mut dyn Any, what: StreamEnd, out: &mut Vec<M>) {
         if let Some(parser) = parser.downcast_mut::<P>() {
-            what.to_session(parser, &mut self.0.made);
+            what.notify_parser(parser, &mut self.0.made);
             self.0.emit(out);
         }
     }
@@ -396,7 +395,7 @@ where
 
     fn notify(&mut self, parser: &mut dyn Any, what: StreamEnd, out: &mut Vec<M>) {
         if let Some(parser) = parser.downcast_mut::<P>() {
-            what.to_datagrams(parser, &mut self.0.made);
+            what.notify_datagram_parser(parser, &mut self.0.made);
             self.0.emit(out);
         }
     }

@@ -5,10 +5,9 @@ use flowscope_core::{
     ReassemblerFactory, SessionParser, SessionParserFactory, StreamChunk,
 };
 use flowscope_reassembly::StreamReassemblerFactory;
+use flowscope_session::StreamEnd;
 
-use crate::detection::{
-    Classification, Classifier, DetectedBy, Detection, ProbeInput, StreamEnd, Transport,
-};
+use crate::detection::{Classification, Classifier, DetectedBy, Detection, ProbeInput, Transport};
 
 /// One stream protocol: every TCP flow for which the factory has a parser is read by it. `R` makes
 /// the reassemblers.
@@ -78,7 +77,7 @@ impl<K, F: SessionParserFactory<K>, R: ReassemblerFactory<K>> Classifier<K> for 
     }
 
     fn notify(&mut self, parser: &mut F::Parser, what: StreamEnd, out: &mut Vec<Self::Message>) {
-        what.to_session(parser, out);
+        what.notify_parser(parser, out);
     }
 
     fn probe(&self, _: &F::Parser, side: FlowSide, start: &[u8]) -> Probe {
@@ -154,7 +153,7 @@ impl<K, F: DatagramParserFactory<K>> Classifier<K> for Datagrams<F> {
     }
 
     fn notify(&mut self, parser: &mut F::Parser, what: StreamEnd, out: &mut Vec<Self::Message>) {
-        what.to_datagrams(parser, out);
+        what.notify_datagram_parser(parser, out);
     }
 
     fn probe(&self, _: &F::Parser, side: FlowSide, start: &[u8]) -> Probe {
@@ -167,7 +166,7 @@ impl<K, F: DatagramParserFactory<K>> Classifier<K> for Datagrams<F> {
 }
 
 /// No parsers: reassemblers that do all there is to do themselves, such as
-/// [`Callbacks`](flowscope_reassembly::Callbacks).
+/// [`Callbacks`](flowscope_session::Callbacks).
 #[derive(Clone, Debug)]
 pub struct Streams<R> {
     streams: R,
@@ -219,22 +218,5 @@ impl<K, R: ReassemblerFactory<K>> Classifier<K> for Streams<R> {
 
     fn heap_bytes(&self, (): &()) -> usize {
         0
-    }
-}
-
-impl StreamEnd {
-    pub(crate) fn to_session<P: SessionParser>(self, parser: &mut P, out: &mut Vec<P::Message>) {
-        match self {
-            StreamEnd::Fin(side) => parser.fin(side, out),
-            StreamEnd::Rst(side) => parser.rst(side, out),
-            StreamEnd::End => parser.end(out),
-        }
-    }
-
-    pub(crate) fn to_datagrams<P: DatagramParser>(self, parser: &mut P, out: &mut Vec<P::Message>) {
-        match self {
-            StreamEnd::Fin(_) | StreamEnd::Rst(_) => {}
-            StreamEnd::End => parser.end(out),
-        }
     }
 }

@@ -29,7 +29,7 @@ pub type SessionDriver<E, F, U = ()> = SessionEngine<E, Sessions<F>, U>;
 pub type DatagramDriver<E, F, U = ()> = SessionEngine<E, Datagrams<F>, U>;
 
 /// Packets in, streams out to reassemblers that `R` makes and that do all there is to do themselves:
-/// the callback shape of the protocols, [`Callbacks`](flowscope_reassembly::Callbacks), or whatever
+/// the callback shape of the protocols, [`Callbacks`](flowscope_session::Callbacks), or whatever
 /// reads or stores bytes. Lives of flows, gaps and conflicts are events here as in the other drivers; those
 /// who want none give `&mut ()` to [`handle_batch_with`](SessionEngine::handle_batch_with).
 ///

@@ -1,4 +1,5 @@
-use flowscope_core::{Conflict, FlowSide, ParseError, ParserStatus, StreamChunk};
+use flowscope_core::{Conflict, FlowSide, ParserStatus, StreamChunk};
+use flowscope_session::StopReason;
 use flowscope_track::{
     Anomaly, Change, EndReason, Flow, FlowEvent, FlowRef, FlowStats, History, InitiatorEvidence,
 };
@@ -131,21 +132,6 @@ pub enum SessionChange {
         /// Where, how many, and which copy is read.
         conflict: Conflict,
     },
-}
-
-/// Why a parser reads no more.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum StopReason {
-    /// It has seen all that it is there for.
-    Done,
-    /// It gave this side up: after a gap that it cannot bridge, or where the rest of it cannot be read,
-    /// as what TLS encrypts.
-    GaveUp,
-    /// The bytes are not, or no longer, its protocol.
-    Failed(ParseError),
-    /// There was no more room within the memory budget.
-    MemoryLimit,
 }
 
 /// Takes what a session engine lends. For one packet the calls come in the order of

@@ -1,4 +1,4 @@
-//! Between the flow table and those who read flows: sessions are opened, fed and closed.
+//! The sink of the flow table that opens, feeds and closes sessions.
 
 use std::marker::PhantomData;
 
@@ -6,20 +6,21 @@ use flowscope_core::{
     Datagram, FlowSide, Ledger, Loss, Reassembler, ReassemblerFactory, Segment, StreamSink,
     Timestamp,
 };
+use flowscope_session::StopReason;
 use flowscope_track::{Change, ConnState, EndReason, Flow, FlowSink};
 
-use super::slot::{FlowContext, ReadState, Reader, Session, Slot, SlotOf};
+use super::slot::{FlowContext, Reader, Reading, Session, Slot, SlotOf};
 use super::stream_dispatch::StreamDispatch;
-use crate::detection::{Classification, Classifier, ProbeInput, StreamEnd, Transport};
+use crate::detection::{Classification, Classifier, ProbeInput, Transport};
 use crate::ingress::PayloadCounts;
-use crate::session::{SessionChange, SessionSink, StopReason};
+use crate::session::{SessionChange, SessionSink};
 
-/// What a session engine has beside the flow table.
+/// Everything of a session engine but the flow table: classifier, storage, accounts.
 pub(crate) struct ParserHost<K, C: Classifier<K>> {
     pub(crate) classifier: C,
-    /// Storage for what parsers make.
+    /// Storage for the messages of one call.
     pub(crate) messages: Vec<C::Message>,
-    /// Payload of flows that are read.
+    /// What became of the payload of flows that are read.
     pub(crate) ledger: Ledger,
     pending: u64,
     held: usize,
@@ -27,7 +28,7 @@ pub(crate) struct ParserHost<K, C: Classifier<K>> {
     key: PhantomData<fn(&K)>,
 }
 
-/// As many datagrams may tell nothing about who reads their flow.
+/// Datagrams that may leave undecided which parser reads their flow.
 const MAX_PROBE_DATAGRAMS: u8 = 4;
 
 type SessionOf<K, C> = Session<
@@ -36,7 +37,7 @@ type SessionOf<K, C> = Session<
 >;
 
 impl<K, C: Classifier<K>> ParserHost<K, C> {
-    /// A host whose reassemblers and parsers hold at most `limit` bytes.
+    /// Creates a host whose reassemblers and parsers allocate at most `limit` bytes.
     pub(crate) fn new(classifier: C, limit: usize) -> Self {
         ParserHost {
             classifier,
@@ -49,31 +50,28 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
         }
     }
 
-    /// What became of payload that somebody reads.
+    /// Returns what became of payload that parsers read.
     pub(crate) fn payload_counts(&self) -> PayloadCounts {
         PayloadCounts { ledger: self.ledger.clone(), pending: self.pending }
     }
 
-    /// Payload bytes that wait for others before them, or for a parser to be chosen.
+    /// Returns the payload bytes that are buffered, out of order or until a parser is chosen.
     pub(crate) fn pending(&self) -> u64 {
         self.pending
     }
 
-    /// Bytes of memory held, by capacity.
+    /// Returns the allocated memory, in bytes, by capacity.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.held + self.messages.capacity() * size_of::<C::Message>()
     }
 
-    fn open(&mut self, key: &K, mid_stream: [bool; 2]) -> Box<SessionOf<K, C>> {
+    fn open(&mut self, key: &K, ports: Option<(u16, u16)>) -> Box<SessionOf<K, C>> {
         let streams = self.classifier.streams();
         let sides = [FlowSide::Initiator, FlowSide::Responder];
-        Box::new(Session::undecided(
-            sides.map(|side| streams.new_reassembler(key, side)),
-            mid_stream,
-        ))
+        Box::new(Session::undecided(sides.map(|side| streams.new_reassembler(key, side)), ports))
     }
 
-    /// Counts what a session holds now; says whether all hold more than there is room for.
+    /// Counts what a session holds now; returns whether all sessions exceed the limit.
     #[inline]
     fn settle(&mut self, session: &mut SessionOf<K, C>) -> bool {
         let (mut held, mut pending) = (size_of::<SessionOf<K, C>>(), 0);
@@ -81,13 +79,13 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
             held += side.heap_bytes();
             pending += side.pending();
         }
-        match &session.reader {
+        match &session.reading.reader {
             Reader::Reads(parser) => held += self.classifier.heap_bytes(parser),
             Reader::Undecided(buffer) => {
                 held += buffer.capacity();
                 pending += buffer.len() as u64;
             }
-            Reader::Over(_) => {}
+            Reader::Over => {}
         }
         self.held = self.held - session.held + held;
         self.pending = self.pending - session.pending + pending;
@@ -95,16 +93,17 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
         self.held > self.limit
     }
 
-    /// The session is over: what still waits in it is lost.
-    fn discard(&mut self, session: &mut SessionOf<K, C>, read_state: ReadState) {
+    /// Frees a session: payload that it still buffers is lost to `cause`.
+    fn discard(&mut self, session: &mut SessionOf<K, C>, cause: Loss) {
         self.settle(session);
         self.held -= session.held;
         self.pending -= session.pending;
-        self.ledger.lose(read_state.loss(), session.pending);
+        self.ledger.lose(cause, session.pending);
     }
 }
 
-/// The host at work for one call: what the table lends goes in, what comes of it goes to `out`.
+/// The sink that a session engine passes to its flow table, for one call: sessions read what the
+/// table lends, and `out` receives the results.
 pub(crate) struct SessionFlowSink<'a, K, C: Classifier<K>, O> {
     pub(crate) host: &'a mut ParserHost<K, C>,
     pub(crate) out: &'a mut O,
@@ -132,13 +131,15 @@ where
         };
         let (mut flow, (session, context)) = flow.project(Slot::parts);
         if matches!(change, Change::Ended { .. }) {
-            if let Some(mut open) = session.take() {
-                let read_state = self.end(&mut open, *context, flow.reborrow(), reset);
-                context.read_state = read_state.unwrap_or(ReadState::Unclaimed);
-                self.host.discard(&mut open, context.read_state);
-            } else if context.read_state == ReadState::Open {
-                context.read_state = ReadState::Unclaimed;
-            }
+            let cause = match session.take() {
+                Some(mut open) => {
+                    let cause = self.end(&mut open, flow.reborrow(), reset);
+                    self.host.discard(&mut open, cause);
+                    cause
+                }
+                None => context.unread.unwrap_or(Loss::Unclaimed),
+            };
+            context.unread = Some(cause);
         }
         self.out.flow(flow, change);
     }
@@ -146,11 +147,11 @@ where
     #[inline]
     fn segment(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, segment: Segment<'_>) {
         let (flow, (session, context)) = flow.project(Slot::parts);
-        if context.read_state != ReadState::Open {
-            return self.refuse(context.read_state, segment.payload);
+        if let Some(cause) = context.unread {
+            return self.refuse(cause, segment.payload);
         }
         let over = match session {
-            Some(open) => self.stream(open, *context, flow, segment),
+            Some(open) => self.stream(open, flow, segment),
             None => self.open_stream(session, context, flow, segment),
         };
         self.close_if(over, session, context);
@@ -158,14 +159,14 @@ where
 
     fn datagram(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, datagram: Datagram<'_>) {
         let (mut flow, (session, context)) = flow.project(Slot::parts);
-        if context.read_state != ReadState::Open {
-            return self.refuse(context.read_state, datagram.payload);
+        if let Some(cause) = context.unread {
+            return self.refuse(cause, datagram.payload);
         }
         if session.is_none() {
             *session = self.open_datagrams(context, flow.reborrow(), &datagram);
         }
         if let Some(open) = session {
-            let over = self.read_datagram(open, *context, flow, datagram);
+            let over = self.read_datagram(open, flow, datagram);
             self.close_if(over, session, context);
         }
     }
@@ -177,7 +178,7 @@ where
     }
 }
 
-/// Who reset a flow that ended so.
+/// Returns the side that reset a flow which ended with a reset.
 fn reset_by<K, S>(flow: &Flow<'_, K, S>) -> FlowSide {
     match flow.stats().conn_state {
         ConnState::Rstr | ConnState::Rstrh | ConnState::Rej => FlowSide::Responder,
@@ -186,11 +187,11 @@ fn reset_by<K, S>(flow: &Flow<'_, K, S>) -> FlowSide {
 }
 
 impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
-    /// Counts payload that is not read any more. What was never claimed is what remains when all
-    /// else is counted.
-    fn refuse(&mut self, read_state: ReadState, payload: &[u8]) {
-        if read_state != ReadState::Unclaimed {
-            self.host.ledger.lose(read_state.loss(), payload.len() as u64);
+    /// Counts payload of a flow that is not read. Unclaimed payload is not counted here: it is what
+    /// remains when all else is counted.
+    fn refuse(&mut self, cause: Loss, payload: &[u8]) {
+        if cause != Loss::Unclaimed {
+            self.host.ledger.lose(cause, payload.len() as u64);
         }
     }
 
@@ -198,26 +199,41 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
     #[inline]
     fn close_if(
         &mut self,
-        over: Option<ReadState>,
+        over: Option<Loss>,
         session: &mut Option<Box<SessionOf<K, C>>>,
         context: &mut FlowContext,
     ) {
-        if let Some(read_state) = over {
-            context.read_state = read_state;
+        if let Some(cause) = over {
+            context.unread = Some(cause);
             if let Some(mut session) = session.take() {
-                self.host.discard(&mut session, read_state);
+                self.host.discard(&mut session, cause);
             }
         }
     }
 
-    /// A segment of a flow of which nothing was read yet.
+    /// Builds the context in which payload of a flow is delivered.
+    #[inline]
+    fn dispatch<'d, U>(
+        &'d mut self,
+        reading: &'d mut Reading<C::Parser>,
+        flow: Flow<'d, K, U>,
+        side: FlowSide,
+        ts: Timestamp,
+    ) -> StreamDispatch<'d, K, C, U, O>
+    where
+        O: SessionSink<K, C::Message, U>,
+    {
+        StreamDispatch::new(self.host, self.out, reading, flow, side, ts)
+    }
+
+    /// Handles a segment of a flow that has no session yet.
     fn open_stream<U>(
         &mut self,
         session: &mut Option<Box<SessionOf<K, C>>>,
         context: &mut FlowContext,
         mut flow: Flow<'_, K, U>,
         segment: Segment<'_>,
-    ) -> Option<ReadState>
+    ) -> Option<Loss>
     where
         O: SessionSink<K, C::Message, U>,
     {
@@ -232,109 +248,79 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             return None;
         }
         if !self.host.classifier.reads(Transport::Stream) {
-            return Some(ReadState::Unclaimed);
+            return Some(Loss::Unclaimed);
         }
-        let sides = [FlowSide::Initiator, FlowSide::Responder];
-        let mid_stream = sides.map(|side| context.begun(side).is_none());
-        let open = session.insert(self.host.open(flow.key, mid_stream));
-        for side in sides {
+        let open = session.insert(self.host.open(flow.key, context.ports));
+        for side in [FlowSide::Initiator, FlowSide::Responder] {
             if let Some(seq) = context.begun(side) {
-                let syn = Segment {
-                    side,
-                    ts: segment.ts,
-                    seq,
-                    payload: &[],
-                    wire_len: 0,
-                    ack: None,
-                    syn: true,
-                    fin: false,
-                };
-                self.stream(open, *context, flow.reborrow(), syn);
+                let syn = Segment::new(side, segment.ts, seq, &[]).syn();
+                self.stream(open, flow.reborrow(), syn);
             }
         }
-        self.stream(open, *context, flow, segment)
+        self.stream(open, flow, segment)
     }
 
-    /// A segment of a flow that is read; says whether it is not any further.
+    /// Handles a segment of a flow with a session; returns why the flow is not read any further, if
+    /// so.
     #[inline]
     fn stream<U>(
         &mut self,
         session: &mut SessionOf<K, C>,
-        context: FlowContext,
         mut flow: Flow<'_, K, U>,
-        mut segment: Segment<'_>,
-    ) -> Option<ReadState>
+        segment: Segment<'_>,
+    ) -> Option<Loss>
     where
         O: SessionSink<K, C::Message, U>,
     {
         let (side, ts) = (segment.side, segment.ts);
-        let Session { reader, sides, stopped, fin_notified, mid_stream, .. } = &mut *session;
+        let Session { reading, sides, .. } = &mut *session;
         let sides = sides.as_mut()?;
-        if stopped[side.index()] {
-            self.host.ledger.lose(Loss::ParserStopped, segment.payload.len() as u64);
-            // What it acknowledges is still of use.
-            segment = Segment { payload: &[], wire_len: 0, fin: false, ..segment };
-        }
-        let (host, out) = (&mut *self.host, &mut *self.out);
-        let mut to = StreamDispatch {
-            host,
-            out,
-            flow: flow.reborrow(),
-            context,
-            reader,
-            stopped,
-            mid_stream,
-            side,
-            ts,
-        };
+        let mut to = self.dispatch(reading, flow.reborrow(), side, ts);
+        let segment = to.segment(segment);
         for side in [side, !side] {
             let (own, peer) = own_and_peer(sides, side);
             if own.deadline().is_some_and(|deadline| deadline <= ts) {
-                own.timeout(ts, peer, to.of(side));
+                own.timeout(ts, peer, to.sink(side));
+                to.check_fin(side, own);
             }
         }
-        to.mid_stream[side.index()] &= !segment.syn;
+        if segment.syn {
+            to.syn(side);
+        }
         let (own, peer) = own_and_peer(sides, side);
-        own.push(segment, peer, to.of(side));
+        own.push(segment, peer, to.sink(side));
+        to.check_fin(side, own);
         if let Some(ack) = segment.ack {
-            peer.acked(ack, to.of(!side));
+            peer.acked(ack, to.sink(!side));
+            to.check_fin(!side, peer);
         }
-        to.notify_fins(sides, fin_notified);
         if self.host.settle(session) {
-            self.enforce_memory_limit(session, context, flow, ts);
+            self.enforce_memory_limit(session, flow, ts);
         }
-        session.reader.read_state()
+        session.reading.state.over()
     }
 
-    /// There is more in memory than there is room for: the flow's reassemblers let go of what they
-    /// hold out of order, and if that is not enough, the flow is read no further.
+    /// Handles memory above the limit: the flow's reassemblers drop what they buffer out of order,
+    /// and if that is not enough, the flow is read no further.
     #[cold]
     fn enforce_memory_limit<U>(
         &mut self,
         session: &mut SessionOf<K, C>,
-        context: FlowContext,
         flow: Flow<'_, K, U>,
         ts: Timestamp,
     ) where
         O: SessionSink<K, C::Message, U>,
     {
-        for side in [FlowSide::Initiator, FlowSide::Responder] {
-            if let Some(own) = session.sides.as_mut().map(|sides| &mut sides[side.index()]) {
-                own.drop_buffered(&mut DropCounter(&mut self.host.ledger));
-            }
+        for side in session.sides.iter_mut().flatten() {
+            side.drop_buffered(&mut DropCounter(&mut self.host.ledger));
         }
-        if !self.host.settle(session) {
-            return;
+        if self.host.settle(session) {
+            self.dispatch(&mut session.reading, flow, FlowSide::Initiator, ts)
+                .stop(StopReason::MemoryLimit);
         }
-        let (host, out) = (&mut *self.host, &mut *self.out);
-        let Session { reader, stopped, mid_stream, .. } = session;
-        let side = FlowSide::Initiator;
-        let mut to =
-            StreamDispatch { host, out, flow, context, reader, stopped, mid_stream, side, ts };
-        to.stop(ReadState::MemoryLimit, StopReason::MemoryLimit);
     }
 
-    /// A datagram of a flow of which nothing was read yet: a session, if somebody reads it.
+    /// Handles a datagram of a flow that has no session yet; returns one if a parser reads the flow.
     fn open_datagrams<U>(
         &mut self,
         context: &mut FlowContext,
@@ -345,7 +331,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         O: SessionSink<K, C::Message, U>,
     {
         if !self.host.classifier.reads(Transport::Datagram) {
-            context.read_state = ReadState::Unclaimed;
+            context.unread = Some(Loss::Unclaimed);
             return None;
         }
         context.probed_datagrams += 1;
@@ -366,88 +352,70 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             }
             Classification::NeedMore if !start.last => None,
             Classification::Recognised(detection) => {
-                context.read_state = ReadState::Unclaimed;
+                context.unread = Some(Loss::Unclaimed);
                 self.out.session(flow, SessionChange::Chosen(detection));
                 None
             }
             Classification::NeedMore | Classification::Reject => {
-                context.read_state = ReadState::Unclaimed;
+                context.unread = Some(Loss::Unclaimed);
                 None
             }
         }
     }
 
+    /// Handles a datagram of a flow with a session; returns why the flow is not read any further, if
+    /// so.
     fn read_datagram<U>(
         &mut self,
         session: &mut SessionOf<K, C>,
-        context: FlowContext,
         mut flow: Flow<'_, K, U>,
         datagram: Datagram<'_>,
-    ) -> Option<ReadState>
+    ) -> Option<Loss>
     where
         O: SessionSink<K, C::Message, U>,
     {
         let (side, ts) = (datagram.side, datagram.ts);
-        let (host, out) = (&mut *self.host, &mut *self.out);
-        let Session { reader, stopped, mid_stream, .. } = &mut *session;
-        let lent = flow.reborrow();
-        let mut to = StreamDispatch {
-            host,
-            out,
-            flow: lent,
-            context,
-            reader,
-            stopped,
-            mid_stream,
-            side,
-            ts,
-        };
-        to.datagram(datagram);
+        self.dispatch(&mut session.reading, flow.reborrow(), side, ts).datagram(datagram);
         if self.host.settle(session) {
-            self.enforce_memory_limit(session, context, flow, ts);
+            self.enforce_memory_limit(session, flow, ts);
         }
-        session.reader.read_state()
+        session.reading.state.over()
     }
 
-    /// The flow is over: what is held goes to the parser, and that gets its last call.
+    /// Handles the end of a flow: what is buffered goes to the parser, then its last call. Returns
+    /// the ledger entry of payload that comes later.
     fn end<U>(
         &mut self,
         session: &mut SessionOf<K, C>,
-        context: FlowContext,
         flow: Flow<'_, K, U>,
         reset: Option<FlowSide>,
-    ) -> Option<ReadState>
+    ) -> Loss
     where
         O: SessionSink<K, C::Message, U>,
     {
-        // The end may come long after it, when the input ends or the flow is noticed to be idle.
+        // The end may be noticed long after the last packet, when the input ends or the flow is idle.
         let ts = flow.last_seen();
-        let Session { reader, sides, stopped, fin_notified, mid_stream, .. } = &mut *session;
-        let (host, out) = (&mut *self.host, &mut *self.out);
-        let side = reset.unwrap_or(FlowSide::Initiator);
-        let mut to =
-            StreamDispatch { host, out, flow, context, reader, stopped, mid_stream, side, ts };
+        let Session { reading, sides, .. } = &mut *session;
+        let mut to = self.dispatch(reading, flow, FlowSide::Initiator, ts);
         if let Some(sides) = sides {
             if let Some(side) = reset {
                 sides[side.index()].rst();
             }
             for side in [FlowSide::Initiator, FlowSide::Responder] {
                 let (own, peer) = own_and_peer(sides, side);
-                own.end(peer, to.of(side));
+                own.end(peer, to.sink(side));
             }
             to.decide_now();
-            to.notify_fins(sides, fin_notified);
+            for side in [FlowSide::Initiator, FlowSide::Responder] {
+                to.check_fin(side, &sides[side.index()]);
+            }
         }
-        to.side = side;
-        if let Some(side) = reset {
-            to.notify(StreamEnd::Rst(side));
-        }
-        to.notify(StreamEnd::End);
-        session.reader.read_state()
+        to.end(reset);
+        session.reading.state.over().unwrap_or(Loss::Unclaimed)
     }
 }
 
-/// Counts what is let go of for want of room.
+/// Counts what reassemblers drop because memory is short.
 struct DropCounter<'a>(&'a mut Ledger);
 
 impl StreamSink for DropCounter<'_> {
@@ -462,7 +430,7 @@ impl StreamSink for DropCounter<'_> {
     }
 }
 
-/// The reassembler of `side`, and the other one.
+/// Returns the reassembler of `side` and that of the other side.
 #[inline]
 fn own_and_peer<R>(sides: &mut [R; 2], side: FlowSide) -> (&mut R, &mut R) {
     let [initiator, responder] = sides;

@@ -1,108 +1,133 @@
 //! From reassemblers to a parser, and from the parser to a sink.
 
 use flowscope_core::{
-    Conflict, Datagram, FlowSide, Loss, ParserStatus, Probe, Reassembler, StreamChunk, StreamSink,
-    Timestamp,
+    Conflict, Datagram, FlowSide, Loss, ParserStatus, Probe, Reassembler, Segment, StreamChunk,
+    StreamSink, Timestamp,
 };
+use flowscope_session::{Delivery, ParserState, StopReason, StreamEnd, StreamPosition};
 use flowscope_track::Flow;
 
-use super::slot::{FlowContext, ProbeBuffer, ReadState, Reader};
-use crate::detection::{Classification, Classifier, ProbeInput, StreamEnd, Transport};
-use crate::session::ParserHost;
-use crate::session::{SessionChange, SessionSink, StopReason};
+use super::flow_sink::ParserHost;
+use super::slot::{ProbeBuffer, Reader, Reading};
+use crate::detection::{Classification, Classifier, ProbeInput, Transport};
+use crate::session::{SessionChange, SessionSink};
 
-/// What the bytes of one flow go through, for the time of one call.
+/// Takes the payload of one flow, for the time of one call.
+///
+/// While it is not decided which parser reads the flow, the first bytes are buffered and the
+/// classifier is asked; then they go through the [`ParserState`] to the parser.
 pub(crate) struct StreamDispatch<'d, K, C: Classifier<K>, U, O> {
-    pub(crate) host: &'d mut ParserHost<K, C>,
-    pub(crate) out: &'d mut O,
-    pub(crate) flow: Flow<'d, K, U>,
-    pub(crate) context: FlowContext,
-    pub(crate) reader: &'d mut Reader<C::Parser>,
-    pub(crate) stopped: &'d mut [bool; 2],
-    pub(crate) mid_stream: &'d mut [bool; 2],
-    /// Whose bytes come.
-    pub(crate) side: FlowSide,
-    pub(crate) ts: Timestamp,
+    state: &'d mut ParserState,
+    to: SessionDelivery<'d, K, C, U, O>,
+    /// The side whose payload is being handled.
+    side: FlowSide,
+    ts: Timestamp,
 }
 
-/// As many bytes of both sides are kept at most while it is not decided who reads a flow.
+/// The parser of a flow, and the sink that receives its messages.
+struct SessionDelivery<'d, K, C: Classifier<K>, U, O> {
+    reader: &'d mut Reader<C::Parser>,
+    host: &'d mut ParserHost<K, C>,
+    out: &'d mut O,
+    flow: Flow<'d, K, U>,
+}
+
+/// Bytes of both sides that are buffered at most until a parser is chosen.
 const MAX_PROBE_BYTES: usize = 256;
 
-impl<K, C, U, O> StreamDispatch<'_, K, C, U, O>
+impl<'d, K, C, U, O> StreamDispatch<'d, K, C, U, O>
 where
     C: Classifier<K>,
     O: SessionSink<K, C::Message, U>,
 {
-    /// The way for the bytes of this side.
     #[inline]
-    pub(crate) fn of(&mut self, side: FlowSide) -> &mut dyn StreamSink {
+    pub(crate) fn new(
+        host: &'d mut ParserHost<K, C>,
+        out: &'d mut O,
+        reading: &'d mut Reading<C::Parser>,
+        flow: Flow<'d, K, U>,
+        side: FlowSide,
+        ts: Timestamp,
+    ) -> Self {
+        let Reading { reader, state } = reading;
+        StreamDispatch { state, to: SessionDelivery { reader, host, out, flow }, side, ts }
+    }
+
+    /// Returns the sink for the bytes of this side.
+    #[inline]
+    pub(crate) fn sink(&mut self, side: FlowSide) -> &mut dyn StreamSink {
         self.side = side;
         self
     }
 
-    /// A datagram for the parser.
-    pub(crate) fn datagram(&mut self, datagram: Datagram<'_>) {
-        let Reader::Reads(parser) = &mut *self.reader else { return };
-        let bytes = datagram.payload.len() as u64;
-        if self.stopped[self.side.index()] {
-            return self.host.ledger.lose(Loss::ParserStopped, bytes);
-        }
-        self.host.ledger.deliver(bytes);
-        let ParserHost { classifier, messages, .. } = &mut *self.host;
-        let status = classifier.datagram(parser, datagram, messages);
-        self.apply_status(status);
-    }
-
-    /// Tells the parser of sides whose FIN was reached.
+    /// Handles the SYN of this side.
     #[inline]
-    pub(crate) fn notify_fins<R: Reassembler>(&mut self, sides: &[R; 2], notified: &mut [bool; 2]) {
-        for side in [FlowSide::Initiator, FlowSide::Responder] {
-            let at = side.index();
-            if !notified[at] && sides[at].finished() {
-                notified[at] = true;
-                if !self.stopped[at] {
-                    self.side = side;
-                    if !matches!(self.reader, Reader::Over(_)) {
-                        self.out.fin(self.flow.reborrow(), side);
-                    }
-                    self.notify(StreamEnd::Fin(side));
-                }
-            }
+    pub(crate) fn syn(&mut self, side: FlowSide) {
+        self.state.syn(side);
+    }
+
+    /// Returns the segment to reassemble; see [`ParserState::segment`].
+    #[inline]
+    pub(crate) fn segment<'s>(&mut self, segment: Segment<'s>) -> Segment<'s> {
+        self.state.segment(segment, &mut self.to)
+    }
+
+    /// Passes a datagram to the parser.
+    pub(crate) fn datagram(&mut self, datagram: Datagram<'_>) {
+        let bytes = datagram.payload.len() as u64;
+        if let Some(cause) = self.state.loss(self.side) {
+            return self.to.report_loss(cause, bytes);
+        }
+        let Reader::Reads(parser) = &mut *self.to.reader else { return };
+        self.to.host.ledger.deliver(bytes);
+        let ParserHost { classifier, messages, .. } = &mut *self.to.host;
+        let status = classifier.datagram(parser, datagram, messages);
+        self.to.emit(self.side);
+        self.state.apply_status(status, self.at(0), &mut self.to);
+    }
+
+    /// Passes on the FIN of this side, if its reassembler has reached it.
+    #[inline]
+    pub(crate) fn check_fin(&mut self, side: FlowSide, own: &impl Reassembler) {
+        if !self.state.is_finished(side) && own.finished() {
+            self.side = side;
+            self.state.fin(self.at(0), &mut self.to);
         }
     }
 
-    /// Tells the parser something, if there is one.
-    pub(crate) fn notify(&mut self, what: StreamEnd) {
-        if let Reader::Reads(parser) = &mut *self.reader {
-            self.host.classifier.notify(parser, what, &mut self.host.messages);
-            self.emit();
-        }
+    /// Handles the end of the flow, after all payload.
+    pub(crate) fn end(&mut self, reset: Option<FlowSide>) {
+        self.side = reset.unwrap_or(FlowSide::Initiator);
+        self.state.end(self.at(0), reset, &mut self.to);
     }
 
-    /// Nobody reads any further. The parser gets its last call.
-    pub(crate) fn stop(&mut self, read_state: ReadState, why: StopReason) {
-        self.notify(StreamEnd::End);
-        *self.reader = Reader::Over(read_state);
-        let change = SessionChange::Stopped { side: None, why };
-        self.out.session(self.flow.reborrow(), change);
+    /// Stops reading the flow.
+    pub(crate) fn stop(&mut self, why: StopReason) {
+        self.state.stop(why, self.at(0), &mut self.to);
     }
 
-    /// Decides at last who reads what was kept.
+    /// Decides, without waiting for more bytes, which parser reads what is buffered.
     pub(crate) fn decide_now(&mut self) {
-        if let Reader::Undecided(buffer) = &*self.reader
+        if let Reader::Undecided(buffer) = &*self.to.reader
             && buffer.len() > 0
         {
             self.decide(0, &[], true);
         }
     }
 
-    /// Decides who reads the flow: `bytes` are the latest, at `at` in the stream of the side.
+    /// The position at this offset of the side's stream. Only bytes and gaps need the offset.
+    #[inline]
+    fn at(&self, offset: u64) -> StreamPosition {
+        StreamPosition { side: self.side, ts: self.ts, offset }
+    }
+
+    /// Decides which parser reads the flow: `bytes` are the latest, at `at` in the stream of the side.
     fn decide(&mut self, at: u64, bytes: &[u8], last: bool) {
-        let Reader::Undecided(buffer) = &mut *self.reader else { return };
+        let Reader::Undecided(buffer) = &mut *self.to.reader else { return };
         let side = self.side.index();
         buffer.first.get_or_insert(self.side);
         let room = MAX_PROBE_BYTES.saturating_sub(buffer.len());
-        // The first bytes of a side are mostly enough, and not copied then.
+        // The first bytes of a side mostly decide, and are not copied then.
         let mut kept = 0;
         if !buffer.bytes[side].is_empty() {
             kept = bytes.len().min(room);
@@ -114,19 +139,22 @@ where
         if start[side].is_empty() {
             start[side] = rest;
         }
-        let mid_stream = |side: usize| self.mid_stream[side] && !start[side].is_empty();
+        let is_cut = |side: FlowSide| {
+            buffer.gap[side.index()] > 0
+                || (self.state.is_mid_stream(side) && !start[side.index()].is_empty())
+        };
         let start = ProbeInput {
-            key: self.flow.key,
+            key: self.to.flow.key,
             transport: Transport::Stream,
-            ports: self.context.ports,
+            ports: buffer.ports,
             bytes: start,
-            whole: !mid_stream(0) && !mid_stream(1) && buffer.gap == [0; 2],
+            whole: !is_cut(FlowSide::Initiator) && !is_cut(FlowSide::Responder),
             last,
         };
-        match self.host.classifier.classify(&start) {
+        match self.to.host.classifier.classify(&start) {
             Classification::Read(parser, detection) => {
-                let before = std::mem::replace(self.reader, Reader::Reads(parser));
-                self.out.session(self.flow.reborrow(), SessionChange::Chosen(detection));
+                let before = std::mem::replace(self.to.reader, Reader::Reads(parser));
+                self.to.report(SessionChange::Chosen(detection));
                 if let Reader::Undecided(buffer) = before {
                     self.replay(&buffer);
                 }
@@ -141,13 +169,17 @@ where
                 }
             }
             Classification::Recognised(detection) => {
-                *self.reader = Reader::Over(ReadState::Unclaimed);
-                self.out.session(self.flow.reborrow(), SessionChange::Chosen(detection));
+                self.reject();
+                self.to.report(SessionChange::Chosen(detection));
             }
-            Classification::NeedMore | Classification::Reject => {
-                *self.reader = Reader::Over(ReadState::Unclaimed);
-            }
+            Classification::NeedMore | Classification::Reject => self.reject(),
         }
+    }
+
+    /// No parser reads the flow.
+    fn reject(&mut self) {
+        *self.state = ParserState::unread(Loss::Unclaimed);
+        *self.to.reader = Reader::Over;
     }
 
     /// Gives a parser what came before it was chosen.
@@ -158,67 +190,19 @@ where
             self.side = side;
             let (at, missing) = (buffer.at[side.index()], buffer.gap[side.index()]);
             if missing > 0 {
-                self.mid_stream[side.index()] = false;
-                self.skip(missing);
+                // Reported when it was found.
+                self.state.skip(self.at(at.saturating_sub(missing)), missing, &mut self.to);
             }
             let bytes = &buffer.bytes[side.index()];
             if !bytes.is_empty() {
                 self.bytes(at, bytes);
             }
+            // Reported when it was reached, but there was no parser then.
+            if self.state.is_finished(side) && self.state.loss(side).is_none() {
+                self.to.notify_parser(side, StreamEnd::Fin(side));
+            }
         }
         self.side = now;
-    }
-
-    /// The first bytes of a side that was picked up in the middle of its stream.
-    #[cold]
-    fn resync(&mut self, bytes: &[u8]) {
-        self.mid_stream[self.side.index()] = false;
-        let Reader::Reads(parser) = &*self.reader else { return };
-        if self.host.classifier.probe(parser, self.side, bytes) != Probe::Yes {
-            self.skip(0);
-        }
-    }
-
-    /// Tells the parser of missing bytes.
-    fn skip(&mut self, len: u64) {
-        let Reader::Reads(parser) = &mut *self.reader else { return };
-        if self.stopped[self.side.index()] {
-            return;
-        }
-        let ParserHost { classifier, messages, .. } = &mut *self.host;
-        let status = classifier.gap(parser, self.side, len, messages);
-        self.apply_status(status);
-    }
-
-    /// Hands on what the parser made, and does what it asks for.
-    #[inline]
-    fn apply_status(&mut self, status: ParserStatus) {
-        self.emit();
-        match status {
-            ParserStatus::Continue => {}
-            ParserStatus::StopSide(side) => {
-                if !std::mem::replace(&mut self.stopped[side.index()], true) {
-                    let why = StopReason::GaveUp;
-                    let change = SessionChange::Stopped { side: Some(side), why };
-                    self.out.session(self.flow.reborrow(), change);
-                }
-                if *self.stopped == [true; 2] {
-                    self.notify(StreamEnd::End);
-                    *self.reader = Reader::Over(ReadState::Stopped);
-                }
-            }
-            ParserStatus::Done => self.stop(ReadState::Unclaimed, StopReason::Done),
-            ParserStatus::Failed(error) => self.stop(ReadState::Stopped, StopReason::Failed(error)),
-            // What else a parser may come to ask for does not keep it from reading on.
-            _ => {}
-        }
-    }
-
-    #[inline]
-    fn emit(&mut self) {
-        for message in self.host.messages.drain(..) {
-            self.out.message(self.flow.reborrow(), self.side, message);
-        }
     }
 }
 
@@ -229,57 +213,112 @@ where
 {
     #[inline]
     fn bytes(&mut self, at: u64, bytes: &[u8]) {
-        let side = self.side;
-        if self.stopped[side.index()] {
-            return self.host.ledger.lose(Loss::ParserStopped, bytes.len() as u64);
+        if let Reader::Undecided(_) = &*self.to.reader {
+            return self.decide(at, bytes, false);
         }
-        if self.mid_stream[side.index()] && matches!(self.reader, Reader::Reads(_)) {
-            self.resync(bytes);
-            return self.bytes(at, bytes);
-        }
-        match &mut *self.reader {
-            Reader::Reads(parser) => {
-                self.host.ledger.deliver(bytes.len() as u64);
-                let feed = StreamChunk::new(side, self.ts, at, bytes);
-                let status = self.out.bytes(self.flow.reborrow(), feed);
-                if status != ParserStatus::Continue {
-                    return self.apply_status(status);
-                }
-                let ParserHost { classifier, messages, .. } = &mut *self.host;
-                let status = classifier.feed(parser, feed, messages);
-                self.apply_status(status);
-            }
-            Reader::Undecided(_) => self.decide(at, bytes, false),
-            Reader::Over(read_state) => {
-                self.host.ledger.lose(read_state.loss(), bytes.len() as u64);
-            }
-        }
+        self.state.bytes(StreamChunk::new(self.side, self.ts, at, bytes), &mut self.to);
     }
 
     fn gap(&mut self, at: u64, len: u64) {
-        let side = self.side;
-        if let Reader::Undecided(buffer) = &mut *self.reader {
-            if buffer.bytes[side.index()].is_empty() {
-                buffer.gap[side.index()] += len;
-                let change = SessionChange::Gap { side, offset: at, len };
-                return self.out.session(self.flow.reborrow(), change);
+        let side = self.side.index();
+        if let Reader::Undecided(buffer) = &mut *self.to.reader {
+            if buffer.bytes[side].is_empty() {
+                buffer.gap[side] += len;
+                return self.to.report_gap(self.at(at), len);
             }
             self.decide(0, &[], true);
         }
-        if self.stopped[side.index()] || matches!(self.reader, Reader::Over(_)) {
-            return;
-        }
-        let change = SessionChange::Gap { side, offset: at, len };
-        self.out.session(self.flow.reborrow(), change);
-        self.skip(len);
+        self.state.gap(self.at(at), len, &mut self.to);
     }
 
     fn lost(&mut self, cause: Loss, bytes: u64) {
-        self.host.ledger.lose(cause, bytes);
+        self.to.report_loss(cause, bytes);
     }
 
     fn conflict(&mut self, conflict: Conflict) {
-        let change = SessionChange::Conflict { side: self.side, conflict };
+        self.to.report(SessionChange::Conflict { side: self.side, conflict });
+    }
+}
+
+impl<K, C, U, O> SessionDelivery<'_, K, C, U, O>
+where
+    C: Classifier<K>,
+    O: SessionSink<K, C::Message, U>,
+{
+    fn report(&mut self, change: SessionChange) {
         self.out.session(self.flow.reborrow(), change);
+    }
+
+    fn notify_parser(&mut self, side: FlowSide, end: StreamEnd) {
+        if let Reader::Reads(parser) = &mut *self.reader {
+            self.host.classifier.notify(parser, end, &mut self.host.messages);
+            self.emit(side);
+        }
+    }
+
+    /// Passes the messages of the last call to the sink.
+    #[inline]
+    fn emit(&mut self, side: FlowSide) {
+        for message in self.host.messages.drain(..) {
+            self.out.message(self.flow.reborrow(), side, message);
+        }
+    }
+}
+
+impl<K, C, U, O> Delivery for SessionDelivery<'_, K, C, U, O>
+where
+    C: Classifier<K>,
+    O: SessionSink<K, C::Message, U>,
+{
+    fn probe(&mut self, side: FlowSide, start: &[u8]) -> Probe {
+        match &*self.reader {
+            Reader::Reads(parser) => self.host.classifier.probe(parser, side, start),
+            _ => Probe::Maybe,
+        }
+    }
+
+    #[inline]
+    fn feed(&mut self, chunk: StreamChunk<'_>) -> ParserStatus {
+        let Reader::Reads(parser) = &mut *self.reader else { return ParserStatus::Continue };
+        self.host.ledger.deliver(chunk.bytes.len() as u64);
+        let status = self.out.bytes(self.flow.reborrow(), chunk);
+        if status != ParserStatus::Continue {
+            return status;
+        }
+        let ParserHost { classifier, messages, .. } = &mut *self.host;
+        let status = classifier.feed(parser, chunk, messages);
+        self.emit(chunk.side);
+        status
+    }
+
+    fn gap(&mut self, at: StreamPosition, len: u64) -> ParserStatus {
+        let Reader::Reads(parser) = &mut *self.reader else { return ParserStatus::Continue };
+        let ParserHost { classifier, messages, .. } = &mut *self.host;
+        let status = classifier.gap(parser, at.side, len, messages);
+        self.emit(at.side);
+        status
+    }
+
+    fn notify(&mut self, at: StreamPosition, end: StreamEnd) {
+        if let StreamEnd::Fin(side) = end {
+            self.out.fin(self.flow.reborrow(), side);
+        }
+        self.notify_parser(at.side, end);
+    }
+
+    fn release(&mut self) {
+        *self.reader = Reader::Over;
+    }
+
+    fn report_gap(&mut self, at: StreamPosition, len: u64) {
+        self.report(SessionChange::Gap { side: at.side, offset: at.offset, len });
+    }
+
+    fn report_stop(&mut self, _: StreamPosition, side: Option<FlowSide>, why: StopReason) {
+        self.report(SessionChange::Stopped { side, why });
+    }
+
+    fn report_loss(&mut self, cause: Loss, bytes: u64) {
+        self.host.ledger.lose(cause, bytes);
     }
 }

@@ -2,11 +2,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use flowscope_core::ParseError;
+use flowscope_reassembly::OverlapPolicy;
 
 use super::*;
-use crate::OverlapPolicy;
 
-/// Says what it is told; what is written in capitals it obeys.
+/// Repeats its input as messages; words in capitals are commands to it.
 #[derive(Clone, Default)]
 struct Echo;
 
@@ -55,7 +55,7 @@ impl SessionParser for Echo {
     }
 }
 
-/// What handlers and the engine's sink are told, one line each.
+/// The calls of a handler, one line each.
 #[derive(Clone, Default)]
 struct Log(Rc<RefCell<Vec<String>>>);
 
@@ -76,8 +76,8 @@ impl MessageHandler<u8, String> for Log {
     fn gap(&mut self, origin: Origin<'_, u8>, len: u64) {
         self.add(format!("{:?} misses {len}", origin.side));
     }
-    fn stopped(&mut self, _: Origin<'_, u8>, why: ParserStatus) {
-        self.add(format!("{why:?}"));
+    fn stopped(&mut self, _: Origin<'_, u8>, side: Option<FlowSide>, why: StopReason) {
+        self.add(side.map_or(format!("{why:?}"), |side| format!("{side:?} {why:?}")));
     }
 }
 
@@ -161,20 +161,20 @@ impl<F: SessionParserFactory<u8, Parser = Echo>> Engine<F> {
 }
 
 #[test]
-fn both_sides_share_a_parser_and_each_fin_is_told_once() {
+fn both_sides_share_a_parser_and_each_fin_is_passed_on_once() {
     let mut engine = Engine::new();
     engine.open().push(Initiator, 0, "ab", false).push(Responder, 0, "yz", true);
     engine.expect(&["7Initiator@0: ab", "7Responder@0: yz", "7Responder@2: fin Responder"]);
     engine.push(Responder, 0, "yz", true).push(Initiator, 3, "d", true).expect(&[]);
     engine.push(Initiator, 2, "c", false);
     engine.expect(&["7Initiator@2: c", "7Initiator@3: d", "7Initiator@4: fin Initiator"]);
-    engine.end().expect(&["7Responder@2: end"]).end().expect(&[]);
+    engine.end().expect(&["7Initiator@4: end"]).end().expect(&[]);
     assert_eq!((engine.ledger.delivered, engine.ledger.lost.len()), (6, 1));
     assert_eq!(engine.sides.each_ref().map(Reassembler::finished), [true; 2]);
 }
 
 #[test]
-fn what_waits_is_flushed_before_the_end() {
+fn buffered_bytes_are_flushed_before_the_end() {
     let mut engine = Engine::new();
     engine.open().push(Initiator, 3, "de", false).push(Responder, 2, "z", true).expect(&[]);
     engine.end().expect(&[
@@ -185,7 +185,7 @@ fn what_waits_is_flushed_before_the_end() {
         "7Responder@0: gap 2",
         "7Responder@2: z",
         "7Responder@3: fin Responder",
-        "7Responder@3: end",
+        "7Initiator@5: end",
     ]);
     assert_eq!((engine.ledger.delivered, engine.ledger.gaps), (3, 5));
 }
@@ -194,7 +194,7 @@ fn what_waits_is_flushed_before_the_end() {
 fn a_side_that_is_stopped_is_not_reassembled() {
     let mut engine = Engine::new();
     engine.open().push(Initiator, 9, "lost", false).push(Initiator, 0, "STOP", true);
-    engine.expect(&["7Initiator@0: STOP", "StopSide(Initiator)"]);
+    engine.expect(&["7Initiator@0: STOP", "Initiator GaveUp"]);
     assert_eq!(engine.sides[0].pending(), 0);
     engine.push(Initiator, 4, "more", false).push(Responder, 0, "yes", false);
     engine.expect(&["7Responder@0: yes"]);
@@ -209,8 +209,8 @@ fn a_side_that_is_stopped_is_not_reassembled() {
     // The other side too: that is the parser's end.
     engine.push(Responder, 3, "STOP", false).expect(&[
         "7Responder@3: STOP",
+        "Responder GaveUp",
         "7Responder@3: end",
-        "StopSide(Responder)",
     ]);
     engine.end().expect(&[]);
 }
@@ -219,20 +219,22 @@ fn a_side_that_is_stopped_is_not_reassembled() {
 fn a_side_stops_the_other() {
     let mut engine = Engine::new();
     engine.open().push(Responder, 5, "waits", false).push(Initiator, 0, "STOP PEER", false);
-    engine.expect(&["7Initiator@0: STOP PEER", "StopSide(Responder)"]);
+    engine.expect(&["7Initiator@0: STOP PEER", "Responder GaveUp"]);
     engine.push(Responder, 0, "hello", false).push(Initiator, 9, "on", false);
     engine.expect(&["7Initiator@9: on"]);
     assert_eq!(engine.ledger.lost, [(Loss::ParserStopped, 5), (Loss::ParserStopped, 5)]);
-    engine.end().expect(&["7Responder@0: end"]);
+    engine.end().expect(&["7Initiator@11: end"]);
 }
 
 #[test]
 fn a_parser_that_is_done_or_has_failed_gets_one_last_call() {
-    for (word, line) in [("DONE", "Done"), ("FAIL", "Failed(NotTheProtocol)")] {
+    for (word, line, cause) in
+        [("DONE", "Done", Loss::Unclaimed), ("FAIL", "Failed(NotTheProtocol)", Loss::ParserStopped)]
+    {
         let mut engine = Engine::new();
         engine.open().push(Initiator, 0, word, true).push(Responder, 0, "on", false).end();
         engine.expect(&[&format!("7Initiator@0: {word}"), "7Initiator@0: end", line]);
-        assert_eq!(engine.ledger.lost, [(Loss::ParserStopped, 2)]);
+        assert_eq!(engine.ledger.lost, [(cause, 2)]);
     }
 }
 
@@ -242,14 +244,14 @@ fn a_gap_may_stop_a_side() {
     engine.open().push(Initiator, 200, "on", true).end().expect(&[
         "Initiator misses 200",
         "7Initiator@0: gap 200",
-        "StopSide(Initiator)",
-        "7Responder@0: end",
+        "Initiator GaveUp",
+        "7Initiator@202: end",
     ]);
     assert_eq!(engine.ledger.lost, [(Loss::ParserStopped, 2)]);
 }
 
 #[test]
-fn a_reset_is_told_after_the_bytes_before_it() {
+fn a_reset_is_passed_on_after_the_bytes_before_it() {
     let mut engine = Engine::new();
     engine.open().push(Responder, 2, "z", false);
     engine.sides[1].rst();
@@ -270,7 +272,7 @@ fn a_stream_picked_up_in_its_middle_begins_with_a_gap_unless_it_looks_like_a_sta
         "7Initiator@0: start",
         "7Responder@0: gap 0",
         "7Responder@0: middle",
-        "7Responder@6: end",
+        "7Initiator@5: end",
     ]);
 }
 
@@ -282,7 +284,7 @@ fn conflicts_reach_the_engine() {
     assert_eq!((engine.ledger.conflicts, &engine.ledger.lost), (1, &vec![(Loss::Duplicate, 2)]));
 }
 
-/// Wants no flow.
+/// Declines every flow.
 struct Nobody;
 
 impl SessionParserFactory<u8> for Nobody {

@@ -1,0 +1,34 @@
+//! Drives a protocol parser over the two byte streams of a flow.
+//!
+//! A stream protocol has one parser ([`SessionParser`]) and two ways to use it. In the parser shape a
+//! driver owns the parsers and returns messages as events. In the callback shape [`Callbacks`] is a
+//! [`ReassemblerFactory`] that calls a handler with each message. Both give the same messages,
+//! gaps and stops for the same packets, because one state machine stands behind both:
+//!
+//! - [`ParserState`] decides what a parser learns: starts in mid-stream, gaps, stops of one side or
+//!   both, FIN, reset and end, and what becomes of bytes that nobody reads.
+//! - [`Delivery`] is what it drives: a parser and the receiver of its messages. [`Callbacks`] has
+//!   one, and `flowscope-driver` has another.
+//!
+//! # Errors
+//!
+//! Nothing here returns an error. A parser that fails is reported as [`StopReason::Failed`], and
+//! the payload that follows as a [`Loss`].
+
+mod callbacks;
+mod delivery;
+mod handler;
+mod state;
+
+pub use callbacks::{CallbackStream, Callbacks};
+pub use delivery::{Delivery, StopReason, StreamEnd, StreamPosition};
+pub use handler::{MessageHandler, Origin};
+pub use state::ParserState;
+
+#[doc(no_inline)]
+pub use flowscope_core::{
+    FlowSide, Loss, ParseError, ParserStatus, Probe, Reassembler, ReassemblerFactory, Segment,
+    SessionParser, SessionParserFactory, StreamChunk, StreamSink, Timestamp,
+};
+#[doc(no_inline)]
+pub use flowscope_reassembly::{Discard, StreamConfig};

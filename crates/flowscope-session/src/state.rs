@@ -1,0 +1,206 @@
+use flowscope_core::{FlowSide, Loss, ParserStatus, Probe, Segment, StreamChunk};
+
+use crate::delivery::{Delivery, StopReason, StreamEnd, StreamPosition};
+
+/// The state of a parser that reads the two streams of a flow.
+///
+/// It decides what a parser learns, in which order, and what becomes of bytes that nobody reads:
+///
+/// - A side whose SYN was not seen starts in mid-stream. Unless its first bytes
+///   [look like a start](Delivery::probe), the parser gets a gap of length 0 before them.
+/// - A gap is reported, then passed to the parser.
+/// - A parser may stop one side. The other goes on; when both are stopped, parsing ends.
+/// - A parser that is done or has failed, or for which there is no memory, gets its last call
+///   ([`StreamEnd::End`]) and is released. The flow goes on without it.
+/// - The FIN of a side is passed on once, after its last byte, unless the side is stopped; a reset
+///   after all bytes of both sides.
+/// - Each payload byte goes to the parser or is reported as a loss.
+///
+/// The parser and the receiver of its messages are the [`Delivery`] that each call is given. One
+/// state machine thus serves the callback shape ([`Callbacks`](crate::Callbacks)) and the session
+/// drivers. It holds no bytes and allocates nothing.
+#[derive(Clone, Debug)]
+pub struct ParserState {
+    /// Sides whose start was not seen, and of which nothing was delivered yet.
+    mid_stream: [bool; 2],
+    /// Sides that the parser has stopped.
+    stopped: [bool; 2],
+    /// Sides whose FIN was passed on.
+    finished: [bool; 2],
+    /// Why neither side is read any more.
+    over: Option<Loss>,
+}
+
+impl Default for ParserState {
+    fn default() -> Self {
+        ParserState::new()
+    }
+}
+
+impl ParserState {
+    /// Creates the state of a flow of which no SYN was seen yet.
+    #[must_use]
+    pub fn new() -> Self {
+        ParserState { mid_stream: [true; 2], stopped: [false; 2], finished: [false; 2], over: None }
+    }
+
+    /// Creates the state of a flow that no parser reads: its payload is lost to `cause`.
+    #[must_use]
+    pub fn unread(cause: Loss) -> Self {
+        ParserState { over: Some(cause), ..ParserState::new() }
+    }
+
+    /// Returns the segment to reassemble: without payload, which is reported as lost, if its side is
+    /// not read.
+    ///
+    /// Nothing needs to wait then. The acknowledgement is still of use to the other side.
+    #[inline]
+    pub fn segment<'s>(&mut self, segment: Segment<'s>, to: &mut impl Delivery) -> Segment<'s> {
+        let Some(cause) = self.loss(segment.side) else { return segment };
+        if !segment.payload.is_empty() {
+            to.report_loss(cause, segment.payload.len() as u64);
+        }
+        segment.without_payload()
+    }
+
+    /// Handles the SYN of a side: the start of its stream was seen.
+    #[inline]
+    pub fn syn(&mut self, side: FlowSide) {
+        self.mid_stream[side.index()] = false;
+    }
+
+    /// Handles in-order bytes of a side.
+    #[inline]
+    pub fn bytes(&mut self, chunk: StreamChunk<'_>, to: &mut impl Delivery) {
+        if self.mid_stream[chunk.side.index()] {
+            self.start_mid_stream(&chunk, to);
+        }
+        if let Some(cause) = self.loss(chunk.side) {
+            return to.report_loss(cause, chunk.bytes.len() as u64);
+        }
+        let at = StreamPosition { side: chunk.side, ts: chunk.ts, offset: chunk.offset };
+        let status = to.feed(chunk);
+        self.apply_status(status, at, to);
+    }
+
+    /// Handles a gap of `len` bytes in the stream of a side.
+    pub fn gap(&mut self, at: StreamPosition, len: u64, to: &mut impl Delivery) {
+        if self.loss(at.side).is_none() {
+            to.report_gap(at, len);
+            self.skip(at, len, to);
+        }
+    }
+
+    /// Passes a gap to the parser without reporting it.
+    pub fn skip(&mut self, at: StreamPosition, len: u64, to: &mut impl Delivery) {
+        self.mid_stream[at.side.index()] = false;
+        if self.loss(at.side).is_none() {
+            let status = to.gap(at, len);
+            self.apply_status(status, at, to);
+        }
+    }
+
+    /// Handles the end of a side's stream, at its FIN. Idempotent.
+    #[inline]
+    pub fn fin(&mut self, at: StreamPosition, to: &mut impl Delivery) {
+        let before = std::mem::replace(&mut self.finished[at.side.index()], true);
+        if !before && self.loss(at.side).is_none() {
+            to.notify(at, StreamEnd::Fin(at.side));
+        }
+    }
+
+    /// Handles the end of the flow: a reset by one side, if it ended so, then the parser's last call.
+    pub fn end(&mut self, at: StreamPosition, reset: Option<FlowSide>, to: &mut impl Delivery) {
+        if self.over.is_some() {
+            return;
+        }
+        if let Some(side) = reset {
+            to.notify(at, StreamEnd::Rst(side));
+        }
+        self.close(Loss::Unclaimed, at, to);
+    }
+
+    /// Stops the parser for a reason of the engine's, such as [`StopReason::MemoryLimit`].
+    pub fn stop(&mut self, why: StopReason, at: StreamPosition, to: &mut impl Delivery) {
+        if self.over.is_none() {
+            self.close(why.loss(), at, to);
+            to.report_stop(at, None, why);
+        }
+    }
+
+    /// Handles the status that a parser returned.
+    #[inline]
+    pub fn apply_status(
+        &mut self,
+        status: ParserStatus,
+        at: StreamPosition,
+        to: &mut impl Delivery,
+    ) {
+        if status != ParserStatus::Continue {
+            self.apply_stop(status, at, to);
+        }
+    }
+
+    #[cold]
+    fn apply_stop(&mut self, status: ParserStatus, at: StreamPosition, to: &mut impl Delivery) {
+        match status {
+            ParserStatus::StopSide(side) => {
+                if !std::mem::replace(&mut self.stopped[side.index()], true) {
+                    to.report_stop(at, Some(side), StopReason::GaveUp);
+                }
+                if self.stopped == [true; 2] && self.over.is_none() {
+                    self.close(StopReason::GaveUp.loss(), at, to);
+                }
+            }
+            ParserStatus::Done => self.stop(StopReason::Done, at, to),
+            ParserStatus::Failed(error) => self.stop(StopReason::Failed(error), at, to),
+            // A status that is unknown here does not keep the parser from reading on.
+            _ => {}
+        }
+    }
+
+    /// Gives the parser its last call and releases it.
+    fn close(&mut self, cause: Loss, at: StreamPosition, to: &mut impl Delivery) {
+        to.notify(at, StreamEnd::End);
+        self.over = Some(cause);
+        to.release();
+    }
+
+    /// Handles the first bytes of a side whose start was not seen.
+    #[cold]
+    fn start_mid_stream(&mut self, chunk: &StreamChunk<'_>, to: &mut impl Delivery) {
+        self.mid_stream[chunk.side.index()] = false;
+        if self.loss(chunk.side).is_none() && to.probe(chunk.side, chunk.bytes) != Probe::Yes {
+            let at = StreamPosition { side: chunk.side, ts: chunk.ts, offset: chunk.offset };
+            self.skip(at, 0, to);
+        }
+    }
+
+    /// Returns why payload of this side is not read, if so.
+    #[inline]
+    #[must_use]
+    pub fn loss(&self, side: FlowSide) -> Option<Loss> {
+        if self.stopped[side.index()] { Some(Loss::ParserStopped) } else { self.over }
+    }
+
+    /// Returns why neither side is read any more, if so.
+    #[inline]
+    #[must_use]
+    pub fn over(&self) -> Option<Loss> {
+        self.over
+    }
+
+    /// Returns whether the start of this side was not seen and nothing of it was delivered yet.
+    #[inline]
+    #[must_use]
+    pub fn is_mid_stream(&self, side: FlowSide) -> bool {
+        self.mid_stream[side.index()]
+    }
+
+    /// Returns whether the FIN of this side was passed on.
+    #[inline]
+    #[must_use]
+    pub fn is_finished(&self, side: FlowSide) -> bool {
+        self.finished[side.index()]
+    }
+}
