@@ -5,30 +5,29 @@ use flowscope_core::Timestamp;
 use crate::ClockConfig;
 use crate::wheel::passed;
 
-/// Where in the input a packet stands: its number, and the time that the packets so far make believe.
+/// Position of a packet in the input: its number, and the watermark.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct PacketTime {
     /// Number of the packet, from 1.
     pub packet: u64,
-    /// The watermark with this packet counted: the highest believable timestamp so far.
+    /// Highest accepted timestamp up to this packet.
     pub watermark: Timestamp,
-    /// Whether this packet's own time is too far ahead to be believed yet.
+    /// Whether the timestamp of this packet is too far ahead to be accepted yet.
     pub suspect: bool,
-    /// Number of the first of the packets whose suspect times were believed last; 0 before any.
-    /// Suspect times of packets before it were not believed, whoever hears of it how late.
+    /// Number of the first packet whose suspect timestamp was accepted last; 0 before any. Suspect
+    /// timestamps of earlier packets were not accepted.
     pub believed_from: u64,
 }
 
 impl PacketTime {
-    /// The last tick (multiple of 100 ms) that the watermark has passed: expiry by sweep looks at
-    /// nothing finer.
+    /// Last tick (multiple of 100 ms) that the watermark has passed. Sweeps have this resolution.
     #[must_use]
     pub fn tick(&self) -> Option<u64> {
         passed(self.watermark)
     }
 }
 
-/// Counts packets and keeps the watermark, the only clock there is.
+/// Packet clock: counts packets and keeps the watermark, the only time that the tracker knows.
 ///
 /// A timestamp behind the watermark moves nothing. One that lies further ahead than
 /// [`ClockConfig::jump`] is suspect until as many packets in a row as [`ClockConfig::confirm`] says
@@ -47,7 +46,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that has seen nothing.
+    /// Creates a clock at no time.
     #[must_use]
     pub fn new(config: ClockConfig) -> Self {
         Clock {
@@ -80,8 +79,8 @@ impl Clock {
         self.now
     }
 
-    /// Moves the watermark by other knowledge than a packet: a live source knows that time passes
-    /// in silence. Never moves it back.
+    /// Moves the watermark without a packet, for a live source that knows the time. Never moves it
+    /// back.
     pub fn advance(&mut self, now: Timestamp) -> PacketTime {
         self.started = true;
         self.now.watermark = self.now.watermark.max(now);
@@ -114,13 +113,13 @@ impl Clock {
         self.now
     }
 
-    /// Packets whose time lay behind the watermark.
+    /// Packets whose timestamp was behind the watermark.
     #[must_use]
     pub fn backwards(&self) -> u64 {
         self.backwards
     }
 
-    /// Jumps ahead that further packets confirmed.
+    /// Jumps ahead that were accepted after further packets agreed.
     #[must_use]
     pub fn jumps(&self) -> u64 {
         self.jumped

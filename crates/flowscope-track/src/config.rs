@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// What a tracker is told when it is made. Every default is documented on its setter.
+/// Flow tracker configuration. Each setter documents its default.
 #[derive(Clone, Debug)]
 pub struct TrackerConfig {
     pub(crate) max_flows: NonZeroUsize,
@@ -46,15 +46,15 @@ impl Default for TrackerConfig {
 }
 
 impl TrackerConfig {
-    /// How many entries the table may hold, lingering ones included; default 100 000. A new flow
-    /// beyond that evicts another.
+    /// Maximum number of entries in the table, entries of ended flows included; default 100 000. A
+    /// new flow beyond that evicts another.
     #[must_use]
     pub fn max_flows(mut self, flows: NonZeroUsize) -> Self {
         self.max_flows = flows;
         self
     }
 
-    /// How many bytes the tracker may hold, by capacity; default 512 MiB. Reaching it evicts, as
+    /// Maximum memory of the tracker in bytes, by capacity; default 512 MiB. Reaching it evicts, as
     /// [`max_flows`](Self::max_flows) does. One flow always fits.
     #[must_use]
     pub fn memory_budget(mut self, bytes: usize) -> Self {
@@ -62,64 +62,65 @@ impl TrackerConfig {
         self
     }
 
-    /// How many bytes the tracker may hold.
+    /// The memory budget in bytes.
     #[must_use]
     pub fn budget(&self) -> usize {
         self.memory_budget
     }
 
-    /// A TCP flow ends after longer silence than this; default 5 minutes (Zeek's default).
+    /// Idle timeout of TCP flows; default 5 minutes, as in Zeek.
     #[must_use]
     pub fn tcp_idle(mut self, timeout: Duration) -> Self {
         self.tcp_idle = timeout;
         self
     }
 
-    /// A UDP flow ends after longer silence than this; default 60 seconds (Zeek's default).
+    /// Idle timeout of UDP flows; default 60 seconds, as in Zeek.
     #[must_use]
     pub fn udp_idle(mut self, timeout: Duration) -> Self {
         self.udp_idle = timeout;
         self
     }
 
-    /// Any other flow ends after longer silence than this; default 30 seconds.
+    /// Idle timeout of all other flows; default 30 seconds.
     #[must_use]
     pub fn other_idle(mut self, timeout: Duration) -> Self {
         self.other_idle = timeout;
         self
     }
 
-    /// How long the entry of a closed or reset TCP flow stays to absorb what comes late; default 5
-    /// seconds, counted from the close.
+    /// How long the entry of a closed or reset TCP flow stays in the table, to count packets that
+    /// come late; default 5 seconds, from the close.
     #[must_use]
     pub fn linger(mut self, time: Duration) -> Self {
         self.linger = time;
         self
     }
 
-    /// A SYN with a new sequence number starts a new flow at once on an entry that was silent for
-    /// longer than this; default 60 seconds. On a livelier one it must be answered first.
+    /// Idle time after which a SYN with a new sequence number starts a new flow at once; default 60
+    /// seconds. On a flow that was active more recently, the SYN must be answered first (RFC 5961
+    /// §4).
     #[must_use]
     pub fn reuse_after(mut self, silence: Duration) -> Self {
         self.reuse_after = silence;
         self
     }
 
-    /// Long flows give an interim record each time they have lasted this long; off by default.
+    /// Active timeout: long flows give an interim record after each interval; off by default.
     #[must_use]
     pub fn active(mut self, interval: Option<Duration>) -> Self {
         self.active = interval;
         self
     }
 
-    /// Which flow makes room when the table is full; default [`Eviction::OldestLastSeen`].
+    /// Which flow is evicted when the table is full; default [`Eviction::OldestLastSeen`].
     #[must_use]
     pub fn eviction(mut self, policy: Eviction) -> Self {
         self.eviction = policy;
         self
     }
 
-    /// Which resets are believed; default [`ResetRule::InSequence`].
+    /// Which RST segments are accepted; default [`ResetRule::InSequence`].
     #[must_use]
     pub fn resets(mut self, rule: ResetRule) -> Self {
         self.resets = rule;
@@ -134,8 +135,8 @@ impl TrackerConfig {
         self
     }
 
-    /// Ports that servers listen on. Where no handshake tells who began a flow, and exactly one of
-    /// its ports is among these, the other side began it. Empty by default.
+    /// Ports of servers; empty by default. Without a handshake, if exactly one port of a flow is
+    /// among these, the other side is the initiator.
     #[must_use]
     pub fn listening_ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
         self.listening.extend(ports);
@@ -144,39 +145,39 @@ impl TrackerConfig {
         self
     }
 
-    /// Which timestamps are believed; see [`ClockConfig`].
+    /// When a timestamp moves the clock; see [`ClockConfig`].
     #[must_use]
     pub fn clock(mut self, clock: ClockConfig) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Which timestamps are believed.
+    /// The configuration of the clock.
     #[must_use]
     pub fn clock_config(&self) -> ClockConfig {
         self.clock
     }
 
-    /// Seed of the table's hash; default 0. Give a random one where strangers can aim packets at
-    /// the table. No output depends on it.
+    /// Seed of the hash function of the table; default 0. Use a random seed where an attacker can
+    /// send packets. No output depends on it.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The table's hash function; default [`TableHash::Fold`].
+    /// Hash function of the table; default [`TableHash::Fold`].
     #[must_use]
     pub fn hash(mut self, hash: TableHash) -> Self {
         self.hash = hash;
         self
     }
 
-    /// How many steps of expiry a single packet may pay for; default without limit, which gives
-    /// every expiry its exact place. A live capture sets a few dozen, so that a million flows that
-    /// fall silent at once do not stall it; what is left waits for the next packet or
-    /// [`expire`](crate::FlowTracker::expire). Only the place of events depends on it, never what
-    /// they say.
+    /// Maximum number of expiry steps per packet; unlimited by default, which gives every expiry
+    /// its exact place in the output. A live capture sets a few dozen, so that many flows that
+    /// expire at once do not stall it; the rest waits for the next packet or
+    /// [`expire`](crate::FlowTracker::expire). Only the place of events depends on it, never their
+    /// contents.
     #[must_use]
     pub fn sweep(mut self, most: usize) -> Self {
         self.sweep = most;
@@ -184,16 +185,17 @@ impl TrackerConfig {
     }
 }
 
-/// Which flow makes room when the table is full. Entries of flows already reported go first under
-/// either policy.
+/// Which flow is evicted when the table is full. Under either policy, entries of flows that have
+/// ended are evicted first.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Eviction {
-    /// The one whose latest packet is the longest ago, by watermark; on a tie the one touched first.
+    /// The flow whose latest packet is the oldest, by watermark; of equal ones the one whose packet
+    /// came first.
     #[default]
     OldestLastSeen,
-    /// As above, but TCP flows whose handshake is incomplete go before all others, so that a SYN
-    /// flood pushes out its own.
+    /// As above, but TCP flows with an incomplete handshake are evicted before all others: a SYN
+    /// flood evicts its own flows.
     HalfOpenFirst,
 }
 
@@ -201,13 +203,13 @@ pub enum Eviction {
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ResetRule {
-    /// One whose sequence number is where the sender's stream or its receiver's last
-    /// acknowledgement stands (RFC 5961 §3.2). One elsewhere in the receive window (RFC 9293
-    /// §3.10.7) counts if the linger time passes without traffic in sequence. Others are reported
+    /// The sequence number must be the next one of its sender, or the last acknowledgement of its
+    /// receiver (RFC 5961 §3.2). Elsewhere in the receive window (RFC 9293 §3.10.7) a reset is
+    /// accepted if the linger time passes without traffic in sequence. Other resets are reported
     /// and change nothing.
     #[default]
     InSequence,
-    /// Any.
+    /// Every reset is accepted.
     Any,
 }
 
@@ -215,15 +217,15 @@ pub enum ResetRule {
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum TableHash {
-    /// foldhash, seeded. When look-ups meet suspiciously many candidates the table re-seeds itself
-    /// and goes over to [`Sip13`](Self::Sip13).
+    /// foldhash, seeded. If look-ups meet too many candidates, the table takes a new seed and
+    /// changes to [`Sip13`](Self::Sip13).
     #[default]
     Fold,
-    /// SipHash-1-3, seeded: slower, and safe against those who can watch the tracker.
+    /// SipHash-1-3, seeded: slower, and safe against attackers who can measure the tracker.
     Sip13,
 }
 
-/// When a packet's timestamp moves the clock.
+/// Clock configuration: when a timestamp moves the clock.
 #[derive(Clone, Copy, Debug)]
 pub struct ClockConfig {
     pub(crate) jump: Duration,
@@ -244,7 +246,8 @@ impl ClockConfig {
         self
     }
 
-    /// How many packets in a row must agree on a suspect time before it is believed; default 16.
+    /// How many packets in a row must agree on a suspect time before the clock accepts it; default
+    /// 16.
     #[must_use]
     pub fn confirm(mut self, packets: u32) -> Self {
         self.confirm = packets;

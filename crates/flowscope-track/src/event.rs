@@ -2,21 +2,21 @@ use flowscope_core::{FlowSide, IcmpInfo, Orientation, TcpFlags, Timestamp};
 
 use crate::{Flow, FlowId, FlowStats, History, InitiatorEvidence};
 
-/// Where in its life a flow stands.
+/// State of a flow.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum FlowState {
     /// TCP: a SYN was seen, no answer yet.
     SynSent,
-    /// TCP: the handshake is under way, or the flow was picked up in the middle and only one side
-    /// has shown itself.
+    /// TCP: the handshake is not complete, or the flow was picked up mid-stream and only one side
+    /// was seen.
     SynReceived,
-    /// TCP: both sides talk.
+    /// TCP: both sides send.
     Established,
-    /// TCP: one side has finished.
+    /// TCP: one side has sent FIN.
     FinWait,
-    /// TCP: both sides have finished, not all of it acknowledged.
+    /// TCP: both sides have sent FIN, not both are acknowledged.
     ClosingTcp,
-    /// TCP: both sides have finished and both FINs are acknowledged.
+    /// TCP: both sides have sent FIN, and both FINs are acknowledged.
     Closed,
     /// TCP: reset.
     Reset,
@@ -25,13 +25,13 @@ pub enum FlowState {
 }
 
 impl FlowState {
-    /// Whether the flow has ended by its own packets.
+    /// Whether the flow has ended by its own packets: closed or reset.
     #[must_use]
     pub const fn is_over(self) -> bool {
         matches!(self, FlowState::Closed | FlowState::Reset)
     }
 
-    /// Whether it is TCP whose handshake is not complete.
+    /// Whether it is a TCP flow with an incomplete handshake.
     #[must_use]
     pub const fn is_half_open(self) -> bool {
         matches!(self, FlowState::SynSent | FlowState::SynReceived)
@@ -42,13 +42,13 @@ impl FlowState {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum EndReason {
-    /// Both sides finished and both FINs were acknowledged.
+    /// Both sides sent FIN, and both FINs were acknowledged.
     Fin,
-    /// A believable reset.
+    /// A reset that was accepted; see [`ResetRule`](crate::ResetRule).
     Rst,
-    /// Silence for longer than the idle timeout.
+    /// No packet for longer than the idle timeout.
     IdleTimeout,
-    /// Its entry made room for another.
+    /// The table was full, and its entry was evicted.
     Evicted,
     /// A new connection took its addresses and ports.
     Superseded,
@@ -60,27 +60,27 @@ pub enum EndReason {
     Forced,
 }
 
-/// Something about a flow that a well-behaved pair of hosts does not do.
+/// Unusual packets of a flow. The flow goes on.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Anomaly {
-    /// A RST whose sequence number is not believable, or that traffic in sequence contradicted.
+    /// A RST whose sequence number is not accepted, or that later traffic in sequence contradicted.
     InvalidReset,
-    /// A FIN far outside the window, or where data is known to go on.
+    /// A FIN far outside the window, or before data that is known to follow.
     InvalidFin,
-    /// Data went on where a FIN had claimed the end; the FIN is disregarded.
+    /// Data followed a FIN; the FIN is ignored.
     RetractedFin,
-    /// A SYN with a new sequence number on a live flow; nothing changes unless it is answered.
+    /// A SYN with a new sequence number on a live flow. It changes nothing unless it is answered.
     UnexpectedSyn,
     /// A SYN+ACK that acknowledges no SYN of this flow.
     UnexpectedSynAck,
     /// A segment far outside the window.
     OutOfWindow,
-    /// An urgent pointer: hosts differ in what they make of the byte it points at.
+    /// An urgent pointer. Hosts differ in how they deliver the urgent byte (RFC 6093).
     UrgentData,
 }
 
-/// What a tracker reports about a flow, lent to a [`FlowSink`](crate::FlowSink).
+/// What happened to a flow; passed to [`FlowSink::event`](crate::FlowSink::event).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Change {
@@ -91,16 +91,16 @@ pub enum Change {
     },
     /// A packet was counted.
     Packet(PacketInfo),
-    /// The TCP handshake is complete, or what was seen allows no other conclusion.
+    /// The TCP handshake is complete, or must have been by the packets that were seen.
     Established,
-    /// The flow went from one state to another.
+    /// The state of the flow changed.
     StateChange {
         /// Before.
         from: FlowState,
         /// After.
         to: FlowState,
     },
-    /// Something odd; the flow goes on.
+    /// An unusual packet; the flow goes on.
     Anomaly {
         /// What.
         kind: Anomaly,
@@ -114,23 +114,23 @@ pub enum Change {
         /// Who had sent the quoted packet.
         side: FlowSide,
     },
-    /// The flow has lasted another [`active`](crate::TrackerConfig::active) interval; its
-    /// statistics' `delta` holds what the interval brought.
+    /// The flow has lasted another [`active`](crate::TrackerConfig::active) interval. `delta` of
+    /// its statistics is what the interval added.
     Interim {
         /// 1 for the flow's first.
         sequence: u32,
     },
-    /// The flow is over. Exactly one for each `Started`.
+    /// The flow has ended. Exactly one for each `Started`.
     Ended {
         /// Why.
         reason: EndReason,
     },
-    /// The entry of an ended flow is gone, and had absorbed late packets: see
-    /// [`FlowStats::late`]. At most one, after `Ended`.
+    /// The entry of an ended flow is removed, and packets came late: see [`FlowStats::late`]. At
+    /// most one, after `Ended`.
     Late,
 }
 
-/// What a `Packet` event says of the packet.
+/// The packet of a `Packet` event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PacketInfo {
     /// Who sent it.
@@ -145,7 +145,7 @@ pub struct PacketInfo {
     pub tcp_flags: TcpFlags,
 }
 
-/// The owned form of a flow's [`Change`].
+/// Owned form of a [`Change`], with its flow.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum FlowEvent<K> {
@@ -168,7 +168,7 @@ pub enum FlowEvent<K> {
         /// Which flow, and when.
         flow: FlowRef<K>,
     },
-    /// The flow went from one state to another.
+    /// The state of the flow changed.
     StateChange {
         /// Which flow, and when.
         flow: FlowRef<K>,
@@ -177,7 +177,7 @@ pub enum FlowEvent<K> {
         /// After.
         to: FlowState,
     },
-    /// Something odd; the flow goes on.
+    /// An unusual packet; the flow goes on.
     Anomaly {
         /// Which flow, and when.
         flow: FlowRef<K>,
@@ -204,7 +204,7 @@ pub enum FlowEvent<K> {
         /// Cumulative, and in `delta` what the interval brought.
         stats: Box<FlowStats>,
     },
-    /// The flow is over.
+    /// The flow has ended.
     Ended {
         /// Which flow, and when.
         flow: FlowRef<K>,
@@ -215,7 +215,7 @@ pub enum FlowEvent<K> {
         /// What happened, in Zeek's letters.
         history: History,
     },
-    /// The entry of an ended flow is gone, and had absorbed late packets.
+    /// The entry of an ended flow is removed, and packets came late.
     Late {
         /// Which flow, and when.
         flow: FlowRef<K>,

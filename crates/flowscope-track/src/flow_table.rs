@@ -14,14 +14,14 @@ use crate::{EndReason, FlowId, FlowState, FlowStats, History};
 /// How many packets of a batch are looked up ahead: their cache misses overlap.
 pub(crate) const LOOK_AHEAD: usize = 32;
 
-/// A [`FlowTracker`](crate::FlowTracker) without its extractor and its clock: for those who extract
-/// and keep count of packets themselves, such as a driver, or one of several shards of an input.
+/// Flow table: a [`FlowTracker`](crate::FlowTracker) without extractor and clock. For a driver that
+/// extracts and counts packets itself, or for one of several shards of an input.
 pub struct FlowTable<K, S = ()> {
     engine: Engine<K, S>,
     ledger: Ledger,
 }
 
-/// A packet that has been extracted and has its place in the input, ready to be tracked.
+/// A packet that is extracted and has its packet time, ready to be tracked.
 #[derive(Clone, Debug)]
 pub struct Prepared<K> {
     view: usize,
@@ -32,7 +32,7 @@ pub struct Prepared<K> {
 }
 
 impl<K> Prepared<K> {
-    /// The packet `view` (its place in a slice of views), with what was extracted from it.
+    /// A prepared packet: its index `view` in a slice of views, and what was extracted from it.
     #[must_use]
     pub fn new(view: usize, extracted: Extracted<K>, now: PacketTime) -> Self {
         Prepared { view, extracted, now, tag: 0, guess: None }
@@ -40,7 +40,7 @@ impl<K> Prepared<K> {
 }
 
 impl<K: Hash + Eq + Clone> FlowTable<K> {
-    /// A table with no state of the caller's.
+    /// Creates a table without per-flow state.
     #[must_use]
     pub fn new(config: TrackerConfig) -> Self {
         FlowTable::with_state(config, |_| ())
@@ -48,7 +48,7 @@ impl<K: Hash + Eq + Clone> FlowTable<K> {
 }
 
 impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
-    /// A table that keeps what `init` makes of each flow's first packet in the flow's entry; see
+    /// Creates a table with per-flow state; see
     /// [`FlowTracker::with_state`](crate::FlowTracker::with_state).
     #[must_use]
     pub fn with_state(
@@ -102,7 +102,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         packets.clear();
     }
 
-    /// Does what was dealt to this table as a shard, in order, and empties `batch`.
+    /// Tracks a batch of a shard, in order, and empties it.
     pub fn track_shard(&mut self, batch: &mut ShardBatch<K>, out: &mut impl FlowSink<K, S>) {
         let ShardBatch { items, bytes } = batch;
         for items in items.chunks_mut(LOOK_AHEAD) {
@@ -158,8 +158,8 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         std::hint::black_box((records, states));
     }
 
-    /// An ICMP error quotes a packet of the flow `key`, sent in the direction `from`: if the flow is
-    /// there and has not ended it gets an event, and nothing is counted.
+    /// Reports an ICMP error that quotes a packet of the flow `key`, sent in the direction `from`.
+    /// The flow gets an event if it has not ended; nothing is counted.
     pub fn quote(
         &mut self,
         key: &K,
@@ -184,33 +184,33 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         self.ledger.lose(cause, u64::from(packets));
     }
 
-    /// Does what is due, in at most `most` steps, and says whether more is. See
+    /// Does at most `most` steps of what is due. Returns whether more is due. See
     /// [`FlowTracker::expire`](crate::FlowTracker::expire).
     pub fn expire(&mut self, now: PacketTime, most: usize, out: &mut impl FlowSink<K, S>) -> bool {
         self.engine.sweep(now, Phase::Silence, most, out)
     }
 
-    /// When to call [`expire`](Self::expire) next if no packet comes before: never later than the
-    /// first deadline, possibly earlier.
+    /// Time at which to call [`expire`](Self::expire) next if no packet comes before. Never later
+    /// than the first deadline, possibly earlier.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.engine.next_due()
     }
 
-    /// Ends one flow as [`EndReason::Forced`]; says whether it was there.
+    /// Ends one flow as [`EndReason::Forced`]. Returns whether there was one.
     pub fn end(&mut self, key: &K, now: PacketTime, out: &mut impl FlowSink<K, S>) -> bool {
         let Some(slot) = self.engine.find(key) else { return false };
         self.engine.end(slot, now, out)
     }
 
-    /// Ends every flow, in order of their ids, and leaves the table empty.
+    /// Ends all flows, in order of their ids. The table is empty afterwards.
     pub fn finish(&mut self, reason: EndReason, now: PacketTime, out: &mut impl FlowSink<K, S>) {
         self.engine.finish(reason, now, |_| true, out);
     }
 
-    /// As [`finish`](Self::finish), but only flows up to the id `last`; says whether there are more.
-    /// Calls with rising ids end all flows in the same order, and what comes of a million of them
-    /// need not be held at once.
+    /// As [`finish`](Self::finish), but only flows up to the id `last`. Returns whether there are
+    /// more. Calls with rising ids end all flows in the same order, without holding the events of a
+    /// million flows at once.
     pub fn finish_until(
         &mut self,
         reason: EndReason,
@@ -221,7 +221,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         self.engine.finish(reason, now, |id| id <= last, out)
     }
 
-    /// As [`finish`](Self::finish), but at most `most` flows; says whether there are more.
+    /// As [`finish`](Self::finish), but at most `most` flows. Returns whether there are more.
     pub fn finish_some(
         &mut self,
         reason: EndReason,
@@ -237,7 +237,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         self.engine.finish(reason, now, go_on, out)
     }
 
-    /// Entries in the table, lingering ones included.
+    /// Number of entries in the table, entries of ended flows included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.engine.len()
@@ -249,22 +249,22 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         self.len() == 0
     }
 
-    /// The flow with this key, unless it has ended.
+    /// The flow with this key, if it has not ended.
     #[must_use]
     pub fn get(&mut self, key: &K) -> Option<LiveFlow<'_, K, S>> {
         let slot = self.engine.find(key)?;
         self.live(slot)
     }
 
-    /// The caller's state of the flow with this key, its entry lingering or not.
+    /// Per-flow state of the flow with this key, also after its end, while its entry is in the
+    /// table.
     #[must_use]
     pub fn state_mut(&mut self, key: &K) -> Option<&mut S> {
         let slot = self.engine.find(key)?;
         self.engine.slots_mut().state_mut(slot)
     }
 
-    /// All flows that have not ended, in order of their ids. Scans the table: for reports, not for
-    /// every packet.
+    /// All flows that have not ended, in order of their ids. Scans the whole table.
     pub fn flows(&self) -> impl Iterator<Item = LiveFlow<'_, K, S>> {
         self.engine.by_id().into_iter().filter_map(|(_, slot)| self.live(slot))
     }
@@ -281,50 +281,50 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         })
     }
 
-    /// Where every packet went that reached this table.
+    /// Counts of the packets that reached this table.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// What the table has done so far.
+    /// Totals of the table.
     #[must_use]
     pub fn stats(&self) -> &TrackerStats {
         self.engine.stats()
     }
 
-    /// Bytes of memory held, by capacity, the caller's own allocations not counted.
+    /// Memory held in bytes, by capacity, without the caller's own allocations.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.engine.heap_bytes()
     }
 }
 
-/// A flow in the table, looked at from outside.
+/// A flow in the table, outside of a call of a sink.
 pub struct LiveFlow<'a, K, S> {
     /// Its id.
     pub id: FlowId,
     /// Its key.
     pub key: &'a K,
-    /// What the caller keeps with it.
+    /// The state that the caller keeps with the flow.
     pub state: &'a S,
     record: crate::record::Record<'a>,
 }
 
 impl<K, S> LiveFlow<'_, K, S> {
-    /// Everything counted so far.
+    /// Statistics up to now.
     #[must_use]
     pub fn stats(&self) -> FlowStats {
         self.record.stats()
     }
 
-    /// What happened so far, in Zeek's letters.
+    /// History up to now, in Zeek's letters.
     #[must_use]
     pub fn history(&self) -> History {
         self.record.history()
     }
 
-    /// Where in its life it stands.
+    /// State of the flow.
     #[must_use]
     pub fn tcp_state(&self) -> FlowState {
         self.record.state()
@@ -337,9 +337,9 @@ impl<K, S> LiveFlow<'_, K, S> {
 pub struct TrackerStats {
     /// Flows started.
     pub flows: u64,
-    /// Packets that reached a flow after its end.
+    /// Packets that came after the end of their flow.
     pub late_packets: u64,
-    /// How often the table changed its hash because look-ups met too many candidates.
+    /// How often the table changed its hash function because look-ups met too many candidates.
     pub hash_collisions_suspected: u64,
     pub(crate) ended: [u64; 8],
 }

@@ -29,7 +29,7 @@ pub struct History {
 }
 
 impl History {
-    /// How many letters are kept.
+    /// Maximum number of letters.
     pub const CAP: usize = 15;
 
     pub(crate) const EMPTY: History = History { letters: [0; History::CAP], len: 0 };

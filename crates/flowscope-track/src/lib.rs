@@ -1,10 +1,9 @@
-//! The flow table of flowscope: packets in, the life of each flow out.
+//! Flow tracker: packets in, flow events out.
 //!
-//! [`FlowTracker`] puts a [`FlowExtractor`](flowscope_core::FlowExtractor) before a table of flows.
-//! It counts both directions, follows TCP from handshake to close (and through resets, half closes,
-//! port reuse and the packets that come late), ends flows that fall silent, evicts in exact order
-//! when there is no room, and lends what happened to a [`FlowSink`]. The rules, one by one, are in
-//! `docs/TCP_LIFE.md` of the repository.
+//! [`FlowTracker`] combines a [`FlowExtractor`] with a flow table. It
+//! counts both directions, follows TCP from handshake to close (also through resets, half closes,
+//! port reuse and late packets), ends idle flows, evicts in exact order when the table is full, and
+//! passes events to a [`FlowSink`]. The rules are in `docs/TCP_LIFE.md` of the repository.
 //!
 //! ```
 //! use flowscope_core::{Extracted, FlowExtractor, L4Proto, LinkType, Orientation, PacketView, Timestamp};

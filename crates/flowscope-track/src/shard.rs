@@ -16,9 +16,8 @@ use crate::index::Tag;
 use crate::lists::Slot;
 use crate::sink::EventOrder;
 
-/// What is dealt to one shard: packets with as much of their payload as is wanted, the news that
-/// time has passed, and that another flow's packet quotes one of this shard's. To be used again once
-/// it was tracked.
+/// Batch of packets for one shard: packets with a part of their payload, advances of time, and ICMP
+/// errors that quote flows of the shard. Can be used again after tracking.
 #[derive(Clone, Debug)]
 pub struct ShardBatch<K> {
     pub(crate) items: Vec<Item<K>>,
@@ -33,7 +32,7 @@ impl<K> Default for ShardBatch<K> {
 }
 
 impl<K> ShardBatch<K> {
-    /// Adds a packet, for the shard of its key, with at most `keep` bytes of its payload.
+    /// Adds a packet of a flow of this shard, with at most `keep` bytes of its payload.
     pub fn packet(
         &mut self,
         view: &PacketView<'_>,
@@ -59,13 +58,14 @@ impl<K> ShardBatch<K> {
         }));
     }
 
-    /// Adds the news that the watermark has passed another tick ([`PacketTime::tick`]), for all shards.
+    /// Adds an advance of time: the watermark has passed another tick ([`PacketTime::tick`]). Goes
+    /// to all shards.
     pub fn advance(&mut self, now: PacketTime) {
         self.items.push(Item::Advance(now));
     }
 
-    /// Adds an ICMP error that quotes a packet of the flow `key`, for the shard of that key; see
-    /// [`FlowTable::quote`](crate::FlowTable::quote).
+    /// Adds an ICMP error that quotes a packet of the flow `key`, which must belong to this shard;
+    /// see [`FlowTable::quote`](crate::FlowTable::quote).
     pub fn quote(
         &mut self,
         key: K,
@@ -77,19 +77,19 @@ impl<K> ShardBatch<K> {
         self.items.push(Item::Quote(Quote { key, orientation, icmp, now, ts }));
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the batch is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// Bytes of payload in it.
+    /// Bytes of payload in the batch.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Empties it; what it has allocated stays.
+    /// Empties the batch. Its allocations stay.
     pub fn clear(&mut self) {
         self.items.clear();
         self.bytes.clear();
@@ -148,8 +148,8 @@ impl TrackerConfig {
     }
 }
 
-/// Calls `take` with what the shards produced, in the order of the input. Each shard's records must
-/// be in the order in which they came.
+/// Calls `take` with the output of all shards, in the order of the input. The output of each shard
+/// must be in the order in which it was produced.
 pub fn merge<R>(shards: Vec<Vec<(EventOrder, R)>>, mut take: impl FnMut(R)) {
     let mut all: Vec<(EventOrder, R)> = shards.into_iter().flatten().collect();
     // Stable: what one shard produced at one place stays in its order.

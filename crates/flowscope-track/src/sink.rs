@@ -5,7 +5,7 @@ use flowscope_core::{Datagram, FlowSide, Orientation, Segment, Timestamp};
 use crate::record::Record;
 use crate::{Change, EndReason, FlowEvent, FlowRef, FlowState, FlowStats, History};
 
-/// Names a flow within one input: the number of its first packet, from 1.
+/// Id of a flow within one input: the number of its first packet, from 1.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FlowId(pub u64);
 
@@ -15,32 +15,32 @@ impl fmt::Display for FlowId {
     }
 }
 
-/// A flow, lent for the time of one call.
+/// A flow, borrowed for one call of a sink.
 pub struct Flow<'a, K, S> {
     /// Its id.
     pub id: FlowId,
     /// Its key.
     pub key: &'a K,
-    /// What the caller keeps with it.
+    /// The state that the caller keeps with the flow.
     pub state: &'a mut S,
-    /// Number of the packet that the call follows from.
+    /// Number of the packet that caused the call.
     pub packet: u64,
     /// Packet time of the call: see [`FlowRef::ts`](crate::FlowRef::ts).
     pub ts: Timestamp,
-    /// Where the call stands among those of other trackers that share the input.
+    /// Place of the call in the output, for merging the output of several trackers.
     pub order: EventOrder,
     pub(crate) record: Record<'a>,
 }
 
 impl<'a, K, S> Flow<'a, K, S> {
-    /// The same flow, to be lent once more.
+    /// Borrows the flow again, for one more call.
     #[must_use]
     #[inline]
     pub fn reborrow(&mut self) -> Flow<'_, K, S> {
         Flow { state: &mut *self.state, ..*self }
     }
 
-    /// Which flow it is, and where in the input the call stands.
+    /// Owned reference: the flow, and the place of the call in the input.
     #[must_use]
     pub fn to_ref(&self) -> FlowRef<K>
     where
@@ -55,15 +55,15 @@ impl<'a, K, S> Flow<'a, K, S> {
         }
     }
 
-    /// Which orientation of the key the initiator's packets have.
+    /// Orientation of the key in which the initiator sends.
     #[must_use]
     #[inline]
     pub fn orientation(&self) -> Orientation {
         self.record.orientation()
     }
 
-    /// The same flow with a part of its state, and the rest of that: for those who keep state of
-    /// their own around another's.
+    /// The flow with a part of its state, and the rest of the state: for a layer that wraps the
+    /// state of another.
     #[inline]
     pub fn project<T, R>(
         self,
@@ -74,25 +74,25 @@ impl<'a, K, S> Flow<'a, K, S> {
         (Flow { id, key, state, packet, ts, order, record }, rest)
     }
 
-    /// Everything counted so far. Made on demand; costs a few hundred bytes of copying.
+    /// Statistics up to now. Made on demand; copies a few hundred bytes.
     #[must_use]
     pub fn stats(&self) -> FlowStats {
         self.record.stats()
     }
 
-    /// When its latest packet was captured.
+    /// Time of the latest packet.
     #[must_use]
     pub fn last_seen(&self) -> Timestamp {
         self.record.last_seen()
     }
 
-    /// What happened so far, in Zeek's letters.
+    /// History up to now, in Zeek's letters.
     #[must_use]
     pub fn history(&self) -> History {
         self.record.history()
     }
 
-    /// Where in its life the flow stands.
+    /// State of the flow.
     #[must_use]
     pub fn tcp_state(&self) -> FlowState {
         self.record.state()
@@ -119,47 +119,46 @@ impl<'a, K, S> Flow<'a, K, S> {
     }
 }
 
-/// A place in the output, for merging what several trackers made of one input.
+/// Place of a call in the output, for merging the output of several trackers of one input.
 ///
-/// Calls of one tracker come in this order (but for those of flows that the caller ends one by one,
-/// which stand with the latest packet). Sorting the calls of many trackers by it, stably, gives
-/// what one tracker with the whole input would have called, as long as no limit was reached.
+/// Calls of one tracker come in this order, except those for flows that the caller ends one by one,
+/// which have the place of the latest packet. Sorting the calls of many trackers by it, stably,
+/// gives the calls of one tracker with the whole input, as long as no limit was reached.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct EventOrder {
-    /// Number of the packet that it follows from.
+    /// Number of the packet that caused it.
     pub packet: u64,
     /// Before, at, or after that packet.
     pub phase: Phase,
-    /// Within the phases `Expiry` and `Silence`: the deadline that passed.
+    /// In the phases `Expiry` and `Silence`: the deadline that passed.
     pub deadline: Timestamp,
-    /// Within the phases `Expiry`, `Silence` and `End`: the flow.
+    /// In the phases `Expiry`, `Silence` and `End`: the flow.
     pub flow: FlowId,
 }
 
-/// Where an event stands with regard to its packet.
+/// Position of an event relative to its packet.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Phase {
-    /// Before the packet, whose time let a deadline pass.
+    /// Before the packet: its time let a deadline pass.
     Expiry,
-    /// From the packet itself.
+    /// Caused by the packet itself.
     #[default]
     Packet,
-    /// From the packet, but about another flow, which it quotes.
+    /// Caused by the packet, for another flow that it quotes.
     Quoted,
-    /// After the packet, of time that passed without another.
+    /// After the packet: time passed without another packet.
     Silence,
     /// After all packets.
     End,
 }
 
-/// Takes what a tracker lends.
+/// Receives the events and the payload of a tracker, borrowed.
 ///
 /// For one packet of a flow the calls come in this order: what ended before it (an idle timeout, an
 /// eviction, a flow superseded), `Started`, `Packet`, anomalies, `segment` or `datagram`,
 /// `Established`, `StateChange`, `Ended`. The last call for each flow is [`removed`](Self::removed).
 pub trait FlowSink<K, S> {
-    /// Whether `Packet` changes are wanted. A sink that declines them saves a look at the flow's
-    /// colder parts per packet.
+    /// Whether `Packet` changes are wanted. Without them, a packet touches less memory.
     #[inline]
     fn wants_packets(&self) -> bool {
         true
@@ -171,9 +170,8 @@ pub trait FlowSink<K, S> {
         true
     }
 
-    /// A packet of the flow that has this state is on its way. Whoever keeps more elsewhere may read
-    /// some of it now, so that it is in the cache when the packet's turn comes, and has to return
-    /// something of what it read.
+    /// A packet of the flow with this state is about to be tracked: reads memory that it will need,
+    /// so that it is in the cache. Returns anything that depends on what was read.
     #[inline]
     fn fetch(&self, _state: &S) -> usize {
         0
@@ -182,9 +180,9 @@ pub trait FlowSink<K, S> {
     /// Something happened to a flow.
     fn event(&mut self, _flow: Flow<'_, K, S>, _change: Change) {}
 
-    /// A TCP segment of a flow that has not ended, SYN and FIN without payload included, pure
-    /// acknowledgements too; not RSTs. Segments whose numbers lie far outside the window are
-    /// lent too: whether their bytes are believed is the reassembler's decision.
+    /// A TCP segment of a flow that has not ended: also SYN and FIN without payload and pure
+    /// acknowledgements, but no RST. Segments far outside the window are included: the reassembler
+    /// decides about their bytes.
     fn segment(&mut self, _flow: Flow<'_, K, S>, _segment: Segment<'_>) {}
 
     /// A packet with payload of a flow of any protocol but TCP.
@@ -205,7 +203,7 @@ pub trait FlowSink<K, S> {
     fn removed(&mut self, _flow: Flow<'_, K, S>, _reason: EndReason) {}
 }
 
-/// Takes nothing.
+/// Ignores everything.
 impl<K, S> FlowSink<K, S> for () {
     #[inline]
     fn wants_packets(&self) -> bool {

@@ -4,7 +4,7 @@ use flowscope_core::{FlowSide, IcmpInfo, L4Proto, Orientation, Path, TcpFlags, T
 
 use crate::FlowState;
 
-/// Everything counted about a flow, at one moment.
+/// Statistics of a flow.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct FlowStats {
@@ -16,15 +16,15 @@ pub struct FlowStats {
     pub first_seen: Timestamp,
     /// Latest time of any of its packets.
     pub last_seen: Timestamp,
-    /// Which orientation of the key the initiator's packets have.
+    /// Orientation of the key in which the initiator sends.
     pub orientation: Orientation,
-    /// Why that side is called the initiator.
+    /// Why that side is the initiator.
     pub evidence: InitiatorEvidence,
     /// The transport protocol.
     pub l4: Option<L4Proto>,
-    /// Where in its life the flow stands.
+    /// State of the flow.
     pub state: FlowState,
-    /// Whether it was picked up in the middle: TCP without a SYN of either side.
+    /// Whether it was picked up mid-stream: TCP without a SYN of either side.
     pub mid_stream: bool,
     /// Time from SYN to SYN+ACK: the way to the responder and back. In steps of 10 ns, at least one
     /// and less than 2^32 (42.9 s).
@@ -37,12 +37,12 @@ pub struct FlowStats {
     pub path: Path,
     /// Interim records given so far.
     pub interims: u32,
-    /// What was counted since the last interim record, or since the start; initiator first.
+    /// Counted since the last interim record, or since the start; initiator first.
     pub delta: [Counters; 2],
     /// What came after the flow had ended, initiator first. Part of the other counters only in
     /// [`FlowSink::removed`](crate::FlowSink::removed).
     pub late: Option<LateStats>,
-    /// The Zeek name of how the connection went.
+    /// How the connection went, as in Zeek.
     pub conn_state: ConnState,
 }
 
@@ -63,7 +63,7 @@ impl FlowStats {
     }
 }
 
-/// The four counters of one direction.
+/// Counters of one direction.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counters {
     /// Frames.
@@ -94,7 +94,7 @@ impl Counters {
     }
 }
 
-/// What one side of a flow sent.
+/// Statistics of one side of a flow: what it sent.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SideStats {
@@ -102,36 +102,36 @@ pub struct SideStats {
     pub counters: Counters,
     /// All TCP flags seen.
     pub tcp_flags: TcpFlags,
-    /// Segments that brought nothing new: payload, SYN or FIN that had been sent before.
+    /// Segments with nothing new: payload, SYN or FIN that had been sent before.
     pub retransmitted: u32,
     /// Segments that filled a hole left by packets captured earlier.
     pub out_of_order: u32,
     /// Pure acknowledgements that repeat the last one while data is outstanding.
     pub duplicate_acks: u32,
-    /// Believed segments that advertise a window of zero, likewise without SYNs and RSTs.
+    /// Accepted segments with a window of zero, without SYNs and RSTs.
     pub zero_windows: u32,
     /// Keep-alive and zero-window probes; not retransmissions.
     pub probes: u32,
     /// Segments with an urgent pointer.
     pub urgent: u32,
-    /// Segments whose numbers lie far outside of the window.
+    /// Segments whose sequence numbers lie far outside the window.
     pub out_of_window: u32,
-    /// Packets with a wrong checksum, where those are verified and excluded: their bytes are in the
-    /// counters, they changed nothing else.
+    /// Packets with a wrong checksum, where checksums are verified and such packets excluded. They
+    /// are counted, and change nothing else.
     pub bad_checksums: u32,
-    /// Bytes that the sequence numbers skip and no later packet brought.
+    /// Bytes of the stream that no captured packet had.
     pub gap_bytes: u64,
-    /// Window of the segment with which the side showed itself, unscaled.
+    /// Window of the first accepted segment, unscaled.
     pub initial_window: Option<u16>,
-    /// Smallest window of a believed segment, unscaled, SYNs and RSTs left out.
+    /// Smallest window of an accepted segment, unscaled, without SYNs and RSTs.
     pub min_window: Option<u16>,
     /// Largest window, likewise.
     pub max_window: Option<u16>,
-    /// Maximum segment size that its SYN offered.
+    /// Maximum segment size option of its SYN.
     pub mss: Option<u16>,
-    /// Window scale in force for this side's windows: known only if both SYNs carried the option.
+    /// Window scale of this side: known only if both SYNs carried the option (RFC 7323 §2.2).
     pub window_scale: Option<u8>,
-    /// Its SYN permitted selective acknowledgement.
+    /// Whether its SYN permitted selective acknowledgement.
     pub sack_permitted: bool,
     /// Smallest and largest TTL or hop limit.
     pub ttl: Option<(u8, u8)>,
@@ -141,7 +141,7 @@ pub struct SideStats {
     pub flow_label: u32,
 }
 
-/// What reached a flow's entry after the flow had ended.
+/// Packets that came after the flow had ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LateStats {
     /// Packets and bytes, initiator first.
@@ -154,21 +154,21 @@ pub struct LateStats {
     pub last_seen: Timestamp,
 }
 
-/// Why one side of a flow is taken for its initiator, strongest first.
+/// Why a side is the initiator, strongest evidence first.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum InitiatorEvidence {
     /// It sent a SYN.
     Syn,
-    /// It was sent a SYN+ACK.
+    /// A SYN+ACK was sent to it.
     SynAck,
-    /// The other side's port, and only that, is a known listening port.
+    /// Only the port of the other side is a listening port.
     ListeningPort,
-    /// It sent the first packet that was captured.
+    /// It sent the first captured packet.
     FirstPacket,
 }
 
-/// How a connection went, in Zeek's terms (`conn_state` of `conn.log`).
+/// How a connection went, as Zeek's `conn_state`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum ConnState {
     /// Attempt seen, no reply.
@@ -195,7 +195,7 @@ pub enum ConnState {
     Sh,
     /// SYN+ACK, then FIN by the responder, no SYN seen. For other protocols: the responder alone sent.
     Shr,
-    /// None of these: traffic without a SYN, say.
+    /// None of these, as traffic without a SYN.
     Oth,
 }
 

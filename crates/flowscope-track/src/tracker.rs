@@ -6,16 +6,15 @@ use crate::config::TrackerConfig;
 use crate::flow_table::{FlowTable, LOOK_AHEAD, LiveFlow, Prepared, TrackerStats};
 use crate::sink::FlowSink;
 
-/// Follows flows from their first packet to their end.
+/// Flow tracker: extracts flow keys, tracks flows, and passes events to a [`FlowSink`].
 ///
-/// Give it packets ([`track`](Self::track), [`track_batch`](Self::track_batch), or
-/// [`track_extracted`](Self::track_extracted) if something else extracts); it counts them, follows
-/// TCP's states and lends what happened to a [`FlowSink`]. `S` is the caller's own per-flow state,
+/// Packets come by [`track`](Self::track), [`track_batch`](Self::track_batch), or, if already
+/// extracted, by [`track_extracted`](Self::track_extracted). `S` is the caller's per-flow state,
 /// kept in the flow table.
 ///
-/// Time is what packets say: nothing here reads a clock. Memory is bounded by
-/// [`TrackerConfig::max_flows`] and [`TrackerConfig::memory_budget`]; reaching a bound evicts, and
-/// says so. In steady state no packet allocates.
+/// Time is the time of packets: nothing here reads a clock. Memory is bounded by
+/// [`TrackerConfig::max_flows`] and [`TrackerConfig::memory_budget`]; at a bound, flows are evicted
+/// and reported as [`EndReason::Evicted`]. In steady state no packet allocates.
 pub struct FlowTracker<E: FlowExtractor, S = ()> {
     extractor: E,
     clock: Clock,
@@ -24,13 +23,13 @@ pub struct FlowTracker<E: FlowExtractor, S = ()> {
 }
 
 impl<E: FlowExtractor> FlowTracker<E> {
-    /// A tracker with the default configuration and no state of the caller's.
+    /// Creates a tracker with the default configuration and without per-flow state.
     #[must_use]
     pub fn new(extractor: E) -> Self {
         FlowTracker::with_config(extractor, TrackerConfig::default())
     }
 
-    /// A tracker with no state of the caller's.
+    /// Creates a tracker without per-flow state.
     #[must_use]
     pub fn with_config(extractor: E, config: TrackerConfig) -> Self {
         FlowTracker::with_state(extractor, config, |_| ())
@@ -38,11 +37,11 @@ impl<E: FlowExtractor> FlowTracker<E> {
 }
 
 impl<E: FlowExtractor, S> FlowTracker<E, S> {
-    /// A tracker that keeps what `init` makes of each flow's first packet in the flow's entry. It is
-    /// lent with every event and dropped with the entry.
+    /// Creates a tracker with per-flow state. `init` makes the state from the first packet of a
+    /// flow; the state is passed to the sink with every call and dropped with the entry.
     ///
-    /// For a flow that begins at a SYN which was answered later (see
-    /// [`EndReason::Superseded`]), `init` gets the answering packet.
+    /// For a flow that begins at a SYN which was answered later (see [`EndReason::Superseded`]),
+    /// `init` gets the answering packet.
     #[must_use]
     pub fn with_state(
         extractor: E,
@@ -57,14 +56,14 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         }
     }
 
-    /// The extractor it was made with.
+    /// The extractor.
     #[must_use]
     pub fn extractor(&self) -> &E {
         &self.extractor
     }
 
-    /// Extracts and tracks one packet. One that is no flow, or a fragment (which has to be joined
-    /// first), is counted in the [`ledger`](Self::ledger).
+    /// Extracts and tracks one packet. A packet without a flow, or a fragment (fragments must be
+    /// joined first), is counted in the [`ledger`](Self::ledger).
     pub fn track(&mut self, view: PacketView<'_>, out: &mut impl FlowSink<E::Key, S>) {
         match self.extractor.extract(view) {
             Some(extracted) if extracted.fragment.is_none() => {
@@ -90,8 +89,8 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         self.table.track(view, extracted, now, out);
     }
 
-    /// Tracks many packets; the same events in the same order as one by one, at a fraction of the
-    /// cost when there are many flows: the memory that the packets need is fetched for many at once.
+    /// Tracks many packets. The events are those of tracking one by one, in the same order; with
+    /// many flows it is much faster, as the memory for many packets is fetched at once.
     pub fn track_batch(&mut self, views: &[PacketView<'_>], out: &mut impl FlowSink<E::Key, S>) {
         for views in views.chunks(LOOK_AHEAD) {
             let mut prepared = std::mem::take(&mut self.prepared);
@@ -124,9 +123,9 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         self.table.refuse(cause, view.frames());
     }
 
-    /// Time has reached `now` without a packet: does what is due, in at most `most` steps, and says
-    /// whether more is. A step costs some cache misses: 64
-    /// of them, a microsecond or two each, are a good bound where nothing may stall.
+    /// Advances the time to `now` without a packet, and does at most `most` steps of what is due.
+    /// Returns whether more is due. A step costs some cache misses: 64 steps of one or two
+    /// microseconds are a good bound where nothing may stall.
     pub fn expire(
         &mut self,
         now: Timestamp,
@@ -137,24 +136,24 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         self.table.expire(now, most, out)
     }
 
-    /// When to call [`expire`](Self::expire) next if no packet comes before: never later than the
-    /// first deadline, possibly earlier.
+    /// Time at which to call [`expire`](Self::expire) next if no packet comes before. Never later
+    /// than the first deadline, possibly earlier.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.table.next_deadline()
     }
 
-    /// Ends one flow as [`EndReason::Forced`]; says whether it was there.
+    /// Ends one flow as [`EndReason::Forced`]. Returns whether there was one.
     pub fn end(&mut self, key: &E::Key, out: &mut impl FlowSink<E::Key, S>) -> bool {
         self.table.end(key, self.clock.now(), out)
     }
 
-    /// Ends every flow, in order of their ids, and leaves the tracker empty.
+    /// Ends all flows, in order of their ids. The table is empty afterwards.
     pub fn finish(&mut self, reason: EndReason, out: &mut impl FlowSink<E::Key, S>) {
         self.table.finish(reason, self.clock.now(), out);
     }
 
-    /// Entries in the table, lingering ones included.
+    /// Number of entries in the table, entries of ended flows included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.table.len()
@@ -166,25 +165,25 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         self.table.is_empty()
     }
 
-    /// The flow with this key, unless it has ended.
+    /// The flow with this key, if it has not ended.
     #[must_use]
     pub fn get(&mut self, key: &E::Key) -> Option<LiveFlow<'_, E::Key, S>> {
         self.table.get(key)
     }
 
-    /// The caller's state of the flow with this key, its entry lingering or not.
+    /// Per-flow state of the flow with this key, also after its end, while its entry is in the
+    /// table.
     #[must_use]
     pub fn state_mut(&mut self, key: &E::Key) -> Option<&mut S> {
         self.table.state_mut(key)
     }
 
-    /// All flows that have not ended, in order of their ids. Scans the table: for reports, not for
-    /// every packet.
+    /// All flows that have not ended, in order of their ids. Scans the whole table.
     pub fn flows(&self) -> impl Iterator<Item = LiveFlow<'_, E::Key, S>> {
         self.table.flows()
     }
 
-    /// Where every packet went.
+    /// Counts of packets: tracked, or lost by cause.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         self.table.ledger()
@@ -196,13 +195,13 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         &self.clock
     }
 
-    /// What the tracker has done so far.
+    /// Totals of the tracker.
     #[must_use]
     pub fn stats(&self) -> &TrackerStats {
         self.table.stats()
     }
 
-    /// Bytes of memory held, by capacity, the caller's own allocations not counted.
+    /// Memory held in bytes, by capacity, without the caller's own allocations.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.table.heap_bytes() + self.prepared.capacity() * size_of::<Prepared<E::Key>>()

@@ -630,7 +630,7 @@ fn what_silence_brings_stands_behind_the_packet_before_it() {
 }
 
 #[test]
-fn a_shard_that_hears_late_of_a_disbelieved_time_disbelieves_it_too() {
+fn a_shard_rejects_a_suspect_time_that_was_rejected_before_it_ran() {
     let at = Timestamp::from_secs;
     let limits = ClockConfig::default().jump(Duration::from_secs(60)).confirm(2);
     let mut clock = Clock::new(limits);

@@ -99,7 +99,7 @@ fn an_acknowledgement_captured_before_its_fin_counts() {
 
 /// FIN-2
 #[test]
-fn a_fin_that_shadows_data_is_disregarded() {
+fn a_fin_in_place_of_data_is_retracted() {
     // A fake FIN before the real segment: the receiver never sees it.
     let outcome = run(talk()
         .handshake()

@@ -9,24 +9,24 @@ fn check(outcome: &Outcome, evidence: InitiatorEvidence, packets: (u64, u64)) {
 
 /// ORIG-1
 #[test]
-fn a_syn_s_sender() {
+fn the_sender_of_a_syn_is_the_initiator() {
     check(&run(talk().handshake()), InitiatorEvidence::Syn, (2, 1));
 }
 
 #[test]
-fn a_syn_ack_s_receiver() {
+fn the_receiver_of_a_syn_ack_is_the_initiator() {
     let script =
         talk().segment(Responder, 5000, 1001, SYN_ACK, b"").next_seq(Initiator, 1001).ack();
     check(&run(script), InitiatorEvidence::SynAck, (1, 1));
 }
 
 #[test]
-fn otherwise_the_first_sender() {
+fn without_handshake_the_first_sender_is_the_initiator() {
     check(&run(talk().data(Responder, b"mid")), InitiatorEvidence::FirstPacket, (1, 0));
 }
 
 #[test]
-fn unless_exactly_one_port_is_known_to_listen() {
+fn the_side_opposite_a_listening_port_is_the_initiator() {
     let config = TrackerConfig::default().listening_ports([80, 443]);
     let outcome = run_with(config.clone(), talk().data(Responder, b"mid").data(Initiator, b"x"));
     check(&outcome, InitiatorEvidence::ListeningPort, (1, 1));
@@ -44,7 +44,7 @@ fn a_syn_outweighs_a_listening_port() {
 }
 
 #[test]
-fn never_changes_once_reported() {
+fn the_initiator_never_changes() {
     // The server's data was captured before the handshake.
     let script = talk()
         .segment(Responder, 5001, 1001, PSH_ACK, b"early")

@@ -9,7 +9,7 @@ fn closed() -> Dialogue {
 
 /// LATE-1, LATE-2
 #[test]
-fn stragglers_are_absorbed_and_reported_once() {
+fn late_packets_are_counted_and_reported_once() {
     let outcome = run(closed()
         .after(500)
         .segment(Responder, 5001, 1003, FIN_ACK, b"")
@@ -105,7 +105,7 @@ fn the_time_is_a_setting() {
 }
 
 #[test]
-fn a_syn_with_the_old_number_is_absorbed() {
+fn a_syn_with_the_old_number_is_late() {
     let outcome = run(closed().after(100).segment(Initiator, 1000, 0, SYN, b""));
     assert_eq!((outcome.reasons(), outcome.late()), (vec![EndReason::Fin], vec![(1, 0)]));
 }

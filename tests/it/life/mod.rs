@@ -1,12 +1,12 @@
 //! The life of a TCP flow, each rule as a dialogue of packets.
 
 mod ending;
+mod eviction;
 mod initiator;
 mod lingering;
 mod opening;
 mod reset;
 mod reuse;
-mod room;
 mod stats;
 mod time;
 

@@ -9,7 +9,7 @@ fn established() -> Dialogue {
 
 /// RST-1
 #[test]
-fn where_the_sender_s_stream_stands() {
+fn a_reset_at_the_next_number_of_its_sender_is_accepted() {
     let outcome = run(established().rst(Initiator));
     let end = outcome.end();
     assert_eq!((end.reason, end.stats.conn_state), (EndReason::Rst, ConnState::Rsto));
@@ -17,7 +17,7 @@ fn where_the_sender_s_stream_stands() {
 }
 
 #[test]
-fn where_the_receiver_s_acknowledgement_stands() {
+fn a_reset_at_the_acknowledgement_of_its_receiver_is_accepted() {
     // The responder's last data was lost to the capture, its reset stands where the initiator is.
     let outcome = run(established()
         .segment(Initiator, 1008, 5009, ACK, b"")
@@ -30,7 +30,7 @@ fn where_the_receiver_s_acknowledgement_stands() {
 
 /// RST-2, RST-3
 #[test]
-fn elsewhere_in_the_window_it_has_to_stand_its_time() {
+fn a_reset_elsewhere_in_the_window_is_pending() {
     let script = established().segment(Responder, 5500, 0, RST, b"");
     let other = |script: Dialogue| {
         script.frame(
@@ -63,7 +63,7 @@ fn a_pending_reset_is_judged_by_the_flow_s_own_next_packet_too() {
 
 /// RST-4
 #[test]
-fn outside_the_window_it_is_reported_and_changes_nothing() {
+fn a_reset_outside_the_window_is_reported_and_changes_nothing() {
     for seq in [5009 + 3_000_000, 4000, 0] {
         let outcome =
             run(established().ack().segment(Responder, seq, 0, RST, b"").data(Initiator, b"on"));

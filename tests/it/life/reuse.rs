@@ -16,7 +16,7 @@ fn first() -> Dialogue {
 
 /// SYN-3
 #[test]
-fn on_a_lingering_entry_at_once() {
+fn a_new_syn_on_a_lingering_entry_begins_a_flow_at_once() {
     let outcome = run(again(first().close(Initiator)).close(Responder));
     assert_eq!(outcome.reasons(), [EndReason::Fin, EndReason::Fin]);
     let ends = outcome.ends();
@@ -25,14 +25,14 @@ fn on_a_lingering_entry_at_once() {
 }
 
 #[test]
-fn what_came_late_is_told_before_the_new_flow() {
+fn late_packets_are_reported_before_the_new_flow() {
     let script = first().close(Initiator).segment(Initiator, 1005, 5002, ACK, b"");
     let outcome = run(again(script));
     assert_eq!(outcome.late(), [(1, 0)]);
 }
 
 #[test]
-fn on_a_flow_silent_for_long_at_once() {
+fn a_new_syn_on_a_flow_silent_for_long_begins_a_flow_at_once() {
     let outcome = run(again(first().after(61_000)));
     assert_eq!(outcome.reasons(), [EndReason::Superseded, EndReason::EndOfInput]);
     assert_eq!(outcome.anomalies(), []);
@@ -41,7 +41,7 @@ fn on_a_flow_silent_for_long_at_once() {
 
 /// SYNACK-1, REUSE-1
 #[test]
-fn on_a_live_flow_when_the_syn_is_answered() {
+fn a_new_syn_on_a_live_flow_begins_a_flow_when_it_is_answered() {
     let outcome = run(again(first().after(10_000)));
     assert_eq!(outcome.reasons(), [EndReason::Superseded, EndReason::EndOfInput]);
     let ends = outcome.ends();
@@ -67,7 +67,7 @@ fn repetitions_of_the_answered_syn_go_with_it() {
 
 /// SEG-1
 #[test]
-fn by_data_that_continues_the_syn_if_the_answer_was_not_captured() {
+fn data_that_continues_a_new_syn_begins_its_flow_if_the_answer_was_not_captured() {
     let script = first()
         .after(1000)
         .segment(Initiator, 700_000, 0, SYN, b"")

@@ -89,7 +89,7 @@ fn times_behind_the_watermark_expire_nothing_and_make_no_negative_duration() {
 
 /// TIME-1
 #[test]
-fn one_corrupt_timestamp_flushes_nothing() {
+fn one_corrupt_timestamp_expires_nothing() {
     let mut packets = udp(talk().handshake()).build();
     let mut corrupt = packets[2].clone();
     corrupt.0 = Timestamp::from_secs(4_000_000_000);
@@ -100,7 +100,7 @@ fn one_corrupt_timestamp_flushes_nothing() {
 }
 
 #[test]
-fn a_long_night_is_believed_after_sixteen_packets_and_cuts_no_flow_that_woke_up() {
+fn a_long_silence_is_accepted_after_sixteen_packets_and_ends_no_flow_that_goes_on() {
     let mut script = udp(talk().handshake()).after(8 * 3_600_000).next_seq(Initiator, 70_000);
     script = script.next_seq(Responder, 90_000);
     let mut morning = Dialogue::tcp("10.0.0.3:40001", "10.0.0.2:80").at(8 * 3600);
@@ -143,7 +143,7 @@ fn long_flows_give_interim_records() {
 }
 
 #[test]
-fn without_packets_time_is_told() {
+fn without_packets_the_caller_advances_the_time() {
     let packets = talk().handshake().build();
     let mut tracker = FlowTracker::new(FiveTuple::bidirectional());
     let mut events = Vec::new();

@@ -37,7 +37,7 @@ fn evicted(config: TrackerConfig, packets: &Packets) -> Vec<u16> {
 
 /// EVICT-1, EVICT-2
 #[test]
-fn the_oldest_last_seen_leaves_and_is_announced() {
+fn the_oldest_last_seen_is_evicted_and_reported() {
     let packets = join([
         host(1).handshake(),
         host(2).handshake(),
@@ -51,7 +51,7 @@ fn the_oldest_last_seen_leaves_and_is_announced() {
 }
 
 #[test]
-fn on_a_tie_the_one_touched_first() {
+fn of_equally_old_flows_the_one_touched_first_is_evicted() {
     let packets =
         join([host(2).at(9).syn(), host(1).at(9).syn(), host(3).at(9).syn(), host(4).at(9).syn()]);
     assert_eq!(evicted(config(2), &packets), [2, 1]);
@@ -69,7 +69,7 @@ fn lingering_entries_go_first_and_are_not_evicted_flows() {
 }
 
 #[test]
-fn a_syn_flood_leaves_established_flows_alone_if_told_so() {
+fn half_open_first_protects_established_flows_from_a_syn_flood() {
     let flood = |policy| {
         let mut parts = vec![host(1).handshake(), host(2).handshake()];
         parts.extend((100..200).map(|port| host(port).syn()));
