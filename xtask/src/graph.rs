@@ -26,12 +26,14 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-ssh", &["flowscope-record"]),
     Arrow("flowscope-quic", &["flowscope-tls"]),
     Arrow("flowscope-driver", &["flowscope-track", "flowscope-session"]),
+    Arrow("flowscope-output", &["flowscope-record", "flowscope-extract", "flowscope-driver"]),
     Arrow("netring", &["flowscope-driver", "netring-capture", "flowscope-pcap"]),
     Arrow(
         "flowscope",
         &[
             "flowscope-driver",
             "flowscope-extract",
+            "flowscope-output",
             "flowscope-pcap",
             "flowscope-http",
             "flowscope-tls",
@@ -47,6 +49,7 @@ const ARROWS: &[Arrow] = &[
 /// Arrows that only a feature may switch on.
 const BEHIND_A_FEATURE: &[(&str, &str)] = &[
     ("flowscope", "flowscope-extract"),
+    ("flowscope", "flowscope-output"),
     ("flowscope", "flowscope-pcap"),
     ("flowscope", "flowscope-http"),
     ("flowscope", "flowscope-tls"),

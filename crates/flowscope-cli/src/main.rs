@@ -22,13 +22,13 @@ mod raw;
 mod reading;
 mod run;
 mod shards;
-mod text;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use args::{Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs};
 use error::{Failure, Status};
+use flowscope::output::terminal;
 use output::{Digests, Events, Flows, Follow, RecordFormat, Sessions};
 
 fn main() -> ExitCode {
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
             track(&args.common, Sessions::new(args.format, args.selection()))
         }
         Command::Follow(args) => follow(&args),
-        Command::Events(EventsArgs { common }) => track(&common, Events),
+        Command::Events(EventsArgs { common }) => track(&common, Events::default()),
         #[cfg(all(feature = "live", target_os = "linux"))]
         Command::Interfaces(args) => live::interfaces(&args),
         #[cfg(all(feature = "live", target_os = "linux"))]
@@ -82,10 +82,10 @@ fn follow(args: &FollowArgs) -> Result<Status, Failure> {
 /// Prints a line on standard error, with control characters escaped. A closed standard error is no
 /// error.
 fn say(message: &str) {
-    let _ = writeln!(io::stderr(), "flowscope: {}", text::terminal(message));
+    let _ = writeln!(io::stderr(), "flowscope: {}", terminal(message));
 }
 
 /// Prints a command for the user to copy on standard error.
 fn show(line: &str) {
-    let _ = writeln!(io::stderr(), "    {}", text::terminal(line));
+    let _ = writeln!(io::stderr(), "    {}", terminal(line));
 }

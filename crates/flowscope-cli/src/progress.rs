@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::text::amount;
+use flowscope::record::amount;
 
 /// Progress bar on standard error.
 ///

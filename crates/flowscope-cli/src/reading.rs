@@ -1,9 +1,12 @@
 //! Which protocols are read, and what they say.
 
-use flowscope::dns::{DnsMessage, DnsTcpParser, DnsTransaction, DnsTransactions, DnsUdpParser};
+use flowscope::core::Timestamp;
+use flowscope::dns::{Dns, DnsTransaction};
 use flowscope::driver::{Protocols, Recognition};
-use flowscope::http::{HttpExchange, HttpExchanges};
-use flowscope::tls::{TlsHandshake, TlsHandshakes};
+use flowscope::http::{Http, HttpExchange};
+use flowscope::output::ZeekFormat;
+use flowscope::record::{ByteSet, ParserOptions, Protocol, Record, Schema, Visitor};
+use flowscope::tls::{Tls, TlsHandshake};
 
 use crate::raw::{Chunk, Digest, Digests, Raw};
 
@@ -39,17 +42,51 @@ impl Selection {
 pub(crate) enum AppRecord {
     Http(Box<HttpExchange>),
     Tls(Box<TlsHandshake>),
-    Dns(Box<DnsMessage>),
-    DnsPair(Box<DnsTransaction>),
+    Dns(Box<DnsTransaction>),
     Raw(Chunk),
     Digest(Box<Digests>),
 }
 
-const HTTP: [u16; 5] = [80, 8080, 8000, 8888, 3128];
-const TLS: [u16; 2] = [443, 8443];
-const DNS: [u16; 1] = [53];
-/// Multicast DNS and LLMNR too.
-const DNS_UDP: [u16; 3] = [53, 5353, 5355];
+/// Bytes of a conversation have no columns: they are not written as records.
+static RAW: Schema<()> = Schema::new("raw", |()| Timestamp::ZERO);
+
+impl Record for AppRecord {
+    fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+        match self {
+            AppRecord::Http(exchange) => exchange.visit(visitor),
+            AppRecord::Tls(handshake) => handshake.visit(visitor),
+            AppRecord::Dns(transaction) => transaction.visit(visitor),
+            AppRecord::Raw(_) | AppRecord::Digest(_) => visitor.record(&RAW, &()),
+        }
+    }
+}
+
+impl Selection {
+    /// Appends the header of the log of the first protocol.
+    pub(crate) fn begin_log(self, zeek: &mut ZeekFormat, ts: Timestamp, out: &mut Vec<u8>) {
+        if self.http {
+            zeek.begin_log(Http::SCHEMA, ts, out);
+        } else if self.tls {
+            zeek.begin_log(Tls::SCHEMA, ts, out);
+        } else {
+            zeek.begin_log(Dns::SCHEMA, ts, out);
+        }
+    }
+}
+
+/// What Zeek calls a protocol: its log's name.
+pub(crate) fn zeek_service(protocol: &'static str) -> &'static str {
+    match protocol {
+        Tls::NAME => Tls::SCHEMA.zeek_log,
+        other => other,
+    }
+}
+
+/// Where one expects a protocol: on these ports, or on any with these first bytes.
+fn recognition(ports: &'static [u16], first: ByteSet) -> Recognition {
+    let by_ports = Recognition::by_ports(ports.iter().copied());
+    if first.is_empty() { by_ports } else { by_ports.or_bytes() }
+}
 
 impl PayloadMode {
     /// How many bytes of each packet's payload are needed.
@@ -85,38 +122,26 @@ impl PayloadMode {
                 return Protocols::new().stream("raw", Digest::default(), any(), said);
             }
         };
+        let options = ParserOptions::default().transactions(selection.pairs);
         let mut protocols = Protocols::new();
         if selection.http {
-            protocols = protocols.stream(
-                "http",
-                HttpExchanges::default(),
-                Recognition::by_ports(HTTP).or_bytes(),
-                |exchange| AppRecord::Http(Box::new(exchange)),
-            );
+            let how = recognition(Http::PORTS.tcp, Http::STREAM_FIRST_BYTES);
+            protocols = protocols.stream(Http::NAME, Http::stream(&options), how, |exchange| {
+                AppRecord::Http(Box::new(exchange))
+            });
         }
         if selection.tls {
-            protocols = protocols.stream(
-                "tls",
-                TlsHandshakes::default(),
-                Recognition::by_ports(TLS).or_bytes(),
-                |handshake| AppRecord::Tls(Box::new(handshake)),
-            );
+            let how = recognition(Tls::PORTS.tcp, Tls::STREAM_FIRST_BYTES);
+            protocols = protocols.stream(Tls::NAME, Tls::stream(&options), how, |handshake| {
+                AppRecord::Tls(Box::new(handshake))
+            });
         }
-        let (over_tcp, over_udp) =
-            (Recognition::by_ports(DNS), Recognition::by_ports(DNS_UDP).or_bytes());
-        if selection.dns && selection.pairs {
-            let said = |pair| AppRecord::DnsPair(Box::new(pair));
-            protocols = protocols
-                .stream("dns", DnsTransactions::<DnsTcpParser>::default(), over_tcp, said)
-                .datagram("dns", DnsTransactions::<DnsUdpParser>::default(), over_udp, said);
-        } else if selection.dns {
-            let said = |message| AppRecord::Dns(Box::new(message));
-            protocols = protocols.stream("dns", DnsTcpParser::default(), over_tcp, said).datagram(
-                "dns",
-                DnsUdpParser::default(),
-                over_udp,
-                said,
-            );
+        if selection.dns {
+            let said = |transaction| AppRecord::Dns(Box::new(transaction));
+            let how = recognition(Dns::PORTS.tcp, Dns::STREAM_FIRST_BYTES);
+            protocols = protocols.stream(Dns::NAME, Dns::stream(&options), how, said);
+            let how = recognition(Dns::PORTS.udp, Dns::FIRST_BYTES);
+            protocols = protocols.datagram(Dns::NAME, Dns::datagram(&options), how, said);
         }
         if self == PayloadMode::Recognise { protocols.recognise_only() } else { protocols }
     }
@@ -124,6 +149,7 @@ impl PayloadMode {
     /// Ports that servers of all protocols listen on: who began a flow does not depend on which of
     /// them are read.
     pub(crate) fn listening_ports() -> impl Iterator<Item = u16> {
-        HTTP.into_iter().chain(TLS).chain(DNS_UDP)
+        let ports = [Http::PORTS.tcp, Tls::PORTS.tcp, Dns::PORTS.udp];
+        ports.into_iter().flatten().copied()
     }
 }

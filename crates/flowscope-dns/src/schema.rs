@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use flowscope_record::{Column, Kind, Schema, Value, ZeekType};
+use flowscope_record::{Column, Kind, Schema, Value, Visitor, ZeekType};
 
 use crate::{
     DnsDefect, DnsKind, DnsMessage, DnsOutcome, DnsTransaction, DnsTransport, Question, Rcode,
@@ -285,8 +285,14 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
         .eve("flowscope.defect"),
     ],
     summary,
-    ..Schema::new("dns", |x| either(x).map(|message| message.ts).unwrap_or_default())
+    ..Schema::new("dns", |x| asked(x).map(|message| message.ts).unwrap_or_default())
 };
+
+impl flowscope_record::Record for DnsTransaction {
+    fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+        visitor.record(&SCHEMA, self)
+    }
+}
 
 type C = Column<DnsTransaction>;
 

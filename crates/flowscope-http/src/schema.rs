@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use flowscope_record::{Column, Kind, Schema, Value, ZeekType, amount, wire_text};
+use flowscope_record::{Column, Kind, Record, Schema, Value, Visitor, ZeekType, amount, wire_text};
 
 use crate::{HttpExchange, HttpOutcome, HttpVersion, Request, Response};
 
@@ -165,6 +165,12 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
     summary,
     ..Schema::new("http", |x| x.started)
 };
+
+impl Record for HttpExchange {
+    fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+        visitor.record(&SCHEMA, self)
+    }
+}
 
 type C = Column<HttpExchange>;
 

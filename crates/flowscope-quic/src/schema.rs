@@ -1,5 +1,5 @@
 use flowscope_core::Timestamp;
-use flowscope_record::{Column, Eve, Kind, Schema, Value, Zeek, ZeekType};
+use flowscope_record::{Column, Eve, Kind, Record, Schema, Value, Visitor, Zeek, ZeekType};
 use flowscope_tls::{ClientHello, Ja3};
 
 use crate::QuicHandshake;
@@ -198,6 +198,12 @@ pub static QUIC: Schema<QuicHandshake> = Schema {
     ],
     ..Schema::new("quic", started)
 };
+
+impl Record for QuicHandshake {
+    fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+        visitor.record(&QUIC, self)
+    }
+}
 
 fn started(quic: &QuicHandshake) -> Timestamp {
     quic.started

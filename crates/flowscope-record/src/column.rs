@@ -13,7 +13,7 @@ pub struct Column<R: 'static> {
     /// How Zeek's logs show it, if they do.
     pub zeek: Option<Zeek<R>>,
     /// How tables show it, if they do.
-    pub table: Option<Table>,
+    pub table: Option<Table<R>>,
     /// What it says: unit and source (RFC and section), for the generated documentation.
     pub doc: &'static str,
 }
@@ -103,14 +103,21 @@ pub enum ZeekType {
 }
 
 /// How a table shows a column.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Table {
+pub struct Table<R: 'static> {
+    /// The place in the table, from 0.
+    pub position: u8,
     /// The heading, in capitals.
     pub heading: &'static str,
     /// The usual width in characters.
     pub width: u8,
+    /// Whether cells are aligned to the right, as numbers are.
+    pub right: bool,
+    /// Whether a few cells may be wider than the column: they stick out, and are never cut.
+    pub may_overflow: bool,
     /// Whether it is shown in wide tables only.
     pub wide_only: bool,
+    /// The value, where the table says it differently than the column.
+    pub get: Option<for<'a> fn(&'a R) -> Value<'a>>,
 }
 
 impl<R> Column<R> {
@@ -159,9 +166,9 @@ impl<R> Column<R> {
         self
     }
 
-    /// Tables show the value in a column of this heading and usual width.
+    /// Tables show it so.
     #[must_use]
-    pub const fn table(mut self, table: Table) -> Self {
+    pub const fn table(mut self, table: Table<R>) -> Self {
         self.table = Some(table);
         self
     }
@@ -187,6 +194,50 @@ impl<R> Eve<R> {
             Some((object, member)) => (Some(object), member),
             None => (None, self.path),
         }
+    }
+}
+
+impl<R> Table<R> {
+    /// The column's value at this place, aligned to the left.
+    #[must_use]
+    pub const fn at(position: u8, heading: &'static str, width: u8) -> Self {
+        Table {
+            position,
+            heading,
+            width,
+            right: false,
+            may_overflow: false,
+            wide_only: false,
+            get: None,
+        }
+    }
+
+    /// Another value.
+    #[must_use]
+    pub const fn with(mut self, get: for<'a> fn(&'a R) -> Value<'a>) -> Self {
+        self.get = Some(get);
+        self
+    }
+
+    /// Aligned to the right.
+    #[must_use]
+    pub const fn right(mut self) -> Self {
+        self.right = true;
+        self
+    }
+
+    /// With cells that may stick out.
+    #[must_use]
+    pub const fn may_overflow(mut self) -> Self {
+        self.may_overflow = true;
+        self
+    }
+
+    /// In wide tables only.
+    #[must_use]
+    pub const fn wide_only(mut self) -> Self {
+        self.wide_only = true;
+        self
     }
 }
 

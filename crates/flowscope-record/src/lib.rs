@@ -31,6 +31,7 @@
 mod byte_set;
 mod column;
 mod protocol;
+mod record;
 mod schema;
 mod short;
 mod text;
@@ -39,6 +40,7 @@ mod value;
 pub use byte_set::ByteSet;
 pub use column::{Column, Eve, Kind, Table, Zeek, ZeekType};
 pub use protocol::{NoParser, ParserOptions, Ports, Protocol};
+pub use record::{AnySchema, ColumnInfo, Record, Visitor};
 pub use schema::{Rows, Schema};
 pub use short::Short;
 pub use text::{amount, wire_text};

@@ -23,6 +23,9 @@ pub struct Schema<R: 'static> {
     pub eve_rows: Option<Rows<R>>,
     /// The rows that Zeek's log has for a record, where that is not one.
     pub zeek_rows: Option<Rows<R>>,
+    /// The columns of CSV by name, those of flows' headers included, where that is not the headers and
+    /// all columns.
+    pub csv: Option<&'static [&'static str]>,
     /// The record in a few words, for tables. Bytes chosen by peers are escaped by the table's writer.
     pub summary: fn(&R, &mut String),
     /// The columns, in the order of EVE, CSV and column stores.
@@ -41,6 +44,7 @@ impl<R> Schema<R> {
             sender: None,
             eve_rows: None,
             zeek_rows: None,
+            csv: None,
             summary: |_, _| {},
             columns: &[],
         }
@@ -55,8 +59,17 @@ impl<R> Schema<R> {
         columns
     }
 
+    /// The columns that tables have, in their order.
+    #[must_use]
+    pub fn table_columns(&self) -> Vec<&'static Column<R>> {
+        let mut columns: Vec<_> =
+            self.columns.iter().filter(|column| column.table.is_some()).collect();
+        columns.sort_by_key(|column| column.table.as_ref().map(|table| table.position));
+        columns
+    }
+
     /// Faults of the description, for tests: names that occur twice, EVE objects in two pieces, fields of
-    /// Zeek that share a place, columns without documentation. A sound schema has none.
+    /// Zeek or cells of a table that share a place, columns without documentation. A sound schema has none.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
@@ -87,6 +100,12 @@ impl<R> Schema<R> {
                     faults.push(format!("EVE object {object} is in two pieces"));
                 }
                 open = object;
+            }
+        }
+        for (at, column) in self.table_columns().iter().enumerate() {
+            let position = column.table.as_ref().map(|table| usize::from(table.position));
+            if position != Some(at) {
+                faults.push(format!("table cell of column {} is not at {at}", column.name));
             }
         }
         for (at, column) in self.zeek_columns().iter().enumerate() {

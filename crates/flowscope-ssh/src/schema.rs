@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use flowscope_record::{Column, Eve, Kind, Schema, Value, Zeek, ZeekType};
+use flowscope_record::{Column, Eve, Kind, Record, Schema, Value, Visitor, Zeek, ZeekType};
 
 use crate::{Algorithms, Identification, SshEnd, SshHandshake};
 
@@ -126,6 +126,12 @@ pub static SSH: Schema<SshHandshake> = Schema {
     ],
     ..Schema::new("ssh", |ssh: &SshHandshake| ssh.started)
 };
+
+impl Record for SshHandshake {
+    fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+        visitor.record(&SSH, self)
+    }
+}
 
 fn client_proposal(ssh: &SshHandshake) -> Option<Algorithms<'_>> {
     Some(ssh.client.kex_init.as_ref()?.client_to_server())

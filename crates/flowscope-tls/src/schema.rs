@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use flowscope_record::{Column, Kind, Schema, Short, Value, ZeekType, wire_text};
+use flowscope_record::{Column, Kind, Record, Schema, Short, Value, Visitor, ZeekType, wire_text};
 
 use crate::{
     CertificateChain, ClientHello, Ja3, ServerHello, TlsHandshake, TlsOutcome, TlsVersion,
@@ -154,6 +154,12 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
     summary,
     ..Schema::new("tls", |x| x.started)
 };
+
+impl Record for TlsHandshake {
+    fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+        visitor.record(&SCHEMA, self)
+    }
+}
 
 type C = Column<TlsHandshake>;
 

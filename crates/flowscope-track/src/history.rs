@@ -22,7 +22,7 @@ use flowscope_core::FlowSide;
 ///
 /// Upper case for the initiator, lower case for the responder. At most [`History::CAP`] letters
 /// are kept; what comes later is not recorded.
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct History {
     letters: [u8; History::CAP],
     len: u8,

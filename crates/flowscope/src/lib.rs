@@ -10,11 +10,13 @@
 //! | [`track`] | the flow table: packets in, the life of each flow out | |
 //! | [`reassembly`] | segments to byte streams, IP fragments to whole datagrams | |
 //! | [`session`] | the state machine that drives a parser; the callback shape of every protocol | |
+//! | [`record`] | what a record is: schemas, columns, values | |
 //! | [`extract`] | ready-made extractors: five-tuples, address pairs, decapsulation | `extract`, on |
 //! | [`pcap`] | capture files as a packet source, and a writer | `pcap`, on |
 //! | [`http`] | HTTP/1.x messages | `http`, on |
 //! | [`tls`] | TLS handshake messages, JA3 and JA4 | `tls`, on |
 //! | [`dns`] | DNS messages, over UDP and TCP | `dns`, on |
+//! | [`output`] | EVE JSON, Zeek logs, CSV and tables of records | `output`, on |
 //!
 //! # Flows of a capture file
 //!
@@ -68,11 +70,16 @@ pub use flowscope_extract as extract;
 #[cfg(feature = "http")]
 #[doc(inline)]
 pub use flowscope_http as http;
+#[cfg(feature = "output")]
+#[doc(inline)]
+pub use flowscope_output as output;
 #[cfg(feature = "pcap")]
 #[doc(inline)]
 pub use flowscope_pcap as pcap;
 #[doc(inline)]
 pub use flowscope_reassembly as reassembly;
+#[doc(inline)]
+pub use flowscope_record as record;
 #[doc(inline)]
 pub use flowscope_session as session;
 #[cfg(feature = "tls")]

@@ -79,7 +79,7 @@ fn json(lines: &[Line]) -> String {
 fn table(lines: &[Line]) -> String {
     let rows = lines.iter().map(|line| {
         [
-            crate::text::terminal(&line.name).into_owned(),
+            flowscope::output::terminal(&line.name).into_owned(),
             line.index.to_string(),
             line.mtu.to_string(),
             line.address.clone().unwrap_or_else(|| "-".into()),

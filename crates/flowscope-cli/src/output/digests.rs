@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use flowscope::core::{FlowSide, L4Proto, Orientation, Timestamp};
 use flowscope::extract::FiveTupleKey;
+use flowscope::output::json::{self, Object};
+use flowscope::output::rfc3339;
 use flowscope::reassembly::StreamConfig;
+use flowscope::record::Short;
 use flowscope::track::{Change, Flow};
 
-use super::json::{self, Object};
 use super::{RecordFormat, Totals, Wanted};
 use crate::raw::{self, StreamDigest};
 use crate::reading::{AppRecord, PayloadMode};
-use crate::text::{Short, rfc3339};
 
 /// Length, hash and gaps of what both sides of each flow sent.
 #[derive(Clone, Debug)]

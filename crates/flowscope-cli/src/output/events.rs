@@ -3,19 +3,21 @@
 use flowscope::core::{Conflict, FlowSide, KeptCopy, L4Proto, Orientation, Timestamp};
 use flowscope::driver::{DetectedBy, Detection, SessionChange, StopReason};
 use flowscope::extract::FiveTupleKey;
+use flowscope::output::json::{self, Object};
+use flowscope::output::{
+    EveFormat, FlowRecord, RecordHeader, end_reason, initiator_evidence, rfc3339,
+};
+use flowscope::record::{Record, Schema, Short, Visitor};
 use flowscope::track::{Anomaly, Change, Flow, FlowState, InitiatorEvidence, PacketInfo};
 
-use super::eve::{counted, ends};
-use super::json::{self, Object};
-use super::record::{FlowRecord, end_reason, evidence};
-use super::sessions::eve;
 use super::{RecordFormat, Totals, stats};
 use crate::reading::{AppRecord, PayloadMode, Selection};
-use crate::text::{Short, rfc3339};
 
 /// Everything that happened to every flow.
-#[derive(Clone, Debug)]
-pub(crate) struct Events;
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Events {
+    eve: EveFormat,
+}
 
 /// What an event needs to know of its flow and cannot be told by the key.
 #[derive(Debug)]
@@ -84,8 +86,10 @@ impl RecordFormat for Events {
         // An interim record has what its interval brought, the last one everything.
         let whole = || {
             let mut record = FlowRecord::of_change(&flow, change)?;
-            record.app_proto = flow.state.app_proto;
-            record.ambiguous = flow.state.ambiguous;
+            if let Change::Ended { .. } = change {
+                record.app_proto = flow.state.app_proto;
+            }
+            record.header.ambiguous = flow.state.ambiguous;
             Some(Box::new(record))
         };
         let what = match change {
@@ -137,7 +141,7 @@ impl RecordFormat for Events {
     }
 
     fn write(&mut self, record: &EventRecord, out: &mut Vec<u8>) {
-        json::line(out, |line| record.fill(line));
+        json::line(out, |line| record.fill(&mut self.eve, line));
     }
 
     fn end(&mut self, totals: &Totals, out: &mut Vec<u8>) {
@@ -158,16 +162,17 @@ impl EventRecord {
         }
     }
 
-    fn fill(&self, line: &mut Object<'_>) {
+    fn fill(&self, eve: &mut EveFormat, line: &mut Object<'_>) {
         let proto = self.key.proto();
         line.put("packet", self.packet);
         line.put("timestamp", rfc3339(self.ts));
         line.put("flow_id", self.id);
         line.put("event", self.what.name());
-        ends(&self.key, self.orientation, line);
+        let header = RecordHeader::new(self.ts, self.id, self.key, self.orientation);
+        header.ends(line);
         line.put("community_id", self.community_id);
         match &self.what {
-            What::Started(why) => line.put("initiator_evidence", evidence(*why)),
+            What::Started(why) => line.put("initiator_evidence", initiator_evidence(*why)),
             What::Packet(info) => {
                 line.put("side", side(info.side));
                 line.put("wire_bytes", info.wire_len);
@@ -190,14 +195,13 @@ impl EventRecord {
             }
             What::Interim(sequence, flow) => {
                 line.put("sequence", *sequence);
-                counted(flow, line);
+                eve.members(&**flow, line.members());
             }
             What::Ended(reason, flow) => {
                 line.put("reason", *reason);
-                line.put_some("app_proto", flow.app_proto);
-                counted(flow, line);
+                eve.members(&**flow, line.members());
             }
-            What::Late(flow) => counted(flow, line),
+            What::Late(flow) => eve.members(&**flow, line.members()),
             What::ParserChosen(detection) => {
                 line.put("protocol", detection.protocol);
                 line.put("chosen_by", chosen_by(detection.by));
@@ -219,11 +223,21 @@ impl EventRecord {
             }
             What::Application(from, said) => {
                 line.put("side", side(*from));
-                line.put("protocol", eve::event_type(said));
-                eve::said(said, line);
-                line.object("flowscope", |own| eve::extra(said, own));
+                line.put("protocol", said.visit(EventType));
+                eve.members(said, line.members());
             }
         }
+    }
+}
+
+/// The name of the object that says what was said.
+struct EventType;
+
+impl Visitor for EventType {
+    type Output = &'static str;
+
+    fn record<R: Send + 'static>(self, schema: &'static Schema<R>, _: &R) -> &'static str {
+        schema.eve_event
     }
 }
 

@@ -1,12 +1,14 @@
 use flowscope::core::Timestamp;
 use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
+use flowscope::output::{
+    CsvFormat, EveFormat, FLOW, FlowRecord, Format as _, TableFormat, ZeekFormat,
+};
 use flowscope::track::{Change, EndReason, Flow};
 
-use super::record::FlowRecord;
-use super::{RecordFormat, Totals, csv, eve, stats, table, zeek};
+use super::{RecordFormat, Totals, stats};
 use crate::args::Format;
-use crate::reading::PayloadMode;
+use crate::reading::{PayloadMode, zeek_service};
 
 /// One record per flow, made when its entry is removed; more with an active timeout.
 #[derive(Clone, Debug)]
@@ -14,20 +16,20 @@ pub(crate) struct Flows(Style);
 
 #[derive(Clone, Debug)]
 enum Style {
-    Table(table::Table),
-    Eve,
-    Zeek,
-    Csv,
+    Table(TableFormat<FlowRecord>),
+    Eve(EveFormat),
+    Zeek(ZeekFormat),
+    Csv(CsvFormat),
 }
 
 impl Flows {
     /// In this format.
     pub(crate) fn new(format: Format) -> Self {
         Flows(match format {
-            Format::Table => Style::Table(table::Table::default()),
-            Format::Eve => Style::Eve,
-            Format::Zeek => Style::Zeek,
-            Format::Csv => Style::Csv,
+            Format::Table => Style::Table(TableFormat::new(&FLOW, false)),
+            Format::Eve => Style::Eve(EveFormat::new()),
+            Format::Zeek => Style::Zeek(ZeekFormat::tsv()),
+            Format::Csv => Style::Csv(CsvFormat::new(&[&FLOW])),
         })
     }
 }
@@ -52,9 +54,7 @@ impl RecordFormat for Flows {
         change: Change,
     ) -> Option<FlowRecord> {
         let Change::Interim { .. } = change else { return None };
-        let mut record = FlowRecord::of_change(&flow, change)?;
-        record.app_proto = *flow.state;
-        Some(record)
+        FlowRecord::of_change(&flow, change).map(|record| with_protocol(record, *flow.state))
     }
 
     fn removed(
@@ -62,9 +62,7 @@ impl RecordFormat for Flows {
         flow: Flow<'_, FiveTupleKey, Self::State>,
         reason: EndReason,
     ) -> Option<FlowRecord> {
-        let mut record = FlowRecord::of_removed(&flow, reason);
-        record.app_proto = *flow.state;
-        Some(record)
+        Some(with_protocol(FlowRecord::of_removed(&flow, reason), *flow.state))
     }
 
     fn session(
@@ -85,37 +83,43 @@ impl RecordFormat for Flows {
     #[cfg(all(feature = "live", target_os = "linux"))]
     fn hurry(&mut self) {
         if let Style::Table(table) = &mut self.0 {
-            table.hurry();
+            table.hold_nothing_back();
         }
     }
 
     fn begin(&mut self, start: Timestamp, out: &mut Vec<u8>) {
-        match &self.0 {
-            Style::Table(_) | Style::Eve => {}
-            Style::Zeek => zeek::begin(start, out),
-            Style::Csv => csv::begin(out),
+        match &mut self.0 {
+            Style::Table(_) | Style::Eve(_) => {}
+            Style::Zeek(zeek) => zeek.begin_log(&FLOW, start, out),
+            Style::Csv(csv) => csv.begin(start, out),
         }
     }
 
     fn write(&mut self, record: &FlowRecord, out: &mut Vec<u8>) {
         match &mut self.0 {
-            Style::Table(table) => table.write(record, out),
-            Style::Eve => eve::write(record, out),
-            Style::Zeek => zeek::write(record, out),
-            Style::Csv => csv::write(record, out),
+            Style::Table(table) => table.row(record, out),
+            Style::Eve(eve) => eve.record(&record.header, record, out),
+            Style::Zeek(zeek) => zeek.row(&record.header, record, out),
+            Style::Csv(csv) => csv.record(&record.header, record, out),
         }
     }
 
     fn end(&mut self, totals: &Totals, out: &mut Vec<u8>) {
         match &mut self.0 {
             Style::Table(table) => table.end(out),
-            Style::Eve => stats::write(totals, out),
-            Style::Zeek => zeek::end(totals.end, out),
-            Style::Csv => {}
+            Style::Eve(_) => stats::write(totals, out),
+            Style::Zeek(zeek) => zeek.end(totals.end, out),
+            Style::Csv(_) => {}
         }
     }
 
     fn summarises(&self) -> bool {
         matches!(self.0, Style::Table(_))
     }
+}
+
+fn with_protocol(mut record: FlowRecord, protocol: Option<&'static str>) -> FlowRecord {
+    record.app_proto = protocol;
+    record.service = protocol.map(zeek_service);
+    record
 }

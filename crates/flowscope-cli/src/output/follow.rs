@@ -12,7 +12,7 @@ use super::{RecordFormat, Totals, Wanted};
 use crate::args::{FollowFormat, SideArg};
 use crate::raw::{Chunk, Piece};
 use crate::reading::{AppRecord, PayloadMode};
-use crate::text::rfc3339;
+use flowscope::output::rfc3339;
 
 /// What the sides of a conversation sent, in the order in which it was complete.
 #[derive(Clone, Debug)]

@@ -1,19 +1,13 @@
 //! What is printed, and where to.
 
-mod csv;
 mod digests;
-mod eve;
 mod events;
 mod file;
 mod flows;
 mod follow;
-mod json;
-mod record;
 mod sessions;
 mod stats;
-mod table;
 mod wanted;
-mod zeek;
 
 use flowscope::core::{FlowSide, Timestamp};
 use flowscope::driver::SessionChange;

@@ -1,12 +1,9 @@
 //! What was said in flows: one record per HTTP exchange, TLS handshake and DNS message.
 
-pub(super) mod eve;
-mod table;
-mod zeek;
-
-use flowscope::core::{FlowSide, L4Proto, Layer, Orientation, Path, Timestamp};
+use flowscope::core::{FlowSide, Path};
 use flowscope::driver::SessionChange;
-use flowscope::extract::{Endpoint, FiveTupleKey};
+use flowscope::extract::FiveTupleKey;
+use flowscope::output::{EveFormat, Format as _, RecordHeader, SummaryFormat, ZeekFormat};
 use flowscope::track::{Change, Flow};
 
 use super::{RecordFormat, Totals, stats};
@@ -22,15 +19,14 @@ pub(crate) struct Sessions {
 
 #[derive(Clone, Debug)]
 enum Style {
-    Table(table::Table),
-    Eve,
-    Zeek(zeek::Logs),
+    Table(SummaryFormat),
+    Eve(EveFormat),
+    Zeek(ZeekFormat),
 }
 
 /// What records need to know of their flow and cannot be told by the key.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct SessionState {
-    orientation: Orientation,
     path: Option<Box<Path>>,
     /// Copies of the same bytes differed: what was read is one of several readings.
     ambiguous: bool,
@@ -39,14 +35,8 @@ pub(crate) struct SessionState {
 /// One transaction and the flow it belongs to.
 #[derive(Debug)]
 pub(crate) struct SessionRecord {
-    pub(super) id: u64,
-    pub(super) key: FiveTupleKey,
-    pub(super) orientation: Orientation,
-    path: Option<Box<Path>>,
-    pub(super) ambiguous: bool,
-    /// When it began.
-    pub(super) ts: Timestamp,
-    pub(super) said: AppRecord,
+    header: RecordHeader,
+    said: AppRecord,
 }
 
 impl Sessions {
@@ -54,9 +44,9 @@ impl Sessions {
         // Zeek has one line for a query and its response.
         selection.pairs = format == SessionFormat::Zeek;
         let style = match format {
-            SessionFormat::Table => Style::Table(table::Table::default()),
-            SessionFormat::Eve => Style::Eve,
-            SessionFormat::Zeek => Style::Zeek(zeek::Logs::default()),
+            SessionFormat::Table => Style::Table(SummaryFormat::new()),
+            SessionFormat::Eve => Style::Eve(EveFormat::new()),
+            SessionFormat::Zeek => Style::Zeek(ZeekFormat::tsv()),
         };
         Sessions { style, selection }
     }
@@ -67,7 +57,7 @@ impl RecordFormat for Sessions {
     type Record = SessionRecord;
 
     fn state(_: &FiveTupleKey) -> SessionState {
-        SessionState { orientation: Orientation::Forward, path: None, ambiguous: false }
+        SessionState::default()
     }
 
     fn reading(&self) -> PayloadMode {
@@ -75,7 +65,7 @@ impl RecordFormat for Sessions {
     }
 
     fn portable(&self) -> bool {
-        matches!(self.style, Style::Eve)
+        matches!(self.style, Style::Eve(_))
     }
 
     fn record(
@@ -84,9 +74,8 @@ impl RecordFormat for Sessions {
         change: Change,
     ) -> Option<SessionRecord> {
         if let Change::Started { .. } = change {
-            let stats = flow.stats();
-            flow.state.orientation = stats.orientation;
-            flow.state.path = (!stats.path.is_empty()).then(|| Box::new(stats.path));
+            let path = flow.stats().path;
+            flow.state.path = (!path.is_empty()).then(|| Box::new(path));
         }
         None
     }
@@ -108,22 +97,19 @@ impl RecordFormat for Sessions {
         _: FlowSide,
         said: AppRecord,
     ) -> Option<SessionRecord> {
-        Some(SessionRecord {
-            id: flow.id.0,
-            key: *flow.key,
-            orientation: flow.state.orientation,
-            path: flow.state.path.clone(),
-            ambiguous: flow.state.ambiguous,
-            ts: began(&said).unwrap_or(flow.ts),
-            said,
-        })
+        let mut header =
+            RecordHeader::new(flow.ts, flow.id.0, *flow.key, flow.orientation()).began(&said);
+        header.ambiguous = flow.state.ambiguous;
+        header.path.clone_from(&flow.state.path);
+        Some(SessionRecord { header, said })
     }
 
     fn write(&mut self, record: &SessionRecord, out: &mut Vec<u8>) {
+        let SessionRecord { header, said } = record;
         match &mut self.style {
-            Style::Table(table) => table.write(record, out),
-            Style::Eve => eve::write(record, out),
-            Style::Zeek(logs) => logs.write(record, out),
+            Style::Table(table) => table.record(header, said, out),
+            Style::Eve(eve) => eve.record(header, said, out),
+            Style::Zeek(zeek) => zeek.record(header, said, out),
         }
     }
 
@@ -133,48 +119,14 @@ impl RecordFormat for Sessions {
 
     fn end(&mut self, totals: &Totals, out: &mut Vec<u8>) {
         match &mut self.style {
-            Style::Table(table) => table.end(out),
-            Style::Eve => stats::write(totals, out),
-            Style::Zeek(logs) => logs.end(totals.end, self.selection, out),
+            Style::Table(table) => table.end(totals.end, out),
+            Style::Eve(_) => stats::write(totals, out),
+            Style::Zeek(zeek) => {
+                if zeek.current().is_none() {
+                    self.selection.begin_log(zeek, totals.end, out);
+                }
+                zeek.end(totals.end, out);
+            }
         }
     }
-}
-
-impl SessionRecord {
-    pub(super) fn proto(&self) -> L4Proto {
-        self.key.proto()
-    }
-
-    /// Initiator and responder.
-    pub(super) fn ends(&self) -> (Endpoint, Endpoint) {
-        self.key.endpoints(self.orientation)
-    }
-
-    /// VLAN ids, outermost first.
-    fn vlans(&self) -> impl Iterator<Item = u32> {
-        self.layers().filter(|layer| layer.layer == Layer::Vlan).map(|layer| layer.id)
-    }
-
-    /// What else lies around the flow, outermost first.
-    fn tunnels(&self) -> impl Iterator<Item = (&'static str, u32)> {
-        self.layers()
-            .filter(|layer| layer.layer != Layer::Vlan)
-            .map(|layer| (super::record::layer_name(layer.layer), layer.id))
-    }
-
-    fn layers(&self) -> impl Iterator<Item = flowscope::core::PathLayer> {
-        let path = self.path.as_deref().copied().unwrap_or(Path::EMPTY);
-        (0..path.len()).filter_map(move |at| path.get(at))
-    }
-}
-
-/// When something that was said began.
-fn began(said: &AppRecord) -> Option<Timestamp> {
-    Some(match said {
-        AppRecord::Http(exchange) => exchange.started,
-        AppRecord::Tls(handshake) => handshake.started,
-        AppRecord::Dns(message) => message.ts,
-        AppRecord::DnsPair(pair) => pair.query.as_ref().or(pair.response.as_ref())?.ts,
-        AppRecord::Raw(_) | AppRecord::Digest(_) => return None,
-    })
 }

@@ -1,7 +1,6 @@
 use flowscope::core::{Ledger, Timestamp};
 
-use super::json::{self, Object};
-use crate::text::rfc3339;
+use flowscope::output::{CaptureStats, EveFormat};
 
 /// What a whole run amounted to.
 #[derive(Clone, Debug, Default)]
@@ -88,31 +87,9 @@ pub(crate) fn count(n: u64, of: &str) -> String {
 
 /// Appends the statistics as the last line of JSON output.
 pub(super) fn write(totals: &Totals, out: &mut Vec<u8>) {
-    json::line(out, |line| {
-        line.put("timestamp", rfc3339(totals.end));
-        line.put("event_type", "stats");
-        line.object("stats", |stats| {
-            stats.object("packets", |book| fill(book, &totals.packets, "tracked"));
-            stats.object("bytes", |book| fill(book, &totals.bytes, "delivered"));
-            let counts = totals.capture.counts();
-            if counts.iter().any(|(_, n)| *n > 0) {
-                stats.object("capture", |capture| {
-                    for (name, n) in counts {
-                        capture.put_some(name, (n > 0).then_some(n));
-                    }
-                });
-            }
-        });
-    });
-}
-
-/// A ledger: `seen` is the sum of the others.
-fn fill(book: &mut Object<'_>, ledger: &Ledger, delivered: &'static str) {
-    book.put("seen", ledger.seen());
-    book.put(delivered, ledger.delivered());
-    for (cause, n) in ledger.losses() {
-        book.put(cause.slug(), n);
-    }
+    let mut stats = CaptureStats::new(totals.packets.clone(), totals.bytes.clone());
+    stats.capture = totals.capture.counts().into();
+    EveFormat::new().flowless(totals.end, &stats, out);
 }
 
 #[cfg(test)]

@@ -7,30 +7,32 @@ use std::fmt::Display;
 use std::io::Write;
 use std::net::IpAddr;
 
-use flowscope::core::{L4Proto, TcpFlags};
+use flowscope_core::TcpFlags;
+use flowscope_record::{Short, Value, wire_text};
 
-use crate::text::Short;
+use crate::rfc3339;
 
 /// An object that is being written.
-pub(super) struct Object<'a> {
+#[derive(Debug)]
+pub struct Object<'a> {
     out: &'a mut Vec<u8>,
 }
 
 /// Appends a line that is an object.
-pub(super) fn line(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
+pub fn line(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
     object(out, fill);
     out.push(b'\n');
 }
 
 /// Appends an object.
-pub(super) fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
+pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
     out.push(b'{');
     fill(&mut Object { out });
     close(out, b'}');
 }
 
 /// Appends a list of two numbers.
-pub(super) fn pair(a: u64, b: u64, out: &mut Vec<u8>) {
+pub fn pair(a: u64, b: u64, out: &mut Vec<u8>) {
     out.push(b'[');
     a.write(out);
     out.push(b',');
@@ -39,7 +41,7 @@ pub(super) fn pair(a: u64, b: u64, out: &mut Vec<u8>) {
 }
 
 /// Every value leaves a comma behind it, which the bracket replaces.
-fn close(out: &mut Vec<u8>, bracket: u8) {
+pub(crate) fn close(out: &mut Vec<u8>, bracket: u8) {
     match out.last_mut() {
         Some(comma @ b',') => *comma = bracket,
         _ => out.push(bracket),
@@ -49,7 +51,7 @@ fn close(out: &mut Vec<u8>, bracket: u8) {
 impl Object<'_> {
     /// Adds a value.
     #[inline]
-    pub(super) fn put(&mut self, name: &'static str, value: impl Json) {
+    pub fn put(&mut self, name: &'static str, value: impl Json) {
         self.name(name);
         value.write(self.out);
         self.out.push(b',');
@@ -57,7 +59,7 @@ impl Object<'_> {
 
     /// Adds a value, if there is one.
     #[inline]
-    pub(super) fn put_some(&mut self, name: &'static str, value: Option<impl Json>) {
+    pub fn put_some(&mut self, name: &'static str, value: Option<impl Json>) {
         if let Some(value) = value {
             self.put(name, value);
         }
@@ -65,21 +67,21 @@ impl Object<'_> {
 
     /// Adds `true`, or nothing.
     #[inline]
-    pub(super) fn put_true(&mut self, name: &'static str, value: bool) {
+    pub fn put_true(&mut self, name: &'static str, value: bool) {
         if value {
             self.put(name, true);
         }
     }
 
     /// Adds an object.
-    pub(super) fn object(&mut self, name: &'static str, fill: impl FnOnce(&mut Object<'_>)) {
+    pub fn object(&mut self, name: &'static str, fill: impl FnOnce(&mut Object<'_>)) {
         self.name(name);
         object(self.out, fill);
         self.out.push(b',');
     }
 
     /// Adds a list, unless it is empty.
-    pub(super) fn list<T>(
+    pub fn list<T>(
         &mut self,
         name: &'static str,
         items: impl Iterator<Item = T>,
@@ -93,7 +95,7 @@ impl Object<'_> {
     }
 
     /// Adds a list, also if it is empty.
-    pub(super) fn all<T>(
+    pub fn all<T>(
         &mut self,
         name: &'static str,
         items: impl Iterator<Item = T>,
@@ -109,9 +111,14 @@ impl Object<'_> {
         self.out.push(b',');
     }
 
+    /// Where members are written that are text already, each with a comma behind it.
+    pub fn members(&mut self) -> &mut Vec<u8> {
+        self.out
+    }
+
     /// Names are of this program and need no escaping.
     #[inline]
-    fn name(&mut self, name: &'static str) {
+    pub(crate) fn name(&mut self, name: &'static str) {
         self.out.push(b'"');
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b"\":");
@@ -119,7 +126,7 @@ impl Object<'_> {
 }
 
 /// What can be a value.
-pub(super) trait Json: Copy {
+pub trait Json: Copy {
     /// Appends it.
     fn write(self, out: &mut Vec<u8>);
 }
@@ -190,30 +197,58 @@ impl Json for IpAddr {
     }
 }
 
-fn display(value: impl Display, out: &mut Vec<u8>) {
-    write!(out, "{value}").expect("a vector takes all");
+/// Appends a member: its name, quotes and colon included, and its value with a comma behind it. Nothing
+/// if that is `Null`, or an empty list that is left out.
+#[inline]
+pub(crate) fn member(name: &[u8], value: &Value<'_>, empty_lists: bool, out: &mut Vec<u8>) {
+    match value {
+        Value::Null => return,
+        Value::List(items) if items.is_empty() && !empty_lists => return,
+        _ => {}
+    }
+    out.extend_from_slice(name);
+    write(value, out);
+    out.push(b',');
 }
 
-/// The protocol as Suricata names it, or its number.
-impl Json for L4Proto {
-    fn write(self, out: &mut Vec<u8>) {
-        match proto(self) {
-            Ok(name) => name.write(out),
-            Err(number) => number.as_str().write(out),
+/// Appends a value.
+#[inline]
+pub(crate) fn write(value: &Value<'_>, out: &mut Vec<u8>) {
+    match value {
+        Value::Bool(flag) => flag.write(out),
+        Value::U64(number) => number.write(out),
+        Value::F64(number) => number.write(out),
+        Value::Time(ts) => rfc3339(*ts).write(out),
+        Value::Duration(span) => span.as_secs_f64().write(out),
+        Value::Addr(addr) => addr.write(out),
+        Value::Bytes(bytes) => wire_text(bytes).as_ref().write(out),
+        Value::Text(text) => text.as_ref().write(out),
+        Value::Short(text) => text.as_str().write(out),
+        Value::List(items) => {
+            out.push(b'[');
+            for item in items {
+                write(item, out);
+                out.push(b',');
+            }
+            close(out, b']');
         }
+        Value::Object(members) => {
+            object(out, |object| {
+                for (name, value) in members {
+                    if !value.is_null() {
+                        object.name(name);
+                        write(value, object.out);
+                        object.out.push(b',');
+                    }
+                }
+            });
+        }
+        _ => out.extend_from_slice(b"null"),
     }
 }
 
-/// The protocol as Suricata names it, or its number.
-pub(super) fn proto(proto: L4Proto) -> Result<&'static str, Short<16>> {
-    Ok(match proto {
-        L4Proto::Tcp => "TCP",
-        L4Proto::Udp => "UDP",
-        L4Proto::Icmp => "ICMP",
-        L4Proto::Icmpv6 => "IPv6-ICMP",
-        L4Proto::Sctp => "SCTP",
-        other => return Err(Short::of(other.number())),
-    })
+fn display(value: impl Display, out: &mut Vec<u8>) {
+    write!(out, "{value}").expect("a vector takes all");
 }
 
 /// Two hexadecimal digits, as Suricata has them.
@@ -246,11 +281,10 @@ mod tests {
             line.put("v4", IpAddr::from([255, 0, 10, 9]));
             line.put("v6", IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]));
             line.put("flags", TcpFlags(0x1b));
-            line.put("proto", L4Proto::Other(47));
         });
         let expected = "{\"text\":\"\\u0001\\\"\\\\é\u{7f}\",\"port\":443,\"empty\":{},\
             \"inner\":{\"time\":0.001,\"yes\":true,\"ids\":[1,4095]},\"v4\":\"255.0.10.9\",\
-            \"v6\":\"2001:db8::1\",\"flags\":\"1b\",\"proto\":\"47\"}\n";
+            \"v6\":\"2001:db8::1\",\"flags\":\"1b\"}\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
         assert!(serde_json::from_str::<serde_json::Value>(expected).is_ok());
     }

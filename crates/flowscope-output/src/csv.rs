@@ -1,0 +1,197 @@
+//! Records as comma-separated values (RFC 4180).
+
+use std::io::Write as _;
+
+use flowscope_core::Timestamp;
+use flowscope_record::{AnySchema, Record, Schema, Value, Visitor};
+
+use crate::format::Format;
+use crate::header::{HEADER, TRAILER};
+use crate::plans::Plans;
+use crate::{RecordHeader, json, rfc3339};
+
+/// Writes records as comma-separated values, under one line of names.
+///
+/// Of one schema: the columns of its [`csv`](Schema::csv), else those of the header, of the schema and of the
+/// trailer. Of several: `protocol`, those of the header and the trailer, and the columns of all, each behind its
+/// schema's name and a dot; a record leaves those of the others empty.
+///
+/// Times are RFC 3339, durations seconds with six decimals, items of a list stand with spaces between them,
+/// and a list of objects is JSON.
+#[derive(Clone, Debug)]
+pub struct CsvFormat {
+    schemas: Vec<&'static str>,
+    names: Vec<String>,
+    plans: Plans,
+}
+
+impl CsvFormat {
+    /// For records of these schemas. A record of another one is left out.
+    #[must_use]
+    pub fn new(schemas: &[&'static dyn AnySchema]) -> Self {
+        let names = match schemas {
+            [schema] => match schema.csv() {
+                Some(names) => names.iter().map(|name| (*name).to_owned()).collect(),
+                None => {
+                    let own = schema.columns().into_iter().map(|column| column.name.to_owned());
+                    around(own).collect()
+                }
+            },
+            _ => {
+                let own = schemas.iter().flat_map(|schema| {
+                    let name = schema.name();
+                    let columns = schema.columns().into_iter();
+                    columns.map(move |column| format!("{name}.{}", column.name))
+                });
+                std::iter::once("protocol".to_owned()).chain(around(own)).collect()
+            }
+        };
+        let schemas = schemas.iter().map(|schema| schema.name()).collect();
+        CsvFormat { schemas, names, plans: Plans::default() }
+    }
+}
+
+/// The header's columns, these, and the trailer's.
+fn around(own: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    let names = |columns: &'static [flowscope_record::Column<RecordHeader>]| {
+        columns.iter().map(|column| column.name.to_owned())
+    };
+    names(HEADER).chain(own).chain(names(TRAILER))
+}
+
+impl Format for CsvFormat {
+    fn begin(&mut self, _: Timestamp, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.names.join(",").as_bytes());
+        out.push(b'\n');
+    }
+
+    fn record(&mut self, header: &RecordHeader, record: &impl Record, out: &mut Vec<u8>) {
+        record.visit(Line { format: self, header, out });
+    }
+}
+
+struct Line<'a> {
+    format: &'a mut CsvFormat,
+    header: &'a RecordHeader,
+    out: &'a mut Vec<u8>,
+}
+
+impl Visitor for Line<'_> {
+    type Output = ();
+
+    fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) {
+        let Line { format: CsvFormat { schemas, names, plans }, header, out } = self;
+        if !schemas.contains(&schema.name) {
+            return;
+        }
+        let cells = plans.get(schema, || plan(schema, schemas.len() > 1, names));
+        for (at, cell) in cells.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            match cell {
+                Cell::Own(get) => write(&get(record), out),
+                Cell::Header(get) => write(&get(header), out),
+                Cell::Protocol => out.extend_from_slice(schema.name.as_bytes()),
+                Cell::Empty => {}
+            }
+        }
+        out.push(b'\n');
+    }
+}
+
+enum Cell<R: 'static> {
+    Own(for<'a> fn(&'a R) -> Value<'a>),
+    Header(for<'a> fn(&'a RecordHeader) -> Value<'a>),
+    Protocol,
+    Empty,
+}
+
+/// Where the cell of each name comes from.
+fn plan<R>(schema: &'static Schema<R>, several: bool, names: &[String]) -> Vec<Cell<R>> {
+    let cell = |name: &String| {
+        let own_name = match name.split_once('.') {
+            Some((of, own)) if several => (of == schema.name).then_some(own),
+            None if several => None,
+            _ => Some(name.as_str()),
+        };
+        let own = schema.columns.iter().find(|column| Some(column.name) == own_name);
+        let around = HEADER.iter().chain(TRAILER).find(|column| column.name == name);
+        match (own, around) {
+            (Some(column), _) => Cell::Own(column.get),
+            (_, Some(column)) => Cell::Header(column.get),
+            _ if several && name == "protocol" => Cell::Protocol,
+            _ => Cell::Empty,
+        }
+    };
+    names.iter().map(cell).collect()
+}
+
+/// Appends a value as a cell.
+fn write(value: &Value<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    text(value, out);
+    let special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
+    if out[start..].iter().any(special) {
+        let cell = out.split_off(start);
+        out.push(b'"');
+        for byte in cell {
+            if byte == b'"' {
+                out.push(b'"');
+            }
+            out.push(byte);
+        }
+        out.push(b'"');
+    }
+}
+
+fn text(value: &Value<'_>, out: &mut Vec<u8>) {
+    match value {
+        Value::Null => {}
+        Value::Time(ts) => out.extend_from_slice(rfc3339(*ts).as_str().as_bytes()),
+        Value::Duration(span) => {
+            write!(out, "{:.6}", span.as_secs_f64()).expect("a vector takes all");
+        }
+        Value::Addr(addr) => write!(out, "{addr}").expect("a vector takes all"),
+        Value::Bytes(bytes) => {
+            out.extend_from_slice(flowscope_record::wire_text(bytes).as_bytes());
+        }
+        Value::Text(text) => out.extend_from_slice(text.as_bytes()),
+        Value::Short(text) => out.extend_from_slice(text.as_str().as_bytes()),
+        Value::List(items) if items.iter().any(|item| matches!(item, Value::Object(_))) => {
+            json::write(value, out);
+        }
+        Value::List(items) => {
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    out.push(b' ');
+                }
+                text(item, out);
+            }
+        }
+        other => json::write(other, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_quoted_where_they_must_be() {
+        let check = |value: Value<'_>, expected: &str| {
+            let mut out = Vec::new();
+            write(&value, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        };
+        check(Value::Null, "");
+        check("a b".into(), "a b");
+        check("a,b".into(), "\"a,b\"");
+        check("say \"x\"\n".into(), "\"say \"\"x\"\"\n\"");
+        check(b"\xff".as_slice().into(), "\\xff");
+        check(Value::list([1_u8, 2].into_iter()), "1 2");
+        check(Value::List(vec![Value::Object(vec![("a", 1_u8.into())])]), "\"[{\"\"a\"\":1}]\"");
+        check(std::time::Duration::from_millis(1500).into(), "1.500000");
+        check(false.into(), "false");
+    }
+}

@@ -1,0 +1,238 @@
+//! Records as Suricata's EVE has them, one JSON object per line.
+
+use flowscope_core::Timestamp;
+use flowscope_record::{Column, Record, Schema, Value, Visitor};
+
+use crate::format::Format;
+use crate::header::{HEADER, TRAILER};
+use crate::plans::Plans;
+use crate::{RecordHeader, json};
+
+/// Writes records as Suricata's EVE JSON.
+///
+/// A line has the members of [`HEADER`], `event_type` behind the second, those of the record, and
+/// [`TRAILER`]. Values that are `Null` are left out, empty lists too unless their column says otherwise,
+/// and objects without members but the record's own.
+#[derive(Clone, Debug, Default)]
+pub struct EveFormat {
+    plans: Plans,
+}
+
+impl EveFormat {
+    /// Nothing was written yet.
+    #[must_use]
+    pub fn new() -> Self {
+        EveFormat::default()
+    }
+
+    /// Appends the members of a record alone, each with a comma behind it: without braces, header and
+    /// trailer.
+    pub fn members(&mut self, record: &impl Record, out: &mut Vec<u8>) {
+        record.visit(Members { format: self, out });
+    }
+
+    /// Appends a line of a record that belongs to no flow: with `timestamp` and `event_type` before its
+    /// members.
+    pub fn flowless(&mut self, ts: Timestamp, record: &impl Record, out: &mut Vec<u8>) {
+        record.visit(Flowless { format: self, ts, out });
+    }
+
+    fn plan<R: Send + 'static>(&mut self, schema: &'static Schema<R>) -> &mut Plan<R> {
+        self.plans.get(schema, || Plan::new(schema))
+    }
+}
+
+impl Format for EveFormat {
+    fn record(&mut self, header: &RecordHeader, record: &impl Record, out: &mut Vec<u8>) {
+        record.visit(Line { format: self, header, out });
+    }
+}
+
+struct Line<'a> {
+    format: &'a mut EveFormat,
+    header: &'a RecordHeader,
+    out: &'a mut Vec<u8>,
+}
+
+impl Visitor for Line<'_> {
+    type Output = ();
+
+    fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) {
+        let Line { format, header, out } = self;
+        let plan = format.plan(schema);
+        match schema.eve_rows {
+            None => plan.line(header, record, out),
+            Some(rows) => rows(record, &mut |row| plan.line(header, row, out)),
+        }
+    }
+}
+
+struct Members<'a> {
+    format: &'a mut EveFormat,
+    out: &'a mut Vec<u8>,
+}
+
+impl Visitor for Members<'_> {
+    type Output = ();
+
+    fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) {
+        let steps = &self.format.plan(schema).members;
+        run(steps, record, self.out);
+    }
+}
+
+struct Flowless<'a> {
+    format: &'a mut EveFormat,
+    ts: Timestamp,
+    out: &'a mut Vec<u8>,
+}
+
+impl Visitor for Flowless<'_> {
+    type Output = ();
+
+    fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) {
+        let Flowless { format, ts, out } = self;
+        json::line(out, |line| {
+            line.put("timestamp", crate::rfc3339(ts));
+            line.put("event_type", schema.eve_event);
+            run(&format.plan(schema).members, record, line.members());
+        });
+    }
+}
+
+/// How the lines of one schema are written: the bytes between values are made beforehand.
+struct Plan<R: 'static> {
+    head: Vec<Step<RecordHeader>>,
+    event_type: Box<[u8]>,
+    flow: Vec<Step<RecordHeader>>,
+    /// The schema's own.
+    members: Vec<Step<R>>,
+    /// The schema's own up to the object that the trailer goes on with.
+    before: Vec<Step<R>>,
+    /// That object's members.
+    shared: Vec<Step<R>>,
+    shared_open: Box<[u8]>,
+    trailer: Vec<Step<RecordHeader>>,
+}
+
+enum Step<R: 'static> {
+    /// A name with its colon, and the value behind it.
+    Value { name: Box<[u8]>, get: for<'a> fn(&'a R) -> Value<'a>, empty_lists: bool },
+    /// `"name":{`
+    Open(Box<[u8]>),
+    /// Of an object that is left out if it is empty, or is not.
+    Close { keep: bool },
+}
+
+/// The object that is the record's and the trailer's.
+const SHARED: &str = "flowscope";
+
+impl<R: 'static> Plan<R> {
+    fn new(schema: &'static Schema<R>) -> Self {
+        let (head, flow) = HEADER.split_at(2.min(HEADER.len()));
+        let own: Vec<&Column<R>> = schema.columns.iter().collect();
+        let path = |column: &Column<R>| column.eve.as_ref().map(|eve| eve.path);
+        let is_shared = |column: &Column<R>| {
+            column.eve.as_ref().is_some_and(|eve| eve.split().0 == Some(SHARED))
+        };
+        let (shared, before): (Vec<_>, Vec<_>) = own.iter().copied().partition(|c| is_shared(c));
+        let trailer = TRAILER.iter().filter(|column| {
+            let own_path = column.eve.as_ref().map(|eve| eve.path);
+            !schema.columns.iter().any(|column| path(column) == own_path)
+        });
+        Plan {
+            head: steps(head.iter(), ""),
+            event_type: format!("\"event_type\":\"{}\",", schema.eve_event).into_bytes().into(),
+            flow: steps(flow.iter(), ""),
+            members: steps(own.iter().copied(), schema.eve_event),
+            before: steps(before.into_iter(), schema.eve_event),
+            shared: inner(steps(shared.into_iter(), schema.eve_event)),
+            shared_open: opening(SHARED),
+            trailer: inner(steps(trailer, "")),
+        }
+    }
+
+    fn line(&self, header: &RecordHeader, record: &R, out: &mut Vec<u8>) {
+        out.push(b'{');
+        run(&self.head, header, out);
+        out.extend_from_slice(&self.event_type);
+        run(&self.flow, header, out);
+        run(&self.before, record, out);
+        let start = open(&self.shared_open, out);
+        run(&self.shared, record, out);
+        run(&self.trailer, header, out);
+        close(start, false, out);
+        json::close(out, b'}');
+        out.push(b'\n');
+    }
+}
+
+/// What writes these columns, objects opened and closed where they begin and end.
+fn steps<'a, R: 'static>(columns: impl Iterator<Item = &'a Column<R>>, own: &str) -> Vec<Step<R>> {
+    let mut steps = Vec::new();
+    let mut within = None;
+    for column in columns {
+        let Some(eve) = &column.eve else { continue };
+        let (object, member) = eve.split();
+        if object != within {
+            if let Some(left) = within {
+                steps.push(Step::Close { keep: left == own });
+            }
+            steps.extend(object.map(|object| Step::Open(opening(object))));
+            within = object;
+        }
+        steps.push(Step::Value {
+            name: format!("\"{member}\":").into_bytes().into(),
+            get: eve.get.unwrap_or(column.get),
+            empty_lists: eve.empty_lists,
+        });
+    }
+    steps.extend(within.map(|left| Step::Close { keep: left == own }));
+    steps
+}
+
+/// The values alone.
+fn inner<R>(steps: Vec<Step<R>>) -> Vec<Step<R>> {
+    steps.into_iter().filter(|step| matches!(step, Step::Value { .. })).collect()
+}
+
+fn opening(object: &str) -> Box<[u8]> {
+    format!("\"{object}\":{{").into_bytes().into()
+}
+
+#[inline]
+fn run<R>(steps: &[Step<R>], record: &R, out: &mut Vec<u8>) {
+    let mut start = 0;
+    for step in steps {
+        match step {
+            Step::Value { name, get, empty_lists } => {
+                json::member(name, &get(record), *empty_lists, out);
+            }
+            Step::Open(name) => start = open(name, out),
+            Step::Close { keep } => close(start, *keep, out),
+        }
+    }
+}
+
+/// Begins an object; returns where it begins.
+fn open(name: &[u8], out: &mut Vec<u8>) -> usize {
+    let start = out.len();
+    out.extend_from_slice(name);
+    start
+}
+
+/// Ends the object that begins at `start`.
+fn close(start: usize, keep: bool, out: &mut Vec<u8>) {
+    if out.last() == Some(&b'{') && !keep {
+        out.truncate(start);
+    } else {
+        json::close(out, b'}');
+        out.push(b',');
+    }
+}
+
+impl<R> std::fmt::Debug for Plan<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plan").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,234 @@
+use std::time::Duration;
+
+use flowscope_core::{FlowSide, TcpFlags, Timestamp};
+use flowscope_driver::SessionEvent;
+use flowscope_extract::FiveTupleKey;
+use flowscope_record::{Record, Visitor};
+use flowscope_track::{
+    Change, ConnState, Counters, EndReason, Flow, FlowRef, FlowState, FlowStats, History,
+    InitiatorEvidence, SideStats,
+};
+
+use crate::flow_schema::FLOW;
+use crate::{RecordHeader, names};
+
+/// The record of a flow, or of a part of its life.
+///
+/// Small, since a sweep of the flow table may make a million of them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FlowRecord {
+    /// Which flow it is.
+    pub header: RecordHeader,
+    /// When the first packet was captured.
+    pub start: Timestamp,
+    /// When the last packet was captured.
+    pub end: Timestamp,
+    /// Which record of its flow it is.
+    pub kind: FlowRecordKind,
+    /// Why this side is called the initiator.
+    pub evidence: InitiatorEvidence,
+    /// The state at the time of the record.
+    pub state: FlowState,
+    /// Zeek's summary of the connection.
+    pub conn_state: ConnState,
+    /// Whether the flow began before the capture.
+    pub mid_stream: bool,
+    /// From SYN to SYN+ACK.
+    pub syn_rtt: Option<Duration>,
+    /// From SYN+ACK to ACK.
+    pub ack_rtt: Option<Duration>,
+    /// The protocol it speaks, if that was recognised.
+    pub app_proto: Option<&'static str>,
+    /// What Zeek calls that protocol.
+    pub service: Option<&'static str>,
+    /// What happened, in Zeek's letters.
+    pub history: History,
+    /// What each side sent: initiator, responder.
+    pub sides: [FlowRecordSide; 2],
+}
+
+/// Which record of its flow a [`FlowRecord`] is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FlowRecordKind {
+    /// The flow goes on; this is its record of this number, from 1.
+    Interim(u32),
+    /// The flow ended.
+    Ended(EndReason),
+    /// Packets that came after the flow had ended for this reason, alone.
+    Late(EndReason),
+}
+
+/// What one side of a flow sent.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct FlowRecordSide {
+    /// Packets and bytes; since the record before, in all but the event log.
+    pub counters: Counters,
+    /// All TCP flags seen.
+    pub tcp_flags: TcpFlags,
+    /// Segments sent again.
+    pub retransmits: u32,
+    /// Segments behind others of a higher sequence number.
+    pub out_of_order: u32,
+    /// Acknowledgements without news.
+    pub duplicate_acks: u32,
+    /// Segments that closed the receive window.
+    pub zero_windows: u32,
+    /// Bytes that were acknowledged but not captured.
+    pub gap_bytes: u64,
+}
+
+impl FlowRecord {
+    /// The record that goes with a change lent to a sink, if it has one: of an interim record, what the
+    /// interval brought; of an end, the whole flow; of late packets, these alone.
+    #[must_use]
+    pub fn of_change<S>(flow: &Flow<'_, FiveTupleKey, S>, change: Change) -> Option<Self> {
+        let (kind, history) = match change {
+            Change::Interim { sequence } => (FlowRecordKind::Interim(sequence), flow.history()),
+            Change::Ended { reason } => (FlowRecordKind::Ended(reason), flow.history()),
+            Change::Late => (late(flow.stats().state), flow.history()),
+            _ => return None,
+        };
+        let header = RecordHeader::new(flow.ts, flow.id.0, *flow.key, flow.orientation());
+        FlowRecord::of_part(header, &flow.stats(), kind, history)
+    }
+
+    /// The last record of a flow, made when its entry is removed: what its interim records left, late
+    /// packets included.
+    #[must_use]
+    pub fn of_removed<S>(flow: &Flow<'_, FiveTupleKey, S>, reason: EndReason) -> Self {
+        let stats = flow.stats();
+        let header = RecordHeader::new(flow.ts, flow.id.0, *flow.key, stats.orientation);
+        FlowRecord::new(header, &stats, FlowRecordKind::Ended(reason), flow.history())
+            .with_sides(&stats, stats.delta)
+    }
+
+    /// The record that goes with an event, if it has one; as [`of_change`](Self::of_change).
+    ///
+    /// `Interim` and `Late` events do not have the history.
+    #[must_use]
+    pub fn of_event<M>(event: &SessionEvent<FiveTupleKey, M>) -> Option<Self> {
+        let of = |flow: &FlowRef<FiveTupleKey>, stats: &FlowStats, kind, history| {
+            FlowRecord::of_part(RecordHeader::of_event(flow), stats, kind, history)
+        };
+        match event {
+            SessionEvent::Interim { flow, sequence, stats } => {
+                of(flow, stats, FlowRecordKind::Interim(*sequence), History::default())
+            }
+            SessionEvent::Closed { flow, reason, stats, history } => {
+                of(flow, stats, FlowRecordKind::Ended(*reason), *history)
+            }
+            SessionEvent::Late { flow, stats } => {
+                of(flow, stats, late(stats.state), History::default())
+            }
+            _ => None,
+        }
+    }
+
+    /// What one side sent.
+    #[must_use]
+    pub fn side(&self, side: FlowSide) -> &FlowRecordSide {
+        &self.sides[side.index()]
+    }
+
+    /// From the first packet to the last.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.end.since(self.start)
+    }
+
+    /// Why the flow ended, or that it goes on, in snake case.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self.kind {
+            FlowRecordKind::Interim(_) => "active_timeout",
+            FlowRecordKind::Ended(reason) | FlowRecordKind::Late(reason) => {
+                names::end_reason(reason)
+            }
+        }
+    }
+
+    fn of_part(
+        header: RecordHeader,
+        stats: &FlowStats,
+        kind: FlowRecordKind,
+        history: History,
+    ) -> Option<Self> {
+        let mut record = FlowRecord::new(header, stats, kind, history);
+        Some(match kind {
+            FlowRecordKind::Interim(_) => record.with_sides(stats, stats.delta),
+            FlowRecordKind::Ended(_) => {
+                record.with_sides(stats, [stats.initiator.counters, stats.responder.counters])
+            }
+            FlowRecordKind::Late(_) => {
+                let late = stats.late?;
+                (record.start, record.end) = (late.first_seen, late.last_seen);
+                record.sides = late
+                    .sides
+                    .map(|counters| FlowRecordSide { counters, ..FlowRecordSide::default() });
+                record
+            }
+        })
+    }
+
+    fn new(
+        mut header: RecordHeader,
+        stats: &FlowStats,
+        kind: FlowRecordKind,
+        history: History,
+    ) -> Self {
+        header.icmp = stats.icmp.map(|icmp| (icmp.kind, icmp.code));
+        FlowRecord {
+            header: header.path(stats.path),
+            start: stats.first_seen,
+            end: stats.last_seen,
+            kind,
+            evidence: stats.evidence,
+            state: stats.state,
+            conn_state: stats.conn_state,
+            mid_stream: stats.mid_stream,
+            syn_rtt: stats.syn_rtt,
+            ack_rtt: stats.ack_rtt,
+            app_proto: None,
+            service: None,
+            history,
+            sides: [FlowRecordSide::default(); 2],
+        }
+    }
+
+    fn with_sides(mut self, stats: &FlowStats, counters: [Counters; 2]) -> Self {
+        let [initiator, responder] = counters;
+        self.sides = [
+            FlowRecordSide::of(&stats.initiator, initiator),
+            FlowRecordSide::of(&stats.responder, responder),
+        ];
+        self
+    }
+}
+
+/// Entries linger after these two ends alone.
+fn late(state: FlowState) -> FlowRecordKind {
+    let reset = state == FlowState::Reset;
+    FlowRecordKind::Late(if reset { EndReason::Rst } else { EndReason::Fin })
+}
+
+impl FlowRecordSide {
+    fn of(stats: &SideStats, counters: Counters) -> Self {
+        FlowRecordSide {
+            counters,
+            tcp_flags: stats.tcp_flags,
+            retransmits: stats.retransmitted,
+            out_of_order: stats.out_of_order,
+            duplicate_acks: stats.duplicate_acks,
+            zero_windows: stats.zero_windows,
+            gap_bytes: stats.gap_bytes,
+        }
+    }
+}
+
+impl Record for FlowRecord {
+    fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+        visitor.record(&FLOW, self)
+    }
+}

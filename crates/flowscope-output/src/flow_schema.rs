@@ -1,0 +1,230 @@
+//! How flow records are written: the columns, and what EVE, Zeek's `conn.log`, CSV and tables show.
+
+use std::fmt::Write;
+
+use flowscope_core::{L4Proto, TcpFlags};
+use flowscope_record::{Column, Kind, Schema, Short, Table, Value, ZeekType, amount};
+use flowscope_track::{ConnState, EndReason, FlowState};
+
+use crate::{FlowRecord, FlowRecordKind, FlowRecordSide, names};
+
+/// The columns of a [`FlowRecord`].
+pub static FLOW: Schema<FlowRecord> = Schema {
+    zeek_log: "conn",
+    csv: Some(CSV),
+    columns: &[
+        C::new("initiator", Kind::Text, |x| Value::short(x.header.endpoints().0), "Address and port of the initiator.").table(Table::at(3, "INITIATOR", IPV4).may_overflow()),
+        C::new("responder", Kind::Text, |x| Value::short(x.header.endpoints().1), "Address and port of the responder.").table(Table::at(4, "RESPONDER", IPV4).may_overflow()),
+        C::new("proto_and_app", Kind::Text, proto_and_app, "Protocol over IP, and the one inside if that is known.").zeek_as(0, "proto", ZeekType::Enum, |x| names::zeek_proto(x.header.key.proto()).into()).table(Table::at(2, "PROTO", 8)),
+        C::new("app_proto", Kind::Text, |x| Value::some(x.app_proto), "Protocol that the flow speaks, if it was recognised.").eve("app_proto").zeek_as(1, "service", ZeekType::String, |x| Value::some(x.service)),
+        C::new("packets_to_server", Kind::U64, |x| x.initiator().counters.packets.into(), "Packets that the initiator sent.").eve("flow.pkts_toserver").zeek(10, "orig_pkts", ZeekType::Count),
+        C::new("packets_to_client", Kind::U64, |x| x.responder().counters.packets.into(), "Packets that the responder sent.").eve("flow.pkts_toclient").zeek(12, "resp_pkts", ZeekType::Count),
+        C::new("bytes_to_server", Kind::U64, |x| x.initiator().counters.wire_bytes.into(), "Bytes that the initiator sent: whole frames on the wire.").eve("flow.bytes_toserver"),
+        C::new("bytes_to_client", Kind::U64, |x| x.responder().counters.wire_bytes.into(), "Bytes that the responder sent: whole frames on the wire.").eve("flow.bytes_toclient"),
+        C::new("start", Kind::Time, |x| x.start.into(), "When the first packet was captured, UTC.").eve("flow.start").table(Table::at(0, "START", 19)),
+        C::new("end", Kind::Time, |x| x.end.into(), "When the last packet was captured, late ones included, UTC.").eve("flow.end"),
+        C::new("duration", Kind::Duration, |x| x.duration().into(), "Seconds from the first packet to the last.").eve_as("flow.age", |x| x.duration().as_secs().into()).zeek(2, "duration", ZeekType::Interval).table(Table::at(1, "LASTED", 6)),
+        C::new("state", Kind::Text, |x| state(x).into(), "Suricata's state: new, established or closed.").eve("flow.state"),
+        C::new("reason", Kind::Text, |x| reason(x.kind).into(), "Suricata's reason: timeout, forced, shutdown or tcp_reuse.").eve("flow.reason"),
+        C::new("tcp_flags", Kind::Text, |x| tcp_flags(x, all_flags(x)), "TCP flags of both sides in hexadecimal (RFC 9293 §3.1).").eve("tcp.tcp_flags"),
+        C::new("tcp_flags_to_server", Kind::Text, |x| tcp_flags(x, x.initiator().tcp_flags), "TCP flags of the initiator in hexadecimal.").eve("tcp.tcp_flags_ts"),
+        C::new("tcp_flags_to_client", Kind::Text, |x| tcp_flags(x, x.responder().tcp_flags), "TCP flags of the responder in hexadecimal.").eve("tcp.tcp_flags_tc"),
+        C::new("syn", Kind::Bool, |x| Value::flag(is_tcp(x) && all_flags(x).syn()), "Whether a segment with SYN was seen.").eve("tcp.syn"),
+        C::new("fin", Kind::Bool, |x| Value::flag(is_tcp(x) && all_flags(x).fin()), "Whether a segment with FIN was seen.").eve("tcp.fin"),
+        C::new("rst", Kind::Bool, |x| Value::flag(is_tcp(x) && all_flags(x).rst()), "Whether a segment with RST was seen.").eve("tcp.rst"),
+        C::new("psh", Kind::Bool, |x| Value::flag(is_tcp(x) && all_flags(x).contains(TcpFlags::PSH)), "Whether a segment with PSH was seen.").eve("tcp.psh"),
+        C::new("ack", Kind::Bool, |x| Value::flag(is_tcp(x) && all_flags(x).ack()), "Whether a segment with ACK was seen.").eve("tcp.ack"),
+        C::new("tcp_state", Kind::Text, |x| Value::some(is_tcp(x).then(|| tcp_state(x.state))), "Suricata's state of the TCP connection.").eve("tcp.state"),
+        C::new("end_reason", Kind::Text, |x| x.reason().into(), "Why the flow ended: fin, rst, idle_timeout, evicted, superseded, end_of_input, shutdown or forced; active_timeout if it goes on.").eve("flowscope.end_reason"),
+        C::new("interim", Kind::U64, |x| match x.kind { FlowRecordKind::Interim(sequence) => sequence.into(), _ => Value::Null }, "Number of the record of a flow that goes on, from 1.").eve("flowscope.interim"),
+        C::new("late", Kind::Bool, |x| Value::flag(matches!(x.kind, FlowRecordKind::Late(_))), "Whether the record is of packets after the end alone.").eve("flowscope.late"),
+        C::new("ambiguous", Kind::Bool, |x| Value::flag(x.header.ambiguous), "Whether copies of the same bytes differed, as far as the flow was read.").eve("flowscope.ambiguous"),
+        C::new("history", Kind::Text, |x| x.history.as_str().into(), "What happened, in Zeek's letters.").eve("flowscope.history").zeek_as(9, "history", ZeekType::String, |x| Value::some(Some(x.history.as_str()).filter(|history| !history.is_empty()))).table(Table::at(8, "HISTORY", 11).with(short_history)),
+        C::new("conn_state", Kind::Text, |x| x.conn_state.as_str().into(), "Zeek's summary of the connection.").eve("flowscope.conn_state").zeek(5, "conn_state", ZeekType::String),
+        C::new("local_orig", Kind::Bool, |_| Value::Null, "Not known to flowscope.").zeek(6, "local_orig", ZeekType::Bool),
+        C::new("local_resp", Kind::Bool, |_| Value::Null, "Not known to flowscope.").zeek(7, "local_resp", ZeekType::Bool),
+        C::new("initiator_evidence", Kind::Text, |x| names::initiator_evidence(x.evidence).into(), "Why this side is called the initiator: syn, syn_ack, listening_port or first_packet.").eve("flowscope.initiator_evidence"),
+        C::new("mid_stream", Kind::Bool, |x| x.mid_stream.into(), "Whether the flow began before the capture.").eve("flowscope.mid_stream"),
+        C::new("payload_bytes_to_server", Kind::U64, |x| x.initiator().counters.payload_bytes.into(), "Bytes of payload that the initiator sent, by the headers.").eve("flowscope.payload_bytes_toserver").zeek(3, "orig_bytes", ZeekType::Count),
+        C::new("payload_bytes_to_client", Kind::U64, |x| x.responder().counters.payload_bytes.into(), "Bytes of payload that the responder sent, by the headers.").eve("flowscope.payload_bytes_toclient").zeek(4, "resp_bytes", ZeekType::Count),
+        C::new("gap_bytes_to_server", Kind::U64, |x| x.initiator().gap_bytes.into(), "Bytes of the initiator that were acknowledged but not captured.").eve("flowscope.gap_bytes_toserver"),
+        C::new("gap_bytes_to_client", Kind::U64, |x| x.responder().gap_bytes.into(), "Bytes of the responder that were acknowledged but not captured.").eve("flowscope.gap_bytes_toclient"),
+        C::new("missed_bytes", Kind::U64, |x| (x.initiator().gap_bytes + x.responder().gap_bytes).into(), "Bytes of both sides that were acknowledged but not captured.").zeek(8, "missed_bytes", ZeekType::Count),
+        C::new("ip_bytes_to_server", Kind::U64, |x| x.initiator().counters.ip_bytes.into(), "Bytes that the initiator sent, by the IP headers.").zeek(11, "orig_ip_bytes", ZeekType::Count),
+        C::new("ip_bytes_to_client", Kind::U64, |x| x.responder().counters.ip_bytes.into(), "Bytes that the responder sent, by the IP headers.").zeek(13, "resp_ip_bytes", ZeekType::Count),
+        C::new("retransmits_to_server", Kind::U64, |x| x.initiator().retransmits.into(), "Segments that the initiator sent again.").eve("flowscope.retransmits_toserver"),
+        C::new("retransmits_to_client", Kind::U64, |x| x.responder().retransmits.into(), "Segments that the responder sent again.").eve("flowscope.retransmits_toclient"),
+        C::new("out_of_order_to_server", Kind::U64, |x| x.initiator().out_of_order.into(), "Segments of the initiator that came behind later ones.").eve("flowscope.out_of_order_toserver"),
+        C::new("out_of_order_to_client", Kind::U64, |x| x.responder().out_of_order.into(), "Segments of the responder that came behind later ones.").eve("flowscope.out_of_order_toclient"),
+        C::new("duplicate_acks_to_server", Kind::U64, |x| x.initiator().duplicate_acks.into(), "Acknowledgements of the initiator without news (RFC 5681 §2).").eve("flowscope.duplicate_acks_toserver"),
+        C::new("duplicate_acks_to_client", Kind::U64, |x| x.responder().duplicate_acks.into(), "Acknowledgements of the responder without news (RFC 5681 §2).").eve("flowscope.duplicate_acks_toclient"),
+        C::new("zero_windows_to_server", Kind::U64, |x| x.initiator().zero_windows.into(), "Segments by which the initiator closed its receive window.").eve("flowscope.zero_windows_toserver"),
+        C::new("zero_windows_to_client", Kind::U64, |x| x.responder().zero_windows.into(), "Segments by which the responder closed its receive window.").eve("flowscope.zero_windows_toclient"),
+        C::new("syn_rtt", Kind::Duration, |x| Value::some(x.syn_rtt), "Seconds from SYN to SYN+ACK.").eve_as("flowscope.syn_rtt", |x| Value::some(x.syn_rtt.map(|rtt| rtt.as_secs_f64()))),
+        C::new("ack_rtt", Kind::Duration, |x| Value::some(x.ack_rtt), "Seconds from SYN+ACK to ACK.").eve_as("flowscope.ack_rtt", |x| Value::some(x.ack_rtt.map(|rtt| rtt.as_secs_f64()))),
+        C::new("tunnel", Kind::List(&Kind::Text), |x| x.header.tunnel_texts(), "Tags and tunnels around the flow but VLANs, outermost first: kind and id.").eve_as("flowscope.tunnel", |x| x.header.tunnel_objects()),
+        C::new("tunnel_parents", Kind::List(&Kind::Text), |_| Value::Null, "Not known to flowscope.").zeek(14, "tunnel_parents", ZeekType::SetOfString),
+        C::new("ip_proto", Kind::U64, |x| x.header.key.proto().number().into(), "Protocol over IP by number.").zeek(15, "ip_proto", ZeekType::Count),
+        C::new("flow_community_id", Kind::Text, |x| Value::short(x.header.key.community_id(0)), "Community ID of the flow, version 1.").zeek(16, "community_id", ZeekType::String),
+        C::new("outer_vlan", Kind::U64, |x| Value::some(x.header.vlans().next()), "Outermost VLAN id.").zeek(17, "vlan", ZeekType::Int),
+        C::new("inner_vlan", Kind::U64, |x| Value::some(x.header.vlans().nth(1)), "Second VLAN id.").zeek(18, "inner_vlan", ZeekType::Int),
+        C::new("packets", Kind::Text, |x| pair(x, |side| side.counters.packets), "Packets of the initiator and of the responder, rounded.").table(Table::at(5, "PACKETS", 9).right()),
+        C::new("bytes", Kind::Text, |x| pair(x, |side| side.counters.wire_bytes), "Bytes of the initiator and of the responder, rounded.").table(Table::at(6, "BYTES", 11).right()),
+        C::new("outcome", Kind::Text, |x| outcome(x.kind).into(), "How the flow ended, in one word: closed, reset, idle, evicted, reused, open; active if it goes on.").table(Table::at(7, "STATE", 7)),
+    ],
+    ..Schema::new("flow", |x| x.start)
+};
+
+type C = Column<FlowRecord>;
+
+/// `255.255.255.255:65535`.
+const IPV4: u8 = 21;
+
+const CSV: &[&str] = &[
+    "flow_id",
+    "start",
+    "end",
+    "duration",
+    "proto",
+    "app_proto",
+    "src_ip",
+    "src_port",
+    "dest_ip",
+    "dest_port",
+    "community_id",
+    "packets_to_server",
+    "packets_to_client",
+    "bytes_to_server",
+    "bytes_to_client",
+    "payload_bytes_to_server",
+    "payload_bytes_to_client",
+    "state",
+    "end_reason",
+    "conn_state",
+    "history",
+    "initiator_evidence",
+    "gap_bytes_to_server",
+    "gap_bytes_to_client",
+    "retransmits_to_server",
+    "retransmits_to_client",
+    "icmp_type",
+    "icmp_code",
+    "vlan",
+    "tunnel",
+];
+
+impl FlowRecord {
+    fn initiator(&self) -> &FlowRecordSide {
+        &self.sides[0]
+    }
+
+    fn responder(&self) -> &FlowRecordSide {
+        &self.sides[1]
+    }
+}
+
+fn is_tcp(record: &FlowRecord) -> bool {
+    record.header.key.proto() == L4Proto::Tcp
+}
+
+fn all_flags(record: &FlowRecord) -> TcpFlags {
+    record.initiator().tcp_flags | record.responder().tcp_flags
+}
+
+/// Two hexadecimal digits, as Suricata has them.
+fn tcp_flags(record: &FlowRecord, flags: TcpFlags) -> Value<'static> {
+    if !is_tcp(record) {
+        return Value::Null;
+    }
+    let digit = |n: u8| b"0123456789abcdef"[usize::from(n & 15)];
+    let text = [digit(flags.0 >> 4), digit(flags.0)];
+    Value::Short(Short::copy_of(str::from_utf8(&text).unwrap_or_default()))
+}
+
+/// Suricata's three states: whether both sides have spoken, and whether it is over.
+fn state(record: &FlowRecord) -> &'static str {
+    match record.state {
+        FlowState::Closed | FlowState::Reset => "closed",
+        FlowState::SynSent | FlowState::SynReceived => "new",
+        FlowState::Established | FlowState::FinWait | FlowState::ClosingTcp => "established",
+        // Counters may lack what records before had, so conn_state is asked who has spoken.
+        FlowState::Active if record.conn_state == ConnState::Sf => "established",
+        FlowState::Active => "new",
+    }
+}
+
+fn reason(kind: FlowRecordKind) -> &'static str {
+    match kind {
+        FlowRecordKind::Interim(_) => "timeout",
+        FlowRecordKind::Ended(reason) | FlowRecordKind::Late(reason) => match reason {
+            EndReason::Evicted | EndReason::Forced => "forced",
+            EndReason::EndOfInput | EndReason::Shutdown => "shutdown",
+            EndReason::Superseded => "tcp_reuse",
+            _ => "timeout",
+        },
+    }
+}
+
+/// Suricata's name of a TCP state.
+fn tcp_state(state: FlowState) -> &'static str {
+    match state {
+        FlowState::SynSent => "syn_sent",
+        FlowState::SynReceived => "syn_recv",
+        // TCP is never merely active.
+        FlowState::Established | FlowState::Active => "established",
+        FlowState::FinWait => "fin_wait1",
+        FlowState::ClosingTcp => "closing",
+        FlowState::Closed | FlowState::Reset => "closed",
+    }
+}
+
+/// A name of at most five letters, or the number; with that of the protocol inside, if that is known.
+fn proto_and_app(record: &FlowRecord) -> Value<'_> {
+    let mut text = Short::EMPTY;
+    let _ = match record.header.key.proto() {
+        L4Proto::Icmpv6 => text.write_str("icmp6"),
+        other => write!(text, "{other}"),
+    };
+    if let Some(inside) = record.app_proto {
+        let _ = write!(text, "/{inside}");
+    }
+    Value::Short(text)
+}
+
+fn pair(record: &FlowRecord, of: fn(&FlowRecordSide) -> u64) -> Value<'static> {
+    let [sent, back] = [record.initiator(), record.responder()].map(|side| amount(of(side)));
+    Value::short(format_args!("{sent}/{back}"))
+}
+
+fn outcome(kind: FlowRecordKind) -> &'static str {
+    match kind {
+        FlowRecordKind::Interim(_) => "active",
+        FlowRecordKind::Ended(reason) | FlowRecordKind::Late(reason) => match reason {
+            EndReason::Fin => "closed",
+            EndReason::Rst => "reset",
+            EndReason::IdleTimeout => "idle",
+            EndReason::Evicted => "evicted",
+            EndReason::Superseded => "reused",
+            _ => "open",
+        },
+    }
+}
+
+/// At most eleven letters.
+fn short_history(record: &FlowRecord) -> Value<'_> {
+    let letters = record.history.as_str();
+    match letters.get(..10) {
+        Some(first) if letters.len() > 11 => Value::short(format_args!("{first}…")),
+        _ => letters.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_sound() {
+        assert_eq!(FLOW.faults(), Vec::<String>::new());
+    }
+}

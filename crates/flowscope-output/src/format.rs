@@ -1,0 +1,132 @@
+use std::io::{self, Write};
+
+use flowscope_core::{FlowSide, Timestamp};
+use flowscope_driver::{SessionEvent, SessionSink};
+use flowscope_extract::FiveTupleKey;
+use flowscope_record::Record;
+use flowscope_track::{Change, EndReason, Flow};
+
+use crate::{FlowRecord, RecordHeader};
+
+/// Turns records into bytes, appended to a buffer of the caller's.
+pub trait Format {
+    /// Appends what stands before all records. `ts` is the time of the first packet.
+    fn begin(&mut self, _ts: Timestamp, _out: &mut Vec<u8>) {}
+
+    /// Appends a record.
+    fn record(&mut self, header: &RecordHeader, record: &impl Record, out: &mut Vec<u8>);
+
+    /// Appends what stands behind all records, at this packet time.
+    fn end(&mut self, _ts: Timestamp, _out: &mut Vec<u8>) {}
+}
+
+/// Writes records to `W` in a format; each by one call, so that a line is never seen in part.
+///
+/// Wrap `W` into a [`BufWriter`](std::io::BufWriter) where nobody waits for single lines.
+#[derive(Debug)]
+pub struct RecordWriter<F, W> {
+    format: F,
+    out: W,
+    text: Vec<u8>,
+    begun: bool,
+    failed: Option<io::Error>,
+}
+
+impl<F: Format, W: Write> RecordWriter<F, W> {
+    /// Writes in this format.
+    pub fn with_format(format: F, out: W) -> Self {
+        RecordWriter { format, out, text: Vec::new(), begun: false, failed: None }
+    }
+
+    /// Writes a record.
+    ///
+    /// # Errors
+    ///
+    /// What writing to `W` gives.
+    pub fn record(&mut self, header: &RecordHeader, record: &impl Record) -> io::Result<()> {
+        self.begin(header.ts);
+        self.format.record(header, record, &mut self.text);
+        self.write()
+    }
+
+    /// Writes the record that an event has, if it has one: a message, a flow that ended, or the report of
+    /// one that goes on.
+    ///
+    /// A flow's record is that of its end: packets that come later are not in it. Whoever wants them has a
+    /// driver lend its changes to this writer, which is a [`SessionSink`].
+    ///
+    /// # Errors
+    ///
+    /// What writing to `W` gives.
+    pub fn event<M: Record>(&mut self, event: &SessionEvent<FiveTupleKey, M>) -> io::Result<()> {
+        match event {
+            SessionEvent::Application { flow, message, .. } => {
+                self.record(&RecordHeader::of_event(flow).began(message), message)
+            }
+            SessionEvent::Closed { .. } | SessionEvent::Interim { .. } => {
+                match FlowRecord::of_event(event) {
+                    Some(record) => self.record(&record.header, &record),
+                    None => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what stands behind all records and flushes `W`.
+    ///
+    /// # Errors
+    ///
+    /// What writing to `W` gives, or gave to a call as a [`SessionSink`].
+    pub fn finish(mut self, end: Timestamp) -> io::Result<W> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        self.begin(end);
+        self.format.end(end, &mut self.text);
+        self.write()?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+
+    fn begin(&mut self, ts: Timestamp) {
+        if !self.begun {
+            self.begun = true;
+            self.format.begin(ts, &mut self.text);
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let written = self.out.write_all(&self.text);
+        self.text.clear();
+        written
+    }
+
+    fn sink(&mut self, header: &RecordHeader, record: &impl Record) {
+        if self.failed.is_none() {
+            self.failed = self.record(header, record).err();
+        }
+    }
+}
+
+/// Writes the messages of flows, and each flow when its entry is removed, late packets included.
+///
+/// After an error nothing more is written; [`finish`](RecordWriter::finish) returns it.
+impl<F: Format, W: Write, M: Record, U> SessionSink<FiveTupleKey, M, U> for RecordWriter<F, W> {
+    fn flow(&mut self, flow: Flow<'_, FiveTupleKey, U>, change: Change) {
+        if let Change::Interim { .. } = change
+            && let Some(record) = FlowRecord::of_change(&flow, change)
+        {
+            self.sink(&record.header, &record);
+        }
+    }
+
+    fn message(&mut self, flow: Flow<'_, FiveTupleKey, U>, _: FlowSide, message: M) {
+        self.sink(&RecordHeader::of_flow(&flow).began(&message), &message);
+    }
+
+    fn removed(&mut self, flow: Flow<'_, FiveTupleKey, U>, reason: EndReason) {
+        let record = FlowRecord::of_removed(&flow, reason);
+        self.sink(&record.header, &record);
+    }
+}

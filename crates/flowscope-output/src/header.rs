@@ -1,0 +1,213 @@
+//! What every record says of its flow.
+
+use flowscope_core::{Layer, Orientation, Path, PathLayer, Timestamp};
+use flowscope_extract::{Endpoint, FiveTupleKey};
+use flowscope_record::{Column, Kind, Record, Schema, Value, Visitor};
+use flowscope_track::{Flow, FlowRef};
+
+use crate::json::{self, Object};
+use crate::names;
+
+/// The flow that a record belongs to: what all formats write before the record's own columns.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RecordHeader {
+    /// EVE's `timestamp`: when the record was made, in packet time.
+    pub ts: Timestamp,
+    /// The flow's id: the number of its first packet in the input.
+    pub flow_id: u64,
+    /// The flow's key.
+    pub key: FiveTupleKey,
+    /// Which orientation of the key the initiator's packets have.
+    pub orientation: Orientation,
+    /// Type and code of the first message of an ICMP flow, in records of the flow itself.
+    pub icmp: Option<(u8, u8)>,
+    /// Whether copies of the same bytes differed: what was read is one of several readings.
+    pub ambiguous: bool,
+    /// Tags and tunnels around the flow, if there are any.
+    pub path: Option<Box<Path>>,
+}
+
+impl RecordHeader {
+    /// The header of a record of this flow, made at this time.
+    #[must_use]
+    pub fn new(ts: Timestamp, flow_id: u64, key: FiveTupleKey, orientation: Orientation) -> Self {
+        RecordHeader { ts, flow_id, key, orientation, icmp: None, ambiguous: false, path: None }
+    }
+
+    /// The header of a record that follows from an event. Events do not have tags and tunnels.
+    #[must_use]
+    pub fn of_event(flow: &FlowRef<FiveTupleKey>) -> Self {
+        RecordHeader::new(flow.ts, flow.id.0, flow.key, flow.orientation)
+    }
+
+    /// The header of a record that follows from a call of a sink.
+    #[must_use]
+    pub fn of_flow<S>(flow: &Flow<'_, FiveTupleKey, S>) -> Self {
+        let path = flow.stats().path;
+        let header = RecordHeader::new(flow.ts, flow.id.0, *flow.key, flow.orientation());
+        header.path(path)
+    }
+
+    /// With these tags and tunnels.
+    #[must_use]
+    pub fn path(mut self, path: Path) -> Self {
+        self.path = (!path.is_empty()).then(|| Box::new(path));
+        self
+    }
+
+    /// Initiator and responder.
+    #[must_use]
+    pub fn endpoints(&self) -> (Endpoint, Endpoint) {
+        self.key.endpoints(self.orientation)
+    }
+
+    /// VLAN ids, outermost first.
+    pub fn vlans(&self) -> impl Iterator<Item = u32> + Clone {
+        self.layers().filter(|layer| layer.layer == Layer::Vlan).map(|layer| layer.id)
+    }
+
+    /// Kind and id of what else lies around the flow, outermost first.
+    pub fn tunnels(&self) -> impl Iterator<Item = (&'static str, u32)> + Clone {
+        self.layers()
+            .filter(|layer| layer.layer != Layer::Vlan)
+            .map(|layer| (names::layer(layer.layer), layer.id))
+    }
+
+    fn layers(&self) -> impl Iterator<Item = PathLayer> + Clone {
+        let path = self.path.as_deref().copied().unwrap_or(Path::EMPTY);
+        (0..path.len()).filter_map(move |at| path.get(at))
+    }
+
+    /// Adds initiator, responder and protocol to a JSON object, under EVE's names.
+    pub fn ends(&self, line: &mut Object<'_>) {
+        let (src, dest) = self.endpoints();
+        line.put("src_ip", src.addr);
+        line.put_some("src_port", src.port);
+        line.put("dest_ip", dest.addr);
+        line.put_some("dest_port", dest.port);
+        json::member(b"\"proto\":", &names::proto(self.key.proto()), false, line.members());
+    }
+
+    /// `vxlan:7`, for formats without objects.
+    pub(crate) fn tunnel_texts(&self) -> Value<'static> {
+        Value::list(self.tunnels().map(|(kind, id)| Value::short(format_args!("{kind}:{id}"))))
+    }
+
+    pub(crate) fn tunnel_objects(&self) -> Value<'static> {
+        Value::list(
+            self.tunnels()
+                .map(|(kind, id)| Value::Object(vec![("type", kind.into()), ("id", id.into())])),
+        )
+    }
+}
+
+type C = Column<RecordHeader>;
+
+/// The columns that stand before those of a record. EVE has its `event_type` behind the second.
+pub static HEADER: &[Column<RecordHeader>] = &[
+    C::new(
+        "timestamp",
+        Kind::Time,
+        |x| x.ts.into(),
+        "When the record was made, in packet time, UTC.",
+    )
+    .eve("timestamp"),
+    C::new(
+        "flow_id",
+        Kind::U64,
+        |x| x.flow_id.into(),
+        "Id of the flow: the number of its first packet in the input, from 1.",
+    )
+    .eve("flow_id"),
+    C::new("src_ip", Kind::Addr, |x| x.endpoints().0.addr.into(), "Address of the initiator.")
+        .eve("src_ip"),
+    C::new(
+        "src_port",
+        Kind::U64,
+        |x| Value::some(x.endpoints().0.port),
+        "Port of the initiator, where the protocol has ports.",
+    )
+    .eve("src_port"),
+    C::new("dest_ip", Kind::Addr, |x| x.endpoints().1.addr.into(), "Address of the responder.")
+        .eve("dest_ip"),
+    C::new(
+        "dest_port",
+        Kind::U64,
+        |x| Value::some(x.endpoints().1.port),
+        "Port of the responder, where the protocol has ports.",
+    )
+    .eve("dest_port"),
+    C::new(
+        "proto",
+        Kind::Text,
+        |x| names::proto(x.key.proto()),
+        "Protocol over IP: TCP, UDP, ICMP, IPv6-ICMP, SCTP, or its number.",
+    )
+    .eve("proto"),
+    C::new(
+        "community_id",
+        Kind::Text,
+        |x| Value::short(x.key.community_id(0)),
+        "Community ID of the flow, version 1.",
+    )
+    .eve("community_id"),
+    C::new(
+        "vlan",
+        Kind::List(&Kind::U64),
+        |x| Value::list(x.vlans()),
+        "VLAN ids, outermost first.",
+    )
+    .eve("vlan"),
+    C::new(
+        "icmp_type",
+        Kind::U64,
+        |x| Value::some(x.icmp.map(|(kind, _)| kind)),
+        "Type of an ICMP flow's first message (RFC 792, RFC 4443).",
+    )
+    .eve("icmp_type"),
+    C::new(
+        "icmp_code",
+        Kind::U64,
+        |x| Value::some(x.icmp.map(|(_, code)| code)),
+        "Code of an ICMP flow's first message (RFC 792, RFC 4443).",
+    )
+    .eve("icmp_code"),
+];
+
+/// The columns that stand behind those of a record, unless it has them itself.
+pub static TRAILER: &[Column<RecordHeader>] = &[
+    C::new(
+        "ambiguous",
+        Kind::Bool,
+        |x| Value::flag(x.ambiguous),
+        "Whether copies of the same bytes differed: what was read is one of several readings.",
+    )
+    .eve("flowscope.ambiguous"),
+    C::new(
+        "tunnel",
+        Kind::List(&Kind::Text),
+        RecordHeader::tunnel_texts,
+        "Tags and tunnels around the flow but VLANs, outermost first: kind and id.",
+    )
+    .eve_as("flowscope.tunnel", RecordHeader::tunnel_objects),
+];
+
+impl RecordHeader {
+    /// With the time at which what this record describes began, for EVE's `timestamp`.
+    #[must_use]
+    pub fn began(mut self, record: &impl Record) -> Self {
+        self.ts = record.visit(Began);
+        self
+    }
+}
+
+struct Began;
+
+impl Visitor for Began {
+    type Output = Timestamp;
+
+    fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) -> Timestamp {
+        (schema.time)(record)
+    }
+}

@@ -1,0 +1,72 @@
+//! EVE JSON, Zeek logs, CSV and tables of flow and protocol records.
+//!
+//! A format turns a record and the [header](RecordHeader) of its flow into text, by the record's
+//! [`Schema`](flowscope_record::Schema): [`EveFormat`], [`ZeekFormat`], [`CsvFormat`], [`TableFormat`] and
+//! [`SummaryFormat`]. None of them names a protocol. A [`RecordWriter`] writes what a driver emits, or what it lends,
+//! to anything that implements [`Write`](std::io::Write).
+//!
+//! The sessions of a capture file as EVE, flows included:
+//!
+//! ```
+//! use flowscope_core::PacketSource;
+//! use flowscope_driver::SessionDriver;
+//! use flowscope_extract::FiveTuple;
+//! use flowscope_http::HttpExchanges;
+//! use flowscope_output::EveWriter;
+//! use flowscope_pcap::CaptureReader;
+//! use flowscope_track::EndReason;
+//!
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/http-keep-alive.pcap");
+//! let mut capture = CaptureReader::open(path)?;
+//! let mut driver = SessionDriver::new(FiveTuple::bidirectional(), HttpExchanges::default());
+//! let mut eve = EveWriter::new(Vec::new());
+//! while capture.next_batch(&mut |packets| driver.handle_batch(packets))? > 0 {
+//!     while let Some(event) = driver.poll_event() {
+//!         eve.event(&event)?;
+//!     }
+//! }
+//! driver.finish(EndReason::EndOfInput);
+//! while let Some(event) = driver.poll_event() {
+//!     eve.event(&event)?;
+//! }
+//! # let lines = String::from_utf8(eve.finish(Default::default())?)?;
+//! # assert!(lines.lines().any(|line| line.contains("\"event_type\":\"http\"")));
+//! # assert!(lines.lines().any(|line| line.contains("\"event_type\":\"flow\"")));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod csv;
+mod eve;
+mod flow;
+mod flow_schema;
+mod format;
+mod header;
+pub mod json;
+mod names;
+mod plans;
+mod stats;
+mod table;
+mod text;
+mod zeek;
+
+pub use csv::CsvFormat;
+pub use eve::EveFormat;
+pub use flow::{FlowRecord, FlowRecordKind, FlowRecordSide};
+pub use flow_schema::FLOW;
+pub use format::{Format, RecordWriter};
+pub use header::{HEADER, RecordHeader, TRAILER};
+pub use names::{end_reason, initiator_evidence};
+pub use stats::{CaptureStats, STATS};
+pub use table::{SummaryFormat, TableFormat};
+pub use text::{rfc3339, terminal, zeek_uid};
+pub use zeek::ZeekFormat;
+
+/// Writes EVE JSON to `W`.
+pub type EveWriter<W> = RecordWriter<EveFormat, W>;
+
+impl<W: std::io::Write> EveWriter<W> {
+    /// Writes EVE JSON.
+    pub fn new(out: W) -> Self {
+        RecordWriter::with_format(EveFormat::new(), out)
+    }
+}

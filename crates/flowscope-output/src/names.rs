@@ -1,0 +1,73 @@
+//! Names of enumerated values, the same in every format.
+
+use flowscope_core::{L4Proto, Layer};
+use flowscope_record::Value;
+use flowscope_track::{EndReason, InitiatorEvidence};
+
+/// A protocol over IP as Suricata names it, or its number.
+pub(crate) fn proto(proto: L4Proto) -> Value<'static> {
+    match proto {
+        L4Proto::Tcp => "TCP".into(),
+        L4Proto::Udp => "UDP".into(),
+        L4Proto::Icmp => "ICMP".into(),
+        L4Proto::Icmpv6 => "IPv6-ICMP".into(),
+        L4Proto::Sctp => "SCTP".into(),
+        other => Value::short(other.number()),
+    }
+}
+
+/// A transport protocol as Zeek names it.
+pub(crate) fn zeek_proto(proto: L4Proto) -> &'static str {
+    match proto {
+        L4Proto::Tcp => "tcp",
+        L4Proto::Udp => "udp",
+        L4Proto::Icmp | L4Proto::Icmpv6 => "icmp",
+        _ => "unknown_transport",
+    }
+}
+
+/// Why a flow ended, in snake case.
+#[must_use]
+pub fn end_reason(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Fin => "fin",
+        EndReason::Rst => "rst",
+        EndReason::IdleTimeout => "idle_timeout",
+        EndReason::Evicted => "evicted",
+        EndReason::Superseded => "superseded",
+        EndReason::EndOfInput => "end_of_input",
+        EndReason::Shutdown => "shutdown",
+        EndReason::Forced => "forced",
+        _ => "other",
+    }
+}
+
+/// Why a side is called the initiator, in snake case.
+#[must_use]
+pub fn initiator_evidence(evidence: InitiatorEvidence) -> &'static str {
+    match evidence {
+        InitiatorEvidence::Syn => "syn",
+        InitiatorEvidence::SynAck => "syn_ack",
+        InitiatorEvidence::ListeningPort => "listening_port",
+        InitiatorEvidence::FirstPacket => "first_packet",
+        _ => "other",
+    }
+}
+
+/// A tag or tunnel, in snake case.
+pub(crate) fn layer(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Vlan => "vlan",
+        Layer::Mpls => "mpls",
+        Layer::Pppoe => "pppoe",
+        Layer::Vxlan => "vxlan",
+        Layer::Geneve => "geneve",
+        Layer::Gre => "gre",
+        Layer::Nvgre => "nvgre",
+        Layer::Erspan => "erspan",
+        Layer::GtpU => "gtp_u",
+        Layer::IpIp => "ip_ip",
+        Layer::Pseudowire => "pseudowire",
+        _ => "other",
+    }
+}

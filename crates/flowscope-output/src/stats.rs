@@ -1,0 +1,81 @@
+use flowscope_core::Ledger;
+use flowscope_record::{Column, Kind, Record, Schema, Value, Visitor};
+
+/// Where every packet and every byte of payload went: the last line of EVE output.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CaptureStats {
+    /// Where every packet went.
+    pub packets: Ledger,
+    /// Where the payload of the tracked ones went.
+    pub bytes: Ledger,
+    /// What the capture itself says, by name; those of zero are left out.
+    pub capture: Vec<(&'static str, u64)>,
+}
+
+impl CaptureStats {
+    /// Statistics with these ledgers.
+    #[must_use]
+    pub fn new(packets: Ledger, bytes: Ledger) -> Self {
+        CaptureStats { packets, bytes, capture: Vec::new() }
+    }
+}
+
+/// The columns of [`CaptureStats`].
+pub static STATS: Schema<CaptureStats> = Schema {
+    columns: &[
+        C::new(
+            "packets",
+            Kind::Object(&[]),
+            |x| ledger(&x.packets, "tracked"),
+            "Packets: seen, tracked, and those not tracked by cause.",
+        )
+        .eve("stats.packets"),
+        C::new(
+            "bytes",
+            Kind::Object(&[]),
+            |x| ledger(&x.bytes, "delivered"),
+            "Bytes of payload: seen, delivered, and those not delivered by cause.",
+        )
+        .eve("stats.bytes"),
+        C::new(
+            "capture",
+            Kind::Object(&[]),
+            |x| {
+                let counts: Vec<_> = x.capture.iter().filter(|(_, n)| *n > 0).collect();
+                if counts.is_empty() {
+                    return Value::Null;
+                }
+                Value::Object(counts.iter().map(|(name, n)| (*name, (*n).into())).collect())
+            },
+            "What the capture says of itself, by name.",
+        )
+        .eve("stats.capture"),
+    ],
+    ..Schema::new("stats", |_| flowscope_core::Timestamp::ZERO)
+};
+
+type C = Column<CaptureStats>;
+
+/// `seen` is the sum of the others.
+fn ledger(ledger: &Ledger, delivered: &'static str) -> Value<'static> {
+    let sums = [("seen", ledger.seen().into()), (delivered, ledger.delivered().into())];
+    let losses = ledger.losses().map(|(cause, n)| (cause.slug(), n.into()));
+    Value::Object(sums.into_iter().chain(losses).collect())
+}
+
+impl Record for CaptureStats {
+    fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+        visitor.record(&STATS, self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_is_sound() {
+        assert_eq!(STATS.faults(), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,130 @@
+//! Text of times and names, and text made fit for where it lands.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+use flowscope_core::Timestamp;
+use flowscope_record::Short;
+use jiff::fmt::StdFmtWrite;
+use jiff::fmt::temporal::DateTimePrinter;
+
+/// Text for a terminal or a log: control characters, and those that turn the direction of writing
+/// or break lines, are spelled out. Nothing else is changed.
+#[must_use]
+pub fn terminal(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unprintable) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_unprintable(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown.into()
+}
+
+fn is_unprintable(c: char) -> bool {
+    let turns_or_breaks = matches!(
+        c,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    );
+    c.is_control() || turns_or_breaks
+}
+
+/// A time in UTC as RFC 3339 has it: microseconds, or nanoseconds where there are any.
+#[must_use]
+pub fn rfc3339(ts: Timestamp) -> Short<32> {
+    const MICROS: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+    const NANOS: DateTimePrinter = DateTimePrinter::new().precision(Some(9));
+    let printer = if ts.as_nanos().is_multiple_of(1000) { MICROS } else { NANOS };
+    let mut text = Short::EMPTY;
+    // Every 64-bit count of nanoseconds is before the year 2555, so within range.
+    if let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(ts.as_nanos())) {
+        let _ = printer.print_timestamp(&time, StdFmtWrite(&mut text));
+    }
+    text
+}
+
+/// The date and time of day of a time in UTC, to the second: `2026-01-02 03:04:05`.
+pub(crate) fn to_the_second(ts: Timestamp) -> String {
+    let text = rfc3339(ts);
+    let (seconds, _) = text.as_str().split_once('.').unwrap_or_default();
+    seconds.replace('T', " ")
+}
+
+/// A time in six characters or less, seven from a hundred days on; rounded down.
+pub(crate) fn span(time: Duration) -> String {
+    match (time.as_secs(), time.subsec_micros()) {
+        (0, 0) => "0s".into(),
+        (0, micros @ 1..1000) => format!("{micros}us"),
+        (0, micros) => format!("{}ms", micros / 1000),
+        (secs @ 1..60, micros) => format!("{secs}.{:02}s", micros / 10_000),
+        (secs @ 60..3600, _) => format!("{}m{:02}s", secs / 60, secs % 60),
+        (secs @ 3600..86_400, _) => format!("{}h{:02}m", secs / 3600, secs / 60 % 60),
+        (secs, _) => format!("{}d{:02}h", secs / 86_400, secs / 3600 % 24),
+    }
+}
+
+/// A name like Zeek's `uid`, the same on every run: `C` and the flow's id, mixed, in base 62. Different
+/// ids have different names, since mixing is a bijection and eleven digits hold 64 bits.
+#[must_use]
+pub fn zeek_uid(flow_id: u64) -> Short<12> {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    // The finaliser of SplitMix64.
+    let mut mixed = flow_id.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^= mixed >> 31;
+    let mut text = [b'C'; 12];
+    for digit in text[1..].iter_mut().rev() {
+        *digit = DIGITS[(mixed % 62) as usize];
+        mixed /= 62;
+    }
+    Short::copy_of(str::from_utf8(&text).unwrap_or_default())
+}
+
+/// A time as in Zeek's `#open`: `2026-01-02-03-04-05`.
+pub(crate) struct Stamp(pub(crate) Timestamp);
+
+impl Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = rfc3339(self.0);
+        let (seconds, _) = text.as_str().split_once('.').unwrap_or_default();
+        f.write_str(&seconds.replace(['T', ':'], "-"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(terminal("résumé.pcap: byte 24"), "résumé.pcap: byte 24");
+        assert_eq!(terminal("\x1b[2Ja\u{202e}b\u{9b}31m\n"), "\\u{1b}[2Ja\\u{202e}b\\u{9b}31m\\n");
+    }
+
+    #[test]
+    fn times_have_six_digits_or_nine() {
+        let text = |nanos| rfc3339(Timestamp::from_nanos(nanos)).as_str().to_owned();
+        assert_eq!(text(0), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(text(1_767_323_045_123_456_000), "2026-01-02T03:04:05.123456Z");
+        assert_eq!(text(1_767_323_045_123_456_789), "2026-01-02T03:04:05.123456789Z");
+        assert_eq!(text(u64::MAX), "2554-07-21T23:34:33.709551615Z");
+        assert_eq!(Stamp(Timestamp::ZERO).to_string(), "1970-01-01-00-00-00");
+    }
+
+    #[test]
+    fn uids_are_stable_and_differ() {
+        assert_eq!(zeek_uid(1), zeek_uid(1));
+        let mut names: Vec<_> = (0..1000).map(|id| zeek_uid(id).as_str().to_owned()).collect();
+        assert!(names.iter().all(|name| name.len() == 12 && name.starts_with('C')));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 1000);
+    }
+}

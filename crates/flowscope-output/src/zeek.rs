@@ -1,0 +1,286 @@
+//! Records as Zeek's logs have them.
+
+use std::io::Write as _;
+
+use flowscope_core::Timestamp;
+use flowscope_record::{Record, Schema, Value, Visitor, ZeekType};
+
+use crate::format::Format;
+use crate::plans::Plans;
+use crate::text::{Stamp, zeek_uid};
+use crate::{RecordHeader, json};
+
+/// Writes records as Zeek's logs: tab-separated with a header, or JSON.
+///
+/// As one stream, a header comes whenever the next record is another log's than the one before. Its time is
+/// the capture's, so that the same input gives the same output.
+#[derive(Clone, Debug, Default)]
+pub struct ZeekFormat {
+    plans: Plans,
+    json: bool,
+    /// The log whose header came last.
+    current: Option<&'static str>,
+}
+
+impl ZeekFormat {
+    /// Tab-separated, as Zeek writes logs unless it is asked for JSON.
+    #[must_use]
+    pub fn tsv() -> Self {
+        ZeekFormat::default()
+    }
+
+    /// An object per line, as of Zeek's policy `json-streaming-logs`: `_path` names the log.
+    #[must_use]
+    pub fn json() -> Self {
+        ZeekFormat { json: true, ..ZeekFormat::default() }
+    }
+
+    /// Appends the header of a log that may stay without records.
+    pub fn begin_log<R: Send + 'static>(
+        &mut self,
+        schema: &'static Schema<R>,
+        ts: Timestamp,
+        out: &mut Vec<u8>,
+    ) {
+        if self.json || self.current == Some(schema.zeek_log) {
+            return;
+        }
+        self.current = Some(schema.zeek_log);
+        self.plans.get(schema, || Plan::new(schema)).header(schema.zeek_log, ts, out);
+    }
+
+    /// Appends a record without its log's header, which [`begin_log`](Self::begin_log) wrote: for logs that
+    /// are written on several threads.
+    pub fn row(&mut self, header: &RecordHeader, record: &impl Record, out: &mut Vec<u8>) {
+        record.visit(Line { format: self, header, out, begin: false });
+    }
+
+    /// The log whose header came last.
+    #[must_use]
+    pub fn current(&self) -> Option<&'static str> {
+        self.current
+    }
+}
+
+impl Format for ZeekFormat {
+    fn record(&mut self, header: &RecordHeader, record: &impl Record, out: &mut Vec<u8>) {
+        record.visit(Line { format: self, header, out, begin: true });
+    }
+
+    fn end(&mut self, ts: Timestamp, out: &mut Vec<u8>) {
+        if !self.json {
+            line(out, format_args!("#close\t{}", Stamp(ts)));
+        }
+    }
+}
+
+struct Line<'a> {
+    format: &'a mut ZeekFormat,
+    header: &'a RecordHeader,
+    out: &'a mut Vec<u8>,
+    begin: bool,
+}
+
+impl Visitor for Line<'_> {
+    type Output = ();
+
+    fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) {
+        let Line { format, header, out, begin } = self;
+        if begin {
+            format.begin_log(schema, (schema.time)(record), out);
+        }
+        let json = format.json;
+        let plan = format.plans.get(schema, || Plan::new(schema));
+        let mut write = |row: &R| {
+            if json {
+                plan.object(schema, header, row, out);
+            } else {
+                plan.row(schema, header, row, out);
+            }
+        };
+        match schema.zeek_rows {
+            None => write(record),
+            Some(rows) => rows(record, &mut write),
+        }
+    }
+}
+
+/// Names and types of the fields that every log begins with.
+const COMMON: [(&str, ZeekType); 6] = [
+    ("ts", ZeekType::Time),
+    ("uid", ZeekType::String),
+    ("id.orig_h", ZeekType::Addr),
+    ("id.orig_p", ZeekType::Port),
+    ("id.resp_h", ZeekType::Addr),
+    ("id.resp_p", ZeekType::Port),
+];
+
+/// The fields of a schema's log, in order.
+struct Plan<R: 'static> {
+    fields: Vec<Field<R>>,
+}
+
+struct Field<R: 'static> {
+    name: &'static str,
+    kind: ZeekType,
+    get: for<'a> fn(&'a R) -> Value<'a>,
+}
+
+impl<R: 'static> Plan<R> {
+    fn new(schema: &Schema<R>) -> Self {
+        let fields = schema.zeek_columns().into_iter().filter_map(|column| {
+            let zeek = column.zeek.as_ref()?;
+            Some(Field { name: zeek.name, kind: zeek.kind, get: zeek.get.unwrap_or(column.get) })
+        });
+        Plan { fields: fields.collect() }
+    }
+
+    fn header(&self, log: &str, ts: Timestamp, out: &mut Vec<u8>) {
+        let own = self.fields.iter().map(|field| (field.name, field.kind));
+        let fields = COMMON.into_iter().chain(own);
+        let head = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n";
+        out.extend_from_slice(head.as_bytes());
+        line(out, format_args!("#path\t{log}"));
+        line(out, format_args!("#open\t{}", Stamp(ts)));
+        out.extend_from_slice(b"#fields");
+        for (name, _) in fields.clone() {
+            out.push(b'\t');
+            out.extend_from_slice(name.as_bytes());
+        }
+        out.extend_from_slice(b"\n#types");
+        for (_, kind) in fields {
+            out.push(b'\t');
+            out.extend_from_slice(kind.name().as_bytes());
+        }
+        out.push(b'\n');
+    }
+
+    fn row(&self, schema: &Schema<R>, header: &RecordHeader, record: &R, out: &mut Vec<u8>) {
+        for (value, (_, kind)) in common(schema, header, record).iter().zip(COMMON) {
+            cell(value, kind, out);
+            out.push(b'\t');
+        }
+        for field in &self.fields {
+            cell(&(field.get)(record), field.kind, out);
+            out.push(b'\t');
+        }
+        if let Some(tab) = out.last_mut() {
+            *tab = b'\n';
+        }
+    }
+
+    fn object(&self, schema: &Schema<R>, header: &RecordHeader, record: &R, out: &mut Vec<u8>) {
+        json::line(out, |line| {
+            line.put("_path", schema.zeek_log);
+            let values = common(schema, header, record);
+            let own = self.fields.iter().map(|field| (field.name, field.kind, (field.get)(record)));
+            let common =
+                COMMON.into_iter().zip(values).map(|((name, kind), value)| (name, kind, value));
+            for (name, kind, value) in common.chain(own) {
+                let empty = matches!(&value, Value::List(items) if items.is_empty());
+                if !value.is_null() && !empty {
+                    line.name(name);
+                    json_value(&value, kind, line.members());
+                    line.members().push(b',');
+                }
+            }
+        });
+    }
+}
+
+/// The values of [`COMMON`]. As in Zeek, an ICMP flow has the type for one port and the code for the other.
+fn common<R>(schema: &Schema<R>, header: &RecordHeader, record: &R) -> [Value<'static>; 6] {
+    let (orig, resp) = header.endpoints();
+    let (from, to) =
+        header.icmp.map_or((orig.port.unwrap_or(0), resp.port.unwrap_or(0)), |(kind, code)| {
+            (kind.into(), code.into())
+        });
+    [
+        (schema.time)(record).into(),
+        Value::short(zeek_uid(header.flow_id)),
+        orig.addr.into(),
+        from.into(),
+        resp.addr.into(),
+        to.into(),
+    ]
+}
+
+fn line(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    writeln!(out, "{text}").expect("a vector takes all");
+}
+
+/// Appends a cell of a row.
+fn cell(value: &Value<'_>, kind: ZeekType, out: &mut Vec<u8>) {
+    match value {
+        Value::List(items) if items.is_empty() => out.push(b'-'),
+        Value::List(items) => {
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                match bytes(item) {
+                    Some(text) => escape(text, true, out),
+                    None => plain(item, kind, out),
+                }
+            }
+        }
+        _ => match bytes(value) {
+            Some(b"") => out.extend_from_slice(b"(empty)"),
+            Some(b"-") => out.extend_from_slice(b"\\x2d"),
+            Some(text) => escape(text, false, out),
+            None => plain(value, kind, out),
+        },
+    }
+}
+
+/// Appends what needs no escaping.
+fn plain(value: &Value<'_>, kind: ZeekType, out: &mut Vec<u8>) {
+    let seconds = |secs: u64, micros: u32, out: &mut Vec<u8>| {
+        write!(out, "{secs}.{micros:06}").expect("a vector takes all");
+    };
+    match value {
+        Value::Bool(flag) => out.push(if *flag { b'T' } else { b'F' }),
+        Value::U64(secs) if matches!(kind, ZeekType::Interval | ZeekType::VectorOfInterval) => {
+            seconds(*secs, 0, out);
+        }
+        Value::U64(number) => json::Json::write(*number, out),
+        Value::F64(number) => json::Json::write(*number, out),
+        Value::Time(ts) => {
+            let nanos = ts.as_nanos();
+            seconds(nanos / 1_000_000_000, (nanos / 1000 % 1_000_000) as u32, out);
+        }
+        Value::Duration(span) => seconds(span.as_secs(), span.subsec_micros(), out),
+        Value::Addr(addr) => write!(out, "{addr}").expect("a vector takes all"),
+        _ => out.push(b'-'),
+    }
+}
+
+fn bytes<'a>(value: &'a Value<'_>) -> Option<&'a [u8]> {
+    match value {
+        Value::Bytes(bytes) => Some(bytes),
+        Value::Text(text) => Some(text.as_bytes()),
+        Value::Short(text) => Some(text.as_str().as_bytes()),
+        _ => None,
+    }
+}
+
+/// Appends text as Zeek's ASCII writer does: what is not printable ASCII as `\xNN`, and so the
+/// backslash, and the comma within a vector.
+fn escape(text: &[u8], in_list: bool, out: &mut Vec<u8>) {
+    for byte in text {
+        match byte {
+            b'\\' => out.extend_from_slice(b"\\x5c"),
+            b',' if in_list => out.extend_from_slice(b"\\x2c"),
+            b' '..=b'~' => out.push(*byte),
+            _ => write!(out, "\\x{byte:02x}").expect("a vector takes all"),
+        }
+    }
+}
+
+/// Appends a value of a JSON log: times and intervals are numbers.
+fn json_value(value: &Value<'_>, kind: ZeekType, out: &mut Vec<u8>) {
+    match value {
+        Value::Time(_) | Value::Duration(_) => plain(value, kind, out),
+        _ => json::write(value, out),
+    }
+}

@@ -1,0 +1,95 @@
+use crate::{Column, Kind, Schema};
+
+/// A value that schemas describe: the record of one protocol, or of one of several.
+///
+/// ```
+/// use flowscope_core::Timestamp;
+/// use flowscope_record::{Record, Schema, Visitor};
+///
+/// struct Ping;
+/// static PING: Schema<Ping> = Schema::new("ping", |_| Timestamp::ZERO);
+///
+/// impl Record for Ping {
+///     fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+///         visitor.record(&PING, self)
+///     }
+/// }
+/// ```
+pub trait Record: Send + 'static {
+    /// Shows the record and its schema to a visitor.
+    fn visit<V: Visitor>(&self, visitor: V) -> V::Output;
+}
+
+/// Takes a record of any type, with its schema.
+pub trait Visitor {
+    /// What it makes of a record.
+    type Output;
+
+    /// Takes a record.
+    fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) -> Self::Output;
+}
+
+impl<T: Record> Record for Box<T> {
+    fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+        T::visit(self, visitor)
+    }
+}
+
+/// A schema whatever its records are: names and documentation.
+pub trait AnySchema: Sync {
+    /// The protocol's name.
+    fn name(&self) -> &'static str;
+    /// EVE's `event_type`.
+    fn eve_event(&self) -> &'static str;
+    /// The name of Zeek's log.
+    fn zeek_log(&self) -> &'static str;
+    /// The names of [`Schema::csv`].
+    fn csv(&self) -> Option<&'static [&'static str]>;
+    /// The columns, in order.
+    fn columns(&self) -> Vec<ColumnInfo>;
+}
+
+/// What can be said of a column without a record.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ColumnInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// Its path in EVE.
+    pub eve: Option<&'static str>,
+    /// Its field in Zeek's log.
+    pub zeek: Option<&'static str>,
+    /// What it says.
+    pub doc: &'static str,
+}
+
+impl<R> AnySchema for Schema<R> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn eve_event(&self) -> &'static str {
+        self.eve_event
+    }
+
+    fn zeek_log(&self) -> &'static str {
+        self.zeek_log
+    }
+
+    fn csv(&self) -> Option<&'static [&'static str]> {
+        self.csv
+    }
+
+    fn columns(&self) -> Vec<ColumnInfo> {
+        let info = |column: &Column<R>| ColumnInfo {
+            name: column.name,
+            kind: column.kind,
+            eve: column.eve.as_ref().map(|eve| eve.path),
+            zeek: column.zeek.as_ref().map(|zeek| zeek.name),
+            doc: column.doc,
+        };
+        self.columns.iter().map(info).collect()
+    }
+}
