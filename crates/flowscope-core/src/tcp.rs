@@ -108,11 +108,11 @@ pub struct TcpInfo {
     pub urgent: u16,
     /// Flags.
     pub flags: TcpFlags,
-    /// Options that only a SYN carries; all absent on other segments, and where the header was cut.
+    /// Options of a SYN or a reset; all absent on other segments, and where the header was cut.
     pub options: TcpOptions,
 }
 
-/// What a SYN negotiates. Options of segments without SYN are not read.
+/// What a SYN negotiates, and whether a SYN or a reset is signed. Options of other segments are not read.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct TcpOptions {
     /// Maximum segment size, in bytes (RFC 9293 §3.7.1).
@@ -121,6 +121,8 @@ pub struct TcpOptions {
     pub window_scale: Option<u8>,
     /// Selective acknowledgement permitted (RFC 2018).
     pub sack_permitted: bool,
+    /// The segment carries a signature: TCP MD5 (RFC 2385) or TCP-AO (RFC 5925).
+    pub signed: bool,
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub use peel::peel;
 
 pub(crate) use peel::peel_inline;
 
-pub(crate) use l4::{icmp_family, syn_options};
+pub(crate) use l4::{icmp_family, tcp_options};
 pub(crate) use link_payload::{LinkPayload, array, ethertype, is_plain, link_payload};
 pub(crate) use macs::macs;
 pub(crate) use numbers::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP};

@@ -165,6 +165,8 @@ pub(crate) struct Rare {
     pub(crate) interim_base: [Counters; 2],
     pub(crate) late: Option<LateStats>,
     pub(crate) syns: Vec<PendingSyn>,
+    /// SYN+ACKs of the responder beside the one that was accepted first.
+    pub(crate) syn_acks: Vec<PendingSynAck>,
     pub(crate) reset: Option<PendingReset>,
     /// The initiator is not who sent the first packet, and that is in the history.
     pub(crate) inconsistent: [bool; 2],
@@ -190,8 +192,10 @@ pub(crate) struct RareSide {
     /// Bytes of holes no longer remembered.
     pub(crate) lost: u64,
     pub(crate) holes: Holes,
-    /// Where the previous segment began and ended, if that one was out of window.
-    pub(crate) stray: Option<(u32, u32)>,
+    /// The latest segments, if they were out of window.
+    pub(crate) stray: Option<Stray>,
+    /// Its SYN carried a signature (RFC 2385, RFC 5925).
+    pub(crate) signed: bool,
     pub(crate) last_rst: Option<u32>,
     pub(crate) last_fin: Option<u32>,
 }
@@ -219,6 +223,28 @@ pub(crate) struct PendingSyn {
     pub(crate) tos: u8,
     pub(crate) flow_label: u32,
     pub(crate) path: Path,
+}
+
+/// Segments far outside the window, each of which continues the one before.
+#[derive(Clone, Copy)]
+pub(crate) struct Stray {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    /// What the latest of them acknowledges.
+    pub(crate) ack: Option<u32>,
+    /// Whether it ends with a FIN.
+    pub(crate) fin: bool,
+}
+
+/// A SYN+ACK with another number than the accepted one.
+#[derive(Clone, Copy)]
+pub(crate) struct PendingSynAck {
+    pub(crate) seq: u32,
+    /// Payload of the SYN+ACK itself.
+    pub(crate) len: u32,
+    pub(crate) window: u16,
+    pub(crate) options: TcpOptions,
+    pub(crate) ts: Timestamp,
 }
 
 /// A reset somewhere in the window.

@@ -9,8 +9,10 @@ mod letters;
 mod reset;
 mod segment;
 mod state;
+mod stray;
 mod successor;
 mod syn;
+mod syn_ack;
 
 use flowscope_core::{FlowSide, TcpFlags, TcpInfo, TcpOptions, Timestamp};
 

@@ -8,7 +8,8 @@ mod traffic;
 use std::time::Duration;
 
 use flowscope_core::{
-    Extracted, IpInfo, L4Proto, LinkType, Orientation, PacketView, TcpFlags, TcpInfo, Timestamp,
+    Extracted, IpInfo, L4Proto, LinkType, Orientation, PacketView, TcpFlags, TcpInfo, TcpOptions,
+    Timestamp,
 };
 use flowscope_track::{
     Anomaly, Change, Clock, ClockConfig, ConnState, EndReason, EventOrder, Eviction, Flow,
@@ -81,6 +82,18 @@ impl Script {
     fn tcp(self, from: Orientation, flags: TcpFlags, seq: u32, ack: u32, len: u32) -> Self {
         let tcp = TcpInfo { seq, ack, window: 512, flags, ..TcpInfo::default() };
         self.segment(from, tcp, len)
+    }
+
+    fn tcp_options(
+        self,
+        from: Orientation,
+        flags: TcpFlags,
+        seq: u32,
+        ack: u32,
+        options: TcpOptions,
+    ) -> Self {
+        let tcp = TcpInfo { seq, ack, window: 512, flags, options, ..TcpInfo::default() };
+        self.segment(from, tcp, 0)
     }
 
     fn segment(self, from: Orientation, tcp: TcpInfo, len: u32) -> Self {
@@ -440,13 +453,78 @@ fn payload_sent_again_has_its_letter_although_the_syn_was_sent_again_too() {
     assert_eq!(histories(&calls), ["SDT"]);
 }
 
+/// SEG-4, SEG-7
 #[test]
-fn a_stray_that_the_next_segment_corroborates_is_no_gap() {
+fn segments_far_ahead_are_a_gap_once_they_are_acknowledged() {
     let far = 1001 + (8 << 20);
-    let calls =
-        script().handshake().tcp(A, ACK, far, 5001, 100).tcp(A, ACK, far + 150, 5001, 100).run();
-    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
-    assert_eq!(stats.sides[0].gap_bytes, (8 << 20) + 50);
+    let strays =
+        || script().handshake().tcp(A, ACK, far, 5001, 100).tcp(A, ACK, far + 150, 5001, 100);
+    let gap = |calls: &[Call]| match calls.last().map(|call| &call.what) {
+        Some(What::Ended(_, stats, _)) => stats.sides[0].gap_bytes,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(gap(&strays().run()), 0, "numbers that nobody acknowledges");
+    let acknowledged = strays().tcp(B, ACK, 5001, far + 250, 0).run();
+    assert_eq!(gap(&acknowledged), 8 << 20);
+}
+
+/// SEG-7
+#[test]
+fn both_middles_of_a_connection_were_not_captured() {
+    let (a, b) = (1001 + (100 << 20), 5001 + (300 << 20));
+    let calls = script()
+        .handshake()
+        .tcp(A, FIN | ACK, a, b, 0)
+        .tcp(B, FIN | ACK, b, a + 1, 0)
+        .tcp(A, ACK, a + 1, b + 1, 0)
+        .run();
+    let ended = calls.iter().find_map(|call| match &call.what {
+        What::Ended(reason, stats, _) => {
+            Some((*reason, stats.sides.each_ref().map(|side| side.gap_bytes)))
+        }
+        _ => None,
+    });
+    assert_eq!(ended, Some((EndReason::Fin, [100 << 20, 300 << 20])));
+}
+
+/// SYNACK-5
+#[test]
+fn the_initiator_s_acknowledgement_chooses_among_two_syn_acks() {
+    for (taken, expected) in [(5001, Some(("SF", 0))), (9001, Some(("SF", 0)))] {
+        let calls = script()
+            .tcp(A, SYN, 1000, 0, 0)
+            .tcp(B, SYN | ACK, 5000, 1001, 0)
+            .tcp(B, SYN | ACK, 9000, 1001, 0)
+            .tcp(A, ACK, 1001, taken, 0)
+            .tcp(B, FIN | ACK, taken, 1001, 0)
+            .tcp(A, FIN | ACK, 1001, taken + 1, 0)
+            .tcp(B, ACK, taken + 1, 1002, 0)
+            .run();
+        let ended = calls.iter().find_map(|call| match &call.what {
+            What::Ended(EndReason::Fin, stats, _) => {
+                Some((stats.conn_state.as_str(), stats.sides[1].gap_bytes))
+            }
+            _ => None,
+        });
+        assert_eq!(ended, expected, "{taken}");
+    }
+}
+
+/// RST-5
+#[test]
+fn a_reset_with_a_signature_that_was_not_agreed_on_changes_nothing() {
+    let signed = TcpOptions { signed: true, ..TcpOptions::default() };
+    for (syn, reset, ends) in [(false, true, false), (true, false, false), (true, true, true)] {
+        let of = |yes: bool| if yes { signed } else { TcpOptions::default() };
+        let calls = script()
+            .tcp_options(A, SYN, 1000, 0, of(syn))
+            .tcp_options(B, SYN | ACK, 5000, 1001, of(syn))
+            .tcp(A, ACK, 1001, 5001, 0)
+            .tcp_options(A, RST, 1001, 0, of(reset))
+            .run();
+        let reset = calls.iter().any(|call| matches!(call.what, What::Ended(EndReason::Rst, ..)));
+        assert_eq!(reset, ends, "{syn} {reset}");
+    }
 }
 
 #[test]

@@ -100,14 +100,17 @@ fn urgent_data_is_counted_and_reported() {
 
 /// SEG-4
 #[test]
-fn a_stray_segment_is_set_aside_until_another_corroborates_it() {
+fn segments_far_ahead_are_set_aside_until_they_are_acknowledged() {
     let stray = talk().handshake().segment(Initiator, 500_000_000, 5001, PSH_ACK, b"stray");
     let outcome = run(stray.clone().data(Initiator, b"in sequence"));
     assert_eq!(outcome.anomalies(), [(Anomaly::OutOfWindow, Initiator)]);
     assert_eq!(outcome.end().stats.initiator.gap_bytes, 0);
+    let more = stray.segment(Initiator, 500_000_005, 5001, PSH_ACK, b"more");
+    let outcome = run(more.clone());
+    assert_eq!(outcome.anomalies().len(), 2);
+    assert_eq!(outcome.end().stats.initiator.gap_bytes, 0);
     // The capture really lost half a gigabyte.
-    let outcome = run(stray.segment(Initiator, 500_000_005, 5001, PSH_ACK, b"more"));
-    assert_eq!(outcome.anomalies().len(), 1);
+    let outcome = run(more.segment(Responder, 5001, 500_000_009, TcpFlags::ACK, b""));
     assert_eq!(outcome.end().stats.initiator.gap_bytes, 500_000_000 - 1001);
 }
 

@@ -11,7 +11,7 @@ use flowscope_core::{
 
 use crate::addr::{AddrPair, words};
 use crate::key::{Directionality, FiveTupleKey};
-use crate::walk::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, array, ethertype, syn_options};
+use crate::walk::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, array, ethertype, tcp_options};
 
 type Found = Option<Extracted<FiveTupleKey>>;
 
@@ -23,7 +23,7 @@ pub(crate) fn five_tuple<const ONE_WAY: bool>(view: &PacketView<'_>) -> Found {
         ETHERTYPE_IPV4 => {
             let ip = v4(view, at)?;
             match ip.proto {
-                TCP if is_syn(view, &ip)? => syn::<ONE_WAY>(view),
+                TCP if has_options(view, &ip)? => with_options::<ONE_WAY>(view),
                 TCP => tcp::<ONE_WAY>(view, &ip),
                 UDP => udp::<ONE_WAY>(view, &ip),
                 _ => None,
@@ -38,7 +38,7 @@ pub(crate) fn five_tuple<const ONE_WAY: bool>(view: &PacketView<'_>) -> Found {
 fn over_v6<const ONE_WAY: bool>(view: &PacketView<'_>, at: usize) -> Found {
     let ip = v6(view, at)?;
     match ip.proto {
-        TCP if is_syn(view, &ip)? => syn::<ONE_WAY>(view),
+        TCP if has_options(view, &ip)? => with_options::<ONE_WAY>(view),
         TCP => tcp::<ONE_WAY>(view, &ip),
         UDP => udp::<ONE_WAY>(view, &ip),
         _ => None,
@@ -47,12 +47,12 @@ fn over_v6<const ONE_WAY: bool>(view: &PacketView<'_>, at: usize) -> Found {
 
 /// A SYN segment, whose options are read. Reads the headers again, so that the caller passes no state.
 #[inline(never)]
-fn syn<const ONE_WAY: bool>(view: &PacketView<'_>) -> Found {
+fn with_options<const ONE_WAY: bool>(view: &PacketView<'_>) -> Found {
     let (ethertype, at) = ethertype(view)?;
     let ip = if ethertype == ETHERTYPE_IPV4 { v4(view, at)? } else { v6(view, at)? };
     let mut found = tcp::<ONE_WAY>(view, &ip)?;
     let options = view.frame().get(ip.at + 20..found.payload.offset as usize)?;
-    found.tcp.as_mut()?.options = syn_options(options);
+    found.tcp.as_mut()?.options = tcp_options(options);
     Some(found)
 }
 
@@ -122,9 +122,10 @@ fn v6(view: &PacketView<'_>, at: usize) -> Option<Ip> {
     })
 }
 
+/// Whether the options of a segment are read: those of a SYN or a reset.
 #[inline(always)]
-fn is_syn(view: &PacketView<'_>, ip: &Ip) -> Option<bool> {
-    Some(TcpFlags(array::<20>(view, ip.at)?[13]).syn())
+fn has_options(view: &PacketView<'_>, ip: &Ip) -> Option<bool> {
+    Some(TcpFlags(array::<20>(view, ip.at)?[13]).intersects(TcpFlags::SYN | TcpFlags::RST))
 }
 
 #[inline(always)]

@@ -85,7 +85,8 @@ fn one_direction_is_a_flow_of_its_own() {
 #[test]
 fn syn_options() {
     let read = |options: &[u8]| found(&v4().tcp(1, 2).options(options)).tcp.unwrap().options;
-    let all = TcpOptions { mss: Some(1460), window_scale: Some(7), sack_permitted: true };
+    let all =
+        TcpOptions { mss: Some(1460), window_scale: Some(7), sack_permitted: true, signed: false };
     assert_eq!(read(&[2, 4, 5, 0xb4, 1, 3, 3, 7, 4, 2]), all);
     // Fast open (34) and other kinds are skipped by their length.
     assert_eq!(read(&[34, 2, 253, 5, 9, 9, 9, 2, 4, 5, 0xb4, 4, 2, 3, 3, 7]), all);

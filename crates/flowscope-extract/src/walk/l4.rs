@@ -80,10 +80,10 @@ fn tcp(bytes: Bytes<'_>, at: usize) -> (Option<TcpInfo>, Payload) {
         return (None, empty_payload(at));
     };
     let flags = TcpFlags(fixed[13]);
-    let options = if flags.syn() {
+    let options = if flags.intersects(TcpFlags::SYN | TcpFlags::RST) {
         let all = bytes.until(at + len).from(at + 20);
         // A cut option list would give incomplete parameters.
-        if all.len() == len - 20 { syn_options(all) } else { TcpOptions::default() }
+        if all.len() == len - 20 { tcp_options(all) } else { TcpOptions::default() }
     } else {
         TcpOptions::default()
     };
@@ -105,7 +105,7 @@ fn empty_payload(at: usize) -> Payload {
 
 /// Reads options to the end of the list or to the first invalid length (RFC 9293 §3.1). Other kinds are
 /// skipped by their length.
-pub(crate) fn syn_options(mut list: &[u8]) -> TcpOptions {
+pub(crate) fn tcp_options(mut list: &[u8]) -> TcpOptions {
     let mut found = TcpOptions::default();
     loop {
         let len = match *list {
@@ -119,6 +119,7 @@ pub(crate) fn syn_options(mut list: &[u8]) -> TcpOptions {
             [2, 4, hi, lo] => found.mss = Some(u16::from_be_bytes([hi, lo])),
             [3, 3, shift] => found.window_scale = Some(shift),
             [4, 2] => found.sack_permitted = true,
+            [19 | 29, ..] => found.signed = true,
             _ => {}
         }
         list = rest;

@@ -1,5 +1,7 @@
 //! RST: which resets are believed, and when.
 
+use flowscope_core::FlowSide;
+
 use super::{Seg, Step, Tcp};
 use crate::clock::PacketTime;
 use crate::config::ResetRule;
@@ -13,6 +15,12 @@ impl Tcp<'_> {
         let rare = self.cold.rare();
         if rare.sides[x].last_rst.replace(seg.seq) != Some(seg.seq) {
             self.letter(b'r', seg.side);
+        }
+        // RST-5. RFC 2385 §2.0: "The receiver [...] MUST [...] drop" a segment whose signature is not what
+        // was agreed on; RFC 5925 §7.4 likewise.
+        if self.config.resets != ResetRule::Any && self.is_signed_wrongly(seg) {
+            step.report(Anomaly::InvalidReset, seg.side);
+            return;
         }
         // RST-1
         if self.is_acceptable(seg) {
@@ -41,6 +49,18 @@ impl Tcp<'_> {
             // current receive window, silently drop the segment."
             step.report(Anomaly::InvalidReset, seg.side);
         }
+    }
+
+    /// Whether a reset is signed although that was not negotiated, or the other way round: its
+    /// receiver drops it (RFC 2385 §2, RFC 5925 §7.4).
+    fn is_signed_wrongly(&self, seg: &Seg) -> bool {
+        let signs = |side: FlowSide| {
+            let signed =
+                self.cold.rare.as_ref().is_some_and(|rare| rare.sides[side.index()].signed);
+            self.hot.side(side).has(side_bit::SYN).then_some(signed)
+        };
+        let negotiated = signs(seg.side).or(signs(!seg.side));
+        negotiated.is_some_and(|negotiated| negotiated != seg.options.signed)
     }
 
     pub(super) fn is_acceptable(&self, seg: &Seg) -> bool {

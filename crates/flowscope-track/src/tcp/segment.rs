@@ -3,7 +3,7 @@
 use flowscope_core::FlowSide;
 
 use super::{MAX_BEHIND, MIN_RECEIVE_WINDOW, Seg, Step, Tcp};
-use crate::entry::{bit, mark, side_bit, slow_path};
+use crate::entry::{Stray, bit, mark, side_bit, slow_path};
 use crate::history::is_power_of_ten;
 use crate::seq::serial;
 use crate::{Anomaly, FlowState};
@@ -23,13 +23,13 @@ impl Tcp<'_> {
                 return;
             }
         }
+        self.take_other_syn_ack(seg);
+        self.believe_stray(seg, step);
         if unseen {
             // SEG-3
             self.learn_seq(seg);
-            self.hot.sides[x].next = seg.end();
-            self.contradict_reset(step);
-            self.payload_letters(seg);
-        } else if !self.place(seg, step) {
+        }
+        if !self.place(seg, step) {
             if seg.flags.fin() {
                 step.report(Anomaly::InvalidFin, seg.side);
             }
@@ -48,40 +48,24 @@ impl Tcp<'_> {
         let end = seg.end();
         let ahead = serial(seg.seq, next);
         let window = self.receive_window(seg.side);
-        let mut stray = None;
         // SEG-4. RFC 9293 §3.10.7.4: "If an incoming segment is not acceptable, an acknowledgment should
         // be sent in reply [...] After sending the acknowledgment, drop the unacceptable segment".
         if i64::from(ahead) > window || ahead < MAX_BEHIND {
             let rare = &mut self.cold.rare().sides[x];
-            let corroborated = rare.stray.filter(|(_, stray_end)| {
-                let from_stray = i64::from(serial(seg.seq, *stray_end));
-                ahead > 0 && (0..=window).contains(&from_stray)
-            });
-            let Some((start, stray_end)) = corroborated else {
-                rare.stray = Some((seg.seq, end));
-                rare.out_of_window += 1;
-                self.hot.slow_path |= slow_path::RARE;
-                step.report(Anomaly::OutOfWindow, seg.side);
-                return false;
-            };
-            stray = Some((start, stray_end));
+            rare.stray = Some(Stray::of(seg, rare.stray, window));
+            rare.out_of_window += 1;
+            self.hot.slow_path |= slow_path::RARE;
+            step.report(Anomaly::OutOfWindow, seg.side);
+            return false;
         }
         if let Some(rare) = &mut self.cold.rare {
             rare.sides[x].stray = None;
         }
         self.payload_letters(seg);
-        if let Some((start, stray_end)) = stray.filter(|(start, _)| serial(*start, next) > 0) {
-            // What lies before the stray is a hole of its own: the stray was seen.
-            self.add_hole(seg.side, next, start);
-            self.hot.sides[x].next = stray_end;
-        }
         let mut news = true;
         // SEG-5
         if ahead > 0 {
-            let next = self.hot.sides[x].next;
-            if seg.seq != next {
-                self.add_hole(seg.side, next, seg.seq);
-            }
+            self.add_hole(seg.side, next, seg.seq);
             self.hot.sides[x].next = end;
         } else if ahead == 0 {
             self.hot.sides[x].next = end;

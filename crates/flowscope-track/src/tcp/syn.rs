@@ -80,6 +80,9 @@ impl Tcp<'_> {
         if seg.options.sack_permitted {
             self.cold.marks |= mark::SACK[x];
         }
+        if seg.options.signed {
+            self.cold.rare().sides[x].signed = true;
+        }
     }
 
     /// Whether an accepted SYN+ACK says where `side`'s SYN is.
@@ -143,6 +146,7 @@ impl Tcp<'_> {
         } else if seg.flags.ack() {
             // SYNACK-4
             step.report(Anomaly::UnexpectedSynAck, seg.side);
+            self.remember_syn_ack(seg);
         } else {
             self.remember(seg, now, step);
         }

@@ -39,6 +39,8 @@ pub struct Flow {
     pub at_last_interim: [Counters; 2],
     /// SYNs that may yet begin another connection, oldest first; at most four.
     pub remembered: Vec<RememberedSyn>,
+    /// SYN+ACKs that the initiator may yet acknowledge, oldest first; at most four.
+    pub other_syn_acks: Vec<OtherSynAck>,
     pub pending: Option<PendingReset>,
     pub reset_by: Option<FlowSide>,
     pub syn_rtt: Option<Duration>,
@@ -87,11 +89,30 @@ pub struct Side {
     pub fin: Option<u32>,
     /// Ranges below `next` that were not seen, oldest first.
     pub holes: Vec<(u32, u32)>,
-    /// Its previous segment, if that was out of window.
-    pub stray: Option<(u32, u32)>,
+    /// Its latest segments, if they were out of window.
+    pub stray: Option<Stray>,
+    /// Its SYN was signed.
+    pub signed: bool,
     /// It sent payload.
     pub payload_seen: bool,
     pub letters: Letters,
+}
+
+/// Segments out of window, each of which continues the one before.
+#[derive(Clone, Copy, Debug)]
+pub struct Stray {
+    pub start: u32,
+    pub end: u32,
+    pub ack: Option<u32>,
+    pub fin: bool,
+}
+
+/// A SYN+ACK of the responder beside the accepted one.
+#[derive(Clone, Copy, Debug)]
+pub struct OtherSynAck {
+    pub tcp: TcpInfo,
+    pub len: u32,
+    pub ts: Timestamp,
 }
 
 /// What of a side is in the history already.
@@ -158,6 +179,7 @@ impl Flow {
             interim_from: None,
             at_last_interim: [Counters::default(); 2],
             remembered: Vec::new(),
+            other_syn_acks: Vec::new(),
             pending: None,
             reset_by: None,
             syn_rtt: None,

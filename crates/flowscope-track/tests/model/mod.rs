@@ -140,12 +140,14 @@ pub struct Model {
     clock: Clock,
     flows: Vec<Flow>,
     calls: Vec<Call>,
+    /// Rules that few packets get to, since they were last asked for.
+    pub reached: Vec<&'static str>,
 }
 
 impl Model {
     pub fn new(settings: Settings) -> Self {
         let clock = Clock::new(settings.jump, settings.confirm);
-        Model { settings, clock, flows: Vec::new(), calls: Vec::new() }
+        Model { settings, clock, flows: Vec::new(), calls: Vec::new(), reached: Vec::new() }
     }
 
     /// What a sink would have been called with since the last time.
@@ -454,6 +456,7 @@ impl Model {
             flow.suspects.push((number, packet.ts));
         }
         let changes = flow.follow(packet, found, now, &self.settings);
+        self.reached.extend(changes.reached);
 
         let mut calls = vec![What::Packet(flowscope_track::PacketInfo {
             side,

@@ -3,7 +3,9 @@ use std::time::Duration;
 use flowscope_core::{Extracted, FlowSide, L4Proto, TcpFlags, TcpInfo, Timestamp};
 use flowscope_track::{Anomaly, FlowState, InitiatorEvidence, ResetRule};
 
-use super::flow::{Flow, PendingReset, RememberedSyn, Side, counters_of, is_power_of_ten};
+use super::flow::{
+    Flow, OtherSynAck, PendingReset, RememberedSyn, Side, Stray, counters_of, is_power_of_ten,
+};
 use super::{Packet, Settings};
 
 /// Which flow a packet belongs to.
@@ -24,6 +26,8 @@ pub struct Changes {
     pub established: bool,
     /// The packet is none that could establish the flow.
     pub disbelieved: bool,
+    /// Rules that few packets get to.
+    pub reached: Vec<&'static str>,
     /// From the state before the packet to the one after, if they differ.
     pub state: Option<(FlowState, FlowState)>,
 }
@@ -341,6 +345,61 @@ impl Flow {
             // SYNACK-4, STATE-6
             changes.disbelieved = true;
             changes.anomalies.push((Anomaly::UnexpectedSynAck, x));
+            self.remember_syn_ack(segment);
+        }
+    }
+
+    /// SYNACK-5
+    fn may_take_other_syn_ack(&self) -> bool {
+        let [initiator, responder] = &self.sides;
+        self.state == FlowState::SynReceived
+            && responder.syn_ack_seen
+            && !responder.letters.once.contains('d')
+            && responder.fin.is_none()
+            && initiator.ack.is_none_or(|ack| d(ack, responder.isn) <= 0)
+    }
+
+    fn remember_syn_ack(&mut self, segment: &Segment<'_>) {
+        let Segment { x, tcp, len, packet, .. } = *segment;
+        let initiator = &self.sides[0];
+        if x == FlowSide::Responder
+            && self.may_take_other_syn_ack()
+            && initiator.shown
+            && acknowledges(tcp.ack, initiator.isn, initiator.next)
+            && self.other_syn_acks.iter().all(|other| other.tcp.seq != tcp.seq)
+        {
+            if self.other_syn_acks.len() == 4 {
+                self.other_syn_acks.remove(0);
+            }
+            self.other_syn_acks.push(OtherSynAck { tcp, len, ts: packet.ts });
+        }
+    }
+
+    /// SYNACK-5
+    fn take_other_syn_ack(&mut self, x: FlowSide, tcp: &TcpInfo, changes: &mut Changes) {
+        if x != FlowSide::Initiator || !tcp.flags.ack() || !self.may_take_other_syn_ack() {
+            return;
+        }
+        if !(0..=self.receive_window(x)).contains(&d(tcp.seq, self.sides[0].next)) {
+            return;
+        }
+        let taken = self.other_syn_acks.iter().copied().find(|other| {
+            let first = other.tcp.seq.wrapping_add(1);
+            (0..=i64::from(other.len)).contains(&d(tcp.ack, first))
+        });
+        let Some(OtherSynAck { tcp: syn, len, ts }) = taken else { return };
+        self.other_syn_acks.clear();
+        changes.reached.push("another SYN+ACK was taken");
+        let own = &mut self.sides[1];
+        own.isn = syn.seq;
+        own.next = syn.seq.wrapping_add(1).wrapping_add(len);
+        own.window = Some(syn.window);
+        own.stats.initial_window = Some(syn.window);
+        own.scale = syn.options.window_scale.map(|scale| scale.min(14));
+        own.stats.mss = syn.options.mss;
+        own.stats.sack_permitted = syn.options.sack_permitted;
+        if self.evidence == InitiatorEvidence::Syn {
+            self.syn_rtt = round_trip(ts.since(self.first_seen()));
         }
     }
 
@@ -371,6 +430,15 @@ impl Flow {
             self.note(x, 'r');
         }
         let (own, peer) = self.pair(x);
+        // RST-5
+        let signed = own.syn_seen.then_some(own.signed).or(peer.syn_seen.then_some(peer.signed));
+        if settings.resets != ResetRule::Any
+            && signed.is_some_and(|signed| signed != tcp.options.signed)
+        {
+            changes.anomalies.push((Anomaly::InvalidReset, x));
+            changes.reached.push("a reset signed against the agreement");
+            return;
+        }
         // RST-1
         let believed = if settings.resets == ResetRule::Any {
             true
@@ -422,6 +490,8 @@ impl Flow {
             self.believe_ack(x, &tcp, changes);
             return;
         }
+        self.take_other_syn_ack(x, &tcp, changes);
+        self.believe_stray(x, &tcp, changes);
         let room = self.receive_window(x);
         let was_established = self.was_established;
         // SEG-3
@@ -434,18 +504,22 @@ impl Flow {
         let ahead = d(tcp.seq, own.next);
         let stray = own.stray.take();
         if ahead > room || ahead < -(1 << 30) {
-            let corroborated =
-                stray.is_some_and(|(_, end)| ahead > 0 && (0..=room).contains(&d(tcp.seq, end)));
-            if !corroborated {
-                own.stray = Some((tcp.seq, end));
-                changes.disbelieved = true;
-                own.stats.out_of_window += 1;
-                changes.anomalies.push((Anomaly::OutOfWindow, x));
-                if tcp.flags.fin() {
-                    changes.anomalies.push((Anomaly::InvalidFin, x));
-                }
-                return;
+            let continued = stray.filter(|stray| {
+                (0..=room).contains(&d(tcp.seq, stray.end)) && d(end, stray.start) > 0
+            });
+            own.stray = Some(Stray {
+                start: continued.map_or(tcp.seq, |stray| stray.start),
+                end,
+                ack: tcp.flags.ack().then_some(tcp.ack),
+                fin: tcp.flags.fin(),
+            });
+            changes.disbelieved = true;
+            own.stats.out_of_window += 1;
+            changes.anomalies.push((Anomaly::OutOfWindow, x));
+            if tcp.flags.fin() {
+                changes.anomalies.push((Anomaly::InvalidFin, x));
             }
+            return;
         }
         if len > 0 {
             self.note_once(x, 'd');
@@ -453,27 +527,8 @@ impl Flow {
             self.note_once(x, 'a');
         }
         let own = &mut self.sides[x.index()];
-        if let Some((start, stray_end)) = stray
-            && ahead > room
-        {
-            // What lies before the first and between the two are holes.
-            let mut holes = 0;
-            let mut next = own.next;
-            if d(start, next) > 0 {
-                own.add_hole(next, start);
-                holes += 1;
-                next = stray_end;
-            }
-            if tcp.seq != next {
-                own.add_hole(next, tcp.seq);
-                holes += 1;
-            }
-            own.next = end;
-            for _ in 0..holes {
-                self.note_gap(x);
-            }
-        } else if ahead > 0 {
-            // SEG-5
+        // SEG-5
+        if ahead > 0 {
             own.add_hole(own.next, tcp.seq);
             own.next = end;
             self.note_gap(x);
@@ -555,6 +610,57 @@ impl Flow {
             } else if tcp.flags.ack() && d(tcp.seq, own.isn) > 0 {
                 self.establish(changes);
             }
+        }
+    }
+
+    /// SEG-7
+    fn believe_stray(&mut self, x: FlowSide, tcp: &TcpInfo, changes: &mut Changes) {
+        let y = !x;
+        let Some(stray) = self.sides[y.index()].stray else { return };
+        let peer = &mut self.sides[y.index()];
+        if !tcp.flags.ack()
+            || !acknowledges(tcp.ack, stray.start, stray.end)
+            || d(stray.start, peer.next) <= 0
+        {
+            return;
+        }
+        peer.stray = None;
+        changes.reached.push("segments far ahead were acknowledged");
+        peer.add_hole(peer.next, stray.start);
+        peer.next = stray.end;
+        self.note_gap(y);
+        if let Some(reset) = self.pending.take() {
+            changes.anomalies.push((Anomaly::InvalidReset, reset.side));
+        }
+        let (own, peer) = self.pair(x);
+        // FIN-2 and FIN-1, of the other side.
+        if stray.fin {
+            let fin = stray.end.wrapping_sub(1);
+            if peer.fin.is_some_and(|fin| d(peer.next, fin.wrapping_add(1)) > 0)
+                && !peer.fin_is_acknowledged(own)
+            {
+                self.sides[y.index()].fin = None;
+                changes.anomalies.push((Anomaly::RetractedFin, y));
+            }
+            let (own, peer) = self.pair(x);
+            let again = peer.fin == Some(fin);
+            let goes_on = own.ack.is_some_and(|ack| d(ack, fin.wrapping_add(1)) > 0);
+            if !again && (goes_on || peer.fin_is_acknowledged(own)) {
+                changes.anomalies.push((Anomaly::InvalidFin, y));
+            } else {
+                self.sides[y.index()].fin = Some(fin);
+                if self.sides[y.index()].letters.fin.replace(fin) != Some(fin) {
+                    self.note(y, 'f');
+                }
+            }
+        }
+        let room = self.receive_window(x);
+        let own = &mut self.sides[x.index()];
+        if own.shown && stray.ack == Some(tcp.seq) && d(tcp.seq, own.next) > room {
+            own.add_hole(own.next, tcp.seq);
+            own.next = tcp.seq;
+            self.note_gap(x);
+            changes.reached.push("both sides were far ahead");
         }
     }
 
@@ -702,6 +808,7 @@ impl Side {
             self.next = end;
         }
         self.syn_seen = true;
+        self.signed |= tcp.options.signed;
         // Receivers cap it at 14 (RFC 7323 §2.3).
         self.scale = tcp.options.window_scale.map(|scale| scale.min(14));
         self.stats.mss = tcp.options.mss;

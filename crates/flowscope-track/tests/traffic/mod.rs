@@ -676,10 +676,12 @@ impl Wire {
 }
 
 fn options(flags: TcpFlags, number: u32) -> TcpOptions {
+    let signed = number.is_multiple_of(5);
     if !flags.syn() {
-        return TcpOptions::default();
+        return TcpOptions { signed: signed && flags.rst(), ..TcpOptions::default() };
     }
     TcpOptions {
+        signed,
         mss: (!number.is_multiple_of(3)).then_some(1460 - number as u16),
         window_scale: (!number.is_multiple_of(4)).then_some((number % 17) as u8),
         sack_permitted: number.is_multiple_of(2),

@@ -57,6 +57,10 @@ const WANTED: &[&str] = &[
     "a pending reset was contradicted",
     "a lingering entry made room",
     "a half-open flow made room for an older one's sake",
+    "a reset signed against the agreement",
+    "another SYN+ACK was taken",
+    "segments far ahead were acknowledged",
+    "both sides were far ahead",
     // Statistics.
     "retransmitted",
     "out_of_order",
@@ -186,6 +190,7 @@ fn look(
             }
         }
     }
+    seen.extend(model.reached.drain(..).map(str::to_owned));
     model.finish(EndReason::EndOfInput);
     for call in model.take_calls() {
         note(&call, None, seen, letters);
