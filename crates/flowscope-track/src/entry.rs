@@ -166,7 +166,7 @@ pub(crate) struct Rare {
     pub(crate) late: Option<LateStats>,
     pub(crate) syns: Vec<PendingSyn>,
     /// SYN+ACKs of the responder beside the one that was accepted first.
-    pub(crate) syn_acks: Vec<PendingSynAck>,
+    pub(crate) syn_acks: Option<Box<SynAcks>>,
     pub(crate) reset: Option<PendingReset>,
     /// The initiator is not who sent the first packet, and that is in the history.
     pub(crate) inconsistent: [bool; 2],
@@ -230,11 +230,13 @@ pub(crate) struct PendingSyn {
 pub(crate) struct Stray {
     pub(crate) start: u32,
     pub(crate) end: u32,
-    /// What the latest of them acknowledges.
-    pub(crate) ack: Option<u32>,
-    /// Whether it ends with a FIN.
-    pub(crate) fin: bool,
+    /// Acknowledgement number and flags of the latest of them.
+    pub(crate) ack: u32,
+    pub(crate) flags: TcpFlags,
 }
+
+/// At most four, oldest first.
+pub(crate) type SynAcks = Vec<PendingSynAck>;
 
 /// A SYN+ACK with another number than the accepted one.
 #[derive(Clone, Copy)]

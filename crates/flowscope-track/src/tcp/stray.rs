@@ -17,8 +17,8 @@ impl Stray {
         Stray {
             start: continued.map_or(seg.seq, |before| before.start),
             end,
-            ack: seg.flags.ack().then_some(seg.ack),
-            fin: seg.flags.fin(),
+            ack: seg.ack,
+            flags: seg.flags,
         }
     }
 }
@@ -42,7 +42,7 @@ impl Tcp<'_> {
         self.add_hole(!seg.side, next, stray.start);
         self.hot.sides[y].next = stray.end;
         self.contradict_reset(step);
-        if stray.fin {
+        if stray.flags.fin() {
             let seq = stray.end.wrapping_sub(1);
             let fin = Seg { side: !seg.side, seq, len: 0, flags: TcpFlags::FIN, ..*seg };
             self.take_fin(&fin, step);
@@ -50,7 +50,8 @@ impl Tcp<'_> {
         // Both sides' middles are missing: this side stands where the other says.
         let own = self.hot.sides[x];
         let jumps = own.has(side_bit::SEQ_KNOWN)
-            && stray.ack == Some(seg.seq)
+            && stray.flags.ack()
+            && stray.ack == seg.seq
             && i64::from(serial(seg.seq, own.next)) > self.receive_window(seg.side);
         if jumps {
             self.add_hole(seg.side, own.next, seg.seq);

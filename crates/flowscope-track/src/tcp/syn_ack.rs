@@ -30,7 +30,7 @@ impl Tcp<'_> {
         }
         // SYNACK-5. RFC 9293 §3.10.7.3: "If the state is SYN-SENT [...] If SEG.ACK =< ISS, or SEG.ACK > SND.NXT,
         // send a reset": any SYN+ACK that acknowledges the SYN is one that the initiator may have taken.
-        let syn_acks = &mut self.cold.rare().syn_acks;
+        let syn_acks = self.cold.rare().syn_acks.get_or_insert_default();
         if syn_acks.iter().any(|other| other.seq == seg.seq) {
             return;
         }
@@ -44,22 +44,22 @@ impl Tcp<'_> {
     /// Takes the remembered SYN+ACK that this segment of the initiator acknowledges: it is the one that
     /// reached the initiator (RFC 9293 §3.10.7.3).
     pub(super) fn take_other_syn_ack(&mut self, seg: &Seg) {
-        let none = self.cold.rare.as_ref().is_none_or(|rare| rare.syn_acks.is_empty());
-        if none || seg.side == FlowSide::Responder || !seg.flags.ack() {
+        let any = self.cold.rare.as_ref().is_some_and(|rare| rare.syn_acks.is_some());
+        if !any || seg.side == FlowSide::Responder || !seg.flags.ack() {
             return;
         }
         let ahead = i64::from(serial(seg.seq, self.hot.side(seg.side).next));
         if !(0..=self.receive_window(seg.side)).contains(&ahead) || !self.may_take_other_syn_ack() {
             return;
         }
-        let syn_acks = &self.cold.rare().syn_acks;
-        let Some(taken) = syn_acks.iter().copied().find(|other| {
+        let syn_acks = self.cold.rare().syn_acks.iter().flat_map(|syn_acks| syn_acks.iter());
+        let Some(taken) = syn_acks.copied().find(|other| {
             let beyond_syn = i64::from(serial(seg.ack, other.seq.wrapping_add(1)));
             (0..=i64::from(other.len)).contains(&beyond_syn)
         }) else {
             return;
         };
-        self.cold.rare().syn_acks = Vec::new();
+        self.cold.rare().syn_acks = None;
         let side = &mut self.hot.sides[1];
         side.next = taken.seq.wrapping_add(1).wrapping_add(taken.len);
         side.window = taken.window;
