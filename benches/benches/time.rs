@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use flowscope_benches::{Figure, Options, Pings, Report, Tally, feed, per_unit, worst_of};
-use flowscope_core::Timestamp;
+use flowscope_core::{Progress, Timestamp};
 use flowscope_extract::FiveTuple;
 use flowscope_track::{EndReason, FlowTracker, TrackerConfig};
 
@@ -56,7 +56,7 @@ fn expiry(flows: usize, options: &Options) {
         }
         let mut at = |nanos: u64| {
             let now = Timestamp::from_nanos(Pings::at(32) + nanos);
-            tracker.expire(now, STEPS, &mut ())
+            tracker.expire(now, STEPS, &mut ()) == Progress::More
         };
         let calls = 1000;
         let mean = per_unit(calls, || {
@@ -74,7 +74,8 @@ fn expiry(flows: usize, options: &Options) {
         let (_, moved, moving) = worst_of(|| at(30_000_000_000));
         assert_eq!(tracker.len(), flows);
         let now = Timestamp::from_nanos(Pings::at(100));
-        let (_, worst, expiring) = worst_of(|| tracker.expire(now, STEPS, &mut ()));
+        let (_, worst, expiring) =
+            worst_of(|| tracker.expire(now, STEPS, &mut ()) == Progress::More);
         assert_eq!(tracker.stats().ended(EndReason::IdleTimeout), flows as u64);
         let per_flow = 1000.0 / flows as f64;
         let costs = [mean, idle, moved, moving * per_flow, worst, expiring * per_flow];

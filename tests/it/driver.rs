@@ -1,6 +1,6 @@
 //! The driver: fragments, quoted packets and checksums on their way to the flow table.
 
-use flowscope::core::{FlowSide, LinkType, Loss, PacketView, TcpFlags, Timestamp};
+use flowscope::core::{FlowSide, LinkType, Loss, PacketView, Progress, TcpFlags, Timestamp};
 use flowscope::driver::{
     Checksums, DriverConfig, FlowDriver, Protocols, SessionEngine, SessionSink,
 };
@@ -203,4 +203,20 @@ fn batches_of_any_size_give_the_same() {
     one_by_one.finish(EndReason::EndOfInput);
     events.extend(std::iter::from_fn(|| one_by_one.poll_event()));
     assert_eq!(events, whole);
+}
+
+#[test]
+fn a_timeout_with_more_incomplete_datagrams_than_one_call_gives_up_reports_more() {
+    let mut driver = driver(DriverConfig::default());
+    let start = Timestamp::from_secs(1);
+    for id in 1..=100 {
+        let piece = &large_datagram().fragments(id, 1400)[0];
+        driver.handle_packet(PacketView::new(piece, LinkType::ETHERNET, start));
+    }
+    assert_eq!(driver.pending_fragments(), 100);
+    let now = driver.poll_timeout().unwrap().saturating_add(std::time::Duration::from_secs(1));
+    assert_eq!(driver.handle_timeout(now), Progress::More);
+    while driver.handle_timeout(now) == Progress::More {}
+    assert_eq!(driver.pending_fragments(), 0);
+    assert_eq!(driver.packets().lost(Loss::FragIncomplete), 100);
 }

@@ -15,7 +15,7 @@ use flowscope_testkit::namespace::until;
 use flowscope_tests::session::{AppRecord, EXTRACTOR, protocols};
 use netring::ring::AfPacket;
 use netring::{
-    AsyncCapture, AsyncPacketSource, CaptureBuilder, Engine, EventStream, Live, Next, Stats,
+    AsyncCapture, AsyncDriver, AsyncPacketSource, CaptureBuilder, EventStream, Live, Next, Stats,
 };
 use tokio::sync::watch;
 
@@ -156,7 +156,7 @@ pub(crate) fn recorded<S: AsyncPacketSource>(
 }
 
 /// Every event of a stream to its end, and where everything went.
-pub(crate) async fn all_of<S: AsyncPacketSource, D: Engine>(
+pub(crate) async fn all_of<S: AsyncPacketSource, D: AsyncDriver>(
     Recorded(mut stream, tap): Recorded<EventStream<S, D>>,
 ) -> Stream<D::Event> {
     let mut events = Vec::new();

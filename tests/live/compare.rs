@@ -16,7 +16,7 @@ use flowscope::tls::TlsMessage;
 use flowscope::track::{EndReason, FlowEvent, FlowId, FlowRef, FlowStats};
 use flowscope_testkit::Packet;
 use flowscope_tests::session::{AppRecord, EXTRACTOR, protocols};
-use netring::{Engine, Stats};
+use netring::{AsyncDriver, Progress, Stats};
 
 use crate::capture::{Session, Stream, Watched};
 
@@ -131,7 +131,7 @@ fn dialogues(events: &[Session]) -> Vec<(String, Vec<String>)> {
     dialogues.into_iter().collect()
 }
 
-fn stream_agrees<D: Engine>(
+fn stream_agrees<D: AsyncDriver>(
     what: &str,
     live: &Stream<D::Event>,
     file: &[Packet],
@@ -176,14 +176,14 @@ struct Ran<T> {
 }
 
 /// Runs packets through a synchronous driver; time then goes on until `passed`.
-fn run<D: Engine>(mut driver: D, packets: &[Packet], passed: Timestamp) -> Ran<D::Event> {
+fn run<D: AsyncDriver>(mut driver: D, packets: &[Packet], passed: Timestamp) -> Ran<D::Event> {
     let mut events = Vec::new();
     for packet in packets {
         driver.handle_batch(&[packet.view()]);
         events.extend(std::iter::from_fn(|| driver.poll_event()));
     }
-    while driver.handle_timeout(passed) {}
-    while driver.finish_some(EndReason::Shutdown, usize::MAX) {}
+    while driver.handle_timeout(passed) == Progress::More {}
+    while driver.finish_some(EndReason::Shutdown, usize::MAX) == Progress::More {}
     events.extend(std::iter::from_fn(|| driver.poll_event()));
     let ledgers = [driver.packets(), driver.bytes()];
     Ran { events, ledgers, backwards: driver.clock().backwards() }

@@ -82,7 +82,8 @@ impl Contestant {
                 false
             }
             Contestant::Ours(tracker, tally, _) => {
-                tracker.expire(flowscope_core::Timestamp::from_nanos(nanos), 64, tally)
+                let now = flowscope_core::Timestamp::from_nanos(nanos);
+                tracker.expire(now, 64, tally) == flowscope_core::Progress::More
             }
         }
     }

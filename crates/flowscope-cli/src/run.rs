@@ -228,7 +228,7 @@ impl<L: RecordFormat> Run<'_, L> {
     pub(crate) fn pass(&mut self, now: Timestamp) -> Result<(), Failure> {
         // A round of its own: its output comes after that of all packets so far.
         self.catch_up(None)?;
-        self.router.pass(now, &mut self.items);
+        self.router.handle_timeout(now, &mut self.items);
         self.shards.round(&mut self.items, &mut self.out)?;
         self.catch_up(None)
     }

@@ -185,7 +185,8 @@ impl<L: RecordFormat> Shard<L> {
 
     fn finish(&mut self, reason: EndReason, moment: PacketTime, last: FlowId) {
         let Shard { flows, layout, made } = self;
-        flows.finish_until(reason, moment, last, &mut ShardSink { made, layout });
+        // The caller goes on until the last id.
+        let _ = flows.finish_until(reason, moment, last, &mut ShardSink { made, layout });
     }
 
     fn counted(&self) -> Counted {

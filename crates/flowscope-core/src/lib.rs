@@ -36,6 +36,7 @@ mod ledger;
 mod link;
 mod parse;
 mod path;
+mod progress;
 mod proto;
 mod recursion;
 mod side;
@@ -53,6 +54,7 @@ pub use parse::{
     SessionParser, SessionParserFactory, StreamChunk, feed_once, parse_once,
 };
 pub use path::{Layer, MAX_DEPTH, Path, PathLayer};
+pub use progress::Progress;
 pub use proto::L4Proto;
 pub use side::{FlowSide, Orientation};
 pub use source::PacketSource;

@@ -1,24 +1,24 @@
 use std::collections::VecDeque;
 
-use flowscope_core::{Extracted, FlowExtractor, Ledger, Loss, PacketView, Timestamp};
+use flowscope_core::{Extracted, FlowExtractor, Ledger, Loss, PacketView, Progress, Timestamp};
 use flowscope_track::{Change, Clock, EndReason, Flow, FlowEvent, FlowSink, FlowTable, PacketTime};
 
-use crate::DriverConfig;
-use crate::ingress::Pipeline;
-use crate::ingress::{ChecksumStats, Ingress, PayloadCounts};
+use crate::config::DriverConfig;
+use crate::ingress::{ChecksumStats, Ingress, PayloadCounts, Pipeline};
+use crate::packet_driver::PacketDriver;
 
-/// Packets in, flow events out: extract, join fragments, track.
+/// Packets in, flow events out: extracts, joins fragments and tracks.
 ///
-/// After any `handle_*` call, drain [`poll_event`](Self::poll_event) until it gives `None`;
-/// [`poll_timeout`](Self::poll_timeout) says when [`handle_timeout`](Self::handle_timeout) next has
-/// work. Those who want events lent rather than owned give their own sink to
-/// [`handle_batch_with`](Self::handle_batch_with).
+/// Call [`poll_event`](Self::poll_event) until it returns `None` after each `handle_*` call;
+/// [`poll_timeout`](Self::poll_timeout) is then the time of the next
+/// [`handle_timeout`](Self::handle_timeout). Callers that need no owned events give a [`FlowSink`] to
+/// [`handle_batch_with`](Self::handle_batch_with), which borrows them.
 ///
-/// Flows only: [`StreamDriver`](crate::StreamDriver) drives reassemblers beside them,
-/// [`SessionDriver`](crate::SessionDriver) and [`Driver`](crate::Driver) parsers.
+/// Payload is not read here: [`StreamDriver`](crate::StreamDriver) runs reassemblers beside the flow
+/// table, [`SessionDriver`](crate::SessionDriver) and [`Driver`](crate::Driver) run parsers.
 ///
-/// Memory: the flow table's budget and the fragment pool's, see [`DriverConfig`], and the events of
-/// one call until they are drained.
+/// Memory: the budget of the flow table and that of the fragment pool, see [`DriverConfig`], and the
+/// events of one call until they are drained.
 pub struct FlowDriver<E: FlowExtractor, S = ()> {
     pipeline: Pipeline<E, S>,
     events: Queue<E::Key>,
@@ -54,7 +54,7 @@ impl<E: FlowExtractor> FlowDriver<E> {
         FlowDriver::with_config(extractor, DriverConfig::default())
     }
 
-    /// A driver with no state of the caller's.
+    /// A driver with this configuration.
     #[must_use]
     pub fn with_config(extractor: E, config: DriverConfig) -> Self {
         FlowDriver::with_state(extractor, config, |_| ())
@@ -62,7 +62,8 @@ impl<E: FlowExtractor> FlowDriver<E> {
 }
 
 impl<E: FlowExtractor, S> FlowDriver<E, S> {
-    /// A driver that keeps what `init` makes of each flow's first packet in the flow's entry.
+    /// A driver that keeps a state of the caller's with each flow; `init` makes it from the flow's
+    /// first packet.
     #[must_use]
     pub fn with_state(
         extractor: E,
@@ -79,15 +80,15 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         }
     }
 
-    /// Takes one packet; what follows from it waits for [`poll_event`](Self::poll_event).
+    /// Takes one packet and queues its events for [`poll_event`](Self::poll_event).
     pub fn handle_packet(&mut self, packet: PacketView<'_>) {
         self.handle_batch(&[packet]);
     }
 
-    /// Takes many packets: the same events in the same order as one by one, at a fraction of the
-    /// cost when there are many flows.
+    /// Takes packets in capture order: the same events as one by one, at a fraction of the cost when
+    /// there are many flows.
     pub fn handle_batch(&mut self, packets: &[PacketView<'_>]) {
-        self.pipeline.take(packets, &mut self.events);
+        self.pipeline.handle_batch(packets, &mut self.events);
     }
 
     /// As [`handle_batch`](Self::handle_batch), lending each event to `out` instead of queueing it.
@@ -96,24 +97,25 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         packets: &[PacketView<'_>],
         out: &mut impl FlowSink<E::Key, S>,
     ) {
-        self.pipeline.take(packets, out);
+        self.pipeline.handle_batch(packets, out);
     }
 
-    /// The next event, in order; `None` once all are drained.
+    /// The next event, in order; `None` once the queue is empty.
     pub fn poll_event(&mut self) -> Option<FlowEvent<E::Key>> {
         self.events.events.pop_front()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) next if no packet comes before.
+    /// The packet time at which [`handle_timeout`](Self::handle_timeout) next has work if no packet
+    /// comes before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.pipeline.next_deadline()
     }
 
-    /// Packet time has reached `now` without a packet. Does a bounded amount of work, and says
-    /// whether more is due.
-    pub fn handle_timeout(&mut self, now: Timestamp) -> bool {
-        self.pipeline.pass(now, &mut self.events)
+    /// Packet time has reached `now` without a packet. Does a bounded amount of work:
+    /// [`Progress::More`] if more is due at `now`.
+    pub fn handle_timeout(&mut self, now: Timestamp) -> Progress {
+        self.pipeline.handle_timeout(now, &mut self.events)
     }
 
     /// As [`handle_timeout`](Self::handle_timeout), lending each event to `out` instead of queueing it.
@@ -121,20 +123,19 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         &mut self,
         now: Timestamp,
         out: &mut impl FlowSink<E::Key, S>,
-    ) -> bool {
-        self.pipeline.pass(now, out)
+    ) -> Progress {
+        self.pipeline.handle_timeout(now, out)
     }
 
-    /// Ends every flow and lets waiting fragments go; says whether that queued any event.
-    pub fn finish(&mut self, reason: EndReason) -> bool {
+    /// Ends every flow, in order of their ids, and gives incomplete datagrams up.
+    pub fn finish(&mut self, reason: EndReason) {
         self.pipeline.finish(reason, &mut self.events);
-        !self.events.events.is_empty()
     }
 
-    /// As [`finish`](Self::finish), but ends at most `most` flows and says whether there are more:
-    /// drain [`poll_event`](Self::poll_event) in between, so that the ends of a million flows need
-    /// not be held at once.
-    pub fn finish_some(&mut self, reason: EndReason, most: usize) -> bool {
+    /// As [`finish`](Self::finish), but ends at most `most` flows: [`Progress::More`] if it ended any.
+    /// Drain [`poll_event`](Self::poll_event) between calls, and the ends of a million flows are never
+    /// in memory at once.
+    pub fn finish_some(&mut self, reason: EndReason, most: usize) -> Progress {
         self.pipeline.finish_some(reason, most, &mut self.events)
     }
 
@@ -143,14 +144,25 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         self.pipeline.finish(reason, out);
     }
 
-    /// Where every packet went. Fragments that wait for the rest of their datagram are in no entry
-    /// until it has come or [`finish`](Self::finish) was called: see [`waiting`](Self::pending_fragments).
+    /// As [`finish_some`](Self::finish_some), lending each event to `out` instead of queueing it.
+    pub fn finish_some_with(
+        &mut self,
+        reason: EndReason,
+        most: usize,
+        out: &mut impl FlowSink<E::Key, S>,
+    ) -> Progress {
+        self.pipeline.finish_some(reason, most, out)
+    }
+
+    /// The packet ledger: what became of every packet. Fragments that wait for the rest of their
+    /// datagram are in no entry yet, see [`pending_fragments`](Self::pending_fragments).
     #[must_use]
     pub fn packets(&self) -> Ledger {
         self.pipeline.packets()
     }
 
-    /// Where the payload of every tracked packet went: nobody reads it here.
+    /// The payload ledger, in bytes: what became of the payload of every tracked packet. Nothing reads
+    /// payload here, so all of it is `unclaimed`, cut by the snap length, or corrupt.
     #[must_use]
     pub fn bytes(&self) -> Ledger {
         self.pipeline.ingress.bytes(PayloadCounts::default())
@@ -162,7 +174,7 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         self.pipeline.ingress.pending_fragments()
     }
 
-    /// What the verification of checksums found.
+    /// Results of checksum verification.
     #[must_use]
     pub fn checksums(&self) -> ChecksumStats {
         self.pipeline.ingress.checksums()
@@ -174,13 +186,13 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         &self.pipeline.table
     }
 
-    /// Count of packets, watermark, and timestamps that went backwards.
+    /// The packet clock: number of packets, watermark, timestamps that went backwards.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.pipeline.clock
     }
 
-    /// The latest packet's place in the input.
+    /// Number and watermark of the latest packet.
     #[must_use]
     pub fn now(&self) -> PacketTime {
         self.pipeline.clock.now()
@@ -192,13 +204,14 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         self.pipeline.heap_bytes()
     }
 
-    /// What it was configured with.
+    /// The driver's configuration.
     #[must_use]
     pub fn config(&self) -> &DriverConfig {
         &self.config
     }
 
-    /// The extractor and the configuration, for another driver. Flows that are open are forgotten.
+    /// The extractor and the configuration, for another driver. Open flows are dropped without an
+    /// event.
     #[must_use]
     pub fn into_parts(self) -> (E, DriverConfig) {
         (self.pipeline.extractor, self.config)
@@ -208,5 +221,58 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
     #[must_use]
     pub fn lost(&self, cause: Loss) -> u64 {
         self.packets().lost(cause)
+    }
+}
+
+impl<E: FlowExtractor, S> PacketDriver for FlowDriver<E, S> {
+    type Event = FlowEvent<E::Key>;
+
+    fn handle_batch(&mut self, packets: &[PacketView<'_>]) {
+        self.handle_batch(packets);
+    }
+
+    fn poll_event(&mut self) -> Option<Self::Event> {
+        self.poll_event()
+    }
+
+    fn poll_timeout(&self) -> Option<Timestamp> {
+        self.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp) -> Progress {
+        self.handle_timeout(now)
+    }
+
+    fn finish_some(&mut self, reason: EndReason, most: usize) -> Progress {
+        self.finish_some(reason, most)
+    }
+
+    fn packets(&self) -> Ledger {
+        self.packets()
+    }
+
+    fn bytes(&self) -> Ledger {
+        self.bytes()
+    }
+
+    fn pending_fragments(&self) -> u64 {
+        self.pending_fragments()
+    }
+
+    /// Zero: nothing reads payload.
+    fn pending(&self) -> u64 {
+        0
+    }
+
+    fn flows(&self) -> usize {
+        self.table().len()
+    }
+
+    fn clock(&self) -> &Clock {
+        self.clock()
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.heap_bytes()
     }
 }

@@ -45,6 +45,7 @@ mod config;
 mod detection;
 mod flow_driver;
 mod ingress;
+mod packet_driver;
 mod session;
 mod shard;
 
@@ -56,8 +57,11 @@ pub use detection::{
 pub use flow_driver::FlowDriver;
 pub use flowscope_session::{StopReason, StreamEnd};
 pub use ingress::{ChecksumStats, PayloadCounts};
+pub use packet_driver::PacketDriver;
 pub use session::{
     DatagramDriver, Driver, SessionChange, SessionDriver, SessionEngine, SessionEvent, SessionSink,
     Slot, SlotOf, StreamDriver,
 };
 pub use shard::{Router, SessionShard};
+
+pub use flowscope_core::Progress;

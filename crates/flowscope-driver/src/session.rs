@@ -1,12 +1,14 @@
 //! From the flow table to parsers: per-flow state, dispatch of payload, session events.
 
+mod drivers;
 mod engine;
 mod event;
 mod flow_sink;
 mod slot;
 mod stream_dispatch;
 
-pub use engine::{DatagramDriver, Driver, SessionDriver, SessionEngine, StreamDriver};
+pub use drivers::{DatagramDriver, Driver, SessionDriver, StreamDriver};
+pub use engine::SessionEngine;
 pub use event::{SessionChange, SessionEvent, SessionSink};
 pub use slot::{Slot, SlotOf};
 

@@ -7,7 +7,7 @@ mod reassembled;
 mod store;
 mod table;
 
-use flowscope_core::{Fragment, Ledger, Loss, PacketView, Path, Payload, Timestamp};
+use flowscope_core::{Fragment, Ledger, Loss, PacketView, Path, Payload, Progress, Timestamp};
 
 pub use config::DefragConfig;
 pub use reassembled::ReassembledDatagram;
@@ -104,15 +104,15 @@ impl Defragmenter {
         }
     }
 
-    /// Drops at most `most` datagrams whose timeout has passed at `now`, in the order of their deadlines.
-    /// Returns whether more are due.
-    pub fn expire(&mut self, now: Timestamp, most: usize) -> bool {
+    /// Drops at most `most` datagrams whose timeout has passed at `now`, in the order of their deadlines:
+    /// [`Progress::More`] if more are due.
+    pub fn expire(&mut self, now: Timestamp, most: usize) -> Progress {
         self.now = self.now.max(now);
         for _ in 0..most {
-            let Some(slot) = self.due() else { return false };
+            let Some(slot) = self.due() else { return Progress::Done };
             self.remove(slot, Loss::FragIncomplete);
         }
-        self.due().is_some()
+        Progress::more_if(self.due().is_some())
     }
 
     /// Drops all incomplete datagrams, at the end of input.

@@ -1,6 +1,8 @@
 use std::hash::Hash;
 
-use flowscope_core::{Extracted, IcmpInfo, Ledger, Loss, Orientation, PacketView, Timestamp};
+use flowscope_core::{
+    Extracted, IcmpInfo, Ledger, Loss, Orientation, PacketView, Progress, Timestamp,
+};
 
 use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
@@ -184,10 +186,15 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         self.ledger.lose(cause, u64::from(packets));
     }
 
-    /// Does at most `most` steps of what is due. Returns whether more is due. See
+    /// Does at most `most` steps of what is due: [`Progress::More`] if more is due. See
     /// [`FlowTracker::expire`](crate::FlowTracker::expire).
-    pub fn expire(&mut self, now: PacketTime, most: usize, out: &mut impl FlowSink<K, S>) -> bool {
-        self.engine.sweep(now, Phase::Silence, most, out)
+    pub fn expire(
+        &mut self,
+        now: PacketTime,
+        most: usize,
+        out: &mut impl FlowSink<K, S>,
+    ) -> Progress {
+        Progress::more_if(self.engine.sweep(now, Phase::Silence, most, out))
     }
 
     /// Time at which to call [`expire`](Self::expire) next if no packet comes before. Never later
@@ -208,33 +215,33 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         self.engine.finish(reason, now, |_| true, out);
     }
 
-    /// As [`finish`](Self::finish), but only flows up to the id `last`. Returns whether there are
-    /// more. Calls with rising ids end all flows in the same order, without holding the events of a
-    /// million flows at once.
+    /// As [`finish`](Self::finish), but only flows up to the id `last`: [`Progress::More`] if there
+    /// are others. Calls with rising ids end all flows in the same order, without holding the events of
+    /// a million flows at once.
     pub fn finish_until(
         &mut self,
         reason: EndReason,
         now: PacketTime,
         last: FlowId,
         out: &mut impl FlowSink<K, S>,
-    ) -> bool {
-        self.engine.finish(reason, now, |id| id <= last, out)
+    ) -> Progress {
+        Progress::more_if(self.engine.finish(reason, now, |id| id <= last, out))
     }
 
-    /// As [`finish`](Self::finish), but at most `most` flows. Returns whether there are more.
+    /// As [`finish`](Self::finish), but at most `most` flows: [`Progress::More`] if there are others.
     pub fn finish_some(
         &mut self,
         reason: EndReason,
         now: PacketTime,
         mut most: usize,
         out: &mut impl FlowSink<K, S>,
-    ) -> bool {
+    ) -> Progress {
         let go_on = |_| {
             let go_on = most > 0;
             most = most.saturating_sub(1);
             go_on
         };
-        self.engine.finish(reason, now, go_on, out)
+        Progress::more_if(self.engine.finish(reason, now, go_on, out))
     }
 
     /// Number of entries in the table, entries of ended flows included.

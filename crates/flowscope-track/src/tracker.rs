@@ -1,4 +1,4 @@
-use flowscope_core::{Extracted, FlowExtractor, Ledger, PacketView, Timestamp};
+use flowscope_core::{Extracted, FlowExtractor, Ledger, PacketView, Progress, Timestamp};
 
 use crate::EndReason;
 use crate::clock::Clock;
@@ -123,15 +123,15 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
         self.table.refuse(cause, view.frames());
     }
 
-    /// Advances the time to `now` without a packet, and does at most `most` steps of what is due.
-    /// Returns whether more is due. A step costs some cache misses: 64 steps of one or two
+    /// Advances the time to `now` without a packet, and does at most `most` steps of what is due:
+    /// [`Progress::More`] if more is due. A step costs some cache misses: 64 steps of one or two
     /// microseconds are a good bound where nothing may stall.
     pub fn expire(
         &mut self,
         now: Timestamp,
         most: usize,
         out: &mut impl FlowSink<E::Key, S>,
-    ) -> bool {
+    ) -> Progress {
         let now = self.clock.advance(now);
         self.table.expire(now, most, out)
     }

@@ -8,8 +8,8 @@ mod traffic;
 use std::time::Duration;
 
 use flowscope_core::{
-    Extracted, IpInfo, L4Proto, LinkType, Orientation, PacketView, TcpFlags, TcpInfo, TcpOptions,
-    Timestamp,
+    Extracted, IpInfo, L4Proto, LinkType, Orientation, PacketView, Progress, TcpFlags, TcpInfo,
+    TcpOptions, Timestamp,
 };
 use flowscope_track::{
     Anomaly, Change, Clock, ClockConfig, ConnState, EndReason, EventOrder, Eviction, Flow,
@@ -703,7 +703,8 @@ fn what_silence_brings_stands_behind_the_packet_before_it() {
     for view in input.views() {
         tracker.track(view, &mut orders);
     }
-    tracker.expire(Timestamp::from_secs(1000), usize::MAX, &mut orders);
+    let progress = tracker.expire(Timestamp::from_secs(1000), usize::MAX, &mut orders);
+    assert_eq!(progress, Progress::Done);
     assert!(orders.0.is_sorted(), "{:?}", orders.0);
 }
 

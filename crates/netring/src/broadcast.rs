@@ -12,7 +12,7 @@ use tokio::task::{self, JoinHandle};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
-use crate::{AsyncPacketSource, Engine, Error, EventStream, Stats};
+use crate::{AsyncDriver, AsyncPacketSource, Error, EventStream, Stats};
 
 /// Event stream with many subscribers: each [`Subscriber`] receives every event from its
 /// subscription on.
@@ -93,7 +93,7 @@ enum Control {
 impl<S, D> EventStream<S, D>
 where
     S: AsyncPacketSource + Send + 'static,
-    D: Engine + Send + 'static,
+    D: AsyncDriver + Send + 'static,
     D::Event: Send + Sync + 'static,
 {
     /// Sends every event to any number of subscribers, from a task of its own.
@@ -128,7 +128,7 @@ impl<T: Send + Sync + 'static> Broadcast<T> {
     fn new<S, D>(stream: EventStream<S, D>, buffer: usize, senders: Senders<T>) -> Self
     where
         S: AsyncPacketSource + Send + 'static,
-        D: Engine<Event = T> + Send + 'static,
+        D: AsyncDriver<Event = T> + Send + 'static,
     {
         let shared = Arc::new(Shared {
             senders: Mutex::new(Some(senders)),
@@ -215,14 +215,14 @@ impl<T> Shared<T> {
 }
 
 /// The task that reads the stream.
-struct Work<S, D: Engine> {
+struct Work<S, D: AsyncDriver> {
     stream: EventStream<S, D>,
     shared: Arc<Shared<D::Event>>,
     /// `None` once the handle was dropped.
     asked: Option<mpsc::UnboundedReceiver<Control>>,
 }
 
-impl<S: AsyncPacketSource, D: Engine> Work<S, D> {
+impl<S: AsyncPacketSource, D: AsyncDriver> Work<S, D> {
     async fn run(mut self) -> Result<Stats, Error> {
         let shared = Arc::clone(&self.shared);
         let mut start = pin!(shared.start.notified());
@@ -303,7 +303,7 @@ impl<S: AsyncPacketSource, D: Engine> Work<S, D> {
 }
 
 /// However the task ends, by a panic in a parser too: subscribers read what was sent, then the end.
-impl<S, D: Engine> Drop for Work<S, D> {
+impl<S, D: AsyncDriver> Drop for Work<S, D> {
     fn drop(&mut self) {
         self.shared.senders().take();
     }

@@ -14,8 +14,8 @@ use tokio::task::coop;
 
 use crate::stages::Stages;
 use crate::{
-    AsyncPacketSource, Dedup, Engine, Error, EventStream, FlowStream, InOrder, Merge, PacketStream,
-    Replay, Stats,
+    AsyncDriver, AsyncPacketSource, Dedup, Error, EventStream, FlowStream, InOrder, Merge,
+    PacketStream, Replay, Stats,
 };
 
 /// Packets of a source, read in batches or turned into a stream.
@@ -138,7 +138,7 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
 
     /// Streams the events of a driver made by the caller, such as one with per-flow user state.
     #[must_use]
-    pub fn drive<D: Engine>(self, driver: D) -> EventStream<S, D> {
+    pub fn drive<D: AsyncDriver>(self, driver: D) -> EventStream<S, D> {
         EventStream::new(self, driver)
     }
 

@@ -4,11 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use flowscope_core::{Ledger, Loss, PacketView};
+use flowscope_driver::Progress;
 use flowscope_track::EndReason;
 use futures_core::Stream;
 
-use crate::passing_time::LiveClock;
-use crate::{AsyncCapture, AsyncPacketSource, Engine, Error, Stats};
+use crate::live_clock::LiveClock;
+use crate::{AsyncCapture, AsyncDriver, AsyncPacketSource, Error, Stats};
 
 /// Events of a driver that reads packets from a capture.
 ///
@@ -54,7 +55,7 @@ enum Step {
 /// Flows ended per step when the capture is over.
 const ENDED_AT_ONCE: usize = 64;
 
-impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
+impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
     pub(crate) fn new(capture: AsyncCapture<S>, driver: D) -> Self {
         EventStream {
             capture,
@@ -137,7 +138,10 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
     }
 
     /// Moves the capture to another driver, which knows none of the flows seen so far.
-    pub(crate) fn replace_driver<N: Engine>(self, make: impl FnOnce(D) -> N) -> EventStream<S, N> {
+    pub(crate) fn replace_driver<N: AsyncDriver>(
+        self,
+        make: impl FnOnce(D) -> N,
+    ) -> EventStream<S, N> {
         let EventStream { capture, driver, errors, before: [mut packets, mut bytes], .. } = self;
         packets.merge(&driver.packets());
         // The remaining fragments of these datagrams go to the new driver.
@@ -184,11 +188,11 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
             Phase::Ending => {
                 let stopped = capture.is_stopped();
                 let reason = if stopped { EndReason::Shutdown } else { EndReason::EndOfInput };
-                if !driver.finish_some(reason, ENDED_AT_ONCE) {
+                if driver.finish_some(reason, ENDED_AT_ONCE) == Progress::Done {
                     *phase = Phase::Over;
                 }
             }
-            Phase::Over => return driver.poll_over(cx).map(|()| Step::Over),
+            Phase::Over => return driver.poll_finished(cx).map(|()| Step::Over),
         }
         Poll::Ready(Step::Done)
     }
@@ -198,13 +202,14 @@ impl<S: AsyncPacketSource, D: Engine> EventStream<S, D> {
         let Some(latency) = self.capture.source().latency() else { return Poll::Pending };
         let Some(deadline) = self.driver.poll_timeout() else { return Poll::Pending };
         self.time.poll_reached(cx, deadline, latency).map(|now| {
-            self.driver.handle_timeout(now);
+            // What is left is due at once at the next call.
+            let _ = self.driver.handle_timeout(now);
             Step::Done
         })
     }
 }
 
-impl<S: AsyncPacketSource, D: Engine> Stream for EventStream<S, D> {
+impl<S: AsyncPacketSource, D: AsyncDriver> Stream for EventStream<S, D> {
     type Item = Result<D::Event, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -49,19 +49,20 @@
 //! # }
 //! ```
 
+mod async_driver;
 mod async_reassembler;
 mod broadcast;
 mod capture;
+mod channel_driver;
 mod conversation;
 mod dedup;
-mod engine;
 mod error;
 mod event_stream;
 mod flow_stream;
 mod in_order;
+mod live_clock;
 mod next;
 mod packet;
-mod passing_time;
 mod replay;
 mod source;
 mod stages;
@@ -76,29 +77,30 @@ mod sharded;
 #[cfg(all(target_os = "linux", feature = "af-xdp"))]
 mod xdp;
 
+pub use async_driver::AsyncDriver;
 pub use async_reassembler::{
     AsyncReassembler, AsyncReassemblerDriver, AsyncReassemblerFactory, ReassembledStream,
 };
 pub use broadcast::{Broadcast, Subscriber, SubscriberError};
 pub use capture::{AsyncCapture, default_config};
+pub use channel_driver::ChannelDriver;
 pub use conversation::{
     BothSides, Conversation, ConversationConfig, ConversationDriver, Conversations, Ended,
     GapCause, OneSide, Piece, Stalled,
 };
 pub use dedup::Dedup;
-pub use engine::Engine;
 pub use error::Error;
 pub use event_stream::EventStream;
 pub use flow_stream::{DatagramStream, FlowStream, ProtocolStream, SessionStream};
 pub use in_order::InOrder;
+pub use live_clock::LiveClock;
 pub use next::Next;
 pub use packet::{OwnedPacket, PacketStream};
-pub use passing_time::LiveClock;
 pub use replay::Replay;
 pub use source::{AsyncPacketSource, Merge, SourceStats};
 pub use stats::Stats;
 
-pub use flowscope_driver::SessionEvent;
+pub use flowscope_driver::{PacketDriver, Progress, SessionEvent};
 pub use flowscope_filter::{Expr, Filter};
 pub use flowscope_track::{EndReason, FlowEvent};
 

@@ -16,7 +16,7 @@ use tokio::runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    AsyncCapture, CaptureBuilder, Engine, Error, EventStream, Live, Stats, default_config,
+    AsyncCapture, AsyncDriver, CaptureBuilder, Error, EventStream, Live, Stats, default_config,
 };
 
 /// Several captures that share the packets of an interface, each with a worker thread on its own
@@ -95,7 +95,7 @@ impl<C: Capture + 'static> Sharded<C> {
     /// [`Error::Wait`] when a thread or its runtime cannot be created.
     pub fn run<D, H>(self, mut make: impl FnMut(usize) -> (D, H)) -> Result<Workers, Error>
     where
-        D: Engine + Send + 'static,
+        D: AsyncDriver + Send + 'static,
         H: FnMut(Result<D::Event, Error>) + Send + 'static,
     {
         self.start(|number, stop| {
@@ -122,7 +122,7 @@ impl<C: Capture + 'static> Sharded<C> {
         mut make: impl FnMut(usize) -> D,
     ) -> Result<ShardedStream<D::Event>, Error>
     where
-        D: Engine + Send + 'static,
+        D: AsyncDriver + Send + 'static,
         D::Event: Send + 'static,
     {
         let (sender, chunks) = mpsc::channel(2 * self.workers().max(1));
@@ -195,7 +195,7 @@ impl<C: Capture + 'static> Sharded<C> {
 }
 
 /// The event stream of a capture, in the current runtime, until it is stopped.
-fn watched<C: Capture, D: Engine>(
+fn watched<C: Capture, D: AsyncDriver>(
     capture: C,
     driver: D,
     mut stop: watch::Receiver<bool>,
@@ -208,7 +208,7 @@ fn watched<C: Capture, D: Engine>(
 }
 
 /// Up to `CHUNK` items that are ready, and whether the stream has ended.
-fn poll_chunk<C: Capture, D: Engine>(
+fn poll_chunk<C: Capture, D: AsyncDriver>(
     stream: &mut EventStream<Live<C>, D>,
     cx: &mut Context<'_>,
 ) -> Poll<(Items<D::Event>, bool)> {

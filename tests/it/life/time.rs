@@ -1,7 +1,7 @@
 //! Timeouts, the watermark, interim records.
 
 use super::*;
-use flowscope::core::{LinkType, PacketView, Timestamp};
+use flowscope::core::{LinkType, PacketView, Progress, Timestamp};
 use flowscope::extract::FiveTuple;
 use flowscope::track::{FlowEvent, FlowTracker};
 use std::time::Duration;
@@ -151,9 +151,9 @@ fn without_packets_the_caller_advances_the_time() {
         tracker.track(PacketView::new(frame, LinkType::ETHERNET, *ts), &mut events);
     }
     assert!(tracker.next_deadline().is_some_and(|at| at <= Timestamp::from_secs(302)));
-    assert!(!tracker.expire(Timestamp::from_secs(300), 10, &mut events));
+    assert_eq!(tracker.expire(Timestamp::from_secs(300), 10, &mut events), Progress::Done);
     assert_eq!(tracker.len(), 1);
-    assert!(!tracker.expire(Timestamp::from_secs(302), 10, &mut events));
+    assert_eq!(tracker.expire(Timestamp::from_secs(302), 10, &mut events), Progress::Done);
     assert_eq!((tracker.len(), tracker.next_deadline()), (0, None));
     assert!(matches!(events.last(), Some(FlowEvent::Ended { reason: EndReason::IdleTimeout, .. })));
 }
@@ -167,7 +167,7 @@ fn expiry_in_small_steps_says_when_there_is_more() {
         tracker.track(PacketView::new(frame, LinkType::ETHERNET, *ts), &mut ());
     }
     let mut calls = 1;
-    while tracker.expire(Timestamp::from_secs(1000), 16, &mut ()) {
+    while tracker.expire(Timestamp::from_secs(1000), 16, &mut ()) == Progress::More {
         calls += 1;
     }
     assert!(tracker.is_empty());

@@ -1,9 +1,9 @@
-use flowscope_core::{FlowExtractor, Ledger, PacketView, Timestamp};
+use flowscope_core::{FlowExtractor, Ledger, PacketView, Progress, Timestamp};
 use flowscope_track::{Clock, EndReason, FlowSink, FlowTable, Prepared};
 
 use crate::ingress::Ingress;
 
-/// From packets to a flow table, which is what all drivers have in common.
+/// Ingress, packet clock and flow table: the part that all drivers share.
 pub(crate) struct Pipeline<E: FlowExtractor, S> {
     pub(crate) extractor: E,
     pub(crate) ingress: Ingress,
@@ -12,14 +12,13 @@ pub(crate) struct Pipeline<E: FlowExtractor, S> {
     prepared: Vec<Prepared<E::Key>>,
 }
 
-/// Steps of expiry in one call of `handle_timeout`.
+/// Steps of expiry in one call of [`Pipeline::handle_timeout`].
 const STEPS: usize = 64;
 
-/// Headers of as many packets are read ahead.
+/// Packets whose headers are prefetched together.
 const AHEAD: usize = 32;
 
-/// Reads where the headers of these packets lie, so that they come from memory all at once and not one
-/// after the other.
+/// Prefetches the headers of these packets, so that their cache misses overlap.
 #[inline]
 fn fetch_headers(packets: &[PacketView<'_>]) {
     let byte = |packet: &PacketView<'_>, at: usize| packet.frame().get(at).copied().unwrap_or(0);
@@ -39,70 +38,85 @@ impl<E: FlowExtractor, S> Pipeline<E, S> {
         Pipeline { extractor, ingress, clock, table, prepared: Vec::new() }
     }
 
-    /// Takes packets; `out` is lent what the table has to say.
-    pub(crate) fn take(&mut self, packets: &[PacketView<'_>], out: &mut impl FlowSink<E::Key, S>) {
+    /// Extracts and tracks packets; `out` is lent the events of the table.
+    pub(crate) fn handle_batch(
+        &mut self,
+        packets: &[PacketView<'_>],
+        out: &mut impl FlowSink<E::Key, S>,
+    ) {
         let Pipeline { extractor, ingress, clock, table, prepared } = self;
         for (i, packet) in packets.iter().enumerate() {
             if i % AHEAD == 0 {
                 fetch_headers(&packets[i..packets.len().min(i + AHEAD)]);
             }
-            let moment = clock.observe(packet.ts());
-            ingress.expire(moment.watermark);
+            let now = clock.observe(packet.ts());
+            // The next packet goes on with what is left.
+            let _ = ingress.expire(now.watermark);
             let mut tracked = false;
-            ingress.resolve(extractor, *packet, moment.watermark, |view, found| {
+            ingress.resolve(extractor, *packet, now.watermark, |view, found| {
                 tracked = true;
                 let errs = found.icmp.is_some_and(|icmp| icmp.quoted_at.is_some());
                 if view.frames() == 1 && !errs {
-                    prepared.push(Prepared::new(i, found.clone(), moment));
+                    prepared.push(Prepared::new(i, found.clone(), now));
                     return;
                 }
                 table.track_prepared(packets, prepared, out);
-                table.track(view, found, moment, out);
+                table.track(view, found, now, out);
                 let quote = found.quoted(&view).and_then(|quoted| extractor.extract(quoted));
                 if let (Some(icmp), Some(quote)) = (found.icmp, quote) {
-                    table.quote(&quote.key, quote.orientation, icmp, moment, view.ts(), out);
+                    table.quote(&quote.key, quote.orientation, icmp, now, view.ts(), out);
                 }
             });
             if !tracked {
                 table.track_prepared(packets, prepared, out);
-                table.sweep(moment, out);
+                table.sweep(now, out);
             }
         }
         table.track_prepared(packets, prepared, out);
     }
 
-    /// When something is due if no packet comes before.
+    /// The next deadline of a flow or of an incomplete datagram.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         let fragments = self.ingress.next_deadline();
         self.table.next_deadline().into_iter().chain(fragments).min()
     }
 
-    /// Packet time has reached `now` without a packet: does some of what is due, and says whether
-    /// more is.
-    pub(crate) fn pass(&mut self, now: Timestamp, out: &mut impl FlowSink<E::Key, S>) -> bool {
-        let moment = self.clock.advance(now);
-        self.ingress.expire(moment.watermark);
-        self.table.expire(moment, STEPS, out)
+    /// Packet time has reached `now` without a packet: does at most [`STEPS`] steps of what is due.
+    pub(crate) fn handle_timeout(
+        &mut self,
+        now: Timestamp,
+        out: &mut impl FlowSink<E::Key, S>,
+    ) -> Progress {
+        let now = self.clock.advance(now);
+        let fragments = self.ingress.expire(now.watermark);
+        let flows = self.table.expire(now, STEPS, out);
+        Progress::more_if(fragments == Progress::More || flows == Progress::More)
     }
 
-    /// Ends every flow and lets waiting fragments go.
+    /// Gives pending fragments up and ends every flow.
     pub(crate) fn finish(&mut self, reason: EndReason, out: &mut impl FlowSink<E::Key, S>) {
         self.ingress.finish();
         self.table.finish(reason, self.clock.now(), out);
     }
 
-    /// Ends some flows, and lets waiting fragments go; says whether there are more.
+    /// Gives pending fragments up and ends at most `most` flows: [`Progress::Done`] if there was
+    /// nothing left to end.
     pub(crate) fn finish_some(
         &mut self,
         reason: EndReason,
         most: usize,
         out: &mut impl FlowSink<E::Key, S>,
-    ) -> bool {
+    ) -> Progress {
         self.ingress.finish();
-        self.table.finish_some(reason, self.clock.now(), most, out)
+        if self.table.is_empty() {
+            return Progress::Done;
+        }
+        // What this call ends leads to events: there is a next call, which finds the table empty.
+        let _ = self.table.finish_some(reason, self.clock.now(), most.max(1), out);
+        Progress::More
     }
 
-    /// Where every packet went.
+    /// What became of every packet.
     pub(crate) fn packets(&self) -> Ledger {
         let mut all = self.ingress.refused();
         all.merge(self.table.ledger());

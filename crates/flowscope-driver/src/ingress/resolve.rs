@@ -1,7 +1,9 @@
 //! What happens to a packet before it reaches a flow table: headers are walked, fragments joined,
 //! checksums verified, and what goes no further is counted.
 
-use flowscope_core::{Extracted, FlowExtractor, Ledger, Loss, MAX_DEPTH, PacketView, Timestamp};
+use flowscope_core::{
+    Extracted, FlowExtractor, Ledger, Loss, MAX_DEPTH, PacketView, Progress, Timestamp,
+};
 use flowscope_reassembly::{Defragmented, Defragmenter, ReassembledDatagram};
 
 use super::checksum::{Verdict, verify};
@@ -40,7 +42,7 @@ impl PayloadCounts {
     }
 }
 
-/// Datagrams that one packet lets go at most.
+/// Incomplete datagrams that one call gives up at most.
 const STEPS: usize = 64;
 
 /// What verification found.
@@ -155,15 +157,16 @@ impl Ingress {
         }
     }
 
-    /// Lets datagrams go that have waited for too long.
+    /// Gives up to [`STEPS`] incomplete datagrams up that are due at `now`.
     #[inline]
-    pub(crate) fn expire(&mut self, now: Timestamp) {
-        if let Some(defragmenter) = &mut self.defragmenter {
-            defragmenter.expire(now, STEPS);
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Progress {
+        match &mut self.defragmenter {
+            Some(defragmenter) => defragmenter.expire(now, STEPS),
+            None => Progress::Done,
         }
     }
 
-    /// Lets all datagrams go that are not whole.
+    /// Gives all incomplete datagrams up.
     pub(crate) fn finish(&mut self) {
         if let Some(defragmenter) = &mut self.defragmenter {
             defragmenter.finish();

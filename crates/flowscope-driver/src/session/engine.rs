@@ -1,59 +1,32 @@
 use std::collections::VecDeque;
 
-use flowscope_core::{
-    DatagramParserFactory, Extracted, FlowExtractor, FlowSide, Ledger, PacketView,
-    ReassemblerFactory, SessionParserFactory, Timestamp,
-};
-use flowscope_reassembly::StreamReassemblerFactory;
+use flowscope_core::{Extracted, FlowExtractor, FlowSide, Ledger, PacketView, Progress, Timestamp};
 use flowscope_track::{Change, Clock, EndReason, Flow, FlowTable};
 
+use super::event::{SessionChange, SessionEvent, SessionSink};
+use super::flow_sink::{ParserHost, SessionFlowSink};
+use super::slot::{Slot, SlotOf};
 use crate::config::DriverConfig;
 use crate::detection::Classifier;
-use crate::detection::Protocols;
-use crate::detection::{Datagrams, Sessions, Streams};
-use crate::ingress::Pipeline;
-use crate::ingress::{ChecksumStats, Ingress};
-use crate::session::{ParserHost, SessionFlowSink};
-use crate::session::{SessionChange, SessionEvent, SessionSink};
-use crate::session::{Slot, SlotOf};
+use crate::ingress::{ChecksumStats, Ingress, Pipeline};
+use crate::packet_driver::PacketDriver;
 
-/// Packets in, messages out, one stream protocol: every TCP flow is read by a parser that `F` makes.
+/// Packets in, messages out: extracts, joins fragments, tracks, reassembles and parses, in one loop on
+/// one flow table.
 ///
-/// See [`SessionEngine`] for the methods.
-pub type SessionDriver<E, F, U = ()> = SessionEngine<E, Sessions<F>, U>;
-
-/// Packets in, messages out, one datagram protocol: every flow but TCP's is read by a parser that
-/// `F` makes.
+/// [`SessionDriver`](crate::SessionDriver), [`DatagramDriver`](crate::DatagramDriver),
+/// [`StreamDriver`](crate::StreamDriver) and [`Driver`](crate::Driver) are this type with different
+/// [classifiers](Classifier), and have its constructors `new`, `with_config` and `with_state`.
 ///
-/// See [`SessionEngine`] for the methods.
-pub type DatagramDriver<E, F, U = ()> = SessionEngine<E, Datagrams<F>, U>;
-
-/// Packets in, streams out to reassemblers that `R` makes and that do all there is to do themselves:
-/// the callback shape of the protocols, [`Callbacks`](flowscope_session::Callbacks), or whatever
-/// reads or stores bytes. Lives of flows, gaps and conflicts are events here as in the other drivers; those
-/// who want none give `&mut ()` to [`handle_batch_with`](SessionEngine::handle_batch_with).
+/// Call [`poll_event`](Self::poll_event) until it returns `None` after each `handle_*` call;
+/// [`poll_timeout`](Self::poll_timeout) is then the time of the next
+/// [`handle_timeout`](Self::handle_timeout). Callers that need no owned events give a [`SessionSink`] to
+/// [`handle_batch_with`](Self::handle_batch_with), which borrows them.
 ///
-/// See [`SessionEngine`] for the methods.
-pub type StreamDriver<E, R, U = ()> = SessionEngine<E, Streams<R>, U>;
-
-/// Packets in, messages out, several protocols: flows are read by whichever of [`Protocols`] they
-/// speak, and their messages are one type `M` of the caller's.
+/// A parser that fails, finishes or stops never ends a flow. The memory of a flow's parser and
+/// reassemblers is freed when the flow is not read any further, at the latest when it ends.
 ///
-/// See [`SessionEngine`] for the methods.
-pub type Driver<E, M, U = ()> = SessionEngine<E, Protocols<M>, U>;
-
-/// Packets in, messages of flows out: extract, join fragments, track, reassemble, parse; one loop
-/// and one flow table.
-///
-/// After any `handle_*` call, drain [`poll_event`](Self::poll_event) until it gives `None`;
-/// [`poll_timeout`](Self::poll_timeout) says when [`handle_timeout`](Self::handle_timeout) next has
-/// work. Those who want events lent rather than owned give their own [`SessionSink`] to
-/// [`handle_batch_with`](Self::handle_batch_with).
-///
-/// A parser that fails, finishes or stops never ends a flow. What a flow's parser and reassemblers
-/// hold is freed when nobody reads the flow any further, at the latest when it ends.
-///
-/// Memory: see [`DriverConfig`], and the events of one call until they are drained.
+/// Memory: the limits of [`DriverConfig`], and the events of one call until they are drained.
 pub struct SessionEngine<E: FlowExtractor, C: Classifier<E::Key>, U = ()> {
     pipeline: Pipeline<E, SlotOf<E::Key, C, U>>,
     host: ParserHost<E::Key, C>,
@@ -77,111 +50,9 @@ impl<K: Clone, M, U> SessionSink<K, M, U> for Queue<K, M> {
     }
 }
 
-impl<E: FlowExtractor, F: SessionParserFactory<E::Key>> SessionEngine<E, Sessions<F>> {
-    /// A driver with the default configuration. A parser that is `Default + Clone` is its own
-    /// factory: `SessionDriver::new(extractor, HttpParser::default())`.
-    #[must_use]
-    pub fn new(extractor: E, parsers: F) -> Self {
-        Self::with_config(extractor, parsers, DriverConfig::default())
-    }
-
-    /// A driver with this configuration.
-    #[must_use]
-    pub fn with_config(extractor: E, parsers: F, config: DriverConfig) -> Self {
-        Self::with_state(extractor, parsers, config, |_| ())
-    }
-}
-
-impl<E: FlowExtractor, F: SessionParserFactory<E::Key>, U> SessionEngine<E, Sessions<F>, U> {
-    /// A driver that keeps what `init` makes of each flow's first packet in the flow's entry.
-    #[must_use]
-    pub fn with_state(
-        extractor: E,
-        parsers: F,
-        config: DriverConfig,
-        init: impl FnMut(&Extracted<E::Key>) -> U + Send + 'static,
-    ) -> Self {
-        let streams = StreamReassemblerFactory::new(config.streams.clone());
-        Self::with_classifier(extractor, Sessions::new(parsers, streams), config, init)
-    }
-}
-
-impl<E: FlowExtractor, F: DatagramParserFactory<E::Key>> SessionEngine<E, Datagrams<F>> {
-    /// A driver with the default configuration.
-    #[must_use]
-    pub fn new(extractor: E, parsers: F) -> Self {
-        Self::with_config(extractor, parsers, DriverConfig::default())
-    }
-
-    /// A driver with this configuration.
-    #[must_use]
-    pub fn with_config(extractor: E, parsers: F, config: DriverConfig) -> Self {
-        Self::with_state(extractor, parsers, config, |_| ())
-    }
-}
-
-impl<E: FlowExtractor, F: DatagramParserFactory<E::Key>, U> SessionEngine<E, Datagrams<F>, U> {
-    /// A driver that keeps what `init` makes of each flow's first packet in the flow's entry.
-    #[must_use]
-    pub fn with_state(
-        extractor: E,
-        parsers: F,
-        config: DriverConfig,
-        init: impl FnMut(&Extracted<E::Key>) -> U + Send + 'static,
-    ) -> Self {
-        Self::with_classifier(extractor, Datagrams::new(parsers), config, init)
-    }
-}
-
-impl<E: FlowExtractor, R: ReassemblerFactory<E::Key>> SessionEngine<E, Streams<R>> {
-    /// A driver with the default configuration.
-    #[must_use]
-    pub fn new(extractor: E, streams: R) -> Self {
-        Self::with_config(extractor, streams, DriverConfig::default())
-    }
-
-    /// A driver with this configuration; its [`streams`](DriverConfig::streams) are not used, since the
-    /// reassemblers are the caller's.
-    #[must_use]
-    pub fn with_config(extractor: E, streams: R, config: DriverConfig) -> Self {
-        Self::with_classifier(extractor, Streams::new(streams), config, |_| ())
-    }
-}
-
-impl<E: FlowExtractor, M> SessionEngine<E, Protocols<M>> {
-    /// A driver with the default configuration.
-    #[must_use]
-    pub fn new(extractor: E, protocols: Protocols<M>) -> Self {
-        Self::with_config(extractor, protocols, DriverConfig::default())
-    }
-
-    /// A driver with this configuration. The ports of the protocols count as
-    /// [listening ports](flowscope_track::TrackerConfig::listening_ports).
-    #[must_use]
-    pub fn with_config(extractor: E, protocols: Protocols<M>, config: DriverConfig) -> Self {
-        Self::with_state(extractor, protocols, config, |_| ())
-    }
-}
-
-impl<E: FlowExtractor, M, U> SessionEngine<E, Protocols<M>, U> {
-    /// As [`with_config`](Self::with_config), for a driver that keeps what `init` makes of each flow's
-    /// first packet in the flow's entry.
-    #[must_use]
-    pub fn with_state(
-        extractor: E,
-        protocols: Protocols<M>,
-        mut config: DriverConfig,
-        init: impl FnMut(&Extracted<E::Key>) -> U + Send + 'static,
-    ) -> Self {
-        config.tracker = config.tracker.listening_ports(protocols.ports());
-        let protocols = protocols.reassembly(config.streams.clone());
-        Self::with_classifier(extractor, protocols, config, init)
-    }
-}
-
 impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
-    /// An engine with any classifier, that keeps what `init` makes of each flow's first packet in the
-    /// flow's entry.
+    /// An engine with a classifier of the caller's, which keeps a state of the caller's with each flow;
+    /// `init` makes it from the flow's first packet.
     #[must_use]
     pub fn with_classifier(
         extractor: E,
@@ -200,16 +71,16 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
         }
     }
 
-    /// Takes one packet; what follows from it waits for [`poll_event`](Self::poll_event).
+    /// Takes one packet and queues its events for [`poll_event`](Self::poll_event).
     pub fn handle_packet(&mut self, packet: PacketView<'_>) {
         self.handle_batch(&[packet]);
     }
 
-    /// Takes many packets: the same events in the same order as one by one, at a fraction of the
-    /// cost when there are many flows.
+    /// Takes packets in capture order: the same events as one by one, at a fraction of the cost when
+    /// there are many flows.
     pub fn handle_batch(&mut self, packets: &[PacketView<'_>]) {
         let SessionEngine { pipeline, host, events } = self;
-        pipeline.take(packets, &mut SessionFlowSink { host, out: events });
+        pipeline.handle_batch(packets, &mut SessionFlowSink { host, out: events });
     }
 
     /// As [`handle_batch`](Self::handle_batch), lending each event to `out` instead of queueing it.
@@ -219,25 +90,26 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
         out: &mut impl SessionSink<E::Key, C::Message, U>,
     ) {
         let SessionEngine { pipeline, host, .. } = self;
-        pipeline.take(packets, &mut SessionFlowSink { host, out });
+        pipeline.handle_batch(packets, &mut SessionFlowSink { host, out });
     }
 
-    /// The next event, in order; `None` once all are drained.
+    /// The next event, in order; `None` once the queue is empty.
     pub fn poll_event(&mut self) -> Option<SessionEvent<E::Key, C::Message>> {
         self.events.0.pop_front()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) next if no packet comes before.
+    /// The packet time at which [`handle_timeout`](Self::handle_timeout) next has work if no packet
+    /// comes before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.pipeline.next_deadline()
     }
 
-    /// Packet time has reached `now` without a packet. Does a bounded amount of work, and says
-    /// whether more is due.
-    pub fn handle_timeout(&mut self, now: Timestamp) -> bool {
+    /// Packet time has reached `now` without a packet. Does a bounded amount of work:
+    /// [`Progress::More`] if more is due at `now`.
+    pub fn handle_timeout(&mut self, now: Timestamp) -> Progress {
         let SessionEngine { pipeline, host, events } = self;
-        pipeline.pass(now, &mut SessionFlowSink { host, out: events })
+        pipeline.handle_timeout(now, &mut SessionFlowSink { host, out: events })
     }
 
     /// As [`handle_timeout`](Self::handle_timeout), lending each event to `out` instead of queueing it.
@@ -245,22 +117,21 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
         &mut self,
         now: Timestamp,
         out: &mut impl SessionSink<E::Key, C::Message, U>,
-    ) -> bool {
+    ) -> Progress {
         let SessionEngine { pipeline, host, .. } = self;
-        pipeline.pass(now, &mut SessionFlowSink { host, out })
+        pipeline.handle_timeout(now, &mut SessionFlowSink { host, out })
     }
 
-    /// Ends every flow and lets waiting fragments go; says whether that queued any event.
-    pub fn finish(&mut self, reason: EndReason) -> bool {
+    /// Ends every flow, in order of their ids, and gives incomplete datagrams up.
+    pub fn finish(&mut self, reason: EndReason) {
         let SessionEngine { pipeline, host, events } = self;
-        pipeline.finish(reason, &mut SessionFlowSink { host, out: &mut *events });
-        !events.0.is_empty()
+        pipeline.finish(reason, &mut SessionFlowSink { host, out: events });
     }
 
-    /// As [`finish`](Self::finish), but ends at most `most` flows and says whether there are more:
-    /// drain [`poll_event`](Self::poll_event) in between, so that the ends of a million flows need
-    /// not be held at once.
-    pub fn finish_some(&mut self, reason: EndReason, most: usize) -> bool {
+    /// As [`finish`](Self::finish), but ends at most `most` flows: [`Progress::More`] if it ended any.
+    /// Drain [`poll_event`](Self::poll_event) between calls, and the ends of a million flows are never
+    /// in memory at once.
+    pub fn finish_some(&mut self, reason: EndReason, most: usize) -> Progress {
         let SessionEngine { pipeline, host, events } = self;
         pipeline.finish_some(reason, most, &mut SessionFlowSink { host, out: events })
     }
@@ -281,25 +152,27 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
         reason: EndReason,
         most: usize,
         out: &mut impl SessionSink<E::Key, C::Message, U>,
-    ) -> bool {
+    ) -> Progress {
         let SessionEngine { pipeline, host, .. } = self;
         pipeline.finish_some(reason, most, &mut SessionFlowSink { host, out })
     }
 
-    /// Where every packet went; see [`FlowDriver::packets`](crate::FlowDriver::packets).
+    /// The packet ledger: what became of every packet. Fragments that wait for the rest of their
+    /// datagram are in no entry yet, see [`pending_fragments`](Self::pending_fragments).
     #[must_use]
     pub fn packets(&self) -> Ledger {
         self.pipeline.packets()
     }
 
-    /// Where the payload of every tracked packet went. Bytes that [wait](Self::pending) are in no
-    /// entry until they were delivered or lost.
+    /// The payload ledger, in bytes: what became of the payload of every tracked packet. Bytes that are
+    /// [`pending`](Self::pending) are in no entry yet.
     #[must_use]
     pub fn bytes(&self) -> Ledger {
         self.pipeline.ingress.bytes(self.host.payload_counts())
     }
 
-    /// Payload bytes that wait for others before them, or for a parser to be chosen.
+    /// Payload bytes that are neither delivered nor lost yet: they wait for bytes before them, or for
+    /// the choice of a parser.
     #[must_use]
     pub fn pending(&self) -> u64 {
         self.host.pending()
@@ -311,7 +184,7 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
         self.pipeline.ingress.pending_fragments()
     }
 
-    /// What the verification of checksums found.
+    /// Results of checksum verification.
     #[must_use]
     pub fn checksums(&self) -> ChecksumStats {
         self.pipeline.ingress.checksums()
@@ -323,7 +196,7 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
         &self.pipeline.table
     }
 
-    /// Count of packets, watermark, and timestamps that went backwards.
+    /// The packet clock: number of packets, watermark, timestamps that went backwards.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.pipeline.clock
@@ -333,5 +206,57 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.pipeline.heap_bytes() + self.host.heap_bytes()
+    }
+}
+
+impl<E: FlowExtractor, C: Classifier<E::Key>, U> PacketDriver for SessionEngine<E, C, U> {
+    type Event = SessionEvent<E::Key, C::Message>;
+
+    fn handle_batch(&mut self, packets: &[PacketView<'_>]) {
+        self.handle_batch(packets);
+    }
+
+    fn poll_event(&mut self) -> Option<Self::Event> {
+        self.poll_event()
+    }
+
+    fn poll_timeout(&self) -> Option<Timestamp> {
+        self.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp) -> Progress {
+        self.handle_timeout(now)
+    }
+
+    fn finish_some(&mut self, reason: EndReason, most: usize) -> Progress {
+        self.finish_some(reason, most)
+    }
+
+    fn packets(&self) -> Ledger {
+        self.packets()
+    }
+
+    fn bytes(&self) -> Ledger {
+        self.bytes()
+    }
+
+    fn pending_fragments(&self) -> u64 {
+        self.pending_fragments()
+    }
+
+    fn pending(&self) -> u64 {
+        self.pending()
+    }
+
+    fn flows(&self) -> usize {
+        self.table().len()
+    }
+
+    fn clock(&self) -> &Clock {
+        self.clock()
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.heap_bytes()
     }
 }

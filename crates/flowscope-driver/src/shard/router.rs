@@ -59,7 +59,8 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         let moment = clock.observe(packet.ts());
         if moment.tick() > *tick {
             *tick = moment.tick();
-            ingress.expire(moment.watermark);
+            // The next tick goes on with what is left.
+            let _ = ingress.expire(moment.watermark);
             batches.iter_mut().for_each(|batch| batch.advance(moment));
         }
         let shard_of = |key: &E::Key| (hash(key) % shards.get() as u64) as usize;
@@ -75,12 +76,17 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         });
     }
 
-    /// Packet time has reached `now` without a packet: appends the news to the batches of all shards,
-    /// and lets fragments go that have waited too long. Gives where that stands.
-    pub fn pass(&mut self, now: Timestamp, batches: &mut [ShardBatch<E::Key>]) -> PacketTime {
+    /// Packet time has reached `now` without a packet: advances the clock of every shard's batch, and
+    /// gives incomplete datagrams up that are due. Returns the clock's new position.
+    pub fn handle_timeout(
+        &mut self,
+        now: Timestamp,
+        batches: &mut [ShardBatch<E::Key>],
+    ) -> PacketTime {
         let moment = self.clock.advance(now);
         self.tick = self.tick.max(moment.tick());
-        self.ingress.expire(moment.watermark);
+        // What is left waits for the next call or tick.
+        let _ = self.ingress.expire(moment.watermark);
         batches.iter_mut().for_each(|batch| batch.advance(moment));
         moment
     }

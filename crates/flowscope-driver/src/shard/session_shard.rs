@@ -1,4 +1,4 @@
-use flowscope_core::{Extracted, Ledger};
+use flowscope_core::{Extracted, Ledger, Progress};
 use flowscope_track::{EndReason, FlowId, FlowTable, PacketTime, ShardBatch};
 
 use crate::config::DriverConfig;
@@ -49,7 +49,7 @@ impl<K: std::hash::Hash + Eq + Clone, C: Classifier<K>, U> SessionShard<K, C, U>
         table.finish(reason, moment, &mut SessionFlowSink { host, out });
     }
 
-    /// Ends the flows up to the id `last`; says whether there are more. See
+    /// Ends the flows up to the id `last`: [`Progress::More`] if there are others. See
     /// [`FlowTable::finish_until`].
     pub fn finish_until(
         &mut self,
@@ -57,7 +57,7 @@ impl<K: std::hash::Hash + Eq + Clone, C: Classifier<K>, U> SessionShard<K, C, U>
         moment: PacketTime,
         last: FlowId,
         out: &mut impl SessionSink<K, C::Message, U>,
-    ) -> bool {
+    ) -> Progress {
         let SessionShard { table, host } = self;
         table.finish_until(reason, moment, last, &mut SessionFlowSink { host, out })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flowscope_core::{Loss, Timestamp};
+use flowscope_core::{Loss, Progress, Timestamp};
 use flowscope_reassembly::{DefragConfig, Defragmenter};
 use proptest::prelude::*;
 
@@ -240,7 +240,7 @@ fn agree(
                 prop_assert_eq!(disposition, model.push(piece, at(now)));
             }
         }
-        prop_assert!(!defrag.expire(at(now), usize::MAX));
+        prop_assert_eq!(defrag.expire(at(now), usize::MAX), Progress::Done);
         model.expire(at(now));
         prop_assert_eq!(defrag.held_frames(), model.held_frames());
         prop_assert_eq!(seen, joined + defrag.ledger().seen() + defrag.held_frames());
@@ -275,7 +275,7 @@ fn steady(steps: &[Step], budget: usize, most_datagrams: usize) -> Result<(), Te
                 prop_assert_eq!(disposition, push(&mut swept, piece, at(now)));
             }
         }
-        swept.expire(at(now), usize::MAX);
+        prop_assert_eq!(swept.expire(at(now), usize::MAX), Progress::Done);
         for defrag in [&swept, &unswept] {
             prop_assert!(
                 defrag.heap_bytes() <= budget,

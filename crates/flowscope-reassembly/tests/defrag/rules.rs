@@ -3,7 +3,9 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use flowscope_core::{Fragment, LinkType, Loss, NextHeader, PacketView, Path, Payload, Timestamp};
+use flowscope_core::{
+    Fragment, LinkType, Loss, NextHeader, PacketView, Path, Payload, Progress, Timestamp,
+};
 use flowscope_reassembly::{DefragConfig, Defragmented, Defragmenter};
 use flowscope_testkit::{Frame, frame, internet_checksum};
 
@@ -242,7 +244,7 @@ fn time_runs_from_the_first_piece_and_is_strict() {
         let mut defrag = pool();
         push(&mut defrag, first, at(0));
         assert_eq!(defrag.deadline(), Some(at(timeout)));
-        assert!(!defrag.expire(at(timeout), 9));
+        assert_eq!(defrag.expire(at(timeout), 9), Progress::Done);
         assert!(joins(&push(&mut defrag, last, at(timeout))));
 
         push(&mut defrag, first, at(timeout));
@@ -265,10 +267,10 @@ fn expiry_is_bounded_per_call_and_in_order_over_both_families() {
         push(&mut defrag, &piece(name, 0, 8, true), at(ms));
     }
     assert_eq!(defrag.deadline(), Some(at(1500)));
-    assert!(defrag.expire(at(2601), 1));
+    assert_eq!(defrag.expire(at(2601), 1), Progress::More);
     assert_eq!((defrag.held_frames(), defrag.deadline()), (3, Some(at(1700))));
-    assert!(defrag.expire(at(2601), 2));
-    assert!(!defrag.expire(at(2601), 1));
+    assert_eq!(defrag.expire(at(2601), 2), Progress::More);
+    assert_eq!(defrag.expire(at(2601), 1), Progress::Done);
     assert_eq!((defrag.held_frames(), defrag.deadline()), (0, None));
 }
 
@@ -277,16 +279,16 @@ fn a_clock_that_goes_back_expires_nothing_and_makes_nothing_young() {
     let mut defrag = pool();
     push(&mut defrag, &piece(0, 0, 8, true), at(10_000));
     push(&mut defrag, &piece(2, 0, 8, true), at(0));
-    assert!(!defrag.expire(Timestamp::ZERO, 9));
+    assert_eq!(defrag.expire(Timestamp::ZERO, 9), Progress::Done);
     assert_eq!(defrag.deadline(), Some(at(40_000)));
-    defrag.expire(at(40_001), 9);
+    assert_eq!(defrag.expire(at(40_001), 9), Progress::Done);
     assert_eq!(defrag.held_frames(), 0);
     push(&mut defrag, &piece(0, 0, 8, true), at(50_000));
     push(&mut defrag, &piece(2, 0, 8, true), at(0));
     assert!(joins(&push(&mut defrag, &piece(2, 8, 8, false), at(80_000))));
     // At the end of time nothing is later than a deadline.
     push(&mut defrag, &piece(0, 0, 8, true), Timestamp::MAX);
-    assert!(!defrag.expire(Timestamp::MAX, 9));
+    assert_eq!(defrag.expire(Timestamp::MAX, 9), Progress::Done);
 }
 
 #[test]
@@ -394,11 +396,11 @@ fn a_leap_of_the_watermark_leaves_what_came_during_it() {
     let late = at(9_000_000);
     let held = push_seen_at(&mut defrag, &first, late, at(0));
     assert_eq!(held, Disposition::Held);
-    assert!(!defrag.expire(late, 64));
+    assert_eq!(defrag.expire(late, 64), Progress::Done);
     assert_eq!(defrag.held_frames(), 1);
     assert!(joins(&push_seen_at(&mut defrag, &last, late, late)));
     // A time that is never believed does not keep a piece for ever.
     push_seen_at(&mut defrag, &first, at(u64::from(u32::MAX)), late);
-    defrag.expire(at(9_060_001), 64);
+    assert_eq!(defrag.expire(at(9_060_001), 64), Progress::Done);
     assert_eq!(defrag.held_frames(), 0);
 }

@@ -1,5 +1,6 @@
 //! Tracker and model side by side.
 
+use flowscope_core::Progress;
 use flowscope_track::{EndReason, FlowTracker};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -67,7 +68,7 @@ pub fn compare(settings: &Settings, input: &Input) -> Result<Vec<Call>, TestCase
                 model.packet(packet);
             }
             Op::Expire(now) => {
-                tracker.expire(*now, usize::MAX, &mut calls);
+                assert_eq!(tracker.expire(*now, usize::MAX, &mut calls), Progress::Done);
                 model.expire(*now);
             }
             Op::End(key) => {

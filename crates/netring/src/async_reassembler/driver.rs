@@ -1,38 +1,30 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use flowscope_core::{
-    FlowExtractor, FlowSide, Ledger, PacketView, ParserStatus, StreamChunk, Timestamp,
-};
-use flowscope_driver::{
-    DriverConfig, SessionChange, SessionSink, StopReason, StreamDriver, Streams,
-};
-use flowscope_reassembly::StreamReassemblerFactory;
-use flowscope_track::{Change, Clock, EndReason, Flow, FlowEvent};
+use flowscope_core::{FlowExtractor, FlowSide, ParserStatus, StreamChunk};
+use flowscope_driver::{DriverConfig, SessionChange, SessionSink, StopReason};
+use flowscope_track::{Change, Flow, FlowEvent};
 
 use super::tasks::Tasks;
 use super::{AsyncReassembler, AsyncReassemblerFactory};
+use crate::channel_driver::{ChannelDriver, ChannelSink};
 use crate::conversation::{Hub, Receiver, Sender, channel};
-use crate::engine::desk_methods;
-use crate::engine::sealed::Sealed;
-use crate::{ConversationConfig, Ended, Engine, Piece, Stalled};
+use crate::{ConversationConfig, Ended, Piece, Stalled};
 
-/// Driver of [`ReassembledStream`](super::ReassembledStream)s, also for workers with futures of
-/// their own.
-pub struct AsyncReassemblerDriver<E: FlowExtractor, F> {
-    engine: StreamDriver<E, StreamReassemblerFactory, Sides>,
-    desk: ChannelSink<E::Key, F>,
-}
+/// Packets in, flow events out, and bytes to futures: the driver of
+/// [`ReassembledStream`](super::ReassembledStream)s, and of workers that each have futures of their own.
+pub type AsyncReassemblerDriver<E, F> =
+    ChannelDriver<E, ReassemblerSink<<E as FlowExtractor>::Key, F>>;
 
-/// Per-flow state: a sender for each side that has payload.
+/// The channels of a flow's sides, each once its side has payload.
 #[derive(Debug, Default)]
-struct Sides([Option<Sender>; 2]);
+pub struct Sides([Option<Sender>; 2]);
 
-struct ChannelSink<K, F> {
+/// Runs an [`AsyncReassembler`] for each side of a TCP flow with payload.
+pub struct ReassemblerSink<K, F> {
     hub: Arc<Hub>,
     factory: F,
     tasks: Tasks,
@@ -40,48 +32,36 @@ struct ChannelSink<K, F> {
 }
 
 impl<E: FlowExtractor, F: AsyncReassemblerFactory<E::Key>> AsyncReassemblerDriver<E, F> {
-    /// A driver without a stream. The credit is per side; the default policy is [`Stalled::Wait`].
+    /// A driver with this configuration. The credit is per side, and the default policy is
+    /// [`Stalled::Wait`].
     #[must_use]
     pub fn new(extractor: E, factory: F, driver: DriverConfig, config: ConversationConfig) -> Self {
-        let streams = Streams::new(StreamReassemblerFactory::new(driver.stream_config().clone()));
         let hub = Hub::new(&config.or_stalled(Stalled::Wait));
-        let (tasks, events) = (Tasks::default(), VecDeque::new());
-        AsyncReassemblerDriver {
-            engine: StreamDriver::with_classifier(extractor, streams, driver, |_| Sides::default()),
-            desk: ChannelSink { hub, factory, tasks, events },
-        }
+        let sink = ReassemblerSink {
+            hub: Arc::clone(&hub),
+            factory,
+            tasks: Tasks::default(),
+            events: VecDeque::new(),
+        };
+        Self::with_sink(extractor, driver, hub, sink)
     }
 }
 
-impl<E: FlowExtractor, F> Sealed for AsyncReassemblerDriver<E, F> {}
+impl<K: Clone, F: AsyncReassemblerFactory<K>> ChannelSink<K> for ReassemblerSink<K, F> {
+    type State = Sides;
+    type Event = FlowEvent<K>;
 
-/// Bytes count as delivered when they were passed to their reassembler; until then they are
-/// pending.
-impl<E, F> Engine for AsyncReassemblerDriver<E, F>
-where
-    E: FlowExtractor,
-    F: AsyncReassemblerFactory<E::Key>,
-{
-    type Event = FlowEvent<E::Key>;
-
-    fn poll_event(&mut self) -> Option<FlowEvent<E::Key>> {
-        self.desk.events.pop_front()
+    fn poll_event(&mut self) -> Option<FlowEvent<K>> {
+        self.events.pop_front()
     }
 
-    desk_methods!();
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let _ = self.desk.tasks.poll(cx);
-        self.desk.hub.poll_room(cx)
-    }
-
-    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.desk.tasks.poll(cx)
+    fn poll_tasks(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.tasks.poll(cx)
     }
 }
 
-impl<K: Clone, F: AsyncReassemblerFactory<K>> ChannelSink<K, F> {
-    /// The sender for the bytes of a side.
+impl<K: Clone, F: AsyncReassemblerFactory<K>> ReassemblerSink<K, F> {
+    /// The channel of a side, opened if there is none.
     fn outlet<'f>(&mut self, flow: Flow<'f, K, Sides>, side: FlowSide) -> &'f Sender {
         let Flow { key, state, .. } = flow;
         state.0[side.index()].get_or_insert_with(|| {
@@ -92,7 +72,7 @@ impl<K: Clone, F: AsyncReassemblerFactory<K>> ChannelSink<K, F> {
     }
 }
 
-/// Passes pieces to a reassembler, one after the other.
+/// Gives a reassembler the pieces of its channel, one after the other.
 async fn read(mut to: impl AsyncReassembler, mut from: Receiver) {
     while let Some(piece) = poll_fn(|cx| from.poll_piece(cx)).await {
         match piece {
@@ -105,7 +85,7 @@ async fn read(mut to: impl AsyncReassembler, mut from: Receiver) {
 }
 
 impl<K: Clone, F: AsyncReassemblerFactory<K>> SessionSink<K, Infallible, Sides>
-    for ChannelSink<K, F>
+    for ReassemblerSink<K, F>
 {
     fn wants_packets(&self) -> bool {
         true
@@ -149,15 +129,5 @@ impl<K: Clone, F: AsyncReassemblerFactory<K>> SessionSink<K, Infallible, Sides>
         if let Some(sender) = &flow.state.0[side.index()] {
             sender.fin(side);
         }
-    }
-}
-
-impl<E: FlowExtractor, F> fmt::Debug for AsyncReassemblerDriver<E, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncReassemblerDriver")
-            .field("flows", &self.engine.table().len())
-            .field("tasks", &self.desk.tasks)
-            .field("hub", &self.desk.hub)
-            .finish_non_exhaustive()
     }
 }

@@ -1,75 +1,51 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use flowscope_core::{
-    FlowExtractor, FlowSide, Ledger, PacketView, ParserStatus, StreamChunk, Timestamp,
-};
-use flowscope_driver::{
-    DriverConfig, SessionChange, SessionSink, StopReason, StreamDriver, Streams,
-};
-use flowscope_reassembly::StreamReassemblerFactory;
-use flowscope_track::{Change, Clock, EndReason, Flow};
+use flowscope_core::{FlowExtractor, FlowSide, ParserStatus, StreamChunk};
+use flowscope_driver::{DriverConfig, SessionChange, SessionSink, StopReason};
+use flowscope_track::{Change, Flow};
 
 use super::{Conversation, ConversationConfig, Ended, Hub, Sender, Stalled, channel};
-use crate::Engine;
-use crate::engine::desk_methods;
-use crate::engine::sealed::Sealed;
+use crate::channel_driver::{ChannelDriver, ChannelSink};
 
-/// Driver of [`Conversations`](super::Conversations), also for workers with conversations of their
-/// own.
-pub struct ConversationDriver<E: FlowExtractor> {
-    engine: StreamDriver<E, StreamReassemblerFactory, Outlet>,
-    desk: ChannelSink<E::Key>,
-}
+/// Packets in, conversations out: the driver of [`Conversations`](super::Conversations), and of workers
+/// that each have conversations of their own.
+pub type ConversationDriver<E> = ChannelDriver<E, ConversationSink<<E as FlowExtractor>::Key>>;
 
-/// Per-flow state: the sender, once the flow has payload.
+/// The channel of a flow, once the flow has payload.
 #[derive(Debug, Default)]
-struct Outlet(Option<Sender>);
+pub struct Outlet(Option<Sender>);
 
-/// Opens conversations.
+/// Opens a [`Conversation`] for each TCP flow with payload.
 #[derive(Debug)]
-struct ChannelSink<K> {
+pub struct ConversationSink<K> {
     hub: Arc<Hub>,
-    /// Conversations not taken yet.
+    /// Conversations that were not taken yet.
     opened: VecDeque<Conversation<K>>,
 }
 
 impl<E: FlowExtractor> ConversationDriver<E> {
-    /// A driver without a stream. The default policy is [`Stalled::Gap`] here.
+    /// A driver with this configuration. The default policy here is [`Stalled::Gap`].
     #[must_use]
     pub fn new(extractor: E, driver: DriverConfig, config: ConversationConfig) -> Self {
-        let streams = Streams::new(StreamReassemblerFactory::new(driver.stream_config().clone()));
         let hub = Hub::new(&config.or_stalled(Stalled::Gap));
-        ConversationDriver {
-            engine: StreamDriver::with_classifier(extractor, streams, driver, |_| Outlet(None)),
-            desk: ChannelSink { hub, opened: VecDeque::new() },
-        }
+        let sink = ConversationSink { hub: Arc::clone(&hub), opened: VecDeque::new() };
+        Self::with_sink(extractor, driver, hub, sink)
     }
 }
 
-impl<E: FlowExtractor> Sealed for ConversationDriver<E> {}
+impl<K: Clone> ChannelSink<K> for ConversationSink<K> {
+    type State = Outlet;
+    type Event = Conversation<K>;
 
-/// Bytes count as delivered when they were taken from their conversation; until then they are
-/// pending.
-impl<E: FlowExtractor> Engine for ConversationDriver<E> {
-    type Event = Conversation<E::Key>;
-
-    fn poll_event(&mut self) -> Option<Conversation<E::Key>> {
-        self.desk.opened.pop_front()
-    }
-
-    desk_methods!();
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.desk.hub.poll_room(cx)
+    fn poll_event(&mut self) -> Option<Conversation<K>> {
+        self.opened.pop_front()
     }
 }
 
-impl<K: Clone> ChannelSink<K> {
-    /// The sender for the bytes of a flow.
+impl<K: Clone> ConversationSink<K> {
+    /// The channel of a flow, opened if there is none.
     fn outlet<'f>(&mut self, flow: Flow<'f, K, Outlet>) -> &'f Sender {
         // Keys are cloned for new conversations only.
         let new = flow.state.0.is_none().then(|| flow.to_ref());
@@ -82,7 +58,7 @@ impl<K: Clone> ChannelSink<K> {
     }
 }
 
-impl<K: Clone> SessionSink<K, Infallible, Outlet> for ChannelSink<K> {
+impl<K: Clone> SessionSink<K, Infallible, Outlet> for ConversationSink<K> {
     fn flow(&mut self, flow: Flow<'_, K, Outlet>, change: Change) {
         if let Change::Ended { reason } = change
             && let Some(sender) = flow.state.0.take()
@@ -111,14 +87,5 @@ impl<K: Clone> SessionSink<K, Infallible, Outlet> for ChannelSink<K> {
         if let Some(sender) = &flow.state.0 {
             sender.fin(side);
         }
-    }
-}
-
-impl<E: FlowExtractor> fmt::Debug for ConversationDriver<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConversationDriver")
-            .field("flows", &self.flows())
-            .field("hub", &self.desk.hub)
-            .finish_non_exhaustive()
     }
 }

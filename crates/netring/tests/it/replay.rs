@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use flowscope_core::PacketSource;
+use flowscope_core::{PacketSource, Progress};
 use flowscope_dns::DnsUdpParser;
 use flowscope_driver::{DatagramDriver, Driver, FlowDriver, Protocols, Recognition, SessionDriver};
 use flowscope_extract::{AutoDetectEncap, FiveTuple};
@@ -11,7 +11,7 @@ use flowscope_http::{HttpMessage, HttpParser};
 use flowscope_pcap::CaptureFiles;
 use flowscope_tls::{TlsMessage, TlsParser};
 use flowscope_track::EndReason;
-use netring::{AsyncCapture, AsyncPacketSource, Engine, Error, EventStream, Next};
+use netring::{AsyncCapture, AsyncDriver, AsyncPacketSource, Error, EventStream, Next};
 
 /// The captures of this repository.
 fn bundled() -> Vec<PathBuf> {
@@ -29,7 +29,7 @@ fn extractor() -> AutoDetectEncap<FiveTuple> {
 }
 
 /// What a driver says of a capture, errors of the file in their place.
-fn sync<D: Engine>(path: &PathBuf, mut driver: D) -> (Vec<Result<D::Event, String>>, D) {
+fn sync<D: AsyncDriver>(path: &PathBuf, mut driver: D) -> (Vec<Result<D::Event, String>>, D) {
     let mut source = CaptureFiles::new([path]);
     let mut events = Vec::new();
     loop {
@@ -43,7 +43,7 @@ fn sync<D: Engine>(path: &PathBuf, mut driver: D) -> (Vec<Result<D::Event, Strin
             Err(error) => events.push(Err(error.to_string())),
         }
     }
-    while driver.finish_some(EndReason::EndOfInput, 1000) {}
+    while driver.finish_some(EndReason::EndOfInput, 1000) == Progress::More {}
     while let Some(event) = driver.poll_event() {
         events.push(Ok(event));
     }
@@ -51,7 +51,7 @@ fn sync<D: Engine>(path: &PathBuf, mut driver: D) -> (Vec<Result<D::Event, Strin
 }
 
 /// Runs a stream to its end and compares every item, and the ledgers.
-async fn same<S: AsyncPacketSource, D: Engine>(
+async fn same<S: AsyncPacketSource, D: AsyncDriver>(
     path: &PathBuf,
     stream: EventStream<S, D>,
     driver: D,

@@ -4,7 +4,7 @@
 use std::error::Error;
 
 use example_redis::{RedisMessage, RedisParser};
-use flowscope::core::PacketSource;
+use flowscope::core::{PacketSource, Progress};
 use flowscope::driver::{SessionDriver, SessionEvent};
 use flowscope::extract::{AutoDetectEncap, FiveTuple};
 use flowscope::pcap::CaptureReader;
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut driver = SessionDriver::new(extractor, RedisParser::default());
     loop {
         let read = capture.next_batch(&mut |packets| driver.handle_batch(packets))?;
-        if read == 0 && !driver.finish(EndReason::EndOfInput) {
+        if read == 0 && driver.finish_some(EndReason::EndOfInput, 1024) == Progress::Done {
             return Ok(());
         }
         while let Some(event) = driver.poll_event() {

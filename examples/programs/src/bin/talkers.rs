@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::IpAddr;
 
-use flowscope::core::PacketSource;
+use flowscope::core::{PacketSource, Progress};
 use flowscope::driver::FlowDriver;
 use flowscope::extract::{AutoDetectEncap, FiveTuple};
 use flowscope::pcap::CaptureFiles;
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut sent = BTreeMap::<IpAddr, u64>::new();
     loop {
         let read = capture.next_batch(&mut |packets| driver.handle_batch(packets))?;
-        if read == 0 && !driver.finish(EndReason::EndOfInput) {
+        if read == 0 && driver.finish_some(EndReason::EndOfInput, 1024) == Progress::Done {
             break;
         }
         while let Some(event) = driver.poll_event() {

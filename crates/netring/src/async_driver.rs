@@ -1,0 +1,26 @@
+use std::task::{Context, Poll};
+
+use flowscope_core::FlowExtractor;
+use flowscope_driver::{Classifier, FlowDriver, PacketDriver, SessionEngine};
+
+/// A driver that an [`EventStream`](crate::EventStream) can run: a [`PacketDriver`], with what it has to
+/// say about back-pressure.
+///
+/// All drivers of [`flowscope_driver`] are; one of your own needs an empty `impl`, unless it passes
+/// data to consumers that may be slow.
+pub trait AsyncDriver: PacketDriver {
+    /// Ready while packets may be handled. When pending, the task is woken as soon as they may; packets
+    /// that are handled nevertheless are not lost. Also gives tasks of the driver the time to run.
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    /// Ready once the tasks of the driver have finished; called after all flows have ended.
+    fn poll_finished(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+impl<E: FlowExtractor, S> AsyncDriver for FlowDriver<E, S> {}
+
+impl<E: FlowExtractor, C: Classifier<E::Key>, U> AsyncDriver for SessionEngine<E, C, U> {}
