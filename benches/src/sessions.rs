@@ -13,7 +13,7 @@ use flowscope_driver::{
 use flowscope_http::{HttpExchange, HttpExchanges, HttpOutcome};
 use flowscope_reassembly::StreamConfig;
 use flowscope_tls::{TlsHandshake, TlsHandshakes};
-use flowscope_track::{Change, Flow, TrackerConfig};
+use flowscope_track::{Change, Flow, FlowEvent, TrackerConfig};
 
 use crate::Trace;
 use crate::feed::BATCH;
@@ -188,7 +188,7 @@ impl Heard {
             SessionEvent::Application { message, .. } => self.hear(message),
             SessionEvent::Gap { .. }
             | SessionEvent::Conflict { .. }
-            | SessionEvent::Anomaly { .. } => self.odd += 1,
+            | SessionEvent::Flow(FlowEvent::Anomaly { .. }) => self.odd += 1,
             _ => {}
         }
     }

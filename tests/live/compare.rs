@@ -75,7 +75,7 @@ pub(crate) fn sessions_agree_by_flow(sessions: &[Session], stats: &Stats, file: 
             SessionEvent::Closed { flow, reason, stats, .. } => {
                 Some((flow, Some(*reason), &**stats))
             }
-            SessionEvent::Late { flow, stats } => Some((flow, None, &**stats)),
+            SessionEvent::Flow(FlowEvent::Late { flow, stats }) => Some((flow, None, &**stats)),
             _ => None,
         }))
     };
@@ -297,7 +297,7 @@ fn line(event: &Session) -> Option<String> {
         | SessionEvent::ParserChosen { .. }
         | SessionEvent::ParserStopped { why: StopReason::Done | StopReason::GaveUp, .. }
         | SessionEvent::Closed { .. }
-        | SessionEvent::Late { .. } => return None,
+        | SessionEvent::Flow(FlowEvent::Late { .. }) => return None,
         other => format!("{other:?}"),
     })
 }

@@ -11,7 +11,7 @@ use flowscope::driver::{
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::http::{Ending, HttpMessage, HttpParser, MessageKind};
 use flowscope::tls::{TlsMessage, TlsParser};
-use flowscope::track::{EndReason, FlowId, FlowStats};
+use flowscope::track::{EndReason, FlowEvent, FlowId, FlowStats};
 use flowscope_testkit::{Dialogue, Packet};
 
 /// What all runs extract with.
@@ -182,7 +182,7 @@ impl<M> Heard<M> {
                     counted += a.packets + b.packets;
                     payload += a.payload_bytes + b.payload_bytes;
                 }
-                SessionEvent::Late { stats, .. } => {
+                SessionEvent::Flow(FlowEvent::Late { stats, .. }) => {
                     assert_eq!(open.get(&flow.id), Some(&false), "{event:?}");
                     let [a, b] = stats.late.map(|late| late.sides).unwrap_or_default();
                     counted += a.packets + b.packets;
@@ -252,9 +252,11 @@ fn line(event: &SessionEvent<FiveTupleKey, AppRecord>) -> Option<String> {
                 conflict.kept
             )
         }
-        SessionEvent::Anomaly { kind, side, .. } => format!("{} {kind:?}", arrow(*side)),
+        SessionEvent::Flow(FlowEvent::Anomaly { kind, side, .. }) => {
+            format!("{} {kind:?}", arrow(*side))
+        }
         SessionEvent::Closed { reason, .. } => format!("closed {reason:?}"),
-        SessionEvent::Late { .. } => "late".to_owned(),
+        SessionEvent::Flow(FlowEvent::Late { .. }) => "late".to_owned(),
         other => format!("{other:?}"),
     })
 }

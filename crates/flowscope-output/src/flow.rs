@@ -5,8 +5,8 @@ use flowscope_driver::SessionEvent;
 use flowscope_extract::FiveTupleKey;
 use flowscope_record::{Record, Visitor};
 use flowscope_track::{
-    Change, ConnState, Counters, EndReason, Flow, FlowRef, FlowState, FlowStats, History,
-    InitiatorEvidence, SideStats,
+    Change, ConnState, Counters, EndReason, Flow, FlowEvent, FlowRef, FlowState, FlowStats,
+    History, InitiatorEvidence, SideStats,
 };
 
 use crate::flow_schema::FLOW;
@@ -113,13 +113,13 @@ impl FlowRecord {
             FlowRecord::of_part(RecordHeader::of_event(flow), stats, kind, history)
         };
         match event {
-            SessionEvent::Interim { flow, sequence, stats } => {
+            SessionEvent::Flow(FlowEvent::Interim { flow, sequence, stats }) => {
                 of(flow, stats, FlowRecordKind::Interim(*sequence), History::default())
             }
             SessionEvent::Closed { flow, reason, stats, history } => {
                 of(flow, stats, FlowRecordKind::Ended(*reason), *history)
             }
-            SessionEvent::Late { flow, stats } => {
+            SessionEvent::Flow(FlowEvent::Late { flow, stats }) => {
                 of(flow, stats, late(stats.state), History::default())
             }
             _ => None,

@@ -4,7 +4,7 @@ use flowscope_core::{FlowSide, Timestamp};
 use flowscope_driver::{SessionEvent, SessionSink};
 use flowscope_extract::FiveTupleKey;
 use flowscope_record::Record;
-use flowscope_track::{Change, EndReason, Flow};
+use flowscope_track::{Change, EndReason, Flow, FlowEvent};
 
 use crate::{FlowRecord, RecordHeader};
 
@@ -63,7 +63,7 @@ impl<F: Format, W: Write> RecordWriter<F, W> {
             SessionEvent::Application { flow, message, .. } => {
                 self.record(&RecordHeader::of_event(flow).began(message), message)
             }
-            SessionEvent::Closed { .. } | SessionEvent::Interim { .. } => {
+            SessionEvent::Closed { .. } | SessionEvent::Flow(FlowEvent::Interim { .. }) => {
                 match FlowRecord::of_event(event) {
                     Some(record) => self.record(&record.header, &record),
                     None => Ok(()),

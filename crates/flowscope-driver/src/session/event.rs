@@ -1,12 +1,12 @@
 use flowscope_core::{Conflict, FlowSide, ParserStatus, StreamChunk};
 use flowscope_session::StopReason;
 use flowscope_track::{
-    Anomaly, Change, EndReason, Flow, FlowEvent, FlowRef, FlowStats, History, InitiatorEvidence,
+    Change, EndReason, Flow, FlowEvent, FlowRef, FlowStats, History, InitiatorEvidence,
 };
 
 use crate::Detection;
 
-/// What a session driver reports: the lives of flows, and what was said in them.
+/// What a session driver reports: flow events, messages, and what the streams of a flow lack.
 ///
 /// Every event names its flow, the packet time, and the number of the packet that it follows from;
 /// events come in that order.
@@ -15,128 +15,110 @@ use crate::Detection;
 pub enum SessionEvent<K, M> {
     /// The flow is new.
     Started {
-        /// Which flow, and when.
+        /// The flow, and the event's place in the input.
         flow: FlowRef<K>,
-        /// Why this side is called the initiator.
+        /// Why this side is the initiator.
         evidence: InitiatorEvidence,
     },
-    /// It was decided which parser reads the flow.
+    /// A parser was chosen for the flow.
     ParserChosen {
-        /// Which flow, and when.
+        /// The flow, and the event's place in the input.
         flow: FlowRef<K>,
-        /// Which protocol, and how it was found.
+        /// The protocol, and how it was detected.
         detection: Detection,
     },
-    /// A message.
+    /// A message of the flow's protocol.
     Application {
-        /// Which flow, and when.
+        /// The flow, and the event's place in the input.
         flow: FlowRef<K>,
-        /// Who sent what completed it.
+        /// The sender of the bytes that completed the message.
         side: FlowSide,
-        /// What the parser made of it.
+        /// The parser's message.
         message: M,
     },
     /// Bytes of a stream that were never captured.
     Gap {
-        /// Which flow, and when.
+        /// The flow, and the event's place in the input.
         flow: FlowRef<K>,
-        /// Who sent them.
+        /// The sender of the bytes.
         side: FlowSide,
-        /// Where in the side's stream they are missing.
+        /// Offset of the first missing byte in the side's stream.
         offset: u64,
-        /// How many are.
+        /// Number of missing bytes.
         len: u64,
     },
-    /// The parser reads no more of one side or of both. The flow goes on.
+    /// The parser reads one side or both sides no further. The flow goes on.
     ParserStopped {
-        /// Which flow, and when.
+        /// The flow, and the event's place in the input.
         flow: FlowRef<K>,
-        /// The side that is given up; `None` for both.
+        /// The side that is read no further; `None` for both.
         side: Option<FlowSide>,
         /// Why.
         why: StopReason,
     },
     /// Two copies of the same bytes of a stream differ.
     Conflict {
-        /// Which flow, and when.
+        /// The flow, and the event's place in the input.
         flow: FlowRef<K>,
-        /// Who sent them.
+        /// The sender of the bytes.
         side: FlowSide,
-        /// Where, how many, and which copy is read.
+        /// Offset, length, and which copy the parser reads.
         conflict: Conflict,
     },
-    /// Something odd about the flow's packets.
-    Anomaly {
-        /// Which flow, and when.
-        flow: FlowRef<K>,
-        /// What.
-        kind: Anomaly,
-        /// Who sent it.
-        side: FlowSide,
-    },
-    /// The flow has lasted another active interval.
-    Interim {
-        /// Which flow, and when.
-        flow: FlowRef<K>,
-        /// 1 for the flow's first.
-        sequence: u32,
-        /// Cumulative, and in `delta` what the interval brought.
-        stats: Box<FlowStats>,
-    },
-    /// The flow is over; nothing more was said in it.
+    /// Another event of the flow: an anomaly, an interim record, or late packets after
+    /// [`Closed`](Self::Closed). Drivers report no [`Packet`](FlowEvent::Packet),
+    /// [`Established`](FlowEvent::Established), [`StateChange`](FlowEvent::StateChange) or
+    /// [`IcmpError`](FlowEvent::IcmpError) here; a [`SessionSink`] gets all of them.
+    Flow(FlowEvent<K>),
+    /// The flow has ended. No message follows.
     Closed {
-        /// Which flow, and when.
+        /// The flow, and the event's place in the input.
         flow: FlowRef<K>,
-        /// Why.
+        /// Why it ended.
         reason: EndReason,
-        /// Everything counted.
+        /// All counters of the flow.
         stats: Box<FlowStats>,
-        /// What happened, in Zeek's letters.
+        /// The history of the flow, in Zeek's letters.
         history: History,
-    },
-    /// The entry of a closed flow is gone, and had absorbed late packets.
-    Late {
-        /// Which flow, and when.
-        flow: FlowRef<K>,
-        /// As at the end, with the late part in `late`.
-        stats: Box<FlowStats>,
     },
 }
 
-/// What happens to what is said in a flow, lent to a [`SessionSink`].
+/// A change of a flow's session, lent to a [`SessionSink`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SessionChange {
-    /// It was decided which parser reads the flow.
+    /// A parser was chosen.
     Chosen(Detection),
-    /// Bytes were never captured.
+    /// Bytes of a stream were never captured.
     Gap {
-        /// Who sent them.
+        /// The sender of the bytes.
         side: FlowSide,
-        /// Where in the side's stream they are missing.
+        /// Offset of the first missing byte in the side's stream.
         offset: u64,
-        /// How many are.
+        /// Number of missing bytes.
         len: u64,
     },
-    /// The parser reads no more of one side, or of both.
+    /// The parser reads one side or both sides no further.
     Stopped {
-        /// The side that is given up; `None` for both.
+        /// The side that is read no further; `None` for both.
         side: Option<FlowSide>,
         /// Why.
         why: StopReason,
     },
     /// Two copies of the same bytes differ.
     Conflict {
-        /// Who sent them.
+        /// The sender of the bytes.
         side: FlowSide,
-        /// Where, how many, and which copy is read.
+        /// Offset, length, and which copy the parser reads.
         conflict: Conflict,
     },
 }
 
-/// Takes what a session engine lends. For one packet the calls come in the order of
-/// [`FlowSink`](flowscope_track::FlowSink), messages where segments and datagrams are lent there;
-/// what the end of a flow completes comes before its `Ended`.
+/// Receives the borrowed events of a session engine.
+///
+/// The calls for one packet come in the order of [`FlowSink`](flowscope_track::FlowSink), messages where
+/// segments and datagrams are lent there. A message that is completed by the end of a flow comes before
+/// the flow's `Ended`.
 pub trait SessionSink<K, M, U = ()> {
     /// Whether `Packet` changes are wanted.
     #[inline]
@@ -144,25 +126,25 @@ pub trait SessionSink<K, M, U = ()> {
         false
     }
 
-    /// Something happened to a flow.
+    /// A change of a flow.
     fn flow(&mut self, _flow: Flow<'_, K, U>, _change: Change) {}
 
-    /// Something happened to what is said in it.
+    /// A change of a flow's session.
     fn session(&mut self, _flow: Flow<'_, K, U>, _change: SessionChange) {}
 
-    /// Bytes of a stream that is read, in order, before its parser gets them. Anything but `Continue`
-    /// is heeded as if the parser had said it, and the parser does not get these bytes, which count as
-    /// delivered nevertheless.
+    /// Bytes of a stream, in order, before its parser gets them. A return value other than `Continue`
+    /// is applied as if the parser had returned it: the parser does not get these bytes, which still
+    /// count as delivered.
     #[inline]
     fn bytes(&mut self, _flow: Flow<'_, K, U>, _feed: StreamChunk<'_>) -> ParserStatus {
         ParserStatus::Continue
     }
 
-    /// All that `side` sent up to its FIN was lent, or is a gap; at most once for each side.
+    /// The stream of `side` is complete up to its FIN, gaps included; at most once for each side.
     #[inline]
     fn fin(&mut self, _flow: Flow<'_, K, U>, _side: FlowSide) {}
 
-    /// A message, completed by what `side` sent.
+    /// A message, completed by bytes of `side`.
     fn message(&mut self, _flow: Flow<'_, K, U>, _side: FlowSide, _message: M) {}
 
     /// The entry of a flow leaves the flow table: the last call for each flow, exactly once for each
@@ -171,7 +153,7 @@ pub trait SessionSink<K, M, U = ()> {
     fn removed(&mut self, _flow: Flow<'_, K, U>, _reason: EndReason) {}
 }
 
-/// Takes nothing.
+/// Ignores every event.
 impl<K, M, U> SessionSink<K, M, U> for () {}
 
 /// Collects the owned form of every event.
@@ -190,8 +172,8 @@ impl<K: Clone, M, U> SessionSink<K, M, U> for Vec<SessionEvent<K, M>> {
 }
 
 impl<K: Clone, M> SessionEvent<K, M> {
-    /// The owned form of what happened to a flow, if it has one: what is about single packets and
-    /// TCP's states alone has none.
+    /// The owned form of a flow's change. `None` for single packets, TCP states and ICMP errors, which
+    /// drivers do not report.
     #[must_use]
     pub fn from_change<U>(flow: &Flow<'_, K, U>, change: Change) -> Option<Self> {
         match change {
@@ -203,19 +185,14 @@ impl<K: Clone, M> SessionEvent<K, M> {
         }
         Some(match FlowEvent::from_change(flow, change) {
             FlowEvent::Started { flow, evidence } => SessionEvent::Started { flow, evidence },
-            FlowEvent::Anomaly { flow, kind, side } => SessionEvent::Anomaly { flow, kind, side },
-            FlowEvent::Interim { flow, sequence, stats } => {
-                SessionEvent::Interim { flow, sequence, stats }
-            }
             FlowEvent::Ended { flow, reason, stats, history } => {
                 SessionEvent::Closed { flow, reason, stats, history }
             }
-            FlowEvent::Late { flow, stats } => SessionEvent::Late { flow, stats },
-            _ => return None,
+            event => SessionEvent::Flow(event),
         })
     }
 
-    /// The owned form of what happened to what is said in a flow.
+    /// The owned form of a session's change.
     #[must_use]
     pub fn from_session<U>(flow: &Flow<'_, K, U>, change: SessionChange) -> Self {
         let flow = flow.to_ref();
@@ -233,7 +210,7 @@ impl<K: Clone, M> SessionEvent<K, M> {
 }
 
 impl<K, M> SessionEvent<K, M> {
-    /// Which flow it is about, and where in the input it stands.
+    /// The flow, and the event's place in the input.
     #[must_use]
     pub fn flow(&self) -> &FlowRef<K> {
         match self {
@@ -243,10 +220,8 @@ impl<K, M> SessionEvent<K, M> {
             | SessionEvent::Gap { flow, .. }
             | SessionEvent::ParserStopped { flow, .. }
             | SessionEvent::Conflict { flow, .. }
-            | SessionEvent::Anomaly { flow, .. }
-            | SessionEvent::Interim { flow, .. }
-            | SessionEvent::Closed { flow, .. }
-            | SessionEvent::Late { flow, .. } => flow,
+            | SessionEvent::Closed { flow, .. } => flow,
+            SessionEvent::Flow(event) => event.flow(),
         }
     }
 }
