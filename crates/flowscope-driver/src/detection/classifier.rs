@@ -20,6 +20,14 @@ pub trait Classifier<K> {
     /// Whether flows of this transport are read at all.
     fn reads(&self, transport: Transport) -> bool;
 
+    /// Returns whether the choice of a stream's parser depends on the bytes.
+    ///
+    /// If not, the parser is chosen when the flow's first payload arrives, in order or not. Nothing is
+    /// buffered for the choice, and the parser learns of each gap when it is found.
+    fn needs_bytes(&self) -> bool {
+        true
+    }
+
     /// Who reads this flow.
     fn classify(&mut self, start: &ProbeInput<'_, K>) -> Classification<Self::Parser>;
 

@@ -40,6 +40,10 @@ impl<K, F: SessionParserFactory<K>, R: ReassemblerFactory<K>> Classifier<K> for 
         transport == Transport::Stream
     }
 
+    fn needs_bytes(&self) -> bool {
+        false
+    }
+
     fn classify(&mut self, start: &ProbeInput<'_, K>) -> Classification<F::Parser> {
         match self.parsers.new_parser(start.key) {
             Some(parser) => Classification::Read(parser, ONLY),
@@ -191,6 +195,10 @@ impl<K, R: ReassemblerFactory<K>> Classifier<K> for Streams<R> {
 
     fn reads(&self, transport: Transport) -> bool {
         transport == Transport::Stream
+    }
+
+    fn needs_bytes(&self) -> bool {
+        false
     }
 
     fn classify(&mut self, _: &ProbeInput<'_, K>) -> Classification<()> {

@@ -251,6 +251,10 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             return Some(Loss::Unclaimed);
         }
         let open = session.insert(self.host.open(flow.key, context.ports));
+        self.dispatch(&mut open.reading, flow.reborrow(), segment.side, segment.ts).decide_early();
+        if let Some(cause) = open.reading.state.over() {
+            return Some(cause);
+        }
         for side in [FlowSide::Initiator, FlowSide::Responder] {
             if let Some(seq) = context.begun(side) {
                 let syn = Segment::new(side, segment.ts, seq, &[]).syn();

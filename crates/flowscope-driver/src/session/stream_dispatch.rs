@@ -106,6 +106,13 @@ where
         self.state.stop(why, self.at(0), &mut self.to);
     }
 
+    /// Decides at the first payload which parser reads the flow, if that does not depend on the bytes.
+    pub(crate) fn decide_early(&mut self) {
+        if !self.to.host.classifier.needs_bytes() {
+            self.decide(0, &[], true);
+        }
+    }
+
     /// Decides, without waiting for more bytes, which parser reads what is buffered.
     pub(crate) fn decide_now(&mut self) {
         if let Reader::Undecided(buffer) = &*self.to.reader
