@@ -59,10 +59,11 @@ impl<'a> Segment<'a> {
         self
     }
 
-    /// Returns the segment without payload and FIN, for a stream that is not read.
-    #[must_use]
-    pub fn without_payload(self) -> Self {
-        Segment { payload: &[], wire_len: 0, fin: false, ..self }
+    /// Removes payload and FIN, for a stream that is not read.
+    pub fn remove_payload(&mut self) {
+        self.payload = &[];
+        self.wire_len = 0;
+        self.fin = false;
     }
 }
 
@@ -244,7 +245,8 @@ mod tests {
         assert_eq!((plain.wire_len, plain.ack, plain.syn, plain.fin), (3, None, false, false));
         let full = plain.ack(5).syn().fin().wire_len(9);
         assert_eq!((full.wire_len, full.ack, full.syn, full.fin), (9, Some(5), true, true));
-        let bare = full.without_payload();
+        let mut bare = full;
+        bare.remove_payload();
         assert_eq!((bare.payload, bare.wire_len, bare.syn, bare.fin), (&b""[..], 0, true, false));
     }
 }

@@ -327,7 +327,8 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> Reassembler
             if segment.syn {
                 sink.state.syn(segment.side);
             }
-            let segment = sink.state.segment(segment, &mut sink.to);
+            let mut segment = segment;
+            sink.state.segment(&mut segment, &mut sink.to);
             own.push(segment, peer, sink);
             Self::check_fin(own, sink);
         });

@@ -50,17 +50,18 @@ impl ParserState {
         ParserState { over: Some(cause), ..ParserState::new() }
     }
 
-    /// Returns the segment to reassemble: without payload, which is reported as lost, if its side is
-    /// not read.
+    /// Takes the payload out of a segment whose side is not read, and reports it as lost, before the
+    /// segment is reassembled.
     ///
     /// Nothing needs to wait then. The acknowledgement is still of use to the other side.
     #[inline]
-    pub fn segment<'s>(&mut self, segment: Segment<'s>, to: &mut impl Delivery) -> Segment<'s> {
-        let Some(cause) = self.loss(segment.side) else { return segment };
-        if !segment.payload.is_empty() {
-            to.report_loss(cause, segment.payload.len() as u64);
+    pub fn segment(&mut self, segment: &mut Segment<'_>, to: &mut impl Delivery) {
+        if let Some(cause) = self.loss(segment.side) {
+            if !segment.payload.is_empty() {
+                to.report_loss(cause, segment.payload.len() as u64);
+            }
+            segment.remove_payload();
         }
-        segment.without_payload()
     }
 
     /// Handles the SYN of a side: the start of its stream was seen.

@@ -271,7 +271,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         &mut self,
         session: &mut SessionOf<K, C>,
         mut flow: Flow<'_, K, U>,
-        segment: Segment<'_>,
+        mut segment: Segment<'_>,
     ) -> Option<Loss>
     where
         O: SessionSink<K, C::Message, U>,
@@ -280,7 +280,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         let Session { reading, sides, .. } = &mut *session;
         let sides = sides.as_mut()?;
         let mut to = self.dispatch(reading, flow.reborrow(), side, ts);
-        let segment = to.segment(segment);
+        to.segment(&mut segment);
         for side in [side, !side] {
             let (own, peer) = own_and_peer(sides, side);
             if own.deadline().is_some_and(|deadline| deadline <= ts) {

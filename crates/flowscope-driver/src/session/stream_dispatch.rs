@@ -66,10 +66,10 @@ where
         self.state.syn(side);
     }
 
-    /// Returns the segment to reassemble; see [`ParserState::segment`].
+    /// Prepares a segment for reassembly; see [`ParserState::segment`].
     #[inline]
-    pub(crate) fn segment<'s>(&mut self, segment: Segment<'s>) -> Segment<'s> {
-        self.state.segment(segment, &mut self.to)
+    pub(crate) fn segment(&mut self, segment: &mut Segment<'_>) {
+        self.state.segment(segment, &mut self.to);
     }
 
     /// Passes a datagram to the parser.
