@@ -23,6 +23,21 @@ impl Name {
         self.0.iter()
     }
 
+    /// What it displays as. Most names need no escape, and then cost one allocation and a copy.
+    pub(crate) fn to_text(&self) -> String {
+        if self.is_root() || !self.labels().flatten().all(|byte| is_plain(*byte)) {
+            return self.to_string();
+        }
+        let mut text = String::with_capacity(self.0.len());
+        for label in self.labels() {
+            if !text.is_empty() {
+                text.push('.');
+            }
+            text.push_str(str::from_utf8(label).unwrap_or_default());
+        }
+        text
+    }
+
     /// The name as the library has it.
     #[must_use]
     pub fn as_hickory(&self) -> &rr::Name {
@@ -70,6 +85,7 @@ mod tests {
     fn check(labels: &[&[u8]], expected: &str) {
         let name = Name(rr::Name::from_labels(labels.iter().copied()).unwrap());
         assert_eq!(name.to_string(), expected);
+        assert_eq!(name.to_text(), expected);
         assert_eq!(name.labels().collect::<Vec<_>>(), labels);
         assert_eq!(name.is_root(), labels.is_empty());
     }

@@ -5,11 +5,11 @@
 
 use std::fmt::Write;
 
-use flowscope_record::{Column, Kind, Schema, Value, Visitor, ZeekType};
+use flowscope_record::{Column, Kind, Schema, Short, Value, Visitor, ZeekType};
 
 use crate::{
     DnsDefect, DnsKind, DnsMessage, DnsOutcome, DnsTransaction, DnsTransport, Question, Rcode,
-    Record, Silence,
+    Record, RecordType, Silence,
 };
 
 /// The columns of a [`DnsTransaction`].
@@ -53,7 +53,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
         C::new(
             "query",
             Kind::Text,
-            |x| question(x).map_or(Value::Null, |question| question.name().to_string().into()),
+            |x| question(x).map_or(Value::Null, |question| question.name().to_text().into()),
             "Name of the first question, in presentation form (RFC 1035 §5.1).",
         )
         .zeek(3, "query", ZeekType::String),
@@ -87,7 +87,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
         C::new(
             "qtype_name",
             Kind::Text,
-            |x| question(x).map_or(Value::Null, |question| Value::short(question.rtype())),
+            |x| question(x).map_or(Value::Null, |question| rtype(question.rtype())),
             "Type of the first question by name.",
         )
         .zeek(7, "qtype_name", ZeekType::String),
@@ -101,11 +101,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
         C::new(
             "flags",
             Kind::Text,
-            |x| {
-                either(x).map_or(Value::Null, |message| {
-                    Value::short(format_args!("{:x}", message.header.flags))
-                })
-            },
+            |x| either(x).map_or(Value::Null, |message| hex(message.header.flags)),
             "Second word of the header in hexadecimal (RFC 1035 §4.1.1).",
         )
         .eve("dns.flags"),
@@ -173,19 +169,21 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
         C::new(
             "rcode",
             Kind::Text,
-            |x| x.response.as_ref().map_or(Value::Null, |response| Value::short(response.rcode())),
+            |x| x.response.as_ref().map_or(Value::Null, |response| rcode(response.rcode())),
             "Response code by name (RFC 6895 §2.3).",
         )
         .eve_as("dns.rcode", |x| {
-            x.response
-                .as_ref()
-                .map_or(Value::Null, |response| Value::short(response.header.rcode()))
+            x.response.as_ref().map_or(Value::Null, |response| rcode(response.header.rcode()))
         })
         .zeek(9, "rcode_name", ZeekType::String),
         C::new(
             "queries",
             Kind::List(&QUERY),
-            |x| Value::list(either(x).into_iter().flat_map(DnsMessage::questions).map(query)),
+            |x| {
+                Value::list(
+                    either(x).map(DnsMessage::questions).unwrap_or_default().iter().map(query),
+                )
+            },
             "Questions (RFC 1035 §4.1.2).",
         )
         .eve("dns.queries"),
@@ -319,6 +317,22 @@ fn question(transaction: &DnsTransaction) -> Option<&Question> {
     asked(transaction)?.questions().first()
 }
 
+fn rtype(rtype: RecordType) -> Value<'static> {
+    rtype.mnemonic().map_or_else(|| Value::short(rtype), Value::from)
+}
+
+fn rcode(rcode: Rcode) -> Value<'static> {
+    rcode.mnemonic().map_or_else(|| Value::short(rcode), Value::from)
+}
+
+/// A number in hexadecimal, without zeros before it.
+fn hex(number: u16) -> Value<'static> {
+    let digits = [12, 8, 4, 0].map(|shift| b"0123456789abcdef"[usize::from(number >> shift & 15)]);
+    let zeros = number.leading_zeros() as usize / 4;
+    let text = str::from_utf8(digits.get(zeros.min(3)..).unwrap_or_default());
+    Value::Short(Short::copy_of(text.unwrap_or_default()))
+}
+
 /// Each message by itself.
 fn messages(transaction: &DnsTransaction, row: &mut dyn FnMut(&DnsTransaction)) {
     let (Some(query), Some(response)) = (&transaction.query, &transaction.response) else {
@@ -329,18 +343,19 @@ fn messages(transaction: &DnsTransaction, row: &mut dyn FnMut(&DnsTransaction)) 
 }
 
 fn query(question: &Question) -> Value<'_> {
-    let name = question.name().to_string();
-    Value::Object(vec![("rrname", name.into()), ("rrtype", Value::short(question.rtype()))])
+    let name = question.name().to_text();
+    Value::Object(vec![("rrname", name.into()), ("rrtype", rtype(question.rtype()))])
 }
 
 fn records<'a>(
     transaction: &'a DnsTransaction,
     section: fn(&DnsMessage) -> &[Record],
 ) -> Value<'a> {
-    Value::list(either(transaction).into_iter().flat_map(section).map(|record| {
+    let records = either(transaction).map(section).unwrap_or_default();
+    Value::list(records.iter().map(|record| {
         Value::Object(vec![
-            ("rrname", record.name().to_string().into()),
-            ("rrtype", Value::short(record.rtype())),
+            ("rrname", record.name().to_text().into()),
+            ("rrtype", rtype(record.rtype())),
             ("ttl", record.ttl().into()),
             ("rdata", record.rdata().to_string().into()),
         ])

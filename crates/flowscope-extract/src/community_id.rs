@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use base64::display::Base64Display;
+use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
@@ -20,6 +20,15 @@ impl CommunityId {
     #[must_use]
     pub const fn digest(&self) -> &[u8; 20] {
         &self.0
+    }
+
+    /// What it displays as: `1:` and the digest in base64, in ASCII.
+    #[must_use]
+    pub fn to_text(&self) -> [u8; 30] {
+        let mut text = *b"1:****************************";
+        // Base64 of twenty bytes has 28 characters.
+        let _ = STANDARD.encode_slice(self.0, &mut text[2..]);
+        text
     }
 }
 
@@ -58,7 +67,7 @@ impl FiveTupleKey {
 
 impl fmt::Display for CommunityId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "1:{}", Base64Display::new(&self.0, &STANDARD))
+        f.write_str(str::from_utf8(&self.to_text()).unwrap_or_default())
     }
 }
 

@@ -1,21 +1,23 @@
 //! Records as Suricata's EVE has them, one JSON object per line.
 
 use flowscope_core::Timestamp;
+use flowscope_extract::FiveTupleKey;
 use flowscope_record::{Column, Record, Schema, Value, Visitor};
 
 use crate::format::Format;
-use crate::header::{HEADER, TRAILER};
+use crate::header::TRAILER;
 use crate::plans::Plans;
 use crate::{RecordHeader, json};
 
 /// Writes records as Suricata's EVE JSON.
 ///
-/// A line has the members of [`HEADER`], `event_type` behind the second, those of the record, and
+/// A line has the members of [`HEADER`](crate::HEADER), `event_type` behind the second, those of the record, and
 /// [`TRAILER`]. Values that are `Null` are left out, empty lists too unless their column says otherwise,
 /// and objects without members but the record's own.
 #[derive(Clone, Debug, Default)]
 pub struct EveFormat {
     plans: Plans,
+    community_ids: CommunityIds,
 }
 
 impl EveFormat {
@@ -59,10 +61,12 @@ impl Visitor for Line<'_> {
 
     fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) {
         let Line { format, header, out } = self;
-        let plan = format.plan(schema);
+        let EveFormat { plans, community_ids } = format;
+        let plan = plans.get(schema, || Plan::new(schema));
+        let id = community_ids.get(&header.key);
         match schema.eve_rows {
-            None => plan.line(header, record, out),
-            Some(rows) => rows(record, &mut |row| plan.line(header, row, out)),
+            None => plan.line(header, id, record, out),
+            Some(rows) => rows(record, &mut |row| plan.line(header, id, row, out)),
         }
     }
 }
@@ -93,18 +97,33 @@ impl Visitor for Flowless<'_> {
     fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) {
         let Flowless { format, ts, out } = self;
         json::line(out, |line| {
-            line.put("timestamp", crate::rfc3339(ts));
+            line.put_time("timestamp", ts);
             line.put("event_type", schema.eve_event);
             run(&format.plan(schema).members, record, line.members());
         });
     }
 }
 
+/// The Community ID of the last flow: its records often follow one another, and the ID is a SHA-1.
+#[derive(Clone, Debug, Default)]
+struct CommunityIds {
+    last: Option<(FiveTupleKey, [u8; 30])>,
+}
+
+impl CommunityIds {
+    #[inline]
+    fn get(&mut self, key: &FiveTupleKey) -> &[u8; 30] {
+        if self.last.as_ref().is_none_or(|(last, _)| last != key) {
+            self.last = None;
+        }
+        let (_, id) = self.last.get_or_insert_with(|| (*key, key.community_id(0).to_text()));
+        id
+    }
+}
+
 /// How the lines of one schema are written: the bytes between values are made beforehand.
 struct Plan<R: 'static> {
-    head: Vec<Step<RecordHeader>>,
-    event_type: Box<[u8]>,
-    flow: Vec<Step<RecordHeader>>,
+    event_type: &'static str,
     /// The schema's own.
     members: Vec<Step<R>>,
     /// The schema's own up to the object that the trailer goes on with.
@@ -129,7 +148,6 @@ const SHARED: &str = "flowscope";
 
 impl<R: 'static> Plan<R> {
     fn new(schema: &'static Schema<R>) -> Self {
-        let (head, flow) = HEADER.split_at(2.min(HEADER.len()));
         let own: Vec<&Column<R>> = schema.columns.iter().collect();
         let path = |column: &Column<R>| column.eve.as_ref().map(|eve| eve.path);
         let is_shared = |column: &Column<R>| {
@@ -141,9 +159,7 @@ impl<R: 'static> Plan<R> {
             !schema.columns.iter().any(|column| path(column) == own_path)
         });
         Plan {
-            head: steps(head.iter(), ""),
-            event_type: format!("\"event_type\":\"{}\",", schema.eve_event).into_bytes().into(),
-            flow: steps(flow.iter(), ""),
+            event_type: schema.eve_event,
             members: steps(own.iter().copied(), schema.eve_event),
             before: steps(before.into_iter(), schema.eve_event),
             shared: inner(steps(shared.into_iter(), schema.eve_event)),
@@ -152,15 +168,15 @@ impl<R: 'static> Plan<R> {
         }
     }
 
-    fn line(&self, header: &RecordHeader, record: &R, out: &mut Vec<u8>) {
+    fn line(&self, header: &RecordHeader, id: &[u8; 30], record: &R, out: &mut Vec<u8>) {
         out.push(b'{');
-        run(&self.head, header, out);
-        out.extend_from_slice(&self.event_type);
-        run(&self.flow, header, out);
+        header.eve(self.event_type, id, out);
         run(&self.before, record, out);
         let start = open(&self.shared_open, out);
         run(&self.shared, record, out);
-        run(&self.trailer, header, out);
+        if header.ambiguous || header.path.is_some() {
+            run(&self.trailer, header, out);
+        }
         close(start, false, out);
         json::close(out, b'}');
         out.push(b'\n');
@@ -206,7 +222,7 @@ fn run<R>(steps: &[Step<R>], record: &R, out: &mut Vec<u8>) {
     for step in steps {
         match step {
             Step::Value { name, get, empty_lists } => {
-                json::member(name, &get(record), *empty_lists, out);
+                json::member(name, get(record), *empty_lists, out);
             }
             Step::Open(name) => start = open(name, out),
             Step::Close { keep } => close(start, *keep, out),

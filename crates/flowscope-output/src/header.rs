@@ -2,10 +2,10 @@
 
 use flowscope_core::{Layer, Orientation, Path, PathLayer, Timestamp};
 use flowscope_extract::{Endpoint, FiveTupleKey};
-use flowscope_record::{Column, Kind, Record, Schema, Value, Visitor};
+use flowscope_record::{Column, Kind, Record, Schema, Short, Value, Visitor};
 use flowscope_track::{Flow, FlowRef};
 
-use crate::json::{self, Object};
+use crate::json::{self, Json, Object};
 use crate::names;
 
 /// The flow that a record belongs to: what all formats write before the record's own columns.
@@ -79,6 +79,24 @@ impl RecordHeader {
         (0..path.len()).filter_map(move |at| path.get(at))
     }
 
+    /// Appends the members of EVE that [`HEADER`] has, and `event_type` behind the second.
+    pub(crate) fn eve(&self, event_type: &'static str, community_id: &[u8; 30], out: &mut Vec<u8>) {
+        json::fill(out, |line| {
+            line.put_time("timestamp", self.ts);
+            line.put("flow_id", self.flow_id);
+            line.put("event_type", event_type);
+            self.ends(line);
+            line.put("community_id", str::from_utf8(community_id).unwrap_or_default());
+            if self.path.is_some() {
+                line.list("vlan", self.vlans(), Json::write);
+            }
+            if let Some((kind, code)) = self.icmp {
+                line.put("icmp_type", kind);
+                line.put("icmp_code", code);
+            }
+        });
+    }
+
     /// Adds initiator, responder and protocol to a JSON object, under EVE's names.
     pub fn ends(&self, line: &mut Object<'_>) {
         let (src, dest) = self.endpoints();
@@ -86,7 +104,7 @@ impl RecordHeader {
         line.put_some("src_port", src.port);
         line.put("dest_ip", dest.addr);
         line.put_some("dest_port", dest.port);
-        json::member(b"\"proto\":", &names::proto(self.key.proto()), false, line.members());
+        json::member(b"\"proto\":", names::proto(self.key.proto()), false, line.members());
     }
 
     /// `vxlan:7`, for formats without objects.
@@ -148,7 +166,10 @@ pub static HEADER: &[Column<RecordHeader>] = &[
     C::new(
         "community_id",
         Kind::Text,
-        |x| Value::short(x.key.community_id(0)),
+        |x| {
+            let text = x.key.community_id(0).to_text();
+            Value::Short(Short::copy_of(str::from_utf8(&text).unwrap_or_default()))
+        },
         "Community ID of the flow, version 1.",
     )
     .eve("community_id"),
@@ -209,5 +230,33 @@ impl Visitor for Began {
 
     fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) -> Timestamp {
         (schema.time)(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowscope_core::L4Proto;
+
+    use super::*;
+
+    #[test]
+    fn eve_has_what_the_columns_say() {
+        let mut path = Path::EMPTY;
+        path.push(PathLayer { layer: Layer::Vlan, id: 7 }).unwrap();
+        let (src, dest) = ("10.0.0.1:5".parse().unwrap(), "10.0.0.2:53".parse().unwrap());
+        let (key, orientation) = FiveTupleKey::new(L4Proto::Udp, src, dest).unwrap();
+        let mut header = RecordHeader::new(Timestamp::from_secs(1), 3, key, orientation).path(path);
+        header.icmp = Some((8, 0));
+        let mut own = Vec::new();
+        header.eve("x", &key.community_id(0).to_text(), &mut own);
+        let mut columns = Vec::new();
+        for (at, column) in HEADER.iter().enumerate() {
+            if at == 2 {
+                columns.extend_from_slice(b"\"event_type\":\"x\",");
+            }
+            let name = format!("\"{}\":", column.eve.as_ref().unwrap().path);
+            json::member(name.as_bytes(), (column.get)(&header), false, &mut columns);
+        }
+        assert_eq!(String::from_utf8(own).unwrap(), String::from_utf8(columns).unwrap());
     }
 }

@@ -3,14 +3,15 @@
 //! A record has sixty names and numbers that need no escaping; that is most of what there is to
 //! write, so they are not looked at byte by byte. Text that needs escaping is left to `serde_json`.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::Write;
 use std::net::IpAddr;
 
-use flowscope_core::TcpFlags;
+use flowscope_core::{TcpFlags, Timestamp};
 use flowscope_record::{Short, Value, wire_text};
 
-use crate::rfc3339;
+use crate::text::rfc3339_bytes;
 
 /// An object that is being written.
 #[derive(Debug)]
@@ -29,6 +30,11 @@ pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
     out.push(b'{');
     fill(&mut Object { out });
     close(out, b'}');
+}
+
+/// Appends members, each with a comma behind it.
+pub(crate) fn fill(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
+    fill(&mut Object { out });
 }
 
 /// Appends a list of two numbers.
@@ -71,6 +77,13 @@ impl Object<'_> {
         if value {
             self.put(name, true);
         }
+    }
+
+    /// Adds a time.
+    pub fn put_time(&mut self, name: &'static str, ts: Timestamp) {
+        self.name(name);
+        time(ts, self.out);
+        self.out.push(b',');
     }
 
     /// Adds an object.
@@ -200,15 +213,55 @@ impl Json for IpAddr {
 /// Appends a member: its name, quotes and colon included, and its value with a comma behind it. Nothing
 /// if that is `Null`, or an empty list that is left out.
 #[inline]
-pub(crate) fn member(name: &[u8], value: &Value<'_>, empty_lists: bool, out: &mut Vec<u8>) {
-    match value {
-        Value::Null => return,
+pub(crate) fn member(name: &[u8], value: Value<'_>, empty_lists: bool, out: &mut Vec<u8>) {
+    let owns_memory = match &value {
+        Value::Null => return std::mem::forget(value),
         Value::List(items) if items.is_empty() && !empty_lists => return,
-        _ => {}
+        Value::Bool(flag) => {
+            out.extend_from_slice(name);
+            flag.write(out);
+            false
+        }
+        Value::U64(number) => {
+            out.extend_from_slice(name);
+            number.write(out);
+            false
+        }
+        Value::Time(ts) => {
+            out.extend_from_slice(name);
+            time(*ts, out);
+            false
+        }
+        Value::Text(Cow::Borrowed(text)) => {
+            out.extend_from_slice(name);
+            text.write(out);
+            false
+        }
+        Value::Short(text) => {
+            out.extend_from_slice(name);
+            text.as_str().write(out);
+            false
+        }
+        other => {
+            out.extend_from_slice(name);
+            write(other, out);
+            true
+        }
+    };
+    // Most values own none, and there are sixty in a record: that of them all need not be asked twice.
+    if !owns_memory {
+        std::mem::forget(value);
     }
-    out.extend_from_slice(name);
-    write(value, out);
     out.push(b',');
+}
+
+/// Appends a time.
+#[inline]
+pub(crate) fn time(ts: Timestamp, out: &mut Vec<u8>) {
+    let (text, len) = rfc3339_bytes(ts);
+    out.push(b'"');
+    out.extend_from_slice(&text[..len]);
+    out.push(b'"');
 }
 
 /// Appends a value.
@@ -218,7 +271,7 @@ pub(crate) fn write(value: &Value<'_>, out: &mut Vec<u8>) {
         Value::Bool(flag) => flag.write(out),
         Value::U64(number) => number.write(out),
         Value::F64(number) => number.write(out),
-        Value::Time(ts) => rfc3339(*ts).write(out),
+        Value::Time(ts) => time(*ts, out),
         Value::Duration(span) => span.as_secs_f64().write(out),
         Value::Addr(addr) => addr.write(out),
         Value::Bytes(bytes) => wire_text(bytes).as_ref().write(out),

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use flowscope_core::Timestamp;
 use flowscope_record::Short;
-use jiff::fmt::StdFmtWrite;
-use jiff::fmt::temporal::DateTimePrinter;
 
 /// Text for a terminal or a log: control characters, and those that turn the direction of writing
 /// or break lines, are spelled out. Nothing else is changed.
@@ -38,15 +36,56 @@ fn is_unprintable(c: char) -> bool {
 /// A time in UTC as RFC 3339 has it: microseconds, or nanoseconds where there are any.
 #[must_use]
 pub fn rfc3339(ts: Timestamp) -> Short<32> {
-    const MICROS: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
-    const NANOS: DateTimePrinter = DateTimePrinter::new().precision(Some(9));
-    let printer = if ts.as_nanos().is_multiple_of(1000) { MICROS } else { NANOS };
-    let mut text = Short::EMPTY;
-    // Every 64-bit count of nanoseconds is before the year 2555, so within range.
-    if let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(ts.as_nanos())) {
-        let _ = printer.print_timestamp(&time, StdFmtWrite(&mut text));
+    let (text, len) = rfc3339_bytes(ts);
+    Short::copy_of(str::from_utf8(&text[..len]).unwrap_or_default())
+}
+
+/// The characters of a time, and how many they are.
+pub(crate) fn rfc3339_bytes(ts: Timestamp) -> ([u8; 30], usize) {
+    let (secs, nanos) = (ts.as_nanos() / 1_000_000_000, (ts.as_nanos() % 1_000_000_000) as u32);
+    let (days, time) = ((secs / 86_400) as u32, (secs % 86_400) as u32);
+    let (year, month, day) = civil(days);
+    let mut text = *b"0000-00-00T00:00:00.000000000Z";
+    digits::<4>(&mut text, 0, year);
+    digits::<2>(&mut text, 5, month);
+    digits::<2>(&mut text, 8, day);
+    digits::<2>(&mut text, 11, time / 3600);
+    digits::<2>(&mut text, 14, time / 60 % 60);
+    digits::<2>(&mut text, 17, time % 60);
+    if nanos.is_multiple_of(1000) {
+        digits::<6>(&mut text, 20, nanos / 1000);
+        text[26] = b'Z';
+        (text, 27)
+    } else {
+        digits::<9>(&mut text, 20, nanos);
+        (text, 30)
     }
-    text
+}
+
+/// Writes `N` decimal digits of a number, zeros before it included.
+#[inline]
+fn digits<const N: usize>(text: &mut [u8; 30], at: usize, mut number: u32) {
+    let mut digits = [0; N];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    text[at..at + N].copy_from_slice(&digits);
+}
+
+/// Year, month and day of the Gregorian calendar, of a number of days since 1970-01-01; until 2555.
+///
+/// Years begin in March here, so that the day that leap years have more is their last.
+fn civil(days: u32) -> (u32, u32, u32) {
+    // 400 years have 146 097 days; 1970-01-01 is 719 468 days after 0000-03-01.
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (era * 400 + year_of_era + u32::from(month <= 2), month, day)
 }
 
 /// The date and time of day of a time in UTC, to the second: `2026-01-02 03:04:05`.
@@ -116,6 +155,15 @@ mod tests {
         assert_eq!(text(1_767_323_045_123_456_789), "2026-01-02T03:04:05.123456789Z");
         assert_eq!(text(u64::MAX), "2554-07-21T23:34:33.709551615Z");
         assert_eq!(Stamp(Timestamp::ZERO).to_string(), "1970-01-01-00-00-00");
+    }
+
+    #[test]
+    fn every_day_has_its_date() {
+        for day in 0..213_503_u64 {
+            let time = jiff::Timestamp::from_second(day as i64 * 86_400).unwrap();
+            let own = rfc3339(Timestamp::from_secs(day * 86_400));
+            assert_eq!(own.as_str().split_once('.').unwrap().0, &time.to_string()[..19]);
+        }
     }
 
     #[test]
