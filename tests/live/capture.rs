@@ -15,7 +15,7 @@ use flowscope_testkit::namespace::until;
 use flowscope_tests::session::{AppRecord, EXTRACTOR, protocols};
 use netring::ring::AfPacket;
 use netring::{
-    AsyncCapture, AsyncDriver, AsyncPacketSource, CaptureBuilder, EventStream, Live, Next, Stats,
+    AsyncCapture, AsyncDriver, AsyncPacketSource, CaptureBuilder, EventStream, Live, Stats,
 };
 use tokio::sync::watch;
 

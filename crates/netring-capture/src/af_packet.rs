@@ -241,6 +241,10 @@ impl Capture for AfPacket {
         }
     }
 
+    fn check_interface(&self) -> Option<CaptureError> {
+        self.interface.check(self.socket.as_fd())
+    }
+
     fn stop(&mut self) -> Result<(), CaptureError> {
         sys::attach_filter(self.socket.as_fd(), &Program::nothing())
             .map_err(|source| CaptureError::of("stop capturing", source))?;

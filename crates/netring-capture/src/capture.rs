@@ -42,6 +42,14 @@ pub trait Capture: PacketSource<Error = CaptureError> + AsFd + Send {
     /// again. [`CaptureError::InterfaceGone`]: no more frames will arrive.
     fn take_error(&self) -> Option<CaptureError>;
 
+    /// Looks the interface up again: [`CaptureError::InterfaceGone`] if it was deleted or renamed,
+    /// [`CaptureError::InterfaceDown`] if it is down, `None` if it is up.
+    ///
+    /// After `InterfaceDown` the kernel reports nothing more, not even a deletion: call this from time
+    /// to time until the interface is back or gone. Unlike [`take_error`](Self::take_error), it
+    /// returns the same error each time.
+    fn check_interface(&self) -> Option<CaptureError>;
+
     /// Waits for frames, at most for `timeout`, or without limit. False if there are none: the time
     /// is over, or a signal arrived.
     ///

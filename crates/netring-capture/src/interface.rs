@@ -69,6 +69,17 @@ impl Interface {
         all.sort_by_key(|interface| interface.index);
         Ok(all)
     }
+
+    /// Error if the interface is down or gone, in the network namespace of `socket`.
+    pub(crate) fn check(&self, socket: BorrowedFd<'_>) -> Option<CaptureError> {
+        let interface = || self.name.clone();
+        match look_up(socket, &self.name) {
+            Ok(now) if now.index == self.index => {
+                (!now.is_up).then(|| CaptureError::InterfaceDown { interface: interface() })
+            }
+            _ => Some(CaptureError::InterfaceGone { interface: interface() }),
+        }
+    }
 }
 
 fn look_up(socket: BorrowedFd<'_>, name: &str) -> io::Result<Interface> {

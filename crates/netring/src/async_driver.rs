@@ -3,16 +3,22 @@ use std::task::{Context, Poll};
 use flowscope_core::FlowExtractor;
 use flowscope_driver::{Classifier, FlowDriver, PacketDriver, SessionEngine};
 
-/// A driver that an [`EventStream`](crate::EventStream) can run: a [`PacketDriver`], with what it has to
-/// say about back-pressure.
+use crate::Error;
+
+/// Driver that an [`EventStream`](crate::EventStream) can run: a [`PacketDriver`] with back-pressure.
 ///
-/// All drivers of [`flowscope_driver`] are; one of your own needs an empty `impl`, unless it passes
-/// data to consumers that may be slow.
+/// All drivers of [`flowscope_driver`] implement it. A custom driver needs an empty `impl`, unless it
+/// passes data to consumers that may be slow.
 pub trait AsyncDriver: PacketDriver {
     /// Ready while packets may be handled. When pending, the task is woken as soon as they may; packets
     /// that are handled nevertheless are not lost. Also gives tasks of the driver the time to run.
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
+    }
+
+    /// Error of a consumer, such as a panic; each is returned once.
+    fn take_error(&mut self) -> Option<Error> {
+        None
     }
 
     /// Ready once the tasks of the driver have finished; called after all flows have ended.

@@ -27,11 +27,14 @@ pub type ReassembledStream<S, E, F> = EventStream<S, AsyncReassemblerDriver<E, F
 /// [credit](crate::ConversationConfig::credit); then the
 /// [policy](crate::ConversationConfig::stalled) applies, by default waiting.
 ///
+/// A panic ends this consumer only: the rest of its side is not read, the stream has an item
+/// [`Error::Panicked`](crate::Error::Panicked) with the message, and all other flows go on.
+///
 /// ```no_run
 /// use bytes::Bytes;
 /// use flowscope_core::FlowSide;
 /// use flowscope_extract::{FiveTuple, FiveTupleKey};
-/// use netring::{AsyncCapture, AsyncReassembler, Next as _};
+/// use netring::{AsyncCapture, AsyncReassembler};
 /// use tokio::sync::mpsc;
 ///
 /// /// Forwards bytes to a channel that may be full.

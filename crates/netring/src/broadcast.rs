@@ -1,5 +1,6 @@
 use std::future::poll_fn;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,11 +8,13 @@ use std::task::{Context, Poll, ready};
 
 use flowscope_core::Loss;
 use futures_core::Stream;
-use tokio::sync::{Notify, Semaphore, broadcast, mpsc, oneshot};
-use tokio::task::{self, JoinHandle};
+use futures_core::stream::FusedStream;
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::task;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
+use crate::next::next_method;
 use crate::{AsyncDriver, AsyncPacketSource, Error, EventStream, Stats};
 
 /// Event stream with many subscribers: each [`Subscriber`] receives every event from its
@@ -21,14 +24,22 @@ use crate::{AsyncDriver, AsyncPacketSource, Error, EventStream, Stats};
 /// [`EventStream::broadcast_lossless`]. A task reads the stream. It starts when the first
 /// subscriber is polled, so earlier subscribers miss nothing.
 ///
-/// Dropping it stops the capture as [`shutdown`](Self::shutdown) does, without waiting: subscribers
-/// still receive what was captured, the ends of all flows, and then the end.
+/// It can be cloned. Dropping the last clone stops the capture as [`shutdown`](Self::shutdown) does,
+/// without waiting: subscribers still receive what was captured, the ends of all flows, and then the
+/// end.
 #[derive(Debug)]
 #[must_use = "the capture is stopped when this is dropped"]
 pub struct Broadcast<T> {
     shared: Arc<Shared<T>>,
     control: mpsc::UnboundedSender<Control>,
-    task: JoinHandle<Result<Stats, Error>>,
+    outcome: watch::Receiver<Option<Result<Stats, Arc<Error>>>>,
+}
+
+impl<T> Clone for Broadcast<T> {
+    fn clone(&self) -> Self {
+        let shared = Arc::clone(&self.shared);
+        Broadcast { shared, control: self.control.clone(), outcome: self.outcome.clone() }
+    }
 }
 
 /// Subscriber of a [`Broadcast`]: a stream of its events, which all subscribers share.
@@ -39,6 +50,8 @@ pub struct Subscriber<T> {
     items: Items<T>,
     shared: Arc<Shared<T>>,
     polled: bool,
+    /// `None` was returned.
+    terminated: bool,
     received: u64,
     lagged: u64,
 }
@@ -54,6 +67,9 @@ pub enum SubscriberError {
     #[error(transparent)]
     Stream(Arc<Error>),
 }
+
+/// Largest buffer, which is allocated at once.
+const MAX_BUFFER: usize = 1 << 20;
 
 /// Item that is sent: an event, or an error of the stream.
 type Item<T> = Result<Arc<T>, Arc<Error>>;
@@ -98,7 +114,7 @@ where
 {
     /// Sends every event to any number of subscribers, from a task of its own.
     ///
-    /// The last `buffer` items are kept (rounded up to a power of two, at least 1). A subscriber
+    /// The last `buffer` items are kept, rounded up to a power of two, from 1 to 2^20. A subscriber
     /// that falls further behind loses the oldest ones and receives their number. The capture does
     /// not wait for subscribers: on a multi-thread runtime even a fast one can fall behind during a
     /// burst, so `buffer` should hold a burst.
@@ -107,7 +123,7 @@ where
     ///
     /// Outside of a tokio runtime.
     pub fn broadcast(self, buffer: usize) -> Broadcast<D::Event> {
-        let buffer = buffer.clamp(1, usize::MAX >> 2);
+        let buffer = buffer.clamp(1, MAX_BUFFER);
         Broadcast::new(self, buffer, Senders::Lossy(broadcast::Sender::new(buffer)))
     }
 
@@ -138,26 +154,18 @@ impl<T: Send + Sync + 'static> Broadcast<T> {
             lagged: AtomicU64::new(0),
         });
         let (control, asked) = mpsc::unbounded_channel();
-        let work = Work { stream, shared: Arc::clone(&shared), asked: Some(asked) };
-        Broadcast { shared, control, task: tokio::spawn(work.run()) }
+        let (result, outcome) = watch::channel(None);
+        let work =
+            Work { stream, shared: Arc::clone(&shared), asked: Some(asked), panicked: false };
+        tokio::spawn(async move {
+            result.send_replace(Some(work.run().await.map_err(Arc::new)));
+        });
+        Broadcast { shared, control, outcome }
     }
 
     /// Subscribes to all events from now on.
     pub fn subscribe(&self) -> Subscriber<T> {
-        let mut senders = self.shared.senders();
-        let items = match &mut *senders {
-            Some(Senders::Lossy(sender)) => Items::Lossy(BroadcastStream::new(sender.subscribe())),
-            Some(Senders::Lossless(all)) => {
-                let (sender, receiver) = mpsc::channel(self.shared.buffer);
-                all.push(sender);
-                Items::Lossless(receiver)
-            }
-            // The stream has ended: no event will come.
-            None => Items::Lossless(mpsc::channel(1).1),
-        };
-        drop(senders);
-        let shared = Arc::clone(&self.shared);
-        Subscriber { items, shared, polled: false, received: 0, lagged: 0 }
+        Shared::subscribe(&self.shared)
     }
 
     /// Counters up to now; [`events`](Stats::events) has the items sent to subscribers. `None` once
@@ -175,28 +183,41 @@ impl<T: Send + Sync + 'static> Broadcast<T> {
     }
 
     /// Stops the capture, waits until all received packets and the ends of all open flows were
-    /// sent, and returns the counters. Subscribers can still read up to their end; items that they
+    /// sent, and returns the counters; each call returns the same. Subscribers can still read up to their end; items that they
     /// have not read yet are not in [`events`](Stats::events).
     ///
     /// In lossless mode it waits for the slowest subscriber.
     ///
     /// # Errors
     ///
-    /// When the source cannot read its counters.
-    ///
-    /// # Panics
-    ///
-    /// If the task did: a parser or an extractor that is none of this workspace's panicked.
-    pub async fn shutdown(self) -> Result<Stats, Error> {
+    /// When the source cannot read its counters; [`Error::Panicked`] when a parser, an extractor or
+    /// the source panicked. Both come as [`Error::Shared`].
+    pub async fn shutdown(&self) -> Result<Stats, Error> {
         let _ = self.control.send(Control::Stop);
-        match self.task.await {
-            Ok(stats) => stats.map(|stats| self.shared.count(stats)),
-            Err(failed) => match failed.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is shutting down.
-                Err(_) => Ok(Stats::default()),
-            },
+        let mut outcome = self.outcome.clone();
+        match outcome.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(Ok(stats))) => Ok(self.shared.count(stats.clone())),
+            Ok(Some(Err(error))) => Err(Error::Shared(Arc::clone(error))),
+            // The runtime is shutting down.
+            Ok(None) | Err(_) => Ok(Stats::default()),
         }
+    }
+}
+
+impl<T: Send + Sync + 'static> Shared<T> {
+    fn subscribe(self: &Arc<Self>) -> Subscriber<T> {
+        let items = match &mut *self.senders() {
+            Some(Senders::Lossy(sender)) => Items::Lossy(BroadcastStream::new(sender.subscribe())),
+            Some(Senders::Lossless(all)) => {
+                let (sender, receiver) = mpsc::channel(self.buffer);
+                all.push(sender);
+                Items::Lossless(receiver)
+            }
+            // The stream has ended: no event will come.
+            None => Items::Lossless(mpsc::channel(1).1),
+        };
+        let shared = Arc::clone(self);
+        Subscriber { items, shared, polled: false, terminated: false, received: 0, lagged: 0 }
     }
 }
 
@@ -220,6 +241,8 @@ struct Work<S, D: AsyncDriver> {
     shared: Arc<Shared<D::Event>>,
     /// `None` once the handle was dropped.
     asked: Option<mpsc::UnboundedReceiver<Control>>,
+    /// The stream panicked, and is not used any more.
+    panicked: bool,
 }
 
 impl<S: AsyncPacketSource, D: AsyncDriver> Work<S, D> {
@@ -235,7 +258,11 @@ impl<S: AsyncPacketSource, D: AsyncDriver> Work<S, D> {
         // many items as tokio lets a subscriber read in one turn.
         let turn = (self.shared.buffer / 2).clamp(1, 64);
         let mut sent = 0;
+        let mut panicked = None;
         while let Some(item) = poll_fn(|cx| self.poll_item(cx)).await {
+            if let Err(Error::Panicked(message)) = &item {
+                panicked = Some(message.clone());
+            }
             self.send(item.map(Arc::new).map_err(Arc::new)).await;
             sent += 1;
             if sent % turn == 0 {
@@ -244,17 +271,29 @@ impl<S: AsyncPacketSource, D: AsyncDriver> Work<S, D> {
         }
         // Later subscribers find the end.
         self.shared.senders().take();
-        self.stream.stats()
+        match panicked {
+            Some(message) => Err(Error::Panicked(message)),
+            None => self.stream.stats(),
+        }
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<D::Event, Error>>> {
         self.poll_control(cx);
-        Pin::new(&mut self.stream).poll_next(cx)
+        if self.panicked {
+            return Poll::Ready(None);
+        }
+        let polled = AssertUnwindSafe(|| Pin::new(&mut self.stream).poll_next(cx));
+        catch_unwind(polled).unwrap_or_else(|payload| {
+            self.panicked = true;
+            Poll::Ready(Some(Err(Error::panicked(&*payload))))
+        })
     }
 
     /// Handles requests of the handle; returns whether the capture was stopped.
     fn poll_control(&mut self, cx: &mut Context<'_>) -> bool {
-        while let Some(asked) = &mut self.asked {
+        while let Some(asked) = &mut self.asked
+            && !self.panicked
+        {
             match asked.poll_recv(cx) {
                 Poll::Ready(Some(Control::Stats(answer))) => {
                     let stats = self.stream.stats().map(|stats| self.shared.count(stats));
@@ -268,7 +307,7 @@ impl<S: AsyncPacketSource, D: AsyncDriver> Work<S, D> {
                 Poll::Pending => break,
             }
         }
-        self.stream.capture().is_stopped()
+        self.panicked || self.stream.capture().is_stopped()
     }
 
     async fn send(&mut self, item: Item<D::Event>) {
@@ -302,7 +341,7 @@ impl<S: AsyncPacketSource, D: AsyncDriver> Work<S, D> {
     }
 }
 
-/// However the task ends, by a panic in a parser too: subscribers read what was sent, then the end.
+/// However the task ends, subscribers read what was sent, then the end.
 impl<S, D: AsyncDriver> Drop for Work<S, D> {
     fn drop(&mut self) {
         self.shared.senders().take();
@@ -310,6 +349,8 @@ impl<S, D: AsyncDriver> Drop for Work<S, D> {
 }
 
 impl<T: Send + Sync + 'static> Subscriber<T> {
+    next_method!();
+
     /// Next event or stream error. Missed items are skipped and counted in
     /// [`lagged`](Self::lagged).
     pub async fn next_event(&mut self) -> Option<Result<Arc<T>, Arc<Error>>> {
@@ -320,6 +361,13 @@ impl<T: Send + Sync + 'static> Subscriber<T> {
                 Err(SubscriberError::Lagged(_)) => {}
             }
         }
+    }
+
+    /// Subscribes again, to all events from now on. The new subscriber does not get the items that
+    /// this one has not read yet.
+    #[must_use]
+    pub fn resubscribe(&self) -> Self {
+        Shared::subscribe(&self.shared)
     }
 
     /// Items received so far: events and stream errors.
@@ -360,8 +408,16 @@ impl<T: Send + Sync + 'static> Stream for Subscriber<T> {
         if item.is_some() {
             this.received += 1;
             this.shared.received.fetch_add(1, Ordering::Relaxed);
+        } else {
+            this.terminated = true;
         }
         Poll::Ready(item.map(|item| item.map_err(SubscriberError::Stream)))
+    }
+}
+
+impl<T: Send + Sync + 'static> FusedStream for Subscriber<T> {
+    fn is_terminated(&self) -> bool {
+        self.terminated
     }
 }
 
@@ -376,7 +432,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::{AsyncCapture, FlowStream, Next as _};
+    use crate::{AsyncCapture, FlowStream};
 
     /// Source that panics.
     struct Broken;
@@ -398,20 +454,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_that_panicked_is_the_end_for_all() {
+    async fn every_subscriber_learns_of_a_panic() {
         for events in [flows().broadcast(4), flows().broadcast_lossless(4)] {
             let (mut one, mut other) = (events.subscribe(), events.subscribe());
             for subscriber in [&mut one, &mut other] {
                 let next = timeout(Duration::from_secs(5), subscriber.next()).await;
-                assert!(next.expect("nobody is left hanging").is_none());
+                let error = next.expect("it does not hang").unwrap().unwrap_err();
+                assert_eq!(error.to_string(), "panicked: broken");
+                let next = timeout(Duration::from_secs(5), subscriber.next()).await;
+                assert!(next.expect("it does not hang").is_none());
             }
             assert!(events.subscribe().next().await.is_none());
+            for handle in [events.clone(), events] {
+                assert_eq!(handle.shutdown().await.unwrap_err().to_string(), "panicked: broken");
+            }
         }
     }
 
     #[tokio::test]
-    async fn a_buffer_may_be_as_long_as_can_be() {
-        let events = flows().broadcast_lossless(usize::MAX);
-        drop(events.subscribe());
+    async fn the_largest_buffer_is_bounded() {
+        for events in [flows().broadcast(usize::MAX), flows().broadcast_lossless(usize::MAX)] {
+            drop(events.subscribe());
+        }
     }
 }

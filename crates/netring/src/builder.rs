@@ -23,7 +23,7 @@ impl AsyncCapture<Live<AfPacket>> {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, or in one without I/O.
+    /// Outside of a tokio runtime, or in one without I/O or timers.
     pub fn open(interface: &str) -> Result<Self, Error> {
         Self::builder().open(interface)
     }

@@ -131,12 +131,20 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
     }
 
     /// Tracks flows by the keys of `extractor`.
+    ///
+    /// # Panics
+    ///
+    /// In a tokio runtime without timers, if the source is live.
     #[must_use]
     pub fn flow_stream<E: FlowExtractor>(self, extractor: E) -> FlowStream<S, E> {
         EventStream::new(self, FlowDriver::with_config(extractor, default_config()))
     }
 
     /// Streams the events of a driver made by the caller, such as one with per-flow user state.
+    ///
+    /// # Panics
+    ///
+    /// In a tokio runtime without timers, if the source is live.
     #[must_use]
     pub fn drive<D: AsyncDriver>(self, driver: D) -> EventStream<S, D> {
         EventStream::new(self, driver)
@@ -221,6 +229,10 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
             self.stopped = true;
             self.source.stop();
         }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// Whether [`stop`](Self::stop) was called.

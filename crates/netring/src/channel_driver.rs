@@ -8,10 +8,10 @@ use flowscope_driver::{DriverConfig, PacketDriver, Progress, SessionSink, Stream
 use flowscope_reassembly::StreamReassemblerFactory;
 use flowscope_track::{Clock, EndReason};
 
-use crate::AsyncDriver;
 use crate::conversation::Hub;
+use crate::{AsyncDriver, Error};
 
-/// Packets in, bytes of TCP flows out into bounded channels, which other tasks read.
+/// Driver that passes the bytes of TCP flows into bounded channels, which other tasks read.
 ///
 /// [`ConversationDriver`](crate::ConversationDriver) and
 /// [`AsyncReassemblerDriver`](crate::AsyncReassemblerDriver) are this type with different sinks. Bytes
@@ -23,15 +23,20 @@ pub struct ChannelDriver<E: FlowExtractor, O: ChannelSink<E::Key>> {
     sink: O,
 }
 
-/// Takes the streams of all flows and passes them on into channels.
+/// Sink that passes the streams of all flows into channels.
 pub trait ChannelSink<K>: SessionSink<K, Infallible, Self::State> {
-    /// What each flow keeps: its channels, once it has any.
+    /// Per-flow state: the channels of the flow, once it has any.
     type State: Default;
-    /// What the driver reports.
+    /// Event type of the driver.
     type Event;
 
     /// The next event, in order.
     fn poll_event(&mut self) -> Option<Self::Event>;
+
+    /// Error of a consumer, such as a panic; each is returned once.
+    fn take_error(&mut self) -> Option<Error> {
+        None
+    }
 
     /// Runs the tasks that read the channels, as far as they are the driver's: ready once all have
     /// finished.
@@ -105,6 +110,10 @@ impl<E: FlowExtractor, O: ChannelSink<E::Key>> AsyncDriver for ChannelDriver<E, 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = self.sink.poll_tasks(cx);
         self.hub.poll_room(cx)
+    }
+
+    fn take_error(&mut self) -> Option<Error> {
+        self.sink.take_error()
     }
 
     fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -13,8 +13,10 @@ use bytes::Bytes;
 use flowscope_core::{FlowSide, Timestamp};
 use flowscope_track::{EndReason, FlowId, FlowRef, FlowStats};
 use futures_core::Stream;
+use futures_core::stream::FusedStream;
 
 use crate::EventStream;
+use crate::next::next_method;
 
 pub use config::{ConversationConfig, Stalled};
 pub use driver::ConversationDriver;
@@ -34,7 +36,7 @@ pub(crate) use hub::Hub;
 ///
 /// ```no_run
 /// use flowscope_extract::FiveTuple;
-/// use netring::{AsyncCapture, ConversationConfig, Next as _, Piece};
+/// use netring::{AsyncCapture, ConversationConfig, Piece};
 ///
 /// # async fn check() -> Result<(), netring::Error> {
 /// let flows = AsyncCapture::open("eth0")?.flow_stream(FiveTuple::bidirectional());
@@ -68,6 +70,8 @@ pub type Conversations<S, E> = EventStream<S, ConversationDriver<E>>;
 pub struct Conversation<K> {
     flow: FlowRef<K>,
     receiver: Receiver,
+    /// `None` was returned.
+    terminated: bool,
 }
 
 /// Item of a [`Conversation`].
@@ -137,8 +141,10 @@ pub enum Ended {
 }
 
 impl<K> Conversation<K> {
+    next_method!();
+
     pub(crate) fn new(flow: FlowRef<K>, receiver: Receiver) -> Self {
-        Conversation { flow, receiver }
+        Conversation { flow, receiver, terminated: false }
     }
 
     /// The flow, and the packet number of its first payload.
@@ -185,7 +191,16 @@ impl<K> Stream for Conversation<K> {
     type Item = Piece;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
-        self.get_mut().receiver.poll_piece(cx)
+        let this = self.get_mut();
+        let piece = this.receiver.poll_piece(cx);
+        this.terminated |= matches!(piece, Poll::Ready(None));
+        piece
+    }
+}
+
+impl<K> FusedStream for Conversation<K> {
+    fn is_terminated(&self) -> bool {
+        self.terminated
     }
 }
 

@@ -1,4 +1,6 @@
+use std::any::Any;
 use std::io;
+use std::sync::Arc;
 
 use flowscope_filter::FilterError;
 use flowscope_pcap::{ReadError, WriteError};
@@ -23,9 +25,22 @@ pub enum Error {
     /// The runtime cannot wait for the source.
     #[error("cannot wait for packets: {0}")]
     Wait(#[source] io::Error),
+    /// A worker, parser, extractor or consumer panicked with this message.
+    #[error("panicked: {0}")]
+    Panicked(String),
+    /// Error that several callers receive.
+    #[error(transparent)]
+    Shared(Arc<Error>),
     /// Error of a source outside this crate.
     #[error(transparent)]
     Source(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Errors of custom sources that do I/O.
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Error::source(error)
+    }
 }
 
 impl Error {
@@ -40,6 +55,7 @@ impl Error {
             #[cfg(target_os = "linux")]
             Error::Capture(netring_capture::CaptureError::InterfaceDown { .. }) => true,
             Error::Tap(_) | Error::Read(_) => true,
+            Error::Shared(error) => error.is_passing(),
             _ => false,
         }
     }
@@ -53,8 +69,16 @@ impl Error {
             Error::Read(ReadError::Io { source, .. }) => {
                 source.kind() == io::ErrorKind::PermissionDenied
             }
+            Error::Shared(error) => error.is_permission(),
             _ => false,
         }
+    }
+
+    /// Error for a caught panic.
+    pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        Error::Panicked(text.unwrap_or_else(|| "without a message".to_owned()))
     }
 
     /// Error of a custom source.

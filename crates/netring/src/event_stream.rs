@@ -7,8 +7,11 @@ use flowscope_core::{Ledger, Loss, PacketView};
 use flowscope_driver::Progress;
 use flowscope_track::EndReason;
 use futures_core::Stream;
+use futures_core::stream::FusedStream;
+use tokio::runtime::Handle;
 
-use crate::live_clock::LiveClock;
+use crate::live_clock::{LiveClock, require_timers};
+use crate::next::next_method;
 use crate::{AsyncCapture, AsyncDriver, AsyncPacketSource, Error, Stats};
 
 /// Events of a driver that reads packets from a capture.
@@ -27,6 +30,8 @@ pub struct EventStream<S, D> {
     driver: D,
     time: LiveClock,
     phase: Phase,
+    /// `None` was returned.
+    terminated: bool,
     /// Errors that occurred while no item was requested.
     errors: VecDeque<Error>,
     /// Packets and bytes counted by the drivers that this one replaced.
@@ -56,12 +61,19 @@ enum Step {
 const ENDED_AT_ONCE: usize = 64;
 
 impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
+    next_method!();
+
     pub(crate) fn new(capture: AsyncCapture<S>, driver: D) -> Self {
+        // A stream may be made outside of the runtime that polls it.
+        if capture.source().latency().is_some() && Handle::try_current().is_ok() {
+            require_timers();
+        }
         EventStream {
             capture,
             driver,
             time: LiveClock::default(),
             phase: Phase::Running,
+            terminated: false,
             errors: VecDeque::new(),
             before: [Ledger::default(), Ledger::default()],
         }
@@ -165,6 +177,9 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
         let EventStream { capture, driver, time, phase, .. } = self;
         // After a stop nothing is waited for: all remaining packets have been received.
         let held = *phase != Phase::Over && driver.poll_ready(cx).is_pending();
+        if let Some(error) = driver.take_error() {
+            return Poll::Ready(Step::Failed(error));
+        }
         if held && !capture.poll_stop(cx) {
             return Poll::Pending;
         }
@@ -192,7 +207,11 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
                     *phase = Phase::Over;
                 }
             }
-            Phase::Over => return driver.poll_finished(cx).map(|()| Step::Over),
+            Phase::Over => {
+                let over = driver.poll_finished(cx);
+                let error = driver.take_error();
+                return error.map_or(over.map(|()| Step::Over), |e| Poll::Ready(Step::Failed(e)));
+            }
         }
         Poll::Ready(Step::Done)
     }
@@ -224,10 +243,19 @@ impl<S: AsyncPacketSource, D: AsyncDriver> Stream for EventStream<S, D> {
             match this.poll_step(cx) {
                 Poll::Ready(Step::Done) => {}
                 Poll::Ready(Step::Failed(error)) => return Poll::Ready(Some(Err(error))),
-                Poll::Ready(Step::Over) => return Poll::Ready(None),
+                Poll::Ready(Step::Over) => {
+                    this.terminated = true;
+                    return Poll::Ready(None);
+                }
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+}
+
+impl<S: AsyncPacketSource, D: AsyncDriver> FusedStream for EventStream<S, D> {
+    fn is_terminated(&self) -> bool {
+        self.terminated
     }
 }
 

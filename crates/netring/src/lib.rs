@@ -36,7 +36,7 @@
 //! ```no_run
 //! use flowscope_extract::FiveTuple;
 //! use flowscope_track::FlowEvent;
-//! use netring::{AsyncCapture, Next as _};
+//! use netring::AsyncCapture;
 //!
 //! # async fn check() -> Result<(), netring::Error> {
 //! let mut flows = AsyncCapture::open("eth0")?.flow_stream(FiveTuple::bidirectional());
@@ -94,7 +94,6 @@ pub use event_stream::EventStream;
 pub use flow_stream::{DatagramStream, FlowStream, ProtocolStream, SessionStream};
 pub use in_order::InOrder;
 pub use live_clock::LiveClock;
-pub use next::Next;
 pub use packet::{OwnedPacket, PacketStream};
 pub use replay::Replay;
 pub use source::{AsyncPacketSource, Merge, SourceStats};

@@ -11,6 +11,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::live_clock::require_timers;
 use crate::{AsyncPacketSource, Error, SourceStats};
 
 /// Live capture, polled by tokio.
@@ -21,7 +22,9 @@ pub struct Live<C: Capture> {
     fd: AsyncFd<Owned<C>>,
     stop: Option<Stop>,
     /// Error of the interface that was found outside of `poll_batch`.
-    told: Option<CaptureError>,
+    error: Option<CaptureError>,
+    /// Next check of an interface that is down. The kernel does not report its deletion.
+    down: Option<Pin<Box<Sleep>>>,
     ended: bool,
 }
 
@@ -36,6 +39,9 @@ struct Stop {
     /// When to stop waiting for frames that were counted and do not arrive.
     until: Instant,
 }
+
+/// Interval of checks of an interface that is down.
+const CHECK_INTERFACE: Duration = Duration::from_millis(200);
 
 /// Interval of checks for packets received before the stop.
 const LOOK: Duration = Duration::from_millis(2);
@@ -52,16 +58,16 @@ impl<C: Capture> Live<C> {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, or in one without I/O. After a stop, the runtime that polls it
-    /// must have timers.
+    /// Outside of a tokio runtime, or in one without I/O or timers.
     pub fn new(capture: C) -> Result<Self, Error> {
+        require_timers();
         // Errors wake only write interest: see `poll_read`.
         #[allow(
             deprecated,
             reason = "the other constructor is unsafe, for who does not own what is watched"
         )]
         let fd = AsyncFd::with_interest(Owned(capture), Interest::READABLE).map_err(Error::Wait)?;
-        Ok(Live { fd, stop: None, told: None, ended: false })
+        Ok(Live { fd, stop: None, error: None, down: None, ended: false })
     }
 
     /// The capture.
@@ -88,7 +94,10 @@ impl<C: Capture> Live<C> {
         loop {
             // A stopped capture must be read to its end.
             let ended = self.ended || self.stop.is_some();
-            if ended || self.told.is_some() || self.capture().is_ready() {
+            if let Some(error) = self.poll_interface(cx) {
+                self.error = Some(error);
+            }
+            if ended || self.error.is_some() || self.capture().is_ready() {
                 return Poll::Ready(Ok(()));
             }
             // Clears readiness without packets.
@@ -104,7 +113,7 @@ impl<C: Capture> Live<C> {
                     Err(error) => return self.give_up(error),
                 },
             }
-            self.told = self.capture().take_error();
+            self.error = self.capture().take_error();
         }
     }
 
@@ -124,10 +133,13 @@ impl<C: Capture> AsyncPacketSource for Live<C> {
         if self.ended {
             return Poll::Ready(Ok(0));
         }
-        if let Some(error) = self.told.take() {
+        if let Some(error) = self.error.take() {
             return self.fail(error);
         }
         loop {
+            if let Some(error) = self.poll_interface(cx) {
+                return self.fail(error);
+            }
             // Ready packets are read without asking the runtime.
             if self.capture().is_ready() {
                 match self.fd.get_mut().0.next_batch(lend) {
@@ -250,10 +262,31 @@ impl<C: Capture> Live<C> {
         Poll::Ready(Ok(true))
     }
 
+    /// `InterfaceGone` if an interface that was down is gone; the task is woken for the next check.
+    fn poll_interface(&mut self, cx: &mut Context<'_>) -> Option<CaptureError> {
+        let down = self.down.as_mut()?;
+        while down.as_mut().poll(cx).is_ready() {
+            match self.fd.get_ref().0.check_interface() {
+                Some(CaptureError::InterfaceDown { .. }) => {
+                    down.as_mut().reset(Instant::now() + CHECK_INTERFACE);
+                }
+                error => {
+                    self.down = None;
+                    return error;
+                }
+            }
+        }
+        None
+    }
+
     /// Returns an error. After `InterfaceGone`, the rest of the ring is read, then the stream ends.
     fn fail(&mut self, error: CaptureError) -> Poll<Result<usize, Error>> {
-        if matches!(error, CaptureError::InterfaceGone { .. }) {
-            self.stop();
+        match error {
+            CaptureError::InterfaceGone { .. } => self.stop(),
+            CaptureError::InterfaceDown { .. } if self.stop.is_none() => {
+                self.down = Some(Box::pin(sleep_until(Instant::now() + CHECK_INTERFACE)));
+            }
+            _ => {}
         }
         Poll::Ready(Err(error.into()))
     }
@@ -336,6 +369,9 @@ mod tests {
         fn take_error(&self) -> Option<CaptureError> {
             None
         }
+        fn check_interface(&self) -> Option<CaptureError> {
+            None
+        }
         fn stop(&mut self) -> Result<(), CaptureError> {
             Ok(())
         }
@@ -367,6 +403,13 @@ mod tests {
         let mut live = runtime.block_on(async { Live::new(Silent::new()) }).unwrap();
         live.stop();
         assert_eq!(runtime.block_on(poll(&mut live)).unwrap(), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "timers are disabled")]
+    fn a_runtime_without_timers_is_refused_at_construction() {
+        let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+        let _ = runtime.block_on(async { Live::new(Silent::new()) });
     }
 
     #[test]

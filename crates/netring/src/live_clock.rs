@@ -25,6 +25,10 @@ impl LiveClock {
     }
 
     /// Packet time, once it has passed `deadline`; the task is woken when it does.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, or in one without timers, unless the deadline has passed already.
     pub fn poll_reached(
         &mut self,
         cx: &mut Context<'_>,
@@ -55,6 +59,11 @@ impl LiveClock {
             }
         }
     }
+}
+
+/// Panics unless the current runtime has timers: at construction, rather than at the first wait.
+pub(crate) fn require_timers() {
+    drop(sleep_until(Instant::now()));
 }
 
 /// Resolution of timers.

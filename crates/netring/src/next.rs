@@ -4,17 +4,26 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-/// `next` for all streams, for programs without `futures` or `tokio-stream`.
-pub trait Next: Stream + Unpin {
-    /// Next item; `None` once the stream has ended. Dropping the future loses nothing.
-    fn next(&mut self) -> impl Future<Output = Option<Self::Item>> {
-        NextItem(self)
-    }
+/// The method `next` of every stream. It is no trait, because a trait of this name makes `next`
+/// ambiguous beside the `StreamExt` of `futures` or `tokio-stream`.
+macro_rules! next_method {
+    () => {
+        /// Next item; `None` once the stream has ended. Dropping the future loses nothing.
+        #[expect(
+            clippy::should_implement_trait,
+            reason = "the name that every stream's method has"
+        )]
+        pub fn next(
+            &mut self,
+        ) -> impl Future<Output = Option<<Self as futures_core::Stream>::Item>> {
+            $crate::next::NextItem(self)
+        }
+    };
 }
 
-impl<S: Stream + Unpin + ?Sized> Next for S {}
+pub(crate) use next_method;
 
-struct NextItem<'a, S: ?Sized>(&'a mut S);
+pub(crate) struct NextItem<'a, S: ?Sized>(pub(crate) &'a mut S);
 
 impl<S: Stream + Unpin + ?Sized> Future for NextItem<'_, S> {
     type Output = Option<S::Item>;

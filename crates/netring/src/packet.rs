@@ -5,7 +5,9 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use flowscope_core::{LinkType, PacketView, Timestamp, VlanTag};
 use futures_core::Stream;
+use futures_core::stream::FusedStream;
 
+use crate::next::next_method;
 use crate::{AsyncCapture, AsyncPacketSource, Error, Stats};
 
 /// Copy of a captured packet with its metadata.
@@ -78,6 +80,8 @@ pub struct PacketStream<S> {
 }
 
 impl<S: AsyncPacketSource> PacketStream<S> {
+    next_method!();
+
     pub(crate) fn new(capture: AsyncCapture<S>) -> Self {
         PacketStream { capture, ready: VecDeque::new(), given: 0 }
     }
@@ -130,6 +134,12 @@ impl<S: AsyncPacketSource> Stream for PacketStream<S> {
         }
         *given += u64::from(!ready.is_empty());
         Poll::Ready(ready.pop_front().map(Ok))
+    }
+}
+
+impl<S: AsyncPacketSource> FusedStream for PacketStream<S> {
+    fn is_terminated(&self) -> bool {
+        self.capture.has_ended() && self.ready.is_empty()
     }
 }
 

@@ -3,6 +3,7 @@ use std::future::poll_fn;
 use std::hash::Hash;
 use std::mem;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::thread;
@@ -11,10 +12,12 @@ use flowscope_core::FlowExtractor;
 use flowscope_driver::{DriverConfig, FlowDriver};
 use flowscope_track::FlowEvent;
 use futures_core::Stream;
+use futures_core::stream::FusedStream;
 use netring_capture::{AfPacket, Capture};
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::next::next_method;
 use crate::{
     AsyncCapture, AsyncDriver, CaptureBuilder, Error, EventStream, Live, Stats, default_config,
 };
@@ -100,13 +103,14 @@ impl<C: Capture + 'static> Sharded<C> {
     {
         self.start(|number, stop| {
             let (driver, mut handle) = make(number);
-            move |capture: C| async move {
+            let work = move |capture: C| async move {
                 let mut stream = watched(capture, driver, stop)?;
                 while let Some(item) = poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)).await {
                     handle(item);
                 }
                 stream.stats()
-            }
+            };
+            (work, |_| ())
         })
     }
 
@@ -128,8 +132,8 @@ impl<C: Capture + 'static> Sharded<C> {
         let (sender, chunks) = mpsc::channel(2 * self.workers().max(1));
         let workers = self.start(|number, stop| {
             let driver = make(number);
-            let sender = sender.clone();
-            move |capture: C| async move {
+            let (sender, panics) = (sender.clone(), sender.clone());
+            let work = move |capture: C| async move {
                 let mut stream = watched(capture, driver, stop)?;
                 loop {
                     let (items, over) = poll_fn(|cx| poll_chunk(&mut stream, cx)).await;
@@ -141,9 +145,19 @@ impl<C: Capture + 'static> Sharded<C> {
                         return stream.stats();
                     }
                 }
-            }
+            };
+            let panicked = move |error| {
+                let _ = panics.blocking_send(Chunk { worker: number, items: vec![Err(error)] });
+            };
+            (work, panicked)
         })?;
-        Ok(ShardedStream { chunks, worker: 0, items: Vec::new().into_iter(), workers })
+        Ok(ShardedStream {
+            chunks,
+            worker: 0,
+            items: Vec::new().into_iter(),
+            terminated: false,
+            workers,
+        })
     }
 
     /// Starts the workers and merges their flow events: see [`stream`](Self::stream).
@@ -160,19 +174,20 @@ impl<C: Capture + 'static> Sharded<C> {
         self.stream(|number| FlowDriver::with_config(extractor(number), config.clone()))
     }
 
-    /// Starts a thread for each capture.
-    fn start<W, F>(
+    /// Starts a thread for each capture, with its work, and what reports a panic of it.
+    fn start<W, F, P>(
         self,
-        mut make: impl FnMut(usize, watch::Receiver<bool>) -> W,
+        mut make: impl FnMut(usize, watch::Receiver<bool>) -> (W, P),
     ) -> Result<Workers, Error>
     where
         W: FnOnce(C) -> F + Send + 'static,
+        P: FnOnce(Error) + Send + 'static,
         F: Future<Output = Result<Stats, Error>>,
     {
         let (stop, stopped) = watch::channel(false);
         let mut ends = Vec::new();
         for (number, capture) in self.captures.into_iter().enumerate() {
-            let work = make(number, stopped.clone());
+            let (work, panicked) = make(number, stopped.clone());
             let core = (!self.cores.is_empty()).then(|| self.cores[number % self.cores.len()]);
             let runtime =
                 runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Wait)?;
@@ -182,7 +197,11 @@ impl<C: Capture + 'static> Sharded<C> {
                     // A worker that cannot be pinned runs on any core.
                     let _ = netring_capture::pin_to_core(core);
                 }
-                let _ = end.send(runtime.block_on(work(capture)));
+                let work = AssertUnwindSafe(|| runtime.block_on(work(capture)));
+                let _ = end.send(catch_unwind(work).unwrap_or_else(|payload| {
+                    panicked(Error::panicked(&*payload));
+                    Err(Error::panicked(&*payload))
+                }));
             };
             thread::Builder::new()
                 .name(format!("netring-{number}"))
@@ -280,7 +299,8 @@ impl Workers {
     ///
     /// # Errors
     ///
-    /// When a worker could not read its counters, or panicked. The others have ended by then too.
+    /// When a worker could not read its counters, or panicked ([`Error::Panicked`]). The others have
+    /// ended by then too.
     pub async fn ended(mut self) -> Result<Vec<Stats>, Error> {
         let mut stats = Vec::new();
         for end in mem::take(&mut self.ends) {
@@ -316,10 +336,14 @@ pub struct ShardedStream<T> {
     chunks: mpsc::Receiver<Chunk<T>>,
     worker: usize,
     items: std::vec::IntoIter<Result<T, Error>>,
+    /// `None` was returned.
+    terminated: bool,
     workers: Workers,
 }
 
 impl<T> ShardedStream<T> {
+    next_method!();
+
     /// Stops all workers. Read on until `None`.
     pub fn stop(&self) {
         self.workers.stop();
@@ -375,10 +399,19 @@ impl<T> Stream for ShardedStream<T> {
             if let Some(item) = this.items.next() {
                 return Poll::Ready(Some(item));
             }
-            let Some(chunk) = ready!(this.chunks.poll_recv(cx)) else { return Poll::Ready(None) };
+            let Some(chunk) = ready!(this.chunks.poll_recv(cx)) else {
+                this.terminated = true;
+                return Poll::Ready(None);
+            };
             this.worker = chunk.worker;
             this.items = chunk.items.into_iter();
         }
+    }
+}
+
+impl<T> FusedStream for ShardedStream<T> {
+    fn is_terminated(&self) -> bool {
+        self.terminated
     }
 }
 

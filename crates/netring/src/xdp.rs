@@ -15,7 +15,7 @@ impl AsyncCapture<Live<AfXdp>> {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, or in one without I/O.
+    /// Outside of a tokio runtime, or in one without I/O or timers.
     pub fn open_xdp(interface: &str, config: &AfXdpConfig) -> Result<Self, Error> {
         Ok(AsyncCapture::new(Live::new(AfXdp::open(interface, config)?)?))
     }

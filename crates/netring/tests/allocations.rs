@@ -32,7 +32,6 @@ fn packets_do_not_allocate() {
 
     use flowscope_testkit::namespace::in_namespace;
     use flowscope_track::FlowEvent;
-    use netring::Next;
     use world::{block_on, builder, datagram, extractor, send, sender};
 
     in_namespace(concat!(module_path!(), "::packets_do_not_allocate"), || {

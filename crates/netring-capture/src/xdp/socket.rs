@@ -343,6 +343,10 @@ impl Capture for AfXdp {
         }
     }
 
+    fn check_interface(&self) -> Option<CaptureError> {
+        self.interface.check(self.guard.as_fd())
+    }
+
     fn stop(&mut self) -> Result<(), CaptureError> {
         for member in &self.members {
             self.program.remove(member.number)?;

@@ -12,7 +12,7 @@ use super::tasks::Tasks;
 use super::{AsyncReassembler, AsyncReassemblerFactory};
 use crate::channel_driver::{ChannelDriver, ChannelSink};
 use crate::conversation::{Hub, Receiver, Sender, channel};
-use crate::{ConversationConfig, Ended, Piece, Stalled};
+use crate::{ConversationConfig, Ended, Error, Piece, Stalled};
 
 /// Packets in, flow events out, and bytes to futures: the driver of
 /// [`ReassembledStream`](super::ReassembledStream)s, and of workers that each have futures of their own.
@@ -57,6 +57,10 @@ impl<K: Clone, F: AsyncReassemblerFactory<K>> ChannelSink<K> for ReassemblerSink
 
     fn poll_tasks(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.tasks.poll(cx)
+    }
+
+    fn take_error(&mut self) -> Option<Error> {
+        self.tasks.take_panic()
     }
 }
 

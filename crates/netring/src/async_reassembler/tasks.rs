@@ -2,10 +2,13 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+
+use crate::Error;
 
 /// Set of futures, each polled by the owner only after it was woken.
 #[derive(Default)]
@@ -16,6 +19,8 @@ pub(super) struct Tasks {
     woken: Arc<Woken>,
     /// Storage for the slots of one round.
     round: VecDeque<usize>,
+    /// Panics of futures that were not reported yet.
+    panics: VecDeque<Error>,
 }
 
 struct Slot {
@@ -59,6 +64,11 @@ impl Tasks {
         self.slots[slot].waker.wake_by_ref();
     }
 
+    /// The next panic of a future, once.
+    pub(super) fn take_panic(&mut self) -> Option<Error> {
+        self.panics.pop_front()
+    }
+
     /// Polls each woken future once. Ready when there are no futures; the task is woken when one of
     /// them is.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -82,9 +92,15 @@ impl Tasks {
         // A waker may outlive its future, and then wakes the next future of the slot, or none.
         let Some(future) = &mut slot.future else { return };
         let waker = Waker::from(Arc::clone(&slot.waker));
-        if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+        let mut cx = Context::from_waker(&waker);
+        // A panic ends this future only. Its message was printed by the panic hook.
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx)));
+        if !matches!(polled, Ok(Poll::Pending)) {
             slot.future = None;
             self.free.push(at);
+        }
+        if let Err(payload) = polled {
+            self.panics.push_back(Error::panicked(&*payload));
         }
     }
 }

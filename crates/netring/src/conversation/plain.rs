@@ -4,6 +4,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use flowscope_core::FlowSide;
 use futures_core::Stream;
+use futures_core::stream::FusedStream;
+
+use crate::next::next_method;
 
 use super::{Conversation, Ended, Piece};
 
@@ -30,6 +33,8 @@ pub struct OneSide<K> {
 }
 
 impl<K> BothSides<K> {
+    next_method!();
+
     pub(super) fn new(conversation: Conversation<K>) -> Self {
         BothSides { conversation, missing: 0, ended: None }
     }
@@ -53,6 +58,8 @@ impl<K> BothSides<K> {
 }
 
 impl<K> OneSide<K> {
+    next_method!();
+
     pub(super) fn new(conversation: Conversation<K>, side: FlowSide) -> Self {
         OneSide { conversation, side, missing: 0, ended: None }
     }
@@ -92,6 +99,18 @@ impl<K> Stream for OneSide<K> {
         let OneSide { conversation, side: wanted, missing, ended } = self.get_mut();
         poll_bytes(conversation, cx, |side| side == *wanted, missing, ended)
             .map(|item| item.map(|(_, bytes)| bytes))
+    }
+}
+
+impl<K> FusedStream for BothSides<K> {
+    fn is_terminated(&self) -> bool {
+        self.conversation.is_terminated()
+    }
+}
+
+impl<K> FusedStream for OneSide<K> {
+    fn is_terminated(&self) -> bool {
+        self.conversation.is_terminated()
     }
 }
 

@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use flowscope_core::{FlowSide, Loss};
 use flowscope_track::EndReason;
-use netring::{ConversationConfig, Ended, Next, PacketDriver, Piece, Stalled};
+use netring::{ConversationConfig, Ended, PacketDriver, Piece, Stalled};
 
 use crate::world::{Fed, Frames, Reader, bytes, drain, flow, opened, poll, upload};
 

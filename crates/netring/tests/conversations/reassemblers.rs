@@ -7,7 +7,7 @@ use bytes::Bytes;
 use flowscope_core::{FlowSide, Loss};
 use flowscope_extract::FiveTupleKey;
 use flowscope_track::FlowEvent;
-use netring::{AsyncCapture, AsyncReassembler, ConversationConfig, Ended, GapCause, Next, Stalled};
+use netring::{AsyncCapture, AsyncReassembler, ConversationConfig, Ended, GapCause, Stalled};
 use tokio::time::{Instant, sleep};
 
 use crate::world::{Extractor, Fed, bytes, drain, extractor, flow, poll, upload};
@@ -195,4 +195,57 @@ async fn a_task_of_its_own_may_drive_it() {
     });
     assert_eq!(ended.await.unwrap(), 18);
     assert_eq!(log.lock().unwrap().len(), 18 * 6);
+}
+
+/// Panics at its first segment.
+struct Panicking;
+
+impl AsyncReassembler for Panicking {
+    async fn segment(&mut self, _: u64, _: Bytes) {
+        panic!("at the first segment");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_of_a_consumer_costs_its_flow_only_and_is_reported() {
+    /// Panics for one flow, and counts the bytes of others.
+    enum Consumer {
+        Panicking(Panicking),
+        Counting(Arc<Mutex<usize>>),
+    }
+    impl AsyncReassembler for Consumer {
+        async fn segment(&mut self, at: u64, bytes: Bytes) {
+            match self {
+                Consumer::Panicking(consumer) => consumer.segment(at, bytes).await,
+                Consumer::Counting(count) => *count.lock().unwrap() += bytes.len(),
+            }
+        }
+    }
+    let source = Fed::default();
+    for n in 1..=3 {
+        let said = bytes(n, FlowSide::Initiator, 0, 10);
+        let talk = flow(n).handshake().data(FlowSide::Initiator, said);
+        source.feed(talk.close(FlowSide::Initiator).build());
+    }
+    source.end();
+    let count = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&count);
+    let factory = move |key: &FiveTupleKey, _: FlowSide| {
+        if key.a().port.max(key.b().port) == Some(10_001) {
+            Consumer::Panicking(Panicking)
+        } else {
+            Consumer::Counting(Arc::clone(&counted))
+        }
+    };
+    let flows = AsyncCapture::new(source).flow_stream(extractor());
+    let mut stream = flows.with_async_reassembler(factory);
+    let (mut ended, mut errors) = (0, Vec::new());
+    while let Some(item) = stream.next().await {
+        match item {
+            Ok(event) => ended += usize::from(matches!(event, FlowEvent::Ended { .. })),
+            Err(error) => errors.push(error.to_string()),
+        }
+    }
+    assert_eq!((ended, *count.lock().unwrap()), (3, 20));
+    assert_eq!(errors, ["panicked: at the first segment"]);
 }

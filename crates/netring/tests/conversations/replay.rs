@@ -16,7 +16,7 @@ use flowscope_reassembly::{StreamReassembler, StreamReassemblerFactory};
 use flowscope_testkit::Dialogue;
 use flowscope_track::{EndReason, FlowEvent};
 use netring::{
-    AsyncCapture, AsyncReassembler, ConversationConfig, Ended, GapCause, Next, Piece, Stats,
+    AsyncCapture, AsyncReassembler, ConversationConfig, Ended, GapCause, Piece, Stats,
     default_config,
 };
 

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 use flowscope_core::{FlowSide, Loss};
 use flowscope_testkit::Rng;
-use netring::{ConversationConfig, Next, Stalled};
+use netring::{ConversationConfig, Stalled};
 
 use crate::world::{Fed, Frames, Reader, bytes, flow, poll};
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use flowscope_core::Loss;
 use flowscope_extract::{FiveTuple, FiveTupleKey};
 use flowscope_track::{EndReason, FlowEvent};
-use netring::{AsyncCapture, FlowStream, Next, Subscriber, SubscriberError};
+use futures_core::stream::FusedStream as _;
+use netring::{AsyncCapture, FlowStream, Subscriber, SubscriberError};
 use tokio::time::{sleep, timeout};
 
 use crate::source::{Script, Step, datagram};
@@ -196,4 +197,24 @@ async fn a_subscriber_that_goes_holds_nobody() {
     sleep(Duration::from_millis(10)).await;
     drop(goes);
     assert_eq!(reads.await.unwrap().events.len(), 3000);
+}
+
+#[tokio::test]
+async fn a_second_subscription_begins_where_it_is_made() {
+    let events = flows(many(100, 10)).broadcast_lossless(4);
+    let mut first = events.subscribe();
+    first.next().await.expect("an event").expect("no error");
+    let mut second = first.resubscribe();
+    let (mut all, mut rest) = (1, 0);
+    while first.next().await.is_some() {
+        all += 1;
+        // In step, so that neither waits for the other.
+        rest += u64::from(second.next().await.is_some());
+    }
+    assert!(first.is_terminated());
+    while second.next().await.is_some() {
+        rest += 1;
+    }
+    assert!(second.is_terminated());
+    assert!(rest < all && rest > 0, "{rest} of {all}");
 }

@@ -11,7 +11,7 @@ use flowscope_http::{HttpMessage, HttpParser};
 use flowscope_pcap::CaptureFiles;
 use flowscope_tls::{TlsMessage, TlsParser};
 use flowscope_track::EndReason;
-use netring::{AsyncCapture, AsyncDriver, AsyncPacketSource, Error, EventStream, Next};
+use netring::{AsyncCapture, AsyncDriver, AsyncPacketSource, Error, EventStream};
 
 /// The captures of this repository.
 fn bundled() -> Vec<PathBuf> {

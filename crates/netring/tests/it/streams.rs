@@ -12,8 +12,9 @@ use flowscope_extract::{FiveTuple, FiveTupleKey};
 use flowscope_pcap::{CaptureReader, CaptureWriter};
 use flowscope_track::{FlowEvent, TrackerConfig};
 use futures_core::Stream;
-use netring::{AsyncCapture, Dedup, Error, Filter, FlowStream, Merge, Next};
+use netring::{AsyncCapture, Dedup, Error, Filter, FlowStream, Merge};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_stream::StreamExt;
 
 use crate::source::{Script, Step, datagram};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use flowscope_core::PacketSource;
 use flowscope_testkit::namespace::{cable, in_namespace, ip, running, until};
 use flowscope_track::{EndReason, FlowEvent};
+use netring::Error;
 use netring::ring::CaptureError;
-use netring::{Error, Next};
 use tokio::time::timeout;
 
 use crate::world::{block_on, builder, datagram, extractor, send, sender};
@@ -71,6 +71,33 @@ pub(crate) fn a_deleted_interface_ends_the_stream() {
             assert!(told.iter().any(|error| error.contains("w1")), "{told:?}");
             let stats = stream.stats().unwrap();
             assert_eq!(stats.arrived, Some(1), "{stats:?}");
+        });
+    });
+}
+
+pub(crate) fn an_interface_deleted_while_down_ends_the_stream() {
+    let name = concat!(module_path!(), "::an_interface_deleted_while_down_ends_the_stream");
+    in_namespace(name, || {
+        block_on(async {
+            for pause in [Duration::ZERO, Duration::from_millis(20), Duration::from_millis(500)] {
+                cable("w0", "w1", "");
+                let mut stream = builder().open("w1").unwrap().flow_stream(extractor());
+                ip("link set w1 down");
+                let down = timeout(SOON, stream.next()).await.expect("it is reported");
+                assert!(matches!(
+                    down,
+                    Some(Err(Error::Capture(CaptureError::InterfaceDown { .. })))
+                ));
+                assert!(timeout(pause, stream.next()).await.is_err());
+                ip("link del w1");
+                let gone = timeout(Duration::from_secs(1), stream.next()).await;
+                assert!(matches!(
+                    gone.expect("it is reported"),
+                    Some(Err(Error::Capture(CaptureError::InterfaceGone { .. })))
+                ));
+                let end = timeout(Duration::from_secs(1), stream.next()).await;
+                assert!(end.expect("it ends").is_none());
+            }
         });
     });
 }

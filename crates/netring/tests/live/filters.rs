@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowscope_testkit::frame;
 use flowscope_testkit::namespace::in_namespace;
-use netring::{Filter, Next};
+use netring::Filter;
 use tokio::time::timeout;
 
 use crate::world::{block_on, builder, send, sender};

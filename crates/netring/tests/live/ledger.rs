@@ -9,7 +9,7 @@ use flowscope_extract::FiveTupleKey;
 use flowscope_testkit::Dialogue;
 use flowscope_testkit::namespace::in_namespace;
 use flowscope_track::{EndReason, FlowEvent};
-use netring::{AsyncCapture, AsyncReassembler, ConversationConfig, Next};
+use netring::{AsyncCapture, AsyncReassembler, ConversationConfig};
 
 use crate::world::{block_on, builder, datagram, extractor, positive, send, sender};
 

@@ -32,6 +32,7 @@ fn main() -> std::process::ExitCode {
             tests![
                 faults::an_interface_that_goes_down_is_reported_and_comes_back,
                 faults::a_deleted_interface_ends_the_stream,
+                faults::an_interface_deleted_while_down_ends_the_stream,
                 faults::readable_completes_only_when_there_is_something_to_read,
                 faults::a_larger_mtu_takes_effect_at_once,
                 faults::streams_dropped_at_any_point_leak_nothing,
@@ -44,6 +45,7 @@ fn main() -> std::process::ExitCode {
                 replayed::captures_replayed_over_a_veth_pair_give_the_flows_of_the_file,
                 sharded::both_directions_of_a_flow_reach_one_worker,
                 sharded::events_can_be_handled_in_the_workers,
+                sharded::a_panic_of_a_worker_is_reported_with_its_message,
             ],
         ),
         runner::group(

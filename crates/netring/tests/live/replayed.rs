@@ -11,7 +11,6 @@ use flowscope_driver::FlowDriver;
 use flowscope_pcap::CaptureReader;
 use flowscope_testkit::namespace::{in_namespace, ip};
 use flowscope_track::{EndReason, FlowEvent};
-use netring::Next;
 
 use crate::world::{block_on, builder, extractor, send, sender};
 

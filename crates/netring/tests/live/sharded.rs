@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use flowscope_core::{Extracted, FlowExtractor, PacketView};
 use flowscope_driver::FlowDriver;
-use flowscope_extract::FiveTuple;
+use flowscope_extract::{FiveTuple, FiveTupleKey};
 use flowscope_testkit::frame;
 use flowscope_testkit::namespace::in_namespace;
 use flowscope_track::FlowEvent;
-use netring::{Affinity, Next, Stats};
+use netring::{Affinity, Stats};
+use tokio::time::timeout;
 
-use crate::world::{block_on, builder, extractor, send, sender};
+use crate::world::{block_on, builder, datagram, extractor, send, sender};
 
 /// Both directions of many conversations, each four packets, told apart by port.
 fn conversations(count: u16) -> Vec<Vec<u8>> {
@@ -26,6 +28,7 @@ fn conversations(count: u16) -> Vec<Vec<u8>> {
     rounds.into_iter().flat_map(|reply| (0..count).map(move |n| one(n, reply))).collect()
 }
 
+const SOON: Duration = Duration::from_secs(5);
 const FLOWS: u16 = 500;
 const WORKERS: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 
@@ -108,4 +111,38 @@ pub(crate) fn events_can_be_handled_in_the_workers() {
             assert_eq!(names, ["netring-0", "netring-1", "netring-2"]);
         });
     });
+}
+
+pub(crate) fn a_panic_of_a_worker_is_reported_with_its_message() {
+    let name = concat!(module_path!(), "::a_panic_of_a_worker_is_reported_with_its_message");
+    in_namespace(name, || {
+        block_on(async {
+            let open = || builder().open_sharded("v1", 7, NonZeroUsize::MIN).expect("it is ours");
+            let mut stream = open().flow_stream(|_| Broken).expect("threads");
+            send(&mut sender("v0"), &datagram(1));
+            let error = timeout(SOON, stream.next()).await.expect("it is reported");
+            let error = error.expect("an item").expect_err("an error");
+            assert_eq!(error.to_string(), "panicked: broken");
+            assert!(timeout(SOON, stream.next()).await.expect("it ends").is_none());
+            let ended = stream.ended().await.expect_err("its counters are lost");
+            assert_eq!(ended.to_string(), "panicked: broken");
+
+            let handled = |_| (FlowDriver::new(extractor()), |_| panic!("broken too"));
+            let workers = open().run(handled).expect("threads");
+            send(&mut sender("v0"), &datagram(1));
+            let ended = timeout(SOON, workers.ended()).await.expect("it ends");
+            assert_eq!(ended.expect_err("an error").to_string(), "panicked: broken too");
+        });
+    });
+}
+
+/// An extractor that panics.
+struct Broken;
+
+impl FlowExtractor for Broken {
+    type Key = FiveTupleKey;
+
+    fn extract(&self, _: PacketView<'_>) -> Option<Extracted<Self::Key>> {
+        panic!("broken")
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use flowscope_testkit::namespace::{cable, in_namespace, ip};
 use flowscope_track::FlowEvent;
 use netring::ring::{AfXdpConfig, CaptureError, XdpMode};
-use netring::{AsyncCapture, Error, Live, Next, Sharded};
+use netring::{AsyncCapture, Error, Live, Sharded};
 use tokio::time::timeout;
 
 use crate::world::{block_on, datagram, extractor, send, sender};

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
-use netring::{Conversation, ConversationConfig, Next as _, Piece, Stalled};
+use netring::{Conversation, ConversationConfig, Piece, Stalled};
 use tokio::fs::File;
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 use tokio::task::JoinSet;

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use flowscope::core::{Ledger, LinkType, Loss, PacketView};
 use flowscope::extract::{AutoDetectEncap, FiveTuple};
 use flowscope::track::FlowEvent;
-use netring::{AsyncCapture, AsyncPacketSource, Next as _, SourceStats};
+use netring::{AsyncCapture, AsyncPacketSource, SourceStats};
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 

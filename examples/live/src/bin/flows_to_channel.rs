@@ -12,7 +12,6 @@ use std::thread;
 
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::track::FlowEvent;
-use netring::Next as _;
 use tokio::sync::mpsc;
 
 #[tokio::main(flavor = "current_thread")]

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use flowscope::extract::{AutoDetectEncap, FiveTuple};
 use flowscope::track::FlowEvent;
-use netring::{Affinity, AsyncCapture, Next as _, Stats};
+use netring::{Affinity, AsyncCapture, Stats};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -11,7 +11,6 @@ use flowscope::driver::SessionEvent;
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::tls::{TlsHandshake, TlsHandshakes};
 use flowscope::track::FlowRef;
-use netring::Next as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
