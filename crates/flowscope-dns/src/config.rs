@@ -1,13 +1,13 @@
-/// What a DNS parser is told when it is made. Every default is documented on its setter.
+/// DNS parser configuration. Each setter documents its default.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DnsConfig {
     pub(crate) max_records: usize,
-    pub(crate) max_strangers: u32,
+    pub(crate) max_invalid_messages: u32,
 }
 
 impl Default for DnsConfig {
     fn default() -> Self {
-        DnsConfig { max_records: 4096, max_strangers: 4 }
+        DnsConfig { max_records: 4096, max_invalid_messages: 4 }
     }
 }
 
@@ -21,12 +21,12 @@ impl DnsConfig {
         self
     }
 
-    /// How many datagrams or messages of a flow may be something else before the first that is DNS;
-    /// default 4. One more, and the parser gives the flow up. A single stray datagram, or a single
-    /// garbled body, is no reason to.
+    /// The most datagrams or messages that may be invalid before the first valid one; default 4.
+    ///
+    /// With one more the parser fails. After the first valid message there is no bound.
     #[must_use]
-    pub fn max_strangers(mut self, strangers: u32) -> Self {
-        self.max_strangers = strangers;
+    pub fn max_invalid_messages(mut self, messages: u32) -> Self {
+        self.max_invalid_messages = messages;
         self
     }
 }

@@ -2,15 +2,15 @@ use flowscope_core::{FlowSide, Timestamp};
 use hickory_proto::rr::{self, RData, rdata::NULL};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder, Restrict};
 
-use crate::limits::{Budget, MAX_MESSAGE, Unreadable, be16, be32};
 use crate::message::Questions;
+use crate::wire::{Budget, MAX_MESSAGE, Unreadable, be16, be32};
 use crate::{
     Class, DnsConfig, DnsDefect, DnsMessage, DnsTransport, Edns, Header, Name, Question, Record,
     RecordType, Section, probe,
 };
 
 /// A message to be read, and what is known about it.
-pub(crate) struct Raw<'a> {
+pub(crate) struct RawMessage<'a> {
     pub(crate) side: FlowSide,
     pub(crate) ts: Timestamp,
     pub(crate) transport: DnsTransport,
@@ -25,7 +25,7 @@ pub(crate) struct Raw<'a> {
 ///
 /// Time and memory are linear in the bytes: each record takes at least eleven of them, and names
 /// are paid for from a [`Budget`].
-pub(crate) fn decode(raw: &Raw<'_>, config: &DnsConfig) -> Option<DnsMessage> {
+pub(crate) fn decode(raw: &RawMessage<'_>, config: &DnsConfig) -> Option<DnsMessage> {
     let bytes = raw.bytes.get(..MAX_MESSAGE).unwrap_or(raw.bytes);
     let header = Header::read(bytes)?;
     if !probe::plausible(header, bytes, raw.len) {
@@ -169,7 +169,7 @@ impl Body<'_> {
             _ => None,
         };
         let Some(known) = known else { return Ok((self.name()?, pointer)) };
-        self.budget.pay(2 + usize::from(known.0.num_labels()))?;
+        self.budget.spend(2 + usize::from(known.0.num_labels()))?;
         self.at += 2;
         Ok((known.clone(), pointer))
     }
@@ -187,7 +187,7 @@ impl Body<'_> {
         let Some(len) = u16::try_from(to - from).ok().filter(|len| *len > 0) else {
             return Ok(Some(RData::Update0(known)));
         };
-        match self.pay_for_names(rtype, bytes, from) {
+        match self.check_names(rtype, bytes, from) {
             Err(Unreadable::TooComplex) => return Err(Unreadable::TooComplex),
             Err(Unreadable::Short | Unreadable::Malformed) => return Ok(None),
             Ok(()) => {}
@@ -197,7 +197,7 @@ impl Body<'_> {
     }
 
     /// Walks over the names within the data of those types whose data the library looks into.
-    fn pay_for_names(
+    fn check_names(
         &mut self,
         rtype: RecordType,
         bytes: &[u8],

@@ -32,7 +32,7 @@ pub enum DnsOutcome {
     /// With a response.
     Answered,
     /// Without one.
-    Unanswered(Silence),
+    Unanswered(UnansweredReason),
     /// It is a response to nothing that was seen, or a second response.
     Unsolicited,
     /// It is a further message of a zone transfer that is being answered (RFC 5936 §2.2).
@@ -44,13 +44,13 @@ pub enum DnsOutcome {
 /// Why a query is given up.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Silence {
+pub enum UnansweredReason {
     /// Its time was up.
     Timeout,
     /// The flow ended.
     FlowEnded,
     /// More queries were open than the bound, and it was the oldest.
-    NoRoom,
+    LimitReached,
 }
 
 /// Pairs the queries and responses that parser `P`, [`DnsUdpParser`] or [`DnsTcpParser`], reads
@@ -302,7 +302,7 @@ impl Pairing {
         self.open.push_back(open);
         self.keys.push_back(key);
         if self.open.len() > self.max_open {
-            out.extend(self.take(0).map(|open| open.unanswered(Silence::NoRoom)));
+            out.extend(self.take(0).map(|open| open.unanswered(UnansweredReason::LimitReached)));
         }
     }
 
@@ -352,12 +352,12 @@ impl Pairing {
     /// a younger one may have to wait for it.
     fn expire(&mut self, now: Timestamp, out: &mut Vec<DnsTransaction>) {
         while self.open.front().is_some_and(|open| now.since(open.message.ts) > self.timeout) {
-            out.extend(self.take(0).map(|open| open.unanswered(Silence::Timeout)));
+            out.extend(self.take(0).map(|open| open.unanswered(UnansweredReason::Timeout)));
         }
     }
 
     fn end(&mut self, out: &mut Vec<DnsTransaction>) {
-        out.extend(self.open.drain(..).map(|open| open.unanswered(Silence::FlowEnded)));
+        out.extend(self.open.drain(..).map(|open| open.unanswered(UnansweredReason::FlowEnded)));
         self.keys.clear();
         self.held = 0;
     }
@@ -380,7 +380,7 @@ impl Open {
         size_of::<Open>() + self.message.heap_bytes()
     }
 
-    fn unanswered(self, why: Silence) -> DnsTransaction {
+    fn unanswered(self, why: UnansweredReason) -> DnsTransaction {
         DnsTransaction {
             query: Some(self.message),
             response: None,

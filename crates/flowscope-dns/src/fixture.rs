@@ -3,7 +3,7 @@
 use flowscope_core::{FlowSide, Timestamp};
 use proptest::prelude::*;
 
-use crate::decode::{Raw, decode};
+use crate::decode::{RawMessage, decode};
 use crate::{DnsConfig, DnsMessage, DnsTransport};
 
 /// Writes a message: header, questions, then the records of each section in turn.
@@ -113,7 +113,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<DnsMessage> {
 
 /// Reads what was captured of a message of `len` bytes.
 pub(crate) fn read_cut(bytes: &[u8], len: usize) -> Option<DnsMessage> {
-    let raw = Raw {
+    let raw = RawMessage {
         side: FlowSide::Initiator,
         ts: Timestamp::ZERO,
         transport: DnsTransport::Udp,

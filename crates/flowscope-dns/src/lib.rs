@@ -34,24 +34,23 @@ mod decode;
 mod exchange;
 #[cfg(test)]
 mod fixture;
-mod limits;
 mod message;
 mod name;
 mod observer;
+mod parser;
 mod probe;
 mod protocol;
 mod rdata;
 mod record;
 mod schema;
-mod tcp;
-mod udp;
+mod wire;
 
 // Named for its feature alone.
 use once_cell as _;
 
 pub use codes::{Class, Opcode, Rcode, RecordType};
 pub use config::DnsConfig;
-pub use exchange::{DnsOutcome, DnsTransaction, DnsTransactions, Silence};
+pub use exchange::{DnsOutcome, DnsTransaction, DnsTransactions, UnansweredReason};
 #[doc(no_inline)]
 pub use flowscope_core::{
     Datagram, DatagramParser, DatagramParserFactory, Extracted, FlowExtractor, FlowSide, LinkType,
@@ -63,7 +62,6 @@ pub use hickory_proto;
 pub use message::{DnsDefect, DnsKind, DnsMessage, DnsTransport, Header, Section};
 pub use name::Name;
 pub use observer::{DnsHandler, DnsUdpObserver};
+pub use parser::{DnsTcpFactory, DnsTcpParser, DnsUdpParser};
 pub use protocol::Dns;
 pub use record::{Edns, EdnsOptions, Question, Record};
-pub use tcp::{DnsTcpFactory, DnsTcpParser};
-pub use udp::DnsUdpParser;

@@ -2,7 +2,7 @@ use std::fmt;
 
 use flowscope_core::{FlowSide, Timestamp};
 
-use crate::limits::be16;
+use crate::wire::be16;
 use crate::{Edns, Opcode, Question, Rcode, Record};
 
 /// One DNS message as it was seen (RFC 1035 §4.1).

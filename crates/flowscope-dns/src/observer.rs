@@ -1,6 +1,6 @@
 use flowscope_core::{Datagram, Extracted, FlowExtractor, FlowSide, L4Proto, PacketView};
 
-use crate::udp::read_datagram;
+use crate::parser::read_datagram;
 use crate::{DnsConfig, DnsKind, DnsMessage};
 
 /// Takes the messages that a [`DnsUdpObserver`] finds. Any `FnMut(&K, DnsMessage)` is one.

@@ -2,7 +2,7 @@
 
 use flowscope_core::Probe;
 
-use crate::limits::{Unreadable, be16, walk};
+use crate::wire::{Unreadable, be16, walk};
 use crate::{Class, Header, Opcode, RecordType};
 
 /// Whether a message of `len` bytes with this header is one that a DNS sender, however broken,

@@ -2,8 +2,8 @@ use std::fmt;
 
 use hickory_proto::rr::{RData, rdata};
 
-use crate::limits::be16;
 use crate::rdata::RdataText;
+use crate::wire::be16;
 use crate::{Class, Name, RecordType};
 
 /// What a message asks (RFC 1035 §4.1.2). Displays as `www.example.com IN A`.

@@ -9,7 +9,7 @@ use flowscope_record::{Column, Kind, Schema, Short, Value, Visitor, ZeekType};
 
 use crate::{
     DnsDefect, DnsKind, DnsMessage, DnsOutcome, DnsTransaction, DnsTransport, Question, Rcode,
-    Record, RecordType, Silence,
+    Record, RecordType, UnansweredReason,
 };
 
 /// The columns of a [`DnsTransaction`].
@@ -365,9 +365,9 @@ fn records<'a>(
 fn outcome(outcome: DnsOutcome) -> Option<&'static str> {
     Some(match outcome {
         DnsOutcome::Answered => "answered",
-        DnsOutcome::Unanswered(Silence::Timeout) => "timeout",
-        DnsOutcome::Unanswered(Silence::FlowEnded) => "flow_ended",
-        DnsOutcome::Unanswered(Silence::NoRoom) => "no_room",
+        DnsOutcome::Unanswered(UnansweredReason::Timeout) => "timeout",
+        DnsOutcome::Unanswered(UnansweredReason::FlowEnded) => "flow_ended",
+        DnsOutcome::Unanswered(UnansweredReason::LimitReached) => "no_room",
         DnsOutcome::Unsolicited => "unsolicited",
         DnsOutcome::Continued => "continued",
         DnsOutcome::Unpaired => return None,

@@ -170,8 +170,8 @@ impl SizeLine {
 mod tests {
     use super::*;
 
-    /// Reads `input` whole and byte by byte; gives the body, the notes and what ended it.
-    fn check(input: &str, body: &str, notes: &[(HttpAnomalyKind, usize)], last: Option<Step>) {
+    /// Reads `input` whole and byte by byte; gives the body, the anomalies and what ended it.
+    fn check(input: &str, body: &str, anomalies: &[(HttpAnomalyKind, usize)], last: Option<Step>) {
         for piece in [input.len().max(1), 1, 3] {
             let (mut state, mut found, mut data) = (Chunked::new(), Vec::new(), Vec::new());
             let (mut at, mut end) = (0, None);
@@ -196,7 +196,7 @@ mod tests {
                 at += n;
             }
             assert_eq!(String::from_utf8_lossy(&data), body, "{input:?} by {piece}");
-            assert_eq!(found, notes, "{input:?} by {piece}");
+            assert_eq!(found, anomalies, "{input:?} by {piece}");
             assert_eq!(end, last, "{input:?} by {piece}");
         }
     }

@@ -12,7 +12,7 @@ use crate::parser::HttpParser;
 /// One transaction: a request, the response to it, or both.
 ///
 /// There is one for each request, answered or not, and one for each response whose request was not
-/// seen. Interim responses (1xx) are not told of; `101` is a response like others.
+/// seen. Interim responses (1xx) are left out; `101` is a response like others.
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HttpExchange {
@@ -33,13 +33,13 @@ pub struct HttpExchange {
     pub ended: Timestamp,
     /// From the end of the request to the end of the response's head; zero if that came first.
     pub latency: Option<Duration>,
-    /// What became of it.
+    /// How it ended.
     pub outcome: HttpOutcome,
-    /// What was odd in its messages, and between them and those before.
+    /// Anomalies in its messages, and between them and the messages before.
     pub anomalies: Vec<HttpAnomaly>,
 }
 
-/// What is known of a body.
+/// Length and completeness of a body.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct BodySummary {
@@ -51,7 +51,7 @@ pub struct BodySummary {
     pub complete: bool,
 }
 
-/// What became of an exchange.
+/// How an exchange ended.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum HttpOutcome {
@@ -62,7 +62,7 @@ pub enum HttpOutcome {
     /// The response made the connection a tunnel.
     Tunnel,
     /// The response was one to an HTTP/0.9 request: a body without a head.
-    Headless,
+    SimpleResponse,
     /// No response was seen.
     Unanswered,
     /// A gap leaves open whether there was a response, and which.
@@ -71,7 +71,7 @@ pub enum HttpOutcome {
     Orphan,
 }
 
-/// An [`HttpParser`] that gives out whole [exchanges](HttpExchange) instead of messages.
+/// An [`HttpParser`] that emits [exchanges](HttpExchange) instead of messages.
 ///
 /// An exchange is given out as soon as both its messages are over and all before it were given out,
 /// so that those of a flow come in the order of their numbers; those without a response when it is
@@ -185,8 +185,8 @@ impl HttpExchanges {
         if std::mem::take(&mut self.interim) {
             return;
         }
-        let headless = end.exchange.filter(|_| self.current[1].is_none());
-        let id = self.current[1].take().or(headless.and_then(|exchange| self.find(exchange)));
+        let without_head = end.exchange.filter(|_| self.current[1].is_none());
+        let id = self.current[1].take().or(without_head.and_then(|exchange| self.find(exchange)));
         if let Some(open) = id.and_then(|id| self.get(id)) {
             open.response_ended = true;
             open.exchange.response_body = body;
@@ -314,7 +314,7 @@ impl Open {
             (_, Some(response)) if response.framing == Framing::Tunnel => HttpOutcome::Tunnel,
             (_, Some(_)) if complete => HttpOutcome::Answered,
             (_, Some(_)) => HttpOutcome::Cut,
-            (_, None) if self.response_ended => HttpOutcome::Headless,
+            (_, None) if self.response_ended => HttpOutcome::SimpleResponse,
             (Some(request), None) if request.is_unpaired(settled) => HttpOutcome::Unpaired,
             (Some(_), None) => HttpOutcome::Unanswered,
         };

@@ -1,38 +1,46 @@
 //! How long the body of a message is (RFC 9112 §6.3).
 
+use crate::anomalies::HeadAnomalies;
 use crate::fields::Fields;
 use crate::message::{Framing, HttpAnomalyKind, HttpVersion};
-use crate::notes::Notes;
-use crate::pairing::Asked;
+use crate::pairing::RequestClass;
 
 /// Rules 3 to 5 and 7: a request has the body its fields announce, or none.
-pub(crate) fn of_request(version: HttpVersion, fields: &Fields, notes: &mut Notes) -> Framing {
-    announced(version, fields, notes).unwrap_or(Framing::None)
+pub(crate) fn of_request(
+    version: HttpVersion,
+    fields: &Fields,
+    anomalies: &mut HeadAnomalies,
+) -> Framing {
+    announced(version, fields, anomalies).unwrap_or(Framing::None)
 }
 
 /// All rules: `asked` is what the response answers.
 pub(crate) fn of_response(
     version: HttpVersion,
     status: u16,
-    asked: Asked,
+    asked: RequestClass,
     fields: &Fields,
-    notes: &mut Notes,
+    anomalies: &mut HeadAnomalies,
 ) -> Framing {
     // Always, since what contradicts itself is of interest whether or not it counts.
-    let announced = announced(version, fields, notes);
+    let announced = announced(version, fields, anomalies);
     match (status, asked) {
         (101, _) => Framing::Tunnel,
         // Rule 1: "terminated by the first empty line after the header fields".
-        (100..200 | 204 | 304, _) | (_, Asked::Head) => Framing::None,
+        (100..200 | 204 | 304, _) | (_, RequestClass::Head) => Framing::None,
         // Rule 2: "A client MUST ignore any Content-Length or Transfer-Encoding header fields".
-        (200..300, Asked::Connect) => Framing::Tunnel,
+        (200..300, RequestClass::Connect) => Framing::Tunnel,
         // Rule 8: "determined by the number of octets received prior to the server closing".
         _ => announced.unwrap_or(Framing::UntilClose),
     }
 }
 
 /// What the fields say, if anything.
-fn announced(version: HttpVersion, fields: &Fields, notes: &mut Notes) -> Option<Framing> {
+fn announced(
+    version: HttpVersion,
+    fields: &Fields,
+    anomalies: &mut HeadAnomalies,
+) -> Option<Framing> {
     let mut lengths = Lengths::default();
     let mut codings = Codings::default();
     let mut hosts = 0;
@@ -40,21 +48,21 @@ fn announced(version: HttpVersion, fields: &Fields, notes: &mut Notes) -> Option
         // Lengths first: most fields are none of the three.
         match name.len() {
             4 if name.eq_ignore_ascii_case("host") => hosts += 1,
-            14 if name.eq_ignore_ascii_case("content-length") => lengths.add(value, notes),
+            14 if name.eq_ignore_ascii_case("content-length") => lengths.add(value, anomalies),
             17 if name.eq_ignore_ascii_case("transfer-encoding") => codings.add(value),
             _ => {}
         }
     }
     if hosts > 1 {
-        notes.add(HttpAnomalyKind::HostRepeated, 0);
+        anomalies.add(HttpAnomalyKind::HostRepeated, 0);
     }
-    let coded = codings.framing(notes);
+    let coded = codings.framing(anomalies);
     if codings.present {
         if lengths.present {
-            notes.add(HttpAnomalyKind::LengthAndTransferEncoding, 0);
+            anomalies.add(HttpAnomalyKind::LengthAndTransferEncoding, 0);
         }
         if version == HttpVersion::HTTP_10 {
-            notes.add(HttpAnomalyKind::TransferEncodingIn10, 0);
+            anomalies.add(HttpAnomalyKind::TransferEncodingIn10, 0);
         }
     }
     coded.or_else(|| lengths.framing())
@@ -69,17 +77,17 @@ struct Lengths {
 
 impl Lengths {
     /// Takes a value, or a list of them: "5, 5" is what becomes of two fields on the way.
-    fn add(&mut self, value: &[u8], notes: &mut Notes) {
+    fn add(&mut self, value: &[u8], anomalies: &mut HeadAnomalies) {
         for element in value.split(|byte| *byte == b',') {
             let element = element.trim_ascii();
             let Some(length) = number(element) else {
-                notes.add(HttpAnomalyKind::LengthInvalid, 0);
+                anomalies.add(HttpAnomalyKind::LengthInvalid, 0);
                 self.invalid |= !element.is_empty();
                 continue;
             };
             match self.last {
-                Some(last) if last != length => notes.add(HttpAnomalyKind::LengthsDiffer, 0),
-                Some(_) => notes.add(HttpAnomalyKind::LengthRepeated, 0),
+                Some(last) if last != length => anomalies.add(HttpAnomalyKind::LengthsDiffer, 0),
+                Some(_) => anomalies.add(HttpAnomalyKind::LengthRepeated, 0),
                 None => {}
             }
             self.last = Some(length);
@@ -140,15 +148,15 @@ impl Codings {
         self.unknown |= self.count == 0;
     }
 
-    fn framing(&self, notes: &mut Notes) -> Option<Framing> {
+    fn framing(&self, anomalies: &mut HeadAnomalies) -> Option<Framing> {
         if self.unknown {
-            notes.add(HttpAnomalyKind::UnknownTransferCoding, 0);
+            anomalies.add(HttpAnomalyKind::UnknownTransferCoding, 0);
         }
         if self.count == 0 {
             return None;
         }
         if !self.last_is_chunked || self.chunked > 1 {
-            notes.add(HttpAnomalyKind::ChunkedNotLast, 0);
+            anomalies.add(HttpAnomalyKind::ChunkedNotLast, 0);
         }
         Some(if self.last_is_chunked { Framing::Chunked } else { Framing::UntilClose })
     }

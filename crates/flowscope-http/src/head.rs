@@ -1,25 +1,25 @@
 //! The head of a message, once it is there as a whole. `httparse` reads it; what that refuses is
-//! noted, mended in a copy of equal length, and read again.
+//! noted, lenient in a copy of equal length, and read again.
 
 use std::mem::MaybeUninit;
 
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Status};
 
+use crate::anomalies::HeadAnomalies;
 use crate::fields::{Part, Span};
 use crate::message::{HttpAnomalyKind, HttpVersion};
-use crate::notes::Notes;
 use crate::wire::{StartLine, find_lf, is_tchar, start_line, without_end};
 
 /// What stands where in a head, or in a trailer section.
 #[derive(Debug)]
 pub(crate) struct Head {
-    pub(crate) start: Start,
+    pub(crate) start: HeadStart,
     pub(crate) spans: Box<[Span]>,
-    pub(crate) notes: Notes,
+    pub(crate) anomalies: HeadAnomalies,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Start {
+pub(crate) enum HeadStart {
     Request {
         method: Part,
         target: Part,
@@ -63,7 +63,7 @@ pub(crate) fn read(raw: &[u8], expect: Expect, lines: usize) -> Option<Head> {
     };
     match found {
         Some((head, len)) if len == raw.len() => Some(head),
-        _ => mended(raw, expect, lines),
+        _ => lenient(raw, expect, lines),
     }
 }
 
@@ -81,7 +81,7 @@ fn strict_with<'b>(
             let method = Part::within(bytes, request.method?.as_bytes());
             let target = Part::within(bytes, request.path?.as_bytes());
             let version = HttpVersion { major: 1, minor: request.version? };
-            (Start::Request { method, target, version }, request.headers, len)
+            (HeadStart::Request { method, target, version }, request.headers, len)
         }
         Expect::Response => {
             let mut response = httparse::Response::new(&mut []);
@@ -92,7 +92,7 @@ fn strict_with<'b>(
             else {
                 return None;
             };
-            (Start::Response { version, status: response.code?, reason }, response.headers, len)
+            (HeadStart::Response { version, status: response.code?, reason }, response.headers, len)
         }
         Expect::Trailers => {
             let mut list = [EMPTY_HEADER; FEW];
@@ -100,42 +100,42 @@ fn strict_with<'b>(
             else {
                 return None;
             };
-            let mut notes = Notes::default();
-            let spans = spans(bytes, list, &mut notes);
-            end_of_head(bytes, len, &mut notes);
-            return Some((Head { start: Start::Trailers, spans, notes }, len));
+            let mut anomalies = HeadAnomalies::default();
+            let spans = spans(bytes, list, &mut anomalies);
+            end_of_head(bytes, len, &mut anomalies);
+            return Some((Head { start: HeadStart::Trailers, spans, anomalies }, len));
         }
     };
-    let mut notes = Notes::default();
+    let mut anomalies = HeadAnomalies::default();
     let first = find_lf(bytes)?;
     if !bytes.get(..first)?.ends_with(b"\r") {
-        notes.add(HttpAnomalyKind::BareLf, first);
+        anomalies.add(HttpAnomalyKind::BareLf, first);
     }
-    let spans = spans(bytes, headers, &mut notes);
-    end_of_head(bytes, len, &mut notes);
+    let spans = spans(bytes, headers, &mut anomalies);
+    end_of_head(bytes, len, &mut anomalies);
     // The first line must be one that is recognised when it comes alone, too.
     start_line(without_end(bytes.get(..=first)?), None)?;
-    Some((Head { start, spans, notes }, len))
+    Some((Head { start, spans, anomalies }, len))
 }
 
-/// Where the headers stand; notes those whose line ends in LF alone.
-fn spans(bytes: &[u8], headers: &[Header<'_>], notes: &mut Notes) -> Box<[Span]> {
+/// Where the headers stand; anomalies those whose line ends in LF alone.
+fn spans(bytes: &[u8], headers: &[Header<'_>], anomalies: &mut HeadAnomalies) -> Box<[Span]> {
     let span = |header: &Header<'_>| {
         let value = Part::within(bytes, header.value);
         let end = bytes.get(value.end()..).unwrap_or_default();
         let blank = end.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         if end.get(blank) == Some(&b'\n') {
-            notes.add(HttpAnomalyKind::BareLf, value.end() + blank);
+            anomalies.add(HttpAnomalyKind::BareLf, value.end() + blank);
         }
         Span { name: Part::within(bytes, header.name.as_bytes()), value }
     };
     headers.iter().map(span).collect()
 }
 
-/// Notes an empty line, the last of the `len` bytes of a head, that is LF alone.
-fn end_of_head(bytes: &[u8], len: usize, notes: &mut Notes) {
+/// HeadAnomalies an empty line, the last of the `len` bytes of a head, that is LF alone.
+fn end_of_head(bytes: &[u8], len: usize, anomalies: &mut HeadAnomalies) {
     if len < 2 || bytes.get(len - 2) != Some(&b'\r') {
-        notes.add(HttpAnomalyKind::BareLf, len.saturating_sub(1));
+        anomalies.add(HttpAnomalyKind::BareLf, len.saturating_sub(1));
     }
 }
 
@@ -145,20 +145,20 @@ fn first_line(bytes: &[u8]) -> &[u8] {
 }
 
 /// Stands for a first line that is read here and not by `httparse`.
-const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\n";
+const PLACEHOLDER: &[u8] = b"GET / HTTP/1.1\r\n";
 
-fn mended(raw: &[u8], expect: Expect, lines: usize) -> Option<Head> {
-    let mut notes = Notes::default();
+fn lenient(raw: &[u8], expect: Expect, lines: usize) -> Option<Head> {
+    let mut anomalies = HeadAnomalies::default();
     let first = if expect == Expect::Trailers { 0 } else { find_lf(raw)? + 1 };
     let line = raw.get(..first)?;
     let start = match expect {
-        Expect::Trailers => Start::Trailers,
-        _ => first_line_of(line, &mut notes)?,
+        Expect::Trailers => HeadStart::Trailers,
+        _ => first_line_of(line, &mut anomalies)?,
     };
-    let mut copy = Vec::with_capacity(STAND_IN.len() + raw.len());
-    copy.extend_from_slice(STAND_IN);
+    let mut copy = Vec::with_capacity(PLACEHOLDER.len() + raw.len());
+    copy.extend_from_slice(PLACEHOLDER);
     copy.extend_from_slice(raw.get(first..)?);
-    mend(copy.get_mut(STAND_IN.len()..)?, first, &mut notes);
+    normalize(copy.get_mut(PLACEHOLDER.len()..)?, first, &mut anomalies);
 
     let mut headers = vec![MaybeUninit::uninit(); lines];
     let mut request = httparse::Request::new(&mut []);
@@ -167,26 +167,26 @@ fn mended(raw: &[u8], expect: Expect, lines: usize) -> Option<Head> {
     let read = config.parse_request_with_uninit_headers(&mut request, &copy, &mut headers);
     let list: &[Header<'_>] =
         if matches!(read, Ok(Status::Complete(_))) { request.headers } else { &[] };
-    let place = |part: &[u8]| Part::within(&copy, part).moved(first, STAND_IN.len());
+    let place = |part: &[u8]| Part::within(&copy, part).moved(first, PLACEHOLDER.len());
     let spans = list
         .iter()
         .map(|h| Span { name: place(h.name.as_bytes()), value: place(h.value) })
         .collect();
-    Some(Head { start, spans, notes })
+    Some(Head { start, spans, anomalies })
 }
 
 /// Reads a first line, its line end included, that `httparse` refuses.
-fn first_line_of(line: &[u8], notes: &mut Notes) -> Option<Start> {
+fn first_line_of(line: &[u8], anomalies: &mut HeadAnomalies) -> Option<HeadStart> {
     if !line.ends_with(b"\r\n") {
-        notes.add(HttpAnomalyKind::BareLf, line.len().saturating_sub(1));
+        anomalies.add(HttpAnomalyKind::BareLf, line.len().saturating_sub(1));
     }
     let content = without_end(line);
     if let Some(at) = content.iter().position(|byte| *byte == b'\r') {
-        notes.add(HttpAnomalyKind::BareCr, at);
+        anomalies.add(HttpAnomalyKind::BareCr, at);
     }
     let mut check_version = |version: HttpVersion| {
         if version.major != 1 || version.minor > 1 {
-            notes.add(HttpAnomalyKind::InvalidVersion, 0);
+            anomalies.add(HttpAnomalyKind::InvalidVersion, 0);
         }
     };
     match start_line(content, None)? {
@@ -196,28 +196,28 @@ fn first_line_of(line: &[u8], notes: &mut Notes) -> Option<Start> {
             let plain =
                 target.of(content).iter().all(|byte| byte.is_ascii_graphic() || *byte >= 0x80);
             if !exact || !plain {
-                notes.add(HttpAnomalyKind::InvalidTarget, target.at as usize);
+                anomalies.add(HttpAnomalyKind::InvalidTarget, target.at as usize);
             }
-            Some(Start::Request { method, target, version })
+            Some(HeadStart::Request { method, target, version })
         }
         StartLine::Response { version, status, reason, digits } => {
             check_version(version);
             if !digits {
-                notes.add(HttpAnomalyKind::InvalidStatus, 9);
+                anomalies.add(HttpAnomalyKind::InvalidStatus, 9);
             }
             let control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r');
             if let Some(at) = reason.of(content).iter().position(control) {
-                notes.add(HttpAnomalyKind::ControlByte, reason.at as usize + at);
+                anomalies.add(HttpAnomalyKind::ControlByte, reason.at as usize + at);
             }
-            Some(Start::Response { version, status, reason })
+            Some(HeadStart::Response { version, status, reason })
         }
         StartLine::Simple { .. } | StartLine::Http2 => None,
     }
 }
 
 /// Makes header lines such as `httparse` reads, or passes over as invalid, each byte staying in its
-/// place; notes what had to be changed, and what will be passed over.
-fn mend(block: &mut [u8], offset: usize, notes: &mut Notes) {
+/// place; anomalies what had to be changed, and what will be passed over.
+fn normalize(block: &mut [u8], offset: usize, anomalies: &mut HeadAnomalies) {
     let mut at = 0;
     // Where the line before ends, if a continuation may follow it.
     let mut before: Option<usize> = None;
@@ -225,28 +225,28 @@ fn mend(block: &mut [u8], offset: usize, notes: &mut Notes) {
         let end = at + lf;
         let content = without_end(block.get(at..=end).unwrap_or_default()).len();
         if content == lf {
-            notes.add(HttpAnomalyKind::BareLf, offset + end);
+            anomalies.add(HttpAnomalyKind::BareLf, offset + end);
         }
         if content == 0 {
             return;
         }
         let folded = matches!(block.get(at), Some(b' ' | b'\t'));
         if let (true, Some(before)) = (folded, before) {
-            notes.add(HttpAnomalyKind::ObsFold, offset + at);
+            anomalies.add(HttpAnomalyKind::ObsFold, offset + at);
             if let Some(ends) = block.get_mut(before..at) {
                 ends.fill(b' ');
             }
         } else if folded {
-            notes.add(HttpAnomalyKind::InvalidHeader, offset + at);
+            anomalies.add(HttpAnomalyKind::InvalidHeader, offset + at);
         }
         let line = block.get_mut(at..at + content).unwrap_or_default();
-        let value_at = if folded { 0 } else { mend_name(line, offset + at, notes) };
+        let value_at = if folded { 0 } else { normalize_name(line, offset + at, anomalies) };
         for (n, byte) in line.iter_mut().enumerate() {
             if *byte == b'\r' {
-                notes.add(HttpAnomalyKind::BareCr, offset + at + n);
+                anomalies.add(HttpAnomalyKind::BareCr, offset + at + n);
                 *byte = b' ';
             } else if byte.is_ascii_control() && *byte != b'\t' {
-                notes.add(HttpAnomalyKind::ControlByte, offset + at + n);
+                anomalies.add(HttpAnomalyKind::ControlByte, offset + at + n);
                 // In a name it has to stay invalid, but NUL is never passed over.
                 *byte = if n < value_at { 1 } else { b'?' };
             }
@@ -258,17 +258,17 @@ fn mend(block: &mut [u8], offset: usize, notes: &mut Notes) {
 
 /// Looks at the name of a field, and moves the colon before whitespace that stands between them.
 /// Returns where the value begins.
-fn mend_name(line: &mut [u8], offset: usize, notes: &mut Notes) -> usize {
+fn normalize_name(line: &mut [u8], offset: usize, anomalies: &mut HeadAnomalies) -> usize {
     let Some(colon) = line.iter().position(|byte| *byte == b':') else {
-        notes.add(HttpAnomalyKind::InvalidHeader, offset);
+        anomalies.add(HttpAnomalyKind::InvalidHeader, offset);
         return line.len();
     };
     let name = line.get(..colon).unwrap_or_default();
     let len = name.trim_ascii_end().len();
     if len == 0 || !name.iter().take(len).all(|byte| is_tchar(*byte)) {
-        notes.add(HttpAnomalyKind::InvalidHeader, offset);
+        anomalies.add(HttpAnomalyKind::InvalidHeader, offset);
     } else if len < colon {
-        notes.add(HttpAnomalyKind::SpaceBeforeColon, offset + len);
+        anomalies.add(HttpAnomalyKind::SpaceBeforeColon, offset + len);
         line.swap(len, colon);
         if let Some(blank) = line.get_mut(len + 1..=colon) {
             blank.fill(b' ');

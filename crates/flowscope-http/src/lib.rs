@@ -1,8 +1,8 @@
 //! HTTP/1.x messages for passive session tracking.
 //!
 //! [`HttpParser`] reads the two byte streams of a connection that it only watches, in whatever pieces
-//! they were captured, and says what was sent: heads of requests and responses, paired, anomalies,
-//! and where and why each message ended. [`HttpExchanges`] gives out one record per transaction
+//! they were captured, and emits messages: heads of requests and responses, paired, anomalies,
+//! and where and why each message ended. [`HttpExchanges`] emits one record per transaction
 //! instead. The grammar of heads is read by `httparse`; the framing of bodies (RFC 9112 §6.3), gaps and
 //! pairing are ours.
 //!
@@ -58,6 +58,7 @@
 //! assert_eq!(statuses.try_iter().collect::<Vec<_>>(), [204]);
 //! ```
 
+mod anomalies;
 mod chunked;
 mod config;
 mod exchange;
@@ -65,12 +66,11 @@ mod fields;
 mod framing;
 mod head;
 mod message;
-mod notes;
 mod pairing;
 mod parser;
 mod protocol;
 mod schema;
-mod side;
+mod stream_state;
 mod wire;
 
 pub use config::{Bodies, HttpConfig};

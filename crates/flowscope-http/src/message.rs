@@ -4,9 +4,9 @@ use flowscope_core::{FlowSide, Timestamp};
 
 use crate::fields::{Fields, Part};
 
-/// What an [`HttpParser`](crate::HttpParser) says of a flow.
+/// A message of an [`HttpParser`](crate::HttpParser).
 ///
-/// Each side is told of in its own order: a head ([`Request`] or [`Response`]), anomalies found in
+/// The messages of a side come in stream order: a head ([`Request`] or [`Response`]), anomalies found in
 /// it, then what concerns its body, then exactly one [`MessageEnd`].
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -17,9 +17,9 @@ pub enum HttpMessage {
     Response(Response),
     /// Bytes of a body, if [asked for](crate::Bodies).
     Body(Body),
-    /// A message is over, whole or not.
+    /// The end of a message, complete or not.
     End(MessageEnd),
-    /// Something was sent that recipients may read in more than one way, or not at all.
+    /// Bytes that recipients may interpret in different ways, or not at all.
     Anomaly(HttpAnomaly),
 }
 
@@ -130,7 +130,7 @@ pub enum Ending {
     Fin,
     /// The flow was reset.
     Rst,
-    /// The flow ended, or the parser was told to stop.
+    /// The flow ended, or the engine stopped the parser.
     FlowEnd,
     /// Its chunk framing is broken; an anomaly says how.
     Invalid,
@@ -140,7 +140,7 @@ pub enum Ending {
     Tunnel,
 }
 
-/// How the length of a body is known (RFC 9112 §6.3).
+/// How the length of a body is determined (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Framing {
     /// There is no body.
@@ -165,7 +165,7 @@ pub struct HttpVersion {
     pub minor: u8,
 }
 
-/// Something sent that recipients may read in more than one way, or not at all.
+/// Bytes that recipients may interpret in different ways, or not at all.
 ///
 /// Each kind is reported once per message, where it first occurs; that bounds their number.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -178,7 +178,7 @@ pub struct HttpAnomaly {
     pub offset: u64,
 }
 
-/// What is odd, and how it was read.
+/// The kind of an anomaly, and how the parser read the bytes.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum HttpAnomalyKind {

@@ -5,21 +5,21 @@ use std::collections::VecDeque;
 /// A response answers the oldest request that is still unanswered. The requests that wait are held
 /// here as one byte each, [`bounded`](crate::HttpConfig::max_pipelined). After a gap the number of
 /// unanswered requests is known only between two bounds: all that are held, and all but the first
-/// `spent`. A response is paired where one request alone can be meant.
+/// `maybe_answered`. A response is paired where one request alone can be meant.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pairing {
-    waiting: VecDeque<Asked>,
+    waiting: VecDeque<RequestClass>,
     /// Number of the first that waits.
     first: u64,
     /// So many of the first that wait may have been answered within a gap.
-    spent: usize,
+    maybe_answered: usize,
     /// Requests are missing: none that comes now can be paired.
-    blind: bool,
+    requests_unknown: bool,
 }
 
 /// What of a request decides how its response is framed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Asked {
+pub(crate) enum RequestClass {
     /// Anything not below.
     Other,
     /// `HEAD`: no body follows the head of the response.
@@ -32,32 +32,32 @@ pub(crate) enum Asked {
 
 /// What a response answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Answers {
+pub(crate) struct Pairs {
     pub(crate) exchange: Option<u64>,
     /// The kind of request, if all that it may answer are of one kind.
-    pub(crate) asked: Option<Asked>,
+    pub(crate) asked: Option<RequestClass>,
 }
 
 impl Pairing {
     /// A request was sent. Returns its number, unless it cannot be paired, and whether that is for
     /// want of room.
-    pub(crate) fn ask(
+    pub(crate) fn request(
         &mut self,
-        asked: Asked,
+        asked: RequestClass,
         most: usize,
         pipelining: bool,
     ) -> (Option<u64>, bool) {
-        if !pipelining && (self.blind || self.spent > 0) {
+        if !pipelining && (self.requests_unknown || self.maybe_answered > 0) {
             // Nobody asks again before being answered: those that wait were, within the gap.
             self.first += self.waiting.len() as u64;
             self.waiting.clear();
-            (self.spent, self.blind) = (0, false);
+            (self.maybe_answered, self.requests_unknown) = (0, false);
         }
-        if self.blind {
+        if self.requests_unknown {
             return (None, false);
         }
         if self.waiting.len() >= most {
-            self.blind = true;
+            self.requests_unknown = true;
             return (None, true);
         }
         self.waiting.push_back(asked);
@@ -65,27 +65,27 @@ impl Pairing {
     }
 
     /// A response was sent; an interim one leaves its request waiting.
-    pub(crate) fn answer(&mut self, interim: bool) -> Answers {
+    pub(crate) fn response(&mut self, interim: bool) -> Pairs {
         let waiting = self.waiting.len();
         let asked = self.waiting.front().copied();
-        if self.spent == 0 && waiting > 0 {
+        if self.maybe_answered == 0 && waiting > 0 {
             let exchange = Some(self.first);
             if !interim {
                 self.pop();
             }
-            return Answers { exchange, asked };
+            return Pairs { exchange, asked };
         }
-        // Any of the first `spent` may have been answered already, so it may answer the one behind.
-        let mut candidates = self.waiting.iter().take(self.spent + 1);
+        // Any of the first `maybe_answered` may have been answered already, so it may answer the one behind.
+        let mut candidates = self.waiting.iter().take(self.maybe_answered + 1);
         let asked = asked.filter(|asked| candidates.all(|other| other == asked));
         if !interim && waiting > 0 {
             // If one at least was unanswered for certain, one less is now. Otherwise it may have
             // answered a request that nobody has told of yet, since the gap it lies in is still
             // waited for.
-            self.spent = self.spent.min(waiting - 1);
+            self.maybe_answered = self.maybe_answered.min(waiting - 1);
             self.pop();
         }
-        Answers { exchange: None, asked }
+        Pairs { exchange: None, asked }
     }
 
     fn pop(&mut self) {
@@ -97,18 +97,18 @@ impl Pairing {
     }
 
     /// What the next response would answer, for certain.
-    pub(crate) fn next_is(&self, asked: Asked) -> bool {
-        self.spent == 0 && self.waiting.front() == Some(&asked)
+    pub(crate) fn next_is(&self, asked: RequestClass) -> bool {
+        self.maybe_answered == 0 && self.waiting.front() == Some(&asked)
     }
 
     /// Bytes are missing that may have held the start of requests.
     pub(crate) fn requests_lost(&mut self) {
-        self.blind = true;
+        self.requests_unknown = true;
     }
 
     /// Bytes are missing that may have held responses, to any that wait.
     pub(crate) fn responses_lost(&mut self) {
-        self.spent = self.waiting.len();
+        self.maybe_answered = self.waiting.len();
     }
 
     /// All requests with a smaller number have been answered, or never will be for certain.
@@ -123,29 +123,29 @@ impl Pairing {
 
 #[cfg(test)]
 mod tests {
-    use super::Asked::{Connect, Head, Other};
+    use super::RequestClass::{Connect, Head, Other};
     use super::*;
 
-    fn asked(kinds: &[Asked]) -> Pairing {
+    fn asked(kinds: &[RequestClass]) -> Pairing {
         let mut pairing = Pairing::default();
         for (n, kind) in kinds.iter().enumerate() {
-            assert_eq!(pairing.ask(*kind, 100, true), (Some(n as u64), false));
+            assert_eq!(pairing.request(*kind, 100, true), (Some(n as u64), false));
         }
         pairing
     }
 
     fn answers(pairing: &mut Pairing, most: usize) -> Vec<Option<u64>> {
-        (0..most).map(|_| pairing.answer(false).exchange).collect()
+        (0..most).map(|_| pairing.response(false).exchange).collect()
     }
 
     #[test]
     fn responses_come_in_the_order_of_requests() {
         let mut pairing = asked(&[Other, Head, Connect]);
-        assert_eq!(pairing.answer(true), Answers { exchange: Some(0), asked: Some(Other) });
-        assert_eq!(pairing.answer(false), Answers { exchange: Some(0), asked: Some(Other) });
-        assert_eq!(pairing.answer(false), Answers { exchange: Some(1), asked: Some(Head) });
+        assert_eq!(pairing.response(true), Pairs { exchange: Some(0), asked: Some(Other) });
+        assert_eq!(pairing.response(false), Pairs { exchange: Some(0), asked: Some(Other) });
+        assert_eq!(pairing.response(false), Pairs { exchange: Some(1), asked: Some(Head) });
         assert_eq!(answers(&mut pairing, 2), [Some(2), None]);
-        assert_eq!(pairing.ask(Other, 100, true).0, Some(3));
+        assert_eq!(pairing.request(Other, 100, true).0, Some(3));
         assert_eq!(answers(&mut pairing, 1), [Some(3)]);
     }
 
@@ -153,7 +153,7 @@ mod tests {
     fn those_asked_before_missing_requests_are_still_paired() {
         let mut pairing = asked(&[Other, Other]);
         pairing.requests_lost();
-        assert_eq!(pairing.ask(Other, 100, true), (None, false));
+        assert_eq!(pairing.request(Other, 100, true), (None, false));
         assert_eq!(answers(&mut pairing, 3), [Some(0), Some(1), None]);
     }
 
@@ -162,14 +162,14 @@ mod tests {
         let mut pairing = asked(&[Other]);
         pairing.responses_lost();
         // To the request that waits, or to one within a gap that is not told of yet.
-        assert_eq!(pairing.answer(false), Answers { exchange: None, asked: Some(Other) });
+        assert_eq!(pairing.response(false), Pairs { exchange: None, asked: Some(Other) });
         // It was not, since the next request follows without a gap.
-        assert_eq!(pairing.ask(Other, 100, true).0, Some(1));
+        assert_eq!(pairing.request(Other, 100, true).0, Some(1));
         assert_eq!(answers(&mut pairing, 2), [Some(1), None]);
 
         let mut pairing = asked(&[Other, Head]);
         pairing.responses_lost();
-        assert_eq!(pairing.answer(false), Answers { exchange: None, asked: None });
+        assert_eq!(pairing.response(false), Pairs { exchange: None, asked: None });
         assert_eq!(answers(&mut pairing, 1), [None]);
     }
 
@@ -186,7 +186,7 @@ mod tests {
         for lost in [Pairing::requests_lost, Pairing::responses_lost] {
             let mut pairing = asked(&[Other, Other]);
             lost(&mut pairing);
-            assert_eq!(pairing.ask(Other, 100, false).0, Some(2));
+            assert_eq!(pairing.request(Other, 100, false).0, Some(2));
             assert_eq!(answers(&mut pairing, 2), [Some(2), None]);
         }
     }
@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn the_bound_ends_pairing_behind_it() {
         let mut pairing = asked(&[Other, Other]);
-        assert_eq!(pairing.ask(Other, 2, true), (None, true));
-        assert_eq!(pairing.ask(Other, 2, true), (None, false));
+        assert_eq!(pairing.request(Other, 2, true), (None, true));
+        assert_eq!(pairing.request(Other, 2, true), (None, false));
         assert_eq!(answers(&mut pairing, 3), [Some(0), Some(1), None]);
     }
 
@@ -220,7 +220,7 @@ mod tests {
             let (mut asked, mut answered, mut gap) = (0, 0, false);
             for sent in history {
                 if sent == Request {
-                    assert_eq!(pairing.ask(Other, 100, true).0, Some(asked));
+                    assert_eq!(pairing.request(Other, 100, true).0, Some(asked));
                     asked += 1;
                     continue;
                 }
@@ -233,7 +233,7 @@ mod tests {
                 }
                 gap = sent == Hidden;
                 if sent == Response {
-                    let exchange = pairing.answer(false).exchange;
+                    let exchange = pairing.response(false).exchange;
                     assert!(exchange.is_none_or(|exchange| exchange == answered), "{code}");
                     pairs += u32::from(exchange.is_some());
                 }

@@ -1,9 +1,10 @@
-mod begin;
+mod heads;
 
 use flowscope_core::{
     FlowSide, ParseError, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
 };
 
+use crate::anomalies::HeadAnomalies;
 use crate::chunked::{Chunked, Step};
 use crate::config::{Bodies, HttpConfig};
 use crate::fields::Fields;
@@ -11,9 +12,8 @@ use crate::head::{self, Expect};
 use crate::message::{
     Body, Ending, Framing, HttpAnomaly, HttpAnomalyKind, HttpMessage, MessageEnd, MessageKind,
 };
-use crate::notes::Notes;
-use crate::pairing::{Asked, Pairing};
-use crate::side::{Current, Place, Side, State};
+use crate::pairing::{Pairing, RequestClass};
+use crate::stream_state::{CurrentMessage, LinePosition, State, StreamState};
 use crate::wire;
 
 /// Reads the HTTP/1.x messages of one connection (RFC 9112).
@@ -41,12 +41,12 @@ use crate::wire;
 #[derive(Clone, Debug, Default)]
 pub struct HttpParser {
     config: HttpConfig,
-    sides: [Side; 2],
+    sides: [StreamState; 2],
     pairing: Pairing,
     /// The latest time fed.
     now: Timestamp,
     /// What every call returns from now on.
-    over: Option<ParserStatus>,
+    final_status: Option<ParserStatus>,
 }
 
 impl HttpParser {
@@ -97,7 +97,7 @@ impl HttpParser {
                 own.advance(bytes.len());
                 bytes.len()
             }
-            State::Over | State::Stopped => {
+            State::Ended | State::Stopped => {
                 own.advance(bytes.len());
                 bytes.len()
             }
@@ -107,7 +107,7 @@ impl HttpParser {
     fn begin_body(
         &mut self,
         side: FlowSide,
-        current: Current,
+        current: CurrentMessage,
         framing: Framing,
         out: &mut Vec<HttpMessage>,
     ) {
@@ -184,7 +184,7 @@ impl HttpParser {
                     self.anomaly(side, kind, pos.saturating_add(n as u64), out);
                     self.end_message(side, Ending::Invalid, None, out);
                     self.sides[side.index()].skip_line(false);
-                    self.hole(side);
+                    self.mark_unknown(side);
                 }
                 n
             }
@@ -215,7 +215,7 @@ impl HttpParser {
             }
             let head = head::read(&raw, Expect::Trailers, lines);
             let trailers = head.map(|head| {
-                for (kind, at) in head.notes.iter() {
+                for (kind, at) in head.anomalies.iter() {
                     self.anomaly(side, kind, start.saturating_add(at as u64), out);
                 }
                 Fields::new(raw, head.spans)
@@ -234,7 +234,7 @@ impl HttpParser {
     ) {
         let own = &mut self.sides[side.index()];
         let current = std::mem::take(&mut own.current);
-        let Current { kind, exchange, asked, body_len, missing, body } = current;
+        let CurrentMessage { kind, exchange, asked, body_len, missing, body } = current;
         if !body.is_empty() {
             out.push(HttpMessage::Body(Body { side, exchange, at: 0, bytes: body }));
         }
@@ -252,12 +252,12 @@ impl HttpParser {
         }));
         own.buf = Vec::new();
         own.state = match (kind, asked) {
-            (MessageKind::Request, Asked::Simple) => State::Over,
-            (MessageKind::Request, Asked::Connect) if exchange.is_some() => {
+            (MessageKind::Request, RequestClass::Simple) => State::Ended,
+            (MessageKind::Request, RequestClass::Connect) if exchange.is_some() => {
                 State::Await { skipped: false }
             }
             // Nothing will tell when the tunnel begins.
-            (MessageKind::Request, Asked::Connect) => State::Search,
+            (MessageKind::Request, RequestClass::Connect) => State::Search,
             _ => State::Start,
         };
     }
@@ -275,12 +275,12 @@ impl HttpParser {
         if self.sides[side.index()].in_body() {
             self.end_message(side, Ending::TooLong, None, out);
         }
-        self.hole(side);
+        self.mark_unknown(side);
         let own = &mut self.sides[side.index()];
         own.buf = Vec::new();
         own.state = State::Stopped;
         if matches!(self.sides[(!side).index()].state, State::Stopped) {
-            self.over = Some(ParserStatus::Failed(ParseError::TooLong(n as u64 + 1)));
+            self.final_status = Some(ParserStatus::Failed(ParseError::TooLong(n as u64 + 1)));
         }
     }
 
@@ -302,13 +302,13 @@ impl HttpParser {
             _ => {}
         }
         let own = &mut self.sides[side.index()];
-        own.state = State::Over;
+        own.state = State::Ended;
         own.buf = Vec::new();
     }
 
-    fn anomalies(&mut self, side: FlowSide, notes: &Notes, out: &mut Vec<HttpMessage>) {
+    fn anomalies(&mut self, side: FlowSide, anomalies: &HeadAnomalies, out: &mut Vec<HttpMessage>) {
         let start = self.sides[side.index()].head_at;
-        for (kind, at) in notes.iter() {
+        for (kind, at) in anomalies.iter() {
             self.anomaly(side, kind, start.saturating_add(at as u64), out);
         }
     }
@@ -326,7 +326,7 @@ impl HttpParser {
     }
 
     pub(crate) fn status(&self, side: FlowSide) -> ParserStatus {
-        match self.over {
+        match self.final_status {
             Some(status) => status,
             None if matches!(self.sides[side.index()].state, State::Stopped) => {
                 ParserStatus::StopSide(side)
@@ -358,7 +358,7 @@ impl SessionParser for HttpParser {
         let StreamChunk { side, ts, offset, mut bytes } = feed;
         self.now = ts;
         self.sides[side.index()].pos = offset;
-        while !bytes.is_empty() && self.over.is_none() {
+        while !bytes.is_empty() && self.final_status.is_none() {
             let n = self.step(side, bytes, out);
             bytes = bytes.get(n..).unwrap_or_default();
         }
@@ -367,7 +367,7 @@ impl SessionParser for HttpParser {
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<HttpMessage>) -> ParserStatus {
         let own = &mut self.sides[side.index()];
-        if self.over.is_some() {
+        if self.final_status.is_some() {
             return self.status(side);
         }
         let passed = match &mut own.state {
@@ -388,7 +388,7 @@ impl SessionParser for HttpParser {
             return self.status(side);
         }
         match own.state {
-            State::Over | State::Stopped => return self.status(side),
+            State::Ended | State::Stopped => return self.status(side),
             State::Await { .. } => {
                 own.state = State::Await { skipped: true };
                 return self.status(side);
@@ -403,9 +403,9 @@ impl SessionParser for HttpParser {
         let own = &mut self.sides[side.index()];
         own.buf = Vec::new();
         own.state = State::Search;
-        own.place = Place::Line;
-        own.torn = true;
-        self.hole(side);
+        own.position = LinePosition::Line;
+        own.maybe_truncated = true;
+        self.mark_unknown(side);
         self.status(side)
     }
 

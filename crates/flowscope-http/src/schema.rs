@@ -192,7 +192,7 @@ fn outcome(outcome: HttpOutcome) -> &'static str {
         HttpOutcome::Answered => "answered",
         HttpOutcome::Cut => "cut",
         HttpOutcome::Tunnel => "tunnel",
-        HttpOutcome::Headless => "headless",
+        HttpOutcome::SimpleResponse => "headless",
         HttpOutcome::Unanswered => "unanswered",
         HttpOutcome::Unpaired => "unpaired",
         HttpOutcome::Orphan => "orphan",

@@ -149,9 +149,13 @@ pub(crate) fn may_begin_within(start: &[u8], kind: Option<MessageKind>) -> bool 
 
 /// Whether a whole line, its LF included, begins a message beyond doubt, so that it can be trusted
 /// after a gap: the words and single spaces of RFC 9112 §3 and §4, version 1.x, CRLF, and a well-known
-/// method, since what is left of a body may stand before the real one. Of a line that may be `torn`,
+/// method, since what is left of a body may stand before the real one. Of a line that may be `maybe_truncated`,
 /// lacking its first bytes, the method has to be one that is no end of another.
-pub(crate) fn is_unmistakable(line: &[u8], kind: Option<MessageKind>, torn: bool) -> bool {
+pub(crate) fn is_unmistakable(
+    line: &[u8],
+    kind: Option<MessageKind>,
+    maybe_truncated: bool,
+) -> bool {
     let Some(line) = line.strip_suffix(b"\r\n") else { return false };
     match start_line(line, kind) {
         Some(StartLine::Request { method, target, version }) => {
@@ -159,7 +163,7 @@ pub(crate) fn is_unmistakable(line: &[u8], kind: Option<MessageKind>, torn: bool
                 && target.at == method.len + 1
                 && target.end() + 9 == line.len()
                 && target.of(line).iter().all(u8::is_ascii_graphic)
-                && is_known_method(method.of(line), torn)
+                && is_known_method(method.of(line), maybe_truncated)
         }
         Some(StartLine::Response { version, status, digits, .. }) => {
             version.major == 1
@@ -171,12 +175,12 @@ pub(crate) fn is_unmistakable(line: &[u8], kind: Option<MessageKind>, torn: bool
     }
 }
 
-/// Whether `method` is well known and, if it may be `torn`, not what is left of another: `LOCK` may
+/// Whether `method` is well known and, if it may be `maybe_truncated`, not what is left of another: `LOCK` may
 /// be of `UNLOCK`.
-fn is_known_method(method: &[u8], torn: bool) -> bool {
+fn is_known_method(method: &[u8], maybe_truncated: bool) -> bool {
     let known = || METHODS.iter().map(|method| method.trim_ascii_end());
     let longer = |other: &[u8]| other.len() > method.len() && other.ends_with(method);
-    known().any(|own| own == method) && !(torn && known().any(longer))
+    known().any(|own| own == method) && !(maybe_truncated && known().any(longer))
 }
 
 /// `HTTP/` digit `.` digit (RFC 9112 §2.3).
@@ -382,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_method_that_may_be_the_end_of_another_is_not_trusted() {
-        for (method, whole, torn) in [
+        for (method, whole, maybe_truncated) in [
             ("GET", true, true),
             ("POST", true, true),
             ("OST", false, false),
@@ -392,7 +396,7 @@ mod tests {
         ] {
             let line = format!("{method} / HTTP/1.1\r\n");
             assert_eq!(is_unmistakable(line.as_bytes(), None, false), whole, "{method}");
-            assert_eq!(is_unmistakable(line.as_bytes(), None, true), torn, "{method}");
+            assert_eq!(is_unmistakable(line.as_bytes(), None, true), maybe_truncated, "{method}");
         }
         assert!(is_unmistakable(b"HTTP/1.1 200 OK\r\n", None, true));
     }

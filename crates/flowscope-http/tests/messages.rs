@@ -449,7 +449,7 @@ fn http_09() {
     let expected = ["> GET /old HTTP/0.9 #0 none", "> ! no_version @0", "> end #0 0", "< end #0 9"];
     check(&script, &expected);
     let out = play(HttpExchanges::default(), &script, 2).out;
-    assert_eq!(exchanges(&out), ["0 GET /old -> - 9 Headless"]);
+    assert_eq!(exchanges(&out), ["0 GET /old -> - 9 SimpleResponse"]);
     // A server of today answers with a head.
     let mut expected = expected[..3].to_vec();
     expected.extend(["< 400 x #0 until-close", "< end #0 0"]);

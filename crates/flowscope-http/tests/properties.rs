@@ -326,7 +326,7 @@ fn agree(exchanges: &[HttpExchange], messages: &[HttpMessage]) -> Result<(), Tes
             (Some(request), Some(response)) => prop_assert_eq!(request, response),
             (Some(_), None) => prop_assert!(matches!(
                 x.outcome,
-                HttpOutcome::Unanswered | HttpOutcome::Unpaired | HttpOutcome::Headless
+                HttpOutcome::Unanswered | HttpOutcome::Unpaired | HttpOutcome::SimpleResponse
             )),
             (None, _) => prop_assert_eq!(x.outcome, HttpOutcome::Orphan),
         }

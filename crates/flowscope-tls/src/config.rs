@@ -1,4 +1,4 @@
-/// What a [`TlsParser`](crate::TlsParser) reads, and how much it may hold.
+/// Configuration of a [`TlsParser`](crate::TlsParser): length limits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TlsConfig {
     max_hello: u32,

@@ -10,7 +10,7 @@ use crate::TlsConfig;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Messages {
     state: State,
-    guarded: bool,
+    hellos_only: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ impl Messages {
                     }
                     *have += taken.len() as u8;
                     let (header, have) = (*header, usize::from(*have));
-                    if self.guarded && !begins_a_hello(header.get(..have).unwrap_or_default()) {
+                    if self.hellos_only && !begins_a_hello(header.get(..have).unwrap_or_default()) {
                         return Some(Step::Encrypted);
                     }
                     if have < header.len() {
@@ -104,7 +104,7 @@ impl Messages {
                 State::Collect { kind, len, body } => {
                     let (kind, len) = (*kind, *len as usize);
                     let piece = take(bytes, len - body.len());
-                    if self.guarded {
+                    if self.hellos_only {
                         let mut start = body.iter().chain(piece).zip(&HELLO_VERSION);
                         if len < HELLO_LEAST || start.any(|(byte, wanted)| byte != wanted) {
                             return Some(Step::Encrypted);
@@ -143,8 +143,8 @@ impl Messages {
     /// In TLS 1.3 a ChangeCipherSpec means nothing, and hellos may follow one in the clear
     /// (RFC 8446 appendix D.4). Before that it means that the rest is encrypted, which by chance
     /// begins like a hello once in some 2^31 times.
-    pub(crate) fn guard(&mut self) {
-        self.guarded = true;
+    pub(crate) fn expect_hellos_only(&mut self) {
+        self.hellos_only = true;
     }
 
     /// `len` bytes were never captured, all of them in the body of one record.
@@ -153,7 +153,7 @@ impl Messages {
             State::Header { .. } => return Gap::Desync,
             State::Pass { kind, left } => (*kind, *left, false),
             // What may yet turn out to be encrypted has no length to go by.
-            State::Collect { body, .. } if self.guarded && body.len() < HELLO_VERSION.len() => {
+            State::Collect { body, .. } if self.hellos_only && body.len() < HELLO_VERSION.len() => {
                 return Gap::Desync;
             }
             State::Collect { kind, len, body } => (*kind, len - body.len() as u32, true),
@@ -292,7 +292,7 @@ mod tests {
         fn check(bytes: &[u8], expected: &[Step<'static>]) {
             for size in 1..=bytes.len() {
                 let mut messages = Messages::default();
-                messages.guard();
+                messages.expect_hellos_only();
                 assert_eq!(steps(&mut messages, bytes, size), expected, "{bytes:?} by {size}");
             }
         }
@@ -329,7 +329,7 @@ mod tests {
         check(&[], 1, &Gap::Desync);
         // Whether the length is one is not known before the version.
         let mut messages = Messages::default();
-        messages.guard();
+        messages.expect_hellos_only();
         assert!(steps(&mut messages, &message(1, 100, &[3]), 1).is_empty());
         assert_eq!(messages.gap(10), Gap::Desync);
         assert!(steps(&mut messages, &[3], 1).is_empty());

@@ -5,7 +5,7 @@ use flowscope_core::FlowSide;
 
 use crate::{ClientHello, ServerHello};
 
-/// What a TLS connection says in the clear.
+/// A message of a [`TlsParser`](crate::TlsParser): the unencrypted part of a TLS connection.
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum TlsMessage {

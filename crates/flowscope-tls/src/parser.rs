@@ -9,9 +9,9 @@ use crate::message::{Alert, CertificateChain, TlsAnomaly, TlsAnomalyKind, TlsMes
 use crate::wire::{self, Content, Piece, Record, Records};
 use crate::{ClientHello, ServerHello, TlsConfig};
 
-/// Reads what a TLS handshake says in the clear (RFC 8446, RFC 5246, RFC 6101).
+/// Parses the unencrypted messages of a TLS handshake (RFC 8446, RFC 5246, RFC 6101).
 ///
-/// Who is the client is told by who sends the ClientHello, not by who opened the connection.
+/// The client is the side that sends the ClientHello, not the side that opened the connection.
 ///
 /// A side is **encrypted** from its ChangeCipherSpec on, hellos and two-byte alerts excepted, as TLS
 /// 1.3 allows them, or from its first application data (early data excepted, while the server's
@@ -32,7 +32,7 @@ pub struct TlsParser {
     config: TlsConfig,
     sides: [Side; 2],
     /// Final once set.
-    verdict: Option<ParserStatus>,
+    final_status: Option<ParserStatus>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -41,16 +41,16 @@ struct Side {
     messages: Messages,
     phase: Phase,
     /// Any of its bytes were captured.
-    begun: bool,
+    has_bytes: bool,
     hello: Option<Hello>,
     /// A ServerHelloDone was sent: the handshake is not an abbreviated one.
     hello_done: bool,
     changed_cipher: bool,
-    alert: HalfAlert,
+    alert: AlertState,
     /// Records that were passed over because nobody can read them.
-    opaque: u8,
+    unreadable: u8,
     /// Messages reported of it.
-    said: u8,
+    reported: u8,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -64,12 +64,12 @@ enum Phase {
 
 /// What has come of an alert.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum HalfAlert {
+enum AlertState {
     #[default]
-    Nothing,
+    Empty,
     Level(u8),
     /// Bytes are missing before the next record.
-    Torn,
+    Incomplete,
 }
 
 /// The last hello that a side sent.
@@ -96,8 +96,8 @@ impl TlsParser {
         })
     }
 
-    pub(crate) fn has_begun(&self, side: FlowSide) -> bool {
-        self.side(side).begun
+    pub(crate) fn has_bytes(&self, side: FlowSide) -> bool {
+        self.side(side).has_bytes
     }
 
     pub(crate) fn has_hello_done(&self, side: FlowSide) -> bool {
@@ -122,12 +122,14 @@ impl TlsParser {
         let config = self.config;
         let side = self.side_mut(from);
         match record.content {
-            _ if side.phase != Phase::Clear => side.opaque = side.opaque.saturating_add(1),
-            Content::ApplicationData if early_data => side.opaque = side.opaque.saturating_add(1),
+            _ if side.phase != Phase::Clear => side.unreadable = side.unreadable.saturating_add(1),
+            Content::ApplicationData if early_data => {
+                side.unreadable = side.unreadable.saturating_add(1);
+            }
             Content::ApplicationData => self.encrypted(from, out),
             Content::ChangeCipherSpec => {
                 side.changed_cipher = true;
-                side.messages.guard();
+                side.messages.expect_hellos_only();
             }
             // An encrypted alert is longer.
             Content::Alert if side.changed_cipher && record.len != 2 => self.encrypted(from, out),
@@ -137,7 +139,9 @@ impl TlsParser {
                     self.anomaly(from, kind::SSLV2_HELLO, TlsAnomalyKind::TooLong(len), out);
                 }
             }
-            Content::Alert if side.alert == HalfAlert::Torn => side.alert = HalfAlert::Nothing,
+            Content::Alert if side.alert == AlertState::Incomplete => {
+                side.alert = AlertState::Empty;
+            }
             Content::Alert | Content::Handshake | Content::Heartbeat => {}
         }
     }
@@ -194,7 +198,7 @@ impl TlsParser {
         let side = self.side_mut(from);
         side.hello = hello.or(side.hello);
         if let Some(message) = message {
-            self.say(message, out);
+            self.report(message, out);
         }
         if !intact {
             self.anomaly(from, kind, TlsAnomalyKind::Malformed, out);
@@ -211,22 +215,22 @@ impl TlsParser {
                 return;
             }
             let level = match side.alert {
-                HalfAlert::Torn => return,
-                HalfAlert::Nothing => {
-                    side.alert = HalfAlert::Level(*byte);
+                AlertState::Incomplete => return,
+                AlertState::Empty => {
+                    side.alert = AlertState::Level(*byte);
                     continue;
                 }
-                HalfAlert::Level(level @ (1 | 2)) => level,
+                AlertState::Level(level @ (1 | 2)) => level,
                 // It is encrypted: the connection is older than what was captured of it.
-                HalfAlert::Level(_) => return self.give_up(from),
+                AlertState::Level(_) => return self.stop_side(from),
             };
-            side.alert = HalfAlert::Nothing;
+            side.alert = AlertState::Empty;
             let alert = Alert { side: from, level, description: *byte };
-            self.say(TlsMessage::Alert(alert), out);
+            self.report(TlsMessage::Alert(alert), out);
             if alert.is_final() {
-                self.give_up(from);
+                self.stop_side(from);
                 if self.side(!from).hello.is_some() {
-                    self.conclude(ParserStatus::Done);
+                    self.finish(ParserStatus::Done);
                 }
             }
         }
@@ -240,36 +244,36 @@ impl TlsParser {
         out: &mut Vec<TlsMessage>,
     ) {
         let message = if message == kind::SSLV2_HELLO { kind::CLIENT_HELLO } else { message };
-        self.say(TlsMessage::Anomaly(TlsAnomaly { side, message, kind }), out);
+        self.report(TlsMessage::Anomaly(TlsAnomaly { side, message, kind }), out);
     }
 
-    fn say(&mut self, message: TlsMessage, out: &mut Vec<TlsMessage>) {
+    fn report(&mut self, message: TlsMessage, out: &mut Vec<TlsMessage>) {
         let side = message.side();
         out.push(message);
-        let said = &mut self.side_mut(side).said;
-        *said += 1;
-        if *said >= MOST_MESSAGES {
-            self.give_up(side);
+        let reported = &mut self.side_mut(side).reported;
+        *reported += 1;
+        if *reported >= MAX_MESSAGES {
+            self.stop_side(side);
         }
     }
 
     fn encrypted(&mut self, side: FlowSide, out: &mut Vec<TlsMessage>) {
-        self.give_up(side);
+        self.stop_side(side);
         self.side_mut(side).phase = Phase::Encrypted;
         out.push(TlsMessage::Encrypted { side });
     }
 
-    fn give_up(&mut self, side: FlowSide) {
+    fn stop_side(&mut self, side: FlowSide) {
         let side = self.side_mut(side);
         side.messages = Messages::default();
         side.phase = Phase::Over;
     }
 
-    fn conclude(&mut self, verdict: ParserStatus) -> ParserStatus {
+    fn finish(&mut self, final_status: ParserStatus) -> ParserStatus {
         for side in &mut self.sides {
             side.messages = Messages::default();
         }
-        *self.verdict.insert(verdict)
+        *self.final_status.insert(final_status)
     }
 
     /// Whether application data of this side may be early data (RFC 8446 §4.2.10), after which
@@ -283,24 +287,24 @@ impl TlsParser {
 
     /// Whether this side's bytes are still looked at.
     fn reads(&self, side: FlowSide) -> bool {
-        self.verdict.is_none()
+        self.final_status.is_none()
             && match self.side(side).phase {
                 Phase::Clear => true,
                 // To count them, as long as nobody else says that the handshake is over.
-                Phase::Encrypted => !self.side(!side).begun,
+                Phase::Encrypted => !self.side(!side).has_bytes,
                 Phase::Over => false,
             }
     }
 
     fn status(&mut self, from: FlowSide) -> ParserStatus {
-        if let Some(verdict) = self.verdict {
-            return verdict;
+        if let Some(final_status) = self.final_status {
+            return final_status;
         }
         let (side, peer) = (self.side(from), self.side(!from));
         if side.phase != Phase::Clear && peer.phase != Phase::Clear
-            || side.opaque >= OPAQUE_ALONE && !peer.begun
+            || side.unreadable >= MAX_UNREADABLE && !peer.has_bytes
         {
-            return self.conclude(ParserStatus::Done);
+            return self.finish(ParserStatus::Done);
         }
         if self.reads(from) { ParserStatus::Continue } else { ParserStatus::StopSide(from) }
     }
@@ -328,15 +332,15 @@ impl SessionParser for TlsParser {
     fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<TlsMessage>) -> ParserStatus {
         let StreamChunk { side, mut bytes, .. } = feed;
         if !bytes.is_empty() {
-            self.side_mut(side).begun = true;
+            self.side_mut(side).has_bytes = true;
         }
         while self.reads(side) {
             match self.side_mut(side).records.next(&mut bytes) {
                 Ok(Some(piece)) => self.piece(side, piece, out),
                 Ok(None) => break,
                 // What matters of this side has been read.
-                Err(_) if self.side(side).phase == Phase::Encrypted => self.give_up(side),
-                Err(error) => return self.conclude(ParserStatus::Failed(error)),
+                Err(_) if self.side(side).phase == Phase::Encrypted => self.stop_side(side),
+                Err(error) => return self.finish(ParserStatus::Failed(error)),
             }
             self.status(side);
         }
@@ -348,13 +352,13 @@ impl SessionParser for TlsParser {
             return self.status(side);
         }
         let state = self.side_mut(side);
-        state.begun = true;
+        state.has_bytes = true;
         let gap = match state.records.skip(len).map(|record| record.content) {
             None => Gap::Desync,
             Some(_) if state.phase == Phase::Encrypted => Gap::Passed,
             Some(Content::Handshake | Content::Sslv2Hello(_)) => state.messages.gap(len),
             Some(Content::Alert) => {
-                state.alert = HalfAlert::Torn;
+                state.alert = AlertState::Incomplete;
                 Gap::Passed
             }
             Some(_) => Gap::Passed,
@@ -362,14 +366,14 @@ impl SessionParser for TlsParser {
         match gap {
             Gap::Passed => {}
             Gap::Lost { kind } => self.anomaly(side, kind, TlsAnomalyKind::Lost, out),
-            Gap::Desync => self.give_up(side),
+            Gap::Desync => self.stop_side(side),
         }
         self.status(side)
     }
 
     fn fin(&mut self, side: FlowSide, _out: &mut Vec<TlsMessage>) {
         if self.side(side).phase == Phase::Clear {
-            self.give_up(side);
+            self.stop_side(side);
         }
     }
 
@@ -386,6 +390,6 @@ impl SessionParser for TlsParser {
 
 const BOTH: [FlowSide; 2] = [FlowSide::Initiator, FlowSide::Responder];
 /// After so many records of an encrypted side, the other was not captured at all.
-const OPAQUE_ALONE: u8 = 16;
+const MAX_UNREADABLE: u8 = 16;
 /// More than this in the clear is no handshake: a peer ends it after a few warnings.
-const MOST_MESSAGES: u8 = 64;
+const MAX_MESSAGES: u8 = 64;

@@ -18,7 +18,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct TlsHandshakes {
     parser: TlsParser,
-    draft: Draft,
+    partial: PartialHandshake,
     /// Messages of one call, kept for its capacity.
     scratch: Vec<TlsMessage>,
 }
@@ -68,7 +68,7 @@ pub enum TlsOutcome {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Draft {
+struct PartialHandshake {
     client_hello: Option<ClientHello>,
     server_hello: Option<ServerHello>,
     hello_retry: bool,
@@ -89,9 +89,9 @@ impl TlsHandshakes {
     }
 
     /// Takes what the parser said, and reports if there is nothing more to come.
-    fn digest(&mut self, status: ParserStatus, out: &mut Vec<TlsHandshake>) -> ParserStatus {
+    fn process(&mut self, status: ParserStatus, out: &mut Vec<TlsHandshake>) -> ParserStatus {
         for message in self.scratch.drain(..) {
-            self.draft.take(message);
+            self.partial.add(message);
         }
         match status {
             ParserStatus::Done => self.report(false, out),
@@ -102,10 +102,10 @@ impl TlsHandshakes {
     }
 
     fn report(&mut self, failed: bool, out: &mut Vec<TlsHandshake>) {
-        let draft = std::mem::take(&mut self.draft);
+        let partial = std::mem::take(&mut self.partial);
         self.scratch = Vec::new();
-        if draft.seen {
-            out.push(draft.finish(&self.parser, failed));
+        if partial.seen {
+            out.push(partial.finish(&self.parser, failed));
         }
     }
 }
@@ -130,8 +130,8 @@ impl TlsHandshake {
     }
 }
 
-impl Draft {
-    fn take(&mut self, message: TlsMessage) {
+impl PartialHandshake {
+    fn add(&mut self, message: TlsMessage) {
         match message {
             TlsMessage::ClientHello(hello) => {
                 self.seen = true;
@@ -167,12 +167,13 @@ impl Draft {
             Some(FlowSide::Responder) => (initiator, responder),
             _ => (responder, initiator),
         };
-        let begun = [FlowSide::Initiator, FlowSide::Responder].map(|side| parser.has_begun(side));
+        let has_bytes =
+            [FlowSide::Initiator, FlowSide::Responder].map(|side| parser.has_bytes(side));
         let outcome = if failed || self.alert.is_some_and(|alert| alert.is_final()) {
             TlsOutcome::Failed
         } else if self.encrypted == [true, true] {
             TlsOutcome::Completed
-        } else if begun != [true, true] {
+        } else if has_bytes != [true, true] {
             TlsOutcome::OneSided
         } else {
             TlsOutcome::Cut
@@ -220,27 +221,27 @@ impl SessionParser for TlsHandshakes {
     type Message = TlsHandshake;
 
     fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<TlsHandshake> {
-        let chunk = StreamChunk::new(FlowSide::Initiator, self.draft.ended, 0, bytes);
+        let chunk = StreamChunk::new(FlowSide::Initiator, self.partial.ended, 0, bytes);
         feed_once(self, chunk)
     }
 
     fn feed_responder(&mut self, bytes: &[u8]) -> Vec<TlsHandshake> {
-        let chunk = StreamChunk::new(FlowSide::Responder, self.draft.ended, 0, bytes);
+        let chunk = StreamChunk::new(FlowSide::Responder, self.partial.ended, 0, bytes);
         feed_once(self, chunk)
     }
 
     fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<TlsHandshake>) -> ParserStatus {
         if !feed.bytes.is_empty() {
-            self.draft.started.get_or_insert(feed.ts);
-            self.draft.ended = feed.ts;
+            self.partial.started.get_or_insert(feed.ts);
+            self.partial.ended = feed.ts;
         }
         let status = self.parser.feed_into(feed, &mut self.scratch);
-        self.digest(status, out)
+        self.process(status, out)
     }
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<TlsHandshake>) -> ParserStatus {
         let status = self.parser.gap(side, len, &mut self.scratch);
-        self.digest(status, out)
+        self.process(status, out)
     }
 
     fn fin(&mut self, side: FlowSide, _out: &mut Vec<TlsHandshake>) {
@@ -258,7 +259,7 @@ impl SessionParser for TlsHandshakes {
 
     fn heap_bytes(&self) -> usize {
         self.parser.heap_bytes()
-            + self.draft.heap_bytes()
+            + self.partial.heap_bytes()
             + self.scratch.capacity() * size_of::<TlsMessage>()
     }
 

@@ -2,7 +2,7 @@ use hickory_proto::op::Message;
 use proptest::prelude::*;
 
 use crate::fixture::{Wire, any_bytes, labels, read, read_cut, samples};
-use crate::limits::MAX_MESSAGE;
+use crate::wire::MAX_MESSAGE;
 use crate::{DnsDefect, DnsKind, DnsMessage, Opcode, Rcode, Section};
 
 const QNAME: &[u8] = b"\xc0\x0c";

@@ -3,7 +3,7 @@ use std::time::Duration;
 use flowscope_core::{Datagram, DatagramParser, FlowSide, SessionParser, StreamChunk, Timestamp};
 use proptest::prelude::*;
 
-use super::{DnsOutcome, DnsTransaction, DnsTransactions, Silence};
+use super::{DnsOutcome, DnsTransaction, DnsTransactions, UnansweredReason};
 use crate::fixture::Wire;
 use crate::{DnsTcpParser, DnsUdpParser};
 
@@ -136,14 +136,14 @@ fn time_runs_out() {
     DatagramParser::tick(&mut parser, Timestamp::from_secs(1), &mut out);
     assert_eq!((out.len(), parser.open()), (0, 1));
     DatagramParser::tick(&mut parser, Timestamp::from_secs(2), &mut out);
-    assert_eq!(out[0].outcome, DnsOutcome::Unanswered(Silence::Timeout));
+    assert_eq!(out[0].outcome, DnsOutcome::Unanswered(UnansweredReason::Timeout));
 }
 
 #[test]
 fn the_oldest_goes_when_there_is_no_room() {
     let script = [(0, ASK, q(1, "a")), (0, ASK, q(2, "a")), (0, ASK, q(3, "a"))];
     let expected = [
-        "1 - - 0 Unanswered(NoRoom)",
+        "1 - - 0 Unanswered(LimitReached)",
         "2 - - 0 Unanswered(FlowEnded)",
         "3 - - 0 Unanswered(FlowEnded)",
     ];

@@ -13,7 +13,7 @@ fn feed(payload: &[u8]) -> Datagram<'_> {
 
 /// Statuses after each datagram, and how many messages came.
 fn check(datagrams: &[&[u8]], statuses: &[ParserStatus], messages: usize) {
-    let mut parser = DnsUdpParser::with_config(DnsConfig::default().max_strangers(1));
+    let mut parser = DnsUdpParser::with_config(DnsConfig::default().max_invalid_messages(1));
     let mut out = Vec::new();
     let got: Vec<_> = datagrams.iter().map(|d| parser.parse_into(feed(d), &mut out)).collect();
     assert_eq!((&got[..], out.len()), (statuses, messages));
@@ -50,7 +50,7 @@ proptest! {
             parser.parse_into(feed(datagram), &mut out);
         }
         let good = Wire::query(0xabcd, "good.example", 1).build();
-        if parser.strangers() <= 4 {
+        if parser.invalid_messages() <= 4 {
             prop_assert_eq!(parser.parse_into(feed(&good), &mut out), ParserStatus::Continue);
             prop_assert_eq!(out.pop().map(|m| (m.id(), m.defect)), Some((0xabcd, None)));
         }

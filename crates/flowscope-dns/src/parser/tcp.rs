@@ -3,9 +3,9 @@ use flowscope_core::{
 };
 use flowscope_session::Callbacks;
 
-use crate::decode::{Raw, decode};
-use crate::limits::be16;
-use crate::udp::Trust;
+use super::MessageCheck;
+use crate::decode::{RawMessage, decode};
+use crate::wire::be16;
 use crate::{DnsConfig, DnsMessage, DnsTransport, probe};
 
 /// Reads the DNS messages of a TCP flow: each behind its length, two bytes (RFC 1035 §4.2.2).
@@ -18,7 +18,7 @@ use crate::{DnsConfig, DnsMessage, DnsTransport, probe};
 #[derive(Clone, Debug, Default)]
 pub struct DnsTcpParser {
     config: DnsConfig,
-    trust: Trust,
+    check: MessageCheck,
     sides: [Side; 2],
 }
 
@@ -29,18 +29,19 @@ impl DnsTcpParser {
         DnsTcpParser { config, ..DnsTcpParser::default() }
     }
 
-    /// How many bodies were no message.
+    /// The number of bodies that were not DNS messages.
     #[must_use]
-    pub fn strangers(&self) -> u32 {
-        self.trust.strangers
+    pub fn invalid_messages(&self) -> u32 {
+        self.check.invalid_messages
     }
 
     /// Reads one body, or what there is of it.
     fn message(&mut self, side: FlowSide, body: &[u8], len: u16, out: &mut Vec<DnsMessage>) {
         let ts = self.sides[side.index()].ts;
-        let raw = Raw { side, ts, transport: DnsTransport::Tcp, bytes: body, len: u32::from(len) };
+        let raw =
+            RawMessage { side, ts, transport: DnsTransport::Tcp, bytes: body, len: u32::from(len) };
         let message = decode(&raw, &self.config);
-        self.trust.saw(message.is_some());
+        self.check.record(message.is_some());
         out.extend(message);
     }
 
@@ -71,7 +72,7 @@ impl SessionParser for DnsTcpParser {
     fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<DnsMessage>) -> ParserStatus {
         let (side, index, mut rest) = (feed.side, feed.side.index(), feed.bytes);
         self.sides[index].ts = feed.ts;
-        while !rest.is_empty() && !self.trust.is_lost(&self.config) {
+        while !rest.is_empty() && !self.check.has_failed(&self.config) {
             let own = &mut self.sides[index];
             match own.frame {
                 Frame::Length(None) => match (be16(rest, 0), rest) {
@@ -110,12 +111,12 @@ impl SessionParser for DnsTcpParser {
                 Frame::Stopped => return ParserStatus::StopSide(side),
             }
         }
-        self.trust.status(&self.config)
+        self.check.status(&self.config)
     }
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<DnsMessage>) -> ParserStatus {
         if len == 0 {
-            return self.trust.status(&self.config);
+            return self.check.status(&self.config);
         }
         let missing = match self.sides[side.index()].frame {
             Frame::Body { missing, .. } | Frame::Skip { missing } => u64::from(missing),
@@ -130,7 +131,7 @@ impl SessionParser for DnsTcpParser {
                 return ParserStatus::StopSide(side);
             }
         }
-        self.trust.status(&self.config)
+        self.check.status(&self.config)
     }
 
     fn fin(&mut self, side: FlowSide, out: &mut Vec<DnsMessage>) {

@@ -2,14 +2,14 @@
 
 use flowscope_core::Timestamp;
 
+use crate::anomalies::AnomalySet;
 use crate::chunked::Chunked;
 use crate::message::{Ending, MessageKind};
-use crate::notes::Seen;
-use crate::pairing::Asked;
+use crate::pairing::RequestClass;
 use crate::wire::{find_lf, next_word};
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Side {
+pub(crate) struct StreamState {
     pub(crate) state: State,
     /// What this side sends, once one of the two has shown it.
     pub(crate) kind: Option<MessageKind>,
@@ -19,14 +19,14 @@ pub(crate) struct Side {
     pub(crate) head_at: u64,
     pub(crate) first_ts: Timestamp,
     /// Anomalies that the message at hand has had.
-    pub(crate) seen: Seen,
+    pub(crate) seen: AnomalySet,
     /// A head, a trailer section or a line that is not there as a whole yet.
     pub(crate) buf: Vec<u8>,
     pub(crate) lines: Lines,
-    pub(crate) current: Current,
+    pub(crate) current: CurrentMessage,
     /// The line that is searched may lack its first bytes.
-    pub(crate) torn: bool,
-    pub(crate) place: Place,
+    pub(crate) maybe_truncated: bool,
+    pub(crate) position: LinePosition,
     /// Bytes were passed over in search of a message.
     pub(crate) skipped: bool,
     /// Bytes were missing or made no sense before it was known what this side sends.
@@ -55,14 +55,14 @@ pub(crate) enum State {
     /// Behind a `CONNECT` without an answer. What comes belongs to the tunnel, most likely.
     Await { skipped: bool },
     /// Nothing of interest follows.
-    Over,
+    Ended,
     /// A bound was reached.
     Stopped,
 }
 
 /// What stands where a search goes on, or where what it has collected begins.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Place {
+pub(crate) enum LinePosition {
     /// The start of a line, or of what follows a gap.
     #[default]
     Line,
@@ -74,21 +74,21 @@ pub(crate) enum Place {
 
 /// The message whose head was seen last.
 #[derive(Clone, Debug)]
-pub(crate) struct Current {
+pub(crate) struct CurrentMessage {
     pub(crate) kind: MessageKind,
     pub(crate) exchange: Option<u64>,
-    pub(crate) asked: Asked,
+    pub(crate) asked: RequestClass,
     pub(crate) body_len: u64,
     pub(crate) missing: u64,
     pub(crate) body: Vec<u8>,
 }
 
-impl Default for Current {
+impl Default for CurrentMessage {
     fn default() -> Self {
-        Current {
+        CurrentMessage {
             kind: MessageKind::Request,
             exchange: None,
-            asked: Asked::Other,
+            asked: RequestClass::Other,
             body_len: 0,
             missing: 0,
             body: Vec::new(),
@@ -96,12 +96,12 @@ impl Default for Current {
     }
 }
 
-impl Side {
+impl StreamState {
     /// A message may begin here.
     pub(crate) fn begin(&mut self, ts: Timestamp) {
         self.head_at = self.pos;
         self.first_ts = ts;
-        self.seen = Seen::default();
+        self.seen = AnomalySet::default();
         self.lines = Lines::default();
     }
 
@@ -114,16 +114,16 @@ impl Side {
     pub(crate) fn skip_line(&mut self, whole: bool) {
         self.buf = Vec::new();
         self.skipped = true;
-        self.torn = false;
+        self.maybe_truncated = false;
         self.state = State::Search;
-        self.place = if whole { Place::Line } else { Place::Within };
+        self.position = if whole { LinePosition::Line } else { LinePosition::Within };
     }
 
     /// These bytes are no part of a message; `word`: behind them may be the first word of one.
     pub(crate) fn pass(&mut self, bytes: &[u8], word: bool) {
         self.skip_line(bytes.ends_with(b"\n"));
         if word {
-            self.place = Place::Word;
+            self.position = LinePosition::Word;
         }
         self.advance(bytes.len());
     }
@@ -134,13 +134,13 @@ impl Side {
         let rest = self.buf.split_off(next);
         let passed = std::mem::replace(&mut self.buf, rest);
         self.skipped = true;
-        self.torn = false;
+        self.maybe_truncated = false;
         self.head_at = self.pos.saturating_sub(self.buf.len() as u64);
         self.first_ts = now;
-        self.place = match passed.last() {
-            _ if !self.buf.is_empty() => Place::Word,
-            Some(b'\n') => Place::Line,
-            _ => Place::Within,
+        self.position = match passed.last() {
+            _ if !self.buf.is_empty() => LinePosition::Word,
+            Some(b'\n') => LinePosition::Line,
+            _ => LinePosition::Within,
         };
         if self.buf.is_empty() {
             self.buf = Vec::new();
@@ -172,7 +172,7 @@ impl Side {
     }
 }
 
-impl Current {
+impl CurrentMessage {
     /// How a message ends that goes to where its framing says.
     pub(crate) fn ending(&self) -> Ending {
         if self.missing == 0 { Ending::Complete } else { Ending::Gap }

@@ -23,14 +23,14 @@ impl Budget {
     }
 
     /// Walks over the name at `at` of `message`, paying for each step, also for those that led nowhere.
-    pub(crate) fn walk(&mut self, message: &[u8], at: usize) -> Result<Walked, Unreadable> {
+    pub(crate) fn walk(&mut self, message: &[u8], at: usize) -> Result<WalkedName, Unreadable> {
         let mut steps = 0;
         let walked = walk(message, at, &mut steps);
-        self.pay(steps)?;
+        self.spend(steps)?;
         walked
     }
 
-    pub(crate) fn pay(&mut self, steps: usize) -> Result<(), Unreadable> {
+    pub(crate) fn spend(&mut self, steps: usize) -> Result<(), Unreadable> {
         self.0 = self.0.checked_sub(steps).ok_or(Unreadable::TooComplex)?;
         Ok(())
     }
@@ -49,7 +49,7 @@ pub(crate) enum Unreadable {
 
 /// A name on the wire.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) struct Walked {
+pub(crate) struct WalkedName {
     /// Where what follows it begins.
     pub(crate) end: usize,
     /// Where its first label is, if the name is a pointer that leads there forwards.
@@ -61,7 +61,7 @@ pub(crate) struct Walked {
 /// A pointer leads backwards, further than the one before (RFC 1035 §4.1.4: "a prior occurrence").
 /// There are servers that follow others too. Those are stepped over where a name is nothing but a
 /// pointer; behind labels they are malformed.
-pub(crate) fn walk(message: &[u8], at: usize, steps: &mut usize) -> Result<Walked, Unreadable> {
+pub(crate) fn walk(message: &[u8], at: usize, steps: &mut usize) -> Result<WalkedName, Unreadable> {
     let (mut pos, mut start, mut end) = (at, at, None);
     let (mut labels, mut forward) = (false, false);
     while *steps < MAX_STEPS {
@@ -70,7 +70,7 @@ pub(crate) fn walk(message: &[u8], at: usize, steps: &mut usize) -> Result<Walke
         match byte >> 6 {
             0 if byte == 0 => {
                 let end = end.unwrap_or(pos + 1);
-                return Ok(Walked { end, forward: forward.then_some(start) });
+                return Ok(WalkedName { end, forward: forward.then_some(start) });
             }
             0 => {
                 labels = true;

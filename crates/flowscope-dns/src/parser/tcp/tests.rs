@@ -166,7 +166,7 @@ fn a_stream_of_another_protocol_is_given_up() {
         status = parser.feed_into(feed(chunk), &mut out);
     }
     assert_eq!(status, ParserStatus::Failed(ParseError::NotTheProtocol));
-    assert_eq!((out.len(), parser.strangers()), (0, 5));
+    assert_eq!((out.len(), parser.invalid_messages()), (0, 5));
 }
 
 #[test]

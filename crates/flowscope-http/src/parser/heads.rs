@@ -3,17 +3,17 @@
 use flowscope_core::{FlowSide, ParseError, ParserStatus};
 
 use super::HttpParser;
+use crate::anomalies::HeadAnomalies;
 use crate::config::HttpConfig;
 use crate::fields::{Fields, Part};
 use crate::framing;
-use crate::head::{self, Expect, Head, Start};
+use crate::head::{self, Expect, Head, HeadStart};
 use crate::message::{
     Ending, Framing, HttpAnomalyKind, HttpMessage, HttpVersion, MessageKind, Request, Response,
     is_interim,
 };
-use crate::notes::Notes;
-use crate::pairing::Asked;
-use crate::side::{Current, Place, State};
+use crate::pairing::RequestClass;
+use crate::stream_state::{CurrentMessage, LinePosition, State};
 use crate::wire::{self, StartLine};
 
 /// A line that is longer is not what a search looks for.
@@ -115,19 +115,24 @@ impl HttpParser {
             Some(StartLine::Response { .. }) => self.is_known(side, MessageKind::Response),
             Some(StartLine::Simple { target }) => {
                 let raw = std::mem::take(&mut own.buf).into_boxed_slice();
-                let start = Start::Request {
+                let start = HeadStart::Request {
                     method: Part::new(0, 3),
                     target,
                     version: HttpVersion::HTTP_09,
                 };
-                let mut notes = Notes::default();
-                notes.add(HttpAnomalyKind::NoVersion, 0);
+                let mut anomalies = HeadAnomalies::default();
+                anomalies.add(HttpAnomalyKind::NoVersion, 0);
                 self.is_known(side, MessageKind::Request);
-                self.begin_message(side, Head { start, spans: Box::default(), notes }, raw, out);
+                self.begin_message(
+                    side,
+                    Head { start, spans: Box::default(), anomalies },
+                    raw,
+                    out,
+                );
                 return n;
             }
             Some(StartLine::Http2) if own.kind.is_none() => {
-                self.over = Some(ParserStatus::Failed(ParseError::NotTheProtocol));
+                self.final_status = Some(ParserStatus::Failed(ParseError::NotTheProtocol));
                 own.buf = Vec::new();
                 return n;
             }
@@ -143,12 +148,16 @@ impl HttpParser {
     /// What is collected begins no message. `whole`: it is a whole line.
     pub(super) fn no_message(&mut self, side: FlowSide, whole: bool, out: &mut Vec<HttpMessage>) {
         let own = &mut self.sides[side.index()];
-        if own.kind == Some(MessageKind::Response) && self.pairing.next_is(Asked::Simple) {
+        if own.kind == Some(MessageKind::Response) && self.pairing.next_is(RequestClass::Simple) {
             // "The response to a Simple-Request is the entity body alone" in RFC 1945 §6.
             let body = std::mem::take(&mut own.buf);
             // It stays the one that is answered: nothing comes behind it.
-            let exchange = self.pairing.answer(true).exchange;
-            own.current = Current { kind: MessageKind::Response, exchange, ..Current::default() };
+            let exchange = self.pairing.response(true).exchange;
+            own.current = CurrentMessage {
+                kind: MessageKind::Response,
+                exchange,
+                ..CurrentMessage::default()
+            };
             own.state = State::UntilClose;
             self.body(side, &body, out);
             return;
@@ -157,7 +166,7 @@ impl HttpParser {
         let other = own.buf.starts_with(&[0x16]) || own.buf.starts_with(b"SSH-");
         if own.kind.is_none() && other {
             own.buf = Vec::new();
-            self.over = Some(ParserStatus::Failed(ParseError::NotTheProtocol));
+            self.final_status = Some(ParserStatus::Failed(ParseError::NotTheProtocol));
             return;
         }
         self.garbage(side, whole, out);
@@ -170,14 +179,14 @@ impl HttpParser {
             own.skip_line(whole);
         } else {
             own.state = State::Search;
-            own.place = Place::Line;
+            own.position = LinePosition::Line;
             own.reject(self.now);
         }
         self.anomaly(side, HttpAnomalyKind::Garbage, at, out);
-        self.hole(side);
+        self.mark_unknown(side);
         self.count_searched(side, n);
-        if self.over.is_none() {
-            self.judge(side, MAX_SEARCH_LINE.min(self.config.max_head));
+        if self.final_status.is_none() {
+            self.check_candidate(side, MAX_SEARCH_LINE.min(self.config.max_head));
         }
     }
 
@@ -189,23 +198,23 @@ impl HttpParser {
         let line = wire::find_lf(bytes).map_or(bytes, |lf| &bytes[..=lf]);
         if own.buf.is_empty() {
             own.begin(self.now);
-            if own.torn && bytes.first() == Some(&0) {
+            if own.maybe_truncated && bytes.first() == Some(&0) {
                 // RFC 9293 §3.8.4: a keep-alive may carry "one garbage octet", which is the first
                 // of a stream that was joined there.
                 own.advance(1);
                 return 1;
             }
             // Nearly every line is none, which is seen without a copy of it.
-            let hopeless = match own.place {
-                Place::Line if line.ends_with(b"\n") => {
-                    line.len() > most || !wire::is_unmistakable(line, own.kind, own.torn)
+            let no_candidate = match own.position {
+                LinePosition::Line if line.ends_with(b"\n") => {
+                    line.len() > most || !wire::is_unmistakable(line, own.kind, own.maybe_truncated)
                 }
-                Place::Line => !wire::may_begin(line, own.kind),
-                Place::Word => !wire::may_begin_within(line, own.kind),
-                Place::Within => true,
+                LinePosition::Line => !wire::may_begin(line, own.kind),
+                LinePosition::Word => !wire::may_begin_within(line, own.kind),
+                LinePosition::Within => true,
             };
-            if hopeless {
-                let from = usize::from(own.place != Place::Within);
+            if no_candidate {
+                let from = usize::from(own.position != LinePosition::Within);
                 let next = from + wire::next_word(&line[from..], own.kind);
                 own.pass(&line[..next], next < line.len());
                 self.count_searched(side, next);
@@ -215,26 +224,26 @@ impl HttpParser {
         let n = own.collect(line, most);
         own.advance(n);
         self.count_searched(side, n);
-        if self.over.is_none() {
-            self.judge(side, most);
+        if self.final_status.is_none() {
+            self.check_candidate(side, most);
         }
         n
     }
 
     /// Whether what was collected begins a message, may do so, or does not; then something in it may.
-    fn judge(&mut self, side: FlowSide, most: usize) {
+    fn check_candidate(&mut self, side: FlowSide, most: usize) {
         loop {
             let own = &mut self.sides[side.index()];
             if own.buf.is_empty() {
                 return;
             }
             let may = own.buf.len() <= most
-                && match own.place {
-                    Place::Word => wire::may_begin_within(&own.buf, own.kind),
+                && match own.position {
+                    LinePosition::Word => wire::may_begin_within(&own.buf, own.kind),
                     _ => wire::may_begin(&own.buf, own.kind),
                 };
-            if may && wire::is_unmistakable(&own.buf, own.kind, own.torn) {
-                return self.found(side);
+            if may && wire::is_unmistakable(&own.buf, own.kind, own.maybe_truncated) {
+                return self.accept_start_line(side);
             }
             if may && !own.buf.ends_with(b"\n") {
                 return;
@@ -244,18 +253,18 @@ impl HttpParser {
     }
 
     /// What was collected is the first line of a message.
-    fn found(&mut self, side: FlowSide) {
+    fn accept_start_line(&mut self, side: FlowSide) {
         let own = &mut self.sides[side.index()];
         own.state = State::Head;
-        own.place = Place::Line;
+        own.position = LinePosition::Line;
         let response = own.buf.starts_with(b"HTTP/");
         let skipped = std::mem::take(&mut own.skipped);
-        own.torn = false;
+        own.maybe_truncated = false;
         self.is_known(side, if response { MessageKind::Response } else { MessageKind::Request });
         self.sides[side.index()].lines.count = 1;
         if skipped {
             // What was passed over may have answered requests that were sent meanwhile.
-            self.hole(side);
+            self.mark_unknown(side);
         }
     }
 
@@ -266,7 +275,7 @@ impl HttpParser {
             own.searched += n as u64;
             if own.searched > self.config.max_search {
                 own.buf = Vec::new();
-                self.over = Some(ParserStatus::Failed(ParseError::NotTheProtocol));
+                self.final_status = Some(ParserStatus::Failed(ParseError::NotTheProtocol));
             }
         }
     }
@@ -284,13 +293,13 @@ impl HttpParser {
         self.sides[(!side).index()].kind = Some(other);
         for side in [side, !side] {
             if std::mem::take(&mut self.sides[side.index()].lost) {
-                self.hole(side);
+                self.mark_unknown(side);
             }
         }
     }
 
     /// Bytes of `side` that may have held the start of messages are unknown.
-    pub(super) fn hole(&mut self, side: FlowSide) {
+    pub(super) fn mark_unknown(&mut self, side: FlowSide) {
         let own = &mut self.sides[side.index()];
         match own.kind {
             None => own.lost = true,
@@ -307,10 +316,10 @@ impl HttpParser {
         out: &mut Vec<HttpMessage>,
     ) {
         match head.start {
-            Start::Response { version, status, reason } => {
+            HeadStart::Response { version, status, reason } => {
                 self.is_known(side, MessageKind::Response);
                 let fields = Fields::new(raw, head.spans);
-                let notes = head.notes;
+                let anomalies = head.anomalies;
                 let own = &self.sides[side.index()];
                 let response = Response {
                     side,
@@ -324,12 +333,12 @@ impl HttpParser {
                     reason,
                     fields,
                 };
-                self.begin_response(response, notes, out);
+                self.begin_response(response, anomalies, out);
             }
-            Start::Request { method, target, version } => {
+            HeadStart::Request { method, target, version } => {
                 self.is_known(side, MessageKind::Request);
                 let fields = Fields::new(raw, head.spans);
-                let notes = head.notes;
+                let anomalies = head.anomalies;
                 let own = &self.sides[side.index()];
                 let request = Request {
                     side,
@@ -343,79 +352,85 @@ impl HttpParser {
                     target,
                     fields,
                 };
-                self.begin_request(request, notes, out);
+                self.begin_request(request, anomalies, out);
             }
-            Start::Trailers => {}
+            HeadStart::Trailers => {}
         }
     }
 
     pub(super) fn begin_request(
         &mut self,
         mut request: Request,
-        mut notes: Notes,
+        mut anomalies: HeadAnomalies,
         out: &mut Vec<HttpMessage>,
     ) {
         let HttpConfig { max_pipelined, pipelining, .. } = self.config;
         let asked = match request.method() {
-            _ if request.version == HttpVersion::HTTP_09 => Asked::Simple,
-            "HEAD" => Asked::Head,
-            "CONNECT" => Asked::Connect,
-            _ => Asked::Other,
+            _ if request.version == HttpVersion::HTTP_09 => RequestClass::Simple,
+            "HEAD" => RequestClass::Head,
+            "CONNECT" => RequestClass::Connect,
+            _ => RequestClass::Other,
         };
-        let (exchange, full) = self.pairing.ask(asked, max_pipelined, pipelining);
+        let (exchange, full) = self.pairing.request(asked, max_pipelined, pipelining);
         if full {
-            notes.add(HttpAnomalyKind::PipelineFull, 0);
+            anomalies.add(HttpAnomalyKind::PipelineFull, 0);
         }
-        let framing = framing::of_request(request.version, &request.fields, &mut notes);
+        let framing = framing::of_request(request.version, &request.fields, &mut anomalies);
         (request.exchange, request.framing) = (exchange, framing);
         let side = request.side;
         out.push(HttpMessage::Request(request));
-        self.anomalies(side, &notes, out);
-        let current = Current { kind: MessageKind::Request, exchange, asked, ..Current::default() };
+        self.anomalies(side, &anomalies, out);
+        let current = CurrentMessage {
+            kind: MessageKind::Request,
+            exchange,
+            asked,
+            ..CurrentMessage::default()
+        };
         self.begin_body(side, current, framing, out);
     }
 
     pub(super) fn begin_response(
         &mut self,
         mut response: Response,
-        mut notes: Notes,
+        mut anomalies: HeadAnomalies,
         out: &mut Vec<HttpMessage>,
     ) {
         let (version, status, side) = (response.version, response.status, response.side);
-        let answers = self.pairing.answer(is_interim(status));
-        let asked = answers.asked.unwrap_or(Asked::Other);
-        let framing = framing::of_response(version, status, asked, &response.fields, &mut notes);
+        let answers = self.pairing.response(is_interim(status));
+        let asked = answers.asked.unwrap_or(RequestClass::Other);
+        let framing =
+            framing::of_response(version, status, asked, &response.fields, &mut anomalies);
         (response.exchange, response.framing) = (answers.exchange, framing);
         out.push(HttpMessage::Response(response));
-        self.anomalies(side, &notes, out);
-        let current = Current {
+        self.anomalies(side, &anomalies, out);
+        let current = CurrentMessage {
             kind: MessageKind::Response,
             exchange: answers.exchange,
             asked,
-            ..Current::default()
+            ..CurrentMessage::default()
         };
         self.begin_body(side, current, framing, out);
         if framing == Framing::Tunnel {
             for side in [side, !side] {
                 self.close(side, Ending::Tunnel, out);
             }
-            self.over = Some(ParserStatus::Done);
+            self.final_status = Some(ParserStatus::Done);
         } else if !is_interim(status) {
             self.answered(!side, answers.exchange.is_some(), asked);
         }
     }
 
     /// A response that begins no tunnel was sent: `requester` may be one who waits for a tunnel.
-    pub(super) fn answered(&mut self, requester: FlowSide, sure: bool, asked: Asked) {
+    pub(super) fn answered(&mut self, requester: FlowSide, sure: bool, asked: RequestClass) {
         let own = &mut self.sides[requester.index()];
         let State::Await { skipped } = own.state else { return };
-        if sure && asked != Asked::Connect {
+        if sure && asked != RequestClass::Connect {
             return;
         }
         own.state = State::Start;
         if skipped || !sure {
             own.state = State::Search;
-            self.hole(requester);
+            self.mark_unknown(requester);
         }
     }
 }

@@ -2,7 +2,8 @@ use flowscope_core::{
     Datagram, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp, parse_once,
 };
 
-use crate::decode::{Raw, decode};
+use super::MessageCheck;
+use crate::decode::{RawMessage, decode};
 use crate::{DnsConfig, DnsMessage, DnsTransport, probe};
 
 /// Reads the DNS messages of a UDP flow: one in each datagram.
@@ -13,20 +14,20 @@ use crate::{DnsConfig, DnsMessage, DnsTransport, probe};
 #[derive(Clone, Debug, Default)]
 pub struct DnsUdpParser {
     config: DnsConfig,
-    trust: Trust,
+    check: MessageCheck,
 }
 
 impl DnsUdpParser {
     /// A parser with limits of the caller's.
     #[must_use]
     pub fn with_config(config: DnsConfig) -> Self {
-        DnsUdpParser { config, trust: Trust::default() }
+        DnsUdpParser { config, check: MessageCheck::default() }
     }
 
-    /// How many datagrams were no message.
+    /// The number of datagrams that were not DNS messages.
     #[must_use]
-    pub fn strangers(&self) -> u32 {
-        self.trust.strangers
+    pub fn invalid_messages(&self) -> u32 {
+        self.check.invalid_messages
     }
 }
 
@@ -38,13 +39,13 @@ impl DatagramParser for DnsUdpParser {
     }
 
     fn parse_into(&mut self, datagram: Datagram<'_>, out: &mut Vec<DnsMessage>) -> ParserStatus {
-        if self.trust.is_lost(&self.config) {
+        if self.check.has_failed(&self.config) {
             return ParserStatus::Failed(ParseError::NotTheProtocol);
         }
         let message = read_datagram(&datagram, &self.config);
-        self.trust.saw(message.is_some());
+        self.check.record(message.is_some());
         out.extend(message);
-        self.trust.status(&self.config)
+        self.check.status(&self.config)
     }
 
     fn probe(_side: FlowSide, payload: &[u8]) -> Probe {
@@ -56,34 +57,7 @@ pub(crate) fn read_datagram(datagram: &Datagram<'_>, config: &DnsConfig) -> Opti
     let &Datagram { side, ts, payload, wire_len } = datagram;
     let captured = u32::try_from(payload.len()).unwrap_or(u32::MAX);
     let len = wire_len.max(captured);
-    decode(&Raw { side, ts, transport: DnsTransport::Udp, bytes: payload, len }, config)
-}
-
-/// Whether a flow still counts as DNS.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Trust {
-    pub(crate) strangers: u32,
-    earned: bool,
-}
-
-impl Trust {
-    /// Takes note of a unit that was a message, or was not.
-    pub(crate) fn saw(&mut self, message: bool) {
-        self.earned |= message;
-        self.strangers = self.strangers.saturating_add(u32::from(!message));
-    }
-
-    pub(crate) fn is_lost(&self, config: &DnsConfig) -> bool {
-        !self.earned && self.strangers > config.max_strangers
-    }
-
-    pub(crate) fn status(&self, config: &DnsConfig) -> ParserStatus {
-        if self.is_lost(config) {
-            ParserStatus::Failed(ParseError::NotTheProtocol)
-        } else {
-            ParserStatus::Continue
-        }
-    }
+    decode(&RawMessage { side, ts, transport: DnsTransport::Udp, bytes: payload, len }, config)
 }
 
 #[cfg(test)]
