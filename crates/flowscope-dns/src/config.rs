@@ -7,7 +7,7 @@ pub struct DnsConfig {
 
 impl Default for DnsConfig {
     fn default() -> Self {
-        DnsConfig { max_records: 4096, max_invalid_messages: 4 }
+        DnsConfig { max_records: 4096, max_invalid_messages: 32 }
     }
 }
 
@@ -21,7 +21,7 @@ impl DnsConfig {
         self
     }
 
-    /// The most datagrams or messages that may be invalid before the first valid one; default 4.
+    /// The most datagrams or messages that may be invalid before the first valid one; default 32.
     ///
     /// With one more the parser fails. After the first valid message there is no bound.
     #[must_use]

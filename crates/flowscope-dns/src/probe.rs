@@ -8,13 +8,38 @@ use crate::{Class, Header, Opcode, RecordType};
 /// Whether a message of `len` bytes with this header is one that a DNS sender, however broken,
 /// may have written. What is refused here is no message; all else is one, perhaps with a defect.
 ///
-/// The opcode must exist, and unless the first question can be read, the records must have room:
-/// each question takes at least five bytes, each record eleven.
+/// Unless the first question can be read, the records must have room: each question takes at least
+/// five bytes, each record eleven. With an opcode that is not assigned (RFC 6895 §2.2) both must hold. A
+/// NetBIOS name service message is none.
 pub(crate) fn plausible(header: Header, bytes: &[u8], len: u32) -> bool {
-    if header.opcode().mnemonic().is_none() {
+    if is_netbios(header, bytes) {
         return false;
     }
-    has_room(header, len) || header.counts[0] > 0 && first_question(bytes).is_ok()
+    let room = has_room(header, len);
+    let readable = || header.counts[0] > 0 && first_question(bytes).is_ok();
+    if header.opcode().mnemonic().is_none() { room && readable() } else { room || readable() }
+}
+
+/// Whether a message is one of the NetBIOS name service (RFC 1002 §4.2), which has the header of DNS
+/// but names and types of its own.
+///
+/// Its first name, of a question or a record, is sixteen bytes in first-level encoding: 32 letters from
+/// A to P (RFC 1001 §14.1). Its type is NB, NBSTAT or NULL.
+pub(crate) fn is_netbios(header: Header, bytes: &[u8]) -> bool {
+    const ENCODED: usize = 32;
+    if header.counts == [0; 4] {
+        return false;
+    }
+    let Some((&[len], name)) = bytes.get(Header::LEN..).and_then(<[u8]>::split_first_chunk) else {
+        return false;
+    };
+    let Some(name) = name.get(..ENCODED).filter(|_| usize::from(len) == ENCODED) else {
+        return false;
+    };
+    let mut steps = 0;
+    let rtype = walk(bytes, Header::LEN, &mut steps).ok().and_then(|name| be16(bytes, name.end));
+    name.iter().all(|letter| (b'A'..=b'P').contains(letter))
+        && matches!(rtype, Some(0x0a | 0x20 | 0x21))
 }
 
 /// What the first bytes of a message say, `start` of `len`, or of an unknown number.
@@ -23,14 +48,14 @@ pub(crate) fn plausible(header: Header, bytes: &[u8], len: u32) -> bool {
 /// contradictions.
 pub(crate) fn probe(start: &[u8], len: Option<u32>) -> Probe {
     let Some(header) = Header::read(start) else {
-        let opcode = start.get(2).map(|byte| Opcode(byte >> 3 & 0x0f));
-        return match (opcode, len) {
-            (_, Some(len)) if (len as usize) < Header::LEN => Probe::No,
-            (Some(opcode), _) if opcode.mnemonic().is_none() => Probe::No,
-            _ => Probe::Maybe,
-        };
+        let none = len.is_some_and(|len| (len as usize) < Header::LEN);
+        return if none { Probe::No } else { Probe::Maybe };
     };
-    if header.opcode().mnemonic().is_none() || len.is_some_and(|len| !has_room(header, len)) {
+    let unassigned = header.opcode().mnemonic().is_none();
+    if len.is_some_and(|len| !has_room(header, len)) || unassigned && header.counts[0] == 0 {
+        return Probe::No;
+    }
+    if is_netbios(header, start) {
         return Probe::No;
     }
     if header.counts[0] == 0 {
@@ -91,7 +116,9 @@ mod tests {
         check(&changed(27, b"\x80\x01"), Probe::Yes);
         check(&changed(27, b"\x00\x09"), Probe::Maybe);
         check(&changed(2, b"\x29\x00"), Probe::Maybe);
-        check(&changed(2, b"\x79\x00"), Probe::No);
+        // An opcode that is not assigned, with a question and without.
+        check(&changed(2, b"\x79\x00"), Probe::Maybe);
+        check(&[&changed(2, b"\x79\x00")[..4], &[0; 8]].concat(), Probe::No);
         check(&changed(6, b"\xff\xff"), Probe::No);
         check(&changed(12, b"\x47"), Probe::No);
         check(&changed(12, b"\xc0\x0c"), Probe::No);

@@ -15,8 +15,8 @@ impl Protocol for Dns {
     const PORTS: Ports = Ports { tcp: &[53], udp: &[53, 5353, 5355] };
     /// A datagram begins with an identifier, which is any number.
     const FIRST_BYTES: ByteSet = ByteSet::ALL;
-    /// A stream begins with a length, and is found by its port alone.
-    const STREAM_FIRST_BYTES: ByteSet = ByteSet::NONE;
+    /// A stream begins with a length, which is any number too.
+    const STREAM_FIRST_BYTES: ByteSet = ByteSet::ALL;
     type Stream = DnsTransactions<DnsTcpParser>;
     type Datagram = DnsTransactions<DnsUdpParser>;
     type Record = DnsTransaction;

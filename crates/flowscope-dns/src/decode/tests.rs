@@ -239,9 +239,43 @@ fn names_are_bounded_together() {
 fn what_no_sender_writes_is_no_message() {
     assert_eq!(read(b""), None);
     assert_eq!(read(&[0; 11]), None);
-    assert_eq!(read(&Wire::new(1, 0x7800).question("a", 1, 1).build()), None);
+    assert_eq!(read(&Wire::new(1, 0x7800).build()), None);
     assert_eq!(read(b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n"), None);
     assert_eq!(read(&[0xff; 100]), None);
+}
+
+#[test]
+fn an_opcode_that_is_not_assigned_is_reported() {
+    for opcode in [3, 7, 9, 15] {
+        let message = read(&Wire::new(1, opcode << 11).question("a", 1, 1).build()).unwrap();
+        assert_eq!((message.opcode(), message.defect), (Opcode(opcode as u8), None));
+        assert_eq!(message.questions().len(), 1);
+    }
+}
+
+/// RFC 1002 §4.2: queries, registrations and responses.
+#[test]
+fn netbios_names_are_not_dns() {
+    let name = "CKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let encoded = [&[32], name.as_bytes(), &[0]].concat();
+    let nb = 0x20;
+    let messages = [
+        Wire::new(1, 0x0110).question(name, nb, 1),
+        Wire::new(1, 0x0000).question(name, 0x21, 1),
+        Wire::new(1, 0x2910).question(name, nb, 1).record(3, b"\xc0\x0c", nb, 1, 0, &[0; 6]),
+        Wire::new(1, 0x8500).record(1, &encoded, nb, 1, 0, &[0; 6]),
+    ];
+    for message in messages {
+        let bytes = message.build();
+        assert_eq!(read(&bytes), None);
+        assert_eq!(
+            crate::probe::probe(&bytes, Some(bytes.len() as u32)),
+            flowscope_core::Probe::No
+        );
+    }
+    // The name alone, or the type alone, is no sign of it.
+    assert!(read(&Wire::query(1, name, 1).build()).is_some());
+    assert!(read(&Wire::query(1, "example", nb).build()).is_some());
 }
 
 #[test]

@@ -12,8 +12,10 @@ use crate::{DnsConfig, DnsMessage, DnsTransport, probe};
 ///
 /// A message that lies within one feed is read where it is; of others the bytes so far are kept, at
 /// most 65 535 for each side, none before they have come, and none between messages. A body that is no message costs that
-/// message and no more, since the next begins where the length says. So does a gap, as long as it
-/// ends within the body; after any other the side is given up. What was seen of a message before a
+/// message and no more, since the next begins where the length says. So does a gap that ends within
+/// the body. After any other gap, and in a stream that was joined in the middle, the bytes that follow
+/// have to be a length and a message (a known question, or a body without a defect); then reading
+/// goes on with it, else the side stops. What was seen of a message before a
 /// gap or the end of the stream is read as [`DnsDefect::Cut`](crate::DnsDefect::Cut).
 #[derive(Clone, Debug, Default)]
 pub struct DnsTcpParser {
@@ -108,28 +110,54 @@ impl SessionParser for DnsTcpParser {
                     rest = rest.split_at(take).1;
                     own.skip(u64::from(missing) - take as u64);
                 }
+                Frame::Resync => {
+                    let room = MAX_FRAMED.saturating_sub(own.held.len());
+                    let (piece, after) = rest.split_at(rest.len().min(room));
+                    rest = after;
+                    own.held.extend_from_slice(piece);
+                    match self.is_framed(side) {
+                        None => {}
+                        Some(false) => {
+                            self.sides[index] = Side { frame: Frame::Stopped, ..Side::default() };
+                        }
+                        Some(true) => {
+                            let own = &mut self.sides[index];
+                            own.frame = Frame::Length(None);
+                            let held = std::mem::take(&mut own.held);
+                            self.feed_into(StreamChunk { bytes: &held, ..feed }, out);
+                        }
+                    }
+                }
                 Frame::Stopped => return ParserStatus::StopSide(side),
             }
         }
-        self.check.status(&self.config)
+        match self.sides[index].frame {
+            Frame::Stopped => ParserStatus::StopSide(side),
+            _ => self.check.status(&self.config),
+        }
     }
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<DnsMessage>) -> ParserStatus {
+        let own = &mut self.sides[side.index()];
+        if let Frame::Stopped = own.frame {
+            return ParserStatus::StopSide(side);
+        }
         if len == 0 {
+            // Engines report a stream that is joined in the middle so.
+            if let Frame::Length(None) = own.frame {
+                own.frame = Frame::Resync;
+            }
             return self.check.status(&self.config);
         }
         let missing = match self.sides[side.index()].frame {
             Frame::Body { missing, .. } | Frame::Skip { missing } => u64::from(missing),
-            Frame::Length(_) | Frame::Stopped => 0,
+            Frame::Length(_) | Frame::Resync | Frame::Stopped => 0,
         };
         self.cut(side, out);
         let own = &mut self.sides[side.index()];
         match missing.checked_sub(len) {
             Some(left) if missing > 0 => own.skip(left),
-            _ => {
-                *own = Side { frame: Frame::Stopped, ..Side::default() };
-                return ParserStatus::StopSide(side);
-            }
+            _ => *own = Side { frame: Frame::Resync, ts: own.ts, ..Side::default() },
         }
         self.check.status(&self.config)
     }
@@ -161,6 +189,26 @@ impl SessionParser for DnsTcpParser {
 }
 
 impl DnsTcpParser {
+    /// Whether the bytes held behind a gap are a length and a message; `None` while more may tell.
+    fn is_framed(&self, side: FlowSide) -> Option<bool> {
+        let own = &self.sides[side.index()];
+        let (len, body) = (be16(&own.held, 0)?, own.held.get(2..)?);
+        let whole = body.get(..usize::from(len));
+        match probe::probe(whole.unwrap_or(body), Some(u32::from(len))) {
+            Probe::Yes => Some(true),
+            Probe::No => Some(false),
+            Probe::Maybe => {
+                let (ts, len) = (own.ts, u32::from(len));
+                let raw = RawMessage { side, ts, transport: DnsTransport::Tcp, bytes: whole?, len };
+                let message = decode(&raw, &self.config);
+                Some(message.is_some_and(|message| {
+                    let empty = message.questions().is_empty() && message.records().is_empty();
+                    message.defect.is_none() && message.trailing == 0 && !empty
+                }))
+            }
+        }
+    }
+
     /// A body of `len` bytes begins at `rest`: reads it if all of it is there.
     fn begin(&mut self, side: FlowSide, len: u16, rest: &mut &[u8], out: &mut Vec<DnsMessage>) {
         let own = &mut self.sides[side.index()];
@@ -210,9 +258,14 @@ enum Frame {
     Body { len: u16, missing: u16 },
     /// In the rest of a body that a gap has spoiled.
     Skip { missing: u16 },
+    /// Behind a gap: a length may follow.
+    Resync,
     /// Where framing is lost, or the stream has ended.
     Stopped,
 }
+
+/// A length, and the longest body behind it.
+const MAX_FRAMED: usize = 2 + 65_535;
 
 /// Calls a handler with the DNS messages of TCP flows: a factory of reassemblers, for those who drive
 /// reassemblers instead of parsers.
