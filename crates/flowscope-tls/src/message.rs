@@ -179,13 +179,39 @@ pub struct TlsAnomaly {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TlsAnomalyKind {
-    /// Its fields do not fit its length. Of a hello that is broken behind its cipher suites only,
-    /// what can be read is reported as well.
+    /// Its fields do not fit its length. Of a hello whose extensions are damaged, all that stands
+    /// before the damage is reported as well.
     Malformed,
     /// It declares this many bytes, more than the bound of [`TlsConfig`](crate::TlsConfig); skipped.
     TooLong(u32),
     /// Bytes of it were never captured; skipped.
     Lost,
+}
+
+impl TlsAnomalyKind {
+    /// A stable name, in snake case.
+    #[must_use]
+    pub const fn slug(self) -> &'static str {
+        match self {
+            TlsAnomalyKind::Malformed => "malformed",
+            TlsAnomalyKind::TooLong(_) => "too_long",
+            TlsAnomalyKind::Lost => "lost",
+        }
+    }
+}
+
+impl fmt::Display for TlsAnomaly {
+    /// The kind, and the handshake message: `malformed_server_hello`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.slug())?;
+        match self.message {
+            1 => f.write_str("_client_hello"),
+            2 => f.write_str("_server_hello"),
+            6 => f.write_str("_hello_retry_request"),
+            11 => f.write_str("_certificate"),
+            other => write!(f, "_message_{other}"),
+        }
+    }
 }
 
 /// Certificates, up to the first that is cut.

@@ -150,6 +150,13 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "Number of certificates that the server sent in the clear (RFC 5246 §7.4.2).",
         )
         .eve("flowscope.certificates"),
+        C::new(
+            "anomalies",
+            Kind::List(&Kind::Text),
+            |x| Value::list(x.anomalies.iter().map(Value::short)),
+            "Handshake messages that were damaged, lost or too long, in order.",
+        )
+        .eve("flowscope.anomalies"),
     ],
     summary,
     ..Schema::new("tls", |x| x.started)

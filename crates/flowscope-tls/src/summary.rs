@@ -41,6 +41,8 @@ pub struct TlsHandshake {
     pub client_certificates: Option<CertificateChain>,
     /// The first alert in the clear that ended a side, else the first warning.
     pub alert: Option<Alert>,
+    /// Handshake messages that were damaged, lost or too long, at most 128.
+    pub anomalies: Vec<TlsAnomaly>,
     /// How it went.
     pub outcome: TlsOutcome,
     /// Whether an earlier session was resumed: up to TLS 1.2, an abbreviated handshake (RFC 5246
@@ -74,6 +76,7 @@ struct PartialHandshake {
     hello_retry: bool,
     certificates: [Option<CertificateChain>; 2],
     alert: Option<Alert>,
+    anomalies: Vec<TlsAnomaly>,
     encrypted: [bool; 2],
     /// There is something to report.
     seen: bool,
@@ -154,8 +157,9 @@ impl PartialHandshake {
                 _ => self.alert = Some(alert),
             },
             TlsMessage::Encrypted { side } => self.encrypted[side.index()] = true,
-            TlsMessage::Anomaly(TlsAnomaly { message, .. }) => {
-                self.seen |= matches!(message, kind::CLIENT_HELLO | kind::SERVER_HELLO);
+            TlsMessage::Anomaly(anomaly) => {
+                self.seen |= matches!(anomaly.message, kind::CLIENT_HELLO | kind::SERVER_HELLO);
+                self.anomalies.push(anomaly);
             }
         }
     }
@@ -202,6 +206,7 @@ impl PartialHandshake {
             server_certificates,
             client_certificates,
             alert: self.alert,
+            anomalies: self.anomalies,
             outcome,
             resumed,
             started: self.started.unwrap_or(self.ended),
@@ -214,6 +219,7 @@ impl PartialHandshake {
         self.client_hello.as_ref().map_or(0, ClientHello::heap_bytes)
             + self.server_hello.as_ref().map_or(0, ServerHello::heap_bytes)
             + chains.sum::<usize>()
+            + self.anomalies.capacity() * size_of::<TlsAnomaly>()
     }
 }
 

@@ -16,11 +16,11 @@ impl ClientHello {
     /// JA3: legacy version, cipher suites, extensions, groups, point formats, in the order sent,
     /// without GREASE.
     ///
-    /// `None` where the method has no answer: a hello in SSL 2.0 framing, or one whose extensions
-    /// cannot be read to the end.
+    /// Of a damaged extension block, the extensions before the damage count. `None` for a hello in
+    /// SSL 2.0 framing.
     #[must_use]
     pub fn ja3(&self) -> Option<Ja3> {
-        if self.is_sslv2() || !self.is_intact() {
+        if self.is_sslv2() {
             return None;
         }
         let mut string = start(self.legacy_version().0);
@@ -35,12 +35,9 @@ impl ClientHello {
 impl ServerHello {
     /// JA3S: legacy version, cipher suite, extensions in the order sent, without GREASE.
     ///
-    /// `None` if the extensions cannot be read to the end.
+    /// Of a damaged extension block, the extensions before the damage count.
     #[must_use]
     pub fn ja3s(&self) -> Option<Ja3> {
-        if !self.is_intact() {
-            return None;
-        }
         let mut string = start(self.legacy_version().0);
         push(&mut string, std::iter::once(self.cipher()));
         push(&mut string, self.extensions().map(|(kind, _)| kind));

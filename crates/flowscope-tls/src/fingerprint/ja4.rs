@@ -26,7 +26,9 @@ impl ClientHello {
     /// Ten readable characters (transport, version, name or not, numbers of cipher suites and
     /// extensions, application protocol), then hashes of the sorted cipher suites, and of the sorted
     /// extensions with the signature algorithms; all without GREASE.
-    /// A draft of TLS 1.3 is an unknown version, `00`. `None` as for [`ja3`](Self::ja3).
+    /// A draft of TLS 1.3 is an unknown version, `00`. Without signature algorithms the last part is
+    /// the hash of the extensions alone, without an underscore. As `technical_details/JA4.md` of
+    /// FoxIO's repository defines it at revision df3c067. `None` as for [`ja3`](Self::ja3).
     #[must_use]
     pub fn ja4(&self) -> Option<Ja4> {
         self.ja4_over(TlsTransport::Tcp)
@@ -64,7 +66,7 @@ impl ClientHello {
         ciphers_out: &mut String,
         extensions_out: &mut String,
     ) -> Option<[u8; 10]> {
-        if self.is_sslv2() || !self.is_intact() {
+        if self.is_sslv2() {
             return None;
         }
         // One list after the other, sorted in the same place.

@@ -161,21 +161,20 @@ fn ja4_of_a_browser() {
 }
 
 #[test]
-fn broken_hellos_have_no_fingerprint() {
-    let check = |body: &[u8]| {
-        let hello = ClientHello::parse(I, Cow::Borrowed(body)).unwrap();
+fn a_damaged_extension_block_costs_the_damaged_extension_alone() {
+    let parse = |body: &[u8]| ClientHello::parse(I, Cow::Borrowed(body)).unwrap();
+    let check = |body: &[u8], expected: &[u8]| {
+        let (hello, expected) = (parse(body), parse(expected));
         assert!(!hello.is_intact());
-        assert_eq!(
-            (hello.ja3(), hello.ja4(), hello.ja4_raw(TlsTransport::Tcp)),
-            (None, None, None)
-        );
+        assert_eq!((hello.ja3(), hello.ja4()), (expected.ja3(), expected.ja4()));
+        assert!(hello.ja4_raw(TlsTransport::Tcp).is_some());
     };
     let body = example().client_body();
-    check(&body[..body.len() - 1]);
-    check(&[&body[..], &[0]].concat());
-    // The block is as long as it should be, the last extension in it is not.
-    let mut body = example().ext(0x1234, [9]).client_body();
-    let len = body.len();
-    body[len - 2] = 2;
-    check(&body);
+    check(&[&body[..], &[0]].concat(), &body);
+    // The last extension is cut, or longer than its block.
+    let mut longer = example().ext(0x1234, [9]).client_body();
+    check(&longer[..longer.len() - 1], &body);
+    let len = longer.len();
+    longer[len - 2] = 2;
+    check(&longer, &body);
 }
