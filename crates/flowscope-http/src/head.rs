@@ -195,13 +195,26 @@ fn first_line_of(line: &[u8], anomalies: &mut HeadAnomalies) -> Option<HeadStart
             let exact = target.at == method.len + 1 && target.end() + 9 == content.len();
             let plain =
                 target.of(content).iter().all(|byte| byte.is_ascii_graphic() || *byte >= 0x80);
-            if !exact || !plain {
+            let parts = [content.get(..target.at as usize), content.get(target.end()..)];
+            let tab = parts
+                .into_iter()
+                .flatten()
+                .find_map(|part| part.contains(&b'\t').then_some(method.len as usize));
+            if let Some(at) = tab {
+                anomalies.add(HttpAnomalyKind::TabInRequestLine, at);
+            } else if !exact {
+                anomalies.add(HttpAnomalyKind::InvalidTarget, target.at as usize);
+            }
+            if !plain {
                 anomalies.add(HttpAnomalyKind::InvalidTarget, target.at as usize);
             }
             Some(HeadStart::Request { method, target, version })
         }
         StartLine::Response { version, status, reason, digits } => {
             check_version(version);
+            if !content.starts_with(b"HTTP/") {
+                anomalies.add(HttpAnomalyKind::InvalidVersion, 0);
+            }
             if !digits {
                 anomalies.add(HttpAnomalyKind::InvalidStatus, 9);
             }

@@ -216,9 +216,11 @@ pub enum HttpAnomalyKind {
     ControlByte,
     /// Whitespace or a byte that no target has within a request target: kept.
     InvalidTarget,
+    /// Tabs between the parts of a request line (RFC 9112 §3): read as spaces.
+    TabInRequestLine,
     /// A status that is not three digits: the digits that there are count.
     InvalidStatus,
-    /// A version other than HTTP/1.0 and HTTP/1.1: read as the latter.
+    /// A version other than HTTP/1.0 and HTTP/1.1: read as the latter, or `ICY`: as the former.
     InvalidVersion,
     /// A request line without a version, as in HTTP/0.9: its answer is all that follows.
     NoVersion,
@@ -260,21 +262,33 @@ impl Request {
         self.version
     }
 
-    /// Whom the request is for: the `Host` field or, where it is missing or empty, the authority of
-    /// a target that has one (absolute form, or that of `CONNECT`). The port is part of it.
+    /// The host and port that the request names, without user information.
+    ///
+    /// Of a target in absolute form its authority, whatever `Host` says (RFC 9112 §3.2.2); otherwise
+    /// the `Host` field, or where that is missing or empty the target of `CONNECT`.
     #[must_use]
     pub fn host(&self) -> Option<&[u8]> {
-        match self.header("host") {
-            Some(host) if !host.is_empty() => Some(host),
-            host => self.authority().or(host),
-        }
+        let connect = || Some(self.target()).filter(|_| self.method() == "CONNECT");
+        let field = self.header("host");
+        let named = self.absolute_authority().or(field.filter(|host| !host.is_empty()));
+        named.or_else(connect).or(field)
     }
 
-    fn authority(&self) -> Option<&[u8]> {
+    /// The host of [`host`](Self::host), without the port. An IPv6 address keeps its brackets.
+    #[must_use]
+    pub fn host_name(&self) -> Option<&[u8]> {
+        self.host().map(|host| split_port(host).0)
+    }
+
+    /// The port of [`host`](Self::host), if it names one.
+    #[must_use]
+    pub fn host_port(&self) -> Option<u16> {
+        split_port(self.host()?).1
+    }
+
+    /// The authority of a target in absolute form.
+    fn absolute_authority(&self) -> Option<&[u8]> {
         let target = self.target();
-        if self.method() == "CONNECT" {
-            return Some(target).filter(|target| !target.is_empty());
-        }
         let colon = target.iter().position(|byte| *byte == b':')?;
         let (scheme, rest) = target.split_at_checked(colon)?;
         let rest = rest.strip_prefix(b"://")?;
@@ -295,6 +309,22 @@ impl Request {
     #[must_use]
     pub fn headers(&self) -> &Fields {
         &self.fields
+    }
+}
+
+/// Splits `host:port` (RFC 3986 §3.2); what is no port stays with the host.
+fn split_port(host: &[u8]) -> (&[u8], Option<u16>) {
+    let Some(colon) = host.iter().rposition(|byte| *byte == b':') else { return (host, None) };
+    let (name, port) = (&host[..colon], &host[colon + 1..]);
+    // Colons within an address stand between brackets.
+    if name.contains(&b':') && !name.ends_with(b"]") || !port.iter().all(u8::is_ascii_digit) {
+        return (host, None);
+    }
+    match std::str::from_utf8(port).map(str::parse) {
+        Ok(Ok(port)) => (name, Some(port)),
+        // "an empty port component" is the default port.
+        _ if port.is_empty() => (name, None),
+        _ => (host, None),
     }
 }
 
@@ -379,6 +409,7 @@ impl HttpAnomalyKind {
             HttpAnomalyKind::InvalidHeader => "invalid_header",
             HttpAnomalyKind::ControlByte => "control_byte",
             HttpAnomalyKind::InvalidTarget => "invalid_target",
+            HttpAnomalyKind::TabInRequestLine => "tab_in_request_line",
             HttpAnomalyKind::InvalidStatus => "invalid_status",
             HttpAnomalyKind::InvalidVersion => "invalid_version",
             HttpAnomalyKind::NoVersion => "no_version",

@@ -31,8 +31,15 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             |x| Value::some(x.request.as_ref().and_then(Request::host)),
             "Host asked for: that of an absolute-form target, else the Host field (RFC 9112 §3.2).",
         )
-        .eve("http.hostname")
+        .eve_as("http.hostname", |x| Value::some(x.request.as_ref().and_then(Request::host_name)))
         .zeek(2, "host", ZeekType::String),
+        C::new(
+            "http_port",
+            Kind::U64,
+            |x| Value::some(x.request.as_ref().and_then(Request::host_port)),
+            "Port that the request names beside its host (RFC 9110 §4.2).",
+        )
+        .eve("http.http_port"),
         C::new(
             "url",
             Kind::Bytes,

@@ -27,6 +27,8 @@ pub(crate) struct StreamState {
     /// The line that is searched may lack its first bytes.
     pub(crate) maybe_truncated: bool,
     pub(crate) position: LinePosition,
+    /// Began as another protocol does.
+    pub(crate) foreign: bool,
     /// Bytes were passed over in search of a message.
     pub(crate) skipped: bool,
     /// Bytes were missing or made no sense before it was known what this side sends.

@@ -36,21 +36,21 @@ const DECIDED: usize = MAX_METHOD + 1;
 /// Reads a first line, its line end cut off, as generously as sense allows. `None` if it begins no
 /// message of `kind`, or none at all where the kind is open.
 pub(crate) fn start_line(line: &[u8], kind: Option<MessageKind>) -> Option<StartLine> {
-    if line.starts_with(b"HTTP/") {
+    if line.starts_with(b"HTTP/") || line.starts_with(ICY) {
         return if kind == Some(MessageKind::Request) { None } else { status_line(line) };
     }
     if kind == Some(MessageKind::Response) { None } else { request_line(line) }
 }
 
 fn request_line(line: &[u8]) -> Option<StartLine> {
-    let method_len = line.iter().position(|byte| *byte == b' ')?;
+    let method_len = line.iter().position(|byte| is_blank(*byte))?;
     let method = line.get(..method_len)?;
     if method.is_empty() || method.len() > MAX_METHOD || !method.iter().all(|b| is_tchar(*b)) {
         return None;
     }
     let trimmed = line.trim_ascii_end();
-    let target_at = line.get(method_len..)?.iter().position(|b| *b != b' ')? + method_len;
-    let last = trimmed.iter().rposition(|byte| *byte == b' ')?;
+    let target_at = line.get(method_len..)?.iter().position(|b| !is_blank(*b))? + method_len;
+    let last = trimmed.iter().rposition(|byte| is_blank(*byte))?;
     let version = trimmed.get(last + 1..).and_then(version);
     let Some(version) = version else {
         let target = trimmed.get(target_at..)?;
@@ -71,8 +71,12 @@ fn request_line(line: &[u8]) -> Option<StartLine> {
 }
 
 fn status_line(line: &[u8]) -> Option<StartLine> {
-    let version = version(line.get(..8)?)?;
-    let rest = line.get(8..)?;
+    // Shoutcast servers answer `ICY 200 OK`, which their clients read as HTTP/1.0.
+    let (version, at) = match line.starts_with(ICY) {
+        true => (HttpVersion::HTTP_10, ICY.len() - 1),
+        false => (version(line.get(..8)?)?, 8),
+    };
+    let rest = line.get(at..)?;
     let status_at = rest.iter().position(|byte| *byte != b' ')?;
     if status_at == 0 {
         return None;
@@ -85,7 +89,7 @@ fn status_line(line: &[u8]) -> Option<StartLine> {
     if status == 0 && !three {
         return None;
     }
-    let reason_at = 8 + status_at + word.len();
+    let reason_at = at + status_at + word.len();
     let reason = line.get(reason_at + 1..).unwrap_or_default().trim_ascii_end();
     let reason = Part::new(reason_at + 1, reason.len());
     Some(StartLine::Response { version, status, reason, digits: three && status_at == 1 })
@@ -94,12 +98,12 @@ fn status_line(line: &[u8]) -> Option<StartLine> {
 /// Whether a line that goes on from `start` may begin a message of `kind`. What is no stays no.
 pub(crate) fn may_begin(start: &[u8], kind: Option<MessageKind>) -> bool {
     let begins_as = |text: &[u8]| start.iter().zip(text).all(|(own, other)| own == other);
-    let response = kind != Some(MessageKind::Request) && begins_as(b"HTTP/");
+    let response = kind != Some(MessageKind::Request) && (begins_as(b"HTTP/") || begins_as(ICY));
     let request = kind != Some(MessageKind::Response) && {
         let start = start.get(..DECIDED).unwrap_or(start);
         let token = start.iter().take_while(|byte| is_tchar(**byte)).count();
         match start.get(token) {
-            Some(byte) => token > 0 && *byte == b' ',
+            Some(byte) => token > 0 && is_blank(*byte),
             None => token <= MAX_METHOD,
         }
     };
@@ -166,7 +170,8 @@ pub(crate) fn is_unmistakable(
                 && is_known_method(method.of(line), maybe_truncated)
         }
         Some(StartLine::Response { version, status, digits, .. }) => {
-            version.major == 1
+            line.starts_with(VERSION)
+                && version.major == 1
                 && digits
                 && (100..1000).contains(&status)
                 && matches!(line.get(12), None | Some(b' '))
@@ -193,58 +198,87 @@ fn version(word: &[u8]) -> Option<HttpVersion> {
     }
 }
 
-/// Whether `start` begins as HTTP/1.x does: with a well-known method or with a version.
+/// Whether `start` begins as HTTP/1.x does: with a status line, or with a request line up to its
+/// version.
+///
+/// A method alone proves nothing: RTSP, SIP and text have the same words. Of a request line whose
+/// target is longer than [`MIN_LONG_PATH`] the version is not waited for, if the method is well known
+/// and the target is a path or an `http` URI.
 pub(crate) fn probe(start: &[u8]) -> Probe {
     // A client may send an empty line first (RFC 9112 §2.2).
     let blank = start.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).take(4).count();
     let start = start.get(blank..).unwrap_or_default();
-    let known = METHODS.iter().copied().chain([&b"HTTP/1."[..]]);
-    let mut partial = false;
-    for word in known {
-        if start.starts_with(word) {
-            return Probe::Yes;
-        }
-        partial |= word.starts_with(start);
+    let status = probe_status(start);
+    if status == Probe::Yes {
+        return Probe::Yes;
     }
-    if partial {
-        return Probe::Maybe;
-    }
-    // Another method, perhaps: it is followed by a target and a version.
     let start = start.get(..MAX_PROBED).unwrap_or(start);
     let token = start.iter().take_while(|byte| is_tchar(**byte)).count();
-    if token > MAX_PROBED_METHOD || token == 0 {
-        return Probe::No;
-    }
-    let Some((b' ', rest)) = start.get(token..).and_then(<[u8]>::split_first) else {
-        return if start.len() == token { Probe::Maybe } else { Probe::No };
+    let method = start.get(..token).unwrap_or_default();
+    let Some(behind) = start.get(token..).filter(|behind| !behind.is_empty()) else {
+        return if token <= MAX_PROBED_METHOD { Probe::Maybe } else { status };
     };
-    // `PRI * HTTP/2.0` and the banners of other protocols are left here.
-    let path = rest.iter().take_while(|byte| byte.is_ascii_graphic()).count();
-    match rest.first() {
+    if token == 0 || token > MAX_PROBED_METHOD || !behind.first().is_some_and(|b| is_blank(*b)) {
+        return status;
+    }
+    let blanks = behind.iter().take_while(|byte| is_blank(**byte)).count();
+    let target = behind.get(blanks..).unwrap_or_default();
+    let len = target.iter().take_while(|byte| byte.is_ascii_graphic() || **byte >= 0x80).count();
+    let (target, behind) = target.split_at(len);
+    let known = METHODS.iter().any(|known| known.trim_ascii_end() == method);
+    let path = target.starts_with(b"/") || !known && target.is_empty() && behind.is_empty();
+    if !known && !path {
+        return status;
+    }
+    let blanks = behind.iter().take_while(|byte| is_blank(**byte)).count();
+    let version = behind.get(blanks..).unwrap_or_default();
+    let whole = start.len() >= MAX_PROBED;
+    let uri = target.starts_with(b"http://") || target.starts_with(b"https://");
+    match behind.first() {
+        _ if known && len >= MIN_LONG_PATH && (path || uri) => Probe::Yes,
+        None if whole => status,
         None => Probe::Maybe,
-        Some(b'/') => match rest.get(path..).and_then(<[u8]>::split_first) {
-            None if start.len() < MAX_PROBED => Probe::Maybe,
-            Some((b' ', version)) if version.starts_with(b"HTTP/1.") => Probe::Yes,
-            Some((b' ', version))
-                if b"HTTP/1.".starts_with(version) && start.len() < MAX_PROBED =>
-            {
-                Probe::Maybe
-            }
-            _ => Probe::No,
-        },
-        Some(_) => Probe::No,
+        // `GET /target` is a request of HTTP/0.9, perhaps.
+        Some(b'\r' | b'\n') if method == b"GET" && path => Probe::Maybe,
+        Some(byte) if !is_blank(*byte) => status,
+        Some(_) if len > 0 && version.starts_with(VERSION) => Probe::Yes,
+        Some(_) if VERSION.starts_with(version) && !whole => Probe::Maybe,
+        Some(_) => status,
+    }
+}
+
+/// Whether `start` begins as a status line does.
+fn probe_status(start: &[u8]) -> Probe {
+    let fits = |shape: &[u8]| {
+        start
+            .iter()
+            .zip(shape)
+            .all(|(own, shape)| own == shape || *shape == b'0' && own.is_ascii_digit())
+    };
+    let icy = b"ICY 000";
+    if start.starts_with(VERSION) || start.len() >= icy.len() && fits(icy) {
+        Probe::Yes
+    } else if VERSION.starts_with(start) || fits(icy) {
+        Probe::Maybe
+    } else {
+        Probe::No
     }
 }
 
 const MAX_PROBED: usize = 512;
 const MAX_PROBED_METHOD: usize = 20;
+/// Less than the bytes that engines keep while they wait for a protocol to be found.
+const MIN_LONG_PATH: usize = 160;
 
-/// Methods that are unlikely to begin anything else, each with the space behind it.
 /// A status line within a line is no longer, reason and CRLF included.
 const MAX_STATUS_LINE: usize = 80;
 
 const VERSION: &[u8] = b"HTTP/1.";
 
+/// What stands for the version in the status line of a Shoutcast server.
+const ICY: &[u8] = b"ICY ";
+
+/// Well-known methods, each with the space behind it.
 const METHODS: [&[u8]; 22] = [
     b"GET ",
     b"POST ",
@@ -273,6 +307,12 @@ const METHODS: [&[u8]; 22] = [
 /// What a field name or a method is made of (RFC 9110 §5.6.2).
 pub(crate) fn is_tchar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Whether a byte separates the parts of a request line: "recipients MAY instead parse on
+/// whitespace-delimited word boundaries" (RFC 9112 §3).
+pub(crate) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 /// Where the first LF is.
@@ -321,6 +361,7 @@ mod tests {
         check_request("GET / HTTP/1.1", Some(("GET", "/", "HTTP/1.1")));
         check_request("M-X! * HTTP/1.0", Some(("M-X!", "*", "HTTP/1.0")));
         check_request("GET  /a b  HTTP/1.1 ", Some(("GET", "/a b", "HTTP/1.1")));
+        check_request("GET\t/a\tHTTP/1.1", Some(("GET", "/a", "HTTP/1.1")));
         check_request("GET HTTP/1.1", None);
         check_request("GET  HTTP/1.1", None);
         check_request("G(T / HTTP/1.1", None);
@@ -359,6 +400,7 @@ mod tests {
         check_status("HTTP/1.1  200 OK", Some((200, "OK", false)));
         check_status("HTTP/1.0 2XX OK", Some((2, "OK", false)));
         check_status("HTTP/1.1 2000 OK", Some((200, "OK", false)));
+        check_status("ICY 200 OK", Some((200, "OK", true)));
         check_status("HTTP/1.1 000 ", Some((0, "", true)));
         check_status("HTTP/1.1 OK", None);
         check_status("HTTP/1.1", None);
@@ -425,9 +467,23 @@ mod tests {
         let check =
             |start: &str, expected| assert_eq!(probe(start.as_bytes()), expected, "{start:?}");
         check("", Probe::Maybe);
-        check("GET /", Probe::Yes);
-        check("GET ", Probe::Yes);
-        check("\r\nGET ", Probe::Yes);
+        check("GET /", Probe::Maybe);
+        check("GET ", Probe::Maybe);
+        check("GET / HTTP/1.", Probe::Yes);
+        check("GET\t/\tHTTP/1.0\r\n", Probe::Yes);
+        check("GET / HTTP/2.0", Probe::No);
+        check("GET /old\r\n", Probe::Maybe);
+        check("\r\nGET / HTTP/1.1", Probe::Yes);
+        check("GET example HTTP/1.1\r\n", Probe::Yes);
+        check("OPTIONS rtsp://a/b RTSP/1.0\r\n", Probe::No);
+        check("OPTIONS sip:a@b SIP/2.0\r\n", Probe::No);
+        check("OPTIONS * HTTP/1.1\r\n", Probe::Yes);
+        check("REPORT 12 lines\r\n", Probe::No);
+        check(&format!("GET /{}", "x".repeat(200)), Probe::Yes);
+        check(&format!("GET {}", "x".repeat(200)), Probe::Maybe);
+        check("ICY 200 OK\r\n", Probe::Yes);
+        check("ICY 2", Probe::Maybe);
+        check("ICY / HTTP/1.1", Probe::Yes);
         check("GE", Probe::Maybe);
         check("HTTP/1.1 200", Probe::Yes);
         check("HTTP/2", Probe::No);
@@ -453,6 +509,11 @@ mod tests {
             "PRI * HTTP/2.0\r\n\r\nSM",
             "SSH-2.0-OpenSSH_9.6p1 Debian\r\n",
             "HTTP/1.0 200 OK",
+            "ICY 200 OK\r\n",
+            "GET\t /a HTTP/1.1\r\n",
+            "OPTIONS rtsp://a RTSP/1.0\r\n",
+            &format!("GET /{} RTSP/1.0", "y".repeat(600)),
+            &format!("GET {} RTSP/1.0", "y".repeat(600)),
             "HTTPS / HTTP/1.1",
             "GETAWAY / HTTP/1.1",
             "\r\n\r\n\r\n\r\n",

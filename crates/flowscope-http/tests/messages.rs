@@ -8,7 +8,7 @@ use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{ParseError, ParserStatus, SessionParser};
 use flowscope_http::{
     Bodies, Ending, Fields, Framing, HttpConfig, HttpExchange, HttpExchanges, HttpMessage,
-    HttpParser,
+    HttpParser, HttpVersion,
 };
 
 fn side(word: &str) -> FlowSide {
@@ -413,7 +413,7 @@ fn hosts() {
         assert_eq!(request.host().map(String::from_utf8_lossy).as_deref(), expected, "{head}");
     };
     check("GET / HTTP/1.1\r\nHOST: a:80\r\n\r\n", Some("a:80"));
-    check("GET http://b/x HTTP/1.1\r\nHost: a\r\n\r\n", Some("a"));
+    check("GET http://b/x HTTP/1.1\r\nHost: a\r\n\r\n", Some("b"));
     check("GET http://u@b:8/x HTTP/1.1\r\n\r\n", Some("b:8"));
     check("GET http://b?x HTTP/1.1\r\nHost:\r\n\r\n", Some("b"));
     check("CONNECT c:443 HTTP/1.1\r\n\r\n", Some("c:443"));
@@ -459,10 +459,14 @@ fn http_09() {
 #[test]
 fn other_protocols_are_told() {
     let failed = ParserStatus::Failed(ParseError::NotTheProtocol);
-    for text in ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x16\x03\x01\x02", "SSH-2.0-x\r\n"] {
+    for (to, from) in [
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ""),
+        ("\x16\x03\x01\x02", "\x16\x03\x03"),
+        ("SSH-2.0-x\r\n", "SSH-2.0-y\r\n"),
+    ] {
         for piece in [1, usize::MAX] {
-            let talk = play(HttpParser::default(), &[(">", text)], piece);
-            assert_eq!((talk.status, talk.out.len()), (failed, 0), "{text:?}");
+            let talk = play(HttpParser::default(), &[(">", to), ("<", from)], piece);
+            assert_eq!(talk.status, failed, "{to:?}");
         }
     }
     // Not by the first bytes: a flow may be joined in the middle. But not for ever.
@@ -472,6 +476,68 @@ fn other_protocols_are_told() {
         let talk = play(HttpParser::with_config(config), &[(">", &text)], piece);
         assert_eq!(talk.status, failed);
     }
+}
+
+#[test]
+fn what_a_server_answers_to_another_protocol_is_read() {
+    for request in ["\x16\x03\x01\x02\x00\x01", "SSH-2.0-x\r\n", "\x01\x02\x03\x04", "AAAA\r\n\r\n"]
+    {
+        let answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+        let talk = play(HttpExchanges::default(), &[(">", request), ("<", answer)], 3);
+        assert_eq!(exchanges(&talk.out), ["0 - -> 400 0 Orphan"], "{request:?}");
+    }
+}
+
+#[test]
+fn icy_is_read_as_http_1_0() {
+    let script = [
+        (">", "GET /radio HTTP/1.0\r\n\r\n"),
+        ("<", "ICY 200 OK\r\nicy-name: x\r\n\r\nmp3"),
+        ("< fin", ""),
+    ];
+    let expected = [
+        "> GET /radio HTTP/1.0 #0 none",
+        "> end #0 0",
+        "< 200 OK #0 until-close",
+        "< ! invalid_version @0",
+        "< end #0 3",
+    ];
+    let talk = play(HttpParser::default(), &script, 2);
+    let lines: Vec<String> = talk.out.iter().map(line).collect();
+    assert_eq!(lines, expected);
+    let HttpMessage::Response(response) = &talk.out[2] else { panic!() };
+    assert_eq!(response.version(), HttpVersion::HTTP_10);
+}
+
+#[test]
+fn tabs_separate_the_parts_of_a_request_line() {
+    let script = [(">", "GET\t/a\tHTTP/1.1\r\nHost: a\r\n\r\n"), ("<", OK)];
+    let talk = play(HttpParser::default(), &script, 1);
+    let HttpMessage::Request(request) = &talk.out[0] else { panic!() };
+    assert_eq!((request.method(), request.target()), ("GET", &b"/a"[..]));
+    assert_eq!(line(&talk.out[1]), "> ! tab_in_request_line @3");
+}
+
+#[test]
+fn the_host_is_that_of_the_absolute_target() {
+    let check = |start: &str, host: Option<&str>, expected: Option<(&str, Option<u16>)>| {
+        let field = host.map_or(String::new(), |host| format!("Host: {host}\r\n"));
+        let text = format!("{start} HTTP/1.1\r\n{field}\r\n");
+        let out = play(HttpParser::default(), &[(">", &text)], 99).out;
+        let HttpMessage::Request(request) = &out[0] else { panic!("{out:?}") };
+        let name = request.host_name().map(|name| std::str::from_utf8(name).unwrap());
+        assert_eq!(name.map(|name| (name, request.host_port())), expected, "{text}");
+    };
+    check("GET /", Some("a.example:8080"), Some(("a.example", Some(8080))));
+    check("GET /", Some("[::1]:81"), Some(("[::1]", Some(81))));
+    check("GET /", Some("[::1]"), Some(("[::1]", None)));
+    check("GET /", Some("::1"), Some(("::1", None)));
+    check("GET /", Some("a:99999"), Some(("a:99999", None)));
+    check("GET /", Some("a:"), Some(("a", None)));
+    check("GET /", None, None);
+    check("GET http://b.example:81/a", None, Some(("b.example", Some(81))));
+    check("GET http://u:p@b.example/z", Some("a.example"), Some(("b.example", None)));
+    check("CONNECT c.example:443", None, Some(("c.example", Some(443))));
 }
 
 #[test]

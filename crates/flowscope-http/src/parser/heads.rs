@@ -162,9 +162,12 @@ impl HttpParser {
             self.body(side, &body, out);
             return;
         }
-        // A byte that begins a TLS record, or a banner: no use searching.
-        let other = own.buf.starts_with(&[0x16]) || own.buf.starts_with(b"SSH-");
-        if own.kind.is_none() && other {
+        // A byte that begins a TLS record, or a banner: not worth a search if both sides have one. A
+        // server that gets such bytes from one side only may answer in HTTP.
+        own.foreign |= own.buf.starts_with(&[0x16]) || own.buf.starts_with(b"SSH-");
+        let foreign = self.sides[0].foreign && self.sides[1].foreign;
+        let own = &mut self.sides[side.index()];
+        if own.kind.is_none() && foreign {
             own.buf = Vec::new();
             self.final_status = Some(ParserStatus::Failed(ParseError::NotTheProtocol));
             return;
