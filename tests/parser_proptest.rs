@@ -539,11 +539,13 @@ const SYN_ACK: TcpFlags = TcpFlags(TcpFlags::SYN.0 | TcpFlags::ACK.0);
 fn acknowledgements_of_a_side_given_up_count() {
     let query = wire::framed(&wire::query(1, "b"));
     let (first, last) = query.split_at(9);
+    let answer = wire::framed(&wire::answer(0, "a"));
+    let (lost, unframed) = answer.split_at(9);
     let script = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:53")
         .handshake()
         .data(Initiator, wire::framed(&wire::query(0, "a")))
-        .data(Responder, wire::framed(&wire::answer(0, "a")))
-        .data(Responder, wire::framed(&wire::answer(0, "a")))
+        .data(Responder, lost)
+        .data(Responder, unframed)
         .ack()
         .after(20)
         .data(Initiator, first)
@@ -552,7 +554,7 @@ fn acknowledgements_of_a_side_given_up_count() {
         .after(20)
         .ack_from(Responder);
     let mut packets = packets(script);
-    // Not captured is the first answer, and captured late the first part of the second query.
+    // Not captured is the start of the answer, and captured late the first part of the second query.
     let mut late = packets.remove(7);
     packets.remove(4);
     late.ts = packets.last().unwrap().ts;

@@ -219,3 +219,30 @@ fn a_protocol_that_turns_out_to_be_another_leaves_the_flow_alive() {
     let tunnelled = wire::client_hello("far.example", 0).len() + wire::server_hello().len();
     assert_eq!(heard.bytes.lost(Loss::Unclaimed), tunnelled as u64);
 }
+
+#[test]
+fn sure_bytes_outweigh_a_port_from_mid_stream_too() {
+    let script =
+        talk_to(443).data(Initiator, wire::get("/a")).data(Responder, wire::response(200, ""));
+    let lines = hear(script).lines();
+    assert_eq!(lines[1], "http Bytes");
+    assert!(lines.iter().any(|line| line.contains("GET /a")), "{lines:?}");
+}
+
+#[test]
+fn an_unreadable_request_does_not_hide_its_answer() {
+    let bad = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+    let script = talk_to(80).handshake().data(Initiator, "\x01\x02\x03").data(Responder, bad);
+    let lines = hear(script.close(Initiator)).lines();
+    assert!(lines.iter().any(|line| line.contains("< 400")), "{lines:?}");
+}
+
+#[test]
+fn a_port_claims_nothing_that_bytes_contradict() {
+    let script =
+        talk_to(8080).handshake().data(Initiator, "AAAA BBBB\r\n").data(Responder, "CCCC DDDD\r\n");
+    assert_eq!(hear(script.close(Initiator)).lines(), ["open", "closed Fin"]);
+    let rtsp = "OPTIONS rtsp://a/ RTSP/1.0\r\nCSeq: 1\r\n\r\n";
+    let script = talk_to(554).handshake().data(Initiator, rtsp);
+    assert_eq!(hear(script.close(Initiator)).lines(), ["open", "closed Fin"]);
+}

@@ -127,6 +127,11 @@ pub enum DetectedBy {
 }
 
 impl<K> ProbeInput<'_, K> {
+    /// Whether another datagram, or the bytes of the other side, may still show the protocol.
+    pub(crate) fn may_be_followed(&self) -> bool {
+        self.transport == Transport::Datagram || self.bytes.iter().any(|bytes| bytes.is_empty())
+    }
+
     /// Whether one of the flow's ports is among these.
     pub(crate) fn has_port(&self, ports: &[u16]) -> bool {
         self.ports.is_some_and(|(a, b)| ports.contains(&a) || ports.contains(&b))

@@ -10,9 +10,12 @@ use crate::detection::{Classification, Classifier, DetectedBy, Detection, ProbeI
 
 /// Several protocols on one flow table, their messages as one type of the caller's.
 ///
-/// Who reads a flow is decided by its first bytes, and its ports say whom to ask first: a protocol
-/// that has one of them reads the flow unless the bytes speak against it; else the first one added
-/// that is sure of the bytes does.
+/// A port is an expectation, bytes are evidence. The first protocol added that is sure of the bytes of
+/// either side reads the flow, also one that is joined in the middle; among those that are sure, one
+/// that has a port of the flow comes first. If none is sure, one that has a port of the flow reads it
+/// unless the bytes rule it out. A flow on a port of a protocol is not given up for an unreadable start:
+/// the other side's bytes and further datagrams are asked too, up to 256 bytes of a stream and 32
+/// datagrams.
 ///
 /// ```
 /// use flowscope_core::SessionParser;
@@ -212,32 +215,42 @@ impl<K, M> Classifier<K> for Protocols<M> {
 
     fn classify(&mut self, start: &ProbeInput<'_, K>) -> Classification<AnyParser> {
         let mut wait = false;
-        let mut by_bytes = None;
+        let (mut expected, mut by_bytes) = (None, None);
         for (at, entry) in self.entries.iter().enumerate() {
             let by_port = start.has_port(&entry.recognition.ports);
             if entry.transport != start.transport || !(by_port || entry.recognition.bytes) {
                 continue;
             }
-            let probe = start.probe(|side, bytes| entry.reader.probe(side, bytes));
-            match probe {
+            match start.probe(|side, bytes| entry.reader.probe(side, bytes)) {
                 Probe::Yes if by_port => return self.read(at, DetectedBy::Port),
-                // Datagrams stand alone: there are no more bytes to wait for.
-                Probe::Maybe
-                    if by_port && (start.last || start.transport == Transport::Datagram) =>
-                {
-                    return self.read(at, DetectedBy::Port);
-                }
-                // The start is missing, so the bytes may be the middle of anything.
-                _ if by_port && !start.whole => return self.read(at, DetectedBy::Port),
                 Probe::Yes => by_bytes = by_bytes.or(Some(at)),
-                Probe::Maybe => wait = true,
+                Probe::Maybe => {
+                    wait = true;
+                    // Datagrams stand alone: there are no more bytes to wait for. What is missing at
+                    // the start of a stream is not waited for either.
+                    let now = start.transport == Transport::Datagram || !start.whole;
+                    if by_port && (start.last || now) {
+                        expected = expected.or(Some(at));
+                    }
+                }
+                // Bytes of the middle may be of anything, but sure ones may follow.
+                Probe::No if by_port && !start.whole => {
+                    wait = true;
+                    if start.last {
+                        expected = expected.or(Some(at));
+                    }
+                }
+                // The port is an expectation, which one unreadable datagram, or the bytes of one
+                // side, do not end.
+                Probe::No if by_port => wait |= start.may_be_followed(),
                 Probe::No => {}
             }
         }
-        match by_bytes {
-            Some(at) => self.read(at, DetectedBy::Bytes),
-            None if wait && !start.last => Classification::NeedMore,
-            None => Classification::Reject,
+        match (by_bytes, expected) {
+            (Some(at), _) => self.read(at, DetectedBy::Bytes),
+            (None, Some(at)) => self.read(at, DetectedBy::Port),
+            (None, None) if wait && !start.last => Classification::NeedMore,
+            (None, None) => Classification::Reject,
         }
     }
 

@@ -29,7 +29,7 @@ pub(crate) struct ParserHost<K, C: Classifier<K>> {
 }
 
 /// Datagrams that may leave undecided which parser reads their flow.
-const MAX_PROBE_DATAGRAMS: u8 = 4;
+const MAX_PROBE_DATAGRAMS: u8 = 32;
 
 type SessionOf<K, C> = Session<
     <C as Classifier<K>>::Parser,
