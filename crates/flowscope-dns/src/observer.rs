@@ -20,7 +20,7 @@ impl<K, F: FnMut(&K, DnsMessage)> DnsHandler<K> for F {
 /// It extracts with `E`, hands messages to `H`, and returns what it extracted, so that nobody has
 /// to do that twice. It keeps no flow state: a datagram is looked at if one of its ports is among
 /// [`ports`](Self::ports), and gives the message that a [`DnsUdpParser`](crate::DnsUdpParser) reads
-/// from it. Without a flow table nobody knows the initiator; the side of a message is told by the
+/// from it. Without a flow table nobody knows the initiator; the side of a message follows from the
 /// ports, and where both or neither of them qualify, by whether it asks.
 ///
 /// A fragment gives no message: join it, then observe the whole.

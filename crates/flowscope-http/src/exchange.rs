@@ -75,7 +75,7 @@ pub enum HttpOutcome {
 ///
 /// An exchange is given out as soon as both its messages are over and all before it were given out,
 /// so that those of a flow come in the order of their numbers; those without a response when it is
-/// certain that none can be told to be theirs, at the latest when the flow ends.
+/// certain that none can be paired with them, at the latest when the flow ends.
 ///
 /// **Bounds.** Beside what the parser holds, the heads of open exchanges, within
 /// [`max_open_bytes`](HttpConfig::max_open_bytes): beyond, the oldest is given out as it is.

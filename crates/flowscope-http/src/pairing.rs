@@ -80,7 +80,7 @@ impl Pairing {
         let asked = asked.filter(|asked| candidates.all(|other| other == asked));
         if !interim && waiting > 0 {
             // If one at least was unanswered for certain, one less is now. Otherwise it may have
-            // answered a request that nobody has told of yet, since the gap it lies in is still
+            // answered a request that was not reported yet, since the gap it lies in is still
             // waited for.
             self.maybe_answered = self.maybe_answered.min(waiting - 1);
             self.pop();
@@ -161,7 +161,7 @@ mod tests {
     fn after_missing_responses_none_is_paired_until_all_are_answered() {
         let mut pairing = asked(&[Other]);
         pairing.responses_lost();
-        // To the request that waits, or to one within a gap that is not told of yet.
+        // To the request that waits, or to one within a gap that is not reported yet.
         assert_eq!(pairing.response(false), Pairs { exchange: None, asked: Some(Other) });
         // It was not, since the next request follows without a gap.
         assert_eq!(pairing.request(Other, 100, true).0, Some(1));
@@ -227,7 +227,7 @@ mod tests {
                 if answered == asked {
                     break;
                 }
-                // A gap is told of when what follows it is there.
+                // A gap is reported when the bytes behind it arrive.
                 if gap && sent == Response {
                     pairing.responses_lost();
                 }

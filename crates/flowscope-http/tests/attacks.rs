@@ -98,7 +98,7 @@ fn chunks_of_all_sizes() {
         assert_eq!(talk.out.len(), 2);
         assert!(talk.most_held <= 1024, "{} bytes held", talk.most_held);
     }
-    // Oddities are told of once, not once per chunk.
+    // Anomalies are reported once, not once per chunk.
     let body = b"1\nx\n".repeat(10_000);
     let talk = feed(Responder, &[HEAD, &body], 1000);
     assert_eq!(anomalies(&talk), [HttpAnomalyKind::BareLf]);

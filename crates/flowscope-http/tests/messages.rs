@@ -1,5 +1,5 @@
 //! What is read from conversations, case by case. Lines of a script are what a side sends, `>` the
-//! initiator and `<` the responder; `gap`, `fin`, `rst` and `end` are what befalls a side.
+//! initiator and `<` the responder; `gap`, `fin`, `rst` and `end` are what happens to a side.
 
 mod common;
 
@@ -457,7 +457,7 @@ fn http_09() {
 }
 
 #[test]
-fn other_protocols_are_told() {
+fn other_protocols_fail() {
     let failed = ParserStatus::Failed(ParseError::NotTheProtocol);
     for (to, from) in [
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ""),

@@ -103,7 +103,7 @@ fn body(rng: &mut Rng) -> Option<(String, Vec<u8>)> {
     }
 }
 
-/// Takes `len` bytes at `start` out of what `side` sends. The gap is told of when the side goes on,
+/// Takes `len` bytes at `start` out of what `side` sends. The gap is reported when the side goes on,
 /// as reassembly does, or at its end.
 fn holed(ops: &[Op], side: FlowSide, start: usize, len: usize) -> Vec<Op> {
     let (mut at, mut owed, mut out) = (0, 0, Vec::new());
