@@ -32,6 +32,8 @@ pub struct FlowRecord {
     pub state: FlowState,
     /// Zeek's summary of the connection.
     pub conn_state: ConnState,
+    /// Whether both sides have sent packets.
+    pub two_way: bool,
     /// Whether the flow began before the capture.
     pub mid_stream: bool,
     /// From SYN to SYN+ACK.
@@ -187,6 +189,7 @@ impl FlowRecord {
             evidence: stats.evidence,
             state: stats.state,
             conn_state: stats.conn_state,
+            two_way: stats.initiator.counters.packets > 0 && stats.responder.counters.packets > 0,
             mid_stream: stats.mid_stream,
             syn_rtt: stats.syn_rtt,
             ack_rtt: stats.ack_rtt,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use flowscope_core::{L4Proto, TcpFlags};
 use flowscope_record::{Column, Kind, Schema, Short, Table, Value, ZeekType, amount};
-use flowscope_track::{ConnState, EndReason, FlowState};
+use flowscope_track::{EndReason, FlowState};
 
 use crate::{FlowRecord, FlowRecordKind, FlowRecordSide, names};
 
@@ -147,8 +147,7 @@ fn state(record: &FlowRecord) -> &'static str {
         FlowState::Closed | FlowState::Reset => "closed",
         FlowState::SynSent | FlowState::SynReceived => "new",
         FlowState::Established | FlowState::FinWait | FlowState::ClosingTcp => "established",
-        // Counters may lack what records before had, so conn_state is asked who has spoken.
-        FlowState::Active if record.conn_state == ConnState::Sf => "established",
+        FlowState::Active if record.two_way => "established",
         FlowState::Active => "new",
     }
 }

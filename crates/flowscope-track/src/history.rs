@@ -11,7 +11,7 @@ use flowscope_core::FlowSide;
 /// | `f` | FIN | likewise |
 /// | `r` | RST | likewise |
 /// | `a` | pure acknowledgement | once per side |
-/// | `d` | payload | once per side |
+/// | `d` | payload; of UDP and ICMP, any packet | once per side |
 /// | `i` | inconsistent flags (FIN and RST together) | once per side |
 /// | `q` | SYN together with FIN or RST | once per side |
 /// | `c` | wrong checksum, where those are excluded; any protocol | the 1st, 10th, 100th … time |

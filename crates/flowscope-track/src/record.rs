@@ -56,6 +56,13 @@ impl Record<'_> {
         peer.has(side_bit::ACKED).then_some(peer.ack)
     }
 
+    pub(crate) fn reset_by(&self) -> Option<FlowSide> {
+        // Of both, the responder's counts: a forged reset may have come before it.
+        [FlowSide::Responder, FlowSide::Initiator]
+            .into_iter()
+            .find(|side| self.cold.marks & mark::RESET[side.index()] != 0)
+    }
+
     pub(crate) fn last_seen(&self) -> Timestamp {
         if self.hot.has(bit::LAGGED) { self.cold.last_seen } else { self.hot.touched }
     }
@@ -133,33 +140,38 @@ impl Record<'_> {
         let (sent, answered) = (self.counters(0).packets > 0, self.counters(1).packets > 0);
         if L4Proto::from_number(self.hot.proto) != L4Proto::Tcp {
             return match (L4Proto::from_number(self.hot.proto), sent, answered) {
-                (L4Proto::Icmp | L4Proto::Icmpv6, ..) => ConnState::Oth,
-                (_, true, true) => ConnState::Sf,
-                (_, true, false) => ConnState::S0,
-                (_, false, _) => ConnState::Shr,
+                (L4Proto::Udp, true, true) => ConnState::Sf,
+                (L4Proto::Udp, true, false) => ConnState::S0,
+                (L4Proto::Udp, false, _) => ConnState::Shr,
+                _ => ConnState::Oth,
             };
         }
         let established = self.hot.has(bit::ESTABLISHED);
         let (syn, syn_ack) = (initiator.has(side_bit::SYN), responder.has(side_bit::SYN));
         let (fin, fin_back) = (initiator.has(side_bit::FIN), responder.has(side_bit::FIN));
-        let reset = |side: usize| self.cold.marks & mark::RESET[side] != 0;
-        if reset(1) {
-            return match (syn, syn_ack, established) {
-                (true, _, false) => ConnState::Rej,
-                (false, true, _) => ConnState::Rstrh,
-                _ => ConnState::Rstr,
-            };
-        }
-        if reset(0) {
-            let silent = syn && !responder.has(side_bit::SEQ_KNOWN);
-            return if silent { ConnState::Rstos0 } else { ConnState::Rsto };
+        match (fin && fin_back, self.reset_by()) {
+            (true, _) => return ConnState::Sf,
+            (_, Some(FlowSide::Responder)) => {
+                return match (syn, established) {
+                    (true, false) => ConnState::Rej,
+                    (true, true) => ConnState::Rstr,
+                    (false, _) => ConnState::Rstrh,
+                };
+            }
+            (_, Some(FlowSide::Initiator)) => {
+                return match (syn, syn_ack) {
+                    (_, true) => ConnState::Rsto,
+                    (true, false) => ConnState::Rstos0,
+                    (false, false) => ConnState::Oth,
+                };
+            }
+            (_, None) => {}
         }
         match (fin, fin_back) {
-            (true, true) => ConnState::Sf,
-            (true, false) if syn && !responder.has(side_bit::SEQ_KNOWN) => ConnState::Sh,
-            (true, false) => ConnState::S2,
-            (false, true) if syn_ack && !syn => ConnState::Shr,
-            (false, true) => ConnState::S3,
+            (true, _) if syn_ack => ConnState::S2,
+            (true, _) => ConnState::Sh,
+            (_, true) if syn => ConnState::S3,
+            (_, true) => ConnState::Shr,
             (false, false) if self.hot.has(bit::MID_STREAM) => ConnState::Oth,
             (false, false) if established => ConnState::S1,
             (false, false) if syn && !answered => ConnState::S0,

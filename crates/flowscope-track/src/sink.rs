@@ -98,6 +98,12 @@ impl<'a, K, S> Flow<'a, K, S> {
         self.record.state()
     }
 
+    /// Who reset the flow, if an accepted reset ended it.
+    #[must_use]
+    pub fn reset_by(&self) -> Option<FlowSide> {
+        self.record.reset_by()
+    }
+
     /// Sequence number of the first byte that `side` sends, behind its SYN.
     ///
     /// Known once the flow has accepted the SYN, or, for the initiator, a SYN+ACK that acknowledges it

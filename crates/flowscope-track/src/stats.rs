@@ -175,7 +175,7 @@ pub enum ConnState {
     S0,
     /// Established, not ended.
     S1,
-    /// Established and ended by both sides. For other protocols: both sides sent.
+    /// Established and ended by both sides. UDP: both sides sent.
     Sf,
     /// Attempt rejected.
     Rej,
@@ -187,15 +187,15 @@ pub enum ConnState {
     Rsto,
     /// Established, reset by the responder.
     Rstr,
-    /// SYN, then RST by the initiator, nothing of the responder.
+    /// SYN, then RST by the initiator, no SYN+ACK seen.
     Rstos0,
-    /// SYN+ACK, then RST by the responder, no SYN seen.
+    /// Reset by the responder, no SYN of the initiator seen.
     Rstrh,
-    /// SYN, then FIN by the initiator, no SYN+ACK seen.
+    /// FIN by the initiator, no SYN+ACK seen.
     Sh,
-    /// SYN+ACK, then FIN by the responder, no SYN seen. For other protocols: the responder alone sent.
+    /// FIN by the responder, no SYN of the initiator seen. UDP: only the responder sent.
     Shr,
-    /// None of these, as traffic without a SYN.
+    /// None of these: traffic without a SYN, a reset alone, or neither TCP nor UDP.
     Oth,
 }
 

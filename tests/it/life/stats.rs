@@ -124,7 +124,7 @@ fn all_flags_and_bytes_of_each_side() {
     assert_eq!(side.ttl, Some((64, 64)));
 }
 
-/// CONN-1, CONN-2
+/// CONN-1, CONN-2, HIST-2
 #[test]
 fn conn_states() {
     let check = |script: Dialogue, state: ConnState| {
@@ -141,7 +141,21 @@ fn conn_states() {
     let server = talk().segment(Responder, 5000, 1001, SYN_ACK, b"");
     check(server.segment(Responder, 5001, 1001, FIN_ACK, b""), ConnState::Shr);
     check(talk().data(Initiator, b"x"), ConnState::Oth);
+    let mid_stream = || talk().data(Initiator, b"x").data(Responder, b"y");
+    check(mid_stream().fin(Initiator), ConnState::Sh);
+    check(mid_stream().fin(Responder), ConnState::Shr);
+    check(mid_stream().rst(Initiator), ConnState::Oth);
+    check(mid_stream().rst(Responder), ConnState::Rstrh);
+    check(talk().segment(Initiator, 1000, 0, RST, b""), ConnState::Oth);
+    check(talk().syn().segment(Initiator, 1001, 0, RST, b""), ConnState::Rstos0);
+    let finished = talk().handshake().fin(Initiator).segment(Responder, 5001, 1001, FIN_ACK, b"");
+    check(finished.rst(Initiator), ConnState::Sf);
     let udp = || Dialogue::udp("10.0.0.1:1000", "10.0.0.2:2000").datagram(Initiator, b"q");
     check(udp(), ConnState::S0);
     check(udp().datagram(Responder, b"a"), ConnState::Sf);
+    let history = |script: Dialogue| run(script).end().history.as_str().to_owned();
+    assert_eq!(
+        (history(udp()), history(udp().datagram(Responder, b"a"))),
+        ("D".into(), "Dd".into())
+    );
 }

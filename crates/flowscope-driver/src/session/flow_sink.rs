@@ -7,7 +7,7 @@ use flowscope_core::{
     Timestamp,
 };
 use flowscope_session::StopReason;
-use flowscope_track::{Change, ConnState, EndReason, Flow, FlowSink};
+use flowscope_track::{Change, EndReason, Flow, FlowSink};
 
 use super::slot::{FlowContext, Reader, Reading, Session, Slot, SlotOf};
 use super::stream_dispatch::StreamDispatch;
@@ -126,7 +126,7 @@ where
 
     fn event(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, change: Change) {
         let reset = match change {
-            Change::Ended { reason: EndReason::Rst } => Some(reset_by(&flow)),
+            Change::Ended { reason: EndReason::Rst } => flow.reset_by(),
             _ => None,
         };
         let (mut flow, (session, context)) = flow.project(Slot::parts);
@@ -175,14 +175,6 @@ where
     fn removed(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, reason: EndReason) {
         let (flow, _) = flow.project(Slot::parts);
         self.out.removed(flow, reason);
-    }
-}
-
-/// Returns the side that reset a flow which ended with a reset.
-fn reset_by<K, S>(flow: &Flow<'_, K, S>) -> FlowSide {
-    match flow.stats().conn_state {
-        ConnState::Rstr | ConnState::Rstrh | ConnState::Rej => FlowSide::Responder,
-        _ => FlowSide::Initiator,
     }
 }
 

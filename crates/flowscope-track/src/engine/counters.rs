@@ -5,7 +5,7 @@ use std::hash::Hash;
 use flowscope_core::{Extracted, FlowSide, L4Proto, PacketView, TcpFlags};
 
 use super::{Engine, PacketContext, SPILL, Suspect};
-use crate::entry::bit;
+use crate::entry::{bit, side_bit};
 use crate::history::is_power_of_ten;
 use crate::lists::Slot;
 use crate::stats::{Counters, LateStats};
@@ -59,6 +59,17 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             }
         } else if let Some(tcp) = x.tcp.filter(|_| hot.proto == L4Proto::Tcp.number()) {
             hot.sides[i].flags |= tcp.flags;
+        }
+        if !x.corrupt
+            && hot.proto != L4Proto::Tcp.number()
+            && !hot.sides[i].has(side_bit::HISTORY_D)
+        {
+            hot.sides[i].bits |= side_bit::HISTORY_D;
+            // HIST-2
+            if let L4Proto::Udp | L4Proto::Icmp | L4Proto::Icmpv6 = L4Proto::from_number(hot.proto)
+            {
+                cold.history.push(b'd', side);
+            }
         }
         // TIME-2
         let last_seen = before.max(view.ts());

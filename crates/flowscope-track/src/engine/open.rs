@@ -25,7 +25,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let (orientation, evidence) = self.initiator(x);
         let slot = self.insert(packet, orientation, evidence, now.packet, out);
         let is_tcp = self.slots.hot[slot].record.proto == L4Proto::Tcp.number();
-        if is_tcp && orientation != x.orientation {
+        if orientation != x.orientation {
             self.slots.cold[slot].history.push(b'^', FlowSide::Initiator);
         }
         let side = self.slots.hot[slot].record.side_of(x.orientation);

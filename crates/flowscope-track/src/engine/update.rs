@@ -7,7 +7,7 @@ use flowscope_core::{Extracted, FlowSide, PacketView, TcpFlags};
 use super::{Engine, PacketContext, RARE_BYTES, RARE_SHARE, SPILL, at_packet};
 use crate::FlowState;
 use crate::clock::PacketTime;
-use crate::entry::{HotRecord, bit, slow_path};
+use crate::entry::{HotRecord, bit, side_bit, slow_path};
 use crate::lists::Slot;
 use crate::sink::FlowSink;
 use crate::tcp::{Seg, Step, Successor, Tcp};
@@ -40,7 +40,13 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                 }
                 Some(seg)
             }
-            None if short && hot.state == FlowState::Active => None,
+            // The first packet of a side writes a letter.
+            None if short
+                && hot.state == FlowState::Active
+                && hot.sides[side.index()].has(side_bit::HISTORY_D) =>
+            {
+                None
+            }
             _ => return self.update_slow(slot, packet, out),
         };
         let flags = tcp.map_or(TcpFlags(0), |seg| seg.flags);

@@ -188,7 +188,7 @@ impl Flow {
             late: None,
             late_history: String::new(),
         };
-        if found.l4 == Some(L4Proto::Tcp) && orientation != found.orientation {
+        if orientation != found.orientation {
             flow.history.push('^');
         }
         flow
@@ -271,6 +271,9 @@ impl Flow {
             if is_power_of_ten(stats.bad_checksums) {
                 self.note(side, 'c');
             }
+        } else if matches!(self.l4, Some(L4Proto::Udp | L4Proto::Icmp | L4Proto::Icmpv6)) {
+            // HIST-2
+            self.note_once(side, 'd');
         }
     }
 
@@ -428,36 +431,30 @@ impl Flow {
         if self.l4 != Some(L4Proto::Tcp) {
             // CONN-2
             return match (self.l4, sent(initiator), sent(responder)) {
-                (Some(L4Proto::Icmp | L4Proto::Icmpv6), ..) => ConnState::Oth,
-                (_, true, true) => ConnState::Sf,
-                (_, true, false) => ConnState::S0,
-                (_, false, _) => ConnState::Shr,
+                (Some(L4Proto::Udp), true, true) => ConnState::Sf,
+                (Some(L4Proto::Udp), true, false) => ConnState::S0,
+                (Some(L4Proto::Udp), false, _) => ConnState::Shr,
+                _ => ConnState::Oth,
             };
         }
         let syn = initiator.syn_seen;
         let finished = [initiator.fin.is_some(), responder.fin.is_some()];
-        if self.reset_by == Some(FlowSide::Responder) {
-            return if syn && !self.was_established {
-                ConnState::Rej
-            } else if !syn && responder.syn_seen {
-                ConnState::Rstrh
-            } else {
-                ConnState::Rstr
-            };
-        }
-        if self.reset_by == Some(FlowSide::Initiator) {
-            return if syn && !responder.shown { ConnState::Rstos0 } else { ConnState::Rsto };
-        }
-        match finished {
-            [true, true] => ConnState::Sf,
-            [true, false] if syn && !responder.shown => ConnState::Sh,
-            [true, false] => ConnState::S2,
-            [false, true] if !syn && responder.syn_seen => ConnState::Shr,
-            [false, true] => ConnState::S3,
-            [false, false] if self.mid_stream => ConnState::Oth,
-            [false, false] if self.was_established => ConnState::S1,
-            [false, false] if syn && !sent(responder) => ConnState::S0,
-            [false, false] => ConnState::Oth,
+        match (finished, self.reset_by) {
+            ([true, true], _) => ConnState::Sf,
+            (_, Some(FlowSide::Responder)) if !syn => ConnState::Rstrh,
+            (_, Some(FlowSide::Responder)) if self.was_established => ConnState::Rstr,
+            (_, Some(FlowSide::Responder)) => ConnState::Rej,
+            (_, Some(FlowSide::Initiator)) if responder.syn_seen => ConnState::Rsto,
+            (_, Some(FlowSide::Initiator)) if syn => ConnState::Rstos0,
+            (_, Some(FlowSide::Initiator)) => ConnState::Oth,
+            ([true, false], None) if responder.syn_seen => ConnState::S2,
+            ([true, false], None) => ConnState::Sh,
+            ([false, true], None) if syn => ConnState::S3,
+            ([false, true], None) => ConnState::Shr,
+            ([false, false], None) if self.mid_stream => ConnState::Oth,
+            ([false, false], None) if self.was_established => ConnState::S1,
+            ([false, false], None) if syn && !sent(responder) => ConnState::S0,
+            ([false, false], None) => ConnState::Oth,
         }
     }
 }
