@@ -180,6 +180,27 @@ fn wrong_checksums_are_left_alone_counted_or_excluded() {
     assert_eq!(outcome(Checksums::Exclude), (EndReason::EndOfInput, 4, 1, 1));
 }
 
+/// Hosts leave checksums to their network card as 0 (Windows, VMware) or as the sum of the pseudo-header
+/// (Linux); captured before the card, such packets are as good as any.
+#[test]
+fn checksums_of_zero_count_as_offloaded() {
+    let flags = flowscope::core::TcpFlags::SYN;
+    let v4 = || frame().ethernet().ipv4("10.0.0.1", "10.0.0.2");
+    let v6 = frame().ethernet().ipv6("2001:db8::1", "2001:db8::2");
+    let frames = [
+        v4().checksum(0).tcp(1, 80).flags(flags).checksum(0).build(),
+        v4().checksum(0).tcp(2, 80).flags(flags).build(),
+        v4().tcp(3, 80).flags(flags).checksum(0).build(),
+        v6.tcp(4, 80).flags(flags).checksum(0).build(),
+        // Wrong, and 0 elsewhere.
+        v4().checksum(0).tcp(5, 80).flags(flags).checksum(0xbad0).build(),
+        v4().checksum(0xbad0).tcp(6, 80).flags(flags).checksum(0).build(),
+    ];
+    let mut driver = driver(DriverConfig::default().checksums(Checksums::Exclude));
+    run(&mut driver, &frames);
+    assert_eq!((driver.checksums().offloaded, driver.checksums().bad), (4, 2));
+}
+
 #[test]
 fn batches_of_any_size_give_the_same() {
     let mut frames = large_datagram().fragments(9, 600);

@@ -14,6 +14,7 @@ pub struct PacketView<'a> {
     frames: u32,
     at: Cursor,
     link: LinkType,
+    has_own_time: bool,
     vlan: Option<VlanTag>,
     interface: Option<u32>,
     rx_hash: Option<u32>,
@@ -31,6 +32,7 @@ impl<'a> PacketView<'a> {
             frames: 1,
             at: Cursor { next: NextHeader::Link(link), offset: 0, stepped: 0, path: Path::EMPTY },
             link,
+            has_own_time: true,
             vlan: None,
             interface: None,
             rx_hash: None,
@@ -49,6 +51,13 @@ impl<'a> PacketView<'a> {
     #[must_use]
     pub fn with_vlan(mut self, vlan: VlanTag) -> Self {
         self.vlan = Some(vlan);
+        self
+    }
+
+    /// Marks the timestamp as that of another packet: the capture stored none for this one.
+    #[must_use]
+    pub fn without_own_time(mut self) -> Self {
+        self.has_own_time = false;
         self
     }
 
@@ -104,6 +113,14 @@ impl<'a> PacketView<'a> {
     #[inline]
     pub fn ts(&self) -> Timestamp {
         self.ts
+    }
+
+    /// Whether the capture stored a timestamp for this packet. If not, [`ts`](Self::ts) is that of the
+    /// packet before it.
+    #[must_use]
+    #[inline]
+    pub fn has_own_time(&self) -> bool {
+        self.has_own_time
     }
 
     /// When the earliest of its frames was captured; [`ts`](Self::ts) unless it is a joined datagram.

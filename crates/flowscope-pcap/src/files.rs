@@ -34,6 +34,7 @@ pub struct CaptureFiles {
     interfaces: Vec<Interface>,
     packets: u64,
     truncated: u64,
+    untimed: u64,
     taken: u64,
 }
 
@@ -56,6 +57,7 @@ impl CaptureFiles {
             interfaces: Vec::new(),
             packets: 0,
             truncated: 0,
+            untimed: 0,
             taken: 0,
         }
     }
@@ -76,6 +78,12 @@ impl CaptureFiles {
     #[must_use]
     pub fn truncated_packets(&self) -> u64 {
         self.truncated + self.current.as_ref().map_or(0, CaptureReader::truncated_packets)
+    }
+
+    /// Number of packets without a time of their own so far: see [`CaptureReader::untimed_packets`].
+    #[must_use]
+    pub fn untimed_packets(&self) -> u64 {
+        self.untimed + self.current.as_ref().map_or(0, CaptureReader::untimed_packets)
     }
 
     /// Bytes read from the files before decompression, to compare with the sum of the file sizes.
@@ -105,6 +113,7 @@ impl CaptureFiles {
         if let Some(reader) = self.current.take() {
             self.packets += reader.packets();
             self.truncated += reader.truncated_packets();
+            self.untimed += reader.untimed_packets();
             self.taken += reader.compressed_position();
             self.interfaces.extend(reader.into_interfaces());
         }

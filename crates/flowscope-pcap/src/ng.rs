@@ -19,6 +19,10 @@ pub(crate) struct Ng {
     order: ByteOrder,
     /// Number of interfaces in earlier sections.
     base: usize,
+    /// Time of the latest packet that has one.
+    last_ts: Timestamp,
+    /// Number of packets without a time.
+    untimed: u64,
 }
 
 impl Ng {
@@ -29,7 +33,7 @@ impl Ng {
     }
 
     pub(crate) fn new() -> Ng {
-        Ng { order: ByteOrder::Little, base: 0 }
+        Ng { order: ByteOrder::Little, base: 0, last_ts: Timestamp::ZERO, untimed: 0 }
     }
 
     /// Reads the block at the start of `data` and returns its length. `shift` is added to interface numbers.
@@ -43,8 +47,15 @@ impl Ng {
     ) -> Result<usize, Stop> {
         let framed = self.frame(data, max)?;
         match framed.kind {
-            ENHANCED | OBSOLETE => views.push(self.packet(&framed, interfaces, shift)?),
-            SIMPLE => views.push(self.simple(&framed, interfaces, shift)?),
+            ENHANCED | OBSOLETE => {
+                let packet = self.packet(&framed, interfaces, shift)?;
+                self.last_ts = packet.ts();
+                views.push(packet);
+            }
+            SIMPLE => {
+                views.push(self.simple(&framed, interfaces, shift)?);
+                self.untimed += 1;
+            }
             SECTION => self.section(&framed, interfaces)?,
             INTERFACE => self.interface(&framed, interfaces)?,
             STATISTICS => self.statistics(&framed, interfaces)?,
@@ -52,6 +63,11 @@ impl Ng {
             _ => {}
         }
         Ok(framed.bytes.len())
+    }
+
+    /// Number of packets without a time so far.
+    pub(crate) fn untimed(&self) -> u64 {
+        self.untimed
     }
 
     /// Finds the end of the block and checks that both length fields agree.
@@ -200,8 +216,8 @@ impl Ng {
             .with_interface(self.number(id, shift)))
     }
 
-    /// The packet of a simple packet block: on the section's first interface, cut to its snap
-    /// length, without a time.
+    /// The packet of a simple packet block: on the first interface of the section, cut to its snap
+    /// length, with the time of the packet before it (draft-ietf-opsawg-pcapng §4.4: the block has none).
     fn simple<'a>(
         &self,
         framed: &Framed<'a>,
@@ -220,7 +236,8 @@ impl Ng {
         let Some(frame) = rest.get(..captured as usize) else {
             return Err(Expected::WellFormed("a packet that fits its block"));
         };
-        Ok(PacketView::new(frame, interface.link, Timestamp::ZERO)
+        Ok(PacketView::new(frame, interface.link, self.last_ts)
+            .without_own_time()
             .with_wire_len(wire_len)
             .with_interface(self.number(0, shift)))
     }

@@ -20,9 +20,9 @@ use crate::{Compression, Expected, Input, Interface, ReadError};
 ///
 /// Fields of a packet view:
 ///
-/// - The time is rounded down to nanoseconds, and never before 1970 or after 2554. A simple packet
-///   block has no time: its packet is given [`Timestamp::ZERO`](flowscope_core::Timestamp::ZERO),
-///   as Wireshark does.
+/// - The time is rounded down to nanoseconds, and never before 1970 or after 2554. A simple packet block has
+///   no time: its packet has that of the packet before it in the file, or the epoch if there is none, and
+///   [`PacketView::has_own_time`] is false for it.
 /// - The wire length is the stored one, or the captured length if that is larger.
 /// - The interface is an index into [`interfaces`](CaptureReader::interfaces).
 ///
@@ -212,6 +212,15 @@ impl<R: Read> CaptureReader<R> {
     #[must_use]
     pub fn truncated_packets(&self) -> u64 {
         self.truncated
+    }
+
+    /// Number of packets without a time of their own so far: those of simple packet blocks.
+    #[must_use]
+    pub fn untimed_packets(&self) -> u64 {
+        match &self.records {
+            Records::Ng(ng) => ng.untimed(),
+            _ => 0,
+        }
     }
 
     /// Position in the decompressed file, behind the last record read, in bytes.

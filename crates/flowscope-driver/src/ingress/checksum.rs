@@ -3,15 +3,15 @@
 
 use flowscope_core::{Extracted, L4Proto, PacketView};
 
-/// What a packet's checksums say.
+/// Result of the verification of a packet's checksums.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Verdict {
-    /// Right, or not there to be verified: the capture holds only part of the packet, the protocol
-    /// has none, or the sender left it out (UDP over IPv4).
+    /// Correct, or not verifiable: the capture holds only part of the packet, the protocol has no
+    /// checksum, or the sender left it out (UDP).
     Sound,
-    /// The sending host's card was to fill it in, and the capture was taken before it did.
+    /// Left to the network card of the sending host, and captured before the card filled it in.
     Offloaded,
-    /// Wrong: the receiver drops such a packet.
+    /// Wrong: the receiver drops the packet.
     Bad,
 }
 
@@ -19,20 +19,28 @@ pub(crate) enum Verdict {
 pub(crate) fn verify<K>(view: &PacketView<'_>, x: &Extracted<K>) -> Verdict {
     let frame = view.frame();
     let header = frame.get(x.ip.header_at as usize..).unwrap_or_default();
-    let (addresses, header_bad) = match x.ip.version {
-        4 if header.len() >= 20 => {
-            let length = usize::from(header[0] & 0xf) * 4;
-            let bad = header.get(..length).is_some_and(|header| folded(sum(header)) != 0xffff);
-            (&header[12..20], bad && header[10..12] != [0, 0])
-        }
-        6 if header.len() >= 40 => (&header[8..40], false),
+    let (addresses, of_header) = match x.ip.version {
+        4 if header.len() >= 20 => (&header[12..20], ipv4_header(header)),
+        6 if header.len() >= 40 => (&header[8..40], Verdict::Sound),
         _ => return Verdict::Sound,
     };
-    // A joined datagram's header was written anew.
-    if header_bad && view.frames() == 1 {
-        return Verdict::Bad;
+    // The header of a reassembled datagram was written anew.
+    let of_header = if view.frames() == 1 { of_header } else { Verdict::Sound };
+    match (of_header, transport(frame, addresses, x)) {
+        (Verdict::Bad, _) | (_, Verdict::Bad) => Verdict::Bad,
+        (Verdict::Offloaded, _) | (_, Verdict::Offloaded) => Verdict::Offloaded,
+        (Verdict::Sound, Verdict::Sound) => Verdict::Sound,
     }
-    transport(frame, addresses, x)
+}
+
+fn ipv4_header(header: &[u8]) -> Verdict {
+    let length = usize::from(header[0] & 0xf) * 4;
+    match header.get(..length).map(|header| folded(sum(header))) {
+        None | Some(0xffff) => Verdict::Sound,
+        // Left to the network card.
+        Some(_) if header[10..12] == [0, 0] => Verdict::Offloaded,
+        Some(_) => Verdict::Bad,
+    }
 }
 
 fn transport<K>(frame: &[u8], addresses: &[u8], x: &Extracted<K>) -> Verdict {
@@ -59,9 +67,10 @@ fn transport<K>(frame: &[u8], addresses: &[u8], x: &Extracted<K>) -> Verdict {
     if folded(pseudo + sum(segment)) == 0xffff {
         return Verdict::Sound;
     }
-    // With offload the field holds the sum of the pseudo-header alone, not complemented.
+    // With offload the field holds the sum of the pseudo-header alone, not complemented (Linux), or 0
+    // (Windows, VMware). ICMP over IPv4 has no pseudo-header, and 0 there is a checksum like any other.
     let stored = u16::from_be_bytes([stored[0], stored[1]]);
-    if l4 != L4Proto::Icmp && stored == folded(pseudo) {
+    if l4 != L4Proto::Icmp && (stored == folded(pseudo) || stored == 0) {
         return Verdict::Offloaded;
     }
     Verdict::Bad

@@ -1,6 +1,6 @@
 //! What intact files say.
 
-use flowscope_core::{LinkType, PacketSource};
+use flowscope_core::{LinkType, PacketSource, PacketView};
 use flowscope_pcap::{CaptureReader, Compression, Expected, Format, ReadError};
 use pcap_parser::pcapng::{parse_enhancedpacketblock_be, parse_enhancedpacketblock_le};
 
@@ -105,22 +105,36 @@ fn sections_count_interfaces_on_and_have_their_own_byte_order() {
 }
 
 #[test]
-fn simple_blocks_have_no_time_and_are_cut_by_the_snap_length() {
+fn simple_blocks_have_the_time_before_them_and_are_cut_by_the_snap_length() {
     for order in ORDERS {
         let frame = frame(3, 70);
         let mut file = section(order);
         file.extend(interface(order, 1, 70, &[]));
+        file.extend(simple(order, &frame, 70));
         file.extend(enhanced(order, 0, 9, &frame, 70, &[]));
         file.extend(simple(order, &frame, 1514));
+        file.extend(section(order));
+        file.extend(interface(order, 1, 0, &[]));
         file.extend(simple(order, &frame[..61], 61));
         let outcome = read(file.as_slice());
         assert!(outcome.error.is_none(), "{:?}", outcome.error);
         let expected = [
+            packet(0, 1, 70, 0, &frame),
             packet(9000, 1, 70, 0, &frame),
-            packet(0, 1, 1514, 0, &frame),
-            packet(0, 1, 61, 0, &frame[..61]),
+            packet(9000, 1, 1514, 0, &frame),
+            packet(9000, 1, 61, 1, &frame[..61]),
         ];
         assert_eq!(outcome.packets, expected);
+
+        let mut own = Vec::new();
+        let mut reader = CaptureReader::new(file.as_slice()).expect("a capture");
+        while reader
+            .next_batch(&mut |views| own.extend(views.iter().map(PacketView::has_own_time)))
+            .expect("no damage")
+            > 0
+        {}
+        assert_eq!(own, [false, true, false, false]);
+        assert_eq!(reader.untimed_packets(), 3);
     }
 }
 
