@@ -15,6 +15,8 @@ impl LinkType {
     pub const ETHERNET: LinkType = LinkType(1);
     /// PPP, with or without HDLC-like framing (RFC 1662).
     pub const PPP: LinkType = LinkType(9);
+    /// FDDI (ANSI X3T9.5) with LLC and SNAP headers.
+    pub const FDDI: LinkType = LinkType(10);
     /// Raw IP as `DLT_RAW` on most BSDs.
     pub const RAW_BSD: LinkType = LinkType(12);
     /// Raw IP as `DLT_RAW` on OpenBSD.
@@ -25,8 +27,12 @@ impl LinkType {
     pub const PPP_ETHER: LinkType = LinkType(51);
     /// Raw IP: the frame begins with an IPv4 or IPv6 header.
     pub const RAW: LinkType = LinkType(101);
+    /// Cisco HDLC: address, control, Ethertype (RFC 1547 §4.3.1).
+    pub const C_HDLC: LinkType = LinkType(104);
     /// IEEE 802.11 without a radio header.
     pub const IEEE802_11: LinkType = LinkType(105);
+    /// Frame Relay (RFC 2427), or with Ethertypes as Cisco has it.
+    pub const FRELAY: LinkType = LinkType(107);
     /// OpenBSD loopback: a 4-byte address family in network byte order.
     pub const LOOP: LinkType = LinkType(108);
     /// Linux "cooked" capture, version 1.
@@ -37,6 +43,8 @@ impl LinkType {
     pub const IPV4: LinkType = LinkType(228);
     /// Raw IPv6.
     pub const IPV6: LinkType = LinkType(229);
+    /// Packets that Linux netfilter logged (NFLOG): attributes, one of them the IP packet.
+    pub const NFLOG: LinkType = LinkType(239);
     /// Linux "cooked" capture, version 2.
     pub const LINUX_SLL2: LinkType = LinkType(276);
 }
@@ -54,6 +62,10 @@ impl fmt::Display for LinkType {
             LinkType::NULL => "null",
             LinkType::ETHERNET => "ethernet",
             LinkType::PPP => "ppp",
+            LinkType::FDDI => "fddi",
+            LinkType::C_HDLC => "c_hdlc",
+            LinkType::FRELAY => "frelay",
+            LinkType::NFLOG => "nflog",
             LinkType::PPP_HDLC => "ppp_hdlc",
             LinkType::PPP_ETHER => "ppp_ether",
             LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD => "raw",

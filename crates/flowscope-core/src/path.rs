@@ -31,6 +31,17 @@ pub enum Layer {
     IpIp,
     /// The Ethernet pseudo-wire that a stack of MPLS labels carries (RFC 4448); no identifier.
     Pseudowire,
+    /// VN-Tag (IEEE 802.1Qbh draft); the identifier is the 14-bit destination interface, which differs
+    /// per direction.
+    VnTag,
+    /// Provider backbone bridging, MAC in MAC (IEEE 802.1ah); the identifier is the 24-bit service id.
+    Pbb,
+    /// Cisco metadata of TrustSec; the identifier is the 16-bit security group of the sender, which
+    /// differs per direction.
+    TrustSec,
+    /// Network service header (RFC 8300); the identifier is the 24-bit service path, which may differ
+    /// per direction.
+    Nsh,
 }
 
 /// Name in snake case.
@@ -48,6 +59,10 @@ impl fmt::Display for Layer {
             Layer::GtpU => "gtp_u",
             Layer::IpIp => "ip_ip",
             Layer::Pseudowire => "pseudowire",
+            Layer::VnTag => "vntag",
+            Layer::Pbb => "pbb",
+            Layer::TrustSec => "trustsec",
+            Layer::Nsh => "nsh",
         })
     }
 }

@@ -176,3 +176,61 @@ layer! {
     /// ```
     InnerIpIp, Layer::IpIp
 }
+
+layer! {
+    /// Removes a VN-Tag (Ethertype 0x8926).
+    ///
+    /// ```
+    /// use flowscope_extract::{FiveTuple, FlowExtractor, StripVnTag};
+    /// use flowscope_testkit::frame;
+    ///
+    /// let packet = frame().ethernet().vn_tag(3, 1).ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).packet();
+    /// let found = StripVnTag(FiveTuple::bidirectional()).extract(packet.view()).expect("a tag");
+    /// assert_eq!(found.path.get(0).map(|layer| layer.to_string()).as_deref(), Some("vntag 3"));
+    /// ```
+    StripVnTag, Layer::VnTag
+}
+
+layer! {
+    /// Removes the Cisco metadata header of TrustSec (Ethertype 0x8909).
+    ///
+    /// ```
+    /// use flowscope_extract::{FiveTuple, FlowExtractor, StripTrustSec};
+    /// use flowscope_testkit::frame;
+    ///
+    /// let packet = frame().ethernet().trustsec(16).ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).packet();
+    /// let found = StripTrustSec(FiveTuple::bidirectional()).extract(packet.view()).expect("a tag");
+    /// assert_eq!(found.path.get(0).map(|layer| layer.to_string()).as_deref(), Some("trustsec 16"));
+    /// ```
+    StripTrustSec, Layer::TrustSec
+}
+
+layer! {
+    /// Opens provider backbone bridging (IEEE 802.1ah, Ethertype 0x88e7), which carries an Ethernet frame.
+    ///
+    /// ```
+    /// use flowscope_extract::{FiveTuple, FlowExtractor, InnerPbb};
+    /// use flowscope_testkit::frame;
+    ///
+    /// let outer = frame().ethernet().pbb(42).ethernet();
+    /// let packet = outer.ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).packet();
+    /// let found = InnerPbb(FiveTuple::bidirectional()).extract(packet.view()).expect("a frame");
+    /// assert_eq!(found.path.get(0).map(|layer| layer.to_string()).as_deref(), Some("pbb 42"));
+    /// ```
+    InnerPbb, Layer::Pbb
+}
+
+layer! {
+    /// Opens the network service header (RFC 8300) with IP, MPLS or an Ethernet frame inside, behind an
+    /// Ethertype (0x894f), VXLAN-GPE or GRE.
+    ///
+    /// ```
+    /// use flowscope_extract::{FiveTuple, FlowExtractor, InnerNsh};
+    /// use flowscope_testkit::frame;
+    ///
+    /// let packet = frame().ethernet().nsh(42).ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).packet();
+    /// let found = InnerNsh(FiveTuple::bidirectional()).extract(packet.view()).expect("a packet");
+    /// assert_eq!(found.path.get(0).map(|layer| layer.to_string()).as_deref(), Some("nsh 42"));
+    /// ```
+    InnerNsh, Layer::Nsh
+}

@@ -26,7 +26,7 @@ pub struct Scoped<E>(pub E);
 /// The networks around a flow: the layers of a packet's path that are equal in both directions, outermost
 /// first, in 32 bytes.
 ///
-/// It contains VLAN ids, VXLAN and GENEVE network identifiers, NVGRE subnet ids, ERSPAN sessions and PPPoE
+/// It contains VLAN ids, VXLAN and GENEVE network identifiers, NVGRE subnet ids, PBB service ids, ERSPAN sessions and PPPoE
 /// sessions. It leaves out identifiers that may differ per direction: MPLS labels, GTP-U tunnel identifiers
 /// and GRE keys. It also leaves out layers that identify no network: IP in IP, pseudo-wires, and tags with
 /// VLAN id 0, which have only a priority (IEEE 802.1Q).
@@ -142,8 +142,15 @@ impl<E: FlowExtractor> FlowExtractor for Scoped<E> {
 }
 
 /// The kinds of layers that identify a network. The kind in a word is the index here plus one.
-const KINDS: [Layer; 6] =
-    [Layer::Vlan, Layer::Pppoe, Layer::Vxlan, Layer::Geneve, Layer::Nvgre, Layer::Erspan];
+const KINDS: [Layer; 7] = [
+    Layer::Vlan,
+    Layer::Pppoe,
+    Layer::Vxlan,
+    Layer::Geneve,
+    Layer::Nvgre,
+    Layer::Erspan,
+    Layer::Pbb,
+];
 
 #[cfg(test)]
 mod tests {

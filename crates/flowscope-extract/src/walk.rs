@@ -4,11 +4,14 @@ mod bytes;
 mod fast;
 mod ip;
 mod l4;
+mod layer_header;
 mod link;
 mod link_payload;
 mod macs;
 mod numbers;
 mod peel;
+mod pseudowire;
+mod shim;
 mod tags;
 mod tunnel;
 

@@ -8,7 +8,8 @@ use flowscope_core::{
 };
 use flowscope_extract::{
     AutoDetectEncap, FiveTuple, FiveTupleKey, FlowLabel, InnerGeneve, InnerGre, InnerGtpU,
-    InnerIpIp, InnerVxlan, IpPair, OrPlain, Scoped, StripMpls, StripPppoe, StripVlan,
+    InnerIpIp, InnerNsh, InnerPbb, InnerVxlan, IpPair, OrPlain, Scoped, StripMpls, StripPppoe,
+    StripTrustSec, StripVlan, StripVnTag,
 };
 use flowscope_testkit::{Frame, Nesting, Packet, Rng, frame, samples};
 use proptest::prelude::*;
@@ -62,6 +63,10 @@ fn named<K: FlowExtractorKey>(steps: &[Layer], innermost: Any<K>, optional: bool
             Layer::Gre => one!(InnerGre),
             Layer::GtpU => one!(InnerGtpU),
             Layer::IpIp => one!(InnerIpIp),
+            Layer::VnTag => one!(StripVnTag),
+            Layer::TrustSec => one!(StripTrustSec),
+            Layer::Pbb => one!(InnerPbb),
+            Layer::Nsh => one!(InnerNsh),
             other => panic!("{other:?} has no combinator"),
         }
     })
@@ -86,10 +91,19 @@ fn steps(nesting: &Nesting) -> Vec<Layer> {
 
 /// Whether a packet is a flow of its own where this is not opened.
 fn is_tunnel(step: Layer) -> bool {
-    !matches!(step, Layer::Vlan | Layer::Mpls | Layer::Pppoe)
+    !matches!(
+        step,
+        Layer::Vlan
+            | Layer::Mpls
+            | Layer::Pppoe
+            | Layer::VnTag
+            | Layer::TrustSec
+            | Layer::Pbb
+            | Layer::Nsh
+    )
 }
 
-const COMBINATORS: [Layer; 8] = [
+const COMBINATORS: [Layer; 12] = [
     Layer::Vlan,
     Layer::Mpls,
     Layer::Pppoe,
@@ -98,6 +112,10 @@ const COMBINATORS: [Layer; 8] = [
     Layer::Gre,
     Layer::GtpU,
     Layer::IpIp,
+    Layer::VnTag,
+    Layer::TrustSec,
+    Layer::Pbb,
+    Layer::Nsh,
 ];
 
 /// Some other list than this one, and close to it.

@@ -68,6 +68,10 @@ pub(crate) fn layer(layer: Layer) -> &'static str {
         Layer::GtpU => "gtp_u",
         Layer::IpIp => "ip_ip",
         Layer::Pseudowire => "pseudowire",
+        Layer::VnTag => "vntag",
+        Layer::Pbb => "pbb",
+        Layer::TrustSec => "trustsec",
+        Layer::Nsh => "nsh",
         _ => "other",
     }
 }

@@ -223,6 +223,46 @@ impl Frame {
         self.over_udp(4789).push(Kind::Vxlan { vni, gpe: false })
     }
 
+    /// VN-Tag with destination and source interface.
+    pub fn vn_tag(self, dst: u16, src: u16) -> Self {
+        self.push(Kind::VnTag { dst, src })
+    }
+
+    /// Provider backbone bridging (IEEE 802.1ah): an Ethernet layer follows.
+    pub fn pbb(self, service: u32) -> Self {
+        self.push(Kind::Pbb { service })
+    }
+
+    /// Cisco metadata with a security group.
+    pub fn trustsec(self, group: u16) -> Self {
+        self.push(Kind::TrustSec { group })
+    }
+
+    /// Network service header (RFC 8300) of a service path, without metadata.
+    pub fn nsh(self, path: u32) -> Self {
+        self.push(Kind::Nsh { path })
+    }
+
+    /// Cisco HDLC.
+    pub fn cisco_hdlc(self) -> Self {
+        self.push(Kind::CiscoHdlc)
+    }
+
+    /// Frame Relay with a SNAP header (RFC 2427).
+    pub fn frame_relay(self) -> Self {
+        self.push(Kind::FrameRelay)
+    }
+
+    /// FDDI with a SNAP header.
+    pub fn fddi(self) -> Self {
+        self.push(Kind::Fddi)
+    }
+
+    /// What Linux netfilter logs, in the byte order of the capturing host.
+    pub fn nflog(self, order: Order) -> Self {
+        self.push(Kind::Nflog { order })
+    }
+
     /// VXLAN with the generic protocol extension, behind UDP to port 4790 unless a UDP layer is there
     /// already.
     pub fn vxlan_gpe(self, vni: u32) -> Self {

@@ -58,6 +58,27 @@ pub(crate) enum Kind {
     Pppoe {
         session: u16,
     },
+    VnTag {
+        dst: u16,
+        src: u16,
+    },
+    /// MAC in MAC (IEEE 802.1ah).
+    Pbb {
+        service: u32,
+    },
+    /// Cisco metadata.
+    TrustSec {
+        group: u16,
+    },
+    Nsh {
+        path: u32,
+    },
+    CiscoHdlc,
+    FrameRelay,
+    Fddi,
+    Nflog {
+        order: Order,
+    },
     Ipv4 {
         src: Ipv4Addr,
         dst: Ipv4Addr,
@@ -153,6 +174,10 @@ impl Kind {
             Kind::Loop { .. } => LinkType::LOOP,
             Kind::Ppp { .. } => LinkType::PPP,
             Kind::Pppoe { .. } => LinkType::PPP_ETHER,
+            Kind::CiscoHdlc => LinkType::C_HDLC,
+            Kind::FrameRelay => LinkType::FRELAY,
+            Kind::Fddi => LinkType::FDDI,
+            Kind::Nflog { .. } => LinkType::NFLOG,
             Kind::Wifi { radiotap: true, .. } => LinkType::IEEE802_11_RADIOTAP,
             Kind::Wifi { .. } => LinkType::IEEE802_11,
             Kind::Ipv4 { .. } | Kind::Ipv6 { .. } => LinkType::RAW,
@@ -167,6 +192,10 @@ impl Kind {
             Kind::Vlan { tpid, .. } => *tpid,
             Kind::Mpls { .. } => 0x8847,
             Kind::Pppoe { .. } => 0x8864,
+            Kind::VnTag { .. } => 0x8926,
+            Kind::Pbb { .. } => 0x88e7,
+            Kind::TrustSec { .. } => 0x8909,
+            Kind::Nsh { .. } => 0x894f,
             Kind::Ethernet { .. } => 0x6558,
             Kind::Erspan { third: false, .. } => 0x88be,
             Kind::Erspan { third: true, .. } => 0x22eb,
@@ -200,6 +229,25 @@ impl Kind {
             Kind::Ipv6 { .. } => 0x0057,
             Kind::Mpls { .. } => 0x0281,
             other => panic!("{other:?} has no PPP protocol number"),
+        }
+    }
+
+    fn nsh_protocol(&self) -> u8 {
+        match self {
+            Kind::Ipv4 { .. } => 1,
+            Kind::Ipv6 { .. } => 2,
+            Kind::Ethernet { .. } => 3,
+            Kind::Nsh { .. } => 4,
+            Kind::Mpls { .. } => 5,
+            other => panic!("{other:?} has no number in NSH"),
+        }
+    }
+
+    fn linux_family(&self) -> u8 {
+        match self {
+            Kind::Ipv4 { .. } => 2,
+            Kind::Ipv6 { .. } => 10,
+            other => panic!("{other:?} has no address family"),
         }
     }
 
@@ -311,6 +359,49 @@ impl Layer {
                     out.extend([0, 0]);
                 }
             }
+            Kind::VnTag { dst, src } => {
+                out.extend((dst & 0x3fff).to_be_bytes());
+                out.extend((src & 0x0fff).to_be_bytes());
+                out.extend(self.ethertype_of(below).to_be_bytes());
+            }
+            Kind::Pbb { service } => out.extend((service & 0xff_ffff).to_be_bytes()),
+            Kind::TrustSec { group } => {
+                // Version 1, one word of options, option 1.
+                out.extend([1, 1, 0, 1]);
+                out.extend(group.to_be_bytes());
+                out.extend(self.ethertype_of(below).to_be_bytes());
+            }
+            Kind::Nsh { path } => {
+                let protocol = self.next_or(below, Kind::nsh_protocol, 0xfe);
+                // Version 0, 63 hops left, two words, metadata of type 2, service index 255.
+                out.extend([0x0f, 0xc2, 2, protocol]);
+                out.extend(((path << 8) | 0xff).to_be_bytes());
+            }
+            Kind::CiscoHdlc => {
+                out.extend([0x0f, 0]);
+                out.extend(self.ethertype_of(below).to_be_bytes());
+            }
+            Kind::FrameRelay => {
+                // Data link connection 16, unnumbered information, SNAP.
+                out.extend([0x04, 0x01, 0x03, 0x00, 0x80, 0, 0, 0]);
+                out.extend(self.ethertype_of(below).to_be_bytes());
+            }
+            Kind::Fddi => {
+                out.extend([0x50, 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]);
+                out.extend([0xaa, 0xaa, 0x03, 0, 0, 0]);
+                out.extend(self.ethertype_of(below).to_be_bytes());
+            }
+            Kind::Nflog { order } => {
+                let number = |value: u16| match order {
+                    Order::Big => value.to_be_bytes(),
+                    Order::Little => value.to_le_bytes(),
+                };
+                out.extend([below.map_or(0, Kind::linux_family), 0, 0, 0]);
+                // The prefix, three bytes long, and the packet.
+                out.extend([number(7), number(10)].as_flattened());
+                out.extend(*b"in\0\0");
+                out.extend([number(body.len() as u16 + 4), number(9)].as_flattened());
+            }
             Kind::Vlan { tci, .. } => {
                 out.extend(tci.to_be_bytes());
                 let field = match (below, self.next) {
@@ -417,6 +508,7 @@ impl Layer {
                 let protocol = match below {
                     Some(Kind::Ipv4 { .. }) => 1,
                     Some(Kind::Ipv6 { .. }) => 2,
+                    Some(Kind::Nsh { .. }) => 4,
                     _ => 3,
                 };
                 out.extend([0x0c, 0, 0, self.next.map_or(protocol, |next| next as u8)]);

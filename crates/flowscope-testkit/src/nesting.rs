@@ -60,6 +60,10 @@ impl Nest {
             [2, 0, 0, 0, 0, 2],
             [0x45, 0, 0xff, 0xff, 0, 1],
             [0x60, 0, 0, 0, 0xff, 0xff],
+            // Lengths that fit.
+            [0x45, 0, 0, 30, 0, 1],
+            [0x4c, 0x5e, 0, 60, 0, 1],
+            [0x6c, 0x3b, 0x6b, 0, 0, 9],
         ]);
         self.add(|frame| frame.ethernet_between([2, 0, 0, 0, 0, 1], dst));
         self.ethertype(rng);
@@ -69,15 +73,35 @@ impl Nest {
     fn ethertype(&mut self, rng: &mut Rng) {
         if self.left > 0 && rng.one_in(2) {
             for _ in 0..=rng.below(self.left.min(3)) {
-                let (tpid, id) = (*rng.pick(&[0x8100, 0x88a8, 0x9100]), rng.below(4096) as u16);
+                let (tpid, id) =
+                    (*rng.pick(&[0x8100, 0x88a8, 0x9100, 0x9200, 0x9300]), rng.below(4096) as u16);
                 let priority = (rng.below(16) as u16) << 12;
                 self.add(|frame| frame.vlan_tag(tpid, priority | id));
                 self.layer(Layer::Vlan, u32::from(id));
             }
         }
-        match rng.below(4) {
-            0 if self.left > 0 => self.labels(rng, true),
-            1 if self.left > 0 => {
+        match rng.below(8) {
+            0 | 1 if self.left > 0 => self.labels(rng, true),
+            2 if self.left > 0 => {
+                let id = rng.below(0x4000) as u16;
+                self.add(|frame| frame.vn_tag(id, 9));
+                self.layer(Layer::VnTag, id.into());
+                self.ethertype(rng);
+            }
+            3 if self.left > 0 => {
+                let id = rng.below(0x1_0000) as u16;
+                self.add(|frame| frame.trustsec(id));
+                self.layer(Layer::TrustSec, id.into());
+                self.ethertype(rng);
+            }
+            4 if self.left > 0 => {
+                let id = rng.below(0x100_0000) as u32;
+                let service = rng.one_in(2);
+                self.add(|frame| if service { frame.pbb(id) } else { frame.nsh(id) });
+                self.layer(if service { Layer::Pbb } else { Layer::Nsh }, id);
+                if service { self.ethernet(rng) } else { self.ethernet_or_ip(rng) }
+            }
+            5 if self.left > 0 => {
                 let session = rng.below(0x1_0000) as u16;
                 self.add(|frame| frame.pppoe(session));
                 self.layer(Layer::Pppoe, u32::from(session));

@@ -238,13 +238,18 @@ fn link_types() {
     let shown = |frame: Frame| key(&FiveTuple::bidirectional(), &frame.packet());
     let v4 = |frame: Frame| shown(frame.ipv4(V4[0], V4[1]).tcp(1, 2));
     let v6 = |frame: Frame| shown(frame.ipv6(V6[0], V6[1]).tcp(1, 2));
-    let framings: [fn(Frame) -> Frame; 14] = [
+    let framings: [fn(Frame) -> Frame; 19] = [
         |f| f,
         Frame::ethernet,
         |f| f.ethernet().snap(),
         Frame::sll,
         |f| f.sll().next(4).snap(),
         Frame::sll2,
+        Frame::cisco_hdlc,
+        Frame::frame_relay,
+        Frame::fddi,
+        |f| f.nflog(Order::Little),
+        |f| f.nflog(Order::Big),
         |f| f.null(Order::Little),
         |f| f.null(Order::Big),
         |f| f.loopback(Order::Big),
@@ -328,14 +333,16 @@ fn tags_are_in_the_path() {
         .ethernet()
         .vlan_tag(0x88a8, 0xe005)
         .vlan_tag(0x9100, 6)
+        .vlan_tag(0x9200, 7)
+        .vlan_tag(0x9300, 8)
         .vlan(0)
         .ipv4(V4[0], V4[1])
         .udp(1, 2)
         .packet();
-    assert_eq!(ids(&tagged), [vlan(5), vlan(6), vlan(0)]);
+    assert_eq!(ids(&tagged), [vlan(5), vlan(6), vlan(7), vlan(8), vlan(0)]);
     let mut beside = tagged;
     beside.vlan = Some(VlanTag { tpid: 0x88a8, tci: 0x2009 });
-    assert_eq!(ids(&beside), [vlan(9), vlan(5), vlan(6), vlan(0)]);
+    assert_eq!(ids(&beside), [vlan(9), vlan(5), vlan(6), vlan(7), vlan(8), vlan(0)]);
 }
 
 #[test]

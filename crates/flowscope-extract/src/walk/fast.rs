@@ -9,14 +9,16 @@ use std::hint::cold_path;
 use flowscope_core::{Layer, LinkType, NextHeader, PacketView, PathLayer};
 
 use super::bytes::Bytes;
+use super::layer_header::{ETHERNET, LayerHeader};
 use super::link_payload::LinkPayload;
 use super::numbers::{
     ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_PORT, GRE, GTP_U_PORT, ICMP, ICMPV6, IPV4, IPV6, MPLS,
     PPP_IPV4, PPP_IPV6, PPP_MPLS, PPPOE, SCTP, TCP, TRANSPARENT_BRIDGING, UDP, VXLAN_PORT,
     is_tunnel_port,
 };
+use super::pseudowire::{self, header_sum};
 use super::tags::{has_pending_tag, is_kind, is_tag, pending_tag};
-use super::tunnel::{self, ETHERNET, Tunnel};
+use super::tunnel;
 
 /// Moves the cursor to the innermost packet. `false`: the view is unchanged, and the general path is needed.
 #[inline(always)]
@@ -356,9 +358,14 @@ impl<'a> HeaderReader<'a> {
                 break;
             }
         }
-        let &[first, _, hi, lo] = self.rest.first_chunk::<4>()?;
-        let len = usize::from(u16::from_be_bytes([hi, lo]));
-        if first >> 4 == 4 && self.is_on_wire(view, len) {
+        // IPv4 without options and with a correct checksum; the slow path decides on all else.
+        let header = self.rest.first_chunk::<20>()?;
+        let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        if header[0] == 0x45
+            && len >= header.len()
+            && self.is_on_wire(view, len)
+            && header_sum(header) == 0xffff
+        {
             return Some(NextHeader::Ip);
         }
         let (next, inside) = below_labels(view, self.offset())?;
@@ -402,7 +409,7 @@ fn open_uncommon_tunnel<'a>(
     let frame = view.frame();
     let offset = frame.len() - payload.len();
     let found = tunnel::over_ip(Bytes::of(view).until(offset + len), proto, offset).ok()?;
-    let Some(Tunnel { layer, next, offset }) = found else { return Some(None) };
+    let Some(LayerHeader { layer, next, offset }) = found else { return Some(None) };
     push(view, layer.layer, layer.id)?;
     Some(Some((next, frame.get(offset..)?)))
 }
@@ -411,7 +418,7 @@ fn open_uncommon_tunnel<'a>(
 /// frame from there on.
 #[inline(never)]
 fn below_labels<'a>(view: &mut PacketView<'a>, offset: usize) -> Option<(NextHeader, &'a [u8])> {
-    let (next, offset) = tunnel::below_labels(Bytes::of(view), offset).ok()??;
+    let (next, offset) = pseudowire::below_labels(Bytes::of(view), offset).ok()??;
     if let NextHeader::Link(_) = next {
         push(view, Layer::Pseudowire, 0)?;
     }

@@ -53,6 +53,17 @@ pub(super) fn header(
         }
         LinkType::NULL | LinkType::LOOP => Ok((family(*bytes.array(at)?)?, at + 4)),
         LinkType::PPP | LinkType::PPP_HDLC => ppp_framed(bytes, at),
+        LinkType::C_HDLC => {
+            let [.., hi, lo] = *bytes.array::<4>(at)?;
+            Ok((ethertype(hi, lo), at + 4))
+        }
+        LinkType::FDDI => {
+            // Frame control of an LLC frame, then two addresses as in Ethernet.
+            let [control, ..] = *bytes.array::<13>(at)?;
+            if control & 0xf0 == 0x50 { snap(bytes, at + 13) } else { Err(Refusal::NotAFlow) }
+        }
+        LinkType::FRELAY => frame_relay(bytes, at),
+        LinkType::NFLOG => nflog(bytes, at),
         LinkType::PPP_ETHER => {
             // RFC 2516 §4: version and type 1, code 0 for session packets, session id, length.
             match *bytes.array::<6>(at)? {
@@ -121,6 +132,66 @@ pub(super) fn ppp(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Re
         PPP_IPV6 => Ok((NextHeader::EtherType(ETHERTYPE_IPV6), at)),
         PPP_MPLS => Ok((NextHeader::EtherType(MPLS), at)),
         _ => Err(Refusal::NotAFlow),
+    }
+}
+
+/// RFC 2427: an address of 2 to 4 bytes, of which the last has its lowest bit set, unnumbered
+/// information, and a network layer protocol identifier. Cisco routers put an Ethertype behind the address.
+fn frame_relay(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
+    let mut at = at + 1;
+    for _ in 0..3 {
+        let [address] = *bytes.array::<1>(at)?;
+        at += 1;
+        if address & 1 != 0 {
+            break;
+        }
+    }
+    match *bytes.array::<2>(at)? {
+        [0x03, 0xcc] => Ok((NextHeader::EtherType(ETHERTYPE_IPV4), at + 2)),
+        [0x03, 0x8e] => Ok((NextHeader::EtherType(ETHERTYPE_IPV6), at + 2)),
+        [0x03, 0x80] => snap_identifier(bytes, at + 2),
+        // A pad byte aligns what follows.
+        [0x03, 0x00] if *bytes.array::<1>(at + 2)? == [0x80] => snap_identifier(bytes, at + 3),
+        [0x03, _] => Err(Refusal::NotAFlow),
+        [hi, lo] => Ok((ethertype(hi, lo), at + 2)),
+    }
+}
+
+/// An organization code and a protocol: an Ethertype, or a bridged Ethernet frame (RFC 2427 §4.1 and §4.2).
+fn snap_identifier(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
+    match *bytes.array::<5>(at)? {
+        [0, 0, 0, hi, lo] => Ok((ethertype(hi, lo), at + 5)),
+        // With and without a frame check sequence at the end.
+        [0x00, 0x80, 0xc2, 0x00, 0x01 | 0x07] => Ok((NextHeader::Link(LinkType::ETHERNET), at + 5)),
+        _ => Err(Refusal::NotAFlow),
+    }
+}
+
+/// Address family, version 0, resource id, then attributes: length and type in the byte order of the
+/// capturing host, value, padding to four bytes. Attribute 9 is the packet.
+fn nflog(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
+    const PAYLOAD: u16 = 9;
+
+    let [family, 0, _, _] = *bytes.array::<4>(at)? else { return Err(Refusal::NotAFlow) };
+    let next = match family {
+        2 => NextHeader::EtherType(ETHERTYPE_IPV4),
+        10 => NextHeader::EtherType(ETHERTYPE_IPV6),
+        _ => return Err(Refusal::NotAFlow),
+    };
+    let mut at = at + 4;
+    // No attribute has a type of 256 or more, so the first one shows the byte order.
+    let little = bytes.array::<4>(at)?[3] == 0;
+    let number = |field: [u8; 2]| {
+        if little { u16::from_le_bytes(field) } else { u16::from_be_bytes(field) }
+    };
+    loop {
+        let [l0, l1, k0, k1] = *bytes.array(at)?;
+        let len = usize::from(number([l0, l1]));
+        match number([k0, k1]) {
+            _ if len < 4 => return Err(Refusal::HeaderMalformed),
+            PAYLOAD => return Ok((next, at + 4)),
+            _ => at += len.next_multiple_of(4),
+        }
     }
 }
 

@@ -2,7 +2,7 @@ use flowscope_core::{Cursor, LinkType, NextHeader, PacketView, Path, Payload, Re
 
 use super::bytes::Bytes;
 use super::link;
-use super::numbers::FIRST_ETHERTYPE;
+use super::numbers::{CISCO_METADATA, FIRST_ETHERTYPE, VN_TAG};
 use super::peel::Peeler;
 use super::tags::is_tag;
 
@@ -23,7 +23,7 @@ pub(crate) fn macs(view: &PacketView<'_>) -> Result<([u8; 6], [u8; 6], Payload),
     Ok(([g, h, i, j, k, l], [a, b, c, d, e, f], bytes.payload(at + 14)))
 }
 
-/// Offset of the Ethernet header above the cursor, with only VLAN tags, LLC and SNAP headers between; `None`
+/// Offset of the Ethernet header above the cursor, with only tags, LLC and SNAP headers between; `None`
 /// if there is no such header. Reads the headers from the start of the frame again.
 fn ethernet_above(view: &PacketView<'_>) -> Option<u32> {
     let mut peeler = Peeler::new(view);
@@ -37,7 +37,10 @@ fn ethernet_above(view: &PacketView<'_>) -> Option<u32> {
     while peeler.cursor.offset < end {
         match peeler.cursor.next {
             NextHeader::Link(LinkType::ETHERNET) => found = Some(peeler.cursor.offset),
-            NextHeader::EtherType(number) if is_tag(number) || number < FIRST_ETHERTYPE => {}
+            NextHeader::EtherType(number)
+                if is_tag(number)
+                    || matches!(number, VN_TAG | CISCO_METADATA)
+                    || number < FIRST_ETHERTYPE => {}
             _ => found = None,
         }
         if !peeler.step(&mut None).ok()? {

@@ -10,6 +10,12 @@ pub(super) const MPLS_UPSTREAM: u16 = 0x8848;
 pub(super) const WCCP: u16 = 0x883e;
 pub(super) const PPPOE: u16 = 0x8864;
 pub(super) const CISCO_METADATA: u16 = 0x8909;
+/// VN-Tag (IEEE 802.1Qbh draft).
+pub(super) const VN_TAG: u16 = 0x8926;
+/// Provider backbone bridging (IEEE 802.1ah).
+pub(super) const PBB: u16 = 0x88e7;
+/// Network service header (RFC 8300).
+pub(super) const NSH: u16 = 0x894f;
 pub(super) const ERSPAN_III: u16 = 0x22eb;
 pub(super) const ERSPAN: u16 = 0x88be;
 /// Smaller values of the type field are a length (IEEE 802.3 §3.2.6).
@@ -29,6 +35,8 @@ pub(super) const PPP_IPV6: u16 = 0x0057;
 pub(super) const PPP_MPLS: u16 = 0x0281;
 
 pub(super) const GTP_U_PORT: u16 = 2152;
+/// GRE in UDP (RFC 8086); over DTLS it has port 4755 and is encrypted.
+pub(super) const GRE_PORT: u16 = 4754;
 pub(super) const VXLAN_PORT: u16 = 4789;
 pub(super) const VXLAN_GPE_PORT: u16 = 4790;
 pub(super) const GENEVE_PORT: u16 = 6081;
@@ -38,5 +46,5 @@ pub(super) const GENEVE_PORT: u16 = 6081;
 pub(super) const fn is_tunnel_port(port: u16) -> bool {
     port >= GTP_U_PORT
         && port <= GENEVE_PORT
-        && matches!(port, GTP_U_PORT | VXLAN_PORT | VXLAN_GPE_PORT | GENEVE_PORT)
+        && matches!(port, GTP_U_PORT | GRE_PORT | VXLAN_PORT | VXLAN_GPE_PORT | GENEVE_PORT)
 }

@@ -1,11 +1,11 @@
 use flowscope_core::{Cursor, Layer, NextHeader, PacketView, PathLayer, Refusal, VlanTag};
 
 use super::bytes::Bytes;
+use super::layer_header::LayerHeader;
 use super::link_payload::is_tcp;
 use super::numbers::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, FIRST_ETHERTYPE, MPLS, MPLS_UPSTREAM, PPPOE};
 use super::tags::{is_kind, is_tag, pending_tag};
-use super::tunnel::{self, Tunnel};
-use super::{fast, ip, link};
+use super::{fast, ip, link, pseudowire, shim, tunnel};
 
 /// Moves the cursor of the view past a layer and appends the layer to the path.
 ///
@@ -48,6 +48,9 @@ pub(crate) fn peel_general(view: &mut PacketView<'_>, layer: Layer) -> Result<bo
             // The stripped tag is the outermost layer.
             _ if peeler.tag.is_some() => false,
             Layer::Mpls => peeler.skip_link_header()? && peeler.peel_labels()?,
+            Layer::VnTag | Layer::Pbb | Layer::TrustSec | Layer::Nsh => {
+                peeler.skip_link_header()? && peeler.peel_shim(Some(layer))?
+            }
             Layer::Pppoe => peeler.skip_link_header()? && peeler.peel_pppoe()?,
             _ => peeler.skip_link_header()? && peeler.tunnel(Some(layer))?,
         }
@@ -109,6 +112,7 @@ impl<'a> Peeler<'a> {
             NextHeader::EtherType(number) if is_tag(number) => self.peel_tags()?,
             NextHeader::EtherType(MPLS | MPLS_UPSTREAM) => self.peel_labels()?,
             NextHeader::EtherType(PPPOE) => self.peel_pppoe()?,
+            NextHeader::EtherType(number) if shim::is_shim(number) => self.peel_shim(None)?,
             NextHeader::EtherType(length) if length < FIRST_ETHERTYPE => self.skip_link_header()?,
             NextHeader::EtherType(ETHERTYPE_IPV4 | ETHERTYPE_IPV6) | NextHeader::Ip => {
                 let here = self.cursor;
@@ -174,7 +178,7 @@ impl<'a> Peeler<'a> {
                 break;
             }
         }
-        let Some((next, at)) = tunnel::below_labels(self.bytes, at)? else {
+        let Some((next, at)) = pseudowire::below_labels(self.bytes, at)? else {
             self.cursor = before;
             return Ok(false);
         };
@@ -194,6 +198,22 @@ impl<'a> Peeler<'a> {
         self.push(Layer::Pppoe, u16::from_be_bytes([a, b]))?;
         self.move_to(next, at);
         Ok(true)
+    }
+
+    /// Removes one header between Ethernet and its payload, if it is the wanted kind.
+    fn peel_shim(&mut self, wanted: Option<Layer>) -> Result<bool, Refusal> {
+        let NextHeader::EtherType(number) = self.cursor.next else { return Ok(false) };
+        let found = shim::read(self.bytes, number, self.cursor.offset as usize)?;
+        match found {
+            Some(LayerHeader { layer, next, offset })
+                if wanted.is_none_or(|wanted| wanted == layer.layer) =>
+            {
+                self.push(layer.layer, layer.id)?;
+                self.move_to(next, offset);
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Removes the tunnel headers of an IP packet if it is the wanted kind. A fragment counts as a tunnel,
@@ -219,7 +239,7 @@ impl<'a> Peeler<'a> {
             found => found?,
         };
         match inside {
-            Some(Tunnel { layer, next, offset })
+            Some(LayerHeader { layer, next, offset })
                 if wanted.is_none_or(|wanted| is_kind(wanted, layer.layer)) =>
             {
                 self.push(layer.layer, layer.id)?;

@@ -21,8 +21,8 @@ pub(super) fn is_kind(wanted: Layer, found: Layer) -> bool {
     found == wanted || (wanted == Layer::Gre && matches!(found, Layer::Nvgre | Layer::Erspan))
 }
 
-/// Ethertypes of VLAN tags: customer tag, service tag, and the older number of the service tag.
+/// Ethertypes of VLAN tags: customer tag, service tag, and the numbers that vendors used for the latter.
 #[inline]
 pub(super) const fn is_tag(ethertype: u16) -> bool {
-    matches!(ethertype, 0x8100 | 0x88a8 | 0x9100)
+    matches!(ethertype, 0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300)
 }

@@ -1,26 +1,24 @@
-//! Tunnel headers: one function per header, which returns the layer and its payload.
+//! LayerHeader headers: one function per header, which returns the layer and its payload.
 
-use flowscope_core::{Layer, LinkType, NextHeader, PathLayer, Refusal};
+use flowscope_core::{Layer, NextHeader, PathLayer, Refusal};
 
 use super::bytes::Bytes;
+use super::layer_header::{ETHERNET, LayerHeader};
 use super::link;
 use super::numbers::{
-    ARP, CISCO_METADATA, ERSPAN, ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_PORT,
-    GTP_U_PORT, MPLS, PPPOE, TRANSPARENT_BRIDGING, VXLAN_GPE_PORT, VXLAN_PORT, WCCP,
+    CISCO_METADATA, ERSPAN, ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_PORT, GRE_PORT,
+    GTP_U_PORT, MPLS, NSH, TRANSPARENT_BRIDGING, VXLAN_GPE_PORT, VXLAN_PORT, WCCP,
 };
-use super::tags::is_tag;
-
-/// A tunnel header: its layer, the kind of its payload, and where that begins.
-pub(super) struct Tunnel {
-    pub(super) layer: PathLayer,
-    pub(super) next: NextHeader,
-    pub(super) offset: usize,
-}
+use super::pseudowire::{Evidence, ip_evidence, is_frame};
 
 /// The tunnel header at `at`, the payload of an IP packet; `None` if there is none.
-pub(super) fn over_ip(bytes: Bytes<'_>, proto: u8, at: usize) -> Result<Option<Tunnel>, Refusal> {
+pub(super) fn over_ip(
+    bytes: Bytes<'_>,
+    proto: u8,
+    at: usize,
+) -> Result<Option<LayerHeader>, Refusal> {
     let inner = |next| {
-        Ok(Some(Tunnel { layer: PathLayer { layer: Layer::IpIp, id: 0 }, next, offset: at }))
+        Ok(Some(LayerHeader { layer: PathLayer { layer: Layer::IpIp, id: 0 }, next, offset: at }))
     };
     match proto {
         // RFC 2003, RFC 2473 and RFC 4213: another IP header follows directly.
@@ -32,21 +30,22 @@ pub(super) fn over_ip(bytes: Bytes<'_>, proto: u8, at: usize) -> Result<Option<T
     }
 }
 
-/// Tunnels over UDP, recognised by destination port. Any application may use that port, so ambiguous headers
+/// LayerHeaders over UDP, recognised by destination port. Any application may use that port, so ambiguous headers
 /// are accepted only if the payload matches them.
-fn over_udp(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+fn over_udp(bytes: Bytes<'_>, at: usize) -> Result<Option<LayerHeader>, Refusal> {
     let [_, _, hi, lo] = *bytes.array::<4>(at)?;
     match u16::from_be_bytes([hi, lo]) {
         VXLAN_PORT => vxlan(bytes, at + 8),
         VXLAN_GPE_PORT => vxlan_gpe(bytes, at + 8),
         GENEVE_PORT => geneve(bytes, at + 8),
+        GRE_PORT => gre_in_udp(bytes, at + 8),
         GTP_U_PORT => gtp_u(bytes, at + 8),
         _ => Ok(None),
     }
 }
 
 /// RFC 7348 §5: a flag for a valid network identifier, the identifier, an Ethernet frame.
-fn vxlan(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+fn vxlan(bytes: Bytes<'_>, at: usize) -> Result<Option<LayerHeader>, Refusal> {
     let [flags, _, _, _, a, b, c, _] = *bytes.array::<8>(at)?;
     if flags & 0x08 == 0 {
         return Ok(None);
@@ -61,12 +60,12 @@ fn vxlan(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
         }
     }
     let layer = PathLayer { layer: Layer::Vxlan, id: u32::from_be_bytes([0, a, b, c]) };
-    Ok(Some(Tunnel { layer, next: ETHERNET, offset: at + 8 }))
+    Ok(Some(LayerHeader { layer, next: ETHERNET, offset: at + 8 }))
 }
 
 /// draft-ietf-nvo3-vxlan-gpe §3.1: version 0, a flag that the protocol field is valid (without it this is
-/// plain VXLAN), and what it carries. Network service headers are not opened.
-fn vxlan_gpe(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+/// plain VXLAN), and what it carries.
+fn vxlan_gpe(bytes: Bytes<'_>, at: usize) -> Result<Option<LayerHeader>, Refusal> {
     let [flags, _, _, protocol, a, b, c, _] = *bytes.array::<8>(at)?;
     if flags & 0x38 != 0x08 {
         return Ok(None);
@@ -75,14 +74,15 @@ fn vxlan_gpe(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
         (0, _) | (_, 3) => ETHERNET,
         (_, 1) => NextHeader::EtherType(ETHERTYPE_IPV4),
         (_, 2) => NextHeader::EtherType(ETHERTYPE_IPV6),
+        (_, 4) => NextHeader::EtherType(NSH),
         _ => return Ok(None),
     };
     let layer = PathLayer { layer: Layer::Vxlan, id: u32::from_be_bytes([0, a, b, c]) };
-    Ok(Some(Tunnel { layer, next, offset: at + 8 }))
+    Ok(Some(LayerHeader { layer, next, offset: at + 8 }))
 }
 
 /// RFC 8926 §3.4: version 0, options in words, what it carries as an Ethertype, the identifier.
-fn geneve(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+fn geneve(bytes: Bytes<'_>, at: usize) -> Result<Option<LayerHeader>, Refusal> {
     let [first, _, hi, lo, a, b, c, _] = *bytes.array::<8>(at)?;
     let next = match u16::from_be_bytes([hi, lo]) {
         TRANSPARENT_BRIDGING => ETHERNET,
@@ -93,12 +93,12 @@ fn geneve(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
         return Ok(None);
     }
     let layer = PathLayer { layer: Layer::Geneve, id: u32::from_be_bytes([0, a, b, c]) };
-    Ok(Some(Tunnel { layer, next, offset: at + 8 + usize::from(first & 0x3f) * 4 }))
+    Ok(Some(LayerHeader { layer, next, offset: at + 8 + usize::from(first & 0x3f) * 4 }))
 }
 
 /// 3GPP TS 29.281 §5.1: version 1, protocol type GTP, and a message that carries a user packet.
 /// Any of three flags adds four bytes, the last of which begins a chain of extension headers.
-fn gtp_u(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+fn gtp_u(bytes: Bytes<'_>, at: usize) -> Result<Option<LayerHeader>, Refusal> {
     let [flags, kind, _, _, a, b, c, d] = *bytes.array::<8>(at)?;
     if flags & 0xf0 != 0x30 || kind != 0xff {
         return Ok(None);
@@ -121,12 +121,12 @@ fn gtp_u(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
         return Ok(None);
     }
     let layer = PathLayer { layer: Layer::GtpU, id: u32::from_be_bytes([a, b, c, d]) };
-    Ok(Some(Tunnel { layer, next: NextHeader::Ip, offset: inside }))
+    Ok(Some(LayerHeader { layer, next: NextHeader::Ip, offset: inside }))
 }
 
 /// RFC 2784 and RFC 2890: version 0; checksum, key and sequence number take four bytes each. With
 /// Ethernet inside and a key this is NVGRE (RFC 7637), with its Ethertypes ERSPAN.
-fn gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+fn gre(bytes: Bytes<'_>, at: usize) -> Result<Option<LayerHeader>, Refusal> {
     let [flags, version, hi, lo] = *bytes.array::<4>(at)?;
     if flags & ROUTING != 0 || version & 0x07 != 0 {
         return enhanced_gre(bytes, at);
@@ -148,7 +148,7 @@ fn gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
         inside += 8;
     }
     let (layer, id, next) = match ethertype {
-        number @ (ETHERTYPE_IPV4 | ETHERTYPE_IPV6 | MPLS) => {
+        number @ (ETHERTYPE_IPV4 | ETHERTYPE_IPV6 | MPLS | NSH) => {
             (Layer::Gre, key, NextHeader::EtherType(number))
         }
         WCCP => {
@@ -164,24 +164,39 @@ fn gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
         ERSPAN_III => return erspan_iii(bytes, inside),
         _ => return Ok(None),
     };
-    Ok(Some(Tunnel { layer: PathLayer { layer, id }, next, offset: inside }))
+    Ok(Some(LayerHeader { layer: PathLayer { layer, id }, next, offset: inside }))
+}
+
+/// RFC 8086: GRE behind UDP. Its payload must match it.
+fn gre_in_udp(bytes: Bytes<'_>, at: usize) -> Result<Option<LayerHeader>, Refusal> {
+    let Some(tunnel) = gre(bytes, at)? else { return Ok(None) };
+    let sound = match tunnel.next {
+        NextHeader::EtherType(ETHERTYPE_IPV4 | ETHERTYPE_IPV6) => {
+            bytes.array::<8>(tunnel.offset)?;
+            ip_evidence(bytes, tunnel.offset) >= Evidence::Weak
+        }
+        NextHeader::EtherType(number) => number == MPLS || number == NSH,
+        ETHERNET => is_frame(bytes, tunnel.offset)?,
+        _ => false,
+    };
+    Ok(sound.then_some(tunnel))
 }
 
 /// Type II has a header of version 1, and GRE then has a sequence number; type I has no header
 /// (draft-foschiano-erspan §4.1 and §4.2).
-fn erspan(bytes: Bytes<'_>, at: usize, has_header: bool) -> Result<Option<Tunnel>, Refusal> {
+fn erspan(bytes: Bytes<'_>, at: usize, has_header: bool) -> Result<Option<LayerHeader>, Refusal> {
     if !has_header {
         let layer = PathLayer { layer: Layer::Erspan, id: 0 };
-        return Ok(Some(Tunnel { layer, next: ETHERNET, offset: at }));
+        return Ok(Some(LayerHeader { layer, next: ETHERNET, offset: at }));
     }
     let [version, _, hi, lo] = *bytes.array::<4>(at)?;
     let layer = PathLayer { layer: Layer::Erspan, id: session(hi, lo) };
-    Ok((version >> 4 == 1).then_some(Tunnel { layer, next: ETHERNET, offset: at + 8 }))
+    Ok((version >> 4 == 1).then_some(LayerHeader { layer, next: ETHERNET, offset: at + 8 }))
 }
 
 /// Type III, version 2: the frame type, and a flag for eight more bytes that some platforms add
 /// (draft-foschiano-erspan §4.3).
-fn erspan_iii(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+fn erspan_iii(bytes: Bytes<'_>, at: usize) -> Result<Option<LayerHeader>, Refusal> {
     let [version, _, hi, lo, _, _, _, _, _, _, frame, rest] = *bytes.array::<12>(at)?;
     let next = match frame >> 2 & 0x1f {
         0 => ETHERNET,
@@ -190,7 +205,7 @@ fn erspan_iii(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
     };
     let inside = at + if rest & 1 != 0 { 20 } else { 12 };
     let layer = PathLayer { layer: Layer::Erspan, id: session(hi, lo) };
-    Ok((version >> 4 == 2).then_some(Tunnel { layer, next, offset: inside }))
+    Ok((version >> 4 == 2).then_some(LayerHeader { layer, next, offset: inside }))
 }
 
 /// ERSPAN session id: the lower ten bits.
@@ -200,7 +215,7 @@ fn session(hi: u8, lo: u8) -> u32 {
 
 /// RFC 2637 §4.1: version 1 with a key, which is a length and a call id, and PPP inside unless it is an
 /// acknowledgement alone. Compressed, encrypted or multilink PPP is not opened.
-fn enhanced_gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> {
+fn enhanced_gre(bytes: Bytes<'_>, at: usize) -> Result<Option<LayerHeader>, Refusal> {
     const ACKNOWLEDGEMENT: u8 = 0x80;
 
     let [flags, version, 0x88, 0x0b] = *bytes.array::<4>(at)? else { return Ok(None) };
@@ -211,65 +226,11 @@ fn enhanced_gre(bytes: Bytes<'_>, at: usize) -> Result<Option<Tunnel>, Refusal> 
     match link::ppp_framed(bytes, inside) {
         Ok((next, at)) => {
             let layer = PathLayer { layer: Layer::Gre, id: 0 };
-            Ok(Some(Tunnel { layer, next, offset: at }))
+            Ok(Some(LayerHeader { layer, next, offset: at }))
         }
         Err(Refusal::NotAFlow) => Ok(None),
         Err(refusal) => Err(refusal),
     }
-}
-
-/// The payload of a label stack, and where it begins: IP or an Ethernet pseudo-wire; `None` if it looks like
-/// neither.
-///
-/// Labels do not name their payload. The first four bits are 4 or 6 for IP, and 0 for the control word that
-/// may precede the frame of a pseudo-wire (RFC 4385 §3); without one the frame's destination address comes
-/// first, which may look like either. So IP is believed if its length does not go beyond the packet, then a
-/// frame if it names what follows it, first without a control word, since behind one it is the source address
-/// that would have to look like an Ethertype.
-pub(super) fn below_labels(
-    bytes: Bytes<'_>,
-    at: usize,
-) -> Result<Option<(NextHeader, usize)>, Refusal> {
-    let [first] = *bytes.array::<1>(at)?;
-    let there = bytes.wire.saturating_sub(at);
-    let ip = match first >> 4 {
-        4 => {
-            let [_, _, hi, lo] = *bytes.array::<4>(at)?;
-            Some(usize::from(u16::from_be_bytes([hi, lo])))
-        }
-        6 => {
-            let [_, _, _, _, hi, lo] = *bytes.array::<6>(at)?;
-            Some(40 + usize::from(u16::from_be_bytes([hi, lo])))
-        }
-        _ => None,
-    };
-    if ip.is_some_and(|len| len <= there) {
-        return Ok(Some((NextHeader::Ip, at)));
-    }
-    if is_frame(bytes, at)? {
-        return Ok(Some((ETHERNET, at)));
-    }
-    if first >> 4 == 0 && is_frame(bytes, at + 4)? {
-        return Ok(Some((ETHERNET, at + 4)));
-    }
-    Ok(ip.map(|_| (NextHeader::Ip, at)))
-}
-
-/// Whether the Ethernet header at `at` has a known Ethertype and the first byte of the payload matches it.
-fn is_frame(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
-    let [.., hi, lo, first] = match bytes.array::<15>(at) {
-        Ok(header) => *header,
-        Err(Refusal::HeaderMalformed) => return Ok(false),
-        Err(refusal) => return Err(refusal),
-    };
-    Ok(match u16::from_be_bytes([hi, lo]) {
-        ETHERTYPE_IPV4 => first >> 4 == 4,
-        ETHERTYPE_IPV6 => first >> 4 == 6,
-        PPPOE => first == 0x11,
-        // Hardware type 1, Ethernet. Tags and labels can begin with any byte.
-        ARP => first == 0,
-        number => is_tag(number) || number == MPLS,
-    })
 }
 
 /// Whether the version field at `at` is 4 or 6.
@@ -278,7 +239,6 @@ pub(super) fn is_ip(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
     Ok(matches!(first >> 4, 4 | 6))
 }
 
-pub(super) const ETHERNET: NextHeader = NextHeader::Link(LinkType::ETHERNET);
 const CHECKSUM: u8 = 0x80;
 const ROUTING: u8 = 0x40;
 const KEY: u8 = 0x20;

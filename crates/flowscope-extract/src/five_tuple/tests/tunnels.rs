@@ -5,7 +5,8 @@ use flowscope_testkit::samples;
 
 use super::*;
 use crate::{
-    InnerGeneve, InnerGre, InnerGtpU, InnerIpIp, InnerVxlan, MacPair, StripMpls, StripPppoe,
+    InnerGeneve, InnerGre, InnerGtpU, InnerIpIp, InnerNsh, InnerPbb, InnerVxlan, MacPair,
+    StripMpls, StripPppoe, StripTrustSec, StripVnTag,
 };
 
 const FIVE: FiveTuple = FiveTuple::bidirectional();
@@ -80,6 +81,89 @@ fn the_rarer_kinds() {
     assert_eq!(closed(outer().pptp(7, true).ppp().next(0xfd).payload([0; 40])), tunnel);
     let nsh = outer().vxlan_gpe(42).next(4).payload([0; 40]);
     assert_eq!(closed(nsh), "192.0.2.1:49152 <-> 192.0.2.2:4790");
+}
+
+#[test]
+fn headers_between_ethernet_and_its_payload() {
+    let eth = || frame().ethernet();
+    check(&StripVnTag(FIVE), &inner(eth().vn_tag(5, 9)), &[(Layer::VnTag, 5)]);
+    check(&StripTrustSec(FIVE), &inner(eth().trustsec(16)), &[(Layer::TrustSec, 16)]);
+    check(&InnerPbb(FIVE), &inner(eth().pbb(0xab_cdef).ethernet()), &[(Layer::Pbb, 0xab_cdef)]);
+    check(&InnerNsh(FIVE), &inner(eth().nsh(42)), &[(Layer::Nsh, 42)]);
+    check(&InnerNsh(FIVE), &inner(eth().nsh(42).ethernet()), &[(Layer::Nsh, 42)]);
+    let labels = [(Layer::Nsh, 42), (Layer::Mpls, 16)];
+    check(&InnerNsh(StripMpls(FIVE)), &inner(eth().nsh(42).mpls(16)), &labels);
+    let twice = [(Layer::Nsh, 42), (Layer::Nsh, 43)];
+    check(&InnerNsh(InnerNsh(FIVE)), &inner(eth().nsh(42).nsh(43)), &twice);
+    // Behind and before tags, as switches have it.
+    let tagged = inner(eth().vn_tag(5, 9).vlan(6));
+    check(&StripVnTag(StripVlan(FIVE)), &tagged, &[(Layer::VnTag, 5), (Layer::Vlan, 6)]);
+    let backbone = inner(eth().vlan_tag(0x88a8, 7).pbb(42).ethernet().vlan(6));
+    let layers = [(Layer::Vlan, 7), (Layer::Pbb, 42), (Layer::Vlan, 6)];
+    check(&StripVlan(InnerPbb(StripVlan(FIVE))), &backbone, &layers);
+    // In tunnels.
+    let vxlan = [(Layer::Vxlan, 42), (Layer::Nsh, 7)];
+    check(&InnerVxlan(InnerNsh(FIVE)), &inner(outer().vxlan_gpe(42).nsh(7)), &vxlan);
+    check(
+        &InnerGre(InnerNsh(FIVE)),
+        &inner(outer().gre().nsh(7)),
+        &[(Layer::Gre, 0), (Layer::Nsh, 7)],
+    );
+    // Other versions, and what they carry.
+    for frame in [
+        eth().next(0x8909).payload([2, 1, 0, 1, 0, 0, 8, 0]),
+        eth().next(0x8909).payload([1, 0, 8, 0, 0, 0, 0, 0]),
+        eth().next(0x894f).payload([0x40, 2, 2, 1, 0, 0, 7, 0xff, 0x45, 0]),
+        eth().next(0x894f).payload([0, 2, 1, 1, 0, 0, 7, 0xff, 0x45, 0]),
+        eth().nsh(7).next(0x42).payload([0x45; 40]),
+    ] {
+        assert_eq!(key(&AutoDetectEncap(FIVE), &frame.packet()), "NotAFlow");
+    }
+}
+
+#[test]
+fn gre_in_udp() {
+    let udp = || outer().udp(49152, 4754);
+    check(&InnerGre(FIVE), &inner(udp().gre()), &[(Layer::Gre, 0)]);
+    check(&InnerGre(FIVE), &inner(udp().gre_key(7)), &[(Layer::Gre, 7)]);
+    check(&InnerGre(FIVE), &inner(udp().gre().ethernet()), &[(Layer::Gre, 0)]);
+    check(&InnerGre(FIVE), &inner(udp().gre_key(42 << 8).ethernet()), &[(Layer::Nvgre, 42)]);
+    let v6 = v6().udp(49152, 4754).gre();
+    check(&InnerGre(FIVE), &inner(v6), &[(Layer::Gre, 0)]);
+    // Whatever else that port may have been given to.
+    for payload in [[0, 0, 8, 0, 0x45, 1, 2, 3], [0; 8], [0xff; 8]] {
+        let other = udp().payload(payload).packet();
+        assert_eq!(key(&AutoDetectEncap(FIVE), &other), "192.0.2.1:49152 <-> 192.0.2.2:4754");
+    }
+}
+
+/// MAC addresses that begin as IP headers do, in frames without a control word (RFC 8469).
+#[test]
+fn pseudo_wires_of_addresses_that_look_like_ip() {
+    let labels = || frame().ethernet().mpls(16);
+    let layers = [(Layer::Mpls, 16), (Layer::Pseudowire, 0)];
+    for first in 0x40..=0x6f {
+        // The rest is what would be a length: too short, short enough, too long.
+        for rest in [[0, 0, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 30, 0, 3], [0x5e; 5], [0xff; 5]] {
+            let dst = [first, rest[0], rest[1], rest[2], rest[3], rest[4]];
+            for src in [[2, 0, 0, 0, 0, 1], [6, 64, 0, 0, 0, 1], dst] {
+                let wire = || labels().ethernet_between(src, dst);
+                check(&StripMpls(FIVE), &inner(wire()), &layers);
+                let tags = [layers[0], layers[1], (Layer::Vlan, 5)];
+                check(&StripMpls(StripVlan(FIVE)), &inner(wire().vlan(5)), &tags);
+            }
+        }
+    }
+    // IP remains IP, whatever its addresses are, also with a checksum left to the network card.
+    for src in ["8.0.69.0", "8.0.70.1", "129.0.69.0", "134.221.96.0"] {
+        for checksum in [None, Some(0)] {
+            let header = labels().ipv4(src, "10.0.0.2");
+            let header = checksum.map_or(header.clone(), |sum| header.checksum(sum));
+            let packet = header.tcp(1, 2).payload([0x45; 60]).packet();
+            let found = key(&StripMpls(FIVE), &packet);
+            assert!(found.contains(&format!("{src}:1")), "{src}: {found}");
+        }
+    }
 }
 
 #[test]

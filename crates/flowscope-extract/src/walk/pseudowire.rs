@@ -1,0 +1,180 @@
+//! What MPLS labels carry, which they do not name: IP or an Ethernet pseudo-wire, judged by its headers.
+
+use flowscope_core::{MAX_DEPTH, NextHeader, Refusal};
+
+use super::bytes::Bytes;
+use super::layer_header::{ETHERNET, LayerHeader};
+use super::numbers::{
+    ARP, CISCO_METADATA, ETHERTYPE_IPV4, ETHERTYPE_IPV6, MPLS, NSH, PBB, PPPOE, VN_TAG,
+};
+use super::shim;
+use super::tags::is_tag;
+
+/// The payload of a label stack, and where it begins: IP or an Ethernet pseudo-wire; `None` if it looks
+/// like neither.
+///
+/// Labels do not name their payload. The first four bits are 4 or 6 for IP, and 0 for the control word
+/// that may precede the frame of a pseudo-wire (RFC 4385 §3). Without a control word the destination
+/// address of the frame comes first, and may begin with any of these (RFC 8469 §2). So the headers decide:
+/// an IPv4 header with a correct checksum, a frame whose Ethertype is followed by a sound IP header, any
+/// other sound IP header, a frame with a known Ethertype, first without a control word, since behind
+/// one it is the source address that would have to look like an Ethertype.
+pub(super) fn below_labels(
+    bytes: Bytes<'_>,
+    at: usize,
+) -> Result<Option<(NextHeader, usize)>, Refusal> {
+    let [first] = *bytes.array::<1>(at)?;
+    let evidence = ip_evidence(bytes, at);
+    let ip = Ok(Some((NextHeader::Ip, at)));
+    if evidence == Evidence::Certain {
+        return ip;
+    }
+    if frame_holds_ip(bytes, at)? {
+        return Ok(Some((ETHERNET, at)));
+    }
+    if evidence == Evidence::Sound {
+        return ip;
+    }
+    if is_frame(bytes, at)? {
+        return Ok(Some((ETHERNET, at)));
+    }
+    if first >> 4 == 0 && is_frame(bytes, at + 4)? {
+        return Ok(Some((ETHERNET, at + 4)));
+    }
+    if matches!(first >> 4, 4 | 6) { ip } else { Ok(None) }
+}
+
+/// How likely bytes are an IP header.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Evidence {
+    /// They are none, or too few bytes were captured.
+    No,
+    /// The lengths fit.
+    Weak,
+    /// The other fields are valid too; an IPv4 checksum was left to the network card.
+    Sound,
+    /// The checksum of an IPv4 header is correct, or was left to the network card and the packet ends
+    /// where the header says.
+    Certain,
+}
+
+pub(super) fn ip_evidence(bytes: Bytes<'_>, at: usize) -> Evidence {
+    let captured = bytes.from(at);
+    let available = bytes.wire.saturating_sub(at);
+    match *captured {
+        [first @ 0x45..=0x4f, _, hi, lo, ..] => {
+            let header_len = usize::from(first & 0x0f) * 4;
+            let len = usize::from(u16::from_be_bytes([hi, lo]));
+            if len != 0 && (len < header_len || len > available) {
+                return Evidence::No;
+            }
+            let Some(header) = captured.get(..header_len) else { return Evidence::Weak };
+            match header_sum(header) {
+                0xffff if len != 0 => Evidence::Certain,
+                _ if header.get(10..12) == Some(&[0, 0]) => {
+                    if len == available {
+                        Evidence::Certain
+                    } else {
+                        Evidence::Sound
+                    }
+                }
+                _ => Evidence::Weak,
+            }
+        }
+        [0x60..=0x6f, _, _, _, hi, lo, next, hops, ..] => {
+            let len = 40 + usize::from(u16::from_be_bytes([hi, lo]));
+            // Extension headers, transports, tunnels, routing, "no next header".
+            let known = matches!(
+                next,
+                0 | 4 | 6 | 17 | 41 | 43 | 44 | 47 | 50 | 51 | 58 | 59 | 60 | 89 | 103 | 132
+            );
+            match len <= available {
+                false => Evidence::No,
+                true if known && hops != 0 => Evidence::Sound,
+                true => Evidence::Weak,
+            }
+        }
+        _ => Evidence::No,
+    }
+}
+
+/// The sum of the words of an IPv4 header, 0xffff if its checksum is correct (RFC 1071). Neither the byte
+/// order nor the width of the words matters for that.
+#[inline]
+pub(super) fn header_sum(header: &[u8]) -> u64 {
+    let (words, _) = header.as_chunks::<4>();
+    let sum: u64 = words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum();
+    let sum = (sum & 0xffff_ffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    (sum & 0xffff) + (sum >> 16)
+}
+
+/// Whether the Ethernet frame at `at` leads, through tags and similar headers, to a sound IP header of the
+/// version that it names.
+fn frame_holds_ip(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
+    match ip_in_frame(bytes, at) {
+        Ok(Some(at)) => {
+            // An IPv4 header is judged whole.
+            let [first] = *bytes.array::<1>(at)?;
+            let needed = if first >> 4 == 4 { usize::from(first & 0x0f) * 4 } else { 8 };
+            if bytes.from(at).len() < needed && at + needed <= bytes.wire {
+                return Err(Refusal::SnaplenCut);
+            }
+            Ok(ip_evidence(bytes, at) >= Evidence::Sound)
+        }
+        Ok(None) | Err(Refusal::HeaderMalformed) => Ok(false),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Where the IP header is that the Ethernet frame at `at` leads to, if its version is the one named.
+fn ip_in_frame(bytes: Bytes<'_>, at: usize) -> Result<Option<usize>, Refusal> {
+    let (mut number, mut at) = (ethertype(bytes, at + 12)?, at + 14);
+    // Deeper than a packet is read in any case.
+    for _ in 0..MAX_DEPTH {
+        match number {
+            ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => {
+                let version = if number == ETHERTYPE_IPV4 { 4 } else { 6 };
+                let [first] = *bytes.array::<1>(at)?;
+                return Ok((first >> 4 == version).then_some(at));
+            }
+            _ if is_tag(number) => (number, at) = (ethertype(bytes, at + 2)?, at + 4),
+            _ => match shim::read(bytes, number, at)? {
+                Some(LayerHeader { next: NextHeader::EtherType(next), offset, .. }) => {
+                    (number, at) = (next, offset);
+                }
+                Some(LayerHeader { offset, .. }) => {
+                    (number, at) = (ethertype(bytes, offset + 12)?, offset + 14);
+                }
+                None => return Ok(None),
+            },
+        }
+    }
+    Ok(None)
+}
+
+fn ethertype(bytes: Bytes<'_>, at: usize) -> Result<u16, Refusal> {
+    Ok(u16::from_be_bytes(*bytes.array(at)?))
+}
+
+/// Whether the Ethernet header at `at` has a known Ethertype and the first byte of the payload matches it.
+pub(super) fn is_frame(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
+    let [.., hi, lo, first] = match bytes.array::<15>(at) {
+        Ok(header) => *header,
+        Err(Refusal::HeaderMalformed) => return Ok(false),
+        Err(refusal) => return Err(refusal),
+    };
+    Ok(match u16::from_be_bytes([hi, lo]) {
+        ETHERTYPE_IPV4 => first >> 4 == 4,
+        ETHERTYPE_IPV6 => first >> 4 == 6,
+        PPPOE => first == 0x11,
+        // Hardware type 1, Ethernet. Tags and labels can begin with any byte.
+        ARP => first == 0,
+        // Version 1, and options.
+        CISCO_METADATA => first == 1,
+        // Version 0.
+        NSH => first >> 6 == 0,
+        number => is_tag(number) || matches!(number, MPLS | VN_TAG | PBB),
+    })
+}
