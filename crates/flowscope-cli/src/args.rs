@@ -6,16 +6,18 @@ mod values;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use flowscope::driver::{Checksums, DriverConfig};
+use flowscope::protocols::{self, Selection};
 use flowscope::reassembly::{OverlapPolicy, StreamConfig};
 use flowscope::track::{Eviction, ResetRule, TrackerConfig};
 use flowscope_filter::Filter;
 
 use crate::error::Failure;
 use crate::output::Wanted;
-use crate::reading::{PayloadMode, Selection};
-use help::{EVENTS_HELP, EXAMPLES, FLOWS_HELP, FOLLOW_HELP, SESSIONS_HELP};
+use crate::reading::MessageOptions;
+use help::{EVENTS_HELP, EXAMPLES, FLOWS_HELP, FOLLOW_HELP};
 pub(crate) use values::{Size, Time, positive};
 
 /// Flow and session records from packet captures and live interfaces.
@@ -31,8 +33,8 @@ pub(crate) enum Command {
     /// Print one record per flow: endpoints, packets, bytes, and how it ended
     #[command(after_help = FLOWS_HELP)]
     Flows(FlowsArgs),
-    /// Print one record per HTTP exchange, TLS handshake and DNS message
-    #[command(after_help = SESSIONS_HELP)]
+    /// Print one record per transaction, handshake or message of application protocols
+    #[command(after_help = help::sessions())]
     Sessions(SessionsArgs),
     /// Print the payload of one conversation, with gaps marked
     #[command(after_help = FOLLOW_HELP)]
@@ -69,8 +71,8 @@ pub(crate) struct SessionsArgs {
     #[arg(long, value_enum, default_value_t = SessionFormat::Table)]
     pub(crate) format: SessionFormat,
     /// Parse only these protocols
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "PROTOCOL")]
-    protocol: Vec<ProtocolArg>,
+    #[arg(long, value_parser = protocol_names(), value_delimiter = ',', value_name = "PROTOCOL")]
+    protocol: Vec<String>,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -131,27 +133,21 @@ pub(crate) enum SideArg {
     Responder,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum ProtocolArg {
-    Http,
-    Tls,
-    Dns,
+impl SessionsArgs {
+    /// The protocols to be read.
+    pub(crate) fn messages(&self) -> MessageOptions {
+        if self.protocol.is_empty() {
+            return MessageOptions::ALL;
+        }
+        let named = |all: Selection, name: &String| all.with(name).unwrap_or(all);
+        let protocols = self.protocol.iter().fold(Selection::NONE, named);
+        MessageOptions { protocols, ..MessageOptions::ALL }
+    }
 }
 
-impl SessionsArgs {
-    /// The protocols to parse.
-    pub(crate) fn selection(&self) -> Selection {
-        if self.protocol.is_empty() {
-            return Selection::ALL;
-        }
-        let has = |protocol| self.protocol.contains(&protocol);
-        Selection {
-            http: has(ProtocolArg::Http),
-            tls: has(ProtocolArg::Tls),
-            dns: has(ProtocolArg::Dns),
-            pairs: false,
-        }
-    }
+/// The names of all protocols.
+fn protocol_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(protocols::all().iter().map(|protocol| protocol.name))
 }
 
 impl FollowArgs {
@@ -407,7 +403,7 @@ impl Tracking {
                 ResetsArg::InSequence => ResetRule::InSequence,
                 ResetsArg::Any => ResetRule::Any,
             })
-            .listening_ports(PayloadMode::listening_ports())
+            .listening_ports(protocols::listening_ports())
     }
 }
 

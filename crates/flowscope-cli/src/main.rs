@@ -34,9 +34,7 @@ use output::{Digests, Events, Flows, Follow, RecordFormat, Sessions};
 fn main() -> ExitCode {
     let ended = match Cli::from_command_line().command {
         Command::Flows(FlowsArgs { format, common }) => track(&common, Flows::new(format)),
-        Command::Sessions(args) => {
-            track(&args.common, Sessions::new(args.format, args.selection()))
-        }
+        Command::Sessions(args) => track(&args.common, Sessions::new(args.format, args.messages())),
         Command::Follow(args) => follow(&args),
         Command::Events(EventsArgs { common }) => track(&common, Events::default()),
         #[cfg(all(feature = "live", target_os = "linux"))]

@@ -1,12 +1,10 @@
 //! Which protocols are read, and what they say.
 
 use flowscope::core::Timestamp;
-use flowscope::dns::{Dns, DnsTransaction};
 use flowscope::driver::{Protocols, Recognition};
-use flowscope::http::{Http, HttpExchange};
 use flowscope::output::ZeekFormat;
-use flowscope::record::{ByteSet, ParserOptions, Protocol, Record, Schema, Visitor};
-use flowscope::tls::{Tls, TlsHandshake};
+use flowscope::protocols::{self, ProtocolVisitor, Registry, Selection};
+use flowscope::record::{ParserOptions, Protocol, Record, Schema, Visitor};
 
 use crate::raw::{Chunk, Digest, Digests, Raw};
 
@@ -16,35 +14,39 @@ pub(crate) enum PayloadMode {
     /// As much as tells the protocol.
     Recognise,
     /// Everything that these protocols say.
-    Messages(Selection),
+    Messages(MessageOptions),
     /// The bytes themselves.
     Raw,
     /// The bytes of TCP streams, summed up.
     Digest,
 }
 
-/// Protocols to be read.
+/// Protocols to be read, and how.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Selection {
-    pub(crate) http: bool,
-    pub(crate) tls: bool,
-    pub(crate) dns: bool,
-    /// Whether DNS queries are paired with their responses.
-    pub(crate) pairs: bool,
+pub(crate) struct MessageOptions {
+    pub(crate) protocols: Selection,
+    /// Whether a request and its response are one record, as
+    /// [`ParserOptions::transactions`] says.
+    pub(crate) transactions: bool,
 }
 
-impl Selection {
-    pub(crate) const ALL: Selection = Selection { http: true, tls: true, dns: true, pairs: false };
+impl MessageOptions {
+    pub(crate) const ALL: MessageOptions =
+        MessageOptions { protocols: Selection::ALL, transactions: false };
 }
 
 /// One thing that was said.
 #[derive(Clone, Debug)]
 pub(crate) enum AppRecord {
-    Http(Box<HttpExchange>),
-    Tls(Box<TlsHandshake>),
-    Dns(Box<DnsTransaction>),
+    Protocol(protocols::AppRecord),
     Raw(Chunk),
     Digest(Box<Digests>),
+}
+
+impl From<protocols::AppRecord> for AppRecord {
+    fn from(record: protocols::AppRecord) -> Self {
+        AppRecord::Protocol(record)
+    }
 }
 
 /// Bytes of a conversation have no columns: they are not written as records.
@@ -53,39 +55,35 @@ static RAW: Schema<()> = Schema::new("raw", |()| Timestamp::ZERO);
 impl Record for AppRecord {
     fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
         match self {
-            AppRecord::Http(exchange) => exchange.visit(visitor),
-            AppRecord::Tls(handshake) => handshake.visit(visitor),
-            AppRecord::Dns(transaction) => transaction.visit(visitor),
+            AppRecord::Protocol(record) => record.visit(visitor),
             AppRecord::Raw(_) | AppRecord::Digest(_) => visitor.record(&RAW, &()),
         }
     }
 }
 
-impl Selection {
+impl MessageOptions {
     /// Appends the header of the log of the first protocol.
     pub(crate) fn begin_log(self, zeek: &mut ZeekFormat, ts: Timestamp, out: &mut Vec<u8>) {
-        if self.http {
-            zeek.begin_log(Http::SCHEMA, ts, out);
-        } else if self.tls {
-            zeek.begin_log(Tls::SCHEMA, ts, out);
-        } else {
-            zeek.begin_log(Dns::SCHEMA, ts, out);
+        struct Begin<'a>(&'static str, &'a mut ZeekFormat, Timestamp, &'a mut Vec<u8>);
+
+        impl ProtocolVisitor for Begin<'_> {
+            fn protocol<P: Protocol>(&mut self) {
+                if P::NAME == self.0 {
+                    self.1.begin_log(P::SCHEMA, self.2, self.3);
+                }
+            }
+        }
+
+        if let Some(first) = self.protocols.protocols().next() {
+            protocols::for_each(&mut Begin(first.name, zeek, ts, out));
         }
     }
 }
 
 /// What Zeek calls a protocol: its log's name.
 pub(crate) fn zeek_service(protocol: &'static str) -> &'static str {
-    match protocol {
-        Tls::NAME => Tls::SCHEMA.zeek_log,
-        other => other,
-    }
-}
-
-/// Where one expects a protocol: on these ports, or on any with these first bytes.
-fn recognition(ports: &'static [u16], first: ByteSet) -> Recognition {
-    let by_ports = Recognition::by_ports(ports.iter().copied());
-    if first.is_empty() { by_ports } else { by_ports.or_bytes() }
+    let known = protocols::all().iter().find(|known| known.name == protocol);
+    known.map_or(protocol, |known| known.schema.zeek_log())
 }
 
 impl PayloadMode {
@@ -107,49 +105,26 @@ impl PayloadMode {
     }
 
     /// Those who read.
-    pub(crate) fn protocols(self) -> Protocols<AppRecord> {
+    pub(crate) fn protocols(self) -> Protocols<AppRecord, Registry> {
         let any = Recognition::by_bytes;
-        let selection = match self {
-            PayloadMode::Recognise => Selection::ALL,
-            PayloadMode::Messages(selection) => selection,
-            PayloadMode::Raw => {
-                return Protocols::new()
-                    .stream("raw", Raw::default(), any(), AppRecord::Raw)
-                    .datagram("raw", Raw::default(), any(), AppRecord::Raw);
-            }
-            PayloadMode::Digest => {
-                let said = |digests| AppRecord::Digest(Box::new(digests));
-                return Protocols::new().stream("raw", Digest::default(), any(), said);
+        let messages = match self {
+            PayloadMode::Recognise => MessageOptions::ALL,
+            PayloadMode::Messages(options) => options,
+            PayloadMode::Raw | PayloadMode::Digest => {
+                MessageOptions { protocols: Selection::NONE, transactions: false }
             }
         };
-        let options = ParserOptions::default().transactions(selection.pairs);
-        let mut protocols = Protocols::new();
-        if selection.http {
-            let how = recognition(Http::PORTS.tcp, Http::STREAM_FIRST_BYTES);
-            protocols = protocols.stream(Http::NAME, Http::stream(&options), how, |exchange| {
-                AppRecord::Http(Box::new(exchange))
-            });
+        let options = ParserOptions::default().transactions(messages.transactions);
+        let protocols = Protocols::with_set(Registry::new(messages.protocols, &options));
+        match self {
+            PayloadMode::Recognise => protocols.recognise_only(),
+            PayloadMode::Messages(_) => protocols,
+            PayloadMode::Raw => protocols
+                .stream("raw", Raw::default(), any(), AppRecord::Raw)
+                .datagram("raw", Raw::default(), any(), AppRecord::Raw),
+            PayloadMode::Digest => protocols.stream("raw", Digest::default(), any(), |digests| {
+                AppRecord::Digest(Box::new(digests))
+            }),
         }
-        if selection.tls {
-            let how = recognition(Tls::PORTS.tcp, Tls::STREAM_FIRST_BYTES);
-            protocols = protocols.stream(Tls::NAME, Tls::stream(&options), how, |handshake| {
-                AppRecord::Tls(Box::new(handshake))
-            });
-        }
-        if selection.dns {
-            let said = |transaction| AppRecord::Dns(Box::new(transaction));
-            let how = recognition(Dns::PORTS.tcp, Dns::STREAM_FIRST_BYTES);
-            protocols = protocols.stream(Dns::NAME, Dns::stream(&options), how, said);
-            let how = recognition(Dns::PORTS.udp, Dns::FIRST_BYTES);
-            protocols = protocols.datagram(Dns::NAME, Dns::datagram(&options), how, said);
-        }
-        if self == PayloadMode::Recognise { protocols.recognise_only() } else { protocols }
-    }
-
-    /// Ports that servers of all protocols listen on: who began a flow does not depend on which of
-    /// them are read.
-    pub(crate) fn listening_ports() -> impl Iterator<Item = u16> {
-        let ports = [Http::PORTS.tcp, Tls::PORTS.tcp, Dns::PORTS.udp];
-        ports.into_iter().flatten().copied()
     }
 }

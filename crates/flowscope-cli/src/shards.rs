@@ -13,6 +13,7 @@ use flowscope::driver::{
     DriverConfig, PayloadCounts, Protocols, SessionChange, SessionShard, SessionSink,
 };
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
+use flowscope::protocols::Registry;
 use flowscope::track::{
     Change, EndReason, EventOrder, Flow, FlowId, PacketTime, ShardBatch, merge,
 };
@@ -165,7 +166,7 @@ impl Counted {
 
 /// One tracker, those who read its flows, and what they made.
 pub(crate) struct Shard<L: RecordFormat> {
-    flows: SessionShard<FiveTupleKey, Protocols<AppRecord>, L::State>,
+    flows: SessionShard<FiveTupleKey, Protocols<AppRecord, Registry>, L::State>,
     layout: L,
     made: ShardOutput<L>,
 }

@@ -12,6 +12,7 @@ pub struct Dns;
 
 impl Protocol for Dns {
     const NAME: &'static str = "dns";
+    const RECORDS: &'static str = "one per message";
     const PORTS: Ports = Ports { tcp: &[53], udp: &[53, 5353, 5355] };
     /// A datagram begins with an identifier, which is any number.
     const FIRST_BYTES: ByteSet = ByteSet::ALL;

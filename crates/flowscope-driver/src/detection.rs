@@ -1,9 +1,14 @@
 //! Protocol detection: which parser reads a flow.
 
 mod classifier;
+mod erased;
+mod index;
 mod protocols;
+mod rules;
+mod set;
 mod single;
 
 pub use classifier::{Classification, Classifier, DetectedBy, Detection, ProbeInput, Transport};
 pub use protocols::{AnyParser, Protocols, Recognition};
+pub use set::{ProtocolSet, SetEntry};
 pub use single::{Datagrams, Sessions, Streams};

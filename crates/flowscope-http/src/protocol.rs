@@ -9,6 +9,8 @@ pub struct Http;
 
 impl Protocol for Http {
     const NAME: &'static str = "http";
+    const RECORDS: &'static str =
+        "one per request, answered or not, and one per response whose request was not captured";
     const PORTS: Ports = Ports::tcp(&[80, 8080, 8000, 8888, 3128]);
     /// An empty line, or the characters of a method (`tchar`, RFC 9110 §5.6.2), of which `HTTP/` has one
     /// too.

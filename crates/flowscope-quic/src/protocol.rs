@@ -9,6 +9,7 @@ pub struct Quic;
 
 impl Protocol for Quic {
     const NAME: &'static str = "quic";
+    const RECORDS: &'static str = "one per handshake, also if only one side was captured";
     const PORTS: Ports = Ports::udp(&[443]);
     // The long header's form bit and fixed bit (RFC 9000 §17.2); a Version Negotiation may lack the
     // latter, but is never the first datagram of a flow.

@@ -15,6 +15,8 @@ use crate::{ByteSet, Schema};
 pub trait Protocol {
     /// The name in `app_proto`, `--protocol` and features, in lower case.
     const NAME: &'static str;
+    /// What has a record, for help texts: "one per handshake, also if it fails".
+    const RECORDS: &'static str;
     /// The ports on which the protocol is expected.
     const PORTS: Ports;
     /// The bytes by which a stream or datagram of the protocol may begin, on any port.

@@ -9,6 +9,7 @@ pub struct Ssh;
 
 impl Protocol for Ssh {
     const NAME: &'static str = "ssh";
+    const RECORDS: &'static str = "one per handshake, also if only one side was captured";
     const PORTS: Ports = Ports::tcp(&[22]);
     const FIRST_BYTES: ByteSet = ByteSet::of(b"S");
     type Stream = SshParser;

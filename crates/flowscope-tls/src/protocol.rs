@@ -9,6 +9,8 @@ pub struct Tls;
 
 impl Protocol for Tls {
     const NAME: &'static str = "tls";
+    const RECORDS: &'static str =
+        "one per handshake, also if it fails or only one side was captured";
     const PORTS: Ports = Ports::tcp(&[443, 8443]);
     /// The content type of a record (RFC 8446 §5.1), or the length of a hello in SSL 2.0 framing
     /// (RFC 5246 appendix E.2).

@@ -1,7 +1,7 @@
 //! Passive flow tracking for packet capture.
 //!
-//! This crate holds no logic: it re-exports the parts under one name, `flowscope-x` as
-//! `flowscope::x`, one feature each. Depend on a part directly for the smallest dependency tree.
+//! This crate re-exports the parts under one name, `flowscope-x` as `flowscope::x`, one feature each, and
+//! holds the [registry](protocols) of protocols. Depend on a part directly for the smallest dependency tree.
 //!
 //! | module | what | feature |
 //! |---|---|---|
@@ -13,6 +13,7 @@
 //! | [`record`] | what a record is: schemas, columns, values | |
 //! | [`extract`] | ready-made extractors: five-tuples, address pairs, decapsulation | `extract`, on |
 //! | [`pcap`] | capture files as a packet source, and a writer | `pcap`, on |
+//! | [`protocols`] | the registry: all protocols below on one flow table | |
 //! | [`http`] | HTTP/1.x messages | `http`, on |
 //! | [`tls`] | TLS handshake messages, JA3 and JA4 | `tls`, on |
 //! | [`dns`] | DNS messages, over UDP and TCP | `dns`, on |
@@ -57,19 +58,25 @@
 //! [`handle_batch_with`](driver::FlowDriver::handle_batch_with): each change is lent with the flow it is
 //! about, and nothing is allocated.
 
+pub mod protocols;
+
+macro_rules! reexport {
+    ($($feature:literal $module:ident $protocol:ident $krate:ident,)*) => {$(
+        #[cfg(feature = $feature)]
+        #[doc(inline)]
+        pub use $krate as $module;
+    )*};
+}
+
+protocols::for_each_protocol!(reexport);
+
 #[doc(inline)]
 pub use flowscope_core as core;
-#[cfg(feature = "dns")]
-#[doc(inline)]
-pub use flowscope_dns as dns;
 #[doc(inline)]
 pub use flowscope_driver as driver;
 #[cfg(feature = "extract")]
 #[doc(inline)]
 pub use flowscope_extract as extract;
-#[cfg(feature = "http")]
-#[doc(inline)]
-pub use flowscope_http as http;
 #[cfg(feature = "output")]
 #[doc(inline)]
 pub use flowscope_output as output;
@@ -82,8 +89,5 @@ pub use flowscope_reassembly as reassembly;
 pub use flowscope_record as record;
 #[doc(inline)]
 pub use flowscope_session as session;
-#[cfg(feature = "tls")]
-#[doc(inline)]
-pub use flowscope_tls as tls;
 #[doc(inline)]
 pub use flowscope_track as track;

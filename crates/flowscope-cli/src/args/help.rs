@@ -1,5 +1,9 @@
 //! Text after the options in `--help`.
 
+use std::fmt::Write as _;
+
+use flowscope::protocols;
+
 pub(super) const EXAMPLES: &str = "\
 Examples:
   flowscope flows trace.pcap                     flows as a table
@@ -46,14 +50,24 @@ Examples:
   flowscope flows --format eve trace.pcap | jq 'select(.tcp.state == \"closed\") | .src_ip'
   flowscope flows --active 60 --format csv -o flows.csv long.pcapng.zst";
 
-pub(super) const SESSIONS_HELP: &str = "\
+/// What `sessions --help` says behind the options.
+pub(super) fn sessions() -> String {
+    let protocols = protocols::all();
+    let width = protocols.iter().map(|protocol| protocol.name.len()).max().unwrap_or_default();
+    let mut text = SESSIONS_BEGIN.to_owned();
+    for protocol in protocols {
+        let _ = writeln!(text, "  {:width$}  {}", protocol.name, protocol.records);
+    }
+    text + SESSIONS_END
+}
+
+const SESSIONS_BEGIN: &str = "\
 The protocol of a flow is detected by its first bytes, on any port; ports say what to try first.
 
 Records:
-  http  one per request, answered or not, and one per response whose request was not captured
-  tls   one per handshake, also if it fails or only one side was captured
-  dns   one per message
+";
 
+const SESSIONS_END: &str = "
 Zeek's logs are printed as one stream, with a header whenever the log changes, which `zeek-cut`
 understands. `--protocol http` gives a single log.
 

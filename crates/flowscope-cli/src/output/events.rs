@@ -11,7 +11,7 @@ use flowscope::record::{Record, Schema, Short, Visitor};
 use flowscope::track::{Anomaly, Change, Flow, FlowState, InitiatorEvidence, PacketInfo};
 
 use super::{RecordFormat, Totals, stats};
-use crate::reading::{AppRecord, PayloadMode, Selection};
+use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
 /// Everything that happened to every flow.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +75,7 @@ impl RecordFormat for Events {
     }
 
     fn reading(&self) -> PayloadMode {
-        PayloadMode::Messages(Selection::ALL)
+        PayloadMode::Messages(MessageOptions::ALL)
     }
 
     fn record(

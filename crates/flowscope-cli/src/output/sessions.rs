@@ -1,4 +1,4 @@
-//! What was said in flows: one record per HTTP exchange, TLS handshake and DNS message.
+//! What was said in flows: one record per transaction, handshake or message.
 
 use flowscope::core::{FlowSide, Path};
 use flowscope::driver::SessionChange;
@@ -8,13 +8,13 @@ use flowscope::track::{Change, Flow};
 
 use super::{RecordFormat, Totals, stats};
 use crate::args::SessionFormat;
-use crate::reading::{AppRecord, PayloadMode, Selection};
+use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
 /// One record per transaction.
 #[derive(Clone, Debug)]
 pub(crate) struct Sessions {
     style: Style,
-    selection: Selection,
+    messages: MessageOptions,
 }
 
 #[derive(Clone, Debug)]
@@ -40,15 +40,15 @@ pub(crate) struct SessionRecord {
 }
 
 impl Sessions {
-    pub(crate) fn new(format: SessionFormat, mut selection: Selection) -> Self {
-        // Zeek has one line for a query and its response.
-        selection.pairs = format == SessionFormat::Zeek;
+    pub(crate) fn new(format: SessionFormat, mut messages: MessageOptions) -> Self {
+        // Zeek has one line for a request and its response.
+        messages.transactions = format == SessionFormat::Zeek;
         let style = match format {
             SessionFormat::Table => Style::Table(SummaryFormat::new()),
             SessionFormat::Eve => Style::Eve(EveFormat::new()),
             SessionFormat::Zeek => Style::Zeek(ZeekFormat::tsv()),
         };
-        Sessions { style, selection }
+        Sessions { style, messages }
     }
 }
 
@@ -61,7 +61,7 @@ impl RecordFormat for Sessions {
     }
 
     fn reading(&self) -> PayloadMode {
-        PayloadMode::Messages(self.selection)
+        PayloadMode::Messages(self.messages)
     }
 
     fn portable(&self) -> bool {
@@ -123,7 +123,7 @@ impl RecordFormat for Sessions {
             Style::Eve(_) => stats::write(totals, out),
             Style::Zeek(zeek) => {
                 if zeek.current().is_none() {
-                    self.selection.begin_log(zeek, totals.end, out);
+                    self.messages.begin_log(zeek, totals.end, out);
                 }
                 zeek.end(totals.end, out);
             }

@@ -132,11 +132,6 @@ impl<K> ProbeInput<'_, K> {
         self.transport == Transport::Datagram || self.bytes.iter().any(|bytes| bytes.is_empty())
     }
 
-    /// Whether one of the flow's ports is among these.
-    pub(crate) fn has_port(&self, ports: &[u16]) -> bool {
-        self.ports.is_some_and(|(a, b)| ports.contains(&a) || ports.contains(&b))
-    }
-
     /// What the bytes of both sides say together: one that is sure outweighs one that is not.
     pub(crate) fn probe(&self, probe: impl Fn(FlowSide, &[u8]) -> Probe) -> Probe {
         let of = |side: FlowSide| match self.bytes[side.index()] {

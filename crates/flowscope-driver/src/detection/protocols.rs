@@ -1,4 +1,5 @@
 use std::any::Any;
+use std::convert::Infallible;
 
 use flowscope_core::{
     Datagram, DatagramParser, FlowSide, ParserStatus, Probe, SessionParser, StreamChunk,
@@ -6,6 +7,10 @@ use flowscope_core::{
 use flowscope_reassembly::{StreamConfig, StreamReassemblerFactory};
 use flowscope_session::StreamEnd;
 
+use crate::detection::erased::{self, DynParser};
+use crate::detection::index::CandidateIndex;
+use crate::detection::rules::{self, Choice};
+use crate::detection::set::ProtocolSet;
 use crate::detection::{Classification, Classifier, DetectedBy, Detection, ProbeInput, Transport};
 
 /// Several protocols on one flow table, their messages as one type of the caller's.
@@ -42,8 +47,14 @@ use crate::detection::{Classification, Classifier, DetectedBy, Detection, ProbeI
 /// let protocols = Protocols::new().stream("count", Count, Recognition::by_ports([7]), AppRecord::Bytes);
 /// assert_eq!(protocols.ports().collect::<Vec<_>>(), [7]);
 /// ```
-pub struct Protocols<M> {
-    entries: Vec<Entry<M>>,
+///
+/// `S` is a [`ProtocolSet`] that was given first, such as the registry of the umbrella crate: its protocols are
+/// asked before those that are added here. There may be 64 protocols of each transport.
+pub struct Protocols<M, S = ()> {
+    set: S,
+    added: Vec<Box<dyn DynParser<M>>>,
+    streams_index: CandidateIndex<EntryRef>,
+    datagrams_index: CandidateIndex<EntryRef>,
     streams: StreamReassemblerFactory,
     recognise_only: bool,
 }
@@ -76,44 +87,25 @@ impl Recognition {
     }
 }
 
-struct Entry<M> {
+/// A protocol of the set, or one that was added.
+#[derive(Clone, Copy)]
+struct EntryRef {
     name: &'static str,
-    transport: Transport,
-    recognition: Recognition,
-    reader: Box<dyn DynParser<M>>,
+    place: Place,
 }
 
-/// A protocol without its types.
-trait DynParser<M>: Send {
-    fn start(&self) -> Box<dyn Any + Send>;
-    fn probe(&self, side: FlowSide, bytes: &[u8]) -> Probe;
-    fn feed(
-        &mut self,
-        parser: &mut dyn Any,
-        feed: StreamChunk<'_>,
-        out: &mut Vec<M>,
-    ) -> ParserStatus;
-    fn gap(
-        &mut self,
-        parser: &mut dyn Any,
-        side: FlowSide,
-        len: u64,
-        out: &mut Vec<M>,
-    ) -> ParserStatus;
-    fn datagram(
-        &mut self,
-        parser: &mut dyn Any,
-        datagram: Datagram<'_>,
-        out: &mut Vec<M>,
-    ) -> ParserStatus;
-    fn notify(&mut self, parser: &mut dyn Any, what: StreamEnd, out: &mut Vec<M>);
-    fn heap_bytes(&self, parser: &dyn Any) -> usize;
+#[derive(Clone, Copy)]
+enum Place {
+    Set(usize),
+    Added(usize),
 }
 
-/// A parser of one of several protocols.
-pub struct AnyParser {
-    entry: usize,
-    state: Box<dyn Any + Send>,
+/// A parser of one of several protocols; `P` is that of a [`ProtocolSet`].
+pub struct AnyParser<P = Infallible>(Reader<P>);
+
+enum Reader<P> {
+    Set(P),
+    Added { entry: usize, state: Box<dyn Any + Send> },
 }
 
 impl<M> Default for Protocols<M> {
@@ -126,15 +118,39 @@ impl<M> Protocols<M> {
     /// None yet.
     #[must_use]
     pub fn new() -> Self {
-        Protocols {
-            entries: Vec::new(),
+        Protocols::with_set(())
+    }
+}
+
+impl<M, S: ProtocolSet<M>> Protocols<M, S> {
+    /// The protocols of a set.
+    ///
+    /// # Panics
+    ///
+    /// If it has more than 64 of one transport.
+    #[must_use]
+    pub fn with_set(set: S) -> Self {
+        let mut protocols = Protocols {
+            added: Vec::new(),
+            streams_index: CandidateIndex::new(),
+            datagrams_index: CandidateIndex::new(),
             streams: StreamReassemblerFactory::default(),
             recognise_only: false,
+            set,
+        };
+        for entry in protocols.set.recognised() {
+            let place = EntryRef { name: entry.name, place: Place::Set(entry.id) };
+            protocols.index_mut(entry.transport).add(place, entry.ports, entry.first_byte);
         }
+        protocols
     }
 
     /// Adds a stream protocol: flows get clones of `parser`, and `wrap` makes the caller's messages
     /// of the parser's.
+    ///
+    /// # Panics
+    ///
+    /// If there are 64 stream protocols already.
     #[must_use]
     pub fn stream<P>(
         mut self,
@@ -147,12 +163,15 @@ impl<M> Protocols<M> {
         P: SessionParser + Clone + Send + 'static,
         P::Message: Send + 'static,
     {
-        let reader = Box::new(Streams(ParserTemplate { parser, wrap, made: Vec::new() }));
-        self.entries.push(Entry { name, transport: Transport::Stream, recognition, reader });
+        self.add(name, Transport::Stream, recognition, erased::streams(parser, wrap));
         self
     }
 
     /// Adds a datagram protocol, likewise.
+    ///
+    /// # Panics
+    ///
+    /// If there are 64 datagram protocols already.
     #[must_use]
     pub fn datagram<P>(
         mut self,
@@ -165,8 +184,7 @@ impl<M> Protocols<M> {
         P: DatagramParser + Clone + Send + 'static,
         P::Message: Send + 'static,
     {
-        let reader = Box::new(Packets(ParserTemplate { parser, wrap, made: Vec::new() }));
-        self.entries.push(Entry { name, transport: Transport::Datagram, recognition, reader });
+        self.add(name, Transport::Datagram, recognition, erased::datagrams(parser, wrap));
         self
     }
 
@@ -187,22 +205,52 @@ impl<M> Protocols<M> {
 
     /// All ports that a protocol is recognised by: those that servers listen on.
     pub fn ports(&self) -> impl Iterator<Item = u16> + '_ {
-        self.entries.iter().flat_map(|entry| entry.recognition.ports.iter().copied())
+        self.streams_index.ports().chain(self.datagrams_index.ports())
     }
 
-    fn read(&self, at: usize, by: DetectedBy) -> Classification<AnyParser> {
-        let entry = &self.entries[at];
+    fn add(
+        &mut self,
+        name: &'static str,
+        transport: Transport,
+        recognition: Recognition,
+        reader: Box<dyn DynParser<M>>,
+    ) {
+        let place = EntryRef { name, place: Place::Added(self.added.len()) };
+        self.added.push(reader);
+        let Recognition { ports, bytes } = recognition;
+        self.index_mut(transport).add(place, &ports, |_| bytes);
+    }
+
+    fn index(&self, transport: Transport) -> &CandidateIndex<EntryRef> {
+        match transport {
+            Transport::Stream => &self.streams_index,
+            Transport::Datagram => &self.datagrams_index,
+        }
+    }
+
+    fn index_mut(&mut self, transport: Transport) -> &mut CandidateIndex<EntryRef> {
+        match transport {
+            Transport::Stream => &mut self.streams_index,
+            Transport::Datagram => &mut self.datagrams_index,
+        }
+    }
+
+    fn read(&self, entry: EntryRef, by: DetectedBy) -> Classification<AnyParser<S::Parser>> {
         let detection = Detection { protocol: entry.name, by };
         if self.recognise_only {
             return Classification::Recognised(detection);
         }
-        Classification::Read(AnyParser { entry: at, state: entry.reader.start() }, detection)
+        let parser = match entry.place {
+            Place::Set(id) => Reader::Set(self.set.new_parser(id)),
+            Place::Added(entry) => Reader::Added { entry, state: self.added[entry].start() },
+        };
+        Classification::Read(AnyParser(parser), detection)
     }
 }
 
-impl<K, M> Classifier<K> for Protocols<M> {
+impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
     type Streams = StreamReassemblerFactory;
-    type Parser = AnyParser;
+    type Parser = AnyParser<S::Parser>;
     type Message = M;
 
     fn streams(&mut self) -> &mut StreamReassemblerFactory {
@@ -210,210 +258,82 @@ impl<K, M> Classifier<K> for Protocols<M> {
     }
 
     fn reads(&self, transport: Transport) -> bool {
-        self.entries.iter().any(|entry| entry.transport == transport)
+        !self.index(transport).is_empty()
     }
 
-    fn classify(&mut self, start: &ProbeInput<'_, K>) -> Classification<AnyParser> {
-        let mut wait = false;
-        let (mut expected, mut by_bytes) = (None, None);
-        for (at, entry) in self.entries.iter().enumerate() {
-            let by_port = start.has_port(&entry.recognition.ports);
-            if entry.transport != start.transport || !(by_port || entry.recognition.bytes) {
-                continue;
-            }
-            match start.probe(|side, bytes| entry.reader.probe(side, bytes)) {
-                Probe::Yes if by_port => return self.read(at, DetectedBy::Port),
-                Probe::Yes => by_bytes = by_bytes.or(Some(at)),
-                Probe::Maybe => {
-                    wait = true;
-                    // Datagrams stand alone: there are no more bytes to wait for. What is missing at
-                    // the start of a stream is not waited for either.
-                    let now = start.transport == Transport::Datagram || !start.whole;
-                    if by_port && (start.last || now) {
-                        expected = expected.or(Some(at));
-                    }
-                }
-                // Bytes of the middle may be of anything, but sure ones may follow.
-                Probe::No if by_port && !start.whole => {
-                    wait = true;
-                    if start.last {
-                        expected = expected.or(Some(at));
-                    }
-                }
-                // The port is an expectation, which one unreadable datagram, or the bytes of one
-                // side, do not end.
-                Probe::No if by_port => wait |= start.may_be_followed(),
-                Probe::No => {}
-            }
-        }
-        match (by_bytes, expected) {
-            (Some(at), _) => self.read(at, DetectedBy::Bytes),
-            (None, Some(at)) => self.read(at, DetectedBy::Port),
-            (None, None) if wait && !start.last => Classification::NeedMore,
-            (None, None) => Classification::Reject,
+    fn classify(&mut self, start: &ProbeInput<'_, K>) -> Classification<Self::Parser> {
+        let candidates = self.index(start.transport).candidates(start);
+        let choice = rules::choose(start, candidates, |entry, side, bytes| match entry.place {
+            Place::Set(id) => self.set.probe_start(id, side, bytes),
+            Place::Added(entry) => self.added[entry].probe(side, bytes),
+        });
+        match choice {
+            Choice::Read(entry, by) => self.read(entry, by),
+            Choice::NeedMore => Classification::NeedMore,
+            Choice::Reject => Classification::Reject,
         }
     }
 
     #[inline]
     fn feed(
         &mut self,
-        parser: &mut AnyParser,
-        feed: StreamChunk<'_>,
+        parser: &mut Self::Parser,
+        chunk: StreamChunk<'_>,
         out: &mut Vec<M>,
     ) -> ParserStatus {
-        self.entries[parser.entry].reader.feed(&mut *parser.state, feed, out)
+        match &mut parser.0 {
+            Reader::Set(parser) => self.set.feed(parser, chunk, out),
+            Reader::Added { entry, state } => self.added[*entry].feed(&mut **state, chunk, out),
+        }
     }
 
     fn gap(
         &mut self,
-        parser: &mut AnyParser,
+        parser: &mut Self::Parser,
         side: FlowSide,
         len: u64,
         out: &mut Vec<M>,
     ) -> ParserStatus {
-        self.entries[parser.entry].reader.gap(&mut *parser.state, side, len, out)
+        match &mut parser.0 {
+            Reader::Set(parser) => self.set.gap(parser, side, len, out),
+            Reader::Added { entry, state } => self.added[*entry].gap(&mut **state, side, len, out),
+        }
     }
 
     fn datagram(
         &mut self,
-        parser: &mut AnyParser,
+        parser: &mut Self::Parser,
         datagram: Datagram<'_>,
         out: &mut Vec<M>,
     ) -> ParserStatus {
-        self.entries[parser.entry].reader.datagram(&mut *parser.state, datagram, out)
-    }
-
-    fn notify(&mut self, parser: &mut AnyParser, what: StreamEnd, out: &mut Vec<M>) {
-        self.entries[parser.entry].reader.notify(&mut *parser.state, what, out);
-    }
-
-    fn probe(&self, parser: &AnyParser, side: FlowSide, start: &[u8]) -> Probe {
-        self.entries[parser.entry].reader.probe(side, start)
-    }
-
-    fn heap_bytes(&self, parser: &AnyParser) -> usize {
-        self.entries[parser.entry].reader.heap_bytes(&*parser.state)
-    }
-}
-
-/// One protocol: a parser to be cloned, and what makes messages of its own kind.
-struct ParserTemplate<P, W, T> {
-    parser: P,
-    wrap: W,
-    /// Storage for what parsers make.
-    made: Vec<T>,
-}
-
-struct Streams<P: SessionParser, W>(ParserTemplate<P, W, P::Message>);
-
-struct Packets<P: DatagramParser, W>(ParserTemplate<P, W, P::Message>);
-
-impl<P, W, T> ParserTemplate<P, W, T> {
-    fn emit<M>(&mut self, out: &mut Vec<M>)
-    where
-        W: FnMut(T) -> M,
-    {
-        out.extend(self.made.drain(..).map(&mut self.wrap));
-    }
-}
-
-impl<M, P, W> DynParser<M> for Streams<P, W>
-where
-    P: SessionParser + Clone + Send + 'static,
-    P::Message: Send,
-    W: FnMut(P::Message) -> M + Send,
-{
-    fn start(&self) -> Box<dyn Any + Send> {
-        Box::new(self.0.parser.clone())
-    }
-
-    fn probe(&self, side: FlowSide, bytes: &[u8]) -> Probe {
-        P::probe(side, bytes)
-    }
-
-    fn feed(
-        &mut self,
-        parser: &mut dyn Any,
-        feed: StreamChunk<'_>,
-        out: &mut Vec<M>,
-    ) -> ParserStatus {
-        let Some(parser) = parser.downcast_mut::<P>() else { return ParserStatus::Done };
-        let status = parser.feed_into(feed, &mut self.0.made);
-        self.0.emit(out);
-        status
-    }
-
-    fn gap(
-        &mut self,
-        parser: &mut dyn Any,
-        side: FlowSide,
-        len: u64,
-        out: &mut Vec<M>,
-    ) -> ParserStatus {
-        let Some(parser) = parser.downcast_mut::<P>() else { return ParserStatus::Done };
-        let status = parser.gap(side, len, &mut self.0.made);
-        self.0.emit(out);
-        status
-    }
-
-    fn datagram(&mut self, _: &mut dyn Any, _: Datagram<'_>, _: &mut Vec<M>) -> ParserStatus {
-        ParserStatus::Done
-    }
-
-    fn notify(&mut self, parser: &mut dyn Any, what: StreamEnd, out: &mut Vec<M>) {
-        if let Some(parser) = parser.downcast_mut::<P>() {
-            what.notify_parser(parser, &mut self.0.made);
-            self.0.emit(out);
+        match &mut parser.0 {
+            Reader::Set(parser) => self.set.datagram(parser, datagram, out),
+            Reader::Added { entry, state } => {
+                self.added[*entry].datagram(&mut **state, datagram, out)
+            }
         }
     }
 
-    fn heap_bytes(&self, parser: &dyn Any) -> usize {
-        parser.downcast_ref::<P>().map_or(0, |parser| size_of::<P>() + parser.heap_bytes())
-    }
-}
-
-impl<M, P, W> DynParser<M> for Packets<P, W>
-where
-    P: DatagramParser + Clone + Send + 'static,
-    P::Message: Send,
-    W: FnMut(P::Message) -> M + Send,
-{
-    fn start(&self) -> Box<dyn Any + Send> {
-        Box::new(self.0.parser.clone())
-    }
-
-    fn probe(&self, side: FlowSide, bytes: &[u8]) -> Probe {
-        P::probe(side, bytes)
-    }
-
-    fn feed(&mut self, _: &mut dyn Any, _: StreamChunk<'_>, _: &mut Vec<M>) -> ParserStatus {
-        ParserStatus::Done
-    }
-
-    fn gap(&mut self, _: &mut dyn Any, _: FlowSide, _: u64, _: &mut Vec<M>) -> ParserStatus {
-        ParserStatus::Done
-    }
-
-    fn datagram(
-        &mut self,
-        parser: &mut dyn Any,
-        datagram: Datagram<'_>,
-        out: &mut Vec<M>,
-    ) -> ParserStatus {
-        let Some(parser) = parser.downcast_mut::<P>() else { return ParserStatus::Done };
-        let status = parser.parse_into(datagram, &mut self.0.made);
-        self.0.emit(out);
-        status
-    }
-
-    fn notify(&mut self, parser: &mut dyn Any, what: StreamEnd, out: &mut Vec<M>) {
-        if let Some(parser) = parser.downcast_mut::<P>() {
-            what.notify_datagram_parser(parser, &mut self.0.made);
-            self.0.emit(out);
+    fn notify(&mut self, parser: &mut Self::Parser, what: StreamEnd, out: &mut Vec<M>) {
+        match &mut parser.0 {
+            Reader::Set(parser) => self.set.notify(parser, what, out),
+            Reader::Added { entry, state } => {
+                self.added[*entry].notify(&mut **state, what, out);
+            }
         }
     }
 
-    fn heap_bytes(&self, parser: &dyn Any) -> usize {
-        parser.downcast_ref::<P>().map_or(0, |parser| size_of::<P>() + parser.heap_bytes())
+    fn probe(&self, parser: &Self::Parser, side: FlowSide, start: &[u8]) -> Probe {
+        match &parser.0 {
+            Reader::Set(parser) => self.set.probe(parser, side, start),
+            Reader::Added { entry, .. } => self.added[*entry].probe(side, start),
+        }
+    }
+
+    fn heap_bytes(&self, parser: &Self::Parser) -> usize {
+        match &parser.0 {
+            Reader::Set(parser) => self.set.heap_bytes(parser),
+            Reader::Added { entry, state } => self.added[*entry].heap_bytes(&**state),
+        }
     }
 }

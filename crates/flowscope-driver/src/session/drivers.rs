@@ -5,7 +5,7 @@ use flowscope_reassembly::StreamReassemblerFactory;
 
 use super::SessionEngine;
 use crate::config::DriverConfig;
-use crate::detection::{Datagrams, Protocols, Sessions, Streams};
+use crate::detection::{Datagrams, ProtocolSet, Protocols, Sessions, Streams};
 
 /// Packets in, messages of one stream protocol out: a parser from the factory `F` reads each TCP flow.
 ///
@@ -33,7 +33,7 @@ pub type StreamDriver<E, R, U = ()> = SessionEngine<E, Streams<R>, U>;
 /// speaks, and messages are of the caller's type `M`.
 ///
 /// See [`SessionEngine`] for the methods.
-pub type Driver<E, M, U = ()> = SessionEngine<E, Protocols<M>, U>;
+pub type Driver<E, M, U = (), S = ()> = SessionEngine<E, Protocols<M, S>, U>;
 
 impl<E: FlowExtractor, F: SessionParserFactory<E::Key>> SessionEngine<E, Sessions<F>> {
     /// A driver with the default configuration. A parser that is `Default + Clone` is its own
@@ -123,28 +123,28 @@ impl<E: FlowExtractor, R: ReassemblerFactory<E::Key>, U> SessionEngine<E, Stream
     }
 }
 
-impl<E: FlowExtractor, M> SessionEngine<E, Protocols<M>> {
+impl<E: FlowExtractor, M, S: ProtocolSet<M>> SessionEngine<E, Protocols<M, S>> {
     /// A driver with the default configuration.
     #[must_use]
-    pub fn new(extractor: E, protocols: Protocols<M>) -> Self {
+    pub fn new(extractor: E, protocols: Protocols<M, S>) -> Self {
         Self::with_config(extractor, protocols, DriverConfig::default())
     }
 
     /// A driver with this configuration. The ports of the protocols are added to the
     /// [listening ports](flowscope_track::TrackerConfig::listening_ports).
     #[must_use]
-    pub fn with_config(extractor: E, protocols: Protocols<M>, config: DriverConfig) -> Self {
+    pub fn with_config(extractor: E, protocols: Protocols<M, S>, config: DriverConfig) -> Self {
         Self::with_state(extractor, protocols, config, |_| ())
     }
 }
 
-impl<E: FlowExtractor, M, U> SessionEngine<E, Protocols<M>, U> {
+impl<E: FlowExtractor, M, U, S: ProtocolSet<M>> SessionEngine<E, Protocols<M, S>, U> {
     /// As [`with_config`](Self::with_config), for a driver that keeps a state of the caller's with each
     /// flow; `init` makes it from the flow's first packet.
     #[must_use]
     pub fn with_state(
         extractor: E,
-        protocols: Protocols<M>,
+        protocols: Protocols<M, S>,
         mut config: DriverConfig,
         init: impl FnMut(&Extracted<E::Key>) -> U + Send + 'static,
     ) -> Self {

@@ -1,0 +1,59 @@
+//! The rules of protocol detection, for every list of protocols.
+
+use flowscope_core::{FlowSide, Probe};
+
+use crate::detection::index::Candidate;
+use crate::detection::{DetectedBy, ProbeInput, Transport};
+
+/// Which candidate reads a flow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Choice<T> {
+    /// This one, found so.
+    Read(T, DetectedBy),
+    /// More bytes may decide.
+    NeedMore,
+    /// None of them.
+    Reject,
+}
+
+/// Chooses among candidates, in their order; `probe` asks one about the first bytes of a side.
+pub(crate) fn choose<T: Copy, K>(
+    start: &ProbeInput<'_, K>,
+    candidates: impl Iterator<Item = Candidate<T>>,
+    probe: impl Fn(T, FlowSide, &[u8]) -> Probe,
+) -> Choice<T> {
+    let mut wait = false;
+    let (mut expected, mut by_bytes) = (None, None);
+    for Candidate { entry, by_port } in candidates {
+        match start.probe(|side, bytes| probe(entry, side, bytes)) {
+            Probe::Yes if by_port => return Choice::Read(entry, DetectedBy::Port),
+            Probe::Yes => by_bytes = by_bytes.or(Some(entry)),
+            Probe::Maybe => {
+                wait = true;
+                // Datagrams stand alone: there are no more bytes to wait for. What is missing at
+                // the start of a stream is not waited for either.
+                let now = start.transport == Transport::Datagram || !start.whole;
+                if by_port && (start.last || now) {
+                    expected = expected.or(Some(entry));
+                }
+            }
+            // Bytes of the middle may be of anything, but sure ones may follow.
+            Probe::No if by_port && !start.whole => {
+                wait = true;
+                if start.last {
+                    expected = expected.or(Some(entry));
+                }
+            }
+            // The port is an expectation, which one unreadable datagram, or the bytes of one
+            // side, do not end.
+            Probe::No if by_port => wait |= start.may_be_followed(),
+            Probe::No => {}
+        }
+    }
+    match (by_bytes, expected) {
+        (Some(entry), _) => Choice::Read(entry, DetectedBy::Bytes),
+        (None, Some(entry)) => Choice::Read(entry, DetectedBy::Port),
+        (None, None) if wait && !start.last => Choice::NeedMore,
+        (None, None) => Choice::Reject,
+    }
+}
