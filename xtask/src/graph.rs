@@ -20,25 +20,12 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-filter", &["flowscope-core"]),
     Arrow("flowscope-record", &["flowscope-core"]),
     Arrow("netring-capture", &["flowscope-filter"]),
-    Arrow("flowscope-http", &["flowscope-session", "flowscope-record"]),
-    Arrow("flowscope-tls", &["flowscope-session", "flowscope-record"]),
-    Arrow("flowscope-dns", &["flowscope-session", "flowscope-record"]),
-    Arrow("flowscope-ssh", &["flowscope-record"]),
-    Arrow("flowscope-quic", &["flowscope-tls"]),
     Arrow("flowscope-driver", &["flowscope-track", "flowscope-session"]),
     Arrow("flowscope-output", &["flowscope-record", "flowscope-extract", "flowscope-driver"]),
     Arrow("netring", &["flowscope-driver", "netring-capture", "flowscope-pcap"]),
     Arrow(
         "flowscope",
-        &[
-            "flowscope-driver",
-            "flowscope-extract",
-            "flowscope-output",
-            "flowscope-pcap",
-            "flowscope-http",
-            "flowscope-tls",
-            "flowscope-dns",
-        ],
+        &["flowscope-driver", "flowscope-extract", "flowscope-output", "flowscope-pcap"],
     ),
     Arrow("flowscope-cli", &["flowscope", "flowscope-filter", "netring"]),
     // Shows that a parser needs no more than this.
@@ -46,24 +33,26 @@ const ARROWS: &[Arrow] = &[
     Arrow("xtask", &[]),
 ];
 
+/// What a protocol may name: a member that names [`RECORD`] and has no arrow of its own is a protocol.
+const PROTOCOL_MAY_USE: &[&str] = &["flowscope-session", RECORD];
+
+/// Protocols inside others, whose decoder is a protocol too.
+const CARRIED: &[(&str, &str)] = &[("flowscope-quic", "flowscope-tls")];
+
 /// Arrows that only a feature may switch on.
 const BEHIND_A_FEATURE: &[(&str, &str)] = &[
     ("flowscope", "flowscope-extract"),
     ("flowscope", "flowscope-output"),
     ("flowscope", "flowscope-pcap"),
-    ("flowscope", "flowscope-http"),
-    ("flowscope", "flowscope-tls"),
-    ("flowscope", "flowscope-dns"),
     ("flowscope-cli", "netring"),
 ];
 
 /// What stands at the top is tested, and documented, with what its users put into it.
-const IN_TESTS: &[(&str, &str)] = &[
-    ("netring", "flowscope-extract"),
-    ("netring", "flowscope-http"),
-    ("netring", "flowscope-tls"),
-    ("netring", "flowscope-dns"),
-];
+const IN_TESTS: &[(&str, &str)] =
+    &[("netring", "flowscope-extract"), ("flowscope-output", "flowscope-pcap")];
+
+/// Those that any protocol may be put into, in tests.
+const PROTOCOLS_IN_TESTS: &[&str] = &["netring", "flowscope-output"];
 
 /// Member packages that are no part of the product and may use all of it.
 const OUTSIDE: &[&str] =
@@ -81,6 +70,8 @@ const STANDALONE: &[(&str, &[&str])] = &[
     ("standalone-reassembly", &["flowscope-reassembly"]),
 ];
 
+const UMBRELLA: &str = "flowscope";
+const RECORD: &str = "flowscope-record";
 const TESTKIT: &str = "flowscope-testkit";
 const TRACK: &str = "flowscope-track";
 
@@ -146,6 +137,7 @@ fn packages(sh: &Shell) -> Result<Vec<Package>> {
 /// Every edge of the workspace that no arrow allows, as lines to print.
 fn violations(packages: &[Package]) -> Vec<String> {
     let members: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    let protocols = protocols(packages);
     let mut wrong = Vec::new();
     for package in packages {
         let from = package.name.as_str();
@@ -158,9 +150,13 @@ fn violations(packages: &[Package]) -> Vec<String> {
             wrong.extend(more.map(|to| format!("{from} → {to}: stands on {allowed:?} alone")));
             continue;
         }
-        let Some(below) = below(from) else {
-            wrong.push(format!("{from} has no place in the graph: give it one in xtask"));
-            continue;
+        let below = match below(from) {
+            Some(below) => below,
+            None if protocols.contains(from) => below_protocol(from),
+            None => {
+                wrong.push(format!("{from} has no place in the graph: give it one in xtask"));
+                continue;
+            }
         };
         for dependency in &package.dependencies {
             let to = dependency.name.as_str();
@@ -174,6 +170,13 @@ fn violations(packages: &[Package]) -> Vec<String> {
                 }
             } else if dependency.dev && IN_TESTS.contains(&(from, to)) {
                 // Allowed there alone.
+            } else if from == UMBRELLA && protocols.contains(to) {
+                if !dependency.optional && !dependency.dev {
+                    wrong.push(format!("{from} → {to}: this one belongs behind a feature"));
+                }
+            } else if dependency.dev && protocols.contains(to) && PROTOCOLS_IN_TESTS.contains(&from)
+            {
+                // Allowed there alone.
             } else if !below.contains(to) {
                 let table = if dependency.dev { " (dev)" } else { "" };
                 wrong.push(format!("{from} → {to}{table}: {to} does not lie below {from}"));
@@ -186,6 +189,23 @@ fn violations(packages: &[Package]) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// The protocols: members that describe records and have no arrow of their own.
+fn protocols(packages: &[Package]) -> BTreeSet<&str> {
+    let describes_records = |package: &&Package| {
+        package.dependencies.iter().any(|dependency| dependency.name == RECORD && !dependency.dev)
+    };
+    let names = packages.iter().filter(describes_records).map(|package| package.name.as_str());
+    names.filter(|name| below(name).is_none() && !OUTSIDE.contains(name)).collect()
+}
+
+/// Everything that a protocol may depend on.
+fn below_protocol(name: &str) -> BTreeSet<&'static str> {
+    let mut reached: BTreeSet<_> = PROTOCOL_MAY_USE.iter().copied().collect();
+    reached.extend(PROTOCOL_MAY_USE.iter().filter_map(|name| below(name)).flatten());
+    reached.extend(CARRIED.iter().filter(|(carrier, _)| *carrier == name).map(|(_, to)| *to));
+    reached
 }
 
 /// Everything that `name` may depend on, or `None` where the graph does not know `name`.
@@ -239,6 +259,9 @@ fn tree(sh: &Shell, name: &str, features: &str) -> Result<BTreeSet<String>> {
 mod tests {
     use super::*;
 
+    /// Some protocols: they have no arrows.
+    const PROTOCOLS: [&str; 3] = ["flowscope-http", "flowscope-tls", "flowscope-dns"];
+
     /// `from → to` under `[dependencies]`; a leading `dev:` or `optional:` says otherwise.
     fn check(from: &str, to: &[&str], expected: &[&str]) {
         let dependency = |line: &&str| {
@@ -250,7 +273,15 @@ mod tests {
             .filter(|arrow| arrow.0 != from)
             .map(|arrow| Package { name: arrow.0.to_owned(), dependencies: Vec::new() })
             .collect();
-        let dependencies = to.iter().map(dependency).collect();
+        for name in PROTOCOLS {
+            let record = dependency(&RECORD);
+            packages.push(Package { name: name.to_owned(), dependencies: vec![record] });
+        }
+        packages.retain(|package| package.name != from);
+        let mut dependencies: Vec<_> = to.iter().map(dependency).collect();
+        if PROTOCOLS.contains(&from) {
+            dependencies.push(dependency(&RECORD));
+        }
         packages.push(Package { name: from.to_owned(), dependencies });
         let found = violations(&packages);
         assert_eq!(found.len(), expected.len(), "{from} → {to:?}: {found:?}");
@@ -284,6 +315,15 @@ mod tests {
         check("flowscope-tls", &["dev:flowscope-http"], &["(dev)"]);
         check("flowscope-driver", &["dev:flowscope-extract", "flowscope-dns"], &["(dev)", "dns"]);
         check("flowscope-track", &["dev:flowscope-core"], &[]);
+    }
+
+    #[test]
+    fn a_protocol_stands_on_the_session_the_record_and_its_decoder() {
+        let any = ["flowscope-record", "flowscope-session", "nom"];
+        check("flowscope-finger", &any, &[]);
+        check("flowscope-finger", &["flowscope-record", "flowscope-driver"], &["below"]);
+        check("flowscope-finger", &["flowscope-record", "flowscope-tls"], &["below"]);
+        check("flowscope-quic", &["flowscope-record", "flowscope-tls"], &[]);
     }
 
     #[test]
