@@ -267,3 +267,17 @@ fn what_the_end_of_input_lets_out_has_the_time_of_its_own_flow() {
     let request = request.expect("it was held until the end");
     assert!(request.ts <= last, "{} is no time of a packet of the flow", request.ts);
 }
+
+/// RFC 9293 §3.10.7.4, RFC 5961 §4: a SYN in a synchronized state is answered by a challenge ACK, no more.
+#[test]
+fn a_forged_syn_between_handshake_and_data_moves_no_stream() {
+    let syn = TcpFlags::SYN;
+    for (side, seq, flags) in [(Initiator, 77_777, syn), (Responder, 99_999, syn | TcpFlags::ACK)] {
+        let script = talk().handshake().segment(side, seq, 1_001, flags, b"");
+        let said = hear(exchange(script).close(Initiator)).said();
+        let (anomalies, messages): (Vec<_>, Vec<_>) =
+            said.into_iter().partition(|line| line.contains("Unexpected"));
+        assert_eq!(messages, ["> GET /a #0", "< 200 #0", "< end #0 4"], "{side:?} {flags:?}");
+        assert_eq!(anomalies.len(), 1, "{side:?} {flags:?}: {anomalies:?}");
+    }
+}

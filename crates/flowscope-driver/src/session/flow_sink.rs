@@ -248,7 +248,9 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             return Some(cause);
         }
         for side in [FlowSide::Initiator, FlowSide::Responder] {
-            if let Some(seq) = context.begun(side) {
+            // The flow table decides which SYN counts. Where it accepted none, as in a flow picked up
+            // in mid-stream whose SYN was captured late, the last one seen does.
+            if let Some(seq) = flow.stream_start(side).or(context.begun(side)) {
                 let syn = Segment::new(side, segment.ts, seq, &[]).syn();
                 self.stream(open, flow.reborrow(), syn);
             }
@@ -269,6 +271,8 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         O: SessionSink<K, C::Message, U>,
     {
         let (side, ts) = (segment.side, segment.ts);
+        // A SYN that the flow table did not accept starts no stream beside the one that it accepted.
+        segment.syn &= flow.stream_start(side).is_none_or(|start| start == segment.seq);
         let Session { reading, sides, .. } = &mut *session;
         let sides = sides.as_mut()?;
         let mut to = self.dispatch(reading, flow.reborrow(), side, ts);
