@@ -22,12 +22,13 @@ const ARROWS: &[Arrow] = &[
     Arrow("netring-capture", &["flowscope-filter"]),
     Arrow("flowscope-driver", &["flowscope-track", "flowscope-session"]),
     Arrow("flowscope-output", &["flowscope-record", "flowscope-extract", "flowscope-driver"]),
+    Arrow("flowscope-parallel", &["flowscope-driver"]),
     Arrow("netring", &["flowscope-driver", "netring-capture", "flowscope-pcap"]),
     Arrow(
         "flowscope",
         &["flowscope-driver", "flowscope-extract", "flowscope-output", "flowscope-pcap"],
     ),
-    Arrow("flowscope-cli", &["flowscope", "flowscope-filter", "netring"]),
+    Arrow("flowscope-cli", &["flowscope", "flowscope-filter", "flowscope-parallel", "netring"]),
     // Shows that a parser needs no more than this.
     Arrow("example-redis", &["flowscope-core"]),
     Arrow("xtask", &[]),

@@ -20,8 +20,8 @@ mod output;
 mod progress;
 mod raw;
 mod reading;
+mod recorder;
 mod run;
-mod shards;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

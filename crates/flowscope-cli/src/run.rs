@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 
 use flowscope::core::{Ledger, PacketView, Timestamp};
-use flowscope::driver::Router;
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::track::EndReason;
 use flowscope_filter::Filter;
@@ -12,28 +11,16 @@ use crate::args::Running;
 use crate::error::{Failure, Status};
 use crate::output::{Capture, Output, RecordFormat, Totals, count};
 use crate::progress::{Progress, Shown};
+use crate::recorder::{Driver, FormatRecorder, write};
 use crate::say;
-use crate::shards::{Extractor, Items, SHARDS, Shards};
-
-/// Packets of a round: enough to amortise its cost, few enough to stay in the cache.
-const ROUND: u64 = 2048;
-
-/// Payload bytes that end a round early, because packets may be large.
-const ROUND_BYTES: usize = 4 << 20;
-
-type Route = Router<Extractor, fn(&FiveTupleKey) -> u64>;
 
 /// Processing of packets from any source, from the first to the last.
 pub(crate) struct Run<'a, L: RecordFormat> {
     args: &'a Running,
     filter: Option<Filter>,
-    router: Route,
-    items: Vec<Items>,
-    shards: Shards<L>,
+    driver: Driver<L>,
     out: Output<L>,
     progress: Progress,
-    /// Packets in the current round.
-    waiting: u64,
     /// Whether output of earlier packets was not written yet.
     behind: bool,
     /// Packets that passed the filter.
@@ -70,16 +57,22 @@ impl<'a, L: RecordFormat> Run<'a, L> {
         let streams = layout.streams(config.stream_config().clone());
         let config = config.streams(streams).stream_share(layout.reading().share());
         let extractor = AutoDetectEncap(FiveTuple::bidirectional());
+        let recorder = FormatRecorder(layout.clone());
+        let driver = Driver::new(
+            extractor,
+            &config,
+            workers,
+            FiveTupleKey::shard_hash,
+            |config| recorder.protocols(config),
+            &recorder,
+        )?
+        .keep_payload(layout.reading().bytes());
         Ok(Run {
             args,
             filter: args.filter.clone(),
-            router: Router::new(extractor, &config, SHARDS, FiveTupleKey::shard_hash as _)
-                .keep_payload(layout.reading().bytes()),
-            items: (0..SHARDS.get()).map(|_| Items::default()).collect(),
-            shards: Shards::new(&config, workers, &layout)?,
+            driver,
             progress: Progress::new(total, args.quiet || out.is_terminal()),
             out,
-            waiting: 0,
             behind: false,
             taken: 0,
             wire_bytes: 0,
@@ -97,21 +90,20 @@ impl<'a, L: RecordFormat> Run<'a, L> {
     /// Processes packets.
     #[inline]
     pub(crate) fn take(&mut self, views: &[PacketView<'_>]) {
-        let Run { filter, router, items, out, .. } = self;
-        let (mut taken, mut bytes) = (0, 0);
-        for view in views {
-            if filter.as_mut().is_some_and(|filter| !filter.matches(*view)) {
-                continue;
+        let passed: Vec<PacketView<'_>>;
+        let views = match &mut self.filter {
+            Some(filter) => {
+                passed = views.iter().copied().filter(|view| filter.matches(*view)).collect();
+                &passed
             }
-            out.begin(view.ts());
-            router.route(*view, items);
-            taken += 1;
-            bytes += u64::from(view.wire_len());
-        }
-        self.waiting += taken;
-        self.behind |= taken > 0;
-        self.taken += taken;
-        self.wire_bytes += bytes;
+            None => views,
+        };
+        let Some(first) = views.first() else { return };
+        self.out.begin(first.ts());
+        self.driver.handle_batch(views);
+        self.behind = true;
+        self.taken += views.len() as u64;
+        self.wire_bytes += views.iter().map(|view| u64::from(view.wire_len())).sum::<u64>();
     }
 
     /// Whether [`catch_up`](Self::catch_up) has something to do.
@@ -121,33 +113,31 @@ impl<'a, L: RecordFormat> Run<'a, L> {
 
     /// Whether enough packets wait for a round.
     pub(crate) fn is_round_full(&self) -> bool {
-        let bytes = || self.items.iter().map(Items::payload_bytes).sum::<usize>();
-        self.waiting >= ROUND || bytes() >= ROUND_BYTES
+        self.driver.is_round_full()
     }
 
     /// Completes the current round. `position` is the number of bytes read from capture files, if
     /// any.
     pub(crate) fn round(&mut self, position: Option<u64>) -> Result<(), Failure> {
-        self.shards.round(&mut self.items, &mut self.out)?;
-        self.waiting = 0;
-        let Run { progress, router, shards, taken, wire_bytes, .. } = self;
+        let Run { driver, out, progress, taken, wire_bytes, .. } = self;
+        driver.flush(&mut |merged| write(out, merged))?;
         progress.show(|| {
-            let counted = shards.counted();
-            let lost = router.refused().seen();
+            let lost = driver.refused().seen();
             let position = position.unwrap_or(*wire_bytes);
-            Shown { position, packets: *taken, flows: counted.flows, lost }
+            Shown { position, packets: *taken, flows: driver.counts().flows, lost }
         });
         Ok(())
     }
 
     /// Writes the output of all packets so far.
     pub(crate) fn catch_up(&mut self, position: Option<u64>) -> Result<(), Failure> {
-        if self.waiting > 0 {
+        if self.behind {
             self.round(position)?;
         }
         self.behind = false;
-        self.shards.catch_up(&mut self.out)?;
-        self.out.flush()
+        let Run { driver, out, .. } = self;
+        driver.drain(&mut |merged| write(out, merged))?;
+        out.flush()
     }
 
     /// Prints an error of the source.
@@ -158,29 +148,26 @@ impl<'a, L: RecordFormat> Run<'a, L> {
     /// Ends all flows and completes the output.
     pub(crate) fn end(mut self, ending: Ending) -> Result<Status, Failure> {
         let Ending { mut status, reason, lost, dropped_before, line, now } = ending;
-        if self.waiting > 0 {
-            self.round(None)?;
-        }
-        self.router.finish();
-        let clock = self.router.clock().clone();
-        let counted = self.shards.finish(reason, clock.now(), &mut self.out)?;
-        let mut packets = self.router.refused();
-        packets.merge(&counted.packets);
+        let Run { driver, out, .. } = &mut self;
+        let counts = driver.finish(reason, &mut |merged| write(out, merged))?;
+        let clock = self.driver.clock().clone();
+        let mut packets = self.driver.refused();
+        packets.merge(&counts.packets);
         debug_assert_eq!(packets.seen(), self.taken, "every packet has one entry");
         packets.merge(&lost);
         let [interface_drop, os_drop] = dropped_before;
         let totals = Totals {
             packets,
-            bytes: self.router.bytes(counted.payload),
+            bytes: self.driver.bytes(counts.payload),
             capture: Capture {
                 interface_drop,
                 os_drop,
                 clock_backwards: clock.backwards(),
                 clock_jumps: clock.jumps(),
-                bad_checksums: self.router.checksums().bad,
-                checksums_offloaded: self.router.checksums().offloaded,
+                bad_checksums: self.driver.checksums().bad,
+                checksums_offloaded: self.driver.checksums().offloaded,
             },
-            flows: counted.flows,
+            flows: counts.flows,
             wire_bytes: self.wire_bytes,
             end: if self.taken > 0 { clock.now().watermark } else { now },
         };
@@ -215,21 +202,20 @@ impl<'a, L: RecordFormat> Run<'a, L> {
 impl<L: RecordFormat> Run<'_, L> {
     /// Packet time.
     pub(crate) fn clock(&self) -> &flowscope::track::Clock {
-        self.router.clock()
+        self.driver.clock()
     }
 
-    /// When [`pass`](Self::pass) next has work without packets, as known after
+    /// When [`handle_timeout`](Self::handle_timeout) next has work without packets, as known after
     /// [`catch_up`](Self::catch_up).
     pub(crate) fn due(&self) -> Option<Timestamp> {
-        self.shards.due()
+        self.driver.poll_timeout()
     }
 
     /// Advances packet time to `now`.
-    pub(crate) fn pass(&mut self, now: Timestamp) -> Result<(), Failure> {
-        // A round of its own: its output comes after that of all packets so far.
+    pub(crate) fn handle_timeout(&mut self, now: Timestamp) -> Result<(), Failure> {
         self.catch_up(None)?;
-        self.router.handle_timeout(now, &mut self.items);
-        self.shards.round(&mut self.items, &mut self.out)?;
-        self.catch_up(None)
+        let Run { driver, out, .. } = self;
+        driver.handle_timeout(now, &mut |merged| write(out, merged))?;
+        out.flush()
     }
 }

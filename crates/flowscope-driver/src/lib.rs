@@ -62,6 +62,6 @@ pub use session::{
     DatagramDriver, Driver, SessionChange, SessionDriver, SessionEngine, SessionEvent, SessionSink,
     Slot, SlotOf, StreamDriver,
 };
-pub use shard::{Router, SessionShard};
+pub use shard::{Router, SessionShard, ShardInput};
 
 pub use flowscope_core::Progress;

@@ -3,5 +3,5 @@
 mod router;
 mod session_shard;
 
-pub use router::Router;
+pub use router::{Router, ShardInput};
 pub use session_shard::SessionShard;

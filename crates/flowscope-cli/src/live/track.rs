@@ -76,7 +76,7 @@ impl<L: RecordFormat> Tracking<'_, L> {
                     }
                 }
                 Next::Idle => self.catch_up()?,
-                Next::Passed(now) => self.run.pass(now)?,
+                Next::Passed(now) => self.run.handle_timeout(now)?,
                 Next::Over => break,
             }
         }

@@ -1,19 +1,20 @@
 use std::num::NonZeroUsize;
 
-use flowscope_core::{FlowExtractor, Ledger, PacketView, Timestamp};
+use flowscope_core::{
+    Extracted, FlowExtractor, IcmpInfo, Ledger, Orientation, PacketView, Timestamp,
+};
 use flowscope_track::{Clock, PacketTime, ShardBatch};
 
 use crate::DriverConfig;
 use crate::ingress::{ChecksumStats, Ingress, PayloadCounts};
 
-/// Deals the packets of one input out to shards, each a
-/// [`FlowTable`](flowscope_track::FlowTable) on whichever context.
+/// Distributes the packets of one input over shards, each a
+/// [`FlowTable`](flowscope_track::FlowTable) or a [`SessionShard`](crate::SessionShard).
 ///
-/// There are no threads here. The router extracts, joins fragments, and keeps the clock and the count
-/// of packets for all shards; a shard runs
-/// [`track_shard`](flowscope_track::FlowTable::track_shard);
-/// [`merge`](flowscope_track::merge) puts what they produced back in order. The outcome depends on
-/// the number of shards (limits are divided among them) and on nothing else.
+/// There are no threads here; `flowscope-parallel` has them. The router extracts, joins fragments, and
+/// keeps the clock and the count of packets for all shards;
+/// [`merge`](flowscope_track::merge) puts their output back in order. The output depends on the number
+/// of shards, among which limits are divided, and on nothing else.
 pub struct Router<E, F> {
     extractor: E,
     hash: F,
@@ -24,9 +25,65 @@ pub struct Router<E, F> {
     tick: Option<u64>,
 }
 
+/// Takes what a [`Router`] routes.
+pub trait ShardInput<K> {
+    /// For all shards: the clock has passed another tick.
+    fn advance(&mut self, now: PacketTime);
+
+    /// For one shard: a packet, joined from fragments if `view` has more than one frame.
+    fn packet(&mut self, shard: usize, view: PacketView<'_>, found: &Extracted<K>, now: PacketTime);
+
+    /// For one shard: an ICMP error, captured at `ts`, quotes a packet of the flow `key` that was sent in
+    /// the direction `from`.
+    fn quote(
+        &mut self,
+        shard: usize,
+        key: K,
+        from: Orientation,
+        icmp: IcmpInfo,
+        now: PacketTime,
+        ts: Timestamp,
+    );
+}
+
+/// Copies what is routed into a batch per shard.
+struct Batches<'a, K> {
+    batches: &'a mut [ShardBatch<K>],
+    keep: usize,
+}
+
+impl<K: Clone> ShardInput<K> for Batches<'_, K> {
+    fn advance(&mut self, now: PacketTime) {
+        self.batches.iter_mut().for_each(|batch| batch.advance(now));
+    }
+
+    #[inline]
+    fn packet(
+        &mut self,
+        shard: usize,
+        view: PacketView<'_>,
+        found: &Extracted<K>,
+        now: PacketTime,
+    ) {
+        self.batches[shard].packet(&view, found.clone(), now, self.keep);
+    }
+
+    fn quote(
+        &mut self,
+        shard: usize,
+        key: K,
+        from: Orientation,
+        icmp: IcmpInfo,
+        now: PacketTime,
+        ts: Timestamp,
+    ) {
+        self.batches[shard].quote(key, from, icmp, now, ts);
+    }
+}
+
 impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
-    /// A router to this many shards. `hash` says where a key belongs: it must be the same on every
-    /// run and give both directions of a flow the same number, so it is not the table's hash.
+    /// A router to this many shards. `hash` distributes the flows: it must be the same on every run and
+    /// equal for both directions of a flow, so it is not the table's hash.
     #[must_use]
     pub fn new(extractor: E, config: &DriverConfig, shards: NonZeroUsize, hash: F) -> Self {
         Router {
@@ -40,73 +97,89 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         }
     }
 
-    /// How many bytes of each packet's payload go with it to its shard; none by default.
+    /// Bytes of each packet's payload that [`route`](Self::route) copies into its batch; none by default.
     #[must_use]
     pub fn keep_payload(mut self, bytes: usize) -> Self {
         self.keep = bytes;
         self
     }
 
-    /// Takes a packet and appends what it brings to the batches of the shards: itself to that of its
-    /// flow, an ICMP error also to that of the flow it quotes, and to all of them, first, the news
-    /// that its time lets a tick of the clock pass.
+    /// Routes a packet into the batches of the shards, which run them by
+    /// [`SessionShard::track`](crate::SessionShard::track).
     ///
     /// # Panics
     ///
     /// When there are fewer batches than shards.
     pub fn route(&mut self, packet: PacketView<'_>, batches: &mut [ShardBatch<E::Key>]) {
-        let Router { extractor, hash, ingress, clock, shards, keep, tick } = self;
-        let moment = clock.observe(packet.ts());
-        if moment.tick() > *tick {
-            *tick = moment.tick();
+        let keep = self.keep;
+        self.route_to(packet, &mut Batches { batches, keep });
+    }
+
+    /// Routes a packet: tells all shards, first, that the clock has passed a tick; the packet to the
+    /// shard of its flow; an ICMP error also to the shard of the flow that it quotes.
+    pub fn route_to(&mut self, packet: PacketView<'_>, input: &mut impl ShardInput<E::Key>) {
+        let Router { extractor, hash, ingress, clock, shards, tick, .. } = self;
+        let now = clock.observe(packet.ts());
+        if now.tick() > *tick {
+            *tick = now.tick();
             // The next tick goes on with what is left.
-            let _ = ingress.expire(moment.watermark);
-            batches.iter_mut().for_each(|batch| batch.advance(moment));
+            let _ = ingress.expire(now.watermark);
+            input.advance(now);
         }
         let shard_of = |key: &E::Key| (hash(key) % shards.get() as u64) as usize;
-        ingress.resolve(extractor, packet, moment.watermark, |view, found| {
+        ingress.resolve(extractor, packet, now.watermark, |view, found| {
             let icmp = found.icmp;
             let quote = found.quoted(&view).and_then(|quoted| extractor.extract(quoted));
-            batches[shard_of(&found.key)].packet(&view, found.clone(), moment, *keep);
+            input.packet(shard_of(&found.key), view, found, now);
             if let (Some(icmp), Some(quote)) = (icmp, quote) {
                 let to = shard_of(&quote.key);
-                let (key, from) = (quote.key, quote.orientation);
-                batches[to].quote(key, from, icmp, moment, view.ts());
+                input.quote(to, quote.key, quote.orientation, icmp, now, view.ts());
             }
         });
     }
 
-    /// Packet time has reached `now` without a packet: advances the clock of every shard's batch, and
-    /// gives incomplete datagrams up that are due. Returns the clock's new position.
+    /// Packet time has reached `now` without a packet: advances the clock of all batches, and gives
+    /// incomplete datagrams up that are due. Returns the clock's new position.
     pub fn handle_timeout(
         &mut self,
         now: Timestamp,
         batches: &mut [ShardBatch<E::Key>],
     ) -> PacketTime {
-        let moment = self.clock.advance(now);
-        self.tick = self.tick.max(moment.tick());
-        // What is left waits for the next call or tick.
-        let _ = self.ingress.expire(moment.watermark);
-        batches.iter_mut().for_each(|batch| batch.advance(moment));
-        moment
+        let keep = self.keep;
+        self.handle_timeout_to(now, &mut Batches { batches, keep })
     }
 
-    /// The input has ended: lets fragments go whose datagrams are not whole.
+    /// As [`handle_timeout`](Self::handle_timeout), for shards that take their input directly.
+    pub fn handle_timeout_to(
+        &mut self,
+        now: Timestamp,
+        input: &mut impl ShardInput<E::Key>,
+    ) -> PacketTime {
+        let now = self.clock.advance(now);
+        self.tick = self.tick.max(now.tick());
+        // What is left waits for the next call or tick.
+        let _ = self.ingress.expire(now.watermark);
+        input.advance(now);
+        now
+    }
+
+    /// The input has ended: gives incomplete datagrams up.
     pub fn finish(&mut self) {
         self.ingress.finish();
     }
 
-    /// Packets that reached no shard, by cause; those that did are in the ledgers of the shards.
+    /// The ledger of the packets that reached no shard; the others are in the ledgers of the shards.
     #[must_use]
     pub fn refused(&self) -> Ledger {
         self.ingress.refused()
     }
 
-    /// Where the payload of every packet went that reached a shard; `claimed` is what all shards
-    /// [counted](crate::SessionShard::claimed), [`PayloadCounts::default`] if nobody reads it.
+    /// The payload ledger, in bytes, of all packets that reached a shard. `counts` is the sum of the
+    /// shards' [`payload_counts`](crate::SessionShard::payload_counts), the default if nothing reads
+    /// payload.
     #[must_use]
-    pub fn bytes(&self, claimed: PayloadCounts) -> Ledger {
-        self.ingress.bytes(claimed)
+    pub fn bytes(&self, counts: PayloadCounts) -> Ledger {
+        self.ingress.bytes(counts)
     }
 
     /// Fragments that wait for the rest of their datagram.
@@ -115,13 +188,13 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         self.ingress.pending_fragments()
     }
 
-    /// What the verification of checksums found.
+    /// Results of checksum verification.
     #[must_use]
     pub fn checksums(&self) -> ChecksumStats {
         self.ingress.checksums()
     }
 
-    /// The clock of the whole input.
+    /// The packet clock of the whole input.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock

@@ -1,5 +1,5 @@
-use flowscope_core::{Extracted, Ledger, Progress};
-use flowscope_track::{EndReason, FlowId, FlowTable, PacketTime, ShardBatch};
+use flowscope_core::{Extracted, IcmpInfo, Ledger, Orientation, PacketView, Progress, Timestamp};
+use flowscope_track::{EndReason, FlowId, FlowTable, PacketTime, Prepared, ShardBatch};
 
 use crate::config::DriverConfig;
 use crate::detection::Classifier;
@@ -8,8 +8,8 @@ use crate::session::SessionSink;
 use crate::session::{ParserHost, SessionFlowSink};
 use crate::session::{Slot, SlotOf};
 
-/// One of the shards that a [`Router`](crate::Router) deals the packets of one input to: a
-/// [`SessionEngine`](crate::SessionEngine) without an extractor and a clock.
+/// A [`SessionEngine`](crate::SessionEngine) without extractor and clock: one of the shards over which a
+/// [`Router`](crate::Router) distributes the packets of one input.
 pub struct SessionShard<K, C: Classifier<K>, U = ()> {
     table: FlowTable<K, SlotOf<K, C, U>>,
     host: ParserHost<K, C>,
@@ -28,7 +28,7 @@ impl<K: std::hash::Hash + Eq + Clone, C: Classifier<K>, U> SessionShard<K, C, U>
         SessionShard { table, host: ParserHost::new(classifier, streams) }
     }
 
-    /// Does what was dealt to it, in order, and empties `batch`.
+    /// Tracks a batch in order, and empties it.
     pub fn track(
         &mut self,
         batch: &mut ShardBatch<K>,
@@ -38,15 +38,59 @@ impl<K: std::hash::Hash + Eq + Clone, C: Classifier<K>, U> SessionShard<K, C, U>
         table.track_shard(batch, &mut SessionFlowSink { host, out });
     }
 
+    /// Tracks one packet where it lies; see [`FlowTable::track`].
+    pub fn track_packet(
+        &mut self,
+        view: PacketView<'_>,
+        found: &Extracted<K>,
+        now: PacketTime,
+        out: &mut impl SessionSink<K, C::Message, U>,
+    ) {
+        let SessionShard { table, host } = self;
+        table.track(view, found, now, &mut SessionFlowSink { host, out });
+    }
+
+    /// Tracks packets of `views` where they lie, and empties `packets`; see
+    /// [`FlowTable::track_prepared`].
+    pub fn track_prepared(
+        &mut self,
+        views: &[PacketView<'_>],
+        packets: &mut Vec<Prepared<K>>,
+        out: &mut impl SessionSink<K, C::Message, U>,
+    ) {
+        let SessionShard { table, host } = self;
+        table.track_prepared(views, packets, &mut SessionFlowSink { host, out });
+    }
+
+    /// An ICMP error quotes a packet of one of the shard's flows; see [`FlowTable::quote`].
+    pub fn quote(
+        &mut self,
+        key: &K,
+        from: Orientation,
+        icmp: IcmpInfo,
+        now: PacketTime,
+        ts: Timestamp,
+        out: &mut impl SessionSink<K, C::Message, U>,
+    ) {
+        let SessionShard { table, host } = self;
+        table.quote(key, from, icmp, now, ts, &mut SessionFlowSink { host, out });
+    }
+
+    /// The clock has passed another tick; see [`FlowTable::sweep`].
+    pub fn sweep(&mut self, now: PacketTime, out: &mut impl SessionSink<K, C::Message, U>) {
+        let SessionShard { table, host } = self;
+        table.sweep(now, &mut SessionFlowSink { host, out });
+    }
+
     /// Ends every flow.
     pub fn finish(
         &mut self,
         reason: EndReason,
-        moment: PacketTime,
+        now: PacketTime,
         out: &mut impl SessionSink<K, C::Message, U>,
     ) {
         let SessionShard { table, host } = self;
-        table.finish(reason, moment, &mut SessionFlowSink { host, out });
+        table.finish(reason, now, &mut SessionFlowSink { host, out });
     }
 
     /// Ends the flows up to the id `last`: [`Progress::More`] if there are others. See
@@ -54,21 +98,21 @@ impl<K: std::hash::Hash + Eq + Clone, C: Classifier<K>, U> SessionShard<K, C, U>
     pub fn finish_until(
         &mut self,
         reason: EndReason,
-        moment: PacketTime,
+        now: PacketTime,
         last: FlowId,
         out: &mut impl SessionSink<K, C::Message, U>,
     ) -> Progress {
         let SessionShard { table, host } = self;
-        table.finish_until(reason, moment, last, &mut SessionFlowSink { host, out })
+        table.finish_until(reason, now, last, &mut SessionFlowSink { host, out })
     }
 
-    /// Where every packet went that reached this shard.
+    /// The ledger of the packets that reached this shard.
     #[must_use]
     pub fn packets(&self) -> &Ledger {
         self.table.ledger()
     }
 
-    /// What became of payload that somebody reads.
+    /// What became of payload that parsers read.
     #[must_use]
     pub fn payload_counts(&self) -> PayloadCounts {
         self.host.payload_counts()

@@ -1,0 +1,123 @@
+use std::hash::Hash;
+use std::num::NonZeroUsize;
+
+use flowscope_core::{FlowSide, Ledger, Timestamp};
+use flowscope_driver::{
+    Classifier, DriverConfig, PayloadCounts, Progress, SessionChange, SessionShard, SessionSink,
+};
+use flowscope_track::{Change, EndReason, Flow, FlowId, PacketTime, Prepared, ShardBatch};
+
+use crate::merge::ShardOutput;
+use crate::recorder::Recorder;
+
+/// Number of shards. It is fixed, for the output depends on it where limits are reached.
+pub const SHARDS: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
+
+/// The counters of all shards.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Counts {
+    /// The ledger of the packets that reached a flow table.
+    pub packets: Ledger,
+    /// What became of payload that parsers read.
+    pub payload: PayloadCounts,
+    /// Number of flows that started.
+    pub flows: u64,
+    /// The next deadline of a flow if no packet comes before.
+    pub(crate) deadline: Option<Timestamp>,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, other: &Counts) {
+        self.packets.merge(&other.packets);
+        self.payload.merge(&other.payload);
+        self.flows += other.flows;
+        self.deadline = self.deadline.into_iter().chain(other.deadline).min();
+    }
+}
+
+/// A flow table with its parsers, its recorder, and the records made since the last round.
+pub(crate) struct Shard<K, C: Classifier<K>, R: Recorder<K, C::Message>> {
+    pub(crate) flows: SessionShard<K, C, R::State>,
+    recorder: R,
+    pub(crate) output: ShardOutput<R::Record>,
+    /// Packets of the current batch, by their place in it: used without threads only.
+    pub(crate) prepared: Vec<Prepared<K>>,
+}
+
+impl<K: Hash + Eq + Clone, C: Classifier<K>, R: Recorder<K, C::Message>> Shard<K, C, R> {
+    pub(crate) fn new(classifier: C, config: &DriverConfig, recorder: &R) -> Self {
+        let init = recorder.clone();
+        Shard {
+            flows: SessionShard::new(classifier, config, move |first| init.state(first)),
+            recorder: recorder.clone(),
+            output: ShardOutput::default(),
+            prepared: Vec::new(),
+        }
+    }
+
+    /// The flow table with the sink that records what it lends.
+    #[allow(clippy::type_complexity)]
+    pub(crate) fn parts(
+        &mut self,
+    ) -> (&mut SessionShard<K, C, R::State>, RecordingSink<'_, R, R::Record>, &mut Vec<Prepared<K>>)
+    {
+        let Shard { flows, recorder, output, prepared } = self;
+        (flows, RecordingSink { recorder, output }, prepared)
+    }
+
+    pub(crate) fn track(&mut self, batch: &mut ShardBatch<K>) {
+        let (flows, mut sink, _) = self.parts();
+        flows.track(batch, &mut sink);
+    }
+
+    /// Ends the flows up to the id `last`.
+    pub(crate) fn finish(&mut self, reason: EndReason, now: PacketTime, last: FlowId) {
+        let (flows, mut sink, _) = self.parts();
+        // The caller continues up to the greatest id.
+        let (Progress::Done | Progress::More) = flows.finish_until(reason, now, last, &mut sink);
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            packets: self.flows.packets().clone(),
+            payload: self.flows.payload_counts(),
+            flows: self.flows.table().stats().flows,
+            deadline: self.flows.table().next_deadline(),
+        }
+    }
+}
+
+/// Records what a shard's flow table lends.
+pub(crate) struct RecordingSink<'a, R, T> {
+    recorder: &'a R,
+    output: &'a mut ShardOutput<T>,
+}
+
+impl<K, M, R: Recorder<K, M>> SessionSink<K, M, R::State> for RecordingSink<'_, R, R::Record> {
+    #[inline]
+    fn wants_packets(&self) -> bool {
+        self.recorder.wants_packets()
+    }
+
+    #[inline]
+    fn flow(&mut self, flow: Flow<'_, K, R::State>, change: Change) {
+        let order = flow.order;
+        self.output.add(order, self.recorder.flow(flow, change));
+    }
+
+    fn session(&mut self, flow: Flow<'_, K, R::State>, change: SessionChange) {
+        let order = flow.order;
+        self.output.add(order, self.recorder.session(flow, change));
+    }
+
+    fn message(&mut self, flow: Flow<'_, K, R::State>, side: FlowSide, message: M) {
+        let order = flow.order;
+        self.output.add(order, self.recorder.message(flow, side, message));
+    }
+
+    fn removed(&mut self, flow: Flow<'_, K, R::State>, reason: EndReason) {
+        let order = flow.order;
+        self.output.add(order, self.recorder.removed(flow, reason));
+    }
+}

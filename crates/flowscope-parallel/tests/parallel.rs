@@ -1,0 +1,110 @@
+//! The same records from any number of workers, and errors of workers.
+
+use std::num::NonZeroUsize;
+
+use flowscope_parallel::{
+    Change, DriverConfig, EndReason, Extracted, Flow, FlowExtractor, FlowSide, Merged, Orientation,
+    PacketView, ParallelDriver, Protocols, Recorder, Timestamp, WorkerError,
+};
+use flowscope_testkit::{Dialogue, views};
+
+/// One flow per source and destination port of an IPv4 frame without options.
+struct Ports;
+
+impl FlowExtractor for Ports {
+    type Key = [u8; 4];
+    fn extract(&self, view: PacketView<'_>) -> Option<Extracted<[u8; 4]>> {
+        let key = view.frame().get(34..38)?.try_into().ok()?;
+        Some(Extracted::new(key, Orientation::Forward))
+    }
+}
+
+fn hash(key: &[u8; 4]) -> u64 {
+    u64::from(u32::from_be_bytes(*key)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
+}
+
+/// Records every change as text; panics at the end of a flow if asked to.
+#[derive(Clone)]
+struct Text {
+    panics: bool,
+    encodes: bool,
+}
+
+impl<M> Recorder<[u8; 4], M> for Text {
+    type State = ();
+    type Record = String;
+
+    fn state(&self, _: &Extracted<[u8; 4]>) {}
+
+    fn wants_packets(&self) -> bool {
+        true
+    }
+
+    fn flow(&self, flow: Flow<'_, [u8; 4], ()>, change: Change) -> Option<String> {
+        assert!(!self.panics, "boom");
+        Some(format!("{} {} {change:?}\n", flow.packet, flow.id))
+    }
+
+    fn encodes(&self) -> bool {
+        self.encodes
+    }
+
+    fn encode(&mut self, record: &String, out: &mut Vec<u8>) {
+        out.extend(record.as_bytes());
+    }
+}
+
+fn packets() -> Vec<(Timestamp, Vec<u8>)> {
+    (0..60)
+        .flat_map(|n| {
+            Dialogue::tcp(&format!("10.0.0.1:{}", 1000 + n), "10.0.0.2:80")
+                .handshake()
+                .data(FlowSide::Initiator, b"hello")
+                .fin(FlowSide::Initiator)
+                .build()
+        })
+        .collect()
+}
+
+fn run(workers: usize, batch: usize, text: &Text) -> Result<Vec<u8>, WorkerError> {
+    let config = DriverConfig::default();
+    let workers = NonZeroUsize::new(workers).expect("at least one worker");
+    let protocols = |_: &DriverConfig| Protocols::<()>::new();
+    let mut driver = ParallelDriver::new(Ports, &config, workers, hash, protocols, text)?;
+    let mut all = Vec::new();
+    let mut take = |merged: Merged<'_, String>| -> Result<(), WorkerError> {
+        match merged {
+            Merged::Record(record) => all.extend(record.as_bytes()),
+            Merged::Encoded(bytes) => all.extend(bytes),
+        }
+        Ok(())
+    };
+    let packets = packets();
+    let views: Vec<_> = views(&packets).collect();
+    for batch in views.chunks(batch) {
+        driver.handle_batch(batch);
+        driver.flush(&mut take)?;
+    }
+    let counts = driver.finish(EndReason::EndOfInput, &mut take)?;
+    assert_eq!(counts.packets.delivered(), packets.len() as u64);
+    Ok(all)
+}
+
+#[test]
+fn records_do_not_depend_on_workers_batches_or_encoding() {
+    let text = |encodes| Text { panics: false, encodes };
+    let expected = run(1, 1000, &text(false)).unwrap();
+    assert!(expected.len() > 1000);
+    for (workers, batch) in [(1, 1), (2, 7), (4, 64), (8, 1000), (99, 3)] {
+        for encodes in [false, true] {
+            let found = run(workers, batch, &text(encodes)).unwrap();
+            assert!(found == expected, "{workers} workers, batches of {batch}");
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_panics_is_an_error_with_its_message() {
+    let error = run(3, 10, &Text { panics: true, encodes: false }).unwrap_err();
+    assert_eq!(error.message(), "boom");
+}
