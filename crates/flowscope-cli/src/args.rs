@@ -61,6 +61,9 @@ pub(crate) struct FlowsArgs {
     /// Format of the records
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+    /// Show more columns in the table: flow id, tunnel, retransmissions, gaps
+    #[arg(long)]
+    pub(crate) wide: bool,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -112,6 +115,9 @@ pub(crate) enum SessionFormat {
     Eve,
     /// Zeek's http.log, ssl.log and dns.log, interleaved in the order of the records
     Zeek,
+    /// Comma-separated values, the first line names the columns: of one protocol its own, of several
+    /// those of all, with the protocol's name before them
+    Csv,
 }
 
 /// Formats of payload.

@@ -33,7 +33,9 @@ use output::{Digests, Events, Flows, Follow, RecordFormat, Sessions};
 
 fn main() -> ExitCode {
     let ended = match Cli::from_command_line().command {
-        Command::Flows(FlowsArgs { format, common }) => track(&common, Flows::new(format)),
+        Command::Flows(FlowsArgs { format, wide, common }) => {
+            track(&common, Flows::new(format, wide))
+        }
         Command::Sessions(args) => track(&args.common, Sessions::new(args.format, args.messages())),
         Command::Follow(args) => follow(&args),
         Command::Events(EventsArgs { common }) => track(&common, Events::default()),

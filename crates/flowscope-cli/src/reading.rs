@@ -4,7 +4,7 @@ use flowscope::core::Timestamp;
 use flowscope::driver::{Protocols, Recognition};
 use flowscope::output::ZeekFormat;
 use flowscope::protocols::{self, ProtocolVisitor, Registry, Selection};
-use flowscope::record::{ParserOptions, Protocol, Record, Schema, Visitor};
+use flowscope::record::{AnySchema, ParserOptions, Protocol, Record, Schema, Visitor};
 
 use crate::raw::{Chunk, Digest, Digests, Raw};
 
@@ -62,6 +62,11 @@ impl Record for AppRecord {
 }
 
 impl MessageOptions {
+    /// The schemas of its protocols.
+    pub(crate) fn schemas(self) -> Vec<&'static dyn AnySchema> {
+        self.protocols.protocols().map(|protocol| protocol.schema).collect()
+    }
+
     /// Appends the header of the log of the first protocol.
     pub(crate) fn begin_log(self, zeek: &mut ZeekFormat, ts: Timestamp, out: &mut Vec<u8>) {
         struct Begin<'a>(&'static str, &'a mut ZeekFormat, Timestamp, &'a mut Vec<u8>);

@@ -90,14 +90,23 @@ impl<'a, L: RecordFormat> Run<'a, L> {
     /// Processes packets.
     #[inline]
     pub(crate) fn take(&mut self, views: &[PacketView<'_>]) {
-        let passed: Vec<PacketView<'_>>;
-        let views = match &mut self.filter {
-            Some(filter) => {
-                passed = views.iter().copied().filter(|view| filter.matches(*view)).collect();
-                &passed
+        let Some(filter) = &mut self.filter else { return self.track(views) };
+        let passed: Vec<bool> = views.iter().map(|view| filter.matches(*view)).collect();
+        // Packets that the filter refuses keep their numbers, so that flow ids do not depend on it.
+        let mut rest = views;
+        for run in passed.chunk_by(|a, b| a == b) {
+            let (packets, behind) = rest.split_at(run.len());
+            rest = behind;
+            match run.first() {
+                Some(true) => self.track(packets),
+                _ => packets.iter().for_each(|_| self.driver.skip()),
             }
-            None => views,
-        };
+        }
+    }
+
+    /// Processes packets that the filter has passed.
+    #[inline]
+    fn track(&mut self, views: &[PacketView<'_>]) {
         let Some(first) = views.first() else { return };
         self.out.begin(first.ts());
         self.driver.handle_batch(views);

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use flowscope_record::{Column, Kind, Schema, Short, Value, Visitor, ZeekType};
+use flowscope_record::{Column, Kind, Schema, Short, Value, Visitor, ZeekType, span};
 
 use crate::{
     DnsDefect, DnsKind, DnsMessage, DnsOutcome, DnsTransaction, DnsTransport, Question, Rcode,
@@ -386,7 +386,7 @@ fn defect(defect: DnsDefect) -> &'static str {
     }
 }
 
-/// `4660 NOERROR example.com A -> 192.0.2.1`.
+/// `4660 NOERROR example.com A -> 192.0.2.1 in 12ms`.
 fn summary(transaction: &DnsTransaction, text: &mut String) {
     let Some(message) = either(transaction) else { return };
     let _ = match message.kind() {
@@ -399,6 +399,11 @@ fn summary(transaction: &DnsTransaction, text: &mut String) {
     for (at, record) in message.answers().iter().enumerate() {
         let between = if at == 0 { " ->" } else { "," };
         let _ = write!(text, "{between} {}", record.rdata());
+    }
+    if let Some(latency) = transaction.latency {
+        let _ = write!(text, " in {}", span(latency));
+    } else if transaction.query.is_some() && transaction.outcome != DnsOutcome::Unpaired {
+        text.push_str(" -> (no response)");
     }
     if message.defect.is_some() {
         text.push_str(" [malformed]");

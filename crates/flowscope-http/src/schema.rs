@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use flowscope_record::{Column, Kind, Record, Schema, Value, Visitor, ZeekType, amount, wire_text};
+use flowscope_record::{
+    Column, Kind, Record, Schema, Value, Visitor, ZeekType, amount, span, wire_text,
+};
 
 use crate::{HttpExchange, HttpOutcome, HttpVersion, Request, Response};
 
@@ -206,7 +208,7 @@ fn outcome(outcome: HttpOutcome) -> &'static str {
     }
 }
 
-/// `GET example.com/index.html -> 200 5B text/html`.
+/// `GET example.com/index.html -> 200 5B text/html in 12ms`.
 fn summary(exchange: &HttpExchange, text: &mut String) {
     match &exchange.request {
         Some(request) => {
@@ -227,6 +229,9 @@ fn summary(exchange: &HttpExchange, text: &mut String) {
             }
         }
         None => text.push_str(" -> (no response)"),
+    }
+    if let Some(latency) = exchange.latency {
+        let _ = write!(text, " in {}", span(latency));
     }
     for anomaly in &exchange.anomalies {
         let _ = write!(text, " [{}]", anomaly.kind.slug());
@@ -253,6 +258,6 @@ mod tests {
         let exchanges = parser.feed_responder(response);
         let mut text = String::new();
         (SCHEMA.summary)(&exchanges[0], &mut text);
-        assert_eq!(text, "GET a/i -> 200 2B text/html");
+        assert_eq!(text, "GET a/i -> 200 2B text/html in 0s");
     }
 }

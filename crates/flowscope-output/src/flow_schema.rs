@@ -71,6 +71,24 @@ pub static FLOW: Schema<FlowRecord> = Schema {
         C::new("packets", Kind::Text, |x| pair(x, |side| side.counters.packets), "Packets of the initiator and of the responder, rounded.").table(Table::at(5, "PACKETS", 9).right()),
         C::new("bytes", Kind::Text, |x| pair(x, |side| side.counters.wire_bytes), "Bytes of the initiator and of the responder, rounded.").table(Table::at(6, "BYTES", 11).right()),
         C::new("outcome", Kind::Text, |x| outcome(x.kind).into(), "How the flow ended, in one word: closed, reset, idle, evicted, reused, open; active if it goes on.").table(Table::at(7, "STATE", 7)),
+        C::new("id", Kind::U64, |x| x.header.flow_id.into(), "Id of the flow.")
+            .table(Table::at(9, "ID", 8).right().wide_only()),
+        C::new("wide_tunnel", Kind::List(&Kind::Text), tunnel, "VLANs and tunnels around the flow.")
+            .table(Table::at(10, "TUNNEL", 12).wide_only()),
+        C::new(
+            "retransmits",
+            Kind::Text,
+            |x| pair(x, |side| side.retransmits.into()),
+            "Segments that the initiator and the responder sent again, rounded.",
+        )
+        .table(Table::at(11, "RETRANS", 7).right().wide_only()),
+        C::new(
+            "gaps",
+            Kind::Text,
+            |x| pair(x, |side| side.gap_bytes),
+            "Bytes of the initiator and of the responder that were not captured, rounded.",
+        )
+        .table(Table::at(12, "GAPS", 9).right().wide_only()),
     ],
     ..Schema::new("flow", |x| x.start)
 };
@@ -193,6 +211,13 @@ fn proto_and_app(record: &FlowRecord) -> Value<'_> {
 fn pair(record: &FlowRecord, of: fn(&FlowRecordSide) -> u64) -> Value<'static> {
     let [sent, back] = [record.initiator(), record.responder()].map(|side| amount(of(side)));
     Value::short(format_args!("{sent}/{back}"))
+}
+
+/// `vlan:7 vxlan:100`.
+fn tunnel(record: &FlowRecord) -> Value<'_> {
+    let vlans = record.header.vlans().map(|id| Value::short(format_args!("vlan:{id}")));
+    let Value::List(tunnels) = record.header.tunnel_texts() else { return Value::Null };
+    Value::List(vlans.chain(tunnels).collect())
 }
 
 fn outcome(kind: FlowRecordKind) -> &'static str {

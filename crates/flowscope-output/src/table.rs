@@ -3,11 +3,11 @@
 use std::io::Write as _;
 
 use flowscope_core::Timestamp;
-use flowscope_record::{Record, Schema, Value, Visitor, wire_text};
+use flowscope_record::{Record, Schema, Value, Visitor, span, wire_text};
 
 use crate::RecordHeader;
 use crate::format::Format;
-use crate::text::{span, terminal, to_the_second};
+use crate::text::{terminal, to_the_second};
 
 /// Writes records of one schema in aligned columns.
 ///

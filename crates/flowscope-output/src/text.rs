@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
-use std::time::Duration;
 
 use flowscope_core::Timestamp;
 use flowscope_record::Short;
@@ -93,19 +92,6 @@ pub(crate) fn to_the_second(ts: Timestamp) -> String {
     let text = rfc3339(ts);
     let (seconds, _) = text.as_str().split_once('.').unwrap_or_default();
     seconds.replace('T', " ")
-}
-
-/// A time in six characters or less, seven from a hundred days on; rounded down.
-pub(crate) fn span(time: Duration) -> String {
-    match (time.as_secs(), time.subsec_micros()) {
-        (0, 0) => "0s".into(),
-        (0, micros @ 1..1000) => format!("{micros}us"),
-        (0, micros) => format!("{}ms", micros / 1000),
-        (secs @ 1..60, micros) => format!("{secs}.{:02}s", micros / 10_000),
-        (secs @ 60..3600, _) => format!("{}m{:02}s", secs / 60, secs % 60),
-        (secs @ 3600..86_400, _) => format!("{}h{:02}m", secs / 3600, secs / 60 % 60),
-        (secs, _) => format!("{}d{:02}h", secs / 86_400, secs / 3600 % 24),
-    }
 }
 
 /// A name like Zeek's `uid`, the same on every run: `C` and the flow's id, mixed, in base 62. Different

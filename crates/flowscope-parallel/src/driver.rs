@@ -110,6 +110,12 @@ where
         }
     }
 
+    /// Counts a packet of the input that is not tracked, as one that a filter refuses: packets behind it,
+    /// and the flows that they start, keep the numbers they have without the filter.
+    pub fn skip(&mut self) {
+        self.router.skip();
+    }
+
     /// Whether enough packets wait for a [`flush`](Self::flush).
     #[must_use]
     pub fn is_round_full(&self) -> bool {

@@ -43,5 +43,5 @@ pub use protocol::{NoParser, ParserOptions, Ports, Protocol};
 pub use record::{AnySchema, ColumnInfo, Record, Visitor};
 pub use schema::{Rows, Schema};
 pub use short::Short;
-pub use text::{amount, wire_text};
+pub use text::{amount, span, wire_text};
 pub use value::Value;

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::time::Duration;
 
 use crate::Short;
 
@@ -45,6 +46,20 @@ pub fn amount(n: u64) -> Short<8> {
         0
     };
     Short::of(format_args!("{value:.decimals$}{unit}"))
+}
+
+/// A span of time in six characters or less, seven from a hundred days on; rounded down.
+#[must_use]
+pub fn span(time: Duration) -> String {
+    match (time.as_secs(), time.subsec_micros()) {
+        (0, 0) => "0s".into(),
+        (0, micros @ 1..1000) => format!("{micros}us"),
+        (0, micros) => format!("{}ms", micros / 1000),
+        (secs @ 1..60, micros) => format!("{secs}.{:02}s", micros / 10_000),
+        (secs @ 60..3600, _) => format!("{}m{:02}s", secs / 60, secs % 60),
+        (secs @ 3600..86_400, _) => format!("{}h{:02}m", secs / 3600, secs / 60 % 60),
+        (secs, _) => format!("{}d{:02}h", secs / 86_400, secs / 3600 % 24),
+    }
 }
 
 #[cfg(test)]

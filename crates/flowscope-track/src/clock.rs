@@ -79,6 +79,11 @@ impl Clock {
         self.now
     }
 
+    /// Counts a packet that is not looked at, so that those behind it have the numbers of the input.
+    pub fn skip_packet(&mut self) {
+        self.now.packet += 1;
+    }
+
     /// Moves the watermark without a packet, for a live source that knows the time. Never moves it
     /// back.
     pub fn advance(&mut self, now: Timestamp) -> PacketTime {

@@ -3,6 +3,7 @@
 //! | program | question |
 //! |---|---|
 //! | `sni_log` | who asks for which TLS server, right now? |
+//! | `eve_log` | what do clients ask of web servers, as EVE JSON? |
 //! | `five_subscribers` | how do several tasks read the same flows? |
 //! | `conversations_to_disk` | what was said in each TCP flow? |
 //! | `sharded` | how do several cores share an interface? |

@@ -77,6 +77,27 @@ fn names_of_tls_servers_are_logged() {
     });
 }
 
+fn transactions_are_written_as_eve() {
+    in_namespace(concat!(module_path!(), "::transactions_are_written_as_eve"), || {
+        let program = env!("CARGO_BIN_EXE_eve_log");
+        let (printed, told) = live(program, &[], &frames("http-keep-alive.pcap"));
+        let (file, _) = of_file(program, &["http-keep-alive.pcap"]);
+        // Times and flow ids are those of the cable.
+        let objects = |lines: &[String]| -> Vec<String> {
+            let http =
+                |line: &String| Some(line.split_once("\"http\":{")?.1.split_once('}')?.0.into());
+            lines.iter().filter_map(http).collect()
+        };
+        assert_eq!(objects(&printed), objects(&file));
+        assert!(objects(&file)[0].starts_with("\"http_method\":\"GET\""), "{file:?}");
+        let flows = |lines: &[String]| {
+            lines.iter().filter(|line| line.contains("\"event_type\":\"flow\"")).count()
+        };
+        assert_eq!((flows(&printed), printed.len()), (flows(&file), file.len()));
+        assert!(flows(&file) > 0 && told[0].ends_with("delivered"), "{told:?}");
+    });
+}
+
 fn five_subscribers_receive_the_same_events() {
     in_namespace(concat!(module_path!(), "::five_subscribers_receive_the_same_events"), || {
         let five = env!("CARGO_BIN_EXE_five_subscribers");
@@ -342,6 +363,7 @@ fn main() -> std::process::ExitCode {
             },
             tests![
                 names_of_tls_servers_are_logged,
+                transactions_are_written_as_eve,
                 five_subscribers_receive_the_same_events,
                 conversations_are_written_whole,
                 workers_share_the_flows,

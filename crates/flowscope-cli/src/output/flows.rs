@@ -23,10 +23,11 @@ enum Style {
 }
 
 impl Flows {
-    /// In this format.
-    pub(crate) fn new(format: Format) -> Self {
+    /// In this format; a table with the columns of [wide](flowscope::record::Table::wide_only) ones, or
+    /// without.
+    pub(crate) fn new(format: Format, wide: bool) -> Self {
         Flows(match format {
-            Format::Table => Style::Table(TableFormat::new(&FLOW, false)),
+            Format::Table => Style::Table(TableFormat::new(&FLOW, wide)),
             Format::Eve => Style::Eve(EveFormat::new()),
             Format::Zeek => Style::Zeek(ZeekFormat::tsv()),
             Format::Csv => Style::Csv(CsvFormat::new(&[&FLOW])),

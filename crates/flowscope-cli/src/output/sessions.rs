@@ -1,9 +1,12 @@
 //! What was said in flows: one record per transaction, handshake or message.
 
+use flowscope::core::Timestamp;
 use flowscope::core::{FlowSide, Path};
 use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
-use flowscope::output::{EveFormat, Format as _, RecordHeader, SummaryFormat, ZeekFormat};
+use flowscope::output::{
+    CsvFormat, EveFormat, Format as _, RecordHeader, SummaryFormat, ZeekFormat,
+};
 use flowscope::track::{Change, Flow};
 
 use super::{RecordFormat, Totals, stats};
@@ -22,6 +25,7 @@ enum Style {
     Table(SummaryFormat),
     Eve(EveFormat),
     Zeek(ZeekFormat),
+    Csv(CsvFormat),
 }
 
 /// What records need to know of their flow and cannot be told by the key.
@@ -41,12 +45,13 @@ pub(crate) struct SessionRecord {
 
 impl Sessions {
     pub(crate) fn new(format: SessionFormat, mut messages: MessageOptions) -> Self {
-        // Zeek has one line for a request and its response.
-        messages.transactions = format == SessionFormat::Zeek;
+        // All but EVE have one line for a request and its response.
+        messages.transactions = format != SessionFormat::Eve;
         let style = match format {
             SessionFormat::Table => Style::Table(SummaryFormat::new()),
             SessionFormat::Eve => Style::Eve(EveFormat::new()),
             SessionFormat::Zeek => Style::Zeek(ZeekFormat::tsv()),
+            SessionFormat::Csv => Style::Csv(CsvFormat::new(&messages.schemas())),
         };
         Sessions { style, messages }
     }
@@ -65,7 +70,7 @@ impl RecordFormat for Sessions {
     }
 
     fn portable(&self) -> bool {
-        matches!(self.style, Style::Eve(_))
+        matches!(self.style, Style::Eve(_) | Style::Csv(_))
     }
 
     fn record(
@@ -104,12 +109,19 @@ impl RecordFormat for Sessions {
         Some(SessionRecord { header, said })
     }
 
+    fn begin(&mut self, start: Timestamp, out: &mut Vec<u8>) {
+        if let Style::Csv(csv) = &mut self.style {
+            csv.begin(start, out);
+        }
+    }
+
     fn write(&mut self, record: &SessionRecord, out: &mut Vec<u8>) {
         let SessionRecord { header, said } = record;
         match &mut self.style {
             Style::Table(table) => table.record(header, said, out),
             Style::Eve(eve) => eve.record(header, said, out),
             Style::Zeek(zeek) => zeek.record(header, said, out),
+            Style::Csv(csv) => csv.record(header, said, out),
         }
     }
 
@@ -127,6 +139,7 @@ impl RecordFormat for Sessions {
                 }
                 zeek.end(totals.end, out);
             }
+            Style::Csv(_) => {}
         }
     }
 }

@@ -186,3 +186,63 @@ fn hostile_text_steers_nothing() {
         assert!(!found || (ran.out.starts_with('{') && !ran.out.contains('\x1b')), "{args:?}");
     }
 }
+
+#[test]
+fn csv_has_the_columns_of_one_protocol_or_of_all() {
+    let rows = |protocols: &str| -> (Vec<String>, Vec<Vec<String>>) {
+        let args = ["sessions", "--format", "csv", "--protocol", protocols];
+        let out = printed(&args, "mixed.pcapng");
+        let mut lines = out.lines().map(|line| line.split(',').map(str::to_owned).collect());
+        (lines.next().unwrap(), lines.collect())
+    };
+    let (names, rows_of_tls) = rows("tls");
+    let at = |name: &str| names.iter().position(|other| other == name).unwrap();
+    assert!(at("flow_id") < at("sni") && at("sni") < at("tunnel"));
+    // What a list has in it may be quoted; what stands before it is not.
+    assert!(rows_of_tls.iter().all(|row| row[at("sni")] == "lab.test"), "{rows_of_tls:?}");
+    let (names, all) = rows("tls,dns");
+    assert_eq!(names[0], "protocol");
+    assert!(names.contains(&"tls.sni".to_owned()) && names.contains(&"dns.query".to_owned()));
+    assert!(all.iter().any(|row| row[0] == "tls") && all.iter().any(|row| row[0] == "dns"));
+    assert!(all.len() > rows_of_tls.len());
+}
+
+#[test]
+fn tables_have_the_latency() {
+    let out = printed(&["sessions", "--protocol", "dns"], "dns-udp.pcap");
+    assert!(out.contains(" in ") && out.contains("us"), "{out}");
+}
+
+#[test]
+fn a_wide_table_has_more_columns() {
+    let out = printed(&["flows", "--wide"], "vlan.pcap");
+    let mut lines = out.lines();
+    assert!(lines.next().unwrap().ends_with("ID TUNNEL   RETRANS GAPS"), "{out}");
+    assert!(lines.all(|line| line.contains(" vlan:100 ") && line.ends_with("0/0  0/0")), "{out}");
+}
+
+#[test]
+fn flow_ids_agree_and_a_filter_does_not_change_them() {
+    let ids = |args: &[&str]| -> std::collections::BTreeSet<u64> {
+        let out = printed(args, "mixed.pcapng");
+        let records =
+            out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        records.filter_map(|record| record["flow_id"].as_u64()).collect()
+    };
+    let eve = ["--format", "eve"];
+    let all = ids(&[&["flows"][..], &eve].concat());
+    let tcp = ids(&[&["flows", "-f", "tcp port 443"][..], &eve].concat());
+    assert!(tcp.len() < all.len() && !tcp.is_empty());
+    assert!(tcp.is_subset(&all), "{tcp:?} {all:?}");
+    assert!(ids(&[&["sessions"][..], &eve].concat()).is_subset(&all));
+    assert_eq!(ids(&["events"]), all);
+    let sessions = ids(&[&["sessions", "-f", "tcp port 443"][..], &eve].concat());
+    assert_eq!(sessions, ids(&[&["sessions", "--protocol", "tls"][..], &eve].concat()));
+    // The id names the same conversation for `follow`.
+    let id = sessions.first().unwrap().to_string();
+    let ran = run(
+        program().args(["follow", "-f", "tcp port 443"]).arg(data("mixed.pcapng")).arg(id),
+        b"",
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+}

@@ -188,7 +188,15 @@ pub(crate) fn filters() {
             let live = Live::start(["flows", "--format=eve", "-iv1", "-f", words]);
             send(&mixed);
             let live = live.interrupt();
-            assert_eq!(records(&live), records(&file), "{words}");
+            // A kernel's filter does not count what it refuses, so flow ids may differ.
+            let without_ids = |ran: &Ran| {
+                let mut records = records(ran);
+                for record in &mut records {
+                    record.as_object_mut().unwrap().remove("flow_id");
+                }
+                records
+            };
+            assert_eq!(without_ids(&live), without_ids(&file), "{words}");
             let seen = balanced(&file.out).1;
             assert!(live.err.contains(&format!("{seen} packets arrived: {seen} read")), "{live:?}");
 

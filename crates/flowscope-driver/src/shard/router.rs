@@ -138,6 +138,12 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         });
     }
 
+    /// Counts a packet of the input that goes no further, as one that a filter refuses: packets behind it,
+    /// and flows that they begin, have the numbers they would have without the filter.
+    pub fn skip(&mut self) {
+        self.clock.skip_packet();
+    }
+
     /// Packet time has reached `now` without a packet: advances the clock of all batches, and gives
     /// incomplete datagrams up that are due. Returns the clock's new position.
     pub fn handle_timeout(
