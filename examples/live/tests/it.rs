@@ -308,7 +308,7 @@ fn datagrams_dropped_from_a_mirror_are_counted() {
     mirror.running.signal("INT");
     mirror.running.signal("CONT");
     let (printed, told) = mirror.running.end();
-    assert_eq!(printed, ["10.0.0.1:4000 <-> 10.0.0.2:9 Shutdown "]);
+    assert_eq!(printed, ["10.0.0.1:4000 <-> 10.0.0.2:9 Shutdown D"]);
     let line = told[0]
         .strip_prefix(&format!("{SENT} packets arrived, "))
         .unwrap_or_else(|| panic!("{told:?}"));
