@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use flowscope_core::{Ledger, Loss, PacketView};
 use flowscope_driver::Progress;
@@ -220,11 +220,22 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
     fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let Some(latency) = self.capture.source().latency() else { return Poll::Pending };
         let Some(deadline) = self.driver.poll_timeout() else { return Poll::Pending };
-        self.time.poll_reached(cx, deadline, latency).map(|now| {
+        let now = ready!(self.time.poll_reached(cx, deadline, latency));
+        // The thread may have been paused after it found no packets and before it read the clock: what
+        // came since was captured before `now`.
+        let EventStream { capture, driver, time, phase, .. } = self;
+        match capture.poll_batch(cx, &mut |packets: &[PacketView<'_>]| driver.handle_batch(packets))
+        {
+            Poll::Ready(Ok(0)) => *phase = Phase::Ending,
+            Poll::Ready(Ok(_)) => time.saw(driver.clock().now().watermark),
+            Poll::Ready(Err(error)) => return Poll::Ready(Step::Failed(error)),
+            Poll::Pending if capture.gave_way() => return Poll::Pending,
             // What is left is due at once at the next call.
-            let _ = self.driver.handle_timeout(now);
-            Step::Done
-        })
+            Poll::Pending => {
+                let _ = driver.handle_timeout(now);
+            }
+        }
+        Poll::Ready(Step::Done)
     }
 }
 

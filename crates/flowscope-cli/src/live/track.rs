@@ -1,6 +1,6 @@
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use flowscope::core::Timestamp;
@@ -101,10 +101,18 @@ impl<L: RecordFormat> Tracking<'_, L> {
             Poll::Pending if feed.gave_way() => Poll::Pending,
             Poll::Pending if run.is_behind() => Poll::Ready(Next::Idle),
             // Only now: what lies ready was captured before whatever is due.
-            Poll::Pending => match run.due() {
-                Some(due) => silence.poll_reached(cx, due, *latency).map(Next::Passed),
-                None => Poll::Pending,
-            },
+            Poll::Pending => {
+                let Some(due) = run.due() else { return Poll::Pending };
+                let now = ready!(silence.poll_reached(cx, due, *latency));
+                // This process may have been paused after it found no packets and before it read the
+                // clock: what came since was captured before `now`.
+                match feed.poll(cx, &mut |views| run.take(views)) {
+                    Poll::Ready(true) => Poll::Ready(Next::Taken),
+                    Poll::Ready(false) => Poll::Ready(Next::Over),
+                    Poll::Pending if feed.gave_way() => Poll::Pending,
+                    Poll::Pending => Poll::Ready(Next::Passed(now)),
+                }
+            }
         }
     }
 
