@@ -17,6 +17,8 @@
 //! | [`http`] | HTTP/1.x messages | `http`, on |
 //! | [`tls`] | TLS handshake messages, JA3 and JA4 | `tls`, on |
 //! | [`dns`] | DNS messages, over UDP and TCP | `dns`, on |
+//! | [`quic`] | QUIC handshakes, JA4 | `quic`, on |
+//! | [`ssh`] | SSH handshakes, HASSH | `ssh`, on |
 //! | [`output`] | EVE JSON, Zeek logs, CSV and tables of records | `output`, on |
 //!
 //! # Flows of a capture file

@@ -46,6 +46,8 @@ macro_rules! for_each_protocol {
             "http" http Http flowscope_http,
             "tls" tls Tls flowscope_tls,
             "dns" dns Dns flowscope_dns,
+            "quic" quic Quic flowscope_quic,
+            "ssh" ssh Ssh flowscope_ssh,
         }
     };
 }

@@ -75,7 +75,7 @@ fn found(protocols: Protocols<Mixed, Registry>) -> BTreeSet<&'static str> {
     let mut capture = CaptureReader::open(path).expect("a bundled capture");
     let mut driver = Driver::new(FiveTuple::bidirectional(), protocols);
     while capture.next_batch(&mut |packets| driver.handle_batch(packets)).expect("sound") > 0 {}
-    let _ = driver.finish(EndReason::EndOfInput);
+    driver.finish(EndReason::EndOfInput);
     let mut found = BTreeSet::new();
     while let Some(event) = driver.poll_event() {
         if let SessionEvent::Application { message, .. } = event {
