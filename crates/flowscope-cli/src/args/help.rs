@@ -8,7 +8,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   flowscope flows trace.pcap                     flows as a table
   flowscope flows --format eve trace.pcap.gz     the same as JSON lines, for jq and pipelines
-  flowscope sessions trace.pcap                  HTTP, TLS and DNS records
+  flowscope sessions trace.pcap                  what was said: HTTP, TLS, DNS, …
   flowscope follow trace.pcap 4                  payload of the flow that packet 4 began
   flowscope flows --format zeek -o conn.log monday.pcap tuesday.pcap
   flowscope sessions -i eth0 -f \"port 53\"       live DNS records, until Ctrl-C
