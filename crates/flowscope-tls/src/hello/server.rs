@@ -10,7 +10,7 @@ use crate::version::TlsVersion;
 
 /// What a server chose, or asks to be offered anew (RFC 8446 §4.1.3 and §4.1.4, RFC 5246 §7.4.1.3).
 ///
-/// Stored as a [`ClientHello`] is. A HelloRetryRequest has the same form.
+/// Stored as a [`ClientHello`](crate::ClientHello) is. A HelloRetryRequest has the same form.
 #[derive(Clone, Eq, PartialEq)]
 pub struct ServerHello {
     side: FlowSide,
@@ -23,7 +23,7 @@ pub struct ServerHello {
 }
 
 impl ServerHello {
-    /// Reads the body of a ServerHello message, as [`ClientHello::parse`] does.
+    /// Reads the body of a ServerHello message, as [`ClientHello::parse`](crate::ClientHello::parse) does.
     #[must_use]
     pub fn parse(side: FlowSide, body: Cow<'_, [u8]>) -> Option<Self> {
         let session_id = match u16_at(&body, 0) {
