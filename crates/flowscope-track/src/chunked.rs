@@ -26,6 +26,7 @@ impl<T> Chunked<T> {
         (self.len as usize).is_multiple_of(CHUNK)
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, value: T) {
         if self.is_full() {
             self.chunks.push(Vec::with_capacity(CHUNK));

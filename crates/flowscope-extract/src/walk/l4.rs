@@ -105,6 +105,7 @@ fn empty_payload(at: usize) -> Payload {
 
 /// Reads options to the end of the list or to the first invalid length (RFC 9293 §3.1). Other kinds are
 /// skipped by their length.
+#[inline]
 pub(crate) fn tcp_options(mut list: &[u8]) -> TcpOptions {
     let mut found = TcpOptions::default();
     loop {

@@ -37,6 +37,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     /// EVICT-1
+    #[inline]
     pub(super) fn is_full(&self, limit: usize) -> bool {
         let live = self.index.len();
         live >= limit || {

@@ -91,6 +91,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     /// A fresh entry, counters at zero.
+    #[inline]
     pub(super) fn insert<O: FlowSink<K, S>>(
         &mut self,
         packet: &PacketContext<'_, '_, K>,
@@ -129,6 +130,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     /// Gives a fresh entry, whose state is known now, its place among timeouts and in the eviction
     /// order.
+    #[inline]
     pub(super) fn schedule_new(&mut self, slot: Slot, now: PacketTime) {
         let tick = tick_of(self.deadline(slot));
         self.wheel.start_at(passed(now.watermark).unwrap_or(0));

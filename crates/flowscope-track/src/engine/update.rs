@@ -161,7 +161,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 }
 
 /// Counts an everyday packet within the hot part; says whether it could.
-#[inline]
+#[inline(always)]
 fn count<K>(
     hot: &mut HotRecord,
     side: FlowSide,

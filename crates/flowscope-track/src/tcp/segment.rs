@@ -23,8 +23,10 @@ impl Tcp<'_> {
                 return;
             }
         }
-        self.take_other_syn_ack(seg);
-        self.believe_stray(seg, step);
+        if self.cold.rare.is_some() {
+            self.take_other_syn_ack(seg);
+            self.believe_stray(seg, step);
+        }
         if unseen {
             // SEG-3
             self.learn_seq(seg);
