@@ -98,7 +98,8 @@ impl Raw {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Digests(pub(crate) [StreamDigest; 2]);
 
-/// What one side sent, gaps cut out. What follows the last byte that was captured is no gap.
+/// What one side sent, gaps cut out. What follows the last byte that was captured is a gap if the FIN
+/// shows how long it is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StreamDigest {
     pub(crate) len: u64,
@@ -161,6 +162,10 @@ impl SessionParser for Digest {
         ParserStatus::Continue
     }
 
+    fn fin(&mut self, side: FlowSide, _: &mut Vec<Digests>) {
+        self.0[side.index()].close_gap();
+    }
+
     fn end(&mut self, out: &mut Vec<Digests>) {
         out.push(Digests([self.0[0].digest(), self.0[1].digest()]));
     }
@@ -175,12 +180,17 @@ impl SessionParser for Digest {
 }
 
 impl Side {
-    fn take(&mut self, bytes: &[u8]) {
+    /// The missing bytes end here, before others or the FIN.
+    fn close_gap(&mut self) {
         let missing = std::mem::take(&mut self.missing);
         if missing > 0 {
             self.gaps.push((self.at, missing));
             self.at += missing;
         }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.close_gap();
         self.hash.update(bytes);
         self.len += bytes.len() as u64;
         self.at += bytes.len() as u64;

@@ -154,6 +154,17 @@ fn conversations_are_followed() {
 }
 
 #[test]
+fn a_gap_before_the_fin_is_in_the_digest() {
+    let talk = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80").handshake();
+    let talk = talk.data(Responder, b"seen").next_seq(Responder, 5505).close(Responder);
+    let packets = talk.build();
+    let ran = run(program().args(["follow", "--digest", "-"]), &pcap(&packets));
+    let [digest] = &lines(&ran.out)[..] else { panic!("{}", ran.out) };
+    assert_eq!(digest["toclient"]["gaps"], serde_json::json!([[4, 500]]));
+    assert_eq!(digest["toclient"]["len"], 4);
+}
+
+#[test]
 fn digests_cut_gaps_out() {
     let ran = run(program().args(["follow", "--digest", "-"]), &pcap(&odd_conversation()));
     assert_eq!(ran.code, 0, "{ran:?}");
