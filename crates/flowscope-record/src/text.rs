@@ -6,7 +6,7 @@ use crate::Short;
 
 /// Bytes from the wire as text: UTF-8 as it is, every other byte as `\xNN`.
 ///
-/// Control characters stay: whoever prints the text escapes them for where it lands.
+/// Control characters stay: the writer of the text escapes them for its destination.
 #[must_use]
 pub fn wire_text(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = str::from_utf8(bytes) {

@@ -45,7 +45,7 @@ impl Wheel {
         self.lists.add_slot();
     }
 
-    /// Hangs `slot`, which must not schedule, up for `tick`; for now if that has been reached.
+    /// Schedules `slot`, which must not be scheduled yet, for `tick`, or for the current tick if that has passed.
     pub(crate) fn schedule(&mut self, slot: Slot, tick: u64) {
         let tick = tick.max(self.now);
         let differs = tick ^ self.now;
