@@ -44,10 +44,11 @@ pub enum Layer {
     Nsh,
 }
 
-/// Name in snake case.
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Layer {
+    /// Its name in snake case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Layer::Vlan => "vlan",
             Layer::Mpls => "mpls",
             Layer::Pppoe => "pppoe",
@@ -63,7 +64,14 @@ impl fmt::Display for Layer {
             Layer::Pbb => "pbb",
             Layer::TrustSec => "trustsec",
             Layer::Nsh => "nsh",
-        })
+        }
+    }
+}
+
+/// [`Layer::as_str`].
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

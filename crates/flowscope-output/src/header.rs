@@ -71,7 +71,7 @@ impl RecordHeader {
     pub fn tunnels(&self) -> impl Iterator<Item = (&'static str, u32)> + Clone {
         self.layers()
             .filter(|layer| layer.layer != Layer::Vlan)
-            .map(|layer| (names::layer(layer.layer), layer.id))
+            .map(|layer| (layer.layer.as_str(), layer.id))
     }
 
     fn layers(&self) -> impl Iterator<Item = PathLayer> + Clone {

@@ -1,6 +1,6 @@
 //! Names of enumerated values, the same in every format.
 
-use flowscope_core::{L4Proto, Layer};
+use flowscope_core::L4Proto;
 use flowscope_record::Value;
 use flowscope_track::{EndReason, InitiatorEvidence};
 
@@ -50,28 +50,6 @@ pub fn initiator_evidence(evidence: InitiatorEvidence) -> &'static str {
         InitiatorEvidence::SynAck => "syn_ack",
         InitiatorEvidence::ListeningPort => "listening_port",
         InitiatorEvidence::FirstPacket => "first_packet",
-        _ => "other",
-    }
-}
-
-/// A tag or tunnel, in snake case.
-pub(crate) fn layer(layer: Layer) -> &'static str {
-    match layer {
-        Layer::Vlan => "vlan",
-        Layer::Mpls => "mpls",
-        Layer::Pppoe => "pppoe",
-        Layer::Vxlan => "vxlan",
-        Layer::Geneve => "geneve",
-        Layer::Gre => "gre",
-        Layer::Nvgre => "nvgre",
-        Layer::Erspan => "erspan",
-        Layer::GtpU => "gtp_u",
-        Layer::IpIp => "ip_ip",
-        Layer::Pseudowire => "pseudowire",
-        Layer::VnTag => "vntag",
-        Layer::Pbb => "pbb",
-        Layer::TrustSec => "trustsec",
-        Layer::Nsh => "nsh",
         _ => "other",
     }
 }
