@@ -1,38 +1,16 @@
-//! What is read from conversations, case by case. Lines of a script are what a side sends, `>` the
-//! initiator and `<` the responder; `gap`, `fin`, `rst` and `end` are what happens to a side.
+//! The messages that are read from conversations, case by case.
 
 mod common;
+mod script;
 
 use common::Talk;
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{ParseError, ParserStatus, SessionParser};
 use flowscope_http::{
-    Bodies, Ending, Fields, Framing, HttpConfig, HttpExchange, HttpExchanges, HttpMessage,
-    HttpParser, HttpVersion,
+    Bodies, Ending, Fields, Framing, HttpConfig, HttpExchanges, HttpMessage, HttpParser,
+    HttpVersion,
 };
-
-fn side(word: &str) -> FlowSide {
-    if word == ">" { Initiator } else { Responder }
-}
-
-fn play<P: SessionParser>(parser: P, script: &[(&str, &str)], piece: usize) -> Talk<P> {
-    let mut talk = Talk::new(parser);
-    for (who, what) in script {
-        match who.split_once(' ') {
-            None => {
-                for bytes in what.as_bytes().chunks(piece) {
-                    talk.send(side(who), bytes);
-                }
-            }
-            Some((who, "gap")) => drop(talk.gap(side(who), what.parse().expect("a number"))),
-            Some((who, "fin")) => drop(talk.fin(side(who))),
-            Some((_, "rst")) => talk.parser.rst(Initiator, &mut talk.out),
-            Some(other) => panic!("{other:?}"),
-        }
-    }
-    talk.end();
-    talk
-}
+use script::{GET, OK, exchanges, play};
 
 fn arrow(side: FlowSide) -> char {
     if side == Initiator { '>' } else { '<' }
@@ -108,9 +86,6 @@ fn check_with(config: HttpConfig, script: &[(&str, &str)], expected: &[&str]) {
 fn check(script: &[(&str, &str)], expected: &[&str]) {
     check_with(HttpConfig::default(), script, expected);
 }
-
-const GET: &str = "GET / HTTP/1.1\r\n\r\n";
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
 #[test]
 fn a_request_and_its_response() {
@@ -744,93 +719,6 @@ fn bounds_stop_a_side_and_not_the_other() {
         &[(">", &trailers)],
         &["> POST / HTTP/1.1 #0 chunked", "> ! head_too_long @0", "> end #0 0 TooLong"],
     );
-}
-
-fn exchanges(out: &[HttpExchange]) -> Vec<String> {
-    let line = |x: &HttpExchange| {
-        let request = x.request.as_ref().map_or("-".to_owned(), |r| {
-            format!("{} {}", r.method(), String::from_utf8_lossy(r.target()))
-        });
-        let response = x.response.as_ref().map_or("-".to_owned(), |r| r.status().to_string());
-        format!("{} {request} -> {response} {} {:?}", x.id, x.response_body.len, x.outcome)
-    };
-    out.iter().map(line).collect()
-}
-
-#[test]
-fn one_exchange_per_request_and_per_orphan() {
-    let check = |script: &[(&str, &str)], expected: &[&str]| {
-        for piece in [usize::MAX, 1] {
-            let talk = play(HttpExchanges::default(), script, piece);
-            assert_eq!(exchanges(&talk.out), expected, "{script:#?} by {piece}");
-            assert!(talk.parser.heap_bytes() < 16 * 1024, "{}", talk.parser.heap_bytes());
-        }
-    };
-    check(&[(">", GET), ("<", OK)], &["0 GET / -> 200 2 Answered"]);
-    check(
-        &[("<", OK), (">", GET), ("<", OK)],
-        &["0 - -> 200 2 Orphan", "1 GET / -> 200 2 Answered"],
-    );
-    check(
-        &[(">", GET), (">", GET), ("<", "HTTP/1.1 103 x\r\n\r\n"), ("<", OK)],
-        &["0 GET / -> 200 2 Answered", "1 GET / -> - 0 Unanswered"],
-    );
-    check(
-        &[(">", GET), ("<", "HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\nabc"), ("< fin", "")],
-        &["0 GET / -> 200 3 Cut"],
-    );
-    check(
-        &[(">", GET), ("<", "HTTP/1.1 101 x\r\n\r\n"), ("<", "\x01")],
-        &["0 GET / -> 101 0 Tunnel"],
-    );
-    check(
-        &[(">", GET), ("> gap", "9"), (">", GET), ("<", OK), ("<", OK)],
-        &["0 GET / -> 200 2 Answered", "1 GET / -> - 0 Unpaired", "2 - -> 200 2 Orphan"],
-    );
-    // The answer comes before the request is over; the record waits for both.
-    check(
-        &[(">", "POST /p HTTP/1.1\r\nContent-Length: 4\r\n\r\nab"), ("<", OK), (">", "cd")],
-        &["0 POST /p -> 200 2 Answered"],
-    );
-}
-
-#[test]
-fn exchanges_have_times_and_anomalies() {
-    let mut talk = Talk::new(HttpExchanges::default());
-    let ts = flowscope_core::Timestamp::from_secs;
-    let mut at = [0, 0];
-    for (side, secs, text) in [
-        (Initiator, 10, "POST / HTTP/1.1\n"),
-        (Initiator, 11, "Content-Length: 1\r\n\r\n"),
-        (Initiator, 12, "x"),
-        (Responder, 15, "HTTP/1.1 200 OK\r\n"),
-        (Responder, 16, "Content-Length: 1\r\n\r\n"),
-        (Responder, 18, "x"),
-    ] {
-        let offset = at[side.index()];
-        at[side.index()] += text.len() as u64;
-        let feed = flowscope_core::StreamChunk::new(side, ts(secs), offset, text.as_bytes());
-        talk.parser.feed_into(feed, &mut talk.out);
-    }
-    let x = &talk.out[0];
-    assert_eq!((x.started, x.ended), (ts(10), ts(18)));
-    assert_eq!(x.latency, Some(std::time::Duration::from_secs(4)));
-    assert_eq!(x.request.as_ref().unwrap().ts, ts(11));
-    assert_eq!(x.anomalies.len(), 1);
-    assert!(x.request_body.complete && x.response_body.complete);
-}
-
-#[test]
-fn open_exchanges_are_bounded() {
-    let config = HttpConfig::default().max_open_bytes(20_000);
-    let mut talk = Talk::new(HttpExchanges::with_config(config));
-    for n in 0..1000 {
-        talk.send(Initiator, format!("GET /{n} HTTP/1.1\r\n\r\n").as_bytes());
-    }
-    assert!(talk.most_held < 60_000, "{}", talk.most_held);
-    talk.end();
-    let ids: Vec<u64> = talk.out.iter().map(|x| x.id).collect();
-    assert_eq!(ids, (0..1000).collect::<Vec<_>>());
 }
 
 #[test]
