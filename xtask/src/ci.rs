@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::{Result, gate, graph, record, rules};
+use crate::{Result, gate, graph, new_protocol, record, rules};
 
 /// One check, run alone as `cargo xtask ci NAME`.
 struct Step {
@@ -35,6 +35,11 @@ const STEPS: &[Step] = &[
         name: "gate",
         about: "instructions and allocations per packet, by valgrind",
         run: |_| gate::run(&[]),
+    },
+    Step {
+        name: "protocol",
+        about: "what new-protocol writes compiles, and passes its tests",
+        run: new_protocol::check,
     },
     Step {
         name: "features",

@@ -12,6 +12,7 @@ use crate::Result;
 const ARROWS: &[Arrow] = &[
     Arrow("flowscope-core", &[]),
     Arrow("flowscope-testkit", &["flowscope-core"]),
+    Arrow("flowscope-conformance", &["flowscope-output", "flowscope-pcap", TESTKIT]),
     Arrow("flowscope-extract", &["flowscope-core"]),
     Arrow("flowscope-track", &["flowscope-core"]),
     Arrow("flowscope-reassembly", &["flowscope-core"]),
@@ -74,6 +75,10 @@ const STANDALONE: &[(&str, &[&str])] = &[
 const UMBRELLA: &str = "flowscope";
 const RECORD: &str = "flowscope-record";
 const TESTKIT: &str = "flowscope-testkit";
+const CONFORMANCE: &str = "flowscope-conformance";
+
+/// Dependencies of tests only.
+const FOR_TESTS: &[&str] = &[TESTKIT, CONFORMANCE];
 const TRACK: &str = "flowscope-track";
 
 /// Tracking flows must stay cheap to take on: its normal tree, itself included, is smaller than this.
@@ -165,9 +170,9 @@ fn violations(packages: &[Package]) -> Vec<String> {
                 if from == "flowscope-core" && !dependency.dev && to != CORE_MAY_USE {
                     wrong.push(format!("{from} → {to}: core takes {CORE_MAY_USE} at most"));
                 }
-            } else if to == TESTKIT {
+            } else if FOR_TESTS.contains(&to) && from != CONFORMANCE {
                 if !dependency.dev {
-                    wrong.push(format!("{from} → {to}: the testkit is for tests"));
+                    wrong.push(format!("{from} → {to}: that one is for tests"));
                 }
             } else if dependency.dev && IN_TESTS.contains(&(from, to)) {
                 // Allowed there alone.

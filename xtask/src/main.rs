@@ -9,6 +9,7 @@ use std::process::ExitCode;
 mod ci;
 mod gate;
 mod graph;
+mod new_protocol;
 mod record;
 mod rules;
 
@@ -23,6 +24,7 @@ cargo xtask graph            check who depends on whom
 cargo xtask rules            check that each rule of the tracker has code, model and test
 cargo xtask gate             hold instructions and allocations per packet against their limits (valgrind)
 cargo xtask gate --write     write the limits anew
+cargo xtask new-protocol NAME tcp:PORT   write the folder of a protocol (or udp:PORT), and register it
 cargo xtask record [NAME…]   make the captures in tests/data anew, or only these (root, Linux)
 cargo xtask record --list    name the captures
 cargo xtask help             print this";
@@ -52,6 +54,7 @@ fn run(args: &[String]) -> Result<()> {
         "graph" => graph::run(),
         "rules" => rules::run(),
         "gate" => gate::run(rest),
+        "new-protocol" => new_protocol::run(rest),
         "record" => record::run(rest),
         record::INSIDE => record::run_inside(rest),
         "help" | "-h" | "--help" => {
