@@ -1,6 +1,5 @@
 //! The README's table of protocols is that of the registry. `UPDATE_GOLDEN=1` writes it anew.
 
-use std::fmt::Write as _;
 use std::{env, fs};
 
 use flowscope::protocols;
@@ -28,11 +27,9 @@ fn table() -> String {
         };
         let (name, records, schema) = (protocol.name, protocol.records, protocol.schema);
         let (ports, eve, zeek) = (ports.join("; "), schema.eve_event(), schema.zeek_log());
-        writeln!(
-            table,
-            "| `{name}` | {ports} | {elsewhere} | {records} | `{eve}` | `{zeek}.log` |"
-        )
-        .unwrap();
+        let row =
+            format!("| `{name}` | {ports} | {elsewhere} | {records} | `{eve}` | `{zeek}.log` |\n");
+        table.push_str(&row);
     }
     table
 }
