@@ -12,14 +12,16 @@ use crate::{RecordHeader, json};
 
 /// Writes records as Zeek's logs: tab-separated with a header, or JSON.
 ///
-/// As one stream, a header comes whenever the next record is another log's than the one before. Its time is
-/// the capture's, so that the same input gives the same output.
+/// As one stream, a header comes whenever the next record is another log's than the one before, and only
+/// then. Its time is the capture's, so that the same input gives the same output.
 #[derive(Clone, Debug, Default)]
 pub struct ZeekFormat {
     plans: Plans,
     json: bool,
-    /// The log whose header came last.
-    current: Option<&'static str>,
+    /// Whether JSON leaves out the log's name.
+    pathless: bool,
+    /// The log whose header came last, and the address of its schema.
+    current: Option<(&'static str, usize)>,
 }
 
 impl ZeekFormat {
@@ -35,6 +37,13 @@ impl ZeekFormat {
         ZeekFormat { json: true, ..ZeekFormat::default() }
     }
 
+    /// Without `_path` in JSON, as Zeek's own JSON logs are: for one log in a file of its own.
+    #[must_use]
+    pub fn without_path(mut self) -> Self {
+        self.pathless = true;
+        self
+    }
+
     /// Appends the header of a log that may stay without records.
     pub fn begin_log<R: Send + 'static>(
         &mut self,
@@ -42,10 +51,12 @@ impl ZeekFormat {
         ts: Timestamp,
         out: &mut Vec<u8>,
     ) {
-        if self.json || self.current == Some(schema.zeek_log) {
+        // Two schemas may share a log, but not its columns.
+        let log = (schema.zeek_log, std::ptr::from_ref(schema).addr());
+        if self.json || self.current == Some(log) {
             return;
         }
-        self.current = Some(schema.zeek_log);
+        self.current = Some(log);
         self.plans.get(schema, || Plan::new(schema)).header(schema.zeek_log, ts, out);
     }
 
@@ -58,7 +69,7 @@ impl ZeekFormat {
     /// The log whose header came last.
     #[must_use]
     pub fn current(&self) -> Option<&'static str> {
-        self.current
+        self.current.map(|(log, _)| log)
     }
 }
 
@@ -89,11 +100,11 @@ impl Visitor for Line<'_> {
         if begin {
             format.begin_log(schema, (schema.time)(record), out);
         }
-        let json = format.json;
+        let (json, pathless) = (format.json, format.pathless);
         let plan = format.plans.get(schema, || Plan::new(schema));
         let mut write = |row: &R| {
             if json {
-                plan.object(schema, header, row, out);
+                plan.object(schema, header, row, pathless, out);
             } else {
                 plan.row(schema, header, row, out);
             }
@@ -169,9 +180,18 @@ impl<R: 'static> Plan<R> {
         }
     }
 
-    fn object(&self, schema: &Schema<R>, header: &RecordHeader, record: &R, out: &mut Vec<u8>) {
+    fn object(
+        &self,
+        schema: &Schema<R>,
+        header: &RecordHeader,
+        record: &R,
+        pathless: bool,
+        out: &mut Vec<u8>,
+    ) {
         json::line(out, |line| {
-            line.put("_path", schema.zeek_log);
+            if !pathless {
+                line.put("_path", schema.zeek_log);
+            }
             let values = common(schema, header, record);
             let own = self.fields.iter().map(|field| (field.name, field.kind, (field.get)(record)));
             let common =
@@ -282,5 +302,76 @@ fn json_value(value: &Value<'_>, kind: ZeekType, out: &mut Vec<u8>) {
     match value {
         Value::Time(_) | Value::Duration(_) => plain(value, kind, out),
         _ => json::write(value, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowscope_core::L4Proto;
+    use flowscope_extract::FiveTupleKey;
+    use flowscope_record::{Column, Kind};
+
+    use super::*;
+
+    struct Ping(&'static Schema<Ping>);
+
+    impl Record for Ping {
+        fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+            visitor.record(self.0, self)
+        }
+    }
+
+    const fn schema(log: &'static str, columns: &'static [Column<Ping>]) -> Schema<Ping> {
+        Schema { zeek_log: log, columns, ..Schema::new("ping", |_| Timestamp::ZERO) }
+    }
+
+    static PING: Schema<Ping> = schema(
+        "ping",
+        &[Column::new("wait", Kind::Duration, |_| Value::from(WAIT), "Seconds.").zeek(
+            0,
+            "wait.time",
+            ZeekType::Interval,
+        )],
+    );
+    static OTHER: Schema<Ping> = schema("other", &[]);
+    static SAME_LOG: Schema<Ping> = schema("ping", &[]);
+
+    const WAIT: std::time::Duration = std::time::Duration::from_millis(1500);
+
+    fn written(mut format: ZeekFormat, schemas: &[&'static Schema<Ping>]) -> String {
+        let ends = ("10.0.0.1:5".parse().unwrap(), "10.0.0.2:53".parse().unwrap());
+        let (key, orientation) = FiveTupleKey::new(L4Proto::Udp, ends.0, ends.1).unwrap();
+        let header = RecordHeader::new(Timestamp::ZERO, 1, key, orientation);
+        let mut out = Vec::new();
+        schemas.iter().for_each(|schema| format.record(&header, &Ping(schema), &mut out));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_header_comes_where_the_log_changes_and_nowhere_else() {
+        let check = |schemas: &[&'static Schema<Ping>], expected: &[&str]| {
+            let text = written(ZeekFormat::tsv(), schemas);
+            let paths: Vec<_> =
+                text.lines().filter_map(|line| line.strip_prefix("#path\t")).collect();
+            assert_eq!(paths, expected);
+            let rows = text.lines().filter(|line| !line.starts_with('#')).count();
+            assert_eq!(rows, schemas.len());
+        };
+        check(&[&PING, &PING, &PING], &["ping"]);
+        check(&[&PING, &OTHER, &OTHER, &PING], &["ping", "other", "ping"]);
+        // The columns differ, so the header must be there again.
+        check(&[&PING, &SAME_LOG, &SAME_LOG], &["ping", "ping"]);
+    }
+
+    #[test]
+    fn json_names_the_log_unless_it_is_the_only_one() {
+        let fields = "\"ts\":0.000000,\"uid\":\"UID\",\"id.orig_h\":\"10.0.0.1\",\"id.orig_p\":5,\
+                      \"id.resp_h\":\"10.0.0.2\",\"id.resp_p\":53,\"wait.time\":1.500000}\n";
+        let fields = fields.replace("UID", zeek_uid(1).as_str());
+        let check = |format: ZeekFormat, first: &str| {
+            assert_eq!(written(format, &[&PING]), format!("{{{first}{fields}"));
+        };
+        check(ZeekFormat::json(), "\"_path\":\"ping\",");
+        check(ZeekFormat::json().without_path(), "");
     }
 }
