@@ -1,6 +1,7 @@
 mod help;
 #[cfg(all(feature = "live", target_os = "linux"))]
 pub(crate) mod live;
+mod records;
 mod values;
 
 use std::num::NonZeroUsize;
@@ -15,9 +16,10 @@ use flowscope::track::{Eviction, ResetRule, TrackerConfig};
 use flowscope_filter::Filter;
 
 use crate::error::Failure;
-use crate::output::Wanted;
+use crate::output::{Target, Wanted};
 use crate::reading::MessageOptions;
 use help::{EVENTS_HELP, EXAMPLES, FLOWS_HELP, FOLLOW_HELP};
+pub(crate) use records::{Format, Records};
 pub(crate) use values::{Size, Time, positive};
 
 /// Flow and session records from packet captures and live interfaces.
@@ -58,9 +60,8 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct FlowsArgs {
-    /// Format of the records
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) records: Records,
     /// Show more columns in the table: flow id, tunnel, retransmissions, gaps
     #[arg(long)]
     pub(crate) wide: bool,
@@ -70,9 +71,8 @@ pub(crate) struct FlowsArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct SessionsArgs {
-    /// Format of the records
-    #[arg(long, value_enum, default_value_t = SessionFormat::Table)]
-    pub(crate) format: SessionFormat,
+    #[command(flatten)]
+    pub(crate) records: Records,
     /// Parse only these protocols
     #[arg(long, value_parser = protocol_names(), value_delimiter = ',', value_name = "PROTOCOL")]
     protocol: Vec<String>,
@@ -104,20 +104,6 @@ pub(crate) struct FollowArgs {
     pub(crate) side: Option<SideArg>,
     #[command(flatten)]
     pub(crate) running: Running,
-}
-
-/// Formats of session records.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum SessionFormat {
-    /// One line per record, for reading
-    Table,
-    /// JSON lines with Suricata's field names, the last one with statistics
-    Eve,
-    /// Zeek's http.log, ssl.log and dns.log, interleaved in the order of the records
-    Zeek,
-    /// Comma-separated values, the first line names the columns: of one protocol its own, of several
-    /// those of all, with the protocol's name before them
-    Csv,
 }
 
 /// Formats of payload.
@@ -183,19 +169,6 @@ pub(crate) struct EventsArgs {
     pub(crate) common: Common,
 }
 
-/// Formats of flow records.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Format {
-    /// Aligned columns, for reading
-    Table,
-    /// JSON lines with Suricata's field names, the last one with statistics
-    Eve,
-    /// Zeek's conn.log
-    Zeek,
-    /// Comma-separated values, the first line names the columns
-    Csv,
-}
-
 /// Options of all commands that read captures.
 #[derive(Args, Debug)]
 pub(crate) struct Common {
@@ -230,7 +203,7 @@ pub(crate) struct Running {
     /// Write to this file instead of standard output. While it is being written, a regular file
     /// is named OUT.part
     #[arg(short, long, value_name = "OUT")]
-    pub(crate) output: Option<PathBuf>,
+    output: Option<PathBuf>,
 
     /// Print only errors on standard error
     #[arg(short, long)]
@@ -370,6 +343,13 @@ impl Common {
         let mut all: Vec<_> = places("files").zip(self.files.drain(..)).chain(read).collect();
         all.sort_by_key(|(place, _)| *place);
         self.files = all.into_iter().map(|(_, file)| file).collect();
+    }
+}
+
+impl Running {
+    /// The file to be written, or standard output.
+    pub(crate) fn target(&self) -> Target<'_> {
+        Target::Stream(self.output.as_deref())
     }
 }
 

@@ -12,7 +12,7 @@ use flowscope::track::EndReason;
 
 use crate::args::Running;
 use crate::error::{Failure, Status};
-use crate::output::{Output, RecordFormat, part_of};
+use crate::output::{Output, RecordFormat, Target, part_of};
 use crate::run::{Ending, Run};
 
 /// Input of fewer bytes is read before threads would have started.
@@ -25,12 +25,13 @@ const MANY: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 pub(crate) fn track<L: RecordFormat>(
     files: &[PathBuf],
     args: &Running,
+    target: Target<'_>,
     layout: L,
 ) -> Result<Status, Failure> {
-    if let Some(output) = &args.output {
+    if let Target::Stream(Some(output)) = target {
         refuse_overwriting(files, output)?;
     }
-    let out = Output::open(layout, args.output.as_deref())?;
+    let out = Output::open(layout, target)?;
     let total = total_size(files);
     let workers = args.workers.unwrap_or_else(|| match total {
         Some(LITTLE..) => {

@@ -26,19 +26,19 @@ mod run;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use args::{Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs};
+use args::{Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs, SessionsArgs};
 use error::{Failure, Status};
 use flowscope::output::terminal;
-use output::{Digests, Events, Flows, Follow, RecordFormat, Sessions};
+use output::{Digests, Events, Flows, Follow, RecordFormat, Sessions, Target};
 
 fn main() -> ExitCode {
     let ended = match Cli::from_command_line().command {
-        Command::Flows(FlowsArgs { format, wide, common }) => {
-            track(&common, Flows::new(format, wide))
-        }
-        Command::Sessions(args) => track(&args.common, Sessions::new(args.format, args.messages())),
+        Command::Flows(args) => flows(&args),
+        Command::Sessions(args) => sessions(&args),
         Command::Follow(args) => follow(&args),
-        Command::Events(EventsArgs { common }) => track(&common, Events::default()),
+        Command::Events(EventsArgs { common }) => {
+            track(&common, common.running.target(), Events::default())
+        }
         #[cfg(all(feature = "live", target_os = "linux"))]
         Command::Interfaces(args) => live::interfaces(&args),
         #[cfg(all(feature = "live", target_os = "linux"))]
@@ -60,22 +60,39 @@ fn main() -> ExitCode {
     })
 }
 
+fn flows(args: &FlowsArgs) -> Result<Status, Failure> {
+    let FlowsArgs { records, wide, common } = args;
+    let target = records.target(&common.running)?;
+    track(common, target, Flows::new(records.format, *wide, target.is_directory()))
+}
+
+fn sessions(args: &SessionsArgs) -> Result<Status, Failure> {
+    let SessionsArgs { records, common, .. } = args;
+    let target = records.target(&common.running)?;
+    track(common, target, Sessions::new(records.format, args.messages(), target.is_directory()))
+}
+
 /// Writes what `layout` makes of packets, wherever they come from.
-fn track(common: &Common, layout: impl RecordFormat) -> Result<Status, Failure> {
+fn track(
+    common: &Common,
+    target: Target<'_>,
+    layout: impl RecordFormat,
+) -> Result<Status, Failure> {
     #[cfg(all(feature = "live", target_os = "linux"))]
     if common.live.is_wanted()? {
-        return live::track(&common.live, &common.running, layout);
+        return live::track(&common.live, &common.running, target, layout);
     }
-    files::track(common.files(), &common.running, layout)
+    files::track(common.files(), &common.running, target, layout)
 }
 
 fn follow(args: &FollowArgs) -> Result<Status, Failure> {
     let (file, wanted) = args.what()?;
-    let files = [file];
+    let (files, running) = ([file], &args.running);
     if args.digest {
-        files::track(&files, &args.running, Digests::new(wanted))
+        files::track(&files, running, running.target(), Digests::new(wanted))
     } else {
-        files::track(&files, &args.running, Follow::new(wanted, args.format, args.side))
+        let layout = Follow::new(wanted, args.format, args.side);
+        files::track(&files, running, running.target(), layout)
     }
 }
 

@@ -69,20 +69,25 @@ impl MessageOptions {
 
     /// Appends the header of the log of the first protocol.
     pub(crate) fn begin_log(self, zeek: &mut ZeekFormat, ts: Timestamp, out: &mut Vec<u8>) {
-        struct Begin<'a>(&'static str, &'a mut ZeekFormat, Timestamp, &'a mut Vec<u8>);
-
-        impl ProtocolVisitor for Begin<'_> {
-            fn protocol<P: Protocol>(&mut self) {
-                if P::NAME == self.0 {
-                    self.1.begin_log(P::SCHEMA, self.2, self.3);
-                }
-            }
-        }
-
         if let Some(first) = self.protocols.protocols().next() {
-            protocols::for_each(&mut Begin(first.name, zeek, ts, out));
+            begin_log(first.name, zeek, ts, out);
         }
     }
+}
+
+/// Appends the header of a protocol's log.
+pub(crate) fn begin_log(protocol: &str, zeek: &mut ZeekFormat, ts: Timestamp, out: &mut Vec<u8>) {
+    struct Begin<'a>(&'a str, &'a mut ZeekFormat, Timestamp, &'a mut Vec<u8>);
+
+    impl ProtocolVisitor for Begin<'_> {
+        fn protocol<P: Protocol>(&mut self) {
+            if P::NAME == self.0 {
+                self.1.begin_log(P::SCHEMA, self.2, self.3);
+            }
+        }
+    }
+
+    protocols::for_each(&mut Begin(protocol, zeek, ts, out));
 }
 
 /// What Zeek calls a protocol: its log's name.

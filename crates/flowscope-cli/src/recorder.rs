@@ -87,6 +87,9 @@ impl<L: RecordFormat> Recorder<FiveTupleKey, AppRecord> for FormatRecorder<L> {
     }
 
     fn encode(&mut self, record: &L::Record, out: &mut Vec<u8>) {
+        if !self.0.logs().is_empty() {
+            out.push(self.0.log_of(record));
+        }
         self.0.write(record, out);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use flowscope::protocols;
+use flowscope::protocols::{self, ProtocolInfo};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -11,6 +11,8 @@ Examples:
   flowscope sessions trace.pcap                  what was said: HTTP, TLS, DNS, …
   flowscope follow trace.pcap 4                  payload of the flow that packet 4 began
   flowscope flows --format zeek -o conn.log monday.pcap tuesday.pcap
+  flowscope sessions --format zeek --output-dir logs trace.pcap
+                                                 Zeek's conn.log, http.log, dns.log, …
   flowscope sessions -i eth0 -f \"port 53\"       live DNS records, until Ctrl-C
   flowscope capture -i eth0 -w trace.pcapng      record packets to a file
   tcpdump -w - port 443 | flowscope events -     events of packets from a pipe
@@ -32,6 +34,10 @@ EVE:
   Suricata's fields, and an object `flowscope` for fields that Suricata does not have: `syn_rtt` and
   `ack_rtt` in seconds, `gap_bytes_..` for bytes never captured, Zeek's `conn_state`. The last line
   has event_type `stats`: packets and payload bytes, delivered and lost by cause.
+
+Zeek, CSV:
+  `zeek` is conn.log, `zeek-json` the same as JSON lines. With --output-dir the log is DIR/conn.log,
+  DIR/eve.json or DIR/flow.csv; `flowscope sessions` writes it too, beside those of protocols.
 
 Live (-i):
   Records are printed as flows end, also by timeout; that of a closed or reset connection when the
@@ -58,6 +64,9 @@ pub(super) fn sessions() -> String {
     for protocol in protocols {
         let _ = writeln!(text, "  {:width$}  {}", protocol.name, protocol.records);
     }
+    let log = |protocol: &ProtocolInfo| format!("{}.log", protocol.schema.zeek_log());
+    let logs: Vec<_> = protocols.iter().map(log).collect();
+    let _ = writeln!(text, "\nZeek's logs: {}", logs.join(", "));
     text + SESSIONS_END
 }
 
@@ -68,8 +77,18 @@ Records:
 ";
 
 const SESSIONS_END: &str = "
-Zeek's logs are printed as one stream, with a header whenever the log changes, which `zeek-cut`
-understands. `--protocol http` gives a single log.
+One stream:
+  `zeek` prints a header whenever the log changes, which `zeek-cut` understands. `zeek-json` has the
+  log of each record as `_path`. `csv` has the columns of all protocols, with the protocol's name
+  before them. With a single --protocol the stream is one log: one header, no `_path`, and only
+  the columns of that protocol.
+
+Logs in a directory (--output-dir DIR):
+  Records of flows are written too, as by `flowscope flows`. `zeek` and `zeek-json` write conn.log
+  and Zeek's logs above, `csv` writes flow.csv and a file for each protocol, `eve` writes eve.json.
+  The log of flows always exists; a protocol's is created for its first record. The names are
+  final while the program runs, as in Zeek. If one of the logs exists already, nothing is read and
+  the status is 5. If writing fails, what was written stays.
 
 Exit status: as for `flowscope flows`.
 
@@ -77,7 +96,9 @@ Examples:
   flowscope sessions trace.pcap
   flowscope sessions -i eth0 --protocol http,dns
   flowscope sessions --protocol tls --format eve trace.pcap | jq -r .tls.sni
-  flowscope sessions --protocol dns --format zeek -o dns.log trace.pcap";
+  flowscope sessions --protocol dns --format zeek -o dns.log trace.pcap
+  flowscope sessions --format zeek --output-dir logs trace.pcap
+  flowscope sessions -i eth0 --format zeek-json --output-dir /var/log/flowscope";
 
 pub(super) const FOLLOW_HELP: &str = "\
 The payload of both sides, in the order in which it became complete. A line with `>>>` (initiator)

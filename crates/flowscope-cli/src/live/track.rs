@@ -13,7 +13,7 @@ use super::{now, runtime};
 use crate::args::Running;
 use crate::args::live::Live;
 use crate::error::{Failure, Status};
-use crate::output::{Output, RecordFormat};
+use crate::output::{Output, RecordFormat, Target};
 use crate::run::{Ending, Run};
 use crate::say;
 
@@ -21,13 +21,14 @@ use crate::say;
 pub(crate) fn track<L: RecordFormat>(
     live: &Live,
     args: &Running,
+    target: Target<'_>,
     layout: L,
 ) -> Result<Status, Failure> {
     let runtime = runtime()?;
     let _inside = runtime.enter();
-    let is_piped = args.output.as_ref().is_none_or(|output| output.as_os_str() == "-");
+    let is_piped = target.is_stdout();
     let feed = Feed::start(&live.interface, &live.taking, args.filter.as_ref(), is_piped)?;
-    let out = Output::open(layout, args.output.as_deref())?.hurried();
+    let out = Output::open(layout, target)?.hurried();
     let workers = args.workers.unwrap_or(NonZeroUsize::MIN);
     let run = Run::new(args, out, workers, None)?.filtered_before();
     if !args.quiet {

@@ -1,21 +1,10 @@
+//! Files that output goes to.
+
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use flowscope::core::Timestamp;
-
-use super::{RecordFormat, Totals};
 use crate::error::Failure;
-
-/// Where the text of records goes: standard output, a device, or a file that appears when it is
-/// complete.
-pub(crate) struct Output<L> {
-    layout: L,
-    begun: bool,
-    text: Vec<u8>,
-    to: To,
-    name: String,
-}
 
 /// Where bytes go.
 pub(crate) enum To {
@@ -25,6 +14,8 @@ pub(crate) enum To {
     Device(File),
     /// A regular file, under another name until it is complete.
     File { file: File, part: Part, path: PathBuf },
+    /// A log, under its own name from the beginning.
+    Log { file: File, part: Part },
 }
 
 /// A file that goes away unless it is to be kept.
@@ -33,90 +24,68 @@ pub(crate) struct Part {
     keep: bool,
 }
 
+/// Text that is gathered before it is written.
+pub(super) struct Stream {
+    pub(super) text: Vec<u8>,
+    to: To,
+    name: String,
+}
+
 /// As many bytes are gathered before they are written.
 const BUFFER: usize = 128 << 10;
 
-impl<L: RecordFormat> Output<L> {
+impl Stream {
     /// To the file at `path`, or to standard output without one or for `-`.
-    pub(crate) fn open(layout: L, path: Option<&Path>) -> Result<Self, Failure> {
-        let (to, name) = match path {
-            Some(path) if path.as_os_str() != "-" => {
-                let name = path.display().to_string();
-                match To::open(path) {
-                    Ok(to) => (to, name),
-                    Err(source) => return Err(Failure::Output { name, source }),
-                }
-            }
-            _ => (To::Stdout(io::stdout()), "standard output".into()),
-        };
-        Ok(Output { layout, begun: false, text: Vec::with_capacity(BUFFER + 4096), to, name })
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        match path {
+            Some(path) if path.as_os_str() != "-" => Stream::new(To::open(path), path),
+            _ => Stream::new(Ok(To::Stdout(io::stdout())), Path::new("standard output")),
+        }
     }
 
-    /// Records will be waited for as they come.
-    #[cfg(all(feature = "live", target_os = "linux"))]
-    #[must_use]
-    pub(crate) fn hurried(mut self) -> Self {
-        self.layout.hurry();
-        self
+    /// To a new log at `path`.
+    pub(super) fn log(path: &Path) -> Result<Self, Failure> {
+        Stream::new(To::log(path), path)
     }
 
-    /// A layout like the one that is written.
-    pub(crate) fn layout(&self) -> L {
-        self.layout.clone()
-    }
-
-    /// What was asked for and not found in all that was written.
-    pub(crate) fn missed(&self) -> Option<&'static str> {
-        self.layout.missed()
+    fn new(to: io::Result<To>, name: &Path) -> Result<Self, Failure> {
+        let name = name.display().to_string();
+        match to {
+            Ok(to) => Ok(Stream { text: Vec::with_capacity(BUFFER + 4096), to, name }),
+            Err(source) => Err(Failure::Output { name, source }),
+        }
     }
 
     /// Whether it goes to a terminal.
-    pub(crate) fn is_terminal(&self) -> bool {
+    pub(super) fn is_terminal(&self) -> bool {
         match &self.to {
             To::Stdout(out) => out.is_terminal(),
             To::Device(file) => file.is_terminal(),
-            To::File { .. } => false,
+            To::File { .. } | To::Log { .. } => false,
         }
     }
 
-    /// What comes first, once.
-    pub(crate) fn begin(&mut self, start: Timestamp) {
-        if !self.begun {
-            self.begun = true;
-            self.layout.begin(start, &mut self.text);
+    /// Writes what was gathered.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        if self.text.is_empty() {
+            return Ok(());
         }
-    }
-
-    /// Writes a record.
-    pub(crate) fn record(&mut self, record: &L::Record) -> Result<(), Failure> {
-        self.layout.write(record, &mut self.text);
-        self.spill()
-    }
-
-    /// Writes the text of a record.
-    pub(crate) fn text(&mut self, text: &[u8]) -> Result<(), Failure> {
-        self.text.extend(text);
-        self.spill()
-    }
-
-    /// What comes last; then the output is complete.
-    pub(crate) fn finish(mut self, totals: &Totals) -> Result<(), Failure> {
-        self.begin(totals.end);
-        self.layout.end(totals, &mut self.text);
-        self.flush()?;
-        let Output { to, name, .. } = self;
-        to.complete().map_err(|source| failure(name, source))
-    }
-
-    /// Brings what was written so far to whoever waits for it.
-    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         let written = self.to.write(&self.text);
         self.text.clear();
         written.map_err(|source| failure(self.name.clone(), source))
     }
 
-    fn spill(&mut self) -> Result<(), Failure> {
+    /// Writes what was gathered if it is much.
+    #[inline]
+    pub(super) fn spill(&mut self) -> Result<(), Failure> {
         if self.text.len() < BUFFER { Ok(()) } else { self.flush() }
+    }
+
+    /// Writes the rest; then the output is complete.
+    pub(super) fn complete(mut self) -> Result<(), Failure> {
+        self.flush()?;
+        let Stream { to, name, .. } = self;
+        to.complete().map_err(|source| failure(name, source))
     }
 }
 
@@ -156,6 +125,13 @@ impl To {
         Ok(To::File { file, part, path: path.to_owned() })
     }
 
+    /// To a new file at `path`. It goes away if nothing is written to it.
+    fn log(path: &Path) -> io::Result<To> {
+        // Every write goes to the end, also after another program has cut the file.
+        let file = File::options().append(true).create_new(true).open(path)?;
+        Ok(To::Log { file, part: Part { path: path.to_owned(), keep: false } })
+    }
+
     /// Writes all of it.
     pub(crate) fn write(&mut self, text: &[u8]) -> io::Result<()> {
         match self {
@@ -165,17 +141,28 @@ impl To {
                 out.flush()
             }
             To::Device(file) | To::File { file, .. } => file.write_all(text),
+            To::Log { file, part } => {
+                part.keep = true;
+                file.write_all(text)
+            }
         }
     }
 
     /// All is written: a file gets its name.
     pub(crate) fn complete(self) -> io::Result<()> {
-        if let To::File { file, mut part, path } = self {
-            file.sync_all()?;
-            fs::rename(&part.path, path)?;
-            part.keep = true;
+        match self {
+            To::Stdout(_) | To::Device(_) => Ok(()),
+            To::File { file, mut part, path } => {
+                file.sync_all()?;
+                fs::rename(&part.path, path)?;
+                part.keep = true;
+                Ok(())
+            }
+            To::Log { file, mut part } => {
+                part.keep = true;
+                file.sync_all()
+            }
         }
-        Ok(())
     }
 
     /// A file that is never completed stays what it is called until then.

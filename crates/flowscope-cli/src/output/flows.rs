@@ -6,6 +6,7 @@ use flowscope::output::{
 };
 use flowscope::track::{Change, EndReason, Flow};
 
+use super::logs::Logs;
 use super::{RecordFormat, Totals, stats};
 use crate::args::Format;
 use crate::reading::{PayloadMode, zeek_service};
@@ -20,16 +21,19 @@ enum Style {
     Eve(EveFormat),
     Zeek(ZeekFormat),
     Csv(CsvFormat),
+    Logs(Logs),
 }
 
 impl Flows {
     /// In this format; a table with the columns of [wide](flowscope::record::Table::wide_only) ones, or
-    /// without.
-    pub(crate) fn new(format: Format, wide: bool) -> Self {
+    /// without. As `logs` in a directory, or as one stream.
+    pub(crate) fn new(format: Format, wide: bool, logs: bool) -> Self {
         Flows(match format {
+            _ if logs => Style::Logs(Logs::new(format, None)),
             Format::Table => Style::Table(TableFormat::new(&FLOW, wide)),
             Format::Eve => Style::Eve(EveFormat::new()),
             Format::Zeek => Style::Zeek(ZeekFormat::tsv()),
+            Format::ZeekJson => Style::Zeek(ZeekFormat::json().without_path()),
             Format::Csv => Style::Csv(CsvFormat::new(&[&FLOW])),
         })
     }
@@ -90,7 +94,7 @@ impl RecordFormat for Flows {
 
     fn begin(&mut self, start: Timestamp, out: &mut Vec<u8>) {
         match &mut self.0 {
-            Style::Table(_) | Style::Eve(_) => {}
+            Style::Table(_) | Style::Eve(_) | Style::Logs(_) => {}
             Style::Zeek(zeek) => zeek.begin_log(&FLOW, start, out),
             Style::Csv(csv) => csv.begin(start, out),
         }
@@ -102,6 +106,7 @@ impl RecordFormat for Flows {
             Style::Eve(eve) => eve.record(&record.header, record, out),
             Style::Zeek(zeek) => zeek.row(&record.header, record, out),
             Style::Csv(csv) => csv.record(&record.header, record, out),
+            Style::Logs(logs) => logs.write(&record.header, record, out),
         }
     }
 
@@ -110,7 +115,23 @@ impl RecordFormat for Flows {
             Style::Table(table) => table.end(out),
             Style::Eve(_) => stats::write(totals, out),
             Style::Zeek(zeek) => zeek.end(totals.end, out),
-            Style::Csv(_) => {}
+            Style::Csv(_) | Style::Logs(_) => {}
+        }
+    }
+
+    fn logs(&self) -> &[String] {
+        if let Style::Logs(logs) = &self.0 { logs.names() } else { &[] }
+    }
+
+    fn begin_log(&mut self, log: usize, start: Timestamp, out: &mut Vec<u8>) {
+        if let Style::Logs(logs) = &mut self.0 {
+            logs.begin(log, start, out);
+        }
+    }
+
+    fn end_log(&mut self, totals: &Totals, out: &mut Vec<u8>) {
+        if let Style::Logs(logs) = &mut self.0 {
+            logs.end(totals, out);
         }
     }
 
@@ -119,7 +140,8 @@ impl RecordFormat for Flows {
     }
 }
 
-fn with_protocol(mut record: FlowRecord, protocol: Option<&'static str>) -> FlowRecord {
+/// The record of a flow that speaks this.
+pub(super) fn with_protocol(mut record: FlowRecord, protocol: Option<&'static str>) -> FlowRecord {
     record.app_proto = protocol;
     record.service = protocol.map(zeek_service);
     record

@@ -1,13 +1,16 @@
 //! What is printed, and where to.
 
 mod digests;
+mod directory;
 mod events;
 mod file;
 mod flows;
 mod follow;
+mod logs;
 mod sessions;
 mod stats;
 mod wanted;
+mod writer;
 
 use flowscope::core::{FlowSide, Timestamp};
 use flowscope::driver::SessionChange;
@@ -19,7 +22,7 @@ use crate::reading::{AppRecord, PayloadMode};
 
 pub(crate) use digests::Digests;
 pub(crate) use events::Events;
-pub(crate) use file::{Output, part_of};
+pub(crate) use file::part_of;
 #[cfg(all(feature = "live", target_os = "linux"))]
 pub(crate) use file::{To, failure};
 pub(crate) use flows::Flows;
@@ -27,6 +30,7 @@ pub(crate) use follow::Follow;
 pub(crate) use sessions::Sessions;
 pub(crate) use stats::{Capture, Totals, count};
 pub(crate) use wanted::Wanted;
+pub(crate) use writer::{Output, Target};
 
 /// What a command makes of the events of flows and sessions: records, and text of them.
 ///
@@ -96,6 +100,22 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
     /// Records will be waited for as they come: none is held back to see what others are like.
     #[cfg(all(feature = "live", target_os = "linux"))]
     fn hurry(&mut self) {}
+
+    /// Names of the files that records go to in a directory, at most 256; none if they are one stream.
+    fn logs(&self) -> &[String] {
+        &[]
+    }
+
+    /// Which of the [`logs`](RecordFormat::logs) has this record.
+    fn log_of(&self, _record: &Self::Record) -> u8 {
+        0
+    }
+
+    /// Appends what comes first in a log. `start` is the time of the first packet.
+    fn begin_log(&mut self, _log: usize, _start: Timestamp, _out: &mut Vec<u8>) {}
+
+    /// Appends what comes last in each log.
+    fn end_log(&mut self, _totals: &Totals, _out: &mut Vec<u8>) {}
 
     /// Appends what comes first. `start` is the time of the first packet.
     fn begin(&mut self, _start: Timestamp, _out: &mut Vec<u8>) {}

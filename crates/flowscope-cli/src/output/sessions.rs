@@ -1,16 +1,19 @@
-//! What was said in flows: one record per transaction, handshake or message.
+//! What was said in flows: one record per transaction, handshake or message. In a directory there are
+//! the records of flows too.
 
 use flowscope::core::Timestamp;
 use flowscope::core::{FlowSide, Path};
 use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
 use flowscope::output::{
-    CsvFormat, EveFormat, Format as _, RecordHeader, SummaryFormat, ZeekFormat,
+    CsvFormat, EveFormat, FlowRecord, Format as _, RecordHeader, SummaryFormat, ZeekFormat,
 };
-use flowscope::track::{Change, Flow};
+use flowscope::track::{Change, EndReason, Flow};
 
+use super::flows::with_protocol;
+use super::logs::Logs;
 use super::{RecordFormat, Totals, stats};
-use crate::args::SessionFormat;
+use crate::args::Format;
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
 /// One record per transaction.
@@ -25,35 +28,58 @@ enum Style {
     Table(SummaryFormat),
     Eve(EveFormat),
     Zeek(ZeekFormat),
+    ZeekJson(ZeekFormat),
     Csv(CsvFormat),
+    Logs(Logs),
 }
 
 /// What records need to know of their flow and cannot be told by the key.
 #[derive(Debug, Default)]
 pub(crate) struct SessionState {
     path: Option<Box<Path>>,
+    app_proto: Option<&'static str>,
     /// Copies of the same bytes differed: what was read is one of several readings.
     ambiguous: bool,
 }
 
-/// One transaction and the flow it belongs to.
+/// What has a line of its own.
 #[derive(Debug)]
-pub(crate) struct SessionRecord {
-    header: RecordHeader,
-    said: AppRecord,
+pub(crate) enum SessionRecord {
+    /// One transaction and the flow it belongs to.
+    Said(RecordHeader, AppRecord),
+    /// A flow.
+    Flow(Box<FlowRecord>),
 }
 
 impl Sessions {
-    pub(crate) fn new(format: SessionFormat, mut messages: MessageOptions) -> Self {
+    /// In this format; as `logs` in a directory, or as one stream.
+    pub(crate) fn new(format: Format, mut messages: MessageOptions, logs: bool) -> Self {
         // All but EVE have one line for a request and its response.
-        messages.transactions = format != SessionFormat::Eve;
+        messages.transactions = format != Format::Eve;
         let style = match format {
-            SessionFormat::Table => Style::Table(SummaryFormat::new()),
-            SessionFormat::Eve => Style::Eve(EveFormat::new()),
-            SessionFormat::Zeek => Style::Zeek(ZeekFormat::tsv()),
-            SessionFormat::Csv => Style::Csv(CsvFormat::new(&messages.schemas())),
+            _ if logs => Style::Logs(Logs::new(format, Some(messages))),
+            Format::Table => Style::Table(SummaryFormat::new()),
+            Format::Eve => Style::Eve(EveFormat::new()),
+            Format::Zeek => Style::Zeek(ZeekFormat::tsv()),
+            Format::ZeekJson if messages.schemas().len() == 1 => {
+                Style::ZeekJson(ZeekFormat::json().without_path())
+            }
+            Format::ZeekJson => Style::ZeekJson(ZeekFormat::json()),
+            Format::Csv => Style::Csv(CsvFormat::new(&messages.schemas())),
         };
         Sessions { style, messages }
+    }
+
+    /// The record of a flow, which has one in a directory.
+    fn flow(
+        &self,
+        state: &SessionState,
+        record: impl FnOnce() -> Option<FlowRecord>,
+    ) -> Option<SessionRecord> {
+        let Style::Logs(_) = self.style else { return None };
+        let mut record = with_protocol(record()?, state.app_proto);
+        record.header.ambiguous = state.ambiguous;
+        Some(SessionRecord::Flow(Box::new(record)))
     }
 }
 
@@ -70,7 +96,7 @@ impl RecordFormat for Sessions {
     }
 
     fn portable(&self) -> bool {
-        matches!(self.style, Style::Eve(_) | Style::Csv(_))
+        !matches!(self.style, Style::Table(_) | Style::Zeek(_))
     }
 
     fn record(
@@ -78,11 +104,25 @@ impl RecordFormat for Sessions {
         flow: Flow<'_, FiveTupleKey, SessionState>,
         change: Change,
     ) -> Option<SessionRecord> {
-        if let Change::Started { .. } = change {
-            let path = flow.stats().path;
-            flow.state.path = (!path.is_empty()).then(|| Box::new(path));
+        match change {
+            Change::Started { .. } => {
+                let path = flow.stats().path;
+                flow.state.path = (!path.is_empty()).then(|| Box::new(path));
+                None
+            }
+            Change::Interim { .. } => {
+                self.flow(flow.state, || FlowRecord::of_change(&flow, change))
+            }
+            _ => None,
         }
-        None
+    }
+
+    fn removed(
+        &self,
+        flow: Flow<'_, FiveTupleKey, SessionState>,
+        reason: EndReason,
+    ) -> Option<SessionRecord> {
+        self.flow(flow.state, || Some(FlowRecord::of_removed(&flow, reason)))
     }
 
     fn session(
@@ -90,8 +130,10 @@ impl RecordFormat for Sessions {
         flow: Flow<'_, FiveTupleKey, SessionState>,
         change: SessionChange,
     ) -> Option<SessionRecord> {
-        if let SessionChange::Conflict { .. } = change {
-            flow.state.ambiguous = true;
+        match change {
+            SessionChange::Chosen(detection) => flow.state.app_proto = Some(detection.protocol),
+            SessionChange::Conflict { .. } => flow.state.ambiguous = true,
+            _ => {}
         }
         None
     }
@@ -106,7 +148,7 @@ impl RecordFormat for Sessions {
             RecordHeader::new(flow.ts, flow.id.0, *flow.key, flow.orientation()).began(&said);
         header.ambiguous = flow.state.ambiguous;
         header.path.clone_from(&flow.state.path);
-        Some(SessionRecord { header, said })
+        Some(SessionRecord::Said(header, said))
     }
 
     fn begin(&mut self, start: Timestamp, out: &mut Vec<u8>) {
@@ -116,12 +158,43 @@ impl RecordFormat for Sessions {
     }
 
     fn write(&mut self, record: &SessionRecord, out: &mut Vec<u8>) {
-        let SessionRecord { header, said } = record;
+        let (header, said) = match (record, &mut self.style) {
+            (SessionRecord::Said(header, said), _) => (header, said),
+            (SessionRecord::Flow(flow), Style::Logs(logs)) => {
+                return logs.write(&flow.header, &**flow, out);
+            }
+            (SessionRecord::Flow(_), _) => return,
+        };
         match &mut self.style {
             Style::Table(table) => table.record(header, said, out),
             Style::Eve(eve) => eve.record(header, said, out),
-            Style::Zeek(zeek) => zeek.record(header, said, out),
+            Style::Zeek(zeek) | Style::ZeekJson(zeek) => zeek.record(header, said, out),
             Style::Csv(csv) => csv.record(header, said, out),
+            Style::Logs(logs) => logs.write(header, said, out),
+        }
+    }
+
+    fn logs(&self) -> &[String] {
+        if let Style::Logs(logs) = &self.style { logs.names() } else { &[] }
+    }
+
+    fn log_of(&self, record: &SessionRecord) -> u8 {
+        match (&self.style, record) {
+            (Style::Logs(logs), SessionRecord::Said(_, said)) => logs.log_of(said),
+            (Style::Logs(logs), SessionRecord::Flow(flow)) => logs.log_of(&**flow),
+            _ => 0,
+        }
+    }
+
+    fn begin_log(&mut self, log: usize, start: Timestamp, out: &mut Vec<u8>) {
+        if let Style::Logs(logs) = &mut self.style {
+            logs.begin(log, start, out);
+        }
+    }
+
+    fn end_log(&mut self, totals: &Totals, out: &mut Vec<u8>) {
+        if let Style::Logs(logs) = &mut self.style {
+            logs.end(totals, out);
         }
     }
 
@@ -139,7 +212,7 @@ impl RecordFormat for Sessions {
                 }
                 zeek.end(totals.end, out);
             }
-            Style::Csv(_) => {}
+            Style::ZeekJson(_) | Style::Csv(_) | Style::Logs(_) => {}
         }
     }
 }

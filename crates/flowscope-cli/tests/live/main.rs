@@ -68,6 +68,7 @@ fn main() -> std::process::ExitCode {
                 replay::a_signal_ends_it,
                 track::live_output_equals_the_output_for_the_file,
                 track::flows_time_out_without_packets,
+                track::logs_can_be_read_while_they_grow,
                 track::a_pause_of_the_reader_does_not_expire_flows,
                 track::table_rows_are_printed_as_flows_end,
                 track::long_flows_give_interim_records,

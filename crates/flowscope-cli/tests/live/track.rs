@@ -58,6 +58,29 @@ pub(crate) fn live_output_equals_the_output_for_the_file() {
     });
 }
 
+/// Logs in a directory have their names and their records while the program runs.
+pub(crate) fn logs_can_be_read_while_they_grow() {
+    in_namespace("logs_can_be_read_while_they_grow", || {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("logs");
+        let args = ["sessions", "--format=zeek", "-iv1", "--udp-idle=300ms", "--output-dir"];
+        let live = Live::start(args.iter().map(OsStr::new).chain([dir.as_os_str()]));
+        send(&corpus("dns-udp.pcap"));
+        let rows = |log: &str| {
+            let text = std::fs::read_to_string(dir.join(log)).unwrap_or_default();
+            assert!(!text.contains("#close"), "{text}");
+            text.lines().filter(|line| !line.starts_with('#')).count()
+        };
+        until("both logs have records", || rows("dns.log") > 0 && rows("conn.log") == 10);
+        let ran = live.interrupt();
+        assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{ran:?}");
+        for log in ["dns.log", "conn.log"] {
+            let text = std::fs::read_to_string(dir.join(log)).unwrap();
+            assert!(text.lines().last().unwrap().starts_with("#close\t"), "{text}");
+        }
+    });
+}
+
 /// A record comes when its flow has been silent for long enough, without any packet.
 pub(crate) fn flows_time_out_without_packets() {
     in_namespace("flows_time_out_without_packets", || {
