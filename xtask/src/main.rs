@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 mod ci;
+mod formats;
 mod gate;
 mod graph;
 mod new_protocol;
@@ -22,6 +23,8 @@ cargo xtask ci --list        name the steps
 cargo xtask ci --skip STEP   all steps but this one (repeatable)
 cargo xtask graph            check who depends on whom
 cargo xtask rules            check that each rule of the tracker has code, model and test
+cargo xtask formats          write the tables of docs/FORMATS.md and README.md anew, from the schemas
+cargo xtask formats --check  check that they are up to date
 cargo xtask gate             hold instructions and allocations per packet against their limits (valgrind)
 cargo xtask gate --write     write the limits anew
 cargo xtask new-protocol NAME tcp:PORT   write the folder of a protocol (or udp:PORT), and register it
@@ -53,6 +56,7 @@ fn run(args: &[String]) -> Result<()> {
         "ci" => ci::run(rest),
         "graph" => graph::run(),
         "rules" => rules::run(),
+        "formats" => formats::run(rest),
         "gate" => gate::run(rest),
         "new-protocol" => new_protocol::run(rest),
         "record" => record::run(rest),

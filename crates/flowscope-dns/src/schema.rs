@@ -24,7 +24,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
                 Some(DnsTransport::Tcp) => "tcp".into(),
                 None => Value::Null,
             },
-            "What carried it: udp or tcp.",
+            "What carried it: udp or tcp. EVE has the version of its dns object there: 3.",
         )
         .eve_as("dns.version", |_| 3_u8.into())
         .zeek(0, "proto", ZeekType::Enum),
@@ -68,7 +68,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
             "qclass_name",
             Kind::Text,
             |x| question(x).map_or(Value::Null, |question| Value::short(question.class())),
-            "Class of the first question by name.",
+            "Class of the first question by name; Zeek has C_INTERNET for IN (RFC 1035 §3.2.4).",
         )
         .zeek_as(5, "qclass_name", ZeekType::String, |x| {
             question(x).map_or(Value::Null, |question| match question.class().mnemonic() {
@@ -88,7 +88,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
             "qtype_name",
             Kind::Text,
             |x| question(x).map_or(Value::Null, |question| rtype(question.rtype())),
-            "Type of the first question by name.",
+            "Type of the first question by name (RFC 1035 §3.2.2).",
         )
         .zeek(7, "qtype_name", ZeekType::String),
         C::new(
@@ -116,7 +116,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
             "aa",
             Kind::Bool,
             |x| Value::flag(either(x).is_some_and(|message| message.header.authoritative())),
-            "AA: the responder is an authority for the name (RFC 1035 §4.1.1).",
+            "AA: the responder is an authority for the name (RFC 1035 §4.1.1). Zeek has F without it.",
         )
         .eve("dns.aa")
         .zeek_as(10, "AA", ZeekType::Bool, |x| {
@@ -126,7 +126,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
             "tc",
             Kind::Bool,
             |x| Value::flag(either(x).is_some_and(|message| message.header.truncated())),
-            "TC: the message had to be cut (RFC 1035 §4.1.1).",
+            "TC: the message had to be cut (RFC 1035 §4.1.1). Zeek has F without it.",
         )
         .eve("dns.tc")
         .zeek_as(11, "TC", ZeekType::Bool, |x| {
@@ -136,7 +136,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
             "rd",
             Kind::Bool,
             |x| Value::flag(asked(x).is_some_and(|message| message.header.recursion_desired())),
-            "RD: recursion is asked for (RFC 1035 §4.1.1).",
+            "RD: recursion is asked for (RFC 1035 §4.1.1). Zeek has F without it.",
         )
         .eve("dns.rd")
         .zeek_as(12, "RD", ZeekType::Bool, |x| {
@@ -146,7 +146,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
             "ra",
             Kind::Bool,
             |x| Value::flag(either(x).is_some_and(|message| message.header.recursion_available())),
-            "RA: recursion is available (RFC 1035 §4.1.1).",
+            "RA: recursion is available (RFC 1035 §4.1.1). Zeek has F without it.",
         )
         .eve("dns.ra")
         .zeek_as(13, "RA", ZeekType::Bool, |x| {
@@ -170,7 +170,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
             "rcode",
             Kind::Text,
             |x| x.response.as_ref().map_or(Value::Null, |response| rcode(response.rcode())),
-            "Response code by name (RFC 6895 §2.3).",
+            "Response code by name (RFC 6895 §2.3); in EVE without the upper bits of EDNS.",
         )
         .eve_as("dns.rcode", |x| {
             x.response.as_ref().map_or(Value::Null, |response| rcode(response.header.rcode()))
@@ -191,7 +191,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
             "answers",
             Kind::List(&RESOURCE),
             |x| records(x, DnsMessage::answers),
-            "Records of the answer section (RFC 1035 §4.1.3).",
+            "Records of the answer section (RFC 1035 §4.1.3). Zeek has the data of each alone.",
         )
         .eve("dns.answers")
         .zeek_as(15, "answers", ZeekType::VectorOfString, |x| {
@@ -229,7 +229,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
                 let refused = |response: &DnsMessage| response.rcode() == Rcode::REFUSED;
                 x.response.as_ref().is_some_and(refused).into()
             },
-            "Whether the server refused to answer.",
+            "Whether the server refused to answer (RFC 1035 §4.1.1).",
         )
         .zeek(17, "rejected", ZeekType::Bool),
         C::new(
@@ -260,7 +260,7 @@ pub(crate) static SCHEMA: Schema<DnsTransaction> = Schema {
             "bytes",
             Kind::U64,
             |x| Value::some(either(x).map(|message| message.len)),
-            "Length of the message on the wire, without the length prefix of TCP.",
+            "Length of the message on the wire in bytes, without the length prefix of TCP (RFC 1035 §4.2.2).",
         )
         .eve("flowscope.bytes"),
         C::new(

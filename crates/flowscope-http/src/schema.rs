@@ -15,7 +15,7 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             "tx_id",
             Kind::U64,
             |x| x.id.into(),
-            "Number of the transaction in its flow, from 0.",
+            "Number of the transaction in its flow, from 0; in Zeek from 1.",
         )
         .eve("tx_id")
         .zeek_as(0, "trans_depth", ZeekType::Count, |x| (x.id + 1).into()),
@@ -31,7 +31,8 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             "hostname",
             Kind::Bytes,
             |x| Value::some(x.request.as_ref().and_then(Request::host)),
-            "Host asked for: that of an absolute-form target, else the Host field (RFC 9112 §3.2).",
+            "Host asked for: that of an absolute-form target, else the Host field (RFC 9112 §3.2). EVE has it \
+             without a port.",
         )
         .eve_as("http.hostname", |x| Value::some(x.request.as_ref().and_then(Request::host_name)))
         .zeek(2, "host", ZeekType::String),
@@ -77,7 +78,7 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             "protocol",
             Kind::Text,
             |x| version(x).map_or(Value::Null, Value::short),
-            "Version of the request, else of the response (RFC 9112 §2.3).",
+            "Version of the request, else of the response (RFC 9112 §2.3). Zeek has the number alone.",
         )
         .eve("http.protocol")
         .zeek_as(5, "version", ZeekType::String, |x| {
@@ -118,7 +119,7 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             "length",
             Kind::U64,
             |x| Value::some(x.response.as_ref().map(|_| x.response_body.len)),
-            "Captured bytes of the response's body, without chunk framing.",
+            "Captured bytes of the response's body, without chunk framing (RFC 9112 §6).",
         )
         .eve("http.length"),
         C::new(
@@ -141,7 +142,7 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             "request_body_bytes",
             Kind::U64,
             |x| Value::some(x.request.as_ref().map(|_| x.request_body.len)),
-            "Captured bytes of the request's body, without chunk framing.",
+            "Captured bytes of the request's body, without chunk framing (RFC 9112 §6). Zeek has 0 without a request.",
         )
         .eve("flowscope.request_body_bytes")
         .zeek_as(8, "request_body_len", ZeekType::Count, |x| x.request_body.len.into()),
@@ -149,7 +150,7 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             "response_body_bytes",
             Kind::U64,
             |x| Value::some(x.response.as_ref().map(|_| x.response_body.len)),
-            "Captured bytes of the response's body, without chunk framing.",
+            "Captured bytes of the response's body, without chunk framing (RFC 9112 §6). Zeek has 0 without a response.",
         )
         .eve("flowscope.response_body_bytes")
         .zeek_as(9, "response_body_len", ZeekType::Count, |x| x.response_body.len.into()),

@@ -209,7 +209,7 @@ pub static TRAILER: &[Column<RecordHeader>] = &[
         "tunnel",
         Kind::List(&Kind::Text),
         RecordHeader::tunnel_texts,
-        "Tags and tunnels around the flow but VLANs, outermost first: kind and id.",
+        "Tags and tunnels around the flow but VLANs, outermost first: kind and id. EVE has objects: type, id.",
     )
     .eve_as("flowscope.tunnel", RecordHeader::tunnel_objects),
 ];

@@ -59,7 +59,7 @@ pub use names::{end_reason, initiator_evidence};
 pub use stats::{CaptureStats, STATS};
 pub use table::{SummaryFormat, TableFormat};
 pub use text::{rfc3339, terminal, zeek_uid};
-pub use zeek::ZeekFormat;
+pub use zeek::{ZEEK_HEADER, ZeekFormat};
 
 /// Writes EVE JSON to `W`.
 pub type EveWriter<W> = RecordWriter<EveFormat, W>;

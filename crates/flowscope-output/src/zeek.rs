@@ -116,14 +116,26 @@ impl Visitor for Line<'_> {
     }
 }
 
-/// Names and types of the fields that every log begins with.
-const COMMON: [(&str, ZeekType); 6] = [
-    ("ts", ZeekType::Time),
-    ("uid", ZeekType::String),
-    ("id.orig_h", ZeekType::Addr),
-    ("id.orig_p", ZeekType::Port),
-    ("id.resp_h", ZeekType::Addr),
-    ("id.resp_p", ZeekType::Port),
+/// Names and types of the fields that every log begins with, and what they say.
+pub const ZEEK_HEADER: [(&str, ZeekType, &str); 6] = [
+    ("ts", ZeekType::Time, "When that which the record describes began, in packet time."),
+    (
+        "uid",
+        ZeekType::String,
+        "Identifier of the flow, the same in all logs: `C` and letters and digits.",
+    ),
+    ("id.orig_h", ZeekType::Addr, "Address of the initiator."),
+    (
+        "id.orig_p",
+        ZeekType::Port,
+        "Port of the initiator; the type of an ICMP flow in `conn.log`; 0 without ports.",
+    ),
+    ("id.resp_h", ZeekType::Addr, "Address of the responder."),
+    (
+        "id.resp_p",
+        ZeekType::Port,
+        "Port of the responder; the code of an ICMP flow in `conn.log`; 0 without ports.",
+    ),
 ];
 
 /// The fields of a schema's log, in order.
@@ -148,7 +160,7 @@ impl<R: 'static> Plan<R> {
 
     fn header(&self, log: &str, ts: Timestamp, out: &mut Vec<u8>) {
         let own = self.fields.iter().map(|field| (field.name, field.kind));
-        let fields = COMMON.into_iter().chain(own);
+        let fields = ZEEK_HEADER.map(|(name, kind, _)| (name, kind)).into_iter().chain(own);
         let head = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n";
         out.extend_from_slice(head.as_bytes());
         line(out, format_args!("#path\t{log}"));
@@ -167,8 +179,8 @@ impl<R: 'static> Plan<R> {
     }
 
     fn row(&self, schema: &Schema<R>, header: &RecordHeader, record: &R, out: &mut Vec<u8>) {
-        for (value, (_, kind)) in common(schema, header, record).iter().zip(COMMON) {
-            cell(value, kind, out);
+        for (value, (_, kind, _)) in common(schema, header, record).iter().zip(&ZEEK_HEADER) {
+            cell(value, *kind, out);
             out.push(b'\t');
         }
         for field in &self.fields {
@@ -194,9 +206,9 @@ impl<R: 'static> Plan<R> {
             }
             let values = common(schema, header, record);
             let own = self.fields.iter().map(|field| (field.name, field.kind, (field.get)(record)));
-            let common =
-                COMMON.into_iter().zip(values).map(|((name, kind), value)| (name, kind, value));
-            for (name, kind, value) in common.chain(own) {
+            let header = ZEEK_HEADER.iter().zip(values);
+            let header = header.map(|((name, kind, _), value)| (*name, *kind, value));
+            for (name, kind, value) in header.chain(own) {
                 let empty = matches!(&value, Value::List(items) if items.is_empty());
                 if !value.is_null() && !empty {
                     line.name(name);
@@ -208,7 +220,7 @@ impl<R: 'static> Plan<R> {
     }
 }
 
-/// The values of [`COMMON`]. As in Zeek, an ICMP flow has the type for one port and the code for the other.
+/// The values of [`ZEEK_HEADER`]. As in Zeek, an ICMP flow has the type for one port and the code for the other.
 fn common<R>(schema: &Schema<R>, header: &RecordHeader, record: &R) -> [Value<'static>; 6] {
     let (orig, resp) = header.endpoints();
     let (from, to) =

@@ -37,7 +37,7 @@ pub static QUIC: Schema<QuicHandshake> = Schema {
                 "client_alpns",
                 Kind::List(&Kind::Bytes),
                 |quic: &QuicHandshake| Value::list(quic.alpn()),
-                "Application protocols that the client offered (RFC 7301), in its order.",
+                "Application protocols that the client offered (RFC 7301 §3.1), in its order. Zeek has the first.",
             )
         },
         Column {

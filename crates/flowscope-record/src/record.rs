@@ -1,4 +1,4 @@
-use crate::{Column, Kind, Schema};
+use crate::{Column, Kind, Schema, ZeekType};
 
 /// A value that schemas describe: the record of one protocol, or of one of several.
 ///
@@ -59,8 +59,16 @@ pub struct ColumnInfo {
     pub kind: Kind,
     /// Its path in EVE.
     pub eve: Option<&'static str>,
+    /// Whether EVE's value is not the column's.
+    pub eve_differs: bool,
     /// Its field in Zeek's log.
     pub zeek: Option<&'static str>,
+    /// The place of that field among the log's own, and its type.
+    pub zeek_field: Option<(u8, ZeekType)>,
+    /// Whether Zeek's value is not the column's.
+    pub zeek_differs: bool,
+    /// Its heading in tables.
+    pub table: Option<&'static str>,
     /// What it says.
     pub doc: &'static str,
 }
@@ -83,13 +91,25 @@ impl<R> AnySchema for Schema<R> {
     }
 
     fn columns(&self) -> Vec<ColumnInfo> {
-        let info = |column: &Column<R>| ColumnInfo {
+        self.columns.iter().map(ColumnInfo::of).collect()
+    }
+}
+
+impl ColumnInfo {
+    /// What can be said of this column.
+    #[must_use]
+    pub fn of<R>(column: &Column<R>) -> Self {
+        let Column { eve, zeek, table, .. } = column;
+        ColumnInfo {
             name: column.name,
             kind: column.kind,
-            eve: column.eve.as_ref().map(|eve| eve.path),
-            zeek: column.zeek.as_ref().map(|zeek| zeek.name),
+            eve: eve.as_ref().map(|eve| eve.path),
+            eve_differs: eve.as_ref().is_some_and(|eve| eve.get.is_some()),
+            zeek: zeek.as_ref().map(|zeek| zeek.name),
+            zeek_field: zeek.as_ref().map(|zeek| (zeek.position, zeek.kind)),
+            zeek_differs: zeek.as_ref().is_some_and(|zeek| zeek.get.is_some()),
+            table: table.as_ref().map(|table| table.heading),
             doc: column.doc,
-        };
-        self.columns.iter().map(info).collect()
+        }
     }
 }

@@ -24,7 +24,8 @@ pub static SSH: Schema<SshHandshake> = Schema {
                 "client",
                 Kind::Bytes,
                 |ssh: &SshHandshake| line(&ssh.client),
-                "The client's identification line (RFC 4253 §4.2).",
+                "The client's identification line (RFC 4253 §4.2). EVE has an object: proto_version, \
+                 software_version, hassh.",
             )
         },
         Column {
@@ -34,7 +35,8 @@ pub static SSH: Schema<SshHandshake> = Schema {
                 "server",
                 Kind::Bytes,
                 |ssh: &SshHandshake| line(&ssh.server),
-                "The server's identification line (RFC 4253 §4.2).",
+                "The server's identification line (RFC 4253 §4.2). EVE has an object: proto_version, \
+                 software_version, hassh.",
             )
         },
         Column {

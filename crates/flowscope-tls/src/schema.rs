@@ -24,7 +24,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "version",
             Kind::Text,
             |x| x.version().map_or(Value::Null, Value::short),
-            "Version agreed on (RFC 8446 §4.2.1).",
+            "Version agreed on (RFC 8446 §4.2.1). Zeek has TLSv12 for TLS 1.2.",
         )
         .eve("tls.version")
         .zeek_as(0, "version", ZeekType::String, |x| x.version().map_or(Value::Null, zeek_version)),
@@ -32,7 +32,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "cipher",
             Kind::U64,
             |x| Value::some(x.server_hello.as_ref().map(ServerHello::cipher)),
-            "Cipher suite that the server chose, as its number (RFC 8446 §4.1.3).",
+            "Cipher suite that the server chose, as its number (RFC 8446 §4.1.3); in Zeek hexadecimal.",
         )
         .zeek_as(1, "cipher", ZeekType::String, |x| {
             x.server_hello.as_ref().map_or(Value::Null, |hello| number(hello.cipher()))
@@ -41,7 +41,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "curve",
             Kind::U64,
             |x| Value::some(x.server_hello.as_ref().and_then(ServerHello::key_share)),
-            "Group of the server's key share, as its number (RFC 8446 §4.2.8).",
+            "Group of the server's key share, as its number (RFC 8446 §4.2.8); in Zeek hexadecimal.",
         )
         .zeek_as(2, "curve", ZeekType::String, |x| {
             let group = x.server_hello.as_ref().and_then(ServerHello::key_share);
@@ -58,7 +58,8 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "server_alpn",
             Kind::Bytes,
             |x| Value::some(x.server_alpn()),
-            "Application protocol that the server chose; encrypted from TLS 1.3 on (RFC 7301 §3.1).",
+            "Application protocol that the server chose; encrypted from TLS 1.3 on (RFC 7301 §3.1). EVE has a \
+             list of it.",
         )
         .eve_as("tls.server_alpns", |x| Value::list(x.server_alpn().into_iter()))
         .zeek(6, "next_protocol", ZeekType::String),
@@ -66,7 +67,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "ja3",
             Kind::Text,
             |x| ja3_hash(x.client_hello.as_ref().and_then(ClientHello::ja3)),
-            "JA3 fingerprint of the client's hello, as an MD5 in hexadecimal.",
+            "JA3 fingerprint of the client's hello, as an MD5 in hexadecimal. EVE has an object: hash, string.",
         )
         .eve_as("tls.ja3", |x| ja3(x.client_hello.as_ref().and_then(ClientHello::ja3)))
         .zeek(8, "ja3", ZeekType::String),
@@ -85,7 +86,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "ja3s",
             Kind::Text,
             |x| ja3_hash(x.server_hello.as_ref().and_then(ServerHello::ja3s)),
-            "JA3S fingerprint of the server's hello, as an MD5 in hexadecimal.",
+            "JA3S fingerprint of the server's hello, as an MD5 in hexadecimal. EVE has an object: hash, string.",
         )
         .eve_as("tls.ja3s", |x| ja3(x.server_hello.as_ref().and_then(ServerHello::ja3s)))
         .zeek(9, "ja3s", ZeekType::String),
@@ -101,7 +102,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "established",
             Kind::Bool,
             |x| (x.outcome == TlsOutcome::Completed).into(),
-            "Whether both sides went over to encryption.",
+            "Whether both sides went over to encryption (RFC 5246 §7.1, RFC 8446 §2).",
         )
         .zeek(7, "established", ZeekType::Bool),
         C::new(
@@ -130,7 +131,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "alert_name",
             Kind::Text,
             |x| Value::some(x.alert.and_then(|alert| alert.name())),
-            "Name of the alert (RFC 8446 §6).",
+            "Name of the alert (RFC 8446 §6). Zeek has unknown- and the number for one without a name.",
         )
         .eve("flowscope.alert_name")
         .zeek_as(5, "last_alert", ZeekType::String, |x| match x.alert {
