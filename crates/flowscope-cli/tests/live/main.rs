@@ -39,7 +39,10 @@ fn main() -> std::process::ExitCode {
         ),
         runner::group(
             needs::user_namespaces,
-            tests![permission::the_permission_error_contains_the_setcap_command,],
+            tests![
+                permission::the_permission_error_contains_the_setcap_command,
+                permission::a_directory_without_permission_is_exit_code_5,
+            ],
         ),
         runner::group(
             || {

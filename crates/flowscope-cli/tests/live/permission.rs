@@ -27,6 +27,31 @@ pub(crate) fn the_permission_error_contains_the_setcap_command() {
     assert!(row.ends_with(" no"), "{row}");
 }
 
+/// In such a namespace root cannot write where the mode of a folder forbids it.
+pub(crate) fn a_directory_without_permission_is_exit_code_5() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let closed = folder.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o555)).unwrap();
+    // An existing directory, and one that would have to be created.
+    for (dir, named) in
+        [(closed.clone(), closed.join("conn.log")), (closed.join("new"), closed.join("new"))]
+    {
+        let mut command = Command::new("unshare");
+        command.arg("--user").arg(env!("CARGO_BIN_EXE_flowscope"));
+        command.args(["sessions", "--format=zeek", "-", "--output-dir"]).arg(dir);
+        let ran = run(&mut command, &pcap(&small_dialogue()));
+        let said = format!(
+            "flowscope: {}: cannot write: Permission denied (os error 13)\n",
+            named.display()
+        );
+        assert_eq!((ran.code, ran.out.as_str(), ran.err), (5, "", said));
+        assert_eq!(std::fs::read_dir(&closed).unwrap().count(), 0);
+    }
+}
+
 pub(crate) fn a_missing_interface_is_named_in_the_error() {
     for args in [
         ["flows", "-i", "none-such", "-q"],
