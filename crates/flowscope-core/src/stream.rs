@@ -168,6 +168,15 @@ pub trait Reassembler {
         false
     }
 
+    /// Returns whether bytes are missing that are known to have been sent, and may still be captured: before
+    /// buffered bytes, before the FIN, or before an acknowledgement.
+    ///
+    /// Engines ask when a flow has ended: until its entry leaves the flow table, late segments may bring
+    /// them.
+    fn has_hole(&self) -> bool {
+        false
+    }
+
     /// Drops what is buffered out of order, as [`Loss::Memcap`], because memory is short.
     fn drop_buffered(&mut self, _out: &mut dyn StreamSink) {}
 

@@ -313,6 +313,13 @@ impl Reassembler for StreamReassembler {
         matches!(self.state, State::Finished | State::ClosedFinished)
     }
 
+    fn has_hole(&self) -> bool {
+        self.state == State::Open
+            && self
+                .out_of_order()
+                .is_some_and(|it| it.next().is_some() || self.ack_deadline(it).is_some())
+    }
+
     fn deadline(&self) -> Option<Timestamp> {
         (self.deadline < Timestamp::MAX).then_some(self.deadline)
     }

@@ -342,6 +342,10 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> Reassembler
         self.stream.finished()
     }
 
+    fn has_hole(&self) -> bool {
+        self.stream.has_hole()
+    }
+
     fn timeout(&mut self, now: Timestamp, peer: &mut Self, out: &mut dyn StreamSink) {
         self.last = self.last.max(now);
         self.run(peer, out, |own, peer, sink| {

@@ -50,6 +50,11 @@ impl Record<'_> {
         known.then(|| self.cold.isn[side.index()].wrapping_add(1))
     }
 
+    /// SEQ-5
+    pub(crate) fn stream_end(&self, side: FlowSide) -> Option<u32> {
+        self.hot.side(side).has(side_bit::FIN).then_some(self.cold.fin[side.index()])
+    }
+
     #[inline]
     pub(crate) fn acknowledged(&self, side: FlowSide) -> Option<u32> {
         let peer = self.hot.side(!side);

@@ -115,6 +115,14 @@ impl<'a, K, S> Flow<'a, K, S> {
         self.record.stream_start(side)
     }
 
+    /// Sequence number behind the last byte that `side` sends: that of its FIN.
+    ///
+    /// Known once the flow has accepted a FIN of it, and no longer after that FIN was retracted.
+    #[must_use]
+    pub fn stream_end(&self, side: FlowSide) -> Option<u32> {
+        self.record.stream_end(side)
+    }
+
     /// Sequence number up to which `side`'s bytes are acknowledged by the other side, the segment at
     /// hand included; counts the SYN, and a FIN that is acknowledged. Acknowledgements far outside the
     /// window are left out. `None` before the first.
@@ -162,7 +170,8 @@ pub enum Phase {
 ///
 /// For one packet of a flow the calls come in this order: what ended before it (an idle timeout, an
 /// eviction, a flow superseded), `Started`, `Packet`, anomalies, `segment` or `datagram`,
-/// `Established`, `StateChange`, `Ended`. The last call for each flow is [`removed`](Self::removed).
+/// `Established`, `StateChange`, `Ended`. After `Ended` come only [`late_segment`](Self::late_segment) and
+/// `Late`. The last call for each flow is [`removed`](Self::removed).
 pub trait FlowSink<K, S> {
     /// Whether `Packet` changes are wanted. Without them, a packet touches less memory.
     #[inline]
@@ -190,6 +199,13 @@ pub trait FlowSink<K, S> {
     /// acknowledgements, but no RST. Segments far outside the window are included: the reassembler
     /// decides about their bytes.
     fn segment(&mut self, _flow: Flow<'_, K, S>, _segment: Segment<'_>) {}
+
+    /// A TCP segment that came after the flow's `Ended`, while its entry lingers: what was on its way, or was
+    /// captured late.
+    ///
+    /// No SYN, no RST, and nothing of a side that reset the flow beyond what it had sent by then: the
+    /// highest number seen or acknowledged. The flow's `Late` counts the packet; there is no `Packet`.
+    fn late_segment(&mut self, _flow: Flow<'_, K, S>, _segment: Segment<'_>) {}
 
     /// A packet with payload of a flow of any protocol but TCP.
     fn datagram(&mut self, _flow: Flow<'_, K, S>, _datagram: Datagram<'_>) {}

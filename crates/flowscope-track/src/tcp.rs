@@ -5,6 +5,7 @@
 
 mod fast_path;
 mod fin;
+mod late;
 mod letters;
 mod reset;
 mod segment;

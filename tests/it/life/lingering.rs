@@ -109,3 +109,16 @@ fn a_syn_with_the_old_number_is_late() {
     let outcome = run(closed().after(100).segment(Initiator, 1000, 0, SYN, b""));
     assert_eq!((outcome.reasons(), outcome.late()), (vec![EndReason::Fin], vec![(1, 0)]));
 }
+
+/// LATE-5
+#[test]
+fn a_late_segment_fills_the_gap_that_it_was() {
+    let script = || talk().handshake().data(Responder, b"first").data(Responder, b"second");
+    let lost = script().close(Responder).segment(Responder, 5006, 1001, PSH_ACK, b"second").build();
+    let without: Vec<_> = lost.iter().enumerate().filter(|(at, _)| *at != 4).collect();
+    let packets: Vec<_> = without.into_iter().map(|(_, packet)| packet.clone()).collect();
+    let outcome = run_packets(TrackerConfig::default(), &packets);
+    let [removed] = &outcome.removed[..] else { panic!("{}", outcome.removed.len()) };
+    assert_eq!(outcome.end().stats.responder.gap_bytes, 6);
+    assert_eq!((removed.stats.responder.gap_bytes, outcome.late()), (0, vec![(0, 1)]));
+}

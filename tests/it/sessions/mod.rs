@@ -4,6 +4,7 @@
 
 mod attacks;
 mod bounds;
+mod closing;
 mod holes;
 mod laws;
 mod life;

@@ -71,6 +71,10 @@ pub enum SessionEvent<K, M> {
     /// [`IcmpError`](FlowEvent::IcmpError) here; a [`SessionSink`] gets all of them.
     Flow(FlowEvent<K>),
     /// The flow has ended. No message follows.
+    ///
+    /// A flow that was closed or reset while its streams lacked bytes, captured late or never, ends here when
+    /// they have come, at the latest when its entry leaves the flow table, after the
+    /// [linger time](flowscope_track::TrackerConfig::linger).
     Closed {
         /// The flow, and the event's place in the input.
         flow: FlowRef<K>,
@@ -118,7 +122,8 @@ pub enum SessionChange {
 ///
 /// The calls for one packet come in the order of [`FlowSink`](flowscope_track::FlowSink), messages where
 /// segments and datagrams are lent there. A message that is completed by the end of a flow comes before
-/// the flow's `Ended`.
+/// the flow's `Ended`, and `Ended` waits for bytes that the streams still lack: see
+/// [`SessionEvent::Closed`].
 pub trait SessionSink<K, M, U = ()> {
     /// Whether `Packet` changes are wanted.
     #[inline]

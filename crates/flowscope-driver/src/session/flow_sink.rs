@@ -125,23 +125,32 @@ where
     }
 
     fn event(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, change: Change) {
-        let reset = match change {
-            Change::Ended { reason: EndReason::Rst } => flow.reset_by(),
-            _ => None,
-        };
         let (mut flow, (session, context)) = flow.project(Slot::parts);
-        if matches!(change, Change::Ended { .. }) {
-            let cause = match session.take() {
-                Some(mut open) => {
-                    let cause = self.end(&mut open, flow.reborrow(), reset);
-                    self.host.discard(&mut open, cause);
-                    cause
+        match change {
+            // The flow is over, its streams are not: what they lack may come while the entry lingers.
+            Change::Ended { reason: reason @ (EndReason::Fin | EndReason::Rst) }
+                if self.waits_for_bytes(session, context, flow.reborrow()) =>
+            {
+                context.closing = Some(reason);
+            }
+            Change::Ended { reason } => self.close(reason, flow, session, context),
+            _ => {
+                if let Some(reason) = context.closing.take() {
+                    self.close(reason, flow.reborrow(), session, context);
                 }
-                None => context.unread.unwrap_or(Loss::Unclaimed),
-            };
-            context.unread = Some(cause);
+                self.out.flow(flow, change);
+            }
         }
-        self.out.flow(flow, change);
+    }
+
+    fn late_segment(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, segment: Segment<'_>) {
+        let (mut flow, (session, context)) = flow.project(Slot::parts);
+        let (Some(reason), Some(open)) = (context.closing, session.as_mut()) else { return };
+        let over = self.stream(open, flow.reborrow(), segment);
+        if over.is_some() || !open.has_hole() {
+            context.closing = None;
+            self.close(reason, flow, session, context);
+        }
     }
 
     #[inline]
@@ -173,7 +182,10 @@ where
 
     #[inline]
     fn removed(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, reason: EndReason) {
-        let (flow, _) = flow.project(Slot::parts);
+        let (mut flow, (session, context)) = flow.project(Slot::parts);
+        if let Some(reason) = context.closing.take() {
+            self.close(reason, flow.reborrow(), session, context);
+        }
         self.out.removed(flow, reason);
     }
 }
@@ -185,6 +197,29 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         if cause != Loss::Unclaimed {
             self.host.ledger.lose(cause, payload.len() as u64);
         }
+    }
+
+    /// Ends the session of a flow that has ended for `reason`, and passes `Ended` on.
+    fn close<U>(
+        &mut self,
+        reason: EndReason,
+        mut flow: Flow<'_, K, U>,
+        session: &mut Option<Box<SessionOf<K, C>>>,
+        context: &mut FlowContext,
+    ) where
+        O: SessionSink<K, C::Message, U>,
+    {
+        let reset = flow.reset_by().filter(|_| reason == EndReason::Rst);
+        let cause = match session.take() {
+            Some(mut open) => {
+                let cause = self.end(&mut open, flow.reborrow(), reset);
+                self.host.discard(&mut open, cause);
+                cause
+            }
+            None => context.unread.unwrap_or(Loss::Unclaimed),
+        };
+        context.unread = Some(cause);
+        self.out.flow(flow, Change::Ended { reason });
     }
 
     /// Closes a session that is over.
@@ -243,19 +278,74 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             return Some(Loss::Unclaimed);
         }
         let open = session.insert(self.host.open(flow.key, context.ports));
-        self.dispatch(&mut open.reading, flow.reborrow(), segment.side, segment.ts).decide_early();
+        let over = self.begin_stream(open, context, flow.reborrow(), segment.side, segment.ts);
+        if over.is_some() {
+            return over;
+        }
+        self.stream(open, flow, segment)
+    }
+
+    /// Gives a new session what is known of the streams of its flow: where they start, and where they end
+    /// if that is behind bytes that were not captured.
+    fn begin_stream<U>(
+        &mut self,
+        open: &mut SessionOf<K, C>,
+        context: &FlowContext,
+        mut flow: Flow<'_, K, U>,
+        side: FlowSide,
+        ts: Timestamp,
+    ) -> Option<Loss>
+    where
+        O: SessionSink<K, C::Message, U>,
+    {
+        self.dispatch(&mut open.reading, flow.reborrow(), side, ts).decide_early();
         if let Some(cause) = open.reading.state.over() {
             return Some(cause);
         }
-        for side in [FlowSide::Initiator, FlowSide::Responder] {
+        let sides = [FlowSide::Initiator, FlowSide::Responder];
+        for side in sides {
             // The flow table decides which SYN counts. Where it accepted none, as in a flow picked up
             // in mid-stream whose SYN was captured late, the last one seen does.
             if let Some(seq) = flow.stream_start(side).or(context.begun(side)) {
-                let syn = Segment::new(side, segment.ts, seq, &[]).syn();
+                let syn = Segment::new(side, ts, seq, &[]).syn();
                 self.stream(open, flow.reborrow(), syn);
             }
         }
-        self.stream(open, flow, segment)
+        for side in sides {
+            if let Some(seq) = early_fin(&flow, side) {
+                let fin = Segment::new(side, ts, seq, &[]).fin();
+                self.stream(open, flow.reborrow(), fin);
+            }
+        }
+        open.reading.state.over()
+    }
+
+    /// Whether the streams of a flow that has just ended lack bytes that late segments may bring.
+    fn waits_for_bytes<U>(
+        &mut self,
+        session: &mut Option<Box<SessionOf<K, C>>>,
+        context: &mut FlowContext,
+        mut flow: Flow<'_, K, U>,
+    ) -> bool
+    where
+        O: SessionSink<K, C::Message, U>,
+    {
+        if session.is_none() {
+            // Nothing of the streams was captured but their ends.
+            let early = early_fin(&flow, FlowSide::Initiator)
+                .or_else(|| early_fin(&flow, FlowSide::Responder));
+            if early.is_none()
+                || context.unread.is_some()
+                || !self.host.classifier.reads(Transport::Stream)
+            {
+                return false;
+            }
+            let open = session.insert(self.host.open(flow.key, context.ports));
+            let ts = flow.ts;
+            let over = self.begin_stream(open, context, flow.reborrow(), FlowSide::Initiator, ts);
+            self.close_if(over, session, context);
+        }
+        session.as_ref().is_some_and(|open| open.has_hole())
     }
 
     /// Handles a segment of a flow with a session; returns why the flow is not read any further, if
@@ -413,6 +503,12 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         to.end(reset);
         session.reading.state.over().unwrap_or(Loss::Unclaimed)
     }
+}
+
+/// The number of a side's FIN, if bytes before it were not captured when it was.
+fn early_fin<K, U>(flow: &Flow<'_, K, U>, side: FlowSide) -> Option<u32> {
+    let (start, end) = (flow.stream_start(side)?, flow.stream_end(side)?);
+    (start != end).then_some(end)
 }
 
 /// Counts what reassemblers drop because memory is short.

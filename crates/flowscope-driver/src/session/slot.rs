@@ -1,5 +1,6 @@
-use flowscope_core::{Extracted, FlowSide, Loss, ReassemblerFactory};
+use flowscope_core::{Extracted, FlowSide, Loss, Reassembler, ReassemblerFactory};
 use flowscope_session::ParserState;
+use flowscope_track::EndReason;
 
 use crate::Classifier;
 
@@ -31,6 +32,8 @@ pub(crate) struct FlowContext {
     pub(crate) unread: Option<Loss>,
     /// Datagrams that did not decide which parser reads the flow.
     pub(crate) probed_datagrams: u8,
+    /// The flow has ended so, but its session waits for missing bytes: `Ended` was not passed on yet.
+    pub(crate) closing: Option<EndReason>,
 }
 
 /// The parser of a flow, its reassemblers, and their state.
@@ -75,8 +78,13 @@ pub(crate) struct ProbeBuffer {
 
 impl<P, R, U> Slot<P, R, U> {
     pub(crate) fn new<K>(first: &Extracted<K>, user: U) -> Self {
-        let context =
-            FlowContext { begun: [None; 2], ports: first.ports, unread: None, probed_datagrams: 0 };
+        let context = FlowContext {
+            begun: [None; 2],
+            ports: first.ports,
+            unread: None,
+            probed_datagrams: 0,
+            closing: None,
+        };
         Slot { session: None, context, user }
     }
 
@@ -134,6 +142,16 @@ impl<P, R> Session<P, R> {
     fn of(reader: Reader<P>) -> Self {
         let reading = Reading { reader, state: ParserState::new() };
         Session { reading, sides: None, held: 0, pending: 0 }
+    }
+}
+
+impl<P, R: Reassembler> Session<P, R> {
+    /// Whether a stream that is read lacks bytes which may still be captured.
+    pub(crate) fn has_hole(&self) -> bool {
+        let state = &self.reading.state;
+        let waits = |(side, own): (FlowSide, &R)| state.loss(side).is_none() && own.has_hole();
+        let sides = [FlowSide::Initiator, FlowSide::Responder];
+        sides.into_iter().zip(self.sides.iter().flatten()).any(waits)
     }
 }
 

@@ -94,7 +94,7 @@ impl StreamReassembler {
     }
 
     /// Deadline of acknowledged missing bytes, and the acknowledged offset.
-    fn ack_deadline(&self, out_of_order: &OutOfOrder) -> Option<(Timestamp, u64)> {
+    pub(super) fn ack_deadline(&self, out_of_order: &OutOfOrder) -> Option<(Timestamp, u64)> {
         let (offset, ts) = out_of_order.acked.filter(|(offset, _)| *offset > self.position)?;
         // One sequence number at the end is that of a FIN not captured, rather than of a byte.
         if offset == self.position + 1

@@ -116,6 +116,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         late.last_seen = late.last_seen.max(view.ts());
         if let Some(seg) = seg {
             late.tcp_flags[side.index()] |= seg.flags;
+            self.tcp(slot).fill_late(seg);
             self.tcp(slot).late_letters(seg);
         }
         self.stats.late_packets += u64::from(view.frames());

@@ -70,19 +70,25 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let Some(flow) = self.slots.flow(slot, view.ts(), order) else { return };
         let (payload, wire_len) = (x.payload.of(view), x.payload.wire_len);
         if let Some(seg) = seg {
-            let segment = Segment {
-                side,
-                ts: seg.ts,
-                seq: seg.seq.wrapping_add(u32::from(seg.flags.syn())),
-                payload,
-                wire_len,
-                ack: seg.flags.ack().then_some(seg.ack),
-                syn: seg.flags.syn(),
-                fin: seg.flags.fin(),
-            };
-            out.segment(flow, segment);
+            out.segment(flow, lent(seg, packet));
         } else if wire_len > 0 && !is_tcp && !x.corrupt {
             out.datagram(flow, Datagram { side, ts: view.ts(), payload, wire_len });
+        }
+    }
+
+    /// LATE-5: lends a segment that came after the end of the flow.
+    pub(super) fn emit_late_segment<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        seg: &Seg,
+        packet: &PacketContext<'_, '_, K>,
+        order: EventOrder,
+        out: &mut O,
+    ) {
+        if out.wants_payload()
+            && let Some(flow) = self.slots.flow(slot, seg.ts, order)
+        {
+            out.late_segment(flow, lent(seg, packet));
         }
     }
 
@@ -182,5 +188,21 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let side = hot.side_of(from);
         let order = EventOrder { phase: Phase::Quoted, ..at_packet(now) };
         self.emit(slot, ts, order, Change::IcmpError { icmp, side }, out);
+    }
+}
+
+/// The segment as a sink is lent it.
+#[inline]
+fn lent<'v, K>(seg: &Seg, packet: &PacketContext<'_, 'v, K>) -> Segment<'v> {
+    let payload = &packet.extracted.payload;
+    Segment {
+        side: seg.side,
+        ts: seg.ts,
+        seq: seg.seq.wrapping_add(u32::from(seg.flags.syn())),
+        payload: payload.of(packet.view),
+        wire_len: payload.wire_len,
+        ack: seg.flags.ack().then_some(seg.ack),
+        syn: seg.flags.syn(),
+        fin: seg.flags.fin(),
     }
 }

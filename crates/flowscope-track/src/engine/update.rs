@@ -97,6 +97,11 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let had_rare = self.slots.cold[slot].rare.is_some();
         if self.slots.hot[slot].record.state.is_over() {
             self.late(slot, side, seg.as_ref(), packet);
+            if let Some(seg) = &seg
+                && self.tcp(slot).continues_after_end(seg)
+            {
+                self.emit_late_segment(slot, seg, packet, order, out);
+            }
         } else {
             self.interim(slot, now, view.ts(), out);
             self.take(slot, side, seg, packet, out);

@@ -80,12 +80,22 @@ pub enum What {
         fin: bool,
         /// Where the streams start, and up to where they are acknowledged.
         starts: [Option<u32>; 2],
+        ends: [Option<u32>; 2],
         acknowledged: [Option<u32>; 2],
     },
     Datagram {
         side: FlowSide,
         payload: Vec<u8>,
         wire_len: u32,
+    },
+    /// After the end of the flow.
+    LateSegment {
+        side: FlowSide,
+        seq: u32,
+        payload: Vec<u8>,
+        wire_len: u32,
+        ack: Option<u32>,
+        fin: bool,
     },
     Established,
     StateChange(FlowState, FlowState),
@@ -140,10 +150,29 @@ impl<S> FlowSink<u8, S> for Calls {
         let payload = payload.to_vec();
         let sides = [FlowSide::Initiator, FlowSide::Responder];
         let starts = sides.map(|side| flow.stream_start(side));
+        let ends = sides.map(|side| flow.stream_end(side));
         let acknowledged = sides.map(|side| flow.acknowledged(side));
-        let what =
-            What::Segment { side, seq, payload, wire_len, ack, syn, fin, starts, acknowledged };
+        let what = What::Segment {
+            side,
+            seq,
+            payload,
+            wire_len,
+            ack,
+            syn,
+            fin,
+            starts,
+            ends,
+            acknowledged,
+        };
         self.push(&flow, what);
+    }
+
+    fn late_segment(&mut self, flow: Flow<'_, u8, S>, segment: Segment<'_>) {
+        assert_eq!(segment.ts, flow.ts, "a late segment has the time of its packet");
+        assert!(!segment.syn, "a SYN is not lent after the end");
+        let Segment { side, seq, payload, wire_len, ack, fin, .. } = segment;
+        let payload = payload.to_vec();
+        self.push(&flow, What::LateSegment { side, seq, payload, wire_len, ack, fin });
     }
 
     fn removed(&mut self, flow: Flow<'_, u8, S>, reason: EndReason) {

@@ -297,6 +297,33 @@ impl Flow {
         }
     }
 
+    /// LATE-5
+    pub fn late_segment(&mut self, packet: &Packet, found: &Extracted<u8>) -> Option<What> {
+        let tcp = found.tcp.filter(|_| self.l4 == Some(L4Proto::Tcp))?;
+        let (side, len, fin) = (self.side_of(found), found.payload.wire_len, tcp.flags.fin());
+        if tcp.flags.syn() || tcp.flags.rst() {
+            return None;
+        }
+        if len > 0 {
+            self.sides[side.index()].fill(tcp.seq, tcp.seq.wrapping_add(len));
+        }
+        if self.reset_by == Some(side) {
+            let own = &self.sides[side.index()];
+            let sent = [own.shown.then_some(own.next), self.sides[(!side).index()].ack];
+            let end = tcp.seq.wrapping_add(len).wrapping_add(u32::from(fin));
+            let reaches = |sent: &u32| end.wrapping_sub(*sent).cast_signed() <= 0;
+            sent.iter().flatten().find(|sent| reaches(sent))?;
+        }
+        Some(What::LateSegment {
+            side,
+            seq: tcp.seq,
+            payload: packet.payload.clone(),
+            wire_len: len,
+            ack: tcp.flags.ack().then_some(tcp.ack),
+            fin,
+        })
+    }
+
     /// LATE-4
     fn note_late(&mut self, side: FlowSide, tcp: &TcpInfo, len: u32) {
         let flags = tcp.flags;
@@ -418,6 +445,11 @@ impl Flow {
             let side = &self.sides[side];
             (side.syn_seen || side.syn_acked).then_some(side.isn.wrapping_add(1))
         })
+    }
+
+    /// SEQ-5
+    pub fn ends(&self) -> [Option<u32>; 2] {
+        [0, 1].map(|side: usize| self.sides[side].fin)
     }
 
     pub fn scale_known(&self) -> bool {

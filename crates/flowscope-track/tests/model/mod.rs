@@ -192,6 +192,9 @@ impl Model {
         match self.flows[at].judge(&found, silent) {
             Verdict::Counts if self.flows[at].ended.is_some() => {
                 self.flows[at].count_late(packet, &found);
+                let lent = self.flows[at].late_segment(packet, &found);
+                let number = self.clock.packet;
+                self.calls.extend(lent.map(|what| self.flows[at].call(number, packet.ts, what)));
             }
             Verdict::Counts => {
                 self.interim(at, packet.ts);
@@ -370,6 +373,7 @@ impl Model {
                 syn: true,
                 fin: false,
                 starts: flow.starts(),
+                ends: flow.ends(),
                 acknowledged: [None; 2],
             };
             calls.push(flow.call(self.clock.packet, ts, syn));
@@ -495,6 +499,7 @@ fn lent(flow: &Flow, packet: &Packet, found: &Extracted<u8>, side: FlowSide) -> 
             syn: tcp.flags.syn(),
             fin: tcp.flags.fin(),
             starts: flow.starts(),
+            ends: flow.ends(),
             acknowledged: [flow.sides[1].ack, flow.sides[0].ack],
         });
     }

@@ -69,7 +69,7 @@ impl Side {
     }
 
     /// Takes what lies in `from..to` out of the holes; says whether anything did.
-    fn fill(&mut self, from: u32, to: u32) -> bool {
+    pub fn fill(&mut self, from: u32, to: u32) -> bool {
         let mut filled = 0;
         let mut left = Vec::new();
         for &(start, end) in &self.holes {

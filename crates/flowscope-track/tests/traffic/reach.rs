@@ -36,6 +36,7 @@ const WANTED: &[&str] = &[
     "UrgentData",
     "second Interim",
     "Late",
+    "LateSegment",
     "Ended Fin",
     "Ended Rst",
     "Ended IdleTimeout",
@@ -223,6 +224,7 @@ fn note(
         }
         What::Interim(2, _) => saw("second Interim".into()),
         What::Late(_) => saw("Late".into()),
+        What::LateSegment { .. } => saw("LateSegment".into()),
         What::Removed(reason, ..) => saw(format!("Removed {reason:?}")),
         What::Ended(reason, stats, history) => {
             saw(format!("Ended {reason:?}"));
