@@ -19,6 +19,9 @@ pub struct Segment<'a> {
     pub syn: bool,
     /// FIN is set: the stream ends at `seq + wire_len`.
     pub fin: bool,
+    /// The payload may be the padding of a minimal Ethernet frame, which a device counted in the IP length:
+    /// only zeros, in a bare ACK that fills at most the 46 bytes of IEEE 802.3 §3.2.8.
+    pub padding: bool,
 }
 
 impl<'a> Segment<'a> {
@@ -28,7 +31,17 @@ impl<'a> Segment<'a> {
     #[must_use]
     pub fn new(side: FlowSide, ts: Timestamp, seq: u32, payload: &'a [u8]) -> Self {
         let wire_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        Segment { side, ts, seq, payload, wire_len, ack: None, syn: false, fin: false }
+        Segment {
+            side,
+            ts,
+            seq,
+            payload,
+            wire_len,
+            ack: None,
+            syn: false,
+            fin: false,
+            padding: false,
+        }
     }
 
     /// Sets ACK and the acknowledgement number.
@@ -64,6 +77,7 @@ impl<'a> Segment<'a> {
         self.payload = &[];
         self.wire_len = 0;
         self.fin = false;
+        self.padding = false;
     }
 }
 

@@ -4,6 +4,7 @@ mod drivers;
 mod engine;
 mod event;
 mod flow_sink;
+mod padding;
 mod slot;
 mod stream_dispatch;
 

@@ -95,7 +95,11 @@ fn run<R: Reassembler>(
                 let wire_len = (len as u32).saturating_add(cut);
                 let side = if *responder { FlowSide::Responder } else { FlowSide::Initiator };
                 let payload = &ZEROS[..len];
-                own.push(Segment { side, ts, seq, payload, wire_len, ack, syn, fin }, peer, out);
+                own.push(
+                    Segment { side, ts, seq, payload, wire_len, ack, syn, fin, padding: false },
+                    peer,
+                    out,
+                );
                 seen[nth] += len as u64;
             }
             Step::Segment { seq, len } => {

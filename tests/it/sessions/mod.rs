@@ -9,6 +9,7 @@ mod holes;
 mod laws;
 mod life;
 mod order;
+mod padding;
 mod recognition;
 
 pub(crate) use flowscope::core::FlowSide::{Initiator, Responder};

@@ -3,12 +3,13 @@
 use std::marker::PhantomData;
 
 use flowscope_core::{
-    Datagram, FlowSide, Ledger, Loss, Reassembler, ReassemblerFactory, Segment, StreamSink,
-    Timestamp,
+    Conflict, Datagram, FlowSide, KeptCopy, Ledger, Loss, Reassembler, ReassemblerFactory, Segment,
+    StreamSink, Timestamp,
 };
 use flowscope_session::StopReason;
 use flowscope_track::{Change, EndReason, Flow, FlowSink};
 
+use super::padding::{Padding, PaddingVerdict};
 use super::slot::{FlowContext, Reader, Reading, Session, Slot, SlotOf};
 use super::stream_dispatch::StreamDispatch;
 use crate::detection::{Classification, Classifier, ProbeInput, Transport};
@@ -78,6 +79,9 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
         for side in session.sides.iter().flatten() {
             held += side.heap_bytes();
             pending += side.pending();
+        }
+        for padding in session.padding.iter().flatten() {
+            pending += padding.len();
         }
         match &session.reading.reader {
             Reader::Reads(parser) => held += self.classifier.heap_bytes(parser),
@@ -361,6 +365,9 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         O: SessionSink<K, C::Message, U>,
     {
         let (side, ts) = (segment.side, segment.ts);
+        if segment.padding || session.padding.iter().any(Option::is_some) {
+            self.sort_padding(session, flow.reborrow(), &mut segment);
+        }
         // A SYN that the flow table did not accept starts no stream beside the one that it accepted.
         segment.syn &= flow.stream_start(side).is_none_or(|start| start == segment.seq);
         let Session { reading, sides, .. } = &mut *session;
@@ -388,6 +395,53 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             self.enforce_memory_limit(session, flow, ts);
         }
         session.reading.state.over()
+    }
+
+    /// Handles zeros that may be padding: those of this segment wait for what the next ones say, and this
+    /// one may say it of those that wait.
+    #[cold]
+    fn sort_padding<U>(
+        &mut self,
+        session: &mut SessionOf<K, C>,
+        mut flow: Flow<'_, K, U>,
+        segment: &mut Segment<'_>,
+    ) where
+        O: SessionSink<K, C::Message, U>,
+    {
+        let side = segment.side;
+        for of in [!side, side] {
+            let Some(padding) = session.padding[of.index()] else { continue };
+            let verdict = if of == side {
+                padding.judge(segment)
+            } else {
+                segment.ack.map_or(PaddingVerdict::Unknown, |ack| padding.judge_ack(ack))
+            };
+            if verdict == PaddingVerdict::Unknown {
+                continue;
+            }
+            session.padding[of.index()] = None;
+            if verdict == PaddingVerdict::Sent {
+                let sent = padding.segment(&Segment { side: of, ..*segment });
+                self.stream(session, flow.reborrow(), sent);
+                continue;
+            }
+            self.host.ledger.lose(Loss::Duplicate, padding.len());
+            if verdict == PaddingVerdict::Replaced {
+                // Only the lower half of the offset is known here.
+                let start = flow.stream_start(of).unwrap_or(padding.seq());
+                let at = u64::from(padding.seq().wrapping_sub(start));
+                let conflict = Conflict { at, len: padding.len(), kept: KeptCopy::Last };
+                self.out.session(flow.reborrow(), SessionChange::Conflict { side: of, conflict });
+            }
+        }
+        // The offset of a conflict counts from the start of the stream.
+        if session.reading.state.loss(side).is_none()
+            && flow.stream_start(side).is_some()
+            && let Some(padding) = Padding::of(segment)
+        {
+            session.padding[side.index()] = Some(padding);
+            segment.remove_payload();
+        }
     }
 
     /// Handles memory above the limit: the flow's reassemblers drop what they buffer out of order,
@@ -477,7 +531,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
     fn end<U>(
         &mut self,
         session: &mut SessionOf<K, C>,
-        flow: Flow<'_, K, U>,
+        mut flow: Flow<'_, K, U>,
         reset: Option<FlowSide>,
     ) -> Loss
     where
@@ -485,6 +539,13 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
     {
         // The end may be noticed long after the last packet, when the input ends or the flow is idle.
         let ts = flow.last_seen();
+        for side in [FlowSide::Initiator, FlowSide::Responder] {
+            // Nothing says that they were not sent.
+            if let Some(padding) = session.padding[side.index()].take() {
+                let sent = padding.segment(&Segment::new(side, ts, 0, &[]));
+                self.stream(session, flow.reborrow(), sent);
+            }
+        }
         let Session { reading, sides, .. } = &mut *session;
         let mut to = self.dispatch(reading, flow, FlowSide::Initiator, ts);
         if let Some(sides) = sides {

@@ -2,6 +2,7 @@ use flowscope_core::{Extracted, FlowSide, Loss, Reassembler, ReassemblerFactory}
 use flowscope_session::ParserState;
 use flowscope_track::EndReason;
 
+use super::padding::Padding;
 use crate::Classifier;
 
 /// Per-flow state of a session engine: the user's state, and the session that reads the flow.
@@ -41,6 +42,8 @@ pub(crate) struct Session<P, R> {
     pub(crate) reading: Reading<P>,
     /// The reassemblers of a TCP flow.
     pub(crate) sides: Option<[R; 2]>,
+    /// Payload of each side that may be padding.
+    pub(crate) padding: [Option<Padding>; 2],
     /// What the host has counted for the session: memory in bytes, and buffered payload in bytes.
     pub(crate) held: usize,
     pub(crate) pending: u64,
@@ -141,7 +144,7 @@ impl<P, R> Session<P, R> {
 
     fn of(reader: Reader<P>) -> Self {
         let reading = Reading { reader, state: ParserState::new() };
-        Session { reading, sides: None, held: 0, pending: 0 }
+        Session { reading, sides: None, padding: [None; 2], held: 0, pending: 0 }
     }
 }
 

@@ -88,6 +88,7 @@ impl Both {
             ack: None,
             syn: piece.syn,
             fin: piece.fin,
+            padding: false,
         }
     }
 

@@ -112,6 +112,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             ack: None,
             syn: true,
             fin: false,
+            padding: false,
         };
         if let Some(flow) = self.slots.flow(slot, syn.ts, order) {
             out.segment(flow, segment);
@@ -194,15 +195,23 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 /// The segment as a sink is lent it.
 #[inline]
 fn lent<'v, K>(seg: &Seg, packet: &PacketContext<'_, 'v, K>) -> Segment<'v> {
-    let payload = &packet.extracted.payload;
+    let found = packet.extracted;
+    let payload = found.payload.of(packet.view);
     Segment {
         side: seg.side,
         ts: seg.ts,
         seq: seg.seq.wrapping_add(u32::from(seg.flags.syn())),
-        payload: payload.of(packet.view),
-        wire_len: payload.wire_len,
+        payload,
+        wire_len: found.payload.wire_len,
         ack: seg.flags.ack().then_some(seg.ack),
         syn: seg.flags.syn(),
         fin: seg.flags.fin(),
+        padding: found.ip.len <= MIN_ETHERNET_PAYLOAD
+            && seg.len > 0
+            && seg.flags == TcpFlags::ACK
+            && payload.iter().all(|byte| *byte == 0),
     }
 }
+
+/// What a minimal Ethernet frame carries, in bytes (IEEE 802.3 §3.2.8): shorter packets are padded.
+const MIN_ETHERNET_PAYLOAD: u32 = 46;
