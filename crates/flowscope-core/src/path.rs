@@ -42,6 +42,10 @@ pub enum Layer {
     /// Network service header (RFC 8300); the identifier is the 24-bit service path, which may differ
     /// per direction.
     Nsh,
+    /// Teredo (RFC 4380); no identifier.
+    Teredo,
+    /// AYIYA (draft-massar-v6ops-ayiya); no identifier.
+    Ayiya,
 }
 
 impl Layer {
@@ -64,6 +68,8 @@ impl Layer {
             Layer::Pbb => "pbb",
             Layer::TrustSec => "trustsec",
             Layer::Nsh => "nsh",
+            Layer::Teredo => "teredo",
+            Layer::Ayiya => "ayiya",
         }
     }
 }

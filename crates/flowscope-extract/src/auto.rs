@@ -8,13 +8,13 @@ use crate::walk::{LinkPayload, is_plain, link_payload, to_innermost};
 /// Reads the headers in one pass from the link layer, so the result is never the tunnel around a flow. It
 /// opens VLAN tags, VN-Tags, Cisco metadata, provider backbone bridging, network service headers, MPLS with
 /// IP or Ethernet pseudo-wires, PPPoE, VXLAN and its generic protocol extension, GENEVE, GRE with NVGRE,
-/// ERSPAN and PPTP, GRE in UDP, GTP-U and IP in IP, nested in any order up to
+/// ERSPAN and PPTP, GRE in UDP, GTP-U, Teredo, AYIYA and IP in IP, nested in any order up to
 /// [`MAX_DEPTH`](flowscope_core::MAX_DEPTH) layers. A packet with more layers is refused as
 /// [`DepthExceeded`](Refusal::DepthExceeded). A tunnel that carries no IP (but ARP, for example) is itself
 /// the innermost flow. Packets without encapsulation are passed on unchanged.
 ///
-/// Not opened, and therefore flows of their own: L2TP, Teredo and AYIYA, whose port identifies them in one
-/// direction only and whose headers are ambiguous; PPP in GRE version 0; MPLS in UDP (RFC 7510); GRE in UDP
+/// Not opened, and therefore flows of their own: L2TP, whose port identifies it in one direction only and whose
+/// headers are ambiguous; Teredo without a server's port; PPP in GRE version 0; MPLS in UDP (RFC 7510); GRE in UDP
 /// over DTLS (port 4755), which is encrypted.
 ///
 /// A fragment is passed on as a fragment: only the whole datagram shows whether it carries a tunnel.

@@ -234,3 +234,34 @@ layer! {
     /// ```
     InnerNsh, Layer::Nsh
 }
+
+layer! {
+    /// Opens Teredo (RFC 4380) on UDP port 3544 of either side, which carries IPv6, behind its authentication
+    /// and origin headers. Packets between clients and relays that have other ports are not recognised.
+    ///
+    /// ```
+    /// use flowscope_extract::{FiveTuple, FlowExtractor, InnerTeredo, Layer};
+    /// use flowscope_testkit::frame;
+    ///
+    /// let outer = frame().ethernet().ipv4("192.0.2.1", "192.0.2.2").teredo(true, true);
+    /// let packet = outer.ipv6("2001:0:1::1", "2001:db8::2").tcp(1, 2).packet();
+    /// let found = InnerTeredo(FiveTuple::bidirectional()).extract(packet.view()).expect("a tunnel");
+    /// assert_eq!(found.path.get(0).map(|layer| layer.layer), Some(Layer::Teredo));
+    /// ```
+    InnerTeredo, Layer::Teredo
+}
+
+layer! {
+    /// Opens AYIYA (draft-massar-v6ops-ayiya-02) on UDP port 5072 of either side, which carries IPv6 or IPv4.
+    ///
+    /// ```
+    /// use flowscope_extract::{FiveTuple, FlowExtractor, InnerAyiya, Layer};
+    /// use flowscope_testkit::frame;
+    ///
+    /// let outer = frame().ethernet().ipv4("192.0.2.1", "192.0.2.2").ayiya();
+    /// let packet = outer.ipv6("2001:db8::1", "2001:db8::2").tcp(1, 2).packet();
+    /// let found = InnerAyiya(FiveTuple::bidirectional()).extract(packet.view()).expect("a tunnel");
+    /// assert_eq!(found.path.get(0).map(|layer| layer.layer), Some(Layer::Ayiya));
+    /// ```
+    InnerAyiya, Layer::Ayiya
+}

@@ -12,7 +12,7 @@
 //! | combinator | what its inner extractor reads |
 //! |---|---|
 //! | [`StripVlan`], [`StripMpls`], [`StripPppoe`], [`StripVnTag`], [`StripTrustSec`] | the payload of the tags, labels or session |
-//! | [`InnerVxlan`], [`InnerGeneve`], [`InnerGre`], [`InnerGtpU`], [`InnerIpIp`], [`InnerPbb`], [`InnerNsh`] | the packet inside the tunnel |
+//! | [`InnerVxlan`], [`InnerGeneve`], [`InnerGre`], [`InnerGtpU`], [`InnerIpIp`], [`InnerPbb`], [`InnerNsh`], [`InnerTeredo`], [`InnerAyiya`] | the packet inside the tunnel |
 //! | [`AutoDetectEncap`] | the innermost packet, whatever encapsulation surrounds it |
 //! | [`OrPlain`] | the packet inside the layer, or the unchanged packet where the layer is missing |
 //!
@@ -71,8 +71,8 @@ pub use flowscope_core::{
 };
 pub use key::{Endpoint, FiveTupleKey};
 pub use layers::{
-    InnerGeneve, InnerGre, InnerGtpU, InnerIpIp, InnerNsh, InnerPbb, InnerVxlan, StripMpls,
-    StripPppoe, StripTrustSec, StripVlan, StripVnTag,
+    InnerAyiya, InnerGeneve, InnerGre, InnerGtpU, InnerIpIp, InnerNsh, InnerPbb, InnerTeredo,
+    InnerVxlan, StripMpls, StripPppoe, StripTrustSec, StripVlan, StripVnTag,
 };
 pub use or_plain::OrPlain;
 pub use pairs::{IpPair, IpPairKey, MacPair, MacPairKey};

@@ -1,6 +1,7 @@
 //! Reads the headers of a packet from the link layer to the transport layer, each once.
 
 mod bytes;
+mod either_port;
 mod fast;
 mod ip;
 mod l4;

@@ -7,9 +7,9 @@ use flowscope_core::{
     Cursor, Extracted, FlowExtractor, Layer, MAX_DEPTH, PacketView, Path, Refusal, Timestamp,
 };
 use flowscope_extract::{
-    AutoDetectEncap, FiveTuple, FiveTupleKey, FlowLabel, InnerGeneve, InnerGre, InnerGtpU,
-    InnerIpIp, InnerNsh, InnerPbb, InnerVxlan, IpPair, OrPlain, Scoped, StripMpls, StripPppoe,
-    StripTrustSec, StripVlan, StripVnTag,
+    AutoDetectEncap, FiveTuple, FiveTupleKey, FlowLabel, InnerAyiya, InnerGeneve, InnerGre,
+    InnerGtpU, InnerIpIp, InnerNsh, InnerPbb, InnerTeredo, InnerVxlan, IpPair, OrPlain, Scoped,
+    StripMpls, StripPppoe, StripTrustSec, StripVlan, StripVnTag,
 };
 use flowscope_testkit::{Frame, Nesting, Packet, Rng, frame, samples};
 use proptest::prelude::*;
@@ -67,6 +67,8 @@ fn named<K: FlowExtractorKey>(steps: &[Layer], innermost: Any<K>, optional: bool
             Layer::TrustSec => one!(StripTrustSec),
             Layer::Pbb => one!(InnerPbb),
             Layer::Nsh => one!(InnerNsh),
+            Layer::Teredo => one!(InnerTeredo),
+            Layer::Ayiya => one!(InnerAyiya),
             other => panic!("{other:?} has no combinator"),
         }
     })
@@ -103,7 +105,7 @@ fn is_tunnel(step: Layer) -> bool {
     )
 }
 
-const COMBINATORS: [Layer; 12] = [
+const COMBINATORS: [Layer; 14] = [
     Layer::Vlan,
     Layer::Mpls,
     Layer::Pppoe,
@@ -116,6 +118,8 @@ const COMBINATORS: [Layer; 12] = [
     Layer::TrustSec,
     Layer::Pbb,
     Layer::Nsh,
+    Layer::Teredo,
+    Layer::Ayiya,
 ];
 
 /// Some other list than this one, and close to it.

@@ -284,6 +284,18 @@ impl Frame {
         self.over_udp(2152).push(Kind::GtpU { teid, seq: None, extensions: Vec::new() })
     }
 
+    /// Teredo, with the headers of RFC 4380 §5.1.1 or without, behind UDP to port 3544 unless a UDP layer is
+    /// there already.
+    pub fn teredo(self, authentication: bool, origin: bool) -> Self {
+        self.over_udp(3544).push(Kind::Teredo { authentication, origin })
+    }
+
+    /// AYIYA with an identity of 16 bytes and a signature of 20, behind UDP to port 5072 unless a UDP layer
+    /// is there already.
+    pub fn ayiya(self) -> Self {
+        self.over_udp(5072).push(Kind::Ayiya)
+    }
+
     /// Adds an extension header to GTP-U. Its content has two bytes less than a multiple of four.
     pub fn gtpu_extension(mut self, kind: u8, content: &[u8]) -> Self {
         match &mut self.last().kind {

@@ -162,6 +162,11 @@ pub(crate) enum Kind {
         /// Type and content of each extension header.
         extensions: Vec<(u8, Vec<u8>)>,
     },
+    Teredo {
+        authentication: bool,
+        origin: bool,
+    },
+    Ayiya,
 }
 
 impl Kind {
@@ -560,6 +565,22 @@ impl Layer {
                 if *platform {
                     out.extend([0; 8]);
                 }
+            }
+            Kind::Teredo { authentication, origin } => {
+                if *authentication {
+                    // Identifier and value of three and two bytes, nonce, confirmation.
+                    out.extend([0, 1, 3, 2]);
+                    out.extend([0x61; 3 + 2 + 8 + 1]);
+                }
+                if *origin {
+                    out.extend([0, 0, 0x63, 0xbf, 0x3f, 0xff, 0xfd, 0xfe]);
+                }
+            }
+            Kind::Ayiya => {
+                // An identity of 2^4 bytes, a signature of five words; SHA-1, a shared secret, forward.
+                let next = if matches!(below, Some(Kind::Ipv4 { .. })) { 4 } else { 41 };
+                out.extend([0x41, 0x52, 0x11, next, 0x65, 0, 0, 0]);
+                out.extend([0x20; 16 + 20]);
             }
             Kind::GtpU { teid, seq, extensions } => {
                 let mut optional = Vec::new();

@@ -64,6 +64,13 @@ pub fn samples() -> Vec<(&'static str, Packet)> {
         ("gtp-u", inner(outer().gtpu(77))),
         ("gtp-u with sequence", inner(outer().gtpu(77).seq(1))),
         ("gtp-u with extensions", inner(outer().gtpu(77).gtpu_extension(0x85, &[9, 9]))),
+        ("teredo", inner(outer().teredo(false, false).ipv6("2001:0:1::1", "2001:db8::2"))),
+        (
+            "teredo with headers",
+            inner(outer().teredo(true, true).ipv6("2001:db8::2", "2001:0:1::1")),
+        ),
+        ("ayiya", inner(outer().ayiya())),
+        ("ayiya ipv6", tcp(v6(outer().ayiya()))),
         ("mpls pseudo-wire", inner(eth().mpls(16).ethernet())),
         ("mpls pseudo-wire, control word", inner(eth().mpls(16).control_word().ethernet())),
         (

@@ -14,7 +14,7 @@ use super::link_payload::LinkPayload;
 use super::numbers::{
     ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_PORT, GRE, GTP_U_PORT, ICMP, ICMPV6, IPV4, IPV6, MPLS,
     PPP_IPV4, PPP_IPV6, PPP_MPLS, PPPOE, SCTP, TCP, TRANSPARENT_BRIDGING, UDP, VXLAN_PORT,
-    is_tunnel_port,
+    is_tunnel,
 };
 use super::pseudowire::{self, header_sum};
 use super::tags::{has_pending_tag, is_kind, is_tag, pending_tag};
@@ -285,7 +285,9 @@ impl<'a> HeaderReader<'a> {
                             return self.enter(NextHeader::Ip, inside, wanted);
                         }
                     }
-                    port if !is_tunnel_port(port) => return Some(None),
+                    _ if !is_tunnel([header[0], header[1], header[2], header[3]]) => {
+                        return Some(None);
+                    }
                     _ => {}
                 }
             }

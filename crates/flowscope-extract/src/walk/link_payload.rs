@@ -2,7 +2,7 @@
 
 use flowscope_core::{LinkType, NextHeader, PacketView};
 
-use super::numbers::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, is_tunnel_port};
+use super::numbers::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, is_tunnel};
 use super::tags::has_pending_tag;
 
 /// Ethertype and payload offset of the link header at the cursor, once read.
@@ -34,12 +34,12 @@ pub(crate) fn is_plain(view: &PacketView<'_>, link_payload: LinkPayload) -> bool
             // With options the port has another offset, and a later fragment has no port.
             let is_bare =
                 header[0] == 0x45 && u16::from_be_bytes([header[6], header[7]]) & 0x3fff == 0;
-            let port = u16::from_be_bytes([header[22], header[23]]);
-            header[9] == TCP || (header[9] == UDP && is_bare && !is_tunnel_port(port))
+            let ports = [header[20], header[21], header[22], header[23]];
+            header[9] == TCP || (header[9] == UDP && is_bare && !is_tunnel(ports))
         }),
         ETHERTYPE_IPV6 => array::<44>(view, offset).is_some_and(|header| {
-            let port = u16::from_be_bytes([header[42], header[43]]);
-            header[6] == TCP || (header[6] == UDP && !is_tunnel_port(port))
+            let ports = [header[40], header[41], header[42], header[43]];
+            header[6] == TCP || (header[6] == UDP && !is_tunnel(ports))
         }),
         _ => false,
     }

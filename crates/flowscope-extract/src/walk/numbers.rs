@@ -37,14 +37,28 @@ pub(super) const PPP_MPLS: u16 = 0x0281;
 pub(super) const GTP_U_PORT: u16 = 2152;
 /// GRE in UDP (RFC 8086); over DTLS it has port 4755 and is encrypted.
 pub(super) const GRE_PORT: u16 = 4754;
+/// Teredo servers (RFC 4380 §2.7); clients and relays have any port.
+pub(super) const TEREDO_PORT: u16 = 3544;
+/// The end of an AYIYA tunnel that is no client.
+pub(super) const AYIYA_PORT: u16 = 5072;
 pub(super) const VXLAN_PORT: u16 = 4789;
 pub(super) const VXLAN_GPE_PORT: u16 = 4790;
 pub(super) const GENEVE_PORT: u16 = 6081;
 
-/// Whether a tunnel is known by this UDP port. Most ports are above those and below.
+/// Whether a tunnel is known by these UDP ports, as they stand in the header: source, destination. Most
+/// destination ports are above those of tunnels, or below.
 #[inline]
-pub(super) const fn is_tunnel_port(port: u16) -> bool {
+pub(super) const fn is_tunnel([src_hi, src_lo, hi, lo]: [u8; 4]) -> bool {
+    let port = u16::from_be_bytes([hi, lo]);
     port >= GTP_U_PORT
         && port <= GENEVE_PORT
         && matches!(port, GTP_U_PORT | GRE_PORT | VXLAN_PORT | VXLAN_GPE_PORT | GENEVE_PORT)
+        || is_either_port(port)
+        || is_either_port(u16::from_be_bytes([src_hi, src_lo]))
+}
+
+/// Whether a tunnel is known by this UDP port of either side.
+#[inline]
+pub(super) const fn is_either_port(port: u16) -> bool {
+    matches!(port, TEREDO_PORT | AYIYA_PORT)
 }

@@ -3,11 +3,12 @@
 use flowscope_core::{Layer, NextHeader, PathLayer, Refusal};
 
 use super::bytes::Bytes;
+use super::either_port;
 use super::layer_header::{ETHERNET, LayerHeader};
 use super::link;
 use super::numbers::{
     CISCO_METADATA, ERSPAN, ERSPAN_III, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_PORT, GRE_PORT,
-    GTP_U_PORT, MPLS, NSH, TRANSPARENT_BRIDGING, VXLAN_GPE_PORT, VXLAN_PORT, WCCP,
+    GTP_U_PORT, MPLS, NSH, TRANSPARENT_BRIDGING, VXLAN_GPE_PORT, VXLAN_PORT, WCCP, is_either_port,
 };
 use super::pseudowire::{Evidence, ip_evidence, is_frame};
 
@@ -30,16 +31,19 @@ pub(super) fn over_ip(
     }
 }
 
-/// LayerHeaders over UDP, recognised by destination port. Any application may use that port, so ambiguous headers
-/// are accepted only if the payload matches them.
+/// LayerHeaders over UDP, recognised by destination port, some by the port of either side. Any application may
+/// use that port, so ambiguous headers are accepted only if the payload matches them.
 fn over_udp(bytes: Bytes<'_>, at: usize) -> Result<Option<LayerHeader>, Refusal> {
-    let [_, _, hi, lo] = *bytes.array::<4>(at)?;
-    match u16::from_be_bytes([hi, lo]) {
+    let [src_hi, src_lo, hi, lo] = *bytes.array::<4>(at)?;
+    let (src, dst) = (u16::from_be_bytes([src_hi, src_lo]), u16::from_be_bytes([hi, lo]));
+    match dst {
         VXLAN_PORT => vxlan(bytes, at + 8),
         VXLAN_GPE_PORT => vxlan_gpe(bytes, at + 8),
         GENEVE_PORT => geneve(bytes, at + 8),
         GRE_PORT => gre_in_udp(bytes, at + 8),
         GTP_U_PORT => gtp_u(bytes, at + 8),
+        _ if is_either_port(dst) => either_port::open(bytes, dst, at + 8),
+        _ if is_either_port(src) => either_port::open(bytes, src, at + 8),
         _ => Ok(None),
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::walk::{innermost, peel, peel_general};
 
-const LAYERS: [Layer; 9] = [
+const LAYERS: [Layer; 11] = [
     Layer::Vlan,
     Layer::Mpls,
     Layer::Pppoe,
@@ -17,6 +17,8 @@ const LAYERS: [Layer; 9] = [
     Layer::Nvgre,
     Layer::GtpU,
     Layer::IpIp,
+    Layer::Teredo,
+    Layer::Ayiya,
 ];
 
 fn check(view: PacketView<'_>) {

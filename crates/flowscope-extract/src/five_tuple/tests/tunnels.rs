@@ -5,8 +5,8 @@ use flowscope_testkit::samples;
 
 use super::*;
 use crate::{
-    InnerGeneve, InnerGre, InnerGtpU, InnerIpIp, InnerNsh, InnerPbb, InnerVxlan, MacPair,
-    StripMpls, StripPppoe, StripTrustSec, StripVnTag,
+    InnerAyiya, InnerGeneve, InnerGre, InnerGtpU, InnerIpIp, InnerNsh, InnerPbb, InnerTeredo,
+    InnerVxlan, MacPair, StripMpls, StripPppoe, StripTrustSec, StripVnTag,
 };
 
 const FIVE: FiveTuple = FiveTuple::bidirectional();
@@ -118,6 +118,63 @@ fn headers_between_ethernet_and_its_payload() {
         eth().nsh(7).next(0x42).payload([0x45; 40]),
     ] {
         assert_eq!(key(&AutoDetectEncap(FIVE), &frame.packet()), "NotAFlow");
+    }
+}
+
+/// RFC 4380 §5.1.1: both headers, one, none; from the server and to it.
+#[test]
+fn teredo() {
+    let udp = |to_server: bool| match to_server {
+        true => outer().udp(40_000, 3544),
+        false => outer().udp(3544, 40_000),
+    };
+    let keys =
+        |packet: &Captured| [key(&AutoDetectEncap(FIVE), packet), key(&InnerTeredo(FIVE), packet)];
+    let inside = "[2001:0:1::1]:1 <-> [2001:db8::2]:2";
+    for (to_server, authentication, origin) in
+        (0..8).map(|bits| (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0))
+    {
+        let header = udp(to_server).teredo(authentication, origin);
+        let packet = header.ipv6("2001:0:1::1", "2001:db8::2").tcp(1, 2).payload(b"abc").packet();
+        assert_eq!(keys(&packet), [inside; 2], "{to_server} {authentication} {origin}");
+    }
+    // What fills no datagram, has no Teredo address, is no IPv6.
+    let other = "192.0.2.1:40000 <-> 192.0.2.2:3544";
+    let foreign = udp(true).teredo(false, false).ipv6("2001:db8::1", "2001:db8::2").tcp(1, 2);
+    for packet in [
+        foreign.packet(),
+        udp(true).payload([0, 1, 200, 200, 0, 0, 0]).packet(),
+        udp(true).payload([0; 8]).packet(),
+        udp(true).payload([0x60; 60]).packet(),
+        udp(true).payload([0x45; 60]).packet(),
+    ] {
+        assert_eq!(key(&AutoDetectEncap(FIVE), &packet), other);
+    }
+    // RFC 6081 §4: trailers behind the packet.
+    let packet = frame().ipv6("2001:0:1::1", "2001:db8::2").tcp(1, 2).payload(b"abc").packet();
+    for (trailer, key_of) in [(&[4, 2, 9, 9][..], inside), (&[4, 3, 9, 9], other), (&[4], other)] {
+        let payload = [&packet.bytes, trailer].concat();
+        let packet = udp(true).payload(payload).packet();
+        assert_eq!(key(&AutoDetectEncap(FIVE), &packet), key_of, "{trailer:?}");
+    }
+}
+
+#[test]
+fn ayiya() {
+    check(&InnerAyiya(FIVE), &inner(outer().ayiya()), &[(Layer::Ayiya, 0)]);
+    check(&InnerAyiya(FIVE), &inner(outer().udp(5072, 9).ayiya()), &[(Layer::Ayiya, 0)]);
+    let v6 = outer().ayiya().ipv6("2001:db8::1", "2001:db8::2").tcp(1, 2).packet();
+    let inside = "[2001:db8::1]:1 <-> [2001:db8::2]:2";
+    assert_eq!(key(&AutoDetectEncap(FIVE), &v6), inside);
+    // Another operation, another protocol, lengths that fit nothing.
+    for payload in [
+        &[0x41, 0x52, 0x10, 41, 0, 0, 0, 0][..],
+        &[0x41, 0x52, 0x11, 59, 0, 0, 0, 0],
+        &[0xf1, 0xf2, 0x11, 41, 0, 0, 0, 0],
+        &[0x60; 100],
+    ] {
+        let packet = outer().udp(1, 5072).payload(payload).packet();
+        assert_eq!(key(&AutoDetectEncap(FIVE), &packet), "192.0.2.1:1 <-> 192.0.2.2:5072");
     }
 }
 
