@@ -186,8 +186,11 @@ pub trait Reassembler {
     /// buffered bytes, before the FIN, or before an acknowledgement.
     ///
     /// Engines ask when a flow has ended: until its entry leaves the flow table, late segments may bring
-    /// them.
-    fn has_hole(&self) -> bool {
+    /// them. A side that is read no further lacks nothing; `peer` is the reassembler of the other side.
+    fn has_hole(&self, _peer: &Self) -> bool
+    where
+        Self: Sized,
+    {
         false
     }
 

@@ -313,7 +313,7 @@ impl Reassembler for StreamReassembler {
         matches!(self.state, State::Finished | State::ClosedFinished)
     }
 
-    fn has_hole(&self) -> bool {
+    fn has_hole(&self, _peer: &Self) -> bool {
         self.state == State::Open
             && self
                 .out_of_order()

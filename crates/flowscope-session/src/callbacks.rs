@@ -342,8 +342,10 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> Reassembler
         self.stream.finished()
     }
 
-    fn has_hole(&self) -> bool {
-        self.stream.has_hole()
+    fn has_hole(&self, peer: &Self) -> bool {
+        let session = self.session.as_ref().or(peer.session.as_ref());
+        session.is_some_and(|session| session.state.loss(self.side).is_none())
+            && self.stream.has_hole(&peer.stream)
     }
 
     fn timeout(&mut self, now: Timestamp, peer: &mut Self, out: &mut dyn StreamSink) {

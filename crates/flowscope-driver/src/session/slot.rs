@@ -152,9 +152,11 @@ impl<P, R: Reassembler> Session<P, R> {
     /// Whether a stream that is read lacks bytes which may still be captured.
     pub(crate) fn has_hole(&self) -> bool {
         let state = &self.reading.state;
-        let waits = |(side, own): (FlowSide, &R)| state.loss(side).is_none() && own.has_hole();
-        let sides = [FlowSide::Initiator, FlowSide::Responder];
-        sides.into_iter().zip(self.sides.iter().flatten()).any(waits)
+        let waits = |side, own: &R, peer| state.loss(side).is_none() && own.has_hole(peer);
+        self.sides.as_ref().is_some_and(|[initiator, responder]| {
+            waits(FlowSide::Initiator, initiator, responder)
+                || waits(FlowSide::Responder, responder, initiator)
+        })
     }
 }
 
