@@ -77,7 +77,7 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
         C::new(
             "protocol",
             Kind::Text,
-            |x| version(x).map_or(Value::Null, Value::short),
+            |x| version(x).map_or(Value::Null, protocol),
             "Version of the request, else of the response (RFC 9112 §2.3). Zeek has the number alone.",
         )
         .eve("http.protocol")
@@ -135,9 +135,7 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             |x| Value::some(x.latency),
             "Seconds from the end of the request to the end of the response's head.",
         )
-        .eve_as("flowscope.latency", |x| {
-            Value::some(x.latency.map(|latency| latency.as_secs_f64()))
-        }),
+        .eve("flowscope.latency"),
         C::new(
             "request_body_bytes",
             Kind::U64,
@@ -195,6 +193,14 @@ fn response_field<'a>(exchange: &'a HttpExchange, name: &str) -> Value<'a> {
 fn version(exchange: &HttpExchange) -> Option<HttpVersion> {
     let request = exchange.request.as_ref().map(Request::version);
     request.or(exchange.response.as_ref().map(Response::version))
+}
+
+fn protocol(version: HttpVersion) -> Value<'static> {
+    match (version.major, version.minor) {
+        (1, 1) => "HTTP/1.1".into(),
+        (1, 0) => "HTTP/1.0".into(),
+        _ => Value::short(version),
+    }
 }
 
 fn outcome(outcome: HttpOutcome) -> &'static str {

@@ -6,6 +6,7 @@ use flowscope_record::{Column, Record, Schema, Value, Visitor};
 
 use crate::format::Format;
 use crate::header::TRAILER;
+use crate::piece::Piece;
 use crate::plans::Plans;
 use crate::{RecordHeader, json};
 
@@ -123,22 +124,22 @@ impl CommunityIds {
 
 /// How the lines of one schema are written: the bytes between values are made beforehand.
 struct Plan<R: 'static> {
-    event_type: &'static str,
+    event_type: Piece,
     /// The schema's own.
     members: Vec<Step<R>>,
     /// The schema's own up to the object that the trailer goes on with.
     before: Vec<Step<R>>,
     /// That object's members.
     shared: Vec<Step<R>>,
-    shared_open: Box<[u8]>,
+    shared_open: Piece,
     trailer: Vec<Step<RecordHeader>>,
 }
 
 enum Step<R: 'static> {
     /// A name with its colon, and the value behind it.
-    Value { name: Box<[u8]>, get: for<'a> fn(&'a R) -> Value<'a>, empty_lists: bool },
+    Value { name: Piece, get: for<'a> fn(&'a R) -> Value<'a>, empty_lists: bool },
     /// `"name":{`
-    Open(Box<[u8]>),
+    Open(Piece),
     /// Of an object that is left out if it is empty, or is not.
     Close { keep: bool },
 }
@@ -159,7 +160,7 @@ impl<R: 'static> Plan<R> {
             !schema.columns.iter().any(|column| path(column) == own_path)
         });
         Plan {
-            event_type: schema.eve_event,
+            event_type: Piece::new(&format!("\"event_type\":\"{}\",", schema.eve_event)),
             members: steps(own.iter().copied(), schema.eve_event),
             before: steps(before.into_iter(), schema.eve_event),
             shared: inner(steps(shared.into_iter(), schema.eve_event)),
@@ -170,7 +171,7 @@ impl<R: 'static> Plan<R> {
 
     fn line(&self, header: &RecordHeader, id: &[u8; 30], record: &R, out: &mut Vec<u8>) {
         out.push(b'{');
-        header.eve(self.event_type, id, out);
+        header.eve(&self.event_type, id, out);
         run(&self.before, record, out);
         let start = open(&self.shared_open, out);
         run(&self.shared, record, out);
@@ -198,7 +199,7 @@ fn steps<'a, R: 'static>(columns: impl Iterator<Item = &'a Column<R>>, own: &str
             within = object;
         }
         steps.push(Step::Value {
-            name: format!("\"{member}\":").into_bytes().into(),
+            name: Piece::new(&format!("\"{member}\":")),
             get: eve.get.unwrap_or(column.get),
             empty_lists: eve.empty_lists,
         });
@@ -212,11 +213,12 @@ fn inner<R>(steps: Vec<Step<R>>) -> Vec<Step<R>> {
     steps.into_iter().filter(|step| matches!(step, Step::Value { .. })).collect()
 }
 
-fn opening(object: &str) -> Box<[u8]> {
-    format!("\"{object}\":{{").into_bytes().into()
+fn opening(object: &str) -> Piece {
+    Piece::new(&format!("\"{object}\":{{"))
 }
 
-#[inline]
+/// Appends what the steps write of a record.
+#[inline(never)]
 fn run<R>(steps: &[Step<R>], record: &R, out: &mut Vec<u8>) {
     let mut start = 0;
     for step in steps {
@@ -231,13 +233,15 @@ fn run<R>(steps: &[Step<R>], record: &R, out: &mut Vec<u8>) {
 }
 
 /// Begins an object; returns where it begins.
-fn open(name: &[u8], out: &mut Vec<u8>) -> usize {
+#[inline]
+fn open(name: &Piece, out: &mut Vec<u8>) -> usize {
     let start = out.len();
-    out.extend_from_slice(name);
+    name.write(out);
     start
 }
 
 /// Ends the object that begins at `start`.
+#[inline]
 fn close(start: usize, keep: bool, out: &mut Vec<u8>) {
     if out.last() == Some(&b'{') && !keep {
         out.truncate(start);

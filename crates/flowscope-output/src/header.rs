@@ -5,8 +5,9 @@ use flowscope_extract::{Endpoint, FiveTupleKey};
 use flowscope_record::{Column, Kind, Record, Schema, Short, Value, Visitor};
 use flowscope_track::{Flow, FlowRef};
 
-use crate::json::{self, Json, Object};
+use crate::json::{Json, Object};
 use crate::names;
+use crate::piece::Piece;
 
 /// The flow that a record belongs to: what all formats write before the record's own columns.
 #[derive(Clone, Debug)]
@@ -26,6 +27,15 @@ pub struct RecordHeader {
     pub ambiguous: bool,
     /// Tags and tunnels around the flow, if there are any.
     pub path: Option<Box<Path>>,
+}
+
+/// Appends a member. A name that is a literal is copied by a few moves.
+macro_rules! put {
+    ($out:expr, $name:literal, $value:expr) => {{
+        $out.extend_from_slice(concat!("\"", $name, "\":").as_bytes());
+        Json::write($value, $out);
+        $out.push(b',');
+    }};
 }
 
 impl RecordHeader {
@@ -79,32 +89,40 @@ impl RecordHeader {
         (0..path.len()).filter_map(move |at| path.get(at))
     }
 
-    /// Appends the members of EVE that [`HEADER`] has, and `event_type` behind the second.
-    pub(crate) fn eve(&self, event_type: &'static str, community_id: &[u8; 30], out: &mut Vec<u8>) {
-        json::fill(out, |line| {
-            line.put_time("timestamp", self.ts);
-            line.put("flow_id", self.flow_id);
-            line.put("event_type", event_type);
-            self.ends(line);
-            line.put("community_id", str::from_utf8(community_id).unwrap_or_default());
-            if self.path.is_some() {
-                line.list("vlan", self.vlans(), Json::write);
-            }
-            if let Some((kind, code)) = self.icmp {
-                line.put("icmp_type", kind);
-                line.put("icmp_code", code);
-            }
-        });
+    /// Appends the members of EVE that [`HEADER`] has, and the member `event_type` behind the second.
+    pub(crate) fn eve(&self, event_type: &Piece, community_id: &[u8; 30], out: &mut Vec<u8>) {
+        put!(out, "timestamp", self.ts);
+        put!(out, "flow_id", self.flow_id);
+        event_type.write(out);
+        self.write_ends(out);
+        out.extend_from_slice(b"\"community_id\":\"");
+        out.extend_from_slice(community_id);
+        out.extend_from_slice(b"\",");
+        if self.path.is_some() {
+            Object::within(out).list("vlan", self.vlans(), Json::write);
+        }
+        if let Some((kind, code)) = self.icmp {
+            put!(out, "icmp_type", kind);
+            put!(out, "icmp_code", code);
+        }
     }
 
     /// Adds initiator, responder and protocol to a JSON object, under EVE's names.
     pub fn ends(&self, line: &mut Object<'_>) {
+        self.write_ends(line.members());
+    }
+
+    fn write_ends(&self, out: &mut Vec<u8>) {
         let (src, dest) = self.endpoints();
-        line.put("src_ip", src.addr);
-        line.put_some("src_port", src.port);
-        line.put("dest_ip", dest.addr);
-        line.put_some("dest_port", dest.port);
-        json::member(b"\"proto\":", names::proto(self.key.proto()), false, line.members());
+        put!(out, "src_ip", src.addr);
+        if let Some(port) = src.port {
+            put!(out, "src_port", port);
+        }
+        put!(out, "dest_ip", dest.addr);
+        if let Some(port) = dest.port {
+            put!(out, "dest_port", port);
+        }
+        put!(out, "proto", &names::proto(self.key.proto()));
     }
 
     /// `vxlan:7`, for formats without objects.
@@ -238,6 +256,7 @@ mod tests {
     use flowscope_core::L4Proto;
 
     use super::*;
+    use crate::json;
 
     #[test]
     fn eve_has_what_the_columns_say() {
@@ -248,14 +267,14 @@ mod tests {
         let mut header = RecordHeader::new(Timestamp::from_secs(1), 3, key, orientation).path(path);
         header.icmp = Some((8, 0));
         let mut own = Vec::new();
-        header.eve("x", &key.community_id(0).to_text(), &mut own);
+        header.eve(&Piece::new("\"event_type\":\"x\","), &key.community_id(0).to_text(), &mut own);
         let mut columns = Vec::new();
         for (at, column) in HEADER.iter().enumerate() {
             if at == 2 {
                 columns.extend_from_slice(b"\"event_type\":\"x\",");
             }
-            let name = format!("\"{}\":", column.eve.as_ref().unwrap().path);
-            json::member(name.as_bytes(), (column.get)(&header), false, &mut columns);
+            let name = Piece::new(&format!("\"{}\":", column.eve.as_ref().unwrap().path));
+            json::member(&name, (column.get)(&header), false, &mut columns);
         }
         assert_eq!(String::from_utf8(own).unwrap(), String::from_utf8(columns).unwrap());
     }

@@ -7,11 +7,18 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::Write;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use flowscope_core::{TcpFlags, Timestamp};
-use flowscope_record::{Short, Value, wire_text};
+use flowscope_record::{Short, Value};
 
+use crate::decimal;
+use crate::piece::Piece;
 use crate::text::rfc3339_bytes;
+
+mod addr;
+mod seconds;
+mod text;
 
 /// An object that is being written.
 #[derive(Debug)]
@@ -32,11 +39,6 @@ pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
     close(out, b'}');
 }
 
-/// Appends members, each with a comma behind it.
-pub(crate) fn fill(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
-    fill(&mut Object { out });
-}
-
 /// Appends a list of two numbers.
 pub fn pair(a: u64, b: u64, out: &mut Vec<u8>) {
     out.push(b'[');
@@ -51,6 +53,13 @@ pub(crate) fn close(out: &mut Vec<u8>, bracket: u8) {
     match out.last_mut() {
         Some(comma @ b',') => *comma = bracket,
         _ => out.push(bracket),
+    }
+}
+
+impl<'a> Object<'a> {
+    /// An object whose bracket is written, and is closed by others.
+    pub(crate) fn within(out: &'a mut Vec<u8>) -> Self {
+        Object { out }
     }
 }
 
@@ -81,9 +90,7 @@ impl Object<'_> {
 
     /// Adds a time.
     pub fn put_time(&mut self, name: &'static str, ts: Timestamp) {
-        self.name(name);
-        time(ts, self.out);
-        self.out.push(b',');
+        self.put(name, ts);
     }
 
     /// Adds an object.
@@ -149,7 +156,7 @@ macro_rules! numbers {
         impl Json for $number {
             #[inline]
             fn write(self, out: &mut Vec<u8>) {
-                out.extend_from_slice(itoa::Buffer::new().format(self).as_bytes());
+                decimal::write(self.into(), out);
             }
         }
     )*};
@@ -173,77 +180,91 @@ impl Json for bool {
 impl Json for &str {
     #[inline]
     fn write(self, out: &mut Vec<u8>) {
-        // Looks at all bytes without a branch, so at many at a time.
-        let escape = |b: u8| b < b' ' || b == b'"' || b == b'\\';
-        if !self.bytes().fold(false, |found, b| found | escape(b)) {
-            out.push(b'"');
-            out.extend_from_slice(self.as_bytes());
-            out.push(b'"');
-        } else {
-            serde_json::to_writer(out, self).expect("a vector takes all");
-        }
+        text::write(self, out);
     }
 }
 
 impl<const N: usize> Json for Short<N> {
     #[inline]
     fn write(self, out: &mut Vec<u8>) {
-        self.as_str().write(out);
+        short(&self, out);
+    }
+}
+
+impl Json for Timestamp {
+    #[inline]
+    fn write(self, out: &mut Vec<u8>) {
+        let (text, len) = rfc3339_bytes(self);
+        out.push(b'"');
+        let end = out.len() + len;
+        out.extend_from_slice(&text);
+        out.truncate(end);
+        out.push(b'"');
+    }
+}
+
+/// In seconds.
+impl Json for Duration {
+    fn write(self, out: &mut Vec<u8>) {
+        seconds::write(self, out);
+    }
+}
+
+impl Json for &Value<'_> {
+    fn write(self, out: &mut Vec<u8>) {
+        write(self, out);
     }
 }
 
 impl Json for IpAddr {
     fn write(self, out: &mut Vec<u8>) {
         out.push(b'"');
-        match self {
-            IpAddr::V4(addr) => {
-                let [first, rest @ ..] = addr.octets();
-                first.write(out);
-                for octet in rest {
-                    out.push(b'.');
-                    octet.write(out);
-                }
-            }
-            IpAddr::V6(addr) => display(addr, out),
-        }
+        addr::write(self, out);
         out.push(b'"');
     }
 }
 
 /// Appends a member: its name, quotes and colon included, and its value with a comma behind it. Nothing
 /// if that is `Null`, or an empty list that is left out.
-#[inline]
-pub(crate) fn member(name: &[u8], value: Value<'_>, empty_lists: bool, out: &mut Vec<u8>) {
-    let owns_memory = match &value {
+// Called in one loop, where what a call costs would be a fifth of it.
+#[inline(always)]
+pub(crate) fn member(name: &Piece, value: Value<'_>, empty_lists: bool, out: &mut Vec<u8>) {
+    match &value {
         Value::Null => return std::mem::forget(value),
         Value::List(items) if items.is_empty() && !empty_lists => return,
+        _ => {}
+    }
+    name.write(out);
+    let owns_memory = match &value {
         Value::Bool(flag) => {
-            out.extend_from_slice(name);
             flag.write(out);
             false
         }
         Value::U64(number) => {
-            out.extend_from_slice(name);
             number.write(out);
             false
         }
         Value::Time(ts) => {
-            out.extend_from_slice(name);
-            time(*ts, out);
+            ts.write(out);
             false
         }
         Value::Text(Cow::Borrowed(text)) => {
-            out.extend_from_slice(name);
             text.write(out);
             false
         }
         Value::Short(text) => {
-            out.extend_from_slice(name);
-            text.as_str().write(out);
+            short(text, out);
+            false
+        }
+        Value::Bytes(Cow::Borrowed(bytes)) => {
+            text::write_bytes(bytes, out);
+            false
+        }
+        Value::Duration(span) => {
+            span.write(out);
             false
         }
         other => {
-            out.extend_from_slice(name);
             write(other, out);
             true
         }
@@ -255,15 +276,6 @@ pub(crate) fn member(name: &[u8], value: Value<'_>, empty_lists: bool, out: &mut
     out.push(b',');
 }
 
-/// Appends a time.
-#[inline]
-pub(crate) fn time(ts: Timestamp, out: &mut Vec<u8>) {
-    let (text, len) = rfc3339_bytes(ts);
-    out.push(b'"');
-    out.extend_from_slice(&text[..len]);
-    out.push(b'"');
-}
-
 /// Appends a value.
 #[inline]
 pub(crate) fn write(value: &Value<'_>, out: &mut Vec<u8>) {
@@ -271,12 +283,12 @@ pub(crate) fn write(value: &Value<'_>, out: &mut Vec<u8>) {
         Value::Bool(flag) => flag.write(out),
         Value::U64(number) => number.write(out),
         Value::F64(number) => number.write(out),
-        Value::Time(ts) => time(*ts, out),
-        Value::Duration(span) => span.as_secs_f64().write(out),
+        Value::Time(ts) => ts.write(out),
+        Value::Duration(span) => span.write(out),
         Value::Addr(addr) => addr.write(out),
-        Value::Bytes(bytes) => wire_text(bytes).as_ref().write(out),
+        Value::Bytes(bytes) => text::write_bytes(bytes, out),
         Value::Text(text) => text.as_ref().write(out),
-        Value::Short(text) => text.as_str().write(out),
+        Value::Short(text) => short(text, out),
         Value::List(items) => {
             out.push(b'[');
             for item in items {
@@ -300,6 +312,15 @@ pub(crate) fn write(value: &Value<'_>, out: &mut Vec<u8>) {
     }
 }
 
+#[inline]
+fn short<const N: usize>(text: &Short<N>, out: &mut Vec<u8>) {
+    // Most texts are ASCII without escapes: nobody has to know then that they are UTF-8.
+    if !text::write_ascii(text.as_bytes(), out) {
+        text.as_str().write(out);
+    }
+}
+
+/// Appends what a value displays as.
 fn display(value: impl Display, out: &mut Vec<u8>) {
     write!(out, "{value}").expect("a vector takes all");
 }

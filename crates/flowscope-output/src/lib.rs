@@ -36,6 +36,7 @@
 //! ```
 
 mod csv;
+mod decimal;
 mod eve;
 mod flow;
 mod flow_schema;
@@ -43,6 +44,7 @@ mod format;
 mod header;
 pub mod json;
 mod names;
+mod piece;
 mod plans;
 mod stats;
 mod table;

@@ -6,6 +6,8 @@ use std::fmt::{self, Display};
 use flowscope_core::Timestamp;
 use flowscope_record::Short;
 
+use crate::decimal;
+
 /// Text for a terminal or a log: control characters, and those that turn the direction of writing
 /// or break lines, are spelled out. Nothing else is changed.
 #[must_use]
@@ -45,31 +47,25 @@ pub(crate) fn rfc3339_bytes(ts: Timestamp) -> ([u8; 30], usize) {
     let (days, time) = ((secs / 86_400) as u32, (secs % 86_400) as u32);
     let (year, month, day) = civil(days);
     let mut text = *b"0000-00-00T00:00:00.000000000Z";
-    digits::<4>(&mut text, 0, year);
-    digits::<2>(&mut text, 5, month);
-    digits::<2>(&mut text, 8, day);
-    digits::<2>(&mut text, 11, time / 3600);
-    digits::<2>(&mut text, 14, time / 60 % 60);
-    digits::<2>(&mut text, 17, time % 60);
-    if nanos.is_multiple_of(1000) {
-        digits::<6>(&mut text, 20, nanos / 1000);
+    let mut put = |at: usize, number: u32| text[at..at + 2].copy_from_slice(&decimal::pair(number));
+    put(0, year / 100);
+    put(2, year);
+    put(5, month);
+    put(8, day);
+    put(11, time / 3600);
+    put(14, time / 60 % 60);
+    put(17, time % 60);
+    let (micros, rest) = (nanos / 1000, nanos % 1000);
+    put(20, micros / 10_000);
+    put(22, micros / 100);
+    put(24, micros);
+    if rest == 0 {
         text[26] = b'Z';
-        (text, 27)
-    } else {
-        digits::<9>(&mut text, 20, nanos);
-        (text, 30)
+        return (text, 27);
     }
-}
-
-/// Writes `N` decimal digits of a number, zeros before it included.
-#[inline]
-fn digits<const N: usize>(text: &mut [u8; 30], at: usize, mut number: u32) {
-    let mut digits = [0; N];
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-    text[at..at + N].copy_from_slice(&digits);
+    text[26] = b'0' + (rest / 100) as u8;
+    text[27..29].copy_from_slice(&decimal::pair(rest));
+    (text, 30)
 }
 
 /// Year, month and day of the Gregorian calendar, of a number of days since 1970-01-01; until 2555.
