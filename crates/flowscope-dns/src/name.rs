@@ -25,17 +25,19 @@ impl Name {
 
     /// What it displays as. Most names need no escape, and then cost one allocation and a copy.
     pub(crate) fn to_text(&self) -> String {
-        if self.is_root() || !self.labels().flatten().all(|byte| is_plain(*byte)) {
+        let mut text = Vec::with_capacity(self.0.len());
+        for label in self.labels() {
+            if !label.iter().all(|byte| is_plain(*byte)) {
+                return self.to_string();
+            }
+            text.extend_from_slice(label);
+            text.push(b'.');
+        }
+        // The root is a dot, other names end without one.
+        if text.pop().is_none() {
             return self.to_string();
         }
-        let mut text = String::with_capacity(self.0.len());
-        for label in self.labels() {
-            if !text.is_empty() {
-                text.push('.');
-            }
-            text.push_str(str::from_utf8(label).unwrap_or_default());
-        }
-        text
+        String::from_utf8(text).unwrap_or_default()
     }
 
     /// The name as the library has it.

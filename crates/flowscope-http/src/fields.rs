@@ -35,7 +35,8 @@ impl Fields {
     /// included.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let is = |span: &&Span| self.part(span.name).eq_ignore_ascii_case(name.as_bytes());
+        self.spans.iter().find(is).map(|span| self.part(span.value))
     }
 
     /// Name and value of each field, in the order they were sent. Lines that are no field are left

@@ -46,37 +46,43 @@ impl ServerHello {
 }
 
 impl Ja3 {
-    fn new(string: String) -> Self {
-        let hash = Fingerprint::of_hash(&Md5::digest(&string));
-        Ja3 { string, hash }
+    /// Of text that is digits, commas and dashes.
+    fn new(text: Vec<u8>) -> Self {
+        let hash = Fingerprint::of_hash(&Md5::digest(&text));
+        Ja3 { string: String::from_utf8(text).unwrap_or_default(), hash }
     }
 }
 
-fn start(version: u16) -> String {
+fn start(version: u16) -> Vec<u8> {
     // Room for the fields of most clients.
-    let mut string = String::with_capacity(256);
-    decimal(&mut string, version);
-    string
+    let mut text = Vec::with_capacity(256);
+    decimal(&mut text, version);
+    text.pop();
+    text
 }
 
-/// Appends a number; formatting by the library costs several times as much.
-fn decimal(string: &mut String, value: u16) {
-    let mut scale = 1;
-    while scale <= value / 10 {
-        scale *= 10;
+/// Appends a comma and the numbers.
+fn push(text: &mut Vec<u8>, values: impl Iterator<Item = u16>) {
+    text.push(b',');
+    for value in values.filter(|value| !is_grease(*value)) {
+        decimal(text, value);
     }
-    while scale > 0 {
-        string.push(char::from(b'0' + (value / scale % 10) as u8));
-        scale /= 10;
-    }
+    // The dash behind the last of them.
+    text.pop_if(|last| *last == b'-');
 }
 
-fn push(string: &mut String, values: impl Iterator<Item = u16>) {
-    string.push(',');
-    for (n, value) in values.filter(|value| !is_grease(*value)).enumerate() {
-        if n > 0 {
-            string.push('-');
-        }
-        decimal(string, value);
-    }
+/// Appends a number and a dash; formatting by the library costs several times as much.
+fn decimal(text: &mut Vec<u8>, value: u16) {
+    let digit = |scale: u16| b'0' + (value / scale % 10) as u8;
+    let digits = [digit(10_000), digit(1000), digit(100), digit(10), digit(1), b'-', 0, 0, 0, 0];
+    let zeros = match value {
+        0..10 => 4,
+        10..100 => 3,
+        100..1000 => 2,
+        1000..10_000 => 1,
+        10_000.. => 0,
+    };
+    // As many bytes whatever the number, which is cheaper than to copy no more than there are.
+    text.extend_from_slice(&digits[zeros..zeros + 6]);
+    text.truncate(text.len() - zeros);
 }

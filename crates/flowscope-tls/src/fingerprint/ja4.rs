@@ -38,8 +38,8 @@ impl ClientHello {
     #[must_use]
     pub fn ja4_over(&self, transport: TlsTransport) -> Option<Ja4> {
         // Room for the lists of most clients.
-        let mut ciphers = String::with_capacity(256);
-        let mut extensions = String::with_capacity(256);
+        let mut ciphers = Vec::with_capacity(256);
+        let mut extensions = Vec::with_capacity(256);
         let start = self.ja4_parts(transport, &mut ciphers, &mut extensions)?;
         let mut text = [b'_'; 36];
         let (a, rest) = text.split_at_mut(10);
@@ -53,18 +53,19 @@ impl ClientHello {
     /// JA4 before hashing, which its authors call `JA4_r`.
     #[must_use]
     pub fn ja4_raw(&self, transport: TlsTransport) -> Option<String> {
-        let mut ciphers = String::new();
-        let mut extensions = String::new();
+        let mut ciphers = Vec::new();
+        let mut extensions = Vec::new();
         let start = self.ja4_parts(transport, &mut ciphers, &mut extensions)?;
-        let start = start.escape_ascii();
+        let [start, ciphers, extensions] =
+            [&start[..], &ciphers, &extensions].map(<[u8]>::escape_ascii);
         Some(format!("{start}_{ciphers}_{extensions}"))
     }
 
     fn ja4_parts(
         &self,
         transport: TlsTransport,
-        ciphers_out: &mut String,
-        extensions_out: &mut String,
+        ciphers_out: &mut Vec<u8>,
+        extensions_out: &mut Vec<u8>,
     ) -> Option<[u8; 10]> {
         if self.is_sslv2() {
             return None;
@@ -75,16 +76,23 @@ impl ClientHello {
         let ciphers = list.len();
         write_list(ciphers_out, list.iter().copied());
 
-        let kinds = self.extensions().map(|(kind, _)| kind).filter(|kind| !is_grease(*kind));
         list.clear();
-        // The name and the protocol are in the first part already.
-        list.extend(kinds.clone().filter(|kind| !matches!(*kind, ext::SERVER_NAME | ext::ALPN)));
+        let mut has_name = false;
+        let mut kinds = 0;
+        for (kind, _) in self.extensions().filter(|(kind, _)| !is_grease(*kind)) {
+            kinds += 1;
+            has_name |= kind == ext::SERVER_NAME;
+            // The name and the protocol are in the first part already.
+            if !matches!(kind, ext::SERVER_NAME | ext::ALPN) {
+                list.push(kind);
+            }
+        }
         list.sort_unstable();
         write_list(extensions_out, list.iter().copied());
         let mut algorithms =
             self.signature_algorithms().filter(|value| !is_grease(*value)).peekable();
         if algorithms.peek().is_some() {
-            extensions_out.push('_');
+            extensions_out.push(b'_');
             write_list(extensions_out, algorithms);
         }
 
@@ -94,9 +102,9 @@ impl ClientHello {
             TlsTransport::Dtls => b'd',
         };
         let [v, w] = version_code(self.ja4_version());
-        let name = if self.extension(ext::SERVER_NAME).is_some() { b'd' } else { b'i' };
+        let name = if has_name { b'd' } else { b'i' };
         let [c, d] = two_digits(ciphers);
-        let [e, f] = two_digits(kinds.count());
+        let [e, f] = two_digits(kinds);
         let [p, q] = alpn_code(self.alpn().next().unwrap_or_default());
         Some([transport, v, w, name, c, d, e, f, p, q])
     }
@@ -145,17 +153,18 @@ fn two_digits(count: usize) -> [u8; 2] {
     [b'0' + count / 10, b'0' + count % 10]
 }
 
-fn write_list(out: &mut String, values: impl Iterator<Item = u16>) {
-    for (n, value) in values.enumerate() {
-        if n > 0 {
-            out.push(',');
-        }
-        out.extend(value.to_be_bytes().into_iter().flat_map(hex).map(char::from));
+/// Appends the numbers in hexadecimal, with commas between them.
+fn write_list(out: &mut Vec<u8>, values: impl Iterator<Item = u16>) {
+    for value in values {
+        let [[a, b], [c, d]] = value.to_be_bytes().map(hex);
+        out.extend_from_slice(&[a, b, c, d, b',']);
     }
+    // The comma behind the last of them.
+    out.pop_if(|last| *last == b',');
 }
 
 /// The first twelve digits; zeros for a part that is empty, so that it shows.
-fn hashed(part: &str) -> [u8; 12] {
+fn hashed(part: &[u8]) -> [u8; 12] {
     if part.is_empty() { [b'0'; 12] } else { Fingerprint::of_hash(&Sha256::digest(part)).0 }
 }
 

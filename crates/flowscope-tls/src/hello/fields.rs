@@ -1,7 +1,5 @@
 //! Parts of a hello on the wire: where they stand, and lists of them.
 
-use tls_parser::{TlsExtension, parse_tls_extension_unknown};
-
 /// A part of a message.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Span {
@@ -44,12 +42,11 @@ impl<'a> Iterator for Extensions<'a> {
     type Item = (u16, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (rest, extension) = parse_tls_extension_unknown(self.0).ok()?;
+        let (kind, rest) = self.0.split_first_chunk()?;
+        let (len, rest) = rest.split_first_chunk()?;
+        let (content, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
         self.0 = rest;
-        match extension {
-            TlsExtension::Unknown(kind, content) => Some((kind.0, content)),
-            _ => None,
-        }
+        Some((u16::from_be_bytes(*kind), content))
     }
 }
 
