@@ -1,8 +1,9 @@
-//! `cargo xtask gate`: instructions and allocations per packet, held against limits that are checked in.
+//! `cargo xtask gate`: instructions and allocations per packet, and per record that is written, held
+//! against limits that are checked in.
 //!
 //! Valgrind counts what a program executes and allocates. The difference of two runs over the same trace,
 //! one longer than the other, is the cost of the packets in between: the same on a busy machine as on a
-//! quiet one, so a limit can be tight.
+//! quiet one, so a limit can be tight. `record_scenario` counts records where the others count packets.
 
 use std::fmt::Write as _;
 
@@ -15,19 +16,20 @@ const LIMITS: &str = "benches/limits.tsv";
 
 /// The head of that file.
 const HEAD: &str = "\
-# Costs per packet by `cargo xtask gate`, which fails beyond them. `cargo xtask gate --write` measures and
-# writes them anew, with a margin of 2 % for other processors' versions of the C library.
+# Costs per packet, of record_scenario per record, by `cargo xtask gate`, which fails beyond them.
+# `cargo xtask gate --write` measures and writes them anew, with a margin of 2 % for other processors'
+# versions of the C library.
 # program\tmode\ttrace\tinstructions\tallocations
 ";
 
-/// Packets of the two runs.
+/// Packets, or records, of the two runs.
 const SHORT: u32 = 8_000;
 const LONG: u32 = 24_000;
 
 /// Where limits are written: this much above what was measured.
 const MARGIN: f64 = 1.02;
 
-/// A scenario of the benchmarks and what a packet may cost in it.
+/// A scenario of the benchmarks and what a packet, or a record, may cost in it.
 #[derive(Clone, Debug, PartialEq)]
 struct Row {
     program: String,
@@ -52,7 +54,7 @@ impl Row {
         })
     }
 
-    /// What a packet costs now.
+    /// What a packet, or a record, costs now.
     fn measure(&self, sh: &Shell) -> Result<Row> {
         let count = |tool: Tool| -> Result<f64> {
             let (short, long) = (self.count(sh, tool, SHORT)?, self.count(sh, tool, LONG)?);
@@ -117,7 +119,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let limits = read(&sh.read_file(LIMITS)?)?;
     let mut measured = Vec::new();
     let mut beyond = Vec::new();
-    println!("{:<40} {:>20} {:>22}", "per packet", "instructions (limit)", "allocations (limit)");
+    println!(
+        "{:<40} {:>20} {:>22}",
+        "per packet or record", "instructions (limit)", "allocations (limit)"
+    );
     for limit in &limits {
         let row = limit.measure(&sh)?;
         let name = format!("{} {} {}", row.program, row.mode, row.trace);

@@ -25,7 +25,7 @@ cargo xtask graph            check who depends on whom
 cargo xtask rules            check that each rule of the tracker has code, model and test
 cargo xtask formats          write the tables of docs/FORMATS.md and README.md anew, from the schemas
 cargo xtask formats --check  check that they are up to date
-cargo xtask gate             hold instructions and allocations per packet against their limits (valgrind)
+cargo xtask gate             hold instructions and allocations per packet and record against their limits (valgrind)
 cargo xtask gate --write     write the limits anew
 cargo xtask new-protocol NAME tcp:PORT   write the folder of a protocol (or udp:PORT), and register it
 cargo xtask record [NAME…]   make the captures in tests/data anew, or only these (root, Linux)
