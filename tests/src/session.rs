@@ -233,6 +233,7 @@ fn line(event: &SessionEvent<FiveTupleKey, AppRecord>) -> Option<String> {
         SessionEvent::ParserChosen { detection, .. } => {
             format!("{} {:?}", detection.protocol, detection.by)
         }
+        SessionEvent::Withdrawn { detection, .. } => format!("not {}", detection.protocol),
         SessionEvent::Application { message, .. } => {
             format!("{} {}", arrow(message.side()), message_line(message)?)
         }

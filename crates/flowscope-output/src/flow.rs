@@ -40,7 +40,8 @@ pub struct FlowRecord {
     pub syn_rtt: Option<Duration>,
     /// From SYN+ACK to ACK.
     pub ack_rtt: Option<Duration>,
-    /// The protocol it speaks, if that was recognised.
+    /// The protocol it speaks, if that was recognised. The command gives `failed` where bytes contradicted the
+    /// one that was.
     pub app_proto: Option<&'static str>,
     /// What Zeek calls that protocol.
     pub service: Option<&'static str>,

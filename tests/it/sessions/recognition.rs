@@ -1,8 +1,8 @@
 //! Who reads a flow, and what becomes of those that nobody reads.
 
 use flowscope::core::{FlowSide, ParseError, ParserStatus, SessionParser};
-use flowscope::driver::{SessionDriver, SessionEvent, StopReason};
-use flowscope_tests::session::{EXTRACTOR, run};
+use flowscope::driver::{Driver, SessionDriver, SessionEvent, StopReason};
+use flowscope_tests::session::{EXTRACTOR, protocols, run};
 
 use super::*;
 
@@ -245,4 +245,30 @@ fn a_port_claims_nothing_that_bytes_contradict() {
     let rtsp = "OPTIONS rtsp://a/ RTSP/1.0\r\nCSeq: 1\r\n\r\n";
     let script = talk_to(554).handshake().data(Initiator, rtsp);
     assert_eq!(hear(script.close(Initiator)).lines(), ["open", "closed Fin"]);
+}
+
+#[test]
+fn a_protocol_that_bytes_contradict_is_withdrawn() {
+    // The server speaks HTTP to a client that speaks TLS.
+    let plain = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+    let hello = wire::client_hello("far.example", 0);
+    let script = || talk_to(443).handshake().data(Initiator, &hello).data(Responder, plain);
+    let lines = hear(script().close(Initiator)).lines();
+    let end = ["stopped Failed(NotTheProtocol)", "not tls", "closed Fin"];
+    assert_eq!(lines[lines.len() - 3..], end, "{lines:?}");
+    // Where flows are recognised and no more, the first bytes of the other side are asked too.
+    let recognised = |script: Dialogue| {
+        let make = || Driver::new(EXTRACTOR, protocols().recognise_only());
+        run(make, &packets(script)).lines()
+    };
+    assert_eq!(recognised(script()), ["open", "tls Port", "not tls", "closed EndOfInput"]);
+    let sound = script().next_seq(Responder, 5001).data(Responder, "late");
+    assert_eq!(recognised(sound).iter().filter(|line| *line == "not tls").count(), 1);
+    let answered =
+        talk_to(443).handshake().data(Initiator, &hello).data(Responder, wire::server_hello());
+    assert_eq!(recognised(answered), ["open", "tls Port", "closed EndOfInput"]);
+    // Bytes from the middle of a stream rule nothing out.
+    let middle = talk_to(443).handshake().data(Initiator, &hello).next_seq(Responder, 6001);
+    let middle = middle.data(Responder, plain).next_seq(Responder, 5001).data(Responder, plain);
+    assert_eq!(recognised(middle), ["open", "tls Port", "closed EndOfInput"]);
 }

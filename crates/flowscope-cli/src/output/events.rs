@@ -10,7 +10,7 @@ use flowscope::output::{
 use flowscope::record::{Record, Schema, Short, Visitor};
 use flowscope::track::{Anomaly, Change, Flow, FlowState, InitiatorEvidence, PacketInfo};
 
-use super::{RecordFormat, Totals, stats};
+use super::{RecordFormat, Totals, WITHDRAWN, stats};
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
 /// Everything that happened to every flow.
@@ -54,6 +54,7 @@ enum What {
     Ended(&'static str, Box<FlowRecord>),
     Late(Box<FlowRecord>),
     ParserChosen(Detection),
+    Withdrawn(Detection),
     ParserStopped(Option<FlowSide>, StopReason),
     Gap { side: FlowSide, offset: u64, len: u64 },
     Conflict(FlowSide, Conflict),
@@ -119,6 +120,10 @@ impl RecordFormat for Events {
             SessionChange::Chosen(detection) => {
                 flow.state.app_proto = Some(detection.protocol);
                 What::ParserChosen(detection)
+            }
+            SessionChange::Withdrawn(detection) => {
+                flow.state.app_proto = Some(WITHDRAWN);
+                What::Withdrawn(detection)
             }
             SessionChange::Stopped { side, why } => What::ParserStopped(side, why),
             SessionChange::Gap { side, offset, len } => What::Gap { side, offset, len },
@@ -202,7 +207,7 @@ impl EventRecord {
                 eve.members(&**flow, line.members());
             }
             What::Late(flow) => eve.members(&**flow, line.members()),
-            What::ParserChosen(detection) => {
+            What::ParserChosen(detection) | What::Withdrawn(detection) => {
                 line.put("protocol", detection.protocol);
                 line.put("chosen_by", chosen_by(detection.by));
             }
@@ -254,6 +259,7 @@ impl What {
             What::Ended(..) => "ended",
             What::Late(_) => "late",
             What::ParserChosen(_) => "parser_chosen",
+            What::Withdrawn(_) => "protocol_withdrawn",
             What::ParserStopped(..) => "parser_stopped",
             What::Gap { .. } => "gap",
             What::Conflict(..) => "conflict",

@@ -7,7 +7,7 @@ use flowscope::output::{
 use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
-use super::{RecordFormat, Totals, stats};
+use super::{RecordFormat, Totals, WITHDRAWN, stats};
 use crate::args::Format;
 use crate::reading::{PayloadMode, zeek_service};
 
@@ -75,8 +75,10 @@ impl RecordFormat for Flows {
         flow: Flow<'_, FiveTupleKey, Self::State>,
         change: SessionChange,
     ) -> Option<FlowRecord> {
-        if let SessionChange::Chosen(detection) = change {
-            *flow.state = Some(detection.protocol);
+        match change {
+            SessionChange::Chosen(detection) => *flow.state = Some(detection.protocol),
+            SessionChange::Withdrawn(_) => *flow.state = Some(WITHDRAWN),
+            _ => {}
         }
         None
     }
@@ -143,6 +145,6 @@ impl RecordFormat for Flows {
 /// The record of a flow that speaks this.
 pub(super) fn with_protocol(mut record: FlowRecord, protocol: Option<&'static str>) -> FlowRecord {
     record.app_proto = protocol;
-    record.service = protocol.map(zeek_service);
+    record.service = protocol.filter(|name| *name != WITHDRAWN).map(zeek_service);
     record
 }

@@ -32,6 +32,10 @@ pub(crate) use stats::{Capture, Totals, count};
 pub(crate) use wanted::Wanted;
 pub(crate) use writer::{Output, Target};
 
+/// The `app_proto` of a flow that turned out not to speak the protocol that was chosen for it, as Suricata has
+/// it.
+const WITHDRAWN: &str = "failed";
+
 /// What a command makes of the events of flows and sessions: records, and text of them.
 ///
 /// Records are made where a flow is tracked, on any thread. They become text on whichever thread has

@@ -59,6 +59,12 @@ pub trait Classifier<K> {
     /// What else happens to a flow.
     fn notify(&mut self, parser: &mut Self::Parser, what: StreamEnd, out: &mut Vec<Self::Message>);
 
+    /// Whether these bytes, which `side` sent, look like the start of a stream of the protocol with this
+    /// name. Asked of [recognised](Classification::Recognised) flows, when the other side begins to send.
+    fn probe_start(&self, _protocol: &'static str, _side: FlowSide, _start: &[u8]) -> Probe {
+        Probe::Maybe
+    }
+
     /// Whether these bytes, which `side` sent, look like the start of what the parser reads.
     fn probe(&self, parser: &Self::Parser, side: FlowSide, start: &[u8]) -> Probe;
 

@@ -69,6 +69,11 @@ impl<T: Copy> CandidateIndex<T> {
         self.ports.iter().map(|&(port, _)| port)
     }
 
+    /// All protocols, in the order in which they were added.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter()
+    }
+
     /// The protocols that have a port of the flow, or the first byte of either side, in the order in which they
     /// were added.
     pub(crate) fn candidates<K>(

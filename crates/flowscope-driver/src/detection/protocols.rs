@@ -323,6 +323,14 @@ impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
         }
     }
 
+    fn probe_start(&self, protocol: &'static str, side: FlowSide, start: &[u8]) -> Probe {
+        let known = self.streams_index.entries().find(|entry| entry.name == protocol);
+        known.map_or(Probe::Maybe, |entry| match entry.place {
+            Place::Set(id) => self.set.probe_start(id, side, start),
+            Place::Added(entry) => self.added[entry].probe(side, start),
+        })
+    }
+
     fn probe(&self, parser: &Self::Parser, side: FlowSide, start: &[u8]) -> Probe {
         match &parser.0 {
             Reader::Set(parser) => self.set.probe(parser, side, start),

@@ -27,6 +27,16 @@ pub enum SessionEvent<K, M> {
         /// The protocol, and how it was detected.
         detection: Detection,
     },
+    /// The flow does not speak the protocol that was chosen for it after all: its parser has
+    /// [failed](StopReason::Failed) on bytes of [another](flowscope_core::ParseError::NotTheProtocol), or, where
+    /// flows are [recognised only](crate::Protocols::recognise_only), the first bytes of the other side rule it
+    /// out. At most once.
+    Withdrawn {
+        /// The flow, and the event's place in the input.
+        flow: FlowRef<K>,
+        /// The protocol, and how it was detected.
+        detection: Detection,
+    },
     /// A message of the flow's protocol.
     Application {
         /// The flow, and the event's place in the input.
@@ -93,6 +103,8 @@ pub enum SessionEvent<K, M> {
 pub enum SessionChange {
     /// A parser was chosen.
     Chosen(Detection),
+    /// The flow does not speak that protocol after all: see [`SessionEvent::Withdrawn`].
+    Withdrawn(Detection),
     /// Bytes of a stream were never captured.
     Gap {
         /// The sender of the bytes.
@@ -203,6 +215,7 @@ impl<K: Clone, M> SessionEvent<K, M> {
         let flow = flow.to_ref();
         match change {
             SessionChange::Chosen(detection) => SessionEvent::ParserChosen { flow, detection },
+            SessionChange::Withdrawn(detection) => SessionEvent::Withdrawn { flow, detection },
             SessionChange::Gap { side, offset, len } => {
                 SessionEvent::Gap { flow, side, offset, len }
             }
@@ -221,6 +234,7 @@ impl<K, M> SessionEvent<K, M> {
         match self {
             SessionEvent::Started { flow, .. }
             | SessionEvent::ParserChosen { flow, .. }
+            | SessionEvent::Withdrawn { flow, .. }
             | SessionEvent::Application { flow, .. }
             | SessionEvent::Gap { flow, .. }
             | SessionEvent::ParserStopped { flow, .. }

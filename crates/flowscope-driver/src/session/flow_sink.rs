@@ -3,16 +3,16 @@
 use std::marker::PhantomData;
 
 use flowscope_core::{
-    Conflict, Datagram, FlowSide, KeptCopy, Ledger, Loss, Reassembler, ReassemblerFactory, Segment,
-    StreamSink, Timestamp,
+    Conflict, Datagram, FlowSide, KeptCopy, Ledger, Loss, Probe, Reassembler, ReassemblerFactory,
+    Segment, StreamSink, Timestamp,
 };
 use flowscope_session::StopReason;
 use flowscope_track::{Change, EndReason, Flow, FlowSink};
 
 use super::padding::{Padding, PaddingVerdict};
-use super::slot::{FlowContext, Reader, Reading, Session, Slot, SlotOf};
+use super::slot::{FlowContext, Reader, Reading, Recognised, Session, Slot, SlotOf};
 use super::stream_dispatch::StreamDispatch;
-use crate::detection::{Classification, Classifier, ProbeInput, Transport};
+use crate::detection::{Classification, Classifier, Detection, ProbeInput, Transport};
 use crate::ingress::PayloadCounts;
 use crate::session::{SessionChange, SessionSink};
 
@@ -26,6 +26,10 @@ pub(crate) struct ParserHost<K, C: Classifier<K>> {
     pending: u64,
     held: usize,
     limit: usize,
+    /// Names of protocols that flows were recognised as.
+    protocols: Vec<&'static str>,
+    /// What the flow at hand was recognised as, until that is noted with it.
+    recognised: Option<Recognised>,
     key: PhantomData<fn(&K)>,
 }
 
@@ -47,6 +51,8 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
             pending: 0,
             held: 0,
             limit,
+            protocols: Vec::new(),
+            recognised: None,
             key: PhantomData,
         }
     }
@@ -64,6 +70,19 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
     /// Returns the allocated memory, in bytes, by capacity.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.held + self.messages.capacity() * size_of::<C::Message>()
+    }
+
+    /// Notes what the flow at hand was recognised as, if the first bytes of a side are still to come.
+    pub(crate) fn note_recognised(&mut self, detection: Detection, unseen: Option<FlowSide>) {
+        let Some(unseen) = unseen else { return };
+        let known = self.protocols.iter().position(|known| *known == detection.protocol);
+        let place = known.unwrap_or_else(|| {
+            self.protocols.push(detection.protocol);
+            self.protocols.len() - 1
+        });
+        if let Ok(protocol) = u8::try_from(place) {
+            self.recognised = Some(Recognised { protocol, by: detection.by, unseen });
+        }
     }
 
     fn open(&mut self, key: &K, ports: Option<(u16, u16)>) -> Box<SessionOf<K, C>> {
@@ -161,6 +180,9 @@ where
     fn segment(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, segment: Segment<'_>) {
         let (flow, (session, context)) = flow.project(Slot::parts);
         if let Some(cause) = context.unread {
+            if context.recognised.is_some() {
+                self.check_other_side(context, flow, &segment);
+            }
             return self.refuse(cause, segment.payload);
         }
         let over = match session {
@@ -217,6 +239,8 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         let cause = match session.take() {
             Some(mut open) => {
                 let cause = self.end(&mut open, flow.reborrow(), reset);
+                // Nothing comes that could contradict it.
+                self.host.recognised = None;
                 self.host.discard(&mut open, cause);
                 cause
             }
@@ -224,6 +248,32 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         };
         context.unread = Some(cause);
         self.out.flow(flow, Change::Ended { reason });
+    }
+
+    /// Handles a segment of a flow that was recognised by the bytes of one side: whether the first bytes of
+    /// the other rule that out.
+    #[cold]
+    fn check_other_side<U>(
+        &mut self,
+        context: &mut FlowContext,
+        flow: Flow<'_, K, U>,
+        segment: &Segment<'_>,
+    ) where
+        O: SessionSink<K, C::Message, U>,
+    {
+        let Some(Recognised { protocol, by, unseen }) = context.recognised else { return };
+        if segment.side != unseen || segment.payload.is_empty() || segment.padding {
+            return;
+        }
+        context.recognised = None;
+        // Bytes from the middle of a stream may be anything.
+        if flow.stream_start(unseen) != Some(segment.seq) {
+            return;
+        }
+        let protocol = self.host.protocols.get(usize::from(protocol)).copied().unwrap_or_default();
+        if self.host.classifier.probe_start(protocol, unseen, segment.payload) == Probe::No {
+            self.out.session(flow, SessionChange::Withdrawn(Detection { protocol, by }));
+        }
     }
 
     /// Closes a session that is over.
@@ -236,6 +286,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
     ) {
         if let Some(cause) = over {
             context.unread = Some(cause);
+            context.recognised = self.host.recognised.take();
             if let Some(mut session) = session.take() {
                 self.host.discard(&mut session, cause);
             }
@@ -492,7 +543,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         match self.host.classifier.classify(&start) {
             Classification::Read(parser, detection) => {
                 self.out.session(flow, SessionChange::Chosen(detection));
-                Some(Box::new(Session::read_by(parser)))
+                Some(Box::new(Session::read_by(parser, detection)))
             }
             Classification::NeedMore if !start.last => None,
             Classification::Recognised(detection) => {

@@ -3,7 +3,7 @@ use flowscope_session::ParserState;
 use flowscope_track::EndReason;
 
 use super::padding::Padding;
-use crate::Classifier;
+use crate::{Classifier, DetectedBy, Detection};
 
 /// Per-flow state of a session engine: the user's state, and the session that reads the flow.
 ///
@@ -35,6 +35,18 @@ pub(crate) struct FlowContext {
     pub(crate) probed_datagrams: u8,
     /// The flow has ended so, but its session waits for missing bytes: `Ended` was not passed on yet.
     pub(crate) closing: Option<EndReason>,
+    /// The flow was recognised by bytes of one side, and is not read: those of the other may contradict.
+    pub(crate) recognised: Option<Recognised>,
+}
+
+/// What a flow was recognised as.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recognised {
+    /// Place of its protocol in the list of the host.
+    pub(crate) protocol: u8,
+    pub(crate) by: DetectedBy,
+    /// The side whose first bytes have not been seen.
+    pub(crate) unseen: FlowSide,
 }
 
 /// The parser of a flow, its reassemblers, and their state.
@@ -53,6 +65,8 @@ pub(crate) struct Session<P, R> {
 pub(crate) struct Reading<P> {
     pub(crate) reader: Reader<P>,
     pub(crate) state: ParserState,
+    /// The protocol, and how it was found.
+    pub(crate) detection: Option<Detection>,
 }
 
 /// Who reads a flow.
@@ -87,6 +101,7 @@ impl<P, R, U> Slot<P, R, U> {
             unread: None,
             probed_datagrams: 0,
             closing: None,
+            recognised: None,
         };
         Slot { session: None, context, user }
     }
@@ -138,12 +153,14 @@ impl<P, R> Session<P, R> {
     }
 
     /// A session of datagrams.
-    pub(crate) fn read_by(parser: P) -> Self {
-        Session::of(Reader::Reads(parser))
+    pub(crate) fn read_by(parser: P, detection: Detection) -> Self {
+        let mut session = Session::of(Reader::Reads(parser));
+        session.reading.detection = Some(detection);
+        session
     }
 
     fn of(reader: Reader<P>) -> Self {
-        let reading = Reading { reader, state: ParserState::new() };
+        let reading = Reading { reader, state: ParserState::new(), detection: None };
         Session { reading, sides: None, padding: [None; 2], held: 0, pending: 0 }
     }
 }

@@ -1,15 +1,15 @@
 //! From reassemblers to a parser, and from the parser to a sink.
 
 use flowscope_core::{
-    Conflict, Datagram, FlowSide, Loss, ParserStatus, Probe, Reassembler, Segment, StreamChunk,
-    StreamSink, Timestamp,
+    Conflict, Datagram, FlowSide, Loss, ParseError, ParserStatus, Probe, Reassembler, Segment,
+    StreamChunk, StreamSink, Timestamp,
 };
 use flowscope_session::{Delivery, ParserState, StopReason, StreamEnd, StreamPosition};
 use flowscope_track::Flow;
 
 use super::flow_sink::ParserHost;
 use super::slot::{ProbeBuffer, Reader, Reading};
-use crate::detection::{Classification, Classifier, ProbeInput, Transport};
+use crate::detection::{Classification, Classifier, DetectedBy, Detection, ProbeInput, Transport};
 use crate::session::{SessionChange, SessionSink};
 
 /// Takes the payload of one flow, for the time of one call.
@@ -27,6 +27,7 @@ pub(crate) struct StreamDispatch<'d, K, C: Classifier<K>, U, O> {
 /// The parser of a flow, and the sink that receives its messages.
 struct SessionDelivery<'d, K, C: Classifier<K>, U, O> {
     reader: &'d mut Reader<C::Parser>,
+    detection: &'d mut Option<Detection>,
     host: &'d mut ParserHost<K, C>,
     out: &'d mut O,
     flow: Flow<'d, K, U>,
@@ -49,8 +50,13 @@ where
         side: FlowSide,
         ts: Timestamp,
     ) -> Self {
-        let Reading { reader, state } = reading;
-        StreamDispatch { state, to: SessionDelivery { reader, host, out, flow }, side, ts }
+        let Reading { reader, state, detection } = reading;
+        StreamDispatch {
+            state,
+            to: SessionDelivery { reader, detection, host, out, flow },
+            side,
+            ts,
+        }
     }
 
     /// Returns the sink for the bytes of this side.
@@ -161,6 +167,7 @@ where
         match self.to.host.classifier.classify(&start) {
             Classification::Read(parser, detection) => {
                 let before = std::mem::replace(self.to.reader, Reader::Reads(parser));
+                *self.to.detection = Some(detection);
                 self.to.report(SessionChange::Chosen(detection));
                 if let Reader::Undecided(buffer) = before {
                     self.replay(&buffer);
@@ -176,6 +183,10 @@ where
                 }
             }
             Classification::Recognised(detection) => {
+                let unseen = [FlowSide::Initiator, FlowSide::Responder]
+                    .into_iter()
+                    .find(|side| start.bytes[side.index()].is_empty());
+                self.to.host.note_recognised(detection, unseen);
                 self.reject();
                 self.to.report(SessionChange::Chosen(detection));
             }
@@ -323,6 +334,11 @@ where
 
     fn report_stop(&mut self, _: StreamPosition, side: Option<FlowSide>, why: StopReason) {
         self.report(SessionChange::Stopped { side, why });
+        if why == StopReason::Failed(ParseError::NotTheProtocol)
+            && let Some(detection) = self.detection.take_if(|it| it.by != DetectedBy::Only)
+        {
+            self.report(SessionChange::Withdrawn(detection));
+        }
     }
 
     fn report_loss(&mut self, cause: Loss, bytes: u64) {
