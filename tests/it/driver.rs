@@ -241,3 +241,15 @@ fn a_timeout_with_more_incomplete_datagrams_than_one_call_gives_up_reports_more(
     assert_eq!(driver.pending_fragments(), 0);
     assert_eq!(driver.packets().lost(Loss::FragIncomplete), 100);
 }
+
+#[test]
+fn what_is_refused_is_named() {
+    let arp = || frame().ethernet().next(0x0806).payload([0; 28]).build();
+    let lldp = frame().ethernet().vlan(7).next(0x88cc).payload([2, 7, 4]).build();
+    let mut driver = driver(DriverConfig::default());
+    run(&mut driver, &[arp(), lldp, arp()]);
+    let named: Vec<String> =
+        driver.unread().by_count().iter().map(|(header, n)| format!("{n} {header}")).collect();
+    assert_eq!(named, ["2 ethertype arp", "1 ethertype lldp"]);
+    assert_eq!(driver.packets().lost(Loss::NotAFlow), 3);
+}

@@ -176,6 +176,7 @@ impl<'a, L: RecordFormat> Run<'a, L> {
                 bad_checksums: self.driver.checksums().bad,
                 checksums_offloaded: self.driver.checksums().offloaded,
             },
+            unread: self.driver.unread().clone(),
             flows: counts.flows,
             wire_bytes: self.wire_bytes,
             end: if self.taken > 0 { clock.now().watermark } else { now },

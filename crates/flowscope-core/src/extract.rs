@@ -1,6 +1,6 @@
 use std::hash::Hash;
 
-use crate::{Cursor, L4Proto, Loss, Orientation, PacketView, Path, TcpInfo};
+use crate::{Cursor, L4Proto, Loss, Orientation, PacketView, Path, TcpInfo, UnreadHeader};
 
 /// A function from a packet to the flow it belongs to.
 ///
@@ -18,6 +18,13 @@ pub trait FlowExtractor: Send + Sync + 'static {
     /// Why [`extract`](Self::extract) gave `None` for this view; asked after it did, for the ledger.
     fn explain(&self, _view: PacketView<'_>) -> Refusal {
         Refusal::NotAFlow
+    }
+
+    /// The header at which a packet that gave `None` stopped being read, if it is one that is not known;
+    /// asked for the statistics, after [`explain`](Self::explain) gave [`NotAFlow`](Refusal::NotAFlow) or
+    /// [`LinkUnsupported`](Refusal::LinkUnsupported).
+    fn unread(&self, _view: PacketView<'_>) -> Option<UnreadHeader> {
+        None
     }
 }
 

@@ -44,6 +44,7 @@ mod source;
 mod stream;
 mod tcp;
 mod time;
+mod unread;
 mod view;
 
 pub use extract::{Extracted, FlowExtractor, Fragment, IcmpInfo, IpInfo, Payload, Refusal};
@@ -61,4 +62,5 @@ pub use source::PacketSource;
 pub use stream::{Conflict, KeptCopy, Reassembler, ReassemblerFactory, Segment, StreamSink};
 pub use tcp::{TcpFlags, TcpInfo, TcpOptions};
 pub use time::Timestamp;
+pub use unread::{UnreadHeader, UnreadHeaders};
 pub use view::{Cursor, NextHeader, PacketView, VlanTag};

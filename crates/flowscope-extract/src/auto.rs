@@ -1,4 +1,4 @@
-use flowscope_core::{Extracted, FlowExtractor, NextHeader, PacketView, Refusal};
+use flowscope_core::{Extracted, FlowExtractor, NextHeader, PacketView, Refusal, UnreadHeader};
 
 use crate::combinator::Combinator;
 use crate::walk::{LinkPayload, is_plain, link_payload, to_innermost};
@@ -86,5 +86,9 @@ impl<E: FlowExtractor> FlowExtractor for AutoDetectEncap<E> {
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {
         self.explain_inside(view)
+    }
+
+    fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
+        self.0.unread(view)
     }
 }

@@ -1,6 +1,6 @@
 mod fast;
 
-use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
+use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal, UnreadHeader};
 
 use crate::key::{Directionality, FiveTupleKey};
 use crate::walk::{self, Packet};
@@ -84,6 +84,10 @@ impl FlowExtractor for FiveTuple {
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {
         walk::packet(&view).err().unwrap_or(Refusal::NotAFlow)
+    }
+
+    fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
+        walk::unread(&view)
     }
 }
 

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
+use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal, UnreadHeader};
 
 /// Adds the packet's IPv6 flow label (RFC 6437) to the key of another extractor.
 ///
@@ -74,5 +74,9 @@ impl<E: FlowExtractor> FlowExtractor for FlowLabel<E> {
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {
         self.0.explain(view)
+    }
+
+    fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
+        self.0.unread(view)
     }
 }

@@ -1,4 +1,4 @@
-use flowscope_core::{Extracted, FlowExtractor, Layer, PacketView, Refusal};
+use flowscope_core::{Extracted, FlowExtractor, Layer, PacketView, Refusal, UnreadHeader};
 
 use crate::combinator::Combinator;
 use crate::walk::peel_inline;
@@ -34,6 +34,10 @@ macro_rules! layer {
 
             fn explain(&self, view: PacketView<'_>) -> Refusal {
                 self.explain_inside(view)
+            }
+
+            fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
+                self.0.unread(view)
             }
         }
     };

@@ -1,4 +1,4 @@
-use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
+use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal, UnreadHeader};
 
 use crate::combinator::Combinator;
 
@@ -47,5 +47,9 @@ impl<C: Combinator> FlowExtractor for OrPlain<C> {
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {
         self.explain_inside(view)
+    }
+
+    fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
+        self.0.unread(view)
     }
 }

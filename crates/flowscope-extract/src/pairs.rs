@@ -1,7 +1,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use flowscope_core::{Extracted, FlowExtractor, NextHeader, Orientation, PacketView, Refusal};
+use flowscope_core::{
+    Extracted, FlowExtractor, NextHeader, Orientation, PacketView, Refusal, UnreadHeader,
+};
 
 use crate::addr::AddrPair;
 use crate::walk;
@@ -76,6 +78,10 @@ impl FlowExtractor for IpPair {
     fn explain(&self, view: PacketView<'_>) -> Refusal {
         walk::addresses(&view).err().unwrap_or(Refusal::NotAFlow)
     }
+
+    fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
+        walk::unread(&view)
+    }
 }
 
 /// Extractor of MAC address pairs: all frames between two stations are one flow.
@@ -148,6 +154,10 @@ impl FlowExtractor for MacPair {
             return walk::addresses(&view).err().unwrap_or(Refusal::NotAFlow);
         }
         walk::macs(&view).err().unwrap_or(Refusal::NotAFlow)
+    }
+
+    fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
+        walk::unread(&view)
     }
 }
 

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use flowscope_core::{
-    Extracted, FlowExtractor, Layer, MAX_DEPTH, PacketView, Path, PathLayer, Refusal,
+    Extracted, FlowExtractor, Layer, MAX_DEPTH, PacketView, Path, PathLayer, Refusal, UnreadHeader,
 };
 
 /// Adds the VLANs and virtual networks around a packet to the key of another extractor, so that equal
@@ -138,6 +138,10 @@ impl<E: FlowExtractor> FlowExtractor for Scoped<E> {
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {
         self.0.explain(view)
+    }
+
+    fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
+        self.0.unread(view)
     }
 }
 

@@ -20,7 +20,7 @@ use flowscope_core::{Extracted, Fragment, IpInfo, Orientation, PacketView, Refus
 
 pub use peel::peel;
 
-pub(crate) use peel::peel_inline;
+pub(crate) use peel::{peel_inline, unread};
 
 pub(crate) use l4::{icmp_family, tcp_options};
 pub(crate) use link_payload::{LinkPayload, array, ethertype, is_plain, link_payload};

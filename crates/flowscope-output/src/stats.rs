@@ -1,4 +1,4 @@
-use flowscope_core::Ledger;
+use flowscope_core::{Ledger, UnreadHeaders};
 use flowscope_record::{Column, Kind, Record, Schema, Value, Visitor};
 
 /// Where every packet and every byte of payload went: the last line of EVE output.
@@ -11,13 +11,15 @@ pub struct CaptureStats {
     pub bytes: Ledger,
     /// What the capture itself says, by name; those of zero are left out.
     pub capture: Vec<(&'static str, u64)>,
+    /// What the packets were that are no flow, or of an unknown link type.
+    pub unread: UnreadHeaders,
 }
 
 impl CaptureStats {
     /// Statistics with these ledgers.
     #[must_use]
     pub fn new(packets: Ledger, bytes: Ledger) -> Self {
-        CaptureStats { packets, bytes, capture: Vec::new() }
+        CaptureStats { packets, bytes, capture: Vec::new(), unread: UnreadHeaders::default() }
     }
 }
 
@@ -51,6 +53,13 @@ pub static STATS: Schema<CaptureStats> = Schema {
             "What the capture says of itself, by name.",
         )
         .eve("stats.capture"),
+        C::new(
+            "unread",
+            Kind::List(&Kind::Object(&[])),
+            |x| unread(&x.unread),
+            "What packets were that are no flow: Ethertype, LLC address or link type, and packets; the most frequent first.",
+        )
+        .eve("stats.unread"),
     ],
     ..Schema::new("stats", |_| flowscope_core::Timestamp::ZERO)
 };
@@ -62,6 +71,20 @@ fn ledger(ledger: &Ledger, delivered: &'static str) -> Value<'static> {
     let sums = [("seen", ledger.seen().into()), (delivered, ledger.delivered().into())];
     let losses = ledger.losses().map(|(cause, n)| (cause.slug(), n.into()));
     Value::Object(sums.into_iter().chain(losses).collect())
+}
+
+/// Nothing if all packets were read.
+fn unread(headers: &UnreadHeaders) -> Value<'static> {
+    let row = |header: Value<'static>, packets: u64| {
+        Value::Object([("header", header), ("packets", packets.into())].into())
+    };
+    let counts = headers.by_count();
+    let mut rows: Vec<_> =
+        counts.iter().map(|(header, n)| row(Value::short(format_args!("{header}")), *n)).collect();
+    if headers.other() > 0 {
+        rows.push(row("other".into(), headers.other()));
+    }
+    if rows.is_empty() { Value::Null } else { Value::List(rows) }
 }
 
 impl Record for CaptureStats {

@@ -1,6 +1,6 @@
 use std::num::NonZeroUsize;
 
-use flowscope_core::{FlowExtractor, Ledger, PacketView, Timestamp};
+use flowscope_core::{FlowExtractor, Ledger, PacketView, Timestamp, UnreadHeaders};
 use flowscope_driver::{
     ChecksumStats, Classifier, DriverConfig, PayloadCounts, Router, SessionShard,
 };
@@ -240,6 +240,13 @@ where
     #[must_use]
     pub fn refused(&self) -> Ledger {
         self.router.refused()
+    }
+
+    /// What the packets were that are [no flow](flowscope_core::Loss::NotAFlow) or of an
+    /// [unknown link type](flowscope_core::Loss::LinkUnsupported), by Ethertype, LLC address or link type.
+    #[must_use]
+    pub fn unread(&self) -> &UnreadHeaders {
+        self.router.unread()
     }
 
     /// The payload ledger, in bytes; `payload` is [`Counts::payload`].

@@ -1,4 +1,4 @@
-use flowscope::core::{Ledger, Timestamp};
+use flowscope::core::{Ledger, Timestamp, UnreadHeaders};
 
 use flowscope::output::{CaptureStats, EveFormat};
 
@@ -11,6 +11,8 @@ pub(crate) struct Totals {
     pub(crate) bytes: Ledger,
     /// What the capture says of itself.
     pub(crate) capture: Capture,
+    /// What packets were that are no flow.
+    pub(crate) unread: UnreadHeaders,
     /// Flows started.
     pub(crate) flows: u64,
     /// Bytes on the wire of all packets.
@@ -76,7 +78,21 @@ impl Totals {
             .filter(|(_, n)| *n > 0)
             .map(|(slug, n)| format!("{} {slug}", count(n, "packet")))
             .collect();
-        (!parts.is_empty()).then(|| format!("not seen: {}", parts.join(", ")))
+        (!parts.is_empty()).then(|| format!("not seen: {}{}", parts.join(", "), self.unread_line()))
+    }
+
+    /// What the most frequent of them were.
+    fn unread_line(&self) -> String {
+        const SHOWN: usize = 5;
+
+        let counts = self.unread.by_count();
+        let (shown, rest) = counts.split_at(counts.len().min(SHOWN));
+        let other = self.unread.other() + rest.iter().map(|(_, n)| n).sum::<u64>();
+        let mut parts: Vec<_> = shown.iter().map(|(header, n)| format!("{n} {header}")).collect();
+        if other > 0 {
+            parts.push(format!("{other} other"));
+        }
+        if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
     }
 }
 
@@ -89,12 +105,13 @@ pub(crate) fn count(n: u64, of: &str) -> String {
 pub(super) fn write(totals: &Totals, out: &mut Vec<u8>) {
     let mut stats = CaptureStats::new(totals.packets.clone(), totals.bytes.clone());
     stats.capture = totals.capture.counts().into();
+    stats.unread = totals.unread.clone();
     EveFormat::new().flowless(totals.end, &stats, out);
 }
 
 #[cfg(test)]
 mod tests {
-    use flowscope::core::Loss;
+    use flowscope::core::{Loss, UnreadHeader};
 
     use super::*;
 
@@ -110,5 +127,12 @@ mod tests {
         let expected = "not seen: 1 packet file_truncated, 3 packets not_a_flow, 7 packets os_drop";
         assert_eq!(totals.not_seen().as_deref(), Some(expected));
         assert!(!totals.lacked_room());
+        for number in 0x9000..0x9008 {
+            totals.unread.add(UnreadHeader::EtherType(number), 1);
+        }
+        totals.unread.add(UnreadHeader::EtherType(0x0806), 2);
+        let kinds = "2 ethertype arp, 1 ethertype loopback, 1 ethertype 0x9001, \
+                     1 ethertype 0x9002, 1 ethertype 0x9003, 4 other";
+        assert_eq!(totals.not_seen(), Some(format!("{expected} ({kinds})")));
     }
 }

@@ -2,7 +2,8 @@
 //! checksums verified, and what goes no further is counted.
 
 use flowscope_core::{
-    Extracted, FlowExtractor, Ledger, Loss, MAX_DEPTH, PacketView, Progress, Timestamp,
+    Extracted, FlowExtractor, Ledger, Loss, MAX_DEPTH, PacketView, Progress, Refusal, Timestamp,
+    UnreadHeaders,
 };
 use flowscope_reassembly::{Defragmented, Defragmenter, ReassembledDatagram};
 
@@ -14,6 +15,8 @@ pub(crate) struct Ingress {
     defragmenter: Option<Defragmenter>,
     checksums: Checksums,
     refused: Ledger,
+    /// What refused packets were, as far as that is known.
+    unread: UnreadHeaders,
     /// Payload of all packets that were tracked: who reads it is seen later.
     payload: Payload,
     sums: ChecksumStats,
@@ -61,6 +64,7 @@ impl Ingress {
             defragmenter: config.fragments.clone().map(Defragmenter::new),
             checksums: config.checksums,
             refused: Ledger::default(),
+            unread: UnreadHeaders::default(),
             payload: Payload::default(),
             sums: ChecksumStats::default(),
         }
@@ -126,8 +130,13 @@ impl Ingress {
         for turn in 0.. {
             let view = joined.as_ref().map_or(packet, ReassembledDatagram::view);
             let Some(mut x) = found else {
-                let cause = extractor.explain(view).into();
-                self.refused.lose(cause, view.frames().into());
+                let cause = extractor.explain(view);
+                self.refused.lose(cause.into(), view.frames().into());
+                if let Refusal::NotAFlow | Refusal::LinkUnsupported = cause
+                    && let Some(header) = extractor.unread(view)
+                {
+                    self.unread.add(header, view.frames().into());
+                }
                 break;
             };
             let Some(fragment) = x.fragment else {
@@ -180,6 +189,11 @@ impl Ingress {
             all.merge(defragmenter.ledger());
         }
         all
+    }
+
+    /// What the packets were that are no flow, or of an unknown link type.
+    pub(crate) fn unread(&self) -> &UnreadHeaders {
+        &self.unread
     }
 
     /// Where the payload of all packets went that were tracked.

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 
-use flowscope_core::{Extracted, FlowExtractor, FlowSide, Ledger, PacketView, Progress, Timestamp};
+use flowscope_core::{
+    Extracted, FlowExtractor, FlowSide, Ledger, PacketView, Progress, Timestamp, UnreadHeaders,
+};
 use flowscope_track::{Change, Clock, EndReason, Flow, FlowTable};
 
 use super::event::{SessionChange, SessionEvent, SessionSink};
@@ -162,6 +164,13 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
     #[must_use]
     pub fn packets(&self) -> Ledger {
         self.pipeline.packets()
+    }
+
+    /// What the packets were that are [no flow](flowscope_core::Loss::NotAFlow) or of an
+    /// [unknown link type](flowscope_core::Loss::LinkUnsupported), by Ethertype, LLC address or link type.
+    #[must_use]
+    pub fn unread(&self) -> &UnreadHeaders {
+        self.pipeline.ingress.unread()
     }
 
     /// The payload ledger, in bytes: what became of the payload of every tracked packet. Bytes that are

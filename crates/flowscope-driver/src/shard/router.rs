@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 
 use flowscope_core::{
-    Extracted, FlowExtractor, IcmpInfo, Ledger, Orientation, PacketView, Timestamp,
+    Extracted, FlowExtractor, IcmpInfo, Ledger, Orientation, PacketView, Timestamp, UnreadHeaders,
 };
 use flowscope_track::{Clock, PacketTime, ShardBatch};
 
@@ -178,6 +178,13 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
     #[must_use]
     pub fn refused(&self) -> Ledger {
         self.ingress.refused()
+    }
+
+    /// What the packets were that are [no flow](flowscope_core::Loss::NotAFlow) or of an
+    /// [unknown link type](flowscope_core::Loss::LinkUnsupported), by Ethertype, LLC address or link type.
+    #[must_use]
+    pub fn unread(&self) -> &UnreadHeaders {
+        self.ingress.unread()
     }
 
     /// The payload ledger, in bytes, of all packets that reached a shard. `counts` is the sum of the

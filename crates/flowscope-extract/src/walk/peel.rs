@@ -1,4 +1,6 @@
-use flowscope_core::{Cursor, Layer, NextHeader, PacketView, PathLayer, Refusal, VlanTag};
+use flowscope_core::{
+    Cursor, Layer, NextHeader, PacketView, PathLayer, Refusal, UnreadHeader, VlanTag,
+};
 
 use super::bytes::Bytes;
 use super::layer_header::LayerHeader;
@@ -75,6 +77,26 @@ pub(crate) fn innermost(view: &PacketView<'_>) -> Result<Cursor, Refusal> {
         Err(refusal) => return Err(refusal),
     }
     Ok(tunnel.unwrap_or(peeler.cursor))
+}
+
+/// The header at which the general walk stops, if it is none of IP.
+#[cold]
+pub(crate) fn unread(view: &PacketView<'_>) -> Option<UnreadHeader> {
+    let mut peeler = Peeler::new(view);
+    peeler.cursor.stepped = peeler.cursor.path.len() as u8;
+    let mut tunnel = None;
+    // An error leaves the cursor at the header that it is about.
+    while let Ok(true) = peeler.step(&mut tunnel) {}
+    match peeler.cursor.next {
+        NextHeader::Link(link) => Some(UnreadHeader::Link(link)),
+        NextHeader::EtherType(ETHERTYPE_IPV4 | ETHERTYPE_IPV6) => None,
+        NextHeader::EtherType(length) if length < FIRST_ETHERTYPE => {
+            let [dsap] = *peeler.bytes.array::<1>(peeler.cursor.offset as usize).ok()?;
+            Some(UnreadHeader::Llc(dsap))
+        }
+        NextHeader::EtherType(number) => Some(UnreadHeader::EtherType(number)),
+        _ => None,
+    }
 }
 
 /// Whether layers remain that no combinator removed: in the path of a reassembled datagram, or the stripped

@@ -179,6 +179,36 @@ fn ayiya() {
 }
 
 #[test]
+fn what_is_not_read_has_a_name() {
+    let auto = AutoDetectEncap(FIVE);
+    let name = |packet: &Captured| auto.unread(packet.view()).map(|header| header.to_string());
+    let eth = || frame().ethernet();
+    for (frame, expected) in [
+        (eth().next(0x0806).payload([0; 28]), "ethertype arp"),
+        (eth().vlan(5).next(0x88cc).payload([2, 7, 4, 0]), "ethertype lldp"),
+        (eth().vlan(5).next(0x88b5).payload([2, 7, 4, 0]), "ethertype 0x88b5"),
+        // A spanning tree frame: its length, LLC with the address 0x42.
+        (eth().next(38).payload([0x42, 0x42, 3, 0, 0, 0, 0, 0, 0]), "llc stp"),
+    ] {
+        let packet = frame.packet();
+        assert_eq!(key(&auto, &packet), "NotAFlow");
+        assert_eq!(name(&packet).as_deref(), Some(expected));
+        assert_eq!(FIVE.unread(packet.view()), auto.unread(packet.view()));
+    }
+    let link = flowscope_core::LinkType(143);
+    let view = PacketView::new(&[0; 60], link, flowscope_core::Timestamp::ZERO);
+    assert_eq!(auto.explain(view), Refusal::LinkUnsupported);
+    assert_eq!(auto.unread(view).map(|header| header.to_string()).as_deref(), Some("link 143"));
+    // Cut before anything is known.
+    let view = PacketView::new(
+        &[0; 5],
+        flowscope_core::LinkType::ETHERNET,
+        flowscope_core::Timestamp::ZERO,
+    );
+    assert_eq!(auto.explain(view), Refusal::HeaderMalformed);
+}
+
+#[test]
 fn gre_in_udp() {
     let udp = || outer().udp(49152, 4754);
     check(&InnerGre(FIVE), &inner(udp().gre()), &[(Layer::Gre, 0)]);
