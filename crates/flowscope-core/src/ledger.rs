@@ -151,6 +151,15 @@ impl Ledger {
         self.delivered += n;
     }
 
+    /// Counts `n` that were delivered as not seen yet: they will be counted once more.
+    ///
+    /// # Panics
+    ///
+    /// In debug builds, if fewer were delivered.
+    pub fn take_back(&mut self, n: u64) {
+        self.delivered -= n;
+    }
+
     /// Counts `n` as lost to `cause`.
     pub fn lose(&mut self, cause: Loss, n: u64) {
         self.losses[cause as usize] += n;

@@ -51,7 +51,7 @@ pub use extract::{Extracted, FlowExtractor, Fragment, IcmpInfo, IpInfo, Payload,
 pub use ledger::{Ledger, Loss};
 pub use link::LinkType;
 pub use parse::{
-    Datagram, DatagramParser, DatagramParserFactory, ParseError, ParserStatus, Probe,
+    Datagram, DatagramParser, DatagramParserFactory, ParseError, ParserStatus, Probe, Remainder,
     SessionParser, SessionParserFactory, StreamChunk, feed_once, parse_once,
 };
 pub use path::{Layer, MAX_DEPTH, Path, PathLayer};

@@ -63,8 +63,21 @@ pub enum ParserStatus {
     StopSide(FlowSide),
     /// The parser has all it needs and reads no more bytes of either side.
     Done,
+    /// Another protocol goes on in the same connection (STARTTLS, `CONNECT`). The parser reads no more of
+    /// either side; what it was fed of the bytes that follow is in
+    /// [`take_remainder`](SessionParser::take_remainder).
+    Upgrade,
     /// The bytes are not, or no longer, the protocol. The parser reads no more of either side.
     Failed(ParseError),
+}
+
+/// Bytes that a parser was fed and that belong to the protocol behind its own.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Remainder {
+    /// Position of the first byte in the stream of its side.
+    pub offset: u64,
+    /// The bytes; the last ones that were fed of that side.
+    pub bytes: Vec<u8>,
 }
 
 /// Whether the first bytes of a stream, or a datagram, belong to a protocol.
@@ -193,6 +206,15 @@ pub trait SessionParser {
 
     /// Handles the end of parsing: the flow has ended, or is read no further. The last call.
     fn end(&mut self, _out: &mut Vec<Self::Message>) {}
+
+    /// Takes the bytes of `side` that were fed and belong to what follows, after
+    /// [`ParserStatus::Upgrade`]. `None` if there are none.
+    ///
+    /// A parser that returns that status keeps the rest of the chunk at hand, and what it had of the other side
+    /// behind its last message, for this.
+    fn take_remainder(&mut self, _side: FlowSide) -> Option<Remainder> {
+        None
+    }
 
     /// Handles packet time that has reached `now` without bytes to parse.
     ///

@@ -1,7 +1,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
+use flowscope_core::{
+    FlowSide, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp,
+};
 
 use crate::config::HttpConfig;
 use crate::message::{
@@ -136,7 +138,7 @@ impl HttpExchanges {
         }
         self.messages = messages;
         self.release(out);
-        if matches!(status, ParserStatus::Done | ParserStatus::Failed(_)) {
+        if matches!(status, ParserStatus::Done | ParserStatus::Upgrade | ParserStatus::Failed(_)) {
             self.flush(out);
         }
         status
@@ -370,6 +372,10 @@ impl SessionParser for HttpExchanges {
     fn end(&mut self, out: &mut Vec<HttpExchange>) {
         self.parser.end(&mut self.messages);
         self.take(ParserStatus::Done, out);
+    }
+
+    fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
+        self.parser.take_remainder(side)
     }
 
     fn heap_bytes(&self) -> usize {

@@ -1,7 +1,8 @@
 mod heads;
 
 use flowscope_core::{
-    FlowSide, ParseError, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
+    FlowSide, ParseError, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp,
+    feed_once,
 };
 
 use crate::anomalies::HeadAnomalies;
@@ -35,7 +36,9 @@ use crate::wire;
 /// ([`pipelining`](HttpConfig::pipelining)). A flow that does not begin with a message is treated
 /// alike, and so is a side that was joined in the middle, of which engines tell by a gap of no length.
 ///
-/// **Statuses.** [`Done`](ParserStatus::Done) when the connection becomes a tunnel.
+/// **Statuses.** [`Upgrade`](ParserStatus::Upgrade) when the connection becomes a tunnel (`101`, or a `2xx` to
+/// `CONNECT`): bytes of it that came with the response, and up to 16 KiB that the client sent before that, are left
+/// to who reads what follows.
 /// [`StopSide`](ParserStatus::StopSide) when a side exceeds a bound; an [`HttpAnomaly`] says which.
 /// [`Failed`](ParserStatus::Failed) when both did, and when the flow is another protocol.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +50,8 @@ pub struct HttpParser {
     now: Timestamp,
     /// What every call returns from now on.
     final_status: Option<ParserStatus>,
+    /// What was fed of a tunnel.
+    remainders: [Option<Remainder>; 2],
 }
 
 impl HttpParser {
@@ -92,9 +97,8 @@ impl HttpParser {
             State::Chunked(chunked) => self.chunk(side, chunked, bytes, out),
             State::Trailers => self.trailers(side, bytes, out),
             State::Search => self.search(side, bytes),
-            State::Await { .. } => {
-                own.state = State::Await { skipped: true };
-                own.advance(bytes.len());
+            State::Await { keep, .. } => {
+                own.await_answer(bytes, keep);
                 bytes.len()
             }
             State::Ended | State::Stopped => {
@@ -254,7 +258,7 @@ impl HttpParser {
         own.state = match (kind, asked) {
             (MessageKind::Request, RequestClass::Simple) => State::Ended,
             (MessageKind::Request, RequestClass::Connect) if exchange.is_some() => {
-                State::Await { skipped: false }
+                State::Await { skipped: false, keep: true }
             }
             // Nothing will tell when the tunnel begins.
             (MessageKind::Request, RequestClass::Connect) => State::Search,
@@ -362,6 +366,10 @@ impl SessionParser for HttpParser {
             let n = self.step(side, bytes, out);
             bytes = bytes.get(n..).unwrap_or_default();
         }
+        if self.final_status == Some(ParserStatus::Upgrade) && !bytes.is_empty() {
+            let offset = self.sides[side.index()].pos;
+            self.remainders[side.index()] = Some(Remainder { offset, bytes: bytes.to_vec() });
+        }
         self.status(side)
     }
 
@@ -390,7 +398,8 @@ impl SessionParser for HttpParser {
         match own.state {
             State::Ended | State::Stopped => return self.status(side),
             State::Await { .. } => {
-                own.state = State::Await { skipped: true };
+                own.state = State::Await { skipped: true, keep: false };
+                own.buf = Vec::new();
                 return self.status(side);
             }
             State::Head if !own.buf.is_empty() => {
@@ -423,8 +432,14 @@ impl SessionParser for HttpParser {
         self.close(FlowSide::Responder, Ending::FlowEnd, out);
     }
 
+    fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
+        self.remainders[side.index()].take()
+    }
+
     fn heap_bytes(&self) -> usize {
-        self.sides[0].heap_bytes() + self.sides[1].heap_bytes() + self.pairing.heap_bytes()
+        let remainders = self.remainders.iter().flatten().map(|left| left.bytes.capacity());
+        let sides = self.sides[0].heap_bytes() + self.sides[1].heap_bytes();
+        sides + self.pairing.heap_bytes() + remainders.sum::<usize>()
     }
 
     fn probe(_side: FlowSide, start: &[u8]) -> Probe {

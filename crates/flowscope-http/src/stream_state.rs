@@ -1,6 +1,6 @@
 //! One direction of a connection: where in its stream it stands.
 
-use flowscope_core::Timestamp;
+use flowscope_core::{Remainder, Timestamp};
 
 use crate::anomalies::AnomalySet;
 use crate::chunked::Chunked;
@@ -54,8 +54,9 @@ pub(crate) enum State {
     Trailers,
     /// Before a message, where it is not known where one begins.
     Search,
-    /// Behind a `CONNECT` without an answer. What comes belongs to the tunnel, most likely.
-    Await { skipped: bool },
+    /// Behind a `CONNECT` without an answer. What comes belongs to the tunnel, most likely, and is kept for
+    /// who reads that, unless it is too much or bytes are missing.
+    Await { skipped: bool, keep: bool },
     /// Nothing of interest follows.
     Ended,
     /// A bound was reached.
@@ -171,6 +172,30 @@ impl StreamState {
 
     pub(crate) fn heap_bytes(&self) -> usize {
         self.buf.capacity() + self.current.body.capacity()
+    }
+}
+
+/// Bytes of a tunnel that are kept at most before it is known to be one.
+const MAX_EARLY: usize = 16 * 1024;
+
+impl StreamState {
+    /// Bytes behind a `CONNECT` without an answer.
+    pub(crate) fn await_answer(&mut self, bytes: &[u8], keep: bool) {
+        self.advance(bytes.len());
+        let keep = keep && self.buf.len() + bytes.len() <= MAX_EARLY;
+        if keep {
+            self.buf.extend_from_slice(bytes);
+        } else {
+            self.buf = Vec::new();
+        }
+        self.state = State::Await { skipped: true, keep };
+    }
+
+    /// What was kept of a tunnel.
+    pub(crate) fn take_early(&mut self) -> Option<Remainder> {
+        let kept = matches!(self.state, State::Await { .. }) && !self.buf.is_empty();
+        let bytes = if kept { std::mem::take(&mut self.buf) } else { return None };
+        Some(Remainder { offset: self.pos.saturating_sub(bytes.len() as u64), bytes })
     }
 }
 

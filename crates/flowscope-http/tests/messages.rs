@@ -156,7 +156,7 @@ fn tunnels_by_rule_2() {
     for piece in [1, usize::MAX] {
         let script = [(">", GET), ("<", upgrade), ("<", "\x01\x02HTTP/1.1 200 OK\r\n\r\n")];
         let talk = play(HttpParser::default(), &script, piece);
-        assert_eq!(talk.status, ParserStatus::Done);
+        assert_eq!(talk.status, ParserStatus::Upgrade);
         assert_eq!(talk.out.len(), 4);
     }
 }

@@ -175,7 +175,7 @@ impl<R: 'static> Plan<R> {
         run(&self.before, record, out);
         let start = open(&self.shared_open, out);
         run(&self.shared, record, out);
-        if header.ambiguous || header.path.is_some() {
+        if header.ambiguous || header.within.is_some() || header.path.is_some() {
             run(&self.trailer, header, out);
         }
         close(start, false, out);

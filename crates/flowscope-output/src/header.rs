@@ -25,6 +25,8 @@ pub struct RecordHeader {
     pub icmp: Option<(u8, u8)>,
     /// Whether copies of the same bytes differed: what was read is one of several readings.
     pub ambiguous: bool,
+    /// The protocol of the connection within which the record's began: `smtp` for TLS behind STARTTLS.
+    pub within: Option<&'static str>,
     /// Tags and tunnels around the flow, if there are any.
     pub path: Option<Box<Path>>,
 }
@@ -42,7 +44,16 @@ impl RecordHeader {
     /// The header of a record of this flow, made at this time.
     #[must_use]
     pub fn new(ts: Timestamp, flow_id: u64, key: FiveTupleKey, orientation: Orientation) -> Self {
-        RecordHeader { ts, flow_id, key, orientation, icmp: None, ambiguous: false, path: None }
+        RecordHeader {
+            ts,
+            flow_id,
+            key,
+            orientation,
+            icmp: None,
+            ambiguous: false,
+            within: None,
+            path: None,
+        }
     }
 
     /// The header of a record that follows from an event. Events do not have tags and tunnels.
@@ -216,6 +227,13 @@ pub static HEADER: &[Column<RecordHeader>] = &[
 
 /// The columns that stand behind those of a record, unless it has them itself.
 pub static TRAILER: &[Column<RecordHeader>] = &[
+    C::new(
+        "within",
+        Kind::Text,
+        |x| Value::some(x.within),
+        "Protocol of the connection within which the record's began: `smtp` for TLS behind STARTTLS.",
+    )
+    .eve("flowscope.within"),
     C::new(
         "ambiguous",
         Kind::Bool,

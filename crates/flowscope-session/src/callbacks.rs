@@ -16,6 +16,8 @@ use crate::{Delivery, MessageHandler, Origin, ParserState, StopReason, StreamEnd
 /// `Rc` or into a channel. Messages, gaps and stops are those that the parser gives in a session
 /// driver.
 ///
+/// A parser whose protocol gives way to another in the same connection is done: there is no other parser here.
+///
 /// A flow that the parser's factory declines is not reassembled, nor is a side that the parser has
 /// stopped: their bytes are reported to the engine's sink as a loss ([`Loss::Unclaimed`] if nobody
 /// needs them, else [`Loss::ParserStopped`]).

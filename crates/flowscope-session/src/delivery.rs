@@ -18,6 +18,13 @@ pub trait Delivery {
     /// [`SessionParser::gap`].
     fn gap(&mut self, at: StreamPosition, len: u64) -> ParserStatus;
 
+    /// Lets the protocol that follows the parser's read what comes, from the bytes that the parser
+    /// [leaves](SessionParser::take_remainder) on; returns whether anybody does. The default says that
+    /// nobody does: the parser is [done](StopReason::Done).
+    fn upgrade(&mut self, _at: StreamPosition) -> bool {
+        false
+    }
+
     /// Informs the parser of the end of a side or of the flow.
     fn notify(&mut self, at: StreamPosition, end: StreamEnd);
 

@@ -10,6 +10,8 @@ use crate::delivery::{Delivery, StopReason, StreamEnd, StreamPosition};
 ///   [look like a start](Delivery::probe), the parser gets a gap of length 0 before them.
 /// - A gap is reported, then passed to the parser.
 /// - A parser may stop one side. The other goes on; when both are stopped, parsing ends.
+/// - A parser whose protocol is followed by another in the same connection gives way to that one's, up to
+///   four times, where the [`Delivery`] has parsers of several protocols. Elsewhere it is done.
 /// - A parser that is done or has failed, or for which there is no memory, gets its last call
 ///   ([`StreamEnd::End`]) and is released. The flow goes on without it.
 /// - The FIN of a side is passed on once, after its last byte, unless the side is stopped; a reset
@@ -27,9 +29,14 @@ pub struct ParserState {
     stopped: [bool; 2],
     /// Sides whose FIN was passed on.
     finished: [bool; 2],
+    /// How often another protocol took over.
+    upgrades: u8,
     /// Why neither side is read any more.
     over: Option<Loss>,
 }
+
+/// Protocols within each other are followed this deep: a peer that upgrades for ever costs no more.
+const MAX_UPGRADES: u8 = 4;
 
 impl Default for ParserState {
     fn default() -> Self {
@@ -41,7 +48,13 @@ impl ParserState {
     /// Creates the state of a flow of which no SYN was seen yet.
     #[must_use]
     pub fn new() -> Self {
-        ParserState { mid_stream: [true; 2], stopped: [false; 2], finished: [false; 2], over: None }
+        ParserState {
+            mid_stream: [true; 2],
+            stopped: [false; 2],
+            finished: [false; 2],
+            upgrades: 0,
+            over: None,
+        }
     }
 
     /// Creates the state of a flow that no parser reads: its payload is lost to `cause`.
@@ -153,7 +166,14 @@ impl ParserState {
                     self.close(StopReason::GaveUp.loss(), at, to);
                 }
             }
-            ParserStatus::Done => self.stop(StopReason::Done, at, to),
+            ParserStatus::Upgrade if self.upgrades < MAX_UPGRADES && to.upgrade(at) => {
+                self.upgrades += 1;
+                // What comes of a side that was not read begins in the middle.
+                for (mid_stream, stopped) in self.mid_stream.iter_mut().zip(&mut self.stopped) {
+                    *mid_stream |= std::mem::take(stopped);
+                }
+            }
+            ParserStatus::Done | ParserStatus::Upgrade => self.stop(StopReason::Done, at, to),
             ParserStatus::Failed(error) => self.stop(StopReason::Failed(error), at, to),
             // A status that is unknown here does not keep the parser from reading on.
             _ => {}

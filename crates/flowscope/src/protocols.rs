@@ -29,7 +29,7 @@
 //!
 //! A program's own protocols are added to the [`Protocols`] that [`registered`] returns.
 
-use flowscope_core::{Datagram, FlowSide, ParserStatus, Probe, StreamChunk};
+use flowscope_core::{Datagram, FlowSide, ParserStatus, Probe, Remainder, StreamChunk};
 use flowscope_driver::{ProtocolSet, Protocols, SetEntry};
 use flowscope_record::{AnySchema, ParserOptions, Ports, Protocol, Record, Visitor};
 use flowscope_session::StreamEnd;
@@ -242,6 +242,19 @@ macro_rules! registry {
                             |record| AppRecord::$protocol(Box::new(record)).into(),
                             _out,
                         ),
+                    )*
+                }
+            }
+
+            fn take_remainder(
+                &mut self,
+                parser: &mut AppParser,
+                _side: FlowSide,
+            ) -> Option<Remainder> {
+                match *parser {
+                    $(
+                        #[cfg(feature = $feature)]
+                        AppParser::$protocol(ref mut parser) => parser.take_remainder(_side),
                     )*
                 }
             }

@@ -88,7 +88,7 @@ fn it_is_found_among_others_by_first_bytes() {
             _ => {}
         }
     }
-    assert_eq!(chosen, [Detection { protocol: "redis", by: DetectedBy::Bytes }]);
+    assert_eq!(chosen, [Detection { protocol: "redis", by: DetectedBy::Bytes, within: None }]);
     assert_eq!(said, 4);
 }
 

@@ -10,7 +10,8 @@ use flowscope::output::{
 use flowscope::record::{Record, Schema, Short, Visitor};
 use flowscope::track::{Anomaly, Change, Flow, FlowState, InitiatorEvidence, PacketInfo};
 
-use super::{RecordFormat, Totals, WITHDRAWN, stats};
+use super::spoken::Spoken;
+use super::{RecordFormat, Totals, stats};
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
 /// Everything that happened to every flow.
@@ -25,7 +26,7 @@ pub(crate) struct EventState {
     community_id: Short<30>,
     /// That of the initiator's packets; right from the flow's first event on.
     orientation: Orientation,
-    app_proto: Option<&'static str>,
+    spoken: Spoken,
     /// Copies of the same bytes differed: what was read is one of several readings.
     ambiguous: bool,
 }
@@ -70,7 +71,7 @@ impl RecordFormat for Events {
         EventState {
             community_id: Short::of(key.community_id(0)),
             orientation: Orientation::Forward,
-            app_proto: None,
+            spoken: Spoken::default(),
             ambiguous: false,
         }
     }
@@ -88,7 +89,7 @@ impl RecordFormat for Events {
         let whole = || {
             let mut record = FlowRecord::of_change(&flow, change)?;
             if let Change::Ended { .. } = change {
-                record.app_proto = flow.state.app_proto;
+                record = flow.state.spoken.record(record);
             }
             record.header.ambiguous = flow.state.ambiguous;
             Some(Box::new(record))
@@ -116,15 +117,10 @@ impl RecordFormat for Events {
         flow: Flow<'_, FiveTupleKey, EventState>,
         change: SessionChange,
     ) -> Option<EventRecord> {
+        flow.state.spoken.note(&change);
         let what = match change {
-            SessionChange::Chosen(detection) => {
-                flow.state.app_proto = Some(detection.protocol);
-                What::ParserChosen(detection)
-            }
-            SessionChange::Withdrawn(detection) => {
-                flow.state.app_proto = Some(WITHDRAWN);
-                What::Withdrawn(detection)
-            }
+            SessionChange::Chosen(detection) => What::ParserChosen(detection),
+            SessionChange::Withdrawn(detection) => What::Withdrawn(detection),
             SessionChange::Stopped { side, why } => What::ParserStopped(side, why),
             SessionChange::Gap { side, offset, len } => What::Gap { side, offset, len },
             SessionChange::Conflict { side, conflict } => {
@@ -210,6 +206,7 @@ impl EventRecord {
             What::ParserChosen(detection) | What::Withdrawn(detection) => {
                 line.put("protocol", detection.protocol);
                 line.put("chosen_by", chosen_by(detection.by));
+                line.put_some("within", detection.within);
             }
             What::ParserStopped(from, why) => {
                 line.put_some("side", from.map(side));

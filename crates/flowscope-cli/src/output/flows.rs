@@ -7,9 +7,10 @@ use flowscope::output::{
 use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
-use super::{RecordFormat, Totals, WITHDRAWN, stats};
+use super::spoken::Spoken;
+use super::{RecordFormat, Totals, stats};
 use crate::args::Format;
-use crate::reading::{PayloadMode, zeek_service};
+use crate::reading::PayloadMode;
 
 /// One record per flow, made when its entry is removed; more with an active timeout.
 #[derive(Clone, Debug)]
@@ -40,12 +41,11 @@ impl Flows {
 }
 
 impl RecordFormat for Flows {
-    /// The protocol that the flow speaks, once that is known.
-    type State = Option<&'static str>;
+    type State = Spoken;
     type Record = FlowRecord;
 
-    fn state(_: &FiveTupleKey) -> Self::State {
-        None
+    fn state(_: &FiveTupleKey) -> Spoken {
+        Spoken::default()
     }
 
     fn reading(&self) -> PayloadMode {
@@ -59,7 +59,7 @@ impl RecordFormat for Flows {
         change: Change,
     ) -> Option<FlowRecord> {
         let Change::Interim { .. } = change else { return None };
-        FlowRecord::of_change(&flow, change).map(|record| with_protocol(record, *flow.state))
+        FlowRecord::of_change(&flow, change).map(|record| flow.state.record(record))
     }
 
     fn removed(
@@ -67,7 +67,7 @@ impl RecordFormat for Flows {
         flow: Flow<'_, FiveTupleKey, Self::State>,
         reason: EndReason,
     ) -> Option<FlowRecord> {
-        Some(with_protocol(FlowRecord::of_removed(&flow, reason), *flow.state))
+        Some(flow.state.record(FlowRecord::of_removed(&flow, reason)))
     }
 
     fn session(
@@ -75,11 +75,7 @@ impl RecordFormat for Flows {
         flow: Flow<'_, FiveTupleKey, Self::State>,
         change: SessionChange,
     ) -> Option<FlowRecord> {
-        match change {
-            SessionChange::Chosen(detection) => *flow.state = Some(detection.protocol),
-            SessionChange::Withdrawn(_) => *flow.state = Some(WITHDRAWN),
-            _ => {}
-        }
+        flow.state.note(&change);
         None
     }
 
@@ -140,11 +136,4 @@ impl RecordFormat for Flows {
     fn summarises(&self) -> bool {
         matches!(self.0, Style::Table(_))
     }
-}
-
-/// The record of a flow that speaks this.
-pub(super) fn with_protocol(mut record: FlowRecord, protocol: Option<&'static str>) -> FlowRecord {
-    record.app_proto = protocol;
-    record.service = protocol.filter(|name| *name != WITHDRAWN).map(zeek_service);
-    record
 }

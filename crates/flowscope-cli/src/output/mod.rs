@@ -8,6 +8,7 @@ mod flows;
 mod follow;
 mod logs;
 mod sessions;
+mod spoken;
 mod stats;
 mod wanted;
 mod writer;
@@ -31,10 +32,6 @@ pub(crate) use sessions::Sessions;
 pub(crate) use stats::{Capture, Totals, count};
 pub(crate) use wanted::Wanted;
 pub(crate) use writer::{Output, Target};
-
-/// The `app_proto` of a flow that turned out not to speak the protocol that was chosen for it, as Suricata has
-/// it.
-const WITHDRAWN: &str = "failed";
 
 /// What a command makes of the events of flows and sessions: records, and text of them.
 ///

@@ -10,8 +10,8 @@ use flowscope::output::{
 };
 use flowscope::track::{Change, EndReason, Flow};
 
-use super::flows::with_protocol;
 use super::logs::Logs;
+use super::spoken::Spoken;
 use super::{RecordFormat, Totals, stats};
 use crate::args::Format;
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
@@ -37,7 +37,7 @@ enum Style {
 #[derive(Debug, Default)]
 pub(crate) struct SessionState {
     path: Option<Box<Path>>,
-    app_proto: Option<&'static str>,
+    spoken: Spoken,
     /// Copies of the same bytes differed: what was read is one of several readings.
     ambiguous: bool,
 }
@@ -77,7 +77,7 @@ impl Sessions {
         record: impl FnOnce() -> Option<FlowRecord>,
     ) -> Option<SessionRecord> {
         let Style::Logs(_) = self.style else { return None };
-        let mut record = with_protocol(record()?, state.app_proto);
+        let mut record = state.spoken.record(record()?);
         record.header.ambiguous = state.ambiguous;
         Some(SessionRecord::Flow(Box::new(record)))
     }
@@ -130,11 +130,8 @@ impl RecordFormat for Sessions {
         flow: Flow<'_, FiveTupleKey, SessionState>,
         change: SessionChange,
     ) -> Option<SessionRecord> {
-        match change {
-            SessionChange::Chosen(detection) => flow.state.app_proto = Some(detection.protocol),
-            SessionChange::Conflict { .. } => flow.state.ambiguous = true,
-            _ => {}
-        }
+        flow.state.spoken.note(&change);
+        flow.state.ambiguous |= matches!(change, SessionChange::Conflict { .. });
         None
     }
 
@@ -147,6 +144,7 @@ impl RecordFormat for Sessions {
         let mut header =
             RecordHeader::new(flow.ts, flow.id.0, *flow.key, flow.orientation()).began(&said);
         header.ambiguous = flow.state.ambiguous;
+        header.within = flow.state.spoken.within();
         header.path.clone_from(&flow.state.path);
         Some(SessionRecord::Said(header, said))
     }

@@ -15,8 +15,10 @@ fn printed(args: &[&str]) -> Ran {
 fn table() {
     let ran = printed(&["flows"]);
     insta::assert_snapshot!(ran.out);
-    let said =
-        ["flowscope: 3 flows, 13 packets, 860 bytes", "flowscope: not seen: 1 packet not_a_flow"];
+    let said = [
+        "flowscope: 3 flows, 13 packets, 860 bytes",
+        "flowscope: not seen: 1 packet not_a_flow (1 ethertype arp)",
+    ];
     assert_eq!(ran.err.lines().collect::<Vec<_>>(), said);
 }
 

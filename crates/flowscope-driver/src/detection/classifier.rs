@@ -1,4 +1,6 @@
-use flowscope_core::{Datagram, FlowSide, ParserStatus, Probe, ReassemblerFactory, StreamChunk};
+use flowscope_core::{
+    Datagram, FlowSide, ParserStatus, Probe, ReassemblerFactory, Remainder, StreamChunk,
+};
 use flowscope_session::StreamEnd;
 
 /// Decides which flows are read, and by which parser; what [`SessionEngine`](crate::SessionEngine)
@@ -55,6 +57,17 @@ pub trait Classifier<K> {
         datagram: Datagram<'_>,
         out: &mut Vec<Self::Message>,
     ) -> ParserStatus;
+
+    /// The bytes of `side` that the parser leaves to the protocol that follows its own; see
+    /// [`SessionParser::take_remainder`](flowscope_core::SessionParser::take_remainder).
+    fn take_remainder(&mut self, _parser: &mut Self::Parser, _side: FlowSide) -> Option<Remainder> {
+        None
+    }
+
+    /// Whether a protocol that begins within another is looked for.
+    fn upgrades(&self) -> bool {
+        false
+    }
 
     /// What else happens to a flow.
     fn notify(&mut self, parser: &mut Self::Parser, what: StreamEnd, out: &mut Vec<Self::Message>);
@@ -118,6 +131,9 @@ pub struct Detection {
     pub protocol: &'static str,
     /// By what it was found.
     pub by: DetectedBy,
+    /// The protocol that the connection spoke before, where this one began within it: `smtp` for TLS behind
+    /// STARTTLS.
+    pub within: Option<&'static str>,
 }
 
 /// By what the protocol of a flow was found.

@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParserStatus, Probe, SessionParser, StreamChunk,
+    Datagram, DatagramParser, FlowSide, ParserStatus, Probe, Remainder, SessionParser, StreamChunk,
 };
 use flowscope_session::StreamEnd;
 
@@ -30,6 +30,9 @@ pub(crate) trait DynParser<M>: Send {
         datagram: Datagram<'_>,
         out: &mut Vec<M>,
     ) -> ParserStatus;
+    fn take_remainder(&mut self, _parser: &mut dyn Any, _side: FlowSide) -> Option<Remainder> {
+        None
+    }
     fn notify(&mut self, parser: &mut dyn Any, what: StreamEnd, out: &mut Vec<M>);
     fn heap_bytes(&self, parser: &dyn Any) -> usize;
 }
@@ -116,6 +119,10 @@ where
 
     fn datagram(&mut self, _: &mut dyn Any, _: Datagram<'_>, _: &mut Vec<M>) -> ParserStatus {
         ParserStatus::Done
+    }
+
+    fn take_remainder(&mut self, parser: &mut dyn Any, side: FlowSide) -> Option<Remainder> {
+        parser.downcast_mut::<P>()?.take_remainder(side)
     }
 
     fn notify(&mut self, parser: &mut dyn Any, what: StreamEnd, out: &mut Vec<M>) {

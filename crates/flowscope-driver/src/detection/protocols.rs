@@ -2,7 +2,7 @@ use std::any::Any;
 use std::convert::Infallible;
 
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParserStatus, Probe, SessionParser, StreamChunk,
+    Datagram, DatagramParser, FlowSide, ParserStatus, Probe, Remainder, SessionParser, StreamChunk,
 };
 use flowscope_reassembly::{StreamConfig, StreamReassemblerFactory};
 use flowscope_session::StreamEnd;
@@ -236,7 +236,7 @@ impl<M, S: ProtocolSet<M>> Protocols<M, S> {
     }
 
     fn read(&self, entry: EntryRef, by: DetectedBy) -> Classification<AnyParser<S::Parser>> {
-        let detection = Detection { protocol: entry.name, by };
+        let detection = Detection { protocol: entry.name, by, within: None };
         if self.recognise_only {
             return Classification::Recognised(detection);
         }
@@ -312,6 +312,17 @@ impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
                 self.added[*entry].datagram(&mut **state, datagram, out)
             }
         }
+    }
+
+    fn take_remainder(&mut self, parser: &mut Self::Parser, side: FlowSide) -> Option<Remainder> {
+        match &mut parser.0 {
+            Reader::Set(parser) => self.set.take_remainder(parser, side),
+            Reader::Added { entry, state } => self.added[*entry].take_remainder(&mut **state, side),
+        }
+    }
+
+    fn upgrades(&self) -> bool {
+        true
     }
 
     fn notify(&mut self, parser: &mut Self::Parser, what: StreamEnd, out: &mut Vec<M>) {

@@ -1,6 +1,6 @@
 use std::convert::Infallible;
 
-use flowscope_core::{Datagram, FlowSide, ParserStatus, Probe, StreamChunk};
+use flowscope_core::{Datagram, FlowSide, ParserStatus, Probe, Remainder, StreamChunk};
 use flowscope_session::StreamEnd;
 
 use crate::detection::Transport;
@@ -49,6 +49,9 @@ pub trait ProtocolSet<M>: Send {
         datagram: Datagram<'_>,
         out: &mut Vec<M>,
     ) -> ParserStatus;
+
+    /// The bytes of `side` that the parser leaves to the protocol that follows its own.
+    fn take_remainder(&mut self, parser: &mut Self::Parser, side: FlowSide) -> Option<Remainder>;
 
     /// FIN, RST, or the end of parsing.
     fn notify(&mut self, parser: &mut Self::Parser, end: StreamEnd, out: &mut Vec<M>);
@@ -117,6 +120,10 @@ impl<M> ProtocolSet<M> for () {
         _: Datagram<'_>,
         _: &mut Vec<M>,
     ) -> ParserStatus {
+        match *parser {}
+    }
+
+    fn take_remainder(&mut self, parser: &mut Infallible, _: FlowSide) -> Option<Remainder> {
         match *parser {}
     }
 

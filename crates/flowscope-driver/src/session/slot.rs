@@ -67,6 +67,9 @@ pub(crate) struct Reading<P> {
     pub(crate) state: ParserState,
     /// The protocol, and how it was found.
     pub(crate) detection: Option<Detection>,
+    /// Where the stream of each side goes on for the sink, behind what a parser left to the next one: the
+    /// sink has seen those bytes.
+    pub(crate) shown: [u64; 2],
 }
 
 /// Who reads a flow.
@@ -160,7 +163,7 @@ impl<P, R> Session<P, R> {
     }
 
     fn of(reader: Reader<P>) -> Self {
-        let reading = Reading { reader, state: ParserState::new(), detection: None };
+        let reading = Reading { reader, state: ParserState::new(), detection: None, shown: [0; 2] };
         Session { reading, sides: None, padding: [None; 2], held: 0, pending: 0 }
     }
 }

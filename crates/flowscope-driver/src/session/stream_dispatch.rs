@@ -28,6 +28,7 @@ pub(crate) struct StreamDispatch<'d, K, C: Classifier<K>, U, O> {
 struct SessionDelivery<'d, K, C: Classifier<K>, U, O> {
     reader: &'d mut Reader<C::Parser>,
     detection: &'d mut Option<Detection>,
+    shown: &'d mut [u64; 2],
     host: &'d mut ParserHost<K, C>,
     out: &'d mut O,
     flow: Flow<'d, K, U>,
@@ -50,10 +51,10 @@ where
         side: FlowSide,
         ts: Timestamp,
     ) -> Self {
-        let Reading { reader, state, detection } = reading;
+        let Reading { reader, state, detection, shown } = reading;
         StreamDispatch {
             state,
-            to: SessionDelivery { reader, detection, host, out, flow },
+            to: SessionDelivery { reader, detection, shown, host, out, flow },
             side,
             ts,
         }
@@ -165,7 +166,8 @@ where
             last,
         };
         match self.to.host.classifier.classify(&start) {
-            Classification::Read(parser, detection) => {
+            Classification::Read(parser, mut detection) => {
+                detection.within = self.to.detection.map(|before| before.protocol);
                 let before = std::mem::replace(self.to.reader, Reader::Reads(parser));
                 *self.to.detection = Some(detection);
                 self.to.report(SessionChange::Chosen(detection));
@@ -211,9 +213,15 @@ where
                 // Reported when it was found.
                 self.state.skip(self.at(at.saturating_sub(missing)), missing, &mut self.to);
             }
+            // The sink has seen the first of them, if a parser left them to this one.
+            let shown = self.to.shown[side.index()].saturating_sub(at);
+            let shown = usize::try_from(shown).unwrap_or(usize::MAX);
             let bytes = &buffer.bytes[side.index()];
-            if !bytes.is_empty() {
-                self.bytes(at, bytes);
+            let (before, behind) = bytes.split_at(shown.min(bytes.len()));
+            for (at, bytes) in [(at, before), (at + before.len() as u64, behind)] {
+                if !bytes.is_empty() {
+                    self.bytes(at, bytes);
+                }
             }
             // Reported when it was reached, but there was no parser then.
             if self.state.is_finished(side) && self.state.loss(side).is_none() {
@@ -235,6 +243,12 @@ where
             return self.decide(at, bytes, false);
         }
         self.state.bytes(StreamChunk::new(self.side, self.ts, at, bytes), &mut self.to);
+        if let Reader::Undecided(left) = &*self.to.reader
+            && left.len() > 0
+        {
+            // The parser has left them to the protocol that follows its own.
+            self.decide(0, &[], false);
+        }
     }
 
     fn gap(&mut self, at: u64, len: u64) {
@@ -299,9 +313,11 @@ where
     fn feed(&mut self, chunk: StreamChunk<'_>) -> ParserStatus {
         let Reader::Reads(parser) = &mut *self.reader else { return ParserStatus::Continue };
         self.host.ledger.deliver(chunk.bytes.len() as u64);
-        let status = self.out.bytes(self.flow.reborrow(), chunk);
-        if status != ParserStatus::Continue {
-            return status;
+        if chunk.offset >= self.shown[chunk.side.index()] {
+            let status = self.out.bytes(self.flow.reborrow(), chunk);
+            if status != ParserStatus::Continue {
+                return status;
+            }
         }
         let ParserHost { classifier, messages, .. } = &mut *self.host;
         let status = classifier.feed(parser, chunk, messages);
@@ -315,6 +331,29 @@ where
         let status = classifier.gap(parser, at.side, len, messages);
         self.emit(at.side);
         status
+    }
+
+    #[cold]
+    fn upgrade(&mut self, at: StreamPosition) -> bool {
+        let Reader::Reads(parser) = &mut *self.reader else { return false };
+        let ParserHost { classifier, messages, ledger, .. } = &mut *self.host;
+        if !classifier.upgrades() {
+            return false;
+        }
+        let mut left = ProbeBuffer::default();
+        for side in [FlowSide::Initiator, FlowSide::Responder] {
+            let Some(remainder) = classifier.take_remainder(parser, side) else { continue };
+            let len = remainder.bytes.len() as u64;
+            ledger.take_back(len);
+            left.first.get_or_insert(side);
+            left.at[side.index()] = remainder.offset;
+            left.bytes[side.index()] = remainder.bytes;
+            self.shown[side.index()] = remainder.offset + len;
+        }
+        classifier.notify(parser, StreamEnd::End, messages);
+        self.emit(at.side);
+        *self.reader = Reader::Undecided(left);
+        true
     }
 
     fn notify(&mut self, at: StreamPosition, end: StreamEnd) {

@@ -415,9 +415,10 @@ impl HttpParser {
         self.begin_body(side, current, framing, out);
         if framing == Framing::Tunnel {
             for side in [side, !side] {
+                self.remainders[side.index()] = self.sides[side.index()].take_early();
                 self.close(side, Ending::Tunnel, out);
             }
-            self.final_status = Some(ParserStatus::Done);
+            self.final_status = Some(ParserStatus::Upgrade);
         } else if !is_interim(status) {
             self.answered(!side, answers.exchange.is_some(), asked);
         }
@@ -426,11 +427,12 @@ impl HttpParser {
     /// A response that begins no tunnel was sent: `requester` may be one who waits for a tunnel.
     pub(super) fn answered(&mut self, requester: FlowSide, sure: bool, asked: RequestClass) {
         let own = &mut self.sides[requester.index()];
-        let State::Await { skipped } = own.state else { return };
+        let State::Await { skipped, .. } = own.state else { return };
         if sure && asked != RequestClass::Connect {
             return;
         }
         own.state = State::Start;
+        own.buf = Vec::new();
         if skipped || !sure {
             own.state = State::Search;
             self.mark_unknown(requester);

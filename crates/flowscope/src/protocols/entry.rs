@@ -1,7 +1,8 @@
 use std::any::TypeId;
 
-use flowscope_core::StreamChunk;
-use flowscope_core::{Datagram, DatagramParser, FlowSide, ParserStatus, Probe, SessionParser};
+use flowscope_core::{
+    Datagram, DatagramParser, FlowSide, ParserStatus, Probe, Remainder, SessionParser, StreamChunk,
+};
 use flowscope_driver::{SetEntry, Transport};
 use flowscope_record::{NoParser, ParserOptions, Protocol};
 use flowscope_session::StreamEnd;
@@ -122,6 +123,13 @@ impl<P: Protocol> Parser<P> {
         match self {
             Parser::Datagram(parser) => parser.parse_into(datagram, out),
             Parser::Stream(_) => ParserStatus::Done,
+        }
+    }
+
+    pub(super) fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
+        match self {
+            Parser::Stream(parser) => parser.take_remainder(side),
+            Parser::Datagram(_) => None,
         }
     }
 

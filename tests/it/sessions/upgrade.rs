@@ -1,0 +1,187 @@
+//! A protocol that begins within the connection of another.
+
+use flowscope::core::FlowSide::{self, Initiator, Responder};
+use flowscope::core::{
+    Loss, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp, feed_once,
+};
+use flowscope::driver::{Driver, DriverConfig, Protocols, Recognition, SessionEvent};
+use flowscope::http::HttpMessage;
+use flowscope_testkit::{Dialogue, Rng};
+use flowscope_tests::session::{AppRecord, EXTRACTOR, Heard, hear, packets, run};
+use flowscope_tests::traffic;
+use flowscope_tests::wire;
+use proptest::prelude::*;
+
+/// Names of the protocols that were chosen, and within which.
+fn chosen<M>(heard: &Heard<M>) -> Vec<(&'static str, Option<&'static str>)> {
+    let chosen = heard.events.iter().filter_map(|event| match event {
+        SessionEvent::ParserChosen { detection, .. } => {
+            Some((detection.protocol, detection.within))
+        }
+        _ => None,
+    });
+    chosen.collect()
+}
+
+fn connect(status: &str) -> Dialogue {
+    Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:3128")
+        .handshake()
+        .data(Initiator, "CONNECT inside.example:443 HTTP/1.1\r\nHost: inside.example\r\n\r\n")
+        .data(Responder, format!("HTTP/1.1 {status}\r\n\r\n"))
+}
+
+fn tls_messages(heard: &Heard<AppRecord>) -> usize {
+    let is_tls = |event: &&SessionEvent<_, _>| {
+        matches!(event, SessionEvent::Application { message: AppRecord::Tls(_), .. })
+    };
+    heard.events.iter().filter(is_tls).count()
+}
+
+/// TLS as it is spoken without anything around it.
+fn handshake() -> traffic::Turns {
+    traffic::tls(&mut Rng::new(7))
+}
+
+fn with_turns(script: Dialogue, turns: &traffic::Turns) -> Dialogue {
+    turns.iter().fold(script, |script, (side, bytes)| script.data(*side, bytes))
+}
+
+#[test]
+fn a_tunnel_s_protocol_is_looked_for() {
+    let plain = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:443").handshake();
+    let plain = tls_messages(&hear(with_turns(plain, &handshake()).close(Initiator)));
+    assert!(plain > 2);
+    let heard =
+        hear(with_turns(connect("200 Connection established"), &handshake()).close(Initiator));
+    assert_eq!(chosen(&heard), [("http", None), ("tls", Some("http"))]);
+    assert_eq!(tls_messages(&heard), plain);
+}
+
+#[test]
+fn a_connect_that_is_refused_begins_no_tunnel() {
+    let script = connect("403 Forbidden\r\nContent-Length: 0")
+        .data(Initiator, wire::get("/next"))
+        .data(Responder, wire::response(200, "body"));
+    let heard = hear(script.close(Initiator));
+    assert_eq!(chosen(&heard), [("http", None)]);
+    let requests = heard.events.iter().filter(|event| {
+        matches!(
+            event,
+            SessionEvent::Application { message: AppRecord::Http(HttpMessage::Request(_)), .. }
+        )
+    });
+    assert_eq!(requests.count(), 2);
+}
+
+#[test]
+fn bytes_that_came_with_the_end_of_the_first_protocol_belong_to_the_second() {
+    let turns = handshake();
+    // The client does not wait for the answer, and the server's answer and its first bytes are one segment.
+    let (first, rest) = turns.split_first().expect("a client speaks first");
+    assert_eq!(first.0, Initiator);
+    let (server, rest) = rest.split_first().expect("then the server");
+    assert_eq!(server.0, Responder);
+    let answer = [b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &server.1].concat();
+    let script = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:3128")
+        .handshake()
+        .data(Initiator, "CONNECT inside.example:443 HTTP/1.1\r\n\r\n")
+        .data(Initiator, &first.1)
+        .data(Responder, answer);
+    let heard = hear(with_turns(script, &rest.to_vec()).close(Initiator));
+    let expected = hear(with_turns(connect("200 OK"), &turns).close(Initiator));
+    assert_eq!(chosen(&heard), chosen(&expected));
+    assert_eq!(tls_messages(&heard), tls_messages(&expected));
+    assert_eq!(heard.bytes.lost(Loss::ParserStopped), expected.bytes.lost(Loss::ParserStopped));
+}
+
+#[test]
+fn what_nobody_reads_within_a_tunnel_is_unclaimed() {
+    let heard = hear(
+        connect("200 OK")
+            .data(Initiator, [0xff; 600])
+            .data(Responder, [0xfe; 600])
+            .close(Initiator),
+    );
+    assert_eq!(chosen(&heard), [("http", None)]);
+    assert_eq!(heard.bytes.lost(Loss::Unclaimed), 1200);
+}
+
+/// Counts bytes, and gives way to the next protocol at each `!`.
+#[derive(Clone, Default)]
+struct Relay {
+    left: [Option<Remainder>; 2],
+}
+
+impl SessionParser for Relay {
+    type Message = (FlowSide, Vec<u8>);
+
+    fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<Self::Message> {
+        feed_once(self, StreamChunk::new(Initiator, Timestamp::ZERO, 0, bytes))
+    }
+
+    fn feed_responder(&mut self, bytes: &[u8]) -> Vec<Self::Message> {
+        feed_once(self, StreamChunk::new(Responder, Timestamp::ZERO, 0, bytes))
+    }
+
+    fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<Self::Message>) -> ParserStatus {
+        let end = chunk.bytes.iter().position(|&byte| byte == b'!');
+        let (own, left) = chunk.bytes.split_at(end.map_or(chunk.bytes.len(), |at| at + 1));
+        out.push((chunk.side, own.to_vec()));
+        if end.is_none() {
+            return ParserStatus::Continue;
+        }
+        let offset = chunk.offset + own.len() as u64;
+        let remainder = Remainder { offset, bytes: left.to_vec() };
+        self.left[chunk.side.index()] = (!left.is_empty()).then_some(remainder);
+        ParserStatus::Upgrade
+    }
+
+    fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
+        self.left[side.index()].take()
+    }
+
+    fn probe(_: FlowSide, _: &[u8]) -> Probe {
+        Probe::Yes
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 500 } else { 5_000 }))]
+
+    /// However often the protocol changes, each byte is read once, in order, by one of the parsers, until there
+    /// were five of them; what comes then is unclaimed. The checks of any run hold.
+    #[test]
+    fn each_byte_is_read_once(turns in prop::collection::vec((any::<bool>(), "[a-c!]{1,12}"), 1..12)) {
+        let script = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:7").handshake();
+        let script = turns.iter().fold(script, |script, (responder, text)| {
+            script.data(if *responder { Responder } else { Initiator }, text)
+        });
+        let protocols = || {
+            Protocols::new().stream("relay", Relay::default(), Recognition::by_bytes(), |message| message)
+        };
+        let make = || Driver::with_config(EXTRACTOR, protocols(), DriverConfig::default());
+        let heard = run(make, &packets(script.close(Initiator)));
+
+        let mut read = [Vec::new(), Vec::new()];
+        for event in &heard.events {
+            if let SessionEvent::Application { message: (side, bytes), .. } = event {
+                read[side.index()].extend_from_slice(bytes);
+            }
+        }
+        let mut expected = [Vec::new(), Vec::new()];
+        let mut protocols = 1;
+        for (responder, text) in &turns {
+            for byte in text.bytes() {
+                if protocols <= 5 {
+                    expected[usize::from(*responder)].push(byte);
+                    protocols += u32::from(byte == b'!');
+                }
+            }
+        }
+        prop_assert_eq!(&read, &expected);
+        let all: usize = turns.iter().map(|(_, text)| text.len()).sum();
+        let read: usize = expected.iter().map(Vec::len).sum();
+        prop_assert_eq!(heard.bytes.delivered() as usize >= read, true);
+        prop_assert_eq!(heard.bytes.seen() as usize, all);
+    }
+}
