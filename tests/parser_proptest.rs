@@ -522,11 +522,11 @@ fn a_syn_that_comes_too_late_changes_nothing() {
         .syn()
         .next_seq(Responder, 5001)
         .data(Responder, b"no start of a message\r\n")
-        .after(9)
+        .after(24)
         .segment(Responder, 5000, 1001, SYN_ACK, [])
         .data(Responder, wire::response(200, "body"));
     let packets = packets(script);
-    assert_eq!(packets[2].ts, packets[1].ts + Duration::from_millis(10), "the grace");
+    assert_eq!(packets[2].ts, packets[1].ts + Duration::from_millis(25), "the grace");
     let [parsed, called] = both_shapes::<HttpParser>(&packets);
     assert_eq!(called, parsed);
     assert_eq!(parsed.len(), 2, "the response and its end, no garbage: {parsed:?}");
@@ -547,11 +547,11 @@ fn acknowledgements_of_a_side_given_up_count() {
         .data(Responder, lost)
         .data(Responder, unframed)
         .ack()
-        .after(20)
+        .after(50)
         .data(Initiator, first)
         .data(Initiator, last)
         .ack_from(Responder)
-        .after(20)
+        .after(50)
         .ack_from(Responder);
     let mut packets = packets(script);
     // Not captured is the start of the answer, and captured late the first part of the second query.

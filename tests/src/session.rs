@@ -41,6 +41,7 @@ impl AppRecord {
             AppRecord::Http(HttpMessage::Body(body)) => body.side,
             AppRecord::Http(HttpMessage::End(end)) => end.side,
             AppRecord::Http(HttpMessage::Anomaly(anomaly)) => anomaly.side,
+            AppRecord::Http(HttpMessage::Paired(paired)) => paired.side,
             AppRecord::Http(other) => panic!("a new message: {other:?}"),
             AppRecord::Tls(message) => message.side(),
             AppRecord::Dns(message) => message.side,
@@ -291,6 +292,7 @@ fn message_line(message: &AppRecord) -> Option<String> {
             text
         }
         AppRecord::Http(HttpMessage::Anomaly(anomaly)) => format!("! {:?}", anomaly.kind),
+        AppRecord::Http(HttpMessage::Paired(paired)) => format!("paired #{}", paired.exchange),
         AppRecord::Http(other) => format!("{other:?}"),
         AppRecord::Tls(TlsMessage::ClientHello(hello)) => {
             format!("hello {}", hello.server_name().unwrap_or(b"-").escape_ascii())

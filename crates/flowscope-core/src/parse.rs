@@ -14,6 +14,14 @@ pub struct StreamChunk<'a> {
     pub offset: u64,
     /// The bytes; never empty when an engine passes them to a parser.
     pub bytes: &'a [u8],
+    /// Stream offset of the other side up to which the segment that carried the bytes acknowledges
+    /// (RFC 9293 §3.4): what its sender had received when it sent them. `None` if not known.
+    ///
+    /// Engines take it from the segment itself, also for bytes that waited for others. It may lie
+    /// beyond what was captured of the other side so far, and counts no FIN whose place is known.
+    pub acked: Option<u64>,
+    /// The first bytes of a side whose SYN was not seen: others may have come before them.
+    pub mid_stream: bool,
 }
 
 /// One datagram of a flow.
@@ -33,7 +41,22 @@ impl<'a> StreamChunk<'a> {
     /// Creates a chunk of the bytes that `side` sent at `offset` of its stream.
     #[must_use]
     pub fn new(side: FlowSide, ts: Timestamp, offset: u64, bytes: &'a [u8]) -> Self {
-        StreamChunk { side, ts, offset, bytes }
+        StreamChunk { side, ts, offset, bytes, acked: None, mid_stream: false }
+    }
+
+    /// Sets what the segment of the bytes acknowledges: an offset in the stream of the other side.
+    /// Default: not known.
+    #[must_use]
+    pub fn acked(mut self, acked: Option<u64>) -> Self {
+        self.acked = acked;
+        self
+    }
+
+    /// Sets whether bytes of the side may have come before these, its first. Default: no.
+    #[must_use]
+    pub fn mid_stream(mut self, mid_stream: bool) -> Self {
+        self.mid_stream = mid_stream;
+        self
     }
 }
 

@@ -86,6 +86,11 @@ pub trait StreamSink {
     /// Receives the bytes at stream offset `at` (0 is the first byte after the SYN, or the first byte
     /// seen).
     fn bytes(&mut self, at: u64, bytes: &[u8]);
+    /// Receives bytes of a segment that acknowledges the other side's stream up to the offset
+    /// `acked`, if that is known. The default body calls [`bytes`](Self::bytes).
+    fn bytes_acking(&mut self, at: u64, bytes: &[u8], _acked: Option<u64>) {
+        self.bytes(at, bytes);
+    }
     /// Receives the length of a gap: `len` bytes at offset `at` were never captured.
     fn gap(&mut self, at: u64, len: u64);
     /// Receives the number of payload bytes that will not be delivered, and the cause.

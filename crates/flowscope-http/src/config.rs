@@ -14,6 +14,7 @@ pub struct HttpConfig {
     pub(crate) max_pipelined: usize,
     pub(crate) max_search: u64,
     pub(crate) max_open_bytes: usize,
+    pub(crate) max_held: usize,
     pub(crate) pipelining: bool,
     pub(crate) bodies: Bodies,
 }
@@ -57,7 +58,7 @@ impl HttpConfig {
         self
     }
 
-    /// Requests that may wait for their response; those beyond are not paired. One byte each in
+    /// Requests that may wait for their response; those beyond are not paired. 4 bytes each in
     /// [`HttpParser`](crate::HttpParser). Default 65 536.
     #[must_use]
     pub fn max_pipelined(mut self, requests: usize) -> Self {
@@ -82,10 +83,18 @@ impl HttpConfig {
         self
     }
 
+    /// Bytes of one side that wait for earlier ones of the other side, which their segments acknowledge
+    /// and which were not captured yet; beyond it they are read, and not paired. Default 256 KiB.
+    #[must_use]
+    pub fn max_held(mut self, bytes: usize) -> Self {
+        self.max_held = bytes;
+        self
+    }
+
     /// Whether clients may send a request before the one before it was answered. Default `true`:
-    /// after a gap, responses are paired again once nothing is left that they could answer instead,
-    /// which may be never. With `false` the next request after a gap is taken as proof that all
-    /// before it were answered, and pairing goes on with it.
+    /// after a gap, responses are paired again once nothing is left that they could answer instead, or
+    /// when acknowledgements show the connection in lockstep. With `false` the next request after a gap
+    /// is taken as proof that all before it were answered, and pairing goes on with it.
     #[must_use]
     pub fn pipelining(mut self, allowed: bool) -> Self {
         self.pipelining = allowed;
@@ -109,6 +118,7 @@ impl Default for HttpConfig {
             max_pipelined: 65_536,
             max_search: 1 << 20,
             max_open_bytes: 8 << 20,
+            max_held: 256 << 10,
             pipelining: true,
             bodies: Bodies::Skip,
         }

@@ -7,7 +7,7 @@ use flowscope_core::{
 
 use crate::config::HttpConfig;
 use crate::message::{
-    Framing, HttpAnomaly, HttpMessage, MessageEnd, MessageKind, Request, Response,
+    Framing, HttpAnomaly, HttpMessage, MessageEnd, MessageKind, Paired, Request, Response,
 };
 use crate::parser::HttpParser;
 
@@ -37,6 +37,9 @@ pub struct HttpExchange {
     pub latency: Option<Duration>,
     /// How it ended.
     pub outcome: HttpOutcome,
+    /// Its messages are paired since pairing was resumed: it had been lost in a gap, or before the capture
+    /// began, and the connection was seen in lockstep since.
+    pub resumed: bool,
     /// Anomalies in its messages, and between them and the messages before.
     pub anomalies: Vec<HttpAnomaly>,
 }
@@ -133,6 +136,7 @@ impl HttpExchanges {
                 HttpMessage::Response(response) => self.response(response),
                 HttpMessage::End(end) => self.message_end(&end),
                 HttpMessage::Anomaly(anomaly) => self.anomaly(anomaly),
+                HttpMessage::Paired(paired) => self.paired(paired),
                 HttpMessage::Body(_) => {}
             }
         }
@@ -168,6 +172,7 @@ impl HttpExchanges {
         if let Some(open) = self.get(id) {
             let held = response.headers().heap_bytes();
             open.exchange.ended = open.exchange.ended.max(response.ts);
+            open.exchange.resumed = response.resumed;
             open.exchange.response = Some(response);
             self.open_bytes += held;
         }
@@ -194,6 +199,38 @@ impl HttpExchanges {
             open.exchange.response_body = body;
             open.exchange.ended = open.exchange.ended.max(end.ts);
         }
+    }
+
+    /// Joins a request and the response to it, which was opened as one without a request. One request at
+    /// most was opened behind it.
+    fn paired(&mut self, paired: Paired) {
+        let is_response = |open: &Open| {
+            open.exchange.request.is_none()
+                && open.exchange.response.as_ref().is_some_and(|r| r.offset == paired.offset)
+        };
+        let place = self.open.iter().rposition(is_response);
+        // One of the two may have been given out already, for want of room.
+        let (Some(place), Some(id)) = (place, self.find(paired.exchange)) else { return };
+        let Some(orphan) = self.open.remove(place) else { return };
+        for open in self.open.range_mut(place..) {
+            open.exchange.id -= 1;
+        }
+        let removed = self.first + place as u64;
+        for current in self.current.iter_mut().flatten() {
+            *current -= u64::from(*current > removed);
+        }
+        let exchange = orphan.exchange;
+        let Some(open) = self.get(id) else { return };
+        open.response_ended = orphan.response_ended;
+        let own = &mut open.exchange;
+        own.ended = own.ended.max(exchange.ended);
+        own.response_body = exchange.response_body;
+        own.response = exchange.response;
+        if let Some(response) = &mut own.response {
+            (response.exchange, response.resumed) = (Some(paired.exchange), true);
+        }
+        own.resumed = true;
+        own.anomalies.extend(exchange.anomalies);
     }
 
     fn anomaly(&mut self, anomaly: HttpAnomaly) {
@@ -235,31 +272,29 @@ impl HttpExchanges {
 
     /// Gives out what is over, from the front, and what there is no room for.
     fn release(&mut self, out: &mut Vec<HttpExchange>) {
-        let settled = self.parser.settled_before();
         let most = self.parser.config().max_open_bytes;
         while let Some(open) = self.open.front()
-            && (open.is_over(settled)
+            && (open.is_over(&self.parser)
                 || self.open_bytes + self.open.len() * size_of::<Open>() > most)
         {
-            self.pop(settled, out);
+            self.pop(out);
         }
         if self.open.is_empty() && self.open.capacity() > 64 {
             self.open = VecDeque::new();
         }
     }
 
-    fn pop(&mut self, settled: u64, out: &mut Vec<HttpExchange>) {
+    fn pop(&mut self, out: &mut Vec<HttpExchange>) {
         let Some(open) = self.open.pop_front() else { return };
         self.first += 1;
         self.open_bytes = self.open_bytes.saturating_sub(open.exchange.heap_bytes());
-        out.push(open.finish(settled));
+        out.push(open.finish(&self.parser));
     }
 
     /// Nothing more comes.
     fn flush(&mut self, out: &mut Vec<HttpExchange>) {
-        let settled = self.parser.settled_before();
         while !self.open.is_empty() {
-            self.pop(settled, out);
+            self.pop(out);
         }
     }
 
@@ -287,6 +322,7 @@ impl HttpExchange {
             ended,
             latency: None,
             outcome: HttpOutcome::Unanswered,
+            resumed: false,
             anomalies: Vec::new(),
         }
     }
@@ -301,14 +337,14 @@ impl HttpExchange {
 
 impl Open {
     /// Whether no message can say more of it.
-    fn is_over(&self, settled: u64) -> bool {
+    fn is_over(&self, parser: &HttpParser) -> bool {
         let Some(request) = &self.exchange.request else { return self.response_ended };
         let answered =
-            self.response_ended || self.exchange.response.is_none() && request.is_unpaired(settled);
+            self.response_ended || self.exchange.response.is_none() && request.is_unpaired(parser);
         answered && self.request_ended.is_some()
     }
 
-    fn finish(self, settled: u64) -> HttpExchange {
+    fn finish(self, parser: &HttpParser) -> HttpExchange {
         let mut exchange = self.exchange;
         let complete = exchange.response_body.complete;
         exchange.outcome = match (&exchange.request, &exchange.response) {
@@ -317,7 +353,7 @@ impl Open {
             (_, Some(_)) if complete => HttpOutcome::Answered,
             (_, Some(_)) => HttpOutcome::Cut,
             (_, None) if self.response_ended => HttpOutcome::SimpleResponse,
-            (Some(request), None) if request.is_unpaired(settled) => HttpOutcome::Unpaired,
+            (Some(request), None) if request.is_unpaired(parser) => HttpOutcome::Unpaired,
             (Some(_), None) => HttpOutcome::Unanswered,
         };
         let response = exchange.response.as_ref();
@@ -329,8 +365,8 @@ impl Open {
 
 impl Request {
     /// Whether no response that comes now can be said to be its own.
-    fn is_unpaired(&self, settled: u64) -> bool {
-        self.exchange.is_none_or(|exchange| exchange < settled)
+    fn is_unpaired(&self, parser: &HttpParser) -> bool {
+        self.exchange.is_none_or(|exchange| !parser.may_pair(exchange))
     }
 }
 

@@ -65,6 +65,8 @@ mod exchange;
 mod fields;
 mod framing;
 mod head;
+mod held;
+mod lockstep;
 mod message;
 mod pairing;
 mod parser;
@@ -83,7 +85,7 @@ pub use flowscope_core::{
 };
 pub use message::{
     Body, Ending, Framing, HttpAnomaly, HttpAnomalyKind, HttpMessage, HttpVersion, MessageEnd,
-    MessageKind, Request, Response,
+    MessageKind, Paired, Request, Response,
 };
 pub use parser::HttpParser;
 pub use protocol::Http;

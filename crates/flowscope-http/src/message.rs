@@ -21,6 +21,8 @@ pub enum HttpMessage {
     End(MessageEnd),
     /// Bytes that recipients may interpret in different ways, or not at all.
     Anomaly(HttpAnomaly),
+    /// A response that was given without a number answers a request, as what followed has shown.
+    Paired(Paired),
 }
 
 /// The head of a request (RFC 9112 §3).
@@ -53,8 +55,10 @@ pub struct Response {
     /// Who sent it.
     pub side: FlowSide,
     /// [`Request::exchange`] of the request it answers; `None` if that one was not seen, or if a gap
-    /// leaves open which it is.
+    /// leaves open which it is. A [`Paired`] may say it later.
     pub exchange: Option<u64>,
+    /// Pairing had been lost, in a gap or before the capture began, and was resumed since.
+    pub resumed: bool,
     /// How its body is framed.
     pub framing: Framing,
     /// Where it begins in the side's stream, in bytes.
@@ -81,6 +85,21 @@ pub struct Body {
     pub at: u64,
     /// The bytes.
     pub bytes: Vec<u8>,
+}
+
+/// A response whose request was found out later.
+///
+/// Given where pairing resumes after a gap, or in mid-stream: for the exchange that showed the connection in
+/// lockstep. Those after it have their numbers from the start.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Paired {
+    /// Who sent the response.
+    pub side: FlowSide,
+    /// [`Request::exchange`] of the request.
+    pub exchange: u64,
+    /// [`Response::offset`] of the response.
+    pub offset: u64,
 }
 
 /// The end of a message. Each head is followed by one.

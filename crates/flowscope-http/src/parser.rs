@@ -1,4 +1,5 @@
 mod heads;
+mod order;
 
 use flowscope_core::{
     FlowSide, ParseError, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp,
@@ -10,6 +11,7 @@ use crate::chunked::{Chunked, Step};
 use crate::config::{Bodies, HttpConfig};
 use crate::fields::Fields;
 use crate::head::{self, Expect};
+use crate::held::Held;
 use crate::message::{
     Body, Ending, Framing, HttpAnomaly, HttpAnomalyKind, HttpMessage, MessageEnd, MessageKind,
 };
@@ -20,20 +22,30 @@ use crate::wire;
 /// Reads the HTTP/1.x messages of one connection (RFC 9112).
 ///
 /// Which side sends requests is learned from the first message of either side, so that a flow whose
-/// initiator was guessed wrong is read all the same. Requests are expected to be fed before their
-/// responses, as they are captured.
+/// initiator was guessed wrong is read all the same.
+///
+/// **Order.** Requests are expected to be fed before their responses. Where chunks say what they
+/// [acknowledge](StreamChunk::acked), as those of engines do, the order between the sides does not matter:
+/// what was sent after bytes that are still to come waits for them, for a gap in their place, or for the end
+/// of their side. Messages of one side may thus come while the other is fed.
 ///
 /// **Bounds.** A side holds at most one head, trailer section or line
-/// ([`max_head`](HttpConfig::max_head)), released when it is complete, and one byte per request that
-/// waits for its response ([`max_pipelined`](HttpConfig::max_pipelined)). Work is linear in the
-/// bytes, however they are cut.
+/// ([`max_head`](HttpConfig::max_head)), released when it is complete, and 4 bytes per request that
+/// waits for its response ([`max_pipelined`](HttpConfig::max_pipelined)); one of the sides, what waits for
+/// earlier bytes of the other ([`max_held`](HttpConfig::max_held)). Work is linear in the bytes, however
+/// they are cut.
 ///
 /// **Gaps.** Within a body of known length, or within one chunk, a gap is passed over exactly.
 /// Otherwise the message at hand is [lost](Ending::Lost) and the next one is searched for, at the
 /// first byte after the gap, after each LF, and, since bodies need not end with one, within lines: a status line,
 /// or a request line with a well-known method, of the exact form.
 /// Responses that follow name a request only where no other can be meant
-/// ([`pipelining`](HttpConfig::pipelining)). A flow that does not begin with a message is treated
+/// ([`pipelining`](HttpConfig::pipelining)), or once acknowledgements have shown that the connection is in
+/// lockstep: two exchanges in a row whose request begins when all before was answered and received, and whose
+/// response acknowledges it; a [`Paired`](crate::Paired) tells of the first of them. It takes no pair for
+/// certain of a client that was seen pipelining. A client that always keeps one request ahead, whose first
+/// requests were not seen and whose server answers only after the next has arrived, looks like one in lockstep.
+/// A flow that does not begin with a message is treated
 /// alike, and so is a side that was joined in the middle, of which engines tell by a gap of no length.
 ///
 /// **Statuses.** [`Upgrade`](ParserStatus::Upgrade) when the connection becomes a tunnel (`101`, or a `2xx` to
@@ -46,8 +58,14 @@ pub struct HttpParser {
     config: HttpConfig,
     sides: [StreamState; 2],
     pairing: Pairing,
+    /// What waits for earlier bytes of the other side.
+    held: Option<Box<Held>>,
     /// The latest time fed.
     now: Timestamp,
+    /// What the segment of the bytes at hand acknowledges, if that is known.
+    acked: Option<u64>,
+    /// A side was joined in the middle of its stream.
+    mid_stream: bool,
     /// What every call returns from now on.
     final_status: Option<ParserStatus>,
     /// What was fed of a tunnel.
@@ -65,9 +83,117 @@ impl HttpParser {
         &self.config
     }
 
-    /// All requests with a smaller number have been answered, or can no more be paired.
-    pub(crate) fn settled_before(&self) -> u64 {
-        self.pairing.settled_before()
+    /// Whether a response may still be paired with the request of this number.
+    pub(crate) fn may_pair(&self, exchange: u64) -> bool {
+        self.pairing.may_pair(exchange)
+    }
+
+    /// Reads the next bytes of a side.
+    fn read_chunk(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<HttpMessage>) {
+        let StreamChunk { side, ts, offset, mut bytes, acked, mid_stream } = chunk;
+        self.now = ts;
+        self.acked = acked;
+        let own = &mut self.sides[side.index()];
+        (own.pos, own.chunk_at) = (offset, offset);
+        if mid_stream {
+            self.begin_mid_stream(side);
+        }
+        if self.sides[side.index()].doubted {
+            self.sides[side.index()].doubted = false;
+            self.decide_doubt(side, bytes, out);
+        }
+        while !bytes.is_empty() && self.final_status.is_none() {
+            let n = self.step(side, bytes, out);
+            bytes = bytes.get(n..).unwrap_or_default();
+        }
+        if self.final_status == Some(ParserStatus::Upgrade) {
+            self.leave(side, self.sides[side.index()].pos, bytes);
+            self.leave_held();
+        }
+    }
+
+    /// Leaves bytes of a tunnel to who reads that, if they follow what was left before.
+    fn leave(&mut self, side: FlowSide, offset: u64, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let new = || Remainder { offset, bytes: Vec::new() };
+        let left = self.remainders[side.index()].get_or_insert_with(new);
+        if left.offset + left.bytes.len() as u64 == offset {
+            left.bytes.extend_from_slice(bytes);
+        }
+    }
+
+    /// Decides whether a body begins here, or the next response, since the one at hand answers a `HEAD`
+    /// that was not seen: its client sent another request when it had the head alone.
+    #[cold]
+    fn decide_doubt(&mut self, side: FlowSide, bytes: &[u8], out: &mut Vec<HttpMessage>) {
+        if bytes.starts_with(b"H") {
+            self.end_message(side, Ending::Complete, None, out);
+        } else {
+            self.pairing.is_pipelined();
+        }
+    }
+
+    /// Passes over `len` bytes that were never captured.
+    fn read_gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<HttpMessage>) {
+        let own = &mut self.sides[side.index()];
+        if self.final_status.is_some() {
+            return;
+        }
+        own.doubted = false;
+        let passed = match &mut own.state {
+            State::Length(left) if len <= *left => {
+                *left -= len;
+                true
+            }
+            State::Chunked(chunked) => chunked.skip(len),
+            State::UntilClose => true,
+            _ => false,
+        };
+        own.pos = own.pos.saturating_add(len);
+        if passed {
+            own.current.missing = own.current.missing.saturating_add(len);
+            if matches!(own.state, State::Length(0)) {
+                self.end_message(side, Ending::Gap, None, out);
+            }
+            return;
+        }
+        match own.state {
+            State::Ended | State::Stopped => return,
+            State::Await { .. } => {
+                own.state = State::Await { skipped: true, keep: false };
+                own.buf = Vec::new();
+                return;
+            }
+            State::Head if !own.buf.is_empty() => {
+                let at = own.head_at;
+                self.anomaly(side, HttpAnomalyKind::CutHead, at, out);
+            }
+            _ if own.in_body() => self.end_message(side, Ending::Lost, None, out),
+            _ => {}
+        }
+        let own = &mut self.sides[side.index()];
+        own.buf = Vec::new();
+        own.state = State::Search;
+        own.position = LinePosition::Line;
+        own.maybe_truncated = true;
+        self.mark_unknown(side);
+    }
+
+    /// Handles the end of a side.
+    fn read_fin(&mut self, side: FlowSide, out: &mut Vec<HttpMessage>) {
+        self.close(side, Ending::Fin, out);
+        self.pair_answered(out);
+    }
+
+    /// No request follows a response that is over.
+    fn pair_answered(&mut self, out: &mut Vec<HttpMessage>) {
+        if let Some(pair) = self.pairing.take_answered() {
+            let responses = self.sides[0].kind == Some(MessageKind::Response);
+            let side = if responses { FlowSide::Initiator } else { FlowSide::Responder };
+            self.paired(side, Some(pair), out);
+        }
     }
 
     /// Takes bytes from the start of `bytes`, as many as one state reads; returns how many. None
@@ -238,11 +364,15 @@ impl HttpParser {
     ) {
         let own = &mut self.sides[side.index()];
         let current = std::mem::take(&mut own.current);
-        let CurrentMessage { kind, exchange, asked, body_len, missing, body } = current;
+        let CurrentMessage { kind, exchange, asked, body_len, missing, body, .. } = current;
         if !body.is_empty() {
             out.push(HttpMessage::Body(Body { side, exchange, at: 0, bytes: body }));
         }
         let (offset, ts) = (own.pos, self.now);
+        if kind == MessageKind::Response {
+            let complete = matches!(ending, Ending::Complete | Ending::Gap);
+            self.pairing.response_end(offset, complete);
+        }
         out.push(HttpMessage::End(MessageEnd {
             side,
             kind,
@@ -359,77 +489,30 @@ impl SessionParser for HttpParser {
     }
 
     fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<HttpMessage>) -> ParserStatus {
-        let StreamChunk { side, ts, offset, mut bytes } = feed;
-        self.now = ts;
-        self.sides[side.index()].pos = offset;
-        while !bytes.is_empty() && self.final_status.is_none() {
-            let n = self.step(side, bytes, out);
-            bytes = bytes.get(n..).unwrap_or_default();
-        }
-        if self.final_status == Some(ParserStatus::Upgrade) && !bytes.is_empty() {
-            let offset = self.sides[side.index()].pos;
-            self.remainders[side.index()] = Some(Remainder { offset, bytes: bytes.to_vec() });
-        }
-        self.status(side)
+        self.take_chunk(feed, out)
     }
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<HttpMessage>) -> ParserStatus {
-        let own = &mut self.sides[side.index()];
-        if self.final_status.is_some() {
-            return self.status(side);
-        }
-        let passed = match &mut own.state {
-            State::Length(left) if len <= *left => {
-                *left -= len;
-                true
-            }
-            State::Chunked(chunked) => chunked.skip(len),
-            State::UntilClose => true,
-            _ => false,
-        };
-        own.pos = own.pos.saturating_add(len);
-        if passed {
-            own.current.missing = own.current.missing.saturating_add(len);
-            if matches!(own.state, State::Length(0)) {
-                self.end_message(side, Ending::Gap, None, out);
-            }
-            return self.status(side);
-        }
-        match own.state {
-            State::Ended | State::Stopped => return self.status(side),
-            State::Await { .. } => {
-                own.state = State::Await { skipped: true, keep: false };
-                own.buf = Vec::new();
-                return self.status(side);
-            }
-            State::Head if !own.buf.is_empty() => {
-                let at = own.head_at;
-                self.anomaly(side, HttpAnomalyKind::CutHead, at, out);
-            }
-            _ if own.in_body() => self.end_message(side, Ending::Lost, None, out),
-            _ => {}
-        }
-        let own = &mut self.sides[side.index()];
-        own.buf = Vec::new();
-        own.state = State::Search;
-        own.position = LinePosition::Line;
-        own.maybe_truncated = true;
-        self.mark_unknown(side);
-        self.status(side)
+        self.take_gap(side, len, out)
     }
 
     fn fin(&mut self, side: FlowSide, out: &mut Vec<HttpMessage>) {
-        self.close(side, Ending::Fin, out);
+        self.take_fin(side, out);
     }
 
     fn rst(&mut self, side: FlowSide, out: &mut Vec<HttpMessage>) {
+        self.read_held(out);
+        self.pair_answered(out);
         self.close(side, Ending::Rst, out);
         self.close(!side, Ending::Rst, out);
     }
 
     fn end(&mut self, out: &mut Vec<HttpMessage>) {
+        self.read_held(out);
         self.close(FlowSide::Initiator, Ending::FlowEnd, out);
         self.close(FlowSide::Responder, Ending::FlowEnd, out);
+        self.pair_answered(out);
+        self.pairing.end();
     }
 
     fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
@@ -437,9 +520,10 @@ impl SessionParser for HttpParser {
     }
 
     fn heap_bytes(&self) -> usize {
+        let held = self.held.as_ref().map_or(0, |held| size_of::<Held>() + held.heap_bytes());
         let remainders = self.remainders.iter().flatten().map(|left| left.bytes.capacity());
         let sides = self.sides[0].heap_bytes() + self.sides[1].heap_bytes();
-        sides + self.pairing.heap_bytes() + remainders.sum::<usize>()
+        sides + self.pairing.heap_bytes() + held + remainders.sum::<usize>()
     }
 
     fn probe(_side: FlowSide, start: &[u8]) -> Probe {

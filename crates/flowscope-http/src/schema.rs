@@ -130,6 +130,13 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
         )
         .eve("flowscope.outcome"),
         C::new(
+            "pairing",
+            Kind::Text,
+            |x| Value::some(x.resumed.then_some("resumed")),
+            "How request and response were paired, unless in order from the start: resumed, after a loss or from mid-stream, when the connection was in lockstep.",
+        )
+        .eve("flowscope.pairing"),
+        C::new(
             "latency",
             Kind::Duration,
             |x| Value::some(x.latency),

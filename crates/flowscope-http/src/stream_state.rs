@@ -15,9 +15,13 @@ pub(crate) struct StreamState {
     pub(crate) kind: Option<MessageKind>,
     /// Where in the stream the next byte stands.
     pub(crate) pos: u64,
+    /// Where the chunk at hand begins.
+    pub(crate) chunk_at: u64,
     /// Where the message at hand began.
     pub(crate) head_at: u64,
     pub(crate) first_ts: Timestamp,
+    /// What the segment acknowledges in which the message at hand began, if that is known.
+    pub(crate) head_acked: Option<u64>,
     /// Anomalies that the message at hand has had.
     pub(crate) seen: AnomalySet,
     /// A head, a trailer section or a line that is not there as a whole yet.
@@ -33,6 +37,8 @@ pub(crate) struct StreamState {
     pub(crate) skipped: bool,
     /// Bytes were missing or made no sense before it was known what this side sends.
     pub(crate) lost: bool,
+    /// A request began where the body would that this side sends: it has none if it answers a HEAD.
+    pub(crate) doubted: bool,
     /// Bytes that were searched before it was known what the sides send.
     pub(crate) searched: u64,
 }
@@ -81,6 +87,10 @@ pub(crate) struct CurrentMessage {
     pub(crate) kind: MessageKind,
     pub(crate) exchange: Option<u64>,
     pub(crate) asked: RequestClass,
+    /// A response to a request that is not known: `asked` is what most requests are.
+    pub(crate) guessed: bool,
+    /// Where its head ends in the stream.
+    pub(crate) head_end: u64,
     pub(crate) body_len: u64,
     pub(crate) missing: u64,
     pub(crate) body: Vec<u8>,
@@ -92,6 +102,8 @@ impl Default for CurrentMessage {
             kind: MessageKind::Request,
             exchange: None,
             asked: RequestClass::Other,
+            guessed: false,
+            head_end: 0,
             body_len: 0,
             missing: 0,
             body: Vec::new(),
@@ -101,8 +113,9 @@ impl Default for CurrentMessage {
 
 impl StreamState {
     /// A message may begin here.
-    pub(crate) fn begin(&mut self, ts: Timestamp) {
+    pub(crate) fn begin(&mut self, ts: Timestamp, acked: Option<u64>) {
         self.head_at = self.pos;
+        self.head_acked = acked;
         self.first_ts = ts;
         self.seen = AnomalySet::default();
         self.lines = Lines::default();
@@ -124,7 +137,9 @@ impl StreamState {
 
     /// These bytes are no part of a message; `word`: behind them may be the first word of one.
     pub(crate) fn pass(&mut self, bytes: &[u8], word: bool) {
+        let skipped = self.skipped || !bytes.is_empty();
         self.skip_line(bytes.ends_with(b"\n"));
+        self.skipped = skipped;
         if word {
             self.position = LinePosition::Word;
         }
@@ -132,13 +147,15 @@ impl StreamState {
     }
 
     /// What was collected begins no message; what follows its next word may.
-    pub(crate) fn reject(&mut self, now: Timestamp) {
+    pub(crate) fn reject(&mut self, now: Timestamp, acked: Option<u64>) {
         let next = self.buf.get(1..).map_or(0, |rest| 1 + next_word(rest, self.kind));
         let rest = self.buf.split_off(next);
         let passed = std::mem::replace(&mut self.buf, rest);
         self.skipped = true;
         self.maybe_truncated = false;
         self.head_at = self.pos.saturating_sub(self.buf.len() as u64);
+        // Of what came in the chunks before, it is not known which of them acknowledged what.
+        self.head_acked = acked.filter(|_| self.head_at >= self.chunk_at);
         self.first_ts = now;
         self.position = match passed.last() {
             _ if !self.buf.is_empty() => LinePosition::Word,
@@ -156,6 +173,11 @@ impl StreamState {
             self.state,
             State::Length(_) | State::UntilClose | State::Chunked(_) | State::Trailers
         )
+    }
+
+    /// Whether the response at hand may have been over with its head, since it may answer a `HEAD`.
+    pub(crate) fn may_be_over(&self) -> bool {
+        self.in_body() && self.current.guessed && self.pos == self.current.head_end
     }
 
     /// Adds to what is collected, up to one byte more than `most` in all; returns how much it took.

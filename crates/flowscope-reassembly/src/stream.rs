@@ -1,6 +1,7 @@
 //! TCP stream reassembly: one [`StreamReassembler`] per direction of a flow.
 
 mod accounting;
+mod acks;
 mod config;
 mod history;
 mod holes;
@@ -20,6 +21,7 @@ pub use config::StreamConfig;
 pub use overlap::OverlapPolicy;
 
 use accounting::Accounting;
+use acks::AckBase;
 use history::History;
 use out_of_order::{OutOfOrder, SegmentRef};
 
@@ -43,6 +45,8 @@ use out_of_order::{OutOfOrder, SegmentRef};
 /// | [`OooDropped`](Loss::OooDropped) | received after their range was reported as a gap (the last 8 gaps are remembered) |
 /// | [`OutOfWindow`](Loss::OutOfWindow) | before the stream's start, behind its FIN, after a reset or the end, or [too far away](StreamConfig::max_ahead) and not continued by the next segment |
 /// | [`Memcap`](Loss::Memcap) | freed by [`drop_buffered`](Reassembler::drop_buffered), or refused by [`segment`](Reassembler::segment) |
+///
+/// Bytes come with what their own segment [acknowledges](StreamSink::bytes_acking), also those that waited.
 ///
 /// Differing copies are a [conflict](StreamSink::conflict), at most one per segment with what waits, found to
 /// the byte, and one with what was delivered, as far as the [history](StreamConfig::history) reaches: a chunk
@@ -85,6 +89,8 @@ enum State {
     Open,
     /// Everything up to the FIN was delivered.
     Finished,
+    /// Reset or ended before the start of the stream was known.
+    ClosedUnstarted,
     /// Reset or ended, the FIN not reached.
     Closed,
     /// Reset or ended after everything up to the FIN was delivered.
@@ -160,11 +166,15 @@ impl StreamReassembler {
         {
             self.open_at(seq);
         }
-        self.state = if self.finished() { State::ClosedFinished } else { State::Closed };
+        self.state = match self.state {
+            State::Unstarted | State::ClosedUnstarted => State::ClosedUnstarted,
+            State::Finished | State::ClosedFinished => State::ClosedFinished,
+            State::Open | State::Closed => State::Closed,
+        };
     }
 
     fn is_closed(&self) -> bool {
-        matches!(self.state, State::Closed | State::ClosedFinished)
+        matches!(self.state, State::Closed | State::ClosedUnstarted | State::ClosedFinished)
     }
 
     fn cold(&mut self) -> &mut ColdState {
@@ -198,14 +208,33 @@ impl StreamReassembler {
         self.check();
     }
 
-    /// Delivers in-order bytes.
+    /// Where the stream stands, for what the other side acknowledges of it. A stream whose start is not
+    /// known yet begins where it would if nothing more came before.
     #[inline]
-    fn deliver(&mut self, bytes: &[u8], out: &mut dyn StreamSink) {
+    fn ack_base(&self) -> Option<AckBase> {
+        let max_ahead = self.config.max_ahead;
+        let (seq, position) = match self.state {
+            State::ClosedUnstarted => return None,
+            State::Unstarted => (self.out_of_order()?.first_seq(max_ahead)?, 0),
+            _ => (self.seq, self.position),
+        };
+        let fin = self.out_of_order().and_then(|out_of_order| out_of_order.fin);
+        let end = match fin {
+            _ if self.finished() => position,
+            Some((end, _)) => end,
+            None => u64::MAX,
+        };
+        Some(AckBase { seq, position, end, max_ahead })
+    }
+
+    /// Delivers in-order bytes of a segment that acknowledges up to `acked`.
+    #[inline]
+    fn deliver(&mut self, bytes: &[u8], acked: Option<u64>, out: &mut dyn StreamSink) {
         if bytes.is_empty() {
             return;
         }
         let at = self.position;
-        out.bytes(at, bytes);
+        out.bytes_acking(at, bytes, acked);
         let (limit, seed) = (self.config.history, self.config.seed);
         if limit > 0 {
             self.cold().history.remember(at, bytes, limit, seed);
@@ -249,7 +278,14 @@ impl StreamReassembler {
 impl Reassembler for StreamReassembler {
     fn segment(&mut self, seq: u32, payload: &[u8]) {
         let wire_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        self.store_unplaced(SegmentRef { seq, wire_len, fin: false, ts: Timestamp::ZERO, payload });
+        self.store_unplaced(SegmentRef {
+            seq,
+            wire_len,
+            fin: false,
+            ts: Timestamp::ZERO,
+            ack: None,
+            payload,
+        });
     }
 
     /// The stream ends behind the last byte received.
@@ -272,6 +308,7 @@ impl Reassembler for StreamReassembler {
             wire_len: 0,
             fin: true,
             ts: Timestamp::ZERO,
+            ack: None,
             payload: &[],
         });
     }
@@ -291,7 +328,7 @@ impl Reassembler for StreamReassembler {
             peer.note_ack(ack, segment.ts);
         }
         if segment.ts >= self.deadline {
-            self.skip_due_holes(segment.ts, out);
+            self.skip_due_holes(segment.ts, peer.ack_base(), out);
         }
         if segment.wire_len == 0 && segment.payload.is_empty() && !segment.syn && !segment.fin {
             return;
@@ -302,10 +339,11 @@ impl Reassembler for StreamReassembler {
             && segment.payload.len() == segment.wire_len as usize
             && !segment.fin;
         if simple && self.out_of_order().is_none() {
-            self.deliver(segment.payload, out);
+            let acked = segment.ack.and_then(|ack| peer.ack_base()?.offset(ack));
+            self.deliver(segment.payload, acked, out);
             self.check();
         } else {
-            self.push_slow(&segment, out);
+            self.push_slow(&segment, peer.ack_base(), out);
         }
     }
 
@@ -324,14 +362,14 @@ impl Reassembler for StreamReassembler {
         (self.deadline < Timestamp::MAX).then_some(self.deadline)
     }
 
-    fn timeout(&mut self, now: Timestamp, _peer: &mut Self, out: &mut dyn StreamSink) {
+    fn timeout(&mut self, now: Timestamp, peer: &mut Self, out: &mut dyn StreamSink) {
         if now >= self.deadline {
-            self.skip_due_holes(now, out);
+            self.skip_due_holes(now, peer.ack_base(), out);
         }
     }
 
-    fn end(&mut self, _peer: &mut Self, out: &mut dyn StreamSink) {
-        self.flush(out);
+    fn end(&mut self, peer: &mut Self, out: &mut dyn StreamSink) {
+        self.flush(peer.ack_base(), out);
     }
 
     fn drop_buffered(&mut self, out: &mut dyn StreamSink) {

@@ -245,7 +245,12 @@ where
     H: MessageHandler<K, P::Message>,
 {
     fn bytes(&mut self, at: u64, bytes: &[u8]) {
-        self.state.bytes(StreamChunk::new(self.side, self.ts, at, bytes), &mut self.to);
+        self.bytes_acking(at, bytes, None);
+    }
+
+    fn bytes_acking(&mut self, at: u64, bytes: &[u8], acked: Option<u64>) {
+        let chunk = StreamChunk::new(self.side, self.ts, at, bytes).acked(acked);
+        self.state.bytes(chunk, &mut self.to);
     }
 
     fn gap(&mut self, at: u64, len: u64) {

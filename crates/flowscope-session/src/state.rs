@@ -6,8 +6,9 @@ use crate::delivery::{Delivery, StopReason, StreamEnd, StreamPosition};
 ///
 /// It decides what a parser learns, in which order, and what becomes of bytes that nobody reads:
 ///
-/// - A side whose SYN was not seen starts in mid-stream. Unless its first bytes
-///   [look like a start](Delivery::probe), the parser gets a gap of length 0 before them.
+/// - A side whose SYN was not seen starts in mid-stream, as its first chunk
+///   [says](StreamChunk::mid_stream). Unless its first bytes [look like a start](Delivery::probe), the
+///   parser gets a gap of length 0 before them.
 /// - A gap is reported, then passed to the parser.
 /// - A parser may stop one side. The other goes on; when both are stopped, parsing ends.
 /// - A parser whose protocol is followed by another in the same connection gives way to that one's, up to
@@ -85,8 +86,9 @@ impl ParserState {
 
     /// Handles in-order bytes of a side.
     #[inline]
-    pub fn bytes(&mut self, chunk: StreamChunk<'_>, to: &mut impl Delivery) {
+    pub fn bytes(&mut self, mut chunk: StreamChunk<'_>, to: &mut impl Delivery) {
         if self.mid_stream[chunk.side.index()] {
+            chunk.mid_stream = true;
             self.start_mid_stream(&chunk, to);
         }
         if let Some(cause) = self.loss(chunk.side) {

@@ -88,12 +88,23 @@ pub(crate) struct ProbeBuffer {
     pub(crate) bytes: [Vec<u8>; 2],
     /// Stream offset of the bytes of each side.
     pub(crate) at: [u64; 2],
+    /// The pieces of both sides, in the order in which they came.
+    pub(crate) pieces: Vec<ProbePiece>,
     /// Length of the gap before the bytes of each side.
     pub(crate) gap: [u64; 2],
     /// The side that sent first.
     pub(crate) first: Option<FlowSide>,
     /// Source and destination port of the first packet.
     pub(crate) ports: Option<(u16, u16)>,
+}
+
+/// Some of the bytes in a [`ProbeBuffer`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProbePiece {
+    pub(crate) side: FlowSide,
+    pub(crate) len: usize,
+    /// What their segment acknowledges.
+    pub(crate) acked: Option<u64>,
 }
 
 impl<P, R, U> Slot<P, R, U> {
@@ -185,7 +196,17 @@ impl ProbeBuffer {
         self.bytes[0].len() + self.bytes[1].len()
     }
 
+    pub(crate) fn push(&mut self, side: FlowSide, bytes: &[u8], acked: Option<u64>) {
+        self.bytes[side.index()].extend_from_slice(bytes);
+        match self.pieces.last_mut() {
+            Some(last) if (last.side, last.acked) == (side, acked) => last.len += bytes.len(),
+            _ => self.pieces.push(ProbePiece { side, len: bytes.len(), acked }),
+        }
+    }
+
     pub(crate) fn capacity(&self) -> usize {
-        self.bytes[0].capacity() + self.bytes[1].capacity()
+        self.bytes[0].capacity()
+            + self.bytes[1].capacity()
+            + self.pieces.capacity() * size_of::<ProbePiece>()
     }
 }

@@ -8,7 +8,7 @@ use flowscope_session::{Delivery, ParserState, StopReason, StreamEnd, StreamPosi
 use flowscope_track::Flow;
 
 use super::flow_sink::ParserHost;
-use super::slot::{ProbeBuffer, Reader, Reading};
+use super::slot::{ProbeBuffer, ProbePiece, Reader, Reading};
 use crate::detection::{Classification, Classifier, DetectedBy, Detection, ProbeInput, Transport};
 use crate::session::{SessionChange, SessionSink};
 
@@ -116,7 +116,7 @@ where
     /// Decides at the first payload which parser reads the flow, if that does not depend on the bytes.
     pub(crate) fn decide_early(&mut self) {
         if !self.to.host.classifier.needs_bytes() {
-            self.decide(0, &[], true);
+            self.decide(0, &[], None, true);
         }
     }
 
@@ -125,7 +125,7 @@ where
         if let Reader::Undecided(buffer) = &*self.to.reader
             && buffer.len() > 0
         {
-            self.decide(0, &[], true);
+            self.decide(0, &[], None, true);
         }
     }
 
@@ -135,8 +135,9 @@ where
         StreamPosition { side: self.side, ts: self.ts, offset }
     }
 
-    /// Decides which parser reads the flow: `bytes` are the latest, at `at` in the stream of the side.
-    fn decide(&mut self, at: u64, bytes: &[u8], last: bool) {
+    /// Decides which parser reads the flow: `bytes` are the latest, at `at` in the stream of the side, and
+    /// their segment acknowledges up to `acked`.
+    fn decide(&mut self, at: u64, bytes: &[u8], acked: Option<u64>, last: bool) {
         let Reader::Undecided(buffer) = &mut *self.to.reader else { return };
         let side = self.side.index();
         buffer.first.get_or_insert(self.side);
@@ -145,7 +146,9 @@ where
         let mut kept = 0;
         if !buffer.bytes[side].is_empty() {
             kept = bytes.len().min(room);
-            buffer.bytes[side].extend_from_slice(&bytes[..kept]);
+            if kept > 0 {
+                buffer.push(self.side, &bytes[..kept], acked);
+            }
         }
         let rest = &bytes[kept..];
         let last = last || rest.len() > room - kept;
@@ -175,13 +178,13 @@ where
                     self.replay(&buffer);
                 }
                 if !rest.is_empty() {
-                    self.bytes(at + kept as u64, rest);
+                    self.bytes_acking(at + kept as u64, rest, acked);
                 }
             }
             Classification::NeedMore if !last => {
                 if !rest.is_empty() {
                     buffer.at[side] = at;
-                    buffer.bytes[side].extend_from_slice(rest);
+                    buffer.push(self.side, rest, acked);
                 }
             }
             Classification::Recognised(detection) => {
@@ -206,22 +209,30 @@ where
     fn replay(&mut self, buffer: &ProbeBuffer) {
         let now = self.side;
         let first = buffer.first.unwrap_or(now);
-        for side in [first, !first] {
+        let mut taken = [0; 2];
+        for &ProbePiece { side, len, acked } in &buffer.pieces {
             self.side = side;
-            let (at, missing) = (buffer.at[side.index()], buffer.gap[side.index()]);
-            if missing > 0 {
-                // Reported when it was found.
-                self.state.skip(self.at(at.saturating_sub(missing)), missing, &mut self.to);
+            let from = taken[side.index()];
+            if from == 0 {
+                self.skip_buffered(buffer);
             }
+            taken[side.index()] += len;
+            let bytes = &buffer.bytes[side.index()][from..from + len];
+            let at = buffer.at[side.index()] + from as u64;
             // The sink has seen the first of them, if a parser left them to this one.
             let shown = self.to.shown[side.index()].saturating_sub(at);
             let shown = usize::try_from(shown).unwrap_or(usize::MAX);
-            let bytes = &buffer.bytes[side.index()];
             let (before, behind) = bytes.split_at(shown.min(bytes.len()));
             for (at, bytes) in [(at, before), (at + before.len() as u64, behind)] {
                 if !bytes.is_empty() {
-                    self.bytes(at, bytes);
+                    self.bytes_acking(at, bytes, acked);
                 }
+            }
+        }
+        for side in [first, !first] {
+            self.side = side;
+            if taken[side.index()] == 0 {
+                self.skip_buffered(buffer);
             }
             // Reported when it was reached, but there was no parser then.
             if self.state.is_finished(side) && self.state.loss(side).is_none() {
@@ -229,6 +240,15 @@ where
             }
         }
         self.side = now;
+    }
+
+    /// Gives a parser the gap before the bytes of this side.
+    fn skip_buffered(&mut self, buffer: &ProbeBuffer) {
+        let (at, missing) = (buffer.at[self.side.index()], buffer.gap[self.side.index()]);
+        if missing > 0 {
+            // Reported when it was found.
+            self.state.skip(self.at(at.saturating_sub(missing)), missing, &mut self.to);
+        }
     }
 }
 
@@ -239,15 +259,21 @@ where
 {
     #[inline]
     fn bytes(&mut self, at: u64, bytes: &[u8]) {
+        self.bytes_acking(at, bytes, None);
+    }
+
+    #[inline]
+    fn bytes_acking(&mut self, at: u64, bytes: &[u8], acked: Option<u64>) {
         if let Reader::Undecided(_) = &*self.to.reader {
-            return self.decide(at, bytes, false);
+            return self.decide(at, bytes, acked, false);
         }
-        self.state.bytes(StreamChunk::new(self.side, self.ts, at, bytes), &mut self.to);
+        let chunk = StreamChunk::new(self.side, self.ts, at, bytes).acked(acked);
+        self.state.bytes(chunk, &mut self.to);
         if let Reader::Undecided(left) = &*self.to.reader
             && left.len() > 0
         {
             // The parser has left them to the protocol that follows its own.
-            self.decide(0, &[], false);
+            self.decide(0, &[], None, false);
         }
     }
 
@@ -258,7 +284,7 @@ where
                 buffer.gap[side] += len;
                 return self.to.report_gap(self.at(at), len);
             }
-            self.decide(0, &[], true);
+            self.decide(0, &[], None, true);
         }
         self.state.gap(self.at(at), len, &mut self.to);
     }
@@ -347,7 +373,7 @@ where
             ledger.take_back(len);
             left.first.get_or_insert(side);
             left.at[side.index()] = remainder.offset;
-            left.bytes[side.index()] = remainder.bytes;
+            left.push(side, &remainder.bytes, None);
             self.shown[side.index()] = remainder.offset + len;
         }
         classifier.notify(parser, StreamEnd::End, messages);

@@ -8,11 +8,12 @@ use crate::config::HttpConfig;
 use crate::fields::{Fields, Part};
 use crate::framing;
 use crate::head::{self, Expect, Head, HeadStart};
+use crate::lockstep::{LatePair, RequestSeen, ResponseSeen};
 use crate::message::{
-    Ending, Framing, HttpAnomalyKind, HttpMessage, HttpVersion, MessageKind, Request, Response,
-    is_interim,
+    Ending, Framing, HttpAnomalyKind, HttpMessage, HttpVersion, MessageKind, Paired, Request,
+    Response, is_interim,
 };
-use crate::pairing::RequestClass;
+use crate::pairing::{Asked, RequestClass};
 use crate::stream_state::{CurrentMessage, LinePosition, State};
 use crate::wire::{self, StartLine};
 
@@ -34,7 +35,7 @@ impl HttpParser {
             own.advance(blank);
             return blank;
         }
-        own.begin(self.now);
+        own.begin(self.now, self.acked);
         own.state = State::Head;
         let expect = match (own.kind, bytes.starts_with(b"HTTP/")) {
             (Some(MessageKind::Request) | None, false) => Expect::Request,
@@ -152,7 +153,8 @@ impl HttpParser {
             // "The response to a Simple-Request is the entity body alone" in RFC 1945 §6.
             let body = std::mem::take(&mut own.buf);
             // It stays the one that is answered: nothing comes behind it.
-            let exchange = self.pairing.response(true).exchange;
+            let seen = ResponseSeen { interim: true, at: own.head_at, acked: own.head_acked };
+            let exchange = self.pairing.response(seen).exchange;
             own.current = CurrentMessage {
                 kind: MessageKind::Response,
                 exchange,
@@ -183,7 +185,7 @@ impl HttpParser {
         } else {
             own.state = State::Search;
             own.position = LinePosition::Line;
-            own.reject(self.now);
+            own.reject(self.now, self.acked);
         }
         self.anomaly(side, HttpAnomalyKind::Garbage, at, out);
         self.mark_unknown(side);
@@ -200,7 +202,7 @@ impl HttpParser {
         let own = &mut self.sides[side.index()];
         let line = wire::find_lf(bytes).map_or(bytes, |lf| &bytes[..=lf]);
         if own.buf.is_empty() {
-            own.begin(self.now);
+            own.begin(self.now, self.acked);
             if own.maybe_truncated && bytes.first() == Some(&0) {
                 // RFC 9293 §3.8.4: a keep-alive may carry "one garbage octet", which is the first
                 // of a stream that was joined there.
@@ -251,7 +253,7 @@ impl HttpParser {
             if may && !own.buf.ends_with(b"\n") {
                 return;
             }
-            own.reject(self.now);
+            own.reject(self.now, self.acked);
         }
     }
 
@@ -301,6 +303,15 @@ impl HttpParser {
         }
     }
 
+    /// The first bytes that are seen of `side` may not be the first that it sent.
+    pub(super) fn begin_mid_stream(&mut self, side: FlowSide) {
+        self.mid_stream = true;
+        match self.sides[side.index()].kind {
+            Some(MessageKind::Response) => self.pairing.responses_begin_late(),
+            _ => self.mark_unknown(side),
+        }
+    }
+
     /// Bytes of `side` that may have held the start of messages are unknown.
     pub(super) fn mark_unknown(&mut self, side: FlowSide) {
         let own = &mut self.sides[side.index()];
@@ -327,6 +338,7 @@ impl HttpParser {
                 let response = Response {
                     side,
                     exchange: None,
+                    resumed: false,
                     framing: Framing::None,
                     offset: own.head_at,
                     first_ts: own.first_ts,
@@ -374,13 +386,22 @@ impl HttpParser {
             "CONNECT" => RequestClass::Connect,
             _ => RequestClass::Other,
         };
-        let (exchange, full) = self.pairing.request(asked, max_pipelined, pipelining);
+        let side = request.side;
+        let seen = self.request_seen(side);
+        let other = &mut self.sides[(!side).index()];
+        if seen.idle == Some(true) {
+            other.doubted = other.may_be_over();
+            if std::mem::take(&mut other.skipped) {
+                // It was passed over before this request was sent, and answers none that comes.
+                self.pairing.responses_lost();
+            }
+        }
+        let Asked { exchange, full } = self.pairing.request(asked, max_pipelined, pipelining, seen);
         if full {
             anomalies.add(HttpAnomalyKind::PipelineFull, 0);
         }
         let framing = framing::of_request(request.version, &request.fields, &mut anomalies);
         (request.exchange, request.framing) = (exchange, framing);
-        let side = request.side;
         out.push(HttpMessage::Request(request));
         self.anomalies(side, &anomalies, out);
         let current = CurrentMessage {
@@ -399,28 +420,72 @@ impl HttpParser {
         out: &mut Vec<HttpMessage>,
     ) {
         let (version, status, side) = (response.version, response.status, response.side);
-        let answers = self.pairing.response(is_interim(status));
+        let own = &self.sides[side.index()];
+        let interim = is_interim(status);
+        let seen = ResponseSeen { interim, at: own.head_at, acked: own.head_acked };
+        let answers = self.pairing.response(seen);
         let asked = answers.asked.unwrap_or(RequestClass::Other);
         let framing =
             framing::of_response(version, status, asked, &response.fields, &mut anomalies);
         (response.exchange, response.framing) = (answers.exchange, framing);
+        response.resumed = answers.resumed;
+        self.paired(side, answers.before, out);
         out.push(HttpMessage::Response(response));
         self.anomalies(side, &anomalies, out);
         let current = CurrentMessage {
             kind: MessageKind::Response,
             exchange: answers.exchange,
             asked,
+            guessed: answers.asked.is_none(),
+            head_end: self.sides[side.index()].pos,
             ..CurrentMessage::default()
         };
         self.begin_body(side, current, framing, out);
         if framing == Framing::Tunnel {
+            let pair = self.pairing.take_tunnel();
+            self.paired(side, pair, out);
             for side in [side, !side] {
                 self.remainders[side.index()] = self.sides[side.index()].take_early();
                 self.close(side, Ending::Tunnel, out);
             }
             self.final_status = Some(ParserStatus::Upgrade);
-        } else if !is_interim(status) {
+        } else if !interim {
             self.answered(!side, answers.exchange.is_some(), asked);
+        }
+    }
+
+    /// What is known of the request that `side` has just sent.
+    fn request_seen(&self, side: FlowSide) -> RequestSeen {
+        let (own, other) = (&self.sides[side.index()], &self.sides[(!side).index()]);
+        let between = match other.state {
+            State::Start => true,
+            State::Search => {
+                other.buf.is_empty() || !wire::may_begin(&other.buf, Some(MessageKind::Response))
+            }
+            _ => other.may_be_over(),
+        };
+        let idle = match own.head_acked {
+            // Where a response ends is a guess, if it is not known what it answers.
+            Some(_) if !between && other.in_body() && other.current.guessed => None,
+            // A byte to come, or a FIN.
+            Some(acked) if acked == other.pos.saturating_add(1) => None,
+            Some(acked) => Some(between && acked == other.pos),
+            // What was joined in the middle may be acknowledged before any of it is seen.
+            None if self.mid_stream && other.pos == 0 => Some(between),
+            None => None,
+        };
+        RequestSeen { at: own.head_at, end: own.pos, acked: own.head_acked, other: other.pos, idle }
+    }
+
+    /// Reports a pair that was found out late; `side` sent the response.
+    pub(super) fn paired(
+        &mut self,
+        side: FlowSide,
+        pair: Option<LatePair>,
+        out: &mut Vec<HttpMessage>,
+    ) {
+        if let Some(LatePair { exchange, response }) = pair {
+            out.push(HttpMessage::Paired(Paired { side, exchange, offset: response }));
         }
     }
 

@@ -21,7 +21,7 @@ impl Default for StreamConfig {
         StreamConfig {
             max_held: NonZeroUsize::new(1 << 20).expect("not zero"),
             max_ahead: 16 << 20,
-            grace: Duration::from_millis(10),
+            grace: Duration::from_millis(25),
             hole_timeout: Duration::from_secs(10),
             overlap: OverlapPolicy::default(),
             history: History::LARGEST,
@@ -52,8 +52,8 @@ impl StreamConfig {
         self
     }
 
-    /// Time, by packet timestamps, to wait for missing bytes that the receiver has acknowledged; default 10
-    /// ms, longer than captures usually reorder packets. The first data of a stream without a SYN waits as
+    /// Time, by packet timestamps, to wait for missing bytes that the receiver has acknowledged; default 25
+    /// ms, longer than captures usually reorder packets, and than the delay between two taps of one link. The first data of a stream without a SYN waits as
     /// long for earlier data.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {

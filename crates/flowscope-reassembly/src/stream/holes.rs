@@ -1,5 +1,6 @@
 use flowscope_core::{Loss, Reassembler as _, StreamSink, Timestamp};
 
+use super::acks::AckBase;
 use super::out_of_order::OutOfOrder;
 use super::{State, StreamReassembler};
 
@@ -16,10 +17,11 @@ impl StreamReassembler {
             if limit <= self.position {
                 return self.finish(out_of_order, out);
             }
-            let mut position = self.position;
-            out_of_order
-                .store
-                .take_contiguous(&mut position, limit, |_, bytes| self.deliver(bytes, out));
+            let (mut position, peer) = (self.position, out_of_order.peer);
+            out_of_order.store.take_contiguous(&mut position, limit, |bytes, ack| {
+                let acked = peer.zip(ack).and_then(|(peer, ack)| peer.offset(ack));
+                self.deliver(bytes, acked, out);
+            });
             match out_of_order.cuts.first() {
                 Some(cut) if cut.start <= self.position && self.position < limit => {
                     out_of_order.cuts.pop_first();
@@ -61,8 +63,14 @@ impl StreamReassembler {
 
     /// Skips every missing range whose deadline has passed.
     #[cold]
-    pub(super) fn skip_due_holes(&mut self, now: Timestamp, out: &mut dyn StreamSink) {
+    pub(super) fn skip_due_holes(
+        &mut self,
+        now: Timestamp,
+        peer: Option<AckBase>,
+        out: &mut dyn StreamSink,
+    ) {
         let mut out_of_order = self.take_out_of_order();
+        out_of_order.peer = peer;
         if self.state == State::Unstarted {
             self.place_unplaced(&mut out_of_order, out);
         }
@@ -133,8 +141,9 @@ impl StreamReassembler {
     }
 
     /// Delivers everything at the end of the flow.
-    pub(super) fn flush(&mut self, out: &mut dyn StreamSink) {
+    pub(super) fn flush(&mut self, peer: Option<AckBase>, out: &mut dyn StreamSink) {
         let mut out_of_order = self.take_out_of_order();
+        out_of_order.peer = peer;
         self.place_unplaced(&mut out_of_order, out);
         self.drop_far_ahead(&mut out_of_order, out);
         while self.skip_lowest_hole(&mut out_of_order, out) {}

@@ -1,5 +1,6 @@
-use flowscope_core::{Conflict, KeptCopy, Loss, Reassembler as _, Segment, StreamSink, Timestamp};
+use flowscope_core::{Conflict, KeptCopy, Loss, Reassembler as _, Segment, StreamSink};
 
+use super::acks::AckBase;
 use super::out_of_order::{OutOfOrder, SegmentRef, StoredSegment};
 use super::{State, StreamReassembler};
 
@@ -10,13 +11,19 @@ const UNPLACED_BYTES: usize = 8 << 10;
 /// Input of segments.
 impl StreamReassembler {
     /// Handles a segment that the fast path of `push` does not.
-    pub(super) fn push_slow(&mut self, segment: &Segment<'_>, out: &mut dyn StreamSink) {
+    pub(super) fn push_slow(
+        &mut self,
+        segment: &Segment<'_>,
+        peer: Option<AckBase>,
+        out: &mut dyn StreamSink,
+    ) {
         let part = SegmentRef::from(segment);
         if self.is_closed() {
             self.report_lost(Loss::OutOfWindow, part.payload.len() as u64, out);
             return self.check();
         }
         let mut out_of_order = self.take_out_of_order();
+        out_of_order.peer = peer;
         if self.state == State::Unstarted {
             if segment.syn {
                 self.open_at(segment.seq);
@@ -146,10 +153,10 @@ impl StreamReassembler {
 
         let captured = at + payload.len() as u64;
         if at == self.position && out_of_order.next().is_none_or(|(next, _)| next >= end) {
-            self.deliver(payload, out);
+            self.deliver(payload, out_of_order.offset_of(segment.ack), out);
             self.skip(end, out);
         } else if at < end {
-            self.buffer_segment(at, payload, segment.ts, out_of_order, out);
+            self.buffer_segment(at, payload, &segment, out_of_order, out);
             if captured < end {
                 out_of_order.cuts.insert(captured..end, segment.ts, true);
             }
@@ -173,11 +180,12 @@ impl StreamReassembler {
         &mut self,
         at: u64,
         payload: &[u8],
-        ts: Timestamp,
+        segment: &SegmentRef<'_>,
         out_of_order: &mut OutOfOrder,
         out: &mut dyn StreamSink,
     ) {
-        let outcome = out_of_order.store.insert(at, payload, ts, self.config.overlap);
+        let outcome =
+            out_of_order.store.insert(at, payload, segment.ts, segment.ack, self.config.overlap);
         if let Some(conflict) = outcome.conflict {
             out.conflict(conflict);
         }

@@ -1,5 +1,6 @@
 use flowscope_core::{Segment, Timestamp};
 
+use super::acks::AckBase;
 use super::ranges::SegmentRanges;
 use super::segment_store::SegmentStore;
 
@@ -24,6 +25,8 @@ pub(super) struct OutOfOrder {
     pub(super) unplaced: Vec<StoredSegment>,
     /// Payload bytes in `unplaced`.
     pub(super) stored: usize,
+    /// Where the other side's stream stands; set when its state is known.
+    pub(super) peer: Option<AckBase>,
     /// Bytes refused without a sink, not reported yet.
     pub(super) refused: u64,
 }
@@ -35,16 +38,19 @@ pub(super) struct StoredSegment {
     pub(super) wire_len: u32,
     pub(super) fin: bool,
     pub(super) ts: Timestamp,
+    pub(super) ack: Option<u32>,
     pub(super) payload: Box<[u8]>,
 }
 
-/// A segment without its acknowledgement.
+/// The part of a segment that its own side's stream needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SegmentRef<'a> {
     pub(super) seq: u32,
     pub(super) wire_len: u32,
     pub(super) fin: bool,
     pub(super) ts: Timestamp,
+    /// What it acknowledges.
+    pub(super) ack: Option<u32>,
     pub(super) payload: &'a [u8],
 }
 
@@ -129,6 +135,7 @@ impl<'a> From<&Segment<'a>> for SegmentRef<'a> {
             wire_len: segment.wire_len,
             fin: segment.fin,
             ts: segment.ts,
+            ack: segment.ack,
             payload: segment.payload,
         }
     }
@@ -141,6 +148,7 @@ impl<'a> From<&'a StoredSegment> for SegmentRef<'a> {
             wire_len: stored.wire_len,
             fin: stored.fin,
             ts: stored.ts,
+            ack: stored.ack,
             payload: &stored.payload,
         }
     }
@@ -153,12 +161,18 @@ impl From<SegmentRef<'_>> for StoredSegment {
             wire_len: segment.wire_len,
             fin: segment.fin,
             ts: segment.ts,
+            ack: segment.ack,
             payload: segment.payload.into(),
         }
     }
 }
 
 impl OutOfOrder {
+    /// The offset of the other side's stream up to which `ack` acknowledges, if that is known.
+    pub(super) fn offset_of(&self, ack: Option<u32>) -> Option<u64> {
+        self.peer?.offset(ack?)
+    }
+
     /// Whether a FIN was received, in place or not.
     pub(super) fn has_fin(&self) -> bool {
         self.fin.is_some() || self.unplaced.iter().any(|stored| stored.fin)

@@ -3,6 +3,7 @@ use std::ops::Range;
 
 use flowscope_core::{Conflict, KeptCopy, Timestamp};
 
+use super::acks::BufferedAcks;
 use super::overlap::OverlapPolicy;
 use super::ranges::SegmentRanges;
 
@@ -14,6 +15,7 @@ use super::ranges::SegmentRanges;
 pub(super) struct SegmentStore {
     pages: BTreeMap<u64, Box<[u8; PAGE]>>,
     ranges: SegmentRanges,
+    acks: BufferedAcks,
     pending: u64,
 }
 
@@ -30,12 +32,13 @@ pub(super) struct InsertOutcome {
 }
 
 impl SegmentStore {
-    /// Adds the bytes at offset `at`; the policy resolves overlaps with buffered bytes.
+    /// Adds the bytes at offset `at`, whose segment acknowledges `ack`; the policy resolves overlaps with buffered bytes.
     pub(super) fn insert(
         &mut self,
         at: u64,
         bytes: &[u8],
         ts: Timestamp,
+        ack: Option<u32>,
         policy: OverlapPolicy,
     ) -> InsertOutcome {
         let new = at..at + bytes.len() as u64;
@@ -55,6 +58,7 @@ impl SegmentStore {
                 let next = self.ranges.first_from(at).map_or(new.end, |range| range.start);
                 let end = next.min(new.end);
                 merge.write(&mut self.pages, at..end);
+                self.acks.insert(at..end, ack);
                 at = end;
             }
         }
@@ -64,13 +68,13 @@ impl SegmentStore {
         outcome
     }
 
-    /// Passes the contiguous bytes from `*position`, up to `limit`, to `each` in chunks, and moves the
-    /// position.
+    /// Passes the contiguous bytes from `*position`, up to `limit`, to `each` in chunks with what their
+    /// segment acknowledges, and moves the position.
     pub(super) fn take_contiguous(
         &mut self,
         position: &mut u64,
         limit: u64,
-        mut each: impl FnMut(u64, &[u8]),
+        mut each: impl FnMut(&[u8], Option<u32>),
     ) {
         let before = *position;
         while *position < limit
@@ -81,9 +85,10 @@ impl SegmentStore {
             let end = first.end.min(limit);
             while *position < end {
                 let (page, from) = split(*position);
-                let len = (PAGE - from).min((end - *position) as usize);
+                let (ack, same_ack) = self.acks.at(*position);
+                let len = (PAGE - from).min((end.min(same_ack) - *position) as usize);
                 if let Some(bytes) = self.pages.get(&page).and_then(|p| p.get(from..from + len)) {
-                    each(*position, bytes);
+                    each(bytes, ack);
                 }
                 *position += len as u64;
                 self.pending -= len as u64;
@@ -92,6 +97,7 @@ impl SegmentStore {
                 }
             }
         }
+        self.acks.forget_before(*position);
         // Frees the page in which the bytes ended, unless it has more.
         let (page, _) = split(*position);
         if *position > before && self.ranges.first().is_none_or(|next| split(next.start).0 > page) {
@@ -103,6 +109,7 @@ impl SegmentStore {
     pub(super) fn clear(&mut self) -> u64 {
         self.pages.clear();
         self.ranges.clear();
+        self.acks.clear();
         std::mem::take(&mut self.pending)
     }
 
@@ -120,6 +127,7 @@ impl SegmentStore {
         self.pages.len() * (PAGE + SegmentRanges::COST)
             + if self.pages.is_empty() { 0 } else { 6 * SegmentRanges::COST }
             + self.ranges.cost()
+            + self.acks.cost()
     }
 }
 

@@ -1,0 +1,123 @@
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::ranges::SegmentRanges;
+
+/// What the segments of buffered bytes acknowledge, range by range.
+///
+/// Ranges do not overlap: a byte has the acknowledgement of the copy that came first. Neighbors with
+/// one acknowledgement are one range, as in a transfer in one direction.
+#[derive(Debug, Default)]
+pub(super) struct BufferedAcks(BTreeMap<u64, AckedRange>);
+
+#[derive(Clone, Copy, Debug)]
+struct AckedRange {
+    end: u64,
+    ack: u32,
+}
+
+/// Where the other side's stream stands, which turns its sequence numbers into offsets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AckBase {
+    /// The sequence number of the byte at `position`.
+    pub(super) seq: u32,
+    pub(super) position: u64,
+    /// Where the stream ends, if that is known.
+    pub(super) end: u64,
+    pub(super) max_ahead: u32,
+}
+
+impl AckBase {
+    /// The offset up to which `ack` acknowledges, unless that lies too far from the position.
+    #[inline]
+    pub(super) fn offset(self, ack: u32) -> Option<u64> {
+        let ahead = ack.wrapping_sub(self.seq).cast_signed();
+        if ahead > 0 && ahead.cast_unsigned() > self.max_ahead {
+            return None;
+        }
+        Some(self.position.checked_add_signed(i64::from(ahead))?.min(self.end))
+    }
+}
+
+impl BufferedAcks {
+    /// Notes the acknowledgement of bytes that were not buffered before.
+    pub(super) fn insert(&mut self, new: Range<u64>, ack: Option<u32>) {
+        let (Some(ack), Range { mut start, mut end }) = (ack, new) else { return };
+        if let Some((at, before)) = self.0.range(..=start).next_back()
+            && before.end == start
+            && before.ack == ack
+        {
+            start = *at;
+        }
+        if let Some(after) = self.0.get(&end)
+            && after.ack == ack
+        {
+            let next = end;
+            end = after.end;
+            self.0.remove(&next);
+        }
+        self.0.insert(start, AckedRange { end, ack });
+    }
+
+    /// The acknowledgement of the byte at `at`, and where the bytes end that have the same one.
+    pub(super) fn at(&self, at: u64) -> (Option<u32>, u64) {
+        match self.0.range(..=at).next_back() {
+            Some((_, range)) if range.end > at => (Some(range.ack), range.end),
+            _ => (None, self.0.range(at..).next().map_or(u64::MAX, |(next, _)| *next)),
+        }
+    }
+
+    /// Forgets what lies before `position`.
+    pub(super) fn forget_before(&mut self, position: u64) {
+        while let Some(first) = self.0.first_entry()
+            && first.get().end <= position
+        {
+            first.remove();
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Bytes of memory, by the largest estimate.
+    pub(super) fn cost(&self) -> usize {
+        // A tree's only node may be all but empty.
+        if self.0.is_empty() {
+            0
+        } else {
+            self.0.len() * SegmentRanges::COST + 6 * SegmentRanges::COST
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_the_acknowledgement_of_their_segment() {
+        let mut acks = BufferedAcks::default();
+        for (range, ack) in [(10..20, Some(1)), (30..40, Some(1)), (40..50, Some(2)), (5..10, None)]
+        {
+            acks.insert(range, ack);
+        }
+        acks.insert(20..30, Some(1));
+        let found: Vec<_> = [4, 10, 39, 40, 50].into_iter().map(|at| acks.at(at)).collect();
+        let expected = [(None, 10), (Some(1), 40), (Some(1), 40), (Some(2), 50), (None, u64::MAX)];
+        assert_eq!(found, expected);
+        assert_eq!(acks.0.len(), 2, "neighbors with one acknowledgement are one range");
+        acks.forget_before(40);
+        assert_eq!((acks.at(39), acks.at(41)), ((None, 40), (Some(2), 50)));
+    }
+
+    #[test]
+    fn acknowledgements_are_offsets_of_the_other_side() {
+        let base = AckBase { seq: 5, position: 100, end: 150, max_ahead: 1000 };
+        assert_eq!(base.offset(25), Some(120));
+        assert_eq!(base.offset(u32::MAX), Some(94), "before the position");
+        assert_eq!(base.offset(56), Some(150), "a FIN is no byte");
+        assert_eq!(base.offset(1006), None, "too far away");
+        assert_eq!(base.offset(5_u32.wrapping_sub(101)), None, "before the start");
+    }
+}
