@@ -167,7 +167,7 @@ fn sides() -> impl Strategy<Value = FlowSide> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES))]
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_direction_that_is_late_costs_no_pair(
@@ -244,8 +244,13 @@ proptest! {
         let mut rng = Rng::new(seed);
         let mut sent = delayed(connection(client, &mut rng), side, micros, stamped);
         sent.drain(..1 + start.index(sent.len()));
-        if rng.one_in(2) {
+        // Where the last response is lost too, nothing shows that one too many was unanswered.
+        let end = count(&sent).saturating_sub(1);
+        let last = sent.iter().position(|sent| sent.exchanges.contains(&end) && sent.side == Responder);
+        if let Some(last) = last.filter(|_| rng.one_in(2)) {
+            let tail = sent.split_off(last);
             lossy(&mut sent, n, &mut rng);
+            sent.extend(tail);
         }
         paired(&exchanges(&sent)?)?;
     }

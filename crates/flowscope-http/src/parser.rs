@@ -152,6 +152,9 @@ impl HttpParser {
             _ => false,
         };
         own.pos = own.pos.saturating_add(len);
+        if len > 0 {
+            own.gap_end = own.pos;
+        }
         if passed {
             own.current.missing = own.current.missing.saturating_add(len);
             if matches!(own.state, State::Length(0)) {
@@ -184,12 +187,18 @@ impl HttpParser {
     /// Handles the end of a side.
     fn read_fin(&mut self, side: FlowSide, out: &mut Vec<HttpMessage>) {
         self.close(side, Ending::Fin, out);
-        self.pair_answered(out);
+        let whole = self.sides[side.index()].kind == Some(MessageKind::Response);
+        self.pair_answered(whole, out);
     }
 
-    /// No request follows a response that is over.
-    fn pair_answered(&mut self, out: &mut Vec<HttpMessage>) {
-        if let Some(pair) = self.pairing.take_answered() {
+    /// No request follows a response that is over. `whole`: nothing of the responses is missing behind it.
+    ///
+    /// Where packets were lost, the response that would show that the two are no pair may be lost too.
+    fn pair_answered(&mut self, whole: bool, out: &mut Vec<HttpMessage>) {
+        let lossless = self.sides.iter().all(|side| side.gap_end == 0);
+        if (whole || lossless)
+            && let Some(pair) = self.pairing.take_answered()
+        {
             let responses = self.sides[0].kind == Some(MessageKind::Response);
             let side = if responses { FlowSide::Initiator } else { FlowSide::Responder };
             self.paired(side, Some(pair), out);
@@ -502,7 +511,7 @@ impl SessionParser for HttpParser {
 
     fn rst(&mut self, side: FlowSide, out: &mut Vec<HttpMessage>) {
         self.read_held(out);
-        self.pair_answered(out);
+        self.pair_answered(false, out);
         self.close(side, Ending::Rst, out);
         self.close(!side, Ending::Rst, out);
     }
@@ -511,7 +520,7 @@ impl SessionParser for HttpParser {
         self.read_held(out);
         self.close(FlowSide::Initiator, Ending::FlowEnd, out);
         self.close(FlowSide::Responder, Ending::FlowEnd, out);
-        self.pair_answered(out);
+        self.pair_answered(false, out);
         self.pairing.end();
     }
 

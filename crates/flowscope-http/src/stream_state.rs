@@ -15,6 +15,8 @@ pub(crate) struct StreamState {
     pub(crate) kind: Option<MessageKind>,
     /// Where in the stream the next byte stands.
     pub(crate) pos: u64,
+    /// Where the latest gap ends.
+    pub(crate) gap_end: u64,
     /// Where the chunk at hand begins.
     pub(crate) chunk_at: u64,
     /// Where the message at hand began.

@@ -467,6 +467,8 @@ impl HttpParser {
         let idle = match own.head_acked {
             // Where a response ends is a guess, if it is not known what it answers.
             Some(_) if !between && other.in_body() && other.current.guessed => None,
+            // What was missed may be the response to this very request.
+            Some(acked) if acked < other.gap_end => None,
             // A byte to come, or a FIN.
             Some(acked) if acked == other.pos.saturating_add(1) => None,
             Some(acked) => Some(between && acked == other.pos),

@@ -386,3 +386,33 @@ fn without_an_engine() {
     assert_eq!(log.0[2..], ["4 ef", "6 g", "out_of_window 1"]);
     assert!(own.finished());
 }
+
+/// Writes what the segments of the bytes acknowledge.
+#[derive(Default)]
+struct Acks(Vec<(u64, Option<u64>)>);
+
+impl StreamSink for Acks {
+    fn bytes(&mut self, _: u64, _: &[u8]) {}
+    fn bytes_acking(&mut self, at: u64, _: &[u8], acked: Option<u64>) {
+        self.0.push((at, acked));
+    }
+    fn gap(&mut self, _: u64, _: u64) {}
+}
+
+/// Bytes that waited come with what their own segment acknowledges, not with the latest.
+#[test]
+fn bytes_come_with_the_acknowledgement_of_their_segment() {
+    let factory = StreamReassemblerFactory::default();
+    let (mut own, mut peer, mut acks) = (factory.make(), factory.make(), Acks::default());
+    let ack = |offset: u32| ISN.wrapping_add(1).wrapping_add(offset);
+    own.push(at(0, data(0, b"ab")).ack(ack(0)), &mut peer, &mut acks);
+    assert_eq!(acks.0.pop(), None, "the start of the stream is not known");
+    peer.push(Segment { side: FlowSide::Responder, ..at(1, syn()) }, &mut own, &mut acks);
+    own.push(at(2, syn()), &mut peer, &mut acks);
+    own.push(at(3, data(6, b"gh")).ack(ack(7)), &mut peer, &mut acks);
+    own.push(at(4, data(4, b"ef")).ack(ack(5)), &mut peer, &mut acks);
+    own.push(at(5, data(2, b"cd")).ack(ack(9)), &mut peer, &mut acks);
+    own.push(at(6, data(8, b"ij")), &mut peer, &mut acks);
+    let expected = [(0, Some(0)), (2, Some(9)), (4, Some(5)), (6, Some(7)), (8, None)];
+    assert_eq!(acks.0, expected);
+}

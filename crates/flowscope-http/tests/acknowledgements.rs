@@ -1,0 +1,155 @@
+//! What acknowledgements say of the order between the two sides.
+
+use flowscope_core::FlowSide::{self, Initiator, Responder};
+use flowscope_core::{ParserStatus, SessionParser, StreamChunk, Timestamp};
+use flowscope_http::{HttpConfig, HttpExchange, HttpExchanges, HttpOutcome};
+
+/// A side, where its bytes begin, what their segment acknowledges, and the bytes.
+type Piece<'a> = (FlowSide, u64, u64, &'a str);
+
+const GET: &str = "GET / HTTP/1.1\r\n\r\n";
+const HEAD: &str = "HEAD / HTTP/1.1\r\n\r\n";
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+const ASKED: u64 = GET.len() as u64;
+const SAID: u64 = OK.len() as u64;
+
+fn feed(parser: &mut HttpExchanges, (side, at, acked, text): Piece<'_>) -> Vec<HttpExchange> {
+    let mut out = Vec::new();
+    let chunk = StreamChunk::new(side, Timestamp::from_secs(1), at, text.as_bytes());
+    assert_eq!(parser.feed_into(chunk.acked(Some(acked)), &mut out), ParserStatus::Continue);
+    out
+}
+
+fn check(pieces: &[Piece<'_>], gap_before: Option<(usize, FlowSide, u64)>, expected: &[&str]) {
+    let (mut parser, mut out) = (HttpExchanges::default(), Vec::new());
+    for (n, piece) in pieces.iter().enumerate() {
+        if let Some((place, side, len)) = gap_before
+            && place == n
+        {
+            parser.gap(side, len, &mut out);
+        }
+        out.extend(feed(&mut parser, *piece));
+    }
+    parser.end(&mut out);
+    let line = |x: &HttpExchange| {
+        let asked = x.request.as_ref().map_or("-", |request| request.method());
+        let status = x.response.as_ref().map_or("-".to_owned(), |r| r.status().to_string());
+        let resumed = if x.resumed { " resumed" } else { "" };
+        format!("{} {asked} {status}{resumed}", x.id)
+    };
+    let lines: Vec<String> = out.iter().map(line).collect();
+    assert_eq!(lines, expected, "{pieces:#?}");
+}
+
+#[test]
+fn a_response_waits_for_the_request_that_it_acknowledges() {
+    let head = HEAD.len() as u64;
+    let bare = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+    check(
+        &[
+            // Without the request, the response would have a body.
+            (Responder, 0, head, bare),
+            (Responder, bare.len() as u64, head + ASKED, "HTTP/1.1 404 x\r\n\r\n"),
+            (Initiator, 0, 0, HEAD),
+            (Initiator, head, bare.len() as u64, GET),
+        ],
+        None,
+        &["0 HEAD 200", "1 GET 404"],
+    );
+}
+
+#[test]
+fn a_response_that_does_not_acknowledge_a_request_does_not_answer_it() {
+    check(
+        &[
+            (Initiator, 0, 0, GET),
+            (Responder, 0, 0, "HTTP/1.1 408 Timeout\r\nContent-Length: 0\r\n\r\n"),
+        ],
+        None,
+        &["0 GET -", "1 - 408"],
+    );
+}
+
+#[test]
+fn after_lost_requests_two_exchanges_in_lockstep_are_pairs() {
+    let lost = 50;
+    check(
+        &[
+            (Responder, 0, lost, OK),
+            (Initiator, lost, SAID, GET),
+            (Responder, SAID, lost + ASKED, OK),
+            (Initiator, lost + ASKED, 2 * SAID, GET),
+            (Responder, 2 * SAID, lost + 2 * ASKED, OK),
+        ],
+        Some((1, Initiator, lost)),
+        &["0 - 200", "1 GET 200 resumed", "2 GET 200 resumed"],
+    );
+}
+
+#[test]
+fn a_request_of_which_nothing_was_seen_may_be_the_one_that_is_answered() {
+    let lost = 50;
+    check(
+        &[
+            (Initiator, lost, 0, GET),
+            // Two were unanswered.
+            (Responder, 0, lost + ASKED, OK),
+            (Responder, SAID, lost + ASKED, OK),
+            // Who pipelines is not trusted to be in lockstep.
+            (Initiator, lost + ASKED, 2 * SAID, GET),
+            (Responder, 2 * SAID, lost + 2 * ASKED, OK),
+        ],
+        Some((0, Initiator, lost)),
+        &["0 GET -", "1 - 200", "2 - 200", "3 GET -", "4 - 200"],
+    );
+}
+
+#[test]
+fn a_response_that_does_not_acknowledge_the_next_request_is_not_in_lockstep() {
+    let lost = 50;
+    check(
+        &[
+            (Initiator, lost, 0, GET),
+            (Responder, 0, lost + ASKED, OK),
+            (Initiator, lost + ASKED, SAID, GET),
+            // It was sent before the second request arrived, so it answers the first.
+            (Responder, SAID, lost + ASKED, OK),
+        ],
+        Some((0, Initiator, lost)),
+        &["0 GET -", "1 - 200", "2 GET -", "3 - 200"],
+    );
+}
+
+#[test]
+fn the_response_to_a_lost_head_request_has_no_body() {
+    let lost = 50;
+    let bare = "HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n";
+    let end = bare.len() as u64;
+    check(
+        &[
+            (Responder, 0, lost, bare),
+            (Initiator, lost, end, GET),
+            (Responder, end, lost + ASKED, OK),
+            (Initiator, lost + ASKED, end + SAID, GET),
+            (Responder, end + SAID, lost + 2 * ASKED, OK),
+        ],
+        Some((1, Initiator, lost)),
+        &["0 - 200", "1 GET 200 resumed", "2 GET 200 resumed"],
+    );
+}
+
+#[test]
+fn what_waits_is_bounded() {
+    let config = HttpConfig::default().max_held(4096);
+    let mut parser = HttpExchanges::with_config(config);
+    let mut out = Vec::new();
+    for n in 0..1000 {
+        out.extend(feed(&mut parser, (Responder, n * SAID, 1 << 20, OK)));
+        assert!(parser.heap_bytes() < 64 * 1024, "{}", parser.heap_bytes());
+    }
+    // The request comes too late for any of them to be called its own.
+    out.extend(feed(&mut parser, (Initiator, 0, 0, GET)));
+    parser.end(&mut out);
+    assert!(out.iter().all(|x| x.request.is_none() || x.outcome == HttpOutcome::Unpaired));
+    assert_eq!(out.iter().filter(|x| x.response.is_some()).count(), 1000);
+}
