@@ -54,7 +54,7 @@ fn at(millis: u64, segment: Segment<'_>) -> Segment<'_> {
 }
 
 fn config() -> StreamConfig {
-    StreamConfig::default()
+    StreamConfig::default().grace(Duration::from_millis(10))
 }
 
 /// A stream and the one it is acknowledged by.
