@@ -136,7 +136,7 @@ fn what_never_comes_is_a_gap_before_the_fin() {
 fn the_grace_of_an_acknowledged_hole_goes_on_after_the_close() {
     let script = talk().handshake().data(Responder, b"one ").data(Responder, b"two ");
     let all = arranged(&packets(script.close(Responder)), &[0, 1, 2, 3, 5, 6, 7, 8, 4]);
-    let heard = play(11_000, all);
+    let heard = play(26_000, all);
     assert_eq!(ends(&heard), ["gap 4", "closed Fin", "late"]);
     assert_eq!((heard.bytes.delivered(), heard.bytes.lost(Loss::Unclaimed)), (4, 4));
 }
