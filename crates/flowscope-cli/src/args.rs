@@ -257,6 +257,12 @@ pub(crate) struct Tracking {
     #[arg(long, value_name = "TIME", default_value = "5s")]
     linger: Time,
 
+    /// Keep flows of different VLANs and virtual networks apart: VLAN, VXLAN, GENEVE, NVGRE and PBB
+    /// identifiers, ERSPAN and PPPoE sessions. Not for captures that see the two directions of a flow
+    /// in different ones
+    #[arg(long)]
+    pub(crate) vlan_key: bool,
+
     /// Which flow to evict when the table is full
     #[arg(long, value_enum, default_value_t = EvictionArg::HalfOpenFirst)]
     eviction: EvictionArg,

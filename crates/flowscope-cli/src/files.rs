@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use flowscope::core::{Ledger, Loss, PacketSource, Timestamp};
+use flowscope::extract::{FiveTupleKey, ScopedKey};
 use flowscope::pcap::{CaptureFiles, Interface, ReadError};
 use flowscope::track::EndReason;
 
 use crate::args::Running;
 use crate::error::{Failure, Status};
 use crate::output::{Output, RecordFormat, Target, part_of};
+use crate::recorder::FlowKey;
 use crate::run::{Ending, Run};
 
 /// Input of fewer bytes is read before threads would have started.
@@ -23,6 +25,19 @@ const MANY: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 
 /// Reads the captures and writes what `layout` makes of them.
 pub(crate) fn track<L: RecordFormat>(
+    files: &[PathBuf],
+    args: &Running,
+    target: Target<'_>,
+    layout: L,
+) -> Result<Status, Failure> {
+    if args.tracking.vlan_key {
+        track_by::<ScopedKey<FiveTupleKey>, L>(files, args, target, layout)
+    } else {
+        track_by::<FiveTupleKey, L>(files, args, target, layout)
+    }
+}
+
+fn track_by<K: FlowKey, L: RecordFormat>(
     files: &[PathBuf],
     args: &Running,
     target: Target<'_>,
@@ -39,7 +54,7 @@ pub(crate) fn track<L: RecordFormat>(
         }
         _ => NonZeroUsize::MIN,
     });
-    let mut run = Run::new(args, out, workers, total)?;
+    let mut run = Run::<L, K>::new(args, out, workers, total)?;
     let mut source = CaptureFiles::new(files);
     let status = read_all(&mut source, &mut run, total.is_none())?;
     if source.packets() == 0 && status > Status::Incomplete {
@@ -64,9 +79,9 @@ pub(crate) fn track<L: RecordFormat>(
 
 /// Reads all captures to their ends. Prints their errors, and returns the status. If packets
 /// `trickle` in from a pipe, output is not delayed until more arrive.
-fn read_all<L: RecordFormat>(
+fn read_all<L: RecordFormat, K: FlowKey>(
     source: &mut CaptureFiles,
-    run: &mut Run<'_, L>,
+    run: &mut Run<'_, L, K>,
     trickle: bool,
 ) -> Result<Status, Failure> {
     let mut status = Status::Done;

@@ -1,8 +1,12 @@
 //! Record formats as recorders of the parallel driver.
 
+use std::hash::Hash;
+
 use flowscope::core::{Extracted, FlowSide};
 use flowscope::driver::{DriverConfig, Protocols, SessionChange};
-use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
+use flowscope::extract::{
+    AutoDetectEncap, FiveTuple, FiveTupleKey, FlowExtractor, Scoped, ScopedKey,
+};
 use flowscope::protocols::Registry;
 use flowscope::track::{Change, EndReason, Flow};
 use flowscope_parallel::{Merged, ParallelDriver, Recorder, WorkerError};
@@ -11,11 +15,51 @@ use crate::error::Failure;
 use crate::output::{Output, RecordFormat};
 use crate::reading::AppRecord;
 
-pub(crate) type Extractor = AutoDetectEncap<FiveTuple>;
+/// What tells flows apart: the five-tuple, with or without the networks around it.
+pub(crate) trait FlowKey: Hash + Eq + Clone + Send + Sync + 'static {
+    /// Makes it of packets.
+    type Extractor: FlowExtractor<Key = Self>;
+
+    fn extractor() -> Self::Extractor;
+
+    /// Equal for both directions of a flow, on every run.
+    fn shard_hash(&self) -> u64 {
+        self.five_tuple().shard_hash()
+    }
+
+    fn five_tuple(&self) -> &FiveTupleKey;
+}
+
+impl FlowKey for FiveTupleKey {
+    type Extractor = AutoDetectEncap<FiveTuple>;
+
+    fn extractor() -> Self::Extractor {
+        AutoDetectEncap(FiveTuple::bidirectional())
+    }
+
+    #[inline]
+    fn five_tuple(&self) -> &FiveTupleKey {
+        self
+    }
+}
+
+/// `--vlan-key`.
+impl FlowKey for ScopedKey<FiveTupleKey> {
+    type Extractor = Scoped<AutoDetectEncap<FiveTuple>>;
+
+    fn extractor() -> Self::Extractor {
+        Scoped(FiveTupleKey::extractor())
+    }
+
+    #[inline]
+    fn five_tuple(&self) -> &FiveTupleKey {
+        self.inner()
+    }
+}
 
 /// The driver of a run.
-pub(crate) type Driver<L> =
-    ParallelDriver<Extractor, Protocols<AppRecord, Registry>, FormatRecorder<L>>;
+pub(crate) type Driver<L, K> =
+    ParallelDriver<<K as FlowKey>::Extractor, Protocols<AppRecord, Registry>, FormatRecorder<L>>;
 
 /// Makes the records of a format.
 #[derive(Clone)]
@@ -39,12 +83,12 @@ pub(crate) fn write<L: RecordFormat>(
     }
 }
 
-impl<L: RecordFormat> Recorder<FiveTupleKey, AppRecord> for FormatRecorder<L> {
+impl<L: RecordFormat, K: FlowKey> Recorder<K, AppRecord> for FormatRecorder<L> {
     type State = L::State;
     type Record = L::Record;
 
-    fn state(&self, first: &Extracted<FiveTupleKey>) -> L::State {
-        L::state(&first.key)
+    fn state(&self, first: &Extracted<K>) -> L::State {
+        L::state(first.key.five_tuple())
     }
 
     #[inline]
@@ -53,33 +97,25 @@ impl<L: RecordFormat> Recorder<FiveTupleKey, AppRecord> for FormatRecorder<L> {
     }
 
     #[inline]
-    fn flow(&self, flow: Flow<'_, FiveTupleKey, L::State>, change: Change) -> Option<L::Record> {
-        self.0.record(flow, change)
+    fn flow(&self, flow: Flow<'_, K, L::State>, change: Change) -> Option<L::Record> {
+        self.0.record(flow.map_key(K::five_tuple), change)
     }
 
-    fn session(
-        &self,
-        flow: Flow<'_, FiveTupleKey, L::State>,
-        change: SessionChange,
-    ) -> Option<L::Record> {
-        self.0.session(flow, change)
+    fn session(&self, flow: Flow<'_, K, L::State>, change: SessionChange) -> Option<L::Record> {
+        self.0.session(flow.map_key(K::five_tuple), change)
     }
 
     fn message(
         &self,
-        flow: Flow<'_, FiveTupleKey, L::State>,
+        flow: Flow<'_, K, L::State>,
         side: FlowSide,
         message: AppRecord,
     ) -> Option<L::Record> {
-        self.0.message(flow, side, message)
+        self.0.message(flow.map_key(K::five_tuple), side, message)
     }
 
-    fn removed(
-        &self,
-        flow: Flow<'_, FiveTupleKey, L::State>,
-        reason: EndReason,
-    ) -> Option<L::Record> {
-        self.0.removed(flow, reason)
+    fn removed(&self, flow: Flow<'_, K, L::State>, reason: EndReason) -> Option<L::Record> {
+        self.0.removed(flow.map_key(K::five_tuple), reason)
     }
 
     fn encodes(&self) -> bool {

@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 
 use flowscope::core::{Ledger, PacketView, Timestamp};
-use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::track::EndReason;
 use flowscope_filter::Filter;
 
@@ -11,14 +10,14 @@ use crate::args::Running;
 use crate::error::{Failure, Status};
 use crate::output::{Capture, Output, RecordFormat, Totals, count};
 use crate::progress::{Progress, Shown};
-use crate::recorder::{Driver, FormatRecorder, write};
+use crate::recorder::{Driver, FlowKey, FormatRecorder, write};
 use crate::say;
 
 /// Processing of packets from any source, from the first to the last.
-pub(crate) struct Run<'a, L: RecordFormat> {
+pub(crate) struct Run<'a, L: RecordFormat, K: FlowKey> {
     args: &'a Running,
     filter: Option<Filter>,
-    driver: Driver<L>,
+    driver: Driver<L, K>,
     out: Output<L>,
     progress: Progress,
     /// Whether output of earlier packets was not written yet.
@@ -44,7 +43,7 @@ pub(crate) struct Ending {
     pub(crate) now: Timestamp,
 }
 
-impl<'a, L: RecordFormat> Run<'a, L> {
+impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
     /// Prepares a run. `total` is the size of all capture files, if known.
     pub(crate) fn new(
         args: &'a Running,
@@ -56,13 +55,12 @@ impl<'a, L: RecordFormat> Run<'a, L> {
         let layout = out.layout();
         let streams = layout.streams(config.stream_config().clone());
         let config = config.streams(streams).stream_share(layout.reading().share());
-        let extractor = AutoDetectEncap(FiveTuple::bidirectional());
         let recorder = FormatRecorder(layout.clone());
-        let driver = Driver::new(
-            extractor,
+        let driver = Driver::<L, K>::new(
+            K::extractor(),
             &config,
             workers,
-            FiveTupleKey::shard_hash,
+            K::shard_hash,
             |config| recorder.protocols(config),
             &recorder,
         )?
@@ -209,7 +207,7 @@ impl<'a, L: RecordFormat> Run<'a, L> {
 
 /// Passing of time without packets.
 #[cfg(all(feature = "live", target_os = "linux"))]
-impl<L: RecordFormat> Run<'_, L> {
+impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
     /// Packet time.
     pub(crate) fn clock(&self) -> &flowscope::track::Clock {
         self.driver.clock()

@@ -74,6 +74,13 @@ impl<'a, K, S> Flow<'a, K, S> {
         (Flow { id, key, state, packet, ts, order, record }, rest)
     }
 
+    /// The flow under a part of its key: for a layer that puts more into keys than its sink knows.
+    #[inline]
+    pub fn map_key<T>(self, part: impl FnOnce(&'a K) -> &'a T) -> Flow<'a, T, S> {
+        let Flow { id, key, state, packet, ts, order, record } = self;
+        Flow { id, key: part(key), state, packet, ts, order, record }
+    }
+
     /// Statistics up to now. Made on demand; copies a few hundred bytes.
     #[must_use]
     pub fn stats(&self) -> FlowStats {

@@ -4,6 +4,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use flowscope::core::Timestamp;
+use flowscope::extract::{FiveTupleKey, ScopedKey};
 use flowscope::track::EndReason;
 use netring::LiveClock;
 use tokio::time::Instant;
@@ -14,11 +15,25 @@ use crate::args::Running;
 use crate::args::live::Live;
 use crate::error::{Failure, Status};
 use crate::output::{Output, RecordFormat, Target};
+use crate::recorder::FlowKey;
 use crate::run::{Ending, Run};
 use crate::say;
 
 /// Captures, and writes what `layout` makes of it.
 pub(crate) fn track<L: RecordFormat>(
+    live: &Live,
+    args: &Running,
+    target: Target<'_>,
+    layout: L,
+) -> Result<Status, Failure> {
+    if args.tracking.vlan_key {
+        track_by::<ScopedKey<FiveTupleKey>, L>(live, args, target, layout)
+    } else {
+        track_by::<FiveTupleKey, L>(live, args, target, layout)
+    }
+}
+
+fn track_by<K: FlowKey, L: RecordFormat>(
     live: &Live,
     args: &Running,
     target: Target<'_>,
@@ -30,7 +45,7 @@ pub(crate) fn track<L: RecordFormat>(
     let feed = Feed::start(&live.interface, &live.taking, args.filter.as_ref(), is_piped)?;
     let out = Output::open(layout, target)?.hurried();
     let workers = args.workers.unwrap_or(NonZeroUsize::MIN);
-    let run = Run::new(args, out, workers, None)?.filtered_before();
+    let run = Run::<L, K>::new(args, out, workers, None)?.filtered_before();
     if !args.quiet {
         say(&feed.greeting());
     }
@@ -40,9 +55,9 @@ pub(crate) fn track<L: RecordFormat>(
 }
 
 /// A capture that is tracked as it comes.
-struct Tracking<'a, L: RecordFormat> {
+struct Tracking<'a, L: RecordFormat, K: FlowKey> {
     feed: Feed,
-    run: Run<'a, L>,
+    run: Run<'a, L, K>,
     silence: LiveClock,
     latency: Duration,
     /// When everything was written last that could be.
@@ -64,7 +79,7 @@ enum Next {
 /// Records wait no longer than this, however busy it is.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-impl<L: RecordFormat> Tracking<'_, L> {
+impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
     async fn run(mut self, quiet: bool) -> Result<Status, Failure> {
         loop {
             match poll_fn(|cx| self.poll(cx)).await {

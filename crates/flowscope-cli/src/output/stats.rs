@@ -92,7 +92,7 @@ impl Totals {
         if other > 0 {
             parts.push(format!("{other} other"));
         }
-        if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+        if parts.is_empty() { String::new() } else { format!("; unread: {}", parts.join(", ")) }
     }
 }
 
@@ -133,6 +133,6 @@ mod tests {
         totals.unread.add(UnreadHeader::EtherType(0x0806), 2);
         let kinds = "2 ethertype arp, 1 ethertype loopback, 1 ethertype 0x9001, \
                      1 ethertype 0x9002, 1 ethertype 0x9003, 4 other";
-        assert_eq!(totals.not_seen(), Some(format!("{expected} ({kinds})")));
+        assert_eq!(totals.not_seen(), Some(format!("{expected}; unread: {kinds}")));
     }
 }

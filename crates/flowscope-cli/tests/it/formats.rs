@@ -17,7 +17,7 @@ fn table() {
     insta::assert_snapshot!(ran.out);
     let said = [
         "flowscope: 3 flows, 13 packets, 860 bytes",
-        "flowscope: not seen: 1 packet not_a_flow (1 ethertype arp)",
+        "flowscope: not seen: 1 packet not_a_flow; unread: 1 ethertype arp",
     ];
     assert_eq!(ran.err.lines().collect::<Vec<_>>(), said);
 }

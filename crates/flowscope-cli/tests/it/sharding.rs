@@ -79,3 +79,33 @@ fn records_count_every_packet_once() {
     assert_eq!(sum("pkts_toserver", "pkts_toclient"), seen);
     assert_eq!(sum("bytes_toserver", "bytes_toclient"), bytes);
 }
+
+/// Equal addresses in two networks are two flows only if asked for.
+#[test]
+fn networks_are_told_apart_if_asked() {
+    let inner = |outer: flowscope_testkit::Frame| {
+        outer.ipv4("10.0.0.1", "10.0.0.2").udp(5000, 5001).payload(b"x").build()
+    };
+    let tunnel =
+        |vni: u32| inner(frame().ethernet().ipv4("192.0.2.1", "192.0.2.2").vxlan(vni).ethernet());
+    let frames = [
+        inner(frame().ethernet().vlan(10)),
+        inner(frame().ethernet().vlan(20)),
+        inner(frame().ethernet().vlan(10)),
+        tunnel(7),
+        tunnel(8),
+    ];
+    let at = |n: usize| Timestamp::from_secs(1_700_000_000 + n as u64);
+    let packets: Packets =
+        frames.into_iter().enumerate().map(|(n, frame)| (at(n), frame)).collect();
+    let capture = pcap(&packets);
+    let flows = |more: &[&str]| {
+        let args = [&["flows", "--format", "csv", "--quiet"], more, &["-"]].concat();
+        let ran = run(program().args(args), &capture);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.out
+    };
+    assert_eq!(flows(&[]).lines().count(), 1 + 1);
+    assert_eq!(flows(&["--vlan-key"]).lines().count(), 1 + 4);
+    assert_eq!(flows(&["--vlan-key", "--workers", "4"]), flows(&["--vlan-key"]));
+}
