@@ -188,7 +188,7 @@ pub trait Reassembler {
     }
 
     /// Returns whether bytes are missing that are known to have been sent, and may still be captured: before
-    /// buffered bytes, before the FIN, or before an acknowledgement.
+    /// buffered bytes, before the FIN, or before an acknowledgement. `peer` is as for [`push`](Self::push).
     ///
     /// Engines ask when a flow has ended: until its entry leaves the flow table, late segments may bring
     /// them. A side that is read no further lacks nothing; `peer` is the reassembler of the other side.

@@ -182,12 +182,10 @@ impl<P, R> Session<P, R> {
 impl<P, R: Reassembler> Session<P, R> {
     /// Whether a stream that is read lacks bytes which may still be captured.
     pub(crate) fn has_hole(&self) -> bool {
-        let state = &self.reading.state;
-        let waits = |side, own: &R, peer| state.loss(side).is_none() && own.has_hole(peer);
-        self.sides.as_ref().is_some_and(|[initiator, responder]| {
-            waits(FlowSide::Initiator, initiator, responder)
-                || waits(FlowSide::Responder, responder, initiator)
-        })
+        let Some([initiator, responder]) = &self.sides else { return false };
+        let is_read = |side| self.reading.state.loss(side).is_none();
+        is_read(FlowSide::Initiator) && initiator.has_hole(responder)
+            || is_read(FlowSide::Responder) && responder.has_hole(initiator)
     }
 }
 
