@@ -99,8 +99,8 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
             held += side.heap_bytes();
             pending += side.pending();
         }
-        for padding in session.padding.iter().flatten() {
-            pending += padding.len();
+        if session.has_padding {
+            pending += session.padding.iter().flatten().map(|padding| padding.len()).sum::<u64>();
         }
         match &session.reading.reader {
             Reader::Reads(parser) => held += self.classifier.heap_bytes(parser),
@@ -417,7 +417,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         O: SessionSink<K, C::Message, U>,
     {
         let (side, ts) = (segment.side, segment.ts);
-        if segment.padding || session.padding.iter().any(Option::is_some) {
+        if segment.padding | session.has_padding {
             self.sort_padding(session, flow.reborrow(), &mut segment);
         }
         // A SYN that the flow table did not accept starts no stream beside the one that it accepted.
@@ -494,6 +494,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             session.padding[side.index()] = Some(padding);
             segment.remove_payload();
         }
+        session.has_padding = session.padding.iter().any(Option::is_some);
     }
 
     /// Handles memory above the limit: the flow's reassemblers drop what they buffer out of order,

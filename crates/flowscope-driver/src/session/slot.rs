@@ -56,6 +56,8 @@ pub(crate) struct Session<P, R> {
     pub(crate) sides: Option<[R; 2]>,
     /// Payload of each side that may be padding.
     pub(crate) padding: [Option<Padding>; 2],
+    /// Whether there is any.
+    pub(crate) has_padding: bool,
     /// What the host has counted for the session: memory in bytes, and buffered payload in bytes.
     pub(crate) held: usize,
     pub(crate) pending: u64,
@@ -175,7 +177,14 @@ impl<P, R> Session<P, R> {
 
     fn of(reader: Reader<P>) -> Self {
         let reading = Reading { reader, state: ParserState::new(), detection: None, shown: [0; 2] };
-        Session { reading, sides: None, padding: [None; 2], held: 0, pending: 0 }
+        Session {
+            reading,
+            sides: None,
+            padding: [None; 2],
+            has_padding: false,
+            held: 0,
+            pending: 0,
+        }
     }
 }
 

@@ -52,8 +52,8 @@ pub(super) const fn is_tunnel([src_hi, src_lo, hi, lo]: [u8; 4]) -> bool {
     let port = u16::from_be_bytes([hi, lo]);
     port >= GTP_U_PORT
         && port <= GENEVE_PORT
-        && matches!(port, GTP_U_PORT | GRE_PORT | VXLAN_PORT | VXLAN_GPE_PORT | GENEVE_PORT)
-        || is_either_port(port)
+        && (matches!(port, GTP_U_PORT | GRE_PORT | VXLAN_PORT | VXLAN_GPE_PORT | GENEVE_PORT)
+            || is_either_port(port))
         || is_either_port(u16::from_be_bytes([src_hi, src_lo]))
 }
 
