@@ -1,9 +1,11 @@
 //! From the flow table to parsers: per-flow state, dispatch of payload, session events.
 
+mod closing;
 mod drivers;
 mod engine;
 mod event;
 mod flow_sink;
+mod other_side;
 mod padding;
 mod slot;
 mod stream_dispatch;

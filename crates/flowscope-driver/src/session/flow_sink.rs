@@ -3,13 +3,13 @@
 use std::marker::PhantomData;
 
 use flowscope_core::{
-    Conflict, Datagram, FlowSide, KeptCopy, Ledger, Loss, Probe, Reassembler, ReassemblerFactory,
-    Segment, StreamSink, Timestamp,
+    Datagram, FlowSide, Ledger, Loss, Reassembler, ReassemblerFactory, Segment, StreamSink,
+    Timestamp,
 };
 use flowscope_session::StopReason;
 use flowscope_track::{Change, EndReason, Flow, FlowSink};
 
-use super::padding::{Padding, PaddingVerdict};
+use super::closing::early_fin;
 use super::slot::{FlowContext, Reader, Reading, Recognised, Session, Slot, SlotOf};
 use super::stream_dispatch::StreamDispatch;
 use crate::detection::{Classification, Classifier, Detection, ProbeInput, Transport};
@@ -27,16 +27,16 @@ pub(crate) struct ParserHost<K, C: Classifier<K>> {
     held: usize,
     limit: usize,
     /// Names of protocols that flows were recognised as.
-    protocols: Vec<&'static str>,
+    pub(super) protocols: Vec<&'static str>,
     /// What the flow at hand was recognised as, until that is noted with it.
-    recognised: Option<Recognised>,
+    pub(super) recognised: Option<Recognised>,
     key: PhantomData<fn(&K)>,
 }
 
 /// Datagrams that may leave undecided which parser reads their flow.
 const MAX_PROBE_DATAGRAMS: u8 = 32;
 
-type SessionOf<K, C> = Session<
+pub(super) type SessionOf<K, C> = Session<
     <C as Classifier<K>>::Parser,
     <<C as Classifier<K>>::Streams as ReassemblerFactory<K>>::Reassembler,
 >;
@@ -85,7 +85,7 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
         }
     }
 
-    fn open(&mut self, key: &K, ports: Option<(u16, u16)>) -> Box<SessionOf<K, C>> {
+    pub(super) fn open(&mut self, key: &K, ports: Option<(u16, u16)>) -> Box<SessionOf<K, C>> {
         let streams = self.classifier.streams();
         let sides = [FlowSide::Initiator, FlowSide::Responder];
         Box::new(Session::undecided(sides.map(|side| streams.new_reassembler(key, side)), ports))
@@ -93,7 +93,7 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
 
     /// Counts what a session holds now; returns whether all sessions exceed the limit.
     #[inline]
-    fn settle(&mut self, session: &mut SessionOf<K, C>) -> bool {
+    pub(super) fn settle(&mut self, session: &mut SessionOf<K, C>) -> bool {
         let (mut held, mut pending) = (size_of::<SessionOf<K, C>>(), 0);
         for side in session.sides.iter().flatten() {
             held += side.heap_bytes();
@@ -117,7 +117,7 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
     }
 
     /// Frees a session: payload that it still buffers is lost to `cause`.
-    fn discard(&mut self, session: &mut SessionOf<K, C>, cause: Loss) {
+    pub(super) fn discard(&mut self, session: &mut SessionOf<K, C>, cause: Loss) {
         self.settle(session);
         self.held -= session.held;
         self.pending -= session.pending;
@@ -225,61 +225,9 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         }
     }
 
-    /// Ends the session of a flow that has ended for `reason`, and passes `Ended` on.
-    fn close<U>(
-        &mut self,
-        reason: EndReason,
-        mut flow: Flow<'_, K, U>,
-        session: &mut Option<Box<SessionOf<K, C>>>,
-        context: &mut FlowContext,
-    ) where
-        O: SessionSink<K, C::Message, U>,
-    {
-        let reset = flow.reset_by().filter(|_| reason == EndReason::Rst);
-        let cause = match session.take() {
-            Some(mut open) => {
-                let cause = self.end(&mut open, flow.reborrow(), reset);
-                // Nothing comes that could contradict it.
-                self.host.recognised = None;
-                self.host.discard(&mut open, cause);
-                cause
-            }
-            None => context.unread.unwrap_or(Loss::Unclaimed),
-        };
-        context.unread = Some(cause);
-        self.out.flow(flow, Change::Ended { reason });
-    }
-
-    /// Handles a segment of a flow that was recognised by the bytes of one side: whether the first bytes of
-    /// the other rule that out.
-    #[cold]
-    fn check_other_side<U>(
-        &mut self,
-        context: &mut FlowContext,
-        flow: Flow<'_, K, U>,
-        segment: &Segment<'_>,
-    ) where
-        O: SessionSink<K, C::Message, U>,
-    {
-        let Some(Recognised { protocol, by, unseen }) = context.recognised else { return };
-        if segment.side != unseen || segment.payload.is_empty() || segment.padding {
-            return;
-        }
-        context.recognised = None;
-        // Bytes from the middle of a stream may be anything.
-        if flow.stream_start(unseen) != Some(segment.seq) {
-            return;
-        }
-        let protocol = self.host.protocols.get(usize::from(protocol)).copied().unwrap_or_default();
-        if self.host.classifier.probe_start(protocol, unseen, segment.payload) == Probe::No {
-            self.out
-                .session(flow, SessionChange::Withdrawn(Detection { protocol, by, within: None }));
-        }
-    }
-
     /// Closes a session that is over.
     #[inline]
-    fn close_if(
+    pub(super) fn close_if(
         &mut self,
         over: Option<Loss>,
         session: &mut Option<Box<SessionOf<K, C>>>,
@@ -296,7 +244,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
 
     /// Builds the context in which payload of a flow is delivered.
     #[inline]
-    fn dispatch<'d, U>(
+    pub(super) fn dispatch<'d, U>(
         &'d mut self,
         reading: &'d mut Reading<C::Parser>,
         flow: Flow<'d, K, U>,
@@ -343,7 +291,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
 
     /// Gives a new session what is known of the streams of its flow: where they start, and where they end
     /// if that is behind bytes that were not captured.
-    fn begin_stream<U>(
+    pub(super) fn begin_stream<U>(
         &mut self,
         open: &mut SessionOf<K, C>,
         context: &FlowContext,
@@ -376,38 +324,10 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         open.reading.state.over()
     }
 
-    /// Whether the streams of a flow that has just ended lack bytes that late segments may bring.
-    fn waits_for_bytes<U>(
-        &mut self,
-        session: &mut Option<Box<SessionOf<K, C>>>,
-        context: &mut FlowContext,
-        mut flow: Flow<'_, K, U>,
-    ) -> bool
-    where
-        O: SessionSink<K, C::Message, U>,
-    {
-        if session.is_none() {
-            // Nothing of the streams was captured but their ends.
-            let early = early_fin(&flow, FlowSide::Initiator)
-                .or_else(|| early_fin(&flow, FlowSide::Responder));
-            if early.is_none()
-                || context.unread.is_some()
-                || !self.host.classifier.reads(Transport::Stream)
-            {
-                return false;
-            }
-            let open = session.insert(self.host.open(flow.key, context.ports));
-            let ts = flow.ts;
-            let over = self.begin_stream(open, context, flow.reborrow(), FlowSide::Initiator, ts);
-            self.close_if(over, session, context);
-        }
-        session.as_ref().is_some_and(|open| open.has_hole())
-    }
-
     /// Handles a segment of a flow with a session; returns why the flow is not read any further, if
     /// so.
     #[inline]
-    fn stream<U>(
+    pub(super) fn stream<U>(
         &mut self,
         session: &mut SessionOf<K, C>,
         mut flow: Flow<'_, K, U>,
@@ -447,54 +367,6 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             self.enforce_memory_limit(session, flow, ts);
         }
         session.reading.state.over()
-    }
-
-    /// Handles zeros that may be padding: those of this segment wait for what the next ones say, and this
-    /// one may say it of those that wait.
-    #[cold]
-    fn sort_padding<U>(
-        &mut self,
-        session: &mut SessionOf<K, C>,
-        mut flow: Flow<'_, K, U>,
-        segment: &mut Segment<'_>,
-    ) where
-        O: SessionSink<K, C::Message, U>,
-    {
-        let side = segment.side;
-        for of in [!side, side] {
-            let Some(padding) = session.padding[of.index()] else { continue };
-            let verdict = if of == side {
-                padding.judge(segment)
-            } else {
-                segment.ack.map_or(PaddingVerdict::Unknown, |ack| padding.judge_ack(ack))
-            };
-            if verdict == PaddingVerdict::Unknown {
-                continue;
-            }
-            session.padding[of.index()] = None;
-            if verdict == PaddingVerdict::Sent {
-                let sent = padding.segment(&Segment { side: of, ..*segment });
-                self.stream(session, flow.reborrow(), sent);
-                continue;
-            }
-            self.host.ledger.lose(Loss::Duplicate, padding.len());
-            if verdict == PaddingVerdict::Replaced {
-                // Only the lower half of the offset is known here.
-                let start = flow.stream_start(of).unwrap_or(padding.seq());
-                let at = u64::from(padding.seq().wrapping_sub(start));
-                let conflict = Conflict { at, len: padding.len(), kept: KeptCopy::Last };
-                self.out.session(flow.reborrow(), SessionChange::Conflict { side: of, conflict });
-            }
-        }
-        // The offset of a conflict counts from the start of the stream.
-        if session.reading.state.loss(side).is_none()
-            && flow.stream_start(side).is_some()
-            && let Some(padding) = Padding::of(segment)
-        {
-            session.padding[side.index()] = Some(padding);
-            segment.remove_payload();
-        }
-        session.has_padding = session.padding.iter().any(Option::is_some);
     }
 
     /// Handles memory above the limit: the flow's reassemblers drop what they buffer out of order,
@@ -578,51 +450,6 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         }
         session.reading.state.over()
     }
-
-    /// Handles the end of a flow: what is buffered goes to the parser, then its last call. Returns
-    /// the ledger entry of payload that comes later.
-    fn end<U>(
-        &mut self,
-        session: &mut SessionOf<K, C>,
-        mut flow: Flow<'_, K, U>,
-        reset: Option<FlowSide>,
-    ) -> Loss
-    where
-        O: SessionSink<K, C::Message, U>,
-    {
-        // The end may be noticed long after the last packet, when the input ends or the flow is idle.
-        let ts = flow.last_seen();
-        for side in [FlowSide::Initiator, FlowSide::Responder] {
-            // Nothing says that they were not sent.
-            if let Some(padding) = session.padding[side.index()].take() {
-                let sent = padding.segment(&Segment::new(side, ts, 0, &[]));
-                self.stream(session, flow.reborrow(), sent);
-            }
-        }
-        let Session { reading, sides, .. } = &mut *session;
-        let mut to = self.dispatch(reading, flow, FlowSide::Initiator, ts);
-        if let Some(sides) = sides {
-            if let Some(side) = reset {
-                sides[side.index()].rst();
-            }
-            for side in [FlowSide::Initiator, FlowSide::Responder] {
-                let (own, peer) = own_and_peer(sides, side);
-                own.end(peer, to.sink(side));
-            }
-            to.decide_now();
-            for side in [FlowSide::Initiator, FlowSide::Responder] {
-                to.check_fin(side, &sides[side.index()]);
-            }
-        }
-        to.end(reset);
-        session.reading.state.over().unwrap_or(Loss::Unclaimed)
-    }
-}
-
-/// The number of a side's FIN, if bytes before it were not captured when it was.
-fn early_fin<K, U>(flow: &Flow<'_, K, U>, side: FlowSide) -> Option<u32> {
-    let (start, end) = (flow.stream_start(side)?, flow.stream_end(side)?);
-    (start != end).then_some(end)
 }
 
 /// Counts what reassemblers drop because memory is short.
@@ -642,7 +469,7 @@ impl StreamSink for DropCounter<'_> {
 
 /// Returns the reassembler of `side` and that of the other side.
 #[inline]
-fn own_and_peer<R>(sides: &mut [R; 2], side: FlowSide) -> (&mut R, &mut R) {
+pub(super) fn own_and_peer<R>(sides: &mut [R; 2], side: FlowSide) -> (&mut R, &mut R) {
     let [initiator, responder] = sides;
     match side {
         FlowSide::Initiator => (initiator, responder),

@@ -1,6 +1,11 @@
 //! Padding of minimal Ethernet frames that a device counted in the IP length.
 
-use flowscope_core::Segment;
+use flowscope_core::{Conflict, KeptCopy, Loss, Segment};
+use flowscope_track::Flow;
+
+use super::flow_sink::{SessionFlowSink, SessionOf};
+use crate::detection::Classifier;
+use crate::session::{SessionChange, SessionSink};
 
 /// Zeros that a bare ACK seems to carry, until another segment shows whether they were sent.
 #[derive(Clone, Copy, Debug)]
@@ -73,5 +78,55 @@ impl Padding {
     pub(crate) fn judge_ack(self, ack: u32) -> PaddingVerdict {
         let sent = ack == self.seq.wrapping_add(self.len);
         if sent { PaddingVerdict::Sent } else { PaddingVerdict::Unknown }
+    }
+}
+
+impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
+    /// Handles zeros that may be padding: those of this segment wait for what the next ones say, and this
+    /// one may say it of those that wait.
+    #[cold]
+    pub(super) fn sort_padding<U>(
+        &mut self,
+        session: &mut SessionOf<K, C>,
+        mut flow: Flow<'_, K, U>,
+        segment: &mut Segment<'_>,
+    ) where
+        O: SessionSink<K, C::Message, U>,
+    {
+        let side = segment.side;
+        for of in [!side, side] {
+            let Some(padding) = session.padding[of.index()] else { continue };
+            let verdict = if of == side {
+                padding.judge(segment)
+            } else {
+                segment.ack.map_or(PaddingVerdict::Unknown, |ack| padding.judge_ack(ack))
+            };
+            if verdict == PaddingVerdict::Unknown {
+                continue;
+            }
+            session.padding[of.index()] = None;
+            if verdict == PaddingVerdict::Sent {
+                let sent = padding.segment(&Segment { side: of, ..*segment });
+                self.stream(session, flow.reborrow(), sent);
+                continue;
+            }
+            self.host.ledger.lose(Loss::Duplicate, padding.len());
+            if verdict == PaddingVerdict::Replaced {
+                // Only the lower half of the offset is known here.
+                let start = flow.stream_start(of).unwrap_or(padding.seq());
+                let at = u64::from(padding.seq().wrapping_sub(start));
+                let conflict = Conflict { at, len: padding.len(), kept: KeptCopy::Last };
+                self.out.session(flow.reborrow(), SessionChange::Conflict { side: of, conflict });
+            }
+        }
+        // The offset of a conflict counts from the start of the stream.
+        if session.reading.state.loss(side).is_none()
+            && flow.stream_start(side).is_some()
+            && let Some(padding) = Padding::of(segment)
+        {
+            session.padding[side.index()] = Some(padding);
+            segment.remove_payload();
+        }
+        session.has_padding = session.padding.iter().any(Option::is_some);
     }
 }

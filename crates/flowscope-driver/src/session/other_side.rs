@@ -1,0 +1,37 @@
+//! Flows that were recognised by the bytes of one side: the first bytes of the other may contradict.
+
+use flowscope_core::{Probe, Segment};
+use flowscope_track::Flow;
+
+use super::flow_sink::SessionFlowSink;
+use super::slot::{FlowContext, Recognised};
+use crate::detection::{Classifier, Detection};
+use crate::session::{SessionChange, SessionSink};
+
+impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
+    /// Handles a segment of a flow that was recognised by the bytes of one side: whether the first bytes of
+    /// the other rule that out.
+    #[cold]
+    pub(super) fn check_other_side<U>(
+        &mut self,
+        context: &mut FlowContext,
+        flow: Flow<'_, K, U>,
+        segment: &Segment<'_>,
+    ) where
+        O: SessionSink<K, C::Message, U>,
+    {
+        let Some(Recognised { protocol, by, unseen }) = context.recognised else { return };
+        if segment.side != unseen || segment.payload.is_empty() || segment.padding {
+            return;
+        }
+        context.recognised = None;
+        // Bytes from the middle of a stream may be anything.
+        if flow.stream_start(unseen) != Some(segment.seq) {
+            return;
+        }
+        let protocol = self.host.protocols.get(usize::from(protocol)).copied().unwrap_or_default();
+        if self.host.classifier.probe_start(protocol, unseen, segment.payload) == Probe::No {
+            self.out.session(flow, SessionChange::Withdrawn(Detection { protocol, by, within: None }));
+        }
+    }
+}
