@@ -1,6 +1,7 @@
 //! Capture files: conversations carry the bytes that a synchronous driver puts in order.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -9,12 +10,12 @@ use flowscope_core::{
     Conflict, FlowSide, Ledger, LinkType, Loss, PacketSource, PacketView, Reassembler,
     ReassemblerFactory, Segment, StreamSink, Timestamp,
 };
-use flowscope_driver::{FlowDriver, StreamDriver};
+use flowscope_driver::{SessionSink, StreamDriver};
 use flowscope_extract::FiveTupleKey;
 use flowscope_pcap::{CaptureFiles, CaptureWriter};
 use flowscope_reassembly::{StreamReassembler, StreamReassemblerFactory};
 use flowscope_testkit::Dialogue;
-use flowscope_track::{EndReason, FlowEvent};
+use flowscope_track::{Change, EndReason, Flow, FlowEvent};
 use netring::{
     AsyncCapture, AsyncReassembler, ConversationConfig, Ended, GapCause, Piece, Stats,
     default_config,
@@ -385,10 +386,26 @@ pub(crate) async fn compare_async_reassemblers(captures: Vec<PathBuf>) -> usize 
     total
 }
 
+/// The flow events of a driver that reads streams: a flow ends behind what its streams still get.
 fn flow_events(path: &Path) -> Vec<FlowEvent<FiveTupleKey>> {
-    let mut driver = FlowDriver::with_config(extractor(), default_config());
+    #[derive(Default)]
+    struct Events(Vec<FlowEvent<FiveTupleKey>>);
+
+    impl SessionSink<FiveTupleKey, Infallible> for Events {
+        fn wants_packets(&self) -> bool {
+            true
+        }
+        fn flow(&mut self, flow: Flow<'_, FiveTupleKey, ()>, change: Change) {
+            self.0.push(FlowEvent::from_change(&flow, change));
+        }
+    }
+
+    let streams = StreamReassemblerFactory::new(default_config().stream_config().clone());
+    let mut driver = StreamDriver::with_config(extractor(), streams, default_config());
     let mut source = CaptureFiles::new([path]);
-    while !matches!(source.next_batch(&mut |packets| driver.handle_batch(packets)), Ok(0)) {}
-    driver.finish(EndReason::EndOfInput);
-    std::iter::from_fn(|| driver.poll_event()).collect()
+    let mut events = Events::default();
+    let mut take = |packets: &[PacketView<'_>]| driver.handle_batch_with(packets, &mut events);
+    while !matches!(source.next_batch(&mut take), Ok(0)) {}
+    driver.finish_with(EndReason::EndOfInput, &mut events);
+    events.0
 }
