@@ -239,6 +239,7 @@ fn read_plain(trace: &Trace, history: u8, bytes: &mut u64) -> f64 {
                 ack: tcp.flags.ack().then_some(tcp.ack),
                 syn: tcp.flags.syn(),
                 fin: tcp.flags.fin(),
+                padding: false,
             };
             own.push(segment, peer, &mut out);
         }

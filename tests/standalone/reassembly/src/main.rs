@@ -26,16 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for line in io::stdin().lines() {
         let line = line?;
         let (seq, payload) = line.split_once(' ').ok_or("a line without payload")?;
-        let segment = Segment {
-            side: FlowSide::Initiator,
-            ts: Timestamp::ZERO,
-            seq: seq.parse()?,
-            payload: payload.as_bytes(),
-            wire_len: payload.len() as u32,
-            ack: None,
-            syn: false,
-            fin: false,
-        };
+        let (side, seq) = (FlowSide::Initiator, seq.parse()?);
+        let segment = Segment::new(side, Timestamp::ZERO, seq, payload.as_bytes());
         sender.push(segment, &mut receiver, &mut Printer);
     }
     sender.end(&mut receiver, &mut Printer);
