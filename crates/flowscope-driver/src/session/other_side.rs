@@ -31,7 +31,8 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         }
         let protocol = self.host.protocols.get(usize::from(protocol)).copied().unwrap_or_default();
         if self.host.classifier.probe_start(protocol, unseen, segment.payload) == Probe::No {
-            self.out.session(flow, SessionChange::Withdrawn(Detection { protocol, by, within: None }));
+            self.out
+                .session(flow, SessionChange::Withdrawn(Detection { protocol, by, within: None }));
         }
     }
 }
