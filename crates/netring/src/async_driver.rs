@@ -16,6 +16,13 @@ pub trait AsyncDriver: PacketDriver {
         Poll::Ready(())
     }
 
+    /// Pending while consumers that have much to read have not had their turn to read it; the task is
+    /// woken when they had. Called after [`poll_ready`](Self::poll_ready), also after a stop: the wait
+    /// is bounded, whatever the consumers do.
+    fn poll_turn(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
     /// Error of a consumer, such as a panic; each is returned once.
     fn take_error(&mut self) -> Option<Error> {
         None

@@ -25,7 +25,8 @@ pub type ReassembledStream<S, E, F> = EventStream<S, AsyncReassemblerDriver<E, F
 /// that has put the bytes in order. Each call is awaited before the next call for the same side;
 /// the sides of all flows proceed independently. Bytes that arrive meanwhile are buffered up to the
 /// [credit](crate::ConversationConfig::credit); then the
-/// [policy](crate::ConversationConfig::stalled) applies, by default waiting.
+/// [policy](crate::ConversationConfig::stalled) applies. By default, a slow consumer of a live capture
+/// misses bytes of its own side, and no other flow waits for it.
 ///
 /// A panic ends this consumer only: the rest of its side is not read, the stream has an item
 /// [`Error::Panicked`](crate::Error::Panicked) with the message, and all other flows go on.

@@ -8,7 +8,7 @@ use flowscope_driver::{DriverConfig, PacketDriver, Progress, SessionSink, Stream
 use flowscope_reassembly::StreamReassemblerFactory;
 use flowscope_track::{Clock, EndReason};
 
-use crate::conversation::Hub;
+use crate::conversation::{Hub, Turns};
 use crate::{AsyncDriver, Error};
 
 /// Driver that passes the bytes of TCP flows into bounded channels, which other tasks read.
@@ -21,6 +21,7 @@ pub struct ChannelDriver<E: FlowExtractor, O: ChannelSink<E::Key>> {
     engine: StreamDriver<E, StreamReassemblerFactory, O::State>,
     hub: Arc<Hub>,
     sink: O,
+    turns: Turns,
 }
 
 /// Sink that passes the streams of all flows into channels.
@@ -50,7 +51,14 @@ impl<E: FlowExtractor, O: ChannelSink<E::Key>> ChannelDriver<E, O> {
     pub(crate) fn with_sink(extractor: E, config: DriverConfig, hub: Arc<Hub>, sink: O) -> Self {
         let streams = StreamReassemblerFactory::new(config.stream_config().clone());
         let engine = StreamDriver::with_state(extractor, streams, config, |_| O::State::default());
-        ChannelDriver { engine, hub, sink }
+        ChannelDriver { engine, hub, sink, turns: Turns::new(true) }
+    }
+
+    /// Gives readers their turn without timers, for a source that is not live: its stream may be
+    /// polled where there are none.
+    pub(crate) fn without_timers(mut self) -> Self {
+        self.turns = Turns::new(false);
+        self
     }
 }
 
@@ -110,6 +118,10 @@ impl<E: FlowExtractor, O: ChannelSink<E::Key>> AsyncDriver for ChannelDriver<E, 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = self.sink.poll_tasks(cx);
         self.hub.poll_room(cx)
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.turns.poll(&self.hub, cx)
     }
 
     fn take_error(&mut self) -> Option<Error> {

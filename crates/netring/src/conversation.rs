@@ -4,6 +4,8 @@ mod config;
 mod driver;
 mod hub;
 mod plain;
+mod queue;
+mod turn;
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,6 +16,7 @@ use flowscope_core::{FlowSide, Timestamp};
 use flowscope_track::{EndReason, FlowId, FlowRef, FlowStats};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
+use tokio::task::coop;
 
 use crate::EventStream;
 use crate::next::next_method;
@@ -24,6 +27,7 @@ pub use plain::{BothSides, OneSide};
 
 pub(crate) use channel::{Receiver, Sender, channel};
 pub(crate) use hub::Hub;
+pub(crate) use turn::Turns;
 
 /// TCP flows of a capture, each as a [`Conversation`] from its first payload on. Made by
 /// [`FlowStream::conversations`](crate::FlowStream::conversations).
@@ -192,7 +196,14 @@ impl<K> Stream for Conversation<K> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
         let this = self.get_mut();
+        let Poll::Ready(budget) = coop::poll_proceed(cx) else {
+            this.receiver.gave_way();
+            return Poll::Pending;
+        };
         let piece = this.receiver.poll_piece(cx);
+        if piece.is_ready() {
+            budget.made_progress();
+        }
         this.terminated |= matches!(piece, Poll::Ready(None));
         piece
     }

@@ -183,6 +183,10 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
         if held && !capture.poll_stop(cx) {
             return Poll::Pending;
         }
+        if *phase != Phase::Over && driver.poll_turn(cx).is_pending() {
+            capture.poll_stop(cx);
+            return Poll::Pending;
+        }
         match phase {
             Phase::Running => {
                 let mut handle = |packets: &[PacketView<'_>]| driver.handle_batch(packets);

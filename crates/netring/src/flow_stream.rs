@@ -111,16 +111,17 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
     /// Opens a [`Conversation`](crate::Conversation) for every TCP flow: see [`Conversations`].
     #[must_use]
     pub fn conversations(self, config: ConversationConfig) -> Conversations<S, E> {
-        let config = config.or_stalled(self.policy());
+        let (config, live) = (config.or_stalled(self.policy()), self.is_live());
         self.replace_driver(|driver| {
             let (extractor, driver_config) = driver.into_parts();
-            ConversationDriver::new(extractor, driver_config, config)
+            let driver = ConversationDriver::new(extractor, driver_config, config);
+            if live { driver } else { driver.without_timers() }
         })
     }
 
     /// Passes each side of every TCP flow to an [`AsyncReassembler`](crate::AsyncReassembler) made
-    /// by `factory`, with the default [`ConversationConfig`], except that the capture
-    /// [waits](Stalled::Wait) for a reassembler that has used up its credit.
+    /// by `factory`, with the default [`ConversationConfig`]: a slow reassembler of a live capture
+    /// [misses bytes](Stalled::Gap) of its own flow, and a capture file [waits](Stalled::Wait).
     #[must_use]
     pub fn with_async_reassembler<F: AsyncReassemblerFactory<E::Key>>(
         self,
@@ -130,24 +131,27 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
     }
 
     /// As [`with_async_reassembler`](Self::with_async_reassembler), with another configuration. The
-    /// credit is per side; the policy is [`Stalled::Wait`] unless `config` sets another.
+    /// credit is per side.
     #[must_use]
     pub fn with_async_reassembler_config<F: AsyncReassemblerFactory<E::Key>>(
         self,
         factory: F,
         config: ConversationConfig,
     ) -> ReassembledStream<S, E, F> {
+        let (config, live) = (config.or_stalled(self.policy()), self.is_live());
         self.replace_driver(|driver| {
             let (extractor, driver_config) = driver.into_parts();
-            AsyncReassemblerDriver::new(extractor, factory, driver_config, config)
+            let driver = AsyncReassemblerDriver::new(extractor, factory, driver_config, config);
+            if live { driver } else { driver.without_timers() }
         })
     }
 
     /// Default policy: wait if the capture can wait without loss, else leave a gap.
     fn policy(&self) -> Stalled {
-        match self.capture().source().latency() {
-            Some(_) => Stalled::Gap,
-            None => Stalled::Wait,
-        }
+        if self.is_live() { Stalled::Gap } else { Stalled::Wait }
+    }
+
+    fn is_live(&self) -> bool {
+        self.capture().source().latency().is_some()
     }
 }

@@ -32,11 +32,11 @@ pub struct ReassemblerSink<K, F> {
 }
 
 impl<E: FlowExtractor, F: AsyncReassemblerFactory<E::Key>> AsyncReassemblerDriver<E, F> {
-    /// A driver with this configuration. The credit is per side, and the default policy is
-    /// [`Stalled::Wait`].
+    /// A driver with this configuration. The credit is per side, and the default policy here is
+    /// [`Stalled::Gap`], for which a tokio runtime that polls it must have timers.
     #[must_use]
     pub fn new(extractor: E, factory: F, driver: DriverConfig, config: ConversationConfig) -> Self {
-        let hub = Hub::new(&config.or_stalled(Stalled::Wait));
+        let hub = Hub::new(&config.or_stalled(Stalled::Gap));
         let sink = ReassemblerSink {
             hub: Arc::clone(&hub),
             factory,

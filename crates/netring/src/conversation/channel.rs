@@ -1,14 +1,15 @@
 //! Bounded queue from the driver to the reader of one flow.
 
-use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use flowscope_core::{FlowSide, Loss, StreamChunk};
+use tokio::time::Instant;
 
 use super::block::Block;
-use super::hub::{Hub, State, lock};
+use super::hub::{Hub, lock};
+use super::queue::{PIECE, Queue, SIDES};
 use super::{Ended, GapCause, Piece, Stalled};
 
 /// Makes an empty channel. Lock order: channel, then hub.
@@ -26,43 +27,13 @@ pub(crate) struct Sender(Arc<Shared>);
 pub(crate) struct Receiver(Arc<Shared>);
 
 #[derive(Debug)]
-struct Shared {
-    hub: Arc<Hub>,
-    queue: Mutex<Queue>,
+pub(super) struct Shared {
+    pub(super) hub: Arc<Hub>,
+    pub(super) queue: Mutex<Queue>,
 }
-
-#[derive(Debug, Default)]
-struct Queue {
-    pieces: VecDeque<Piece>,
-    /// Credit used by the pieces.
-    used: usize,
-    /// Payload bytes in the pieces.
-    queued: u64,
-    block: Block,
-    /// Nothing is queued until half of the credit is free again.
-    lagging: bool,
-    /// Offset and length of the bytes dropped meanwhile, by side.
-    missing: [Option<(u64, u64)>; 2],
-    /// Bytes dropped so far.
-    lagged: u64,
-    /// The last piece, until it is read.
-    ended: Option<Ended>,
-    /// No more pieces will be queued.
-    closed: bool,
-    /// Closed because the reader was too slow.
-    too_slow: bool,
-    /// Counted in the hub as a channel that has used up its credit.
-    full: bool,
-    reader: Option<Waker>,
-}
-
-/// Credit of a piece in addition to its bytes.
-const PIECE: usize = size_of::<Piece>();
 
 /// Largest share of the total that may be in blocks without unread pieces.
 const IDLE_SHARE: usize = 8;
-
-const SIDES: [FlowSide; 2] = [FlowSide::Initiator, FlowSide::Responder];
 
 impl Sender {
     /// Queues bytes in order. Returns whether the flow should be reassembled further: not if the
@@ -97,6 +68,9 @@ impl Sender {
                 queue.lagging = true;
                 queue.miss(feed.side, feed.offset + fits as u64, rest.len() as u64);
             }
+        }
+        if queue.await_reader(hub, &mut state) {
+            state.to_await.push(Arc::downgrade(&self.0));
         }
         drop(state);
         wake(queue.reader.take(), queue);
@@ -170,12 +144,17 @@ impl Receiver {
             if queue.closed {
                 return Poll::Ready(None);
             }
+            queue.caught_up();
             match &mut queue.reader {
                 Some(reader) => reader.clone_from(cx.waker()),
                 none => *none = Some(cx.waker().clone()),
             }
             return Poll::Pending;
         };
+        queue.turn.busy = true;
+        if queue.turn.awaited {
+            queue.turn.taken = Some(Instant::now());
+        }
         let payload = piece.payload();
         queue.free(hub, &mut state, PIECE + payload, payload);
         let idle =
@@ -186,6 +165,12 @@ impl Receiver {
         wake(waker, queue);
         drop(block);
         Poll::Ready(Some(piece))
+    }
+
+    /// Notes that the runtime, not the reader, is the cause that it does not take more now.
+    pub(crate) fn gave_way(&mut self) {
+        let turn = &mut lock(&self.0.queue).turn;
+        (turn.busy, turn.taken) = (false, None);
     }
 
     /// Payload bytes that are queued.
@@ -208,6 +193,7 @@ impl Drop for Receiver {
         state.lost.lose(Loss::Unclaimed, queue.queued);
         let (used, queued) = (queue.used, queue.queued);
         queue.free(hub, &mut state, used, queued as usize);
+        queue.awaited_no_more(&mut state);
         let block = queue.drop_block(&mut state);
         (queue.ended, queue.reader) = (None, None);
         let waker = hub.take_waker(&mut state);
@@ -217,94 +203,8 @@ impl Drop for Receiver {
     }
 }
 
-impl Queue {
-    /// How many of `len` bytes fit.
-    fn fitting(&mut self, hub: &Hub, state: &State, len: usize) -> usize {
-        if hub.policy == Stalled::Wait {
-            return len;
-        }
-        let most = hub.credit.min(hub.total.saturating_sub(state.used));
-        if self.lagging && self.used > most / 2 {
-            return 0;
-        }
-        let fits = most.saturating_sub(self.used).saturating_sub(PIECE).min(len);
-        self.lagging &= fits == 0;
-        fits
-    }
-
-    /// Queues a piece, after a gap for the bytes dropped before it.
-    fn push(&mut self, hub: &Hub, state: &mut State, piece: Piece) {
-        if matches!(piece, Piece::Bytes { .. }) {
-            for side in SIDES {
-                self.tell_missing(hub, state, side);
-            }
-        }
-        let payload = piece.payload();
-        self.pieces.push_back(piece);
-        self.used += PIECE + payload;
-        self.queued += payload as u64;
-        state.used += PIECE + payload;
-        state.queued += payload as u64;
-        if !self.full && self.used >= hub.credit {
-            self.full = true;
-            state.full += 1;
-        }
-    }
-
-    /// Returns the credit of pieces that were read.
-    fn free(&mut self, hub: &Hub, state: &mut State, used: usize, payload: usize) {
-        self.used -= used;
-        self.queued -= payload as u64;
-        state.used -= used;
-        state.queued -= payload as u64;
-        if self.full && self.used < hub.credit {
-            self.full = false;
-            state.full -= 1;
-        }
-    }
-
-    fn let_go(&mut self, state: &mut State, bytes: u64) {
-        self.lagged += bytes;
-        state.lost.lose(Loss::SubscriberLag, bytes);
-    }
-
-    /// Records dropped bytes. Streams are in order, so they adjoin those dropped before.
-    fn miss(&mut self, side: FlowSide, offset: u64, len: u64) {
-        let (_, missing) = self.missing[side.index()].get_or_insert((offset, 0));
-        *missing += len;
-    }
-
-    /// Queues a gap for the dropped bytes.
-    fn tell_missing(&mut self, hub: &Hub, state: &mut State, side: FlowSide) {
-        if let Some((offset, len)) = self.missing[side.index()].take() {
-            let cause = GapCause::Lag;
-            self.push(hub, state, Piece::Gap { side, offset, len, cause });
-        }
-    }
-
-    fn close(&mut self, ended: Ended) {
-        self.ended = Some(ended);
-        self.closed = true;
-    }
-
-    /// Takes the block out. Pieces that were read may still refer to it.
-    fn drop_block(&mut self, state: &mut State) -> Block {
-        state.blocks -= self.block.size();
-        mem::take(&mut self.block)
-    }
-}
-
-impl Piece {
-    fn payload(&self) -> usize {
-        match self {
-            Piece::Bytes { bytes, .. } => bytes.len(),
-            _ => 0,
-        }
-    }
-}
-
 /// Wakes after the lock is released, because the woken task may take it at once.
-fn wake<G>(waker: Option<Waker>, lock: G) {
+pub(super) fn wake<G>(waker: Option<Waker>, lock: G) {
     drop(lock);
     if let Some(waker) = waker {
         waker.wake();

@@ -26,7 +26,8 @@ pub struct ConversationSink<K> {
 }
 
 impl<E: FlowExtractor> ConversationDriver<E> {
-    /// A driver with this configuration. The default policy here is [`Stalled::Gap`].
+    /// A driver with this configuration. The default policy here is [`Stalled::Gap`], for which a
+    /// tokio runtime that polls it must have timers.
     #[must_use]
     pub fn new(extractor: E, driver: DriverConfig, config: ConversationConfig) -> Self {
         let hub = Hub::new(&config.or_stalled(Stalled::Gap));

@@ -1,8 +1,9 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use flowscope_core::{Ledger, Loss};
 
+use super::channel::Shared;
 use super::{ConversationConfig, Stalled};
 
 /// State shared by the channels of all flows: memory in use, and bytes that did not reach a reader.
@@ -24,11 +25,22 @@ pub(super) struct State {
     pub(super) blocks: usize,
     /// Channels that have used up their credit.
     pub(super) full: usize,
+    /// Channels whose reader is awaited.
+    pub(super) awaited: usize,
+    /// These channels, and some whose reader is not awaited any more.
+    pub(super) to_await: Vec<Weak<Shared>>,
+    /// Credit that was used by what came since readers were last given their turn.
+    pub(super) pushed: usize,
+    /// The most that came between two turns.
+    pub(super) burst: usize,
     /// Bytes that did not reach a reader, by cause.
     pub(super) lost: Ledger,
-    /// Task that waits for room.
+    /// Task that waits for room, or for readers.
     waker: Option<Waker>,
 }
+
+/// Bursts that a reader may be behind before it is awaited, so that reading and capturing overlap.
+const BURSTS: usize = 4;
 
 impl Hub {
     pub(crate) fn new(config: &ConversationConfig) -> Arc<Self> {
@@ -46,10 +58,7 @@ impl Hub {
         if self.policy != Stalled::Wait || self.has_room(&state) {
             return Poll::Ready(());
         }
-        match &mut state.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        state.register(cx);
         Poll::Pending
     }
 
@@ -81,9 +90,29 @@ impl Hub {
         self.state().lost.lose(cause, bytes);
     }
 
-    /// The task to wake if there is room now.
+    /// The task to wake if there is room now and no reader is awaited.
     pub(super) fn take_waker(&self, state: &mut State) -> Option<Waker> {
-        if self.has_room(state) { state.waker.take() } else { None }
+        let ready = match self.policy {
+            Stalled::Wait => self.has_room(state),
+            _ => state.awaited == 0,
+        };
+        if ready { state.waker.take() } else { None }
+    }
+
+    /// What is left of the total.
+    pub(super) fn left(&self, state: &State) -> usize {
+        self.total.saturating_sub(state.used)
+    }
+
+    /// What is left for readers that are behind. The other half of the total is for those that are
+    /// not.
+    pub(super) fn unread_share(&self, state: &State) -> usize {
+        (self.total / 2).saturating_sub(state.used)
+    }
+
+    /// Credit that a channel may use before its reader is awaited.
+    pub(super) fn burst_credit(&self, state: &State) -> usize {
+        self.credit.max((BURSTS * state.burst).min(self.total / 4))
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -92,6 +121,16 @@ impl Hub {
 
     fn has_room(&self, state: &State) -> bool {
         state.full == 0 && state.used < self.total
+    }
+}
+
+impl State {
+    /// Registers the task that waits.
+    pub(super) fn register(&mut self, cx: &mut Context<'_>) {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
     }
 }
 

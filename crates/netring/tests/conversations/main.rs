@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, in tests")]
 
+mod busy;
 mod policies;
 mod reassemblers;
 mod replay;

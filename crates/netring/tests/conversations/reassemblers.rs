@@ -159,6 +159,31 @@ async fn with_gaps_the_capture_goes_on() {
     assert!(log.lock().unwrap().contains(&(10_001, format!("{}-{lost} Lag", 30_000 - lost))));
 }
 
+/// By default, one slow consumer of a live capture holds no other flow.
+#[tokio::test(start_paused = true)]
+async fn by_default_a_slow_one_misses_bytes_of_its_own_flow_only() {
+    let source = Fed::live();
+    for number in [1, 2] {
+        upload(number, 600_000).into_iter().for_each(|batch| source.feed(batch));
+    }
+    source.end();
+    let (mut stream, log) = stream(&source, None);
+    let begun = Instant::now();
+    let mut quick = None;
+    while let Some(event) = stream.next().await {
+        event.unwrap();
+        let read = |of: &(u16, String)| of.0 == 10_002 && of.1.contains("000+");
+        if quick.is_none() && log.lock().unwrap().iter().filter(|of| read(of)).count() == 599 {
+            quick = Some(begun.elapsed());
+        }
+    }
+    assert!(quick.unwrap() < Duration::from_millis(500), "{quick:?}");
+    let stats = stream.stats().unwrap();
+    let lost = stats.bytes.lost(Loss::SubscriberLag);
+    assert!((300_000..400_000).contains(&lost), "{lost}");
+    assert_eq!((stats.bytes.delivered(), stats.pending), (1_200_000 - lost, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_drives_futures_to_their_end_and_may_be_cancelled() {
     let source = Fed::default();

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use flowscope_core::{FlowSide, LinkType, PacketView, Timestamp};
@@ -213,15 +214,28 @@ pub(crate) fn poll<S: Stream + Unpin>(stream: &mut S) -> Poll<Option<S::Item>> {
     Pin::new(stream).poll_next(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Polls until there is nothing now, and returns the items and whether the stream has ended.
+/// Polls until there is nothing now, as an executor does that has no other task, and returns the items
+/// and whether the stream has ended.
 pub(crate) fn drain<S: Stream + Unpin>(stream: &mut S) -> (Vec<S::Item>, bool) {
     let mut items = Vec::new();
     loop {
-        match poll(stream) {
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        match Pin::new(&mut *stream).poll_next(&mut Context::from_waker(&waker)) {
             Poll::Ready(Some(item)) => items.push(item),
             Poll::Ready(None) => return (items, true),
+            Poll::Pending if woken.0.load(Ordering::Relaxed) => {}
             Poll::Pending => return (items, false),
         }
+    }
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

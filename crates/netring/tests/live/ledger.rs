@@ -9,7 +9,7 @@ use flowscope_extract::FiveTupleKey;
 use flowscope_testkit::Dialogue;
 use flowscope_testkit::namespace::in_namespace;
 use flowscope_track::{EndReason, FlowEvent};
-use netring::{AsyncCapture, AsyncReassembler, ConversationConfig};
+use netring::{AsyncCapture, AsyncReassembler, ConversationConfig, Stalled};
 
 use crate::world::{block_on, builder, datagram, extractor, positive, send, sender};
 
@@ -183,7 +183,7 @@ pub(crate) fn a_slow_reassembler_slows_the_capture_and_the_kernel_counts_drops()
             let frames: Vec<Vec<u8>> =
                 dialogue.build().into_iter().map(|(_, frame)| frame).collect();
             let sent = frames.len() as u64;
-            let config = ConversationConfig::default().credit(16 * 1024);
+            let config = ConversationConfig::default().credit(16 * 1024).stalled(Stalled::Wait);
             let mut stream = builder()
                 .ring(positive(8), positive(1 << 14))
                 .open("v1")

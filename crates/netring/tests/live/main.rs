@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests, in tests")]
 
 #[cfg(target_os = "linux")]
+mod conversations;
+#[cfg(target_os = "linux")]
 mod faults;
 #[cfg(target_os = "linux")]
 mod filters;
@@ -30,6 +32,7 @@ fn main() -> std::process::ExitCode {
         runner::group(
             needs::namespaces,
             tests![
+                conversations::readers_lose_nothing_that_was_captured,
                 faults::an_interface_that_goes_down_is_reported_and_comes_back,
                 faults::a_deleted_interface_ends_the_stream,
                 faults::an_interface_deleted_while_down_ends_the_stream,
