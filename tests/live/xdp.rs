@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use flowscope_tests::session::{EXTRACTOR, protocols};
-use netring::AsyncCapture;
-use netring::ring::{AfXdpConfig, XdpMode};
+use netring::ring::{AfXdp, AfXdpConfig, XdpMode};
+use netring::{AsyncCapture, Live};
 
 use crate::capture::{all_of, alongside, recorded};
 use crate::compare::{said, sessions_agree};
@@ -29,8 +29,9 @@ fn sessions_of_a_mirror(mode: XdpMode, test: &str) {
         let (file, sessions) = alongside(world, work, |over| {
             let frames = NonZeroU32::new(1 << 14).expect("not zero");
             let config = AfXdpConfig::default().mode(mode).frames(frames).rx_ring(frames);
-            let capture = AsyncCapture::open_xdp("mirrored", &config);
+            let capture = AfXdp::open("mirrored", &config);
             let capture = capture.expect("the world is ours, and nothing else reads it");
+            let capture = AsyncCapture::new(Live::new(capture).expect("a runtime runs this"));
             let capture = recorded(capture, "sessions.pcap", over);
             all_of(
                 capture.map(|capture| capture.flow_stream(EXTRACTOR).protocol_stream(protocols())),

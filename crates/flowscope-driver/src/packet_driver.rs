@@ -53,7 +53,7 @@ pub trait PacketDriver {
     /// [`Progress::More`] if more is due at `now`.
     fn handle_timeout(&mut self, now: Timestamp) -> Progress;
 
-    /// Ends at most `most` flows, in order of their ids: [`Progress::More`] if it ended any. Drain
+    /// Ends at most `most` flows, in order of their ids: [`Progress::More`] if there may be more. Drain
     /// [`poll_event`](Self::poll_event) between calls, and the ends of a million flows are never in
     /// memory at once.
     fn finish_some(&mut self, reason: EndReason, most: usize) -> Progress;

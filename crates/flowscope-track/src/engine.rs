@@ -5,6 +5,7 @@
 mod counters;
 mod emit;
 mod end;
+mod ending;
 mod eviction;
 mod interim;
 mod open;
@@ -18,6 +19,7 @@ use std::hash::Hash;
 
 use flowscope_core::{Extracted, FlowSide, L4Proto, PacketView, Timestamp};
 
+use self::ending::Ending;
 use crate::TrackerStats;
 use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
@@ -58,8 +60,8 @@ pub(crate) struct Engine<K, S> {
     /// Flows touched by packets whose time is suspect: believed if the clock comes to believe it.
     suspects: Vec<Suspect>,
     rares: usize,
-    /// Flows that a finish under way has still to end, the next one last.
-    ending: Vec<(u64, Slot)>,
+    /// Flows that a finish under way has still to end.
+    ending: Ending,
     stats: TrackerStats,
 }
 
@@ -94,7 +96,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             order: EvictionOrder::new(),
             suspects: Vec::new(),
             rares: 0,
-            ending: Vec::new(),
+            ending: Ending::default(),
             stats: TrackerStats::default(),
             config,
         }

@@ -16,6 +16,9 @@ use crate::{EndReason, FlowId, FlowState, FlowStats, History};
 /// How many packets of a batch are looked up ahead: their cache misses overlap.
 pub(crate) const LOOK_AHEAD: usize = 32;
 
+/// Slots that one call looks at for flows to end.
+const SCAN: Slot = 4096;
+
 /// Flow table: a [`FlowTracker`](crate::FlowTracker) without extractor and clock. For a driver that
 /// extracts and counts packets itself, or for one of several shards of an input.
 pub struct FlowTable<K, S = ()> {
@@ -229,6 +232,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     }
 
     /// As [`finish`](Self::finish), but at most `most` flows: [`Progress::More`] if there are others.
+    /// The first calls may end none, as they look for the flows of a large table.
     pub fn finish_some(
         &mut self,
         reason: EndReason,
@@ -236,6 +240,9 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         mut most: usize,
         out: &mut impl FlowSink<K, S>,
     ) -> Progress {
+        if !self.engine.gather_ending(SCAN) {
+            return Progress::More;
+        }
         let go_on = |_| {
             let go_on = most > 0;
             most = most.saturating_sub(1);

@@ -245,11 +245,9 @@ impl Capture for AfPacket {
         self.interface.check(self.socket.as_fd())
     }
 
-    fn stop(&mut self) -> Result<(), CaptureError> {
+    fn refuse(&mut self) -> Result<(), CaptureError> {
         sys::attach_filter(self.socket.as_fd(), &Program::nothing())
-            .map_err(|source| CaptureError::of("stop capturing", source))?;
-        sys::wait_for_frames_under_way();
-        Ok(())
+            .map_err(|source| CaptureError::of("stop capturing", source))
     }
 
     fn is_drained(&mut self) -> Result<bool, CaptureError> {

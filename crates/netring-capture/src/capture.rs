@@ -80,7 +80,19 @@ pub trait Capture: PacketSource<Error = CaptureError> + AsFd + Send {
     /// # Errors
     ///
     /// [`CaptureError::System`].
-    fn stop(&mut self) -> Result<(), CaptureError>;
+    fn stop(&mut self) -> Result<(), CaptureError> {
+        self.refuse()?;
+        wait_for_frames_under_way();
+        Ok(())
+    }
+
+    /// First half of [`stop`](Self::stop), without waiting: frames that the kernel is processing may
+    /// still enter, until a call of [`wait_for_frames_under_way`] that begins later has returned.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError::System`].
+    fn refuse(&mut self) -> Result<(), CaptureError>;
 
     /// After [`stop`](Self::stop): whether every frame that arrived was lent or counted as lost.
     /// From then on `packets = delivered + lost()` in [`stats`](Self::stats).
@@ -109,4 +121,10 @@ pub trait Capture: PacketSource<Error = CaptureError> + AsFd + Send {
     /// As [`send`](Self::send), and only if no frame was sent: frames before a failing one are
     /// sent, and the next call returns the error.
     fn send_batch(&mut self, frames: &[&[u8]]) -> Result<usize, CaptureError>;
+}
+
+/// Waits until the kernel has finished all frames that it is processing, in any capture: the second
+/// half of [`Capture::stop`]. It takes some milliseconds, and no CPU time.
+pub fn wait_for_frames_under_way() {
+    sys::wait_for_frames_under_way();
 }

@@ -73,7 +73,7 @@ mod xdp;
 
 pub use af_packet::AfPacket;
 pub use block::{Block, Packets};
-pub use capture::Capture;
+pub use capture::{Capture, wait_for_frames_under_way};
 pub use config::AfPacketConfig;
 pub use cores::{cores, pin_to_core};
 pub use error::CaptureError;

@@ -35,7 +35,7 @@ impl AsyncCapture<Live<AfPacket>> {
     }
 }
 
-impl<C: Capture> AsyncCapture<Live<C>> {
+impl<C: Capture + 'static> AsyncCapture<Live<C>> {
     /// Waits until there is a packet or an interface error to read, without reading it.
     ///
     /// # Errors

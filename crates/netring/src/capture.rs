@@ -12,6 +12,7 @@ use flowscope_pcap::{CaptureFiles, CaptureWriter};
 use flowscope_track::{Eviction, TrackerConfig};
 use tokio::task::coop;
 
+use crate::budget;
 use crate::stages::Stages;
 use crate::{
     AsyncDriver, AsyncPacketSource, Dedup, Error, EventStream, FlowStream, InOrder, Merge,
@@ -187,13 +188,18 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
                 return Poll::Ready(Ok(0));
             }
             self.gave_way = true;
-            let budget = ready!(coop::poll_proceed(cx));
+            let unit = ready!(coop::poll_proceed(cx));
             self.gave_way = false;
             let AsyncCapture { source, stages, .. } = self;
-            let mut passed = 0;
-            let lent = source.poll_batch(cx, &mut |packets| passed = stages.pass(packets, lend));
+            let (mut passed, mut units) = (0, 0);
+            let lent = source.poll_batch(cx, &mut |packets| {
+                units = budget::units(packets);
+                passed = stages.pass(packets, lend);
+            });
+            self.gave_way = lent.is_pending() && source.gave_way();
             let lent = ready!(lent);
-            budget.made_progress();
+            unit.made_progress();
+            budget::spend(cx, units);
             match lent {
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(0) => {

@@ -10,6 +10,7 @@ use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use tokio::runtime::Handle;
 
+use crate::budget;
 use crate::live_clock::{LiveClock, require_timers};
 use crate::next::next_method;
 use crate::{AsyncCapture, AsyncDriver, AsyncPacketSource, Error, Stats};
@@ -30,6 +31,8 @@ pub struct EventStream<S, D> {
     driver: D,
     time: LiveClock,
     phase: Phase,
+    /// Events returned, for the budget.
+    given: u32,
     /// `None` was returned.
     terminated: bool,
     /// Errors that occurred while no item was requested.
@@ -57,9 +60,6 @@ enum Step {
     Over,
 }
 
-/// Flows ended per step when the capture is over.
-const ENDED_AT_ONCE: usize = 64;
-
 impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
     next_method!();
 
@@ -73,6 +73,7 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
             driver,
             time: LiveClock::default(),
             phase: Phase::Running,
+            given: 0,
             terminated: false,
             errors: VecDeque::new(),
             before: [Ledger::default(), Ledger::default()],
@@ -97,7 +98,8 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
     ///
     /// The resulting events are buffered and can still be read from the stream until it ends. To
     /// receive millions of flow ends one by one, call [`stop`](Self::stop) and read on instead. If
-    /// the future is dropped, the next call, or reading, completes the work.
+    /// the future is dropped, the next call, or reading, completes the work. Flows are ended a few at a
+    /// time, and other tasks run in between.
     ///
     /// # Errors
     ///
@@ -105,14 +107,15 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
     pub async fn shutdown(&mut self) -> Result<Stats, Error> {
         self.stop();
         poll_fn(|cx| {
-            loop {
-                match self.poll_step(cx) {
-                    Poll::Ready(Step::Done) => {}
-                    Poll::Ready(Step::Failed(error)) => self.errors.push_back(error),
-                    Poll::Ready(Step::Over) => return Poll::Ready(()),
-                    Poll::Pending => return Poll::Pending,
+            for _ in 0..budget::STEPS {
+                match ready!(self.poll_step(cx)) {
+                    Step::Done => {}
+                    Step::Failed(error) => self.errors.push_back(error),
+                    Step::Over => return Poll::Ready(()),
                 }
             }
+            cx.waker().wake_by_ref();
+            Poll::Pending
         })
         .await;
         self.stats()
@@ -205,11 +208,14 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
                 }
             }
             Phase::Ending => {
+                ready!(budget::poll_left(cx));
                 let stopped = capture.is_stopped();
                 let reason = if stopped { EndReason::Shutdown } else { EndReason::EndOfInput };
-                if driver.finish_some(reason, ENDED_AT_ONCE) == Progress::Done {
+                let (flows, units) = budget::ENDS;
+                if driver.finish_some(reason, flows) == Progress::Done {
                     *phase = Phase::Over;
                 }
+                budget::spend(cx, units);
             }
             Phase::Over => {
                 let over = driver.poll_finished(cx);
@@ -237,6 +243,7 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
             // What is left is due at once at the next call.
             Poll::Pending => {
                 let _ = driver.handle_timeout(now);
+                budget::spend(cx, budget::EXPIRY);
             }
         }
         Poll::Ready(Step::Done)
@@ -248,23 +255,29 @@ impl<S: AsyncPacketSource, D: AsyncDriver> Stream for EventStream<S, D> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        loop {
+        if this.given == budget::EVENTS {
+            ready!(budget::poll_left(cx));
+            this.given = 0;
+        }
+        for _ in 0..budget::STEPS {
             if let Some(error) = this.errors.pop_front() {
                 return Poll::Ready(Some(Err(error)));
             }
             if let Some(event) = this.driver.poll_event() {
+                this.given += 1;
                 return Poll::Ready(Some(Ok(event)));
             }
-            match this.poll_step(cx) {
-                Poll::Ready(Step::Done) => {}
-                Poll::Ready(Step::Failed(error)) => return Poll::Ready(Some(Err(error))),
-                Poll::Ready(Step::Over) => {
+            match ready!(this.poll_step(cx)) {
+                Step::Done => {}
+                Step::Failed(error) => return Poll::Ready(Some(Err(error))),
+                Step::Over => {
                     this.terminated = true;
                     return Poll::Ready(None);
                 }
-                Poll::Pending => return Poll::Pending,
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

@@ -33,6 +33,8 @@ pub struct InOrder<S> {
     settled: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
     ended: bool,
+    /// There may be more ready packets.
+    gave_way: bool,
 }
 
 /// A held packet.
@@ -49,6 +51,10 @@ const MOST_BYTES: usize = 64 << 20;
 /// Packets lent per call.
 const BATCH: usize = 64;
 
+/// Packets and bytes copied in one poll, exceeded by at most one batch of the source.
+const TURN: usize = 256;
+const TURN_BYTES: usize = 256 << 10;
+
 /// Resolution of timers.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -64,6 +70,7 @@ impl<S: AsyncPacketSource> InOrder<S> {
             settled: None,
             sleep: None,
             ended: false,
+            gave_way: false,
         }
     }
 
@@ -82,13 +89,17 @@ impl<S: AsyncPacketSource> InOrder<S> {
         self.source.latency().unwrap_or_default()
     }
 
-    /// Reads all ready packets, as far as there is room. After that, nothing older than the latency
-    /// can arrive.
-    fn poll_take(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+    /// Reads ready packets, as far as there is room, and says whether it read all. After that, nothing
+    /// older than the latency can arrive.
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         let now = Instant::now();
+        let (packets, bytes) = (self.held.len(), self.bytes);
         while !self.ended {
             if self.is_full() {
-                return Ok(());
+                return Ok(true);
+            }
+            if self.held.len() >= packets + TURN || self.bytes >= bytes + TURN_BYTES {
+                return Ok(false);
             }
             let InOrder { source, held, bytes, number, .. } = self;
             let taken = source.poll_batch(cx, &mut |views| {
@@ -107,7 +118,7 @@ impl<S: AsyncPacketSource> InOrder<S> {
             }
         }
         self.settled = now.checked_sub(self.wait());
-        Ok(())
+        Ok(true)
     }
 
     fn is_full(&self) -> bool {
@@ -136,6 +147,7 @@ impl<S: AsyncPacketSource> AsyncPacketSource for InOrder<S> {
         if self.as_they_come || self.source.latency().is_none() {
             return self.source.poll_batch(cx, lend);
         }
+        self.gave_way = false;
         loop {
             let mut batch: Vec<Held> = Vec::new();
             while batch.len() < BATCH
@@ -152,8 +164,10 @@ impl<S: AsyncPacketSource> AsyncPacketSource for InOrder<S> {
             if self.ended {
                 return Poll::Ready(Ok(0));
             }
-            if let Err(error) = self.poll_take(cx) {
-                return Poll::Ready(Err(error));
+            if !self.poll_take(cx)? {
+                self.gave_way = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             let settled = self.settled;
             let Some(oldest) = self.held.peek() else {
@@ -188,6 +202,10 @@ impl<S: AsyncPacketSource> AsyncPacketSource for InOrder<S> {
     fn latency(&self) -> Option<Duration> {
         let latency = self.source.latency()?;
         Some(if self.as_they_come { latency } else { 2 * latency + 2 * TICK })
+    }
+
+    fn gave_way(&self) -> bool {
+        self.gave_way || self.source.gave_way()
     }
 }
 

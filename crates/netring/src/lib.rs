@@ -52,6 +52,7 @@
 mod async_driver;
 mod async_reassembler;
 mod broadcast;
+mod budget;
 mod capture;
 mod channel_driver;
 mod conversation;

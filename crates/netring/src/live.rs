@@ -1,14 +1,16 @@
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::{fmt, future::Future};
 
 use flowscope_core::PacketView;
-use netring_capture::{Capture, CaptureError};
+use netring_capture::{Capture, CaptureError, wait_for_frames_under_way};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::runtime::Handle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::live_clock::require_timers;
@@ -18,7 +20,10 @@ use crate::{AsyncPacketSource, Error, SourceStats};
 ///
 /// The runtime in which it is made watches its file descriptor. It can be polled from any task or
 /// thread.
-pub struct Live<C: Capture> {
+///
+/// Closing a capture takes the kernel some tens of milliseconds, so a dropped one is closed by a thread
+/// of the runtime for blocking work. [`into_capture`](Self::into_capture) returns it, to close it at once.
+pub struct Live<C: Capture + 'static> {
     fd: AsyncFd<Owned<C>>,
     stop: Option<Stop>,
     /// Error of the interface that was found outside of `poll_batch`.
@@ -30,6 +35,11 @@ pub struct Live<C: Capture> {
 
 /// State of a capture that was stopped and is being drained.
 struct Stop {
+    /// The wait for frames that the kernel was processing, in a thread for blocking work. `None` before
+    /// the first check: a capture may be stopped outside of a runtime.
+    under_way: Option<JoinHandle<()>>,
+    /// No frame is under way any more.
+    settled: bool,
     /// When to check again for packets, because the last ones wake nobody. `None` before the first
     /// check: a capture may be stopped outside of a runtime.
     look: Option<Pin<Box<Sleep>>>,
@@ -49,7 +59,7 @@ const LOOK: Duration = Duration::from_millis(2);
 /// Packets arrive within the latency of the capture; this is additional time for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-impl<C: Capture> Live<C> {
+impl<C: Capture + 'static> Live<C> {
     /// Registers `capture` with the current runtime.
     ///
     /// # Errors
@@ -66,19 +76,26 @@ impl<C: Capture> Live<C> {
             deprecated,
             reason = "the other constructor is unsafe, for who does not own what is watched"
         )]
-        let fd = AsyncFd::with_interest(Owned(capture), Interest::READABLE).map_err(Error::Wait)?;
+        let fd =
+            AsyncFd::with_interest(Owned::new(capture), Interest::READABLE).map_err(Error::Wait)?;
         Ok(Live { fd, stop: None, error: None, down: None, ended: false })
+    }
+
+    /// Closes the capture where it is dropped, for a thread that does nothing else.
+    pub(crate) fn closed_in_place(mut self) -> Self {
+        self.fd.get_mut().in_place = true;
+        self
     }
 
     /// The capture.
     #[must_use]
     pub fn capture(&self) -> &C {
-        &self.fd.get_ref().0
+        self.fd.get_ref().get()
     }
 
     /// The capture.
     pub fn capture_mut(&mut self) -> &mut C {
-        &mut self.fd.get_mut().0
+        self.fd.get_mut().get_mut()
     }
 
     /// Waits until there is a packet or an interface error to read, without reading it.
@@ -102,7 +119,7 @@ impl<C: Capture> Live<C> {
             }
             // Clears readiness without packets.
             match self.fd.poll_read_ready_mut(cx) {
-                Poll::Ready(Ok(mut guard)) if guard.get_inner().0.is_ready() => {
+                Poll::Ready(Ok(mut guard)) if guard.get_inner().get().is_ready() => {
                     guard.retain_ready();
                     return Poll::Ready(Ok(()));
                 }
@@ -120,11 +137,11 @@ impl<C: Capture> Live<C> {
     /// Deregisters the capture from the runtime.
     #[must_use]
     pub fn into_capture(self) -> C {
-        self.fd.into_inner().0
+        self.fd.into_inner().into_capture()
     }
 }
 
-impl<C: Capture> AsyncPacketSource for Live<C> {
+impl<C: Capture + 'static> AsyncPacketSource for Live<C> {
     fn poll_batch(
         &mut self,
         cx: &mut Context<'_>,
@@ -142,7 +159,7 @@ impl<C: Capture> AsyncPacketSource for Live<C> {
             }
             // Ready packets are read without asking the runtime.
             if self.capture().is_ready() {
-                match self.fd.get_mut().0.next_batch(lend) {
+                match self.capture_mut().next_batch(lend) {
                     Ok(0) => {}
                     Ok(lent) => return Poll::Ready(Ok(lent)),
                     Err(error) => return self.fail(error),
@@ -170,16 +187,22 @@ impl<C: Capture> AsyncPacketSource for Live<C> {
         if self.stop.is_some() || self.ended {
             return;
         }
-        let capture = &mut self.fd.get_mut().0;
+        let capture = self.fd.get_mut().get_mut();
         // If stopping fails, read only what has arrived.
-        let stopped = capture.stop().is_ok();
+        let stopped = capture.refuse().is_ok();
         let now = Instant::now();
         let patience = if stopped { capture.latency() + PATIENCE } else { Duration::ZERO };
-        self.stop = Some(Stop { look: None, drained: false, until: now + patience });
+        self.stop = Some(Stop {
+            under_way: None,
+            settled: !stopped,
+            look: None,
+            drained: false,
+            until: now + patience,
+        });
     }
 
     fn stats(&mut self) -> Result<SourceStats, Error> {
-        let counted = self.fd.get_mut().0.stats()?;
+        let counted = self.capture_mut().stats()?;
         let mut stats = SourceStats {
             arrived: Some(counted.packets),
             freezes: counted.freezes,
@@ -197,7 +220,7 @@ impl<C: Capture> AsyncPacketSource for Live<C> {
     }
 }
 
-impl<C: Capture> Live<C> {
+impl<C: Capture + 'static> Live<C> {
     /// Reads when the descriptor is ready; `Ok(0)` if there was nothing.
     fn poll_read(
         &mut self,
@@ -206,7 +229,7 @@ impl<C: Capture> Live<C> {
     ) -> Poll<Result<usize, Error>> {
         match self.fd.poll_read_ready_mut(cx) {
             Poll::Ready(Ok(mut guard)) => {
-                let lent = guard.get_inner_mut().0.next_batch(lend);
+                let lent = guard.get_inner_mut().get_mut().next_batch(lend);
                 if !matches!(lent, Ok(1..)) {
                     guard.clear_ready();
                 }
@@ -238,13 +261,21 @@ impl<C: Capture> Live<C> {
     /// some.
     fn poll_drained(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, CaptureError>> {
         let Some(stop) = &mut self.stop else { return Poll::Ready(Ok(false)) };
+        if !stop.settled {
+            let wait = || spawn_blocking(wait_for_frames_under_way);
+            let under_way = stop.under_way.get_or_insert_with(wait);
+            // An error means that the runtime is shutting down.
+            let (Ok(()) | Err(_)) = ready!(Pin::new(under_way).poll(cx));
+            (stop.settled, stop.under_way) = (true, None);
+            return Poll::Ready(Ok(false));
+        }
         if let Some(look) = &mut stop.look {
             ready!(look.as_mut().poll(cx));
         }
         let now = Instant::now();
         let look = stop.look.get_or_insert_with(|| Box::pin(sleep_until(now)));
         look.as_mut().reset(now + LOOK);
-        let capture = &mut self.fd.get_mut().0;
+        let capture = self.fd.get_mut().get_mut();
         if capture.is_ready() {
             return Poll::Ready(Ok(false));
         }
@@ -266,7 +297,7 @@ impl<C: Capture> Live<C> {
     fn poll_interface(&mut self, cx: &mut Context<'_>) -> Option<CaptureError> {
         let down = self.down.as_mut()?;
         while down.as_mut().poll(cx).is_ready() {
-            match self.fd.get_ref().0.check_interface() {
+            match self.fd.get_ref().get().check_interface() {
                 Some(CaptureError::InterfaceDown { .. }) => {
                     down.as_mut().reset(Instant::now() + CHECK_INTERFACE);
                 }
@@ -292,7 +323,7 @@ impl<C: Capture> Live<C> {
     }
 }
 
-impl<C: Capture> fmt::Debug for Live<C> {
+impl<C: Capture + 'static> fmt::Debug for Live<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Live")
             .field("interface", self.capture().interface())
@@ -301,19 +332,54 @@ impl<C: Capture> fmt::Debug for Live<C> {
     }
 }
 
-/// Wraps a capture for `AsyncFd`, which needs `AsRawFd`.
-struct Owned<C>(C);
+/// Wraps a capture for `AsyncFd`, which needs `AsRawFd`, and closes it.
+struct Owned<C: Capture + 'static> {
+    /// `None` only while it is dropped.
+    capture: Option<C>,
+    in_place: bool,
+}
 
-impl<C: AsFd> AsRawFd for Owned<C> {
+impl<C: Capture + 'static> Owned<C> {
+    fn new(capture: C) -> Self {
+        Owned { capture: Some(capture), in_place: false }
+    }
+
+    fn get(&self) -> &C {
+        self.capture.as_ref().expect(THERE)
+    }
+
+    fn get_mut(&mut self) -> &mut C {
+        self.capture.as_mut().expect(THERE)
+    }
+
+    fn into_capture(mut self) -> C {
+        self.capture.take().expect(THERE)
+    }
+}
+
+const THERE: &str = "taken only by what consumes the owner";
+
+impl<C: Capture + 'static> Drop for Owned<C> {
+    fn drop(&mut self) {
+        let Some(capture) = self.capture.take() else { return };
+        match Handle::try_current() {
+            // A runtime that is shutting down drops the closure, and with it the capture.
+            Ok(runtime) if !self.in_place => drop(runtime.spawn_blocking(|| drop(capture))),
+            _ => drop(capture),
+        }
+    }
+}
+
+impl<C: Capture + 'static> AsRawFd for Owned<C> {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
+        self.get().as_fd().as_raw_fd()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::os::fd::BorrowedFd;
+    use std::os::fd::{AsFd, BorrowedFd};
     use std::os::unix::net::UnixStream;
 
     use flowscope_core::{LinkType, PacketSource};
@@ -372,7 +438,7 @@ mod tests {
         fn check_interface(&self) -> Option<CaptureError> {
             None
         }
-        fn stop(&mut self) -> Result<(), CaptureError> {
+        fn refuse(&mut self) -> Result<(), CaptureError> {
             Ok(())
         }
         fn is_drained(&mut self) -> Result<bool, CaptureError> {

@@ -214,7 +214,7 @@ impl<C: Capture + 'static> Sharded<C> {
 }
 
 /// The event stream of a capture, in the current runtime, until it is stopped.
-fn watched<C: Capture, D: AsyncDriver>(
+fn watched<C: Capture + 'static, D: AsyncDriver>(
     capture: C,
     driver: D,
     mut stop: watch::Receiver<bool>,
@@ -223,11 +223,11 @@ fn watched<C: Capture, D: AsyncDriver>(
         // Dropping the sender stops it too.
         let _ = stop.wait_for(|&stop| stop).await;
     };
-    Ok(AsyncCapture::new(Live::new(capture)?).stop_when(stopped).drive(driver))
+    Ok(AsyncCapture::new(Live::new(capture)?.closed_in_place()).stop_when(stopped).drive(driver))
 }
 
 /// Up to `CHUNK` items that are ready, and whether the stream has ended.
-fn poll_chunk<C: Capture, D: AsyncDriver>(
+fn poll_chunk<C: Capture + 'static, D: AsyncDriver>(
     stream: &mut EventStream<Live<C>, D>,
     cx: &mut Context<'_>,
 ) -> Poll<(Items<D::Event>, bool)> {

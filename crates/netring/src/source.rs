@@ -42,6 +42,12 @@ pub trait AsyncPacketSource {
     fn latency(&self) -> Option<Duration> {
         None
     }
+
+    /// Whether the last [`poll_batch`](Self::poll_batch) was pending only to let other tasks run,
+    /// although packets may be ready. Time does not pass meanwhile.
+    fn gave_way(&self) -> bool {
+        false
+    }
 }
 
 impl<S: AsyncPacketSource + ?Sized> AsyncPacketSource for Box<S> {
@@ -63,6 +69,10 @@ impl<S: AsyncPacketSource + ?Sized> AsyncPacketSource for Box<S> {
 
     fn latency(&self) -> Option<Duration> {
         (**self).latency()
+    }
+
+    fn gave_way(&self) -> bool {
+        (**self).gave_way()
     }
 }
 
@@ -169,5 +179,9 @@ impl<S: AsyncPacketSource> AsyncPacketSource for Merge<S> {
 
     fn latency(&self) -> Option<Duration> {
         self.sources.iter().filter_map(S::latency).max()
+    }
+
+    fn gave_way(&self) -> bool {
+        self.sources[..self.alive].iter().any(S::gave_way)
     }
 }

@@ -1,4 +1,8 @@
-use netring_capture::{AfXdp, AfXdpConfig};
+use std::thread;
+use std::time::Duration;
+
+use netring_capture::{AfXdp, AfXdpConfig, CaptureError};
+use tokio::sync::oneshot;
 
 use crate::{AsyncCapture, Error, Live, Sharded};
 
@@ -16,8 +20,9 @@ impl AsyncCapture<Live<AfXdp>> {
     /// # Panics
     ///
     /// Outside of a tokio runtime, or in one without I/O or timers.
-    pub fn open_xdp(interface: &str, config: &AfXdpConfig) -> Result<Self, Error> {
-        Ok(AsyncCapture::new(Live::new(AfXdp::open(interface, config)?)?))
+    pub async fn open_xdp(interface: &str, config: &AfXdpConfig) -> Result<Self, Error> {
+        let capture = in_a_thread(interface, config, AfXdp::open).await?;
+        Ok(AsyncCapture::new(Live::new(capture)?))
     }
 }
 
@@ -30,7 +35,38 @@ impl Sharded<AfXdp> {
     /// # Errors
     ///
     /// As [`AfXdp::open_queues`].
-    pub fn open_queues(interface: &str, config: &AfXdpConfig) -> Result<Self, Error> {
-        Ok(Sharded::new(AfXdp::open_queues(interface, config)?))
+    pub async fn open_queues(interface: &str, config: &AfXdpConfig) -> Result<Self, Error> {
+        Ok(Sharded::new(in_a_thread(interface, config, AfXdp::open_queues).await?))
     }
 }
+
+/// Opens captures in a thread of its own, as the driver of the card may take half a second. A new
+/// thread is in the network namespace of the one that starts it, unlike those of the runtime.
+async fn in_a_thread<T: Send + 'static>(
+    interface: &str,
+    config: &AfXdpConfig,
+    open: fn(&str, &AfXdpConfig) -> Result<T, CaptureError>,
+) -> Result<T, Error> {
+    let (interface, config) = (interface.to_owned(), config.clone());
+    let (sender, opened) = oneshot::channel();
+    thread::Builder::new()
+        .name("netring-open".into())
+        .spawn(move || {
+            let mut opened = open(&interface, &config);
+            for _ in 0..ATTEMPTS {
+                // It may be the program of a capture that was dropped and is being closed.
+                let Err(CaptureError::ProgramAttached { .. }) = opened else { break };
+                thread::sleep(PAUSE);
+                opened = open(&interface, &config);
+            }
+            // If the future was dropped, so is the capture.
+            let _ = sender.send(opened);
+        })
+        .map_err(Error::Wait)?;
+    let opened = opened.await.map_err(|_| Error::Panicked("while opening AF_XDP".into()))?;
+    Ok(opened?)
+}
+
+/// Half a second, which is longer than closing takes.
+const ATTEMPTS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(10);

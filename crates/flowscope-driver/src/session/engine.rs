@@ -130,7 +130,7 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
         pipeline.finish(reason, &mut SessionFlowSink { host, out: events });
     }
 
-    /// As [`finish`](Self::finish), but ends at most `most` flows: [`Progress::More`] if it ended any.
+    /// As [`finish`](Self::finish), but ends at most `most` flows: [`Progress::More`] if there may be more.
     /// Drain [`poll_event`](Self::poll_event) between calls, and the ends of a million flows are never
     /// in memory at once.
     pub fn finish_some(&mut self, reason: EndReason, most: usize) -> Progress {

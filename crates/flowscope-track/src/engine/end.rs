@@ -4,6 +4,7 @@ use std::hash::Hash;
 
 use flowscope_core::Timestamp;
 
+use super::ending::Ending;
 use super::{Engine, at_packet};
 use crate::clock::PacketTime;
 use crate::lists::Slot;
@@ -35,11 +36,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         mut go_on: impl FnMut(FlowId) -> bool,
         out: &mut O,
     ) -> bool {
-        if self.ending.is_empty() {
-            self.ending = self.by_id();
-            self.ending.reverse();
-        }
-        while let Some((id, slot)) = self.ending.last().copied() {
+        while !self.gather_ending(Slot::MAX) {}
+        while let Some((id, slot)) = self.ending.first() {
             if !go_on(FlowId(id)) {
                 return true;
             }
@@ -60,10 +58,23 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             }
             self.end_and_remove(slot, now.watermark, order, reason, out);
         }
-        self.ending = Vec::new();
+        self.ending = Ending::default();
         self.due.clear();
         self.suspects.clear();
         false
+    }
+
+    /// Looks at the next `most` slots for flows to end; says whether all of them are known.
+    pub(crate) fn gather_ending(&mut self, most: Slot) -> bool {
+        let Engine { ending, slots, .. } = self;
+        if !ending.complete {
+            let until = slots.len().min(ending.scanned.saturating_add(most));
+            let live = (ending.scanned..until).filter(|slot| slots.is_live(*slot));
+            ending.add(live.map(|slot| (slots.hot[slot].record.id, slot)).collect());
+            ending.scanned = until;
+            ending.complete = until == slots.len();
+        }
+        ending.complete
     }
 
     /// The entries, in order of their flows' ids.

@@ -347,11 +347,10 @@ impl Capture for AfXdp {
         self.interface.check(self.guard.as_fd())
     }
 
-    fn stop(&mut self) -> Result<(), CaptureError> {
+    fn refuse(&mut self) -> Result<(), CaptureError> {
         for member in &self.members {
             self.program.remove(member.number)?;
         }
-        sys::wait_for_frames_under_way();
         Ok(())
     }
 

@@ -4,3 +4,4 @@ mod broadcast;
 mod replay;
 mod source;
 mod streams;
+mod turns;

@@ -25,7 +25,7 @@ pub(crate) fn flows_are_the_same_in_both_xdp_modes() {
         block_on(async {
             for mode in [XdpMode::Generic, XdpMode::Native] {
                 let mut stream =
-                    Xdp::open_xdp("v1", &config(mode)).unwrap().flow_stream(extractor());
+                    Xdp::open_xdp("v1", &config(mode)).await.unwrap().flow_stream(extractor());
                 let mut from = sender("v0");
                 (0..100).for_each(|n| send(&mut from, &datagram(n)));
                 for _ in 0..100 {
@@ -48,7 +48,8 @@ pub(crate) fn the_ledger_counts_what_a_stalled_reader_loses() {
             for mode in [XdpMode::Generic, XdpMode::Native] {
                 let few = NonZeroU32::new(256).unwrap();
                 let config = config(mode).rx_ring(few);
-                let mut stream = Xdp::open_xdp("v1", &config).unwrap().flow_stream(extractor());
+                let mut stream =
+                    Xdp::open_xdp("v1", &config).await.unwrap().flow_stream(extractor());
                 let mut from = sender("v0");
                 let sends =
                     thread::spawn(move || (0..SENT).for_each(|n| send(&mut from, &datagram(n))));
@@ -76,7 +77,7 @@ pub(crate) fn every_queue_has_a_worker() {
     in_namespace(concat!(module_path!(), "::every_queue_has_a_worker"), || {
         cable("w0", "w1", "numtxqueues 4 numrxqueues 4");
         block_on(async {
-            let sharded = Sharded::open_queues("w1", &config(XdpMode::Native)).unwrap();
+            let sharded = Sharded::open_queues("w1", &config(XdpMode::Native)).await.unwrap();
             assert_eq!(sharded.workers(), 4);
             let mut stream = sharded.flow_stream(|_| extractor()).unwrap();
             let mut from = sender("w0");
@@ -97,8 +98,9 @@ pub(crate) fn an_occupied_and_a_deleted_interface_are_reported() {
     in_namespace(name, || {
         block_on(async {
             cable("w0", "w1", "");
-            let capture = Xdp::open_xdp("w1", &config(XdpMode::Generic)).unwrap();
-            let second = Xdp::open_xdp("w1", &config(XdpMode::Generic)).map(drop).unwrap_err();
+            let capture = Xdp::open_xdp("w1", &config(XdpMode::Generic)).await.unwrap();
+            let second =
+                Xdp::open_xdp("w1", &config(XdpMode::Generic)).await.map(drop).unwrap_err();
             assert!(second.to_string().contains("w1"), "{second}");
             let mut stream = capture.flow_stream(extractor());
             let gone = async {
