@@ -42,6 +42,7 @@
 mod asm;
 mod compile;
 mod expr;
+mod fanout;
 mod filter;
 mod net;
 mod op;

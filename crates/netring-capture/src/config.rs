@@ -12,11 +12,33 @@ pub struct AfPacketConfig {
     pub(crate) snap_len: u32,
     pub(crate) filter: Option<Program>,
     pub(crate) fanout_group: Option<u16>,
+    pub(crate) fanout: Fanout,
     pub(crate) promiscuous: bool,
     pub(crate) ignore_outgoing: bool,
     pub(crate) receive_hash: bool,
     pub(crate) hardware_timestamps: bool,
     pub(crate) interface_number: u32,
+}
+
+/// How a fanout group selects the member that receives a frame: see
+/// [`AfPacketConfig::fanout_group`].
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum Fanout {
+    /// By a hash of the innermost addresses and ports that [`Program::flow_hash`] reaches, the same for
+    /// both directions: flows in tunnels are not split. All fragments of a datagram reach one member,
+    /// which joins them; other datagrams of the same flow may reach another one. Interfaces that are
+    /// neither Ethernet nor raw IP use [`KernelHash`](Self::KernelHash).
+    #[default]
+    InnermostFlow,
+    /// By the kernel's hash of addresses and ports, the same for both directions. Flows in a tunnel are
+    /// split. The kernel joins IPv4 fragments first, so that they reach the member of their flow: the
+    /// view has the whole datagram, and fragments of a datagram that is never complete **are counted
+    /// nowhere**.
+    KernelHash,
+    /// By this program: its result modulo the number of members. It runs on the frame from the network
+    /// header on, or from the link header on if the host sends the frame.
+    Program(Program),
 }
 
 impl AfPacketConfig {
@@ -71,15 +93,20 @@ impl AfPacketConfig {
     }
 
     /// Joins a fanout group: its members share the frames of the interface, and each frame goes to
-    /// one of them. A hash of addresses and ports selects it, the same for both directions of a
-    /// flow; it changes for all flows when a member joins or leaves. The kernel joins IPv4
-    /// fragments first, so that they reach the member of their flow; the view then has the whole
-    /// datagram.
+    /// one of them, as [`fanout`](Self::fanout) says. The selection changes for all flows when a member
+    /// joins or leaves.
     ///
     /// Frames that arrive while a member joins may be counted by no member. Default: no group.
     #[must_use]
     pub fn fanout_group(mut self, number: u16) -> Self {
         self.fanout_group = Some(number);
+        self
+    }
+
+    /// How the group selects a member, the same for all members. Default: [`Fanout::InnermostFlow`].
+    #[must_use]
+    pub fn fanout(mut self, fanout: Fanout) -> Self {
+        self.fanout = fanout;
         self
     }
 
@@ -138,6 +165,7 @@ impl Default for AfPacketConfig {
             snap_len: u32::MAX,
             filter: None,
             fanout_group: None,
+            fanout: Fanout::default(),
             promiscuous: false,
             ignore_outgoing: false,
             receive_hash: false,

@@ -15,7 +15,7 @@
 //! | snap length | cut by the kernel, which saves space in the ring | cut when lent |
 //! | VLAN tags | the outer tag, which the kernel removes, is restored | left in place |
 //! | timestamps | nanoseconds, from the kernel or the card | system clock, once per batch |
-//! | several readers | fanout group: both directions of a flow reach the same one | one per queue |
+//! | several readers | fanout group: both directions of a flow reach the same one, in tunnels too | one per queue |
 //! | losses | [`CaptureStats`], totals since the capture was opened | the same |
 //! | sending | [`Capture::send`], [`Capture::send_batch`] | the same |
 //!
@@ -74,7 +74,7 @@ mod xdp;
 pub use af_packet::AfPacket;
 pub use block::{Block, Packets};
 pub use capture::{Capture, wait_for_frames_under_way};
-pub use config::AfPacketConfig;
+pub use config::{AfPacketConfig, Fanout};
 pub use cores::{cores, pin_to_core};
 pub use error::CaptureError;
 pub use flowscope_filter::Program;

@@ -8,7 +8,7 @@ use flowscope_filter::Program;
 
 use crate::ring::tags::TAG;
 use crate::sys::{self, ring::RingMemory};
-use crate::{AfPacketConfig, CaptureError, Interface};
+use crate::{AfPacketConfig, CaptureError, Fanout, Interface};
 
 /// Opens a capturing socket on `interface`, with its ring.
 pub(crate) fn open(
@@ -91,13 +91,25 @@ fn start(
     sys::bind(fd, interface.index, sys::EVERY_PROTOCOL)
         .map_err(|source| CaptureError::of("bind to the interface", source))?;
     if let Some(group) = config.fanout_group {
-        let mut mode = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
+        let refused = |source| CaptureError::FanoutRefused { group, source };
+        let program = match &config.fanout {
+            Fanout::InnermostFlow => interface.link.and_then(Program::flow_hash),
+            Fanout::KernelHash => None,
+            Fanout::Program(program) => Some(program.clone()),
+        };
+        let mut mode = match program {
+            Some(_) => libc::PACKET_FANOUT_CBPF,
+            None => libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG,
+        };
         if ignore_outgoing {
             // The group has its own setting, which overrides that of its members.
             mode |= libc::PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
         }
-        sys::join_fanout(fd, group, mode)
-            .map_err(|source| CaptureError::FanoutRefused { group, source })?;
+        sys::join_fanout(fd, group, mode).map_err(refused)?;
+        if let Some(program) = &program {
+            // The group has one program, which each member sets again.
+            sys::set_fanout_program(fd, program).map_err(refused)?;
+        }
         attach(&filter)?;
     }
     Ok(())

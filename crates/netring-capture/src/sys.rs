@@ -78,6 +78,15 @@ pub(crate) fn reserve_headroom(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()>
 
 /// Replaces the filter atomically.
 pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &Program) -> io::Result<()> {
+    set_program(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program)
+}
+
+/// Replaces the program of the fanout group that the socket has joined, atomically.
+pub(crate) fn set_fanout_program(fd: BorrowedFd<'_>, program: &Program) -> io::Result<()> {
+    set_program(fd, libc::SOL_PACKET, libc::PACKET_FANOUT_DATA, program)
+}
+
+fn set_program(fd: BorrowedFd<'_>, level: c_int, name: c_int, program: &Program) -> io::Result<()> {
     let program: Vec<libc::sock_filter> = program
         .instructions()
         .iter()
@@ -86,7 +95,7 @@ pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &Program) -> io::Result
     let len = u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     // The kernel copies the program and never writes to it, although the field is not `const`.
     let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut() };
-    set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+    set_option(fd, level, name, &program)
 }
 
 /// Joins a fanout group; the socket must be bound.
@@ -312,7 +321,7 @@ pub(crate) fn page_size() -> usize {
 }
 
 /// Sets an option whose value the kernel reads as a `T`: an integer, or a structure of integers.
-/// The only one with a pointer is made by [`attach_filter`], from a slice that outlives the call.
+/// The only one with a pointer is made by [`set_program`], from a slice that outlives the call.
 fn set_option<T: Copy>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
     let len = size_of::<T>() as libc::socklen_t;
     let value: *const c_void = (&raw const *value).cast();

@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use flowscope_filter::Filter;
-use netring_capture::{AfPacket, AfPacketConfig, Capture, Interface};
+use netring_capture::{AfPacket, AfPacketConfig, Capture, Fanout, Interface};
 
 use crate::{AsyncCapture, Error, InOrder, Live, Merge};
 
@@ -80,6 +80,14 @@ impl CaptureBuilder {
     #[must_use]
     pub fn snap_len(mut self, bytes: NonZeroU32) -> Self {
         self.config = self.config.snap_len(bytes);
+        self
+    }
+
+    /// How [`open_sharded`](Self::open_sharded) selects the worker of a packet: see
+    /// [`AfPacketConfig::fanout`].
+    #[must_use]
+    pub fn fanout(mut self, fanout: Fanout) -> Self {
+        self.config = self.config.fanout(fanout);
         self
     }
 

@@ -70,6 +70,8 @@ mod stages;
 mod stats;
 
 #[cfg(target_os = "linux")]
+mod affinity;
+#[cfg(target_os = "linux")]
 mod builder;
 #[cfg(target_os = "linux")]
 mod live;
@@ -105,11 +107,13 @@ pub use flowscope_filter::{Expr, Filter};
 pub use flowscope_track::{EndReason, FlowEvent};
 
 #[cfg(target_os = "linux")]
+pub use affinity::{Affinity, FlowAffinity, Watched};
+#[cfg(target_os = "linux")]
 pub use builder::CaptureBuilder;
 #[cfg(target_os = "linux")]
 pub use live::Live;
 #[cfg(target_os = "linux")]
-pub use sharded::{Affinity, Sharded, ShardedStream, Workers};
+pub use sharded::{Sharded, ShardedStream, Workers};
 
 #[cfg(target_os = "linux")]
 pub use netring_capture as ring;

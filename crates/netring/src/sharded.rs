@@ -1,6 +1,4 @@
-use std::collections::HashMap;
 use std::future::poll_fn;
-use std::hash::Hash;
 use std::mem;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +17,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::next::next_method;
 use crate::{
-    AsyncCapture, AsyncDriver, CaptureBuilder, Error, EventStream, Live, Stats, default_config,
+    AsyncCapture, AsyncDriver, CaptureBuilder, Error, EventStream, FlowAffinity, Live, Stats,
+    default_config,
 };
 
 /// Several captures that share the packets of an interface, each with a worker thread on its own
@@ -29,18 +28,20 @@ use crate::{
 /// [`new`](Self::new). Workers share nothing. Their events are handled in the workers, by
 /// [`run`](Self::run), or merged into one [`stream`](Self::stream).
 ///
-/// Both directions of a flow must reach the same worker. A fanout group ensures that; the queues of
-/// a network card do if its hash is symmetric. [`Affinity`] measures it.
+/// Both directions of a flow must reach the same worker. A fanout group ensures that, also in the
+/// tunnels that [`Program::flow_hash`](netring_capture::Program::flow_hash) reaches; the queues of a
+/// network card do if its hash is symmetric. [`FlowAffinity`] checks it while the workers run.
 #[derive(Debug)]
 pub struct Sharded<C> {
     captures: Vec<C>,
     cores: Vec<usize>,
     config: DriverConfig,
+    affinity: FlowAffinity,
 }
 
 impl CaptureBuilder {
     /// Opens `workers` captures on one interface. Each packet goes to one of them, both directions
-    /// of a flow to the same one. `group` is a number that no other capture of this host uses for
+    /// of a flow to the same one, as [`Fanout`](netring_capture::Fanout) says. `group` is a number that no other capture of this host uses for
     /// the interface; see
     /// [`AfPacketConfig::fanout_group`](netring_capture::AfPacketConfig::fanout_group).
     ///
@@ -64,8 +65,17 @@ impl<C: Capture + 'static> Sharded<C> {
     /// One worker per capture, pinned in turn to the cores that this process may use.
     #[must_use]
     pub fn new(captures: impl IntoIterator<Item = C>) -> Self {
-        let (captures, cores) = (captures.into_iter().collect(), netring_capture::cores());
-        Sharded { captures, cores, config: default_config() }
+        let captures: Vec<C> = captures.into_iter().collect();
+        let affinity = FlowAffinity::new(captures.len());
+        Sharded { captures, cores: netring_capture::cores(), config: default_config(), affinity }
+    }
+
+    /// The check that both directions of a flow reach the same worker. [`flow_stream`](Self::flow_stream)
+    /// applies it; drivers for [`run`](Self::run) and [`stream`](Self::stream) take part if their
+    /// extractor is [watched](FlowAffinity::watch). The result is in the [`Stats`] of the workers.
+    #[must_use]
+    pub fn affinity(&self) -> FlowAffinity {
+        self.affinity.clone()
     }
 
     /// Pins the workers to these cores in turn; an empty list pins none.
@@ -101,14 +111,16 @@ impl<C: Capture + 'static> Sharded<C> {
         D: AsyncDriver + Send + 'static,
         H: FnMut(Result<D::Event, Error>) + Send + 'static,
     {
+        let affinity = self.affinity();
         self.start(|number, stop| {
             let (driver, mut handle) = make(number);
+            let affinity = affinity.clone();
             let work = move |capture: C| async move {
                 let mut stream = watched(capture, driver, stop)?;
                 while let Some(item) = poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)).await {
                     handle(item);
                 }
-                stream.stats()
+                affinity.add_to(number, stream.stats())
             };
             (work, |_| ())
         })
@@ -130,8 +142,10 @@ impl<C: Capture + 'static> Sharded<C> {
         D::Event: Send + 'static,
     {
         let (sender, chunks) = mpsc::channel(2 * self.workers().max(1));
+        let affinity = self.affinity();
         let workers = self.start(|number, stop| {
             let driver = make(number);
+            let affinity = affinity.clone();
             let (sender, panics) = (sender.clone(), sender.clone());
             let work = move |capture: C| async move {
                 let mut stream = watched(capture, driver, stop)?;
@@ -142,7 +156,7 @@ impl<C: Capture + 'static> Sharded<C> {
                         let _ = sender.send(Chunk { worker: number, items }).await;
                     }
                     if over {
-                        return stream.stats();
+                        return affinity.add_to(number, stream.stats());
                     }
                 }
             };
@@ -170,8 +184,11 @@ impl<C: Capture + 'static> Sharded<C> {
         mut extractor: impl FnMut(usize) -> E,
     ) -> Result<ShardedStream<FlowEvent<E::Key>>, Error> {
         let workers = NonZeroUsize::new(self.workers()).unwrap_or(NonZeroUsize::MIN);
-        let config = self.config.divided(workers);
-        self.stream(|number| FlowDriver::with_config(extractor(number), config.clone()))
+        let (config, affinity) = (self.config.divided(workers), self.affinity());
+        self.stream(|number| {
+            let extractor = affinity.watch(number, extractor(number));
+            FlowDriver::with_config(extractor, config.clone())
+        })
     }
 
     /// Starts a thread for each capture, with its work, and what reports a panic of it.
@@ -416,53 +433,3 @@ impl<T> FusedStream for ShardedStream<T> {
 }
 
 impl<T> Unpin for ShardedStream<T> {}
-
-/// Checks that both directions of flows reach the same worker, from the key and the worker of every
-/// flow that starts.
-///
-/// The other direction of a split flow is a one-sided flow at another worker. A new flow with the
-/// same key at another worker counts as split too, so the check requires that the number of workers
-/// and the indirection table of the card do not change. It remembers a limited number of keys and
-/// ignores others.
-#[derive(Clone, Debug)]
-pub struct Affinity<K> {
-    workers: HashMap<K, usize>,
-    most: usize,
-    split: u64,
-}
-
-impl<K: Hash + Eq + Clone> Affinity<K> {
-    /// Remembers at most `most` keys.
-    #[must_use]
-    pub fn new(most: usize) -> Self {
-        Affinity { workers: HashMap::new(), most, split: 0 }
-    }
-
-    /// Records that a flow of this key has started at a worker. False if it was at another one
-    /// before.
-    pub fn saw(&mut self, key: &K, worker: usize) -> bool {
-        let same = match self.workers.get(key) {
-            Some(&before) => before == worker,
-            None => {
-                if self.workers.len() < self.most {
-                    self.workers.insert(key.clone(), worker);
-                }
-                true
-            }
-        };
-        self.split += u64::from(!same);
-        same
-    }
-
-    /// Number of remembered keys.
-    #[must_use]
-    pub fn keys(&self) -> usize {
-        self.workers.len()
-    }
-
-    /// Number of starts at another worker than before.
-    #[must_use]
-    pub fn split(&self) -> u64 {
-        self.split
-    }
-}

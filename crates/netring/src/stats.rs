@@ -31,12 +31,17 @@ pub struct Stats {
     pub freezes: u64,
     /// Packets recorded by the tap.
     pub recorded: u64,
+    /// Flows of which a worker checked that no other worker has a part: a sample.
+    pub checked_flows: u64,
+    /// Flows among them that were at another worker before. Each of the two sees one side, or a part of
+    /// the packets.
+    pub split_flows: u64,
     /// Broadcast items: delivered to subscribers, or lost because a subscriber was too slow. Sum
     /// over all subscribers.
     pub events: Ledger,
 }
 
-/// One line: packets arrived, packets delivered, and each loss that is not zero.
+/// One line: packets arrived, packets delivered, each loss that is not zero, and flows that are split.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seen = self.packets.seen() + self.refused + self.waiting;
@@ -49,6 +54,13 @@ impl fmt::Display for Stats {
             if packets > 0 {
                 write!(f, ", {packets} {what}")?;
             }
+        }
+        if self.split_flows > 0 {
+            let Stats { checked_flows, split_flows, .. } = self;
+            write!(
+                f,
+                "; {split_flows} of {checked_flows} checked flows are split between workers"
+            )?;
         }
         Ok(())
     }
@@ -78,6 +90,8 @@ impl Stats {
         self.clock_backwards += other.clock_backwards;
         self.freezes += other.freezes;
         self.recorded += other.recorded;
+        self.checked_flows += other.checked_flows;
+        self.split_flows += other.split_flows;
         self.events.merge(&other.events);
     }
 }

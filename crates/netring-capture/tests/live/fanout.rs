@@ -1,6 +1,6 @@
 //! Captures that share an interface's frames.
 
-use flowscope_testkit::frame;
+use flowscope_testkit::{Frame, frame};
 use netring_capture::{AfPacket, Capture, CaptureError};
 
 use crate::world::{config, in_namespace, open, rest, ring, send, until, while_sending};
@@ -74,5 +74,62 @@ pub(crate) fn nothing_is_captured_twice_while_members_join_a_fanout_group() {
         numbers.sort_unstable();
         assert!(numbers.is_sorted_by(|one, next| one < next), "none twice");
         assert_eq!(numbers.first(), Some(&0), "the first member had joined");
+    });
+}
+
+/// Frames that go out have another start than those that come in, for the program of a group.
+pub(crate) fn flows_in_tunnels_and_fragments_are_not_split() {
+    in_namespace(name!(flows_in_tunnels_and_fragments_are_not_split), || {
+        let (near, far) = ("192.0.2.1", "192.0.2.2");
+        let inner = |frame: Frame, flow: u16, back: bool| {
+            let (a, b) = (("10.0.0.1", 2000 + flow), ("10.0.0.2", 53));
+            let (a, b) = if back { (b, a) } else { (a, b) };
+            frame.ethernet().ipv4(a.0, b.0).udp(a.1, b.1).payload([flow as u8; 60])
+        };
+        let vxlan = |flow: u16, back: bool| {
+            // Each direction has a source port of its own.
+            let (from, to) = if back { (far, near) } else { (near, far) };
+            let port = 50_000 + 7 * flow + u16::from(back);
+            let outer = frame().ethernet().ipv4(from, to).udp(port, 4789).vxlan(5);
+            inner(outer, flow, back).build()
+        };
+        let tagged = |flow: u16, back: bool| {
+            let outer = frame().ethernet().vlan(3).vlan(4).ipv4(near, far).gre();
+            let (a, b) = (("10.1.0.1", 2000 + flow), ("10.1.0.2", 53));
+            let (a, b) = if back { (b, a) } else { (a, b) };
+            outer.ipv4(a.0, b.0).udp(a.1, b.1).payload([flow as u8; 60]).build()
+        };
+        let fragments = |flow: u16| {
+            let whole = frame().ethernet().ipv4(format!("10.2.0.{}", flow + 1), far);
+            whole.udp(4000, 53).payload([flow as u8; 3000]).fragments(flow.into(), 1000)
+        };
+        // Incoming and outgoing: both ends of the cable have a group.
+        for (interface, group) in [("v1", 20), ("v0", 21)] {
+            let mut members = [(); 2].map(|()| open(interface, &config().fanout_group(group)));
+            let mut a = open("v0", &config());
+            let mut shares = [0, 0];
+            for flow in 0..40 {
+                let of_flow = [
+                    vec![vxlan(flow, false), vxlan(flow, true)],
+                    vec![tagged(flow, false), tagged(flow, true)],
+                    fragments(flow),
+                ];
+                for frames in of_flow {
+                    frames.iter().for_each(|frame| send(&mut a, frame));
+                    let mut counts = [0, 0];
+                    until("all came", || {
+                        for (count, member) in counts.iter_mut().zip(&mut members) {
+                            while let Some(block) = member.next_block() {
+                                *count += block.packets().count();
+                            }
+                        }
+                        counts.iter().sum::<usize>() == frames.len()
+                    });
+                    assert!(counts.contains(&0), "{interface}, flow {flow}: {counts:?}");
+                    shares[usize::from(counts[0] == 0)] += 1;
+                }
+            }
+            assert!(shares.iter().all(|share| *share > 20), "{shares:?}");
+        }
     });
 }

@@ -40,6 +40,7 @@ fn main() -> std::process::ExitCode {
             needs::namespaces,
             tests![
                 fanout::both_directions_of_a_flow_reach_the_same_fanout_member,
+                fanout::flows_in_tunnels_and_fragments_are_not_split,
                 fanout::nothing_is_captured_twice_while_members_join_a_fanout_group,
                 frames::every_frame_is_seen_once_in_order_with_its_bytes_and_time,
                 frames::a_tag_that_the_kernel_takes_out_is_put_back,

@@ -47,6 +47,8 @@ fn main() -> std::process::ExitCode {
                 ledger::a_slow_reassembler_slows_the_capture_and_the_kernel_counts_drops,
                 replayed::captures_replayed_over_a_veth_pair_give_the_flows_of_the_file,
                 sharded::both_directions_of_a_flow_reach_one_worker,
+                sharded::flows_that_are_split_are_reported,
+                sharded::fragments_are_joined_or_counted,
                 sharded::events_can_be_handled_in_the_workers,
                 sharded::a_panic_of_a_worker_is_reported_with_its_message,
             ],

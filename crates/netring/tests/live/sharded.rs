@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use flowscope_core::{Extracted, FlowExtractor, PacketView};
+use flowscope_core::{Extracted, FlowExtractor, Loss, PacketView};
 use flowscope_driver::FlowDriver;
 use flowscope_extract::{FiveTuple, FiveTupleKey};
 use flowscope_testkit::frame;
 use flowscope_testkit::namespace::in_namespace;
 use flowscope_track::FlowEvent;
+use netring::ring::Fanout;
 use netring::{Affinity, Stats};
 use tokio::time::timeout;
 
@@ -109,6 +110,67 @@ pub(crate) fn events_can_be_handled_in_the_workers() {
             let mut names: Vec<&str> = seen.keys().map(String::as_str).collect();
             names.sort_unstable();
             assert_eq!(names, ["netring-0", "netring-1", "netring-2"]);
+        });
+    });
+}
+
+/// Sends frames to the workers of `v1`, and returns their counters together.
+async fn shared(fanout: Fanout, frames: &[Vec<u8>]) -> Stats {
+    let builder = builder().ignore_outgoing(true).fanout(fanout);
+    let sharded = builder.open_sharded("v1", 9, WORKERS).unwrap();
+    let stream = sharded.flow_stream(|_| extractor()).unwrap();
+    let mut from = sender("v0");
+    frames.iter().for_each(|frame| send(&mut from, frame));
+    let mut all = Stats::default();
+    let stats = timeout(SOON, stream.shutdown()).await.expect("it ends").unwrap();
+    stats.iter().for_each(|stats| all.merge(stats));
+    assert_eq!(all.arrived, Some(all.packets.seen() + all.waiting), "{all}");
+    all
+}
+
+pub(crate) fn flows_that_are_split_are_reported() {
+    in_namespace(concat!(module_path!(), "::flows_that_are_split_are_reported"), || {
+        let one = |n: u16, back: bool| {
+            let (outer, inner) =
+                (["192.0.2.1", "192.0.2.2"], [("10.0.0.1", 2000 + n), ("10.0.0.2", 53)]);
+            let at = usize::from(back);
+            // Each direction of a tunnel has a source port of its own.
+            let tunnel = frame()
+                .ethernet()
+                .ipv4(outer[at], outer[1 - at])
+                .udp(40_000 + 2 * n + at as u16, 4789);
+            let (from, to) = (inner[at], inner[1 - at]);
+            tunnel.vxlan(5).ethernet().ipv4(from.0, to.0).udp(from.1, to.1).payload(b"x").build()
+        };
+        let frames: Vec<Vec<u8>> = (0..FLOWS).flat_map(|n| [one(n, false), one(n, true)]).collect();
+        block_on(async {
+            let stats = shared(Fanout::KernelHash, &frames).await;
+            assert!(stats.split_flows > 10, "{stats:?}");
+            assert!(stats.to_string().contains("checked flows are split"), "{stats}");
+            let stats = shared(Fanout::default(), &frames).await;
+            assert_eq!(stats.arrived, Some(frames.len() as u64));
+            assert!(stats.checked_flows > 20 && stats.split_flows == 0, "{stats:?}");
+        });
+    });
+}
+
+pub(crate) fn fragments_are_joined_or_counted() {
+    in_namespace(concat!(module_path!(), "::fragments_are_joined_or_counted"), || {
+        let mut frames = Vec::new();
+        for n in 0..100 {
+            let whole = frame().ethernet().ipv4(format!("10.0.1.{n}"), "10.0.0.2").udp(4000, 53);
+            let mut fragments = whole.payload([7; 3000]).fragments(n, 1000);
+            // Of every second datagram, one never comes.
+            if n % 2 == 1 {
+                fragments.swap_remove(0);
+            }
+            frames.append(&mut fragments);
+        }
+        block_on(async {
+            let stats = shared(Fanout::default(), &frames).await;
+            assert_eq!(stats.arrived, Some(frames.len() as u64));
+            let lost = stats.packets.lost(Loss::FragIncomplete);
+            assert_eq!((lost, stats.packets.delivered()), (3 * 50, 4 * 50), "{stats}");
         });
     });
 }

@@ -1,0 +1,272 @@
+//! Program that selects a member of a fanout group by a hash of the innermost flow.
+
+use flowscope_core::LinkType;
+
+use crate::asm::{Assembler, Label};
+use crate::op;
+use crate::program::Program;
+
+mod levels;
+
+use levels::Levels;
+
+/// Where the program finds the network header, and its Ethertype.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Start {
+    /// As in the kernel: it runs on the frame from its network header on if the frame was received, and
+    /// from its link header on if the host sends it.
+    Kernel,
+    /// From the link header on: as a test runs it.
+    #[cfg(test)]
+    Frame,
+}
+
+impl Program {
+    /// Program for a fanout group of packet sockets (`PACKET_FANOUT_CBPF`): its result, modulo the number
+    /// of members, is the member that receives the frame. `None` for link types other than Ethernet and
+    /// raw IP.
+    ///
+    /// The result is a hash of the innermost addresses and ports that it reaches, the same for both
+    /// directions. It reaches behind up to three VLAN tags, a PPPoE header, up to four MPLS labels, IPv6
+    /// extension headers (up to six), and two tunnels in one another: VXLAN, VXLAN-GPE, GENEVE, GRE (also
+    /// in UDP, with Ethernet, and as ERSPAN), IP in IP, and GTP-U with up to two extension headers.
+    /// Tunnels are recognised as the extractors of `flowscope-extract` do, by destination port.
+    ///
+    /// Only the addresses of a fragment are hashed, so that all fragments of a datagram reach one
+    /// member; whole datagrams of the same flow may reach another one. Frames without IP reach the first
+    /// member.
+    ///
+    /// It is not for [`run`](Self::run): it expects what the kernel passes to the program of a group.
+    #[must_use]
+    pub fn flow_hash(link: LinkType) -> Option<Program> {
+        build(link, Start::Kernel)
+    }
+}
+
+fn build(link: LinkType, start: Start) -> Option<Program> {
+    let mut asm = Assembler::default();
+    let levels = Levels::new(&mut asm);
+    for slot in [HASH, KIND] {
+        asm.emit(op::LD_IMM, 0);
+        asm.emit(op::ST, slot);
+    }
+    asm.emit(op::LDX_IMM, 0);
+    match link {
+        LinkType::ETHERNET => ethernet(&mut asm, start),
+        LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 => asm.goto(levels.first().by_version),
+        _ => return None,
+    }
+    levels.emit(&mut asm);
+    // The sums differ in their low bits, and so would the members; all bits count this way.
+    asm.emit(op::LD_MEM, HASH);
+    asm.emit(op::MUL_K, GOLDEN);
+    asm.emit(op::TAX, 0);
+    asm.emit(op::RSH_K, 16);
+    asm.emit(op::XOR_X, 0);
+    asm.emit(op::RET_A, 0);
+    asm.finish().ok()
+}
+
+/// Leaves the Ethertype in A, and the offset of what it announces in X.
+fn ethernet(asm: &mut Assembler, start: Start) {
+    let (sent, there) = (asm.label(), asm.label());
+    if start == Start::Kernel {
+        asm.emit(op::LD_B_ABS, op::AD_PKTTYPE);
+        asm.branch_if(op::JEQ_K, PACKET_OUTGOING, sent);
+        // The kernel has removed the outer tag of a received frame, and this is the type behind it.
+        asm.emit(op::LD_H_ABS, op::AD_PROTOCOL);
+        asm.goto(there);
+    }
+    asm.place(sent);
+    asm.emit(op::LDX_IMM, 14);
+    asm.emit(op::LD_H_ABS, 12);
+    asm.place(there);
+}
+
+/// Scratch memory: the sum of addresses and ports.
+const HASH: u32 = 0;
+/// The Ethertype or protocol at hand.
+const KIND: u32 = 1;
+/// An intermediate value.
+const TEMP: u32 = 2;
+
+/// 2^32 divided by the golden ratio, made odd: spreads small numbers over all bits.
+const GOLDEN: u32 = 0x9e37_79b1;
+
+/// `PACKET_OUTGOING` of `linux/if_packet.h`.
+const PACKET_OUTGOING: u32 = 4;
+
+/// X += `bytes`; A is lost.
+fn advance(asm: &mut Assembler, bytes: u32) {
+    asm.emit(op::TXA, 0);
+    asm.emit(op::ADD_K, bytes);
+    asm.emit(op::TAX, 0);
+}
+
+/// X += A; A is lost.
+fn advance_by_a(asm: &mut Assembler) {
+    asm.emit(op::ADD_X, 0);
+    asm.emit(op::TAX, 0);
+}
+
+/// Continues at `label` if A is one of these.
+fn any_of(asm: &mut Assembler, values: &[u32], label: Label) {
+    for value in values {
+        asm.branch_if(op::JEQ_K, *value, label);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowscope_testkit::{Frame, frame};
+
+    use super::*;
+
+    fn hash(frame: &Frame) -> u32 {
+        let program = build(LinkType::ETHERNET, Start::Frame).unwrap();
+        program.run(frame.packet().view())
+    }
+
+    /// Something between the outer header and the flow.
+    type Wrap = fn(Frame) -> Frame;
+
+    fn v4(frame: Frame) -> Frame {
+        frame.ipv4("192.0.2.1", "192.0.2.2")
+    }
+
+    fn v6(frame: Frame) -> Frame {
+        frame.ipv6("2001:db8::1", "2001:db8::2")
+    }
+
+    const WRAPS: &[(&str, Wrap)] = &[
+        ("nothing", |f| f),
+        ("tag", |f| f.vlan(7)),
+        ("tags", |f| f.vlan_tag(0x88a8, 3).vlan(7).vlan(9)),
+        ("pppoe", |f| f.pppoe(3)),
+        ("labels", |f| f.mpls(16).mpls(17).mpls(18)),
+        ("vxlan", |f| v4(f).udp(50_000, 4789).vxlan(5).ethernet()),
+        ("vxlan over IPv6", |f| v6(f).udp(50_000, 4789).vxlan(5).ethernet()),
+        ("vxlan, tag", |f| v4(f).udp(50_000, 4789).vxlan(5).ethernet().vlan(4)),
+        ("vxlan-gpe", |f| v4(f).udp(50_000, 4790).vxlan_gpe(5)),
+        ("geneve", |f| v4(f).udp(50_000, 6081).geneve(5).ethernet()),
+        ("gtp-u", |f| v4(f).udp(2152, 2152).gtpu(5)),
+        ("gtp-u with extension", |f| v4(f).udp(2152, 2152).gtpu(5).gtpu_extension(0x85, &[1, 2])),
+        ("gre", |f| v4(f).gre()),
+        ("gre, ethernet", |f| v4(f).gre_key(7).ethernet()),
+        ("gre with all", |f| v6(f).gre_full(7, 1)),
+        ("gre in udp", |f| v4(f).udp(50_000, 4754).gre()),
+        ("erspan", |f| v4(f).erspan(3).ethernet()),
+        ("erspan III", |f| v4(f).erspan_iii(3, false).ethernet()),
+        ("ip in ip", v4),
+        ("ip in ip 6", v6),
+        ("two tunnels", |f| v4(v6(f).gre().ethernet()).udp(50_000, 4789).vxlan(5).ethernet()),
+    ];
+
+    #[test]
+    fn the_innermost_flow_counts_in_both_directions() {
+        let flows: [fn(Frame, bool) -> Frame; 4] = [
+            |f, back| {
+                let (a, b) = (("10.0.0.1", 40_000), ("10.0.0.2", 443));
+                let (a, b) = if back { (b, a) } else { (a, b) };
+                f.ipv4(a.0, b.0).tcp(a.1, b.1)
+            },
+            |f, back| {
+                let (a, b) = (("2001:db8:1::1", 40_000), ("2001:db8:2::2", 53));
+                let (a, b) = if back { (b, a) } else { (a, b) };
+                f.ipv6(a.0, b.0).udp(a.1, b.1)
+            },
+            |f, back| {
+                let (a, b) = (("2001:db8:1::1", 40_001), ("2001:db8:2::2", 53));
+                let (a, b) = if back { (b, a) } else { (a, b) };
+                f.ipv6(a.0, b.0).hop_by_hop(&[1, 2, 0, 0]).destination(&[]).tcp(a.1, b.1)
+            },
+            |f, back| {
+                let (a, b) = (("10.0.0.1", 40_000), ("10.0.0.2", 444));
+                let (a, b) = if back { (b, a) } else { (a, b) };
+                f.ipv4(a.0, b.0).sctp(a.1, b.1)
+            },
+        ];
+        let mut seen = Vec::new();
+        for flow in flows {
+            let plain = hash(&flow(frame().ethernet(), false).payload([7; 40]));
+            assert_ne!(plain, 0);
+            for (name, wrap) in WRAPS {
+                for back in [false, true] {
+                    let one = flow(wrap(frame().ethernet()), back).payload([7; 40]);
+                    assert_eq!(hash(&one), plain, "{name}, back: {back}");
+                }
+            }
+            assert!(!seen.contains(&plain));
+            seen.push(plain);
+        }
+    }
+
+    #[test]
+    fn fragments_of_a_datagram_meet() {
+        let v4 = frame().ethernet().ipv4("10.0.0.1", "10.0.0.2").udp(4000, 53).payload([7; 3000]);
+        let v6 = frame().ethernet().ipv6("2001:db8::1", "2001:db8::2").udp(4000, 53);
+        let v6 = v6.payload([7; 3000]);
+        let program = build(LinkType::ETHERNET, Start::Frame).unwrap();
+        for whole in [v4, v6] {
+            let fragments = whole.fragments(9, 1000);
+            assert!(fragments.len() >= 3);
+            let view = |bytes: &Vec<u8>| {
+                let time = flowscope_core::Timestamp::from_secs(1);
+                program.run(flowscope_core::PacketView::new(bytes, LinkType::ETHERNET, time))
+            };
+            let hashes: Vec<u32> = fragments.iter().map(view).collect();
+            assert!(hashes[0] != 0 && hashes.iter().all(|hash| *hash == hashes[0]), "{hashes:?}");
+        }
+    }
+
+    /// The other direction has another destination port, and so no tunnel.
+    #[test]
+    fn the_port_of_a_tunnel_is_no_tunnel_by_itself() {
+        let one = |from: (&str, u16), to: (&str, u16), payload: &[u8]| {
+            hash(&frame().ethernet().ipv4(from.0, to.0).udp(from.1, to.1).payload(payload))
+        };
+        let (a, b) = ("10.0.0.1", "10.0.0.2");
+        for port in [2152, 4754, 4789, 4790, 6081] {
+            for fill in [0, 1, 0x08, 0x30, 0x45, 0xff] {
+                for len in 0..80 {
+                    let payload = vec![fill; len];
+                    let there = one((a, 53), (b, port), &payload);
+                    assert_eq!(one((b, port), (a, 53), &payload), there, "{port} {fill} {len}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn flows_spread_over_members() {
+        for members in [2, 3, 4, 8] {
+            let mut counts = vec![0; members];
+            for n in 0..1000 {
+                let from = format!("10.0.{}.{}", n / 250, n % 250 + 1);
+                let flow = frame().ethernet().ipv4(from, "10.9.9.9").tcp(40_000 + n, 443);
+                counts[hash(&flow.payload(b"x")) as usize % members] += 1;
+            }
+            let fair = 1000 / members;
+            assert!(counts.iter().all(|n| *n > fair / 2 && *n < fair * 2), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_reached_has_the_flow_around_it_or_none() {
+        let outer = |f: Frame| hash(&f.payload([7; 60]));
+        let tunnel = |port| frame().ethernet().ipv4("192.0.2.1", "192.0.2.2").udp(50_000, port);
+        // A tunnel without an IP packet is the flow of its outer header.
+        let plain = outer(tunnel(4789).vxlan(5).ethernet_between([2; 6], [3; 6]));
+        assert_eq!(plain, outer(tunnel(4789)));
+        assert_ne!(plain, outer(tunnel(6081)));
+        assert_eq!(outer(frame().ethernet()), 0);
+        let cut = frame().ethernet().ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).packet().cut(36);
+        let program = build(LinkType::ETHERNET, Start::Frame).unwrap();
+        assert_eq!(program.run(cut.view()), 0);
+        assert!(Program::flow_hash(LinkType::LINUX_SLL).is_none());
+        for link in [LinkType::ETHERNET, LinkType::RAW] {
+            let program = Program::flow_hash(link).unwrap();
+            assert!(program.instructions().len() < 4096, "the kernel takes no longer one");
+        }
+    }
+}
