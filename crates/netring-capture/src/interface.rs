@@ -70,6 +70,25 @@ impl Interface {
         Ok(all)
     }
 
+    /// Interfaces whose name matches `pattern`, by index: `*` stands for any characters, `?` for one.
+    /// `any` stands for all interfaces whose frames can be decoded, except the loopback interface. Needs
+    /// no privilege.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError::NoSuchInterface`] if none matches; [`CaptureError::System`].
+    pub fn matching(pattern: &str) -> Result<Vec<Self>, CaptureError> {
+        let mut all = Interface::all()?;
+        all.retain(|interface| match pattern {
+            "any" => interface.link.is_some() && !interface.is_loopback,
+            _ => matches(pattern.as_bytes(), interface.name.as_bytes()),
+        });
+        if all.is_empty() {
+            return Err(CaptureError::NoSuchInterface { interface: pattern.to_owned() });
+        }
+        Ok(all)
+    }
+
     /// Error if the interface is down or gone, in the network namespace of `socket`.
     pub(crate) fn check(&self, socket: BorrowedFd<'_>) -> Option<CaptureError> {
         let interface = || self.name.clone();
@@ -80,6 +99,31 @@ impl Interface {
             _ => Some(CaptureError::InterfaceGone { interface: interface() }),
         }
     }
+}
+
+/// Whether `name` matches `pattern`. Goes back only to the last `*`, so the time is bounded by the
+/// product of the lengths.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    let mut star = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(&byte) if byte == b'?' || byte == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => {
+                let Some((at, from)) = star else { return false };
+                star = Some((at, from + 1));
+                (p, n) = (at + 1, from + 1);
+            }
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
 }
 
 fn look_up(socket: BorrowedFd<'_>, name: &str) -> io::Result<Interface> {
@@ -140,6 +184,29 @@ const ARPHRD_RAWIP: u16 = 519;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, name, expected) in [
+            ("eth0", "eth0", true),
+            ("eth0", "eth01", false),
+            ("eth", "eth0", false),
+            ("eth*", "eth0", true),
+            ("eth*", "eth", true),
+            ("eth?", "eth", false),
+            ("eth?", "eth5", true),
+            ("*", "lo", true),
+            ("*.10*", "bond0.1.100", true),
+            ("e*h*1", "eth0h1", true),
+            ("e*h*1", "eth0h12", false),
+            ("", "lo", false),
+        ] {
+            assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
+        }
+        let error = Interface::matching("no-such-*").unwrap_err();
+        assert!(error.to_string().contains("no-such-*"), "{error}");
+        assert!(Interface::matching("l?").unwrap().iter().any(|found| found.is_loopback));
+    }
 
     #[test]
     fn only_hardware_that_is_decoded_has_a_link_type() {

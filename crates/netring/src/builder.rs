@@ -143,6 +143,25 @@ impl CaptureBuilder {
         Ok(AsyncCapture::new(Merge::new(captures).in_order()))
     }
 
+    /// Opens all interfaces whose name matches `pattern`, such as `eth*` or `any`, as
+    /// [`open_all`](Self::open_all) does: see [`Interface::matching`]. Interfaces that are added later are
+    /// not captured.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncCapture::open`]; no such interface if none matches.
+    ///
+    /// # Panics
+    ///
+    /// As [`AsyncCapture::open`].
+    pub fn open_matching(
+        self,
+        pattern: &str,
+    ) -> Result<AsyncCapture<InOrder<Merge<Live<AfPacket>>>>, Error> {
+        let found = Interface::matching(pattern)?;
+        self.open_all(found.iter().map(|interface| interface.name.as_str()))
+    }
+
     /// Ring configuration for this interface.
     pub(crate) fn config_for(&self, interface: &str) -> Result<AfPacketConfig, Error> {
         let config = self.config.clone();

@@ -10,6 +10,8 @@ mod faults;
 #[cfg(target_os = "linux")]
 mod filters;
 #[cfg(target_os = "linux")]
+mod interfaces;
+#[cfg(target_os = "linux")]
 mod ledger;
 #[cfg(target_os = "linux")]
 mod replayed;
@@ -40,6 +42,7 @@ fn main() -> std::process::ExitCode {
                 faults::a_larger_mtu_takes_effect_at_once,
                 faults::streams_dropped_at_any_point_leak_nothing,
                 filters::kernel_and_user_space_filters_accept_the_same_frames,
+                interfaces::interfaces_are_opened_by_a_pattern_of_their_names,
                 ledger::the_ledger_counts_what_a_stalled_reader_loses,
                 ledger::shutdown_under_traffic_loses_and_duplicates_no_frame,
                 ledger::a_lossless_broadcast_applies_back_pressure_to_the_capture,
