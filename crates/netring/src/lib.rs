@@ -1,8 +1,8 @@
 //! Asynchronous packet capture for tokio: flows, sessions, datagrams and conversations as streams.
 //!
 //! [`AsyncCapture`] reads packets from a source: a live interface ([`AsyncCapture::open`]), several
-//! of them, a capture file ([`AsyncCapture::open_file`]), or a source of your own
-//! ([`AsyncPacketSource`]). It becomes one of these `Stream`s:
+//! of them, a capture file ([`AsyncCapture::open_file`]), a pipe or socket
+//! ([`AsyncCapture::open_reader`]), or a source of your own ([`AsyncPacketSource`]). It becomes one of these `Stream`s:
 //!
 //! | call | items |
 //! |---|---|
@@ -51,6 +51,7 @@
 
 mod async_driver;
 mod async_reassembler;
+mod blocking;
 mod broadcast;
 mod budget;
 mod capture;
@@ -84,6 +85,7 @@ pub use async_driver::AsyncDriver;
 pub use async_reassembler::{
     AsyncReassembler, AsyncReassemblerDriver, AsyncReassemblerFactory, ReassembledStream,
 };
+pub use blocking::Blocking;
 pub use broadcast::{Broadcast, Subscriber, SubscriberError};
 pub use capture::{AsyncCapture, default_config};
 pub use channel_driver::ChannelDriver;

@@ -55,7 +55,7 @@ impl OwnedPacket {
         OwnedPacket::new(view, Bytes::copy_from_slice(view.frame()))
     }
 
-    fn new(view: &PacketView<'_>, frame: Bytes) -> Self {
+    pub(crate) fn new(view: &PacketView<'_>, frame: Bytes) -> Self {
         OwnedPacket {
             frame,
             ts: view.ts(),

@@ -6,7 +6,8 @@ use crate::{AsyncPacketSource, Error, SourceStats};
 
 /// Asynchronous source over a synchronous one that never waits for packets, such as a capture file.
 ///
-/// Reading a file blocks the thread while the operating system fetches it.
+/// Reading a file blocks the thread while the operating system fetches it; [`Blocking`](crate::Blocking)
+/// reads in a thread of its own.
 #[derive(Debug)]
 pub struct Replay<S> {
     source: S,
