@@ -19,6 +19,7 @@
 //! | [`dns`] | DNS messages, over UDP and TCP | `dns`, on |
 //! | [`quic`] | QUIC handshakes, JA4 | `quic`, on |
 //! | [`ssh`] | SSH handshakes, HASSH | `ssh`, on |
+//! | [`smtp`] | SMTP mails: envelope, header fields, size | `smtp`, on |
 //! | [`output`] | EVE JSON, Zeek logs, CSV and tables of records | `output`, on |
 //!
 //! # Flows of a capture file

@@ -48,6 +48,7 @@ macro_rules! for_each_protocol {
             "dns" dns Dns flowscope_dns,
             "quic" quic Quic flowscope_quic,
             "ssh" ssh Ssh flowscope_ssh,
+            "smtp" smtp Smtp flowscope_smtp,
         }
     };
 }

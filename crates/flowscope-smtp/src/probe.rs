@@ -1,0 +1,65 @@
+use flowscope_core::FlowSide::{self, Initiator, Responder};
+use flowscope_core::Probe;
+
+/// Judges the first bytes of a side.
+///
+/// A server is known by a greeting that says SMTP or ESMTP behind its name: `220` alone is FTP's too (RFC 959
+/// §5.4), and a host of any service may be called `smtp`. A client is known by `EHLO` or `HELO` with a name.
+pub(crate) fn probe(side: FlowSide, start: &[u8]) -> Probe {
+    let end = start.iter().position(|&byte| byte == b'\n');
+    let line = &start[..end.unwrap_or(start.len())];
+    if side == Initiator && says_hello(line) {
+        return Probe::Yes;
+    }
+    // Binary protocols; a byte above ASCII may be in a greeting, or in a message seen from the middle on.
+    if line.iter().any(|&byte| byte < b' ' && !matches!(byte, b'\r' | b'\t')) {
+        return Probe::No;
+    }
+    if side == Responder && end.is_some() && greets(line) { Probe::Yes } else { Probe::Maybe }
+}
+
+fn says_hello(line: &[u8]) -> bool {
+    let (verb, name) = line.split_at(line.len().min(5));
+    let is_hello = verb.eq_ignore_ascii_case(b"EHLO ") || verb.eq_ignore_ascii_case(b"HELO ");
+    is_hello && name.first().is_some_and(u8::is_ascii_graphic)
+}
+
+fn greets(line: &[u8]) -> bool {
+    let (code, rest) = line.split_at(line.len().min(4));
+    let mut words = rest.split(u8::is_ascii_whitespace).skip(1);
+    let says = |word: &[u8]| {
+        let word = word.trim_ascii();
+        word.eq_ignore_ascii_case(b"SMTP") || word.eq_ignore_ascii_case(b"ESMTP")
+    };
+    let is_ftp = rest.windows(3).any(|word| word.eq_ignore_ascii_case(b"FTP"));
+    matches!(code, b"220 " | b"220-") && !is_ftp && words.any(says)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_what_other_protocols_do_not_have() {
+        for (side, start, expected) in [
+            (Responder, &b"220 mx.example.org ESMTP Postfix\r\n"[..], Probe::Yes),
+            (Responder, b"220-mx.example.org Simple SMTP\r\n220 x\r\n", Probe::Yes),
+            (Responder, b"220 mx.example.org ESMTP Post", Probe::Maybe),
+            (Responder, b"220 smtp.example.org ready\r\n", Probe::Maybe),
+            (Responder, b"220 SMTP\r\n", Probe::Maybe),
+            (Responder, b"220 files.example.org FTP server, no SMTP here\r\n", Probe::Maybe),
+            (Responder, b"554 mx.example.org no SMTP\r\n", Probe::Maybe),
+            (Responder, b"\x16\x03\x03\x00\x7a", Probe::No),
+            (Initiator, b"EHLO client.example\r\n", Probe::Yes),
+            (Initiator, b"helo [", Probe::Yes),
+            (Initiator, b"EHLO x\0", Probe::Yes),
+            (Initiator, b"EHLO ", Probe::Maybe),
+            (Initiator, b"EHLO\r\n", Probe::Maybe),
+            (Initiator, b"HEAD / HTTP/1.1\r\n", Probe::Maybe),
+            (Initiator, b"QUIT\r\n", Probe::Maybe),
+            (Initiator, b"\x16\x03\x01\x02\x00\x01", Probe::No),
+        ] {
+            assert_eq!(probe(side, start), expected, "{}", start.escape_ascii());
+        }
+    }
+}
