@@ -21,6 +21,9 @@ use crate::transaction::Transaction;
 const MAX_LINE: usize = 12_288;
 /// Most transactions that wait for the reply to their message while another has begun.
 const MAX_WAITING: usize = 2;
+/// Places of the two in an array.
+const CLIENT: usize = 0;
+const SERVER: usize = 1;
 
 /// Reads an SMTP session, and emits a [`SmtpTransaction`] for each mail, when the reply to its message is
 /// there, or when it is given up; and at the end one for a session without any mail, or with TLS.
@@ -28,7 +31,7 @@ const MAX_WAITING: usize = 2;
 /// Behind the reply to `STARTTLS` it is [`Done`](ParserStatus::Done). Bytes that were not captured are
 /// counted as missing in a message, and the transaction goes on at the end of the message, or at the reply to
 /// it; elsewhere they end parsing. A session seen from the middle on is read from its next `MAIL`, `EHLO` or
-/// `HELO`.
+/// `HELO`, whichever side sends it.
 ///
 /// Holds at most 64 KiB: three transactions with 8 KiB of text and lists of 100 recipients each, 256 commands
 /// that wait for a reply, and 1536 bytes of unfinished lines. A line of more than 12 288 bytes where commands
@@ -36,8 +39,10 @@ const MAX_WAITING: usize = 2;
 #[derive(Clone, Debug, Default)]
 pub struct SmtpParser {
     mode: Mode,
-    /// The unfinished line of each side.
+    /// The unfinished lines, of [`CLIENT`] and [`SERVER`].
     lines: [Line; 2],
+    /// The initiator of the flow is the server.
+    is_swapped: bool,
     session: Session,
     pairing: Pairing,
     /// The transaction that commands belong to.
@@ -64,6 +69,11 @@ enum Mode {
 }
 
 impl SmtpParser {
+    /// The side that sends commands. Where the connection was not seen to open, it may be either.
+    fn client_side(&self) -> FlowSide {
+        if self.is_swapped { Responder } else { Initiator }
+    }
+
     fn end_message(&mut self, out: &mut Vec<SmtpTransaction>) {
         self.mode = Mode::Commands;
         if let Some(mut transaction) = self.current.take() {
@@ -154,25 +164,25 @@ impl SessionParser for SmtpParser {
         chunk: StreamChunk<'_>,
         out: &mut Vec<SmtpTransaction>,
     ) -> ParserStatus {
-        match chunk.side {
-            Initiator => self.client(chunk.ts, chunk.bytes, out),
-            Responder => self.server(chunk.ts, chunk.bytes, out),
+        if chunk.side == self.client_side() {
+            self.client(chunk.ts, chunk.bytes, out)
+        } else {
+            self.server(chunk.ts, chunk.bytes, out)
         }
     }
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<SmtpTransaction>) -> ParserStatus {
-        let has_begun = match side {
-            Initiator => self.session.commanded,
-            Responder => self.session.greeted,
+        let is_client = side == self.client_side();
+        let (role, has_begun) = if is_client {
+            (CLIENT, self.session.commanded)
+        } else {
+            (SERVER, self.session.greeted)
         };
-        let in_line = self.lines[side.index()].len() > 0;
+        let in_line = self.lines[role].len() > 0;
         if len == 0 && self.mode == Mode::Commands && !has_begun && !in_line {
             return self.begin_in_the_middle();
         }
-        match side {
-            Initiator => self.client_gap(len, out),
-            Responder => self.server_gap(),
-        }
+        if is_client { self.client_gap(len, out) } else { self.server_gap() }
     }
 
     fn end(&mut self, out: &mut Vec<SmtpTransaction>) {
@@ -196,7 +206,7 @@ impl SessionParser for SmtpParser {
             + transactions.map(|transaction| transaction.heap_bytes()).sum::<usize>()
     }
 
-    fn probe(side: FlowSide, start: &[u8]) -> Probe {
-        crate::probe::probe(side, start)
+    fn probe(_side: FlowSide, start: &[u8]) -> Probe {
+        crate::probe::probe(start)
     }
 }

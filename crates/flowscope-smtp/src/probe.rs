@@ -1,21 +1,21 @@
-use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::Probe;
 
-/// Judges the first bytes of a side.
+/// Judges the first bytes of either side: where the connection was not seen to open, the server may be taken for
+/// its initiator.
 ///
 /// A server is known by a greeting that says SMTP or ESMTP behind its name: `220` alone is FTP's too (RFC 959
 /// §5.4), and a host of any service may be called `smtp`. A client is known by `EHLO` or `HELO` with a name.
-pub(crate) fn probe(side: FlowSide, start: &[u8]) -> Probe {
+pub(crate) fn probe(start: &[u8]) -> Probe {
     let end = start.iter().position(|&byte| byte == b'\n');
     let line = &start[..end.unwrap_or(start.len())];
-    if side == Initiator && says_hello(line) {
+    if says_hello(line) {
         return Probe::Yes;
     }
     // Binary protocols; a byte above ASCII may be in a greeting, or in a message seen from the middle on.
     if line.iter().any(|&byte| byte < b' ' && !matches!(byte, b'\r' | b'\t')) {
         return Probe::No;
     }
-    if side == Responder && end.is_some() && greets(line) { Probe::Yes } else { Probe::Maybe }
+    if end.is_some() && greets(line) { Probe::Yes } else { Probe::Maybe }
 }
 
 fn says_hello(line: &[u8]) -> bool {
@@ -41,25 +41,25 @@ mod tests {
 
     #[test]
     fn evidence_is_what_other_protocols_do_not_have() {
-        for (side, start, expected) in [
-            (Responder, &b"220 mx.example.org ESMTP Postfix\r\n"[..], Probe::Yes),
-            (Responder, b"220-mx.example.org Simple SMTP\r\n220 x\r\n", Probe::Yes),
-            (Responder, b"220 mx.example.org ESMTP Post", Probe::Maybe),
-            (Responder, b"220 smtp.example.org ready\r\n", Probe::Maybe),
-            (Responder, b"220 SMTP\r\n", Probe::Maybe),
-            (Responder, b"220 files.example.org FTP server, no SMTP here\r\n", Probe::Maybe),
-            (Responder, b"554 mx.example.org no SMTP\r\n", Probe::Maybe),
-            (Responder, b"\x16\x03\x03\x00\x7a", Probe::No),
-            (Initiator, b"EHLO client.example\r\n", Probe::Yes),
-            (Initiator, b"helo [", Probe::Yes),
-            (Initiator, b"EHLO x\0", Probe::Yes),
-            (Initiator, b"EHLO ", Probe::Maybe),
-            (Initiator, b"EHLO\r\n", Probe::Maybe),
-            (Initiator, b"HEAD / HTTP/1.1\r\n", Probe::Maybe),
-            (Initiator, b"QUIT\r\n", Probe::Maybe),
-            (Initiator, b"\x16\x03\x01\x02\x00\x01", Probe::No),
+        for (start, expected) in [
+            (&b"220 mx.example.org ESMTP Postfix\r\n"[..], Probe::Yes),
+            (b"220-mx.example.org Simple SMTP\r\n220 x\r\n", Probe::Yes),
+            (b"220 mx.example.org ESMTP Post", Probe::Maybe),
+            (b"220 smtp.example.org ready\r\n", Probe::Maybe),
+            (b"220 SMTP\r\n", Probe::Maybe),
+            (b"220 files.example.org FTP server, no SMTP here\r\n", Probe::Maybe),
+            (b"554 mx.example.org no SMTP\r\n", Probe::Maybe),
+            (b"\x16\x03\x03\x00\x7a", Probe::No),
+            (b"EHLO client.example\r\n", Probe::Yes),
+            (b"helo [", Probe::Yes),
+            (b"EHLO x\0", Probe::Yes),
+            (b"EHLO ", Probe::Maybe),
+            (b"EHLO\r\n", Probe::Maybe),
+            (b"HEAD / HTTP/1.1\r\n", Probe::Maybe),
+            (b"QUIT\r\n", Probe::Maybe),
+            (b"\x16\x03\x01\x02\x00\x01", Probe::No),
         ] {
-            assert_eq!(probe(side, start), expected, "{}", start.escape_ascii());
+            assert_eq!(probe(start), expected, "{}", start.escape_ascii());
         }
     }
 }

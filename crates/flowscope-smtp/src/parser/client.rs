@@ -1,7 +1,6 @@
-use flowscope_core::FlowSide::Initiator;
 use flowscope_core::{ParseError, ParserStatus, Timestamp};
 
-use super::{MAX_LINE, Mode, SmtpParser};
+use super::{CLIENT, MAX_LINE, Mode, SmtpParser};
 use crate::SmtpTransaction;
 use crate::command::{self, Command};
 use crate::dots::Dots;
@@ -51,7 +50,7 @@ impl SmtpParser {
                     here
                 }
                 Mode::Commands | Mode::Credentials | Mode::Unknown => {
-                    let line = &mut self.lines[Initiator.index()];
+                    let line = &mut self.lines[CLIENT];
                     let (used, is_complete) = line.push(rest, KEPT_OF_COMMAND);
                     if line.len() > MAX_LINE && self.mode != Mode::Unknown {
                         return self.fail(ParseError::TooLong(MAX_LINE as u64 + 1));
@@ -72,8 +71,8 @@ impl SmtpParser {
         ts: Timestamp,
         out: &mut Vec<SmtpTransaction>,
     ) -> Result<(), ParseError> {
-        let len = self.lines[Initiator.index()].len();
-        let line = self.lines[Initiator.index()].take();
+        let len = self.lines[CLIENT].len();
+        let line = self.lines[CLIENT].take();
         if self.mode == Mode::Unknown && command::is_beginning(&line) {
             self.mode = Mode::Commands;
         }
@@ -86,11 +85,11 @@ impl SmtpParser {
             }
             _ => Ok(()),
         };
-        self.lines[Initiator.index()].reuse(line);
+        self.lines[CLIENT].reuse(line);
         read
     }
 
-    fn command(
+    pub(super) fn command(
         &mut self,
         ts: Timestamp,
         line: &[u8],
@@ -206,7 +205,7 @@ impl SmtpParser {
                 ParserStatus::Done
             }
             Mode::Unknown => {
-                self.lines[Initiator.index()].take();
+                self.lines[CLIENT].take();
                 ParserStatus::Continue
             }
             Mode::Commands | Mode::Credentials | Mode::Over => {

@@ -1,8 +1,8 @@
-use flowscope_core::FlowSide::Responder;
 use flowscope_core::{ParseError, ParserStatus, Timestamp};
 
-use super::{MAX_LINE, Mode, SmtpParser};
+use super::{CLIENT, MAX_LINE, Mode, SERVER, SmtpParser};
 use crate::SmtpTransaction;
+use crate::command;
 use crate::pairing::{Asked, What};
 use crate::reply::Reply;
 
@@ -22,14 +22,25 @@ impl SmtpParser {
             if self.mode == Mode::Over {
                 return ParserStatus::Done;
             }
-            let line = &mut self.lines[Responder.index()];
+            let line = &mut self.lines[SERVER];
             let (used, is_complete) = line.push(rest, KEPT_OF_REPLY);
             rest = &rest[used..];
             if line.len() > MAX_LINE && self.mode != Mode::Unknown {
                 return self.fail(ParseError::TooLong(MAX_LINE as u64 + 1));
             }
             if is_complete {
+                let len = line.len();
                 let line = line.take();
+                if self.mode == Mode::Unknown && command::is_beginning(&line) {
+                    // The connection was not seen to open, and the server has sent the first packet.
+                    self.is_swapped = !self.is_swapped;
+                    self.lines.swap(CLIENT, SERVER);
+                    self.mode = Mode::Commands;
+                    return match self.command(ts, &line, len, out) {
+                        Ok(()) => self.client(ts, rest, out),
+                        Err(error) => self.fail(error),
+                    };
+                }
                 // Before the first command that is known, nothing says what is answered.
                 if self.mode != Mode::Unknown {
                     let Some(reply) = Reply::parse(&line) else {
@@ -45,7 +56,7 @@ impl SmtpParser {
                         self.reply(ts, reply, &line, out);
                     }
                 }
-                self.lines[Responder.index()].reuse(line);
+                self.lines[SERVER].reuse(line);
             }
         }
         if self.mode == Mode::Over { ParserStatus::Done } else { ParserStatus::Continue }
@@ -162,12 +173,12 @@ impl SmtpParser {
     pub(super) fn server_gap(&mut self) -> ParserStatus {
         match self.mode {
             Mode::Unknown => {
-                self.lines[Responder.index()].take();
+                self.lines[SERVER].take();
                 ParserStatus::Continue
             }
             // The message goes on; what the replies were is not known.
             Mode::Message { .. } | Mode::Chunk { .. } => {
-                self.lines[Responder.index()].take();
+                self.lines[SERVER].take();
                 self.pairing.give_up();
                 ParserStatus::Continue
             }

@@ -211,6 +211,25 @@ fn a_session_from_the_middle_on_is_read_from_its_next_mail() {
 }
 
 #[test]
+fn a_server_that_is_taken_for_the_initiator_is_known_by_its_client() {
+    let mut session = Session::new();
+    session.gap(Initiator, 0);
+    session.bytes(Initiator, b"220 mx.example.org ESMTP\r\n");
+    session.gap(Responder, 0);
+    session.bytes(Responder, b"EHLO client.example\r\nMAIL FROM:<a@b>\r\nDATA\r\n");
+    session.bytes(Initiator, b"250 mx.example.org\r\n250 Ok\r\n354 Go on\r\n");
+    session.bytes(Responder, b"Subject: x\r\n\r\n");
+    session.gap(Responder, 9);
+    session.bytes(Responder, b"\r\n.\r\n");
+    session.bytes(Initiator, b"250 Queued\r\n");
+    let mails = session.end();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(text(mails[0].helo.as_ref()), "client.example");
+    assert_eq!(text(mails[0].last_reply.as_ref()), "250 Queued");
+    assert_eq!((mails[0].message_len, mails[0].missing_bytes), (14 + 9 + 2, 9));
+}
+
+#[test]
 fn one_side_alone_makes_records_too() {
     let mut session = Session::new();
     session.client("EHLO client.example");
