@@ -1,16 +1,34 @@
 use std::collections::VecDeque;
 
+use flowscope_core::Timestamp;
+
+use crate::reply::Reply;
+
 /// Most commands that may wait for their reply.
 const MAX_OPEN: usize = 256;
+/// Most replies that may wait for their command.
+const MAX_EARLY: usize = 16;
 
 /// The commands that wait for their reply, in order (RFC 2920 §3.1: replies come in the order of commands).
 ///
-/// Gives up where more than 256 commands wait, as in a capture of one side only, or where replies are
-/// missing: from then on no reply is known to belong to a command.
+/// Of both sides, one may be delivered ahead of the other, where a side has bytes missing or its start was not
+/// seen; so replies wait for commands too.
+///
+/// Gives up where more than 256 commands or 16 replies wait, as in a capture of one side only, or where replies
+/// are missing: from then on no reply is known to belong to a command.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pairing {
     open: VecDeque<Asked>,
+    early: VecDeque<Early>,
     lost: bool,
+}
+
+/// A reply that came before its command.
+#[derive(Clone, Debug)]
+pub(crate) struct Early {
+    pub(crate) ts: Timestamp,
+    pub(crate) reply: Reply,
+    pub(crate) line: Vec<u8>,
 }
 
 /// What waits for a reply.
@@ -61,8 +79,39 @@ impl Pairing {
     }
 
     /// What a reply belongs to.
-    pub(crate) fn answer(&mut self) -> Option<Asked> {
+    pub(crate) fn answer(&mut self, reply: Reply) -> Option<Asked> {
+        // Nothing but `DATA` is answered so: behind a start in the middle, a reply may lack.
+        let is_data = |asked: &Asked| asked.what == What::Data;
+        if reply.code == 354
+            && let Some(at) = self.open.iter().position(is_data)
+        {
+            self.open.drain(..at);
+        }
         self.open.pop_front()
+    }
+
+    /// Keeps a reply until its command comes.
+    pub(crate) fn hold(&mut self, early: Early) {
+        if self.early.len() == MAX_EARLY {
+            self.give_up();
+        } else {
+            self.early.push_back(early);
+        }
+    }
+
+    /// A command and the reply to it, which came before.
+    pub(crate) fn answer_early(&mut self) -> Option<(Asked, Early)> {
+        if self.open.is_empty() {
+            return None;
+        }
+        let early = self.early.pop_front()?;
+        let asked = self.answer(early.reply)?;
+        Some((asked, early))
+    }
+
+    /// Whether replies are ahead of their commands.
+    pub(crate) fn has_early(&self) -> bool {
+        !self.early.is_empty()
     }
 
     /// Whether a reply to the transaction is still to come.
@@ -82,10 +131,13 @@ impl Pairing {
     /// Replies are not known to belong to commands any more.
     pub(crate) fn give_up(&mut self) {
         self.open = VecDeque::new();
+        self.early = VecDeque::new();
         self.lost = true;
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
         self.open.capacity() * size_of::<Asked>()
+            + self.early.capacity() * size_of::<Early>()
+            + self.early.iter().map(|early| early.line.capacity()).sum::<usize>()
     }
 }

@@ -34,8 +34,8 @@ const SERVER: usize = 1;
 /// `HELO`, whichever side sends it.
 ///
 /// Holds at most 64 KiB: three transactions with 8 KiB of text and lists of 100 recipients each, 256 commands
-/// that wait for a reply, and 1536 bytes of unfinished lines. A line of more than 12 288 bytes where commands
-/// and replies are expected is an error.
+/// that wait for a reply or 16 replies that wait for a command, and 1536 bytes of unfinished lines. A line of
+/// more than 12 288 bytes where commands and replies are expected is an error.
 #[derive(Clone, Debug, Default)]
 pub struct SmtpParser {
     mode: Mode,

@@ -53,17 +53,26 @@ impl SmtpParser {
                     let line = &mut self.lines[CLIENT];
                     let (used, is_complete) = line.push(rest, KEPT_OF_COMMAND);
                     if line.len() > MAX_LINE && self.mode != Mode::Unknown {
-                        return self.fail(ParseError::TooLong(MAX_LINE as u64 + 1));
+                        return self.client_fails(ParseError::TooLong(MAX_LINE as u64 + 1));
                     }
                     if is_complete && let Err(error) = self.client_line(ts, out) {
-                        return self.fail(error);
+                        return self.client_fails(error);
                     }
                     used
                 }
             };
             rest = &rest[used..];
         }
-        ParserStatus::Continue
+        if self.mode == Mode::Over { ParserStatus::Done } else { ParserStatus::Continue }
+    }
+
+    /// The client sends what is no command. Where its commands are ahead, the server may agree to TLS.
+    fn client_fails(&mut self, error: ParseError) -> ParserStatus {
+        if self.session.asked_tls && self.pairing.is_waiting() {
+            ParserStatus::StopSide(self.client_side())
+        } else {
+            self.fail(error)
+        }
     }
 
     fn client_line(
@@ -81,6 +90,7 @@ impl SmtpParser {
             Mode::Credentials => {
                 self.pairing.ask(What::Auth, None);
                 self.mode = Mode::Commands;
+                self.answer_early(out);
                 Ok(())
             }
             _ => Ok(()),
@@ -167,6 +177,7 @@ impl SmtpParser {
         let of_mail = matches!(what, What::Mail | What::Rcpt | What::Data)
             || matches!(what, What::Message | What::Piece);
         self.pairing.ask(what, self.current_id().filter(|_| of_mail));
+        self.answer_early(out);
         if let Mode::Chunk { left: 0, last } = self.mode {
             self.end_chunk(last, out);
         }

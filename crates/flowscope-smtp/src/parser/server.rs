@@ -3,7 +3,7 @@ use flowscope_core::{ParseError, ParserStatus, Timestamp};
 use super::{CLIENT, MAX_LINE, Mode, SERVER, SmtpParser};
 use crate::SmtpTransaction;
 use crate::command;
-use crate::pairing::{Asked, What};
+use crate::pairing::{Asked, Early, What};
 use crate::reply::Reply;
 
 /// Bytes of a line of a reply that are kept: the longest one (RFC 5321 §4.5.3.1.5).
@@ -26,7 +26,7 @@ impl SmtpParser {
             let (used, is_complete) = line.push(rest, KEPT_OF_REPLY);
             rest = &rest[used..];
             if line.len() > MAX_LINE && self.mode != Mode::Unknown {
-                return self.fail(ParseError::TooLong(MAX_LINE as u64 + 1));
+                return self.server_fails(ParseError::TooLong(MAX_LINE as u64 + 1));
             }
             if is_complete {
                 let len = line.len();
@@ -45,7 +45,7 @@ impl SmtpParser {
                 if self.mode != Mode::Unknown {
                     let Some(reply) = Reply::parse(&line) else {
                         let is_first = !self.session.greeted;
-                        return self.fail(if is_first {
+                        return self.server_fails(if is_first {
                             ParseError::NotTheProtocol
                         } else {
                             ParseError::InvalidField("Reply-code")
@@ -69,21 +69,51 @@ impl SmtpParser {
             self.session.last_reply = Some((ts, line.to_vec()));
             return;
         }
-        let asked = self.pairing.answer();
+        if !self.pairing.is_waiting() && !self.pairing.is_lost() {
+            self.session.last_reply = Some((ts, line.to_vec()));
+            // A server that shuts down says so without being asked (RFC 5321 §3.8).
+            if reply.code != 421 {
+                self.pairing.hold(Early { ts, reply, line: line.to_vec() });
+            }
+            return;
+        }
+        let asked = self.pairing.answer(reply);
         let of = match asked {
             Some(asked) => asked.transaction,
             // Not known to belong to anything: most likely it is about what goes on.
             None => self.current_id(),
         };
-        match of.and_then(|id| self.transaction(id)) {
-            Some(transaction) => transaction.reply(ts, line),
-            None => self.session.last_reply = Some((ts, line.to_vec())),
-        }
+        self.note(of, ts, line);
         match asked {
             Some(asked) => self.answer(asked, reply, out),
             None => self.answer_unpaired(reply),
         }
         self.settle(out);
+    }
+
+    /// Replies that came before the command that was read now.
+    pub(super) fn answer_early(&mut self, out: &mut Vec<SmtpTransaction>) {
+        while let Some((asked, early)) = self.pairing.answer_early() {
+            self.note(asked.transaction, early.ts, &early.line);
+            self.answer(asked, early.reply, out);
+        }
+    }
+
+    /// The last reply, of a transaction or of the session.
+    fn note(&mut self, transaction: Option<u32>, ts: Timestamp, line: &[u8]) {
+        match transaction.and_then(|id| self.transaction(id)) {
+            Some(transaction) => transaction.reply(ts, line),
+            None => self.session.last_reply = Some((ts, line.to_vec())),
+        }
+    }
+
+    /// The server sends what is no reply. Where its replies are ahead, the client may have asked for TLS.
+    fn server_fails(&mut self, error: ParseError) -> ParserStatus {
+        if self.pairing.has_early() {
+            ParserStatus::StopSide(!self.client_side())
+        } else {
+            self.fail(error)
+        }
     }
 
     /// The reply to a command, or to a message.
@@ -100,6 +130,9 @@ impl SmtpParser {
             (What::Data, transaction) => {
                 if reply.is_intermediate() {
                     self.pairing.ask_first(What::Message, id);
+                } else if reply.is_success() {
+                    // `DATA` is never done without a message: the reply is to another command.
+                    self.pairing.give_up();
                 } else {
                     if let Some(transaction) = transaction {
                         transaction.refuse();

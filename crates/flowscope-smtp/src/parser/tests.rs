@@ -269,6 +269,44 @@ fn replies_belong_to_commands_in_their_order() {
 }
 
 #[test]
+fn replies_that_are_ahead_wait_for_their_commands() {
+    let mut session = Session::greeted();
+    session.server("334 \r\n235 Yes\r\n250 s\r\n550 r\r\n250 r\r\n354 Go\r\n250 m\r\n221 Bye");
+    assert!(session.out.is_empty());
+    session.client("AUTH PLAIN\r\nc2VjcmV0\r\nMAIL FROM:<a@b>\r\nRCPT TO:<1@d>\r\nRCPT TO:<2@d>");
+    session.client("DATA\r\nSubject: x\r\n\r\n");
+    assert!(session.out.is_empty());
+    session.client(".");
+    let mail = &session.out[0];
+    assert_eq!(text(mail.last_reply.as_ref()), "250 m");
+    assert_eq!((mail.rcpt_rejected, mail.outcome), (1, Some(SmtpOutcome::Accepted)));
+    assert_eq!(mail.auth.as_ref().unwrap().success, Some(true));
+    assert!(!mail.pipelined);
+    assert_eq!(session.client("QUIT"), ParserStatus::Done);
+    assert_eq!(session.end().len(), 1);
+}
+
+#[test]
+fn a_reply_that_lacks_behind_the_start_is_noticed_at_data() {
+    // The replies to MAIL and RCPT were dropped with the unknown start.
+    for (replies, last, outcome) in [
+        (&["354 Go", "250 m"][..], "250 m", SmtpOutcome::Accepted),
+        (&["250 x", "250 r", "250 r", "354 Go"], "354 Go", SmtpOutcome::Incomplete),
+    ] {
+        let mut session = Session::greeted();
+        session.client("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA");
+        for reply in replies {
+            session.server(reply);
+        }
+        session.client("Subject: x\r\n\r\n.");
+        let mails = session.end();
+        assert_eq!(mails[0].outcome, Some(outcome));
+        assert_eq!(text(mails[0].last_reply.as_ref()), last);
+        assert_eq!(mails[0].message_len, 14);
+    }
+}
+
+#[test]
 fn data_that_is_refused_leaves_commands() {
     let mut session = Session::greeted();
     session.client("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA");
@@ -343,11 +381,22 @@ fn tls_follows_where_both_agree() {
     assert_eq!(records[0].body, Some(SmtpBody::EightBitMime));
     assert_eq!(records[0].declared_len, Some(7));
 
-    // The reply is missing, and TLS follows.
+    // The client's side is ahead: TLS comes before the reply.
     let mut session = Session::greeted();
     session.client("STARTTLS");
     let status = session.bytes(Initiator, b"\x16\x03\x01\n");
-    assert_eq!(status, ParserStatus::Failed(ParseError::NotTheProtocol));
+    assert_eq!(status, ParserStatus::StopSide(Initiator));
+    assert_eq!(session.server("220 Go"), ParserStatus::Done);
+    assert!(session.end()[0].tls);
+
+    // The server's side is ahead.
+    let mut session = Session::new();
+    let status = session.bytes(Responder, b"220 x ESMTP\r\n250 Ok\r\n220 Go\r\n\x16\x03\n");
+    assert_eq!(status, ParserStatus::StopSide(Responder));
+    assert_eq!(session.client("EHLO client.example\r\nSTARTTLS\r\n\u{16}"), ParserStatus::Done);
+    let records = session.end();
+    assert!(records[0].tls && !records[0].pipelined);
+    assert_eq!(text(records[0].helo.as_ref()), "client.example");
 }
 
 #[test]
