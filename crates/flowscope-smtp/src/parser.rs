@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
-    ParseError, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
+    ParseError, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp, feed_once,
 };
 
 use crate::SmtpTransaction;
@@ -28,7 +28,7 @@ const SERVER: usize = 1;
 /// Reads an SMTP session, and emits a [`SmtpTransaction`] for each mail, when the reply to its message is
 /// there, or when it is given up; and at the end one for a session without any mail, or with TLS.
 ///
-/// Behind the reply to `STARTTLS` it is [`Done`](ParserStatus::Done). Bytes that were not captured are
+/// Behind the reply to `STARTTLS` another protocol follows ([`Upgrade`](ParserStatus::Upgrade)). Bytes that were not captured are
 /// counted as missing in a message, and the transaction goes on at the end of the message, or at the reply to
 /// it; elsewhere they end parsing. A session seen from the middle on is read from its next `MAIL`, `EHLO` or
 /// `HELO`, whichever side sends it.
@@ -49,6 +49,10 @@ pub struct SmtpParser {
     current: Option<Box<Transaction>>,
     /// Transactions that wait for replies only.
     waiting: VecDeque<Box<Transaction>>,
+    /// Bytes at the end of the chunk at hand that were not read.
+    unread: usize,
+    /// What was fed of the protocol behind `STARTTLS`.
+    remainder: Option<(FlowSide, Remainder)>,
 }
 
 /// What the client sends.
@@ -164,11 +168,25 @@ impl SessionParser for SmtpParser {
         chunk: StreamChunk<'_>,
         out: &mut Vec<SmtpTransaction>,
     ) -> ParserStatus {
-        if chunk.side == self.client_side() {
+        self.unread = 0;
+        let status = if chunk.side == self.client_side() {
             self.client(chunk.ts, chunk.bytes, out)
         } else {
             self.server(chunk.ts, chunk.bytes, out)
+        };
+        if status != ParserStatus::Done || !self.session.tls {
+            return status;
         }
+        let (read, rest) = chunk.bytes.split_at(chunk.bytes.len() - self.unread);
+        let offset = chunk.offset + read.len() as u64;
+        if !rest.is_empty() {
+            self.remainder = Some((chunk.side, Remainder { offset, bytes: rest.to_vec() }));
+        }
+        ParserStatus::Upgrade
+    }
+
+    fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
+        self.remainder.take_if(|(of, _)| *of == side).map(|(_, remainder)| remainder)
     }
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<SmtpTransaction>) -> ParserStatus {
@@ -197,9 +215,11 @@ impl SessionParser for SmtpParser {
 
     fn heap_bytes(&self) -> usize {
         let lines: usize = self.lines.iter().map(Line::heap_bytes).sum();
+        let remainder = self.remainder.as_ref().map_or(0, |(_, left)| left.bytes.capacity());
         let slots = self.waiting.capacity() * size_of::<Box<Transaction>>();
         let transactions = self.waiting.iter().chain(&self.current);
         lines
+            + remainder
             + slots
             + self.session.heap_bytes()
             + self.pairing.heap_bytes()

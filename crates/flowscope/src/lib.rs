@@ -14,12 +14,7 @@
 //! | [`extract`] | ready-made extractors: five-tuples, address pairs, decapsulation | `extract`, on |
 //! | [`pcap`] | capture files as a packet source, and a writer | `pcap`, on |
 //! | [`protocols`] | the registry: all protocols below on one flow table | |
-//! | [`http`] | HTTP/1.x messages | `http`, on |
-//! | [`tls`] | TLS handshake messages, JA3 and JA4 | `tls`, on |
-//! | [`dns`] | DNS messages, over UDP and TCP | `dns`, on |
-//! | [`quic`] | QUIC handshakes, JA4 | `quic`, on |
-//! | [`ssh`] | SSH handshakes, HASSH | `ssh`, on |
-//! | [`smtp`] | SMTP mails: envelope, header fields, size | `smtp`, on |
+//! | one for each protocol | its parsers and records; [`protocols`] has the list | its name, on |
 //! | [`output`] | EVE JSON, Zeek logs, CSV and tables of records | `output`, on |
 //!
 //! # Flows of a capture file

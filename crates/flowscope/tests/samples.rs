@@ -35,20 +35,33 @@ fn samples() -> Vec<(&'static ProtocolInfo, Vec<Sample>)> {
     protocols::all().iter().map(of).collect()
 }
 
-/// The protocols of the records in a conversation.
-fn found(conversation: &Conversation) -> BTreeSet<&'static str> {
+/// The protocols of the records in a conversation, each with the protocol within which it begins.
+fn found_within(conversation: &Conversation) -> BTreeSet<(&'static str, Option<&'static str>)> {
     let registered = protocols::registered::<AppRecord>();
     let mut driver = Driver::new(FiveTuple::bidirectional(), registered);
     for packet in conversation.packets() {
         driver.handle_packet(packet.view());
     }
     driver.finish(EndReason::EndOfInput);
-    let events = std::iter::from_fn(|| driver.poll_event());
-    let protocol = |event| match event {
-        SessionEvent::Application { message, .. } => Some(AppRecord::protocol(&message)),
-        _ => None,
-    };
-    events.filter_map(protocol).collect()
+    let (mut found, mut within) = (BTreeSet::new(), None);
+    while let Some(event) = driver.poll_event() {
+        match event {
+            SessionEvent::ParserChosen { detection, .. } => within = detection.within,
+            SessionEvent::Application { message, .. } => {
+                // The last record of the protocol around another comes when that has begun.
+                let around = within == Some(message.protocol());
+                found.insert((message.protocol(), within.filter(|_| !around)));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The protocols of the records in a conversation, without those that begin within another.
+fn found(conversation: &Conversation) -> BTreeSet<&'static str> {
+    let all = found_within(conversation).into_iter();
+    all.filter(|(_, within)| within.is_none()).map(|(protocol, _)| protocol).collect()
 }
 
 #[test]
@@ -88,4 +101,14 @@ fn samples_are_found_by_their_bytes_or_by_nobody() {
             assert_eq!(found(&conversation), expected, "{}/{name}", protocol.name);
         }
     }
+}
+
+#[cfg(all(feature = "smtp", feature = "tls"))]
+#[test]
+fn tls_behind_starttls_is_read() {
+    let (_, samples) =
+        samples().into_iter().find(|(protocol, _)| protocol.name == "smtp").expect("a protocol");
+    let sample = samples.iter().find(|sample| sample.name == "starttls").expect("a sample");
+    let expected = [("smtp", None), ("tls", Some("smtp"))].into();
+    assert_eq!(found_within(&sample.conversation), expected);
 }

@@ -23,7 +23,10 @@ impl SmtpParser {
         let mut rest = bytes;
         while !rest.is_empty() {
             let used = match &mut self.mode {
-                Mode::Over => return ParserStatus::Done,
+                Mode::Over => {
+                    self.unread = rest.len();
+                    return ParserStatus::Done;
+                }
                 Mode::Message { dots, begun } => {
                     *begun = true;
                     let current = &mut self.current;

@@ -20,6 +20,7 @@ impl SmtpParser {
         let mut rest = bytes;
         while !rest.is_empty() {
             if self.mode == Mode::Over {
+                self.unread = rest.len();
                 return ParserStatus::Done;
             }
             let line = &mut self.lines[SERVER];

@@ -185,7 +185,7 @@ fn replies_lost_within_a_message_leave_the_rest_of_the_session_readable() {
     session.server("503 No MAIL");
     session.client("MAIL FROM:<second@b>");
     session.client("STARTTLS");
-    assert_eq!(session.server("220 Go"), ParserStatus::Done);
+    assert_eq!(session.server("220 Go"), ParserStatus::Upgrade);
     let mails = session.end();
     assert_eq!(text(mails[1].mail_from.as_ref()), "second@b");
     assert!(mails[2].tls && mails[2].mail_from.is_none());
@@ -367,8 +367,8 @@ fn no_secret_is_kept() {
 fn tls_follows_where_both_agree() {
     let mut session = Session::greeted();
     session.client("STARTTLS");
-    assert_eq!(session.server("220 Go\r\n\u{16}\u{3}"), ParserStatus::Done);
-    assert_eq!(session.bytes(Initiator, b"\x16\x03\x01"), ParserStatus::Done);
+    assert_eq!(session.server("220 Go\r\n\u{16}\u{3}"), ParserStatus::Upgrade);
+    assert_eq!(session.bytes(Initiator, b"\x16\x03\x01"), ParserStatus::Upgrade);
     let records = session.end();
     assert!(records.len() == 1 && records[0].tls);
 
@@ -386,14 +386,14 @@ fn tls_follows_where_both_agree() {
     session.client("STARTTLS");
     let status = session.bytes(Initiator, b"\x16\x03\x01\n");
     assert_eq!(status, ParserStatus::StopSide(Initiator));
-    assert_eq!(session.server("220 Go"), ParserStatus::Done);
+    assert_eq!(session.server("220 Go"), ParserStatus::Upgrade);
     assert!(session.end()[0].tls);
 
     // The server's side is ahead.
     let mut session = Session::new();
     let status = session.bytes(Responder, b"220 x ESMTP\r\n250 Ok\r\n220 Go\r\n\x16\x03\n");
     assert_eq!(status, ParserStatus::StopSide(Responder));
-    assert_eq!(session.client("EHLO client.example\r\nSTARTTLS\r\n\u{16}"), ParserStatus::Done);
+    assert_eq!(session.client("EHLO client.example\r\nSTARTTLS\r\n\u{16}"), ParserStatus::Upgrade);
     let records = session.end();
     assert!(records[0].tls && !records[0].pipelined);
     assert_eq!(text(records[0].helo.as_ref()), "client.example");
