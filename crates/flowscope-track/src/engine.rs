@@ -17,7 +17,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hash::Hash;
 
-use flowscope_core::{Extracted, FlowSide, L4Proto, PacketView, Timestamp};
+use flowscope_core::{Extracted, PacketView, Timestamp};
 
 use self::ending::Ending;
 use crate::TrackerStats;
@@ -29,7 +29,7 @@ use crate::lists::Slot;
 use crate::order::EvictionOrder;
 use crate::sink::{EventOrder, FlowSink};
 use crate::table::Slots;
-use crate::tcp::{MAX_PENDING_SYNS, Seg, Tcp};
+use crate::tcp::MAX_PENDING_SYNS;
 use crate::wheel::Wheel;
 
 /// Counters are moved out of the hot part before they pass this.
@@ -163,21 +163,6 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         match guess.or_else(|| self.find_tagged(packet.tag, key)) {
             Some(slot) => self.update_fast(slot, packet, out),
             None => self.open(packet, out),
-        }
-    }
-
-    fn seg_of(&self, slot: Slot, side: FlowSide, packet: &PacketContext<'_, '_, K>) -> Option<Seg> {
-        let is_tcp = self.slots.hot[slot].record.proto == L4Proto::Tcp.number();
-        // ORIG-2: a corrupt packet is one with a cut header.
-        let tcp = packet.extracted.tcp.filter(|_| is_tcp && !packet.extracted.corrupt)?;
-        Some(Seg::new(side, &tcp, packet.extracted.payload.wire_len, packet.view.ts()))
-    }
-
-    fn tcp(&mut self, slot: Slot) -> Tcp<'_> {
-        Tcp {
-            hot: &mut self.slots.hot[slot].record,
-            cold: &mut self.slots.cold[slot],
-            config: &self.config,
         }
     }
 

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use flowscope_core::{FlowSide, IcmpInfo, Orientation, Path, TcpFlags, TcpOptions, Timestamp};
+use flowscope_core::{
+    FlowSide, IcmpInfo, L4Proto, Orientation, Path, TcpFlags, TcpOptions, Timestamp,
+};
 
 use crate::holes::Holes;
 use crate::stats::{Counters, LateStats};
@@ -175,6 +177,16 @@ pub(crate) struct Rare {
     pub(crate) late_letters: u8,
 }
 
+impl Rare {
+    /// Whether it holds something that each packet may resolve.
+    #[inline(never)]
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.syns.is_empty()
+            || self.reset.is_some()
+            || self.sides.iter().any(|side| side.stray.is_some() || !side.holes.is_empty())
+    }
+}
+
 /// What few sides need.
 #[derive(Clone, Default)]
 pub(crate) struct RareSide {
@@ -260,14 +272,22 @@ pub(crate) struct PendingReset {
 }
 
 impl HotRecord {
+    #[inline]
     pub(crate) fn side(&self, side: FlowSide) -> &SideRecord {
         &self.sides[side.index()]
     }
 
+    #[inline]
+    pub(crate) fn is_tcp(&self) -> bool {
+        self.proto == L4Proto::Tcp.number()
+    }
+
+    #[inline]
     pub(crate) fn has(&self, bit: u8) -> bool {
         self.bits & bit != 0
     }
 
+    #[inline]
     pub(crate) fn set(&mut self, bit: u8, on: bool) {
         if on {
             self.bits |= bit;

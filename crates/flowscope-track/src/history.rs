@@ -51,6 +51,7 @@ impl History {
         self.len
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, letter: u8, side: FlowSide) {
         let at = usize::from(self.len);
         if at < History::CAP {

@@ -2,7 +2,7 @@
 
 use flowscope_core::{FlowSide, IcmpInfo, L4Proto, Orientation, Path, Timestamp};
 
-use crate::entry::{Cold, HotRecord, bit, loaded_rtt, mark, side_bit};
+use crate::entry::{Cold, HotRecord, PendingReset, bit, loaded_rtt, mark, side_bit, slow_path};
 use crate::stats::{ConnState, Counters};
 use crate::{FlowState, FlowStats, History, SideStats};
 
@@ -68,6 +68,15 @@ impl Record<'_> {
             .find(|side| self.cold.marks & mark::RESET[side.index()] != 0)
     }
 
+    #[inline]
+    pub(crate) fn pending_reset(&self) -> Option<PendingReset> {
+        if self.hot.slow_path & slow_path::RARE == 0 || self.hot.state.is_over() {
+            return None;
+        }
+        self.cold.rare.as_ref()?.reset
+    }
+
+    #[inline]
     pub(crate) fn last_seen(&self) -> Timestamp {
         if self.hot.has(bit::LAGGED) { self.cold.last_seen } else { self.hot.touched }
     }

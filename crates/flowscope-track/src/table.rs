@@ -3,11 +3,48 @@
 use flowscope_core::Timestamp;
 
 use crate::chunked::{CHUNK, Chunked};
+use crate::config::TrackerConfig;
 use crate::entry::{Cold, Hot, HotRecord, SideRecord};
 use crate::lists::Slot;
 use crate::record::Record;
 use crate::sink::{EventOrder, Flow};
+use crate::tcp::Tcp;
 use crate::{FlowId, FlowState, History, InitiatorEvidence};
+
+/// One entry, all its parts borrowed: the slot is looked up once for a whole packet.
+pub(crate) struct Entry<'a, K, S> {
+    pub(crate) slot: Slot,
+    pub(crate) key: &'a K,
+    pub(crate) hot: &'a mut HotRecord,
+    pub(crate) cold: &'a mut Cold,
+    state: &'a mut Option<S>,
+}
+
+impl<K, S> Entry<'_, K, S> {
+    #[inline]
+    pub(crate) fn record(&self) -> Record<'_> {
+        Record { hot: self.hot, cold: self.cold }
+    }
+
+    #[inline]
+    pub(crate) fn tcp<'a>(&'a mut self, config: &'a TrackerConfig) -> Tcp<'a> {
+        Tcp { hot: self.hot, cold: self.cold, config }
+    }
+
+    /// The flow, to be lent to a sink.
+    #[inline]
+    pub(crate) fn flow(&mut self, ts: Timestamp, order: EventOrder) -> Option<Flow<'_, K, S>> {
+        Some(Flow {
+            id: FlowId(self.hot.id),
+            key: self.key,
+            state: self.state.as_mut()?,
+            packet: order.packet,
+            ts,
+            order,
+            record: Record { hot: self.hot, cold: self.cold },
+        })
+    }
+}
 
 pub(crate) struct Slots<K, S> {
     pub(crate) hot: Chunked<Hot<K>>,
@@ -99,26 +136,12 @@ impl<K, S> Slots<K, S> {
         if Self::UNIT { self.unit.as_mut() } else { self.states[slot].as_mut() }
     }
 
-    /// The flow in `slot`, to be lent to a sink.
+    /// All parts of the entry in `slot`.
     #[inline]
-    pub(crate) fn flow(
-        &mut self,
-        slot: Slot,
-        ts: Timestamp,
-        order: EventOrder,
-    ) -> Option<Flow<'_, K, S>> {
-        let hot = &self.hot[slot];
-        let cold = &self.cold[slot];
-        let state = if Self::UNIT { self.unit.as_mut()? } else { self.states[slot].as_mut()? };
-        Some(Flow {
-            id: FlowId(hot.record.id),
-            key: &hot.key,
-            state,
-            packet: order.packet,
-            ts,
-            order,
-            record: Record { hot: &hot.record, cold },
-        })
+    pub(crate) fn entry(&mut self, slot: Slot) -> Entry<'_, K, S> {
+        let Hot { key, record: hot } = &mut self.hot[slot];
+        let state = if Self::UNIT { &mut self.unit } else { &mut self.states[slot] };
+        Entry { slot, key, hot, cold: &mut self.cold[slot], state }
     }
 
     /// Bytes held, by capacity.

@@ -15,7 +15,7 @@ mod successor;
 mod syn;
 mod syn_ack;
 
-use flowscope_core::{FlowSide, TcpFlags, TcpInfo, TcpOptions, Timestamp};
+use flowscope_core::{Extracted, FlowSide, PacketView, TcpFlags, TcpInfo, TcpOptions, Timestamp};
 
 use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
@@ -45,6 +45,20 @@ pub(crate) struct Seg {
 }
 
 impl Seg {
+    /// The segment of a packet of this flow, if it is one whose header is known.
+    #[inline]
+    pub(crate) fn of<K>(
+        hot: &HotRecord,
+        side: FlowSide,
+        view: &PacketView<'_>,
+        x: &Extracted<K>,
+    ) -> Option<Self> {
+        // ORIG-2: a corrupt packet is one with a cut header.
+        let tcp = x.tcp.as_ref().filter(|_| hot.is_tcp() && !x.corrupt)?;
+        Some(Seg::new(side, tcp, x.payload.wire_len, view.ts()))
+    }
+
+    #[inline]
     pub(crate) fn new(side: FlowSide, tcp: &TcpInfo, len: u32, ts: Timestamp) -> Self {
         Seg {
             side,
@@ -82,21 +96,33 @@ pub(crate) struct Step {
     /// It was a SYN that is remembered now, or was already.
     pub(crate) remembered: bool,
     pub(crate) ended: Option<EndReason>,
-    anomalies: [Option<(Anomaly, FlowSide)>; 4],
+    /// How many of `anomalies` there are.
+    reported: usize,
+    anomalies: [(Anomaly, FlowSide); 4],
 }
 
 impl Step {
+    #[inline]
     pub(crate) fn new(before: FlowState) -> Self {
-        Step { before, established: false, remembered: false, ended: None, anomalies: [None; 4] }
+        Step {
+            before,
+            established: false,
+            remembered: false,
+            ended: None,
+            reported: 0,
+            anomalies: [(Anomaly::OutOfWindow, FlowSide::Initiator); 4],
+        }
     }
 
+    #[inline]
     pub(crate) fn anomalies(&self) -> impl Iterator<Item = (Anomaly, FlowSide)> + '_ {
-        self.anomalies.iter().flatten().copied()
+        self.anomalies.iter().take(self.reported).copied()
     }
 
     fn report(&mut self, anomaly: Anomaly, side: FlowSide) {
-        if let Some(free) = self.anomalies.iter_mut().find(|a| a.is_none()) {
-            *free = Some((anomaly, side));
+        if let Some(free) = self.anomalies.get_mut(self.reported) {
+            *free = (anomaly, side);
+            self.reported += 1;
         }
     }
 }
@@ -110,7 +136,18 @@ pub(crate) struct Tcp<'a> {
 
 impl Tcp<'_> {
     /// A packet of the flow; its counters are up to date.
+    #[inline(always)]
     pub(crate) fn advance(&mut self, seg: &Seg, now: PacketTime, step: &mut Step) {
+        if seg.flags.intersects(TcpFlags::SYN | TcpFlags::RST | TcpFlags::URG) {
+            self.advance_flagged(seg, now, step);
+        } else {
+            self.regular(seg, step);
+        }
+        self.close_states(step);
+    }
+
+    #[inline(never)]
+    fn advance_flagged(&mut self, seg: &Seg, now: PacketTime, step: &mut Step) {
         self.urgent(seg, step);
         if seg.flags.rst() {
             self.reset(seg, now, step);
@@ -120,7 +157,6 @@ impl Tcp<'_> {
             self.regular(seg, step);
         }
         self.unusual_flags(seg);
-        self.close_states(step);
     }
 
     fn urgent(&mut self, seg: &Seg, step: &mut Step) {

@@ -2,28 +2,25 @@
 
 use std::hash::Hash;
 
-use flowscope_core::{
-    Datagram, FlowSide, IcmpInfo, L4Proto, Orientation, Segment, TcpFlags, Timestamp,
-};
+use flowscope_core::{Datagram, FlowSide, IcmpInfo, Orientation, Segment, TcpFlags, Timestamp};
 
 use super::{Engine, PacketContext, at_packet};
 use crate::clock::PacketTime;
-use crate::lists::Slot;
 use crate::sink::{EventOrder, FlowSink, Phase};
+use crate::table::Entry;
 use crate::tcp::{Seg, Step};
 use crate::{Change, PacketInfo};
 
-impl<K: Hash + Eq + Clone, S> Engine<K, S> {
+impl<K, S> Entry<'_, K, S> {
     #[inline]
     pub(super) fn emit<O: FlowSink<K, S>>(
         &mut self,
-        slot: Slot,
         ts: Timestamp,
         order: EventOrder,
         change: Change,
         out: &mut O,
     ) {
-        if let Some(flow) = self.slots.flow(slot, ts, order) {
+        if let Some(flow) = self.flow(ts, order) {
             out.event(flow, change);
         }
     }
@@ -31,11 +28,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     #[inline]
     pub(super) fn emit_packet<O: FlowSink<K, S>>(
         &mut self,
-        slot: Slot,
         side: FlowSide,
         packet: &PacketContext<'_, '_, K>,
         tcp_flags: TcpFlags,
-        order: EventOrder,
         out: &mut O,
     ) {
         if !out.wants_packets() {
@@ -49,44 +44,51 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             payload_len: x.payload.wire_len,
             tcp_flags,
         };
-        self.emit(slot, view.ts(), order, Change::Packet(info), out);
+        self.emit(view.ts(), at_packet(packet.now), Change::Packet(info), out);
+    }
+
+    /// Lends the payload of a packet that is no TCP segment.
+    #[inline]
+    pub(super) fn emit_datagram<O: FlowSink<K, S>>(
+        &mut self,
+        side: FlowSide,
+        packet: &PacketContext<'_, '_, K>,
+        out: &mut O,
+    ) {
+        let (view, x) = (packet.view, packet.extracted);
+        let wire_len = x.payload.wire_len;
+        if !out.wants_payload() || wire_len == 0 || self.hot.is_tcp() || x.corrupt {
+            return;
+        }
+        let Some(flow) = self.flow(view.ts(), at_packet(packet.now)) else { return };
+        let payload = x.payload.of(view);
+        out.datagram(flow, Datagram { side, ts: view.ts(), payload, wire_len });
     }
 
     #[inline]
-    pub(super) fn emit_payload<O: FlowSink<K, S>>(
+    pub(super) fn emit_segment<O: FlowSink<K, S>>(
         &mut self,
-        slot: Slot,
-        side: FlowSide,
+        seg: &Seg,
         packet: &PacketContext<'_, '_, K>,
-        seg: Option<&Seg>,
-        order: EventOrder,
         out: &mut O,
     ) {
         if !out.wants_payload() {
             return;
         }
         let (view, x) = (packet.view, packet.extracted);
-        let is_tcp = self.slots.hot[slot].record.proto == L4Proto::Tcp.number();
-        let Some(flow) = self.slots.flow(slot, view.ts(), order) else { return };
-        let (payload, wire_len) = (x.payload.of(view), x.payload.wire_len);
-        if let Some(seg) = seg {
-            out.segment(flow, lent(seg, packet));
-        } else if wire_len > 0 && !is_tcp && !x.corrupt {
-            out.datagram(flow, Datagram { side, ts: view.ts(), payload, wire_len });
-        }
+        let Some(flow) = self.flow(seg.ts, at_packet(packet.now)) else { return };
+        out.segment(flow, lent(seg, packet));
     }
 
     /// LATE-5: lends a segment that came after the end of the flow.
     pub(super) fn emit_late_segment<O: FlowSink<K, S>>(
         &mut self,
-        slot: Slot,
         seg: &Seg,
         packet: &PacketContext<'_, '_, K>,
-        order: EventOrder,
         out: &mut O,
     ) {
         if out.wants_payload()
-            && let Some(flow) = self.slots.flow(slot, seg.ts, order)
+            && let Some(flow) = self.flow(seg.ts, at_packet(packet.now))
         {
             out.late_segment(flow, lent(seg, packet));
         }
@@ -95,7 +97,6 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// Lends a SYN that was lent before, as a segment of another flow, without its payload.
     pub(super) fn emit_syn<O: FlowSink<K, S>>(
         &mut self,
-        slot: Slot,
         syn: &Seg,
         order: EventOrder,
         out: &mut O,
@@ -114,62 +115,60 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             fin: false,
             padding: false,
         };
-        if let Some(flow) = self.slots.flow(slot, syn.ts, order) {
+        if let Some(flow) = self.flow(syn.ts, order) {
             out.segment(flow, segment);
         }
     }
 
+    /// What a segment changed and what it carries, but for the end of its flow.
+    #[inline]
     pub(super) fn emit_step<O: FlowSink<K, S>>(
         &mut self,
-        slot: Slot,
         seg: &Seg,
         step: &Step,
         packet: &PacketContext<'_, '_, K>,
-        order: EventOrder,
         out: &mut O,
     ) {
-        let ts = seg.ts;
+        let order = at_packet(packet.now);
         for (kind, side) in step.anomalies() {
-            self.emit(slot, ts, order, Change::Anomaly { kind, side }, out);
+            self.emit(seg.ts, order, Change::Anomaly { kind, side }, out);
         }
         if !seg.flags.rst() {
-            self.emit_payload(slot, seg.side, packet, Some(seg), order, out);
+            self.emit_segment(seg, packet, out);
         }
-        self.emit_established(slot, ts, order, step, out);
-        if let Some(reason) = step.ended {
-            self.begin_linger(slot, packet.now.watermark);
-            self.emit_end(slot, ts, order, reason, out);
-        }
+        self.emit_established(seg.ts, order, step, out);
     }
 
+    #[inline]
     pub(super) fn emit_established<O: FlowSink<K, S>>(
         &mut self,
-        slot: Slot,
         ts: Timestamp,
         order: EventOrder,
         step: &Step,
         out: &mut O,
     ) {
         if step.established {
-            self.emit(slot, ts, order, Change::Established, out);
+            self.emit(ts, order, Change::Established, out);
         }
-        self.emit_state(slot, ts, order, step, out);
+        self.emit_state(ts, order, step, out);
     }
 
+    #[inline]
     pub(super) fn emit_state<O: FlowSink<K, S>>(
         &mut self,
-        slot: Slot,
         ts: Timestamp,
         order: EventOrder,
         step: &Step,
         out: &mut O,
     ) {
-        let (from, to) = (step.before, self.slots.hot[slot].record.state);
+        let (from, to) = (step.before, self.hot.state);
         if from != to {
-            self.emit(slot, ts, order, Change::StateChange { from, to }, out);
+            self.emit(ts, order, Change::StateChange { from, to }, out);
         }
     }
+}
 
+impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// An ICMP error quotes a packet of this flow.
     pub(crate) fn quote<O: FlowSink<K, S>>(
         &mut self,
@@ -182,13 +181,13 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     ) {
         let Some(slot) = self.find(key) else { return };
         let gone = self.overdue(slot, now).is_some();
-        let hot = &self.slots.hot[slot].record;
-        if gone || hot.state.is_over() {
+        let mut entry = self.slots.entry(slot);
+        if gone || entry.hot.state.is_over() {
             return;
         }
-        let side = hot.side_of(from);
+        let side = entry.hot.side_of(from);
         let order = EventOrder { phase: Phase::Quoted, ..at_packet(now) };
-        self.emit(slot, ts, order, Change::IcmpError { icmp, side }, out);
+        entry.emit(ts, order, Change::IcmpError { icmp, side }, out);
     }
 }
 

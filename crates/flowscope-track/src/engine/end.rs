@@ -95,7 +95,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         out: &mut O,
     ) {
         self.stats.ended[reason as usize] += 1;
-        self.emit(slot, ts, order, Change::Ended { reason }, out);
+        self.slots.entry(slot).emit(ts, order, Change::Ended { reason }, out);
     }
 
     /// LATE-3: ends the flow in `slot` for `reason` at the packet time `ts` (TIME-3), unless it has ended
@@ -118,8 +118,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         };
         self.emit_late(slot, order, out);
         self.include_late(slot);
-        let last_seen = self.slots.record(slot).last_seen();
-        if let Some(flow) = self.slots.flow(slot, last_seen, order) {
+        let mut entry = self.slots.entry(slot);
+        let last_seen = entry.record().last_seen();
+        if let Some(flow) = entry.flow(last_seen, order) {
             out.removed(flow, reason);
         }
         self.remove(slot);
@@ -132,9 +133,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         order: EventOrder,
         out: &mut O,
     ) {
-        let late = self.slots.cold[slot].rare.as_ref().and_then(|rare| rare.late);
+        let mut entry = self.slots.entry(slot);
+        let late = entry.cold.rare.as_ref().and_then(|rare| rare.late);
         if let Some(late) = late {
-            self.emit(slot, late.last_seen, order, Change::Late, out);
+            entry.emit(late.last_seen, order, Change::Late, out);
         }
     }
 }

@@ -65,13 +65,6 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.end_and_remove(slot, last_seen, order, EndReason::Evicted, out);
     }
 
-    /// Does `change` to an entry that then is the youngest, or of another class.
-    pub(super) fn reorder(&mut self, slot: Slot, change: impl FnOnce(&mut Self)) {
-        self.order.remove(slot, &mut self.slots.hot[slot].record);
-        change(self);
-        self.order.insert(slot, &mut self.slots.hot[slot].record);
-    }
-
     /// Frees an entry.
     pub(super) fn remove(&mut self, slot: Slot) {
         self.order.remove(slot, &mut self.slots.hot[slot].record);

@@ -37,7 +37,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let interval = active.as_nanos().max(1);
         let whole = u64::try_from(lasted.as_nanos() / interval * interval).unwrap_or(u64::MAX);
         rare.interim_from = Some(Timestamp::from_nanos(from.as_nanos().saturating_add(whole)));
-        self.emit(slot, ts, at_packet(now), Change::Interim { sequence }, out);
+        self.slots.entry(slot).emit(ts, at_packet(now), Change::Interim { sequence }, out);
         let record = self.slots.record(slot);
         let base = [record.counters(0), record.counters(1)];
         self.slots.cold[slot].rare().interim_base = base;

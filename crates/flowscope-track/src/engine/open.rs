@@ -4,13 +4,15 @@ use std::hash::Hash;
 
 use flowscope_core::{Extracted, FlowSide, L4Proto, Orientation, TcpFlags, Timestamp};
 
+use super::counters::count;
+use super::update::FollowUp;
 use super::{Engine, PacketContext, at_packet};
 use crate::clock::PacketTime;
 use crate::entry::{Cold, HotRecord, Rare, bit, slow_path};
 use crate::lists::Slot;
 use crate::sink::FlowSink;
 use crate::table::{BLANK_HOT, blank_cold};
-use crate::tcp::Step;
+use crate::tcp::{Seg, Step, Tcp};
 use crate::wheel::{TICK, passed, tick_of};
 use crate::{Change, FlowState, InitiatorEvidence};
 
@@ -23,50 +25,48 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     ) {
         let (view, x, now) = (packet.view, packet.extracted, packet.now);
         let (orientation, evidence) = self.initiator(x);
-        let slot = self.insert(packet, orientation, evidence, now.packet, out);
-        let is_tcp = self.slots.hot[slot].record.proto == L4Proto::Tcp.number();
+        let (mut hot, mut cold) = self.blank(packet, orientation, evidence, now.packet);
         if orientation != x.orientation {
-            self.slots.cold[slot].history.push(b'^', FlowSide::Initiator);
+            cold.history.push(b'^', FlowSide::Initiator);
         }
-        let side = self.slots.hot[slot].record.side_of(x.orientation);
-        let order = at_packet(now);
-        self.count_slowly(slot, side, packet);
+        let side = hot.side_of(x.orientation);
+        count(&mut hot, &mut cold, side, packet);
         if let Some(icmp) = &x.icmp {
-            self.slots.cold[slot].set_icmp(icmp);
+            cold.set_icmp(icmp);
         }
-        let seg = self.seg_of(slot, side, packet);
-        let mut step = Step::new(FlowState::Active);
+        let seg = Seg::of(&hot, side, view, x);
         if let Some(seg) = &seg {
-            let state = self.tcp(slot).open(seg);
-            self.slots.hot[slot].record.state = state;
-            step.before = state;
-        } else if is_tcp {
-            let hot = &mut self.slots.hot[slot].record;
+            hot.state = Tcp { hot: &mut hot, cold: &mut cold, config: &self.config }.open(seg);
+        } else if hot.is_tcp() {
             hot.state = FlowState::SynReceived;
             hot.set(bit::MID_STREAM, true);
-            step.before = FlowState::SynReceived;
         }
-        self.schedule_new(slot, now);
-        self.emit(slot, view.ts(), order, Change::Started { evidence }, out);
+        let mut step = Step::new(hot.state);
+        let slot = self.insert(packet, hot, cold, out);
+        let order = at_packet(now);
+        let mut entry = self.slots.entry(slot);
+        entry.emit(view.ts(), order, Change::Started { evidence }, out);
         let flags = seg.map_or(TcpFlags(0), |seg| seg.flags);
-        self.emit_packet(slot, side, packet, flags, order, out);
+        entry.emit_packet(side, packet, flags, out);
         match &seg {
             Some(seg) => {
-                let seg = *seg;
-                self.reorder(slot, |engine| engine.tcp(slot).first(&seg, &mut step));
-                self.emit_step(slot, &seg, &step, packet, order, out);
+                entry.tcp(&self.config).first(seg, &mut step);
+                entry.emit_step(seg, &step, packet, out);
             }
             None => {
                 if step.before != FlowState::Active {
-                    self.reorder(slot, |engine| {
-                        engine.tcp(slot).truncated_header(view.ts(), &mut step);
-                    });
+                    entry.tcp(&self.config).truncated_header(view.ts(), &mut step);
                 }
-                self.emit_payload(slot, side, packet, None, order, out);
-                self.emit_established(slot, view.ts(), order, &step, out);
+                entry.emit_datagram(side, packet, out);
+                entry.emit_established(view.ts(), order, &step, out);
             }
         }
-        self.account_rare(slot, false, now, out);
+        let has_rare = entry.cold.rare.is_some();
+        self.schedule_new(slot, now);
+        let follow_up = FollowUp { ended: step.ended, begins_reset: false };
+        if follow_up.is_any() || now.suspect || has_rare {
+            self.follow_up(slot, false, follow_up, packet, out);
+        }
     }
 
     /// ORIG-1: who began a flow, by its first packet. Returns the orientation of the packets of that side,
@@ -90,18 +90,16 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
     }
 
-    /// A fresh entry, counters at zero.
+    /// A record at the start of a flow, counters at zero.
     #[inline]
-    pub(super) fn insert<O: FlowSink<K, S>>(
-        &mut self,
+    pub(super) fn blank(
+        &self,
         packet: &PacketContext<'_, '_, K>,
         orientation: Orientation,
         evidence: InitiatorEvidence,
         id: u64,
-        out: &mut O,
-    ) -> Slot {
+    ) -> (HotRecord, Cold) {
         let (x, now) = (packet.extracted, packet.now);
-        self.make_room(now, out);
         let reverse = if orientation == Orientation::Reverse { bit::REVERSE } else { 0 };
         let active = if self.config.active.is_some() { slow_path::ACTIVE } else { 0 };
         let hot = HotRecord {
@@ -117,8 +115,21 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if !x.path.is_empty() {
             cold.rare = Some(Box::new(Rare { path: x.path, ..Rare::default() }));
         }
-        let state = (self.init)(x);
-        let (slot, new) = self.slots.put(x.key.clone(), hot, cold, state);
+        (hot, cold)
+    }
+
+    /// Puts a new flow into the table, which makes room for it.
+    #[inline]
+    pub(super) fn insert<O: FlowSink<K, S>>(
+        &mut self,
+        packet: &PacketContext<'_, '_, K>,
+        hot: HotRecord,
+        cold: Cold,
+        out: &mut O,
+    ) -> Slot {
+        self.make_room(packet.now, out);
+        let state = (self.init)(packet.extracted);
+        let (slot, new) = self.slots.put(packet.extracted.key.clone(), hot, cold, state);
         if new {
             self.wheel.add_slot();
             self.order.add_slot();

@@ -4,13 +4,14 @@ use std::hash::Hash;
 
 use flowscope_core::{FlowSide, Orientation, Timestamp};
 
-use super::counters::counted;
+use super::counters::{counted, spill};
 use super::{Engine, PacketContext, at_packet};
-use crate::entry::{PendingSyn, bit, slow_path};
+use crate::entry::{Cold, PendingSyn, bit, slow_path};
 use crate::lists::Slot;
 use crate::sink::{EventOrder, FlowSink};
 use crate::stats::Counters;
-use crate::tcp::Seg;
+use crate::table::Entry;
+use crate::tcp::{Seg, Tcp};
 use crate::{Change, EndReason, InitiatorEvidence};
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
@@ -50,12 +51,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             syn.counters
         };
         self.end_superseded(slot, order, out);
-        let slot = self.insert(packet, begun_by, InitiatorEvidence::Syn, syn.packet, out);
-        let side = &mut self.slots.hot[slot].record;
-        side.tos[0] = syn.tos;
-        side.sides[0].flags = syn.flags;
-        side.ttl[0] = syn.ttl;
-        let cold = &mut self.slots.cold[slot];
+        let (mut hot, mut cold) = self.blank(packet, begun_by, InitiatorEvidence::Syn, syn.packet);
+        hot.tos[0] = syn.tos;
+        hot.sides[0].flags = syn.flags;
+        hot.ttl[0] = syn.ttl;
         cold.flow_label[0] = syn.flow_label;
         cold.first_seen = syn.ts;
         cold.last_seen = syn.last_ts;
@@ -73,62 +72,62 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             options: syn.options,
             ts: syn.ts,
         };
-        let state = self.tcp(slot).open(&first);
-        let hot = &mut self.slots.hot[slot].record;
-        hot.state = state;
+        let mut tcp = Tcp { hot: &mut hot, cold: &mut cold, config: &self.config };
+        hot.state = tcp.open(&first);
         hot.slow_path |= slow_path::STATE;
         hot.set(bit::LAGGED, true);
+        let slot = self.insert(packet, hot, cold, out);
         self.schedule_new(slot, now);
         let evidence = InitiatorEvidence::Syn;
-        self.emit(slot, syn.ts, order, Change::Started { evidence }, out);
-        self.emit_syn(slot, &first, order, out);
-        let side = self.slots.hot[slot].record.side_of(x.orientation);
-        let seg = self.seg_of(slot, side, packet);
-        self.take(slot, side, seg, packet, out);
-        self.account_rare(slot, false, now, out);
+        let mut entry = self.slots.entry(slot);
+        entry.emit(syn.ts, order, Change::Started { evidence }, out);
+        entry.emit_syn(&first, order, out);
+        let side = entry.hot.side_of(x.orientation);
+        let seg = Seg::of(entry.hot, side, packet.view, x);
+        let follow_up = entry.take(side, seg.as_ref(), packet, &mut self.order, &self.config, out);
+        self.follow_up(slot, false, follow_up, packet, out);
     }
 
     /// Takes a remembered SYN and its repetitions out of the counters of the flow it hit.
     pub(super) fn uncount(&mut self, slot: Slot, syn: &PendingSyn) {
         let x = syn.side.index();
-        self.spill(slot, x);
-        let cold = &mut self.slots.cold[slot];
+        let Entry { hot, cold, .. } = self.slots.entry(slot);
+        spill(&mut hot.sides[x], x, cold);
         let spilled = &mut cold.rare().spilled[x];
         *spilled = spilled.minus(&syn.counters);
         (cold.first_seen, cold.last_seen) = syn.seen_without;
-        self.slots.hot[slot].record.set(bit::LAGGED, true);
+        hot.set(bit::LAGGED, true);
     }
+}
 
-    /// Keeps the counters of remembered SYNs, and what the flow's times are without them. `syn`: the
-    /// packet is one of them.
-    pub(super) fn count_pending_syns(
-        &mut self,
-        slot: Slot,
-        syn: Option<&Seg>,
-        packet: &PacketContext<'_, '_, K>,
-        seen: (Timestamp, Timestamp),
-    ) {
-        let (view, x) = (packet.view, packet.extracted);
-        let Some(rare) = &mut self.slots.cold[slot].rare else { return };
-        for known in &mut rare.syns {
-            if syn.is_some_and(|syn| syn.side == known.side && syn.seq == known.seq) {
-                if known.counters.packets == 0 {
-                    known.seen_without = seen;
-                    known.ts = view.first_ts();
-                    known.ttl = x.ip.ttl;
-                    known.tos = x.ip.tos;
-                    known.flow_label = x.ip.flow_label;
-                    known.path = x.path;
-                } else {
-                    known.again += 1;
-                }
-                known.ts = known.ts.min(view.first_ts());
-                known.last_ts = known.last_ts.max(view.ts());
-                known.counters.add(&counted(view, x));
+/// Keeps the counters of remembered SYNs, and what the flow's times are without them. `syn`: the
+/// packet is one of them.
+pub(super) fn count_pending_syns<K>(
+    cold: &mut Cold,
+    syn: Option<&Seg>,
+    packet: &PacketContext<'_, '_, K>,
+    seen: (Timestamp, Timestamp),
+) {
+    let (view, x) = (packet.view, packet.extracted);
+    let Some(rare) = &mut cold.rare else { return };
+    for known in &mut rare.syns {
+        if syn.is_some_and(|syn| syn.side == known.side && syn.seq == known.seq) {
+            if known.counters.packets == 0 {
+                known.seen_without = seen;
+                known.ts = view.first_ts();
+                known.ttl = x.ip.ttl;
+                known.tos = x.ip.tos;
+                known.flow_label = x.ip.flow_label;
+                known.path = x.path;
             } else {
-                let (first, last) = &mut known.seen_without;
-                (*first, *last) = ((*first).min(view.first_ts()), (*last).max(view.ts()));
+                known.again += 1;
             }
+            known.ts = known.ts.min(view.first_ts());
+            known.last_ts = known.last_ts.max(view.ts());
+            known.counters.add(&counted(view, x));
+        } else {
+            let (first, last) = &mut known.seen_without;
+            (*first, *last) = ((*first).min(view.first_ts()), (*last).max(view.ts()));
         }
     }
 }

@@ -7,40 +7,30 @@ use flowscope_core::{L4Proto, Timestamp};
 
 use super::{Due, Engine, Suspect};
 use crate::clock::PacketTime;
-use crate::entry::{bit, slow_path};
+use crate::entry::{HotRecord, bit, slow_path};
 use crate::lists::Slot;
+use crate::record::Record;
 use crate::sink::{EventOrder, FlowSink, Phase};
+use crate::table::Entry;
 use crate::tcp::Step;
 use crate::wheel::{TICK, passed, tick_of};
 use crate::{EndReason, FlowId};
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
-    pub(super) fn idle_of(&self, proto: u8) -> u64 {
-        match L4Proto::from_number(proto) {
-            L4Proto::Tcp => self.idle[0],
-            L4Proto::Udp => self.idle[1],
-            _ => self.idle[2],
-        }
-    }
-
-    pub(super) fn pending_reset(&self, slot: Slot) -> Option<Timestamp> {
-        let hot = &self.slots.hot[slot].record;
-        if hot.slow_path & slow_path::RARE == 0 || hot.state.is_over() {
-            return None;
-        }
-        let reset = self.slots.cold[slot].rare.as_ref()?.reset?;
-        Some(reset.at + self.config.linger)
-    }
-
     /// When the entry has something to do if no packet comes.
     pub(super) fn deadline(&self, slot: Slot) -> Timestamp {
-        let hot = &self.slots.hot[slot].record;
+        let record = self.slots.record(slot);
+        let hot = record.hot;
         if hot.state.is_over() {
             return hot.touched + self.config.linger;
         }
-        let idle = hot.touched.as_nanos().saturating_add(self.idle_of(hot.proto));
+        let idle = hot.touched.as_nanos().saturating_add(idle_of(&self.idle, hot.proto));
         let idle = Timestamp::from_nanos(idle);
-        self.pending_reset(slot).map_or(idle, |reset| reset.min(idle))
+        self.pending_reset(record).map_or(idle, |reset| reset.min(idle))
+    }
+
+    fn pending_reset(&self, record: Record<'_>) -> Option<Timestamp> {
+        Some(record.pending_reset()?.at + self.config.linger)
     }
 
     /// The entry's deadline, if it has passed.
@@ -74,12 +64,14 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         order: EventOrder,
         out: &mut O,
     ) -> bool {
-        if self.pending_reset(slot) == Some(deadline) {
-            let reset = self.slots.cold[slot].rare.as_mut().and_then(|rare| rare.reset.take());
-            if let Some(reset) = reset {
-                let mut step = Step::new(self.slots.hot[slot].record.state);
-                self.reorder(slot, |engine| engine.tcp(slot).accept_reset(reset, &mut step));
-                self.emit_state(slot, reset.ts, order, &step, out);
+        if self.pending_reset(self.slots.record(slot)) == Some(deadline) {
+            let mut entry = self.slots.entry(slot);
+            if let Some(reset) = entry.cold.rare.as_mut().and_then(|rare| rare.reset.take()) {
+                let mut step = Step::new(entry.hot.state);
+                self.order.remove(slot, entry.hot);
+                entry.tcp(&self.config).accept_reset(reset, &mut step);
+                self.order.insert(slot, entry.hot);
+                entry.emit_state(reset.ts, order, &step, out);
                 self.begin_linger(slot, deadline);
                 self.emit_end(slot, reset.ts, order, EndReason::Rst, out);
                 return false;
@@ -92,11 +84,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     /// LATE-1
     pub(super) fn begin_linger(&mut self, slot: Slot, from: Timestamp) {
-        let last_seen = self.slots.record(slot).last_seen();
-        let hot = &mut self.slots.hot[slot].record;
+        let Entry { hot, cold, .. } = self.slots.entry(slot);
+        cold.last_seen = Record { hot, cold }.last_seen();
         hot.touched = from;
         hot.slow_path |= slow_path::STATE;
-        self.slots.cold[slot].last_seen = last_seen;
         hot.set(bit::LAGGED, true);
         self.reschedule(slot);
     }
@@ -208,12 +199,32 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                     self.suspects.push(suspect);
                 }
             } else if packet >= now.believed_from {
-                let last_seen = self.slots.record(slot).last_seen();
-                self.slots.cold[slot].last_seen = last_seen;
-                let hot = &mut self.slots.hot[slot].record;
+                let Entry { hot, cold, .. } = self.slots.entry(slot);
+                cold.last_seen = Record { hot, cold }.last_seen();
                 hot.set(bit::LAGGED, true);
                 hot.touched = hot.touched.max(ts);
             }
         }
     }
+}
+
+/// The idle timeout of flows of a protocol, in nanoseconds, from those of TCP, of UDP and of all others.
+#[inline]
+pub(super) fn idle_of(&[tcp, udp, other]: &[u64; 3], proto: u8) -> u64 {
+    const TCP: u8 = L4Proto::Tcp.number();
+    const UDP: u8 = L4Proto::Udp.number();
+    match proto {
+        TCP => tcp,
+        UDP => udp,
+        _ => other,
+    }
+}
+
+/// Whether a deadline of the entry may have passed: `false` is certain.
+#[inline]
+pub(super) fn may_be_overdue(idle: &[u64; 3], hot: &HotRecord, now: PacketTime) -> bool {
+    let silence = now.watermark.as_nanos().saturating_sub(hot.touched.as_nanos());
+    silence > idle_of(idle, hot.proto)
+        || hot.state.is_over()
+        || hot.slow_path & slow_path::RARE != 0
 }

@@ -4,13 +4,19 @@ use std::hash::Hash;
 
 use flowscope_core::{Extracted, FlowSide, PacketView, TcpFlags};
 
+use super::counters::count;
+use super::successor::count_pending_syns;
+use super::time::{idle_of, may_be_overdue};
 use super::{Engine, PacketContext, RARE_BYTES, RARE_SHARE, SPILL, at_packet};
-use crate::FlowState;
 use crate::clock::PacketTime;
+use crate::config::TrackerConfig;
 use crate::entry::{HotRecord, bit, side_bit, slow_path};
 use crate::lists::Slot;
+use crate::order::EvictionOrder;
 use crate::sink::FlowSink;
+use crate::table::Entry;
 use crate::tcp::{Seg, Step, Successor, Tcp};
+use crate::{EndReason, FlowState};
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// A packet of a flow in the table.
@@ -22,16 +28,16 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         out: &mut O,
     ) {
         let (view, x, now) = (packet.view, packet.extracted, packet.now);
-        let idle = self.idle_of(self.slots.hot[slot].record.proto);
         let hot = &mut self.slots.hot[slot].record;
-        let silence =
-            now.watermark.as_nanos() - hot.touched.as_nanos().min(now.watermark.as_nanos());
+        let idle = idle_of(&self.idle, hot.proto);
+        let silence = now.watermark.as_nanos().saturating_sub(hot.touched.as_nanos());
         let side = hot.side_of(x.orientation);
         let short = hot.slow_path == 0
             && silence <= idle
             && hot.ttl[side.index()] == x.ip.ttl
             && !x.corrupt
-            && !now.suspect;
+            && !now.suspect
+            && is_countable(hot, side, view, x, now);
         let tcp = match x.tcp {
             Some(tcp) if short && hot.state == FlowState::Established => {
                 let seg = Seg::new(side, &tcp, x.payload.wire_len, view.ts());
@@ -54,17 +60,18 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if ranked {
             self.order.remove(slot, hot);
         }
-        if !count(hot, side, view, x, flags, now) {
-            let had_rare = self.slots.cold[slot].rare.is_some();
-            self.count_slowly(slot, side, packet);
-            self.rares += usize::from(!had_rare && self.slots.cold[slot].rare.is_some());
-        }
+        count_fast(hot, side, view, x, flags, now);
         if ranked {
-            self.order.insert(slot, &mut self.slots.hot[slot].record);
+            self.order.insert(slot, hot);
         }
-        let order = at_packet(now);
-        self.emit_packet(slot, side, packet, flags, order, out);
-        self.emit_payload(slot, side, packet, tcp.as_ref(), order, out);
+        if out.wants_packets() || out.wants_payload() {
+            let mut entry = self.slots.entry(slot);
+            entry.emit_packet(side, packet, flags, out);
+            match &tcp {
+                Some(seg) => entry.emit_segment(seg, packet, out),
+                None => entry.emit_datagram(side, packet, out),
+            }
+        }
     }
 
     /// The slow path: timeouts, successors, states, anomalies.
@@ -76,16 +83,23 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         out: &mut O,
     ) {
         let (view, x, now) = (packet.view, packet.extracted, packet.now);
-        let order = at_packet(now);
-        if self.catch_up(slot, now, order, out) {
-            return self.open(packet, out);
+        let mut entry = self.slots.entry(slot);
+        if may_be_overdue(&self.idle, entry.hot, now) {
+            if self.catch_up(slot, now, at_packet(now), out) {
+                return self.open(packet, out);
+            }
+            entry = self.slots.entry(slot);
         }
-        let side = self.slots.hot[slot].record.side_of(x.orientation);
-        let seg = self.seg_of(slot, side, packet);
-        if let Some(seg) = &seg {
-            match self.tcp(slot).successor(seg, now) {
+        let had_rare = entry.cold.rare.is_some();
+        let side = entry.hot.side_of(x.orientation);
+        let seg = Seg::of(entry.hot, side, view, x);
+        // Only a SYN, or an answer to a remembered one, begins another connection.
+        if let Some(seg) = &seg
+            && (seg.flags.syn() || entry.hot.slow_path & slow_path::RARE != 0)
+        {
+            match entry.tcp(&self.config).successor(seg, now) {
                 Some(Successor::This) => {
-                    self.end_superseded(slot, order, out);
+                    self.end_superseded(slot, at_packet(now), out);
                     return self.open(packet, out);
                 }
                 Some(Successor::Remembered(syn)) => {
@@ -94,57 +108,48 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                 None => {}
             }
         }
-        let had_rare = self.slots.cold[slot].rare.is_some();
-        if self.slots.hot[slot].record.state.is_over() {
+        if entry.hot.state.is_over() {
             self.late(slot, side, seg.as_ref(), packet);
-            if let Some(seg) = &seg
-                && self.tcp(slot).continues_after_end(seg)
-            {
-                self.emit_late_segment(slot, seg, packet, order, out);
+            if let Some(seg) = &seg {
+                let mut entry = self.slots.entry(slot);
+                if entry.tcp(&self.config).continues_after_end(seg) {
+                    entry.emit_late_segment(seg, packet, out);
+                }
             }
-        } else {
-            self.interim(slot, now, view.ts(), out);
-            self.take(slot, side, seg, packet, out);
+            return self.account_rare(slot, had_rare, now, out);
         }
-        self.account_rare(slot, had_rare, now, out);
+        if self.config.active.is_some() {
+            self.interim(slot, now, view.ts(), out);
+            entry = self.slots.entry(slot);
+        }
+        let follow_up = entry.take(side, seg.as_ref(), packet, &mut self.order, &self.config, out);
+        if follow_up.is_any() || now.suspect || !had_rare && entry.cold.rare.is_some() {
+            self.follow_up(slot, had_rare, follow_up, packet, out);
+        }
     }
 
-    /// Counts a packet of a live flow and does what it changes.
-    pub(super) fn take<O: FlowSink<K, S>>(
+    /// What a packet brings about beyond its own entry. `had_rare`: the rare part is accounted for.
+    #[inline(never)]
+    pub(super) fn follow_up<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
-        side: FlowSide,
-        seg: Option<Seg>,
+        had_rare: bool,
+        follow_up: FollowUp,
         packet: &PacketContext<'_, '_, K>,
         out: &mut O,
     ) {
-        let order = at_packet(packet.now);
-        let flags = seg.map_or(TcpFlags(0), |seg| seg.flags);
-        let seen = (self.slots.cold[slot].first_seen, self.slots.record(slot).last_seen());
-        let had_reset = self.pending_reset(slot);
-        let mut step = Step::new(self.slots.hot[slot].record.state);
-        self.reorder(slot, |engine| {
-            engine.count_slowly(slot, side, packet);
-            if let Some(seg) = &seg {
-                engine.tcp(slot).advance(seg, packet.now, &mut step);
-            } else if step.before != FlowState::Active {
-                engine.tcp(slot).truncated_header(packet.view.ts(), &mut step);
-            }
-        });
-        if self.slots.hot[slot].record.slow_path & slow_path::RARE != 0 {
-            let syn = seg.filter(|_| step.remembered);
-            self.count_pending_syns(slot, syn.as_ref(), packet, seen);
+        let now = packet.now;
+        if now.suspect {
+            self.suspect(slot, packet);
         }
-        self.emit_packet(slot, side, packet, flags, order, out);
-        let Some(seg) = seg else {
-            self.emit_payload(slot, side, packet, None, order, out);
-            self.emit_established(slot, packet.view.ts(), order, &step, out);
-            return;
-        };
-        if had_reset.is_none() && self.pending_reset(slot).is_some() {
+        if follow_up.begins_reset {
             self.reschedule(slot);
         }
-        self.emit_step(slot, &seg, &step, packet, order, out);
+        if let Some(reason) = follow_up.ended {
+            self.begin_linger(slot, now.watermark);
+            self.emit_end(slot, packet.view.ts(), at_packet(now), reason, out);
+        }
+        self.account_rare(slot, had_rare, now, out);
     }
 
     /// Keeps the number of rare parts right after a packet that may have made one.
@@ -165,25 +170,91 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 }
 
-/// Counts an everyday packet within the hot part; says whether it could.
+/// What a packet brings about beyond the entry of its flow.
+#[derive(Clone, Copy, Default)]
+pub(super) struct FollowUp {
+    pub(super) ended: Option<EndReason>,
+    /// A reset waits for its time now: the flow has an earlier deadline.
+    pub(super) begins_reset: bool,
+}
+
+impl FollowUp {
+    #[inline]
+    pub(super) fn is_any(self) -> bool {
+        self.ended.is_some() || self.begins_reset
+    }
+}
+
+impl<K, S> Entry<'_, K, S> {
+    /// Counts a packet of a live flow and does what it changes.
+    #[inline(always)]
+    pub(super) fn take<O: FlowSink<K, S>>(
+        &mut self,
+        side: FlowSide,
+        seg: Option<&Seg>,
+        packet: &PacketContext<'_, '_, K>,
+        ranks: &mut EvictionOrder,
+        config: &TrackerConfig,
+        out: &mut O,
+    ) -> FollowUp {
+        let (view, now) = (packet.view, packet.now);
+        let had_reset = self.record().pending_reset().is_some();
+        let seen = (self.cold.first_seen, self.record().last_seen());
+        let mut step = Step::new(self.hot.state);
+        ranks.remove(self.slot, self.hot);
+        count(self.hot, self.cold, side, packet);
+        if let Some(seg) = seg {
+            self.tcp(config).advance(seg, now, &mut step);
+        } else if step.before != FlowState::Active {
+            self.tcp(config).truncated_header(view.ts(), &mut step);
+        }
+        ranks.insert(self.slot, self.hot);
+        if self.hot.slow_path & slow_path::RARE != 0 {
+            let syn = seg.filter(|_| step.remembered);
+            count_pending_syns(self.cold, syn, packet, seen);
+        }
+        let begins_reset = !had_reset && self.record().pending_reset().is_some();
+        let flags = seg.map_or(TcpFlags(0), |seg| seg.flags);
+        self.emit_packet(side, packet, flags, out);
+        match seg {
+            Some(seg) => self.emit_step(seg, &step, packet, out),
+            None => {
+                self.emit_datagram(side, packet, out);
+                self.emit_established(view.ts(), at_packet(now), &step, out);
+            }
+        }
+        FollowUp { ended: step.ended, begins_reset }
+    }
+}
+
+/// Whether [`count_fast`] can count the packet.
 #[inline(always)]
-fn count<K>(
+fn is_countable<K>(
+    hot: &HotRecord,
+    side: FlowSide,
+    view: &PacketView<'_>,
+    x: &Extracted<K>,
+    now: PacketTime,
+) -> bool {
+    let own = &hot.sides[side.index()];
+    let large = own.wire | own.ip | own.payload | own.packets;
+    let packet = view.wire_len() | x.ip.len | x.payload.wire_len;
+    let in_order = view.ts() == now.watermark;
+    // One that lags may have been seen later than now: a packet's time was not believed.
+    (large | packet) < SPILL && in_order && !hot.has(bit::LAGGED) && own.packets != 0
+}
+
+/// Counts an everyday packet within the hot part.
+#[inline(always)]
+fn count_fast<K>(
     hot: &mut HotRecord,
     side: FlowSide,
     view: &PacketView<'_>,
     x: &Extracted<K>,
     flags: TcpFlags,
     now: PacketTime,
-) -> bool {
+) {
     let own = &mut hot.sides[side.index()];
-    let large = own.wire | own.ip | own.payload | own.packets;
-    let packet = view.wire_len() | x.ip.len | x.payload.wire_len;
-    let in_order = view.ts() == now.watermark;
-    // One that lags may have been seen later than now: a packet's time was not believed.
-    let lags = hot.bits & bit::LAGGED != 0;
-    if (large | packet) >= SPILL || !in_order || lags || own.packets == 0 {
-        return false;
-    }
     own.packets += view.frames();
     own.wire += view.wire_len();
     own.ip += x.ip.len;
@@ -191,5 +262,4 @@ fn count<K>(
     own.flags |= flags;
     hot.touched = now.watermark;
     hot.last_packet = now.packet;
-    true
 }

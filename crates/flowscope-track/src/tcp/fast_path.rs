@@ -9,7 +9,7 @@ use crate::seq::serial;
 impl Tcp<'_> {
     /// The fast path: an everyday segment of an established flow, in sequence, acknowledging what
     /// was sent, with an unchanged window. Returns whether it applied; the slow path gives the same result.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn update_in_sequence(hot: &mut HotRecord, seg: &Seg) -> bool {
         let (x, y) = (seg.side.index(), 1 - seg.side.index());
         let plain = TcpFlags(seg.flags.0 & !TcpFlags::PSH.0) == TcpFlags::ACK;

@@ -20,6 +20,7 @@ impl Tcp<'_> {
         }
     }
 
+    #[inline]
     pub(super) fn letter(&mut self, letter: u8, side: FlowSide) {
         self.cold.history.push(letter, side);
     }
@@ -32,6 +33,7 @@ impl Tcp<'_> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn payload_letters(&mut self, seg: &Seg) {
         let x = seg.side.index();
         if seg.len > 0 {

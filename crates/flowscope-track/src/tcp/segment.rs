@@ -9,6 +9,7 @@ use crate::seq::serial;
 use crate::{Anomaly, FlowState};
 
 impl Tcp<'_> {
+    #[inline(always)]
     pub(super) fn regular(&mut self, seg: &Seg, step: &mut Step) {
         let x = seg.side.index();
         let unseen = !self.hot.sides[x].has(side_bit::SEQ_KNOWN);
@@ -37,14 +38,29 @@ impl Tcp<'_> {
             }
             return;
         }
-        self.take_fin(seg, step);
+        if seg.flags.fin() || self.hot.sides[x].has(side_bit::FIN) {
+            self.take_fin(seg, step);
+        }
         self.acknowledge(seg, step);
         self.take_window(seg);
         self.open_states(seg, unseen, step);
     }
 
     /// The place of the segment in the stream of its side. `false` if it is out of window.
+    #[inline(always)]
     pub(super) fn place(&mut self, seg: &Seg, step: &mut Step) -> bool {
+        let x = seg.side.index();
+        // What waits for a segment in sequence is rare.
+        if seg.seq != self.hot.sides[x].next || self.cold.rare.is_some() {
+            return self.place_elsewhere(seg, step);
+        }
+        self.payload_letters(seg);
+        self.hot.sides[x].next = seg.end();
+        true
+    }
+
+    #[inline(never)]
+    fn place_elsewhere(&mut self, seg: &Seg, step: &mut Step) -> bool {
         let x = seg.side.index();
         let next = self.hot.sides[x].next;
         let end = seg.end();
@@ -119,12 +135,13 @@ impl Tcp<'_> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn acknowledge(&mut self, seg: &Seg, step: &mut Step) {
         if !seg.flags.ack() {
             return;
         }
         let (x, y) = (seg.side.index(), (!seg.side).index());
-        let (own, peer) = (self.hot.sides[x], self.hot.sides[y]);
+        let (own, peer) = (&self.hot.sides[x], &self.hot.sides[y]);
         let ahead = serial(seg.ack, own.ack);
         // ACK-1. RFC 9293 §3.10.7.4: "If the ACK is a duplicate (SEG.ACK =< SND.UNA), it can be ignored. If
         // the ACK acks something not yet sent (SEG.ACK > SND.NXT), then send an ACK, drop the segment".
@@ -133,43 +150,66 @@ impl Tcp<'_> {
             let outstanding = peer.has(side_bit::SEQ_KNOWN) && peer.next != seg.ack;
             // ACK-2
             if ahead == 0 && pure && seg.window == own.window && outstanding {
-                self.cold.rare().sides[x].duplicate_acks += 1;
+                self.count_duplicate_ack(x);
             }
             return;
         }
         let beyond = i64::from(serial(seg.ack, peer.next));
-        if peer.has(side_bit::SEQ_KNOWN) && beyond > self.receive_window(!seg.side) {
+        if peer.has(side_bit::SEQ_KNOWN)
+            && beyond > MIN_RECEIVE_WINDOW
+            && beyond > self.receive_window(!seg.side)
+        {
             return;
         }
+        let fin = peer.has(side_bit::FIN);
         self.hot.sides[x].ack = seg.ack;
         self.hot.sides[x].bits |= side_bit::ACKED;
-        if peer.has(side_bit::FIN) {
-            let past_fin = serial(seg.ack, self.cold.fin[y].wrapping_add(1));
-            if past_fin == 0 {
-                self.hot.sides[y].bits |= side_bit::FIN_ACKED;
-            } else if past_fin > 0 {
-                self.retract_fin(!seg.side, step);
-            }
+        if fin {
+            self.acknowledge_fin(seg, step);
+        }
+    }
+
+    #[inline(never)]
+    fn count_duplicate_ack(&mut self, x: usize) {
+        self.cold.rare().sides[x].duplicate_acks += 1;
+    }
+
+    /// An acknowledgement of a side whose peer has sent a FIN.
+    #[inline(never)]
+    fn acknowledge_fin(&mut self, seg: &Seg, step: &mut Step) {
+        let y = (!seg.side).index();
+        let past_fin = serial(seg.ack, self.cold.fin[y].wrapping_add(1));
+        if past_fin == 0 {
+            self.hot.sides[y].bits |= side_bit::FIN_ACKED;
+        } else if past_fin > 0 {
+            self.retract_fin(!seg.side, step);
         }
     }
 
     /// STAT-1: takes the window of an accepted segment.
+    #[inline(always)]
     pub(crate) fn take_window(&mut self, seg: &Seg) {
         let x = seg.side.index();
+        let first = self.cold.marks & mark::WINDOW[x] == 0;
         self.hot.sides[x].window = seg.window;
         let (least, most) = (&mut self.cold.min_window[x], &mut self.cold.max_window[x]);
-        if self.cold.marks & mark::WINDOW[x] == 0 {
+        if first {
             self.cold.marks |= mark::WINDOW[x];
             (*least, *most) = (seg.window, seg.window);
         } else {
             (*least, *most) = ((*least).min(seg.window), (*most).max(seg.window));
         }
         if seg.window == 0 {
-            let rare = &mut self.cold.rare().sides[x];
-            rare.zero_windows += 1;
-            if is_power_of_ten(rare.zero_windows) {
-                self.letter(b'w', seg.side);
-            }
+            self.count_zero_window(seg.side);
+        }
+    }
+
+    #[inline(never)]
+    fn count_zero_window(&mut self, side: FlowSide) {
+        let rare = &mut self.cold.rare().sides[side.index()];
+        rare.zero_windows += 1;
+        if is_power_of_ten(rare.zero_windows) {
+            self.letter(b'w', side);
         }
     }
 

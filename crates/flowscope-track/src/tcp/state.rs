@@ -11,7 +11,15 @@ use crate::{EndReason, FlowState, InitiatorEvidence};
 
 impl Tcp<'_> {
     /// STATE-3: from the handshake to an established flow.
+    #[inline(always)]
     pub(super) fn open_states(&mut self, seg: &Seg, unseen: bool, step: &mut Step) {
+        if !self.hot.has(bit::ESTABLISHED) {
+            self.open_handshake(seg, unseen, step);
+        }
+    }
+
+    #[inline(never)]
+    fn open_handshake(&mut self, seg: &Seg, unseen: bool, step: &mut Step) {
         if self.hot.state == FlowState::SynSent {
             let isn = self.cold.isn[seg.side.index()];
             if unseen && seg.side == FlowSide::Responder {
@@ -88,57 +96,63 @@ impl Tcp<'_> {
     }
 
     /// From the FINs to a closed flow; then decides whether later packets can take the fast path.
+    #[inline(always)]
     pub(super) fn close_states(&mut self, step: &mut Step) {
         let [initiator, responder] = &self.hot.sides;
-        let finishing = (initiator.bits | responder.bits) & side_bit::FIN != 0
-            || matches!(self.hot.state, FlowState::FinWait | FlowState::ClosingTcp);
-        // STATE-7. A FIN establishes nothing: a flood of FINs is a flood of half-open flows.
-        if finishing && self.hot.has(bit::ESTABLISHED) && !self.hot.state.is_over() {
-            let effective = |x: usize| {
-                let side = &self.hot.sides[x];
-                side.has(side_bit::FIN)
-                    && (side.has(side_bit::FIN_ACKED) || !self.has_hole_before_fin(x))
-            };
-            let over = initiator.has(side_bit::FIN)
-                && responder.has(side_bit::FIN)
-                && initiator.has(side_bit::FIN_ACKED)
-                && responder.has(side_bit::FIN_ACKED);
-            self.hot.state = match (effective(0), effective(1)) {
-                _ if over => FlowState::Closed,
-                (true, true) => FlowState::ClosingTcp,
-                (false, false) => FlowState::Established, // a FIN was retracted
-                _ => FlowState::FinWait,
-            };
-            if over {
-                step.ended = Some(EndReason::Fin);
-            }
+        if (initiator.bits | responder.bits) & side_bit::FIN != 0
+            || matches!(self.hot.state, FlowState::FinWait | FlowState::ClosingTcp)
+        {
+            self.close(step);
         }
         self.hot.slow_path = self.slow_path_reasons();
     }
 
+    /// STATE-7. A FIN establishes nothing: a flood of FINs is a flood of half-open flows.
+    #[inline(never)]
+    fn close(&mut self, step: &mut Step) {
+        if !self.hot.has(bit::ESTABLISHED) || self.hot.state.is_over() {
+            return;
+        }
+        let [initiator, responder] = &self.hot.sides;
+        let effective = |x: usize| {
+            let side = &self.hot.sides[x];
+            side.has(side_bit::FIN)
+                && (side.has(side_bit::FIN_ACKED) || !self.has_hole_before_fin(x))
+        };
+        let closed = side_bit::FIN | side_bit::FIN_ACKED;
+        let over = initiator.bits & responder.bits & closed == closed;
+        self.hot.state = match (effective(0), effective(1)) {
+            _ if over => FlowState::Closed,
+            (true, true) => FlowState::ClosingTcp,
+            (false, false) => FlowState::Established, // a FIN was retracted
+            _ => FlowState::FinWait,
+        };
+        if over {
+            step.ended = Some(EndReason::Fin);
+        }
+    }
+
     /// See [`slow_path`].
+    #[inline(always)]
     pub(crate) fn slow_path_reasons(&self) -> u8 {
         let [initiator, responder] = &self.hot.sides;
         let known = side_bit::SEQ_KNOWN | side_bit::ACKED;
-        let mut slow_path_reasons = self.hot.slow_path & slow_path::ACTIVE;
+        let mut reasons = self.hot.slow_path & slow_path::ACTIVE;
         if (initiator.bits | responder.bits) & side_bit::FIN != 0 {
-            slow_path_reasons |= slow_path::FIN;
+            reasons |= slow_path::FIN;
         }
         // A SYN's window is none: the first after it is not taken on the fast path, equal or not.
         let windows = mark::WINDOW[0] | mark::WINDOW[1];
         if initiator.bits & responder.bits & known != known || self.cold.marks & windows != windows
         {
-            slow_path_reasons |= slow_path::UNSEEN;
+            reasons |= slow_path::UNSEEN;
         }
         if self.hot.state != FlowState::Established {
-            slow_path_reasons |= slow_path::STATE;
+            reasons |= slow_path::STATE;
         }
-        if let Some(rare) = &self.cold.rare {
-            let busy = !rare.syns.is_empty()
-                || rare.reset.is_some()
-                || rare.sides.iter().any(|side| side.stray.is_some() || !side.holes.is_empty());
-            slow_path_reasons |= if busy { slow_path::RARE } else { 0 };
+        match &self.cold.rare {
+            Some(rare) if rare.is_busy() => reasons | slow_path::RARE,
+            _ => reasons,
         }
-        slow_path_reasons
     }
 }
