@@ -5,8 +5,9 @@
 //! half full (*strict*). Going over to it moves no million flows at once: each insertion enters a
 //! few untouched flows into a sorted map, and a flow that is touched moves from there to the end of
 //! the list. Nothing in the list was touched before the head of it, nothing in the map before its
-//! first key, so the victim is the older of the two. Lingering and half-open flows, whose packets
-//! are few, have lists of their own that are always kept.
+//! first key, so the victim is the older of the two. Half-open flows have a list and a map of their own.
+//! Lingering flows leave in the order in which they ended, which no record tells: their list is always
+//! kept.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +30,8 @@ const STEPS: u32 = 4;
 
 pub(crate) struct EvictionOrder {
     lists: Lists,
-    map: BTreeMap<u64, Slot>,
+    /// Of half-open flows and of the rest, by the number of the latest packet.
+    maps: [BTreeMap<u64, Slot>; 2],
     strict: bool,
     /// The next slot to enter into the map, while there are any.
     scan: Option<Slot>,
@@ -70,7 +72,7 @@ impl EvictionOrder {
     pub(crate) fn new() -> Self {
         EvictionOrder {
             lists: Lists::new(3),
-            map: BTreeMap::new(),
+            maps: [BTreeMap::new(), BTreeMap::new()],
             strict: false,
             scan: None,
             scan_end: 0,
@@ -88,25 +90,41 @@ impl EvictionOrder {
     }
 
     /// A new entry, the youngest.
+    #[inline]
     pub(crate) fn insert(&mut self, slot: Slot, hot: &mut HotRecord) {
-        let class = Class::of(hot);
-        if self.strict || class != Class::Rest {
-            self.lists.push_back(class as u32, slot);
-            hot.set(bit::LISTED, true);
+        if self.strict || hot.state.is_over() {
+            self.list(slot, hot);
         }
+    }
+
+    #[inline(never)]
+    fn list(&mut self, slot: Slot, hot: &mut HotRecord) {
+        self.lists.push_back(Class::of(hot) as u32, slot);
+        hot.set(bit::LISTED, true);
     }
 
     /// The entry is about to become the youngest, or to change its class; call before its
     /// `last_packet` or state does, and [`insert`](Self::insert) afterwards.
     #[inline]
     pub(crate) fn remove(&mut self, slot: Slot, hot: &mut HotRecord) {
+        if hot.bits & (bit::LISTED | bit::MAPPED) != 0 {
+            self.take_out(slot, hot);
+        }
+    }
+
+    #[inline(never)]
+    fn take_out(&mut self, slot: Slot, hot: &mut HotRecord) {
         if hot.has(bit::LISTED) {
             self.lists.unlink(slot);
-            hot.set(bit::LISTED, false);
-        } else if hot.has(bit::MAPPED) {
-            self.map.remove(&hot.last_packet);
-            hot.set(bit::MAPPED, false);
+        } else {
+            self.map_of(hot).remove(&hot.last_packet);
         }
+        hot.bits &= !(bit::LISTED | bit::MAPPED);
+    }
+
+    /// The map for a flow that is not lingering.
+    fn map_of(&mut self, hot: &HotRecord) -> &mut BTreeMap<u64, Slot> {
+        &mut self.maps[usize::from(!hot.state.is_half_open())]
     }
 
     /// Works towards an exact order, some steps per insertion, as soon as the table is half full.
@@ -131,7 +149,7 @@ impl EvictionOrder {
             }
             let hot = records.record(at);
             if hot.last_packet != 0 && hot.bits & (bit::LISTED | bit::MAPPED) == 0 {
-                self.map.insert(hot.last_packet, at);
+                self.map_of(hot).insert(hot.last_packet, at);
                 hot.set(bit::MAPPED, true);
             }
             at += 1;
@@ -148,10 +166,6 @@ impl EvictionOrder {
         if let Some(lingering) = self.lists.front(Class::Lingering as u32) {
             return Some(lingering);
         }
-        let half_open = self.lists.front(Class::HalfOpen as u32);
-        if half_open.is_some() && policy == Eviction::HalfOpenFirst {
-            return half_open;
-        }
         if !self.strict {
             // The limit is reached by memory, not by number: the order was not foreseen.
             self.strict = true;
@@ -159,19 +173,23 @@ impl EvictionOrder {
             self.scan_end = records.count();
         }
         self.collect(u32::MAX, records);
-        let listed = self.lists.front(Class::Rest as u32);
-        let mapped = self.map.first_key_value().map(|(packet, slot)| (*packet, *slot));
-        [half_open, listed]
-            .into_iter()
-            .flatten()
-            .map(|slot| (records.record(slot).last_packet, slot))
-            .chain(mapped)
-            .min()
-            .map(|(_, slot)| slot)
+        let mut oldest = |class: Class, map: usize| {
+            let listed = self.lists.front(class as u32);
+            let listed = listed.map(|slot| (records.record(slot).last_packet, slot));
+            let mapped = self.maps[map].first_key_value().map(|(packet, slot)| (*packet, *slot));
+            listed.into_iter().chain(mapped).min()
+        };
+        let (half_open, rest) = (oldest(Class::HalfOpen, 0), oldest(Class::Rest, 1));
+        let victim = match policy {
+            Eviction::HalfOpenFirst => half_open.or(rest),
+            Eviction::OldestLastSeen => half_open.into_iter().chain(rest).min(),
+        };
+        victim.map(|(_, slot)| slot)
     }
 
-    /// Bytes held, by capacity; of the map, by content.
+    /// Bytes held, by capacity; of the maps, by content.
     pub(crate) fn capacity_bytes(&self) -> usize {
-        self.lists.capacity_bytes() + self.map.len() * size_of::<(u64, Slot)>() * 3 / 2
+        self.lists.capacity_bytes()
+            + self.maps.iter().map(BTreeMap::len).sum::<usize>() * size_of::<(u64, Slot)>() * 3 / 2
     }
 }
