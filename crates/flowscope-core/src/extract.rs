@@ -15,6 +15,13 @@ pub trait FlowExtractor: Send + Sync + 'static {
     /// The flow that `view` belongs to, or `None` if this extractor has none for it.
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<Self::Key>>;
 
+    /// As [`extract`](Self::extract), written to where the caller keeps it: what is found is large, and
+    /// moving it costs as much as finding it.
+    #[inline]
+    fn extract_into(&self, view: &PacketView<'_>, found: &mut Option<Extracted<Self::Key>>) {
+        *found = self.extract(*view);
+    }
+
     /// Why [`extract`](Self::extract) gave `None` for this view; asked after it did, for the ledger.
     fn explain(&self, _view: PacketView<'_>) -> Refusal {
         Refusal::NotAFlow

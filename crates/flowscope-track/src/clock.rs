@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use flowscope_core::Timestamp;
 
 use crate::ClockConfig;
@@ -35,7 +33,8 @@ impl PacketTime {
 /// Then the watermark moves to the latest of them.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    jump: Duration,
+    /// In nanoseconds.
+    jump: u64,
     confirm: u32,
     now: PacketTime,
     started: bool,
@@ -50,7 +49,7 @@ impl Clock {
     #[must_use]
     pub fn new(config: ClockConfig) -> Self {
         Clock {
-            jump: config.jump,
+            jump: u64::try_from(config.jump.as_nanos()).unwrap_or(u64::MAX),
             confirm: config.confirm,
             now: PacketTime::default(),
             started: false,
@@ -61,6 +60,7 @@ impl Clock {
     }
 
     /// Counts the next packet.
+    #[inline]
     pub fn observe(&mut self, ts: Timestamp) -> PacketTime {
         self.now.packet += 1;
         self.now.suspect = false;
@@ -70,7 +70,7 @@ impl Clock {
         } else if ts < self.now.watermark {
             self.backwards += 1;
             self.suspects = None;
-        } else if ts.since(self.now.watermark) <= self.jump {
+        } else if ts.as_nanos() - self.now.watermark.as_nanos() <= self.jump {
             self.now.watermark = ts;
             self.suspects = None;
         } else {
@@ -96,7 +96,9 @@ impl Clock {
     #[cold]
     fn doubt(&mut self, ts: Timestamp) {
         let (low, high, count, first) = match self.suspects {
-            Some((low, high, count, first)) if high.max(ts).since(low.min(ts)) <= self.jump => {
+            Some((low, high, count, first))
+                if high.max(ts).as_nanos() - low.min(ts).as_nanos() <= self.jump =>
+            {
                 (low.min(ts), high.max(ts), count + 1, first)
             }
             _ => (ts, ts, 1, self.now.packet),

@@ -76,7 +76,7 @@ struct Due {
 pub(crate) struct PacketContext<'p, 'v, K> {
     pub(crate) view: &'p PacketView<'v>,
     pub(crate) extracted: &'p Extracted<K>,
-    pub(crate) now: PacketTime,
+    pub(crate) now: &'p PacketTime,
     pub(crate) tag: Tag,
     /// A slot that had this tag when the batch was prepared.
     pub(crate) guess: Option<Slot>,
@@ -154,14 +154,27 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         packet: &PacketContext<'_, '_, K>,
         out: &mut O,
     ) {
-        let now = packet.now;
-        self.sweep_for_packet(now, out);
+        self.sweep_for_packet(packet.now, out);
         let key = &packet.extracted.key;
-        let guess = packet
-            .guess
-            .filter(|slot| self.slots.hot[*slot].key == *key && self.slots.is_live(*slot));
-        match guess.or_else(|| self.find_tagged(packet.tag, key)) {
-            Some(slot) => self.update_fast(slot, packet, out),
+        if let Some(slot) = packet.guess
+            && self.slots.hot[slot].key == *key
+            && self.slots.is_live(slot)
+        {
+            return self.update_fast(slot, packet, out);
+        }
+        self.process_unguessed(packet, out);
+    }
+
+    /// A packet of a flow that was not in the table when its batch was prepared, or behind another in the
+    /// index.
+    #[inline(never)]
+    fn process_unguessed<O: FlowSink<K, S>>(
+        &mut self,
+        packet: &PacketContext<'_, '_, K>,
+        out: &mut O,
+    ) {
+        match self.find_tagged(packet.tag, &packet.extracted.key) {
+            Some(slot) => self.update_slow(slot, packet, out),
             None => self.open(packet, out),
         }
     }
@@ -196,6 +209,7 @@ struct Suspect {
 /// What a rare part may hold, by capacity.
 const RARE_BYTES: usize = size_of::<Rare>() + MAX_PENDING_SYNS * size_of::<PendingSyn>();
 
-fn at_packet(now: PacketTime) -> EventOrder {
+#[inline]
+fn at_packet(now: &PacketTime) -> EventOrder {
     EventOrder { packet: now.packet, ..EventOrder::default() }
 }

@@ -29,9 +29,10 @@ pub struct FlowTable<K, S = ()> {
 /// A packet that is extracted and has its packet time, ready to be tracked.
 #[derive(Clone, Debug)]
 pub struct Prepared<K> {
-    view: usize,
-    extracted: Extracted<K>,
-    now: PacketTime,
+    pub(crate) view: usize,
+    /// `None` in one whose place waits for a packet.
+    pub(crate) extracted: Option<Extracted<K>>,
+    pub(crate) now: PacketTime,
     tag: Tag,
     guess: Option<Slot>,
 }
@@ -40,7 +41,12 @@ impl<K> Prepared<K> {
     /// A prepared packet: its index `view` in a slice of views, and what was extracted from it.
     #[must_use]
     pub fn new(view: usize, extracted: Extracted<K>, now: PacketTime) -> Self {
-        Prepared { view, extracted, now, tag: 0, guess: None }
+        Prepared { view, extracted: Some(extracted), now, tag: 0, guess: None }
+    }
+
+    /// The place of a packet to come.
+    pub(crate) fn blank() -> Self {
+        Prepared { view: 0, extracted: None, now: PacketTime::default(), tag: 0, guess: None }
     }
 }
 
@@ -75,7 +81,9 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         self.engine.reseed_if_suspicious();
         let tag = self.engine.tag(&extracted.key);
         self.ledger.deliver(u64::from(view.frames()));
-        self.engine.process(&PacketContext { view: &view, extracted, now, tag, guess: None }, out);
+        let guess = self.engine.guess(tag);
+        let packet = PacketContext { view: &view, extracted, now: &now, tag, guess };
+        self.engine.process(&packet, out);
     }
 
     /// Tracks many packets of `views`, as [`track`](Self::track) would one by one, and empties
@@ -91,20 +99,34 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         out: &mut impl FlowSink<K, S>,
     ) {
         for packets in packets.chunks_mut(LOOK_AHEAD) {
-            self.engine.reseed_if_suspicious();
-            for packet in packets.iter_mut() {
-                packet.tag = self.engine.tag(&packet.extracted.key);
-                packet.guess = self.engine.guess(packet.tag);
-            }
-            self.fetch(packets.iter().map(|packet| packet.guess), out);
-            for Prepared { view, extracted, now, tag, guess } in packets.iter() {
-                let view = &views[*view];
-                self.ledger.deliver(u64::from(view.frames()));
-                let (now, tag, guess) = (*now, *tag, *guess);
-                self.engine.process(&PacketContext { view, extracted, now, tag, guess }, out);
-            }
+            self.track_some(views, packets, out);
         }
         packets.clear();
+    }
+
+    /// Tracks at most [`LOOK_AHEAD`] packets of `views`.
+    #[inline]
+    pub(crate) fn track_some(
+        &mut self,
+        views: &[PacketView<'_>],
+        packets: &mut [Prepared<K>],
+        out: &mut impl FlowSink<K, S>,
+    ) {
+        self.engine.reseed_if_suspicious();
+        for packet in packets.iter_mut() {
+            if let Some(extracted) = &packet.extracted {
+                packet.tag = self.engine.tag(&extracted.key);
+                packet.guess = self.engine.guess(packet.tag);
+            }
+        }
+        self.fetch(packets.iter().map(|packet| packet.guess), out);
+        for Prepared { view, extracted, now, tag, guess } in packets.iter() {
+            let Some(extracted) = extracted else { continue };
+            let view = &views[*view];
+            self.ledger.deliver(u64::from(view.frames()));
+            let (tag, guess) = (*tag, *guess);
+            self.engine.process(&PacketContext { view, extracted, now, tag, guess }, out);
+        }
     }
 
     /// Tracks a batch of a shard, in order, and empties it.
@@ -125,12 +147,12 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
             self.fetch(guesses, out);
             for item in items.iter() {
                 match item {
-                    Item::Advance(now) => self.engine.sweep_for_packet(*now, out),
+                    Item::Advance(now) => self.engine.sweep_for_packet(now, out),
                     Item::Packet(packet) => {
                         let view = packet.view(bytes);
                         let Routed { extracted, now, tag, guess, .. } = packet;
                         self.ledger.deliver(u64::from(view.frames()));
-                        let (now, tag, guess) = (*now, *tag, *guess);
+                        let (tag, guess) = (*tag, *guess);
                         self.engine.process(
                             &PacketContext { view: &view, extracted, now, tag, guess },
                             out,
@@ -138,7 +160,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
                     }
                     Item::Quote(quote) => {
                         let (key, from) = (&quote.key, quote.orientation);
-                        self.engine.quote(key, from, quote.icmp, quote.now, quote.ts, out);
+                        self.engine.quote(key, from, quote.icmp, &quote.now, quote.ts, out);
                     }
                 }
             }
@@ -175,13 +197,13 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         out: &mut impl FlowSink<K, S>,
     ) {
         self.engine.reseed_if_suspicious();
-        self.engine.quote(key, from, icmp, now, ts, out);
+        self.engine.quote(key, from, icmp, &now, ts, out);
     }
 
     /// Expires what is due at the time of a packet that is not tracked.
     #[inline]
     pub fn sweep(&mut self, now: PacketTime, out: &mut impl FlowSink<K, S>) {
-        self.engine.sweep_for_packet(now, out);
+        self.engine.sweep_for_packet(&now, out);
     }
 
     /// Counts packets that are not tracked.
@@ -197,7 +219,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         most: usize,
         out: &mut impl FlowSink<K, S>,
     ) -> Progress {
-        Progress::more_if(self.engine.sweep(now, Phase::Silence, most, out))
+        Progress::more_if(self.engine.sweep(&now, Phase::Silence, most, out))
     }
 
     /// Time at which to call [`expire`](Self::expire) next if no packet comes before. Never later
@@ -210,12 +232,12 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     /// Ends one flow as [`EndReason::Forced`]. Returns whether there was one.
     pub fn end(&mut self, key: &K, now: PacketTime, out: &mut impl FlowSink<K, S>) -> bool {
         let Some(slot) = self.engine.find(key) else { return false };
-        self.engine.end(slot, now, out)
+        self.engine.end(slot, &now, out)
     }
 
     /// Ends all flows, in order of their ids. The table is empty afterwards.
     pub fn finish(&mut self, reason: EndReason, now: PacketTime, out: &mut impl FlowSink<K, S>) {
-        self.engine.finish(reason, now, |_| true, out);
+        self.engine.finish(reason, &now, |_| true, out);
     }
 
     /// As [`finish`](Self::finish), but only flows up to the id `last`: [`Progress::More`] if there
@@ -228,7 +250,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         last: FlowId,
         out: &mut impl FlowSink<K, S>,
     ) -> Progress {
-        Progress::more_if(self.engine.finish(reason, now, |id| id <= last, out))
+        Progress::more_if(self.engine.finish(reason, &now, |id| id <= last, out))
     }
 
     /// As [`finish`](Self::finish), but at most `most` flows: [`Progress::More`] if there are others.
@@ -248,7 +270,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
             most = most.saturating_sub(1);
             go_on
         };
-        Progress::more_if(self.engine.finish(reason, now, go_on, out))
+        Progress::more_if(self.engine.finish(reason, &now, go_on, out))
     }
 
     /// Number of entries in the table, entries of ended flows included.

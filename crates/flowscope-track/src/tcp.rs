@@ -137,7 +137,7 @@ pub(crate) struct Tcp<'a> {
 impl Tcp<'_> {
     /// A packet of the flow; its counters are up to date.
     #[inline(always)]
-    pub(crate) fn advance(&mut self, seg: &Seg, now: PacketTime, step: &mut Step) {
+    pub(crate) fn advance(&mut self, seg: &Seg, now: &PacketTime, step: &mut Step) {
         if seg.flags.intersects(TcpFlags::SYN | TcpFlags::RST | TcpFlags::URG) {
             self.advance_flagged(seg, now, step);
         } else {
@@ -147,7 +147,7 @@ impl Tcp<'_> {
     }
 
     #[inline(never)]
-    fn advance_flagged(&mut self, seg: &Seg, now: PacketTime, step: &mut Step) {
+    fn advance_flagged(&mut self, seg: &Seg, now: &PacketTime, step: &mut Step) {
         self.urgent(seg, step);
         if seg.flags.rst() {
             self.reset(seg, now, step);

@@ -1,4 +1,4 @@
-use flowscope_core::{Extracted, FlowExtractor, Ledger, PacketView, Progress, Timestamp};
+use flowscope_core::{Extracted, FlowExtractor, Ledger, Loss, PacketView, Progress, Timestamp};
 
 use crate::EndReason;
 use crate::clock::Clock;
@@ -19,7 +19,8 @@ pub struct FlowTracker<E: FlowExtractor, S = ()> {
     extractor: E,
     clock: Clock,
     table: FlowTable<E::Key, S>,
-    prepared: Vec<Prepared<E::Key>>,
+    /// Places for the packets of a batch, [`LOOK_AHEAD`] of them.
+    prepared: Box<[Prepared<E::Key>]>,
 }
 
 impl<E: FlowExtractor> FlowTracker<E> {
@@ -52,7 +53,7 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
             extractor,
             clock: Clock::new(config.clock),
             table: FlowTable::with_state(config, init),
-            prepared: Vec::with_capacity(LOOK_AHEAD),
+            prepared: (0..LOOK_AHEAD).map(|_| Prepared::blank()).collect(),
         }
     }
 
@@ -71,7 +72,7 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
             }
             refused => {
                 let now = self.clock.observe(view.ts());
-                self.refuse(&view, refused.is_some());
+                refuse(&self.extractor, &mut self.table, &view, refused.is_some());
                 self.table.sweep(now, out);
             }
         }
@@ -92,35 +93,29 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
     /// Tracks many packets. The events are those of tracking one by one, in the same order; with
     /// many flows it is much faster, as the memory for many packets is fetched at once.
     pub fn track_batch(&mut self, views: &[PacketView<'_>], out: &mut impl FlowSink<E::Key, S>) {
+        let FlowTracker { extractor, clock, table, prepared } = self;
         for views in views.chunks(LOOK_AHEAD) {
-            let mut prepared = std::mem::take(&mut self.prepared);
+            let mut filled = 0;
             for (i, view) in views.iter().enumerate() {
-                let extracted = self.extractor.extract(*view);
-                let now = self.clock.observe(view.ts());
-                match extracted {
+                let place = &mut prepared[filled];
+                extractor.extract_into(view, &mut place.extracted);
+                let now = clock.observe(view.ts());
+                match &place.extracted {
                     Some(extracted) if extracted.fragment.is_none() => {
-                        prepared.push(Prepared::new(i, extracted, now));
+                        (place.view, place.now) = (i, now);
+                        filled += 1;
                     }
                     refused => {
-                        self.table.track_prepared(views, &mut prepared, out);
-                        self.refuse(view, refused.is_some());
-                        self.table.sweep(now, out);
+                        let fragment = refused.is_some();
+                        table.track_some(views, &mut prepared[..filled], out);
+                        filled = 0;
+                        refuse(extractor, table, view, fragment);
+                        table.sweep(now, out);
                     }
                 }
             }
-            self.table.track_prepared(views, &mut prepared, out);
-            self.prepared = prepared;
+            table.track_some(views, &mut prepared[..filled], out);
         }
-    }
-
-    #[cold]
-    fn refuse(&mut self, view: &PacketView<'_>, fragment: bool) {
-        let cause = if fragment {
-            flowscope_core::Loss::FragIncomplete
-        } else {
-            self.extractor.explain(*view).into()
-        };
-        self.table.refuse(cause, view.frames());
     }
 
     /// Advances the time to `now` without a packet, and does at most `most` steps of what is due:
@@ -204,6 +199,18 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
     /// Memory held in bytes, by capacity, without the caller's own allocations.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.table.heap_bytes() + self.prepared.capacity() * size_of::<Prepared<E::Key>>()
+        self.table.heap_bytes() + self.prepared.len() * size_of::<Prepared<E::Key>>()
     }
+}
+
+/// Counts a packet that has no flow, or is a fragment.
+#[cold]
+fn refuse<E: FlowExtractor, S>(
+    extractor: &E,
+    table: &mut FlowTable<E::Key, S>,
+    view: &PacketView<'_>,
+    fragment: bool,
+) {
+    let cause = if fragment { Loss::FragIncomplete } else { extractor.explain(*view).into() };
+    table.refuse(cause, view.frames());
 }

@@ -13,47 +13,59 @@ use crate::addr::{AddrPair, words};
 use crate::key::{Directionality, FiveTupleKey};
 use crate::walk::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, array, ethertype, tcp_options};
 
-type Found = Option<Extracted<FiveTupleKey>>;
-
-/// The flow of the packet at the cursor, or `None` if the packet needs the general path.
+/// The flow of the packet at the cursor, handed to `take` so that it is made where it is kept. `None`: the
+/// packet needs the general path. A segment whose options are read is `None` without `OPTIONS`; with them it
+/// lacks what [`read_options`] adds.
 #[inline(always)]
-pub(crate) fn five_tuple<const ONE_WAY: bool>(view: &PacketView<'_>) -> Found {
+pub(crate) fn five_tuple<const ONE_WAY: bool, const OPTIONS: bool, R>(
+    view: &PacketView<'_>,
+    take: impl FnOnce(Extracted<FiveTupleKey>) -> R,
+) -> Option<R> {
     let (ethertype, at) = ethertype(view)?;
     match ethertype {
         ETHERTYPE_IPV4 => {
             let ip = v4(view, at)?;
             match ip.proto {
-                TCP if has_options(view, &ip)? => with_options::<ONE_WAY>(view),
-                TCP => tcp::<ONE_WAY>(view, &ip),
-                UDP => udp::<ONE_WAY>(view, &ip),
+                TCP => Some(take(tcp::<ONE_WAY, OPTIONS>(view, &ip)?)),
+                UDP => Some(take(udp::<ONE_WAY>(view, &ip)?)),
                 _ => None,
             }
         }
-        ETHERTYPE_IPV6 => over_v6::<ONE_WAY>(view, at),
+        ETHERTYPE_IPV6 => Some(take(over_v6::<ONE_WAY, OPTIONS>(view, at)?)),
         _ => None,
     }
 }
 
 #[inline(never)]
-fn over_v6<const ONE_WAY: bool>(view: &PacketView<'_>, at: usize) -> Found {
+fn over_v6<const ONE_WAY: bool, const OPTIONS: bool>(
+    view: &PacketView<'_>,
+    at: usize,
+) -> Option<Extracted<FiveTupleKey>> {
     let ip = v6(view, at)?;
     match ip.proto {
-        TCP if has_options(view, &ip)? => with_options::<ONE_WAY>(view),
-        TCP => tcp::<ONE_WAY>(view, &ip),
+        TCP => tcp::<ONE_WAY, OPTIONS>(view, &ip),
         UDP => udp::<ONE_WAY>(view, &ip),
         _ => None,
     }
 }
 
-/// A SYN segment, whose options are read. Reads the headers again, so that the caller passes no state.
+/// Whether the options of the segment are read: those of a SYN or a reset.
+#[inline(always)]
+pub(crate) fn has_options(found: &Extracted<FiveTupleKey>) -> bool {
+    found.tcp.as_ref().is_some_and(|tcp| is_read(tcp.flags))
+}
+
+const fn is_read(flags: TcpFlags) -> bool {
+    flags.intersects(TcpFlags(TcpFlags::SYN.0 | TcpFlags::RST.0))
+}
+
+/// Adds the options to a segment found by [`five_tuple`].
 #[inline(never)]
-fn with_options<const ONE_WAY: bool>(view: &PacketView<'_>) -> Found {
-    let (ethertype, at) = ethertype(view)?;
-    let ip = if ethertype == ETHERTYPE_IPV4 { v4(view, at)? } else { v6(view, at)? };
-    let mut found = tcp::<ONE_WAY>(view, &ip)?;
-    let options = view.frame().get(ip.at + 20..found.payload.offset as usize)?;
-    found.tcp.as_mut()?.options = tcp_options(options);
-    Some(found)
+pub(crate) fn read_options(view: &PacketView<'_>, found: &mut Extracted<FiveTupleKey>) {
+    let (from, to) = (found.l4_at as usize + 20, found.payload.offset as usize);
+    if let (Some(tcp), Some(options)) = (&mut found.tcp, view.frame().get(from..to)) {
+        tcp_options(options, &mut tcp.options);
+    }
 }
 
 /// An IP header and the place of its payload.
@@ -122,37 +134,35 @@ fn v6(view: &PacketView<'_>, at: usize) -> Option<Ip> {
     })
 }
 
-/// Whether the options of a segment are read: those of a SYN or a reset.
 #[inline(always)]
-fn has_options(view: &PacketView<'_>, ip: &Ip) -> Option<bool> {
-    Some(TcpFlags(array::<20>(view, ip.at)?[13]).intersects(TcpFlags::SYN | TcpFlags::RST))
-}
-
-#[inline(always)]
-fn tcp<const ONE_WAY: bool>(view: &PacketView<'_>, ip: &Ip) -> Found {
+fn tcp<const ONE_WAY: bool, const OPTIONS: bool>(
+    view: &PacketView<'_>,
+    ip: &Ip,
+) -> Option<Extracted<FiveTupleKey>> {
     let header = array::<20>(view, ip.at)?;
     let len = usize::from(header[12] >> 4) * 4;
-    if len < 20 {
+    if len < 20 || !OPTIONS && is_read(TcpFlags(header[13])) {
         return None;
     }
     let payload = payload(view, ip.at + len, ip.end, ip.end)?;
-    let mut found = with_ports::<ONE_WAY>(view, ip, header.first_chunk()?);
     let &[_, _, _, _, s0, s1, s2, s3, a0, a1, a2, a3, _, flags, w0, w1, _, _, u0, u1] = header;
-    found.tcp = Some(TcpInfo {
+    let tcp = TcpInfo {
         seq: u32::from_be_bytes([s0, s1, s2, s3]),
         ack: u32::from_be_bytes([a0, a1, a2, a3]),
         window: u16::from_be_bytes([w0, w1]),
         urgent: u16::from_be_bytes([u0, u1]),
         flags: TcpFlags(flags),
         options: TcpOptions::default(),
-    });
+    };
+    let mut found = with_ports::<ONE_WAY>(view, ip, header.first_chunk()?);
+    found.tcp = Some(tcp);
     found.l4 = Some(L4Proto::Tcp);
     found.payload = payload;
     Some(found)
 }
 
 #[inline(always)]
-fn udp<const ONE_WAY: bool>(view: &PacketView<'_>, ip: &Ip) -> Found {
+fn udp<const ONE_WAY: bool>(view: &PacketView<'_>, ip: &Ip) -> Option<Extracted<FiveTupleKey>> {
     let header = array::<8>(view, ip.at)?;
     let len = usize::from(u16::from_be_bytes([header[4], header[5]]));
     if len < 8 {

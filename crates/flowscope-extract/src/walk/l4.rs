@@ -80,13 +80,14 @@ fn tcp(bytes: Bytes<'_>, at: usize) -> (Option<TcpInfo>, Payload) {
         return (None, empty_payload(at));
     };
     let flags = TcpFlags(fixed[13]);
-    let options = if flags.intersects(TcpFlags::SYN | TcpFlags::RST) {
+    let mut options = TcpOptions::default();
+    if flags.intersects(TcpFlags::SYN | TcpFlags::RST) {
         let all = bytes.until(at + len).from(at + 20);
         // A cut option list would give incomplete parameters.
-        if all.len() == len - 20 { tcp_options(all) } else { TcpOptions::default() }
-    } else {
-        TcpOptions::default()
-    };
+        if all.len() == len - 20 {
+            tcp_options(all, &mut options);
+        }
+    }
     let info = TcpInfo {
         seq: header.sequence_number(),
         ack: header.acknowledgment_number(),
@@ -104,26 +105,27 @@ fn empty_payload(at: usize) -> Payload {
 }
 
 /// Reads options to the end of the list or to the first invalid length (RFC 9293 §3.1). Other kinds are
-/// skipped by their length.
+/// skipped by their length. Writes in place, so that they are not put together first.
 #[inline]
-pub(crate) fn tcp_options(mut list: &[u8]) -> TcpOptions {
-    let mut found = TcpOptions::default();
-    loop {
-        let len = match *list {
-            [] | [0, ..] | [_] => return found,
-            [1, ..] => 1,
-            [_, len, ..] if len >= 2 => usize::from(len),
-            _ => return found,
-        };
-        let Some((option, rest)) = list.split_at_checked(len) else { return found };
-        match *option {
-            [2, 4, hi, lo] => found.mss = Some(u16::from_be_bytes([hi, lo])),
-            [3, 3, shift] => found.window_scale = Some(shift),
-            [4, 2] => found.sack_permitted = true,
-            [19 | 29, ..] => found.signed = true,
+pub(crate) fn tcp_options(mut list: &[u8], found: &mut TcpOptions) {
+    while let [kind, ref rest @ ..] = *list {
+        if kind == 1 {
+            list = rest;
+            continue;
+        }
+        let &[_, len, ..] = list else { return };
+        if kind == 0 || len < 2 {
+            return;
+        }
+        let Some((option, after)) = list.split_at_checked(usize::from(len)) else { return };
+        match (kind, option) {
+            (2, &[_, _, hi, lo]) => found.mss = Some(u16::from_be_bytes([hi, lo])),
+            (3, &[_, _, shift]) => found.window_scale = Some(shift),
+            (4, [_, _]) => found.sack_permitted = true,
+            (19 | 29, _) => found.signed = true,
             _ => {}
         }
-        list = rest;
+        list = after;
     }
 }
 

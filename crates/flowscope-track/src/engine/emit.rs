@@ -175,7 +175,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         key: &K,
         from: Orientation,
         icmp: IcmpInfo,
-        now: PacketTime,
+        now: &PacketTime,
         ts: Timestamp,
         out: &mut O,
     ) {

@@ -16,7 +16,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(crate) fn end<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
-        now: PacketTime,
+        now: &PacketTime,
         out: &mut O,
     ) -> bool {
         let order = at_packet(now);
@@ -32,7 +32,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(crate) fn finish<O: FlowSink<K, S>>(
         &mut self,
         reason: EndReason,
-        now: PacketTime,
+        now: &PacketTime,
         mut go_on: impl FnMut(FlowId) -> bool,
         out: &mut O,
     ) -> bool {

@@ -21,7 +21,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.config.memory_budget - self.config.memory_budget / RARE_SHARE
     }
 
-    pub(super) fn make_room<O: FlowSink<K, S>>(&mut self, now: PacketTime, out: &mut O) {
+    pub(super) fn make_room<O: FlowSink<K, S>>(&mut self, now: &PacketTime, out: &mut O) {
         let limit = self.limit();
         self.order.prepare(self.index.len(), limit, &mut self.slots.hot);
         if !self.is_full(limit) {
@@ -48,7 +48,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     /// Lets the entry go whose turn it is.
-    pub(super) fn evict_one<O: FlowSink<K, S>>(&mut self, now: PacketTime, out: &mut O) -> bool {
+    pub(super) fn evict_one<O: FlowSink<K, S>>(&mut self, now: &PacketTime, out: &mut O) -> bool {
         let victim = self.order.victim(self.config.eviction, &mut self.slots.hot);
         let Some(slot) = victim else { return false };
         let order = at_packet(now);
@@ -59,7 +59,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         true
     }
 
-    pub(super) fn evict<O: FlowSink<K, S>>(&mut self, slot: Slot, now: PacketTime, out: &mut O) {
+    pub(super) fn evict<O: FlowSink<K, S>>(&mut self, slot: Slot, now: &PacketTime, out: &mut O) {
         let order = at_packet(now);
         let last_seen = self.slots.record(slot).last_seen();
         self.end_and_remove(slot, last_seen, order, EndReason::Evicted, out);

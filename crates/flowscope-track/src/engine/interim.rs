@@ -15,7 +15,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(super) fn interim<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
-        now: PacketTime,
+        now: &PacketTime,
         ts: Timestamp,
         out: &mut O,
     ) {

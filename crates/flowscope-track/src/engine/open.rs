@@ -142,7 +142,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// Gives a fresh entry, whose state is known now, its place among timeouts and in the eviction
     /// order.
     #[inline]
-    pub(super) fn schedule_new(&mut self, slot: Slot, now: PacketTime) {
+    pub(super) fn schedule_new(&mut self, slot: Slot, now: &PacketTime) {
         let tick = tick_of(self.deadline(slot));
         self.wheel.start_at(passed(now.watermark).unwrap_or(0));
         self.wheel.schedule(slot, tick);

@@ -34,7 +34,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     /// The entry's deadline, if it has passed.
-    pub(super) fn overdue(&self, slot: Slot, now: PacketTime) -> Option<Timestamp> {
+    pub(super) fn overdue(&self, slot: Slot, now: &PacketTime) -> Option<Timestamp> {
         let deadline = self.deadline(slot);
         (now.watermark > deadline).then_some(deadline)
     }
@@ -44,7 +44,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(super) fn catch_up<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
-        now: PacketTime,
+        now: &PacketTime,
         order: EventOrder,
         out: &mut O,
     ) -> bool {
@@ -102,7 +102,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     /// As a packet that is tracked does before anything else.
-    pub(crate) fn sweep_for_packet<O: FlowSink<K, S>>(&mut self, now: PacketTime, out: &mut O) {
+    pub(crate) fn sweep_for_packet<O: FlowSink<K, S>>(&mut self, now: &PacketTime, out: &mut O) {
         if !self.suspects.is_empty() && !now.suspect {
             self.settle_suspects(now, true);
         }
@@ -115,7 +115,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// is due.
     pub(crate) fn sweep<O: FlowSink<K, S>>(
         &mut self,
-        now: PacketTime,
+        now: &PacketTime,
         phase: Phase,
         most: usize,
         out: &mut O,
@@ -154,7 +154,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(super) fn expire_due<O: FlowSink<K, S>>(
         &mut self,
         due: Due,
-        now: PacketTime,
+        now: &PacketTime,
         phase: Phase,
         out: &mut O,
     ) {
@@ -185,7 +185,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// TIME-1: the clock has accepted suspect times or not. Flows that were touched at accepted times
     /// were touched then, others at the old watermark.
     #[cold]
-    pub(super) fn settle_suspects(&mut self, now: PacketTime, decided: bool) {
+    pub(super) fn settle_suspects(&mut self, now: &PacketTime, decided: bool) {
         for suspect in std::mem::take(&mut self.suspects) {
             let Suspect { slot, flow, packet, ts } = suspect;
             if !self.slots.is_live(slot)
@@ -222,7 +222,7 @@ pub(super) fn idle_of(&[tcp, udp, other]: &[u64; 3], proto: u8) -> u64 {
 
 /// Whether a deadline of the entry may have passed: `false` is certain.
 #[inline]
-pub(super) fn may_be_overdue(idle: &[u64; 3], hot: &HotRecord, now: PacketTime) -> bool {
+pub(super) fn may_be_overdue(idle: &[u64; 3], hot: &HotRecord, now: &PacketTime) -> bool {
     let silence = now.watermark.as_nanos().saturating_sub(hot.touched.as_nanos());
     silence > idle_of(idle, hot.proto)
         || hot.state.is_over()

@@ -157,7 +157,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         &mut self,
         slot: Slot,
         had_rare: bool,
-        now: PacketTime,
+        now: &PacketTime,
         out: &mut O,
     ) {
         if had_rare || self.slots.cold[slot].rare.is_none() {
@@ -234,7 +234,7 @@ fn is_countable<K>(
     side: FlowSide,
     view: &PacketView<'_>,
     x: &Extracted<K>,
-    now: PacketTime,
+    now: &PacketTime,
 ) -> bool {
     let own = &hot.sides[side.index()];
     let large = own.wire | own.ip | own.payload | own.packets;
@@ -252,7 +252,7 @@ fn count_fast<K>(
     view: &PacketView<'_>,
     x: &Extracted<K>,
     flags: TcpFlags,
-    now: PacketTime,
+    now: &PacketTime,
 ) {
     let own = &mut hot.sides[side.index()];
     own.packets += view.frames();

@@ -10,7 +10,7 @@ use crate::seq::serial;
 use crate::{Anomaly, EndReason, FlowState};
 
 impl Tcp<'_> {
-    pub(super) fn reset(&mut self, seg: &Seg, now: PacketTime, step: &mut Step) {
+    pub(super) fn reset(&mut self, seg: &Seg, now: &PacketTime, step: &mut Step) {
         let x = seg.side.index();
         let rare = self.cold.rare();
         if rare.sides[x].last_rst.replace(seg.seq) != Some(seg.seq) {

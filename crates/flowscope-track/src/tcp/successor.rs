@@ -8,7 +8,7 @@ use crate::seq::serial;
 impl Tcp<'_> {
     /// SYN-3, SYNACK-1, SYNACK-4, SEG-1: whether the packet begins another connection on the key of this
     /// flow. Called before the packet is counted.
-    pub(crate) fn successor(&mut self, seg: &Seg, now: PacketTime) -> Option<Successor> {
+    pub(crate) fn successor(&mut self, seg: &Seg, now: &PacketTime) -> Option<Successor> {
         let other = !seg.side;
         if seg.flags.rst() {
             return None;
@@ -57,7 +57,7 @@ impl Tcp<'_> {
             && serial(seg.ack, peer.next) <= 0
     }
 
-    pub(super) fn may_be_replaced(&self, now: PacketTime) -> bool {
+    pub(super) fn may_be_replaced(&self, now: &PacketTime) -> bool {
         self.hot.state.is_over() || now.watermark.since(self.hot.touched) > self.config.reuse_after
     }
 

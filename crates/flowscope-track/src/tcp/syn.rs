@@ -104,7 +104,7 @@ impl Tcp<'_> {
         }
     }
 
-    pub(super) fn synchronise(&mut self, seg: &Seg, now: PacketTime, step: &mut Step) {
+    pub(super) fn synchronise(&mut self, seg: &Seg, now: &PacketTime, step: &mut Step) {
         let x = seg.side.index();
         let own = *self.hot.side(seg.side);
         let fits = !self.is_other_connection(seg);
@@ -156,7 +156,7 @@ impl Tcp<'_> {
     /// irrespective of the sequence number, TCP MUST send an ACK [...] to the remote peer": the
     /// receiver keeps the connection until that is answered. Its counters are filled in by the tracker,
     /// which knows the packet.
-    pub(super) fn remember(&mut self, seg: &Seg, now: PacketTime, step: &mut Step) {
+    pub(super) fn remember(&mut self, seg: &Seg, now: &PacketTime, step: &mut Step) {
         step.remembered = true;
         let rare = self.cold.rare();
         if rare.syns.iter().any(|syn| syn.side == seg.side && syn.seq == seg.seq) {

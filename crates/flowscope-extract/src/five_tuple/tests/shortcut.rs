@@ -1,6 +1,8 @@
 //! The shortcut for everyday packets gives what the general walk gives, on every input.
 
-use flowscope_core::{LinkType, Timestamp};
+use std::net::SocketAddr;
+
+use flowscope_core::{Fragment, IcmpInfo, L4Proto, LinkType, TcpInfo, Timestamp};
 use flowscope_testkit::{Nesting, Packet as Captured, Rng, samples};
 use proptest::prelude::*;
 
@@ -38,10 +40,29 @@ fn check(view: PacketView<'_>) {
     for extractor in [FiveTuple::bidirectional(), FiveTuple::unidirectional()] {
         let general = extractor.general(&view);
         assert_eq!(extractor.extract(view), general, "{view:?}");
+        // In a place that held another packet, nothing of that is left.
+        let mut place = Some(another());
+        extractor.extract_into(&view, &mut place);
+        assert_eq!(place, general, "{view:?}");
 
         let inside = innermost(&view).ok().and_then(|at| extractor.general(&view.at(at)));
         assert_eq!(AutoDetectEncap(extractor).extract(view), inside, "{view:?}");
     }
+}
+
+/// What is found in a packet like no other, everything set.
+fn another() -> Extracted<FiveTupleKey> {
+    let end = |port| SocketAddr::from(([1, 2, 3, 4], port));
+    let (key, orientation) = FiveTupleKey::new(L4Proto::Sctp, end(1), end(2)).expect("both IPv4");
+    let mut found = Extracted::new(key, orientation);
+    found.l4 = Some(L4Proto::Sctp);
+    found.tcp = Some(TcpInfo { urgent: 7, ..TcpInfo::default() });
+    found.ports = Some((1, 2));
+    found.icmp = Some(IcmpInfo { kind: 1, code: 2, id: Some(3), quoted_at: Some(4) });
+    found.l4_at = 5;
+    found.fragment = Some(Fragment { id: 1, offset: 2, more: true, header_at: 3 });
+    found.corrupt = true;
+    found
 }
 
 /// The views of one packet that a shortcut could treat differently.
