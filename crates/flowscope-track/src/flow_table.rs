@@ -29,10 +29,10 @@ pub struct FlowTable<K, S = ()> {
 /// A packet that is extracted and has its packet time, ready to be tracked.
 #[derive(Clone, Debug)]
 pub struct Prepared<K> {
-    pub(crate) view: usize,
-    /// `None` in one whose place waits for a packet.
-    pub(crate) extracted: Option<Extracted<K>>,
-    pub(crate) now: PacketTime,
+    view: usize,
+    /// `None` in a place that waits for its first packet.
+    extracted: Option<Extracted<K>>,
+    now: PacketTime,
     tag: Tag,
     guess: Option<Slot>,
 }
@@ -44,8 +44,23 @@ impl<K> Prepared<K> {
         Prepared { view, extracted: Some(extracted), now, tag: 0, guess: None }
     }
 
-    /// The place of a packet to come.
-    pub(crate) fn blank() -> Self {
+    /// Where to extract a packet to: what is there is of an earlier one.
+    #[inline]
+    pub fn extracted(&mut self) -> &mut Option<Extracted<K>> {
+        &mut self.extracted
+    }
+
+    /// The packet that was extracted to this place: its index `view` in a slice of views, and its time.
+    #[inline]
+    pub fn arrive(&mut self, view: usize, now: PacketTime) {
+        (self.view, self.now) = (view, now);
+    }
+}
+
+/// A place without a packet, to be used again and again: [`extracted`](Prepared::extracted), then
+/// [`arrive`](Prepared::arrive).
+impl<K> Default for Prepared<K> {
+    fn default() -> Self {
         Prepared { view: 0, extracted: None, now: PacketTime::default(), tag: 0, guess: None }
     }
 }
@@ -98,15 +113,29 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         packets: &mut Vec<Prepared<K>>,
         out: &mut impl FlowSink<K, S>,
     ) {
-        for packets in packets.chunks_mut(LOOK_AHEAD) {
-            self.track_some(views, packets, out);
-        }
+        self.track_slice(views, packets, out);
         packets.clear();
     }
 
-    /// Tracks at most [`LOOK_AHEAD`] packets of `views`.
+    /// As [`track_prepared`](Self::track_prepared), for places that stay. One without a packet is passed over.
+    ///
+    /// # Panics
+    ///
+    /// When a packet's place is not in `views`.
     #[inline]
-    pub(crate) fn track_some(
+    pub fn track_slice(
+        &mut self,
+        views: &[PacketView<'_>],
+        packets: &mut [Prepared<K>],
+        out: &mut impl FlowSink<K, S>,
+    ) {
+        for packets in packets.chunks_mut(LOOK_AHEAD) {
+            self.track_some(views, packets, out);
+        }
+    }
+
+    /// Tracks at most [`LOOK_AHEAD`] packets of `views`.
+    fn track_some(
         &mut self,
         views: &[PacketView<'_>],
         packets: &mut [Prepared<K>],

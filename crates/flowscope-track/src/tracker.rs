@@ -53,7 +53,7 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
             extractor,
             clock: Clock::new(config.clock),
             table: FlowTable::with_state(config, init),
-            prepared: (0..LOOK_AHEAD).map(|_| Prepared::blank()).collect(),
+            prepared: (0..LOOK_AHEAD).map(|_| Prepared::default()).collect(),
         }
     }
 
@@ -98,23 +98,23 @@ impl<E: FlowExtractor, S> FlowTracker<E, S> {
             let mut filled = 0;
             for (i, view) in views.iter().enumerate() {
                 let place = &mut prepared[filled];
-                extractor.extract_into(view, &mut place.extracted);
+                extractor.extract_into(view, place.extracted());
                 let now = clock.observe(view.ts());
-                match &place.extracted {
+                match place.extracted() {
                     Some(extracted) if extracted.fragment.is_none() => {
-                        (place.view, place.now) = (i, now);
+                        place.arrive(i, now);
                         filled += 1;
                     }
                     refused => {
                         let fragment = refused.is_some();
-                        table.track_some(views, &mut prepared[..filled], out);
+                        table.track_slice(views, &mut prepared[..filled], out);
                         filled = 0;
                         refuse(extractor, table, view, fragment);
                         table.sweep(now, out);
                     }
                 }
             }
-            table.track_some(views, &mut prepared[..filled], out);
+            table.track_slice(views, &mut prepared[..filled], out);
         }
     }
 

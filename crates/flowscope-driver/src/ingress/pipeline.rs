@@ -1,4 +1,4 @@
-use flowscope_core::{FlowExtractor, Ledger, PacketView, Progress, Timestamp};
+use flowscope_core::{Extracted, FlowExtractor, Ledger, PacketView, Progress, Timestamp};
 use flowscope_track::{Clock, EndReason, FlowSink, FlowTable, Prepared};
 
 use crate::ingress::Ingress;
@@ -9,13 +9,14 @@ pub(crate) struct Pipeline<E: FlowExtractor, S> {
     pub(crate) ingress: Ingress,
     pub(crate) clock: Clock,
     pub(crate) table: FlowTable<E::Key, S>,
-    prepared: Vec<Prepared<E::Key>>,
+    /// Places for [`AHEAD`] packets.
+    prepared: Box<[Prepared<E::Key>]>,
 }
 
 /// Steps of expiry in one call of [`Pipeline::handle_timeout`].
 const STEPS: usize = 64;
 
-/// Packets whose headers are prefetched together.
+/// Packets whose headers are prefetched together, and that are tracked together.
 const AHEAD: usize = 32;
 
 /// Prefetches the headers of these packets, so that their cache misses overlap.
@@ -28,6 +29,13 @@ fn fetch_headers(packets: &[PacketView<'_>]) {
     std::hint::black_box(read);
 }
 
+/// Whether it is an ICMP error that quotes a packet.
+#[inline]
+fn is_quoting<K>(found: &Option<Extracted<K>>) -> bool {
+    let icmp = found.as_ref().and_then(|found| found.icmp);
+    icmp.is_some_and(|icmp| icmp.quoted_at.is_some())
+}
+
 impl<E: FlowExtractor, S> Pipeline<E, S> {
     pub(crate) fn new(
         extractor: E,
@@ -35,7 +43,8 @@ impl<E: FlowExtractor, S> Pipeline<E, S> {
         clock: Clock,
         table: FlowTable<E::Key, S>,
     ) -> Self {
-        Pipeline { extractor, ingress, clock, table, prepared: Vec::new() }
+        let prepared = (0..AHEAD).map(|_| Prepared::default()).collect();
+        Pipeline { extractor, ingress, clock, table, prepared }
     }
 
     /// Extracts and tracks packets; `out` is lent the events of the table.
@@ -45,34 +54,44 @@ impl<E: FlowExtractor, S> Pipeline<E, S> {
         out: &mut impl FlowSink<E::Key, S>,
     ) {
         let Pipeline { extractor, ingress, clock, table, prepared } = self;
-        for (i, packet) in packets.iter().enumerate() {
-            if i % AHEAD == 0 {
-                fetch_headers(&packets[i..packets.len().min(i + AHEAD)]);
-            }
-            let now = clock.observe(packet.ts());
-            // The next packet goes on with what is left.
-            let _ = ingress.expire(now.watermark);
-            let mut tracked = false;
-            ingress.resolve(extractor, *packet, now.watermark, |view, found| {
-                tracked = true;
-                let errs = found.icmp.is_some_and(|icmp| icmp.quoted_at.is_some());
-                if view.frames() == 1 && !errs {
-                    prepared.push(Prepared::new(i, found.clone(), now));
-                    return;
+        for packets in packets.chunks(AHEAD) {
+            fetch_headers(packets);
+            let mut filled = 0;
+            for (i, packet) in packets.iter().enumerate() {
+                let now = clock.observe(packet.ts());
+                // The next packet goes on with what is left.
+                let _ = ingress.expire(now.watermark);
+                let place = &mut prepared[filled];
+                let whole = ingress.extract(extractor, packet, place.extracted());
+                if whole && packet.frames() == 1 && !is_quoting(place.extracted()) {
+                    place.arrive(i, now);
+                    filled += 1;
+                    continue;
                 }
-                table.track_prepared(packets, prepared, out);
-                table.track(view, found, now, out);
-                let quote = found.quoted(&view).and_then(|quoted| extractor.extract(quoted));
-                if let (Some(icmp), Some(quote)) = (found.icmp, quote) {
-                    table.quote(&quote.key, quote.orientation, icmp, now, view.ts(), out);
+                let found = place.extracted().take();
+                table.track_slice(packets, &mut prepared[..filled], out);
+                filled = 0;
+                let mut tracked = false;
+                let mut track = |view: PacketView<'_>, found: &Extracted<E::Key>| {
+                    tracked = true;
+                    table.track(view, found, now, out);
+                    let quote = found.quoted(&view).and_then(|quoted| extractor.extract(quoted));
+                    if let (Some(icmp), Some(quote)) = (found.icmp, quote) {
+                        table.quote(&quote.key, quote.orientation, icmp, now, view.ts(), out);
+                    }
+                };
+                match found {
+                    Some(found) if whole => track(*packet, &found),
+                    found => {
+                        ingress.resolve_slowly(extractor, *packet, found, now.watermark, track);
+                    }
                 }
-            });
-            if !tracked {
-                table.track_prepared(packets, prepared, out);
-                table.sweep(now, out);
+                if !tracked {
+                    table.sweep(now, out);
+                }
             }
+            table.track_slice(packets, &mut prepared[..filled], out);
         }
-        table.track_prepared(packets, prepared, out);
     }
 
     /// The next deadline of a flow or of an incomplete datagram.

@@ -82,26 +82,43 @@ impl Ingress {
     ) {
         match extractor.extract(packet) {
             // Lent on, for it is large and was only just written.
-            Some(mut found) if found.fragment.is_none() => self.pass(packet, &mut found, take),
+            Some(mut found) if found.fragment.is_none() => {
+                self.account(&packet, &mut found);
+                take(packet, &found);
+            }
             found => self.resolve_slowly(extractor, packet, found, now, take),
         }
     }
 
+    /// Finds the flow that `packet` belongs to, where the caller keeps it. `false`: that is not the end of it,
+    /// and [`resolve_slowly`](Self::resolve_slowly) goes on.
     #[inline]
-    fn pass<K>(
+    pub(crate) fn extract<E: FlowExtractor>(
         &mut self,
-        view: PacketView<'_>,
-        found: &mut Extracted<K>,
-        take: impl FnOnce(PacketView<'_>, &Extracted<K>),
-    ) {
+        extractor: &E,
+        packet: &PacketView<'_>,
+        found: &mut Option<Extracted<E::Key>>,
+    ) -> bool {
+        extractor.extract_into(packet, found);
+        match found {
+            Some(found) if found.fragment.is_none() => {
+                self.account(packet, found);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Verifies a packet that is tracked, and counts its payload.
+    #[inline]
+    fn account<K>(&mut self, view: &PacketView<'_>, found: &mut Extracted<K>) {
         if self.checksums != Checksums::Off {
-            self.check(&view, found);
+            self.check(view, found);
         }
         let (captured, wire) = (found.payload.captured, found.payload.wire_len);
         let Payload { sound, corrupt, cut } = &mut self.payload;
         *(if found.corrupt { corrupt } else { sound }) += u64::from(captured);
         *cut += u64::from(wire.saturating_sub(captured));
-        take(view, found);
     }
 
     #[cold]
@@ -118,7 +135,7 @@ impl Ingress {
 
     /// A datagram that was joined may itself be a piece of another, or hold one in a tunnel.
     #[inline(never)]
-    fn resolve_slowly<E: FlowExtractor>(
+    pub(crate) fn resolve_slowly<E: FlowExtractor>(
         &mut self,
         extractor: &E,
         packet: PacketView<'_>,
@@ -140,7 +157,8 @@ impl Ingress {
                 break;
             };
             let Some(fragment) = x.fragment else {
-                self.pass(view, &mut x, take);
+                self.account(&view, &mut x);
+                take(view, &x);
                 break;
             };
             if turn > MAX_DEPTH {
