@@ -37,6 +37,18 @@ impl<T> Chunked<T> {
         }
     }
 
+    /// Pushes a value that is the same for all entries: they are made a chunk at a time.
+    #[inline]
+    pub(crate) fn push_filler(&mut self, value: T)
+    where
+        T: Copy,
+    {
+        if self.is_full() {
+            self.chunks.push(vec![value; CHUNK]);
+        }
+        self.len += 1;
+    }
+
     /// Bytes held, by capacity.
     pub(crate) fn capacity_bytes(&self) -> usize {
         self.chunks.len() * CHUNK * size_of::<T>() + self.chunks.capacity() * size_of::<Vec<T>>()

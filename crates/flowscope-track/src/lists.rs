@@ -9,11 +9,14 @@ pub(crate) type Slot = u32;
 /// Set in a link that points at a list's head instead of a slot.
 const HEAD: u32 = 1 << 31;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Link {
     prev: u32,
     next: u32,
 }
+
+/// Of a slot in no list.
+const NOWHERE: Link = Link { prev: u32::MAX, next: u32::MAX };
 
 /// A fixed number of lists; each slot is in one of them at most.
 pub(crate) struct Lists {
@@ -28,11 +31,12 @@ impl Lists {
     }
 
     /// Makes room for one more slot, in no list.
+    #[inline]
     pub(crate) fn add_slot(&mut self) {
-        let itself = self.links.len();
-        self.links.push(Link { prev: itself, next: itself });
+        self.links.push_filler(NOWHERE);
     }
 
+    #[inline]
     fn at(&mut self, node: u32) -> &mut Link {
         if node & HEAD != 0 {
             &mut self.heads[(node & !HEAD) as usize]
@@ -53,10 +57,10 @@ impl Lists {
     /// for a slot in no list.
     pub(crate) fn unlink(&mut self, slot: Slot) -> Option<u32> {
         let Link { prev, next } = self.links[slot];
-        self.links[slot] = Link { prev: slot, next: slot };
-        if next == slot {
+        if next == NOWHERE.next {
             return None;
         }
+        self.links[slot] = NOWHERE;
         self.at(prev).next = next;
         self.at(next).prev = prev;
         (prev == next && prev & HEAD != 0).then_some(prev & !HEAD)

@@ -85,8 +85,9 @@ impl<K, S> Slots<K, S> {
         size_of::<Hot<K>>() + size_of::<Cold>() + state
     }
 
-    /// Fills a free slot or a new one; says whether it is new.
-    pub(crate) fn put(&mut self, key: K, hot: HotRecord, cold: Cold, state: S) -> (Slot, bool) {
+    /// A blank entry in a free slot or in a new one; says whether it is new.
+    #[inline]
+    pub(crate) fn put(&mut self, key: K, state: S) -> (Slot, bool) {
         let state = if Self::UNIT {
             self.unit = Some(state);
             None
@@ -94,15 +95,15 @@ impl<K, S> Slots<K, S> {
             Some(state)
         };
         if let Some(slot) = self.free.pop() {
-            self.hot[slot] = Hot { key, record: hot };
-            self.cold[slot] = cold;
+            self.hot[slot] = Hot { key, record: BLANK_HOT };
+            self.cold[slot] = blank_cold();
             if !Self::UNIT {
                 self.states[slot] = state;
             }
             return (slot, false);
         }
-        self.hot.push(Hot { key, record: hot });
-        self.cold.push(cold);
+        self.hot.push(Hot { key, record: BLANK_HOT });
+        self.cold.push(blank_cold());
         if !Self::UNIT {
             self.states.push(state);
         }

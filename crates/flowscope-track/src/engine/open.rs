@@ -5,14 +5,16 @@ use std::hash::Hash;
 use flowscope_core::{Extracted, FlowSide, L4Proto, Orientation, TcpFlags, Timestamp};
 
 use super::counters::count;
+use super::time::idle_deadline;
 use super::update::FollowUp;
 use super::{Engine, PacketContext, at_packet};
 use crate::clock::PacketTime;
-use crate::entry::{Cold, HotRecord, Rare, bit, slow_path};
+use crate::config::TrackerConfig;
+use crate::entry::{Rare, bit, slow_path};
 use crate::lists::Slot;
 use crate::sink::FlowSink;
-use crate::table::{BLANK_HOT, blank_cold};
-use crate::tcp::{Seg, Step, Tcp};
+use crate::table::Entry;
+use crate::tcp::{Seg, Step};
 use crate::wheel::{TICK, passed, tick_of};
 use crate::{Change, FlowState, InitiatorEvidence};
 
@@ -25,26 +27,26 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     ) {
         let (view, x, now) = (packet.view, packet.extracted, packet.now);
         let (orientation, evidence) = self.initiator(x);
-        let (mut hot, mut cold) = self.blank(packet, orientation, evidence, now.packet);
-        if orientation != x.orientation {
-            cold.history.push(b'^', FlowSide::Initiator);
-        }
-        let side = hot.side_of(x.orientation);
-        count(&mut hot, &mut cold, side, packet);
-        if let Some(icmp) = &x.icmp {
-            cold.set_icmp(icmp);
-        }
-        let seg = Seg::of(&hot, side, view, x);
-        if let Some(seg) = &seg {
-            hot.state = Tcp { hot: &mut hot, cold: &mut cold, config: &self.config }.open(seg);
-        } else if hot.is_tcp() {
-            hot.state = FlowState::SynReceived;
-            hot.set(bit::MID_STREAM, true);
-        }
-        let mut step = Step::new(hot.state);
-        let slot = self.insert(packet, hot, cold, out);
-        let order = at_packet(now);
+        let slot = self.insert(packet, out);
         let mut entry = self.slots.entry(slot);
+        entry.begin(packet, orientation, evidence, now.packet, &self.config);
+        if orientation != x.orientation {
+            entry.cold.history.push(b'^', FlowSide::Initiator);
+        }
+        let side = entry.hot.side_of(x.orientation);
+        count(entry.hot, entry.cold, side, packet);
+        if let Some(icmp) = &x.icmp {
+            entry.cold.set_icmp(icmp);
+        }
+        let seg = Seg::of(entry.hot, side, view, x);
+        if let Some(seg) = &seg {
+            entry.hot.state = entry.tcp(&self.config).open(seg);
+        } else if entry.hot.is_tcp() {
+            entry.hot.state = FlowState::SynReceived;
+            entry.hot.set(bit::MID_STREAM, true);
+        }
+        let mut step = Step::new(entry.hot.state);
+        let order = at_packet(now);
         entry.emit(view.ts(), order, Change::Started { evidence }, out);
         let flags = seg.map_or(TcpFlags(0), |seg| seg.flags);
         entry.emit_packet(side, packet, flags, out);
@@ -90,46 +92,16 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
     }
 
-    /// A record at the start of a flow, counters at zero.
-    #[inline]
-    pub(super) fn blank(
-        &self,
-        packet: &PacketContext<'_, '_, K>,
-        orientation: Orientation,
-        evidence: InitiatorEvidence,
-        id: u64,
-    ) -> (HotRecord, Cold) {
-        let (x, now) = (packet.extracted, packet.now);
-        let reverse = if orientation == Orientation::Reverse { bit::REVERSE } else { 0 };
-        let active = if self.config.active.is_some() { slow_path::ACTIVE } else { 0 };
-        let hot = HotRecord {
-            proto: x.l4.map_or(0, L4Proto::number),
-            bits: reverse | bit::LAGGED | if x.l4.is_none() { bit::NO_L4 } else { 0 },
-            slow_path: active,
-            id,
-            last_packet: now.packet,
-            touched: now.watermark,
-            ..BLANK_HOT
-        };
-        let mut cold = Cold { evidence, first_seen: Timestamp::MAX, ..blank_cold() };
-        if !x.path.is_empty() {
-            cold.rare = Some(Box::new(Rare { path: x.path, ..Rare::default() }));
-        }
-        (hot, cold)
-    }
-
-    /// Puts a new flow into the table, which makes room for it.
+    /// A blank entry for a new flow, for which there is room then.
     #[inline]
     pub(super) fn insert<O: FlowSink<K, S>>(
         &mut self,
         packet: &PacketContext<'_, '_, K>,
-        hot: HotRecord,
-        cold: Cold,
         out: &mut O,
     ) -> Slot {
         self.make_room(packet.now, out);
         let state = (self.init)(packet.extracted);
-        let (slot, new) = self.slots.put(packet.extracted.key.clone(), hot, cold, state);
+        let (slot, new) = self.slots.put(packet.extracted.key.clone(), state);
         if new {
             self.wheel.add_slot();
             self.order.add_slot();
@@ -143,11 +115,45 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// order.
     #[inline]
     pub(super) fn schedule_new(&mut self, slot: Slot, now: &PacketTime) {
-        let tick = tick_of(self.deadline(slot));
+        let hot = &mut self.slots.hot[slot].record;
+        // That of a pending reset comes later, if at all.
+        let deadline = if hot.state.is_over() {
+            hot.touched + self.config.linger
+        } else {
+            idle_deadline(&self.idle, hot)
+        };
+        let tick = tick_of(deadline);
         self.wheel.start_at(passed(now.watermark).unwrap_or(0));
         self.wheel.schedule(slot, tick);
         self.next_sweep_after =
             self.next_sweep_after.min(Timestamp::from_nanos(tick.saturating_mul(TICK)));
-        self.order.insert(slot, &mut self.slots.hot[slot].record);
+        self.order.insert(slot, hot);
+    }
+}
+
+impl<K, S> Entry<'_, K, S> {
+    /// Makes a blank entry that of a flow which begins with the packet `id`.
+    #[inline]
+    pub(super) fn begin(
+        &mut self,
+        packet: &PacketContext<'_, '_, K>,
+        orientation: Orientation,
+        evidence: InitiatorEvidence,
+        id: u64,
+        config: &TrackerConfig,
+    ) {
+        let (x, now, hot) = (packet.extracted, packet.now, &mut *self.hot);
+        let reverse = if orientation == Orientation::Reverse { bit::REVERSE } else { 0 };
+        hot.proto = x.l4.map_or(0, L4Proto::number);
+        hot.bits = reverse | bit::LAGGED | if x.l4.is_none() { bit::NO_L4 } else { 0 };
+        hot.slow_path = if config.active.is_some() { slow_path::ACTIVE } else { 0 };
+        hot.id = id;
+        hot.last_packet = now.packet;
+        hot.touched = now.watermark;
+        self.cold.evidence = evidence;
+        self.cold.first_seen = Timestamp::MAX;
+        if !x.path.is_empty() {
+            self.cold.rare = Some(Box::new(Rare { path: x.path, ..Rare::default() }));
+        }
     }
 }

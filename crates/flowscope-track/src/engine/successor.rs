@@ -11,7 +11,7 @@ use crate::lists::Slot;
 use crate::sink::{EventOrder, FlowSink};
 use crate::stats::Counters;
 use crate::table::Entry;
-use crate::tcp::{Seg, Tcp};
+use crate::tcp::Seg;
 use crate::{Change, EndReason, InitiatorEvidence};
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
@@ -51,7 +51,11 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             syn.counters
         };
         self.end_superseded(slot, order, out);
-        let (mut hot, mut cold) = self.blank(packet, begun_by, InitiatorEvidence::Syn, syn.packet);
+        let evidence = InitiatorEvidence::Syn;
+        let slot = self.insert(packet, out);
+        let mut entry = self.slots.entry(slot);
+        entry.begin(packet, begun_by, evidence, syn.packet, &self.config);
+        let Entry { hot, cold, .. } = &mut entry;
         hot.tos[0] = syn.tos;
         hot.sides[0].flags = syn.flags;
         hot.ttl[0] = syn.ttl;
@@ -72,13 +76,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             options: syn.options,
             ts: syn.ts,
         };
-        let mut tcp = Tcp { hot: &mut hot, cold: &mut cold, config: &self.config };
-        hot.state = tcp.open(&first);
-        hot.slow_path |= slow_path::STATE;
-        hot.set(bit::LAGGED, true);
-        let slot = self.insert(packet, hot, cold, out);
+        entry.hot.state = entry.tcp(&self.config).open(&first);
+        entry.hot.slow_path |= slow_path::STATE;
+        entry.hot.set(bit::LAGGED, true);
         self.schedule_new(slot, now);
-        let evidence = InitiatorEvidence::Syn;
         let mut entry = self.slots.entry(slot);
         entry.emit(syn.ts, order, Change::Started { evidence }, out);
         entry.emit_syn(&first, order, out);

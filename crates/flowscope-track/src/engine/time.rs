@@ -24,8 +24,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if hot.state.is_over() {
             return hot.touched + self.config.linger;
         }
-        let idle = hot.touched.as_nanos().saturating_add(idle_of(&self.idle, hot.proto));
-        let idle = Timestamp::from_nanos(idle);
+        let idle = idle_deadline(&self.idle, hot);
         self.pending_reset(record).map_or(idle, |reset| reset.min(idle))
     }
 
@@ -218,6 +217,12 @@ pub(super) fn idle_of(&[tcp, udp, other]: &[u64; 3], proto: u8) -> u64 {
         UDP => udp,
         _ => other,
     }
+}
+
+/// When the flow has been idle for long enough.
+#[inline]
+pub(super) fn idle_deadline(idle: &[u64; 3], hot: &HotRecord) -> Timestamp {
+    Timestamp::from_nanos(hot.touched.as_nanos().saturating_add(idle_of(idle, hot.proto)))
 }
 
 /// Whether a deadline of the entry may have passed: `false` is certain.
