@@ -48,6 +48,8 @@ pub(crate) type Init<K, S> = Box<dyn FnMut(&Extracted<K>) -> S + Send>;
 pub(crate) struct Engine<K, S> {
     config: TrackerConfig,
     idle: [u64; 3],
+    /// How many entries there may be.
+    limit: usize,
     init: Init<K, S>,
     index: Index,
     slots: Slots<K, S>,
@@ -87,6 +89,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let nanos = |d: std::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         Engine {
             idle: [config.tcp_idle, config.udp_idle, config.other_idle].map(nanos),
+            limit: Self::limit(&config),
             init,
             index: Index::new(config.hash, config.seed),
             slots: Slots::new(),

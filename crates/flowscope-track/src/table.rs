@@ -95,7 +95,8 @@ impl<K, S> Slots<K, S> {
             Some(state)
         };
         if let Some(slot) = self.free.pop() {
-            self.hot[slot] = Hot { key, record: BLANK_HOT };
+            let hot = &mut self.hot[slot];
+            (hot.key, hot.record) = (key, BLANK_HOT);
             self.cold[slot] = blank_cold();
             if !Self::UNIT {
                 self.states[slot] = state;

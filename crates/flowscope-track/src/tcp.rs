@@ -15,7 +15,9 @@ mod successor;
 mod syn;
 mod syn_ack;
 
-use flowscope_core::{Extracted, FlowSide, PacketView, TcpFlags, TcpInfo, TcpOptions, Timestamp};
+use std::ops::Deref;
+
+use flowscope_core::{Extracted, FlowSide, PacketView, TcpFlags, TcpInfo, Timestamp};
 
 use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
@@ -30,28 +32,33 @@ const MAX_BEHIND: i32 = -(1 << 30);
 /// How many SYNs that may begin another connection are remembered.
 pub(crate) const MAX_PENDING_SYNS: usize = 4;
 
-/// A TCP packet, seen from its flow.
+/// A TCP packet, seen from its flow; its header by reference.
 #[derive(Clone, Copy)]
-pub(crate) struct Seg {
-    pub(crate) side: FlowSide,
-    pub(crate) seq: u32,
-    pub(crate) ack: u32,
-    pub(crate) window: u16,
-    pub(crate) flags: TcpFlags,
+pub(crate) struct Seg<'a> {
+    tcp: &'a TcpInfo,
+    pub(crate) ts: Timestamp,
     /// Payload on the wire.
     pub(crate) len: u32,
-    pub(crate) options: TcpOptions,
-    pub(crate) ts: Timestamp,
+    pub(crate) side: FlowSide,
 }
 
-impl Seg {
+impl Deref for Seg<'_> {
+    type Target = TcpInfo;
+
+    #[inline]
+    fn deref(&self) -> &TcpInfo {
+        self.tcp
+    }
+}
+
+impl<'a> Seg<'a> {
     /// The segment of a packet of this flow, if it is one whose header is known.
     #[inline]
     pub(crate) fn of<K>(
         hot: &HotRecord,
         side: FlowSide,
         view: &PacketView<'_>,
-        x: &Extracted<K>,
+        x: &'a Extracted<K>,
     ) -> Option<Self> {
         // ORIG-2: a corrupt packet is one with a cut header.
         let tcp = x.tcp.as_ref().filter(|_| hot.is_tcp() && !x.corrupt)?;
@@ -59,17 +66,8 @@ impl Seg {
     }
 
     #[inline]
-    pub(crate) fn new(side: FlowSide, tcp: &TcpInfo, len: u32, ts: Timestamp) -> Self {
-        Seg {
-            side,
-            seq: tcp.seq,
-            ack: tcp.ack,
-            window: tcp.window,
-            flags: tcp.flags,
-            len,
-            options: tcp.options,
-            ts,
-        }
+    pub(crate) fn new(side: FlowSide, tcp: &'a TcpInfo, len: u32, ts: Timestamp) -> Self {
+        Seg { tcp, ts, len, side }
     }
 
     fn end(&self) -> u32 {

@@ -5,24 +5,22 @@ use std::hash::Hash;
 use super::{Due, EVICTION_SWEEP_STEPS, Engine, RARE_BYTES, RARE_SHARE, at_packet};
 use crate::EndReason;
 use crate::clock::PacketTime;
+use crate::config::TrackerConfig;
 use crate::index::Index;
 use crate::lists::{Lists, Slot};
 use crate::sink::{FlowSink, Phase};
 use crate::table::Slots;
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
-    pub(super) fn limit(&self) -> usize {
+    /// How many entries there may be.
+    pub(super) fn limit(config: &TrackerConfig) -> usize {
         let per_flow =
             Slots::<K, S>::bytes_per_slot() + 2 * Lists::bytes_per_slot() + Index::bytes_per_slot();
-        self.config.max_flows.get().min((self.slot_budget() / per_flow).max(1))
-    }
-
-    pub(super) fn slot_budget(&self) -> usize {
-        self.config.memory_budget - self.config.memory_budget / RARE_SHARE
+        config.max_flows.get().min((slot_budget(config) / per_flow).max(1))
     }
 
     pub(super) fn make_room<O: FlowSink<K, S>>(&mut self, now: &PacketTime, out: &mut O) {
-        let limit = self.limit();
+        let limit = self.limit;
         self.order.prepare(self.index.len(), limit, &mut self.slots.hot);
         if !self.is_full(limit) {
             return;
@@ -43,7 +41,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         live >= limit || {
             let growth = self.slots.growth();
             let slots = self.heap_bytes() - self.rares * RARE_BYTES;
-            growth > 0 && live > 0 && slots + growth > self.slot_budget()
+            growth > 0 && live > 0 && slots + growth > slot_budget(&self.config)
         }
     }
 
@@ -84,4 +82,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             + self.due.capacity() * size_of::<Due>()
             + self.rares * RARE_BYTES
     }
+}
+
+/// The part of the memory budget for what every entry has.
+fn slot_budget(config: &TrackerConfig) -> usize {
+    config.memory_budget - config.memory_budget / RARE_SHARE
 }

@@ -133,7 +133,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
 impl<K, S> Entry<'_, K, S> {
     /// Makes a blank entry that of a flow which begins with the packet `id`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin(
         &mut self,
         packet: &PacketContext<'_, '_, K>,

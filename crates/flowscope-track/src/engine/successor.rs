@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use flowscope_core::{FlowSide, Orientation, Timestamp};
+use flowscope_core::{FlowSide, Orientation, TcpInfo, Timestamp};
 
 use super::counters::{counted, spill};
 use super::{Engine, PacketContext, at_packet};
@@ -66,16 +66,14 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         cold.rare().spilled[0] = counters;
         cold.rare().path = syn.path;
         cold.rare().sides[0].retransmitted = if over { 0 } else { syn.again };
-        let first = Seg {
-            side: FlowSide::Initiator,
+        let header = TcpInfo {
             seq: syn.seq,
-            ack: 0,
             window: syn.window,
             flags: syn.flags,
-            len: syn.len,
             options: syn.options,
-            ts: syn.ts,
+            ..TcpInfo::default()
         };
+        let first = Seg::new(FlowSide::Initiator, &header, syn.len, syn.ts);
         entry.hot.state = entry.tcp(&self.config).open(&first);
         entry.hot.slow_path |= slow_path::STATE;
         entry.hot.set(bit::LAGGED, true);

@@ -38,9 +38,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             && !x.corrupt
             && !now.suspect
             && is_countable(hot, side, view, x, now);
-        let tcp = match x.tcp {
+        let tcp = match &x.tcp {
             Some(tcp) if short && hot.state == FlowState::Established => {
-                let seg = Seg::new(side, &tcp, x.payload.wire_len, view.ts());
+                let seg = Seg::new(side, tcp, x.payload.wire_len, view.ts());
                 if !Tcp::update_in_sequence(hot, &seg) {
                     return self.update_slow(slot, packet, out);
                 }

@@ -1,6 +1,6 @@
 //! Segments far outside the window: believed once the other side acknowledges them.
 
-use flowscope_core::TcpFlags;
+use flowscope_core::{TcpFlags, TcpInfo};
 
 use super::{Seg, Step, Tcp};
 use crate::entry::{Stray, side_bit};
@@ -44,8 +44,8 @@ impl Tcp<'_> {
         self.contradict_reset(step);
         if stray.flags.fin() {
             let seq = stray.end.wrapping_sub(1);
-            let fin = Seg { side: !seg.side, seq, len: 0, flags: TcpFlags::FIN, ..*seg };
-            self.take_fin(&fin, step);
+            let fin = TcpInfo { seq, flags: TcpFlags::FIN, ..**seg };
+            self.take_fin(&Seg::new(!seg.side, &fin, 0, seg.ts), step);
         }
         // Both sides' middles are missing: this side stands where the other says.
         let own = self.hot.sides[x];

@@ -1,6 +1,6 @@
 //! SYN and SYN+ACK.
 
-use flowscope_core::{FlowSide, Timestamp};
+use flowscope_core::{FlowSide, TcpFlags, Timestamp};
 
 use super::{MAX_PENDING_SYNS, Seg, Step, Tcp};
 use crate::clock::PacketTime;
@@ -33,6 +33,10 @@ impl Tcp<'_> {
 
     /// The first packet of a flow, once it is counted; beyond what [`open`](Self::open) did.
     pub(crate) fn first(&mut self, seg: &Seg, step: &mut Step) {
+        if seg.flags.syn() && !seg.flags.intersects(TcpFlags::FIN | TcpFlags::RST | TcpFlags::URG) {
+            self.hot.slow_path = self.slow_path_reasons();
+            return;
+        }
         self.urgent(seg, step);
         if seg.flags.rst() {
             // STATE-2
