@@ -117,11 +117,18 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.index.guess(tag)
     }
 
-    /// Reads the record's lines, so that they are on their way when the packet's turn comes.
+    /// Reads the lines of the record that a packet will need, so that they are on their way when its turn
+    /// comes. That a young flow's packets need the cold part stands in the hot part, which has not arrived
+    /// yet: the processor guesses, and goes on to the next packet.
     #[inline]
     pub(crate) fn prefetch(&self, slot: Slot) -> u64 {
         let hot = &self.slots.hot[slot];
-        hot.record.last_packet ^ u64::from(hot.record.sides[1].next)
+        let read = hot.record.last_packet ^ u64::from(hot.record.sides[1].next);
+        if hot.record.slow_path == 0 {
+            return read;
+        }
+        let cold = &self.slots.cold[slot];
+        read ^ cold.first_seen.as_nanos() ^ u64::from(cold.marks)
     }
 
     pub(crate) fn find(&mut self, key: &K) -> Option<Slot> {
