@@ -72,6 +72,19 @@ proptest! {
     }
 
     #[test]
+    fn the_fast_path_does_not_show(
+        settings in traffic::settings(),
+        steps in traffic::busy_steps(100),
+    ) {
+        let settings = Settings { active: None, ..settings };
+        let input = Input::new(traffic::play(&settings, &steps));
+        let fast = run(&input, settings.config());
+        // With interim records every packet takes the slow path; here none falls due.
+        let slow = run(&input, settings.config().active(Some(Duration::MAX)));
+        same("the slow path and the fast one", &slow, &fast)?;
+    }
+
+    #[test]
     fn neither_seed_nor_hash_shows(
         settings in traffic::settings(),
         steps in traffic::steps(60),
