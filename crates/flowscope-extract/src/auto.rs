@@ -51,6 +51,20 @@ impl<E: FlowExtractor> AutoDetectEncap<E> {
         to_innermost(view, link_payload).ok()?;
         self.0.extract(*view)
     }
+
+    /// As [`inside`](Self::inside), written in place.
+    #[inline(never)]
+    fn inside_into(
+        &self,
+        mut view: PacketView<'_>,
+        link_payload: LinkPayload,
+        found: &mut Option<Extracted<E::Key>>,
+    ) {
+        match to_innermost(&mut view, link_payload) {
+            Ok(()) => self.0.extract_into(&view, found),
+            Err(_) => *found = None,
+        }
+    }
 }
 
 impl<E: FlowExtractor> Combinator for AutoDetectEncap<E> {
@@ -76,12 +90,20 @@ impl<E: FlowExtractor> FlowExtractor for AutoDetectEncap<E> {
         if !is_plain(&view, link_payload) {
             return self.inside(&mut view, link_payload);
         }
-        // The inner extractor does not read the link header a second time.
-        let mut packet = view;
-        let cursor = packet.cursor_mut();
-        cursor.next = NextHeader::EtherType(link_payload.ethertype);
-        cursor.offset = link_payload.offset as u32;
-        self.0.extract(packet)
+        self.0.extract(behind_link(&view, link_payload))
+    }
+
+    #[inline]
+    fn extract_into(&self, view: &PacketView<'_>, found: &mut Option<Extracted<E::Key>>) {
+        match link_payload(view) {
+            Some(link_payload) if is_plain(view, link_payload) => {
+                self.0.extract_into(&behind_link(view, link_payload), found);
+            }
+            link_payload => {
+                let link_payload = link_payload.unwrap_or(LinkPayload::UNKNOWN);
+                self.inside_into(*view, link_payload, found);
+            }
+        }
     }
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {
@@ -91,4 +113,14 @@ impl<E: FlowExtractor> FlowExtractor for AutoDetectEncap<E> {
     fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
         self.0.unread(view)
     }
+}
+
+/// The view of a plain packet behind its link header, which the inner extractor does not read a second time.
+#[inline(always)]
+fn behind_link<'a>(view: &PacketView<'a>, link_payload: LinkPayload) -> PacketView<'a> {
+    let mut packet = *view;
+    let cursor = packet.cursor_mut();
+    cursor.next = NextHeader::EtherType(link_payload.ethertype);
+    cursor.offset = link_payload.offset as u32;
+    packet
 }

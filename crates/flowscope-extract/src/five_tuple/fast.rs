@@ -26,25 +26,28 @@ pub(crate) fn five_tuple<const ONE_WAY: bool, const OPTIONS: bool, R>(
         ETHERTYPE_IPV4 => {
             let ip = v4(view, at)?;
             match ip.proto {
-                TCP => Some(take(tcp::<ONE_WAY, OPTIONS>(view, &ip)?)),
+                TCP if !OPTIONS && is_read(flags(view, &ip)?) => None,
+                TCP => Some(take(tcp::<ONE_WAY>(view, &ip)?)),
                 UDP => Some(take(udp::<ONE_WAY>(view, &ip)?)),
                 _ => None,
             }
         }
-        ETHERTYPE_IPV6 => Some(take(over_v6::<ONE_WAY, OPTIONS>(view, at)?)),
+        ETHERTYPE_IPV6 => over_v6::<ONE_WAY, OPTIONS, R>(view, at, take),
         _ => None,
     }
 }
 
 #[inline(never)]
-fn over_v6<const ONE_WAY: bool, const OPTIONS: bool>(
+fn over_v6<const ONE_WAY: bool, const OPTIONS: bool, R>(
     view: &PacketView<'_>,
     at: usize,
-) -> Option<Extracted<FiveTupleKey>> {
+    take: impl FnOnce(Extracted<FiveTupleKey>) -> R,
+) -> Option<R> {
     let ip = v6(view, at)?;
     match ip.proto {
-        TCP => tcp::<ONE_WAY, OPTIONS>(view, &ip),
-        UDP => udp::<ONE_WAY>(view, &ip),
+        TCP if !OPTIONS && is_read(flags(view, &ip)?) => None,
+        TCP => Some(take(tcp::<ONE_WAY>(view, &ip)?)),
+        UDP => Some(take(udp::<ONE_WAY>(view, &ip)?)),
         _ => None,
     }
 }
@@ -53,6 +56,11 @@ fn over_v6<const ONE_WAY: bool, const OPTIONS: bool>(
 #[inline(always)]
 pub(crate) fn has_options(found: &Extracted<FiveTupleKey>) -> bool {
     found.tcp.as_ref().is_some_and(|tcp| is_read(tcp.flags))
+}
+
+#[inline(always)]
+fn flags(view: &PacketView<'_>, ip: &Ip) -> Option<TcpFlags> {
+    Some(TcpFlags(array::<20>(view, ip.at)?[13]))
 }
 
 const fn is_read(flags: TcpFlags) -> bool {
@@ -135,13 +143,10 @@ fn v6(view: &PacketView<'_>, at: usize) -> Option<Ip> {
 }
 
 #[inline(always)]
-fn tcp<const ONE_WAY: bool, const OPTIONS: bool>(
-    view: &PacketView<'_>,
-    ip: &Ip,
-) -> Option<Extracted<FiveTupleKey>> {
+fn tcp<const ONE_WAY: bool>(view: &PacketView<'_>, ip: &Ip) -> Option<Extracted<FiveTupleKey>> {
     let header = array::<20>(view, ip.at)?;
     let len = usize::from(header[12] >> 4) * 4;
-    if len < 20 || !OPTIONS && is_read(TcpFlags(header[13])) {
+    if len < 20 {
         return None;
     }
     let payload = payload(view, ip.at + len, ip.end, ip.end)?;

@@ -47,6 +47,9 @@ fn check(view: PacketView<'_>) {
 
         let inside = innermost(&view).ok().and_then(|at| extractor.general(&view.at(at)));
         assert_eq!(AutoDetectEncap(extractor).extract(view), inside, "{view:?}");
+        let mut place = Some(another());
+        AutoDetectEncap(extractor).extract_into(&view, &mut place);
+        assert_eq!(place, inside, "{view:?}");
     }
 }
 
