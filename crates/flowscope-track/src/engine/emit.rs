@@ -75,7 +75,6 @@ impl<K, S> Entry<'_, K, S> {
         if !out.wants_payload() {
             return;
         }
-        let (view, x) = (packet.view, packet.extracted);
         let Some(flow) = self.flow(seg.ts, at_packet(packet.now)) else { return };
         out.segment(flow, lent(seg, packet));
     }
