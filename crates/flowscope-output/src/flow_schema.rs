@@ -17,13 +17,14 @@ pub static FLOW: Schema<FlowRecord> = Schema {
         C::new("responder", Kind::Text, |x| Value::short(x.header.endpoints().1), "Address and port of the responder.").table(Table::at(4, "RESPONDER", IPV4).may_overflow()),
         C::new("proto_and_app", Kind::Text, proto_and_app, "Protocol over IP, and the one inside if that is known. Zeek has the one over IP: tcp, udp, icmp or unknown_transport.").zeek_as(0, "proto", ZeekType::Enum, |x| names::zeek_proto(x.header.key.proto()).into()).table(Table::at(2, "PROTO", 8)),
         C::new("app_proto", Kind::Text, |x| Value::some(x.app_proto), "Protocol that the flow speaks, if it was recognised. Zeek has the name of its log: ssl for tls.").eve("app_proto").zeek_as(1, "service", ZeekType::String, |x| Value::some(x.service)),
+        C::new("app_proto_orig", Kind::Text, |x| Value::some(x.header.within), "Protocol that the flow spoke first, where `app_proto` began within it: `smtp` for TLS behind STARTTLS.").eve("app_proto_orig"),
         C::new("packets_to_server", Kind::U64, |x| x.initiator().counters.packets.into(), "Packets that the initiator sent.").eve("flow.pkts_toserver").zeek(10, "orig_pkts", ZeekType::Count),
         C::new("packets_to_client", Kind::U64, |x| x.responder().counters.packets.into(), "Packets that the responder sent.").eve("flow.pkts_toclient").zeek(12, "resp_pkts", ZeekType::Count),
         C::new("bytes_to_server", Kind::U64, |x| x.initiator().counters.wire_bytes.into(), "Bytes that the initiator sent: whole frames on the wire.").eve("flow.bytes_toserver"),
         C::new("bytes_to_client", Kind::U64, |x| x.responder().counters.wire_bytes.into(), "Bytes that the responder sent: whole frames on the wire.").eve("flow.bytes_toclient"),
         C::new("start", Kind::Time, |x| x.start.into(), "When the first packet was captured, UTC.").eve("flow.start").table(Table::at(0, "START", 19)),
         C::new("end", Kind::Time, |x| x.end.into(), "When the last packet was captured, late ones included, UTC.").eve("flow.end"),
-        C::new("duration", Kind::Duration, |x| x.duration().into(), "Seconds from the first packet to the last; in EVE whole seconds.").eve_as("flow.age", |x| x.duration().as_secs().into()).zeek(2, "duration", ZeekType::Interval).table(Table::at(1, "LASTED", 6)),
+        C::new("duration", Kind::Duration, |x| x.duration().into(), "Seconds from the first packet to the last. EVE has the difference of their whole seconds, as Suricata.").eve_as("flow.age", |x| x.end.secs().saturating_sub(x.start.secs()).into()).zeek(2, "duration", ZeekType::Interval).table(Table::at(1, "LASTED", 6)),
         C::new("state", Kind::Text, |x| state(x).into(), "Suricata's state: new, established or closed.").eve("flow.state"),
         C::new("reason", Kind::Text, |x| reason(x.kind).into(), "Suricata's reason: timeout, forced, shutdown or tcp_reuse.").eve("flow.reason"),
         C::new("tcp_flags", Kind::Text, |x| tcp_flags(x, all_flags(x)), "TCP flags of both sides in hexadecimal (RFC 9293 §3.1).").eve("tcp.tcp_flags"),
@@ -250,5 +251,27 @@ mod tests {
     #[test]
     fn the_schema_is_sound() {
         assert_eq!(FLOW.faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_age_of_eve_is_the_difference_of_whole_seconds() {
+        use flowscope_driver::SessionDriver;
+        use flowscope_extract::FiveTuple;
+        use flowscope_http::HttpParser;
+        use flowscope_testkit::{Dialogue, views};
+
+        let talk = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80").after(900).syn().after(200);
+        let mut driver = SessionDriver::new(FiveTuple::bidirectional(), HttpParser::default());
+        for view in views(&talk.syn_ack().build()) {
+            driver.handle_packet(view);
+        }
+        driver.finish(EndReason::EndOfInput);
+        let ended = std::iter::from_fn(|| driver.poll_event())
+            .find_map(|event| FlowRecord::of_event(&event))
+            .unwrap();
+        assert_eq!(ended.duration().as_millis(), 201);
+        let age = FLOW.columns.iter().find(|column| column.name == "duration").unwrap();
+        let eve = age.eve.as_ref().and_then(|eve| eve.get).unwrap();
+        assert_eq!(eve(&ended), Value::U64(1));
     }
 }
