@@ -180,6 +180,12 @@ impl Class {
     /// Any class.
     pub const ANY: Class = Class(255);
 
+    /// Whether the top bit is set, which says something else in multicast DNS.
+    #[must_use]
+    pub const fn has_top_bit(self) -> bool {
+        self.0 & 0x8000 != 0
+    }
+
     /// The class of a multicast DNS question or record, whose top bit asks for a unicast response
     /// (RFC 6762 §5.4) or to flush caches (§10.2).
     #[must_use]

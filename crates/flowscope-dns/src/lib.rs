@@ -26,7 +26,9 @@
 //! [`DnsTransactions`] wraps either parser and pairs queries with responses. The callback shapes are
 //! [`DnsUdpObserver`], which looks at packets on their way to a tracker, and [`DnsTcpFactory`].
 //!
-//! Multicast DNS (RFC 6762) and LLMNR (RFC 4795) share the format and are read alike.
+//! Multicast DNS (RFC 6762) and LLMNR (RFC 4795) share the format and are read alike; as protocols of the
+//! registry they are [`Mdns`] and [`Llmnr`] beside [`Dns`]. The NetBIOS name service (RFC 1002) has the header
+//! of DNS but names, types and records of its own: [`NbnsParser`] reads it into [`NbnsMessage`]s.
 
 mod codes;
 mod config;
@@ -36,6 +38,7 @@ mod exchange;
 mod fixture;
 mod message;
 mod name;
+mod nbns;
 mod observer;
 mod parser;
 mod probe;
@@ -61,7 +64,11 @@ pub use flowscope_core::{
 pub use hickory_proto;
 pub use message::{DnsDefect, DnsKind, DnsMessage, DnsTransport, Header, Section};
 pub use name::Name;
+pub use nbns::{
+    Nbns, NbnsAddress, NbnsDefect, NbnsMessage, NbnsName, NbnsNodeName, NbnsOpcode, NbnsParser,
+    NbnsType,
+};
 pub use observer::{DnsHandler, DnsUdpObserver};
 pub use parser::{DnsTcpFactory, DnsTcpParser, DnsUdpParser};
-pub use protocol::Dns;
+pub use protocol::{Dns, Llmnr, Mdns};
 pub use record::{Edns, EdnsOptions, Question, Record};

@@ -39,13 +39,16 @@ use entry::{Entry, Parser};
 mod entry;
 
 /// The protocols, in the order in which they are asked about a flow. A line has the feature, the module of
-/// this crate, and the type that implements [`Protocol`].
+/// this crate, and the type that implements [`Protocol`]. Protocols of one crate share its feature.
 macro_rules! for_each_protocol {
     ($callback:ident) => {
         $callback! {
             "http" http Http flowscope_http,
             "tls" tls Tls flowscope_tls,
             "dns" dns Dns flowscope_dns,
+            "dns" mdns Mdns flowscope_dns,
+            "dns" llmnr Llmnr flowscope_dns,
+            "dns" nbns Nbns flowscope_dns,
             "quic" quic Quic flowscope_quic,
             "ssh" ssh Ssh flowscope_ssh,
             "smtp" smtp Smtp flowscope_smtp,
@@ -62,7 +65,7 @@ macro_rules! registry {
         pub enum AppRecord {
             $(
                 #[cfg(feature = $feature)]
-                #[doc = concat!("A record of `", $feature, "`.")]
+                #[doc = concat!("A record of `", stringify!($module), "`.")]
                 $protocol(Box<<$krate::$protocol as Protocol>::Record>),
             )*
         }
@@ -98,7 +101,7 @@ macro_rules! registry {
         pub enum AppParser {
             $(
                 #[cfg(feature = $feature)]
-                #[doc = concat!("A parser of `", $feature, "`.")]
+                #[doc = concat!("A parser of `", stringify!($module), "`.")]
                 $protocol(Parser<$krate::$protocol>),
             )*
         }

@@ -109,6 +109,54 @@ fn any_number_of_workers_says_the_same() {
     }
 }
 
+/// A message with one question.
+fn question(id: u16, flags: u16, name: &[u8], rtype: u16) -> Vec<u8> {
+    let mut bytes = [id.to_be_bytes(), flags.to_be_bytes(), [0, 1]].concat();
+    bytes.extend([0; 6]);
+    bytes.extend_from_slice(name);
+    bytes.extend([rtype.to_be_bytes(), [0, 1]].concat());
+    bytes
+}
+
+#[test]
+fn name_services_are_told_apart_by_their_ports() {
+    let asks = |from: &str, to: &str, payload: Vec<u8>| {
+        Dialogue::udp(from, to).at(1_767_323_045).datagram(Initiator, payload).build()
+    };
+    let fred = b"\x20EGFCEFEECACACACACACACACACACACACA\0";
+    let packets = [
+        asks("10.0.0.1:40000", "10.0.0.2:53", question(1, 0x100, b"\x04host\0", 1)),
+        asks("10.0.0.1:5353", "224.0.0.251:5353", question(0, 0, b"\x04host\x05local\0", 1)),
+        asks("10.0.0.1:40001", "224.0.0.252:5355", question(2, 0, b"\x04host\0", 1)),
+        asks("10.0.0.1:137", "10.0.0.255:137", question(3, 0x110, fred, 32)),
+    ]
+    .concat();
+    let capture = pcap(&packets);
+    let all = run(program().args(["sessions", "--format=eve", "-"]), &capture);
+    let (records, _) = balanced(&all.out);
+    let kinds: Vec<&str> =
+        records.iter().map(|record| record["event_type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["dns", "mdns", "llmnr", "nbns"]);
+    for record in &records {
+        let kind = record["event_type"].as_str().unwrap();
+        assert_eq!(record[kind]["type"], "request", "{record}");
+    }
+    let only = run(program().args(["sessions", "--format=eve", "--protocol=mdns", "-"]), &capture);
+    assert_eq!(balanced(&only.out).0, records[1..2]);
+    // Flows have the names too; Zeek has one log for all, and one service.
+    let flows = run(program().args(["flows", "--format=eve", "-"]), &capture);
+    let (flows, _) = balanced(&flows.out);
+    let protocols: Vec<_> = flows.iter().map(|flow| flow["app_proto"].clone()).collect();
+    assert_eq!(protocols, kinds);
+    let zeek = run(program().args(["sessions", "--format=zeek", "-"]), &capture);
+    assert_eq!(zeek.out.matches("#path").count(), 1, "{}", zeek.out);
+    let query = |line: &str| line.split('\t').nth(9).unwrap().to_owned();
+    let queries: Vec<String> =
+        zeek.out.lines().filter(|line| !line.starts_with('#')).map(query).collect();
+    // That of DNS waits for its response, to the end; those of the others are not held.
+    assert_eq!(queries, ["host.local", "host", "FRED", "host"]);
+}
+
 /// A conversation with a hole, hostile text, and a reset.
 fn odd_conversation() -> Packets {
     Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80")
