@@ -1,5 +1,3 @@
-use std::collections::VecDeque;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use flowscope_core::{
@@ -7,7 +5,11 @@ use flowscope_core::{
     feed_once, parse_once,
 };
 
-use crate::{DnsKind, DnsMessage, DnsTcpParser, DnsUdpParser, RecordType};
+use crate::{DnsKind, DnsMessage, DnsTcpParser, DnsUdpParser};
+
+use pairing::Pairing;
+
+mod pairing;
 
 /// A query and its response, or the one without the other.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,8 +23,18 @@ pub struct DnsTransaction {
     pub latency: Option<Duration>,
     /// How often the query was repeated before the end of the transaction.
     pub retries: u32,
+    /// When it was repeated, in the order in which that was seen: the first 64 times.
+    pub repeated: Vec<Timestamp>,
     /// How it ended.
     pub outcome: DnsOutcome,
+    pub(crate) numbers: Numbers,
+}
+
+/// The numbers of a query and its response among the messages of their flow.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Numbers {
+    pub(crate) query: u64,
+    pub(crate) response: u64,
 }
 
 /// How a transaction ended.
@@ -87,13 +99,33 @@ pub struct DnsTransactions<P> {
 }
 
 impl DnsTransaction {
-    /// A message by itself.
-    pub(crate) fn of_message(message: DnsMessage) -> Self {
+    /// A message by itself, with its number in the flow.
+    pub(crate) fn of_message(message: DnsMessage, number: u64) -> Self {
         let (query, response) = match message.kind() {
             DnsKind::Query => (Some(message), None),
             DnsKind::Response => (None, Some(message)),
         };
-        DnsTransaction { query, response, latency: None, retries: 0, outcome: DnsOutcome::Unpaired }
+        DnsTransaction {
+            query,
+            response,
+            latency: None,
+            retries: 0,
+            repeated: Vec::new(),
+            outcome: DnsOutcome::Unpaired,
+            numbers: Numbers { query: number, response: number },
+        }
+    }
+
+    /// The number of the query among the messages of its flow, from 0. Both sides are counted together.
+    #[must_use]
+    pub fn query_number(&self) -> Option<u64> {
+        self.query.as_ref().map(|_| self.numbers.query)
+    }
+
+    /// The number of the response among the messages of its flow, from 0.
+    #[must_use]
+    pub fn response_number(&self) -> Option<u64> {
+        self.response.as_ref().map(|_| self.numbers.response)
     }
 }
 
@@ -107,14 +139,14 @@ impl<P> DnsTransactions<P> {
     /// How long a query stays open, in packet time; default 10 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.pairing.timeout = timeout;
+        self.pairing.set_timeout(timeout);
         self
     }
 
     /// How many queries of a flow may be open; default 1024. With one more, the oldest is given up.
     #[must_use]
     pub fn max_open(mut self, queries: usize) -> Self {
-        self.pairing.max_open = queries;
+        self.pairing.set_max_open(queries);
         self
     }
 
@@ -122,14 +154,14 @@ impl<P> DnsTransactions<P> {
     /// out at once, as a transaction without the other one.
     #[must_use]
     pub fn paired(mut self, paired: bool) -> Self {
-        self.pairing.off = !paired;
+        self.pairing.set_paired(paired);
         self
     }
 
     /// How many queries wait for their response.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.pairing.open.len()
+        self.pairing.open()
     }
 
     fn pair(&mut self, out: &mut Vec<DnsTransaction>) {
@@ -228,193 +260,6 @@ impl SessionParser for DnsTransactions<DnsTcpParser> {
 
     fn probe(side: FlowSide, start: &[u8]) -> Probe {
         DnsTcpParser::probe(side, start)
-    }
-}
-
-/// The open queries of a flow, oldest first.
-#[derive(Clone, Debug)]
-struct Pairing {
-    open: VecDeque<Box<Open>>,
-    /// Their keys, in the same places.
-    keys: VecDeque<Key>,
-    /// Bytes that the open queries hold, beside the two queues.
-    held: usize,
-    /// A zone transfer that has begun to be answered: the key of its query.
-    transfer: Option<Key>,
-    timeout: Duration,
-    max_open: usize,
-    /// Messages are not paired.
-    off: bool,
-}
-
-/// An open query.
-#[derive(Clone, Debug)]
-struct Open {
-    message: DnsMessage,
-    retries: u32,
-}
-
-/// What a response has in common with its query, in one word, so that a thousand of them are looked
-/// through in a microsecond: the identifier, who asks, and a digest of the first question, 0 if there
-/// is none. Whether it is really the same question is looked at when the digest says so.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Key(u64);
-
-impl Default for Pairing {
-    fn default() -> Self {
-        Pairing {
-            open: VecDeque::new(),
-            keys: VecDeque::new(),
-            held: 0,
-            transfer: None,
-            timeout: Duration::from_secs(10),
-            max_open: 1024,
-            off: false,
-        }
-    }
-}
-
-impl Pairing {
-    fn message(&mut self, message: DnsMessage, out: &mut Vec<DnsTransaction>) {
-        if self.off {
-            return out.push(DnsTransaction::of_message(message));
-        }
-        self.expire(message.ts, out);
-        match message.kind() {
-            DnsKind::Query => self.query(message, out),
-            DnsKind::Response => self.response(message, out),
-        }
-    }
-
-    fn query(&mut self, message: DnsMessage, out: &mut Vec<DnsTransaction>) {
-        let key = Key::of(&message, message.side);
-        if let Some(at) = self.find(key, &message) {
-            if let Some(open) = self.open.get_mut(at) {
-                open.retries = open.retries.saturating_add(1);
-            }
-            return;
-        }
-        if self.transfer.is_some_and(|transfer| transfer.is_of_the_same_asker_as(key)) {
-            self.transfer = None;
-        }
-        let open = Box::new(Open { message, retries: 0 });
-        self.held = self.held.saturating_add(open.heap_bytes());
-        self.open.push_back(open);
-        self.keys.push_back(key);
-        if self.open.len() > self.max_open {
-            out.extend(self.take(0).map(|open| open.unanswered(UnansweredReason::LimitReached)));
-        }
-    }
-
-    fn response(&mut self, message: DnsMessage, out: &mut Vec<DnsTransaction>) {
-        let key = Key::of(&message, !message.side);
-        let found = self.find(key, &message).and_then(|at| self.take(at));
-        let Some(open) = found else {
-            let continued = self.transfer.is_some_and(|transfer| transfer.matches(key));
-            let outcome = if continued { DnsOutcome::Continued } else { DnsOutcome::Unsolicited };
-            out.push(DnsTransaction {
-                query: None,
-                response: Some(message),
-                latency: None,
-                retries: 0,
-                outcome,
-            });
-            return;
-        };
-        let Open { message: query, retries } = *open;
-        let asked = query.questions().first().map(crate::Question::rtype);
-        if matches!(asked, Some(RecordType::AXFR | RecordType::IXFR)) {
-            self.transfer = Some(Key::of(&query, query.side));
-        }
-        out.push(DnsTransaction {
-            latency: Some(message.ts.since(query.ts)),
-            query: Some(query),
-            response: Some(message),
-            retries,
-            outcome: DnsOutcome::Answered,
-        });
-    }
-
-    /// Where the oldest open query with this key and the first question of `message` is.
-    fn find(&self, key: Key, message: &DnsMessage) -> Option<usize> {
-        let question = message.questions().first();
-        self.keys.iter().zip(&self.open).position(|(candidate, open)| {
-            candidate.matches(key)
-                && match (question, open.message.questions().first()) {
-                    (Some(one), Some(other)) => one == other,
-                    (None, None) => true,
-                    _ => message.kind() == DnsKind::Response,
-                }
-        })
-    }
-
-    /// Gives up the queries whose time is up. The oldest decides: where the capture is out of order,
-    /// a younger one may have to wait for it.
-    fn expire(&mut self, now: Timestamp, out: &mut Vec<DnsTransaction>) {
-        while self.open.front().is_some_and(|open| now.since(open.message.ts) > self.timeout) {
-            out.extend(self.take(0).map(|open| open.unanswered(UnansweredReason::Timeout)));
-        }
-    }
-
-    fn end(&mut self, out: &mut Vec<DnsTransaction>) {
-        out.extend(self.open.drain(..).map(|open| open.unanswered(UnansweredReason::FlowEnded)));
-        self.keys.clear();
-        self.held = 0;
-    }
-
-    fn take(&mut self, at: usize) -> Option<Box<Open>> {
-        self.keys.remove(at);
-        let open = self.open.remove(at)?;
-        self.held = self.held.saturating_sub(open.heap_bytes());
-        Some(open)
-    }
-
-    fn heap_bytes(&self) -> usize {
-        let keys = self.keys.capacity() * size_of::<Key>();
-        self.open.capacity() * size_of::<Box<Open>>() + keys + self.held
-    }
-}
-
-impl Open {
-    fn heap_bytes(&self) -> usize {
-        size_of::<Open>() + self.message.heap_bytes()
-    }
-
-    fn unanswered(self, why: UnansweredReason) -> DnsTransaction {
-        DnsTransaction {
-            query: Some(self.message),
-            response: None,
-            latency: None,
-            retries: self.retries,
-            outcome: DnsOutcome::Unanswered(why),
-        }
-    }
-}
-
-impl Key {
-    /// The bits of the digest.
-    const QUESTION: u64 = (1 << 47) - 1;
-
-    fn of(message: &DnsMessage, asker: FlowSide) -> Key {
-        let question = message.questions().first().map_or(0, |question| {
-            // The keys of this hasher are fixed: who makes digests collide gains nothing but a
-            // comparison of names, of which there are `max_open` at most.
-            let mut hasher = DefaultHasher::new();
-            question.hash(&mut hasher);
-            (hasher.finish() & Key::QUESTION).max(1)
-        });
-        Key(u64::from(message.id()) << 48 | (asker.index() as u64) << 47 | question)
-    }
-
-    /// Whether the two may belong together: a side without a question goes with any.
-    fn matches(self, other: Key) -> bool {
-        let either_has_none = self.0 & Key::QUESTION == 0 || other.0 & Key::QUESTION == 0;
-        self == other || either_has_none && self.is_of_the_same_asker_as(other)
-    }
-
-    /// Whether identifier and asker are the same.
-    fn is_of_the_same_asker_as(self, other: Key) -> bool {
-        (self.0 ^ other.0) & !Key::QUESTION == 0
     }
 }
 

@@ -2,23 +2,26 @@
 //!
 //! DNS, multicast DNS and LLMNR have the same columns but where their headers differ, each under its own
 //! name. EVE has a row for each message, with the columns of that message. Zeek has a line for a query and
-//! its response; both columns and CSV then take from either what it is known for.
+//! its response, and one for each repetition of the query; columns then take from either message what it is
+//! known for, and so does CSV.
 
+use flowscope_core::FlowSide;
 use flowscope_record::{Column, Kind, Schema, Value, Visitor, ZeekType};
 
 use crate::protocol::{Flavour, Variant};
 use crate::{Dns, DnsMessage, DnsTransaction, DnsTransport, Llmnr, Mdns, Rcode, Record};
 
-use rows::messages;
 use summary::summary;
 use values::{
     QUERY, RESOURCE, asked, asks_for_unicast, defect, either, flushes_caches, hex, outcome, qclass,
     query, question, rcode, records, rtype,
 };
 
+mod eve;
 mod rows;
 mod summary;
 mod values;
+mod zeek;
 
 /// The columns of `dns` records.
 pub(crate) static DNS: Schema<DnsTransaction> = schema::<Dns>(&const { columns::<Dns>() });
@@ -33,7 +36,9 @@ pub(crate) static LLMNR: Schema<DnsTransaction> = schema::<Llmnr>(&const { colum
 const fn schema<F: Flavour>(columns: &'static [C]) -> Schema<DnsTransaction> {
     Schema {
         zeek_log: "dns",
-        eve_rows: Some(messages),
+        sender: Some(|x| either(x).map_or(FlowSide::Initiator, |message| message.side)),
+        eve_rows: Some(rows::messages),
+        zeek_rows: Some(rows::lines),
         columns,
         summary,
         ..Schema::new(F::NAME, |x| asked(x).map(|message| message.ts).unwrap_or_default())
@@ -52,7 +57,7 @@ macro_rules! own {
 }
 
 /// How many columns there are.
-const COLUMNS: usize = 31;
+const COLUMNS: usize = 33;
 
 /// The columns, in the order of EVE and CSV.
 const fn columns<F: Flavour>() -> [C; COLUMNS] {
@@ -78,6 +83,13 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
         )
         .eve(own!(F, "type")),
         C::new(
+            "tx_id",
+            Kind::U64,
+            |x| Value::some(x.response_number().or(x.query_number())),
+            "Number of the message in its flow, from 0, both sides together.",
+        )
+        .eve(own!(F, "tx_id")),
+        C::new(
             "id",
             Kind::U64,
             |x| Value::some(either(x).map(DnsMessage::id)),
@@ -98,7 +110,7 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             |x| question(x).map_or(Value::Null, |question| question.name().to_text().into()),
             "Name of the first question, in presentation form (RFC 1035 §5.1).",
         )
-        .zeek(3, "query", ZeekType::String),
+        .zeek_as(3, "query", ZeekType::String, zeek::query),
         C::new(
             "qclass",
             Kind::U64,
@@ -115,11 +127,7 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             "Class of the first question by name.",
         )
         .zeek_as(5, "qclass_name", ZeekType::String, |x| {
-            question(x).map_or(Value::Null, |question| match question.class().mnemonic() {
-                Some("IN") => "C_INTERNET".into(),
-                Some(name) => name.into(),
-                None => Value::short(format_args!("qclass-{}", question.class().0)),
-            })
+            question(x).map_or(Value::Null, |question| zeek::qclass_name(question.class()))
         }),
         C::new(
             "qtype",
@@ -134,7 +142,9 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             |x| question(x).map_or(Value::Null, |question| rtype(question.rtype())),
             "Type of the first question by name.",
         )
-        .zeek(7, "qtype_name", ZeekType::String),
+        .zeek_as(7, "qtype_name", ZeekType::String, |x| {
+            question(x).map_or(Value::Null, |question| zeek::qtype_name(question.rtype()))
+        }),
         C::new(
             "rcode_number",
             Kind::U64,
@@ -253,10 +263,9 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             |x| records(x, DnsMessage::answers),
             "Records of the answer section (RFC 1035 §4.1.3).",
         )
-        .eve(own!(F, "answers"))
+        .eve_as(own!(F, "answers"), |x| eve::records(x, DnsMessage::answers))
         .zeek_as(15, "answers", ZeekType::VectorOfString, |x| {
-            let answers = x.response.as_ref().map(DnsMessage::answers).unwrap_or_default();
-            Value::list(answers.iter().map(|record| record.rdata().to_string()))
+            Value::list(zeek::answers(x).map(|(text, _)| text))
         }),
         C::new(
             "authorities",
@@ -264,14 +273,14 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             |x| records(x, DnsMessage::authorities),
             "Records of the authority section (RFC 1035 §4.1.3).",
         )
-        .eve(own!(F, "authorities")),
+        .eve_as(own!(F, "authorities"), |x| eve::records(x, DnsMessage::authorities)),
         C::new(
             "additionals",
             Kind::List(&RESOURCE),
             |x| records(x, DnsMessage::additionals),
             "Records of the additional section without OPT (RFC 1035 §4.1.3).",
         )
-        .eve(own!(F, "additionals")),
+        .eve_as(own!(F, "additionals"), |x| eve::records(x, DnsMessage::additionals)),
         C::new(
             "ttls",
             Kind::List(&Kind::U64),
@@ -281,7 +290,10 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             },
             "Seconds for which each answer may be cached (RFC 1035 §4.1.3).",
         )
-        .zeek(16, "TTLs", ZeekType::VectorOfInterval),
+        .eve_as(own!(F, "grouped"), eve::grouped)
+        .zeek_as(16, "TTLs", ZeekType::VectorOfInterval, |x| {
+            Value::list(zeek::answers(x).map(|(_, ttl)| ttl))
+        }),
         C::new(
             "rejected",
             Kind::Bool,
@@ -291,7 +303,9 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             },
             "Whether the server refused to answer.",
         )
-        .zeek(17, "rejected", ZeekType::Bool),
+        .zeek_as(17, "rejected", ZeekType::Bool, |x| {
+            x.response.as_ref().is_some_and(zeek::is_rejected).into()
+        }),
         first_own,
         second_own,
         C::new(
@@ -313,6 +327,13 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             "Length of the message on the wire, without the length prefix of TCP.",
         )
         .eve("flowscope.bytes"),
+        C::new(
+            "answer_records",
+            Kind::U64,
+            |x| Value::some(either(x).map(|message| message.answers().len() as u64)),
+            "How many records the answer section has.",
+        )
+        .eve_as("flowscope.answer_records", eve::answer_records),
         C::new(
             "extended_rcode",
             Kind::Text,

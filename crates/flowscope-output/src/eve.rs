@@ -1,6 +1,6 @@
 //! Records as Suricata's EVE has them, one JSON object per line.
 
-use flowscope_core::Timestamp;
+use flowscope_core::{FlowSide, Timestamp};
 use flowscope_extract::FiveTupleKey;
 use flowscope_record::{Column, Record, Schema, Value, Visitor};
 
@@ -13,7 +13,8 @@ use crate::{RecordHeader, json};
 /// Writes records as Suricata's EVE JSON.
 ///
 /// A line has the members of [`HEADER`](crate::HEADER), `event_type` behind the second, those of the record, and
-/// [`TRAILER`]. Values that are `Null` are left out, empty lists too unless their column says otherwise,
+/// [`TRAILER`]. Source and destination are initiator and responder or, where the schema has a
+/// [`sender`](Schema::sender), the sender of the record and its peer. Values that are `Null` are left out, empty lists too unless their column says otherwise,
 /// and objects without members but the record's own.
 #[derive(Clone, Debug, Default)]
 pub struct EveFormat {
@@ -125,6 +126,7 @@ impl CommunityIds {
 /// How the lines of one schema are written: the bytes between values are made beforehand.
 struct Plan<R: 'static> {
     event_type: Piece,
+    sender: Option<fn(&R) -> FlowSide>,
     /// The schema's own.
     members: Vec<Step<R>>,
     /// The schema's own up to the object that the trailer goes on with.
@@ -161,6 +163,7 @@ impl<R: 'static> Plan<R> {
         });
         Plan {
             event_type: Piece::new(&format!("\"event_type\":\"{}\",", schema.eve_event)),
+            sender: schema.sender,
             members: steps(own.iter().copied(), schema.eve_event),
             before: steps(before.into_iter(), schema.eve_event),
             shared: inner(steps(shared.into_iter(), schema.eve_event)),
@@ -171,7 +174,8 @@ impl<R: 'static> Plan<R> {
 
     fn line(&self, header: &RecordHeader, id: &[u8; 30], record: &R, out: &mut Vec<u8>) {
         out.push(b'{');
-        header.eve(&self.event_type, id, out);
+        let sender = self.sender.map_or(FlowSide::Initiator, |sender| sender(record));
+        header.eve(&self.event_type, sender, id, out);
         run(&self.before, record, out);
         let start = open(&self.shared_open, out);
         run(&self.shared, record, out);

@@ -1,6 +1,6 @@
 //! What every record says of its flow.
 
-use flowscope_core::{Layer, Orientation, Path, PathLayer, Timestamp};
+use flowscope_core::{FlowSide, Layer, Orientation, Path, PathLayer, Timestamp};
 use flowscope_extract::{Endpoint, FiveTupleKey};
 use flowscope_record::{Column, Kind, Record, Schema, Short, Value, Visitor};
 use flowscope_track::{Flow, FlowRef};
@@ -100,12 +100,19 @@ impl RecordHeader {
         (0..path.len()).filter_map(move |at| path.get(at))
     }
 
-    /// Appends the members of EVE that [`HEADER`] has, and the member `event_type` behind the second.
-    pub(crate) fn eve(&self, event_type: &Piece, community_id: &[u8; 30], out: &mut Vec<u8>) {
+    /// Appends the members of EVE that [`HEADER`] has, and the member `event_type` behind the second. The source
+    /// is the side that sent the record.
+    pub(crate) fn eve(
+        &self,
+        event_type: &Piece,
+        sender: FlowSide,
+        community_id: &[u8; 30],
+        out: &mut Vec<u8>,
+    ) {
         put!(out, "timestamp", self.ts);
         put!(out, "flow_id", self.flow_id);
         event_type.write(out);
-        self.write_ends(out);
+        self.write_ends(sender, out);
         out.extend_from_slice(b"\"community_id\":\"");
         out.extend_from_slice(community_id);
         out.extend_from_slice(b"\",");
@@ -120,11 +127,15 @@ impl RecordHeader {
 
     /// Adds initiator, responder and protocol to a JSON object, under EVE's names.
     pub fn ends(&self, line: &mut Object<'_>) {
-        self.write_ends(line.members());
+        self.write_ends(FlowSide::Initiator, line.members());
     }
 
-    fn write_ends(&self, out: &mut Vec<u8>) {
-        let (src, dest) = self.endpoints();
+    fn write_ends(&self, sender: FlowSide, out: &mut Vec<u8>) {
+        let (initiator, responder) = self.endpoints();
+        let (src, dest) = match sender {
+            FlowSide::Initiator => (initiator, responder),
+            FlowSide::Responder => (responder, initiator),
+        };
         put!(out, "src_ip", src.addr);
         if let Some(port) = src.port {
             put!(out, "src_port", port);
@@ -285,7 +296,8 @@ mod tests {
         let mut header = RecordHeader::new(Timestamp::from_secs(1), 3, key, orientation).path(path);
         header.icmp = Some((8, 0));
         let mut own = Vec::new();
-        header.eve(&Piece::new("\"event_type\":\"x\","), &key.community_id(0).to_text(), &mut own);
+        let event_type = Piece::new("\"event_type\":\"x\",");
+        header.eve(&event_type, FlowSide::Initiator, &key.community_id(0).to_text(), &mut own);
         let mut columns = Vec::new();
         for (at, column) in HEADER.iter().enumerate() {
             if at == 2 {
@@ -295,5 +307,27 @@ mod tests {
             json::member(&name, (column.get)(&header), false, &mut columns);
         }
         assert_eq!(String::from_utf8(own).unwrap(), String::from_utf8(columns).unwrap());
+    }
+
+    #[test]
+    fn the_source_of_a_line_of_eve_is_the_sender() {
+        let (src, dest) = ("10.0.0.1:5".parse().unwrap(), "10.0.0.2:53".parse().unwrap());
+        let (key, orientation) = FiveTupleKey::new(L4Proto::Udp, src, dest).unwrap();
+        let header = RecordHeader::new(Timestamp::from_secs(1), 3, key, orientation);
+        let ends = |sender| {
+            let mut out = Vec::new();
+            header.eve("x", sender, &key.community_id(0).to_text(), &mut out);
+            let text = String::from_utf8(out).unwrap();
+            let (_, ends) = text.split_once("\"src_ip\":").unwrap();
+            ends.split_once(",\"proto\"").unwrap().0.to_owned()
+        };
+        assert_eq!(
+            ends(FlowSide::Initiator),
+            r#""10.0.0.1","src_port":5,"dest_ip":"10.0.0.2","dest_port":53"#
+        );
+        assert_eq!(
+            ends(FlowSide::Responder),
+            r#""10.0.0.2","src_port":53,"dest_ip":"10.0.0.1","dest_port":5"#
+        );
     }
 }

@@ -89,6 +89,26 @@ fn retries_are_counted() {
 }
 
 #[test]
+fn times_of_repetitions_are_bounded() {
+    let mut parser = Udp::default();
+    let (query, response) = (q(1, "a").build(), r(1, "a").build());
+    let mut out = Vec::new();
+    let mut say = |parser: &mut Udp, ms: u64, side, bytes: &[u8]| {
+        let ts = Timestamp::from_nanos(ms * 1_000_000);
+        parser.parse_into(Datagram::new(side, ts, bytes), &mut out);
+    };
+    say(&mut parser, 0, ASK, &query);
+    let once = DatagramParser::heap_bytes(&parser);
+    (1..=100).for_each(|ms| say(&mut parser, ms, ASK, &query));
+    let held = DatagramParser::heap_bytes(&parser);
+    assert!(held > once && held <= once + 64 * size_of::<Timestamp>(), "{once} {held}");
+    say(&mut parser, 101, TELL, &response);
+    assert!(DatagramParser::heap_bytes(&parser) < once);
+    assert_eq!((out[0].retries, out[0].repeated.len()), (100, 64));
+    assert_eq!(out[0].repeated[63], Timestamp::from_nanos(64_000_000));
+}
+
+#[test]
 fn a_second_response_is_unsolicited() {
     check(
         &[(0, ASK, q(1, "a")), (1, TELL, r(1, "a")), (2, TELL, r(1, "a")), (3, TELL, r(9, "a"))],

@@ -14,6 +14,7 @@ type C = Column<NbnsMessage>;
 /// Zeek writes the name service into its `dns.log`, so the fields are those of that log.
 pub(crate) static NBNS: Schema<NbnsMessage> = Schema {
     zeek_log: "dns",
+    sender: Some(|x| x.side),
     columns: &[
         C::new(
             "type",

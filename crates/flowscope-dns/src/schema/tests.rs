@@ -1,5 +1,5 @@
-use flowscope_core::{DatagramParser, FlowSide};
-use flowscope_record::Protocol;
+use flowscope_core::{DatagramParser, FlowSide, Timestamp};
+use flowscope_record::{Protocol, Rows};
 
 use super::*;
 use crate::fixture::{Wire, labels};
@@ -124,4 +124,116 @@ fn llmnr_has_bits_of_its_own() {
     assert!(!LLMNR.columns.iter().any(|column| ["aa", "rd"].contains(&column.name)));
     let plain = read::<Llmnr>(Wire::new(7, 0).question("host", 1, 1));
     assert_eq!(value(&LLMNR, "tentative", &plain), Value::Null);
+}
+
+/// The rows of EVE or Zeek for all transactions of a flow, each written by `show`.
+fn rows_of<T>(
+    rows: Rows<DnsTransaction>,
+    flow: &[DnsTransaction],
+    show: impl Fn(&DnsTransaction) -> T,
+) -> Vec<T> {
+    let mut out = Vec::new();
+    flow.iter().for_each(|whole| rows(whole, &mut |row| out.push(show(row))));
+    out
+}
+
+/// What is paired of a flow: messages, each with its second and its side.
+fn flow(script: &[(u64, FlowSide, Wire)]) -> Vec<DnsTransaction> {
+    let mut parser = DnsTransactions::<DnsUdpParser>::default();
+    let mut out = Vec::new();
+    for (secs, side, wire) in script {
+        let bytes = wire.clone().build();
+        let ts = Timestamp::from_secs(*secs);
+        parser.parse_into(flowscope_core::Datagram::new(*side, ts, &bytes), &mut out);
+    }
+    parser.end(&mut out);
+    out
+}
+
+#[test]
+fn a_repeated_query_is_a_line_of_its_own_in_zeek() {
+    let query = || Wire::query(1, "a", 1);
+    let flow = flow(&[
+        (1, FlowSide::Initiator, query()),
+        (3, FlowSide::Initiator, query()),
+        (6, FlowSide::Initiator, query()),
+        (7, FlowSide::Responder, Wire::response(1, "a", 1)),
+    ]);
+    assert_eq!(flow.len(), 1);
+    let show = |row: &DnsTransaction| {
+        ((DNS.time)(row).as_nanos() / 1_000_000_000, row.response.is_some(), row.latency.is_some())
+    };
+    let lines = rows_of(DNS.zeek_rows.unwrap(), &flow, show);
+    assert_eq!(lines, [(1, true, true), (3, false, false), (6, false, false)]);
+}
+
+#[test]
+fn messages_are_numbered_within_their_flow() {
+    let flow = flow(&[
+        (0, FlowSide::Initiator, Wire::query(1, "a", 1)),
+        (0, FlowSide::Initiator, Wire::query(2, "b", 1)),
+        (1, FlowSide::Responder, Wire::response(2, "b", 1)),
+        (1, FlowSide::Responder, Wire::response(1, "a", 1)),
+        (2, FlowSide::Responder, Wire::response(1, "a", 1)),
+    ]);
+    let numbers = |row: &DnsTransaction| (row.query_number(), row.response_number());
+    let whole: Vec<_> = flow.iter().map(numbers).collect();
+    assert_eq!(whole, [(Some(1), Some(2)), (Some(0), Some(3)), (None, Some(4))]);
+    let tx_id = |row: &DnsTransaction| value(&DNS, "tx_id", row) == 4_u8.into();
+    assert_eq!(rows_of(DNS.eve_rows.unwrap(), &flow, tx_id), [false, false, false, false, true]);
+    let split = rows_of(DNS.eve_rows.unwrap(), &flow, numbers);
+    let expected =
+        [(Some(1), None), (None, Some(2)), (Some(0), None), (None, Some(3)), (None, Some(4))];
+    assert_eq!(split, expected);
+}
+
+#[test]
+fn a_row_of_eve_has_the_sender_of_its_message() {
+    let flow = flow(&[
+        (0, FlowSide::Initiator, Wire::query(1, "a", 1)),
+        (1, FlowSide::Responder, Wire::response(1, "a", 1)),
+    ]);
+    let senders = rows_of(DNS.eve_rows.unwrap(), &flow, DNS.sender.unwrap());
+    assert_eq!(senders, [FlowSide::Initiator, FlowSide::Responder]);
+}
+
+#[test]
+fn each_string_of_a_txt_record_is_an_answer_of_eve() {
+    let response = Wire::response(1, "a", 16)
+        .answer(b"\xc0\x0c", 16, b"\x05one\"1\x03two")
+        .answer(b"\xc0\x0c", 1, &[192, 0, 2, 1])
+        .answer(b"\xc0\x0c", 65280, b"x")
+        .answer(b"\xc0\x0c", 1, &[192, 0, 2, 2]);
+    let record = read::<Dns>(response);
+    let eve = |path: &str| {
+        let column = DNS
+            .columns
+            .iter()
+            .find(|column| column.eve.as_ref().is_some_and(|eve| eve.path == path));
+        let column = column.expect("a path");
+        column.eve.as_ref().unwrap().get.unwrap_or(column.get)(&record)
+    };
+    let Value::List(answers) = eve("dns.answers") else { panic!() };
+    let data: Vec<Value<'_>> = answers
+        .into_iter()
+        .map(|answer| {
+            let Value::Object(mut members) = answer else { panic!() };
+            members.pop().unwrap().1
+        })
+        .collect();
+    let bytes = |text: &'static [u8]| Value::from(text);
+    let unknown = Value::from(r"\# 1 78");
+    assert_eq!(
+        data,
+        [bytes(b"one\"1"), bytes(b"two"), "192.0.2.1".into(), unknown, "192.0.2.2".into()]
+    );
+    assert_eq!(eve("flowscope.answer_records"), 4_u8.into());
+    let texts = Value::List(vec![bytes(b"one\"1"), bytes(b"two")]);
+    let addresses = Value::list(["192.0.2.1", "192.0.2.2"].into_iter());
+    assert_eq!(eve("dns.grouped"), Value::Object(vec![("TXT", texts), ("A", addresses)]));
+
+    // Where each record is one answer, there is nothing to say; nor is there an empty group.
+    let plain = read::<Dns>(Wire::response(1, "a", 1).answer(b"\xc0\x0c", 16, b"\x01x"));
+    assert_eq!(eve::answer_records(&plain), Value::Null);
+    assert_eq!(eve::grouped(&read::<Dns>(Wire::response(1, "a", 1))), Value::Null);
 }
