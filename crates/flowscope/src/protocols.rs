@@ -52,6 +52,8 @@ macro_rules! for_each_protocol {
             "quic" quic Quic flowscope_quic,
             "ssh" ssh Ssh flowscope_ssh,
             "smtp" smtp Smtp flowscope_smtp,
+            "dhcp" dhcp Dhcp flowscope_dhcp,
+            "dhcp" dhcpv6 Dhcpv6 flowscope_dhcp,
         }
     };
 }
