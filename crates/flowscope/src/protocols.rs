@@ -54,6 +54,7 @@ macro_rules! for_each_protocol {
             "smtp" smtp Smtp flowscope_smtp,
             "dhcp" dhcp Dhcp flowscope_dhcp,
             "dhcp" dhcpv6 Dhcpv6 flowscope_dhcp,
+            "ntp" ntp Ntp flowscope_ntp,
         }
     };
 }
