@@ -40,6 +40,8 @@ const SILENT: u8 = 12;
 const FAIL: u8 = 13;
 /// A column without documentation.
 const SCHEMA: u8 = 14;
+/// Is sure of any bytes, and found by port alone: no fault.
+const PORT: u8 = 15;
 
 /// Lines, with a fault.
 struct Lines<const FAULT: u8>;
@@ -113,7 +115,7 @@ impl<const FAULT: u8> SessionParser for LineParser<FAULT> {
         match FAULT {
             REFUSE => Probe::No,
             WAVER if start.len() == 1 => Probe::Yes,
-            SURE => Probe::Yes,
+            SURE | PORT => Probe::Yes,
             _ => Probe::Maybe,
         }
     }
@@ -123,7 +125,7 @@ impl<const FAULT: u8> Protocol for Lines<FAULT> {
     const NAME: &'static str = "lines";
     const RECORDS: &'static str = "one per line";
     const PORTS: Ports = Ports::tcp(&[7]);
-    const FIRST_BYTES: ByteSet = ByteSet::NONE;
+    const FIRST_BYTES: ByteSet = if FAULT == SURE { ByteSet::ALL } else { ByteSet::NONE };
     type Stream = LineParser<FAULT>;
     type Datagram = NoParser<Line>;
     type Record = Line;
@@ -190,6 +192,7 @@ fn broken<const FAULT: u8>() -> Vec<&'static str> {
 fn each_fault_breaks_its_law() {
     // There is no golden file in no folder.
     assert_eq!(broken::<NONE>(), ["golden"]);
+    assert_eq!(broken::<PORT>(), ["golden"]);
     for (broken, law) in [
         (broken::<CUTS>(), "cuts"),
         (broken::<PANIC>(), "any bytes"),

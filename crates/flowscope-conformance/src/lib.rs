@@ -21,7 +21,7 @@
 //! | `required methods` | both | `feed_initiator`, `feed_responder` and `parse` say what `feed_into` and `parse_into` say |
 //! | `shapes` | streams | callbacks get the records that a session driver emits |
 //! | `memory` | both | hostile input makes a parser hold no more than its bound, and it knows what it holds |
-//! | `probe` | both | sure of its own samples or waiting, final once decided, never sure of other protocols' |
+//! | `probe` | both | sure of its own samples or waiting, final once decided; if found by bytes, never sure of other protocols' |
 //!
 //! `UPDATE_GOLDEN=1` in the environment writes the golden files anew.
 

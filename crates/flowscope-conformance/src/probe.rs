@@ -3,7 +3,7 @@
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::Probe;
 use flowscope_core::{DatagramParser, SessionParser};
-use flowscope_record::Protocol;
+use flowscope_record::{ByteSet, Protocol};
 
 use crate::{Sample, Transport};
 
@@ -15,6 +15,14 @@ fn ask<P: Protocol>(transport: Transport, side: FlowSide, start: &[u8]) -> Probe
     match transport {
         Transport::Tcp => P::Stream::probe(side, start),
         Transport::Udp => P::Datagram::probe(side, start),
+    }
+}
+
+/// The first bytes that make the protocol be asked on ports that are not its own.
+fn first_bytes<P: Protocol>(transport: Transport) -> ByteSet {
+    match transport {
+        Transport::Tcp => P::STREAM_FIRST_BYTES,
+        Transport::Udp => P::FIRST_BYTES,
     }
 }
 
@@ -39,10 +47,7 @@ fn starts(sample: &Sample) -> Vec<(FlowSide, Vec<u8>)> {
 pub(crate) fn own<P: Protocol>(samples: &[Sample]) {
     for sample in samples {
         let transport = sample.conversation.transport;
-        let first_bytes = match transport {
-            Transport::Tcp => P::STREAM_FIRST_BYTES,
-            Transport::Udp => P::FIRST_BYTES,
-        };
+        let first_bytes = first_bytes::<P>(transport);
         let mut sure = false;
         for (side, start) in starts(sample) {
             let name = &sample.name;
@@ -54,9 +59,8 @@ pub(crate) fn own<P: Protocol>(samples: &[Sample]) {
                 assert_final::<P>(side, &start);
             }
         }
-        let by_bytes = (0..=255).any(|byte| first_bytes.contains(byte));
         assert!(
-            sure || !by_bytes,
+            sure || first_bytes.is_empty(),
             "{}: {} is found by bytes, and neither side of this sample makes it sure",
             sample.name,
             P::NAME
@@ -77,10 +81,14 @@ fn assert_final<P: Protocol>(side: FlowSide, start: &[u8]) {
     }
 }
 
-/// Of another protocol's samples, a protocol is never sure, unless the two have one wire format.
+/// Of another protocol's samples, a protocol is never sure, unless the two have one wire format. A protocol
+/// without first bytes is asked on its own ports alone, where others' conversations are not to be expected.
 pub(crate) fn foreign<P: Protocol>(samples: &[Sample]) {
     for sample in samples {
         let transport = sample.conversation.transport;
+        if first_bytes::<P>(transport).is_empty() {
+            continue;
+        }
         for (side, start) in starts(sample) {
             for len in 1..=start.len() {
                 let answer = ask::<P>(transport, side, &start[..len]);

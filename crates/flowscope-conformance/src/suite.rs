@@ -50,7 +50,8 @@ where
         self
     }
 
-    /// Names protocols whose bytes cannot be told from this one's, and which are told apart by port.
+    /// Names protocols whose bytes cannot be told from this one's, and which are told apart by port. It changes
+    /// nothing for a transport that is found by port alone.
     #[must_use]
     pub fn same_wire_format(mut self, names: &'static [&'static str]) -> Self {
         self.same_wire_format = names;

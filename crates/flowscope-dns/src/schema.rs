@@ -71,7 +71,7 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
                 Some(DnsTransport::Tcp) => "tcp".into(),
                 None => Value::Null,
             },
-            "What carried it: udp or tcp.",
+            "What carried it: udp or tcp. EVE has the version of its object there: 3.",
         )
         .eve_as(own!(F, "version"), |_| 3_u8.into())
         .zeek(0, "proto", ZeekType::Enum),
@@ -108,14 +108,18 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             "query",
             Kind::Text,
             |x| question(x).map_or(Value::Null, |question| question.name().to_text().into()),
-            "Name of the first question, in presentation form (RFC 1035 §5.1).",
+            "Name of the first question, in presentation form (RFC 1035 §5.1). Zeek has it in lower case, and that of the first answer where there is no question.",
         )
         .zeek_as(3, "query", ZeekType::String, zeek::query),
         C::new(
             "qclass",
             Kind::U64,
             |x| Value::some(qclass::<F>(x).map(|class| class.0)),
-            "Class of the first question (RFC 1035 §3.2.5).",
+            F::VARIANT.pick([
+                "Class of the first question (RFC 1035 §3.2.5), in Zeek too.",
+                "Class of the first question, without the bit for unicast responses (RFC 6762 §5.4). Zeek has it with the bit.",
+                "Class of the first question (RFC 1035 §3.2.5), in Zeek too.",
+            ]),
         )
         .zeek_as(4, "qclass", ZeekType::Count, |x| {
             Value::some(question(x).map(|asked| asked.class().0))
@@ -124,7 +128,7 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             "qclass_name",
             Kind::Text,
             |x| qclass::<F>(x).map_or(Value::Null, Value::short),
-            "Class of the first question by name.",
+            "Class of the first question by name (RFC 1035 §3.2.4). Zeek has C_INTERNET for IN.",
         )
         .zeek_as(5, "qclass_name", ZeekType::String, |x| {
             question(x).map_or(Value::Null, |question| zeek::qclass_name(question.class()))
@@ -140,7 +144,7 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             "qtype_name",
             Kind::Text,
             |x| question(x).map_or(Value::Null, |question| rtype(question.rtype())),
-            "Type of the first question by name.",
+            "Type of the first question by name (RFC 1035 §3.2.2). Zeek has * for ANY, and query-N for types without a name.",
         )
         .zeek_as(7, "qtype_name", ZeekType::String, |x| {
             question(x).map_or(Value::Null, |question| zeek::qtype_name(question.rtype()))
@@ -171,9 +175,9 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             Kind::Bool,
             |x| Value::flag(either(x).is_some_and(|message| message.header.authoritative())),
             F::VARIANT.pick([
-                "AA: the responder is an authority for the name (RFC 1035 §4.1.1).",
-                "AA: the responder is an authority for the name (RFC 6762 §18.4).",
-                "C: the name is in conflict, more than one host has it (RFC 4795 §2.1.1).",
+                "AA: the responder is an authority for the name (RFC 1035 §4.1.1). Zeek has F without it.",
+                "AA: the responder is an authority for the name (RFC 6762 §18.4). Zeek has F without it.",
+                "C: the name is in conflict, more than one host has it (RFC 4795 §2.1.1). Zeek has F without it.",
             ]),
         )
         .eve(F::VARIANT.pick(["dns.aa", "mdns.aa", "llmnr.conflict"]))
@@ -184,7 +188,7 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             "tc",
             Kind::Bool,
             |x| Value::flag(either(x).is_some_and(|message| message.header.truncated())),
-            "TC: the message had to be cut (RFC 1035 §4.1.1).",
+            "TC: the message had to be cut (RFC 1035 §4.1.1). Zeek has F without it.",
         )
         .eve(own!(F, "tc"))
         .zeek_as(11, "TC", ZeekType::Bool, |x| {
@@ -199,9 +203,9 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
                 Value::flag(said.is_some_and(|message| message.header.recursion_desired()))
             },
             F::VARIANT.pick([
-                "RD: recursion is asked for (RFC 1035 §4.1.1).",
-                "RD: recursion is asked for; zero in multicast DNS (RFC 6762 §18.6).",
-                "T: the responder has not verified yet that its name is unique (RFC 4795 §2.1.1).",
+                "RD: recursion is asked for (RFC 1035 §4.1.1). Zeek has F without it.",
+                "RD: recursion is asked for; zero in multicast DNS (RFC 6762 §18.6). Zeek has F without it.",
+                "T: the responder has not verified yet that its name is unique (RFC 4795 §2.1.1). Zeek has the bit of the query, F without it.",
             ]),
         )
         .eve(F::VARIANT.pick(["dns.rd", "mdns.rd", "llmnr.tentative"]))
@@ -213,9 +217,9 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             Kind::Bool,
             |x| Value::flag(either(x).is_some_and(|message| message.header.recursion_available())),
             F::VARIANT.pick([
-                "RA: recursion is available (RFC 1035 §4.1.1).",
-                "RA: recursion is available; zero in multicast DNS (RFC 6762 §18.7).",
-                "First of four bits that are reserved and zero (RFC 4795 §2.1.1).",
+                "RA: recursion is available (RFC 1035 §4.1.1). Zeek has F without it.",
+                "RA: recursion is available; zero in multicast DNS (RFC 6762 §18.7). Zeek has F without it.",
+                "First of four bits that are reserved and zero (RFC 4795 §2.1.1). Zeek has F without it.",
             ]),
         )
         .eve(own!(F, "ra"))
@@ -240,7 +244,7 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             "rcode",
             Kind::Text,
             |x| x.response.as_ref().map_or(Value::Null, |response| rcode(response.rcode())),
-            "Response code by name (RFC 6895 §2.3).",
+            "Response code by name (RFC 6895 §2.3); in EVE without the upper bits of EDNS.",
         )
         .eve_as(own!(F, "rcode"), |x| {
             x.response.as_ref().map_or(Value::Null, |response| rcode(response.header.rcode()))
@@ -261,7 +265,7 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             "answers",
             Kind::List(&RESOURCE),
             |x| records(x, DnsMessage::answers),
-            "Records of the answer section (RFC 1035 §4.1.3).",
+            "Records of the answer section (RFC 1035 §4.1.3). EVE has an entry per string of a TXT record; Zeek has the data alone, in its own words.",
         )
         .eve_as(own!(F, "answers"), |x| eve::records(x, DnsMessage::answers))
         .zeek_as(15, "answers", ZeekType::VectorOfString, |x| {
@@ -271,14 +275,14 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             "authorities",
             Kind::List(&RESOURCE),
             |x| records(x, DnsMessage::authorities),
-            "Records of the authority section (RFC 1035 §4.1.3).",
+            "Records of the authority section (RFC 1035 §4.1.3). EVE has an entry per string of a TXT record.",
         )
         .eve_as(own!(F, "authorities"), |x| eve::records(x, DnsMessage::authorities)),
         C::new(
             "additionals",
             Kind::List(&RESOURCE),
             |x| records(x, DnsMessage::additionals),
-            "Records of the additional section without OPT (RFC 1035 §4.1.3).",
+            "Records of the additional section without OPT (RFC 1035 §4.1.3). EVE has an entry per string of a TXT record.",
         )
         .eve_as(own!(F, "additionals"), |x| eve::records(x, DnsMessage::additionals)),
         C::new(
@@ -288,7 +292,7 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
                 let answers = x.response.as_ref().map(DnsMessage::answers).unwrap_or_default();
                 Value::list(answers.iter().map(Record::ttl))
             },
-            "Seconds for which each answer may be cached (RFC 1035 §4.1.3).",
+            "Seconds for which each answer may be cached (RFC 1035 §4.1.3). EVE has the data of answers by type there; Zeek has those of the answers that it shows.",
         )
         .eve_as(own!(F, "grouped"), eve::grouped)
         .zeek_as(16, "TTLs", ZeekType::VectorOfInterval, |x| {
@@ -301,7 +305,7 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
                 let refused = |response: &DnsMessage| response.rcode() == Rcode::REFUSED;
                 x.response.as_ref().is_some_and(refused).into()
             },
-            "Whether the server refused to answer.",
+            "Whether the server refused to answer (RFC 1035 §4.1.1). Zeek has T for a response without any record, or without question and with an error.",
         )
         .zeek_as(17, "rejected", ZeekType::Bool, |x| {
             x.response.as_ref().is_some_and(zeek::is_rejected).into()
@@ -324,14 +328,14 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             "bytes",
             Kind::U64,
             |x| Value::some(either(x).map(|message| message.len)),
-            "Length of the message on the wire, without the length prefix of TCP.",
+            "Length of the message on the wire in bytes, without the length prefix of TCP (RFC 1035 §4.2.2).",
         )
         .eve("flowscope.bytes"),
         C::new(
             "answer_records",
             Kind::U64,
             |x| Value::some(either(x).map(|message| message.answers().len() as u64)),
-            "How many records the answer section has.",
+            "How many records the answer section has (RFC 1035 §4.1.1). EVE has it where the list of answers has more entries.",
         )
         .eve_as("flowscope.answer_records", eve::answer_records),
         C::new(

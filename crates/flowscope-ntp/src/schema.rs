@@ -86,7 +86,7 @@ pub(crate) static NTP: Schema<NtpMessage> = Schema {
             "ref_time",
             Kind::Time,
             |x| time(x, |times| times.reference),
-            "When the clock was last set (RFC 5905 §7.3).",
+            "When the clock was last set (RFC 5905 §7.3). Zeek has zero where it is not known.",
         )
         .eve("ntp.ref_time")
         .zeek_as(8, "ref_time", ZeekType::Time, |x| zeek_time(x, |times| times.reference)),
@@ -94,7 +94,7 @@ pub(crate) static NTP: Schema<NtpMessage> = Schema {
             "org_time",
             Kind::Time,
             |x| time(x, |times| times.origin),
-            "When the client sent its request, by its clock (RFC 5905 §7.3).",
+            "When the client sent its request, by its clock (RFC 5905 §7.3). Zeek has zero where it is not known.",
         )
         .eve("ntp.org_time")
         .zeek_as(9, "org_time", ZeekType::Time, |x| zeek_time(x, |times| times.origin)),
@@ -102,7 +102,7 @@ pub(crate) static NTP: Schema<NtpMessage> = Schema {
             "rec_time",
             Kind::Time,
             |x| time(x, |times| times.receive),
-            "When the server received it, by its clock (RFC 5905 §7.3).",
+            "When the server received it, by its clock (RFC 5905 §7.3). Zeek has zero where it is not known.",
         )
         .eve("ntp.rec_time")
         .zeek_as(10, "rec_time", ZeekType::Time, |x| zeek_time(x, |times| times.receive)),
@@ -110,7 +110,7 @@ pub(crate) static NTP: Schema<NtpMessage> = Schema {
             "xmt_time",
             Kind::Time,
             |x| time(x, |times| times.transmit),
-            "When the message was sent, by its sender's clock (RFC 5905 §7.3).",
+            "When the message was sent, by its sender's clock (RFC 5905 §7.3). Zeek has zero where it is not known.",
         )
         .eve("ntp.xmt_time")
         .zeek_as(11, "xmt_time", ZeekType::Time, |x| zeek_time(x, |times| times.transmit)),

@@ -316,7 +316,12 @@ mod tests {
         let header = RecordHeader::new(Timestamp::from_secs(1), 3, key, orientation);
         let ends = |sender| {
             let mut out = Vec::new();
-            header.eve("x", sender, &key.community_id(0).to_text(), &mut out);
+            header.eve(
+                &Piece::new("\"event_type\":\"x\","),
+                sender,
+                &key.community_id(0).to_text(),
+                &mut out,
+            );
             let text = String::from_utf8(out).unwrap();
             let (_, ends) = text.split_once("\"src_ip\":").unwrap();
             ends.split_once(",\"proto\"").unwrap().0.to_owned()

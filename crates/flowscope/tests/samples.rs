@@ -13,6 +13,9 @@ use flowscope_conformance::{Conversation, Sample, Transport};
 /// A port of no protocol.
 const NO_PORT: u16 = 47_001;
 
+/// Protocols whose messages are those of another, which finds them on ports that are nobody's.
+const MESSAGES_OF: [(&str, &str); 2] = [("mdns", "dns"), ("llmnr", "dns")];
+
 /// The samples of each protocol of the registry.
 fn samples() -> Vec<(&'static ProtocolInfo, Vec<Sample>)> {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -97,8 +100,11 @@ fn samples_are_found_by_their_bytes_or_by_nobody() {
                 Transport::Udp => datagrams,
             };
             let expected = if by_bytes { [protocol.name].into() } else { BTreeSet::new() };
-            let conversation = Conversation { port: NO_PORT, ..conversation };
-            assert_eq!(found(&conversation), expected, "{}/{name}", protocol.name);
+            let found = found(&Conversation { port: NO_PORT, ..conversation });
+            let of_another = MESSAGES_OF
+                .iter()
+                .any(|&(its, other)| its == protocol.name && found == BTreeSet::from([other]));
+            assert!(found == expected || of_another, "{}/{name}: {found:?}", protocol.name);
         }
     }
 }

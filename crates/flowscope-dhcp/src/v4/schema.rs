@@ -43,7 +43,7 @@ pub(super) static DHCP: Schema<DhcpMessage> = Schema {
             "assigned_ip",
             Kind::Addr,
             |x| x.assigned_address.into(),
-            "Address that the client is given, 0.0.0.0 for none (RFC 2131 §2).",
+            "Address that the client is given, 0.0.0.0 for none (RFC 2131 §2). Zeek has none then.",
         )
         .eve("dhcp.assigned_ip")
         .zeek_as(7, "assigned_addr", ZeekType::Addr, |x| address(x.assigned_address)),
@@ -51,7 +51,7 @@ pub(super) static DHCP: Schema<DhcpMessage> = Schema {
             "client_ip",
             Kind::Addr,
             |x| address(x.client_address),
-            "Address that the client has (RFC 2131 §2).",
+            "Address that the client has (RFC 2131 §2). Zeek has the one that it is given where there is none.",
         )
         .eve("dhcp.client_ip")
         .zeek_as(0, "client_addr", ZeekType::Addr, |x| match address(x.client_address) {
@@ -78,7 +78,7 @@ pub(super) static DHCP: Schema<DhcpMessage> = Schema {
             |x| x.message_type().map_or(Value::Null, |kind| {
                 kind.name().map_or_else(|| Value::short(kind), Value::from)
             }),
-            "What the message is for: discover, offer, request, decline, ack, nak, release, inform and others (RFC 2132 §9.6).",
+            "What the message is for: discover, offer, request, decline, ack, nak, release, inform and others (RFC 2132 §9.6). Zeek has a list, of one message here.",
         )
         .eve("dhcp.dhcp_type")
         .zeek_as(11, "msg_types", ZeekType::VectorOfString, |x| {
@@ -105,7 +105,7 @@ pub(super) static DHCP: Schema<DhcpMessage> = Schema {
             "client_id",
             Kind::Text,
             |x| hex_or_null(x.client_id()),
-            "Identifier of the client with its type, in hexadecimal (RFC 2132 §9.14).",
+            "Identifier of the client with its type, in hexadecimal (RFC 2132 §9.14). EVE has an Ethernet address without its type.",
         )
         .eve_as("dhcp.client_id", |x| match x.client_id() {
             // Suricata shows an Ethernet address without the type before it.
@@ -197,13 +197,13 @@ pub(super) static DHCP: Schema<DhcpMessage> = Schema {
             "message",
             Kind::Bytes,
             |x| Value::some(x.message()),
-            "Why a server refuses or a client declines (RFC 2132 §9.9).",
+            "Why a server refuses or a client declines (RFC 2132 §9.9). Zeek has it of clients here.",
         )
         .eve("dhcp.message")
         .zeek_as(9, "client_message", ZeekType::String, |x| {
             Value::some(x.message().filter(|_| !x.is_reply))
         }),
-        C::new("hops", Kind::U64, |x| x.hops.into(), "Relays that it went through (RFC 2131 §2).")
+        C::new("hops", Kind::U64, |x| x.hops.into(), "Relays that it went through (RFC 2131 §2). Zeek has the message of servers there.")
             .zeek_as(10, "server_message", ZeekType::String, |x| {
                 Value::some(x.message().filter(|_| x.is_reply))
             }),
@@ -211,9 +211,8 @@ pub(super) static DHCP: Schema<DhcpMessage> = Schema {
             "secs",
             Kind::U64,
             |x| x.seconds.into(),
-            "Seconds for which the client has been trying (RFC 2131 §2).",
+            "Seconds for which the client has been trying (RFC 2131 §2). Zeek has the length of the exchange there, 0 of one message.",
         )
-        // Of one message.
         .zeek_as(12, "duration", ZeekType::Interval, |_| Duration::ZERO.into()),
         C::new(
             "broadcast",

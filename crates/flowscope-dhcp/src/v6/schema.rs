@@ -54,7 +54,7 @@ pub(super) static DHCPV6: Schema<Dhcpv6Message> = Schema {
             "addresses",
             Kind::List(&ADDRESS),
             |x| Value::list(x.addresses.iter().map(address)),
-            "Addresses asked for or given, with their lifetimes in seconds (RFC 8415 §21.6).",
+            "Addresses asked for or given, with their lifetimes in seconds (RFC 8415 §21.6). Zeek has them without these.",
         )
         .eve("dhcpv6.addresses")
         .zeek_as(4, "addrs", ZeekType::VectorOfString, |x| {
@@ -64,7 +64,7 @@ pub(super) static DHCPV6: Schema<Dhcpv6Message> = Schema {
             "prefixes",
             Kind::List(&PREFIX),
             |x| Value::list(x.prefixes.iter().map(prefix)),
-            "Prefixes asked for or given, with their lifetimes in seconds (RFC 8415 §21.22).",
+            "Prefixes asked for or given, with their lifetimes in seconds (RFC 8415 §21.22). Zeek has them without these.",
         )
         .eve("dhcpv6.prefixes")
         .zeek_as(5, "prefixes", ZeekType::VectorOfString, |x| {

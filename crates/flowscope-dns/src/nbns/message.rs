@@ -137,6 +137,9 @@ impl NbnsDefect {
 }
 
 impl NbnsOpcode {
+    /// A server asks its client to wait for the answer (RFC 1002 §4.2.16).
+    pub const WACK: NbnsOpcode = NbnsOpcode(7);
+
     /// The name, where the number has one. 9 is another number of refreshes, 15 registers a name of a host
     /// with several addresses; both are in use without being in RFC 1002.
     #[must_use]

@@ -4,7 +4,7 @@ use flowscope_core::{
     Datagram, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp, parse_once,
 };
 
-use super::{NbnsAddress, NbnsDefect, NbnsMessage, NbnsName, NbnsNodeName, NbnsType};
+use super::{NbnsAddress, NbnsDefect, NbnsMessage, NbnsName, NbnsNodeName, NbnsOpcode, NbnsType};
 use crate::parser::MessageCheck;
 use crate::probe::is_netbios;
 use crate::wire::{Budget, MAX_MESSAGE, Unreadable, be16, be32};
@@ -128,6 +128,8 @@ impl Body<'_> {
         message.ttl = message.ttl.or(be32(head, 4));
         let data = self.take(usize::from(len))?;
         match rtype {
+            // Its data is the second word of the request's header (RFC 1002 §4.2.16).
+            NbnsType::NB if message.opcode() == NbnsOpcode::WACK => Ok(()),
             NbnsType::NB => {
                 let (entries, rest) = data.as_chunks::<6>();
                 message.addresses.extend(entries.iter().map(|&[f0, f1, a, b, c, d]| NbnsAddress {

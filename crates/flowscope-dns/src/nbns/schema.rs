@@ -20,7 +20,7 @@ pub(crate) static NBNS: Schema<NbnsMessage> = Schema {
             "type",
             Kind::Text,
             |x| if x.is_response() { "response".into() } else { "request".into() },
-            "request or response (RFC 1002 §4.2.1.1).",
+            "request or response (RFC 1002 §4.2.1.1). Zeek has the transport there: udp.",
         )
         .eve("nbns.type")
         .zeek_as(0, "proto", ZeekType::Enum, |_| "udp".into()),
@@ -36,10 +36,9 @@ pub(crate) static NBNS: Schema<NbnsMessage> = Schema {
             "opcode",
             Kind::Text,
             |x| x.opcode().name().map_or_else(|| Value::short(x.opcode()), Value::from),
-            "query, registration, release, wack, refresh or multi_homed_registration (RFC 1002 §4.2.1.1).",
+            "query, registration, release, wack, refresh or multi_homed_registration (RFC 1002 §4.2.1.1). Zeek has no rtt: messages are not paired.",
         )
         .eve("nbns.opcode")
-        // Messages are not paired.
         .zeek_as(2, "rtt", ZeekType::Interval, |_| Value::Null),
         C::new(
             "name",
@@ -79,7 +78,7 @@ pub(crate) static NBNS: Schema<NbnsMessage> = Schema {
             "broadcast",
             Kind::Bool,
             |x| Value::flag(x.broadcast()),
-            "B: sent to all nodes of the network (RFC 1002 §4.2.1.1).",
+            "B: sent to all nodes of the network (RFC 1002 §4.2.1.1). Zeek has the name of the class there.",
         )
         .eve("nbns.broadcast")
         .zeek_as(5, "qclass_name", ZeekType::String, |x| match x.class {
@@ -106,7 +105,7 @@ pub(crate) static NBNS: Schema<NbnsMessage> = Schema {
             "aa",
             Kind::Bool,
             |x| Value::flag(x.header.authoritative()),
-            "AA: the responder has authority for the name (RFC 1002 §4.2.1.1).",
+            "AA: the responder has authority for the name (RFC 1002 §4.2.1.1). Zeek has F without it.",
         )
         .eve("nbns.aa")
         .zeek_as(10, "AA", ZeekType::Bool, |x| x.header.authoritative().into()),
@@ -114,7 +113,7 @@ pub(crate) static NBNS: Schema<NbnsMessage> = Schema {
             "tc",
             Kind::Bool,
             |x| Value::flag(x.header.truncated()),
-            "TC: the message had to be cut (RFC 1002 §4.2.1.1).",
+            "TC: the message had to be cut (RFC 1002 §4.2.1.1). Zeek has F without it.",
         )
         .eve("nbns.tc")
         .zeek_as(11, "TC", ZeekType::Bool, |x| x.header.truncated().into()),
@@ -122,7 +121,7 @@ pub(crate) static NBNS: Schema<NbnsMessage> = Schema {
             "rd",
             Kind::Bool,
             |x| Value::flag(x.header.recursion_desired()),
-            "RD: recursion is asked for (RFC 1002 §4.2.1.1).",
+            "RD: recursion is asked for (RFC 1002 §4.2.1.1). Zeek has F without it.",
         )
         .eve("nbns.rd")
         .zeek_as(12, "RD", ZeekType::Bool, |x| x.header.recursion_desired().into()),
@@ -130,7 +129,7 @@ pub(crate) static NBNS: Schema<NbnsMessage> = Schema {
             "ra",
             Kind::Bool,
             |x| Value::flag(x.header.recursion_available()),
-            "RA: the server answers for names that it asks others about (RFC 1002 §4.2.1.1).",
+            "RA: the server answers for names that it asks others about (RFC 1002 §4.2.1.1). Zeek has F without it.",
         )
         .eve("nbns.ra")
         .zeek_as(13, "RA", ZeekType::Bool, |x| x.header.recursion_available().into()),
@@ -138,7 +137,7 @@ pub(crate) static NBNS: Schema<NbnsMessage> = Schema {
             "ttl",
             Kind::U64,
             |x| Value::some(x.ttl),
-            "Seconds for which the name is valid, of the first record; 0 is without end (RFC 1002 §4.2.1.3).",
+            "Seconds for which the name is valid, of the first record; 0 is without end (RFC 1002 §4.2.1.3). Zeek has the three bits above the result there.",
         )
         .eve("nbns.ttl")
         .zeek_as(14, "Z", ZeekType::Count, |x| (x.header.flags >> 4 & 7).into()),
@@ -146,7 +145,7 @@ pub(crate) static NBNS: Schema<NbnsMessage> = Schema {
             "addresses",
             Kind::List(&Kind::Addr),
             |x| Value::list(x.addresses.iter().map(|entry| entry.address)),
-            "Addresses of the name (RFC 1002 §4.2.1.3).",
+            "Addresses of the name (RFC 1002 §4.2.1.3). Zeek has those of a response, and the names of a node.",
         )
         .eve("nbns.addresses")
         .zeek_as(15, "answers", ZeekType::VectorOfString, answers),
@@ -154,7 +153,7 @@ pub(crate) static NBNS: Schema<NbnsMessage> = Schema {
             "group",
             Kind::Bool,
             |x| Value::flag(x.addresses.iter().any(|entry| entry.is_group())),
-            "G: the name is a group's, by its first address that says so (RFC 1002 §4.2.1.3).",
+            "G: the name is a group's, by its first address that says so (RFC 1002 §4.2.1.3). Zeek has the lifetime of each answer there.",
         )
         .eve("nbns.group")
         .zeek_as(16, "TTLs", ZeekType::VectorOfInterval, |x| {
@@ -174,7 +173,7 @@ pub(crate) static NBNS: Schema<NbnsMessage> = Schema {
             |x| x.unit_id.map_or(Value::Null, |[a, b, c, d, e, f]| {
                 Value::short(format_args!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"))
             }),
-            "Identifier of the node in such a response: its Ethernet address, mostly (RFC 1002 §4.2.18).",
+            "Identifier of the node in such a response: its Ethernet address, mostly (RFC 1002 §4.2.18). Zeek has there whether the server refused to answer.",
         )
         .eve("nbns.unit_id")
         .zeek_as(17, "rejected", ZeekType::Bool, |x| {
