@@ -13,8 +13,8 @@ use crate::reading::{MessageOptions, begin_log};
 pub(super) struct Logs {
     /// Names of the files.
     names: Vec<String>,
-    /// Names of the schemas of which each has the records.
-    schemas: Vec<&'static str>,
+    /// Names of the schemas, and which log has their records. Several may have one.
+    schemas: Vec<(&'static str, usize)>,
     style: Style,
 }
 
@@ -47,8 +47,17 @@ impl Logs {
                 (vec!["eve.json".to_owned()], Style::Eve(EveFormat::new()))
             }
         };
-        let schemas = schemas.iter().map(|schema| schema.name()).collect();
-        Logs { names, schemas, style }
+        let mut logs: Vec<String> = Vec::new();
+        let mut log_of = |name: &String| {
+            let known = logs.iter().position(|log| log == name);
+            known.unwrap_or_else(|| {
+                logs.push(name.clone());
+                logs.len() - 1
+            })
+        };
+        let ats = names.iter().chain(std::iter::repeat(&names[0])).map(&mut log_of);
+        let schemas = schemas.iter().map(|schema| schema.name()).zip(ats).collect();
+        Logs { names: logs, schemas, style }
     }
 
     /// Names of the files.
@@ -59,7 +68,7 @@ impl Logs {
     /// The log that has this record.
     pub(super) fn log_of(&self, record: &impl Record) -> u8 {
         let name = record.visit(SchemaName);
-        let at = self.schemas.iter().position(|schema| *schema == name).unwrap_or_default();
+        let at = self.schemas.iter().find(|(schema, _)| *schema == name).map_or(0, |(_, at)| *at);
         // A selection of protocols has at most 64.
         u8::try_from(at.min(self.names.len() - 1)).unwrap_or_default()
     }
@@ -69,7 +78,10 @@ impl Logs {
         match &mut self.style {
             Style::Eve(_) => {}
             Style::Zeek(zeek) if at == 0 => zeek.begin_log(&FLOW, start, out),
-            Style::Zeek(zeek) => begin_log(self.schemas[at], zeek, start, out),
+            Style::Zeek(zeek) => {
+                let first = self.schemas.iter().find(|(_, log)| *log == at);
+                begin_log(first.map_or("", |(schema, _)| schema), zeek, start, out);
+            }
             Style::Csv(formats) => formats[at].begin(start, out),
         }
     }
@@ -115,7 +127,9 @@ mod tests {
         for format in [Format::Zeek, Format::ZeekJson, Format::Csv] {
             let logs = Logs::new(format, Some(MessageOptions::ALL));
             let names: BTreeSet<_> = logs.names().iter().collect();
-            assert_eq!(names.len(), logs.schemas.len(), "{names:?}");
+            assert_eq!(names.len(), logs.names().len(), "{names:?}");
+            let used: BTreeSet<_> = logs.schemas.iter().map(|(_, at)| *at).collect();
+            assert!(used.into_iter().eq(0..names.len()), "{names:?}");
         }
         let eve = Logs::new(Format::Eve, Some(MessageOptions::ALL));
         assert_eq!(eve.names(), ["eve.json"]);
