@@ -20,8 +20,10 @@ pub struct ZeekFormat {
     json: bool,
     /// Whether JSON leaves out the log's name.
     pathless: bool,
-    /// The log whose header came last, and the address of its schema.
+    /// The log whose header came last, and the address of the schema that came last.
     current: Option<(&'static str, usize)>,
+    /// The columns of that header.
+    columns: Vec<(&'static str, ZeekType)>,
 }
 
 impl ZeekFormat {
@@ -51,13 +53,20 @@ impl ZeekFormat {
         ts: Timestamp,
         out: &mut Vec<u8>,
     ) {
-        // Two schemas may share a log, but not its columns.
         let log = (schema.zeek_log, std::ptr::from_ref(schema).addr());
         if self.json || self.current == Some(log) {
             return;
         }
+        let same_log = self.current() == Some(schema.zeek_log);
         self.current = Some(log);
-        self.plans.get(schema, || Plan::new(schema)).header(schema.zeek_log, ts, out);
+        let plan = self.plans.get(schema, || Plan::new(schema));
+        let columns = plan.fields.iter().map(|field| (field.name, field.kind));
+        // Two schemas may share a log and not its columns.
+        if !same_log || !columns.clone().eq(self.columns.iter().copied()) {
+            self.columns.clear();
+            self.columns.extend(columns);
+            plan.header(schema.zeek_log, ts, out);
+        }
     }
 
     /// Appends a record without its log's header, which [`begin_log`](Self::begin_log) wrote: for logs that
