@@ -55,6 +55,7 @@ macro_rules! for_each_protocol {
             "dhcp" dhcp Dhcp flowscope_dhcp,
             "dhcp" dhcpv6 Dhcpv6 flowscope_dhcp,
             "ntp" ntp Ntp flowscope_ntp,
+            "postgresql" postgresql Postgresql flowscope_postgresql,
         }
     };
 }

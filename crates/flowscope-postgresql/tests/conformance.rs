@@ -1,0 +1,8 @@
+//! What every protocol has to satisfy.
+
+fn main() -> std::process::ExitCode {
+    flowscope_conformance::Suite::<flowscope_postgresql::Postgresql>::new(env!(
+        "CARGO_MANIFEST_DIR"
+    ))
+    .run()
+}
