@@ -56,6 +56,7 @@ macro_rules! for_each_protocol {
             "dhcp" dhcpv6 Dhcpv6 flowscope_dhcp,
             "ntp" ntp Ntp flowscope_ntp,
             "postgresql" postgresql Postgresql flowscope_postgresql,
+            "mysql" mysql Mysql flowscope_mysql,
         }
     };
 }
