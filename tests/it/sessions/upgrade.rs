@@ -6,6 +6,7 @@ use flowscope::core::{
 };
 use flowscope::driver::{Driver, DriverConfig, Protocols, Recognition, SessionEvent};
 use flowscope::http::HttpMessage;
+use flowscope::protocols;
 use flowscope_testkit::{Dialogue, Rng};
 use flowscope_tests::session::{AppRecord, EXTRACTOR, Heard, hear, packets, run};
 use flowscope_tests::traffic;
@@ -55,6 +56,43 @@ fn a_tunnel_s_protocol_is_looked_for() {
         hear(with_turns(connect("200 Connection established"), &handshake()).close(Initiator));
     assert_eq!(chosen(&heard), [("http", None), ("tls", Some("http"))]);
     assert_eq!(tls_messages(&heard), plain);
+}
+
+/// The protocol of a record.
+#[derive(Clone, Debug, PartialEq)]
+struct Spoken(&'static str);
+
+impl From<protocols::AppRecord> for Spoken {
+    fn from(record: protocols::AppRecord) -> Self {
+        Spoken(record.protocol())
+    }
+}
+
+/// TLS begins where a database's client and server agree to it.
+#[test]
+fn tls_behind_a_database_s_request_is_read() {
+    let postgresql = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:5432")
+        .handshake()
+        .data(Initiator, b"\0\0\0\x08\x04\xd2\x16\x2f")
+        .data(Responder, b"S");
+    let greeting = b"\x34\0\0\0\x0a8.0.36\0\x07\0\0\0saltsalt\0\xff\xff\xff\x02\0\x07\0\0";
+    let request = [&b"\x20\0\0\x01\0\x0a\0\0"[..], &[0; 28]].concat();
+    let mysql = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:3306")
+        .handshake()
+        .data(Responder, [&greeting[..], &[0; 23]].concat())
+        .data(Initiator, request);
+    for (name, script) in [("postgresql", postgresql), ("mysql", mysql)] {
+        let registered = protocols::registered::<Spoken>;
+        let make = || Driver::with_config(EXTRACTOR, registered(), DriverConfig::default());
+        let script = with_turns(script, &handshake()).close(Initiator);
+        let heard = run(make, &packets(script));
+        assert_eq!(chosen(&heard), [(name, None), ("tls", Some(name))]);
+        let records = heard.events.iter().filter_map(|event| match event {
+            SessionEvent::Application { message, .. } => Some(message.0),
+            _ => None,
+        });
+        assert_eq!(records.collect::<Vec<_>>(), [name, "tls"]);
+    }
 }
 
 #[test]
