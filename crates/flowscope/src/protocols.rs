@@ -57,6 +57,7 @@ macro_rules! for_each_protocol {
             "ntp" ntp Ntp flowscope_ntp,
             "postgresql" postgresql Postgresql flowscope_postgresql,
             "mysql" mysql Mysql flowscope_mysql,
+            "ftp" ftp Ftp flowscope_ftp,
         }
     };
 }

@@ -8,7 +8,7 @@ use flowscope::driver::{Driver, DriverConfig, Protocols, Recognition, SessionEve
 use flowscope::http::HttpMessage;
 use flowscope::protocols;
 use flowscope_testkit::{Dialogue, Rng};
-use flowscope_tests::session::{AppRecord, EXTRACTOR, Heard, hear, packets, run};
+use flowscope_tests::session::{AppRecord, EXTRACTOR, Heard, hear, packets, run, run_in_batches};
 use flowscope_tests::traffic;
 use flowscope_tests::wire;
 use proptest::prelude::*;
@@ -130,6 +130,25 @@ fn bytes_that_came_with_the_end_of_the_first_protocol_belong_to_the_second() {
     assert_eq!(chosen(&heard), chosen(&expected));
     assert_eq!(tls_messages(&heard), tls_messages(&expected));
     assert_eq!(heard.bytes.lost(Loss::ParserStopped), expected.bytes.lost(Loss::ParserStopped));
+}
+
+#[test]
+fn tls_behind_auth_tls_is_read() {
+    let script = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:2121")
+        .handshake()
+        .data(Responder, "220 FTP server ready\r\n")
+        .data(Initiator, "AUTH TLS\r\n")
+        .data(Responder, "234 Proceed\r\n");
+    let registered = protocols::registered::<protocols::AppRecord>();
+    let driver = Driver::with_config(EXTRACTOR, registered, DriverConfig::default());
+    let script = with_turns(script, &handshake()).close(Initiator);
+    let heard = run_in_batches(1, driver, &packets(script));
+    assert_eq!(chosen(&heard), [("ftp", None), ("tls", Some("ftp"))]);
+    let records = heard.events.iter().filter_map(|event| match event {
+        SessionEvent::Application { message, .. } => Some(message.protocol()),
+        _ => None,
+    });
+    assert_eq!(records.collect::<Vec<_>>(), ["ftp", "ftp", "tls"]);
 }
 
 #[test]

@@ -1,0 +1,389 @@
+mod probe;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use flowscope_core::FlowSide::{self, Initiator, Responder};
+use flowscope_core::{
+    ParseError, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp, feed_once,
+};
+
+use crate::line::Line;
+use crate::reply::{MAX_LINES, MAX_TEXT, Reply};
+use crate::{DataChannel, FtpExchange};
+
+/// Commands that may wait for their reply.
+const MAX_OPEN: usize = 8;
+/// Replies that may wait for their command.
+const MAX_EARLY: usize = 2;
+/// Bytes of the client that may wait for the reply to `AUTH TLS`.
+const MAX_HELD: usize = 8192;
+
+/// Reads a control connection, and emits an [`FtpExchange`] for each command when its last reply is there, and
+/// for each reply without a command.
+///
+/// Replies answer commands in order. What the client sends behind `AUTH TLS` is held until the reply: behind
+/// 234 the parser gives way to another protocol ([`ParserStatus::Upgrade`]). Bytes that were not captured end
+/// parsing; a connection seen from the middle on is read from its next line, whichever side is the client.
+///
+/// Holds at most 64 KiB: 8 commands without a reply, 2 replies without a command, 2048 bytes of a line per
+/// side, and 8192 bytes behind `AUTH TLS`; more of these are an error.
+#[derive(Clone, Debug, Default)]
+pub struct FtpParser {
+    /// The unfinished line of each side.
+    lines: [Line; 2],
+    /// The side that sends commands, once a line was read.
+    client: Option<FlowSide>,
+    /// Whether the greeting was read, or is not to be expected.
+    is_greeted: bool,
+    is_from_middle: bool,
+    user: Option<Vec<u8>>,
+    password_sent: bool,
+    /// Number of exchanges so far.
+    count: u64,
+    open: VecDeque<FtpExchange>,
+    /// Replies that were delivered before their command.
+    early: VecDeque<(Timestamp, Reply)>,
+    reply: Reply,
+    /// What the client sent behind `AUTH TLS`.
+    held: Option<Remainder>,
+    remainders: [Option<Remainder>; 2],
+}
+
+impl FtpParser {
+    fn read(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<FtpExchange>) -> ParserStatus {
+        let StreamChunk { side, ts, offset, bytes } = chunk;
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            if self.client == Some(side)
+                && let Some(held) = &mut self.held
+            {
+                if held.bytes.is_empty() {
+                    held.offset = offset + at as u64;
+                }
+                if held.bytes.len() + rest.len() > MAX_HELD {
+                    return ParserStatus::Failed(ParseError::TooLong(MAX_HELD as u64 + 1));
+                }
+                held.bytes.extend_from_slice(rest);
+                break;
+            }
+            let end = rest.iter().position(|&byte| byte == b'\n');
+            let part = &rest[..end.map_or(rest.len(), |end| end + 1)];
+            at += part.len();
+            let mut line = std::mem::take(&mut self.lines[side.index()]);
+            let status = match line.push(part) {
+                Some((text, is_long)) => self.line(side, ts, text, is_long, out),
+                None => ParserStatus::Continue,
+            };
+            if end.is_some() {
+                line.clear();
+            }
+            self.lines[side.index()] = line;
+            if status == ParserStatus::Upgrade {
+                let left = Remainder { offset: offset + at as u64, bytes: bytes[at..].to_vec() };
+                self.remainders[side.index()] = Some(left).filter(|left| !left.bytes.is_empty());
+            }
+            if status != ParserStatus::Continue {
+                return status;
+            }
+        }
+        ParserStatus::Continue
+    }
+
+    fn line(
+        &mut self,
+        side: FlowSide,
+        ts: Timestamp,
+        line: &[u8],
+        is_long: bool,
+        out: &mut Vec<FtpExchange>,
+    ) -> ParserStatus {
+        if self.client.is_none() && !line.is_empty() {
+            // Who sends what tells who is who, where the connection was not seen to open.
+            self.client = match Reply::code_of(line) {
+                Some(_) => Some(!side),
+                None if self.is_from_middle && side == Responder => None,
+                None => Some(Initiator),
+            };
+        }
+        match self.client {
+            Some(client) if client == side => self.command(ts, line, is_long, out),
+            Some(_) => self.reply_line(ts, line, is_long, out),
+            None => ParserStatus::Continue,
+        }
+    }
+
+    fn command(
+        &mut self,
+        ts: Timestamp,
+        line: &[u8],
+        is_long: bool,
+        out: &mut Vec<FtpExchange>,
+    ) -> ParserStatus {
+        // Signals of Telnet before ABOR (RFC 959 §4.1.3, RFC 854).
+        let start = line.iter().position(|&byte| byte < 0xf0).unwrap_or(line.len());
+        let line = line[start..].trim_ascii();
+        if line.is_empty() {
+            return ParserStatus::Continue;
+        }
+        let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+        let (verb, argument) = (&line[..end], line[end..].trim_ascii());
+        let is_verb = (3..=16).contains(&verb.len())
+            && verb[0].is_ascii_alphabetic()
+            && verb.iter().all(u8::is_ascii_alphanumeric);
+        if !is_verb {
+            return ParserStatus::Failed(ParseError::InvalidField("command"));
+        }
+        if self.open.len() == MAX_OPEN {
+            let oldest = self.open.pop_front();
+            self.emit(oldest, out);
+        }
+        let verb = verb.to_ascii_uppercase();
+        match verb.as_slice() {
+            b"USER" => {
+                self.user = Some(argument[..argument.len().min(MAX_USER)].to_vec());
+                self.password_sent = false;
+            }
+            b"PASS" => self.password_sent = true,
+            b"AUTH" if is_tls(argument) => self.held = Some(Remainder::default()),
+            _ => {}
+        }
+        let argument = public(&verb, argument);
+        self.open.push_back(FtpExchange {
+            ts,
+            data: DataChannel::of_command(&verb, argument),
+            argument: (!argument.is_empty()).then(|| argument.to_vec()),
+            command: Some(verb),
+            command_truncated: is_long,
+            user: self.user.clone(),
+            password_sent: self.password_sent,
+            ..FtpExchange::default()
+        });
+        while !self.open.is_empty()
+            && let Some((ts, reply)) = self.early.pop_front()
+        {
+            let status = self.answer(ts, reply, out);
+            if status != ParserStatus::Continue {
+                return status;
+            }
+        }
+        ParserStatus::Continue
+    }
+
+    fn reply_line(
+        &mut self,
+        ts: Timestamp,
+        line: &[u8],
+        is_long: bool,
+        out: &mut Vec<FtpExchange>,
+    ) -> ParserStatus {
+        if !self.reply.is_begun() && (line.is_empty() || self.is_from_middle) {
+            // From the middle on, the first lines may be those of a longer reply.
+            if Reply::code_of(line).is_none() {
+                return ParserStatus::Continue;
+            }
+        }
+        self.is_from_middle = false;
+        match self.reply.line(line, is_long) {
+            Ok(false) => return ParserStatus::Continue,
+            Ok(true) => {}
+            Err(error) => return ParserStatus::Failed(error),
+        }
+        let reply = std::mem::take(&mut self.reply);
+        if !self.is_greeted {
+            // 120 says that the greeting is to come (RFC 959 §5.4).
+            self.is_greeted = !reply.is_preliminary();
+            self.emit_unasked(ts, reply, out);
+            return ParserStatus::Continue;
+        }
+        if self.open.is_empty() {
+            self.early.push_back((ts, reply));
+            if self.early.len() > MAX_EARLY
+                && let Some((ts, reply)) = self.early.pop_front()
+            {
+                self.emit_unasked(ts, reply, out);
+            }
+            return ParserStatus::Continue;
+        }
+        self.answer(ts, reply, out)
+    }
+
+    /// The oldest command has this reply.
+    fn answer(&mut self, ts: Timestamp, reply: Reply, out: &mut Vec<FtpExchange>) -> ParserStatus {
+        let Some(exchange) = self.open.front_mut() else { return ParserStatus::Continue };
+        exchange.latency.get_or_insert(ts.since(exchange.ts));
+        let (code, is_preliminary) = (reply.code, reply.is_preliminary());
+        exchange.add(reply);
+        if is_preliminary {
+            return ParserStatus::Continue;
+        }
+        let asked_tls = exchange.asked_tls();
+        let exchange = self.open.pop_front();
+        self.emit(exchange, out);
+        if !asked_tls || self.open.iter().any(FtpExchange::asked_tls) {
+            return ParserStatus::Continue;
+        }
+        let Some(held) = self.held.take() else { return ParserStatus::Continue };
+        let client = self.client.unwrap_or(Initiator);
+        if code == 234 {
+            self.remainders[client.index()] = Some(held).filter(|held| !held.bytes.is_empty());
+            self.flush(out);
+            return ParserStatus::Upgrade;
+        }
+        // There is no TLS: these were commands.
+        self.read(StreamChunk::new(client, ts, held.offset, &held.bytes), out)
+    }
+
+    fn emit_unasked(&mut self, ts: Timestamp, reply: Reply, out: &mut Vec<FtpExchange>) {
+        let mut exchange = FtpExchange {
+            ts,
+            user: self.user.clone(),
+            password_sent: self.password_sent,
+            ..FtpExchange::default()
+        };
+        exchange.add(reply);
+        self.emit(Some(exchange), out);
+    }
+
+    fn emit(&mut self, exchange: Option<FtpExchange>, out: &mut Vec<FtpExchange>) {
+        if let Some(exchange) = exchange {
+            out.push(FtpExchange { id: self.count, ..exchange });
+            self.count += 1;
+        }
+    }
+
+    /// Nothing more comes.
+    fn flush(&mut self, out: &mut Vec<FtpExchange>) {
+        while let Some((ts, reply)) = self.early.pop_front() {
+            self.emit_unasked(ts, reply, out);
+        }
+        let reply = std::mem::take(&mut self.reply);
+        if let Some(exchange) = self.open.front_mut()
+            && reply.is_begun()
+        {
+            exchange.add(reply);
+        }
+        while let Some(exchange) = self.open.pop_front() {
+            self.emit(Some(exchange), out);
+        }
+    }
+}
+
+/// Bytes of a user's name that are kept.
+const MAX_USER: usize = 512;
+
+/// Whether this argument of `AUTH` asks for TLS (RFC 4217 §4, and its forerunners).
+fn is_tls(mechanism: &[u8]) -> bool {
+    let known: [&[u8]; 4] = [b"TLS", b"TLS-C", b"TLS-P", b"SSL"];
+    known.iter().any(|known| mechanism.eq_ignore_ascii_case(known))
+}
+
+/// The argument without secrets.
+fn public<'a>(verb: &[u8], argument: &'a [u8]) -> &'a [u8] {
+    match verb {
+        b"PASS" | b"ACCT" | b"ADAT" | b"MIC" | b"CONF" | b"ENC" => b"",
+        b"SITE" => {
+            let word = argument.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+            let known: [&[u8]; 5] = [b"PSWD", b"CPWD", b"PASSWD", b"PASS", b"GPASS"];
+            if known.iter().any(|known| word.eq_ignore_ascii_case(known)) { word } else { argument }
+        }
+        _ => argument,
+    }
+}
+
+impl FtpExchange {
+    fn asked_tls(&self) -> bool {
+        self.command.as_deref() == Some(b"AUTH") && self.argument.as_deref().is_some_and(is_tls)
+    }
+
+    fn add(&mut self, reply: Reply) {
+        self.code = Some(reply.code);
+        self.reply_truncated |= reply.is_truncated;
+        let mut kept: usize = self.reply.iter().map(|line| line.text.len()).sum();
+        for line in reply.lines {
+            let data = line.code.and_then(|code| DataChannel::of_reply(code, &line.text));
+            self.data = self.data.or(data);
+            let size =
+                line.code.and_then(|code| file_size(self.command.as_deref()?, code, &line.text));
+            self.file_size = self.file_size.or(size);
+            if self.reply.len() == MAX_LINES || kept + line.text.len() > MAX_TEXT {
+                self.reply_truncated = true;
+            } else {
+                kept += line.text.len();
+                self.reply.push(line);
+            }
+        }
+    }
+}
+
+/// `1234` behind `SIZE` (RFC 3659 §4), or `… (1234 bytes)` where a transfer is opened.
+fn file_size(command: &[u8], code: u16, text: &[u8]) -> Option<u64> {
+    let digits = match (command, code) {
+        (b"SIZE", 213) => text.trim_ascii(),
+        (b"RETR", 125 | 150) => {
+            let before = text.windows(7).rposition(|part| part == b" bytes)")?;
+            let open = text[..before].iter().rposition(|&byte| byte == b'(')?;
+            &text[open + 1..before]
+        }
+        _ => return None,
+    };
+    str::from_utf8(digits).ok()?.parse().ok()
+}
+
+impl SessionParser for FtpParser {
+    type Message = FtpExchange;
+
+    fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<FtpExchange> {
+        feed_once(self, StreamChunk::new(Initiator, Timestamp::ZERO, 0, bytes))
+    }
+
+    fn feed_responder(&mut self, bytes: &[u8]) -> Vec<FtpExchange> {
+        feed_once(self, StreamChunk::new(Responder, Timestamp::ZERO, 0, bytes))
+    }
+
+    fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<FtpExchange>) -> ParserStatus {
+        self.read(chunk, out)
+    }
+
+    fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<FtpExchange>) -> ParserStatus {
+        let has_begun = self.is_greeted || self.count > 0 || !self.open.is_empty();
+        if len == 0 && (self.is_from_middle || !has_begun) && self.lines[side.index()].is_empty() {
+            self.lines[side.index()].begin_in_the_middle();
+            self.is_from_middle = true;
+            self.is_greeted = true;
+            return ParserStatus::Continue;
+        }
+        // Which reply belongs to which command is not known any more.
+        self.flush(out);
+        ParserStatus::Done
+    }
+
+    fn end(&mut self, out: &mut Vec<FtpExchange>) {
+        self.flush(out);
+    }
+
+    fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
+        self.remainders[side.index()].take()
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let lines: usize = self.lines.iter().map(Line::heap_bytes).sum();
+        let open: usize = self.open.iter().map(FtpExchange::heap_bytes).sum();
+        let early: usize = self.early.iter().map(|(_, reply)| reply.heap_bytes()).sum();
+        let held = self.held.iter().chain(self.remainders.iter().flatten());
+        lines
+            + open
+            + early
+            + self.open.capacity() * size_of::<FtpExchange>()
+            + self.early.capacity() * size_of::<(Timestamp, Reply)>()
+            + self.reply.heap_bytes()
+            + self.user.as_ref().map_or(0, Vec::capacity)
+            + held.map(|held| held.bytes.capacity()).sum::<usize>()
+    }
+
+    fn probe(_side: FlowSide, start: &[u8]) -> Probe {
+        probe::probe(start)
+    }
+}
