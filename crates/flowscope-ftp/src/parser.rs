@@ -28,7 +28,7 @@ const MAX_HELD: usize = 8192;
 /// parsing; a connection seen from the middle on is read from its next line, whichever side is the client.
 ///
 /// Holds at most 64 KiB: 8 commands without a reply, 2 replies without a command, 2048 bytes of a line per
-/// side, and 8192 bytes behind `AUTH TLS`; more of these are an error.
+/// side, and 8192 bytes behind `AUTH TLS`, more of which are an error. More commands end parsing.
 #[derive(Clone, Debug, Default)]
 pub struct FtpParser {
     /// The unfinished line of each side.
@@ -137,8 +137,9 @@ impl FtpParser {
             return ParserStatus::Failed(ParseError::InvalidField("command"));
         }
         if self.open.len() == MAX_OPEN {
-            let oldest = self.open.pop_front();
-            self.emit(oldest, out);
+            // Which reply belongs to which command will not be known.
+            self.flush(out);
+            return ParserStatus::Done;
         }
         let verb = verb.to_ascii_uppercase();
         match verb.as_slice() {

@@ -58,6 +58,7 @@ macro_rules! for_each_protocol {
             "postgresql" postgresql Postgresql flowscope_postgresql,
             "mysql" mysql Mysql flowscope_mysql,
             "ftp" ftp Ftp flowscope_ftp,
+            "pop3" pop3 Pop3 flowscope_pop3,
         }
     };
 }

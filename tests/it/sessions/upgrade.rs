@@ -133,22 +133,27 @@ fn bytes_that_came_with_the_end_of_the_first_protocol_belong_to_the_second() {
 }
 
 #[test]
-fn tls_behind_auth_tls_is_read() {
-    let script = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:2121")
-        .handshake()
-        .data(Responder, "220 FTP server ready\r\n")
-        .data(Initiator, "AUTH TLS\r\n")
-        .data(Responder, "234 Proceed\r\n");
-    let registered = protocols::registered::<protocols::AppRecord>();
-    let driver = Driver::with_config(EXTRACTOR, registered, DriverConfig::default());
-    let script = with_turns(script, &handshake()).close(Initiator);
-    let heard = run_in_batches(1, driver, &packets(script));
-    assert_eq!(chosen(&heard), [("ftp", None), ("tls", Some("ftp"))]);
-    let records = heard.events.iter().filter_map(|event| match event {
-        SessionEvent::Application { message, .. } => Some(message.protocol()),
-        _ => None,
-    });
-    assert_eq!(records.collect::<Vec<_>>(), ["ftp", "ftp", "tls"]);
+fn tls_is_read_behind_the_commands_that_begin_it() {
+    for (protocol, greeting, command, reply) in [
+        ("ftp", "220 FTP server ready\r\n", "AUTH TLS\r\n", "234 Proceed\r\n"),
+        ("pop3", "+OK ready\r\n", "STLS\r\n", "+OK begin\r\n"),
+    ] {
+        let script = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:2121")
+            .handshake()
+            .data(Responder, greeting)
+            .data(Initiator, command)
+            .data(Responder, reply);
+        let registered = protocols::registered::<protocols::AppRecord>();
+        let driver = Driver::with_config(EXTRACTOR, registered, DriverConfig::default());
+        let script = with_turns(script, &handshake()).close(Initiator);
+        let heard = run_in_batches(1, driver, &packets(script));
+        assert_eq!(chosen(&heard), [(protocol, None), ("tls", Some(protocol))]);
+        let records = heard.events.iter().filter_map(|event| match event {
+            SessionEvent::Application { message, .. } => Some(message.protocol()),
+            _ => None,
+        });
+        assert_eq!(records.collect::<Vec<_>>(), [protocol, protocol, "tls"]);
+    }
 }
 
 #[test]

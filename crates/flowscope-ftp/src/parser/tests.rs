@@ -135,8 +135,8 @@ fn a_reply_that_is_delivered_before_its_command_waits_for_it() {
 #[test]
 fn what_waits_is_bounded() {
     let commands = "NOOP\r\n".repeat(20);
-    let mut parser = FtpParser::default();
-    assert_eq!(parser.feed_initiator(commands.as_bytes()).len(), 20 - MAX_OPEN);
+    let (out, status, _) = talk(&[('C', &commands)]);
+    assert_eq!((out.len(), status), (MAX_OPEN, ParserStatus::Done));
     let mut parser = FtpParser::default();
     let replies = "220 x\r\n".repeat(20);
     assert_eq!(parser.feed_responder(replies.as_bytes()).len(), 20 - MAX_EARLY);

@@ -1,0 +1,252 @@
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use flowscope_core::FlowSide::{self, Initiator, Responder};
+use flowscope_core::{
+    ParseError, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp, feed_once,
+};
+
+use crate::Pop3Exchange;
+use crate::line::Line;
+
+/// Commands that may wait for their reply; a client may send several at once (RFC 2449 §6.6).
+const MAX_OPEN: usize = 64;
+/// Bytes of an argument and of a name that are kept.
+const MAX_ARGUMENT: usize = 128;
+/// Bytes of the text of a reply that are kept.
+const MAX_TEXT: usize = 512;
+/// Bytes of the client that may wait for the reply to `STLS`.
+const MAX_HELD: usize = 8192;
+
+/// Reads a POP3 session, and emits a [`Pop3Exchange`] for each command when its reply is there, and for the
+/// greeting.
+///
+/// The initiator is the client. What it sends behind `STLS` is held until the reply: behind `+OK` the parser
+/// gives way to another protocol ([`ParserStatus::Upgrade`]). Bytes that were not captured end parsing.
+///
+/// Holds at most 64 KiB: 64 commands without a reply, 2048 bytes of a line per side, and 8192 bytes behind
+/// `STLS`, more of which are an error. More commands without a reply end parsing.
+#[derive(Clone, Debug, Default)]
+pub struct Pop3Parser {
+    lines: [Line; 2],
+    is_greeted: bool,
+    /// Whether the client authenticates: its lines are credentials (RFC 5034 §4).
+    is_authenticating: bool,
+    user: Option<Vec<u8>>,
+    open: VecDeque<Pop3Exchange>,
+    /// The oldest command has a reply whose further lines are still to come.
+    in_lines: bool,
+    /// Length so far of the server's line.
+    line_len: u64,
+    held: Option<Remainder>,
+    remainders: [Option<Remainder>; 2],
+}
+
+impl Pop3Parser {
+    fn read(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<Pop3Exchange>) -> ParserStatus {
+        let StreamChunk { side, ts, offset, bytes } = chunk;
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            if side == Initiator
+                && let Some(held) = &mut self.held
+            {
+                if held.bytes.is_empty() {
+                    held.offset = offset + at as u64;
+                }
+                if held.bytes.len() + rest.len() > MAX_HELD {
+                    return ParserStatus::Failed(ParseError::TooLong(MAX_HELD as u64 + 1));
+                }
+                held.bytes.extend_from_slice(rest);
+                break;
+            }
+            let end = rest.iter().position(|&byte| byte == b'\n');
+            let part = &rest[..end.map_or(rest.len(), |end| end + 1)];
+            at += part.len();
+            if side == Responder {
+                self.line_len += part.len() as u64;
+            }
+            let mut line = std::mem::take(&mut self.lines[side.index()]);
+            let status = match line.push(part) {
+                Some((text, _)) if side == Initiator => self.command(ts, text, out),
+                Some((text, _)) => self.reply(ts, text, out),
+                None => ParserStatus::Continue,
+            };
+            if end.is_some() {
+                line.clear();
+                if side == Responder {
+                    self.line_len = 0;
+                }
+            }
+            self.lines[side.index()] = line;
+            if status == ParserStatus::Upgrade {
+                let left = Remainder { offset: offset + at as u64, bytes: bytes[at..].to_vec() };
+                self.remainders[side.index()] = Some(left).filter(|left| !left.bytes.is_empty());
+            }
+            if status != ParserStatus::Continue {
+                return status;
+            }
+        }
+        ParserStatus::Continue
+    }
+
+    fn command(&mut self, ts: Timestamp, line: &[u8], out: &mut Vec<Pop3Exchange>) -> ParserStatus {
+        if self.is_authenticating || line.is_empty() {
+            return ParserStatus::Continue;
+        }
+        let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+        let (verb, argument) = (&line[..end], line[end..].trim_ascii());
+        if !(3..=12).contains(&verb.len()) || !verb.iter().all(u8::is_ascii_alphabetic) {
+            return ParserStatus::Failed(ParseError::InvalidField("keyword"));
+        }
+        if self.open.len() == MAX_OPEN {
+            // Which reply belongs to which command will not be known.
+            out.extend(self.open.drain(..));
+            return ParserStatus::Done;
+        }
+        let verb = verb.to_ascii_uppercase();
+        let word = argument.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+        let public = match verb.as_slice() {
+            b"PASS" => b"",
+            b"APOP" | b"AUTH" => word,
+            _ => argument,
+        };
+        let public = &public[..public.len().min(MAX_ARGUMENT)];
+        match verb.as_slice() {
+            b"USER" | b"APOP" => self.user = Some(public.to_vec()),
+            b"AUTH" => self.is_authenticating = !public.is_empty(),
+            b"STLS" => self.held = Some(Remainder::default()),
+            _ => {}
+        }
+        self.open.push_back(Pop3Exchange {
+            ts,
+            command: Some(verb),
+            argument: (!public.is_empty()).then(|| public.to_vec()),
+            user: self.user.clone(),
+            ..Pop3Exchange::default()
+        });
+        ParserStatus::Continue
+    }
+
+    fn reply(&mut self, ts: Timestamp, line: &[u8], out: &mut Vec<Pop3Exchange>) -> ParserStatus {
+        if self.in_lines {
+            if line != b"." {
+                if let Some(exchange) = self.open.front_mut() {
+                    exchange.lines += 1;
+                    exchange.bytes += self.line_len;
+                }
+                return ParserStatus::Continue;
+            }
+            self.in_lines = false;
+            out.extend(self.open.pop_front());
+            return ParserStatus::Continue;
+        }
+        let (success, text) = match line {
+            [b'+', b'O', b'K', text @ ..] => (true, text),
+            [b'-', b'E', b'R', b'R', text @ ..] => (false, text),
+            // A challenge (RFC 5034 §4).
+            [b'+', b' ', ..] | [b'+'] if self.is_authenticating => return ParserStatus::Continue,
+            _ => return ParserStatus::Failed(ParseError::InvalidField("status indicator")),
+        };
+        let text = text.trim_ascii();
+        let text = Some(text[..text.len().min(MAX_TEXT)].to_vec());
+        if !std::mem::replace(&mut self.is_greeted, true) || self.open.is_empty() {
+            out.push(Pop3Exchange {
+                ts,
+                success: Some(success),
+                text,
+                user: self.user.clone(),
+                ..Pop3Exchange::default()
+            });
+            return ParserStatus::Continue;
+        }
+        let Some(exchange) = self.open.front_mut() else { return ParserStatus::Continue };
+        exchange.success = Some(success);
+        exchange.text = text;
+        exchange.latency = Some(ts.since(exchange.ts));
+        if success && exchange.has_lines() {
+            self.in_lines = true;
+            return ParserStatus::Continue;
+        }
+        let command = exchange.command.clone().unwrap_or_default();
+        out.extend(self.open.pop_front());
+        match command.as_slice() {
+            b"AUTH" => self.is_authenticating = false,
+            b"STLS" => {
+                let Some(held) = self.held.take() else { return ParserStatus::Continue };
+                if success {
+                    self.remainders[0] = Some(held).filter(|held| !held.bytes.is_empty());
+                    out.extend(self.open.drain(..));
+                    return ParserStatus::Upgrade;
+                }
+                // There is no TLS: these were commands.
+                return self.read(StreamChunk::new(Initiator, ts, held.offset, &held.bytes), out);
+            }
+            _ => {}
+        }
+        ParserStatus::Continue
+    }
+}
+
+impl Pop3Exchange {
+    /// Whether a positive reply has lines behind its first (RFC 1939 §5, §7, RFC 2449 §5, RFC 1734 §2).
+    fn has_lines(&self) -> bool {
+        match self.command.as_deref() {
+            Some(b"RETR" | b"TOP" | b"CAPA") => true,
+            Some(b"LIST" | b"UIDL" | b"AUTH") => self.argument.is_none(),
+            _ => false,
+        }
+    }
+}
+
+impl SessionParser for Pop3Parser {
+    type Message = Pop3Exchange;
+
+    fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<Pop3Exchange> {
+        feed_once(self, StreamChunk::new(Initiator, Timestamp::ZERO, 0, bytes))
+    }
+
+    fn feed_responder(&mut self, bytes: &[u8]) -> Vec<Pop3Exchange> {
+        feed_once(self, StreamChunk::new(Responder, Timestamp::ZERO, 0, bytes))
+    }
+
+    fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<Pop3Exchange>) -> ParserStatus {
+        self.read(chunk, out)
+    }
+
+    fn gap(&mut self, _side: FlowSide, _len: u64, out: &mut Vec<Pop3Exchange>) -> ParserStatus {
+        // Which reply belongs to which command is not known any more.
+        out.extend(self.open.drain(..));
+        ParserStatus::Done
+    }
+
+    fn end(&mut self, out: &mut Vec<Pop3Exchange>) {
+        out.extend(self.open.drain(..));
+    }
+
+    fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
+        self.remainders[side.index()].take()
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let lines: usize = self.lines.iter().map(Line::heap_bytes).sum();
+        let open: usize = self.open.iter().map(Pop3Exchange::heap_bytes).sum();
+        let held = self.held.iter().chain(self.remainders.iter().flatten());
+        lines
+            + open
+            + self.open.capacity() * size_of::<Pop3Exchange>()
+            + self.user.as_ref().map_or(0, Vec::capacity)
+            + held.map(|held| held.bytes.capacity()).sum::<usize>()
+    }
+
+    fn probe(_side: FlowSide, start: &[u8]) -> Probe {
+        // The greeting; other protocols have `+OK` too, but not at their start (RFC 1939 §4).
+        if start.starts_with(b"+OK ") || start.starts_with(b"+OK\r\n") {
+            return Probe::Yes;
+        }
+        let first = start.first().copied().unwrap_or(b'+');
+        if first.is_ascii_alphabetic() || b"+-".contains(&first) { Probe::Maybe } else { Probe::No }
+    }
+}

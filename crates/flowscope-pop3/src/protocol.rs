@@ -1,0 +1,28 @@
+use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+
+use crate::schema::POP3;
+use crate::{Pop3Exchange, Pop3Parser};
+
+/// POP3 over TCP.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Pop3;
+
+impl Protocol for Pop3 {
+    const NAME: &'static str = "pop3";
+    const RECORDS: &'static str = "one per command with its reply, and one for the greeting";
+    const PORTS: Ports = Ports::tcp(&[110]);
+    /// Of the greeting `+OK`.
+    const FIRST_BYTES: ByteSet = ByteSet::of(b"+");
+    type Stream = Pop3Parser;
+    type Datagram = NoParser<Pop3Exchange>;
+    type Record = Pop3Exchange;
+    const SCHEMA: &'static Schema<Pop3Exchange> = &POP3;
+
+    fn stream(_: &ParserOptions) -> Pop3Parser {
+        Pop3Parser::default()
+    }
+
+    fn datagram(_: &ParserOptions) -> Self::Datagram {
+        NoParser::new()
+    }
+}
