@@ -53,7 +53,7 @@ pub struct FtpParser {
 
 impl FtpParser {
     fn read(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<FtpExchange>) -> ParserStatus {
-        let StreamChunk { side, ts, offset, bytes } = chunk;
+        let StreamChunk { side, ts, offset, bytes, .. } = chunk;
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];

@@ -159,7 +159,7 @@ impl SessionParser for MysqlParser {
         if let Some(status) = self.last {
             return status;
         }
-        let StreamChunk { side, ts, offset, bytes } = chunk;
+        let StreamChunk { side, ts, offset, bytes, .. } = chunk;
         let server = *self.server.get_or_insert(side);
         match self.read(side, ts, bytes, out) {
             Ok(left) if self.last == Some(ParserStatus::Upgrade) && !left.is_empty() => {

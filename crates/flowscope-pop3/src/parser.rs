@@ -46,7 +46,7 @@ pub struct Pop3Parser {
 
 impl Pop3Parser {
     fn read(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<Pop3Exchange>) -> ParserStatus {
-        let StreamChunk { side, ts, offset, bytes } = chunk;
+        let StreamChunk { side, ts, offset, bytes, .. } = chunk;
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];

@@ -309,7 +309,7 @@ impl SessionParser for PostgresqlParser {
         if let Some(status) = self.last {
             return status;
         }
-        let StreamChunk { side, ts, offset, bytes } = chunk;
+        let StreamChunk { side, ts, offset, bytes, .. } = chunk;
         let client = *self.client.get_or_insert(side);
         let end = offset + bytes.len() as u64;
         let read = if side == client {
