@@ -20,6 +20,7 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-pcap", &["flowscope-core"]),
     Arrow("flowscope-filter", &["flowscope-core"]),
     Arrow("flowscope-record", &["flowscope-core"]),
+    Arrow("flowscope-lines", &[]),
     Arrow("netring-capture", &["flowscope-filter"]),
     Arrow("flowscope-driver", &["flowscope-track", "flowscope-session"]),
     Arrow("flowscope-output", &["flowscope-record", "flowscope-extract", "flowscope-driver"]),
@@ -36,7 +37,7 @@ const ARROWS: &[Arrow] = &[
 ];
 
 /// What a protocol may name: a member that names [`RECORD`] and has no arrow of its own is a protocol.
-const PROTOCOL_MAY_USE: &[&str] = &["flowscope-session", RECORD];
+const PROTOCOL_MAY_USE: &[&str] = &["flowscope-session", "flowscope-lines", RECORD];
 
 /// Protocols inside others, whose decoder is a protocol too.
 const CARRIED: &[(&str, &str)] = &[("flowscope-quic", "flowscope-tls")];

@@ -14,7 +14,6 @@
 //! ```
 
 mod data;
-mod line;
 mod message;
 mod parser;
 mod protocol;

@@ -8,8 +8,8 @@ use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
     ParseError, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp, feed_once,
 };
+use flowscope_lines::{Line, LineBuffer, first_piece};
 
-use crate::line::Line;
 use crate::reply::{MAX_LINES, MAX_TEXT, Reply};
 use crate::{DataChannel, FtpExchange};
 
@@ -17,6 +17,8 @@ use crate::{DataChannel, FtpExchange};
 const MAX_OPEN: usize = 8;
 /// Replies that may wait for their command.
 const MAX_EARLY: usize = 2;
+/// Bytes of a line that are kept.
+const MAX_LINE: usize = 2048;
 /// Bytes of the client that may wait for the reply to `AUTH TLS`.
 const MAX_HELD: usize = 8192;
 
@@ -32,7 +34,7 @@ const MAX_HELD: usize = 8192;
 #[derive(Clone, Debug, Default)]
 pub struct FtpParser {
     /// The unfinished line of each side.
-    lines: [Line; 2],
+    lines: [LineBuffer<MAX_LINE>; 2],
     /// The side that sends commands, once a line was read.
     client: Option<FlowSide>,
     /// Whether the greeting was read, or is not to be expected.
@@ -69,17 +71,13 @@ impl FtpParser {
                 held.bytes.extend_from_slice(rest);
                 break;
             }
-            let end = rest.iter().position(|&byte| byte == b'\n');
-            let part = &rest[..end.map_or(rest.len(), |end| end + 1)];
+            let part = first_piece(rest);
             at += part.len();
             let mut line = std::mem::take(&mut self.lines[side.index()]);
             let status = match line.push(part) {
-                Some((text, is_long)) => self.line(side, ts, text, is_long, out),
+                Some(line) => self.line(side, ts, line, out),
                 None => ParserStatus::Continue,
             };
-            if end.is_some() {
-                line.clear();
-            }
             self.lines[side.index()] = line;
             if status == ParserStatus::Upgrade {
                 let left = Remainder { offset: offset + at as u64, bytes: bytes[at..].to_vec() };
@@ -96,8 +94,7 @@ impl FtpParser {
         &mut self,
         side: FlowSide,
         ts: Timestamp,
-        line: &[u8],
-        is_long: bool,
+        Line { text: line, is_truncated }: Line<'_>,
         out: &mut Vec<FtpExchange>,
     ) -> ParserStatus {
         if self.client.is_none() && !line.is_empty() {
@@ -109,8 +106,8 @@ impl FtpParser {
             };
         }
         match self.client {
-            Some(client) if client == side => self.command(ts, line, is_long, out),
-            Some(_) => self.reply_line(ts, line, is_long, out),
+            Some(client) if client == side => self.command(ts, line, is_truncated, out),
+            Some(_) => self.reply_line(ts, line, is_truncated, out),
             None => ParserStatus::Continue,
         }
     }
@@ -370,7 +367,7 @@ impl SessionParser for FtpParser {
     }
 
     fn heap_bytes(&self) -> usize {
-        let lines: usize = self.lines.iter().map(Line::heap_bytes).sum();
+        let lines: usize = self.lines.iter().map(LineBuffer::heap_bytes).sum();
         let open: usize = self.open.iter().map(FtpExchange::heap_bytes).sum();
         let early: usize = self.early.iter().map(|(_, reply)| reply.heap_bytes()).sum();
         let held = self.held.iter().chain(self.remainders.iter().flatten());

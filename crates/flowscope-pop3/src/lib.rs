@@ -13,7 +13,6 @@
 //! assert_eq!((exchanges[0].lines, exchanges[0].bytes), (1, 12));
 //! ```
 
-mod line;
 mod message;
 mod parser;
 mod protocol;

@@ -7,9 +7,9 @@ use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
     ParseError, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp, feed_once,
 };
+use flowscope_lines::{Line, LineBuffer, first_piece};
 
 use crate::Pop3Exchange;
-use crate::line::Line;
 
 /// Commands that may wait for their reply; a client may send several at once (RFC 2449 §6.6).
 const MAX_OPEN: usize = 64;
@@ -17,6 +17,8 @@ const MAX_OPEN: usize = 64;
 const MAX_ARGUMENT: usize = 128;
 /// Bytes of the text of a reply that are kept.
 const MAX_TEXT: usize = 512;
+/// Bytes of a line that are kept.
+const MAX_LINE: usize = 2048;
 /// Bytes of the client that may wait for the reply to `STLS`.
 const MAX_HELD: usize = 8192;
 
@@ -30,7 +32,7 @@ const MAX_HELD: usize = 8192;
 /// `STLS`, more of which are an error. More commands without a reply end parsing.
 #[derive(Clone, Debug, Default)]
 pub struct Pop3Parser {
-    lines: [Line; 2],
+    lines: [LineBuffer<MAX_LINE>; 2],
     is_greeted: bool,
     /// Whether the client authenticates: its lines are credentials (RFC 5034 §4).
     is_authenticating: bool,
@@ -62,23 +64,19 @@ impl Pop3Parser {
                 held.bytes.extend_from_slice(rest);
                 break;
             }
-            let end = rest.iter().position(|&byte| byte == b'\n');
-            let part = &rest[..end.map_or(rest.len(), |end| end + 1)];
+            let part = first_piece(rest);
             at += part.len();
             if side == Responder {
                 self.line_len += part.len() as u64;
             }
             let mut line = std::mem::take(&mut self.lines[side.index()]);
             let status = match line.push(part) {
-                Some((text, _)) if side == Initiator => self.command(ts, text, out),
-                Some((text, _)) => self.reply(ts, text, out),
+                Some(Line { text, .. }) if side == Initiator => self.command(ts, text, out),
+                Some(Line { text, .. }) => self.reply(ts, text, out),
                 None => ParserStatus::Continue,
             };
-            if end.is_some() {
-                line.clear();
-                if side == Responder {
-                    self.line_len = 0;
-                }
+            if side == Responder && part.ends_with(b"\n") {
+                self.line_len = 0;
             }
             self.lines[side.index()] = line;
             if status == ParserStatus::Upgrade {
@@ -231,7 +229,7 @@ impl SessionParser for Pop3Parser {
     }
 
     fn heap_bytes(&self) -> usize {
-        let lines: usize = self.lines.iter().map(Line::heap_bytes).sum();
+        let lines: usize = self.lines.iter().map(LineBuffer::heap_bytes).sum();
         let open: usize = self.open.iter().map(Pop3Exchange::heap_bytes).sum();
         let held = self.held.iter().chain(self.remainders.iter().flatten());
         lines
