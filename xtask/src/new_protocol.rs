@@ -195,21 +195,21 @@ pub(crate) fn check(sh: &Shell) -> Result<()> {
         sh.create_dir(to.parent().unwrap_or(&copy))?;
         sh.copy_file(file, to)?;
     }
-    let new = [("lines", false, 47_011), ("notes", true, 47_012)];
+    let new = [("trialtcp", false, 47_011), ("trialudp", true, 47_012)];
     for (name, udp, port) in new {
         NewProtocol { name: name.to_owned(), udp, port }.write(&copy)?;
     }
     let inside = Shell::new()?;
     inside.change_dir(&copy);
     let _target = inside.push_env("CARGO_TARGET_DIR", copy.join("../target"));
-    let tests = "test --quiet -p flowscope-lines -p flowscope-notes -p flowscope".split(' ');
+    let tests = "test --quiet -p flowscope-trialtcp -p flowscope-trialudp -p flowscope".split(' ');
     {
         let tests = tests.clone();
         let _golden = inside.push_env("UPDATE_GOLDEN", "1");
         cmd!(inside, "cargo {tests...}").run()?;
     }
     cmd!(inside, "cargo {tests...}").run()?;
-    cmd!(inside, "cargo clippy --quiet -p flowscope-lines -p flowscope-notes -p flowscope --all-targets -- -D warnings")
+    cmd!(inside, "cargo clippy --quiet -p flowscope-trialtcp -p flowscope-trialudp -p flowscope --all-targets -- -D warnings")
         .run()?;
     cmd!(inside, "cargo fmt --all --check").run()?;
     sh.remove_path(&copy)?;
