@@ -3,7 +3,7 @@ use std::num::NonZeroUsize;
 use flowscope_reassembly::{DefragConfig, StreamConfig};
 use flowscope_track::TrackerConfig;
 
-/// What a driver is told when it is made.
+/// Driver configuration.
 #[derive(Clone, Debug)]
 pub struct DriverConfig {
     pub(crate) tracker: TrackerConfig,
@@ -28,7 +28,7 @@ impl Default for DriverConfig {
 }
 
 impl DriverConfig {
-    /// The configuration of the flow table; by default its own default.
+    /// Sets the configuration of the flow table. Default: [`TrackerConfig::default`].
     #[must_use]
     pub fn tracker(mut self, config: TrackerConfig) -> Self {
         self.tracker = config;
@@ -42,7 +42,7 @@ impl DriverConfig {
         self
     }
 
-    /// How IP fragments are joined; by default they are. With `None` every fragment is refused, as
+    /// Sets how IP fragments are joined. Default: [`DefragConfig::default`]. With `None` every fragment is refused, as
     /// one whose datagram never became whole.
     #[must_use]
     pub fn fragments(mut self, config: Option<DefragConfig>) -> Self {
@@ -50,15 +50,14 @@ impl DriverConfig {
         self
     }
 
-    /// What wrong checksums lead to; by default they are not looked at.
+    /// Sets what wrong checksums lead to. Default: they are not verified.
     #[must_use]
     pub fn checksums(mut self, policy: Checksums) -> Self {
         self.checksums = policy;
         self
     }
 
-    /// How TCP streams are reassembled, by drivers that read them; by default as
-    /// [`StreamConfig::default`] says.
+    /// Sets how drivers that read TCP streams reassemble them. Default: [`StreamConfig::default`].
     #[must_use]
     pub fn streams(mut self, config: StreamConfig) -> Self {
         self.streams = config;
@@ -83,7 +82,7 @@ impl DriverConfig {
         self
     }
 
-    /// How TCP streams are reassembled.
+    /// Returns how TCP streams are reassembled.
     #[must_use]
     pub fn stream_config(&self) -> &StreamConfig {
         &self.streams

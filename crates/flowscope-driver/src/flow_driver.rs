@@ -50,13 +50,13 @@ impl<K: Clone, S> FlowSink<K, S> for Queue<K> {
 }
 
 impl<E: FlowExtractor> FlowDriver<E> {
-    /// A driver with the default configuration.
+    /// Creates a driver with the default configuration.
     #[must_use]
     pub fn new(extractor: E) -> Self {
         FlowDriver::with_config(extractor, DriverConfig::default())
     }
 
-    /// A driver with this configuration.
+    /// Creates a driver with this configuration.
     #[must_use]
     pub fn with_config(extractor: E, config: DriverConfig) -> Self {
         FlowDriver::with_state(extractor, config, |_| ())
@@ -64,7 +64,7 @@ impl<E: FlowExtractor> FlowDriver<E> {
 }
 
 impl<E: FlowExtractor, S> FlowDriver<E, S> {
-    /// A driver that keeps a state of the caller's with each flow; `init` makes it from the flow's
+    /// Creates a driver that keeps a state of the caller's with each flow; `init` makes it from the flow's
     /// first packet.
     #[must_use]
     pub fn with_state(
@@ -82,12 +82,12 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         }
     }
 
-    /// Takes one packet and queues its events for [`poll_event`](Self::poll_event).
+    /// Handles one packet and queues its events for [`poll_event`](Self::poll_event).
     pub fn handle_packet(&mut self, packet: PacketView<'_>) {
         self.handle_batch(&[packet]);
     }
 
-    /// Takes packets in capture order: the same events as one by one, at a fraction of the cost when
+    /// Handles packets in capture order: the same events as one by one, at a fraction of the cost when
     /// there are many flows.
     pub fn handle_batch(&mut self, packets: &[PacketView<'_>]) {
         self.pipeline.handle_batch(packets, &mut self.events);
@@ -102,7 +102,7 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         self.pipeline.handle_batch(packets, out);
     }
 
-    /// The next event, in order; `None` once the queue is empty.
+    /// Returns the next event, in order; `None` once the queue is empty.
     pub fn poll_event(&mut self) -> Option<FlowEvent<E::Key>> {
         self.events.events.pop_front()
     }
@@ -114,7 +114,7 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         self.pipeline.next_deadline()
     }
 
-    /// Packet time has reached `now` without a packet. Does a bounded amount of work:
+    /// Handles packet time that has reached `now` without a packet. Does a bounded amount of work:
     /// [`Progress::More`] if more is due at `now`.
     pub fn handle_timeout(&mut self, now: Timestamp) -> Progress {
         self.pipeline.handle_timeout(now, &mut self.events)
@@ -177,13 +177,13 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         self.pipeline.ingress.bytes(PayloadCounts::default())
     }
 
-    /// Fragments that wait for the rest of their datagram.
+    /// Returns the number of fragments that wait for the rest of their datagram.
     #[must_use]
     pub fn pending_fragments(&self) -> u64 {
         self.pipeline.ingress.pending_fragments()
     }
 
-    /// Results of checksum verification.
+    /// Returns the results of checksum verification.
     #[must_use]
     pub fn checksums(&self) -> ChecksumStats {
         self.pipeline.ingress.checksums()
@@ -201,32 +201,32 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         &self.pipeline.clock
     }
 
-    /// Number and watermark of the latest packet.
+    /// Returns number and watermark of the latest packet.
     #[must_use]
     pub fn now(&self) -> PacketTime {
         self.pipeline.clock.now()
     }
 
-    /// Bytes of memory held, by capacity: flow table and fragments.
+    /// Returns the memory held, in bytes, by capacity: flow table and fragments.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.pipeline.heap_bytes()
     }
 
-    /// The driver's configuration.
+    /// Returns the driver's configuration.
     #[must_use]
     pub fn config(&self) -> &DriverConfig {
         &self.config
     }
 
-    /// The extractor and the configuration, for another driver. Open flows are dropped without an
+    /// Returns the extractor and the configuration, for another driver. Open flows are dropped without an
     /// event.
     #[must_use]
     pub fn into_parts(self) -> (E, DriverConfig) {
         (self.pipeline.extractor, self.config)
     }
 
-    /// Packets lost to `cause` so far.
+    /// Returns the packets lost to `cause` so far.
     #[must_use]
     pub fn lost(&self, cause: Loss) -> u64 {
         self.packets().lost(cause)

@@ -42,14 +42,14 @@ pub trait PacketDriver {
     /// Takes packets in capture order. Events do not depend on how packets are cut into batches.
     fn handle_batch(&mut self, packets: &[PacketView<'_>]);
 
-    /// The next event, in order; `None` once the queue is empty.
+    /// Returns the next event, in order; `None` once the queue is empty.
     fn poll_event(&mut self) -> Option<Self::Event>;
 
     /// The packet time at which [`handle_timeout`](Self::handle_timeout) next has work if no packet
     /// comes before.
     fn poll_timeout(&self) -> Option<Timestamp>;
 
-    /// Packet time has reached `now` without a packet. Does a bounded amount of work:
+    /// Handles packet time that has reached `now` without a packet. Does a bounded amount of work:
     /// [`Progress::More`] if more is due at `now`.
     fn handle_timeout(&mut self, now: Timestamp) -> Progress;
 
@@ -71,7 +71,7 @@ pub trait PacketDriver {
     /// [`pending`](Self::pending) are in no entry yet.
     fn bytes(&self) -> Ledger;
 
-    /// Fragments that wait for the rest of their datagram.
+    /// Returns the number of fragments that wait for the rest of their datagram.
     fn pending_fragments(&self) -> u64;
 
     /// Payload bytes that are neither delivered nor lost yet.

@@ -67,19 +67,19 @@ pub struct Recognition {
 }
 
 impl Recognition {
-    /// By one of these ports, if the first bytes do not speak against it.
+    /// Recognises flows by one of these ports, if the first bytes do not contradict it.
     #[must_use]
     pub fn by_ports(ports: impl IntoIterator<Item = u16>) -> Self {
         Recognition { ports: ports.into_iter().collect(), bytes: false }
     }
 
-    /// By the first bytes, on any port.
+    /// Recognises flows by their first bytes, on any port.
     #[must_use]
     pub fn by_bytes() -> Self {
         Recognition { ports: Vec::new(), bytes: true }
     }
 
-    /// By the first bytes too, on any port.
+    /// Recognises flows by their first bytes too, on any port.
     #[must_use]
     pub fn or_bytes(mut self) -> Self {
         self.bytes = true;
@@ -115,7 +115,7 @@ impl<M> Default for Protocols<M> {
 }
 
 impl<M> Protocols<M> {
-    /// None yet.
+    /// Creates an empty list.
     #[must_use]
     pub fn new() -> Self {
         Protocols::with_set(())
@@ -123,7 +123,7 @@ impl<M> Protocols<M> {
 }
 
 impl<M, S: ProtocolSet<M>> Protocols<M, S> {
-    /// The protocols of a set.
+    /// Creates a list of the protocols of a set.
     ///
     /// # Panics
     ///
@@ -188,14 +188,14 @@ impl<M, S: ProtocolSet<M>> Protocols<M, S> {
         self
     }
 
-    /// How streams are reassembled; by default as [`StreamConfig::default`] says.
+    /// Sets how streams are reassembled. Default: [`StreamConfig::default`].
     #[must_use]
     pub fn reassembly(mut self, config: StreamConfig) -> Self {
         self.streams = StreamReassemblerFactory::new(config);
         self
     }
 
-    /// Flows are recognised, not read: the events say which protocol was chosen, and there are no
+    /// Recognises flows without reading them: the events say which protocol was chosen, and there are no
     /// messages.
     #[must_use]
     pub fn recognise_only(mut self) -> Self {

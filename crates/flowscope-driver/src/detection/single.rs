@@ -18,7 +18,7 @@ pub struct Sessions<F, R = StreamReassemblerFactory> {
 }
 
 impl<F, R> Sessions<F, R> {
-    /// Parsers and reassemblers of these makes.
+    /// Reads streams with parsers and reassemblers of these factories.
     #[must_use]
     pub fn new(parsers: F, streams: R) -> Self {
         Sessions { parsers, streams }
@@ -101,7 +101,7 @@ pub struct Datagrams<F> {
 }
 
 impl<F> Datagrams<F> {
-    /// Parsers of this make.
+    /// Reads datagrams with parsers of this factory.
     #[must_use]
     pub fn new(parsers: F) -> Self {
         Datagrams { parsers, streams: StreamReassemblerFactory::default() }
@@ -177,7 +177,7 @@ pub struct Streams<R> {
 }
 
 impl<R> Streams<R> {
-    /// Reassemblers of this make.
+    /// Reads streams with reassemblers of this factory.
     #[must_use]
     pub fn new(streams: R) -> Self {
         Streams { streams }

@@ -100,7 +100,7 @@ impl<E: FlowExtractor, S> Pipeline<E, S> {
         self.table.next_deadline().into_iter().chain(fragments).min()
     }
 
-    /// Packet time has reached `now` without a packet: does at most [`STEPS`] steps of what is due.
+    /// Handles packet time that has reached `now` without a packet: does at most [`STEPS`] steps of what is due.
     pub(crate) fn handle_timeout(
         &mut self,
         now: Timestamp,
@@ -142,7 +142,7 @@ impl<E: FlowExtractor, S> Pipeline<E, S> {
         all
     }
 
-    /// Bytes of memory held, by capacity: flow table and fragments.
+    /// Returns the memory held, in bytes, by capacity: flow table and fragments.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.table.heap_bytes() + self.ingress.heap_bytes()
     }

@@ -48,7 +48,7 @@ impl PayloadCounts {
 /// Incomplete datagrams that one call gives up at most.
 const STEPS: usize = 64;
 
-/// What verification found.
+/// Results of checksum verification.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChecksumStats {
@@ -225,7 +225,7 @@ impl Ingress {
         ledger
     }
 
-    /// Fragments that wait for the rest of their datagram.
+    /// Returns the number of fragments that wait for the rest of their datagram.
     pub(crate) fn pending_fragments(&self) -> u64 {
         self.defragmenter.as_ref().map_or(0, Defragmenter::held_frames)
     }

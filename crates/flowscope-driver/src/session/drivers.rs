@@ -36,14 +36,14 @@ pub type StreamDriver<E, R, U = ()> = SessionEngine<E, Streams<R>, U>;
 pub type Driver<E, M, U = (), S = ()> = SessionEngine<E, Protocols<M, S>, U>;
 
 impl<E: FlowExtractor, F: SessionParserFactory<E::Key>> SessionEngine<E, Sessions<F>> {
-    /// A driver with the default configuration. A parser that is `Default + Clone` is its own
+    /// Creates a driver with the default configuration. A parser that is `Default + Clone` is its own
     /// factory: `SessionDriver::new(extractor, HttpParser::default())`.
     #[must_use]
     pub fn new(extractor: E, parsers: F) -> Self {
         Self::with_config(extractor, parsers, DriverConfig::default())
     }
 
-    /// A driver with this configuration.
+    /// Creates a driver with this configuration.
     #[must_use]
     pub fn with_config(extractor: E, parsers: F, config: DriverConfig) -> Self {
         Self::with_state(extractor, parsers, config, |_| ())
@@ -51,7 +51,7 @@ impl<E: FlowExtractor, F: SessionParserFactory<E::Key>> SessionEngine<E, Session
 }
 
 impl<E: FlowExtractor, F: SessionParserFactory<E::Key>, U> SessionEngine<E, Sessions<F>, U> {
-    /// A driver that keeps a state of the caller's with each flow; `init` makes it from the flow's
+    /// Creates a driver that keeps a state of the caller's with each flow; `init` makes it from the flow's
     /// first packet.
     #[must_use]
     pub fn with_state(
@@ -66,14 +66,14 @@ impl<E: FlowExtractor, F: SessionParserFactory<E::Key>, U> SessionEngine<E, Sess
 }
 
 impl<E: FlowExtractor, F: DatagramParserFactory<E::Key>> SessionEngine<E, Datagrams<F>> {
-    /// A driver with the default configuration. A parser that is `Default + Clone` is its own
+    /// Creates a driver with the default configuration. A parser that is `Default + Clone` is its own
     /// factory: `DatagramDriver::new(extractor, DnsUdpParser::default())`.
     #[must_use]
     pub fn new(extractor: E, parsers: F) -> Self {
         Self::with_config(extractor, parsers, DriverConfig::default())
     }
 
-    /// A driver with this configuration.
+    /// Creates a driver with this configuration.
     #[must_use]
     pub fn with_config(extractor: E, parsers: F, config: DriverConfig) -> Self {
         Self::with_state(extractor, parsers, config, |_| ())
@@ -81,7 +81,7 @@ impl<E: FlowExtractor, F: DatagramParserFactory<E::Key>> SessionEngine<E, Datagr
 }
 
 impl<E: FlowExtractor, F: DatagramParserFactory<E::Key>, U> SessionEngine<E, Datagrams<F>, U> {
-    /// A driver that keeps a state of the caller's with each flow; `init` makes it from the flow's
+    /// Creates a driver that keeps a state of the caller's with each flow; `init` makes it from the flow's
     /// first packet.
     #[must_use]
     pub fn with_state(
@@ -95,13 +95,13 @@ impl<E: FlowExtractor, F: DatagramParserFactory<E::Key>, U> SessionEngine<E, Dat
 }
 
 impl<E: FlowExtractor, R: ReassemblerFactory<E::Key>> SessionEngine<E, Streams<R>> {
-    /// A driver with the default configuration.
+    /// Creates a driver with the default configuration.
     #[must_use]
     pub fn new(extractor: E, reassemblers: R) -> Self {
         Self::with_config(extractor, reassemblers, DriverConfig::default())
     }
 
-    /// A driver with this configuration. Its [`streams`](DriverConfig::streams) are not used: the
+    /// Creates a driver with this configuration. Its [`streams`](DriverConfig::streams) are not used: the
     /// reassemblers are the caller's.
     #[must_use]
     pub fn with_config(extractor: E, reassemblers: R, config: DriverConfig) -> Self {
@@ -124,13 +124,13 @@ impl<E: FlowExtractor, R: ReassemblerFactory<E::Key>, U> SessionEngine<E, Stream
 }
 
 impl<E: FlowExtractor, M, S: ProtocolSet<M>> SessionEngine<E, Protocols<M, S>> {
-    /// A driver with the default configuration.
+    /// Creates a driver with the default configuration.
     #[must_use]
     pub fn new(extractor: E, protocols: Protocols<M, S>) -> Self {
         Self::with_config(extractor, protocols, DriverConfig::default())
     }
 
-    /// A driver with this configuration. The ports of the protocols are added to the
+    /// Creates a driver with this configuration. The ports of the protocols are added to the
     /// [listening ports](flowscope_track::TrackerConfig::listening_ports).
     #[must_use]
     pub fn with_config(extractor: E, protocols: Protocols<M, S>, config: DriverConfig) -> Self {

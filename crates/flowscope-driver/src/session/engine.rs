@@ -73,12 +73,12 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
         }
     }
 
-    /// Takes one packet and queues its events for [`poll_event`](Self::poll_event).
+    /// Handles one packet and queues its events for [`poll_event`](Self::poll_event).
     pub fn handle_packet(&mut self, packet: PacketView<'_>) {
         self.handle_batch(&[packet]);
     }
 
-    /// Takes packets in capture order: the same events as one by one, at a fraction of the cost when
+    /// Handles packets in capture order: the same events as one by one, at a fraction of the cost when
     /// there are many flows.
     pub fn handle_batch(&mut self, packets: &[PacketView<'_>]) {
         let SessionEngine { pipeline, host, events } = self;
@@ -95,7 +95,7 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
         pipeline.handle_batch(packets, &mut SessionFlowSink { host, out });
     }
 
-    /// The next event, in order; `None` once the queue is empty.
+    /// Returns the next event, in order; `None` once the queue is empty.
     pub fn poll_event(&mut self) -> Option<SessionEvent<E::Key, C::Message>> {
         self.events.0.pop_front()
     }
@@ -107,7 +107,7 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
         self.pipeline.next_deadline()
     }
 
-    /// Packet time has reached `now` without a packet. Does a bounded amount of work:
+    /// Handles packet time that has reached `now` without a packet. Does a bounded amount of work:
     /// [`Progress::More`] if more is due at `now`.
     pub fn handle_timeout(&mut self, now: Timestamp) -> Progress {
         let SessionEngine { pipeline, host, events } = self;
@@ -187,13 +187,13 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
         self.host.pending()
     }
 
-    /// Fragments that wait for the rest of their datagram.
+    /// Returns the number of fragments that wait for the rest of their datagram.
     #[must_use]
     pub fn pending_fragments(&self) -> u64 {
         self.pipeline.ingress.pending_fragments()
     }
 
-    /// Results of checksum verification.
+    /// Returns the results of checksum verification.
     #[must_use]
     pub fn checksums(&self) -> ChecksumStats {
         self.pipeline.ingress.checksums()
@@ -211,7 +211,7 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
         &self.pipeline.clock
     }
 
-    /// Bytes of memory held, by capacity: flow table, fragments, streams and parsers.
+    /// Returns the memory held, in bytes, by capacity: flow table, fragments, streams and parsers.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.pipeline.heap_bytes() + self.host.heap_bytes()

@@ -144,7 +144,7 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         self.clock.skip_packet();
     }
 
-    /// Packet time has reached `now` without a packet: advances the clock of all batches, and gives
+    /// Handles packet time that has reached `now` without a packet: advances the clock of all batches, and gives
     /// incomplete datagrams up that are due. Returns the clock's new position.
     pub fn handle_timeout(
         &mut self,
@@ -195,13 +195,13 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         self.ingress.bytes(counts)
     }
 
-    /// Fragments that wait for the rest of their datagram.
+    /// Returns the number of fragments that wait for the rest of their datagram.
     #[must_use]
     pub fn pending_fragments(&self) -> u64 {
         self.ingress.pending_fragments()
     }
 
-    /// Results of checksum verification.
+    /// Returns the results of checksum verification.
     #[must_use]
     pub fn checksums(&self) -> ChecksumStats {
         self.ingress.checksums()
