@@ -23,7 +23,7 @@ pub struct Suite<P> {
     protocol: PhantomData<fn() -> P>,
 }
 
-/// Most memory that a parser may hold, unless the suite is told another bound.
+/// Default limit of the memory that a parser may hold, in bytes.
 const MAX_HEAP_BYTES: usize = 64 * 1024;
 
 impl<P> Suite<P>
@@ -50,7 +50,7 @@ where
         self
     }
 
-    /// Names protocols whose bytes cannot be told from this one's, and which are told apart by port. It changes
+    /// Names protocols whose bytes are indistinguishable from this one's, and which only the port identifies. It changes
     /// nothing for a transport that is found by port alone.
     #[must_use]
     pub fn same_wire_format(mut self, names: &'static [&'static str]) -> Self {

@@ -32,7 +32,7 @@ impl Reply {
         self.code / 100 == 3
     }
 
-    /// Whether the command was refused, for now or for good (RFC 5321 §4.2.1).
+    /// Whether the reply is a transient or permanent refusal, 4yz or 5yz (RFC 5321 §4.2.1).
     pub(crate) fn is_refusal(self) -> bool {
         self.code >= 400
     }

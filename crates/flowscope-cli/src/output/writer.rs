@@ -147,7 +147,7 @@ impl<L: RecordFormat> Output<L> {
         }
     }
 
-    /// Brings what was written so far to whoever waits for it.
+    /// Flushes what was written so far.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         match &mut self.to {
             Destination::Stream(stream) => stream.flush(),

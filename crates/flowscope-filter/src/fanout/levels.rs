@@ -102,7 +102,7 @@ impl Levels {
         advance(asm, 8);
         asm.goto(level.by_version);
 
-        // RFC 3032 §2.1: the last label has a bit set. Without a protocol field, IP is told by its version.
+        // RFC 3032 §2.1: the last label has a bit set. Without a protocol field, the version nibble identifies IP.
         asm.place(labels);
         for _ in 0..MOST_LABELS {
             self.require(asm, 4);

@@ -11,7 +11,7 @@ const SSL: &[u8] = b"\0\0\0\x08\x04\xd2\x16\x2f";
 const GSS: &[u8] = b"\0\0\0\x08\x04\xd2\x16\x30";
 const STARTUP: &[u8] = b"\0\0\0\x12\0\x03\0\0user\0me\0\0\0";
 
-/// A parser that is told the positions of what it is fed.
+/// A parser that is fed chunks with their stream offsets.
 #[derive(Default)]
 struct Fed {
     parser: PostgresqlParser,
