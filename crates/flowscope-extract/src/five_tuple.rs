@@ -36,38 +36,7 @@ impl FiveTuple {
         FiveTuple { directionality: Directionality::Unidirectional }
     }
 
-    /// The fast path, for segments that have `OPTIONS` or only for others. Takes the view by reference, so that a combinator does not copy it.
-    #[inline(always)]
-    fn fast<const OPTIONS: bool, R>(
-        self,
-        view: &PacketView<'_>,
-        take: impl FnOnce(Extracted<FiveTupleKey>) -> R,
-    ) -> Option<R> {
-        match self.directionality {
-            Directionality::Bidirectional => fast::five_tuple::<false, OPTIONS, R>(view, take),
-            Directionality::Unidirectional => fast::five_tuple::<true, OPTIONS, R>(view, take),
-        }
-    }
-
-    /// A packet whose options are read, or that needs the general path. Begins anew, so that the caller passes
-    /// no state.
-    #[inline(never)]
-    fn uncommon(self, view: &PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
-        let mut found = None;
-        self.read(view, &mut found);
-        found
-    }
-
-    #[inline(always)]
-    fn read(self, view: &PacketView<'_>, found: &mut Option<Extracted<FiveTupleKey>>) {
-        match self.fast::<true, _>(view, |new| found.insert(new)) {
-            Some(found) if fast::has_options(found) => fast::read_options(view, found),
-            Some(_) => {}
-            None => *found = self.general(view),
-        }
-    }
-
-    /// Same result as [`read`](Self::read), without the fast path.
+    /// Same result as [`extract`](FlowExtractor::extract), without the fast path.
     #[inline(never)]
     fn general(self, view: &PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
         let packet = walk::packet(view).ok()?;
@@ -97,15 +66,25 @@ impl FlowExtractor for FiveTuple {
     // Inlined so that checks of a combinator are not repeated here.
     #[inline(always)]
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
-        match self.fast::<false, _>(&view, |found| found) {
-            None => self.uncommon(&view),
+        let found = match self.directionality {
+            Directionality::Bidirectional => fast::by_value::<false>(&view),
+            Directionality::Unidirectional => fast::by_value::<true>(&view),
+        };
+        match found {
+            None => self.general(&view),
             found => found,
         }
     }
 
     #[inline(always)]
     fn extract_into(&self, view: &PacketView<'_>, found: &mut Option<Extracted<FiveTupleKey>>) {
-        self.read(view, found);
+        let done = match self.directionality {
+            Directionality::Bidirectional => fast::in_place::<false>(view, found),
+            Directionality::Unidirectional => fast::in_place::<true>(view, found),
+        };
+        if done.is_none() {
+            *found = self.general(view);
+        }
     }
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {

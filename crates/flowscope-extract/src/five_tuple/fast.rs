@@ -13,63 +13,97 @@ use crate::addr::{AddrPair, words};
 use crate::key::{Directionality, FiveTupleKey};
 use crate::walk::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, array, ethertype, tcp_options};
 
-/// The flow of the packet at the cursor, handed to `take` so that it is made where it is kept. `None`: the
-/// packet needs the general path. A segment whose options are read is `None` without `OPTIONS`; with them it
-/// lacks what [`read_options`] adds.
+/// The flow of the packet at the cursor. `None`: the packet needs the general path.
 #[inline(always)]
-pub(crate) fn five_tuple<const ONE_WAY: bool, const OPTIONS: bool, R>(
+pub(crate) fn by_value<const ONE_WAY: bool>(
+    view: &PacketView<'_>,
+) -> Option<Extracted<FiveTupleKey>> {
+    five_tuple::<ONE_WAY, false, _>(view, |found| found, with_options::<ONE_WAY>)
+}
+
+/// As [`by_value`], written to `found`, which is unchanged if the packet needs the general path.
+#[inline(always)]
+pub(crate) fn in_place<const ONE_WAY: bool>(
+    view: &PacketView<'_>,
+    found: &mut Option<Extracted<FiveTupleKey>>,
+) -> Option<()> {
+    let found = five_tuple::<ONE_WAY, true, _>(view, |new| found.insert(new), |_| None)?;
+    if found.tcp.as_ref().is_some_and(|tcp| is_read(tcp.flags)) {
+        read_options(view, found);
+    }
+    Some(())
+}
+
+/// A segment whose options are read. Begins anew, so that the caller passes no state.
+#[inline(never)]
+fn with_options<const ONE_WAY: bool>(view: &PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
+    let (ethertype, at) = ethertype(view)?;
+    let ip = if ethertype == ETHERTYPE_IPV4 { v4(view, at)? } else { v6(view, at)? };
+    let mut found = tcp::<ONE_WAY>(view, &ip)?;
+    // Read apart, so that what is found is made where it is returned.
+    let mut options = TcpOptions::default();
+    if let Some(bytes) = view.frame().get(ip.at + 20..found.payload.offset as usize) {
+        tcp_options(bytes, &mut options);
+    }
+    found.tcp.as_mut()?.options = options;
+    Some(found)
+}
+
+/// The flow of the packet at the cursor, handed to `take` so that it is made where it is kept. A segment whose
+/// options are read lacks them `AS_ANY` other, or else is left to `with_options`.
+#[inline(always)]
+fn five_tuple<const ONE_WAY: bool, const AS_ANY: bool, R>(
     view: &PacketView<'_>,
     take: impl FnOnce(Extracted<FiveTupleKey>) -> R,
+    with_options: impl FnOnce(&PacketView<'_>) -> Option<R>,
 ) -> Option<R> {
     let (ethertype, at) = ethertype(view)?;
     match ethertype {
         ETHERTYPE_IPV4 => {
             let ip = v4(view, at)?;
             match ip.proto {
-                TCP if !OPTIONS && is_read(flags(view, &ip)?) => None,
+                TCP if !AS_ANY && has_options_to_read(view, &ip)? => with_options(view),
                 TCP => Some(take(tcp::<ONE_WAY>(view, &ip)?)),
                 UDP => Some(take(udp::<ONE_WAY>(view, &ip)?)),
                 _ => None,
             }
         }
-        ETHERTYPE_IPV6 => over_v6::<ONE_WAY, OPTIONS, R>(view, at, take),
+        ETHERTYPE_IPV6 => over_v6::<ONE_WAY, AS_ANY, R>(view, at, take, with_options),
         _ => None,
     }
 }
 
 #[inline(never)]
-fn over_v6<const ONE_WAY: bool, const OPTIONS: bool, R>(
+fn over_v6<const ONE_WAY: bool, const AS_ANY: bool, R>(
     view: &PacketView<'_>,
     at: usize,
     take: impl FnOnce(Extracted<FiveTupleKey>) -> R,
+    with_options: impl FnOnce(&PacketView<'_>) -> Option<R>,
 ) -> Option<R> {
     let ip = v6(view, at)?;
     match ip.proto {
-        TCP if !OPTIONS && is_read(flags(view, &ip)?) => None,
+        TCP if !AS_ANY && has_options_to_read(view, &ip)? => with_options(view),
         TCP => Some(take(tcp::<ONE_WAY>(view, &ip)?)),
         UDP => Some(take(udp::<ONE_WAY>(view, &ip)?)),
         _ => None,
     }
 }
 
-/// Whether the options of the segment are read: those of a SYN or a reset.
+/// Whether the segment has options, which are read.
 #[inline(always)]
-pub(crate) fn has_options(found: &Extracted<FiveTupleKey>) -> bool {
-    found.tcp.as_ref().is_some_and(|tcp| is_read(tcp.flags))
+fn has_options_to_read(view: &PacketView<'_>, ip: &Ip) -> Option<bool> {
+    let header = array::<20>(view, ip.at)?;
+    Some(is_read(TcpFlags(header[13])) && header[12] >> 4 > 5)
 }
 
-#[inline(always)]
-fn flags(view: &PacketView<'_>, ip: &Ip) -> Option<TcpFlags> {
-    Some(TcpFlags(array::<20>(view, ip.at)?[13]))
-}
-
+/// Whether the options of a segment are read: those of a SYN or a reset.
 const fn is_read(flags: TcpFlags) -> bool {
     flags.intersects(TcpFlags(TcpFlags::SYN.0 | TcpFlags::RST.0))
 }
 
 /// Adds the options to a segment found by [`five_tuple`].
 #[inline(never)]
-pub(crate) fn read_options(view: &PacketView<'_>, found: &mut Extracted<FiveTupleKey>) {
+fn read_options(view: &PacketView<'_>, found: &mut Extracted<FiveTupleKey>) {
     let (from, to) = (found.l4_at as usize + 20, found.payload.offset as usize);
     if let (Some(tcp), Some(options)) = (&mut found.tcp, view.frame().get(from..to)) {
         tcp_options(options, &mut tcp.options);

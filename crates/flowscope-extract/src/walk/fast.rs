@@ -360,8 +360,12 @@ impl<'a> HeaderReader<'a> {
                 break;
             }
         }
-        // IPv4 without options and with a correct checksum; the slow path decides on all else.
+        // IPv4 without options, with a source address that is no Ethertype or a correct checksum; the slow
+        // path decides on all else.
         let header = self.rest.first_chunk::<20>()?;
+        if header[0] == 0x45 && !pseudowire::may_begin_ethertype(header[12]) {
+            return Some(NextHeader::Ip);
+        }
         let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
         if header[0] == 0x45
             && len >= header.len()

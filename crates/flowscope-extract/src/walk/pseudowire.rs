@@ -158,6 +158,13 @@ fn ethertype(bytes: Bytes<'_>, at: usize) -> Result<u16, Refusal> {
     Ok(u16::from_be_bytes(*bytes.array(at)?))
 }
 
+/// Whether an Ethertype that [`is_frame`] or [`ip_in_frame`] knows begins with this byte. If not, there is no
+/// frame whose Ethertype this is, and what begins with 4 or 6 is IP.
+#[inline(always)]
+pub(super) const fn may_begin_ethertype(byte: u8) -> bool {
+    matches!(byte, 0x08 | 0x81..=0x93)
+}
+
 /// Whether the Ethernet header at `at` has a known Ethertype and the first byte of the payload matches it.
 pub(super) fn is_frame(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
     let [.., hi, lo, first] = match bytes.array::<15>(at) {
@@ -177,4 +184,32 @@ pub(super) fn is_frame(bytes: Bytes<'_>, at: usize) -> Result<bool, Refusal> {
         NSH => first >> 6 == 0,
         number => is_tag(number) || matches!(number, MPLS | VN_TAG | PBB),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::numbers::{ERSPAN, MPLS_UPSTREAM};
+    use super::super::shim::is_shim;
+    use super::*;
+
+    #[test]
+    fn every_known_ethertype_begins_with_a_byte_that_says_so() {
+        let known = |number: u16| {
+            let named = [ETHERTYPE_IPV4, ETHERTYPE_IPV6, ARP, PPPOE, MPLS, MPLS_UPSTREAM, ERSPAN];
+            let mut frame = [0; 15];
+            frame[12..14].copy_from_slice(&number.to_be_bytes());
+            let is_frame = (0..=u8::MAX).any(|first| {
+                frame[14] = first;
+                is_frame(Bytes { captured: &frame, wire: frame.len() }, 0).unwrap()
+            });
+            is_frame || is_tag(number) || is_shim(number) || named.contains(&number)
+        };
+        let (mut seen, all) = (0, 0..=u16::MAX);
+        for number in all.filter(|number| known(*number)) {
+            assert!(may_begin_ethertype(number.to_be_bytes()[0]), "{number:04x}");
+            seen += 1;
+        }
+        assert!(seen >= 15, "{seen}");
+        assert!(!may_begin_ethertype(10) && !may_begin_ethertype(192));
+    }
 }
