@@ -23,7 +23,7 @@ pub struct EveFormat {
 }
 
 impl EveFormat {
-    /// Nothing was written yet.
+    /// Creates a formatter that wrote nothing yet.
     #[must_use]
     pub fn new() -> Self {
         EveFormat::default()

@@ -129,19 +129,19 @@ impl FlowRecord {
         }
     }
 
-    /// What one side sent.
+    /// Returns what one side sent.
     #[must_use]
     pub fn side(&self, side: FlowSide) -> &FlowRecordSide {
         &self.sides[side.index()]
     }
 
-    /// From the first packet to the last.
+    /// Returns the time from the first packet to the last.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.end.since(self.start)
     }
 
-    /// Why the flow ended, or that it goes on, in snake case.
+    /// Returns why the flow ended, or that it goes on, in snake case.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self.kind {

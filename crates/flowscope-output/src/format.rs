@@ -33,7 +33,7 @@ pub struct RecordWriter<F, W> {
 }
 
 impl<F: Format, W: Write> RecordWriter<F, W> {
-    /// Writes in this format.
+    /// Creates a writer that uses this format.
     pub fn with_format(format: F, out: W) -> Self {
         RecordWriter { format, out, text: Vec::new(), begun: false, failed: None }
     }

@@ -41,7 +41,7 @@ macro_rules! put {
 }
 
 impl RecordHeader {
-    /// The header of a record of this flow, made at this time.
+    /// Creates the header of a record of this flow, made at this time.
     #[must_use]
     pub fn new(ts: Timestamp, flow_id: u64, key: FiveTupleKey, orientation: Orientation) -> Self {
         RecordHeader {
@@ -70,7 +70,7 @@ impl RecordHeader {
         header.path(path)
     }
 
-    /// With these tags and tunnels.
+    /// Sets tags and tunnels.
     #[must_use]
     pub fn path(mut self, path: Path) -> Self {
         self.path = (!path.is_empty()).then(|| Box::new(path));

@@ -67,7 +67,7 @@ pub use zeek::{ZEEK_HEADER, ZeekFormat};
 pub type EveWriter<W> = RecordWriter<EveFormat, W>;
 
 impl<W: std::io::Write> EveWriter<W> {
-    /// Writes EVE JSON.
+    /// Creates a writer of EVE JSON.
     pub fn new(out: W) -> Self {
         RecordWriter::with_format(EveFormat::new(), out)
     }

@@ -26,7 +26,7 @@ pub(crate) fn zeek_proto(proto: L4Proto) -> &'static str {
     }
 }
 
-/// Why a flow ended, in snake case.
+/// Returns the reason why a flow ended, in snake case.
 #[must_use]
 pub fn end_reason(reason: EndReason) -> &'static str {
     match reason {

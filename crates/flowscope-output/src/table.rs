@@ -56,7 +56,7 @@ impl<R: 'static> TableFormat<R> {
         TableFormat { columns: shown.collect(), widths: None, first: Vec::new(), usual: false }
     }
 
-    /// Holds no rows back: columns have their usual widths.
+    /// Writes each row at once: columns have their usual widths.
     pub fn hold_nothing_back(&mut self) {
         self.usual = true;
     }
@@ -182,7 +182,7 @@ pub struct SummaryFormat {
 const END: usize = 21;
 
 impl SummaryFormat {
-    /// Nothing was written yet.
+    /// Creates a formatter that wrote nothing yet.
     #[must_use]
     pub fn new() -> Self {
         SummaryFormat::default()

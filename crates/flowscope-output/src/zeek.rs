@@ -75,7 +75,7 @@ impl ZeekFormat {
         record.visit(Line { format: self, header, out, begin: false });
     }
 
-    /// The log whose header came last.
+    /// Returns the log whose header was written last.
     #[must_use]
     pub fn current(&self) -> Option<&'static str> {
         self.current.map(|(log, _)| log)

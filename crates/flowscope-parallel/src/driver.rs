@@ -54,7 +54,7 @@ where
     R: Recorder<E::Key, C::Message>,
     SessionShard<E::Key, C, R::State>: Send,
 {
-    /// A driver on this many workers, at most [`SHARDS`].
+    /// Creates a driver on this many workers, at most [`SHARDS`].
     ///
     /// `hash` distributes the flows: it must be the same on every run, and equal for both directions of
     /// a flow. `classifier` is called once for each shard, with the shard's part of `config`.

@@ -121,7 +121,7 @@ pub struct Table<R: 'static> {
 }
 
 impl<R> Column<R> {
-    /// A column that no text format shows: CSV and column stores have it.
+    /// Creates a column that no text format shows: CSV and column stores have it.
     #[must_use]
     pub const fn new(
         name: &'static str,
@@ -132,14 +132,14 @@ impl<R> Column<R> {
         Column { name, kind, get, eve: None, zeek: None, table: None, doc }
     }
 
-    /// EVE shows the value at this path.
+    /// Sets the path at which EVE shows the value.
     #[must_use]
     pub const fn eve(mut self, path: &'static str) -> Self {
         self.eve = Some(Eve::path(path));
         self
     }
 
-    /// EVE shows another value at this path.
+    /// Sets the path at which EVE shows another value.
     #[must_use]
     pub const fn eve_as(mut self, path: &'static str, get: for<'a> fn(&'a R) -> Value<'a>) -> Self {
         self.eve = Some(Eve::with(path, get));
@@ -166,7 +166,7 @@ impl<R> Column<R> {
         self
     }
 
-    /// Tables show it so.
+    /// Sets how tables show the column.
     #[must_use]
     pub const fn table(mut self, table: Table<R>) -> Self {
         self.table = Some(table);
@@ -181,7 +181,7 @@ impl<R> Eve<R> {
         Eve { path, get: None, empty_lists: false }
     }
 
-    /// Another value at this path.
+    /// Creates a column at this path with another value.
     #[must_use]
     pub const fn with(path: &'static str, get: for<'a> fn(&'a R) -> Value<'a>) -> Self {
         Eve { path, get: Some(get), empty_lists: false }
@@ -212,28 +212,28 @@ impl<R> Table<R> {
         }
     }
 
-    /// Another value.
+    /// Replaces the value.
     #[must_use]
     pub const fn with(mut self, get: for<'a> fn(&'a R) -> Value<'a>) -> Self {
         self.get = Some(get);
         self
     }
 
-    /// Aligned to the right.
+    /// Aligns the column to the right.
     #[must_use]
     pub const fn right(mut self) -> Self {
         self.right = true;
         self
     }
 
-    /// With cells that may stick out.
+    /// Lets cells be wider than the column.
     #[must_use]
     pub const fn may_overflow(mut self) -> Self {
         self.may_overflow = true;
         self
     }
 
-    /// In wide tables only.
+    /// Leaves the column to wide tables.
     #[must_use]
     pub const fn wide_only(mut self) -> Self {
         self.wide_only = true;

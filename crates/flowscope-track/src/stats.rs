@@ -56,7 +56,7 @@ impl FlowStats {
         }
     }
 
-    /// From the first packet to the last.
+    /// Returns the time from the first packet to the last.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.last_seen.since(self.first_seen)

@@ -38,7 +38,7 @@ pub struct PayloadCounts {
 }
 
 impl PayloadCounts {
-    /// Adds what another shard counted.
+    /// Adds the counts of another shard.
     pub fn merge(&mut self, other: &PayloadCounts) {
         self.ledger.merge(&other.ledger);
         self.pending += other.pending;
