@@ -117,6 +117,12 @@ impl Step {
         self.anomalies.iter().take(self.reported).copied()
     }
 
+    /// Whether a sink is told of it.
+    #[inline]
+    pub(crate) fn is_told(&self, hot: &HotRecord) -> bool {
+        self.reported > 0 || self.established || self.before != hot.state
+    }
+
     fn report(&mut self, anomaly: Anomaly, side: FlowSide) {
         if let Some(free) = self.anomalies.get_mut(self.reported) {
             *free = (anomaly, side);

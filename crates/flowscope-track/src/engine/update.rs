@@ -32,22 +32,22 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let idle = idle_of(&self.idle, hot.proto);
         let silence = now.watermark.as_nanos().saturating_sub(hot.touched.as_nanos());
         let side = hot.side_of(x.orientation);
-        let short = hot.slow_path == 0
-            && silence <= idle
+        let countable = silence <= idle
             && hot.ttl[side.index()] == x.ip.ttl
             && !x.corrupt
             && !now.suspect
             && is_countable(hot, side, view, x, now);
         let tcp = match &x.tcp {
-            Some(tcp) if short && hot.state == FlowState::Established => {
+            Some(tcp) if countable && hot.state != FlowState::Active => {
                 let seg = Seg::new(side, tcp, x.payload.wire_len, view.ts());
                 if !Tcp::update_in_sequence(hot, &seg) {
-                    return self.update_slow(slot, packet, out);
+                    return self.update_young(slot, side, packet, out);
                 }
                 Some(seg)
             }
             // The first packet of a side writes a letter.
-            None if short
+            None if countable
+                && hot.slow_path == 0
                 && hot.state == FlowState::Active
                 && hot.sides[side.index()].has(side_bit::HISTORY_D) =>
             {
@@ -71,6 +71,38 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                 Some(seg) => entry.emit_segment(seg, packet, out),
                 None => entry.emit_datagram(side, packet, out),
             }
+        }
+    }
+
+    /// A segment that [`count_fast`] can count, of a flow that is not established or closes, or that changes
+    /// more than the fast path does: in sequence it needs no more than the rules for such segments.
+    #[inline(never)]
+    fn update_young<O: FlowSink<K, S>>(
+        &mut self,
+        slot: Slot,
+        side: FlowSide,
+        packet: &PacketContext<'_, '_, K>,
+        out: &mut O,
+    ) {
+        let (view, x) = (packet.view, packet.extracted);
+        let mut entry = self.slots.entry(slot);
+        let seg = x.tcp.as_ref().map(|tcp| Seg::new(side, tcp, x.payload.wire_len, view.ts()));
+        let Some(seg) = seg.filter(|seg| Tcp::is_in_sequence(entry.hot, entry.cold, seg)) else {
+            return self.update_slow(slot, packet, out);
+        };
+        let mut step = Step::new(entry.hot.state);
+        self.order.remove(slot, entry.hot);
+        count_fast(entry.hot, side, view, x, seg.flags, packet.now);
+        entry.cold.first_seen = entry.cold.first_seen.min(view.first_ts());
+        entry.tcp(&self.config).advance_in_sequence(&seg, &mut step);
+        self.order.insert(slot, entry.hot);
+        if out.wants_packets() || out.wants_payload() || step.is_told(entry.hot) {
+            entry.emit_packet(side, packet, seg.flags, out);
+            entry.emit_step(&seg, &step, packet, out);
+        }
+        if step.ended.is_some() || entry.cold.rare.is_some() {
+            let follow_up = FollowUp { ended: step.ended, begins_reset: false };
+            self.follow_up(slot, false, follow_up, packet, out);
         }
     }
 

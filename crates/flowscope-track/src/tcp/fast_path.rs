@@ -2,8 +2,8 @@
 
 use flowscope_core::TcpFlags;
 
-use super::{Seg, Tcp};
-use crate::entry::{HotRecord, side_bit};
+use super::{Seg, Step, Tcp};
+use crate::entry::{Cold, HotRecord, side_bit, slow_path};
 use crate::seq::serial;
 
 impl Tcp<'_> {
@@ -32,5 +32,27 @@ impl Tcp<'_> {
         own.next = own.next.wrapping_add(seg.len);
         own.ack = seg.ack;
         true
+    }
+
+    /// Whether [`advance_in_sequence`](Self::advance_in_sequence) takes the segment: it continues what its side
+    /// has sent, and there is nothing that a segment may resolve.
+    #[inline(always)]
+    pub(crate) fn is_in_sequence(hot: &HotRecord, cold: &Cold, seg: &Seg) -> bool {
+        let own = &hot.sides[seg.side.index()];
+        let unusual = TcpFlags::SYN | TcpFlags::RST | TcpFlags::URG;
+        own.has(side_bit::SEQ_KNOWN)
+            && seg.seq == own.next
+            && !seg.flags.intersects(unusual)
+            && hot.slow_path & slow_path::ACTIVE == 0
+            && !hot.state.is_over()
+            && cold.rare.is_none()
+    }
+
+    /// As [`advance`](Self::advance), for such a segment.
+    #[inline(always)]
+    pub(crate) fn advance_in_sequence(&mut self, seg: &Seg, step: &mut Step) {
+        self.append(seg);
+        self.accept(seg, false, step);
+        self.close_states(step);
     }
 }

@@ -38,7 +38,13 @@ impl Tcp<'_> {
             }
             return;
         }
-        if seg.flags.fin() || self.hot.sides[x].has(side_bit::FIN) {
+        self.accept(seg, unseen, step);
+    }
+
+    /// What a segment in window changes, once it has its place.
+    #[inline(always)]
+    pub(super) fn accept(&mut self, seg: &Seg, unseen: bool, step: &mut Step) {
+        if seg.flags.fin() || self.hot.sides[seg.side.index()].has(side_bit::FIN) {
             self.take_fin(seg, step);
         }
         self.acknowledge(seg, step);
@@ -54,9 +60,15 @@ impl Tcp<'_> {
         if seg.seq != self.hot.sides[x].next || self.cold.rare.is_some() {
             return self.place_elsewhere(seg, step);
         }
-        self.payload_letters(seg);
-        self.hot.sides[x].next = seg.end();
+        self.append(seg);
         true
+    }
+
+    /// A segment that begins where the stream of its side stands.
+    #[inline(always)]
+    pub(super) fn append(&mut self, seg: &Seg) {
+        self.payload_letters(seg);
+        self.hot.sides[seg.side.index()].next = seg.end();
     }
 
     #[inline(never)]
