@@ -6,6 +6,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+mod bench;
 mod ci;
 mod formats;
 mod gate;
@@ -27,6 +28,7 @@ cargo xtask formats          write the tables of docs/FORMATS.md and README.md a
 cargo xtask formats --check  check that they are up to date
 cargo xtask gate             hold instructions and allocations per packet and record against their limits (valgrind)
 cargo xtask gate --write     write the limits anew
+cargo xtask bench [WORD…]    run the comparisons with other libraries, and write docs/PERFORMANCE.md
 cargo xtask new-protocol NAME tcp:PORT   write the folder of a protocol (or udp:PORT), and register it
 cargo xtask record [NAME…]   make the captures in tests/data anew, or only these (root, Linux)
 cargo xtask record --list    name the captures
@@ -53,6 +55,7 @@ fn run(args: &[String]) -> Result<()> {
         env::set_current_dir(PathBuf::from(package).join(".."))?;
     }
     match task {
+        "bench" => bench::run(rest),
         "ci" => ci::run(rest),
         "graph" => graph::run(),
         "rules" => rules::run(),
