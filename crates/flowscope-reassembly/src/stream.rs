@@ -158,6 +158,34 @@ impl StreamReassembler {
         self.check();
     }
 
+    /// Handles what needs no buffer: a bare SYN, and whole segments in order. Returns whether it was one.
+    #[inline]
+    fn push_in_order(
+        &mut self,
+        segment: &Segment<'_>,
+        peer: &Self,
+        out: &mut dyn StreamSink,
+    ) -> bool {
+        let is_whole = segment.payload.len() == segment.wire_len as usize;
+        match self.state {
+            State::Open if segment.seq == self.seq && is_whole => {
+                let acked = segment.ack.and_then(|ack| peer.ack_base()?.offset(ack));
+                self.deliver(segment.payload, acked, out);
+                if segment.fin {
+                    self.state = State::Finished;
+                }
+            }
+            State::Unstarted
+                if segment.syn && segment.wire_len == 0 && !segment.fin && is_whole =>
+            {
+                self.open_at(segment.seq);
+            }
+            _ => return false,
+        }
+        self.check();
+        true
+    }
+
     fn close(&mut self) {
         if self.state == State::Unstarted
             && let Some(seq) = self
@@ -334,15 +362,7 @@ impl Reassembler for StreamReassembler {
             return;
         }
         self.accounting.see(segment.payload.len() as u64);
-        let simple = segment.seq == self.seq
-            && self.state == State::Open
-            && segment.payload.len() == segment.wire_len as usize
-            && !segment.fin;
-        if simple && self.out_of_order().is_none() {
-            let acked = segment.ack.and_then(|ack| peer.ack_base()?.offset(ack));
-            self.deliver(segment.payload, acked, out);
-            self.check();
-        } else {
+        if self.out_of_order().is_some() || !self.push_in_order(&segment, peer, out) {
             self.push_slow(&segment, peer.ack_base(), out);
         }
     }

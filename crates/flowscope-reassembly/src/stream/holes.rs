@@ -142,6 +142,16 @@ impl StreamReassembler {
 
     /// Delivers everything at the end of the flow.
     pub(super) fn flush(&mut self, peer: Option<AckBase>, out: &mut dyn StreamSink) {
+        if self.out_of_order().is_some() {
+            self.flush_buffered(peer, out);
+        }
+        self.close();
+        self.cold = None;
+        self.deadline = Timestamp::MAX;
+        self.check();
+    }
+
+    fn flush_buffered(&mut self, peer: Option<AckBase>, out: &mut dyn StreamSink) {
         let mut out_of_order = self.take_out_of_order();
         out_of_order.peer = peer;
         self.place_unplaced(&mut out_of_order, out);
@@ -156,9 +166,5 @@ impl StreamReassembler {
                 self.skip(acked, out);
             }
         }
-        self.close();
-        self.cold = None;
-        self.deadline = Timestamp::MAX;
-        self.check();
     }
 }
