@@ -42,10 +42,12 @@ impl Fields {
     /// Name and value of each field, in the order they were sent. Lines that are no field are left
     /// out (an [anomaly](crate::HttpAnomalyKind::InvalidHeader) tells of them).
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.spans.iter().map(|span| {
-            let name = std::str::from_utf8(self.part(span.name)).unwrap_or_default();
-            (name, self.part(span.value))
-        })
+        self.iter_raw().map(|(name, value)| (std::str::from_utf8(name).unwrap_or_default(), value))
+    }
+
+    /// As [`iter`](Self::iter), names as bytes.
+    pub(crate) fn iter_raw(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.spans.iter().map(|span| (self.part(span.name), self.part(span.value)))
     }
 
     /// How many fields there are.

@@ -44,12 +44,12 @@ fn announced(
     let mut lengths = Lengths::default();
     let mut codings = Codings::default();
     let mut hosts = 0;
-    for (name, value) in fields.iter() {
+    for (name, value) in fields.iter_raw() {
         // Lengths first: most fields are none of the three.
         match name.len() {
-            4 if name.eq_ignore_ascii_case("host") => hosts += 1,
-            14 if name.eq_ignore_ascii_case("content-length") => lengths.add(value, anomalies),
-            17 if name.eq_ignore_ascii_case("transfer-encoding") => codings.add(value),
+            4 if name.eq_ignore_ascii_case(b"host") => hosts += 1,
+            14 if name.eq_ignore_ascii_case(b"content-length") => lengths.add(value, anomalies),
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => codings.add(value),
             _ => {}
         }
     }
