@@ -157,7 +157,10 @@ impl FollowArgs {
             (None, None, _) => return usage("no capture was named"),
         };
         match flow.as_deref().map(str::parse).transpose() {
-            Ok(wanted) => Ok((file.clone(), wanted)),
+            Ok(wanted) => {
+                let seed = self.running.community_id_seed;
+                Ok((file.clone(), wanted.map(|wanted: Wanted| wanted.seed(seed))))
+            }
             Err(why) => Err(Failure::Usage(why)),
         }
     }
@@ -218,6 +221,10 @@ pub(crate) struct Running {
     /// are treated as not captured
     #[arg(short, long, value_name = "EXPR", value_parser = Filter::parse)]
     pub(crate) filter: Option<Filter>,
+
+    /// Seed of Community IDs, 0 to 65535. Programs whose IDs are to be equal must have the same one
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) community_id_seed: u16,
 
     #[command(flatten)]
     pub(crate) tracking: Tracking,

@@ -37,7 +37,8 @@ fn main() -> ExitCode {
         Command::Sessions(args) => sessions(&args),
         Command::Follow(args) => follow(&args),
         Command::Events(EventsArgs { common }) => {
-            track(&common, common.running.target(), Events::default())
+            let events = Events::new(common.running.community_id_seed);
+            track(&common, common.running.target(), events)
         }
         #[cfg(all(feature = "live", target_os = "linux"))]
         Command::Interfaces(args) => live::interfaces(&args),
@@ -63,13 +64,15 @@ fn main() -> ExitCode {
 fn flows(args: &FlowsArgs) -> Result<Status, Failure> {
     let FlowsArgs { records, wide, common } = args;
     let target = records.target(&common.running)?;
-    track(common, target, Flows::new(records.format, *wide, target.is_directory()))
+    let seed = common.running.community_id_seed;
+    track(common, target, Flows::new(records.format, *wide, target.is_directory(), seed))
 }
 
 fn sessions(args: &SessionsArgs) -> Result<Status, Failure> {
     let SessionsArgs { records, common, .. } = args;
     let target = records.target(&common.running)?;
-    track(common, target, Sessions::new(records.format, args.messages(), target.is_directory()))
+    let (logs, seed) = (target.is_directory(), common.running.community_id_seed);
+    track(common, target, Sessions::new(records.format, args.messages(), logs, seed))
 }
 
 /// Writes what `layout` makes of packets, wherever they come from.
@@ -89,7 +92,12 @@ fn follow(args: &FollowArgs) -> Result<Status, Failure> {
     let (file, wanted) = args.what()?;
     let (files, running) = ([file], &args.running);
     if args.digest {
-        files::track(&files, running, running.target(), Digests::new(wanted))
+        files::track(
+            &files,
+            running,
+            running.target(),
+            Digests::new(wanted, running.community_id_seed),
+        )
     } else {
         let layout = Follow::new(wanted, args.format, args.side);
         files::track(&files, running, running.target(), layout)

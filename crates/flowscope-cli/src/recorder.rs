@@ -88,7 +88,7 @@ impl<L: RecordFormat, K: FlowKey> Recorder<K, AppRecord> for FormatRecorder<L> {
     type Record = L::Record;
 
     fn state(&self, first: &Extracted<K>) -> L::State {
-        L::state(first.key.five_tuple())
+        self.0.state(first.key.five_tuple())
     }
 
     #[inline]

@@ -65,7 +65,7 @@ impl Visitor for Line<'_> {
         let Line { format, header, out } = self;
         let EveFormat { plans, community_ids } = format;
         let plan = plans.get(schema, || Plan::new(schema));
-        let id = community_ids.get(&header.key);
+        let id = community_ids.get(header);
         match schema.eve_rows {
             None => plan.line(header, id, record, out),
             Some(rows) => rows(record, &mut |row| plan.line(header, id, row, out)),
@@ -109,16 +109,18 @@ impl Visitor for Flowless<'_> {
 /// The Community ID of the last flow: its records often follow one another, and the ID is a SHA-1.
 #[derive(Clone, Debug, Default)]
 struct CommunityIds {
-    last: Option<(FiveTupleKey, [u8; 30])>,
+    last: Option<(FiveTupleKey, u16, [u8; 30])>,
 }
 
 impl CommunityIds {
     #[inline]
-    fn get(&mut self, key: &FiveTupleKey) -> &[u8; 30] {
-        if self.last.as_ref().is_none_or(|(last, _)| last != key) {
+    fn get(&mut self, header: &RecordHeader) -> &[u8; 30] {
+        let (key, seed) = (&header.key, header.community_id_seed);
+        if self.last.as_ref().is_none_or(|(last, of, _)| last != key || *of != seed) {
             self.last = None;
         }
-        let (_, id) = self.last.get_or_insert_with(|| (*key, key.community_id(0).to_text()));
+        let (.., id) =
+            self.last.get_or_insert_with(|| (*key, seed, header.community_id().to_text()));
         id
     }
 }

@@ -6,7 +6,7 @@ use flowscope_extract::FiveTupleKey;
 use flowscope_record::{Record, Visitor};
 use flowscope_track::{
     Change, ConnState, Counters, EndReason, Flow, FlowEvent, FlowRef, FlowState, FlowStats,
-    History, InitiatorEvidence, SideStats,
+    History, InitiatorEvidence, Phase, SideStats, TcpState,
 };
 
 use crate::flow_schema::FLOW;
@@ -30,6 +30,11 @@ pub struct FlowRecord {
     pub evidence: InitiatorEvidence,
     /// The state at the time of the record.
     pub state: FlowState,
+    /// The same as RFC 9293 and Suricata name it; `None` if it is not TCP.
+    pub tcp_state: Option<TcpState>,
+    /// Whether the entry of the flow was in the table when the input ended, also one that had ended and was
+    /// lingering.
+    pub at_end: bool,
     /// Zeek's summary of the connection.
     pub conn_state: ConnState,
     /// Whether both sides have sent packets.
@@ -103,8 +108,9 @@ impl FlowRecord {
     pub fn of_removed<S>(flow: &Flow<'_, FiveTupleKey, S>, reason: EndReason) -> Self {
         let stats = flow.stats();
         let header = RecordHeader::new(flow.ts, flow.id.0, *flow.key, stats.orientation);
-        FlowRecord::new(header, &stats, FlowRecordKind::Ended(reason), flow.history())
-            .with_sides(&stats, stats.delta)
+        let record = FlowRecord::new(header, &stats, FlowRecordKind::Ended(reason), flow.history());
+        let at_end = flow.order.phase == Phase::End;
+        FlowRecord { at_end, ..record }.with_sides(&stats, stats.delta)
     }
 
     /// The record that goes with an event, if it has one; as [`of_change`](Self::of_change).
@@ -167,9 +173,11 @@ impl FlowRecord {
             FlowRecordKind::Late(_) => {
                 let late = stats.late?;
                 (record.start, record.end) = (late.first_seen, late.last_seen);
-                record.sides = late
-                    .sides
-                    .map(|counters| FlowRecordSide { counters, ..FlowRecordSide::default() });
+                for (side, (counters, tcp_flags)) in
+                    record.sides.iter_mut().zip(late.sides.into_iter().zip(late.tcp_flags))
+                {
+                    *side = FlowRecordSide { counters, tcp_flags, ..FlowRecordSide::default() };
+                }
                 record
             }
         })
@@ -181,6 +189,7 @@ impl FlowRecord {
         kind: FlowRecordKind,
         history: History,
     ) -> Self {
+        header.packet = None;
         header.icmp = stats.icmp.map(|icmp| (icmp.kind, icmp.code));
         FlowRecord {
             header: header.path(stats.path),
@@ -189,6 +198,8 @@ impl FlowRecord {
             kind,
             evidence: stats.evidence,
             state: stats.state,
+            tcp_state: stats.tcp_state,
+            at_end: false,
             conn_state: stats.conn_state,
             two_way: stats.initiator.counters.packets > 0 && stats.responder.counters.packets > 0,
             mid_stream: stats.mid_stream,

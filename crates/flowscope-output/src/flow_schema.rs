@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use flowscope_core::{L4Proto, TcpFlags};
 use flowscope_record::{Column, Kind, Schema, Short, Table, Value, ZeekType, amount};
-use flowscope_track::{EndReason, FlowState};
+use flowscope_track::{EndReason, TcpState};
 
 use crate::{FlowRecord, FlowRecordKind, FlowRecordSide, names};
 
@@ -26,7 +26,7 @@ pub static FLOW: Schema<FlowRecord> = Schema {
         C::new("end", Kind::Time, |x| x.end.into(), "When the last packet was captured, late ones included, UTC.").eve("flow.end"),
         C::new("duration", Kind::Duration, |x| x.duration().into(), "Seconds from the first packet to the last. EVE has the difference of their whole seconds, as Suricata.").eve_as("flow.age", |x| x.end.secs().saturating_sub(x.start.secs()).into()).zeek(2, "duration", ZeekType::Interval).table(Table::at(1, "LASTED", 6)),
         C::new("state", Kind::Text, |x| state(x).into(), "Suricata's state: new, established or closed.").eve("flow.state"),
-        C::new("reason", Kind::Text, |x| reason(x.kind).into(), "Suricata's reason: timeout, forced, shutdown or tcp_reuse.").eve("flow.reason"),
+        C::new("reason", Kind::Text, |x| reason(x).into(), "Suricata's reason: timeout, forced, shutdown or tcp_reuse; shutdown for all that was in the table when the input ended.").eve("flow.reason"),
         C::new("tcp_flags", Kind::Text, |x| tcp_flags(x, all_flags(x)), "TCP flags of both sides in hexadecimal (RFC 9293 §3.1).").eve("tcp.tcp_flags"),
         C::new("tcp_flags_to_server", Kind::Text, |x| tcp_flags(x, x.initiator().tcp_flags), "TCP flags of the initiator in hexadecimal (RFC 9293 §3.1).").eve("tcp.tcp_flags_ts"),
         C::new("tcp_flags_to_client", Kind::Text, |x| tcp_flags(x, x.responder().tcp_flags), "TCP flags of the responder in hexadecimal (RFC 9293 §3.1).").eve("tcp.tcp_flags_tc"),
@@ -35,7 +35,10 @@ pub static FLOW: Schema<FlowRecord> = Schema {
         C::new("rst", Kind::Bool, |x| Value::flag(is_tcp(x) && all_flags(x).rst()), "Whether a segment with RST was seen (RFC 9293 §3.1).").eve("tcp.rst"),
         C::new("psh", Kind::Bool, |x| Value::flag(is_tcp(x) && all_flags(x).contains(TcpFlags::PSH)), "Whether a segment with PSH was seen (RFC 9293 §3.1).").eve("tcp.psh"),
         C::new("ack", Kind::Bool, |x| Value::flag(is_tcp(x) && all_flags(x).ack()), "Whether a segment with ACK was seen (RFC 9293 §3.1).").eve("tcp.ack"),
-        C::new("tcp_state", Kind::Text, |x| Value::some(is_tcp(x).then(|| tcp_state(x.state))), "Suricata's state of the TCP connection.").eve("tcp.state"),
+        C::new("urg", Kind::Bool, |x| Value::flag(is_tcp(x) && all_flags(x).contains(TcpFlags::URG)), "Whether a segment with URG was seen (RFC 9293 §3.1).").eve("tcp.urg"),
+        C::new("ecn", Kind::Bool, |x| Value::flag(is_tcp(x) && all_flags(x).contains(TcpFlags::ECE)), "Whether a segment with ECE was seen (RFC 3168 §6.1).").eve("tcp.ecn"),
+        C::new("cwr", Kind::Bool, |x| Value::flag(is_tcp(x) && all_flags(x).contains(TcpFlags::CWR)), "Whether a segment with CWR was seen (RFC 3168 §6.1).").eve("tcp.cwr"),
+        C::new("tcp_state", Kind::Text, |x| Value::some(x.tcp_state.map(TcpState::as_str)), "State of the TCP connection at the responder, in Suricata's words: none, syn_sent, syn_recv, established, fin_wait1, fin_wait2, time_wait, last_ack, close_wait, closing or closed; none of a connection picked up mid-stream that is not established (RFC 9293 §3.3.2).").eve("tcp.state"),
         C::new("end_reason", Kind::Text, |x| x.reason().into(), "Why the flow ended: fin, rst, idle_timeout, evicted, superseded, end_of_input, shutdown or forced; active_timeout if it goes on.").eve("flowscope.end_reason"),
         C::new("interim", Kind::U64, |x| match x.kind { FlowRecordKind::Interim(sequence) => sequence.into(), _ => Value::Null }, "Number of the record of a flow that goes on, from 1.").eve("flowscope.interim"),
         C::new("late", Kind::Bool, |x| Value::flag(matches!(x.kind, FlowRecordKind::Late(_))), "Whether the record is of packets after the end alone.").eve("flowscope.late"),
@@ -66,7 +69,7 @@ pub static FLOW: Schema<FlowRecord> = Schema {
         C::new("tunnel", Kind::List(&Kind::Text), |x| x.header.tunnel_texts(), "Tags and tunnels around the flow but VLANs, outermost first: kind and id. EVE has objects: type, id.").eve_as("flowscope.tunnel", |x| x.header.tunnel_objects()),
         C::new("tunnel_parents", Kind::List(&Kind::Text), |_| Value::Null, "Not known to flowscope.").zeek(14, "tunnel_parents", ZeekType::SetOfString),
         C::new("ip_proto", Kind::U64, |x| x.header.key.proto().number().into(), "Protocol over IP by number.").zeek(15, "ip_proto", ZeekType::Count),
-        C::new("flow_community_id", Kind::Text, |x| Value::short(x.header.key.community_id(0)), "Community ID of the flow, version 1.").zeek(16, "community_id", ZeekType::String),
+        C::new("flow_community_id", Kind::Text, |x| Value::short(x.header.community_id()), "Community ID of the flow, version 1.").zeek(16, "community_id", ZeekType::String),
         C::new("outer_vlan", Kind::U64, |x| Value::some(x.header.vlans().next()), "Outermost VLAN id.").zeek(17, "vlan", ZeekType::Int),
         C::new("inner_vlan", Kind::U64, |x| Value::some(x.header.vlans().nth(1)), "Second VLAN id.").zeek(18, "inner_vlan", ZeekType::Int),
         C::new("packets", Kind::Text, |x| pair(x, |side| side.counters.packets), "Packets of the initiator and of the responder, rounded.").table(Table::at(5, "PACKETS", 9).right()),
@@ -160,39 +163,26 @@ fn tcp_flags(record: &FlowRecord, flags: TcpFlags) -> Value<'static> {
     Value::Short(Short::copy_of(str::from_utf8(&text).unwrap_or_default()))
 }
 
-/// Suricata's three states: whether both sides have spoken, and whether it is over.
+/// Suricata's three states: whether both sides have spoken, and whether both have closed.
 fn state(record: &FlowRecord) -> &'static str {
-    match record.state {
-        FlowState::Closed | FlowState::Reset => "closed",
-        FlowState::SynSent | FlowState::SynReceived => "new",
-        FlowState::Established | FlowState::FinWait | FlowState::ClosingTcp => "established",
-        FlowState::Active if record.two_way => "established",
-        FlowState::Active => "new",
+    match record.tcp_state {
+        None if record.two_way => "established",
+        None | Some(TcpState::None | TcpState::SynSent | TcpState::SynReceived) => "new",
+        Some(TcpState::LastAck | TcpState::TimeWait | TcpState::Closed) => "closed",
+        Some(_) => "established",
     }
 }
 
-fn reason(kind: FlowRecordKind) -> &'static str {
-    match kind {
+fn reason(record: &FlowRecord) -> &'static str {
+    match record.kind {
         FlowRecordKind::Interim(_) => "timeout",
         FlowRecordKind::Ended(reason) | FlowRecordKind::Late(reason) => match reason {
             EndReason::Evicted | EndReason::Forced => "forced",
             EndReason::EndOfInput | EndReason::Shutdown => "shutdown",
             EndReason::Superseded => "tcp_reuse",
+            EndReason::Fin | EndReason::Rst if record.at_end => "shutdown",
             _ => "timeout",
         },
-    }
-}
-
-/// Suricata's name of a TCP state.
-fn tcp_state(state: FlowState) -> &'static str {
-    match state {
-        FlowState::SynSent => "syn_sent",
-        FlowState::SynReceived => "syn_recv",
-        // TCP is never merely active.
-        FlowState::Established | FlowState::Active => "established",
-        FlowState::FinWait => "fin_wait1",
-        FlowState::ClosingTcp => "closing",
-        FlowState::Closed | FlowState::Reset => "closed",
     }
 }
 

@@ -29,13 +29,22 @@ pub struct RecordWriter<F, W> {
     out: W,
     text: Vec<u8>,
     begun: bool,
+    seed: u16,
     failed: Option<io::Error>,
 }
 
 impl<F: Format, W: Write> RecordWriter<F, W> {
     /// Creates a writer that uses this format.
     pub fn with_format(format: F, out: W) -> Self {
-        RecordWriter { format, out, text: Vec::new(), begun: false, failed: None }
+        RecordWriter { format, out, text: Vec::new(), begun: false, seed: 0, failed: None }
+    }
+
+    /// Gives the records of events and of sinks Community IDs of this seed, 0 by default. A record with a header
+    /// of its own has that header's.
+    #[must_use]
+    pub fn community_id_seed(mut self, seed: u16) -> Self {
+        self.seed = seed;
+        self
     }
 
     /// Writes a record.
@@ -61,13 +70,11 @@ impl<F: Format, W: Write> RecordWriter<F, W> {
     pub fn event<M: Record>(&mut self, event: &SessionEvent<FiveTupleKey, M>) -> io::Result<()> {
         match event {
             SessionEvent::Application { flow, message, .. } => {
-                self.record(&RecordHeader::of_event(flow).began(message), message)
+                let header = RecordHeader::of_event(flow).began(message);
+                self.record(&header.community_id_seed(self.seed), message)
             }
             SessionEvent::Closed { .. } | SessionEvent::Flow(FlowEvent::Interim { .. }) => {
-                match FlowRecord::of_event(event) {
-                    Some(record) => self.record(&record.header, &record),
-                    None => Ok(()),
-                }
+                FlowRecord::of_event(event).map_or(Ok(()), |record| self.flow_record(record))
             }
             _ => Ok(()),
         }
@@ -102,9 +109,14 @@ impl<F: Format, W: Write> RecordWriter<F, W> {
         written
     }
 
-    fn sink(&mut self, header: &RecordHeader, record: &impl Record) {
+    fn flow_record(&mut self, mut record: FlowRecord) -> io::Result<()> {
+        record.header.community_id_seed = self.seed;
+        self.record(&record.header, &record)
+    }
+
+    fn sink_flow(&mut self, record: FlowRecord) {
         if self.failed.is_none() {
-            self.failed = self.record(header, record).err();
+            self.failed = self.flow_record(record).err();
         }
     }
 }
@@ -117,16 +129,18 @@ impl<F: Format, W: Write, M: Record, U> SessionSink<FiveTupleKey, M, U> for Reco
         if let Change::Interim { .. } = change
             && let Some(record) = FlowRecord::of_change(&flow, change)
         {
-            self.sink(&record.header, &record);
+            self.sink_flow(record);
         }
     }
 
     fn message(&mut self, flow: Flow<'_, FiveTupleKey, U>, _: FlowSide, message: M) {
-        self.sink(&RecordHeader::of_flow(&flow).began(&message), &message);
+        if self.failed.is_none() {
+            let header = RecordHeader::of_flow(&flow).began(&message);
+            self.failed = self.record(&header.community_id_seed(self.seed), &message).err();
+        }
     }
 
     fn removed(&mut self, flow: Flow<'_, FiveTupleKey, U>, reason: EndReason) {
-        let record = FlowRecord::of_removed(&flow, reason);
-        self.sink(&record.header, &record);
+        self.sink_flow(FlowRecord::of_removed(&flow, reason));
     }
 }

@@ -1,7 +1,9 @@
 //! What every record says of its flow.
 
+use std::net::IpAddr;
+
 use flowscope_core::{FlowSide, Layer, Orientation, Path, PathLayer, Timestamp};
-use flowscope_extract::{Endpoint, FiveTupleKey};
+use flowscope_extract::{CommunityId, Endpoint, FiveTupleKey};
 use flowscope_record::{Column, Kind, Record, Schema, Short, Value, Visitor};
 use flowscope_track::{Flow, FlowRef};
 
@@ -21,6 +23,11 @@ pub struct RecordHeader {
     pub key: FiveTupleKey,
     /// Which orientation of the key the initiator's packets have.
     pub orientation: Orientation,
+    /// Number of the packet, in the input from 1, at which the record was made. `None` in records of the flow
+    /// itself, and where it is not known.
+    pub packet: Option<u64>,
+    /// Seed of the Community ID; 0 is that of all tools by default.
+    pub community_id_seed: u16,
     /// Type and code of the first message of an ICMP flow, in records of the flow itself.
     pub icmp: Option<(u8, u8)>,
     /// Whether copies of the same bytes differed: what was read is one of several readings.
@@ -49,6 +56,8 @@ impl RecordHeader {
             flow_id,
             key,
             orientation,
+            packet: None,
+            community_id_seed: 0,
             icmp: None,
             ambiguous: false,
             within: None,
@@ -59,7 +68,7 @@ impl RecordHeader {
     /// The header of a record that follows from an event. Events do not have tags and tunnels.
     #[must_use]
     pub fn of_event(flow: &FlowRef<FiveTupleKey>) -> Self {
-        RecordHeader::new(flow.ts, flow.id.0, flow.key, flow.orientation)
+        RecordHeader::new(flow.ts, flow.id.0, flow.key, flow.orientation).at_packet(flow.packet)
     }
 
     /// The header of a record that follows from a call of a sink.
@@ -67,7 +76,21 @@ impl RecordHeader {
     pub fn of_flow<S>(flow: &Flow<'_, FiveTupleKey, S>) -> Self {
         let path = flow.stats().path;
         let header = RecordHeader::new(flow.ts, flow.id.0, *flow.key, flow.orientation());
-        header.path(path)
+        header.at_packet(flow.packet).path(path)
+    }
+
+    /// Of a record that was made at this packet of the input, from 1.
+    #[must_use]
+    pub fn at_packet(mut self, packet: u64) -> Self {
+        self.packet = Some(packet);
+        self
+    }
+
+    /// With Community IDs of this seed: tools must use the same one to get equal values.
+    #[must_use]
+    pub fn community_id_seed(mut self, seed: u16) -> Self {
+        self.community_id_seed = seed;
+        self
     }
 
     /// Sets tags and tunnels.
@@ -75,6 +98,18 @@ impl RecordHeader {
     pub fn path(mut self, path: Path) -> Self {
         self.path = (!path.is_empty()).then(|| Box::new(path));
         self
+    }
+
+    /// The Community ID of the flow, with the seed of this header.
+    #[must_use]
+    pub fn community_id(&self) -> CommunityId {
+        self.key.community_id(self.community_id_seed)
+    }
+
+    /// Version of the Internet Protocol, by the addresses: 4 or 6.
+    #[must_use]
+    pub fn ip_version(&self) -> u8 {
+        if self.endpoints().0.addr.is_ipv4() { 4 } else { 6 }
     }
 
     /// Initiator and responder.
@@ -112,7 +147,15 @@ impl RecordHeader {
         put!(out, "timestamp", self.ts);
         put!(out, "flow_id", self.flow_id);
         event_type.write(out);
-        self.write_ends(sender, out);
+        if let Some(packet) = self.packet {
+            put!(out, "pcap_cnt", packet);
+        }
+        let (initiator, responder) = self.endpoints();
+        self.write_ends(initiator, responder, sender, out);
+        out.extend_from_slice(match initiator.addr {
+            IpAddr::V4(_) => b"\"ip_v\":4,",
+            IpAddr::V6(_) => b"\"ip_v\":6,",
+        });
         out.extend_from_slice(b"\"community_id\":\"");
         out.extend_from_slice(community_id);
         out.extend_from_slice(b"\",");
@@ -127,11 +170,17 @@ impl RecordHeader {
 
     /// Adds initiator, responder and protocol to a JSON object, under EVE's names.
     pub fn ends(&self, line: &mut Object<'_>) {
-        self.write_ends(FlowSide::Initiator, line.members());
+        let (initiator, responder) = self.endpoints();
+        self.write_ends(initiator, responder, FlowSide::Initiator, line.members());
     }
 
-    fn write_ends(&self, sender: FlowSide, out: &mut Vec<u8>) {
-        let (initiator, responder) = self.endpoints();
+    fn write_ends(
+        &self,
+        initiator: Endpoint,
+        responder: Endpoint,
+        sender: FlowSide,
+        out: &mut Vec<u8>,
+    ) {
         let (src, dest) = match sender {
             FlowSide::Initiator => (initiator, responder),
             FlowSide::Responder => (responder, initiator),
@@ -178,6 +227,13 @@ pub static HEADER: &[Column<RecordHeader>] = &[
         "Id of the flow: the number of its first packet in the input, from 1.",
     )
     .eve("flow_id"),
+    C::new(
+        "pcap_cnt",
+        Kind::U64,
+        |x| Value::some(x.packet),
+        "Number of the packet, in the input from 1, at which the record was made; not in records of the flow itself.",
+    )
+    .eve("pcap_cnt"),
     C::new("src_ip", Kind::Addr, |x| x.endpoints().0.addr.into(), "Address of the initiator.")
         .eve("src_ip"),
     C::new(
@@ -203,11 +259,12 @@ pub static HEADER: &[Column<RecordHeader>] = &[
         "Protocol over IP: TCP, UDP, ICMP, IPv6-ICMP, SCTP, or its number.",
     )
     .eve("proto"),
+    C::new("ip_v", Kind::U64, |x| x.ip_version().into(), "Version of IP: 4 or 6.").eve("ip_v"),
     C::new(
         "community_id",
         Kind::Text,
         |x| {
-            let text = x.key.community_id(0).to_text();
+            let text = x.community_id().to_text();
             Value::Short(Short::copy_of(str::from_utf8(&text).unwrap_or_default()))
         },
         "Community ID of the flow, version 1.",
@@ -295,6 +352,7 @@ mod tests {
         let (key, orientation) = FiveTupleKey::new(L4Proto::Udp, src, dest).unwrap();
         let mut header = RecordHeader::new(Timestamp::from_secs(1), 3, key, orientation).path(path);
         header.icmp = Some((8, 0));
+        header.packet = Some(12);
         let mut own = Vec::new();
         let event_type = Piece::new("\"event_type\":\"x\",");
         header.eve(&event_type, FlowSide::Initiator, &key.community_id(0).to_text(), &mut own);

@@ -24,9 +24,9 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "version",
             Kind::Text,
             |x| x.version().map_or(Value::Null, Value::short),
-            "Version agreed on (RFC 8446 §4.2.1). Zeek has TLSv12 for TLS 1.2.",
+            "Version agreed on (RFC 8446 §4.2.1). EVE has TLSv1 for TLS 1.0, Zeek TLSv12 for TLS 1.2.",
         )
-        .eve("tls.version")
+        .eve_as("tls.version", |x| x.version().map_or(Value::Null, eve_version))
         .zeek_as(0, "version", ZeekType::String, |x| x.version().map_or(Value::Null, zeek_version)),
         C::new(
             "cipher",
@@ -187,6 +187,16 @@ fn number(number: u16) -> Value<'static> {
     Value::short(format_args!("{number:#06x}"))
 }
 
+/// A version as Suricata writes it: the first one of TLS, and the drafts that Facebook numbered, have names of
+/// their own there.
+fn eve_version(version: TlsVersion) -> Value<'static> {
+    match version {
+        TlsVersion::TLS_1_0 => Value::short("TLSv1"),
+        TlsVersion(0xfb00..=0xfbff) => Value::short(format_args!("{version}-fb")),
+        _ => Value::short(version),
+    }
+}
+
 /// A version as Zeek writes it.
 fn zeek_version(version: TlsVersion) -> Value<'static> {
     match version {
@@ -253,6 +263,22 @@ mod tests {
     #[test]
     fn the_schema_is_sound() {
         assert_eq!(SCHEMA.faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn versions_are_named_as_in_suricata() {
+        let check = |version, name: &str| {
+            assert_eq!(eve_version(TlsVersion(version)), Value::short(name));
+        };
+        check(0x0002, "SSLv2");
+        check(0x0300, "SSLv3");
+        check(0x0301, "TLSv1");
+        check(0x0302, "TLS 1.1");
+        check(0x0303, "TLS 1.2");
+        check(0x0304, "TLS 1.3");
+        check(0x7f1c, "TLS 1.3 draft-28");
+        check(0xfb17, "TLS 1.3 draft-23-fb");
+        check(0x0305, "0x0305");
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub(crate) mod bit {
     pub(crate) const MAPPED: u8 = 32;
     /// Established at some time.
     pub(crate) const ESTABLISHED: u8 = 64;
+    /// Of the FINs, the responder's was the first to take effect.
+    pub(crate) const RESPONDER_FIN_FIRST: u8 = 128;
 }
 
 /// Bits of [`HotRecord::slow_path`].

@@ -57,6 +57,7 @@ mod sink;
 mod stats;
 mod table;
 mod tcp;
+mod tcp_state;
 mod tracker;
 mod wheel;
 
@@ -73,4 +74,5 @@ pub use history::History;
 pub use shard::{ShardBatch, merge};
 pub use sink::{EventOrder, Flow, FlowId, FlowSink, Phase};
 pub use stats::{ConnState, Counters, FlowStats, InitiatorEvidence, LateStats, SideStats};
+pub use tcp_state::TcpState;
 pub use tracker::FlowTracker;

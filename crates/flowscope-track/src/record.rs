@@ -4,7 +4,7 @@ use flowscope_core::{FlowSide, IcmpInfo, L4Proto, Orientation, Path, Timestamp};
 
 use crate::entry::{Cold, HotRecord, PendingReset, bit, loaded_rtt, mark, side_bit, slow_path};
 use crate::stats::{ConnState, Counters};
-use crate::{FlowState, FlowStats, History, SideStats};
+use crate::{FlowState, FlowStats, History, SideStats, TcpState};
 
 /// A flow's record as statistics are made from it.
 #[derive(Clone, Copy)]
@@ -108,6 +108,7 @@ impl Record<'_> {
             delta: [counters[0].minus(&base[0]), counters[1].minus(&base[1])],
             late: cold.rare.as_ref().and_then(|rare| rare.late),
             conn_state: self.conn_state(),
+            tcp_state: self.tcp_state(),
         }
     }
 
@@ -146,6 +147,26 @@ impl Record<'_> {
             stats.gap_bytes = rare.lost + rare.holes.bytes();
         }
         stats
+    }
+
+    /// CONN-3
+    fn tcp_state(&self) -> Option<TcpState> {
+        let responder_first = self.hot.has(bit::RESPONDER_FIN_FIRST);
+        let acked = self.hot.sides[1].has(side_bit::FIN_ACKED);
+        Some(match self.hot.state {
+            FlowState::Active => return None,
+            FlowState::SynReceived if self.hot.has(bit::MID_STREAM) => TcpState::None,
+            FlowState::SynSent => TcpState::SynSent,
+            FlowState::SynReceived => TcpState::SynReceived,
+            FlowState::Established => TcpState::Established,
+            FlowState::FinWait if !responder_first => TcpState::CloseWait,
+            FlowState::FinWait if acked => TcpState::FinWait2,
+            FlowState::FinWait => TcpState::FinWait1,
+            FlowState::ClosingTcp if !responder_first => TcpState::LastAck,
+            FlowState::ClosingTcp if acked => TcpState::TimeWait,
+            FlowState::ClosingTcp => TcpState::Closing,
+            FlowState::Closed | FlowState::Reset => TcpState::Closed,
+        })
     }
 
     /// CONN-1, CONN-2

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use flowscope_core::{FlowSide, IcmpInfo, L4Proto, Orientation, Path, TcpFlags, Timestamp};
 
-use crate::FlowState;
+use crate::{FlowState, TcpState};
 
 /// Statistics of a flow.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,6 +44,8 @@ pub struct FlowStats {
     pub late: Option<LateStats>,
     /// How the connection went, as in Zeek.
     pub conn_state: ConnState,
+    /// State of the TCP connection; `None` for other protocols.
+    pub tcp_state: Option<TcpState>,
 }
 
 impl FlowStats {

@@ -1,7 +1,7 @@
 //! What is counted.
 
 use super::*;
-use flowscope::track::ConnState;
+use flowscope::track::{ConnState, TcpState};
 
 const MSS_SCALE_SACK: [u8; 12] = [2, 4, 0x05, 0xb4, 1, 3, 3, 7, 1, 1, 4, 2];
 const MSS: [u8; 4] = [2, 4, 0x02, 0x00];
@@ -122,6 +122,36 @@ fn all_flags_and_bytes_of_each_side() {
     assert_eq!((side.counters.payload_bytes, side.counters.ip_bytes), (5, 5 * 40 + 5));
     assert_eq!(side.counters.wire_bytes, 5 * 54 + 5);
     assert_eq!(side.ttl, Some((64, 64)));
+}
+
+/// CONN-3. The state is the responder's, whichever side closes first.
+#[test]
+fn states_of_tcp_connections() {
+    let check = |script: Dialogue, state: TcpState| {
+        assert_eq!(run(script).ends()[0].stats.tcp_state, Some(state));
+    };
+    let open = || talk().handshake();
+    check(talk().syn(), TcpState::SynSent);
+    check(talk().syn().syn_ack(), TcpState::SynReceived);
+    check(open(), TcpState::Established);
+    check(open().fin(Initiator), TcpState::CloseWait);
+    check(open().fin(Initiator).ack_from(Responder), TcpState::CloseWait);
+    check(open().fin(Initiator).fin(Responder), TcpState::LastAck);
+    check(open().close(Initiator), TcpState::Closed);
+    check(open().fin(Responder), TcpState::FinWait1);
+    check(open().fin(Responder).ack_from(Initiator), TcpState::FinWait2);
+    check(open().fin(Responder).fin(Initiator), TcpState::TimeWait);
+    check(open().close(Responder), TcpState::Closed);
+    // The initiator's FIN does not acknowledge that of the responder: they crossed.
+    let crossed = open().fin(Responder).segment(Initiator, 1001, 5001, FIN_ACK, b"");
+    check(crossed.clone(), TcpState::Closing);
+    check(crossed.segment(Initiator, 1002, 5002, ACK, b""), TcpState::TimeWait);
+    check(open().fin(Initiator).rst(Responder), TcpState::Closed);
+    // Without a handshake nothing is known before both sides, or enough packets, were seen.
+    check(talk().ack(), TcpState::None);
+    check(talk().ack().ack_from(Responder), TcpState::Established);
+    let datagram = Dialogue::udp("10.0.0.1:40000", "10.0.0.2:53").datagram(Initiator, b"?");
+    assert_eq!(run(datagram).end().stats.tcp_state, None);
 }
 
 /// CONN-1, CONN-2, HIST-2

@@ -18,6 +18,7 @@ use crate::reading::{AppRecord, PayloadMode};
 #[derive(Clone, Debug)]
 pub(crate) struct Digests {
     wanted: Option<Wanted>,
+    community_id_seed: u16,
 }
 
 /// A flow and its sums.
@@ -30,8 +31,8 @@ pub(crate) struct DigestRecord {
 }
 
 impl Digests {
-    pub(crate) fn new(wanted: Option<Wanted>) -> Self {
-        Digests { wanted }
+    pub(crate) fn new(wanted: Option<Wanted>, community_id_seed: u16) -> Self {
+        Digests { wanted, community_id_seed }
     }
 }
 
@@ -39,7 +40,7 @@ impl RecordFormat for Digests {
     type State = Option<Box<raw::Digests>>;
     type Record = DigestRecord;
 
-    fn state(_: &FiveTupleKey) -> Self::State {
+    fn state(&self, _: &FiveTupleKey) -> Self::State {
         None
     }
 
@@ -89,7 +90,8 @@ impl RecordFormat for Digests {
             line.put_some("src_port", src.port);
             line.put("dest_ip", dest.addr);
             line.put_some("dest_port", dest.port);
-            line.put("community_id", Short::<32>::of(record.key.community_id(0)));
+            let id = record.key.community_id(self.community_id_seed);
+            line.put("community_id", Short::<32>::of(id));
             line.put("start", rfc3339(record.start));
             let raw::Digests([to_server, to_client]) = &*record.sums;
             line.object("toserver", |side| fill(side, to_server));

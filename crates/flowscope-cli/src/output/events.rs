@@ -15,9 +15,17 @@ use super::{RecordFormat, Totals, stats};
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
 /// Everything that happened to every flow.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Events {
     eve: EveFormat,
+    community_id_seed: u16,
+}
+
+impl Events {
+    /// With Community IDs of this seed.
+    pub(crate) fn new(community_id_seed: u16) -> Self {
+        Events { eve: EveFormat::new(), community_id_seed }
+    }
 }
 
 /// What an event needs to know of its flow and cannot be told by the key.
@@ -67,9 +75,9 @@ impl RecordFormat for Events {
     type State = EventState;
     type Record = EventRecord;
 
-    fn state(key: &FiveTupleKey) -> EventState {
+    fn state(&self, key: &FiveTupleKey) -> EventState {
         EventState {
-            community_id: Short::of(key.community_id(0)),
+            community_id: Short::of(key.community_id(self.community_id_seed)),
             orientation: Orientation::Forward,
             spoken: Spoken::default(),
             ambiguous: false,

@@ -14,7 +14,10 @@ use crate::reading::PayloadMode;
 
 /// One record per flow, made when its entry is removed; more with an active timeout.
 #[derive(Clone, Debug)]
-pub(crate) struct Flows(Style);
+pub(crate) struct Flows {
+    style: Style,
+    community_id_seed: u16,
+}
 
 #[derive(Clone, Debug)]
 enum Style {
@@ -28,15 +31,23 @@ enum Style {
 impl Flows {
     /// In this format; a table with the columns of [wide](flowscope::record::Table::wide_only) ones, or
     /// without. As `logs` in a directory, or as one stream.
-    pub(crate) fn new(format: Format, wide: bool, logs: bool) -> Self {
-        Flows(match format {
+    pub(crate) fn new(format: Format, wide: bool, logs: bool, community_id_seed: u16) -> Self {
+        let style = match format {
             _ if logs => Style::Logs(Logs::new(format, None)),
             Format::Table => Style::Table(TableFormat::new(&FLOW, wide)),
             Format::Eve => Style::Eve(EveFormat::new()),
             Format::Zeek => Style::Zeek(ZeekFormat::tsv()),
             Format::ZeekJson => Style::Zeek(ZeekFormat::json().without_path()),
             Format::Csv => Style::Csv(CsvFormat::new(&[&FLOW])),
-        })
+        };
+        Flows { style, community_id_seed }
+    }
+
+    /// With what the flow speaks.
+    fn complete(&self, record: FlowRecord, spoken: Spoken) -> FlowRecord {
+        let mut record = spoken.record(record);
+        record.header.community_id_seed = self.community_id_seed;
+        record
     }
 }
 
@@ -44,7 +55,7 @@ impl RecordFormat for Flows {
     type State = Spoken;
     type Record = FlowRecord;
 
-    fn state(_: &FiveTupleKey) -> Spoken {
+    fn state(&self, _: &FiveTupleKey) -> Spoken {
         Spoken::default()
     }
 
@@ -59,7 +70,7 @@ impl RecordFormat for Flows {
         change: Change,
     ) -> Option<FlowRecord> {
         let Change::Interim { .. } = change else { return None };
-        FlowRecord::of_change(&flow, change).map(|record| flow.state.record(record))
+        FlowRecord::of_change(&flow, change).map(|record| self.complete(record, *flow.state))
     }
 
     fn removed(
@@ -67,7 +78,7 @@ impl RecordFormat for Flows {
         flow: Flow<'_, FiveTupleKey, Self::State>,
         reason: EndReason,
     ) -> Option<FlowRecord> {
-        Some(flow.state.record(FlowRecord::of_removed(&flow, reason)))
+        Some(self.complete(FlowRecord::of_removed(&flow, reason), *flow.state))
     }
 
     fn session(
@@ -80,18 +91,18 @@ impl RecordFormat for Flows {
     }
 
     fn portable(&self) -> bool {
-        !matches!(self.0, Style::Table(_))
+        !matches!(self.style, Style::Table(_))
     }
 
     #[cfg(all(feature = "live", target_os = "linux"))]
     fn hurry(&mut self) {
-        if let Style::Table(table) = &mut self.0 {
+        if let Style::Table(table) = &mut self.style {
             table.hold_nothing_back();
         }
     }
 
     fn begin(&mut self, start: Timestamp, out: &mut Vec<u8>) {
-        match &mut self.0 {
+        match &mut self.style {
             Style::Table(_) | Style::Eve(_) | Style::Logs(_) => {}
             Style::Zeek(zeek) => zeek.begin_log(&FLOW, start, out),
             Style::Csv(csv) => csv.begin(start, out),
@@ -99,7 +110,7 @@ impl RecordFormat for Flows {
     }
 
     fn write(&mut self, record: &FlowRecord, out: &mut Vec<u8>) {
-        match &mut self.0 {
+        match &mut self.style {
             Style::Table(table) => table.row(record, out),
             Style::Eve(eve) => eve.record(&record.header, record, out),
             Style::Zeek(zeek) => zeek.row(&record.header, record, out),
@@ -109,7 +120,7 @@ impl RecordFormat for Flows {
     }
 
     fn end(&mut self, totals: &Totals, out: &mut Vec<u8>) {
-        match &mut self.0 {
+        match &mut self.style {
             Style::Table(table) => table.end(out),
             Style::Eve(_) => stats::write(totals, out),
             Style::Zeek(zeek) => zeek.end(totals.end, out),
@@ -118,22 +129,22 @@ impl RecordFormat for Flows {
     }
 
     fn logs(&self) -> &[String] {
-        if let Style::Logs(logs) = &self.0 { logs.names() } else { &[] }
+        if let Style::Logs(logs) = &self.style { logs.names() } else { &[] }
     }
 
     fn begin_log(&mut self, log: usize, start: Timestamp, out: &mut Vec<u8>) {
-        if let Style::Logs(logs) = &mut self.0 {
+        if let Style::Logs(logs) = &mut self.style {
             logs.begin(log, start, out);
         }
     }
 
     fn end_log(&mut self, totals: &Totals, out: &mut Vec<u8>) {
-        if let Style::Logs(logs) = &mut self.0 {
+        if let Style::Logs(logs) = &mut self.style {
             logs.end(totals, out);
         }
     }
 
     fn summarises(&self) -> bool {
-        matches!(self.0, Style::Table(_))
+        matches!(self.style, Style::Table(_))
     }
 }

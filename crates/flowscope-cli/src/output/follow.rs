@@ -115,7 +115,7 @@ impl RecordFormat for Follow {
     type State = Followed;
     type Record = Part;
 
-    fn state(_: &FiveTupleKey) -> Followed {
+    fn state(&self, _: &FiveTupleKey) -> Followed {
         Followed { wanted: false, orientation: Orientation::Forward }
     }
 

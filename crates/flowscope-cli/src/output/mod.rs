@@ -45,7 +45,7 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
     type Record: Send + 'static;
 
     /// The state of a new flow.
-    fn state(key: &FiveTupleKey) -> Self::State;
+    fn state(&self, key: &FiveTupleKey) -> Self::State;
 
     /// What is read of the payload of flows.
     fn reading(&self) -> PayloadMode;

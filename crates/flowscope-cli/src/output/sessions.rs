@@ -21,6 +21,7 @@ use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 pub(crate) struct Sessions {
     style: Style,
     messages: MessageOptions,
+    community_id_seed: u16,
 }
 
 #[derive(Clone, Debug)]
@@ -53,7 +54,12 @@ pub(crate) enum SessionRecord {
 
 impl Sessions {
     /// In this format; as `logs` in a directory, or as one stream.
-    pub(crate) fn new(format: Format, mut messages: MessageOptions, logs: bool) -> Self {
+    pub(crate) fn new(
+        format: Format,
+        mut messages: MessageOptions,
+        logs: bool,
+        community_id_seed: u16,
+    ) -> Self {
         // All but EVE have one line for a request and its response.
         messages.transactions = format != Format::Eve;
         let style = match format {
@@ -67,7 +73,7 @@ impl Sessions {
             Format::ZeekJson => Style::ZeekJson(ZeekFormat::json()),
             Format::Csv => Style::Csv(CsvFormat::new(&messages.schemas())),
         };
-        Sessions { style, messages }
+        Sessions { style, messages, community_id_seed }
     }
 
     /// The record of a flow, which has one in a directory.
@@ -79,6 +85,7 @@ impl Sessions {
         let Style::Logs(_) = self.style else { return None };
         let mut record = state.spoken.record(record()?);
         record.header.ambiguous = state.ambiguous;
+        record.header.community_id_seed = self.community_id_seed;
         Some(SessionRecord::Flow(Box::new(record)))
     }
 }
@@ -87,7 +94,7 @@ impl RecordFormat for Sessions {
     type State = SessionState;
     type Record = SessionRecord;
 
-    fn state(_: &FiveTupleKey) -> SessionState {
+    fn state(&self, _: &FiveTupleKey) -> SessionState {
         SessionState::default()
     }
 
@@ -143,6 +150,8 @@ impl RecordFormat for Sessions {
     ) -> Option<SessionRecord> {
         let mut header =
             RecordHeader::new(flow.ts, flow.id.0, *flow.key, flow.orientation()).began(&said);
+        header.packet = Some(flow.packet);
+        header.community_id_seed = self.community_id_seed;
         header.ambiguous = flow.state.ambiguous;
         header.within = flow.state.spoken.within();
         header.path.clone_from(&flow.state.path);

@@ -10,18 +10,26 @@ use flowscope::track::FlowId;
 pub(crate) enum Wanted {
     /// The flow that began with this packet.
     Flow(u64),
-    /// Flows with this Community ID.
-    Community(String),
+    /// Flows with this Community ID of this seed.
+    Community(String, u16),
     /// Flows between these ends, in whichever order.
     Ends(Box<[(IpAddr, Option<u16>); 2]>),
 }
 
 impl Wanted {
+    /// With this seed of Community IDs; 0 by default.
+    pub(crate) fn seed(self, seed: u16) -> Self {
+        match self {
+            Wanted::Community(text, _) => Wanted::Community(text, seed),
+            other => other,
+        }
+    }
+
     /// Whether this flow is it.
     pub(crate) fn is(&self, id: FlowId, key: &FiveTupleKey) -> bool {
         match self {
             Wanted::Flow(wanted) => id.0 == *wanted,
-            Wanted::Community(wanted) => key.community_id(0).to_string() == *wanted,
+            Wanted::Community(wanted, seed) => key.community_id(*seed).to_string() == *wanted,
             Wanted::Ends(wanted) => {
                 let (a, b) = key.endpoints(Orientation::Forward);
                 let ends = [(a.addr, a.port), (b.addr, b.port)];
@@ -44,7 +52,7 @@ impl FromStr for Wanted {
             return Ok(Wanted::Flow(id));
         }
         if text.starts_with("1:") && text.len() == 30 {
-            return Ok(Wanted::Community(text.to_owned()));
+            return Ok(Wanted::Community(text.to_owned(), 0));
         }
         let ends = ["<->", "->", "-", ",", " "].into_iter().find_map(|between| {
             let (a, b) = text.split_once(between)?;
@@ -80,7 +88,7 @@ mod tests {
         };
         check("7", Some("Flow(7)"));
         let community = "1:wCb3OG7yAFWelaUydu0D+125CLM=";
-        check(community, Some(&format!("Community({community:?})")));
+        check(community, Some(&format!("Community({community:?}, 0)")));
         let ends = "Ends([(10.0.0.1, Some(1)), (10.0.0.2, Some(80))])";
         check("10.0.0.1:1-10.0.0.2:80", Some(ends));
         check("10.0.0.1:1 <-> 10.0.0.2:80", Some(ends));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, in tests")]
 
 mod directory;
+mod eve;
 mod failures;
 mod formats;
 mod hostile;

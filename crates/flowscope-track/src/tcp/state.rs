@@ -125,7 +125,10 @@ impl Tcp<'_> {
             _ if over => FlowState::Closed,
             (true, true) => FlowState::ClosingTcp,
             (false, false) => FlowState::Established, // a FIN was retracted
-            _ => FlowState::FinWait,
+            (_, responder) => {
+                self.hot.set(bit::RESPONDER_FIN_FIRST, responder);
+                FlowState::FinWait
+            }
         };
         if over {
             step.ended = Some(EndReason::Fin);

@@ -7,7 +7,7 @@ use flowscope_core::{
 };
 use flowscope_track::{
     Anomaly, Change, ConnState, Counters, EndReason, Flow, FlowSink, FlowState, FlowStats,
-    InitiatorEvidence, LateStats, PacketInfo, SideStats,
+    InitiatorEvidence, LateStats, PacketInfo, SideStats, TcpState,
 };
 
 /// [`FlowStats`], with an open constructor.
@@ -29,6 +29,7 @@ pub struct Stats {
     pub delta: [Counters; 2],
     pub late: Option<LateStats>,
     pub conn_state: ConnState,
+    pub tcp_state: Option<TcpState>,
 }
 
 impl From<FlowStats> for Stats {
@@ -50,6 +51,7 @@ impl From<FlowStats> for Stats {
             delta: stats.delta,
             late: stats.late,
             conn_state: stats.conn_state,
+            tcp_state: stats.tcp_state,
         }
     }
 }

@@ -5,6 +5,7 @@ use flowscope_core::{
 };
 use flowscope_track::{
     ConnState, Counters, EndReason, FlowState, History, InitiatorEvidence, LateStats, SideStats,
+    TcpState,
 };
 
 use super::Packet;
@@ -23,6 +24,8 @@ pub struct Flow {
     pub evidence: InitiatorEvidence,
     pub state: FlowState,
     pub was_established: bool,
+    /// The side whose FIN was effective when that of the other was not, the latest time.
+    pub closed_first: FlowSide,
     pub mid_stream: bool,
     /// Of every packet: its earliest and its latest time, and the first packet of the remembered SYN
     /// that it is or repeats.
@@ -168,6 +171,7 @@ impl Flow {
             evidence,
             state,
             was_established: false,
+            closed_first: FlowSide::Initiator,
             mid_stream: found.l4 == Some(L4Proto::Tcp) && !flags.syn(),
             times: Vec::new(),
             touched: Timestamp::ZERO,
@@ -436,6 +440,7 @@ impl Flow {
             delta,
             late: self.late,
             conn_state: self.conn_state(),
+            tcp_state: self.tcp_state(),
         }
     }
 
@@ -454,6 +459,28 @@ impl Flow {
 
     pub fn scale_known(&self) -> bool {
         self.sides.iter().all(|side| side.scale.is_some())
+    }
+
+    /// CONN-3
+    fn tcp_state(&self) -> Option<TcpState> {
+        if self.l4 != Some(L4Proto::Tcp) {
+            return None;
+        }
+        let [initiator, responder] = &self.sides;
+        let acknowledged = responder.fin_is_acknowledged(initiator);
+        Some(match (self.state, self.closed_first, acknowledged) {
+            (FlowState::SynSent, ..) => TcpState::SynSent,
+            (FlowState::SynReceived, ..) if self.mid_stream => TcpState::None,
+            (FlowState::SynReceived, ..) => TcpState::SynReceived,
+            (FlowState::Established | FlowState::Active, ..) => TcpState::Established,
+            (FlowState::FinWait, FlowSide::Initiator, _) => TcpState::CloseWait,
+            (FlowState::FinWait, FlowSide::Responder, false) => TcpState::FinWait1,
+            (FlowState::FinWait, FlowSide::Responder, true) => TcpState::FinWait2,
+            (FlowState::ClosingTcp, FlowSide::Initiator, _) => TcpState::LastAck,
+            (FlowState::ClosingTcp, FlowSide::Responder, false) => TcpState::Closing,
+            (FlowState::ClosingTcp, FlowSide::Responder, true) => TcpState::TimeWait,
+            (FlowState::Closed | FlowState::Reset, ..) => TcpState::Closed,
+        })
     }
 
     /// CONN-1

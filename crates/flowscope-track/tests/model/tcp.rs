@@ -51,7 +51,7 @@ impl Side {
     }
 
     /// FIN-3: the acknowledgement is exactly `fin + 1`.
-    fn fin_is_acknowledged(&self, peer: &Side) -> bool {
+    pub fn fin_is_acknowledged(&self, peer: &Side) -> bool {
         self.fin.is_some_and(|fin| peer.ack == Some(fin.wrapping_add(1)))
     }
 
@@ -756,13 +756,17 @@ impl Flow {
         }
         // STATE-7
         let [initiator, responder] = &self.sides;
-        let effective = u32::from(initiator.fin_is_effective(responder))
-            + u32::from(responder.fin_is_effective(initiator));
+        let closed = [initiator.fin_is_effective(responder), responder.fin_is_effective(initiator)];
+        let effective = closed.iter().filter(|closed| **closed).count();
         let acknowledged =
             initiator.fin_is_acknowledged(responder) && responder.fin_is_acknowledged(initiator);
         self.state = match effective {
             0 => FlowState::Established,
-            1 => FlowState::FinWait,
+            1 => {
+                self.closed_first =
+                    if closed[0] { FlowSide::Initiator } else { FlowSide::Responder };
+                FlowState::FinWait
+            }
             _ if acknowledged => FlowState::Closed,
             _ => FlowState::ClosingTcp,
         };

@@ -51,6 +51,19 @@ const WANTED: &[&str] = &[
     "Removed Superseded",
     "Removed Forced",
     "Removed EndOfInput",
+    // States at the end.
+    "no TCP",
+    "ended in None",
+    "ended in SynSent",
+    "ended in SynReceived",
+    "ended in Established",
+    "ended in FinWait1",
+    "ended in FinWait2",
+    "ended in TimeWait",
+    "ended in LastAck",
+    "ended in CloseWait",
+    "ended in Closing",
+    "ended in Closed",
     // What is behind them.
     "begun by a remembered SYN",
     "begun by a SYN that was repeated",
@@ -233,6 +246,7 @@ fn note(
             }
             letters.extend(history.chars().map(|letter| letter.to_ascii_lowercase()));
             saw(stats.conn_state.as_str().to_owned());
+            saw(stats.tcp_state.map_or("no TCP".into(), |state| format!("ended in {state:?}")));
             let sides = &stats.sides;
             for (name, holds) in [
                 ("retransmitted", sides.iter().any(|side| side.retransmitted > 0)),
