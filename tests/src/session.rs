@@ -6,7 +6,8 @@ use std::fmt::Debug;
 use flowscope::core::{FlowExtractor, FlowSide, Ledger, LinkType, PacketView, Timestamp};
 use flowscope::dns::{DnsMessage, DnsTcpParser, DnsUdpParser};
 use flowscope::driver::{
-    Classifier, Driver, DriverConfig, Protocols, Recognition, SessionEngine, SessionEvent,
+    Classifier, Contradiction, Driver, DriverConfig, Protocols, Recognition, SessionEngine,
+    SessionEvent,
 };
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FiveTupleKey};
 use flowscope::http::{Ending, HttpMessage, HttpParser, MessageKind};
@@ -233,6 +234,10 @@ fn line(event: &SessionEvent<FiveTupleKey, AppRecord>) -> Option<String> {
         SessionEvent::Started { .. } => "open".to_owned(),
         SessionEvent::ParserChosen { detection, .. } => {
             format!("{} {:?}", detection.protocol, detection.by)
+        }
+        SessionEvent::Contradicted { detection, .. } => {
+            let Contradiction { side, protocol } = detection.contradicted?;
+            format!("{} {protocol:?} instead of {}", arrow(side), detection.protocol)
         }
         SessionEvent::Withdrawn { detection, .. } => format!("not {}", detection.protocol),
         SessionEvent::Application { message, .. } => {

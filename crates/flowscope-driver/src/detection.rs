@@ -8,7 +8,9 @@ mod rules;
 mod set;
 mod single;
 
-pub use classifier::{Classification, Classifier, DetectedBy, Detection, ProbeInput, Transport};
+pub use classifier::{
+    Classification, Classifier, Contradiction, DetectedBy, Detection, ProbeInput, Transport,
+};
 pub use protocols::{AnyParser, Protocols, Recognition};
 pub use set::{ProtocolSet, SetEntry};
 pub use single::{Datagrams, Sessions, Streams};

@@ -48,6 +48,9 @@ pub struct FlowRecord {
     /// The protocol it speaks, if that was recognised. The command gives `failed` where bytes contradicted the
     /// one that was.
     pub app_proto: Option<&'static str>,
+    /// What the bytes of each side were detected as, initiator first, where that is not `app_proto`: another
+    /// protocol, or `failed`. `None` for a side of which nothing else is known.
+    pub app_proto_sides: Option<Box<[Option<&'static str>; 2]>>,
     /// What Zeek calls that protocol.
     pub service: Option<&'static str>,
     /// What happened, in Zeek's letters.
@@ -206,6 +209,7 @@ impl FlowRecord {
             syn_rtt: stats.syn_rtt,
             ack_rtt: stats.ack_rtt,
             app_proto: None,
+            app_proto_sides: None,
             service: None,
             history,
             sides: [FlowRecordSide::default(); 2],

@@ -17,6 +17,8 @@ pub static FLOW: Schema<FlowRecord> = Schema {
         C::new("responder", Kind::Text, |x| Value::short(x.header.endpoints().1), "Address and port of the responder.").table(Table::at(4, "RESPONDER", IPV4).may_overflow()),
         C::new("proto_and_app", Kind::Text, proto_and_app, "Protocol over IP, and the one inside if that is known. Zeek has the one over IP: tcp, udp, icmp or unknown_transport.").zeek_as(0, "proto", ZeekType::Enum, |x| names::zeek_proto(x.header.key.proto()).into()).table(Table::at(2, "PROTO", 8)),
         C::new("app_proto", Kind::Text, |x| Value::some(x.app_proto), "Protocol that the flow speaks, if it was recognised. Zeek has the name of its log: ssl for tls.").eve("app_proto").zeek_as(1, "service", ZeekType::String, |x| Value::some(x.service)),
+        C::new("app_proto_to_server", Kind::Text, |x| Value::some(side_proto(x, 0)), "What the bytes of the initiator were detected as, where that is not `app_proto`: another protocol, or `failed`.").eve("app_proto_ts"),
+        C::new("app_proto_to_client", Kind::Text, |x| Value::some(side_proto(x, 1)), "What the bytes of the responder were detected as, where that is not `app_proto`: another protocol, or `failed`.").eve("app_proto_tc"),
         C::new("app_proto_orig", Kind::Text, |x| Value::some(x.header.within), "Protocol that the flow spoke first, where `app_proto` began within it: `smtp` for TLS behind STARTTLS.").eve("app_proto_orig"),
         C::new("packets_to_server", Kind::U64, |x| x.initiator().counters.packets.into(), "Packets that the initiator sent.").eve("flow.pkts_toserver").zeek(10, "orig_pkts", ZeekType::Count),
         C::new("packets_to_client", Kind::U64, |x| x.responder().counters.packets.into(), "Packets that the responder sent.").eve("flow.pkts_toclient").zeek(12, "resp_pkts", ZeekType::Count),
@@ -143,6 +145,10 @@ impl FlowRecord {
     fn responder(&self) -> &FlowRecordSide {
         &self.sides[1]
     }
+}
+
+fn side_proto(record: &FlowRecord, side: usize) -> Option<&'static str> {
+    record.app_proto_sides.as_ref().and_then(|sides| sides[side])
 }
 
 fn is_tcp(record: &FlowRecord) -> bool {

@@ -1,7 +1,7 @@
 //! Who reads a flow, and what becomes of those that nobody reads.
 
 use flowscope::core::{FlowSide, ParseError, ParserStatus, SessionParser};
-use flowscope::driver::{Driver, SessionDriver, SessionEvent, StopReason};
+use flowscope::driver::{Contradiction, Driver, SessionDriver, SessionEvent, StopReason};
 use flowscope_tests::session::{EXTRACTOR, protocols, run};
 
 use super::*;
@@ -274,4 +274,46 @@ fn a_protocol_that_bytes_contradict_is_withdrawn() {
     let middle = talk_to(443).handshake().data(Initiator, &hello).next_seq(Responder, 6001);
     let middle = middle.data(Responder, plain).next_seq(Responder, 5001).data(Responder, plain);
     assert_eq!(recognised(middle), ["open", "tls Port", "closed EndOfInput"]);
+}
+
+/// What the events say of each side: which one speaks the protocol for sure, and which something else.
+#[test]
+fn detections_name_the_side_that_contradicts() {
+    let plain = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+    let hello = wire::client_hello("far.example", 0);
+    let sides = |script: Dialogue, recognise_only: bool| -> Vec<_> {
+        let make = || {
+            let protocols = protocols();
+            let own = if recognise_only { protocols.recognise_only() } else { protocols };
+            Driver::new(EXTRACTOR, own)
+        };
+        let heard = run(make, &packets(script));
+        let of = |event: &SessionEvent<_, _>| match event {
+            SessionEvent::ParserChosen { detection, .. }
+            | SessionEvent::Contradicted { detection, .. }
+            | SessionEvent::Withdrawn { detection, .. } => Some(*detection),
+            _ => None,
+        };
+        let found = heard.events.iter().filter_map(of);
+        found.map(|it| (it.protocol, it.sure, it.contradicted)).collect()
+    };
+    let not = |side, protocol| Some(Contradiction { side, protocol });
+    let talk = || talk_to(443).handshake();
+    // The bytes of the client decided; those of the server came later.
+    let client = talk().data(Initiator, &hello).data(Responder, plain);
+    let chosen = ("tls", Some(Initiator), None);
+    let refuted = ("tls", Some(Initiator), not(Responder, Some("http")));
+    assert_eq!(sides(client.clone(), false), [chosen, refuted, refuted]);
+    assert_eq!(sides(client, true), [chosen, refuted]);
+    // The bytes of both sides were there when it was decided.
+    let server = talk().data(Initiator, [0xf7; 40]).data(Responder, plain);
+    let chosen = ("http", Some(Responder), not(Initiator, None));
+    assert_eq!(sides(server.clone(), false), [chosen]);
+    assert_eq!(sides(server, true), [chosen]);
+    // Bytes from the middle of a stream contradict nothing.
+    let answer = |talk: Dialogue| talk.data(Initiator, wire::get("/")).data(Responder, [0xf7; 40]);
+    let chosen = ("http", Some(Initiator), None);
+    assert_eq!(sides(answer(talk_to(80)), false), [chosen]);
+    let refuted = ("http", Some(Initiator), not(Responder, None));
+    assert_eq!(sides(answer(talk_to(80).handshake()), false), [chosen, refuted]);
 }

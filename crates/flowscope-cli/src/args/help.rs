@@ -116,7 +116,7 @@ pub(super) const EVENTS_HELP: &str = "\
 Every line has `packet` (number of the packet that caused it), `timestamp`, `flow_id` (number of the
 flow's first packet), the endpoints (`src_ip` is the initiator) and `event`:
   started, packet, established, state_change, anomaly, icmp_error, interim, ended, late
-  parser_chosen, protocol_withdrawn, parser_stopped, gap, conflict, application
+  parser_chosen, protocol_contradicted, protocol_withdrawn, parser_stopped, gap, conflict, application
 The last line has the statistics.
 
 Exit status: as for `flowscope flows`.

@@ -63,6 +63,7 @@ enum What {
     Ended(&'static str, Box<FlowRecord>),
     Late(Box<FlowRecord>),
     ParserChosen(Detection),
+    Contradicted(Detection),
     Withdrawn(Detection),
     ParserStopped(Option<FlowSide>, StopReason),
     Gap { side: FlowSide, offset: u64, len: u64 },
@@ -128,6 +129,7 @@ impl RecordFormat for Events {
         flow.state.spoken.note(&change);
         let what = match change {
             SessionChange::Chosen(detection) => What::ParserChosen(detection),
+            SessionChange::Contradicted(detection) => What::Contradicted(detection),
             SessionChange::Withdrawn(detection) => What::Withdrawn(detection),
             SessionChange::Stopped { side, why } => What::ParserStopped(side, why),
             SessionChange::Gap { side, offset, len } => What::Gap { side, offset, len },
@@ -211,10 +213,16 @@ impl EventRecord {
                 eve.members(&**flow, line.members());
             }
             What::Late(flow) => eve.members(&**flow, line.members()),
-            What::ParserChosen(detection) | What::Withdrawn(detection) => {
+            What::ParserChosen(detection)
+            | What::Contradicted(detection)
+            | What::Withdrawn(detection) => {
                 line.put("protocol", detection.protocol);
                 line.put("chosen_by", chosen_by(detection.by));
                 line.put_some("within", detection.within);
+                if let Some(other) = detection.contradicted {
+                    line.put("side", side(other.side));
+                    line.put_some("side_protocol", other.protocol);
+                }
             }
             What::ParserStopped(from, why) => {
                 line.put_some("side", from.map(side));
@@ -264,6 +272,7 @@ impl What {
             What::Ended(..) => "ended",
             What::Late(_) => "late",
             What::ParserChosen(_) => "parser_chosen",
+            What::Contradicted(_) => "protocol_contradicted",
             What::Withdrawn(_) => "protocol_withdrawn",
             What::ParserStopped(..) => "parser_stopped",
             What::Gap { .. } => "gap",

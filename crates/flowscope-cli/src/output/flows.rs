@@ -44,7 +44,7 @@ impl Flows {
     }
 
     /// With what the flow speaks.
-    fn complete(&self, record: FlowRecord, spoken: Spoken) -> FlowRecord {
+    fn complete(&self, record: FlowRecord, spoken: &Spoken) -> FlowRecord {
         let mut record = spoken.record(record);
         record.header.community_id_seed = self.community_id_seed;
         record
@@ -70,7 +70,7 @@ impl RecordFormat for Flows {
         change: Change,
     ) -> Option<FlowRecord> {
         let Change::Interim { .. } = change else { return None };
-        FlowRecord::of_change(&flow, change).map(|record| self.complete(record, *flow.state))
+        FlowRecord::of_change(&flow, change).map(|record| self.complete(record, flow.state))
     }
 
     fn removed(
@@ -78,7 +78,7 @@ impl RecordFormat for Flows {
         flow: Flow<'_, FiveTupleKey, Self::State>,
         reason: EndReason,
     ) -> Option<FlowRecord> {
-        Some(self.complete(FlowRecord::of_removed(&flow, reason), *flow.state))
+        Some(self.complete(FlowRecord::of_removed(&flow, reason), flow.state))
     }
 
     fn session(

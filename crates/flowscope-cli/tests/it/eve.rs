@@ -1,5 +1,7 @@
 //! Members of EVE as readers of Suricata's expect them.
 
+use flowscope::core::FlowSide;
+
 use super::*;
 
 /// What the program prints of these packets.
@@ -174,4 +176,53 @@ fn community_ids_have_the_seed_in_all_outputs() {
     assert_eq!(follow(usual).out, "");
     let wrong = flowscope(["flows", "--community-id-seed", "65536", path.to_str().unwrap()]);
     assert_eq!(wrong.code, 2);
+}
+
+/// What a flow and its sides are said to speak by `flows`, which recognises, and by `sessions`, which reads.
+#[test]
+fn sides_that_speak_something_else_are_named() {
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let hello = {
+        let mut hello = vec![22, 3, 1, 0, 47, 1, 0, 0, 43, 3, 3];
+        hello.extend([7; 32]);
+        hello.extend([0, 0, 2, 0x13, 1, 1, 0, 0, 0]);
+        hello
+    };
+    let both = |first: (FlowSide, &[u8]), second: &[u8], expected: [[&str; 3]; 2]| {
+        let packets = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80")
+            .at(1000)
+            .handshake()
+            .data(first.0, first.1)
+            .data(!first.0, second)
+            .close(Initiator)
+            .build();
+        let said = |record: &Value| {
+            ["app_proto", "app_proto_ts", "app_proto_tc"]
+                .map(|name| member(record, name).to_owned())
+        };
+        assert_eq!(said(&flows(&packets, &[])[0]), expected[0]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(folder.path(), "in.pcap", &pcap(&packets));
+        let logs = folder.path().join("logs");
+        let args = ["sessions", "--format", "eve", "--output-dir"];
+        let ran = run(program().args(args).arg(&logs).arg(&path), b"");
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let log = std::fs::read_to_string(logs.join("eve.json")).unwrap();
+        let flow = lines(&log).into_iter().find(|line| line["event_type"] == "flow").unwrap();
+        assert_eq!(said(&flow), expected[1], "by sessions");
+    };
+    let check = |first, second: &[u8], expected| both(first, second, [expected; 2]);
+    check((Initiator, GET), OK, ["http", "-", "-"]);
+    check((Responder, b"SSH-2.0-a\r\n"), b"SSH-2.0-b\r\n", ["ssh", "-", "-"]);
+    // One side is not read, and the other is what it is.
+    check((Initiator, &[0xf7; 40]), OK, ["http", "failed", "-"]);
+    // The protocol is withdrawn: the side that spoke it has it.
+    check((Initiator, &hello), OK, ["failed", "tls", "http"]);
+    check((Initiator, &hello), &[0xf7; 40], ["failed", "tls", "-"]);
+    // The parser of HTTP searches the bytes of a server for a response before it gives up.
+    let kept = ["http", "-", "ssh"];
+    both((Initiator, GET), b"SSH-2.0-a\r\n", [["failed", "http", "ssh"], kept]);
+    let kept = ["http", "-", "failed"];
+    both((Initiator, GET), &[0xf7; 70], [["failed", "http", "-"], kept]);
 }

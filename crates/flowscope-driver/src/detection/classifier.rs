@@ -78,6 +78,12 @@ pub trait Classifier<K> {
         Probe::Maybe
     }
 
+    /// The protocol of whose streams these bytes, which `side` sent, are surely the start. Asked when they are
+    /// not that of the protocol which was chosen.
+    fn recognise(&self, _side: FlowSide, _start: &[u8]) -> Option<&'static str> {
+        None
+    }
+
     /// Whether these bytes, which `side` sent, look like the start of what the parser reads.
     fn probe(&self, parser: &Self::Parser, side: FlowSide, start: &[u8]) -> Probe;
 
@@ -134,6 +140,26 @@ pub struct Detection {
     /// The protocol that the connection spoke before, where this one began within it: `smtp` for TLS behind
     /// STARTTLS.
     pub within: Option<&'static str>,
+    /// The side whose bytes are surely of that protocol; `None` if it was chosen by a port alone.
+    pub sure: Option<FlowSide>,
+    /// The side whose bytes are not of that protocol, if there is one.
+    pub contradicted: Option<Contradiction>,
+}
+
+/// A side of a flow that does not speak the protocol which was chosen.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Contradiction {
+    /// That side.
+    pub side: FlowSide,
+    /// The protocol that its first bytes surely are of; `None` if they are of none that is known.
+    pub protocol: Option<&'static str>,
+}
+
+impl Detection {
+    /// Of this protocol, found so.
+    pub(crate) const fn new(protocol: &'static str, by: DetectedBy) -> Self {
+        Detection { protocol, by, within: None, sure: None, contradicted: None }
+    }
 }
 
 /// By what the protocol of a flow was found.

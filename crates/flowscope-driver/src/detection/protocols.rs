@@ -11,7 +11,9 @@ use crate::detection::erased::{self, DynParser};
 use crate::detection::index::CandidateIndex;
 use crate::detection::rules::{self, Choice};
 use crate::detection::set::ProtocolSet;
-use crate::detection::{Classification, Classifier, DetectedBy, Detection, ProbeInput, Transport};
+use crate::detection::{
+    Classification, Classifier, Contradiction, Detection, ProbeInput, Transport,
+};
 
 /// Several protocols on one flow table, their messages as one type of the caller's.
 ///
@@ -235,8 +237,29 @@ impl<M, S: ProtocolSet<M>> Protocols<M, S> {
         }
     }
 
-    fn read(&self, entry: EntryRef, by: DetectedBy) -> Classification<AnyParser<S::Parser>> {
-        let detection = Detection { protocol: entry.name, by, within: None };
+    fn probe_entry(&self, entry: EntryRef, side: FlowSide, start: &[u8]) -> Probe {
+        match entry.place {
+            Place::Set(id) => self.set.probe_start(id, side, start),
+            Place::Added(entry) => self.added[entry].probe(side, start),
+        }
+    }
+
+    /// What is known of the sides of a stream whose parser was chosen by the bytes of both.
+    fn compare_sides<K>(&self, entry: EntryRef, start: &ProbeInput<'_, K>, found: &mut Detection) {
+        for side in [FlowSide::Initiator, FlowSide::Responder] {
+            let bytes = start.bytes[side.index()];
+            match self.probe_entry(entry, side, bytes) {
+                Probe::Yes => found.sure = found.sure.or(Some(side)),
+                Probe::No if start.whole => {
+                    let protocol = Classifier::<K>::recognise(self, side, bytes);
+                    found.contradicted = Some(Contradiction { side, protocol });
+                }
+                Probe::No | Probe::Maybe => {}
+            }
+        }
+    }
+
+    fn read(&self, entry: EntryRef, detection: Detection) -> Classification<AnyParser<S::Parser>> {
         if self.recognise_only {
             return Classification::Recognised(detection);
         }
@@ -263,12 +286,20 @@ impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
 
     fn classify(&mut self, start: &ProbeInput<'_, K>) -> Classification<Self::Parser> {
         let candidates = self.index(start.transport).candidates(start);
-        let choice = rules::choose(start, candidates, |entry, side, bytes| match entry.place {
-            Place::Set(id) => self.set.probe_start(id, side, bytes),
-            Place::Added(entry) => self.added[entry].probe(side, bytes),
+        let choice = rules::choose(start, candidates, |entry, side, bytes| {
+            self.probe_entry(entry, side, bytes)
         });
         match choice {
-            Choice::Read(entry, by) => self.read(entry, by),
+            Choice::Read(entry, by, sure) => {
+                let mut detection = Detection::new(entry.name, by);
+                match start.bytes.map(<[u8]>::is_empty) {
+                    [false, false] => self.compare_sides(entry, start, &mut detection),
+                    [_, true] if sure => detection.sure = Some(FlowSide::Initiator),
+                    [true, _] if sure => detection.sure = Some(FlowSide::Responder),
+                    _ => {}
+                }
+                self.read(entry, detection)
+            }
             Choice::NeedMore => Classification::NeedMore,
             Choice::Reject => Classification::Reject,
         }
@@ -336,10 +367,13 @@ impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
 
     fn probe_start(&self, protocol: &'static str, side: FlowSide, start: &[u8]) -> Probe {
         let known = self.streams_index.entries().find(|entry| entry.name == protocol);
-        known.map_or(Probe::Maybe, |entry| match entry.place {
-            Place::Set(id) => self.set.probe_start(id, side, start),
-            Place::Added(entry) => self.added[entry].probe(side, start),
-        })
+        known.map_or(Probe::Maybe, |entry| self.probe_entry(*entry, side, start))
+    }
+
+    fn recognise(&self, side: FlowSide, start: &[u8]) -> Option<&'static str> {
+        let mut entries = self.streams_index.entries();
+        let known = entries.find(|entry| self.probe_entry(**entry, side, start) == Probe::Yes);
+        known.map(|entry| entry.name)
     }
 
     fn probe(&self, parser: &Self::Parser, side: FlowSide, start: &[u8]) -> Probe {

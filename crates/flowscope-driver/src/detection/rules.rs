@@ -8,8 +8,8 @@ use crate::detection::{DetectedBy, ProbeInput, Transport};
 /// Which candidate reads a flow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Choice<T> {
-    /// This one, found so.
-    Read(T, DetectedBy),
+    /// This one, found so; whether its bytes are sure.
+    Read(T, DetectedBy, bool),
     /// More bytes may decide.
     NeedMore,
     /// None of them.
@@ -26,7 +26,7 @@ pub(crate) fn choose<T: Copy, K>(
     let (mut expected, mut by_bytes) = (None, None);
     for Candidate { entry, by_port } in candidates {
         match start.probe(|side, bytes| probe(entry, side, bytes)) {
-            Probe::Yes if by_port => return Choice::Read(entry, DetectedBy::Port),
+            Probe::Yes if by_port => return Choice::Read(entry, DetectedBy::Port, true),
             Probe::Yes => by_bytes = by_bytes.or(Some(entry)),
             Probe::Maybe => {
                 wait = true;
@@ -51,8 +51,8 @@ pub(crate) fn choose<T: Copy, K>(
         }
     }
     match (by_bytes, expected) {
-        (Some(entry), _) => Choice::Read(entry, DetectedBy::Bytes),
-        (None, Some(entry)) => Choice::Read(entry, DetectedBy::Port),
+        (Some(entry), _) => Choice::Read(entry, DetectedBy::Bytes, true),
+        (None, Some(entry)) => Choice::Read(entry, DetectedBy::Port, false),
         (None, None) if wait && !start.last => Choice::NeedMore,
         (None, None) => Choice::Reject,
     }

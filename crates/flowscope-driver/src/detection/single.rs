@@ -25,7 +25,7 @@ impl<F, R> Sessions<F, R> {
     }
 }
 
-const ONLY: Detection = Detection { protocol: "", by: DetectedBy::Only, within: None };
+const ONLY: Detection = Detection::new("", DetectedBy::Only);
 
 impl<K, F: SessionParserFactory<K>, R: ReassemblerFactory<K>> Classifier<K> for Sessions<F, R> {
     type Streams = R;

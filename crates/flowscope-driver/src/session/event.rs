@@ -27,6 +27,14 @@ pub enum SessionEvent<K, M> {
         /// The protocol, and how it was detected.
         detection: Detection,
     },
+    /// The first bytes of one side are not of the protocol that was chosen by those of the other, or by a port.
+    /// The parser reads on: they may be what it has to expect, or [`Withdrawn`](Self::Withdrawn) follows. At most once.
+    Contradicted {
+        /// The flow, and the event's place in the input.
+        flow: FlowRef<K>,
+        /// The protocol, and the side that contradicts.
+        detection: Detection,
+    },
     /// The flow does not speak the protocol that was chosen for it after all: its parser has
     /// [failed](StopReason::Failed) on bytes of [another](flowscope_core::ParseError::NotTheProtocol), or, where
     /// flows are [recognised only](crate::Protocols::recognise_only), the first bytes of the other side rule it
@@ -103,6 +111,8 @@ pub enum SessionEvent<K, M> {
 pub enum SessionChange {
     /// A parser was chosen.
     Chosen(Detection),
+    /// The first bytes of one side are not of that protocol: see [`SessionEvent::Contradicted`].
+    Contradicted(Detection),
     /// The flow does not speak that protocol after all: see [`SessionEvent::Withdrawn`].
     Withdrawn(Detection),
     /// Bytes of a stream were never captured.
@@ -215,6 +225,9 @@ impl<K: Clone, M> SessionEvent<K, M> {
         let flow = flow.to_ref();
         match change {
             SessionChange::Chosen(detection) => SessionEvent::ParserChosen { flow, detection },
+            SessionChange::Contradicted(detection) => {
+                SessionEvent::Contradicted { flow, detection }
+            }
             SessionChange::Withdrawn(detection) => SessionEvent::Withdrawn { flow, detection },
             SessionChange::Gap { side, offset, len } => {
                 SessionEvent::Gap { flow, side, offset, len }
@@ -234,6 +247,7 @@ impl<K, M> SessionEvent<K, M> {
         match self {
             SessionEvent::Started { flow, .. }
             | SessionEvent::ParserChosen { flow, .. }
+            | SessionEvent::Contradicted { flow, .. }
             | SessionEvent::Withdrawn { flow, .. }
             | SessionEvent::Application { flow, .. }
             | SessionEvent::Gap { flow, .. }

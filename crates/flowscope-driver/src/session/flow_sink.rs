@@ -81,7 +81,8 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
             self.protocols.len() - 1
         });
         if let Ok(protocol) = u8::try_from(place) {
-            self.recognised = Some(Recognised { protocol, by: detection.by, unseen });
+            let sure = detection.sure.is_some();
+            self.recognised = Some(Recognised { protocol, by: detection.by, unseen, sure });
         }
     }
 

@@ -5,7 +5,7 @@ use flowscope_track::Flow;
 
 use super::flow_sink::SessionFlowSink;
 use super::slot::{FlowContext, Recognised};
-use crate::detection::{Classifier, Detection};
+use crate::detection::{Classifier, Contradiction, Detection};
 use crate::session::{SessionChange, SessionSink};
 
 impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
@@ -20,7 +20,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
     ) where
         O: SessionSink<K, C::Message, U>,
     {
-        let Some(Recognised { protocol, by, unseen }) = context.recognised else { return };
+        let Some(Recognised { protocol, by, unseen, sure }) = context.recognised else { return };
         if segment.side != unseen || segment.payload.is_empty() || segment.padding {
             return;
         }
@@ -31,8 +31,13 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         }
         let protocol = self.host.protocols.get(usize::from(protocol)).copied().unwrap_or_default();
         if self.host.classifier.probe_start(protocol, unseen, segment.payload) == Probe::No {
-            self.out
-                .session(flow, SessionChange::Withdrawn(Detection { protocol, by, within: None }));
+            let other = self.host.classifier.recognise(unseen, segment.payload);
+            let detection = Detection {
+                sure: sure.then_some(!unseen),
+                contradicted: Some(Contradiction { side: unseen, protocol: other }),
+                ..Detection::new(protocol, by)
+            };
+            self.out.session(flow, SessionChange::Withdrawn(detection));
         }
     }
 }

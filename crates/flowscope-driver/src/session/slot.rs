@@ -47,6 +47,8 @@ pub(crate) struct Recognised {
     pub(crate) by: DetectedBy,
     /// The side whose first bytes have not been seen.
     pub(crate) unseen: FlowSide,
+    /// Whether the bytes of the other side are sure.
+    pub(crate) sure: bool,
 }
 
 /// The parser of a flow, its reassemblers, and their state.

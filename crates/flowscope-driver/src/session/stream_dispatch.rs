@@ -9,7 +9,9 @@ use flowscope_track::Flow;
 
 use super::flow_sink::ParserHost;
 use super::slot::{ProbeBuffer, ProbePiece, Reader, Reading};
-use crate::detection::{Classification, Classifier, DetectedBy, Detection, ProbeInput, Transport};
+use crate::detection::{
+    Classification, Classifier, Contradiction, DetectedBy, Detection, ProbeInput, Transport,
+};
 use crate::session::{SessionChange, SessionSink};
 
 /// Takes the payload of one flow, for the time of one call.
@@ -307,6 +309,28 @@ where
         self.out.session(self.flow.reborrow(), change);
     }
 
+    /// Handles the first bytes of a stream: whether they contradict the protocol that was chosen.
+    #[inline(never)]
+    fn check_start(&mut self, chunk: StreamChunk<'_>) {
+        let StreamChunk { side, bytes, .. } = chunk;
+        // Bytes from the middle of a stream may be anything.
+        let Some(detection) = self.detection else { return };
+        if detection.by == DetectedBy::Only
+            || detection.sure == Some(side)
+            || detection.contradicted.is_some()
+            || self.flow.stream_start(side).is_none()
+        {
+            return;
+        }
+        let classifier = &self.host.classifier;
+        if classifier.probe_start(detection.protocol, side, bytes) == Probe::No {
+            let protocol = classifier.recognise(side, bytes);
+            detection.contradicted = Some(Contradiction { side, protocol });
+            let change = SessionChange::Contradicted(*detection);
+            self.report(change);
+        }
+    }
+
     fn notify_parser(&mut self, side: FlowSide, end: StreamEnd) {
         if let Reader::Reads(parser) = &mut *self.reader {
             self.host.classifier.notify(parser, end, &mut self.host.messages);
@@ -337,6 +361,9 @@ where
 
     #[inline]
     fn feed(&mut self, chunk: StreamChunk<'_>) -> ParserStatus {
+        if chunk.offset == 0 {
+            self.check_start(chunk);
+        }
         let Reader::Reads(parser) = &mut *self.reader else { return ParserStatus::Continue };
         self.host.ledger.deliver(chunk.bytes.len() as u64);
         if chunk.offset >= self.shown[chunk.side.index()] {
@@ -397,11 +424,13 @@ where
         self.report(SessionChange::Gap { side: at.side, offset: at.offset, len });
     }
 
-    fn report_stop(&mut self, _: StreamPosition, side: Option<FlowSide>, why: StopReason) {
+    fn report_stop(&mut self, at: StreamPosition, side: Option<FlowSide>, why: StopReason) {
         self.report(SessionChange::Stopped { side, why });
         if why == StopReason::Failed(ParseError::NotTheProtocol)
-            && let Some(detection) = self.detection.take_if(|it| it.by != DetectedBy::Only)
+            && let Some(mut detection) = self.detection.take_if(|it| it.by != DetectedBy::Only)
         {
+            let unknown = Contradiction { side: at.side, protocol: None };
+            detection.contradicted.get_or_insert(unknown);
             self.report(SessionChange::Withdrawn(detection));
         }
     }
