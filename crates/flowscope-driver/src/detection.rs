@@ -3,6 +3,7 @@
 mod classifier;
 mod erased;
 mod index;
+mod naming;
 mod protocols;
 mod rules;
 mod set;
@@ -12,5 +13,5 @@ pub use classifier::{
     Classification, Classifier, Contradiction, DetectedBy, Detection, ProbeInput, Transport,
 };
 pub use protocols::{AnyParser, Protocols, Recognition};
-pub use set::{ProtocolSet, SetEntry};
+pub use set::{NamedEntry, ProtocolSet, SetEntry};
 pub use single::{Datagrams, Sessions, Streams};

@@ -52,7 +52,8 @@ mod shard;
 pub use config::{Checksums, DriverConfig};
 pub use detection::{
     AnyParser, Classification, Classifier, Contradiction, Datagrams, DetectedBy, Detection,
-    ProbeInput, ProtocolSet, Protocols, Recognition, Sessions, SetEntry, Streams, Transport,
+    NamedEntry, ProbeInput, ProtocolSet, Protocols, Recognition, Sessions, SetEntry, Streams,
+    Transport,
 };
 pub use flow_driver::FlowDriver;
 pub use flowscope_session::{StopReason, StreamEnd};

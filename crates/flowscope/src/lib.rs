@@ -75,6 +75,9 @@ pub use flowscope_driver as driver;
 #[cfg(feature = "extract")]
 #[doc(inline)]
 pub use flowscope_extract as extract;
+#[cfg(feature = "names")]
+#[doc(inline)]
+pub use flowscope_names as names;
 #[cfg(feature = "output")]
 #[doc(inline)]
 pub use flowscope_output as output;

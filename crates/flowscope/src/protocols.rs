@@ -30,6 +30,8 @@
 //! A program's own protocols are added to the [`Protocols`] that [`registered`] returns.
 
 use flowscope_core::{Datagram, FlowSide, ParserStatus, Probe, Remainder, StreamChunk};
+#[cfg(feature = "names")]
+use flowscope_driver::NamedEntry;
 use flowscope_driver::{ProtocolSet, Protocols, SetEntry};
 use flowscope_record::{AnySchema, ParserOptions, Ports, Protocol, Record, Visitor};
 use flowscope_session::StreamEnd;
@@ -37,6 +39,11 @@ use flowscope_session::StreamEnd;
 use entry::{Entry, Parser};
 
 mod entry;
+#[cfg(feature = "names")]
+mod names;
+
+#[cfg(feature = "names")]
+pub use names::{NamedProtocol, named};
 
 /// The protocols, in the order in which they are asked about a flow. A line has the feature, the module of
 /// this crate, and the type that implements [`Protocol`]. Protocols of one crate share its feature.
@@ -290,6 +297,22 @@ macro_rules! registry {
                         AppParser::$protocol(ref parser) => parser.heap_bytes(),
                     )*
                 }
+            }
+
+            /// None unless all protocols are selected.
+            #[cfg(feature = "names")]
+            fn named(&self) -> Vec<NamedEntry> {
+                if self.selection == Selection::ALL { names::entries() } else { Vec::new() }
+            }
+
+            #[cfg(feature = "names")]
+            fn name_begins_with(&self, id: usize, first: u8) -> bool {
+                named()[id].begins_with(first)
+            }
+
+            #[cfg(feature = "names")]
+            fn probe_name(&self, id: usize, start: &[u8], len: usize, on_port: bool) -> Probe {
+                named()[id].probe(start, len, on_port)
             }
         }
     };

@@ -72,9 +72,9 @@ pub trait Classifier<K> {
     /// What else happens to a flow.
     fn notify(&mut self, parser: &mut Self::Parser, what: StreamEnd, out: &mut Vec<Self::Message>);
 
-    /// Whether these bytes, which `side` sent, look like the start of a stream of the protocol with this
-    /// name. Asked of [recognised](Classification::Recognised) flows, when the other side begins to send.
-    fn probe_start(&self, _protocol: &'static str, _side: FlowSide, _start: &[u8]) -> Probe {
+    /// Whether these bytes, which `side` sent, look like the start of a stream of the protocol that was
+    /// [recognised](Classification::Recognised) in what the other side sent.
+    fn probe_start(&self, _detection: Detection, _side: FlowSide, _start: &[u8]) -> Probe {
         Probe::Maybe
     }
 
@@ -111,6 +111,8 @@ pub struct ProbeInput<'a, K> {
     pub ports: Option<(u16, u16)>,
     /// The first bytes of initiator and responder, as far as they are known.
     pub bytes: [&'a [u8]; 2],
+    /// Length of the datagram, of whose bytes some may not have been captured or kept; of a stream, 0.
+    pub wire_len: u32,
     /// Whether those are where the streams begin: none was picked up later, nor has a gap.
     pub whole: bool,
     /// Whether this is the last time the question is put: no more bytes will be waited for.

@@ -120,6 +120,7 @@ mod tests {
             transport: Transport::Stream,
             ports: Some(ports),
             bytes,
+            wire_len: 0,
             whole: true,
             last: false,
         };
@@ -148,6 +149,7 @@ mod tests {
             transport: Transport::Stream,
             ports: Some((7, 1)),
             bytes: [b"", b""],
+            wire_len: 0,
             whole: true,
             last: false,
         };

@@ -9,10 +9,11 @@ use flowscope_session::StreamEnd;
 
 use crate::detection::erased::{self, DynParser};
 use crate::detection::index::CandidateIndex;
-use crate::detection::rules::{self, Choice};
+use crate::detection::naming::Names;
+use crate::detection::rules::{self, Certainty, Choice};
 use crate::detection::set::ProtocolSet;
 use crate::detection::{
-    Classification, Classifier, Contradiction, Detection, ProbeInput, Transport,
+    Classification, Classifier, Contradiction, DetectedBy, Detection, ProbeInput, Transport,
 };
 
 /// Several protocols on one flow table, their messages as one type of the caller's.
@@ -50,6 +51,10 @@ use crate::detection::{
 /// assert_eq!(protocols.ports().collect::<Vec<_>>(), [7]);
 /// ```
 ///
+/// A set may also have protocols that flows are [named](ProtocolSet::named) by and that no parser reads. Such a name is
+/// given where no parser is sure of the bytes: to bytes that it is sure of, which outweigh the port of a parser, and, where
+/// no parser expects the flow on its port, to bytes that do not contradict a port of the name.
+///
 /// `S` is a [`ProtocolSet`] that was given first, such as the registry of the umbrella crate: its protocols are
 /// asked before those that are added here. There may be 64 protocols of each transport.
 pub struct Protocols<M, S = ()> {
@@ -57,6 +62,7 @@ pub struct Protocols<M, S = ()> {
     added: Vec<Box<dyn DynParser<M>>>,
     streams_index: CandidateIndex<EntryRef>,
     datagrams_index: CandidateIndex<EntryRef>,
+    names: Names,
     streams: StreamReassemblerFactory,
     recognise_only: bool,
 }
@@ -129,13 +135,14 @@ impl<M, S: ProtocolSet<M>> Protocols<M, S> {
     ///
     /// # Panics
     ///
-    /// If it has more than 64 of one transport.
+    /// If it has more than 64 of one transport that are read, or that are named.
     #[must_use]
     pub fn with_set(set: S) -> Self {
         let mut protocols = Protocols {
             added: Vec::new(),
             streams_index: CandidateIndex::new(),
             datagrams_index: CandidateIndex::new(),
+            names: Names::new(),
             streams: StreamReassemblerFactory::default(),
             recognise_only: false,
             set,
@@ -143,6 +150,10 @@ impl<M, S: ProtocolSet<M>> Protocols<M, S> {
         for entry in protocols.set.recognised() {
             let place = EntryRef { name: entry.name, place: Place::Set(entry.id) };
             protocols.index_mut(entry.transport).add(place, entry.ports, entry.first_byte);
+        }
+        for entry in protocols.set.named() {
+            let Protocols { set, names, .. } = &mut protocols;
+            names.add(entry, |first| set.name_begins_with(entry.id, first));
         }
         protocols
     }
@@ -259,6 +270,24 @@ impl<M, S: ProtocolSet<M>> Protocols<M, S> {
         }
     }
 
+    /// How a flow was found to speak the protocol of `entry`; `sure`: by bytes that leave no doubt.
+    fn detected<K>(
+        &self,
+        entry: EntryRef,
+        by: DetectedBy,
+        sure: bool,
+        start: &ProbeInput<'_, K>,
+    ) -> Detection {
+        let mut detection = Detection::new(entry.name, by);
+        match start.bytes.map(<[u8]>::is_empty) {
+            [false, false] => self.compare_sides(entry, start, &mut detection),
+            [_, true] if sure => detection.sure = Some(FlowSide::Initiator),
+            [true, _] if sure => detection.sure = Some(FlowSide::Responder),
+            _ => {}
+        }
+        detection
+    }
+
     fn read(&self, entry: EntryRef, detection: Detection) -> Classification<AnyParser<S::Parser>> {
         if self.recognise_only {
             return Classification::Recognised(detection);
@@ -271,6 +300,10 @@ impl<M, S: ProtocolSet<M>> Protocols<M, S> {
     }
 }
 
+fn recognised<P>(protocol: &'static str, by: DetectedBy) -> Classification<P> {
+    Classification::Recognised(Detection::new(protocol, by))
+}
+
 impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
     type Streams = StreamReassemblerFactory;
     type Parser = AnyParser<S::Parser>;
@@ -281,7 +314,7 @@ impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
     }
 
     fn reads(&self, transport: Transport) -> bool {
-        !self.index(transport).is_empty()
+        !self.index(transport).is_empty() || !self.names.of(transport).is_empty()
     }
 
     fn classify(&mut self, start: &ProbeInput<'_, K>) -> Classification<Self::Parser> {
@@ -289,19 +322,24 @@ impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
         let choice = rules::choose(start, candidates, |entry, side, bytes| {
             self.probe_entry(entry, side, bytes)
         });
-        match choice {
-            Choice::Read(entry, by, sure) => {
-                let mut detection = Detection::new(entry.name, by);
-                match start.bytes.map(<[u8]>::is_empty) {
-                    [false, false] => self.compare_sides(entry, start, &mut detection),
-                    [_, true] if sure => detection.sure = Some(FlowSide::Initiator),
-                    [true, _] if sure => detection.sure = Some(FlowSide::Responder),
-                    _ => {}
-                }
-                self.read(entry, detection)
+        if let Choice::Found(entry, by, Certainty::Sure) = choice {
+            return self.read(entry, self.detected(entry, by, true, start));
+        }
+        let len = start.wire_len as usize;
+        let named = self
+            .names
+            .choose(start, |id, bytes, on_port| self.set.probe_name(id, bytes, len, on_port));
+        let is_datagram = start.transport == Transport::Datagram;
+        match (choice, named) {
+            (_, Choice::Found(name, by, Certainty::Sure)) => recognised(name, by),
+            (Choice::Found(entry, by, _), _) => {
+                self.read(entry, self.detected(entry, by, false, start))
             }
-            Choice::NeedMore => Classification::NeedMore,
-            Choice::Reject => Classification::Reject,
+            // A datagram decides for the name that its port leads to: later ones may be no better.
+            (Choice::NeedMore, Choice::Found(name, by, _)) if is_datagram => recognised(name, by),
+            (Choice::NeedMore, _) | (_, Choice::NeedMore) => Classification::NeedMore,
+            (Choice::Reject, Choice::Found(name, by, _)) => recognised(name, by),
+            (Choice::Reject, Choice::Reject) => Classification::Reject,
         }
     }
 
@@ -365,9 +403,12 @@ impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
         }
     }
 
-    fn probe_start(&self, protocol: &'static str, side: FlowSide, start: &[u8]) -> Probe {
-        let known = self.streams_index.entries().find(|entry| entry.name == protocol);
-        known.map_or(Probe::Maybe, |entry| self.probe_entry(*entry, side, start))
+    fn probe_start(&self, detection: Detection, side: FlowSide, start: &[u8]) -> Probe {
+        let known = self.streams_index.entries().find(|entry| entry.name == detection.protocol);
+        match known {
+            Some(entry) => self.probe_entry(*entry, side, start),
+            None => self.names.probe_start(detection, |id| self.set.probe_name(id, start, 0, true)),
+        }
     }
 
     fn recognise(&self, side: FlowSide, start: &[u8]) -> Option<&'static str> {

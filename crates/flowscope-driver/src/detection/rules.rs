@@ -8,12 +8,21 @@ use crate::detection::{DetectedBy, ProbeInput, Transport};
 /// Which candidate reads a flow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Choice<T> {
-    /// This one, found so; whether its bytes are sure.
-    Read(T, DetectedBy, bool),
+    /// This one, found so, and whether its bytes are sure.
+    Found(T, DetectedBy, Certainty),
     /// More bytes may decide.
     NeedMore,
     /// None of them.
     Reject,
+}
+
+/// How much the bytes say for the protocol that was chosen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Certainty {
+    /// They are hardly anything else.
+    Sure,
+    /// They do not speak against it, and the port is its own.
+    Expected,
 }
 
 /// Chooses among candidates, in their order; `probe` asks one about the first bytes of a side.
@@ -26,7 +35,9 @@ pub(crate) fn choose<T: Copy, K>(
     let (mut expected, mut by_bytes) = (None, None);
     for Candidate { entry, by_port } in candidates {
         match start.probe(|side, bytes| probe(entry, side, bytes)) {
-            Probe::Yes if by_port => return Choice::Read(entry, DetectedBy::Port, true),
+            Probe::Yes if by_port => {
+                return Choice::Found(entry, DetectedBy::Port, Certainty::Sure);
+            }
             Probe::Yes => by_bytes = by_bytes.or(Some(entry)),
             Probe::Maybe => {
                 wait = true;
@@ -51,8 +62,8 @@ pub(crate) fn choose<T: Copy, K>(
         }
     }
     match (by_bytes, expected) {
-        (Some(entry), _) => Choice::Read(entry, DetectedBy::Bytes, true),
-        (None, Some(entry)) => Choice::Read(entry, DetectedBy::Port, false),
+        (Some(entry), _) => Choice::Found(entry, DetectedBy::Bytes, Certainty::Sure),
+        (None, Some(entry)) => Choice::Found(entry, DetectedBy::Port, Certainty::Expected),
         (None, None) if wait && !start.last => Choice::NeedMore,
         (None, None) => Choice::Reject,
     }

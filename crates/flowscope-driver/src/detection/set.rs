@@ -58,6 +58,25 @@ pub trait ProtocolSet<M>: Send {
 
     /// Memory allocated for the parser, in bytes.
     fn heap_bytes(&self, parser: &Self::Parser) -> usize;
+
+    /// The protocols that flows are named by, and that no parser reads, in the order in which they are asked.
+    fn named(&self) -> Vec<NamedEntry> {
+        Vec::new()
+    }
+
+    /// Whether the named protocol with this id may begin with this byte, on any port.
+    fn name_begins_with(&self, _id: usize, _first: u8) -> bool {
+        false
+    }
+
+    /// Whether these bytes are the start of a stream, or a datagram, of the named protocol with this id. A
+    /// datagram has `len` bytes, of which more may have been captured than are here. `on_port` says whether a port
+    /// of the flow is one of the protocol's.
+    ///
+    /// An answer of [`Probe::Yes`] or [`Probe::No`] about a stream stays the same when more bytes follow.
+    fn probe_name(&self, _id: usize, _start: &[u8], _len: usize, _on_port: bool) -> Probe {
+        Probe::No
+    }
 }
 
 /// How flows of one protocol over one transport are recognised.
@@ -73,6 +92,21 @@ pub struct SetEntry {
     pub ports: &'static [u16],
     /// Whether its first byte may be this one, on any port.
     pub first_byte: fn(u8) -> bool,
+}
+
+/// How flows are recognised that get the name of a protocol, and no parser.
+#[derive(Clone, Copy, Debug)]
+pub struct NamedEntry {
+    /// By what the set knows the entry.
+    pub id: usize,
+    /// The name in events.
+    pub name: &'static str,
+    /// How its payload comes.
+    pub transport: Transport,
+    /// The ports on which it is asked whatever the first byte is.
+    pub ports: &'static [u16],
+    /// Whether bytes that only may be its own ([`Probe::Maybe`]) are enough on one of these ports.
+    pub or_port: bool,
 }
 
 /// The empty list.

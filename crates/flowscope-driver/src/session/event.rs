@@ -20,7 +20,7 @@ pub enum SessionEvent<K, M> {
         /// Why this side is the initiator.
         evidence: InitiatorEvidence,
     },
-    /// A parser was chosen for the flow.
+    /// A parser was chosen for the flow, or the name of a protocol that no parser reads.
     ParserChosen {
         /// The flow, and the event's place in the input.
         flow: FlowRef<K>,
@@ -37,8 +37,8 @@ pub enum SessionEvent<K, M> {
     },
     /// The flow does not speak the protocol that was chosen for it after all: its parser has
     /// [failed](StopReason::Failed) on bytes of [another](flowscope_core::ParseError::NotTheProtocol), or, where
-    /// flows are [recognised only](crate::Protocols::recognise_only), the first bytes of the other side rule it
-    /// out. At most once.
+    /// flows are [recognised only](crate::Protocols::recognise_only) or named by their port, the first bytes of the
+    /// other side rule it out. At most once.
     Withdrawn {
         /// The flow, and the event's place in the input.
         flow: FlowRef<K>,
@@ -109,7 +109,7 @@ pub enum SessionEvent<K, M> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SessionChange {
-    /// A parser was chosen.
+    /// A parser was chosen, or the name of a protocol that no parser reads.
     Chosen(Detection),
     /// The first bytes of one side are not of that protocol: see [`SessionEvent::Contradicted`].
     Contradicted(Detection),

@@ -412,6 +412,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             transport: Transport::Datagram,
             ports: context.ports,
             bytes,
+            wire_len: datagram.wire_len,
             whole: true,
             last: context.probed_datagrams >= MAX_PROBE_DATAGRAMS,
         };

@@ -30,12 +30,13 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             return;
         }
         let protocol = self.host.protocols.get(usize::from(protocol)).copied().unwrap_or_default();
-        if self.host.classifier.probe_start(protocol, unseen, segment.payload) == Probe::No {
+        let found = Detection::new(protocol, by);
+        if self.host.classifier.probe_start(found, unseen, segment.payload) == Probe::No {
             let other = self.host.classifier.recognise(unseen, segment.payload);
             let detection = Detection {
                 sure: sure.then_some(!unseen),
                 contradicted: Some(Contradiction { side: unseen, protocol: other }),
-                ..Detection::new(protocol, by)
+                ..found
             };
             self.out.session(flow, SessionChange::Withdrawn(detection));
         }

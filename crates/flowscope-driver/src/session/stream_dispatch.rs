@@ -167,6 +167,7 @@ where
             transport: Transport::Stream,
             ports: buffer.ports,
             bytes: start,
+            wire_len: 0,
             whole: !is_cut(FlowSide::Initiator) && !is_cut(FlowSide::Responder),
             last,
         };
@@ -189,7 +190,8 @@ where
                     buffer.push(self.side, rest, acked);
                 }
             }
-            Classification::Recognised(detection) => {
+            Classification::Recognised(mut detection) => {
+                detection.within = self.to.detection.map(|before| before.protocol);
                 let unseen = [FlowSide::Initiator, FlowSide::Responder]
                     .into_iter()
                     .find(|side| start.bytes[side.index()].is_empty());
@@ -323,7 +325,7 @@ where
             return;
         }
         let classifier = &self.host.classifier;
-        if classifier.probe_start(detection.protocol, side, bytes) == Probe::No {
+        if classifier.probe_start(*detection, side, bytes) == Probe::No {
             let protocol = classifier.recognise(side, bytes);
             detection.contradicted = Some(Contradiction { side, protocol });
             let change = SessionChange::Contradicted(*detection);

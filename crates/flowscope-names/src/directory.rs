@@ -1,0 +1,141 @@
+//! Directories and logins: messages in ASN.1, and RADIUS.
+
+use crate::answer::Answer::{self, Maybe, No};
+
+use crate::shape::{be, framed, sure_if};
+
+/// A value in BER or DER whose header is at the start of these bytes.
+struct Value<'a> {
+    tag: u8,
+    len: usize,
+    /// What there is of it, and of what follows it.
+    rest: &'a [u8],
+}
+
+/// The value that begins here; the error is what is to be answered.
+fn value(bytes: &[u8]) -> Result<Value<'_>, Answer> {
+    let (&[tag, first], rest) = bytes.split_first_chunk().ok_or(Maybe)?;
+    if first < 0x80 {
+        return Ok(Value { tag, len: usize::from(first), rest });
+    }
+    let octets = usize::from(first & 0x7f);
+    if !(1..=4).contains(&octets) {
+        return Err(No);
+    }
+    let (_, behind) = rest.split_at_checked(octets).ok_or(Maybe)?;
+    Ok(Value { tag, len: be(rest, 0, octets), rest: behind })
+}
+
+/// The value with this tag that begins here.
+fn tagged(bytes: &[u8], tag: u8) -> Result<Value<'_>, Answer> {
+    if bytes.first().is_some_and(|&first| first != tag) {
+        return Err(No);
+    }
+    value(bytes)
+}
+
+/// The integer of at most four bytes that begins here, and what follows it.
+fn integer(bytes: &[u8]) -> Result<(usize, &[u8]), Answer> {
+    let Value { len, rest, .. } = tagged(bytes, 2)?;
+    if !(1..=4).contains(&len) {
+        return Err(No);
+    }
+    let (_, behind) = rest.split_at_checked(len).ok_or(Maybe)?;
+    Ok((be(rest, 0, len), behind))
+}
+
+fn answer(decided: Result<bool, Answer>) -> Answer {
+    decided.map_or_else(|answer| answer, sure_if)
+}
+
+/// A Kerberos message (RFC 4120 §5.4 to §5.9): its application tag, a sequence, version 5, and the message type that
+/// the tag says.
+pub(crate) fn kerberos(bytes: &[u8], _: usize) -> Answer {
+    answer((|| {
+        let Value { tag, rest, .. } = match bytes.first() {
+            Some(0x6a..=0x6f | 0x74 | 0x75 | 0x7e) => value(bytes)?,
+            Some(_) => return Err(No),
+            None => return Err(Maybe),
+        };
+        let Value { rest, .. } = tagged(rest, 0x30)?;
+        // Requests have no element 0.
+        let first = if matches!(tag, 0x6a | 0x6c) { 0xa1 } else { 0xa0 };
+        let Value { rest, .. } = tagged(rest, first)?;
+        let (version, rest) = integer(rest)?;
+        let Value { rest, .. } = tagged(rest, first + 1)?;
+        let (message, _) = integer(rest)?;
+        Ok(version == 5 && message == usize::from(tag & 0x1f))
+    })())
+}
+
+/// The same over TCP, behind a length.
+pub(crate) fn kerberos_stream(start: &[u8]) -> Answer {
+    if start.first().is_some_and(|&first| first != 0) {
+        return No;
+    }
+    framed(start, 4, kerberos)
+}
+
+/// An LDAP message (RFC 4511 §4.1.1): a sequence of message id and operation, whose first element is checked.
+pub(crate) fn ldap(start: &[u8]) -> Answer {
+    answer((|| {
+        let Value { rest, .. } = tagged(start, 0x30)?;
+        let (id, rest) = integer(rest)?;
+        let Value { tag, rest, .. } = value(rest)?;
+        let first = *rest.first().ok_or(Maybe)?;
+        let expected = match tag {
+            // Bind: the version.
+            0x60 => 2,
+            // Results: their code.
+            0x61 | 0x65 | 0x67 | 0x69 | 0x6b | 0x6d | 0x6f | 0x78 => 10,
+            // Search, its entries, modify, add, compare: the name of an object.
+            0x63 | 0x64 | 0x66 | 0x68 | 0x6c | 0x6e => 4,
+            // Extended: its name.
+            0x77 => 0x80,
+            _ => return Err(No),
+        };
+        Ok(first == expected && (1..1 << 31).contains(&id))
+    })())
+}
+
+/// The same over UDP.
+pub(crate) fn ldap_datagram(bytes: &[u8], _: usize) -> Answer {
+    ldap(bytes)
+}
+
+/// An SNMP message: of versions 1 and 2c a community and a PDU (RFC 3416 §3), of version 3 a header with id, size, flags
+/// and security model (RFC 3412 §6).
+pub(crate) fn snmp(bytes: &[u8], _: usize) -> Answer {
+    answer((|| {
+        let Value { rest, .. } = tagged(bytes, 0x30)?;
+        let (version, rest) = integer(rest)?;
+        if version == 3 {
+            let Value { rest, .. } = tagged(rest, 0x30)?;
+            let (_, rest) = integer(rest)?;
+            let (size, rest) = integer(rest)?;
+            let Value { len, .. } = tagged(rest, 4)?;
+            return Ok(size >= 484 && len == 1);
+        }
+        let Value { len, rest, .. } = tagged(rest, 4)?;
+        let pdu = rest.get(len).ok_or(Maybe)?;
+        Ok(version <= 1 && matches!(pdu, 0xa0..=0xa8))
+    })())
+}
+
+/// A RADIUS packet (RFC 2865 §3, RFC 3576 §2.3): a known code, its length, and attributes that fill it.
+pub(crate) fn radius(bytes: &[u8], len: usize) -> Answer {
+    let known = matches!(bytes.first(), Some(1..=5 | 11..=13 | 40..=45));
+    if !known || be(bytes, 2, 2) != len || !(22..=4096).contains(&len) {
+        return No;
+    }
+    let mut at = 20;
+    while at < bytes.len() {
+        let [kind, size] = [be(bytes, at, 1), be(bytes, at + 1, 1)];
+        if kind == 0 || size < 2 {
+            // The second byte may not have been kept.
+            return sure_if(kind != 0 && at + 1 == bytes.len() && bytes.len() < len);
+        }
+        at += size;
+    }
+    sure_if(at == len || bytes.len() < len && at <= len)
+}

@@ -1,0 +1,132 @@
+//! Protocols of industrial controllers and buildings.
+
+use crate::answer::Answer::{self, Maybe, No, OnPort, Yes};
+
+use crate::shape::Byte::{Any, From, In, Is};
+use crate::shape::{be, header, le, sure_if, zero};
+
+/// Modbus over TCP: protocol id 0, and a length that is that of a request, or of a response, with this function.
+pub(crate) fn modbus(start: &[u8]) -> Answer {
+    let shape = [Any, Any, Is(0), Is(0), Is(0), From(3, 254), Any, In(&[1, 2, 3, 4, 5, 6, 15, 16])];
+    header(start, &shape, |start| {
+        let (len, function) = (be(start, 4, 2), start[7]);
+        match (function, start.get(8)) {
+            // Requests, answers to those that write, and a count of bytes in answers to those that read.
+            (1..=6 | 15 | 16, _) if len == 6 => Yes,
+            (1..=4, Some(&count)) => sure_if(usize::from(count) + 3 == len),
+            (15 | 16, Some(_)) => match start.get(12) {
+                Some(&count) => sure_if(usize::from(count) + 7 == len),
+                None => Maybe,
+            },
+            (1..=4 | 15 | 16, None) => Maybe,
+            _ => No,
+        }
+    })
+}
+
+/// DNP3 (IEEE 1815): start bytes, length, control, addresses, and the check sum of these.
+pub(crate) fn dnp3(start: &[u8]) -> Answer {
+    let shape = [Is(5), Is(0x64), From(5, 255), Any, Any, Any, Any, Any, Any, Any];
+    header(start, &shape, |start| {
+        sure_if(le(start, 8, 2) == usize::from(dnp3_checksum(&start[..8])))
+    })
+}
+
+/// The same over UDP.
+pub(crate) fn dnp3_datagram(bytes: &[u8], _: usize) -> Answer {
+    dnp3(bytes)
+}
+
+/// The cyclic redundancy check of DNP3: polynomial 0x3d65, bits reversed, result inverted.
+fn dnp3_checksum(bytes: &[u8]) -> u16 {
+    let bit = |crc: u16| if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ 0xa6bc };
+    let byte = |crc: u16, byte: &u8| (0..8).fold(crc ^ u16::from(*byte), |crc, _| bit(crc));
+    !bytes.iter().fold(0, byte)
+}
+
+/// IEC 60870-5-104: a frame without data that starts, stops or tests the transfer is sure. One with data or an
+/// acknowledgement, in the middle of a connection, is plausible.
+pub(crate) fn iec104(start: &[u8]) -> Answer {
+    let control = [Is(0x68), Is(4), In(&[0x07, 0x0b, 0x13, 0x23, 0x43, 0x83]), Is(0), Is(0), Is(0)];
+    let acknowledgement = [Is(0x68), Is(4), Is(1), Is(0), Any, Any];
+    let data = [Is(0x68), From(14, 253), Any, Any, Any, Any, From(1, 127)];
+    match (header(start, &control, |_| Yes), header(start, &acknowledgement, |_| OnPort)) {
+        (No, No) => {
+            header(
+                start,
+                &data,
+                |start| {
+                    if start[2] & 1 == 0 && start[4] & 1 == 0 { OnPort } else { No }
+                },
+            )
+        }
+        (No, answer) | (answer, _) => answer,
+    }
+}
+
+/// BACnet/IP (ASHRAE 135 annex J): type, function, length, and behind a function that carries a message the version
+/// of its network layer.
+pub(crate) fn bacnet(bytes: &[u8], len: usize) -> Answer {
+    let shape = [Is(0x81), From(0, 12), Any, Any, Any];
+    header(bytes, &shape, |bytes| {
+        let version = match bytes[1] {
+            4 => bytes.get(10),
+            9..=11 => bytes.get(4),
+            _ => Some(&1),
+        };
+        sure_if(be(bytes, 2, 2) == len && version == Some(&1))
+    })
+}
+
+/// EtherNet/IP encapsulation: a command, status 0, no options; a new session has 4 bytes.
+pub(crate) fn enip(start: &[u8]) -> Answer {
+    let mut shape = [Any; 24];
+    shape[0] = In(&[0x04, 0x63, 0x64, 0x65, 0x66, 0x6f, 0x70]);
+    shape[1] = Is(0);
+    shape[8..12].fill(Is(0));
+    shape[20..].fill(Is(0));
+    header(start, &shape, |start| match (start[0], le(start, 2, 2)) {
+        (0x65, len) => sure_if(len == 4),
+        (0x6f | 0x70, len) => sure_if(len >= 6),
+        (0x66, len) => sure_if(len == 0),
+        // Lists: what a client sends has no data and no session.
+        (_, len) => sure_if(len < 1024 && zero(start, 4, 4)),
+    })
+}
+
+/// The same over UDP.
+pub(crate) fn enip_datagram(bytes: &[u8], len: usize) -> Answer {
+    if le(bytes, 2, 2) + 24 == len { enip(bytes) } else { No }
+}
+
+/// S7: connection request or confirm of ISO transport (RFC 1006, RFC 905 §13.3) with the names of transport
+/// access points, then data that begins as S7 does. The connection alone may be of another protocol of automation.
+pub(crate) fn s7comm(start: &[u8]) -> Answer {
+    const DATA: [crate::shape::Byte; 8] =
+        [Is(3), Is(0), Is(0), Any, Is(2), Is(0xf0), Is(0x80), In(&[0x32, 0x72])];
+    let connect = [
+        Is(3),
+        Is(0),
+        Is(0),
+        Any,
+        Any,
+        In(&[0xd0, 0xe0]),
+        Any,
+        Any,
+        Any,
+        Any,
+        Is(0),
+        In(&[0xc0, 0xc1, 0xc2]),
+        In(&[1, 2]),
+    ];
+    match header(start, &DATA, |_| Yes) {
+        No => header(start, &connect, |start| {
+            let len = be(start, 2, 2);
+            if len < 18 || len != usize::from(start[4]) + 5 {
+                return No;
+            }
+            header(start.get(len..).unwrap_or_default(), &DATA, |_| Yes)
+        }),
+        answer => answer,
+    }
+}
