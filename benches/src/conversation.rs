@@ -46,6 +46,10 @@ pub(crate) enum What {
     /// The first segment of its response, 1514 bytes in all; [`PAGE`] - 1 times [`Full`](What::Full)
     /// follows.
     Page,
+    /// 60 bytes of chance.
+    Noise,
+    /// The same as a datagram.
+    NoiseDatagram,
 }
 
 impl What {
@@ -55,7 +59,7 @@ impl What {
     }
 }
 
-const KINDS: usize = What::Page as usize + 1;
+const KINDS: usize = What::NoiseDatagram as usize + 1;
 
 /// Segments of the response to [`What::Ask`].
 pub(crate) const PAGE: u32 = 36;
@@ -77,6 +81,10 @@ pub(crate) enum Topic {
     Chat,
     /// TCP: one SYN.
     Probe,
+    /// TCP: random bytes each way, close. 9 packets.
+    Unknown,
+    /// UDP: random bytes each way.
+    UnknownDatagrams,
     /// UDP: 64-byte datagrams of the client, for ever.
     Pings,
 }
@@ -120,7 +128,7 @@ impl Conversation {
     fn turn(&self, rng: &mut Rng) -> (Turn, bool) {
         use What::{
             Ack, Chunk, ClientHello, DnsQuery, DnsResponse, Fin, Finished, Full, HttpRequest,
-            HttpResponse, Large, Ping, Record, ServerHello, Syn, SynAck,
+            HttpResponse, Large, Noise, NoiseDatagram, Ping, Record, ServerHello, Syn, SynAck,
         };
         const C: bool = true;
         const S: bool = false;
@@ -150,6 +158,18 @@ impl Conversation {
         ];
         const DNS: [(bool, What); 2] = [(C, DnsQuery), (S, DnsResponse)];
         const PROBE: [(bool, What); 1] = [(C, Syn)];
+        const UNKNOWN: [(bool, What); 9] = [
+            (C, Syn),
+            (S, SynAck),
+            (C, Ack),
+            (C, Noise),
+            (S, Noise),
+            (C, Ack),
+            (C, Fin),
+            (S, Fin),
+            (C, Ack),
+        ];
+        const DATAGRAMS: [(bool, What); 2] = [(C, NoiseDatagram), (S, NoiseDatagram)];
         let scripted = |script: &[(bool, What)]| {
             let (from_client, template) = script[self.step as usize];
             (Turn { from_client, template }, (self.step as usize) + 1 < script.len())
@@ -169,6 +189,8 @@ impl Conversation {
             Topic::Tls => scripted(&TLS),
             Topic::Dns => scripted(&DNS),
             Topic::Probe => scripted(&PROBE),
+            Topic::Unknown => scripted(&UNKNOWN),
+            Topic::UnknownDatagrams => scripted(&DATAGRAMS),
             Topic::Pings => turn((C, Ping)),
             Topic::Chat => match self.step {
                 0..3 => turn(HTTP[self.step as usize]),
@@ -210,7 +232,8 @@ impl Conversation {
             Topic::Http | Topic::Download(_) | Topic::Bulk(_) | Topic::Probe => (80, true),
             Topic::Tls | Topic::Chat => (443, true),
             Topic::Dns => (53, false),
-            Topic::Pings => (9999, false),
+            Topic::Pings | Topic::UnknownDatagrams => (9999, false),
+            Topic::Unknown => (9999, true),
         };
         let (mut ends, mut ports) =
             ([self.client.to_be_bytes(), self.server.to_be_bytes()], [self.port, server_port]);
@@ -228,6 +251,11 @@ impl Conversation {
             let ack = if template.flags.ack() { ack } else { 0 };
             frame[transport + 4..transport + 8].copy_from_slice(&seq.to_be_bytes());
             frame[transport + 8..transport + 12].copy_from_slice(&ack.to_be_bytes());
+        }
+        if matches!(what, What::Noise | What::NoiseDatagram) {
+            let payload = frame.len() - template.payload as usize;
+            let mut noise = Rng::new(u64::from(self.client) << 32 | u64::from(seq));
+            frame[payload..].copy_from_slice(&noise.bytes(template.payload as usize));
         }
         template.payload + u32::from(template.flags.syn()) + u32::from(template.flags.fin())
     }
@@ -279,6 +307,8 @@ fn set(v6: bool) -> [Template; KINDS] {
         udp(&[b'x'; 22]),
         tcp(push, HTTP_ASK),
         tcp(push, &page()),
+        tcp(push, &[0; 60]),
+        udp(&[0; 60]),
     ]
 }
 

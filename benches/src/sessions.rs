@@ -229,8 +229,8 @@ mod tests {
 
     #[test]
     fn short_flows_say_what_their_scripts_say() {
-        for (talk, alive) in [(Talk::Http, 10), (Talk::Tls, 300), (Talk::Dns, 100), (Talk::All, 30)]
-        {
+        let talks = [(Talk::Http, 10), (Talk::Tls, 300), (Talk::Dns, 100), (Talk::All, 30)];
+        for (talk, alive) in talks.into_iter().chain([(Talk::Unknown, 50)]) {
             let trace = traces::short(talk, 300, alive);
             let mut driver =
                 Driver::with_config(FiveTuple::bidirectional(), protocols(), roomy(10_000, 16));
@@ -244,6 +244,7 @@ mod tests {
                 Talk::Tls => assert_eq!((heard.messages(), heard.tls), (300, 300)),
                 Talk::Dns => assert_eq!((heard.messages(), heard.dns), (600, 600)),
                 Talk::All => assert_eq!(heard.http + heard.tls + heard.dns / 2, 300),
+                Talk::Unknown => assert_eq!(heard.messages(), 0),
             }
             let mut queued = Heard::default();
             let mut driver =

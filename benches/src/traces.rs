@@ -30,6 +30,9 @@ pub enum Talk {
     Tls,
     /// A query and a response: 2 packets.
     Dns,
+    /// Random bytes each way, on a port of no protocol: half of the flows over TCP, 9 packets, half over UDP, 2
+    /// packets.
+    Unknown,
 }
 
 impl Talk {
@@ -38,6 +41,8 @@ impl Talk {
             Talk::Http => Topic::Http,
             Talk::Tls => Topic::Tls,
             Talk::Dns => Topic::Dns,
+            Talk::Unknown if rng.one_in(2) => Topic::Unknown,
+            Talk::Unknown => Topic::UnknownDatagrams,
             Talk::All => match rng.below(100) {
                 0..30 => Topic::Http,
                 30..65 => Topic::Tls,

@@ -18,7 +18,7 @@ use flowscope_filter::Filter;
 use crate::error::Failure;
 use crate::output::{Target, Wanted};
 use crate::reading::MessageOptions;
-use help::{EVENTS_HELP, EXAMPLES, FLOWS_HELP, FOLLOW_HELP};
+use help::{EVENTS_HELP, EXAMPLES, FOLLOW_HELP};
 pub(crate) use records::{Format, Records};
 pub(crate) use values::{Size, Time, positive};
 
@@ -33,7 +33,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Print one record per flow: endpoints, packets, bytes, and how it ended
-    #[command(after_help = FLOWS_HELP)]
+    #[command(after_help = help::flows())]
     Flows(FlowsArgs),
     /// Print one record per transaction, handshake or message of application protocols
     #[command(after_help = help::sessions())]
@@ -65,6 +65,9 @@ pub(crate) struct FlowsArgs {
     /// Show more columns in the table: flow id, tunnel, retransmissions, gaps
     #[arg(long)]
     pub(crate) wide: bool,
+    /// Print only flows that speak one of these protocols, also where another began within
+    #[arg(long, value_parser = all_names(), hide_possible_values = true, value_delimiter = ',', value_name = "PROTOCOL")]
+    pub(crate) protocol: Vec<String>,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -73,7 +76,7 @@ pub(crate) struct FlowsArgs {
 pub(crate) struct SessionsArgs {
     #[command(flatten)]
     pub(crate) records: Records,
-    /// Parse only these protocols
+    /// Parse only these protocols. Flows of those that are only named are printed by `flowscope flows`
     #[arg(long, value_parser = protocol_names(), value_delimiter = ',', value_name = "PROTOCOL")]
     protocol: Vec<String>,
     #[command(flatten)]
@@ -137,7 +140,13 @@ impl SessionsArgs {
     }
 }
 
-/// The names of all protocols.
+/// The names of all protocols that flows are found to speak.
+fn all_names() -> PossibleValuesParser {
+    let read = protocols::all().iter().map(|protocol| protocol.name);
+    PossibleValuesParser::new(read.chain(help::named()))
+}
+
+/// The names of all protocols that are read.
 fn protocol_names() -> PossibleValuesParser {
     PossibleValuesParser::new(protocols::all().iter().map(|protocol| protocol.name))
 }

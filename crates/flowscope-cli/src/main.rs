@@ -62,10 +62,11 @@ fn main() -> ExitCode {
 }
 
 fn flows(args: &FlowsArgs) -> Result<Status, Failure> {
-    let FlowsArgs { records, wide, common } = args;
+    let FlowsArgs { records, wide, common, protocol } = args;
     let target = records.target(&common.running)?;
     let seed = common.running.community_id_seed;
-    track(common, target, Flows::new(records.format, *wide, target.is_directory(), seed))
+    let flows = Flows::new(records.format, *wide, target.is_directory(), seed);
+    track(common, target, flows.only(protocol.clone()))
 }
 
 fn sessions(args: &SessionsArgs) -> Result<Status, Failure> {

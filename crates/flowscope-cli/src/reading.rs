@@ -1,9 +1,9 @@
 //! Which protocols are read, and what they say.
 
-use flowscope::core::Timestamp;
+use flowscope::core::{L4Proto, Timestamp};
 use flowscope::driver::{Protocols, Recognition};
 use flowscope::output::ZeekFormat;
-use flowscope::protocols::{self, ProtocolVisitor, Registry, Selection};
+use flowscope::protocols::{self, NamedProtocol, ProtocolVisitor, Registry, Selection};
 use flowscope::record::{AnySchema, ParserOptions, Protocol, Record, Schema, Visitor};
 
 use crate::raw::{Chunk, Digest, Digests, Raw};
@@ -90,10 +90,12 @@ pub(crate) fn begin_log(protocol: &str, zeek: &mut ZeekFormat, ts: Timestamp, ou
     protocols::for_each(&mut Begin(protocol, zeek, ts, out));
 }
 
-/// What Zeek calls a protocol: its log's name.
-pub(crate) fn zeek_service(protocol: &'static str) -> &'static str {
-    let known = protocols::all().iter().find(|known| known.name == protocol);
-    known.map_or(protocol, |known| known.schema.zeek_log())
+/// What Zeek calls a protocol over this transport: its log's name, or that of the protocol where nothing reads it.
+pub(crate) fn zeek_service(protocol: &'static str, transport: L4Proto) -> &'static str {
+    let read = protocols::all().iter().find(|known| known.name == protocol);
+    let is_it = |known: &&NamedProtocol| known.name == protocol && known.transport == transport;
+    let named = || protocols::named().iter().find(is_it).map(|known| known.service);
+    read.map(|known| known.schema.zeek_log()).or_else(named).unwrap_or(protocol)
 }
 
 impl PayloadMode {

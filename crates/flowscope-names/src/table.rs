@@ -105,10 +105,10 @@ pub static NAMES: &[NamedProtocol] = &[
     tcp("dcerpc", &[135], stream(of(&[5]), windows::dcerpc), "C706 §12.6.3.1").zeek("dce_rpc"),
     udp("dcerpc", &[135], datagram(of(&[4]), windows::dcerpc_datagram), "C706 §12.5.1").zeek("dce_rpc"),
     tcp("nfs", &[2049], stream(of(&[0x80]), rpc::nfs_stream), "RFC 5531 §9, RFC 1813 §2.1"),
-    udp("nfs", &[2049], datagram(ANY, rpc::nfs), "RFC 5531 §9, RFC 1813 §2.1"),
+    udp("nfs", &[2049], datagram(PORT, rpc::nfs), "RFC 5531 §9, RFC 1813 §2.1"),
     tcp("smb", &[139, 445], stream(of(&[0, 0x81, 0x82]), windows::smb), "MS-SMB2 §2.1, RFC 1002 §4.3"),
     tcp("sunrpc", &[111], stream(of(&[0x80]), rpc::sunrpc_stream), "RFC 5531 §9, RFC 1833 §3"),
-    udp("sunrpc", &[111], datagram(ANY, rpc::sunrpc), "RFC 5531 §9, RFC 1833 §3"),
+    udp("sunrpc", &[111], datagram(PORT, rpc::sunrpc), "RFC 5531 §9, RFC 1833 §3"),
     // Things and services.
     udp("coap", &[5683], datagram(from(0x40, 0x58), messaging::coap), "RFC 7252 §3"),
     udp("ssdp", &[1900], begins(&[b"M-SEARCH * HTTP/1.1\r\n", b"NOTIFY * HTTP/1.1\r\n", b"HTTP/1.1 200 OK\r\n"]), "UPnP device architecture 2.0 §1"),

@@ -94,7 +94,37 @@ fn tables_of_all() -> String {
         "\n## stats\n\nThe last line of EVE; it belongs to no flow and has no header.\n\n",
     );
     table(&mut out, &STATS.columns(), Some(&[]));
+    names(&mut out);
     out
+}
+
+/// The names that flows have and records have not.
+fn names(out: &mut String) {
+    put(
+        out,
+        "\n## Names\n\nValues of `app_proto` beside those above: protocols that flows are named by, and \
+         that have no records. Elsewhere: whether their first bytes name a flow on other ports. Plausible: \
+         whether bytes that only may be theirs are enough on their ports.\n\n\
+         | `app_proto` | Zeek `service` | Transport | Ports | Elsewhere | Plausible | Source |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    let yes = |holds: bool| if holds { "yes" } else { "" };
+    let mut names: Vec<_> = protocols::named().iter().collect();
+    names.sort_by_key(|known| (known.name, known.transport));
+    for known in names {
+        let ports: Vec<String> = known.ports.iter().map(u16::to_string).collect();
+        let row = format!(
+            "| `{}` | `{}` | {} | {} | {} | {} | {} |\n",
+            known.name,
+            known.service,
+            known.transport,
+            ports.join(", "),
+            yes(known.by_bytes()),
+            yes(known.or_port),
+            known.source
+        );
+        put(out, &row);
+    }
 }
 
 /// One schema: names, table, orders.

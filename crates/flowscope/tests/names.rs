@@ -189,3 +189,42 @@ fn a_port_alone_names_nothing_that_bytes_contradict() {
         }
     }
 }
+
+/// On a port of a parser, a datagram may name a flow until the parser reads it.
+#[test]
+fn a_parser_that_is_sure_of_a_later_datagram_takes_the_flow() {
+    let first = |name: &str| -> Vec<Turn> {
+        let folder = crates().join(name);
+        let mut samples = Sample::in_folder(&folder);
+        samples.retain(|sample| sample.conversation.transport == Transport::Udp);
+        samples.swap_remove(0).conversation.turns
+    };
+    let version_3 = crates().join("flowscope-names/samples/snmp");
+    let snmp = Sample::in_folder(&version_3).swap_remove(0).conversation.turns;
+    let turns = [&snmp[..1], &first("flowscope-dns/samples/dns")[..]].concat();
+    let mixed = |turns| Conversation { transport: Transport::Udp, port: 53, turns };
+    assert_eq!(names(&mixed(turns)), ["snmp", "dns"]);
+    // Without such a datagram, the name stays, and is given once.
+    assert_eq!(names(&mixed([&snmp[..], &snmp[..]].concat())), ["snmp"]);
+}
+
+/// A parser waits for the other side where it has the port of a stream, and so does the name.
+#[cfg(feature = "mysql")]
+#[test]
+fn a_stream_on_a_port_of_a_parser_is_named_when_both_sides_have_spoken() {
+    let of = |path: &str| Sample::in_folder(&crates().join(path)).swap_remove(0).conversation;
+    let proxy = of("flowscope-names/samples/haproxy").turns[..1].to_vec();
+    let server: Vec<_> = of("flowscope-mysql/samples/mysql")
+        .turns
+        .into_iter()
+        .filter(|turn| turn.side == FlowSide::Responder)
+        .take(1)
+        .collect();
+    let stream = |turns| Conversation { transport: Transport::Tcp, port: 3306, turns };
+    let names = |turns| -> Vec<_> {
+        let found = found(&stream(turns), protocols::registered().recognise_only());
+        found.iter().map(|detection| detection.protocol).collect()
+    };
+    assert_eq!(names([&proxy[..], &server[..]].concat()), ["mysql"]);
+    assert_eq!(names(proxy), ["haproxy"]);
+}

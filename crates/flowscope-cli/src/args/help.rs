@@ -19,7 +19,37 @@ Examples:
 
 `flowscope help COMMAND` explains the options of a command.";
 
-pub(super) const FLOWS_HELP: &str = "\
+/// What `flows --help` says behind the options.
+pub(super) fn flows() -> String {
+    let read = protocols::all().iter().map(|protocol| protocol.name);
+    let mut text = FLOWS_BEGIN.to_owned();
+    for (title, names) in [("Parsed", read.collect()), ("Named only", named())] {
+        let _ = write!(text, "\n  {title}:");
+        let mut column = LINE;
+        for name in names {
+            if column + name.len() + 1 > LINE {
+                text.push_str("\n   ");
+                column = 3;
+            }
+            let _ = write!(text, " {name}");
+            column += name.len() + 1;
+        }
+    }
+    text + "\n" + FLOWS_END
+}
+
+/// The names of protocols that no parser reads, in order.
+pub(super) fn named() -> Vec<&'static str> {
+    let mut names: Vec<_> = protocols::named().iter().map(|known| known.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Longest line of a list, in characters.
+const LINE: usize = 98;
+
+const FLOWS_BEGIN: &str = "\
 The table:
   START is UTC. INITIATOR is the endpoint that began the flow: by the handshake, else by
   well-known ports, else by the first packet. PACKETS and BYTES are initiator/responder; bytes are
@@ -30,6 +60,10 @@ The table:
   HISTORY has Zeek's letters: S SYN, H SYN+ACK, A ACK, D data, F FIN, R RST, T retransmission,
   G gap, W zero window; upper case for the initiator.
 
+Protocols (`app_proto`, `service`, --protocol):
+  Detected by their first bytes on any port. A port alone names nothing that bytes contradict.";
+
+const FLOWS_END: &str = "
 EVE:
   Suricata's fields, and an object `flowscope` for fields that Suricata does not have: `syn_rtt` and
   `ack_rtt` in seconds, `gap_bytes_..` for bytes never captured, Zeek's `conn_state`. The last line

@@ -17,6 +17,8 @@ use crate::reading::PayloadMode;
 pub(crate) struct Flows {
     style: Style,
     community_id_seed: u16,
+    /// Only flows that speak one of these protocols, unless there are none.
+    only: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -40,7 +42,17 @@ impl Flows {
             Format::ZeekJson => Style::Zeek(ZeekFormat::json().without_path()),
             Format::Csv => Style::Csv(CsvFormat::new(&[&FLOW])),
         };
-        Flows { style, community_id_seed }
+        Flows { style, community_id_seed, only: Vec::new() }
+    }
+
+    /// Only those of these protocols; of all if there are none.
+    pub(crate) fn only(mut self, protocols: Vec<String>) -> Self {
+        self.only = protocols;
+        self
+    }
+
+    fn wants(&self, spoken: &Spoken) -> bool {
+        self.only.is_empty() || spoken.is_any_of(&self.only)
     }
 
     /// With what the flow speaks.
@@ -70,6 +82,9 @@ impl RecordFormat for Flows {
         change: Change,
     ) -> Option<FlowRecord> {
         let Change::Interim { .. } = change else { return None };
+        if !self.wants(flow.state) {
+            return None;
+        }
         FlowRecord::of_change(&flow, change).map(|record| self.complete(record, flow.state))
     }
 
@@ -78,7 +93,8 @@ impl RecordFormat for Flows {
         flow: Flow<'_, FiveTupleKey, Self::State>,
         reason: EndReason,
     ) -> Option<FlowRecord> {
-        Some(self.complete(FlowRecord::of_removed(&flow, reason), flow.state))
+        let wanted = self.wants(flow.state);
+        wanted.then(|| self.complete(FlowRecord::of_removed(&flow, reason), flow.state))
     }
 
     fn session(

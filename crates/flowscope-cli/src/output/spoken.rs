@@ -47,12 +47,21 @@ impl Spoken {
         self.within
     }
 
+    /// Whether one of these protocols was spoken.
+    pub(super) fn is_any_of(&self, names: &[String]) -> bool {
+        let is_in =
+            |spoken: Option<&str>| spoken.is_some_and(|name| names.iter().any(|it| it == name));
+        is_in(self.protocol) || is_in(self.within)
+    }
+
     /// The record of a flow that speaks this.
     pub(super) fn record(&self, mut record: FlowRecord) -> FlowRecord {
         record.header.within = self.within;
         record.app_proto = self.protocol;
         record.app_proto_sides.clone_from(&self.sides);
-        record.service = self.protocol.filter(|name| *name != FAILED).map(zeek_service);
+        let transport = record.header.key.proto();
+        let known = self.protocol.filter(|name| *name != FAILED);
+        record.service = known.map(|name| zeek_service(name, transport));
         record
     }
 }

@@ -8,6 +8,7 @@ mod failures;
 mod formats;
 mod hostile;
 mod input;
+mod named;
 #[path = "../program/mod.rs"]
 mod program;
 mod sessions;

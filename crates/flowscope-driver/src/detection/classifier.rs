@@ -126,6 +126,8 @@ pub enum Classification<P> {
     Read(P, Detection),
     /// It was recognised, and nobody does.
     Recognised(Detection),
+    /// Datagrams so far name it, and a later one may show that a parser reads it.
+    NamedSoFar(Detection),
     /// More bytes may tell.
     NeedMore,
     /// Nobody.

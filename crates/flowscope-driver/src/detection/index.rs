@@ -4,12 +4,14 @@ use crate::detection::ProbeInput;
 
 /// The protocols of one transport, by port and by first byte.
 ///
-/// A look-up costs the same for one protocol and for sixty: two searches in a sorted list, and a table entry per
-/// side.
+/// A look-up costs the same for one protocol and for sixty: a bit and a table entry per side. Ports whose bit is set
+/// are looked up in a sorted list; most of them are in it.
 pub(crate) struct CandidateIndex<T> {
     entries: Vec<T>,
     /// Sorted by port; a bit per entry.
     ports: Vec<(u16, u64)>,
+    /// A bit for the lowest bits of each of these ports.
+    port_bits: [u64; PORT_WORDS],
     /// A bit per entry, for each first byte.
     first_bytes: Box<[u64; 256]>,
     /// Those that are in `first_bytes` at all.
@@ -32,6 +34,7 @@ impl<T: Copy> CandidateIndex<T> {
         CandidateIndex {
             entries: Vec::new(),
             ports: Vec::new(),
+            port_bits: [0; PORT_WORDS],
             first_bytes: Box::new([0; 256]),
             by_bytes: 0,
         }
@@ -51,6 +54,8 @@ impl<T: Copy> CandidateIndex<T> {
         let bit = 1 << self.entries.len();
         self.entries.push(entry);
         for &port in ports {
+            let (word, port_bit) = port_bit(port);
+            self.port_bits[word] |= port_bit;
             match self.ports.binary_search_by_key(&port, |&(port, _)| port) {
                 Ok(at) => self.ports[at].1 |= bit,
                 Err(at) => self.ports.insert(at, (port, bit)),
@@ -97,10 +102,22 @@ impl<T: Copy> CandidateIndex<T> {
         })
     }
 
+    #[inline]
     fn of_port(&self, port: u16) -> u64 {
+        let (word, port_bit) = port_bit(port);
+        if self.port_bits[word] & port_bit == 0 {
+            return 0;
+        }
         let found = self.ports.binary_search_by_key(&port, |&(port, _)| port);
         found.map_or(0, |at| self.ports[at].1)
     }
+}
+
+const PORT_WORDS: usize = 32;
+
+/// Where the bit of a port is.
+fn port_bit(port: u16) -> (usize, u64) {
+    (usize::from(port) / 64 % PORT_WORDS, 1 << (port % 64))
 }
 
 #[cfg(test)]

@@ -9,13 +9,16 @@ use crate::detection::{DetectedBy, Detection, ProbeInput, Transport};
 
 /// The named protocols of both transports, by port and by first byte.
 pub(crate) struct Names {
-    streams: CandidateIndex<NamedEntry>,
-    datagrams: CandidateIndex<NamedEntry>,
+    entries: Vec<NamedEntry>,
+    /// Places in the list.
+    streams: CandidateIndex<u8>,
+    datagrams: CandidateIndex<u8>,
 }
 
 impl Names {
     pub(crate) fn new() -> Self {
-        Names { streams: CandidateIndex::new(), datagrams: CandidateIndex::new() }
+        let (streams, datagrams) = (CandidateIndex::new(), CandidateIndex::new());
+        Names { entries: Vec::new(), streams, datagrams }
     }
 
     /// Adds a name behind all others.
@@ -28,10 +31,12 @@ impl Names {
             Transport::Stream => &mut self.streams,
             Transport::Datagram => &mut self.datagrams,
         };
-        index.add(entry, entry.ports, first_byte);
+        // Two times 64 at most.
+        index.add(self.entries.len() as u8, entry.ports, first_byte);
+        self.entries.push(entry);
     }
 
-    pub(crate) fn of(&self, transport: Transport) -> &CandidateIndex<NamedEntry> {
+    pub(crate) fn of(&self, transport: Transport) -> &CandidateIndex<u8> {
         match transport {
             Transport::Stream => &self.streams,
             Transport::Datagram => &self.datagrams,
@@ -57,7 +62,7 @@ impl Names {
         let is_stream = start.transport == Transport::Stream;
         let (mut wait, mut expected) = (false, None);
         for found in self.of(start.transport).candidates(start) {
-            let (entry, by_port) = (found.entry, found.by_port);
+            let (entry, by_port) = (&self.entries[usize::from(found.entry)], found.by_port);
             match bytes_of_both(start, |bytes| probe(entry.id, bytes, by_port)) {
                 Probe::Yes => {
                     return Choice::Found(entry.name, DetectedBy::Bytes, Certainty::Sure);
@@ -83,8 +88,10 @@ impl Names {
 
     /// Whether the first bytes of the side that was not seen yet leave a flow its name.
     pub(crate) fn probe_start(&self, named: Detection, probe: impl Fn(usize) -> Probe) -> Probe {
-        let is_it = |entry: &&NamedEntry| entry.name == named.protocol;
-        match self.streams.entries().find(is_it) {
+        let is_it = |entry: &&NamedEntry| {
+            entry.transport == Transport::Stream && entry.name == named.protocol
+        };
+        match self.entries.iter().find(is_it) {
             Some(entry) if named.by == DetectedBy::Port => probe(entry.id),
             // Bytes of one side were enough, and those of the other need not be known.
             _ => Probe::Maybe,

@@ -331,14 +331,18 @@ impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
             .choose(start, |id, bytes, on_port| self.set.probe_name(id, bytes, len, on_port));
         let is_datagram = start.transport == Transport::Datagram;
         match (choice, named) {
+            // A parser may yet be sure of what follows. A stream is decided when that has come; of datagrams,
+            // the flow may have no more.
+            (Choice::NeedMore, Choice::Found(name, by, _)) if is_datagram => {
+                Classification::NamedSoFar(Detection::new(name, by))
+            }
+            (Choice::NeedMore, _) => Classification::NeedMore,
             (_, Choice::Found(name, by, Certainty::Sure)) => recognised(name, by),
             (Choice::Found(entry, by, _), _) => {
                 self.read(entry, self.detected(entry, by, false, start))
             }
-            // A datagram decides for the name that its port leads to: later ones may be no better.
-            (Choice::NeedMore, Choice::Found(name, by, _)) if is_datagram => recognised(name, by),
-            (Choice::NeedMore, _) | (_, Choice::NeedMore) => Classification::NeedMore,
             (Choice::Reject, Choice::Found(name, by, _)) => recognised(name, by),
+            (Choice::Reject, Choice::NeedMore) => Classification::NeedMore,
             (Choice::Reject, Choice::Reject) => Classification::Reject,
         }
     }

@@ -75,15 +75,20 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
     /// Notes what the flow at hand was recognised as, if the first bytes of a side are still to come.
     pub(crate) fn note_recognised(&mut self, detection: Detection, unseen: Option<FlowSide>) {
         let Some(unseen) = unseen else { return };
-        let known = self.protocols.iter().position(|known| *known == detection.protocol);
-        let place = known.unwrap_or_else(|| {
-            self.protocols.push(detection.protocol);
-            self.protocols.len() - 1
-        });
-        if let Ok(protocol) = u8::try_from(place) {
+        if let Some(protocol) = self.place_of(detection.protocol) {
             let sure = detection.sure.is_some();
             self.recognised = Some(Recognised { protocol, by: detection.by, unseen, sure });
         }
+    }
+
+    /// The place of a name in the list of those that flows were recognised as; none beyond 256.
+    fn place_of(&mut self, protocol: &'static str) -> Option<u8> {
+        let known = self.protocols.iter().position(|known| *known == protocol);
+        let place = known.unwrap_or_else(|| {
+            self.protocols.push(protocol);
+            self.protocols.len() - 1
+        });
+        u8::try_from(place).ok()
     }
 
     pub(super) fn open(&mut self, key: &K, ports: Option<(u16, u16)>) -> Box<SessionOf<K, C>> {
@@ -421,16 +426,32 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
                 self.out.session(flow, SessionChange::Chosen(detection));
                 Some(Box::new(Session::read_by(parser, detection)))
             }
-            Classification::NeedMore if !start.last => None,
             Classification::Recognised(detection) => {
                 context.unread = Some(Loss::Unclaimed);
-                self.out.session(flow, SessionChange::Chosen(detection));
+                self.name_once(context, flow, detection);
                 None
             }
-            Classification::NeedMore | Classification::Reject => {
+            Classification::NamedSoFar(detection) if !start.last => {
+                self.name_once(context, flow, detection);
+                None
+            }
+            Classification::NeedMore if !start.last => None,
+            Classification::NamedSoFar(_) | Classification::NeedMore | Classification::Reject => {
                 context.unread = Some(Loss::Unclaimed);
                 None
             }
+        }
+    }
+
+    /// Gives a flow of datagrams the name of a protocol, unless an earlier one has given it that.
+    fn name_once<U>(&mut self, context: &mut FlowContext, flow: Flow<'_, K, U>, named: Detection)
+    where
+        O: SessionSink<K, C::Message, U>,
+    {
+        let place = self.host.place_of(named.protocol);
+        if place.is_none() || context.named != place {
+            context.named = place;
+            self.out.session(flow, SessionChange::Chosen(named));
         }
     }
 

@@ -37,6 +37,8 @@ pub(crate) struct FlowContext {
     pub(crate) closing: Option<EndReason>,
     /// The flow was recognised by bytes of one side, and is not read: those of the other may contradict.
     pub(crate) recognised: Option<Recognised>,
+    /// Place of the name that datagrams have given the flow, in the list of the host.
+    pub(crate) named: Option<u8>,
 }
 
 /// What a flow was recognised as.
@@ -120,6 +122,7 @@ impl<P, R, U> Slot<P, R, U> {
             probed_datagrams: 0,
             closing: None,
             recognised: None,
+            named: None,
         };
         Slot { session: None, context, user }
     }

@@ -184,7 +184,7 @@ where
                     self.bytes_acking(at + kept as u64, rest, acked);
                 }
             }
-            Classification::NeedMore if !last => {
+            Classification::NeedMore | Classification::NamedSoFar(_) if !last => {
                 if !rest.is_empty() {
                     buffer.at[side] = at;
                     buffer.push(self.side, rest, acked);
@@ -199,7 +199,9 @@ where
                 self.reject();
                 self.to.report(SessionChange::Chosen(detection));
             }
-            Classification::NeedMore | Classification::Reject => self.reject(),
+            Classification::NeedMore | Classification::NamedSoFar(_) | Classification::Reject => {
+                self.reject();
+            }
         }
     }
 
