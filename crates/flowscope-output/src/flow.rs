@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use flowscope_core::{FlowSide, TcpFlags, Timestamp};
+use flowscope_core::{FlowSide, L4Proto, TcpFlags, Timestamp};
 use flowscope_driver::SessionEvent;
 use flowscope_extract::FiveTupleKey;
 use flowscope_record::{Record, Visitor};
@@ -24,6 +24,8 @@ pub struct FlowRecord {
     pub start: Timestamp,
     /// When the last packet was captured.
     pub end: Timestamp,
+    /// When the last one was that Zeek counts: without what follows the FINs of both sides.
+    pub closed: Timestamp,
     /// Which record of its flow it is.
     pub kind: FlowRecordKind,
     /// Why this side is called the initiator.
@@ -88,6 +90,11 @@ pub struct FlowRecordSide {
     pub zero_windows: u32,
     /// Bytes that were acknowledged but not captured.
     pub gap_bytes: u64,
+    /// Bytes of TCP payload that the capture cut off.
+    pub cut_bytes: u64,
+    /// Of a TCP flow, the length of its stream by sequence numbers, in the record of a whole flow; else its
+    /// bytes of payload.
+    pub stream_bytes: u64,
 }
 
 impl FlowRecord {
@@ -176,10 +183,16 @@ impl FlowRecord {
             FlowRecordKind::Late(_) => {
                 let late = stats.late?;
                 (record.start, record.end) = (late.first_seen, late.last_seen);
+                record.closed = late.last_seen;
                 for (side, (counters, tcp_flags)) in
                     record.sides.iter_mut().zip(late.sides.into_iter().zip(late.tcp_flags))
                 {
-                    *side = FlowRecordSide { counters, tcp_flags, ..FlowRecordSide::default() };
+                    *side = FlowRecordSide {
+                        counters,
+                        stream_bytes: counters.payload_bytes,
+                        tcp_flags,
+                        ..FlowRecordSide::default()
+                    };
                 }
                 record
             }
@@ -198,6 +211,7 @@ impl FlowRecord {
             header: header.path(stats.path),
             start: stats.first_seen,
             end: stats.last_seen,
+            closed: stats.closed.unwrap_or(stats.last_seen),
             kind,
             evidence: stats.evidence,
             state: stats.state,
@@ -222,6 +236,11 @@ impl FlowRecord {
             FlowRecordSide::of(&stats.initiator, initiator),
             FlowRecordSide::of(&stats.responder, responder),
         ];
+        let is_whole = stats.interims == 0 && matches!(self.kind, FlowRecordKind::Ended(_));
+        if is_whole && stats.l4 == Some(L4Proto::Tcp) {
+            self.sides[0].stream_bytes = stats.initiator.stream_bytes;
+            self.sides[1].stream_bytes = stats.responder.stream_bytes;
+        }
         self
     }
 }
@@ -242,6 +261,8 @@ impl FlowRecordSide {
             duplicate_acks: stats.duplicate_acks,
             zero_windows: stats.zero_windows,
             gap_bytes: stats.gap_bytes,
+            cut_bytes: stats.cut_bytes,
+            stream_bytes: counters.payload_bytes,
         }
     }
 }

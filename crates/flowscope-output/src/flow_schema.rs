@@ -1,6 +1,7 @@
 //! How flow records are written: the columns, and what EVE, Zeek's `conn.log`, CSV and tables show.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use flowscope_core::{L4Proto, TcpFlags};
 use flowscope_record::{Column, Kind, Schema, Short, Table, Value, ZeekType, amount};
@@ -26,7 +27,7 @@ pub static FLOW: Schema<FlowRecord> = Schema {
         C::new("bytes_to_client", Kind::U64, |x| x.responder().counters.wire_bytes.into(), "Bytes that the responder sent: whole frames on the wire.").eve("flow.bytes_toclient"),
         C::new("start", Kind::Time, |x| x.start.into(), "When the first packet was captured, UTC.").eve("flow.start").table(Table::at(0, "START", 19)),
         C::new("end", Kind::Time, |x| x.end.into(), "When the last packet was captured, late ones included, UTC.").eve("flow.end"),
-        C::new("duration", Kind::Duration, |x| x.duration().into(), "Seconds from the first packet to the last. EVE has the difference of their whole seconds, as Suricata.").eve_as("flow.age", |x| x.end.secs().saturating_sub(x.start.secs()).into()).zeek(2, "duration", ZeekType::Interval).table(Table::at(1, "LASTED", 6)),
+        C::new("duration", Kind::Duration, |x| x.duration().into(), "Seconds from the first packet to the last. EVE has the difference of their whole seconds, as Suricata; Zeek has the seconds up to the second FIN, and none if that is 0.").eve_as("flow.age", |x| x.end.secs().saturating_sub(x.start.secs()).into()).zeek_as(2, "duration", ZeekType::Interval, |x| Value::some(zeek_duration(x))).table(Table::at(1, "LASTED", 6)),
         C::new("state", Kind::Text, |x| state(x).into(), "Suricata's state: new, established or closed.").eve("flow.state"),
         C::new("reason", Kind::Text, |x| reason(x).into(), "Suricata's reason: timeout, forced, shutdown or tcp_reuse; shutdown for all that was in the table when the input ended.").eve("flow.reason"),
         C::new("tcp_flags", Kind::Text, |x| tcp_flags(x, all_flags(x)), "TCP flags of both sides in hexadecimal (RFC 9293 §3.1).").eve("tcp.tcp_flags"),
@@ -51,11 +52,11 @@ pub static FLOW: Schema<FlowRecord> = Schema {
         C::new("local_resp", Kind::Bool, |_| Value::Null, "Not known to flowscope.").zeek(7, "local_resp", ZeekType::Bool),
         C::new("initiator_evidence", Kind::Text, |x| names::initiator_evidence(x.evidence).into(), "Why this side is called the initiator: syn, syn_ack, listening_port or first_packet.").eve("flowscope.initiator_evidence"),
         C::new("mid_stream", Kind::Bool, |x| x.mid_stream.into(), "Whether the flow began before the capture.").eve("flowscope.mid_stream"),
-        C::new("payload_bytes_to_server", Kind::U64, |x| x.initiator().counters.payload_bytes.into(), "Bytes of payload that the initiator sent, by the headers.").eve("flowscope.payload_bytes_toserver").zeek(3, "orig_bytes", ZeekType::Count),
-        C::new("payload_bytes_to_client", Kind::U64, |x| x.responder().counters.payload_bytes.into(), "Bytes of payload that the responder sent, by the headers.").eve("flowscope.payload_bytes_toclient").zeek(4, "resp_bytes", ZeekType::Count),
+        C::new("payload_bytes_to_server", Kind::U64, |x| x.initiator().counters.payload_bytes.into(), "Bytes of payload that the initiator sent, by the headers. Zeek has those of TCP by sequence numbers, and none without a duration.").eve("flowscope.payload_bytes_toserver").zeek_as(3, "orig_bytes", ZeekType::Count, |x| zeek_bytes(x, x.initiator())),
+        C::new("payload_bytes_to_client", Kind::U64, |x| x.responder().counters.payload_bytes.into(), "Bytes of payload that the responder sent, by the headers. Zeek has those of TCP by sequence numbers, and none without a duration.").eve("flowscope.payload_bytes_toclient").zeek_as(4, "resp_bytes", ZeekType::Count, |x| zeek_bytes(x, x.responder())),
         C::new("gap_bytes_to_server", Kind::U64, |x| x.initiator().gap_bytes.into(), "Bytes of the initiator that were acknowledged but not captured.").eve("flowscope.gap_bytes_toserver"),
         C::new("gap_bytes_to_client", Kind::U64, |x| x.responder().gap_bytes.into(), "Bytes of the responder that were acknowledged but not captured.").eve("flowscope.gap_bytes_toclient"),
-        C::new("missed_bytes", Kind::U64, |x| (x.initiator().gap_bytes + x.responder().gap_bytes).into(), "Bytes of both sides that were acknowledged but not captured.").zeek(8, "missed_bytes", ZeekType::Count),
+        C::new("missed_bytes", Kind::U64, |x| (x.initiator().gap_bytes + x.responder().gap_bytes).into(), "Bytes of both sides that were acknowledged but not captured. Zeek counts TCP payload that the capture cut off, too.").zeek_as(8, "missed_bytes", ZeekType::Count, |x| x.sides.iter().map(|side| side.gap_bytes + side.cut_bytes).sum::<u64>().into()),
         C::new("ip_bytes_to_server", Kind::U64, |x| x.initiator().counters.ip_bytes.into(), "Bytes that the initiator sent, by the IP headers.").zeek(11, "orig_ip_bytes", ZeekType::Count),
         C::new("ip_bytes_to_client", Kind::U64, |x| x.responder().counters.ip_bytes.into(), "Bytes that the responder sent, by the IP headers.").zeek(13, "resp_ip_bytes", ZeekType::Count),
         C::new("retransmits_to_server", Kind::U64, |x| x.initiator().retransmits.into(), "Segments that the initiator sent again (RFC 9293 §3.8.1).").eve("flowscope.retransmits_toserver"),
@@ -149,6 +150,15 @@ impl FlowRecord {
 
 fn side_proto(record: &FlowRecord, side: usize) -> Option<&'static str> {
     record.app_proto_sides.as_ref().and_then(|sides| sides[side])
+}
+
+/// Zeek's duration, which a single packet does not have.
+fn zeek_duration(record: &FlowRecord) -> Option<Duration> {
+    Some(record.closed.since(record.start)).filter(|duration| !duration.is_zero())
+}
+
+fn zeek_bytes(record: &FlowRecord, side: &FlowRecordSide) -> Value<'static> {
+    Value::some(zeek_duration(record).map(|_| side.stream_bytes))
 }
 
 fn is_tcp(record: &FlowRecord) -> bool {

@@ -8,7 +8,7 @@ use flowscope_record::{Record, Schema, Value, Visitor, ZeekType};
 use crate::format::Format;
 use crate::plans::Plans;
 use crate::text::{Stamp, zeek_uid};
-use crate::{RecordHeader, json};
+use crate::{RecordHeader, json, names};
 
 /// Writes records as Zeek's logs: tab-separated with a header, or JSON.
 ///
@@ -143,7 +143,7 @@ pub const ZEEK_HEADER: [(&str, ZeekType, &str); 6] = [
     (
         "id.resp_p",
         ZeekType::Port,
-        "Port of the responder; the code of an ICMP flow in `conn.log`; 0 without ports.",
+        "Port of the responder; of an ICMP flow in `conn.log` the type of the answer, else the code; 0 without ports.",
     ),
 ];
 
@@ -229,12 +229,14 @@ impl<R: 'static> Plan<R> {
     }
 }
 
-/// The values of [`ZEEK_HEADER`]. As in Zeek, an ICMP flow has the type for one port and the code for the other.
+/// The values of [`ZEEK_HEADER`]. As in Zeek, an ICMP flow has the type for one port, and for the other the type
+/// of the message that answers it, else the code.
 fn common<R>(schema: &Schema<R>, header: &RecordHeader, record: &R) -> [Value<'static>; 6] {
     let (orig, resp) = header.endpoints();
     let (from, to) =
         header.icmp.map_or((orig.port.unwrap_or(0), resp.port.unwrap_or(0)), |(kind, code)| {
-            (kind.into(), code.into())
+            let proto = header.key.proto();
+            (kind.into(), names::icmp_counterpart(proto, kind).unwrap_or(code).into())
         });
     [
         (schema.time)(record).into(),

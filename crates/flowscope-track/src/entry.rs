@@ -118,6 +118,10 @@ pub(crate) struct Cold {
     pub(crate) flow_label: [u32; 2],
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
+    /// `last_seen` when both sides had closed; zero while they have not.
+    pub(crate) closed: Timestamp,
+    /// Payload that the capture cut off, per side; what does not fit is in the rare part.
+    pub(crate) cut: [u32; 2],
     /// TCP: sequence number of each side's SYN, seen or acknowledged, or of its first byte minus one. ICMP: the
     /// identifier, with bit 16 set if there is one.
     pub(crate) isn: [u32; 2],
@@ -205,6 +209,8 @@ pub(crate) struct RareSide {
     pub(crate) gaps: u32,
     /// Bytes of holes no longer remembered.
     pub(crate) lost: u64,
+    /// Payload cut off, once it did not fit the cold part.
+    pub(crate) cut: u64,
     pub(crate) holes: Holes,
     /// The latest segments, if they were out of window.
     pub(crate) stray: Option<Stray>,
@@ -363,7 +369,7 @@ mod tests {
     #[test]
     fn the_hot_part_is_two_cache_lines_and_the_cold_part_fits_the_figure() {
         assert_eq!(size_of::<Hot<[u64; 5]>>(), 128);
-        assert!(size_of::<Cold>() <= 96, "{}", size_of::<Cold>());
+        assert!(size_of::<Cold>() <= 112, "{}", size_of::<Cold>());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use flowscope_core::FlowSide;
 /// | `i` | inconsistent flags (FIN and RST together) | once per side |
 /// | `q` | SYN together with FIN or RST | once per side |
 /// | `c` | wrong checksum, where those are excluded; any protocol | the 1st, 10th, 100th … time |
-/// | `g` | bytes missing from the capture | likewise |
+/// | `g` | bytes missing from the capture, which the other side acknowledged | likewise |
 /// | `t` | retransmitted payload | likewise |
 /// | `w` | zero window | likewise |
 /// | `^` | the initiator is not who sent the first packet | once |

@@ -2,7 +2,9 @@
 
 use flowscope_core::{FlowSide, IcmpInfo, L4Proto, Orientation, Path, Timestamp};
 
-use crate::entry::{Cold, HotRecord, PendingReset, bit, loaded_rtt, mark, side_bit, slow_path};
+use crate::entry::{
+    Cold, HotRecord, PendingReset, SideRecord, bit, loaded_rtt, mark, side_bit, slow_path,
+};
 use crate::stats::{ConnState, Counters};
 use crate::{FlowState, FlowStats, History, SideStats, TcpState};
 
@@ -107,6 +109,7 @@ impl Record<'_> {
             interims: cold.rare.as_ref().map_or(0, |rare| rare.interims),
             delta: [counters[0].minus(&base[0]), counters[1].minus(&base[1])],
             late: cold.rare.as_ref().and_then(|rare| rare.late),
+            closed: (cold.closed != Timestamp::ZERO).then_some(cold.closed),
             conn_state: self.conn_state(),
             tcp_state: self.tcp_state(),
         }
@@ -132,8 +135,11 @@ impl Record<'_> {
             flow_label: self.cold.flow_label[side],
             ..SideStats::default()
         };
+        // STAT-6
+        stats.cut_bytes = u64::from(cold.cut[side]);
         if let Some(rare) = &cold.rare {
             let rare = &rare.sides[side];
+            stats.cut_bytes += rare.cut;
             // STAT-5
             stats.retransmitted = rare.retransmitted;
             stats.out_of_order = rare.out_of_order;
@@ -145,6 +151,9 @@ impl Record<'_> {
             stats.bad_checksums = rare.bad_checksums;
             // STAT-4
             stats.gap_bytes = rare.lost + rare.holes.bytes();
+        }
+        if self.hot.is_tcp() {
+            stats.stream_bytes = self.stream_bytes(side, &stats);
         }
         stats
     }
@@ -169,11 +178,25 @@ impl Record<'_> {
         })
     }
 
+    /// STAT-8
+    fn stream_bytes(&self, side: usize, stats: &SideStats) -> u64 {
+        let own = &self.hot.sides[side];
+        if !own.has(side_bit::SEQ_KNOWN) {
+            return 0;
+        }
+        let fin = own.has(side_bit::FIN) && own.next == self.cold.fin[side].wrapping_add(1);
+        let end = own.next.wrapping_sub(u32::from(fin));
+        let low = u64::from(end.wrapping_sub(self.cold.isn[side].wrapping_add(1)));
+        // Every byte of the stream is in a segment or a hole: so often, at most, the numbers went round.
+        let most = stats.counters.payload_bytes + stats.gap_bytes;
+        low + (most.saturating_sub(low) >> 32 << 32)
+    }
+
     /// CONN-1, CONN-2
     fn conn_state(&self) -> ConnState {
         let [initiator, responder] = &self.hot.sides;
-        let (sent, answered) = (self.counters(0).packets > 0, self.counters(1).packets > 0);
         if L4Proto::from_number(self.hot.proto) != L4Proto::Tcp {
+            let (sent, answered) = (self.counters(0).packets > 0, self.counters(1).packets > 0);
             return match (L4Proto::from_number(self.hot.proto), sent, answered) {
                 (L4Proto::Udp, true, true) => ConnState::Sf,
                 (L4Proto::Udp, true, false) => ConnState::S0,
@@ -181,36 +204,42 @@ impl Record<'_> {
                 _ => ConnState::Oth,
             };
         }
-        let established = self.hot.has(bit::ESTABLISHED);
+        let [active, answered] = [initiator, responder].map(is_active);
         let (syn, syn_ack) = (initiator.has(side_bit::SYN), responder.has(side_bit::SYN));
         let (fin, fin_back) = (initiator.has(side_bit::FIN), responder.has(side_bit::FIN));
         match (fin && fin_back, self.reset_by()) {
             (true, _) => return ConnState::Sf,
             (_, Some(FlowSide::Responder)) => {
-                return match (syn, established) {
-                    (true, false) => ConnState::Rej,
-                    (true, true) => ConnState::Rstr,
+                return match (active, syn && !answered) {
                     (false, _) => ConnState::Rstrh,
+                    (true, true) => ConnState::Rej,
+                    (true, false) => ConnState::Rstr,
                 };
             }
             (_, Some(FlowSide::Initiator)) => {
-                return match (syn, syn_ack) {
-                    (_, true) => ConnState::Rsto,
-                    (true, false) => ConnState::Rstos0,
+                let more = side_bit::HISTORY_A | side_bit::FIN | side_bit::SYN_ACK;
+                return match (answered, syn && !initiator.has(more)) {
+                    (true, _) => ConnState::Rsto,
+                    (false, true) => ConnState::Rstos0,
                     (false, false) => ConnState::Oth,
                 };
             }
             (_, None) => {}
         }
         match (fin, fin_back) {
-            (true, _) if syn_ack => ConnState::S2,
+            (true, _) if answered => ConnState::S2,
             (true, _) => ConnState::Sh,
-            (_, true) if syn => ConnState::S3,
+            (_, true) if active => ConnState::S3,
             (_, true) => ConnState::Shr,
             (false, false) if self.hot.has(bit::MID_STREAM) => ConnState::Oth,
-            (false, false) if established => ConnState::S1,
             (false, false) if syn && !answered => ConnState::S0,
+            (false, false) if syn && syn_ack || self.hot.has(bit::ESTABLISHED) => ConnState::S1,
             (false, false) => ConnState::Oth,
         }
     }
+}
+
+/// Whether a side has sent more than acknowledgements and resets.
+fn is_active(side: &SideRecord) -> bool {
+    side.has(side_bit::SYN | side_bit::FIN | side_bit::HISTORY_D)
 }

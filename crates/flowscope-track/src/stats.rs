@@ -42,6 +42,9 @@ pub struct FlowStats {
     /// What came after the flow had ended, initiator first. Part of the other counters only in
     /// [`FlowSink::removed`](crate::FlowSink::removed).
     pub late: Option<LateStats>,
+    /// TCP: `last_seen` when both sides had sent a FIN that counts. What comes later are acknowledgements,
+    /// resets and repetitions.
+    pub closed: Option<Timestamp>,
     /// How the connection went, as in Zeek.
     pub conn_state: ConnState,
     /// State of the TCP connection; `None` for other protocols.
@@ -123,6 +126,11 @@ pub struct SideStats {
     pub bad_checksums: u32,
     /// Bytes of the stream that no captured packet had.
     pub gap_bytes: u64,
+    /// TCP: bytes of payload that captured segments had and the capture cut off, without repetitions.
+    pub cut_bytes: u64,
+    /// TCP: length of the stream by its sequence numbers, from its SYN or first segment on: repetitions
+    /// count once, and bytes that were not captured count.
+    pub stream_bytes: u64,
     /// Window of the first accepted segment, unscaled.
     pub initial_window: Option<u16>,
     /// Smallest window of an accepted segment, unscaled, without SYNs and RSTs.
@@ -177,7 +185,7 @@ pub enum ConnState {
     S0,
     /// Established, not ended.
     S1,
-    /// Established and ended by both sides. UDP: both sides sent.
+    /// Ended by both sides. UDP: both sides sent.
     Sf,
     /// Attempt rejected.
     Rej,
@@ -189,13 +197,14 @@ pub enum ConnState {
     Rsto,
     /// Established, reset by the responder.
     Rstr,
-    /// SYN, then RST by the initiator, no SYN+ACK seen.
+    /// SYN, then RST by the initiator, nothing of the responder but acknowledgements.
     Rstos0,
-    /// Reset by the responder, no SYN of the initiator seen.
+    /// Reset by the responder, nothing of the initiator seen but acknowledgements.
     Rstrh,
-    /// FIN by the initiator, no SYN+ACK seen.
+    /// FIN by the initiator, nothing of the responder seen but acknowledgements.
     Sh,
-    /// FIN by the responder, no SYN of the initiator seen. UDP: only the responder sent.
+    /// FIN by the responder, nothing of the initiator seen but acknowledgements. UDP: only the responder
+    /// sent.
     Shr,
     /// None of these: traffic without a SYN, a reset alone, or neither TCP nor UDP.
     Oth,

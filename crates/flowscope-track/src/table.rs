@@ -185,6 +185,8 @@ pub(crate) const fn blank_cold() -> Cold {
         flow_label: [0; 2],
         first_seen: Timestamp::ZERO,
         last_seen: Timestamp::ZERO,
+        closed: Timestamp::ZERO,
+        cut: [0; 2],
         isn: [0; 2],
         fin: [0; 2],
         history: History::EMPTY,

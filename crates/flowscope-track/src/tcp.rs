@@ -17,7 +17,7 @@ mod syn_ack;
 
 use std::ops::Deref;
 
-use flowscope_core::{Extracted, FlowSide, PacketView, TcpFlags, TcpInfo, Timestamp};
+use flowscope_core::{Extracted, FlowSide, PacketView, Payload, TcpFlags, TcpInfo, Timestamp};
 
 use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
@@ -39,6 +39,8 @@ pub(crate) struct Seg<'a> {
     pub(crate) ts: Timestamp,
     /// Payload on the wire.
     pub(crate) len: u32,
+    /// So many bytes at its end were not captured.
+    pub(crate) cut: u32,
     pub(crate) side: FlowSide,
 }
 
@@ -62,12 +64,14 @@ impl<'a> Seg<'a> {
     ) -> Option<Self> {
         // ORIG-2: a corrupt packet is one with a cut header.
         let tcp = x.tcp.as_ref().filter(|_| hot.is_tcp() && !x.corrupt)?;
-        Some(Seg::new(side, tcp, x.payload.wire_len, view.ts()))
+        let Payload { wire_len, captured, .. } = x.payload;
+        let cut = wire_len.saturating_sub(captured);
+        Some(Seg { cut, ..Seg::new(side, tcp, wire_len, view.ts()) })
     }
 
     #[inline]
     pub(crate) fn new(side: FlowSide, tcp: &'a TcpInfo, len: u32, ts: Timestamp) -> Self {
-        Seg { tcp, ts, len, side }
+        Seg { tcp, ts, len, cut: 0, side }
     }
 
     fn end(&self) -> u32 {

@@ -16,7 +16,7 @@ use flowscope_track::{
     FlowSink, FlowState, FlowTable, FlowTracker, InitiatorEvidence, TrackerConfig,
 };
 
-use self::model::{Call, Packet, Settings, What};
+use self::model::{Call, Packet, Settings, Stats, What};
 use self::traffic::compare::compare;
 use self::traffic::{Input, Op};
 
@@ -724,4 +724,133 @@ fn a_shard_rejects_a_suspect_time_that_was_rejected_before_it_ran() {
     clock.observe(at(400));
     shard.sweep(clock.observe(at(400)), &mut ());
     assert!(shard.is_empty(), "it was touched at 1, not at 300");
+}
+
+/// What is known of the only flow when its entry is removed.
+fn removed(calls: &[Call]) -> (&Stats, &str) {
+    let removed = calls.iter().find_map(|call| match &call.what {
+        What::Removed(_, stats, history) => Some((&**stats, history.as_str())),
+        _ => None,
+    });
+    removed.expect("the flow was removed")
+}
+
+/// CONN-1
+#[test]
+fn a_side_that_sent_acknowledgements_alone_is_not_there() {
+    let check = |script: Script, state: ConnState, letters: &str| {
+        let calls = script.run_to_removal();
+        let (stats, history) = removed(&calls);
+        assert_eq!((stats.conn_state, history), (state, letters));
+    };
+    let midway = || script().tcp(A, ACK, 1001, 5001, 9).tcp(B, ACK, 5001, 1010, 9);
+    check(midway(), ConnState::Oth, "Dd");
+    check(midway().tcp(B, RST, 5010, 0, 0), ConnState::Rstr, "Ddr");
+    check(midway().tcp(A, RST, 1010, 0, 0), ConnState::Rsto, "DdR");
+    check(midway().tcp(A, FIN | ACK, 1010, 5010, 0), ConnState::S2, "DdF");
+    check(midway().tcp(B, FIN | ACK, 5010, 1010, 0), ConnState::S3, "Ddf");
+    let heard = || script().tcp(A, ACK, 1001, 5001, 0);
+    check(heard().tcp(B, FIN | ACK, 5001, 1001, 0), ConnState::Shr, "Af");
+    check(heard().tcp(B, RST, 5001, 0, 0), ConnState::Rstrh, "Ar");
+    check(heard().tcp(A, FIN | ACK, 1001, 5001, 0), ConnState::Sh, "AF");
+    let answer = || script().tcp(B, SYN | ACK, 5000, 1001, 0).tcp(A, ACK, 1001, 5001, 0);
+    check(answer().tcp(B, FIN | ACK, 5001, 1001, 0), ConnState::Shr, "^hAf");
+    check(answer().tcp(B, RST, 5001, 0, 0), ConnState::Rstrh, "^hAr");
+    check(script().tcp(A, RST, 1001, 0, 0), ConnState::Oth, "R");
+}
+
+/// CONN-1
+#[test]
+fn an_attempt_is_rejected_only_by_a_responder_that_did_not_accept() {
+    let check = |script: Script, state: ConnState| {
+        let calls = script.run_to_removal();
+        assert_eq!(removed(&calls).0.conn_state, state);
+    };
+    let syn = || script().tcp(A, SYN, 1000, 0, 0);
+    let answered = || syn().tcp(B, SYN | ACK, 5000, 1001, 0);
+    check(syn(), ConnState::S0);
+    check(syn().tcp(A, ACK, 1001, 5001, 0).tcp(A, ACK, 1001, 5001, 9), ConnState::S0);
+    check(answered(), ConnState::S1);
+    check(syn().tcp(B, RST | ACK, 0, 1001, 0), ConnState::Rej);
+    check(answered().tcp(B, RST, 5001, 0, 0), ConnState::Rstr);
+    check(answered().tcp(A, RST, 1001, 0, 0), ConnState::Rsto);
+    check(syn().tcp(A, RST, 1001, 0, 0), ConnState::Rstos0);
+    let half = syn().tcp(A, ACK, 1001, 5001, 9).tcp(A, ACK, 1010, 5001, 0);
+    check(half.tcp(A, RST, 1010, 0, 0), ConnState::Oth);
+}
+
+/// HIST-3
+#[test]
+fn a_hole_has_a_letter_once_it_is_acknowledged() {
+    let history = |script: Script| removed(&script.run_to_removal()).1.to_owned();
+    let late = script().handshake().tcp(A, ACK, 1011, 5001, 10).tcp(A, ACK, 1001, 5001, 10);
+    assert_eq!(history(late.tcp(B, ACK, 5001, 1021, 0)), "ShADa");
+    let lost = script().handshake().tcp(A, ACK, 1011, 5001, 10).tcp(B, ACK, 5001, 1021, 0);
+    assert_eq!(history(lost), "ShADaG");
+    let known = script().handshake().tcp(B, ACK, 5001, 1021, 0).tcp(A, ACK, 1011, 5001, 10);
+    assert_eq!(history(known), "ShAaDG");
+    let mut many = script().handshake();
+    for n in 0..10 {
+        let at = 1011 + 20 * n;
+        many = many.tcp(A, ACK, at, 5001, 10).tcp(B, ACK, 5001, at + 10, 0);
+    }
+    assert_eq!(history(many), "ShADaGG");
+}
+
+/// STAT-6, STAT-8
+#[test]
+fn the_length_of_a_stream_is_that_of_its_numbers() {
+    let lengths = |script: Script| {
+        let calls = script.run_to_removal();
+        let side = &removed(&calls).0.sides[0];
+        (side.stream_bytes, side.gap_bytes, side.cut_bytes)
+    };
+    let again = script().handshake().tcp(A, ACK, 1001, 5001, 10).tcp(A, ACK, 1001, 5001, 10);
+    assert_eq!(lengths(again), (10, 0, 0));
+    let gap = script().handshake().tcp(A, FIN | ACK, 1021, 5001, 10);
+    assert_eq!(lengths(gap), (30, 20, 0));
+    let (mut found, tcp) = (Extracted::new(0, A), TcpInfo { seq: 1001, ..TcpInfo::default() });
+    found.l4 = Some(L4Proto::Tcp);
+    found.tcp = Some(TcpInfo { ack: 5001, flags: ACK, window: 512, ..tcp });
+    (found.payload.offset, found.payload.captured, found.payload.wire_len) = (4, 4, 10);
+    let mut cut = script().handshake();
+    for _ in 0..2 {
+        cut = cut.packet(found);
+        let Some(Op::Packet(packet)) = cut.ops.last_mut() else { panic!() };
+        packet.payload.truncate(4);
+    }
+    assert_eq!(lengths(cut), (10, 0, 6));
+    assert_eq!(lengths(script().tcp(A, RST, 1001, 0, 0)), (0, 0, 0));
+}
+
+/// STAT-7
+#[test]
+fn what_follows_the_second_fin_is_behind_the_close() {
+    let ending =
+        || script().handshake().tcp(A, FIN | ACK, 1001, 5001, 0).tcp(B, FIN | ACK, 5001, 1002, 0);
+    let check = |script: Script, closed: Option<u64>, last: u64| {
+        let calls = script.run_to_removal();
+        let stats = removed(&calls).0;
+        let millis = |ts: Timestamp| ts.since(stats.first_seen).as_millis() as u64;
+        assert_eq!((stats.closed.map(millis), millis(stats.last_seen)), (closed, last));
+    };
+    check(script().handshake().tcp(A, FIN | ACK, 1001, 5001, 0), None, 3);
+    check(ending(), Some(4), 4);
+    let mut acknowledged = ending().after(Duration::from_millis(50));
+    acknowledged = acknowledged.tcp(A, ACK, 1002, 5002, 0);
+    check(acknowledged.tcp(A, RST, 1002, 0, 0), Some(4), 56);
+    check(ending().tcp(A, RST, 1002, 0, 0), Some(4), 5);
+}
+
+#[test]
+fn a_late_fin_does_not_move_the_end_of_a_stream() {
+    let calls = script()
+        .handshake()
+        .tcp(A, FIN | ACK, 1001, 5001, 0)
+        .tcp(B, FIN | ACK, 5001, 1002, 0)
+        .tcp(A, ACK, 1002, 5002, 0)
+        .tcp(A, FIN | ACK, 1007, 5002, 0)
+        .run_to_removal();
+    let (stats, history) = removed(&calls);
+    assert_eq!((stats.sides[0].stream_bytes, history), (0, "ShAFfF"));
 }

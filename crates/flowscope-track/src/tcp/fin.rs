@@ -35,6 +35,9 @@ impl Tcp<'_> {
             self.letter(b'f', seg.side);
         }
         self.cold.fin[x] = fin;
+        if let Some(rare) = &mut self.cold.rare {
+            rare.sides[x].last_fin = Some(fin);
+        }
         self.hot.sides[x].bits |= side_bit::FIN;
         self.hot.slow_path |= slow_path::FIN;
         // FIN-3. Its acknowledgement may have been captured before it.

@@ -79,10 +79,9 @@ impl Tcp<'_> {
         }
         if seg.flags.fin() {
             let fin = seg.seq.wrapping_add(seg.len);
-            let last = match side.has(side_bit::FIN) {
-                true => Some(std::mem::replace(&mut self.cold.fin[x], fin)),
-                false => rare.sides[x].last_fin.replace(fin),
-            };
+            // What stands is the end of the stream, whatever comes late.
+            let standing = side.has(side_bit::FIN).then_some(self.cold.fin[x]);
+            let last = rare.sides[x].last_fin.replace(fin).or(standing);
             if last != Some(fin) {
                 letters.push(b'f', seg.side);
             }

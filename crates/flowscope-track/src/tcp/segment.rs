@@ -68,6 +68,7 @@ impl Tcp<'_> {
     #[inline(always)]
     pub(super) fn append(&mut self, seg: &Seg) {
         self.payload_letters(seg);
+        self.count_cut(seg);
         self.hot.sides[seg.side.index()].next = seg.end();
     }
 
@@ -124,6 +125,7 @@ impl Tcp<'_> {
             }
         }
         if news {
+            self.count_cut(seg);
             self.contradict_reset(step);
         }
         true
@@ -141,9 +143,48 @@ impl Tcp<'_> {
         self.hot.slow_path |= slow_path::RARE;
         let rare = &mut self.cold.rare().sides[side.index()];
         rare.lost += rare.holes.add(from, to);
+        let peer = self.hot.side(!side);
+        if peer.has(side_bit::ACKED) && serial(peer.ack, from) > 0 {
+            self.gap_letter(side);
+        }
+    }
+
+    /// `side` has sent bytes that were not captured: its peer has acknowledged them.
+    fn gap_letter(&mut self, side: FlowSide) {
+        let rare = &mut self.cold.rare().sides[side.index()];
         rare.gaps += 1;
         if is_power_of_ten(rare.gaps) {
             self.letter(b'g', side);
+        }
+    }
+
+    /// HIST-3: the peer of `side` acknowledges up to `ack`, and had acknowledged up to `before`. A hole that
+    /// is not acknowledged may be one of order.
+    #[inline(never)]
+    fn acknowledge_holes(&mut self, side: FlowSide, before: Option<u32>, ack: u32) {
+        let Some(rare) = &self.cold.rare else { return };
+        let is_new = |(from, _): &(u32, u32)| {
+            serial(ack, *from) > 0 && before.is_none_or(|before| serial(before, *from) <= 0)
+        };
+        for _ in 0..rare.sides[side.index()].holes.iter().filter(is_new).count() {
+            self.gap_letter(side);
+        }
+    }
+
+    /// STAT-6
+    #[inline(always)]
+    pub(super) fn count_cut(&mut self, seg: &Seg) {
+        if seg.cut > 0 {
+            self.add_cut(seg);
+        }
+    }
+
+    #[inline(never)]
+    fn add_cut(&mut self, seg: &Seg) {
+        let x = seg.side.index();
+        match self.cold.cut[x].checked_add(seg.cut) {
+            Some(cut) => self.cold.cut[x] = cut,
+            None => self.cold.rare().sides[x].cut += u64::from(seg.cut),
         }
     }
 
@@ -174,6 +215,10 @@ impl Tcp<'_> {
             return;
         }
         let fin = peer.has(side_bit::FIN);
+        if self.hot.slow_path & slow_path::RARE != 0 {
+            let before = own.has(side_bit::ACKED).then_some(own.ack);
+            self.acknowledge_holes(!seg.side, before, seg.ack);
+        }
         self.hot.sides[x].ack = seg.ack;
         self.hot.sides[x].bits |= side_bit::ACKED;
         if fin {

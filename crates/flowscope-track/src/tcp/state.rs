@@ -133,6 +133,15 @@ impl Tcp<'_> {
         if over {
             step.ended = Some(EndReason::Fin);
         }
+        // STAT-7
+        if matches!(self.hot.state, FlowState::ClosingTcp | FlowState::Closed) {
+            if self.cold.closed == Timestamp::ZERO {
+                let lags = self.hot.has(bit::LAGGED);
+                self.cold.closed = if lags { self.cold.last_seen } else { self.hot.touched };
+            }
+        } else {
+            self.cold.closed = Timestamp::ZERO;
+        }
     }
 
     /// See [`slow_path`].

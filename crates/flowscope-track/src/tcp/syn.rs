@@ -47,6 +47,7 @@ impl Tcp<'_> {
         } else if !seg.flags.syn() {
             self.hot.sides[seg.side.index()].next = seg.end();
             self.payload_letters(seg);
+            self.count_cut(seg);
             self.take_fin(seg, step);
             self.acknowledge(seg, step);
             self.take_window(seg);

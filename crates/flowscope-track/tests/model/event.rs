@@ -28,6 +28,7 @@ pub struct Stats {
     pub interims: u32,
     pub delta: [Counters; 2],
     pub late: Option<LateStats>,
+    pub closed: Option<Timestamp>,
     pub conn_state: ConnState,
     pub tcp_state: Option<TcpState>,
 }
@@ -50,6 +51,7 @@ impl From<FlowStats> for Stats {
             interims: stats.interims,
             delta: stats.delta,
             late: stats.late,
+            closed: stats.closed,
             conn_state: stats.conn_state,
             tcp_state: stats.tcp_state,
         }

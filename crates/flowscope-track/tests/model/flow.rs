@@ -48,6 +48,8 @@ pub struct Flow {
     pub reset_by: Option<FlowSide>,
     pub syn_rtt: Option<Duration>,
     pub ack_rtt: Option<Duration>,
+    /// STAT-7
+    pub closed: Option<Timestamp>,
     pub ended: Option<End>,
     pub late: Option<LateStats>,
     /// Letters of late packets.
@@ -188,6 +190,7 @@ impl Flow {
             reset_by: None,
             syn_rtt: None,
             ack_rtt: None,
+            closed: None,
             ended: None,
             late: None,
             late_history: String::new(),
@@ -416,6 +419,9 @@ impl Flow {
             // STAT-2
             stats.ttl = stats.ttl.filter(|(_, high)| *high > 0);
         }
+        for (stats, side) in sides.iter_mut().zip(&self.sides) {
+            stats.stream_bytes = side.stream_bytes();
+        }
         // SEQ-2
         if self.scale_known() {
             for (stats, side) in sides.iter_mut().zip(&self.sides) {
@@ -439,6 +445,7 @@ impl Flow {
             interims: self.interims,
             delta,
             late: self.late,
+            closed: self.closed,
             conn_state: self.conn_state(),
             tcp_state: self.tcp_state(),
         }
@@ -497,24 +504,41 @@ impl Flow {
             };
         }
         let syn = initiator.syn_seen;
+        // More than acknowledgements and resets.
+        let active =
+            |side: &Side| side.syn_seen || side.fin.is_some() || side.letters.once.contains('d');
+        let (begun, answered) = (active(initiator), active(responder));
         let finished = [initiator.fin.is_some(), responder.fin.is_some()];
+        let plain =
+            syn && !initiator.syn_ack_seen && !finished[0] && !initiator.letters.once.contains('a');
         match (finished, self.reset_by) {
             ([true, true], _) => ConnState::Sf,
-            (_, Some(FlowSide::Responder)) if !syn => ConnState::Rstrh,
-            (_, Some(FlowSide::Responder)) if self.was_established => ConnState::Rstr,
-            (_, Some(FlowSide::Responder)) => ConnState::Rej,
-            (_, Some(FlowSide::Initiator)) if responder.syn_seen => ConnState::Rsto,
-            (_, Some(FlowSide::Initiator)) if syn => ConnState::Rstos0,
+            (_, Some(FlowSide::Responder)) if !begun => ConnState::Rstrh,
+            (_, Some(FlowSide::Responder)) if syn && !answered => ConnState::Rej,
+            (_, Some(FlowSide::Responder)) => ConnState::Rstr,
+            (_, Some(FlowSide::Initiator)) if answered => ConnState::Rsto,
+            (_, Some(FlowSide::Initiator)) if plain => ConnState::Rstos0,
             (_, Some(FlowSide::Initiator)) => ConnState::Oth,
-            ([true, false], None) if responder.syn_seen => ConnState::S2,
+            ([true, false], None) if answered => ConnState::S2,
             ([true, false], None) => ConnState::Sh,
-            ([false, true], None) if syn => ConnState::S3,
+            ([false, true], None) if begun => ConnState::S3,
             ([false, true], None) => ConnState::Shr,
             ([false, false], None) if self.mid_stream => ConnState::Oth,
+            ([false, false], None) if syn && !answered => ConnState::S0,
+            ([false, false], None) if syn && responder.syn_seen => ConnState::S1,
             ([false, false], None) if self.was_established => ConnState::S1,
-            ([false, false], None) if syn && !sent(responder) => ConnState::S0,
             ([false, false], None) => ConnState::Oth,
         }
+    }
+}
+
+impl Side {
+    /// STAT-8. No stream of these tests is so long that its numbers go round.
+    fn stream_bytes(&self) -> u64 {
+        let fin = self.fin.is_some_and(|fin| fin.wrapping_add(1) == self.next);
+        let end = self.next.wrapping_sub(u32::from(fin));
+        let start = self.isn.wrapping_add(1);
+        if self.shown { u64::from(end.wrapping_sub(start)) } else { 0 }
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Nothing is shared with the tracker but the vocabulary of its output.
 
-#![allow(dead_code, unreachable_pub)] // each test binary takes what it needs
+#![allow(dead_code, unreachable_pub, unused_imports)] // each test binary takes what it needs
 
 mod clock;
 mod event;
@@ -20,7 +20,7 @@ use flowscope_track::{
 };
 
 use self::clock::Clock;
-pub use self::event::{Call, Calls, Snapshot, What};
+pub use self::event::{Call, Calls, Snapshot, Stats, What};
 use self::flow::Flow;
 use self::tcp::Verdict;
 

@@ -531,7 +531,7 @@ impl Flow {
         if ahead > 0 {
             own.add_hole(own.next, tcp.seq);
             own.next = end;
-            self.note_gap(x);
+            self.note_new_hole(x);
         } else if ahead == 0 {
             own.next = end;
         } else if d(end, own.next) > 0 {
@@ -554,6 +554,12 @@ impl Flow {
             if len > 0 {
                 self.note_retransmission(x);
             }
+        }
+        // STAT-6
+        if news {
+            let captured = segment.packet.payload.len() as u64;
+            let cut = u64::from(len).saturating_sub(captured);
+            self.sides[x.index()].stats.cut_bytes += cut;
         }
         // RST-3
         if news && let Some(reset) = self.pending.take() {
@@ -628,7 +634,7 @@ impl Flow {
         changes.reached.push("segments far ahead were acknowledged");
         peer.add_hole(peer.next, stray.start);
         peer.next = stray.end;
-        self.note_gap(y);
+        self.note_new_hole(y);
         if let Some(reset) = self.pending.take() {
             changes.anomalies.push((Anomaly::InvalidReset, reset.side));
         }
@@ -659,7 +665,7 @@ impl Flow {
         if own.shown && stray.ack == Some(tcp.seq) && d(tcp.seq, own.next) > room {
             own.add_hole(own.next, tcp.seq);
             own.next = tcp.seq;
-            self.note_gap(x);
+            self.note_new_hole(x);
             changes.reached.push("both sides were far ahead");
         }
     }
@@ -673,7 +679,14 @@ impl Flow {
         if !newer || !possible {
             return;
         }
-        self.sides[x.index()].ack = Some(tcp.ack);
+        let before = self.sides[x.index()].ack.replace(tcp.ack);
+        // HIST-3
+        let acknowledged = |ack: Option<u32>, from: u32| ack.is_some_and(|ack| d(ack, from) > 0);
+        for (from, _) in self.sides[(!x).index()].holes.clone() {
+            if acknowledged(Some(tcp.ack), from) && !acknowledged(before, from) {
+                self.note_gap(!x);
+            }
+        }
         // FIN-2, of Y
         let peer = &mut self.sides[(!x).index()];
         if peer.fin.is_some_and(|fin| d(tcp.ack, fin.wrapping_add(1)) > 0) {
@@ -694,6 +707,15 @@ impl Flow {
             if is_power_of_ten(own.stats.zero_windows) {
                 self.note(x, 'w');
             }
+        }
+    }
+
+    /// HIST-3, of the hole that came last.
+    fn note_new_hole(&mut self, x: FlowSide) {
+        let (own, peer) = self.pair(x);
+        let from = own.holes.last().expect("it was added").0;
+        if peer.ack.is_some_and(|ack| d(ack, from) > 0) {
+            self.note_gap(x);
         }
     }
 
@@ -770,6 +792,8 @@ impl Flow {
             _ if acknowledged => FlowState::Closed,
             _ => FlowState::ClosingTcp,
         };
+        // STAT-7
+        self.closed = (effective == 2).then(|| self.closed.unwrap_or(self.last_seen()));
     }
 
     fn is_established_now(&self, tcp: Option<TcpInfo>, settings: &Settings) -> bool {
