@@ -13,6 +13,8 @@ impl LinkType {
     pub const NULL: LinkType = LinkType(0);
     /// Ethernet II and IEEE 802.3.
     pub const ETHERNET: LinkType = LinkType(1);
+    /// Token Ring (IEEE 802.5) with LLC and SNAP headers.
+    pub const IEEE802_5: LinkType = LinkType(6);
     /// PPP, with or without HDLC-like framing (RFC 1662).
     pub const PPP: LinkType = LinkType(9);
     /// FDDI (ANSI X3T9.5) with LLC and SNAP headers.
@@ -61,6 +63,7 @@ impl fmt::Display for LinkType {
         f.write_str(match *self {
             LinkType::NULL => "null",
             LinkType::ETHERNET => "ethernet",
+            LinkType::IEEE802_5 => "ieee802_5",
             LinkType::PPP => "ppp",
             LinkType::FDDI => "fddi",
             LinkType::C_HDLC => "c_hdlc",

@@ -253,6 +253,11 @@ impl Frame {
         self.push(Kind::FrameRelay)
     }
 
+    /// Token Ring with a SNAP header, and with a source route or without.
+    pub fn token_ring(self, route: bool) -> Self {
+        self.push(Kind::TokenRing { route })
+    }
+
     /// FDDI with a SNAP header.
     pub fn fddi(self) -> Self {
         self.push(Kind::Fddi)

@@ -76,6 +76,9 @@ pub(crate) enum Kind {
     CiscoHdlc,
     FrameRelay,
     Fddi,
+    TokenRing {
+        route: bool,
+    },
     Nflog {
         order: Order,
     },
@@ -182,6 +185,7 @@ impl Kind {
             Kind::CiscoHdlc => LinkType::C_HDLC,
             Kind::FrameRelay => LinkType::FRELAY,
             Kind::Fddi => LinkType::FDDI,
+            Kind::TokenRing { .. } => LinkType::IEEE802_5,
             Kind::Nflog { .. } => LinkType::NFLOG,
             Kind::Wifi { radiotap: true, .. } => LinkType::IEEE802_11_RADIOTAP,
             Kind::Wifi { .. } => LinkType::IEEE802_11,
@@ -393,6 +397,15 @@ impl Layer {
             }
             Kind::Fddi => {
                 out.extend([0x50, 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]);
+                out.extend([0xaa, 0xaa, 0x03, 0, 0, 0]);
+                out.extend(self.ethertype_of(below).to_be_bytes());
+            }
+            Kind::TokenRing { route } => {
+                let first = if *route { 0x82 } else { 2 };
+                out.extend([0x10, 0x40, 2, 0, 0, 0, 0, 2, first, 0, 0, 0, 0, 1]);
+                if *route {
+                    out.extend([0x06, 0x30, 0x00, 0x12, 0x00, 0x30]);
+                }
                 out.extend([0xaa, 0xaa, 0x03, 0, 0, 0]);
                 out.extend(self.ethertype_of(below).to_be_bytes());
             }

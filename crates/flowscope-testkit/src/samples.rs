@@ -99,6 +99,7 @@ pub fn samples() -> Vec<(&'static str, Packet)> {
         ("ppp", inner(frame().ppp())),
         ("ppp bare", tcp(v6(frame().ppp_bare().compressed_protocol()))),
         ("pppoe link", inner(frame().pppoe(9))),
+        ("token_ring", inner(frame().token_ring(true))),
         ("fddi", inner(frame().fddi())),
         ("cisco hdlc", inner(frame().cisco_hdlc())),
         ("frame relay", inner(frame().frame_relay())),

@@ -238,7 +238,7 @@ fn link_types() {
     let shown = |frame: Frame| key(&FiveTuple::bidirectional(), &frame.packet());
     let v4 = |frame: Frame| shown(frame.ipv4(V4[0], V4[1]).tcp(1, 2));
     let v6 = |frame: Frame| shown(frame.ipv6(V6[0], V6[1]).tcp(1, 2));
-    let framings: [fn(Frame) -> Frame; 19] = [
+    let framings: [fn(Frame) -> Frame; 21] = [
         |f| f,
         Frame::ethernet,
         |f| f.ethernet().snap(),
@@ -248,6 +248,8 @@ fn link_types() {
         Frame::cisco_hdlc,
         Frame::frame_relay,
         Frame::fddi,
+        |f| f.token_ring(false),
+        |f| f.token_ring(true),
         |f| f.nflog(Order::Little),
         |f| f.nflog(Order::Big),
         |f| f.null(Order::Little),
@@ -274,6 +276,7 @@ fn link_types() {
         frame().ethernet().next(0x8870).payload([0; 40]),
         frame().null(Order::Little).next(7).payload([0; 20]),
         frame().ppp().payload([0; 20]),
+        frame().token_ring(true).next(0x0806).payload([0; 28]),
     ] {
         assert_eq!(shown(other), "NotAFlow");
     }

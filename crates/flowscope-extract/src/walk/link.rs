@@ -62,6 +62,7 @@ pub(super) fn header(
             let [control, ..] = *bytes.array::<13>(at)?;
             if control & 0xf0 == 0x50 { snap(bytes, at + 13) } else { Err(Refusal::NotAFlow) }
         }
+        LinkType::IEEE802_5 => token_ring(bytes, at),
         LinkType::FRELAY => frame_relay(bytes, at),
         LinkType::NFLOG => nflog(bytes, at),
         LinkType::PPP_ETHER => {
@@ -133,6 +134,21 @@ pub(super) fn ppp(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Re
         PPP_MPLS => Ok((NextHeader::EtherType(MPLS), at)),
         _ => Err(Refusal::NotAFlow),
     }
+}
+
+/// IEEE 802.5 §3.1: access control, frame control of an LLC frame, two addresses, and a route of up to 30 bytes,
+/// which the first bit of the source address announces.
+fn token_ring(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
+    let header = bytes.array::<14>(at)?;
+    if header[1] & 0xc0 != 0x40 {
+        return Err(Refusal::NotAFlow);
+    }
+    let mut end = at + 14;
+    if header[8] & 0x80 != 0 {
+        let [control, _] = *bytes.array::<2>(end)?;
+        end += usize::from(control & 0x1f).max(2);
+    }
+    snap(bytes, end)
 }
 
 /// RFC 2427: an address of 2 to 4 bytes, of which the last has its lowest bit set, unnumbered
