@@ -240,6 +240,7 @@ fn read_plain(trace: &Trace, history: u8, bytes: &mut u64) -> f64 {
                 syn: tcp.flags.syn(),
                 fin: tcp.flags.fin(),
                 padding: false,
+                out_of_window: false,
             };
             own.push(segment, peer, &mut out);
         }

@@ -114,6 +114,10 @@ impl<L: RecordFormat, K: FlowKey> Recorder<K, AppRecord> for FormatRecorder<L> {
         self.0.message(flow.map_key(K::five_tuple), side, message)
     }
 
+    fn session_ended(&self, flow: Flow<'_, K, L::State>, reason: EndReason) -> Option<L::Record> {
+        self.0.session_ended(flow.map_key(K::five_tuple), reason)
+    }
+
     fn removed(&self, flow: Flow<'_, K, L::State>, reason: EndReason) -> Option<L::Record> {
         self.0.removed(flow.map_key(K::five_tuple), reason)
     }

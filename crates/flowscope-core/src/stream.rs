@@ -13,7 +13,8 @@ pub struct Segment<'a> {
     pub payload: &'a [u8],
     /// Payload length on the wire, in bytes; more than `payload.len()` if the snap length cut it.
     pub wire_len: u32,
-    /// Acknowledgement number, if ACK is set: the next byte that the sender expects of its peer.
+    /// Acknowledgement number, if ACK is set: the next byte that the sender expects of its peer. A flow table
+    /// leaves out numbers far beyond what the peer may have sent.
     pub ack: Option<u32>,
     /// SYN is set: the stream begins at `seq`.
     pub syn: bool,
@@ -22,6 +23,9 @@ pub struct Segment<'a> {
     /// The payload may be the padding of a minimal Ethernet frame, which a device counted in the IP length:
     /// only zeros, in a bare ACK that fills at most the 46 bytes of IEEE 802.3 §3.2.8.
     pub padding: bool,
+    /// The segment lies outside the window of its receiver, by all that the flow table knows (RFC 9293
+    /// §3.10.7.4): its bytes count if the receiver acknowledges them.
+    pub out_of_window: bool,
 }
 
 impl<'a> Segment<'a> {
@@ -41,6 +45,7 @@ impl<'a> Segment<'a> {
             syn: false,
             fin: false,
             padding: false,
+            out_of_window: false,
         }
     }
 

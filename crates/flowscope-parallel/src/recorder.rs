@@ -45,6 +45,16 @@ pub trait Recorder<K, M>: Clone + Send + 'static {
         None
     }
 
+    /// The record of a flow of whose streams nothing more comes, if it has one: see
+    /// [`SessionSink::session_ended`](flowscope_driver::SessionSink::session_ended).
+    fn session_ended(
+        &self,
+        _flow: Flow<'_, K, Self::State>,
+        _reason: EndReason,
+    ) -> Option<Self::Record> {
+        None
+    }
+
     /// The record of a flow whose table entry is removed, if it has one.
     fn removed(&self, _flow: Flow<'_, K, Self::State>, _reason: EndReason) -> Option<Self::Record> {
         None

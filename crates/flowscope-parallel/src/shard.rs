@@ -116,6 +116,11 @@ impl<K, M, R: Recorder<K, M>> SessionSink<K, M, R::State> for RecordingSink<'_, 
         self.output.add(order, self.recorder.message(flow, side, message));
     }
 
+    fn session_ended(&mut self, flow: Flow<'_, K, R::State>, reason: EndReason) {
+        let order = flow.order;
+        self.output.add(order, self.recorder.session_ended(flow, reason));
+    }
+
     fn removed(&mut self, flow: Flow<'_, K, R::State>, reason: EndReason) {
         let order = flow.order;
         self.output.add(order, self.recorder.removed(flow, reason));

@@ -3,6 +3,7 @@
 mod accounting;
 mod acks;
 mod config;
+mod far_ahead;
 mod history;
 mod holes;
 mod insert;
@@ -43,7 +44,7 @@ use out_of_order::{OutOfOrder, SegmentRef};
 /// |---|---|
 /// | [`Duplicate`](Loss::Duplicate) | received before, whichever copy is delivered |
 /// | [`OooDropped`](Loss::OooDropped) | received after their range was reported as a gap (the last 8 gaps are remembered) |
-/// | [`OutOfWindow`](Loss::OutOfWindow) | before the stream's start, behind its FIN, after a reset or the end, or [too far away](StreamConfig::max_ahead) and not continued by the next segment |
+/// | [`OutOfWindow`](Loss::OutOfWindow) | before the stream's start, behind its FIN, after a reset or the end, or [too far away](StreamConfig::max_ahead) and not acknowledged |
 /// | [`Memcap`](Loss::Memcap) | freed by [`drop_buffered`](Reassembler::drop_buffered), or refused by [`segment`](Reassembler::segment) |
 ///
 /// Bytes come with what their own segment [acknowledges](StreamSink::bytes_acking), also those that waited.
@@ -70,6 +71,8 @@ pub struct StreamReassembler {
     /// Sequence number of the byte at `position`.
     seq: u32,
     state: State,
+    /// Whether an acknowledgement of the other side was seen.
+    acknowledged: bool,
     accounting: Accounting,
 }
 
@@ -120,6 +123,7 @@ impl StreamReassemblerFactory {
             cold: None,
             seq: 0,
             state: State::Unstarted,
+            acknowledged: false,
             accounting: Accounting::default(),
         }
     }
@@ -312,6 +316,7 @@ impl Reassembler for StreamReassembler {
             fin: false,
             ts: Timestamp::ZERO,
             ack: None,
+            out_of_window: false,
             payload,
         });
     }
@@ -337,6 +342,7 @@ impl Reassembler for StreamReassembler {
             fin: true,
             ts: Timestamp::ZERO,
             ack: None,
+            out_of_window: false,
             payload: &[],
         });
     }

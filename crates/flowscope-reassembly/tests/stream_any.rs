@@ -95,11 +95,8 @@ fn run<R: Reassembler>(
                 let wire_len = (len as u32).saturating_add(cut);
                 let side = if *responder { FlowSide::Responder } else { FlowSide::Initiator };
                 let payload = &ZEROS[..len];
-                own.push(
-                    Segment { side, ts, seq, payload, wire_len, ack, syn, fin, padding: false },
-                    peer,
-                    out,
-                );
+                let segment = Segment::new(side, ts, seq, payload);
+                own.push(Segment { wire_len, ack, syn, fin, ..segment }, peer, out);
                 seen[nth] += len as u64;
             }
             Step::Segment { seq, len } => {

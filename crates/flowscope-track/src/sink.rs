@@ -210,8 +210,8 @@ pub trait FlowSink<K, S> {
     /// A TCP segment that came after the flow's `Ended`, while its entry lingers: what was on its way, or was
     /// captured late.
     ///
-    /// No SYN, no RST, and nothing of a side that reset the flow beyond what it had sent by then: the
-    /// highest number seen or acknowledged. The flow's `Late` counts the packet; there is no `Packet`.
+    /// No SYN, no RST, nothing beyond the window, and nothing of a side that reset the flow beyond what it had
+    /// sent by then: the highest number seen or acknowledged. The flow's `Late` counts the packet; there is no `Packet`.
     fn late_segment(&mut self, _flow: Flow<'_, K, S>, _segment: Segment<'_>) {}
 
     /// A packet with payload of a flow of any protocol but TCP.

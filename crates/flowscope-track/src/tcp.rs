@@ -97,6 +97,10 @@ pub(crate) struct Step {
     pub(crate) established: bool,
     /// It was a SYN that is remembered now, or was already.
     pub(crate) remembered: bool,
+    /// SEG-4: the segment is out of window.
+    pub(crate) out_of_window: bool,
+    /// ACK-1: its acknowledgement is beyond the window.
+    pub(crate) far_ack: bool,
     pub(crate) ended: Option<EndReason>,
     /// How many of `anomalies` there are.
     reported: usize,
@@ -110,6 +114,8 @@ impl Step {
             before,
             established: false,
             remembered: false,
+            out_of_window: false,
+            far_ack: false,
             ended: None,
             reported: 0,
             anomalies: [(Anomaly::OutOfWindow, FlowSide::Initiator); 4],

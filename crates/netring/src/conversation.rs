@@ -129,7 +129,8 @@ pub enum GapCause {
 #[non_exhaustive]
 pub enum Ended {
     /// With its flow. The end of the capture ends all flows, as `EndOfInput`, or as `Shutdown` if
-    /// it was stopped.
+    /// it was stopped. A conversation whose flow was reset, or closed while bytes were missing, ends when no more
+    /// of them can come: after the [linger time](flowscope_track::TrackerConfig::linger) at the latest.
     Flow {
         /// Why the flow ended.
         reason: EndReason,

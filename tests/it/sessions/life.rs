@@ -51,8 +51,8 @@ fn a_reset_in_sequence_ends_the_conversation() {
             "> GET /a #0",
             "< 200 #0",
             "< end #0 4",
-            "> ! CutHead",
             "closed Rst",
+            "> ! CutHead",
         ],
     );
 }

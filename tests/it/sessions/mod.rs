@@ -11,6 +11,7 @@ mod life;
 mod order;
 mod padding;
 mod recognition;
+mod relatives;
 mod upgrade;
 
 pub(crate) use flowscope::core::FlowSide::{Initiator, Responder};

@@ -8,7 +8,7 @@ use flowscope::output::json::{self, Object};
 use flowscope::output::rfc3339;
 use flowscope::reassembly::StreamConfig;
 use flowscope::record::Short;
-use flowscope::track::{Change, Flow};
+use flowscope::track::{Change, EndReason, Flow};
 
 use super::{RecordFormat, Totals, Wanted};
 use crate::raw::{self, StreamDigest};
@@ -52,13 +52,17 @@ impl RecordFormat for Digests {
         patient(streams)
     }
 
-    fn record(
+    fn record(&self, _: Flow<'_, FiveTupleKey, Self::State>, _: Change) -> Option<DigestRecord> {
+        None
+    }
+
+    fn session_ended(
         &self,
         flow: Flow<'_, FiveTupleKey, Self::State>,
-        change: Change,
+        _: EndReason,
     ) -> Option<DigestRecord> {
         let wanted = self.wanted.as_ref().is_none_or(|wanted| wanted.is(flow.id, flow.key));
-        if !matches!(change, Change::Ended { .. }) || flow.key.proto() != L4Proto::Tcp || !wanted {
+        if flow.key.proto() != L4Proto::Tcp || !wanted {
             return None;
         }
         let stats = flow.stats();

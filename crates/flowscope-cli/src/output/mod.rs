@@ -81,6 +81,15 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
         None
     }
 
+    /// The record of a flow of whose streams nothing more comes, if it has one.
+    fn session_ended(
+        &self,
+        _flow: Flow<'_, FiveTupleKey, Self::State>,
+        _reason: EndReason,
+    ) -> Option<Self::Record> {
+        None
+    }
+
     /// The record of a flow whose entry is removed, late packets included, if it has one.
     fn removed(
         &self,

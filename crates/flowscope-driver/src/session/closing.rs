@@ -1,7 +1,7 @@
 //! The end of a session: at the end of its flow, or once its streams have the bytes that they lack then.
 
-use flowscope_core::{FlowSide, Loss, Reassembler as _, Segment};
-use flowscope_track::{Change, EndReason, Flow};
+use flowscope_core::{FlowSide, Ledger, Loss, Reassembler, Segment, StreamSink};
+use flowscope_track::{EndReason, Flow};
 
 use super::flow_sink::{SessionFlowSink, SessionOf, own_and_peer};
 use super::slot::{FlowContext, Session};
@@ -9,9 +9,10 @@ use crate::detection::{Classifier, Transport};
 use crate::session::SessionSink;
 
 impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
-    /// Whether the streams of a flow that has just ended lack bytes that late segments may bring.
+    /// Whether the streams of a flow that has just ended for `reason` may go on in late segments.
     pub(super) fn waits_for_bytes<U>(
         &mut self,
+        reason: EndReason,
         session: &mut Option<Box<SessionOf<K, C>>>,
         context: &mut FlowContext,
         mut flow: Flow<'_, K, U>,
@@ -19,29 +20,42 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
     where
         O: SessionSink<K, C::Message, U>,
     {
-        if session.is_none() {
-            // Nothing of the streams was captured but their ends.
-            let early = early_fin(&flow, FlowSide::Initiator)
-                .or_else(|| early_fin(&flow, FlowSide::Responder));
-            if early.is_none()
-                || context.unread.is_some()
-                || !self.host.classifier.reads(Transport::Stream)
-            {
-                return false;
-            }
+        if context.unread.is_some() || !self.host.classifier.reads(Transport::Stream) {
+            return false;
+        }
+        // Nothing of the streams was captured but their ends.
+        if session.is_none() && has_early_fin(&flow) {
             let open = session.insert(self.host.open(flow.key, context.ports));
             let ts = flow.ts;
-            let over = self.begin_stream(open, context, flow.reborrow(), FlowSide::Initiator, ts);
+            let over = self.begin_stream(open, flow.reborrow(), FlowSide::Initiator, ts);
             self.close_if(over, session, context);
         }
-        session.as_ref().is_some_and(|open| open.has_hole())
+        if let Some(open) = session {
+            open.was_whole = SIDES.map(|side| !open.lacks_bytes(side));
+        }
+        context.unread.is_none() && may_go_on(reason, session, &flow)
     }
 
-    /// Ends the session of a flow that has ended for `reason`, and passes `Ended` on.
-    pub(super) fn close<U>(
+    /// Ends the session of a flow that ended before, and whose session waited for bytes.
+    pub(super) fn end_waiting<U>(
+        &mut self,
+        mut flow: Flow<'_, K, U>,
+        session: &mut Option<Box<SessionOf<K, C>>>,
+        context: &mut FlowContext,
+    ) where
+        O: SessionSink<K, C::Message, U>,
+    {
+        if let Some(reason) = context.closing.take() {
+            self.end_session(reason, flow.reborrow(), session, context);
+            self.out.session_ended(flow, reason);
+        }
+    }
+
+    /// Ends the session of a flow that has ended for `reason`.
+    pub(super) fn end_session<U>(
         &mut self,
         reason: EndReason,
-        mut flow: Flow<'_, K, U>,
+        flow: Flow<'_, K, U>,
         session: &mut Option<Box<SessionOf<K, C>>>,
         context: &mut FlowContext,
     ) where
@@ -50,7 +64,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         let reset = flow.reset_by().filter(|_| reason == EndReason::Rst);
         let cause = match session.take() {
             Some(mut open) => {
-                let cause = self.end(&mut open, flow.reborrow(), reset);
+                let cause = self.end(&mut open, flow, reset);
                 // Nothing comes that could contradict it.
                 self.host.recognised = None;
                 self.host.discard(&mut open, cause);
@@ -59,7 +73,14 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             None => context.unread.unwrap_or(Loss::Unclaimed),
         };
         context.unread = Some(cause);
-        self.out.flow(flow, Change::Ended { reason });
+    }
+
+    /// Drops what came late and did not continue the stream of `side`: it is no reason for a gap in a stream that
+    /// lacked nothing when the flow ended.
+    fn drop_late(&mut self, session: &mut SessionOf<K, C>, side: FlowSide) {
+        if let Some(sides) = &mut session.sides {
+            sides[side.index()].drop_buffered(&mut OutOfWindow(&mut self.host.ledger));
+        }
     }
 
     /// Handles the end of a flow: what is buffered goes to the parser, then its last call. Returns
@@ -75,11 +96,16 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
     {
         // The end may be noticed long after the last packet, when the input ends or the flow is idle.
         let ts = flow.last_seen();
-        for side in [FlowSide::Initiator, FlowSide::Responder] {
+        for side in SIDES {
             // Nothing says that they were not sent.
             if let Some(padding) = session.padding[side.index()].take() {
                 let sent = padding.segment(&Segment::new(side, ts, 0, &[]));
                 self.stream(session, flow.reborrow(), sent);
+            }
+        }
+        for side in SIDES {
+            if session.was_whole[side.index()] && session.lacks_bytes(side) {
+                self.drop_late(session, side);
             }
         }
         let Session { reading, sides, .. } = &mut *session;
@@ -88,18 +114,54 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             if let Some(side) = reset {
                 sides[side.index()].rst();
             }
-            for side in [FlowSide::Initiator, FlowSide::Responder] {
+            for side in SIDES {
                 let (own, peer) = own_and_peer(sides, side);
                 own.end(peer, to.sink(side));
             }
             to.decide_now();
-            for side in [FlowSide::Initiator, FlowSide::Responder] {
+            for side in SIDES {
                 to.check_fin(side, &sides[side.index()]);
             }
         }
         to.end(reset);
         session.reading.state.over().unwrap_or(Loss::Unclaimed)
     }
+}
+
+const SIDES: [FlowSide; 2] = [FlowSide::Initiator, FlowSide::Responder];
+
+/// Counts what a reassembler drops as out of window.
+struct OutOfWindow<'a>(&'a mut Ledger);
+
+impl StreamSink for OutOfWindow<'_> {
+    fn bytes(&mut self, _: u64, bytes: &[u8]) {
+        self.0.lose(Loss::OutOfWindow, bytes.len() as u64);
+    }
+
+    fn gap(&mut self, _: u64, _: u64) {}
+
+    fn lost(&mut self, _: Loss, bytes: u64) {
+        self.0.lose(Loss::OutOfWindow, bytes);
+    }
+}
+
+/// Whether late segments may still bring bytes of a flow that has ended for `reason`: bytes that are missing,
+/// or behind a reset, whose receiver was told by it that it was closed (RFC 9293 §3.10.7.4), what the receiver
+/// had sent by then.
+pub(super) fn may_go_on<P, R: Reassembler, K, U>(
+    reason: EndReason,
+    session: &Option<Box<Session<P, R>>>,
+    flow: &Flow<'_, K, U>,
+) -> bool {
+    let reset = flow.reset_by().filter(|_| reason == EndReason::Rst);
+    match session {
+        Some(open) => open.has_hole() || reset.is_some_and(|side| open.is_open(!side)),
+        None => reset.is_some(),
+    }
+}
+
+fn has_early_fin<K, U>(flow: &Flow<'_, K, U>) -> bool {
+    early_fin(flow, FlowSide::Initiator).or_else(|| early_fin(flow, FlowSide::Responder)).is_some()
 }
 
 /// The number of a side's FIN, if bytes before it were not captured when it was.

@@ -88,11 +88,13 @@ pub enum SessionEvent<K, M> {
     /// [`Established`](FlowEvent::Established), [`StateChange`](FlowEvent::StateChange) or
     /// [`IcmpError`](FlowEvent::IcmpError) here; a [`SessionSink`] gets all of them.
     Flow(FlowEvent<K>),
-    /// The flow has ended. No message follows.
+    /// The flow has ended.
     ///
-    /// A flow that was closed or reset while its streams lacked bytes, captured late or never, ends here when
-    /// they have come, at the latest when its entry leaves the flow table, after the
-    /// [linger time](flowscope_track::TrackerConfig::linger).
+    /// Its streams may go on for as long as its entry lingers: bytes that were missing, and those that were on
+    /// their way to the sender of a reset, are read when they are captured late
+    /// ([linger time](flowscope_track::TrackerConfig::linger)). Messages, gaps and stops of that, and what the
+    /// end of the streams completes, come after `Closed`, and before the flow's
+    /// [`Late`](FlowEvent::Late). A flow whose streams are complete at its close has none.
     Closed {
         /// The flow, and the event's place in the input.
         flow: FlowRef<K>,
@@ -143,9 +145,8 @@ pub enum SessionChange {
 /// Receives the borrowed events of a session engine.
 ///
 /// The calls for one packet come in the order of [`FlowSink`](flowscope_track::FlowSink), messages where
-/// segments and datagrams are lent there. A message that is completed by the end of a flow comes before
-/// the flow's `Ended`, and `Ended` waits for bytes that the streams still lack: see
-/// [`SessionEvent::Closed`].
+/// segments and datagrams are lent there. The streams of a flow may go on after its `Ended`, in bytes that come
+/// late: see [`SessionEvent::Closed`]. [`session_ended`](Self::session_ended) says that they do not any more.
 pub trait SessionSink<K, M, U = ()> {
     /// Whether `Packet` changes are wanted.
     #[inline]
@@ -173,6 +174,12 @@ pub trait SessionSink<K, M, U = ()> {
 
     /// A message, completed by bytes of `side`.
     fn message(&mut self, _flow: Flow<'_, K, U>, _side: FlowSide, _message: M) {}
+
+    /// Nothing more comes of the flow's streams: no bytes, gap, stop, FIN or message. Exactly once for each
+    /// `Started`: directly after `Ended`, or, where more of the streams may come late, once they are
+    /// complete, at the latest when the entry leaves the flow table.
+    #[inline]
+    fn session_ended(&mut self, _flow: Flow<'_, K, U>, _reason: EndReason) {}
 
     /// The entry of a flow leaves the flow table: the last call for each flow, exactly once for each
     /// `Started`. See [`FlowSink::removed`](flowscope_track::FlowSink::removed).

@@ -9,7 +9,7 @@ use flowscope_core::{
 use flowscope_session::StopReason;
 use flowscope_track::{Change, EndReason, Flow, FlowSink};
 
-use super::closing::early_fin;
+use super::closing::{early_fin, may_go_on};
 use super::slot::{FlowContext, Reader, Reading, Recognised, Session, Slot, SlotOf};
 use super::stream_dispatch::StreamDispatch;
 use crate::detection::{Classification, Classifier, Detection, ProbeInput, Transport};
@@ -156,17 +156,20 @@ where
     fn event(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, change: Change) {
         let (mut flow, (session, context)) = flow.project(Slot::parts);
         match change {
-            // The flow is over, its streams are not: what they lack may come while the entry lingers.
+            // The flow is over, its streams are not: more of them may come while the entry lingers.
             Change::Ended { reason: reason @ (EndReason::Fin | EndReason::Rst) }
-                if self.waits_for_bytes(session, context, flow.reborrow()) =>
+                if self.waits_for_bytes(reason, session, context, flow.reborrow()) =>
             {
                 context.closing = Some(reason);
+                self.out.flow(flow, change);
             }
-            Change::Ended { reason } => self.close(reason, flow, session, context),
+            Change::Ended { reason } => {
+                self.end_session(reason, flow.reborrow(), session, context);
+                self.out.flow(flow.reborrow(), change);
+                self.out.session_ended(flow, reason);
+            }
             _ => {
-                if let Some(reason) = context.closing.take() {
-                    self.close(reason, flow.reborrow(), session, context);
-                }
+                self.end_waiting(flow.reborrow(), session, context);
                 self.out.flow(flow, change);
             }
         }
@@ -174,11 +177,14 @@ where
 
     fn late_segment(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, segment: Segment<'_>) {
         let (mut flow, (session, context)) = flow.project(Slot::parts);
-        let (Some(reason), Some(open)) = (context.closing, session.as_mut()) else { return };
-        let over = self.stream(open, flow.reborrow(), segment);
-        if over.is_some() || !open.has_hole() {
-            context.closing = None;
-            self.close(reason, flow, session, context);
+        let Some(reason) = context.closing else { return };
+        let over = match session {
+            Some(open) => self.stream(open, flow.reborrow(), segment),
+            None => self.open_stream(session, context, flow.reborrow(), segment),
+        };
+        self.close_if(over, session, context);
+        if over.is_some() || !may_go_on(reason, session, &flow) {
+            self.end_waiting(flow, session, context);
         }
     }
 
@@ -215,9 +221,7 @@ where
     #[inline]
     fn removed(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, reason: EndReason) {
         let (mut flow, (session, context)) = flow.project(Slot::parts);
-        if let Some(reason) = context.closing.take() {
-            self.close(reason, flow.reborrow(), session, context);
-        }
+        self.end_waiting(flow.reborrow(), session, context);
         self.out.removed(flow, reason);
     }
 }
@@ -274,33 +278,27 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
     where
         O: SessionSink<K, C::Message, U>,
     {
-        if segment.syn {
-            context.begin(segment.side, segment.seq);
-            // What a SYN+ACK acknowledges is the SYN that counts.
-            if let Some(ack) = segment.ack {
-                context.begin(!segment.side, ack);
-            }
-        }
-        if segment.wire_len == 0 {
+        // The flow table keeps a FIN for the session, but not one that comes late.
+        let ends = segment.fin && context.closing.is_some();
+        if segment.wire_len == 0 && !ends {
             return None;
         }
         if !self.host.classifier.reads(Transport::Stream) {
             return Some(Loss::Unclaimed);
         }
         let open = session.insert(self.host.open(flow.key, context.ports));
-        let over = self.begin_stream(open, context, flow.reborrow(), segment.side, segment.ts);
+        let over = self.begin_stream(open, flow.reborrow(), segment.side, segment.ts);
         if over.is_some() {
             return over;
         }
         self.stream(open, flow, segment)
     }
 
-    /// Gives a new session what is known of the streams of its flow: where they start, and where they end
-    /// if that is behind bytes that were not captured.
+    /// Gives a new session what is known of the streams of its flow: where they end, if that is behind bytes that
+    /// were not captured.
     pub(super) fn begin_stream<U>(
         &mut self,
         open: &mut SessionOf<K, C>,
-        context: &FlowContext,
         mut flow: Flow<'_, K, U>,
         side: FlowSide,
         ts: Timestamp,
@@ -312,22 +310,66 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         if let Some(cause) = open.reading.state.over() {
             return Some(cause);
         }
-        let sides = [FlowSide::Initiator, FlowSide::Responder];
-        for side in sides {
-            // The flow table decides which SYN counts. Where it accepted none, as in a flow picked up
-            // in mid-stream whose SYN was captured late, the last one seen does.
-            if let Some(seq) = flow.stream_start(side).or(context.begun(side)) {
-                let syn = Segment::new(side, ts, seq, &[]).syn();
-                self.stream(open, flow.reborrow(), syn);
-            }
-        }
-        for side in sides {
+        for side in [FlowSide::Initiator, FlowSide::Responder] {
             if let Some(seq) = early_fin(&flow, side) {
+                if let Some(start) = flow.stream_start(side) {
+                    self.begin_side(open, flow.reborrow(), side, ts, start);
+                }
                 let fin = Segment::new(side, ts, seq, &[]).fin();
                 self.stream(open, flow.reborrow(), fin);
             }
         }
         open.reading.state.over()
+    }
+
+    /// Tells the reassemblers where streams start, before this segment.
+    ///
+    /// The flow table decides which SYN counts: the one that is acknowledged, where there are several (RFC
+    /// 9293 §3.10.7.3). So what it says is taken when the other side has acknowledged the SYN, or with the first
+    /// bytes.
+    #[cold]
+    fn begin_sides<U>(
+        &mut self,
+        session: &mut SessionOf<K, C>,
+        mut flow: Flow<'_, K, U>,
+        segment: &Segment<'_>,
+    ) where
+        O: SessionSink<K, C::Message, U>,
+    {
+        for side in [FlowSide::Initiator, FlowSide::Responder] {
+            let Some(start) = flow.stream_start(side).filter(|_| !session.begun[side.index()])
+            else {
+                continue;
+            };
+            let has_bytes = side == segment.side
+                && !segment.out_of_window
+                && (segment.wire_len > 0 || segment.fin);
+            let is_acknowledged =
+                flow.acknowledged(side).is_some_and(|ack| ack.wrapping_sub(start) < 1 << 31);
+            if has_bytes || is_acknowledged {
+                self.begin_side(session, flow.reborrow(), side, segment.ts, start);
+            }
+        }
+    }
+
+    /// Tells the reassembler of `side` where its stream starts.
+    fn begin_side<U>(
+        &mut self,
+        session: &mut SessionOf<K, C>,
+        flow: Flow<'_, K, U>,
+        side: FlowSide,
+        ts: Timestamp,
+        start: u32,
+    ) where
+        O: SessionSink<K, C::Message, U>,
+    {
+        session.begun[side.index()] = true;
+        let Some(sides) = session.sides.as_mut() else { return };
+        let mut to = self.dispatch(&mut session.reading, flow, side, ts);
+        to.syn(side);
+        let (own, peer) = own_and_peer(sides, side);
+        own.push(Segment::new(side, ts, start, &[]).syn(), peer, to.sink(side));
+        to.check_fin(side, own);
     }
 
     /// Handles a segment of a flow with a session; returns why the flow is not read any further, if
@@ -346,8 +388,10 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         if segment.padding | session.has_padding {
             self.sort_padding(session, flow.reborrow(), &mut segment);
         }
-        // A SYN that the flow table did not accept starts no stream beside the one that it accepted.
-        segment.syn &= flow.stream_start(side).is_none_or(|start| start == segment.seq);
+        if session.begun != [true; 2] {
+            self.begin_sides(session, flow.reborrow(), &segment);
+        }
+        segment.syn = false;
         let Session { reading, sides, .. } = &mut *session;
         let sides = sides.as_mut()?;
         let mut to = self.dispatch(reading, flow.reborrow(), side, ts);
@@ -359,14 +403,15 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
                 to.check_fin(side, own);
             }
         }
-        if segment.syn {
-            to.syn(side);
-        }
         let (own, peer) = own_and_peer(sides, side);
         own.push(segment, peer, to.sink(side));
         to.check_fin(side, own);
         if let Some(ack) = segment.ack {
             peer.acked(ack, to.sink(!side));
+            // What it acknowledges may have waited for that.
+            if peer.deadline().is_some_and(|deadline| deadline <= ts) {
+                peer.timeout(ts, own, to.sink(!side));
+            }
             to.check_fin(!side, peer);
         }
         if self.host.settle(session) {

@@ -25,15 +25,13 @@ pub type SlotOf<K, C, U> = Slot<
 /// Facts about a flow that are kept while it has no session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FlowContext {
-    /// Sequence number of each side's first byte, where its SYN was seen.
-    begun: [Option<u32>; 2],
     /// Source and destination port of the first packet.
     pub(crate) ports: Option<(u16, u16)>,
     /// Why the flow's payload is not read (any more), if so.
     pub(crate) unread: Option<Loss>,
     /// Datagrams that did not decide which parser reads the flow.
     pub(crate) probed_datagrams: u8,
-    /// The flow has ended so, but its session waits for missing bytes: `Ended` was not passed on yet.
+    /// The flow has ended so, but its session goes on: more of its streams may come late.
     pub(crate) closing: Option<EndReason>,
     /// The flow was recognised by bytes of one side, and is not read: those of the other may contradict.
     pub(crate) recognised: Option<Recognised>,
@@ -62,6 +60,10 @@ pub(crate) struct Session<P, R> {
     pub(crate) padding: [Option<Padding>; 2],
     /// Whether there is any.
     pub(crate) has_padding: bool,
+    /// Sides of which the reassembler knows where their streams start.
+    pub(crate) begun: [bool; 2],
+    /// Sides whose streams lacked nothing when the flow ended: what comes later continues them or is not of them.
+    pub(crate) was_whole: [bool; 2],
     /// What the host has counted for the session: memory in bytes, and buffered payload in bytes.
     pub(crate) held: usize,
     pub(crate) pending: u64,
@@ -116,7 +118,6 @@ pub(crate) struct ProbePiece {
 impl<P, R, U> Slot<P, R, U> {
     pub(crate) fn new<K>(first: &Extracted<K>, user: U) -> Self {
         let context = FlowContext {
-            begun: [None; 2],
             ports: first.ports,
             unread: None,
             probed_datagrams: 0,
@@ -154,18 +155,6 @@ impl<P, R, U> Slot<P, R, U> {
     }
 }
 
-impl FlowContext {
-    /// The sequence number of the first byte of `side`, if its SYN was seen.
-    pub(crate) fn begun(&self, side: FlowSide) -> Option<u32> {
-        self.begun[side.index()]
-    }
-
-    /// Handles a SYN: `first` numbers its side's first byte.
-    pub(crate) fn begin(&mut self, side: FlowSide, first: u32) {
-        self.begun[side.index()] = Some(first);
-    }
-}
-
 impl<P, R> Session<P, R> {
     /// A session of a TCP flow, whose parser is not decided yet.
     pub(crate) fn undecided(sides: [R; 2], ports: Option<(u16, u16)>) -> Self {
@@ -187,6 +176,8 @@ impl<P, R> Session<P, R> {
             sides: None,
             padding: [None; 2],
             has_padding: false,
+            begun: [false; 2],
+            was_whole: [false; 2],
             held: 0,
             pending: 0,
         }
@@ -196,10 +187,21 @@ impl<P, R> Session<P, R> {
 impl<P, R: Reassembler> Session<P, R> {
     /// Whether a stream that is read lacks bytes which may still be captured.
     pub(crate) fn has_hole(&self) -> bool {
-        let Some([initiator, responder]) = &self.sides else { return false };
-        let is_read = |side| self.reading.state.loss(side).is_none();
-        is_read(FlowSide::Initiator) && initiator.has_hole(responder)
-            || is_read(FlowSide::Responder) && responder.has_hole(initiator)
+        self.lacks_bytes(FlowSide::Initiator) || self.lacks_bytes(FlowSide::Responder)
+    }
+
+    /// Whether the stream of `side` is read, and lacks bytes which may still be captured.
+    pub(crate) fn lacks_bytes(&self, side: FlowSide) -> bool {
+        let Some(sides) = &self.sides else { return false };
+        self.reading.state.loss(side).is_none()
+            && sides[side.index()].has_hole(&sides[(!side).index()])
+    }
+
+    /// Whether the end of the stream of `side` was not reached. A side that is not read counts too: its
+    /// acknowledgements say what the other one has sent.
+    pub(crate) fn is_open(&self, side: FlowSide) -> bool {
+        self.reading.state.over().is_none()
+            && self.sides.as_ref().is_some_and(|sides| !sides[side.index()].finished())
     }
 }
 

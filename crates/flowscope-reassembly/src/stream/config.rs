@@ -44,8 +44,9 @@ impl StreamConfig {
         self
     }
 
-    /// Maximum distance of a segment from the stream position, in bytes; default 16 MiB, at most 1 GiB. A
-    /// segment farther ahead is kept and accepted only if the next segment continues it.
+    /// Maximum distance of a segment from the stream position, in bytes; default 16 MiB, at most 1 GiB. Segments
+    /// farther ahead are kept, and accepted if the receiver acknowledges them, or if there are 16 of them and
+    /// the other side was not captured.
     #[must_use]
     pub fn max_ahead(mut self, bytes: u32) -> Self {
         self.max_ahead = bytes.min(1 << 30);

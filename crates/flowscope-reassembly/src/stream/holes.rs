@@ -74,6 +74,9 @@ impl StreamReassembler {
         if self.state == State::Unstarted {
             self.place_unplaced(&mut out_of_order, out);
         }
+        if out_of_order.far_ahead.acked.is_some_and(|acked| acked <= now) {
+            self.accept_far_ahead(&mut out_of_order, out);
+        }
         loop {
             out_of_order.forget_reached_acks(self.position);
             if self.hole_deadline(&out_of_order).is_some_and(|due| due <= now) {
@@ -123,15 +126,22 @@ impl StreamReassembler {
             return first.map_or(Timestamp::MAX, |first| first.ts + self.config.grace);
         }
         let hole = self.hole_deadline(out_of_order).unwrap_or(Timestamp::MAX);
+        let hole = out_of_order.far_ahead.acked.map_or(hole, |acked| acked.min(hole));
         self.ack_deadline(out_of_order).map_or(hole, |(due, _)| due.min(hole))
     }
 
     /// Records that the other side has acknowledged everything before `ack`.
     pub(super) fn note_ack(&mut self, ack: u32, ts: Timestamp) {
+        self.acknowledged = true;
         let ahead = ack.wrapping_sub(self.seq).cast_signed();
-        if ahead <= 0 || self.state != State::Open || ahead.cast_unsigned() > self.config.max_ahead
-        {
+        if ahead <= 0 || self.state != State::Open {
             return;
+        }
+        if ahead.cast_unsigned() > self.config.max_ahead {
+            return self.note_far_ack(ack, ts);
+        }
+        if self.out_of_order().is_some_and(|out_of_order| !out_of_order.far_ahead.is_empty()) {
+            self.note_far_ack(ack, ts);
         }
         let mut out_of_order = self.take_out_of_order();
         let end = out_of_order.fin.map_or(u64::MAX, |(end, _)| end);
@@ -155,6 +165,9 @@ impl StreamReassembler {
         let mut out_of_order = self.take_out_of_order();
         out_of_order.peer = peer;
         self.place_unplaced(&mut out_of_order, out);
+        if out_of_order.far_ahead.acked.is_some() {
+            self.accept_far_ahead(&mut out_of_order, out);
+        }
         self.drop_far_ahead(&mut out_of_order, out);
         while self.skip_lowest_hole(&mut out_of_order, out) {}
         if !self.finished() {

@@ -103,7 +103,7 @@ impl StreamReassembler {
     }
 
     /// Inserts a segment of a stream with a known start.
-    fn insert(
+    pub(super) fn insert(
         &mut self,
         segment: SegmentRef<'_>,
         out_of_order: &mut OutOfOrder,
@@ -112,10 +112,16 @@ impl StreamReassembler {
         let mut payload = segment.payload;
         let ahead = i64::from(segment.seq.wrapping_sub(self.seq).cast_signed());
         let max_ahead = i64::from(self.config.max_ahead);
-        if ahead > max_ahead {
+        // Where nothing of the receiver was captured, its window is not known.
+        let out_of_window = segment.out_of_window && self.acknowledged;
+        if ahead > max_ahead || out_of_window && ahead > 0 {
             return self.hold_far_ahead(segment, out_of_order, out);
         }
-        if !payload.is_empty() {
+        if !payload.is_empty() && !out_of_window && !out_of_order.far_ahead.is_empty() {
+            if out_of_order.far_ahead.acked.is_some() {
+                self.accept_far_ahead(out_of_order, out);
+                return self.insert(segment, out_of_order, out);
+            }
             self.drop_far_ahead(out_of_order, out);
         }
         // Negative before the start of the stream.
@@ -214,49 +220,6 @@ impl StreamReassembler {
         }
         self.report_lost(Loss::OooDropped, late, out);
         self.report_lost(Loss::Duplicate, end - at - late, out);
-    }
-
-    /// Handles a segment too far ahead to be accepted alone.
-    fn hold_far_ahead(
-        &mut self,
-        segment: SegmentRef<'_>,
-        out_of_order: &mut OutOfOrder,
-        out: &mut dyn StreamSink,
-    ) {
-        if segment.payload.is_empty() {
-            return;
-        }
-        if self.finished() || out_of_order.has_fin() {
-            return self.report_lost(Loss::OutOfWindow, segment.payload.len() as u64, out);
-        }
-        match out_of_order.far_ahead.take() {
-            Some(far_ahead) if far_ahead.end() == segment.seq => {
-                // Two consecutive segments: the capture lacks what lies between.
-                while self.skip_lowest_hole(out_of_order, out) {}
-                let distance = far_ahead.seq.wrapping_sub(self.seq).cast_signed();
-                if let Ok(distance) = u64::try_from(distance) {
-                    self.skip(self.position + distance, out);
-                }
-                self.insert(SegmentRef::from(&far_ahead), out_of_order, out);
-                self.insert(segment, out_of_order, out);
-            }
-            other => {
-                out_of_order.far_ahead = other;
-                self.drop_far_ahead(out_of_order, out);
-                out_of_order.far_ahead = Some(segment.into());
-            }
-        }
-    }
-
-    /// Drops the far segment, which the next one did not continue.
-    pub(super) fn drop_far_ahead(
-        &mut self,
-        out_of_order: &mut OutOfOrder,
-        out: &mut dyn StreamSink,
-    ) {
-        if let Some(far_ahead) = out_of_order.far_ahead.take() {
-            self.report_lost(Loss::OutOfWindow, far_ahead.payload.len() as u64, out);
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 use flowscope_core::{Segment, Timestamp};
 
 use super::acks::AckBase;
+use super::far_ahead::FarAhead;
 use super::ranges::SegmentRanges;
 use super::segment_store::SegmentStore;
 
@@ -19,8 +20,8 @@ pub(super) struct OutOfOrder {
     pub(super) acked: Option<(u64, Timestamp)>,
     /// Highest later acknowledgement; its grace is counted separately.
     pub(super) acked_later: Option<(u64, Timestamp)>,
-    /// A segment far ahead, kept until the next segment confirms it.
-    pub(super) far_ahead: Option<StoredSegment>,
+    /// Segments far ahead, kept until the receiver acknowledges them.
+    pub(super) far_ahead: FarAhead,
     /// Segments received before the start of the stream was known, or without a sink.
     pub(super) unplaced: Vec<StoredSegment>,
     /// Payload bytes in `unplaced`.
@@ -51,6 +52,8 @@ pub(super) struct SegmentRef<'a> {
     pub(super) ts: Timestamp,
     /// What it acknowledges.
     pub(super) ack: Option<u32>,
+    /// It counts only if it is acknowledged.
+    pub(super) out_of_window: bool,
     pub(super) payload: &'a [u8],
 }
 
@@ -96,19 +99,18 @@ impl OutOfOrder {
     pub(super) fn is_idle(&self) -> bool {
         self.next().is_none()
             && self.acked.is_none()
-            && self.far_ahead.is_none()
+            && self.far_ahead.is_empty()
             && self.unplaced.is_empty()
             && self.refused == 0
     }
 
     pub(super) fn pending(&self) -> u64 {
-        let far_ahead = self.far_ahead.as_ref().map_or(0, |far_ahead| far_ahead.payload.len());
-        self.store.pending() + (far_ahead + self.stored) as u64 + self.refused
+        self.store.pending() + (self.far_ahead.bytes() + self.stored) as u64 + self.refused
     }
 
     /// Bytes of memory, this value included.
     pub(super) fn cost(&self) -> usize {
-        let far_ahead = self.far_ahead.as_ref().map_or(0, |far_ahead| far_ahead.payload.len());
+        let far_ahead = self.far_ahead.cost();
         size_of::<OutOfOrder>() + self.store_cost() + self.unplaced_cost() + far_ahead
     }
 
@@ -136,6 +138,7 @@ impl<'a> From<&Segment<'a>> for SegmentRef<'a> {
             fin: segment.fin,
             ts: segment.ts,
             ack: segment.ack,
+            out_of_window: segment.out_of_window,
             payload: segment.payload,
         }
     }
@@ -149,6 +152,7 @@ impl<'a> From<&'a StoredSegment> for SegmentRef<'a> {
             fin: stored.fin,
             ts: stored.ts,
             ack: stored.ack,
+            out_of_window: false,
             payload: &stored.payload,
         }
     }

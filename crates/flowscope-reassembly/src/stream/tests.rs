@@ -319,9 +319,13 @@ fn segments_far_ahead() {
     pair.push(syn()).push(data(0, b"ab")).push(data(far, b"xy"));
     assert_eq!(pair.own.pending(), 2);
     pair.push(data(2, b"cd")).expect(&["0 ab", "out_of_window 2", "2 cd"]);
-    // Continued, it is believed.
-    pair.push(data(9, b"j")).push(data(far, b"xy")).push(data(far + 2, b"z"));
-    pair.expect(&[
+    // Continued, it is believed no more than alone.
+    pair.push(data(9, b"j")).push(data(far, b"xy")).push(data(far + 2, b"z")).expect(&[]);
+    // But when the receiver has it.
+    pair.ack(1, 4).ack(2, 5 + far as u32).expect(&[]);
+    pair.ack(3, 1 + far as u32);
+    assert_eq!(pair.own.deadline(), Some(ms(3)));
+    pair.pass(3).expect(&[
         "4 gap 5",
         "9 j",
         &format!("10 gap {}", far - 10),
@@ -330,10 +334,49 @@ fn segments_far_ahead() {
     ]);
     // Not backwards.
     pair.push(data(0, b"ab")).push(data(2, b"cd")).expect(&["out_of_window 2", "out_of_window 2"]);
-    // One that is not continued gives way to the next.
+    // One that is far from the one before takes its place.
     let mut pair = Pair::new(config());
     pair.push(syn()).push(data(far, b"x")).push(data(2 * far, b"y")).end();
     pair.expect(&["out_of_window 1", "out_of_window 1"]);
+}
+
+#[test]
+fn many_segments_far_ahead_are_believed_where_nobody_could_acknowledge_them() {
+    let far = 1 << 25;
+    let mut pair = Pair::new(config());
+    pair.push(syn()).push(data(0, b"ab")).expect(&["0 ab"]);
+    for n in 0..16 {
+        pair.expect(&[]).push(data(far + n, b"x"));
+    }
+    assert_eq!(pair.own.position(), far as u64 + 16);
+    let mut pair = Pair::new(config());
+    pair.push(syn()).push(data(0, b"ab")).ack(1, 2).expect(&["0 ab"]);
+    for n in 0..40 {
+        pair.push(data(far + n, b"x")).expect(&[]);
+    }
+    pair.end().expect(&["out_of_window 40"]);
+}
+
+#[test]
+fn segments_far_ahead_are_bounded() {
+    let bound = NonZeroUsize::new(8 << 10).unwrap();
+    let mut pair = Pair::new(config().max_held(bound));
+    pair.push(syn()).ack(0, 0);
+    for n in 0..100 {
+        pair.push(data((1 << 25) + 1000 * n, &[b'x'; 1000]));
+        assert!(pair.own.heap_bytes() < 10 << 10, "{n}: {}", pair.own.heap_bytes());
+    }
+}
+
+/// A FIN behind a part that was not captured ends the stream, once it is acknowledged.
+#[test]
+fn a_fin_far_ahead() {
+    let far = 1 << 25;
+    let mut pair = Pair::new(config());
+    pair.push(syn()).push(data(0, b"ab")).push(fin(far, b"")).expect(&["0 ab"]);
+    pair.ack(1, far as u32).pass(1).expect(&[]);
+    pair.ack(2, far as u32 + 1).pass(2).expect(&[&format!("2 gap {}", far - 2)]);
+    assert!(pair.own.finished());
 }
 
 #[test]

@@ -89,6 +89,7 @@ impl Both {
             syn: piece.syn,
             fin: piece.fin,
             padding: false,
+            out_of_window: false,
         }
     }
 
@@ -236,6 +237,12 @@ fn converse(seed: u64) -> Both {
                 both.compare(&(seed, step, &sent));
                 sent = following;
                 next = next.max(sent.at + 3);
+            }
+            if rng.one_in(3) {
+                // The receiver has them, or something else that far away.
+                let at = sent.at + rng.below(4) as i64;
+                both.ack(at, now);
+                both.compare(&(seed, step, "far ack", at));
             }
         }
         sent.fin = step + 5 > steps && rng.one_in(4);

@@ -71,7 +71,10 @@ pub(crate) struct Model {
     hole: Option<(u64, u64)>,
     acked: Option<(u64, u64)>,
     acked_later: Option<(u64, u64)>,
-    stray: Option<Piece>,
+    /// Pieces far ahead, and when they were acknowledged.
+    strays: Vec<Piece>,
+    strays_acked: Option<u64>,
+    acknowledged: bool,
     stash: Vec<Piece>,
 }
 
@@ -81,7 +84,7 @@ impl Model {
     }
 
     pub(crate) fn pending(&self) -> u64 {
-        let stray = self.stray.iter().chain(&self.stash).map(|piece| piece.bytes.len() as u64);
+        let stray = self.strays.iter().chain(&self.stash).map(|piece| piece.bytes.len() as u64);
         self.held.len() as u64 + stray.sum::<u64>()
     }
 
@@ -94,7 +97,7 @@ impl Model {
         }
         let hole = self.hole_since().map(|since| since + TIMEOUT);
         let acked = self.releasable().map(|(_, ts)| ts + GRACE);
-        hole.into_iter().chain(acked).min()
+        hole.into_iter().chain(acked).chain(self.strays_acked).min()
     }
 
     pub(crate) fn push(&mut self, piece: Piece) {
@@ -121,9 +124,18 @@ impl Model {
     }
 
     pub(crate) fn ack(&mut self, at: i64, ts: u64) {
+        self.acknowledged = true;
         let Some(base) = self.base else { return };
         let ahead = at - base - self.position as i64;
-        if ahead <= 0 || ahead > MAX_AHEAD || self.finished || self.closed {
+        if ahead <= 0 || self.finished || self.closed {
+            return;
+        }
+        if ahead > MAX_AHEAD {
+            let Some(first) = self.strays.first() else { return };
+            let end = self.strays.iter().map(|stray| stray.end() + i64::from(stray.fin)).max();
+            if at > first.at && Some(at) <= end {
+                self.strays_acked = Some(ts);
+            }
             return;
         }
         let offset = ((at - base) as u64).min(self.fin.map_or(u64::MAX, |(end, _)| end));
@@ -142,6 +154,8 @@ impl Model {
         while self.deadline().is_some_and(|deadline| deadline <= now) {
             if self.base.is_none() {
                 self.begin_at_lowest();
+            } else if self.strays_acked.is_some_and(|acked| acked <= now) {
+                self.accept_strays();
             } else if self.hole_since().is_some_and(|since| since + TIMEOUT <= now) {
                 self.give_up_hole();
             } else if let Some((offset, _)) = self.releasable() {
@@ -157,7 +171,10 @@ impl Model {
         if self.base.is_none() && !self.stash.is_empty() {
             self.begin_at_lowest();
         }
-        self.drop_stray();
+        if self.strays_acked.is_some() {
+            self.accept_strays();
+        }
+        self.drop_strays();
         while self.next_known().is_some() {
             self.give_up_hole();
         }
@@ -189,7 +206,11 @@ impl Model {
             return self.set_aside(piece);
         }
         if !piece.bytes.is_empty() {
-            self.drop_stray();
+            if self.strays_acked.is_some() {
+                self.accept_strays();
+                return self.insert(piece);
+            }
+            self.drop_strays();
         }
         let end = piece.end() - base;
         if end < 0 || ahead < -MAX_AHEAD {
@@ -284,33 +305,38 @@ impl Model {
     }
 
     fn set_aside(&mut self, piece: Piece) {
-        if piece.bytes.is_empty() {
+        if piece.bytes.is_empty() && !piece.fin {
             return;
         }
         if self.finished || self.fin.is_some() {
             return self.lose(Loss::OutOfWindow, piece.bytes.len());
         }
-        match self.stray.take() {
-            Some(stray) if stray.end() == piece.at => {
-                while self.next_known().is_some() {
-                    self.give_up_hole();
-                }
-                let to = stray.at - self.base.expect("the stream has begun");
-                self.gap_to((to as u64).max(self.position));
-                // FINs so far away are not believed.
-                self.insert(stray);
-                self.insert(piece);
-            }
-            other => {
-                self.stray = other;
-                self.drop_stray();
-                self.stray = Some(piece);
-            }
+        let near = |first: &Piece| (0..=MAX_AHEAD).contains(&(piece.at - first.at));
+        if !self.strays.first().is_some_and(near) {
+            self.drop_strays();
+        }
+        self.strays.push(piece);
+        if self.strays.len() >= 16 && !self.acknowledged {
+            self.accept_strays();
         }
     }
 
-    fn drop_stray(&mut self) {
-        if let Some(stray) = self.stray.take() {
+    fn accept_strays(&mut self) {
+        self.strays_acked = None;
+        let strays = std::mem::take(&mut self.strays);
+        while self.next_known().is_some() {
+            self.give_up_hole();
+        }
+        let to = strays[0].at - self.base.expect("the stream has begun");
+        self.gap_to((to.max(0) as u64).max(self.position));
+        for stray in strays {
+            self.insert(stray);
+        }
+    }
+
+    fn drop_strays(&mut self) {
+        self.strays_acked = None;
+        for stray in std::mem::take(&mut self.strays) {
             self.lose(Loss::OutOfWindow, stray.bytes.len());
         }
     }

@@ -68,15 +68,15 @@ impl<K, S> Entry<'_, K, S> {
     #[inline]
     pub(super) fn emit_segment<O: FlowSink<K, S>>(
         &mut self,
-        seg: &Seg,
+        segment: Segment<'_>,
         packet: &PacketContext<'_, '_, K>,
         out: &mut O,
     ) {
         if !out.wants_payload() {
             return;
         }
-        let Some(flow) = self.flow(seg.ts, at_packet(packet.now)) else { return };
-        out.segment(flow, lent(seg, packet));
+        let Some(flow) = self.flow(segment.ts, at_packet(packet.now)) else { return };
+        out.segment(flow, segment);
     }
 
     /// LATE-5: lends a segment that came after the end of the flow.
@@ -113,6 +113,7 @@ impl<K, S> Entry<'_, K, S> {
             syn: true,
             fin: false,
             padding: false,
+            out_of_window: false,
         };
         if let Some(flow) = self.flow(syn.ts, order) {
             out.segment(flow, segment);
@@ -133,7 +134,12 @@ impl<K, S> Entry<'_, K, S> {
             self.emit(seg.ts, order, Change::Anomaly { kind, side }, out);
         }
         if !seg.flags.rst() {
-            self.emit_segment(seg, packet, out);
+            let mut segment = lent(seg, packet);
+            segment.out_of_window = step.out_of_window;
+            if step.far_ack {
+                segment.ack = None;
+            }
+            self.emit_segment(segment, packet, out);
         }
         self.emit_established(seg.ts, order, step, out);
     }
@@ -192,7 +198,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
 /// The segment as a sink is lent it.
 #[inline]
-fn lent<'v, K>(seg: &Seg, packet: &PacketContext<'_, 'v, K>) -> Segment<'v> {
+pub(super) fn lent<'v, K>(seg: &Seg, packet: &PacketContext<'_, 'v, K>) -> Segment<'v> {
     let found = packet.extracted;
     let payload = found.payload.of(packet.view);
     Segment {
@@ -208,6 +214,7 @@ fn lent<'v, K>(seg: &Seg, packet: &PacketContext<'_, 'v, K>) -> Segment<'v> {
             && seg.len > 0
             && seg.flags == TcpFlags::ACK
             && payload.iter().all(|byte| *byte == 0),
+        out_of_window: false,
     }
 }
 

@@ -5,6 +5,7 @@ use std::hash::Hash;
 use flowscope_core::{Extracted, FlowSide, PacketView, TcpFlags};
 
 use super::counters::count;
+use super::emit::lent;
 use super::successor::count_pending_syns;
 use super::time::{idle_of, may_be_overdue};
 use super::{Engine, PacketContext, RARE_BYTES, RARE_SHARE, SPILL, at_packet};
@@ -72,7 +73,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             let mut entry = self.slots.entry(slot);
             entry.emit_packet(side, packet, flags, out);
             match &tcp {
-                Some(seg) => entry.emit_segment(seg, packet, out),
+                Some(seg) => entry.emit_segment(lent(seg, packet), packet, out),
                 None => entry.emit_datagram(side, packet, out),
             }
         }
@@ -240,7 +241,9 @@ impl<K, S> Entry<'_, K, S> {
         ranks.remove(self.slot, self.hot);
         count(self.hot, self.cold, side, packet);
         if let Some(seg) = seg {
-            self.tcp(config).advance(seg, now, &mut step);
+            let mut tcp = self.tcp(config);
+            tcp.advance(seg, now, &mut step);
+            step.far_ack = tcp.acknowledges_far(seg);
         } else if step.before != FlowState::Active {
             self.tcp(config).truncated_header(view.ts(), &mut step);
         }

@@ -86,6 +86,7 @@ impl Tcp<'_> {
             rare.stray = Some(Stray::of(seg, rare.stray, window));
             rare.out_of_window += 1;
             self.hot.slow_path |= slow_path::RARE;
+            step.out_of_window = true;
             step.report(Anomaly::OutOfWindow, seg.side);
             return false;
         }
@@ -270,9 +271,20 @@ impl Tcp<'_> {
         }
     }
 
+    /// ACK-1: whether the segment acknowledges numbers far beyond what the other side may have sent.
+    #[inline]
+    pub(crate) fn acknowledges_far(&self, seg: &Seg) -> bool {
+        let peer = self.hot.side(!seg.side);
+        let ahead = i64::from(serial(seg.ack, peer.next));
+        ahead > MIN_RECEIVE_WINDOW
+            && seg.flags.ack()
+            && peer.has(side_bit::SEQ_KNOWN)
+            && ahead > self.receive_window(!seg.side)
+    }
+
     /// SEQ-2: how far ahead of `next` a segment of `side` is accepted. RFC 7323 §2.2: "both sides MUST
     /// send Window Scale options in their <SYN> segments to enable window scaling in either direction."
-    pub(super) fn receive_window(&self, side: FlowSide) -> i64 {
+    pub(crate) fn receive_window(&self, side: FlowSide) -> i64 {
         let y = (!side).index();
         let both = self.hot.sides[0].has(side_bit::SYN) && self.hot.sides[1].has(side_bit::SYN);
         let shift = match (self.cold.scale(y), self.cold.scale(1 - y)) {

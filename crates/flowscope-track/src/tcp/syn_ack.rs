@@ -1,4 +1,5 @@
-//! Several SYN+ACKs with different numbers: the initiator's acknowledgement decides which one counts.
+//! Several SYNs and SYN+ACKs of the responder with different numbers: the initiator's acknowledgement decides which
+//! one counts.
 
 use flowscope_core::FlowSide;
 
@@ -8,13 +9,13 @@ use crate::seq::serial;
 use crate::{FlowState, InitiatorEvidence};
 
 impl Tcp<'_> {
-    /// Whether the responder has shown no more than a SYN+ACK, which is not acknowledged.
+    /// Whether the responder has shown no more than a SYN or SYN+ACK, which is not acknowledged.
     fn may_take_other_syn_ack(&self) -> bool {
         let [initiator, responder] = &self.hot.sides;
         let acknowledged =
             initiator.has(side_bit::ACKED) && serial(initiator.ack, self.cold.isn[1]) > 0;
         self.hot.state == FlowState::SynReceived
-            && responder.has(side_bit::SYN_ACK)
+            && responder.has(side_bit::SYN)
             && !responder.has(side_bit::HISTORY_D)
             && !responder.has(side_bit::FIN)
             && !acknowledged
@@ -48,8 +49,11 @@ impl Tcp<'_> {
         if !any || seg.side == FlowSide::Responder || !seg.flags.ack() {
             return;
         }
+        // It may repeat what the SYN carried.
+        let into = serial(seg.seq, self.cold.isn[0].wrapping_add(1));
         let ahead = i64::from(serial(seg.seq, self.hot.side(seg.side).next));
-        if !(0..=self.receive_window(seg.side)).contains(&ahead) || !self.may_take_other_syn_ack() {
+        let is_near = into >= 0 && ahead <= self.receive_window(seg.side);
+        if !is_near || !self.may_take_other_syn_ack() {
             return;
         }
         let syn_acks = self.cold.rare().syn_acks.iter().flat_map(|syn_acks| syn_acks.iter());
@@ -61,8 +65,12 @@ impl Tcp<'_> {
         };
         self.cold.rare().syn_acks = None;
         let side = &mut self.hot.sides[1];
+        side.bits |= side_bit::SYN_ACK;
         side.next = taken.seq.wrapping_add(1).wrapping_add(taken.len);
         side.window = taken.window;
+        if taken.options.signed || self.cold.rare().sides[1].signed {
+            self.cold.rare().sides[1].signed = taken.options.signed;
+        }
         self.cold.isn[1] = taken.seq;
         self.cold.first_window[1] = taken.window;
         self.cold.mss[1] = taken.options.mss.unwrap_or(0);

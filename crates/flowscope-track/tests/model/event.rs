@@ -76,6 +76,7 @@ pub enum What {
     Anomaly(Anomaly, FlowSide),
     Segment {
         side: FlowSide,
+        out_of_window: bool,
         seq: u32,
         payload: Vec<u8>,
         wire_len: u32,
@@ -150,7 +151,7 @@ impl<S> FlowSink<u8, S> for Calls {
 
     fn segment(&mut self, flow: Flow<'_, u8, S>, segment: Segment<'_>) {
         assert_eq!(segment.ts, flow.ts, "a segment has the time of its packet");
-        let Segment { side, seq, payload, wire_len, ack, syn, fin, .. } = segment;
+        let Segment { side, seq, payload, wire_len, ack, syn, fin, out_of_window, .. } = segment;
         let payload = payload.to_vec();
         let sides = [FlowSide::Initiator, FlowSide::Responder];
         let starts = sides.map(|side| flow.stream_start(side));
@@ -158,6 +159,7 @@ impl<S> FlowSink<u8, S> for Calls {
         let acknowledged = sides.map(|side| flow.acknowledged(side));
         let what = What::Segment {
             side,
+            out_of_window,
             seq,
             payload,
             wire_len,

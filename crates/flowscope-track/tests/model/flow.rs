@@ -320,6 +320,12 @@ impl Flow {
             let end = tcp.seq.wrapping_add(len).wrapping_add(u32::from(fin));
             let reaches = |sent: &u32| end.wrapping_sub(*sent).cast_signed() <= 0;
             sent.iter().flatten().find(|sent| reaches(sent))?;
+        } else {
+            let own = &self.sides[side.index()];
+            let ahead = i64::from(tcp.seq.wrapping_sub(own.next).cast_signed());
+            if own.shown && ahead > self.receive_window(side) {
+                return None;
+            }
         }
         Some(What::LateSegment {
             side,

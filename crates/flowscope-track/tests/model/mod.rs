@@ -366,6 +366,7 @@ impl Model {
             // REUSE-1
             let syn = What::Segment {
                 side: FlowSide::Initiator,
+                out_of_window: false,
                 seq: flow.sides[0].isn.wrapping_add(1),
                 payload: Vec::new(),
                 wire_len: 0,
@@ -470,7 +471,7 @@ impl Model {
             tcp_flags: found.tcp.map(|tcp| tcp.flags).unwrap_or_default(),
         })];
         calls.extend(changes.anomalies.into_iter().map(|(kind, side)| What::Anomaly(kind, side)));
-        calls.extend(lent(flow, packet, found, side));
+        calls.extend(lent(flow, packet, found, side, changes.out_of_window));
         if changes.established {
             calls.push(What::Established);
         }
@@ -486,16 +487,27 @@ impl Model {
 }
 
 /// What the payload of a packet is delivered as.
-fn lent(flow: &Flow, packet: &Packet, found: &Extracted<u8>, side: FlowSide) -> Option<What> {
+fn lent(
+    flow: &Flow,
+    packet: &Packet,
+    found: &Extracted<u8>,
+    side: FlowSide,
+    out_of_window: bool,
+) -> Option<What> {
     let (payload, wire_len) = (packet.payload.clone(), found.payload.wire_len);
     if flow.l4 == Some(L4Proto::Tcp) {
         let tcp = found.tcp.filter(|tcp| !tcp.flags.rst())?;
+        // ACK-1
+        let peer = &flow.sides[(!side).index()];
+        let ahead = i64::from(tcp.ack.wrapping_sub(peer.next).cast_signed());
+        let far = peer.shown && ahead > flow.receive_window(!side);
         return Some(What::Segment {
             side,
+            out_of_window,
             seq: tcp.seq.wrapping_add(u32::from(tcp.flags.syn())),
             payload,
             wire_len,
-            ack: tcp.flags.ack().then_some(tcp.ack),
+            ack: (tcp.flags.ack() && !far).then_some(tcp.ack),
             syn: tcp.flags.syn(),
             fin: tcp.flags.fin(),
             starts: flow.starts(),

@@ -26,6 +26,7 @@ pub struct Changes {
     pub established: bool,
     /// The packet is none that could establish the flow.
     pub disbelieved: bool,
+    pub out_of_window: bool,
     /// Rules that few packets get to.
     pub reached: Vec<&'static str>,
     /// From the state before the packet to the one after, if they differ.
@@ -100,7 +101,7 @@ impl Flow {
     }
 
     /// SEQ-2: `max(Y.window << scale, 1 MiB)`
-    fn receive_window(&self, x: FlowSide) -> i64 {
+    pub fn receive_window(&self, x: FlowSide) -> i64 {
         let (_, peer) = self.pair(x);
         let scale = if self.scale_known() { peer.scale.unwrap_or(0) } else { 0 };
         (i64::from(peer.window.unwrap_or(0)) << scale).max(1 << 20)
@@ -353,7 +354,7 @@ impl Flow {
     fn may_take_other_syn_ack(&self) -> bool {
         let [initiator, responder] = &self.sides;
         self.state == FlowState::SynReceived
-            && responder.syn_ack_seen
+            && responder.syn_seen
             && !responder.letters.once.contains('d')
             && responder.fin.is_none()
             && initiator.ack.is_none_or(|ack| d(ack, responder.isn) <= 0)
@@ -380,7 +381,10 @@ impl Flow {
         if x != FlowSide::Initiator || !tcp.flags.ack() || !self.may_take_other_syn_ack() {
             return;
         }
-        if !(0..=self.receive_window(x)).contains(&d(tcp.seq, self.sides[0].next)) {
+        let initiator = &self.sides[0];
+        if d(tcp.seq, initiator.isn.wrapping_add(1)) < 0
+            || d(tcp.seq, initiator.next) > self.receive_window(x)
+        {
             return;
         }
         let taken = self.other_syn_acks.iter().copied().find(|other| {
@@ -391,6 +395,8 @@ impl Flow {
         self.other_syn_acks.clear();
         changes.reached.push("another SYN+ACK was taken");
         let own = &mut self.sides[1];
+        own.syn_ack_seen = true;
+        own.signed = syn.options.signed;
         own.isn = syn.seq;
         own.next = syn.seq.wrapping_add(1).wrapping_add(len);
         own.window = Some(syn.window);
@@ -514,6 +520,7 @@ impl Flow {
                 fin: tcp.flags.fin(),
             });
             changes.disbelieved = true;
+            changes.out_of_window = true;
             own.stats.out_of_window += 1;
             changes.anomalies.push((Anomaly::OutOfWindow, x));
             if tcp.flags.fin() {

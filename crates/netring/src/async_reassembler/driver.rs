@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use flowscope_core::{FlowExtractor, FlowSide, ParserStatus, StreamChunk};
 use flowscope_driver::{DriverConfig, SessionChange, SessionSink, StopReason};
-use flowscope_track::{Change, Flow, FlowEvent};
+use flowscope_track::{Change, EndReason, Flow, FlowEvent};
 
 use super::tasks::Tasks;
 use super::{AsyncReassembler, AsyncReassemblerFactory};
@@ -95,14 +95,15 @@ impl<K: Clone, F: AsyncReassemblerFactory<K>> SessionSink<K, Infallible, Sides>
         true
     }
 
-    fn flow(&mut self, flow: Flow<'_, K, Sides>, change: Change) {
-        if let Change::Ended { reason } = change {
-            for side in [FlowSide::Initiator, FlowSide::Responder] {
-                if let Some(sender) = flow.state.0[side.index()].take() {
-                    sender.end(|| Ended::Flow { reason, stats: Box::new(flow.stats()) });
-                }
+    fn session_ended(&mut self, flow: Flow<'_, K, Sides>, reason: EndReason) {
+        for side in [FlowSide::Initiator, FlowSide::Responder] {
+            if let Some(sender) = flow.state.0[side.index()].take() {
+                sender.end(|| Ended::Flow { reason, stats: Box::new(flow.stats()) });
             }
         }
+    }
+
+    fn flow(&mut self, flow: Flow<'_, K, Sides>, change: Change) {
         self.events.push_back(FlowEvent::from_change(&flow, change));
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flowscope_core::{FlowExtractor, FlowSide, ParserStatus, StreamChunk};
 use flowscope_driver::{DriverConfig, SessionChange, SessionSink, StopReason};
-use flowscope_track::{Change, Flow};
+use flowscope_track::{EndReason, Flow};
 
 use super::{Conversation, ConversationConfig, Ended, Hub, Sender, Stalled, channel};
 use crate::channel_driver::{ChannelDriver, ChannelSink};
@@ -60,10 +60,8 @@ impl<K: Clone> ConversationSink<K> {
 }
 
 impl<K: Clone> SessionSink<K, Infallible, Outlet> for ConversationSink<K> {
-    fn flow(&mut self, flow: Flow<'_, K, Outlet>, change: Change) {
-        if let Change::Ended { reason } = change
-            && let Some(sender) = flow.state.0.take()
-        {
+    fn session_ended(&mut self, flow: Flow<'_, K, Outlet>, reason: EndReason) {
+        if let Some(sender) = flow.state.0.take() {
             sender.end(|| Ended::Flow { reason, stats: Box::new(flow.stats()) });
         }
     }
