@@ -13,10 +13,11 @@ use flowscope_track::{Eviction, TrackerConfig};
 use tokio::task::coop;
 
 use crate::budget;
+use crate::handle::Handled;
 use crate::stages::Stages;
 use crate::{
     AsyncDriver, AsyncPacketSource, Dedup, Error, EventStream, FlowStream, InOrder, Merge,
-    PacketStream, Replay, Stats,
+    PacketStream, Replay, Stats, StreamHandle,
 };
 
 /// Packets of a source, read in batches or turned into a stream.
@@ -28,6 +29,8 @@ pub struct AsyncCapture<S> {
     source: S,
     stages: Stages,
     stop_when: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Made for the first handle.
+    handled: Option<Handled>,
     stopped: bool,
     ended: bool,
     /// Whether the last poll yielded to other tasks.
@@ -70,6 +73,7 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
             source,
             stages,
             stop_when: None,
+            handled: None,
             stopped: false,
             ended: false,
             gave_way: false,
@@ -127,8 +131,9 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
     where
         S: Send + 'static,
     {
-        let AsyncCapture { source, stages, stop_when, stopped, ended, gave_way } = self;
-        AsyncCapture { source: Box::new(source), stages, stop_when, stopped, ended, gave_way }
+        let AsyncCapture { source, stages, stop_when, handled, stopped, ended, gave_way } = self;
+        let source = Box::new(source);
+        AsyncCapture { source, stages, stop_when, handled, stopped, ended, gave_way }
     }
 
     /// Tracks flows by the keys of `extractor`.
@@ -214,11 +219,32 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
 
     /// Polls the stop signal; returns whether the capture was stopped.
     pub(crate) fn poll_stop(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.stopped {
+            return true;
+        }
         let stop = self.stop_when.as_mut().map(|signal| signal.as_mut().poll(cx));
-        if stop.is_some_and(|signal| signal.is_ready()) {
+        let asked = self.handled.as_mut().map(|handled| handled.stopped().poll(cx));
+        if [stop, asked].iter().flatten().any(Poll::is_ready) {
             self.stop();
         }
         self.stopped
+    }
+
+    /// A handle that stops this capture, and waits for what [`report`](Self::report) says.
+    pub(crate) fn handle(&mut self) -> StreamHandle {
+        self.handled.get_or_insert_with(Handled::new).handle().clone()
+    }
+
+    /// Whether handles wait for the end.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.handled.as_ref().is_some_and(|handled| !handled.handle().is_over())
+    }
+
+    /// Reports the end to the handles, if there are any.
+    pub(crate) fn report(&self, ended: Result<Stats, Error>) {
+        if let Some(handled) = &self.handled {
+            handled.handle().report(ended);
+        }
     }
 
     /// Whether the last [`poll_batch`](Self::poll_batch) returned `Pending` only to let other tasks

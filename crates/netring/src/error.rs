@@ -28,6 +28,9 @@ pub enum Error {
     /// A worker, parser, extractor or consumer panicked with this message.
     #[error("panicked: {0}")]
     Panicked(String),
+    /// The stream that a handle belongs to was dropped before its end.
+    #[error("the stream was dropped before its end")]
+    Dropped,
     /// Error that several callers receive.
     #[error(transparent)]
     Shared(Arc<Error>),

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use crate::budget;
 use crate::live_clock::{LiveClock, require_timers};
 use crate::next::next_method;
-use crate::{AsyncCapture, AsyncDriver, AsyncPacketSource, Error, Stats};
+use crate::{AsyncCapture, AsyncDriver, AsyncPacketSource, Error, Stats, StreamHandle};
 
 /// Events of a driver that reads packets from a capture.
 ///
@@ -93,8 +93,14 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
         self
     }
 
+    /// A handle with which other tasks stop this stream and wait for its end.
+    pub fn handle(&mut self) -> StreamHandle {
+        self.capture.handle()
+    }
+
     /// Stops the capture, processes all received packets, ends every open flow as `Shutdown`, and
-    /// returns the counters.
+    /// returns the counters. From another task, call
+    /// [`StreamHandle::shutdown`].
     ///
     /// The resulting events are buffered and can still be read from the stream until it ends. To
     /// receive millions of flow ends one by one, call [`stop`](Self::stop) and read on instead. If
@@ -219,8 +225,15 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
             }
             Phase::Over => {
                 let over = driver.poll_finished(cx);
-                let error = driver.take_error();
-                return error.map_or(over.map(|()| Step::Over), |e| Poll::Ready(Step::Failed(e)));
+                if let Some(error) = driver.take_error() {
+                    return Poll::Ready(Step::Failed(error));
+                }
+                ready!(over);
+                if capture.is_awaited() {
+                    let stats = self.stats();
+                    self.capture.report(stats);
+                }
+                return Poll::Ready(Step::Over);
             }
         }
         Poll::Ready(Step::Done)

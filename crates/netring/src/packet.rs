@@ -8,7 +8,7 @@ use futures_core::Stream;
 use futures_core::stream::FusedStream;
 
 use crate::next::next_method;
-use crate::{AsyncCapture, AsyncPacketSource, Error, Stats};
+use crate::{AsyncCapture, AsyncPacketSource, Error, Stats, StreamHandle};
 
 /// Copy of a captured packet with its metadata.
 ///
@@ -91,6 +91,11 @@ impl<S: AsyncPacketSource> PacketStream<S> {
         self.capture.stop();
     }
 
+    /// A handle with which other tasks stop this stream and wait for its end.
+    pub fn handle(&mut self) -> StreamHandle {
+        self.capture.handle()
+    }
+
     /// Counters of packets. Returned packets count as delivered, buffered ones as
     /// [waiting](Stats::waiting).
     ///
@@ -115,7 +120,8 @@ impl<S: AsyncPacketSource> Stream for PacketStream<S> {
     type Item = Result<OwnedPacket, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let PacketStream { capture, ready, given } = self.get_mut();
+        let this = self.get_mut();
+        let PacketStream { capture, ready, given } = this;
         if ready.is_empty() {
             let copied = capture.poll_batch(cx, &mut |packets| {
                 let len = packets.iter().map(|packet| packet.frame().len()).sum();
@@ -126,7 +132,13 @@ impl<S: AsyncPacketSource> Stream for PacketStream<S> {
                 }));
             });
             match copied {
-                Poll::Ready(Ok(0)) => return Poll::Ready(None),
+                Poll::Ready(Ok(0)) => {
+                    if capture.is_awaited() {
+                        let stats = this.stats();
+                        this.capture.report(stats);
+                    }
+                    return Poll::Ready(None);
+                }
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
                 Poll::Pending => return Poll::Pending,

@@ -1,8 +1,10 @@
+mod workers;
+
 use std::future::poll_fn;
-use std::mem;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::thread;
 
@@ -18,8 +20,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::next::next_method;
 use crate::{
     AsyncCapture, AsyncDriver, CaptureBuilder, Error, EventStream, FlowAffinity, Live, Stats,
-    default_config,
+    StreamHandle, default_config,
 };
+
+use workers::Total;
+pub use workers::Workers;
 
 /// Several captures that share the packets of an interface, each with a worker thread on its own
 /// core and its own driver.
@@ -201,24 +206,28 @@ impl<C: Capture + 'static> Sharded<C> {
         P: FnOnce(Error) + Send + 'static,
         F: Future<Output = Result<Stats, Error>>,
     {
-        let (stop, stopped) = watch::channel(false);
+        let handle = StreamHandle::new();
+        let total = Arc::new(Total::new(self.captures.len(), handle.clone()));
         let mut ends = Vec::new();
         for (number, capture) in self.captures.into_iter().enumerate() {
-            let (work, panicked) = make(number, stopped.clone());
+            let (work, panicked) = make(number, handle.watch_stop());
             let core = (!self.cores.is_empty()).then(|| self.cores[number % self.cores.len()]);
             let runtime =
                 runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Wait)?;
             let (end, ended) = oneshot::channel();
+            let total = Arc::clone(&total);
             let run = move || {
                 if let Some(core) = core {
                     // A worker that cannot be pinned runs on any core.
                     let _ = netring_capture::pin_to_core(core);
                 }
                 let work = AssertUnwindSafe(|| runtime.block_on(work(capture)));
-                let _ = end.send(catch_unwind(work).unwrap_or_else(|payload| {
+                let result = catch_unwind(work).unwrap_or_else(|payload| {
                     panicked(Error::panicked(&*payload));
                     Err(Error::panicked(&*payload))
-                }));
+                });
+                total.add(&result);
+                let _ = end.send(result);
             };
             thread::Builder::new()
                 .name(format!("netring-{number}"))
@@ -226,7 +235,7 @@ impl<C: Capture + 'static> Sharded<C> {
                 .map_err(Error::Wait)?;
             ends.push(ended);
         }
-        Ok(Workers { stop, ends })
+        Ok(Workers { handle, ends })
     }
 }
 
@@ -271,78 +280,6 @@ struct Chunk<T> {
     items: Items<T>,
 }
 
-/// Handle of running workers of a [`Sharded`] capture. Dropping it stops them, see
-/// [`stop`](Self::stop).
-#[derive(Debug)]
-#[must_use = "the workers are stopped when this is dropped"]
-pub struct Workers {
-    stop: watch::Sender<bool>,
-    ends: Vec<oneshot::Receiver<Result<Stats, Error>>>,
-}
-
-impl Workers {
-    /// Stops all captures. Workers process the packets already received, and end their flows as
-    /// `Shutdown`.
-    pub fn stop(&self) {
-        self.stop.send_replace(true);
-    }
-
-    /// Stops all captures when `signal` completes. A task of its own waits for it.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    pub fn stop_when<F: Future + Send + 'static>(self, signal: F) -> Self {
-        let stop = self.stop.clone();
-        tokio::spawn(async move {
-            let all_ended = stop.closed();
-            let mut all_ended = pin!(all_ended);
-            let mut signal = pin!(signal);
-            poll_fn(|cx| {
-                let there = signal.as_mut().poll(cx).is_ready();
-                if there || all_ended.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(());
-                }
-                Poll::Pending
-            })
-            .await;
-            stop.send_replace(true);
-        });
-        self
-    }
-
-    /// Waits until every worker has ended, after [`stop`](Self::stop) or because the interface was
-    /// deleted, and returns the counters of each.
-    ///
-    /// # Errors
-    ///
-    /// When a worker could not read its counters, or panicked ([`Error::Panicked`]). The others have
-    /// ended by then too.
-    pub async fn ended(mut self) -> Result<Vec<Stats>, Error> {
-        let mut stats = Vec::new();
-        for end in mem::take(&mut self.ends) {
-            stats.push(end.await.unwrap_or_else(|_| Err(Error::source("a worker panicked"))));
-        }
-        stats.into_iter().collect()
-    }
-
-    /// Calls [`stop`](Self::stop), then [`ended`](Self::ended).
-    ///
-    /// # Errors
-    ///
-    /// As [`ended`](Self::ended).
-    pub async fn shutdown(self) -> Result<Vec<Stats>, Error> {
-        self.stop();
-        self.ended().await
-    }
-}
-
-impl Drop for Workers {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
 /// Events of all workers: in order within a worker, interleaved between workers.
 ///
 /// Packet numbers and flow ids are per worker: those of two workers may be equal.
@@ -364,6 +301,12 @@ impl<T> ShardedStream<T> {
     /// Stops all workers. Read on until `None`.
     pub fn stop(&self) {
         self.workers.stop();
+    }
+
+    /// As [`Workers::handle`]. The workers end when their events were read, or when this is dropped.
+    #[must_use]
+    pub fn handle(&self) -> StreamHandle {
+        self.workers.handle()
     }
 
     /// As [`Workers::stop_when`].

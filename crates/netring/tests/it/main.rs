@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod blocking;
 mod broadcast;
+mod handles;
 mod replay;
 mod source;
 mod streams;

@@ -104,7 +104,14 @@ pub(crate) fn events_can_be_handled_in_the_workers() {
                 .unwrap();
             let mut from = sender("v0");
             conversations(FLOWS).iter().for_each(|frame| send(&mut from, frame));
-            check_stats(&workers.shutdown().await.unwrap());
+            let handle = workers.handle();
+            let stopper = tokio::spawn(async move { handle.shutdown().await });
+            let stats = workers.ended().await.unwrap();
+            check_stats(&stats);
+            let mut sum = Stats::default();
+            stats.iter().for_each(|worker| sum.merge(worker));
+            let total = timeout(SOON, stopper).await.expect("it ends").unwrap().unwrap();
+            assert_eq!(total.packets, sum.packets);
             let seen = seen.lock().unwrap();
             assert_eq!(seen.values().sum::<u64>(), 4 * u64::from(FLOWS));
             let mut names: Vec<&str> = seen.keys().map(String::as_str).collect();
