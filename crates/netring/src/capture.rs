@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use flowscope_core::{FlowExtractor, Loss, PacketView};
 use flowscope_driver::{DriverConfig, FlowDriver};
 use flowscope_filter::Filter;
-use flowscope_pcap::{CaptureFiles, CaptureWriter};
+use flowscope_pcap::{CaptureFiles, CaptureWriter, ReadError};
 use flowscope_track::{Eviction, TrackerConfig};
 use tokio::task::coop;
 
@@ -16,8 +16,8 @@ use crate::budget;
 use crate::handle::Handled;
 use crate::stages::Stages;
 use crate::{
-    AsyncDriver, AsyncPacketSource, Dedup, Error, EventStream, FlowStream, InOrder, Merge,
-    PacketStream, Replay, Stats, StreamHandle,
+    AsyncDriver, AsyncPacketSource, Blocking, Dedup, Error, EventStream, FlowStream, InOrder,
+    Merge, PacketStream, Stats, StreamHandle,
 };
 
 /// Packets of a source, read in batches or turned into a stream.
@@ -37,9 +37,12 @@ pub struct AsyncCapture<S> {
     gave_way: bool,
 }
 
-impl AsyncCapture<Replay<CaptureFiles>> {
+impl AsyncCapture<Blocking> {
     /// Opens a capture file: pcap or pcapng, plain or compressed with gzip or zstd. If the file
     /// cannot be read, the first item is the error.
+    ///
+    /// A thread reads it, so that the disk keeps no other task waiting, and copies packets.
+    /// [`Replay`](crate::Replay) reads a file in place.
     #[must_use]
     pub fn open_file(path: impl Into<PathBuf>) -> Self {
         AsyncCapture::open_files([path])
@@ -48,7 +51,8 @@ impl AsyncCapture<Replay<CaptureFiles>> {
     /// Opens several capture files, read one after the other as one capture.
     #[must_use]
     pub fn open_files(paths: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
-        AsyncCapture::new(Replay::new(CaptureFiles::new(paths)))
+        let files = CaptureFiles::new(paths);
+        AsyncCapture::new(Blocking::deferred(|| Ok::<_, ReadError>(files)))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`AsyncCapture`] reads packets from a source: a live interface ([`AsyncCapture::open`]), several
 //! of them, a capture file ([`AsyncCapture::open_file`]), a pipe or socket
-//! ([`AsyncCapture::open_reader`]), or a source of your own ([`AsyncPacketSource`]). It becomes one of these `Stream`s:
+//! ([`AsyncCapture::open_async_reader`]), or a source of your own ([`AsyncPacketSource`]). It becomes one of these `Stream`s:
 //!
 //! | call | items |
 //! |---|---|
@@ -50,6 +50,7 @@
 //! ```
 
 mod async_driver;
+mod async_reader;
 mod async_reassembler;
 mod blocking;
 mod broadcast;
@@ -57,6 +58,7 @@ mod budget;
 mod capture;
 mod channel_driver;
 mod conversation;
+mod copied;
 mod dedup;
 mod error;
 mod event_stream;
@@ -83,6 +85,7 @@ mod sharded;
 mod xdp;
 
 pub use async_driver::AsyncDriver;
+pub use async_reader::AsyncReader;
 pub use async_reassembler::{
     AsyncReassembler, AsyncReassemblerDriver, AsyncReassemblerFactory, ReassembledStream,
 };

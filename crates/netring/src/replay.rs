@@ -6,8 +6,16 @@ use crate::{AsyncPacketSource, Error, SourceStats};
 
 /// Asynchronous source over a synchronous one that never waits for packets, such as a capture file.
 ///
-/// Reading a file blocks the thread while the operating system fetches it; [`Blocking`](crate::Blocking)
+/// Nothing is copied. Reading a file blocks the thread while the operating system fetches it;
+/// [`Blocking`](crate::Blocking), which [`AsyncCapture::open_file`](crate::AsyncCapture::open_file) uses,
 /// reads in a thread of its own.
+///
+/// ```no_run
+/// use flowscope_pcap::CaptureFiles;
+/// use netring::{AsyncCapture, Replay};
+///
+/// let capture = AsyncCapture::new(Replay::new(CaptureFiles::new(["trace.pcap"])));
+/// ```
 #[derive(Debug)]
 pub struct Replay<S> {
     source: S,

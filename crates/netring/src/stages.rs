@@ -140,7 +140,7 @@ impl fmt::Debug for Stages {
 
 /// Clears a list of views and changes its lifetime. Collecting from a vector's own iterator into
 /// the same layout keeps the allocation.
-fn recycle<'b>(mut views: Vec<PacketView<'_>>) -> Vec<PacketView<'b>> {
+pub(crate) fn recycle<'b>(mut views: Vec<PacketView<'_>>) -> Vec<PacketView<'b>> {
     views.clear();
     views.into_iter().map(|_| unreachable!("the list was cleared")).collect()
 }

@@ -4,11 +4,11 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use flowscope_core::LinkType;
+use flowscope_core::{LinkType, PacketSource, PacketView};
 use flowscope_extract::FiveTuple;
 use flowscope_pcap::CaptureWriter;
 use flowscope_track::FlowEvent;
-use netring::{AsyncCapture, Error};
+use netring::{AsyncCapture, Blocking, Error};
 use tokio::time::timeout;
 
 use crate::source::datagram;
@@ -47,6 +47,30 @@ async fn a_stop_ends_a_capture_whose_pipe_is_silent() {
     timeout(SOON, flows.next()).await.expect("it comes").unwrap().unwrap();
     let stats = timeout(SOON, flows.shutdown()).await.expect("it ends").unwrap();
     assert_eq!((stats.packets.delivered(), stats.flows), (1, 0));
+}
+
+/// Source that lends a packet, and panics at the next call.
+struct Fragile(u16);
+
+impl PacketSource for Fragile {
+    type Error = Error;
+
+    fn next_batch(&mut self, lend: &mut dyn FnMut(&[PacketView<'_>])) -> Result<usize, Error> {
+        self.0 += 1;
+        assert!(self.0 < 2, "fragile");
+        lend(&[datagram(1, 0).view()]);
+        Ok(1)
+    }
+}
+
+#[tokio::test]
+async fn a_panic_of_the_source_is_an_error_and_then_the_end() {
+    let capture = AsyncCapture::new(Blocking::new(|| Ok::<_, Error>(Fragile(0))).unwrap());
+    let mut packets = capture.packet_stream();
+    assert!(packets.next().await.unwrap().is_ok());
+    let error = timeout(SOON, packets.next()).await.expect("it comes").unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "panicked: fragile");
+    assert!(timeout(SOON, packets.next()).await.expect("it ends").is_none());
 }
 
 #[tokio::test]

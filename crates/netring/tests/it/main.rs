@@ -1,5 +1,6 @@
 //! Streams over capture files and over sources that follow a script.
 
+mod async_reader;
 #[cfg(unix)]
 mod blocking;
 mod broadcast;

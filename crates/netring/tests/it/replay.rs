@@ -1,5 +1,7 @@
 //! A stream over a capture file gives the events of the synchronous driver, one by one.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, in tests")]
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -11,7 +13,8 @@ use flowscope_http::{HttpMessage, HttpParser};
 use flowscope_pcap::CaptureFiles;
 use flowscope_tls::{TlsMessage, TlsParser};
 use flowscope_track::EndReason;
-use netring::{AsyncCapture, AsyncDriver, AsyncPacketSource, Error, EventStream};
+use netring::{AsyncCapture, AsyncDriver, AsyncPacketSource, Error, EventStream, Replay};
+use tokio::io::AsyncWriteExt;
 
 /// The captures of this repository.
 fn bundled() -> Vec<PathBuf> {
@@ -89,6 +92,27 @@ pub(crate) async fn compare_flows(captures: Vec<PathBuf>) -> usize {
         items += same(&path, stream, FlowDriver::with_config(extractor(), config)).await;
     }
     items
+}
+
+/// From a file in place, and from an asynchronous input that has a few bytes at a time.
+#[tokio::test]
+async fn other_sources_of_a_capture_give_the_same_events() {
+    compare_sources(bundled()).await;
+}
+
+pub(crate) async fn compare_sources(captures: Vec<PathBuf>) {
+    for path in captures {
+        let driver = || FlowDriver::with_config(extractor(), netring::default_config());
+        let replay = Replay::new(CaptureFiles::new([&path]));
+        same(&path, AsyncCapture::new(replay).flow_stream(extractor()), driver()).await;
+
+        let (mut writer, input) = tokio::io::duplex(700);
+        let bytes = fs::read(&path).unwrap();
+        let writes = tokio::spawn(async move { writer.write_all(&bytes).await });
+        let capture = AsyncCapture::open_async_reader(input).unwrap();
+        same(&path, capture.flow_stream(extractor()), driver()).await;
+        writes.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test]
