@@ -280,6 +280,7 @@ fn line(event: &Session) -> Option<String> {
                 format!("hello {}", hello.server_name().unwrap_or(b"-").escape_ascii())
             }
             AppRecord::Tls(TlsMessage::ServerHello(hello)) => format!("server {}", hello.version()),
+            AppRecord::Tls(TlsMessage::ServerKeyExchange { group, .. }) => format!("group {group}"),
             AppRecord::Tls(TlsMessage::Certificate(chain)) => {
                 format!("certificates {}", chain.certificates().count())
             }

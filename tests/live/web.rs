@@ -28,10 +28,11 @@ pub(crate) const HTTP: [&str; 16] = [
 ];
 
 /// What [`traffic::tls`] says in the clear.
-pub(crate) const TLS: [&str; 5] = [
+pub(crate) const TLS: [&str; 6] = [
     "hello tls12.lab.test",
     "server TLS 1.2",
     "certificates 1",
+    "group 29",
     "hello tls13.lab.test",
     "server TLS 1.3",
 ];

@@ -75,7 +75,7 @@ impl MessageOptions {
     }
 }
 
-/// Appends the header of a protocol's log.
+/// Appends the header of a protocol's log, or of another log of this name.
 pub(crate) fn begin_log(protocol: &str, zeek: &mut ZeekFormat, ts: Timestamp, out: &mut Vec<u8>) {
     struct Begin<'a>(&'a str, &'a mut ZeekFormat, Timestamp, &'a mut Vec<u8>);
 
@@ -83,6 +83,9 @@ pub(crate) fn begin_log(protocol: &str, zeek: &mut ZeekFormat, ts: Timestamp, ou
         fn protocol<P: Protocol>(&mut self) {
             if P::NAME == self.0 {
                 self.1.begin_log(P::SCHEMA, self.2, self.3);
+            }
+            for also in P::SCHEMA.zeek_also.iter().filter(|also| also.name == self.0) {
+                self.1.begin_log(also, self.2, self.3);
             }
         }
     }

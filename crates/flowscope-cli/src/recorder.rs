@@ -12,7 +12,7 @@ use flowscope::track::{Change, EndReason, Flow};
 use flowscope_parallel::{Merged, ParallelDriver, Recorder, WorkerError};
 
 use crate::error::Failure;
-use crate::output::{Output, RecordFormat};
+use crate::output::{Output, RecordFormat, put_piece};
 use crate::reading::AppRecord;
 
 /// What tells flows apart: the five-tuple, with or without the networks around it.
@@ -127,10 +127,13 @@ impl<L: RecordFormat, K: FlowKey> Recorder<K, AppRecord> for FormatRecorder<L> {
     }
 
     fn encode(&mut self, record: &L::Record, out: &mut Vec<u8>) {
-        if !self.0.logs().is_empty() {
-            out.push(self.0.log_of(record));
+        if self.0.logs().is_empty() {
+            return self.0.write(record, out);
         }
-        self.0.write(record, out);
+        put_piece(self.0.log_of(record), out, |out| self.0.write(record, out));
+        for (log, text) in self.0.also(record) {
+            put_piece(log, out, |out| out.extend(text));
+        }
     }
 }
 

@@ -10,16 +10,21 @@ use crate::plans::Plans;
 use crate::text::{Stamp, zeek_uid};
 use crate::{RecordHeader, json, names};
 
+mod also;
+
 /// Writes records as Zeek's logs: tab-separated with a header, or JSON.
 ///
 /// As one stream, a header comes whenever the next record is another log's than the one before, and only
-/// then. Its time is the capture's, so that the same input gives the same output.
+/// then. Its time is the capture's, so that the same input gives the same output. Lines that a record has
+/// in [other logs](Schema::zeek_also) follow its own.
 #[derive(Clone, Debug, Default)]
 pub struct ZeekFormat {
     plans: Plans,
     json: bool,
     /// Whether JSON leaves out the log's name.
     pathless: bool,
+    /// Whether records are written in the log of their schema alone.
+    one_log: bool,
     /// The log whose header came last, and the address of the schema that came last.
     current: Option<(&'static str, usize)>,
     /// The columns of that header.
@@ -43,6 +48,13 @@ impl ZeekFormat {
     #[must_use]
     pub fn without_path(mut self) -> Self {
         self.pathless = true;
+        self
+    }
+
+    /// Without lines in [other logs](Schema::zeek_also).
+    #[must_use]
+    pub fn without_other_logs(mut self) -> Self {
+        self.one_log = true;
         self
     }
 
@@ -70,7 +82,7 @@ impl ZeekFormat {
     }
 
     /// Appends a record without its log's header, which [`begin_log`](Self::begin_log) wrote: for logs that
-    /// are written on several threads.
+    /// are written on several threads. Nothing of [other logs](Schema::zeek_also).
     pub fn row(&mut self, header: &RecordHeader, record: &impl Record, out: &mut Vec<u8>) {
         record.visit(Line { format: self, header, out, begin: false });
     }
@@ -121,6 +133,11 @@ impl Visitor for Line<'_> {
         match schema.zeek_rows {
             None => write(record),
             Some(rows) => rows(record, &mut write),
+        }
+        if begin && !format.one_log {
+            for also in schema.zeek_also {
+                format.lines_also(also, header, record, true, out);
+            }
         }
     }
 }
@@ -283,7 +300,9 @@ fn plain(value: &Value<'_>, kind: ZeekType, out: &mut Vec<u8>) {
     };
     match value {
         Value::Bool(flag) => out.push(if *flag { b'T' } else { b'F' }),
-        Value::U64(secs) if matches!(kind, ZeekType::Interval | ZeekType::VectorOfInterval) => {
+        Value::U64(secs)
+            if matches!(kind, ZeekType::Time | ZeekType::Interval | ZeekType::VectorOfInterval) =>
+        {
             seconds(*secs, 0, out);
         }
         Value::U64(number) => json::Json::write(*number, out),
@@ -324,6 +343,7 @@ fn escape(text: &[u8], in_list: bool, out: &mut Vec<u8>) {
 fn json_value(value: &Value<'_>, kind: ZeekType, out: &mut Vec<u8>) {
     match value {
         Value::Time(_) | Value::Duration(_) => plain(value, kind, out),
+        Value::U64(_) if kind == ZeekType::Time => plain(value, kind, out),
         _ => json::write(value, out),
     }
 }
@@ -336,7 +356,7 @@ mod tests {
 
     use super::*;
 
-    struct Ping(&'static Schema<Ping>);
+    pub(super) struct Ping(pub(super) &'static Schema<Ping>);
 
     impl Record for Ping {
         fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
@@ -344,7 +364,10 @@ mod tests {
         }
     }
 
-    const fn schema(log: &'static str, columns: &'static [Column<Ping>]) -> Schema<Ping> {
+    pub(super) const fn schema(
+        log: &'static str,
+        columns: &'static [Column<Ping>],
+    ) -> Schema<Ping> {
         Schema { zeek_log: log, columns, ..Schema::new("ping", |_| Timestamp::ZERO) }
     }
 
@@ -361,11 +384,14 @@ mod tests {
 
     const WAIT: std::time::Duration = std::time::Duration::from_millis(1500);
 
-    fn written(mut format: ZeekFormat, schemas: &[&'static Schema<Ping>]) -> String {
+    pub(super) fn header() -> RecordHeader {
         let ends = ("10.0.0.1:5".parse().unwrap(), "10.0.0.2:53".parse().unwrap());
         let (key, orientation) = FiveTupleKey::new(L4Proto::Udp, ends.0, ends.1).unwrap();
-        let header = RecordHeader::new(Timestamp::ZERO, 1, key, orientation);
-        let mut out = Vec::new();
+        RecordHeader::new(Timestamp::ZERO, 1, key, orientation)
+    }
+
+    pub(super) fn written(mut format: ZeekFormat, schemas: &[&'static Schema<Ping>]) -> String {
+        let (header, mut out) = (header(), Vec::new());
         schemas.iter().for_each(|schema| format.record(&header, &Ping(schema), &mut out));
         String::from_utf8(out).unwrap()
     }

@@ -98,6 +98,8 @@ pub enum ZeekType {
     VectorOfInterval,
     /// `vector[count]`
     VectorOfCount,
+    /// `vector[addr]`
+    VectorOfAddr,
     /// `set[string]`
     SetOfString,
 }
@@ -278,6 +280,7 @@ impl ZeekType {
             ZeekType::VectorOfString => "vector[string]",
             ZeekType::VectorOfInterval => "vector[interval]",
             ZeekType::VectorOfCount => "vector[count]",
+            ZeekType::VectorOfAddr => "vector[addr]",
             ZeekType::SetOfString => "set[string]",
         }
     }

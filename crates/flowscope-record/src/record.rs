@@ -43,6 +43,8 @@ pub trait AnySchema: Sync {
     fn eve_event(&self) -> &'static str;
     /// The name of Zeek's log.
     fn zeek_log(&self) -> &'static str;
+    /// The other logs of Zeek's.
+    fn zeek_also(&self) -> Vec<&'static dyn AnySchema>;
     /// The names of [`Schema::csv`].
     fn csv(&self) -> Option<&'static [&'static str]>;
     /// The columns, in order.
@@ -84,6 +86,10 @@ impl<R> AnySchema for Schema<R> {
 
     fn zeek_log(&self) -> &'static str {
         self.zeek_log
+    }
+
+    fn zeek_also(&self) -> Vec<&'static dyn AnySchema> {
+        self.zeek_also.iter().map(|also| *also as &dyn AnySchema).collect()
     }
 
     fn csv(&self) -> Option<&'static [&'static str]> {

@@ -23,6 +23,8 @@ pub struct Schema<R: 'static> {
     pub eve_rows: Option<Rows<R>>,
     /// The rows that Zeek's log has for a record, where that is not one.
     pub zeek_rows: Option<Rows<R>>,
+    /// Other logs of Zeek's in which a record has lines: what their [`zeek_rows`](Self::zeek_rows) give.
+    pub zeek_also: &'static [&'static Schema<R>],
     /// The columns of CSV by name, those of flows' headers included, where that is not the headers and
     /// all columns.
     pub csv: Option<&'static [&'static str]>,
@@ -44,6 +46,7 @@ impl<R> Schema<R> {
             sender: None,
             eve_rows: None,
             zeek_rows: None,
+            zeek_also: &[],
             csv: None,
             summary: |_, _| {},
             columns: &[],

@@ -17,7 +17,7 @@ pub(crate) struct Messages {
 enum State {
     Header { bytes: [u8; 4], have: u8 },
     Collect { kind: u8, len: u32, body: Vec<u8> },
-    Pass { kind: u8, left: u32 },
+    Pass { kind: u8, left: u32, head: Head },
 }
 
 /// Values of `HandshakeType` (RFC 8446 §4).
@@ -27,6 +27,7 @@ pub(crate) mod kind {
     /// A type of its own up to draft 21 of TLS 1.3.
     pub(crate) const HELLO_RETRY_REQUEST: u8 = 6;
     pub(crate) const CERTIFICATE: u8 = 11;
+    pub(crate) const SERVER_KEY_EXCHANGE: u8 = 12;
     pub(crate) const SERVER_HELLO_DONE: u8 = 14;
     /// A ClientHello framed as in SSL 2.0. The number is taken by nothing else.
     pub(crate) const SSLV2_HELLO: u8 = 0xff;
@@ -37,11 +38,32 @@ pub(crate) enum Step<'a> {
     /// A message that is read, whole.
     Message { kind: u8, body: Cow<'a, [u8]> },
     /// A message that nobody reads has gone by.
-    Passed { kind: u8 },
+    Passed { kind: u8, head: Head },
     /// A message that would be read, but for its length.
     TooLong { kind: u8, len: u32 },
     /// Not a message in the clear.
     Encrypted,
+}
+
+/// The first bytes of a message that is passed over, those that were captured before a gap.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Head {
+    bytes: [u8; HEAD],
+    have: u8,
+}
+
+impl Head {
+    fn append(&mut self, piece: &[u8]) {
+        for (to, from) in self.bytes.iter_mut().skip(self.have.into()).zip(piece) {
+            *to = *from;
+            self.have += 1;
+        }
+    }
+
+    /// All of them, if the message has so many.
+    pub(crate) fn bytes(self) -> Option<[u8; HEAD]> {
+        (usize::from(self.have) == HEAD).then_some(self.bytes)
+    }
 }
 
 /// What a gap does to the messages.
@@ -85,21 +107,23 @@ impl Messages {
                             self.state = State::Collect { kind, len, body: Vec::new() };
                         }
                         limit => {
-                            self.state = State::Pass { kind, left: len };
+                            self.state = State::Pass { kind, left: len, head: Head::default() };
                             if limit.is_some() {
                                 return Some(Step::TooLong { kind, len });
                             }
                         }
                     }
                 }
-                State::Pass { kind, left } => {
-                    *left -= take(bytes, *left as usize).len() as u32;
+                State::Pass { kind, left, head } => {
+                    let taken = take(bytes, *left as usize);
+                    *left -= taken.len() as u32;
+                    head.append(taken);
                     if *left > 0 {
                         return None;
                     }
-                    let kind = *kind;
+                    let (kind, head) = (*kind, *head);
                     self.state = State::default();
-                    return Some(Step::Passed { kind });
+                    return Some(Step::Passed { kind, head });
                 }
                 State::Collect { kind, len, body } => {
                     let (kind, len) = (*kind, *len as usize);
@@ -133,7 +157,8 @@ impl Messages {
         self.state = if fits {
             State::Collect { kind: kind::SSLV2_HELLO, len, body: version.to_vec() }
         } else {
-            State::Pass { kind: kind::SSLV2_HELLO, left: len.saturating_sub(2) }
+            let (kind, left) = (kind::SSLV2_HELLO, len.saturating_sub(2));
+            State::Pass { kind, left, head: Head::default() }
         };
         fits
     }
@@ -151,17 +176,24 @@ impl Messages {
     pub(crate) fn gap(&mut self, len: u64) -> Gap {
         let (kind, left, read) = match &self.state {
             State::Header { .. } => return Gap::Desync,
-            State::Pass { kind, left } => (*kind, *left, false),
+            State::Pass { kind, left, .. } => (*kind, *left, false),
             // What may yet turn out to be encrypted has no length to go by.
             State::Collect { body, .. } if self.hellos_only && body.len() < HELLO_VERSION.len() => {
                 return Gap::Desync;
             }
-            State::Collect { kind, len, body } => (*kind, len - body.len() as u32, true),
+            State::Collect { kind, len, body } => (*kind, *len - body.len() as u32, true),
+        };
+        // What comes behind the gap is not the beginning.
+        let head = match &self.state {
+            State::Pass { head, .. } => {
+                Head { have: if head.bytes().is_some() { head.have } else { LOST }, ..*head }
+            }
+            _ => Head { have: LOST, ..Head::default() },
         };
         let Some(left) = u64::from(left).checked_sub(len) else { return Gap::Desync };
         self.state = match left {
             0 => State::default(),
-            _ => State::Pass { kind, left: left as u32 },
+            left => State::Pass { kind, left: left as u32, head },
         };
         if read { Gap::Lost { kind } } else { Gap::Passed }
     }
@@ -207,6 +239,10 @@ fn append(body: &mut Vec<u8>, piece: &[u8], len: usize) {
     body.extend_from_slice(piece);
 }
 
+/// Length of a head whose end is lost: more than any.
+const LOST: u8 = u8::MAX;
+/// Enough to tell the curve of a ServerKeyExchange (RFC 8422 §5.4).
+const HEAD: usize = 3;
 const LEAST_CAPACITY: usize = 256;
 /// Legacy version of every hello that may follow a ChangeCipherSpec.
 const HELLO_VERSION: [u8; 2] = [3, 3];
@@ -216,6 +252,12 @@ const HELLO_LEAST: usize = 38;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn passed(kind: u8, start: &[u8]) -> Step<'static> {
+        let mut head = Head::default();
+        head.append(start);
+        Step::Passed { kind, head }
+    }
 
     fn message(kind: u8, len: u32, body: &[u8]) -> Vec<u8> {
         let [_, high, mid, low] = len.to_be_bytes();
@@ -233,7 +275,7 @@ mod tests {
                     Step::Message { kind, body } => {
                         Step::Message { kind, body: body.into_owned().into() }
                     }
-                    Step::Passed { kind } => Step::Passed { kind },
+                    Step::Passed { kind, head } => Step::Passed { kind, head },
                     Step::TooLong { kind, len } => Step::TooLong { kind, len },
                     Step::Encrypted => Step::Encrypted,
                 });
@@ -259,10 +301,10 @@ mod tests {
         .concat();
         let expected = [
             Step::Message { kind: 1, body: hello.to_vec().into() },
-            Step::Passed { kind: 12 },
-            Step::Passed { kind: 14 },
+            passed(12, b"xyz"),
+            passed(14, &[]),
             Step::TooLong { kind: 2, len: 1001 },
-            Step::Passed { kind: 2 },
+            passed(2, &[0; 3]),
             Step::Message { kind: 2, body: vec![].into() },
             Step::Message { kind: 11, body: b"ab"[..].into() },
         ];
@@ -316,7 +358,7 @@ mod tests {
             if *expected != Gap::Desync {
                 let rest = [vec![0; 20 - 5 - gap as usize], message(14, 0, b"")].concat();
                 let last = steps(&mut messages, &rest, 1).pop();
-                assert_eq!(last, Some(Step::Passed { kind: 14 }));
+                assert_eq!(last, Some(passed(14, &[])));
             }
         }
         check(&message(1, 20, &[3; 5]), 10, &Gap::Lost { kind: 1 });

@@ -4,6 +4,7 @@
 //! the clear: both hellos, HelloRetryRequest, certificates up to TLS 1.2, alerts. Records and
 //! messages may be cut and packed in any way, lost bytes are passed over where the framing allows
 //! it, and once both sides are encrypted the parser is done, so that nothing more is buffered for it.
+//! What a certificate says is read by [`Certificate::parse`] behind the feature `x509`, which is on by default.
 //! [`TlsHandshakes`] sums it all up as one [`TlsHandshake`] per connection. What is held is bounded by
 //! [`TlsConfig`]; no length on the wire is allocated for.
 //!
@@ -28,6 +29,7 @@
 //! assert_eq!(hello.ja4().unwrap().as_str(), "t13d0104h2_0f2cb44170f4_3953dc75acc4");
 //! ```
 
+mod certificate;
 mod config;
 mod fingerprint;
 mod handshake;
@@ -40,6 +42,9 @@ mod summary;
 mod version;
 mod wire;
 
+pub use certificate::{
+    AlternativeName, Attribute, Certificate, CertificateChain, DistinguishedName, PublicKey,
+};
 pub use config::TlsConfig;
 pub use fingerprint::{Fingerprint, Ja3, Ja4, TlsTransport};
 #[doc(no_inline)]
@@ -48,7 +53,7 @@ pub use flowscope_core::{
     SessionParser, SessionParserFactory, StreamChunk, StreamSink, Timestamp,
 };
 pub use hello::{ClientHello, ServerHello};
-pub use message::{Alert, CertificateChain, TlsAnomaly, TlsAnomalyKind, TlsMessage};
+pub use message::{Alert, TlsAnomaly, TlsAnomalyKind, TlsMessage};
 pub use parser::TlsParser;
 pub use protocol::Tls;
 pub use summary::{TlsHandshake, TlsHandshakes, TlsOutcome};

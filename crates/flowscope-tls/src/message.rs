@@ -1,9 +1,8 @@
-use std::borrow::Cow;
 use std::fmt;
 
 use flowscope_core::FlowSide;
 
-use crate::{ClientHello, ServerHello};
+use crate::{CertificateChain, ClientHello, ServerHello};
 
 /// A message of a [`TlsParser`](crate::TlsParser): the unencrypted part of a TLS connection.
 #[non_exhaustive]
@@ -17,6 +16,13 @@ pub enum TlsMessage {
     HelloRetryRequest(ServerHello),
     /// The certificates of one side, up to TLS 1.2 (RFC 5246 §7.4.2 and §7.4.6).
     Certificate(CertificateChain),
+    /// The server's part of a key exchange over a named curve, up to TLS 1.2 (RFC 8422 §5.4).
+    ServerKeyExchange {
+        /// Who sent it.
+        side: FlowSide,
+        /// The curve, a number of the registry of groups (RFC 8446 §4.2.7).
+        group: u16,
+    },
     /// An alert in the clear (RFC 8446 §6).
     Alert(Alert),
     /// From here on what this side sends is encrypted; said once per side.
@@ -37,6 +43,7 @@ impl TlsMessage {
             TlsMessage::ServerHello(hello) | TlsMessage::HelloRetryRequest(hello) => hello.side(),
             TlsMessage::Certificate(chain) => chain.side(),
             TlsMessage::Alert(Alert { side, .. })
+            | TlsMessage::ServerKeyExchange { side, .. }
             | TlsMessage::Encrypted { side }
             | TlsMessage::Anomaly(TlsAnomaly { side, .. }) => *side,
         }
@@ -53,52 +60,6 @@ impl TlsMessage {
             TlsMessage::Certificate(chain) => chain.heap_bytes(),
             _ => 0,
         }
-    }
-}
-
-/// The certificates one side showed, its own first. They are not looked into.
-#[derive(Clone, Eq, PartialEq)]
-pub struct CertificateChain {
-    side: FlowSide,
-    body: Box<[u8]>,
-}
-
-impl CertificateChain {
-    /// `None` unless the chain fills the message and the certificates fill the chain.
-    pub(crate) fn parse(side: FlowSide, body: Cow<'_, [u8]>) -> Option<Self> {
-        let (chain, []) = split_vector24(&body)? else { return None };
-        let mut certificates = Certificates(chain);
-        while certificates.next().is_some() {}
-        if !certificates.0.is_empty() {
-            return None;
-        }
-        Some(CertificateChain { side, body: body.into_owned().into_boxed_slice() })
-    }
-
-    /// Who showed them.
-    #[must_use]
-    pub fn side(&self) -> FlowSide {
-        self.side
-    }
-
-    /// The certificates in DER, in the order sent. A client that has none sends an empty chain.
-    pub fn certificates(&self) -> impl Iterator<Item = &[u8]> + Clone + '_ {
-        Certificates(split_vector24(&self.body).map_or(&[], |(chain, _)| chain))
-    }
-
-    /// Bytes of memory held beside the value itself.
-    #[must_use]
-    pub fn heap_bytes(&self) -> usize {
-        self.body.len()
-    }
-}
-
-impl fmt::Debug for CertificateChain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CertificateChain")
-            .field("side", &self.side)
-            .field("lengths", &self.certificates().map(<[u8]>::len).collect::<Vec<_>>())
-            .finish()
     }
 }
 
@@ -211,47 +172,5 @@ impl fmt::Display for TlsAnomaly {
             11 => f.write_str("_certificate"),
             other => write!(f, "_message_{other}"),
         }
-    }
-}
-
-/// Certificates, up to the first that is cut.
-#[derive(Clone)]
-struct Certificates<'a>(&'a [u8]);
-
-impl<'a> Iterator for Certificates<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let (certificate, rest) = split_vector24(self.0)?;
-        self.0 = rest;
-        Some(certificate)
-    }
-}
-
-/// What follows a length of three bytes, and what follows that.
-fn split_vector24(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let ([high, mid, low], rest) = bytes.split_first_chunk()?;
-    rest.split_at_checked(u32::from_be_bytes([0, *high, *mid, *low]) as usize)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chains_are_read_whole_or_not_at_all() {
-        fn check(body: &[u8], expected: Option<&[&[u8]]>) {
-            let chain = CertificateChain::parse(FlowSide::Responder, Cow::Borrowed(body));
-            let read = chain.as_ref().map(|chain| chain.certificates().collect::<Vec<_>>());
-            assert_eq!(read.as_deref(), expected, "{body:?}");
-        }
-        check(&[0, 0, 0], Some(&[]));
-        check(&[0, 0, 9, 0, 0, 2, 7, 8, 0, 0, 1, 9], Some(&[&[7, 8], &[9]]));
-        check(&[0, 0, 3, 0, 0, 0], Some(&[&[]]));
-        check(&[], None);
-        check(&[0, 0, 5, 0, 0, 1], None);
-        check(&[0, 0, 4, 0, 0, 1, 9, 9], None);
-        check(&[0, 0, 5, 0, 0, 9, 7, 8], None);
-        check(&[0, 0, 2, 0, 0], None);
     }
 }

@@ -4,10 +4,12 @@ use flowscope_core::{
     FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
 };
 
-use crate::handshake::{Gap, Messages, Step, kind};
-use crate::message::{Alert, CertificateChain, TlsAnomaly, TlsAnomalyKind, TlsMessage};
+use tls_parser::{TlsCipherAu, TlsCipherKx, TlsCipherSuite};
+
+use crate::handshake::{Gap, Head, Messages, Step, kind};
+use crate::message::{Alert, TlsAnomaly, TlsAnomalyKind, TlsMessage};
 use crate::wire::{self, Content, Piece, Record, Records};
-use crate::{ClientHello, ServerHello, TlsConfig};
+use crate::{CertificateChain, ClientHello, ServerHello, TlsConfig};
 
 /// Parses the unencrypted messages of a TLS handshake (RFC 8446, RFC 5246, RFC 6101).
 ///
@@ -77,7 +79,7 @@ enum AlertState {
 enum Hello {
     Client { early_data: bool },
     Retry,
-    Server,
+    Server { cipher: u16 },
 }
 
 impl TlsParser {
@@ -92,7 +94,7 @@ impl TlsParser {
     pub fn client(&self) -> Option<FlowSide> {
         BOTH.into_iter().find_map(|side| match self.side(side).hello? {
             Hello::Client { .. } => Some(side),
-            Hello::Retry | Hello::Server => Some(!side),
+            Hello::Retry | Hello::Server { .. } => Some(!side),
         })
     }
 
@@ -153,7 +155,10 @@ impl TlsParser {
         {
             match step {
                 Step::Message { kind, body } => self.message(from, kind, body, out),
-                Step::Passed { kind } => {
+                Step::Passed { kind: kind::SERVER_KEY_EXCHANGE, head } => {
+                    self.key_exchange(from, head, out);
+                }
+                Step::Passed { kind, .. } => {
                     self.side_mut(from).hello_done |= kind == kind::SERVER_HELLO_DONE;
                 }
                 Step::TooLong { kind, len } => {
@@ -192,7 +197,9 @@ impl TlsParser {
                 (Some(Hello::Client { early_data }), hello.is_intact())
             }
             Some(TlsMessage::HelloRetryRequest(hello)) => (Some(Hello::Retry), hello.is_intact()),
-            Some(TlsMessage::ServerHello(hello)) => (Some(Hello::Server), hello.is_intact()),
+            Some(TlsMessage::ServerHello(hello)) => {
+                (Some(Hello::Server { cipher: hello.cipher() }), hello.is_intact())
+            }
             message => (None, message.is_some()),
         };
         let side = self.side_mut(from);
@@ -202,6 +209,17 @@ impl TlsParser {
         }
         if !intact {
             self.anomaly(from, kind, TlsAnomalyKind::Malformed, out);
+        }
+    }
+
+    /// A ServerKeyExchange: of it only the curve is read, where the cipher suite says that there is one.
+    fn key_exchange(&mut self, from: FlowSide, head: Head, out: &mut Vec<TlsMessage>) {
+        let Some(Hello::Server { cipher }) = self.side(from).hello else { return };
+        if let Some([NAMED_CURVE, high, low]) = head.bytes()
+            && has_ecdh_parameters(cipher)
+        {
+            let group = u16::from_be_bytes([high, low]);
+            self.report(TlsMessage::ServerKeyExchange { side: from, group }, out);
         }
     }
 
@@ -282,7 +300,7 @@ impl TlsParser {
         let server = self.side(!side);
         self.side(side).hello == Some(Hello::Client { early_data: true })
             && server.phase == Phase::Clear
-            && server.hello != Some(Hello::Server)
+            && !matches!(server.hello, Some(Hello::Server { .. }))
     }
 
     /// Whether this side's bytes are still looked at.
@@ -388,6 +406,17 @@ impl SessionParser for TlsParser {
     }
 }
 
+/// Whether the ServerKeyExchange of this cipher suite begins with a curve (RFC 8422 §5.4, RFC 5489 §2).
+fn has_ecdh_parameters(cipher: u16) -> bool {
+    let suite = TlsCipherSuite::from_id(cipher);
+    // With a pre-shared key, a hint of its identity comes first.
+    suite.is_some_and(|suite| {
+        matches!(suite.kx, TlsCipherKx::Ecdhe | TlsCipherKx::Aecdh) && suite.au != TlsCipherAu::Psk
+    })
+}
+
+/// `ECCurveType.named_curve` (RFC 8422 §5.4).
+const NAMED_CURVE: u8 = 3;
 const BOTH: [FlowSide; 2] = [FlowSide::Initiator, FlowSide::Responder];
 /// After so many records of an encrypted side, the other was not captured at all.
 const MAX_UNREADABLE: u8 = 16;

@@ -4,13 +4,19 @@ use std::fmt::Write;
 
 use flowscope_record::{Column, Kind, Record, Schema, Short, Value, Visitor, ZeekType, wire_text};
 
+use crate::certificate::{Hex, iso_date_time};
 use crate::{
-    CertificateChain, ClientHello, Ja3, ServerHello, TlsHandshake, TlsOutcome, TlsVersion,
+    Alert, Certificate, CertificateChain, ClientHello, Ja3, ServerHello, TlsHandshake, TlsOutcome,
+    TlsVersion,
 };
+
+mod certificate;
+mod x509;
 
 /// The columns of a [`TlsHandshake`].
 pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
     zeek_log: "ssl",
+    zeek_also: &[&x509::SCHEMA],
     columns: &[
         C::new(
             "sni",
@@ -40,13 +46,122 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
         C::new(
             "curve",
             Kind::U64,
-            |x| Value::some(x.server_hello.as_ref().and_then(ServerHello::key_share)),
-            "Group of the server's key share, as its number (RFC 8446 §4.2.8); in Zeek hexadecimal.",
+            |x| Value::some(x.group),
+            "Group of the server's key share (RFC 8446 §4.2.8) or, up to TLS 1.2, curve of its \
+             ServerKeyExchange (RFC 8422 §5.4), as its number; in Zeek hexadecimal.",
         )
         .zeek_as(2, "curve", ZeekType::String, |x| {
-            let group = x.server_hello.as_ref().and_then(ServerHello::key_share);
-            group.map_or(Value::Null, number)
+            x.group.map_or(Value::Null, number)
         }),
+        C::new(
+            "subject",
+            Kind::Bytes,
+            |x| Value::some(server(x).map(|leaf| leaf.subject.to_text())),
+            "Subject of the server's first certificate (RFC 5280 §4.1.2.6). Certificates are in the clear up \
+             to TLS 1.2. Zeek has names in the form of RFC 2253, and only if \
+             `SSL::log_include_server_certificate_subject_issuer` is set.",
+        )
+        .eve("tls.subject")
+        .zeek_as(10, "subject", ZeekType::String, |x| {
+            Value::some(server(x).map(|leaf| leaf.subject.to_rfc2253()))
+        }),
+        C::new(
+            "issuer",
+            Kind::Bytes,
+            |x| Value::some(server(x).map(|leaf| leaf.issuer.to_text())),
+            "Issuer of the server's first certificate (RFC 5280 §4.1.2.4). Zeek: as the subject.",
+        )
+        .eve("tls.issuerdn")
+        .zeek_as(11, "issuer", ZeekType::String, |x| {
+            Value::some(server(x).map(|leaf| leaf.issuer.to_rfc2253()))
+        }),
+        C::new(
+            "serial",
+            Kind::Text,
+            |x| Value::some(server(x).map(|leaf| Hex::colons(&leaf.serial).upper().to_string())),
+            "Serial number of the server's first certificate, in hexadecimal (RFC 5280 §4.1.2.2).",
+        )
+        .eve("tls.serial"),
+        C::new(
+            "fingerprint",
+            Kind::Text,
+            |x| Value::some(server(x).map(|leaf| Hex::colons(&leaf.sha1).to_string())),
+            "SHA-1 of the server's first certificate.",
+        )
+        .eve("tls.fingerprint"),
+        C::new(
+            "not_before",
+            Kind::Text,
+            |x| Value::some(server(x).map(|leaf| iso_date_time(leaf.not_before))),
+            "Begin of the validity of the server's first certificate, in UTC (RFC 5280 §4.1.2.5).",
+        )
+        .eve("tls.notbefore"),
+        C::new(
+            "not_after",
+            Kind::Text,
+            |x| Value::some(server(x).map(|leaf| iso_date_time(leaf.not_after))),
+            "End of the validity of the server's first certificate, in UTC (RFC 5280 §4.1.2.5).",
+        )
+        .eve("tls.notafter"),
+        C::new(
+            "subject_alt_names",
+            Kind::List(&Kind::Bytes),
+            |x| certificate::alternative_names(server(x)),
+            "Other names in the server's first certificate: hosts, mailboxes, URIs, addresses \
+             (RFC 5280 §4.2.1.6).",
+        )
+        .eve("tls.subjectaltname"),
+        C::new(
+            "client_certificate",
+            certificate::CLIENT,
+            |x| certificate::client(client(x)),
+            "The client's first certificate, in the same fields (RFC 5246 §7.4.6).",
+        )
+        .eve("tls.client"),
+        C::new(
+            "client_subject",
+            Kind::Bytes,
+            |x| Value::some(client(x).map(|leaf| leaf.subject.to_text())),
+            "Subject of the client's first certificate. Zeek has names in the form of RFC 2253, and only if \
+             `SSL::log_include_client_certificate_subject_issuer` is set.",
+        )
+        .zeek_as(12, "client_subject", ZeekType::String, |x| {
+            Value::some(client(x).map(|leaf| leaf.subject.to_rfc2253()))
+        }),
+        C::new(
+            "client_issuer",
+            Kind::Bytes,
+            |x| Value::some(client(x).map(|leaf| leaf.issuer.to_text())),
+            "Issuer of the client's first certificate. Zeek: as the subject.",
+        )
+        .zeek_as(13, "client_issuer", ZeekType::String, |x| {
+            Value::some(client(x).map(|leaf| leaf.issuer.to_rfc2253()))
+        }),
+        C::new(
+            "chain_fingerprints",
+            Kind::List(&Kind::Text),
+            |x| certificate::fingerprints(x.server_certificates.as_ref()),
+            "SHA-256 of the certificates that the server sent, of the first 32.",
+        )
+        .zeek(8, "cert_chain_fps", ZeekType::VectorOfString),
+        C::new(
+            "client_chain_fingerprints",
+            Kind::List(&Kind::Text),
+            |x| certificate::fingerprints(x.client_certificates.as_ref()),
+            "SHA-256 of the certificates that the client sent, of the first 32.",
+        )
+        .zeek(9, "client_cert_chain_fps", ZeekType::VectorOfString),
+        C::new(
+            "sni_matches",
+            Kind::Bool,
+            |x| {
+                let certificate = server(x).zip(x.server_name());
+                Value::some(certificate.map(|(certificate, name)| certificate.covers(name)))
+            },
+            "Whether the server's first certificate is for the name that the client asked for \
+             (RFC 6125 §6.4).",
+        )
+        .zeek(14, "sni_matches_cert", ZeekType::Bool),
         C::new(
             "client_alpns",
             Kind::List(&Kind::Bytes),
@@ -70,7 +185,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "JA3 fingerprint of the client's hello, as an MD5 in hexadecimal. EVE has an object: hash, string.",
         )
         .eve_as("tls.ja3", |x| ja3(x.client_hello.as_ref().and_then(ClientHello::ja3)))
-        .zeek(8, "ja3", ZeekType::String),
+        .zeek(15, "ja3", ZeekType::String),
         C::new(
             "ja4",
             Kind::Text,
@@ -81,7 +196,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "JA4 fingerprint of the client's hello.",
         )
         .eve("tls.ja4")
-        .zeek(10, "ja4", ZeekType::String),
+        .zeek(17, "ja4", ZeekType::String),
         C::new(
             "ja3s",
             Kind::Text,
@@ -89,7 +204,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "JA3S fingerprint of the server's hello, as an MD5 in hexadecimal. EVE has an object: hash, string.",
         )
         .eve_as("tls.ja3s", |x| ja3(x.server_hello.as_ref().and_then(ServerHello::ja3s)))
-        .zeek(9, "ja3s", ZeekType::String),
+        .zeek(16, "ja3s", ZeekType::String),
         C::new(
             "session_resumed",
             Kind::Bool,
@@ -134,13 +249,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "Name of the alert (RFC 8446 §6). Zeek has unknown- and the number for one without a name.",
         )
         .eve("flowscope.alert_name")
-        .zeek_as(5, "last_alert", ZeekType::String, |x| match x.alert {
-            None => Value::Null,
-            Some(alert) => match alert.name() {
-                Some(name) => name.into(),
-                None => Value::short(format_args!("unknown-{}", alert.description)),
-            },
-        }),
+        .zeek_as(5, "last_alert", ZeekType::String, |x| alert_name(x.alert)),
         C::new(
             "certificates",
             Kind::U64,
@@ -151,6 +260,63 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "Number of certificates that the server sent in the clear (RFC 5246 §7.4.2).",
         )
         .eve("flowscope.certificates"),
+        C::new(
+            "fingerprint_sha256",
+            Kind::Text,
+            |x| Value::some(server(x).map(|leaf| Hex::plain(&leaf.sha256).to_string())),
+            "SHA-256 of the server's first certificate.",
+        )
+        .eve("flowscope.fingerprint_sha256"),
+        C::new(
+            "key_type",
+            Kind::Text,
+            |x| Value::some(server(x).and_then(|leaf| leaf.key.kind)),
+            "Kind of the public key in the server's first certificate: rsa, ecdsa, dsa, ed25519, ed448.",
+        )
+        .eve("flowscope.key_type"),
+        C::new(
+            "key_bits",
+            Kind::U64,
+            |x| Value::some(server(x).and_then(|leaf| leaf.key.bits)),
+            "Length of that key in bits.",
+        )
+        .eve("flowscope.key_bits"),
+        C::new(
+            "signature_algorithm",
+            Kind::Text,
+            |x| Value::some(server(x).map(|leaf| leaf.signature_algorithm.as_str())),
+            "How the server's first certificate is signed (RFC 5280 §4.1.1.2).",
+        )
+        .eve("flowscope.signature_algorithm"),
+        C::new(
+            "client_alert",
+            Kind::Text,
+            |x| alert_name(x.alerts[0]),
+            "The client's alert: the one that ended its side, else its first warning (RFC 8446 §6).",
+        )
+        .eve("flowscope.client_alert"),
+        C::new(
+            "server_alert",
+            Kind::Text,
+            |x| alert_name(x.alerts[1]),
+            "The server's alert: the one that ended its side, else its first warning (RFC 8446 §6).",
+        )
+        .eve("flowscope.server_alert"),
+        C::new(
+            "secure_renegotiation",
+            Kind::Bool,
+            |x| Value::some(x.secure_renegotiation),
+            "Whether both sides can renegotiate safely, up to TLS 1.2 (RFC 5746 §3). A renegotiation itself \
+             is encrypted.",
+        )
+        .eve("flowscope.secure_renegotiation"),
+        C::new(
+            "renegotiation",
+            Kind::Bool,
+            |x| Value::flag(x.renegotiation),
+            "Whether the handshake renegotiates an earlier one (RFC 5746 §3.5); seen without encryption only.",
+        )
+        .eve("flowscope.renegotiation"),
         C::new(
             "anomalies",
             Kind::List(&Kind::Text),
@@ -170,6 +336,16 @@ impl Record for TlsHandshake {
 }
 
 type C = Column<TlsHandshake>;
+
+/// The server's first certificate.
+fn server(handshake: &TlsHandshake) -> Option<&Certificate> {
+    handshake.server_certificate.as_deref()
+}
+
+/// The client's first certificate.
+fn client(handshake: &TlsHandshake) -> Option<&Certificate> {
+    handshake.client_certificate.as_deref()
+}
 
 fn ja3(ja3: Option<Ja3>) -> Value<'static> {
     ja3.map_or(Value::Null, |Ja3 { string, hash }| {
@@ -211,6 +387,13 @@ fn zeek_version(version: TlsVersion) -> Value<'static> {
             None => Value::short(format_args!("unknown-{}", version.0)),
         },
     }
+}
+
+/// The name of an alert, or its number.
+fn alert_name(alert: Option<Alert>) -> Value<'static> {
+    let Some(alert) = alert else { return Value::Null };
+    let number = || Value::short(format_args!("unknown-{}", alert.description));
+    alert.name().map_or_else(number, Value::from)
 }
 
 fn outcome(outcome: TlsOutcome) -> &'static str {

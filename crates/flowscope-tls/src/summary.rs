@@ -4,8 +4,8 @@ use flowscope_core::{
 
 use crate::handshake::kind;
 use crate::{
-    Alert, CertificateChain, ClientHello, ServerHello, TlsAnomaly, TlsConfig, TlsMessage,
-    TlsParser, TlsVersion,
+    Alert, Certificate, CertificateChain, ClientHello, ServerHello, TlsAnomaly, TlsConfig,
+    TlsMessage, TlsParser, TlsVersion,
 };
 
 /// Sums up a connection's handshake as one [`TlsHandshake`].
@@ -39,8 +39,22 @@ pub struct TlsHandshake {
     pub server_certificates: Option<CertificateChain>,
     /// The client's certificates, up to TLS 1.2.
     pub client_certificates: Option<CertificateChain>,
+    /// What the first of the server's certificates says, if it can be read (feature `x509`).
+    pub server_certificate: Option<Box<Certificate>>,
+    /// What the first of the client's certificates says, if it can be read (feature `x509`).
+    pub client_certificate: Option<Box<Certificate>>,
+    /// Group of the key exchange: of the server's key share (RFC 8446 §4.2.8) or, up to TLS 1.2, of its
+    /// ServerKeyExchange (RFC 8422 §5.4).
+    pub group: Option<u16>,
+    /// Whether both sides can renegotiate safely (RFC 5746); `None` in TLS 1.3, which cannot at all, and if
+    /// only one hello was seen. A renegotiation itself is encrypted.
+    pub secure_renegotiation: Option<bool>,
+    /// Whether this handshake renegotiates, which only a connection without encryption shows.
+    pub renegotiation: bool,
     /// The first alert in the clear that ended a side, else the first warning.
     pub alert: Option<Alert>,
+    /// The same for each side by itself: client, server.
+    pub alerts: [Option<Alert>; 2],
     /// Handshake messages that were damaged, lost or too long, at most 128.
     pub anomalies: Vec<TlsAnomaly>,
     /// How it went.
@@ -53,6 +67,18 @@ pub struct TlsHandshake {
     pub started: Timestamp,
     /// When those were captured that completed the record.
     pub ended: Timestamp,
+    /// In a line of Zeek's `x509.log`: the certificate that the line is about.
+    pub(crate) listed: Option<Box<Listed>>,
+}
+
+/// A certificate with a line of its own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Listed {
+    pub(crate) certificate: Certificate,
+    /// Whether it is the first of its chain.
+    pub(crate) is_first: bool,
+    /// Whether the client showed it.
+    pub(crate) of_client: bool,
 }
 
 /// How a handshake went.
@@ -75,7 +101,9 @@ struct PartialHandshake {
     server_hello: Option<ServerHello>,
     hello_retry: bool,
     certificates: [Option<CertificateChain>; 2],
+    group: Option<u16>,
     alert: Option<Alert>,
+    alerts: [Option<Alert>; 2],
     anomalies: Vec<TlsAnomaly>,
     encrypted: [bool; 2],
     /// There is something to report.
@@ -133,6 +161,33 @@ impl TlsHandshake {
     }
 }
 
+impl TlsHandshake {
+    /// One that is about a certificate of another, and else says nothing.
+    pub(crate) fn of_certificate(of: &TlsHandshake, listed: Box<Listed>) -> Self {
+        TlsHandshake {
+            client: of.client,
+            client_hello: None,
+            server_hello: None,
+            hello_retry: false,
+            server_certificates: None,
+            client_certificates: None,
+            server_certificate: None,
+            client_certificate: None,
+            group: None,
+            secure_renegotiation: None,
+            renegotiation: false,
+            alert: None,
+            alerts: [None; 2],
+            anomalies: Vec::new(),
+            outcome: of.outcome,
+            resumed: None,
+            started: of.started,
+            ended: of.ended,
+            listed: Some(listed),
+        }
+    }
+}
+
 impl PartialHandshake {
     fn add(&mut self, message: TlsMessage) {
         match message {
@@ -152,10 +207,17 @@ impl PartialHandshake {
                 self.seen = true;
                 self.certificates[chain.side().index()].get_or_insert(chain);
             }
-            TlsMessage::Alert(alert) => match self.alert {
-                Some(earlier) if earlier.is_final() || !alert.is_final() => {}
-                _ => self.alert = Some(alert),
-            },
+            TlsMessage::ServerKeyExchange { group, .. } => {
+                self.group.get_or_insert(group);
+            }
+            TlsMessage::Alert(alert) => {
+                for kept in [&mut self.alert, &mut self.alerts[alert.side.index()]] {
+                    match kept {
+                        Some(earlier) if earlier.is_final() || !alert.is_final() => {}
+                        _ => *kept = Some(alert),
+                    }
+                }
+            }
             TlsMessage::Encrypted { side } => self.encrypted[side.index()] = true,
             TlsMessage::Anomaly(anomaly) => {
                 self.seen |= matches!(anomaly.message, kind::CLIENT_HELLO | kind::SERVER_HELLO);
@@ -170,6 +232,10 @@ impl PartialHandshake {
         let (server_certificates, client_certificates) = match client {
             Some(FlowSide::Responder) => (initiator, responder),
             _ => (responder, initiator),
+        };
+        let alerts = match client {
+            Some(FlowSide::Responder) => [self.alerts[1], self.alerts[0]],
+            _ => self.alerts,
         };
         let has_bytes =
             [FlowSide::Initiator, FlowSide::Responder].map(|side| parser.has_bytes(side));
@@ -198,8 +264,24 @@ impl PartialHandshake {
                 echoed.then_some(true)
             }
         });
+        let first = |chain: &Option<CertificateChain>| {
+            let certificate = Certificate::parse(chain.as_ref()?.certificates().next()?);
+            certificate.map(Box::new)
+        };
+        let hellos = self.client_hello.as_ref().zip(self.server_hello.as_ref());
+        let renegotiation = hellos
+            .filter(|(_, server)| !server.version().is_tls13())
+            .map(|(client, server)| [client.renegotiation_info(), server.renegotiation_info()]);
         TlsHandshake {
             client,
+            server_certificate: first(&server_certificates),
+            client_certificate: first(&client_certificates),
+            group: self.server_hello.as_ref().and_then(ServerHello::key_share).or(self.group),
+            secure_renegotiation: renegotiation.map(|infos| infos.iter().all(Option::is_some)),
+            renegotiation: renegotiation
+                .is_some_and(|infos| infos.into_iter().flatten().any(|info| !info.is_empty())),
+            alerts,
+            listed: None,
             client_hello: self.client_hello,
             server_hello: self.server_hello,
             hello_retry: self.hello_retry,

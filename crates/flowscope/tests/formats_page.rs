@@ -88,6 +88,9 @@ fn tables_of_all() -> String {
     }
     for schema in schemas() {
         section(&mut out, schema);
+        for also in schema.zeek_also() {
+            section_also(&mut out, schema.name(), also);
+        }
     }
     put(
         &mut out,
@@ -134,16 +137,28 @@ fn section(out: &mut String, schema: &dyn AnySchema) {
     put(out, &format!("\n## {name}\n\nEVE `event_type` `{event}`, "));
     put(out, &format!("Zeek `{log}.log`, CSV `{name}.csv`.\n\n"));
     table(out, &columns, schema.csv());
+    zeek_fields(out, log, &columns);
+    if let Some(names) = schema.csv() {
+        let names = names.iter().copied();
+        put(out, &format!("\nColumns of `{name}.csv`, in order: {}.\n", in_code(names)));
+    }
+}
+
+/// Another log of Zeek's, which no other format has.
+fn section_also(out: &mut String, name: &str, also: &dyn AnySchema) {
+    let (columns, log) = (also.columns(), also.zeek_log());
+    put(out, &format!("\n## {}\n\nZeek `{log}.log`, beside the log of `{name}`.\n\n", also.name()));
+    table(out, &columns, Some(&[]));
+    zeek_fields(out, log, &columns);
+}
+
+fn zeek_fields(out: &mut String, log: &str, columns: &[ColumnInfo]) {
     let mut fields: Vec<_> =
         columns.iter().filter_map(|column| Some((column.zeek_field?.0, column.zeek?))).collect();
     fields.sort_unstable();
     let own = fields.into_iter().map(|(_, name)| name);
     let fields = ZEEK_HEADER.iter().map(|(name, ..)| *name).chain(own);
     put(out, &format!("\nFields of `{log}.log`, in order: {}.\n", in_code(fields)));
-    if let Some(names) = schema.csv() {
-        let names = names.iter().copied();
-        put(out, &format!("\nColumns of `{name}.csv`, in order: {}.\n", in_code(names)));
-    }
 }
 
 /// A table of columns. CSV has those of `csv`, else all.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use flowscope::protocols::{self, ProtocolInfo};
+use flowscope::record::AnySchema;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -98,8 +99,12 @@ pub(super) fn sessions() -> String {
     for protocol in protocols {
         let _ = writeln!(text, "  {:width$}  {}", protocol.name, protocol.records);
     }
-    let log = |protocol: &ProtocolInfo| format!("{}.log", protocol.schema.zeek_log());
-    let logs: Vec<_> = protocols.iter().map(log).collect();
+    let logs = |protocol: &ProtocolInfo| {
+        let also = protocol.schema.zeek_also().into_iter().map(AnySchema::zeek_log);
+        let logs = std::iter::once(protocol.schema.zeek_log()).chain(also);
+        logs.map(|log| format!("{log}.log")).collect::<Vec<_>>()
+    };
+    let logs: Vec<_> = protocols.iter().flat_map(logs).collect();
     let _ = writeln!(text, "\nZeek's logs: {}", logs.join(", "));
     text + SESSIONS_END
 }

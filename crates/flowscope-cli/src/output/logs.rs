@@ -31,6 +31,10 @@ impl Logs {
     pub(super) fn new(format: Format, messages: Option<MessageOptions>) -> Self {
         let mut schemas: Vec<&'static dyn AnySchema> = vec![&FLOW];
         schemas.extend(messages.map(MessageOptions::schemas).unwrap_or_default());
+        if matches!(format, Format::Zeek | Format::ZeekJson) {
+            let also: Vec<_> = schemas.iter().flat_map(|schema| schema.zeek_also()).collect();
+            schemas.extend(also);
+        }
         let named = |name: fn(&dyn AnySchema) -> String| -> Vec<_> {
             schemas.iter().map(|schema| name(*schema)).collect()
         };
@@ -96,6 +100,26 @@ impl Logs {
         }
     }
 
+    /// What other logs have of a record.
+    pub(super) fn also(
+        &mut self,
+        header: &RecordHeader,
+        record: &impl Record,
+    ) -> Vec<(u8, Vec<u8>)> {
+        let mut also = Vec::new();
+        let Style::Zeek(zeek) = &mut self.style else { return also };
+        for log in record.visit(LogsAlso) {
+            let at = self.schemas.iter().find(|(schema, _)| *schema == log.name());
+            let Some(at) = at.and_then(|(_, at)| u8::try_from(*at).ok()) else { continue };
+            let mut text = Vec::new();
+            zeek.rows_also(log.zeek_log(), header, record, &mut text);
+            if !text.is_empty() {
+                also.push((at, text));
+            }
+        }
+        also
+    }
+
     /// Appends what comes last in a log.
     pub(super) fn end(&mut self, totals: &Totals, out: &mut Vec<u8>) {
         match &mut self.style {
@@ -103,6 +127,16 @@ impl Logs {
             Style::Zeek(zeek) => zeek.end(totals.end, out),
             Style::Csv(_) => {}
         }
+    }
+}
+
+struct LogsAlso;
+
+impl Visitor for LogsAlso {
+    type Output = Vec<&'static dyn AnySchema>;
+
+    fn record<R: Send + 'static>(self, schema: &'static Schema<R>, _: &R) -> Self::Output {
+        schema.zeek_also()
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) use follow::Follow;
 pub(crate) use sessions::Sessions;
 pub(crate) use stats::{Capture, Totals, count};
 pub(crate) use wanted::Wanted;
-pub(crate) use writer::{Output, Target};
+pub(crate) use writer::{Output, Target, put_piece};
 
 /// What a command makes of the events of flows and sessions: records, and text of them.
 ///
@@ -119,6 +119,11 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
     /// Which of the [`logs`](RecordFormat::logs) has this record.
     fn log_of(&self, _record: &Self::Record) -> u8 {
         0
+    }
+
+    /// What other logs have of a record: which, and the text.
+    fn also(&mut self, _record: &Self::Record) -> Vec<(u8, Vec<u8>)> {
+        Vec::new()
     }
 
     /// Appends what comes first in a log. `start` is the time of the first packet.

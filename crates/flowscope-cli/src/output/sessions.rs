@@ -66,9 +66,13 @@ impl Sessions {
             _ if logs => Style::Logs(Logs::new(format, Some(messages))),
             Format::Table => Style::Table(SummaryFormat::new()),
             Format::Eve => Style::Eve(EveFormat::new()),
+            // What is asked of one protocol is one log.
+            Format::Zeek if messages.schemas().len() == 1 => {
+                Style::Zeek(ZeekFormat::tsv().without_other_logs())
+            }
             Format::Zeek => Style::Zeek(ZeekFormat::tsv()),
             Format::ZeekJson if messages.schemas().len() == 1 => {
-                Style::ZeekJson(ZeekFormat::json().without_path())
+                Style::ZeekJson(ZeekFormat::json().without_path().without_other_logs())
             }
             Format::ZeekJson => Style::ZeekJson(ZeekFormat::json()),
             Format::Csv => Style::Csv(CsvFormat::new(&messages.schemas())),
@@ -190,6 +194,13 @@ impl RecordFormat for Sessions {
             (Style::Logs(logs), SessionRecord::Said(_, said)) => logs.log_of(said),
             (Style::Logs(logs), SessionRecord::Flow(flow)) => logs.log_of(&**flow),
             _ => 0,
+        }
+    }
+
+    fn also(&mut self, record: &SessionRecord) -> Vec<(u8, Vec<u8>)> {
+        match (&mut self.style, record) {
+            (Style::Logs(logs), SessionRecord::Said(header, said)) => logs.also(header, said),
+            _ => Vec::new(),
         }
     }
 

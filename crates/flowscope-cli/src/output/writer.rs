@@ -18,6 +18,27 @@ pub(crate) enum Target<'a> {
     Directory(&'a Path),
 }
 
+/// Appends what a log has of a record, behind the number of the log and the length of the text.
+pub(crate) fn put_piece(log: u8, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(log);
+    let at = out.len();
+    out.extend([0; 4]);
+    write(out);
+    let len = (out.len() - at - 4) as u32;
+    out[at..at + 4].copy_from_slice(&len.to_le_bytes());
+}
+
+/// What each log has of a record.
+fn pieces(mut text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    std::iter::from_fn(move || {
+        let (log, rest) = text.split_first()?;
+        let (len, rest) = rest.split_first_chunk()?;
+        let (piece, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+        text = rest;
+        Some((usize::from(*log), piece))
+    })
+}
+
 /// Where the text of records goes: standard output, a device, a file that appears when it is
 /// complete, or logs in a directory.
 pub(crate) struct Output<L> {
@@ -105,30 +126,42 @@ impl<L: RecordFormat> Output<L> {
     /// Writes a record.
     pub(crate) fn record(&mut self, record: &L::Record) -> Result<(), Failure> {
         let Output { layout, start, to } = self;
-        let stream = match to {
-            Destination::Stream(stream) => stream,
-            Destination::Directory(directory) => {
-                let (at, start) = (layout.log_of(record).into(), start.unwrap_or_default());
-                directory.log(at, |text| layout.begin_log(at, start, text))?
+        let directory = match to {
+            Destination::Stream(stream) => {
+                layout.write(record, &mut stream.text);
+                return stream.spill();
             }
+            Destination::Directory(directory) => directory,
         };
-        layout.write(record, &mut stream.text);
-        stream.spill()
+        let (at, start) = (layout.log_of(record).into(), start.unwrap_or_default());
+        let log = directory.log(at, |text| layout.begin_log(at, start, text))?;
+        layout.write(record, &mut log.text);
+        log.spill()?;
+        for (at, text) in layout.also(record) {
+            let log = directory.log(at.into(), |text| layout.begin_log(at.into(), start, text))?;
+            log.text.extend(text);
+            log.spill()?;
+        }
+        Ok(())
     }
 
-    /// Writes the text of a record; behind the number of its log, if there are several.
+    /// Writes the text of a record; if there are several logs, its [`pieces`].
     pub(crate) fn text(&mut self, text: &[u8]) -> Result<(), Failure> {
         let Output { layout, start, to } = self;
-        let (stream, text) = match (to, text) {
-            (Destination::Stream(stream), text) => (stream, text),
-            (Destination::Directory(directory), [at, text @ ..]) => {
-                let (at, start) = (usize::from(*at), start.unwrap_or_default());
-                (directory.log(at, |text| layout.begin_log(at, start, text))?, text)
+        let directory = match to {
+            Destination::Stream(stream) => {
+                stream.text.extend(text);
+                return stream.spill();
             }
-            (Destination::Directory(_), []) => return Ok(()),
+            Destination::Directory(directory) => directory,
         };
-        stream.text.extend(text);
-        stream.spill()
+        let start = start.unwrap_or_default();
+        for (at, text) in pieces(text) {
+            let log = directory.log(at, |text| layout.begin_log(at, start, text))?;
+            log.text.extend(text);
+            log.spill()?;
+        }
+        Ok(())
     }
 
     /// What comes last; then the output is complete.
@@ -155,5 +188,21 @@ impl<L: RecordFormat> Output<L> {
                 directory.open_logs().try_for_each(|(_, log)| log.flush())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_those_that_were_put() {
+        let mut out = Vec::new();
+        put_piece(3, &mut out, |out| out.extend(b"one\n"));
+        put_piece(0, &mut out, |_| {});
+        put_piece(200, &mut out, |out| out.extend([7; 300]));
+        let read: Vec<_> = pieces(&out).collect();
+        assert_eq!(read, [(3, &b"one\n"[..]), (0, b""), (200, &[7; 300])]);
+        assert_eq!(pieces(&out[..out.len() - 1]).count(), 2);
     }
 }

@@ -56,7 +56,7 @@ fn rows(log: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn zeek_has_a_log_for_flows_and_for_each_protocol() {
     let logs = logs(&["sessions", "--format=zeek"]);
-    assert_eq!(names(&logs), ["conn.log", "dns.log", "http.log", "ssh.log", "ssl.log"]);
+    assert_eq!(names(&logs), ["conn.log", "dns.log", "http.log", "ssh.log", "ssl.log", "x509.log"]);
     for (name, log) in &logs {
         let heads: Vec<_> = log.lines().filter(|line| line.starts_with('#')).collect();
         let path = name.strip_suffix(".log").unwrap();
@@ -165,7 +165,7 @@ fn json_of_several_logs_names_them() {
         lines(&stream(args)).iter().map(path).collect()
     };
     let all = paths(&["sessions", "--format=zeek-json"]);
-    assert_eq!(all, ["dns", "http", "ssh", "ssl"].map(|path| Some(path.into())).into());
+    assert_eq!(all, ["dns", "http", "ssh", "ssl", "x509"].map(|path| Some(path.into())).into());
     assert_eq!(paths(&["sessions", "--format=zeek-json", "--protocol=dns"]), [None].into());
     assert_eq!(paths(&["flows", "--format=zeek-json"]), [None].into());
 }
@@ -228,6 +228,38 @@ fn a_capture_without_flows_has_an_empty_log_of_flows() {
         assert_eq!(names(&logs), [name]);
         assert!(logs[name].starts_with(expected) && rows(&logs[name]).count() <= 1, "{logs:?}");
     }
+}
+
+#[test]
+fn certificates_have_a_log_of_their_own() {
+    let columns = |log: &str, name: &str| -> Vec<String> {
+        let at = log.lines().find_map(|line| line.strip_prefix("#fields\t"));
+        let at = at.unwrap().split('\t').position(|field| field == name).unwrap();
+        rows(log).map(|row| row.split('\t').nth(at).unwrap().to_owned()).collect()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut before = None;
+    for workers in ["1", "3"] {
+        let dir = folder.path().join(workers);
+        let args = ["sessions", "--format=zeek", "--workers", workers];
+        let ran = run(logging(&args, &dir).arg(data("tls12.pcap")), b"");
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let logs = read(&dir);
+        assert_eq!(names(&logs), ["conn.log", "ssl.log", "x509.log"]);
+        // One handshake is resumed, without a certificate.
+        let mut shown = columns(&logs["ssl.log"], "cert_chain_fps");
+        shown.retain(|chain| chain != "-");
+        assert!(!shown.is_empty() && columns(&logs["x509.log"], "fingerprint") == shown);
+        let uids = columns(&logs["ssl.log"], "uid");
+        assert!(columns(&logs["x509.log"], "uid").iter().all(|uid| uids.contains(uid)));
+        assert!(before.is_none_or(|before| before == logs), "the same for every number of workers");
+        before = Some(logs);
+    }
+    // What is asked of one protocol, as one stream, is its own log.
+    let args = ["sessions", "--format=zeek", "--protocol=tls"];
+    let out = run(program().args(args).arg(data("tls12.pcap")), b"").out;
+    let paths = out.lines().filter(|line| line.starts_with("#path"));
+    assert_eq!(paths.collect::<Vec<_>>(), ["#path\tssl"]);
 }
 
 #[test]

@@ -218,6 +218,14 @@ impl ClientHello {
         self.extension(ext::EARLY_DATA).is_some()
     }
 
+    /// What it says of renegotiation (RFC 5746 §3.4 and §3.5): nothing, or that it can do so safely, then
+    /// empty in a first handshake and not in a renegotiation.
+    #[must_use]
+    pub fn renegotiation_info(&self) -> Option<&[u8]> {
+        let signalled = || self.ciphers().any(|cipher| cipher == SCSV).then_some(&[][..]);
+        self.extension(ext::RENEGOTIATION_INFO).map(vector8).or_else(signalled)
+    }
+
     /// Whether it has a session ticket to resume by (RFC 5077 §3.2).
     #[must_use]
     pub fn has_session_ticket(&self) -> bool {
@@ -251,6 +259,9 @@ impl fmt::Debug for ClientHello {
             .finish_non_exhaustive()
     }
 }
+
+/// `TLS_EMPTY_RENEGOTIATION_INFO_SCSV` (RFC 5746 §3.3).
+const SCSV: u16 = 0x00ff;
 
 /// Shows by `Display` where `Debug` is asked for.
 struct Text<T>(T);

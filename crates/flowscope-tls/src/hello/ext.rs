@@ -12,4 +12,6 @@ pub(crate) const PRE_SHARED_KEY: u16 = 41;
 pub(crate) const EARLY_DATA: u16 = 42;
 pub(crate) const SUPPORTED_VERSIONS: u16 = 43;
 pub(crate) const KEY_SHARE: u16 = 51;
+/// RFC 5746.
+pub(crate) const RENEGOTIATION_INFO: u16 = 0xff01;
 pub(crate) const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;

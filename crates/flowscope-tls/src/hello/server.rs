@@ -5,7 +5,7 @@ use flowscope_core::FlowSide;
 use tls_parser::parse_tls_handshake_server_hello;
 
 use super::ext;
-use super::fields::{Extensions, Names, RANDOM, Span, extension_block, u16_at, vector16};
+use super::fields::{Extensions, Names, RANDOM, Span, extension_block, u16_at, vector8, vector16};
 use crate::version::TlsVersion;
 
 /// What a server chose, or asks to be offered anew (RFC 8446 §4.1.3 and §4.1.4, RFC 5246 §7.4.1.3).
@@ -140,6 +140,13 @@ impl ServerHello {
     #[must_use]
     pub fn has_pre_shared_key(&self) -> bool {
         self.extension(ext::PRE_SHARED_KEY).is_some()
+    }
+
+    /// What it says of renegotiation (RFC 5746 §3.6 and §3.7): nothing, or that it can do so safely, then
+    /// empty in a first handshake and not in a renegotiation.
+    #[must_use]
+    pub fn renegotiation_info(&self) -> Option<&[u8]> {
+        self.extension(ext::RENEGOTIATION_INFO).map(vector8)
     }
 
     /// Whether its random is the one that marks a HelloRetryRequest (RFC 8446 §4.1.3).

@@ -34,6 +34,7 @@ fn tls12_in_full() {
             "I client TLS 1.2 old.example",
             "R server TLS 1.2 c02f",
             "R certificate [900, 1100]",
+            "R group 29",
             "I encrypted",
             "R encrypted",
         ],
@@ -46,7 +47,31 @@ fn a_client_shows_certificates_too() {
     let mut dialogue = tls12();
     dialogue[2].1.splice(0..0, clear(&[&certificate(&[&[8; 70]])]));
     let (said, _) = parse(&TlsParser::default(), &dialogue, usize::MAX);
-    assert_eq!(said[3], "I certificate [70]");
+    assert_eq!(said[4], "I certificate [70]");
+}
+
+#[test]
+fn the_curve_of_a_key_exchange_is_told() {
+    let check = |cipher, kind, body: &[u8], expected: Option<&str>| {
+        let client = hello(0x0303, &[cipher]).client();
+        let server = hello(0x0303, &[cipher]).server();
+        let flight = clear(&[&server, &message(kind, body)]);
+        let (said, _) = parse(&TlsParser::default(), &[(I, clear(&[&client])), (R, flight)], 7);
+        assert_eq!(said.get(2).map(String::as_str), expected, "{cipher:#x} {body:?}");
+    };
+    check(0xc02f, 12, &[3, 0, 23, 65, 4, 4], Some("R group 23"));
+    // An explicit curve has no number.
+    check(0xc02f, 12, &[1, 0, 23, 65, 4, 4], None);
+    check(0xc02f, 12, &[3, 0], None);
+    // A prime of 768 bytes begins like a curve.
+    check(0x009e, 12, &[3, 0, 23, 65, 4, 4], None);
+    // A hint of the identity comes first.
+    check(0xc035, 12, &[3, 0, 23, 65, 4, 4], None);
+    check(0xc02f, 16, &[3, 0, 23, 65, 4, 4], None);
+    check(0x1301, 12, &[3, 0, 23, 65, 4, 4], None);
+    // A server that has not said hello has no cipher suite.
+    let (said, _) = parse(&TlsParser::default(), &[(R, clear(&[&key_exchange_x25519()]))], 7);
+    assert!(said.is_empty(), "{said:?}");
 }
 
 #[test]
@@ -342,7 +367,7 @@ fn what_is_too_long_is_skipped() {
     );
     let (dialogue, mut expected) = (tls12(), vec![]);
     expected.extend(["I client TLS 1.2 old.example", "R server TLS 1.2 c02f"]);
-    expected.extend(["R anomaly in 11: TooLong(2009)", "I encrypted", "R encrypted"]);
+    expected.extend(["R anomaly in 11: TooLong(2009)", "R group 29", "I encrypted", "R encrypted"]);
     check_with(
         &TlsParser::new(TlsConfig::default().max_certificates(1000)),
         &dialogue,
@@ -402,7 +427,7 @@ fn gaps_cost_what_they_must() {
     };
     let server = hello(0x0303, &[0xc02f]).server();
     let chain = certificate(&[&[1; 900]]);
-    let rest = [message(12, &[3; 300]), message(14, &[])].concat();
+    let rest = [message(22, &[3; 300]), message(14, &[])].concat();
     let flight = clear(&[&server, &chain, &rest]);
     let last = [change_cipher(), finished()].concat();
     let (first, chain_at) = ("R server TLS 1.2 c02f", 5 + server.len());

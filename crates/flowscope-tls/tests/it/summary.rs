@@ -51,6 +51,47 @@ fn a_full_handshake() {
 }
 
 #[test]
+fn alerts_of_both_sides_are_kept() {
+    let mut dialogue = tls12();
+    // A warning of the server, then the client gives up.
+    dialogue[1].1.extend(alert(1, 112));
+    dialogue[2].1 = alert(2, 48);
+    let record = check(&dialogue, TlsOutcome::Failed, Some(false), true);
+    let names = record.alerts.map(|alert| alert.and_then(|alert| alert.name()));
+    assert_eq!(names, [Some("unknown_ca"), Some("unrecognized_name")]);
+    assert_eq!(record.alert.and_then(|alert| alert.name()), Some("unknown_ca"));
+    for (side, _) in &mut dialogue {
+        *side = !*side;
+    }
+    assert_eq!(summarize(&dialogue).0.alerts.map(|alert| alert.unwrap().description), [48, 112]);
+}
+
+#[test]
+fn what_both_sides_say_of_renegotiation() {
+    let check = |client: &Hello, server: &Hello, expected: (Option<bool>, bool)| {
+        let dialogue = [(I, clear(&[&client.client()])), (R, clear(&[&server.server()]))];
+        let record = summarize(&dialogue).0;
+        assert_eq!((record.secure_renegotiation, record.renegotiation), expected);
+    };
+    let plain = hello(0x0303, &[0xc02f]);
+    let safe = plain.clone().ext(0xff01, [0]);
+    let signalled = hello(0x0303, &[0xc02f, 0x00ff]);
+    check(&plain, &plain, (Some(false), false));
+    check(&safe, &safe, (Some(true), false));
+    check(&signalled, &safe, (Some(true), false));
+    check(&signalled, &plain, (Some(false), false));
+    check(&plain.clone().ext(0xff01, [2, 7, 7]), &safe, (Some(true), true));
+    check(&client13("x.example").ext(0xff01, [0]), &server13(), (None, false));
+}
+
+#[test]
+fn the_group_of_the_key_exchange() {
+    assert_eq!(summarize(&tls12()).0.group, Some(29));
+    assert_eq!(summarize(&tls13()).0.group, Some(29));
+    assert_eq!(summarize(&tls12()[..1]).0.group, None);
+}
+
+#[test]
 fn sides_may_be_swapped() {
     let mut dialogue = tls12();
     dialogue[2].1.splice(0..0, clear(&[&certificate(&[&[8; 70]])]));

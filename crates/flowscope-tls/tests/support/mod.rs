@@ -194,6 +194,7 @@ pub fn describe(message: &TlsMessage) -> String {
         TlsMessage::Alert(alert) => {
             format!("{from} alert {} {}", alert.level, alert.name().unwrap_or("?"))
         }
+        TlsMessage::ServerKeyExchange { group, .. } => format!("{from} group {group}"),
         TlsMessage::Encrypted { .. } => format!("{from} encrypted"),
         TlsMessage::Anomaly(anomaly) => {
             format!("{from} anomaly in {}: {:?}", anomaly.message, anomaly.kind)
@@ -244,11 +245,16 @@ pub fn tls12() -> Dialogue {
     let key_exchange = clear(&[&message(16, &[4; 66])]);
     vec![
         (I, clear(&[&client.client()])),
-        (R, clear(&[&server, &chain, &message(12, &[3; 300]), &message(14, &[])])),
+        (R, clear(&[&server, &chain, &key_exchange_x25519(), &message(14, &[])])),
         (I, [key_exchange, change_cipher(), finished()].concat()),
         (R, [change_cipher(), finished(), data(100)].concat()),
         (I, data(100)),
     ]
+}
+
+/// A ServerKeyExchange over x25519.
+pub fn key_exchange_x25519() -> Vec<u8> {
+    message(12, &[&[3, 0, 29, 32][..], &[3; 296]].concat())
 }
 
 /// A handshake of TLS 1.3.
