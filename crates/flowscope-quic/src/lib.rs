@@ -16,7 +16,6 @@
 //! assert_eq!(QuicParser::probe(FlowSide::Initiator, b"not QUIC"), Probe::Maybe);
 //! ```
 
-mod crypto_stream;
 mod keys;
 mod message;
 mod parser;

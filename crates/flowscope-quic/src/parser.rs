@@ -1,10 +1,9 @@
 use flowscope_core::{
     Datagram, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp,
 };
-use flowscope_tls::{ClientHello, ServerHello};
+use flowscope_tls::{ClientHello, Fragments, ServerHello};
 
 use crate::QuicVersion;
-use crate::crypto_stream::CryptoStream;
 use crate::keys::{InitialKeys, Sender};
 use crate::message::{ConnectionId, QuicHandshake, QuicHistory, QuicOutcome};
 use crate::wire::{Frame, LongPacket, PacketType, frames};
@@ -49,7 +48,7 @@ struct Connection {
 /// What one end sent.
 #[derive(Clone, Debug, Default)]
 struct Half {
-    stream: CryptoStream,
+    stream: Fragments,
     /// Bytes of the stream whose messages were read.
     read: usize,
 }

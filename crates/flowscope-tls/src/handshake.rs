@@ -24,6 +24,8 @@ enum State {
 pub(crate) mod kind {
     pub(crate) const CLIENT_HELLO: u8 = 1;
     pub(crate) const SERVER_HELLO: u8 = 2;
+    /// A server of DTLS asks for its cookie (RFC 6347 §4.2.1).
+    pub(crate) const HELLO_VERIFY_REQUEST: u8 = 3;
     /// A type of its own up to draft 21 of TLS 1.3.
     pub(crate) const HELLO_RETRY_REQUEST: u8 = 6;
     pub(crate) const CERTIFICATE: u8 = 11;

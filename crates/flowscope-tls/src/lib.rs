@@ -5,6 +5,7 @@
 //! messages may be cut and packed in any way, lost bytes are passed over where the framing allows
 //! it, and once both sides are encrypted the parser is done, so that nothing more is buffered for it.
 //! What a certificate says is read by [`Certificate::parse`] behind the feature `x509`, which is on by default.
+//! [`DtlsHandshakes`] does the same for datagrams.
 //! [`TlsHandshakes`] sums it all up as one [`TlsHandshake`] per connection. What is held is bounded by
 //! [`TlsConfig`]; no length on the wire is allocated for.
 //!
@@ -31,7 +32,9 @@
 
 mod certificate;
 mod config;
+mod dtls;
 mod fingerprint;
+mod fragments;
 mod handshake;
 mod hello;
 mod message;
@@ -46,12 +49,14 @@ pub use certificate::{
     AlternativeName, Attribute, Certificate, CertificateChain, DistinguishedName, PublicKey,
 };
 pub use config::TlsConfig;
+pub use dtls::{Dtls, DtlsHandshakes};
 pub use fingerprint::{Fingerprint, Ja3, Ja4, TlsTransport};
 #[doc(no_inline)]
 pub use flowscope_core::{
     FlowSide, ParseError, ParserStatus, Probe, Reassembler, ReassemblerFactory, Segment,
     SessionParser, SessionParserFactory, StreamChunk, StreamSink, Timestamp,
 };
+pub use fragments::Fragments;
 pub use hello::{ClientHello, ServerHello};
 pub use message::{Alert, TlsAnomaly, TlsAnomalyKind, TlsMessage};
 pub use parser::TlsParser;

@@ -8,8 +8,9 @@ use tls_parser::{TlsCipherAu, TlsCipherKx, TlsCipherSuite};
 
 use crate::handshake::{Gap, Head, Messages, Step, kind};
 use crate::message::{Alert, TlsAnomaly, TlsAnomalyKind, TlsMessage};
+use crate::summary::SidesSeen;
 use crate::wire::{self, Content, Piece, Record, Records};
-use crate::{CertificateChain, ClientHello, ServerHello, TlsConfig};
+use crate::{CertificateChain, ClientHello, ServerHello, TlsConfig, TlsTransport};
 
 /// Parses the unencrypted messages of a TLS handshake (RFC 8446, RFC 5246, RFC 6101).
 ///
@@ -98,12 +99,13 @@ impl TlsParser {
         })
     }
 
-    pub(crate) fn has_bytes(&self, side: FlowSide) -> bool {
-        self.side(side).has_bytes
-    }
-
-    pub(crate) fn has_hello_done(&self, side: FlowSide) -> bool {
-        self.side(side).hello_done
+    pub(crate) fn seen(&self) -> SidesSeen {
+        SidesSeen {
+            transport: TlsTransport::Tcp,
+            client: self.client(),
+            has_bytes: BOTH.map(|side| self.side(side).has_bytes),
+            hello_done: BOTH.map(|side| self.side(side).hello_done),
+        }
     }
 
     /// One piece of a record.
@@ -407,7 +409,7 @@ impl SessionParser for TlsParser {
 }
 
 /// Whether the ServerKeyExchange of this cipher suite begins with a curve (RFC 8422 §5.4, RFC 5489 §2).
-fn has_ecdh_parameters(cipher: u16) -> bool {
+pub(crate) fn has_ecdh_parameters(cipher: u16) -> bool {
     let suite = TlsCipherSuite::from_id(cipher);
     // With a pre-shared key, a hint of its identity comes first.
     suite.is_some_and(|suite| {
@@ -416,7 +418,7 @@ fn has_ecdh_parameters(cipher: u16) -> bool {
 }
 
 /// `ECCurveType.named_curve` (RFC 8422 §5.4).
-const NAMED_CURVE: u8 = 3;
+pub(crate) const NAMED_CURVE: u8 = 3;
 const BOTH: [FlowSide; 2] = [FlowSide::Initiator, FlowSide::Responder];
 /// After so many records of an encrypted side, the other was not captured at all.
 const MAX_UNREADABLE: u8 = 16;

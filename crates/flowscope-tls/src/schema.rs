@@ -4,10 +4,9 @@ use std::fmt::Write;
 
 use flowscope_record::{Column, Kind, Record, Schema, Short, Value, Visitor, ZeekType, wire_text};
 
-use crate::certificate::{Hex, iso_date_time};
 use crate::{
     Alert, Certificate, CertificateChain, ClientHello, Ja3, ServerHello, TlsHandshake, TlsOutcome,
-    TlsVersion,
+    TlsTransport, TlsVersion,
 };
 
 mod certificate;
@@ -56,57 +55,57 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
         C::new(
             "subject",
             Kind::Bytes,
-            |x| Value::some(server(x).map(|leaf| leaf.subject.to_text())),
+            |x| server(x, certificate::subject),
             "Subject of the server's first certificate (RFC 5280 §4.1.2.6). Certificates are in the clear up \
              to TLS 1.2. Zeek has names in the form of RFC 2253, and only if \
              `SSL::log_include_server_certificate_subject_issuer` is set.",
         )
         .eve("tls.subject")
         .zeek_as(10, "subject", ZeekType::String, |x| {
-            Value::some(server(x).map(|leaf| leaf.subject.to_rfc2253()))
+            server(x, certificate::subject_rfc2253)
         }),
         C::new(
             "issuer",
             Kind::Bytes,
-            |x| Value::some(server(x).map(|leaf| leaf.issuer.to_text())),
+            |x| server(x, certificate::issuer),
             "Issuer of the server's first certificate (RFC 5280 §4.1.2.4). Zeek: as the subject.",
         )
         .eve("tls.issuerdn")
         .zeek_as(11, "issuer", ZeekType::String, |x| {
-            Value::some(server(x).map(|leaf| leaf.issuer.to_rfc2253()))
+            server(x, certificate::issuer_rfc2253)
         }),
         C::new(
             "serial",
             Kind::Text,
-            |x| Value::some(server(x).map(|leaf| Hex::colons(&leaf.serial).upper().to_string())),
+            |x| server(x, certificate::serial),
             "Serial number of the server's first certificate, in hexadecimal (RFC 5280 §4.1.2.2).",
         )
         .eve("tls.serial"),
         C::new(
             "fingerprint",
             Kind::Text,
-            |x| Value::some(server(x).map(|leaf| Hex::colons(&leaf.sha1).to_string())),
+            |x| server(x, certificate::sha1),
             "SHA-1 of the server's first certificate.",
         )
         .eve("tls.fingerprint"),
         C::new(
             "not_before",
             Kind::Text,
-            |x| Value::some(server(x).map(|leaf| iso_date_time(leaf.not_before))),
+            |x| server(x, certificate::not_before),
             "Begin of the validity of the server's first certificate, in UTC (RFC 5280 §4.1.2.5).",
         )
         .eve("tls.notbefore"),
         C::new(
             "not_after",
             Kind::Text,
-            |x| Value::some(server(x).map(|leaf| iso_date_time(leaf.not_after))),
+            |x| server(x, certificate::not_after),
             "End of the validity of the server's first certificate, in UTC (RFC 5280 §4.1.2.5).",
         )
         .eve("tls.notafter"),
         C::new(
             "subject_alt_names",
             Kind::List(&Kind::Bytes),
-            |x| certificate::alternative_names(server(x)),
+            |x| server(x, certificate::alternative_names),
             "Other names in the server's first certificate: hosts, mailboxes, URIs, addresses \
              (RFC 5280 §4.2.1.6).",
         )
@@ -114,28 +113,28 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
         C::new(
             "client_certificate",
             certificate::CLIENT,
-            |x| certificate::client(client(x)),
+            |x| client(x, certificate::object),
             "The client's first certificate, in the same fields (RFC 5246 §7.4.6).",
         )
         .eve("tls.client"),
         C::new(
             "client_subject",
             Kind::Bytes,
-            |x| Value::some(client(x).map(|leaf| leaf.subject.to_text())),
+            |x| client(x, certificate::subject),
             "Subject of the client's first certificate. Zeek has names in the form of RFC 2253, and only if \
              `SSL::log_include_client_certificate_subject_issuer` is set.",
         )
         .zeek_as(12, "client_subject", ZeekType::String, |x| {
-            Value::some(client(x).map(|leaf| leaf.subject.to_rfc2253()))
+            client(x, certificate::subject_rfc2253)
         }),
         C::new(
             "client_issuer",
             Kind::Bytes,
-            |x| Value::some(client(x).map(|leaf| leaf.issuer.to_text())),
+            |x| client(x, certificate::issuer),
             "Issuer of the client's first certificate. Zeek: as the subject.",
         )
         .zeek_as(13, "client_issuer", ZeekType::String, |x| {
-            Value::some(client(x).map(|leaf| leaf.issuer.to_rfc2253()))
+            client(x, certificate::issuer_rfc2253)
         }),
         C::new(
             "chain_fingerprints",
@@ -155,7 +154,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "sni_matches",
             Kind::Bool,
             |x| {
-                let certificate = server(x).zip(x.server_name());
+                let certificate = x.server_certificate.as_ref().zip(x.server_name());
                 Value::some(certificate.map(|(certificate, name)| certificate.covers(name)))
             },
             "Whether the server's first certificate is for the name that the client asked for \
@@ -190,7 +189,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "ja4",
             Kind::Text,
             |x| {
-                let ja4 = x.client_hello.as_ref().and_then(ClientHello::ja4);
+                let ja4 = x.client_hello.as_ref().and_then(|hello| hello.ja4_over(x.transport));
                 ja4.map_or(Value::Null, |ja4| Value::Short(Short::copy_of(ja4.as_str())))
             },
             "JA4 fingerprint of the client's hello.",
@@ -235,6 +234,13 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
         )
         .eve("flowscope.hello_retry"),
         C::new(
+            "hello_verify",
+            Kind::Bool,
+            |x| Value::flag(x.hello_verify),
+            "Whether a server of DTLS asked for a cookie before it answered (RFC 6347 §4.2.1).",
+        )
+        .eve("flowscope.hello_verify"),
+        C::new(
             "alert",
             Kind::U64,
             |x| Value::some(x.alert.map(|alert| alert.description)),
@@ -263,28 +269,28 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
         C::new(
             "fingerprint_sha256",
             Kind::Text,
-            |x| Value::some(server(x).map(|leaf| Hex::plain(&leaf.sha256).to_string())),
+            |x| server(x, certificate::sha256),
             "SHA-256 of the server's first certificate.",
         )
         .eve("flowscope.fingerprint_sha256"),
         C::new(
             "key_type",
             Kind::Text,
-            |x| Value::some(server(x).and_then(|leaf| leaf.key.kind)),
+            |x| server(x, certificate::key_type),
             "Kind of the public key in the server's first certificate: rsa, ecdsa, dsa, ed25519, ed448.",
         )
         .eve("flowscope.key_type"),
         C::new(
             "key_bits",
             Kind::U64,
-            |x| Value::some(server(x).and_then(|leaf| leaf.key.bits)),
+            |x| server(x, certificate::key_bits),
             "Length of that key in bits.",
         )
         .eve("flowscope.key_bits"),
         C::new(
             "signature_algorithm",
             Kind::Text,
-            |x| Value::some(server(x).map(|leaf| leaf.signature_algorithm.as_str())),
+            |x| server(x, certificate::signature_algorithm),
             "How the server's first certificate is signed (RFC 5280 §4.1.1.2).",
         )
         .eve("flowscope.signature_algorithm"),
@@ -329,22 +335,38 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
     ..Schema::new("tls", |x| x.started)
 };
 
+/// The columns of a [`TlsHandshake`] over DTLS: the same, under the same names in EVE and in Zeek's log.
+pub(crate) static DTLS: Schema<TlsHandshake> = Schema {
+    eve_event: "tls",
+    zeek_log: "ssl",
+    zeek_also: &[&x509::SCHEMA],
+    columns: SCHEMA.columns,
+    summary,
+    ..Schema::new("dtls", |x| x.started)
+};
+
 impl Record for TlsHandshake {
     fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
-        visitor.record(&SCHEMA, self)
+        match self.transport {
+            TlsTransport::Dtls => visitor.record(&DTLS, self),
+            _ => visitor.record(&SCHEMA, self),
+        }
     }
 }
 
 type C = Column<TlsHandshake>;
 
-/// The server's first certificate.
-fn server(handshake: &TlsHandshake) -> Option<&Certificate> {
-    handshake.server_certificate.as_deref()
+/// What the server's first certificate says. Most handshakes have none that can be read: columns of it must
+/// cost next to nothing then.
+#[inline(always)]
+fn server(x: &TlsHandshake, get: for<'a> fn(&'a Certificate) -> Value<'a>) -> Value<'_> {
+    x.server_certificate.as_deref().map_or(Value::Null, get)
 }
 
-/// The client's first certificate.
-fn client(handshake: &TlsHandshake) -> Option<&Certificate> {
-    handshake.client_certificate.as_deref()
+/// What the client's first certificate says.
+#[inline(always)]
+fn client(x: &TlsHandshake, get: for<'a> fn(&'a Certificate) -> Value<'a>) -> Value<'_> {
+    x.client_certificate.as_deref().map_or(Value::Null, get)
 }
 
 fn ja3(ja3: Option<Ja3>) -> Value<'static> {
@@ -381,6 +403,9 @@ fn zeek_version(version: TlsVersion) -> Value<'static> {
         TlsVersion::TLS_1_0 => "TLSv10".into(),
         TlsVersion::TLS_1_1 => "TLSv11".into(),
         TlsVersion::TLS_1_2 => "TLSv12".into(),
+        TlsVersion::DTLS_1_0 => "DTLSv10".into(),
+        TlsVersion::DTLS_1_2 => "DTLSv12".into(),
+        TlsVersion::DTLS_1_3 => "DTLSv13".into(),
         _ => match version.draft() {
             Some(draft) => Value::short(format_args!("TLSv13-draft{draft}")),
             None if version.is_tls13() => "TLSv13".into(),
@@ -428,7 +453,8 @@ fn summary(handshake: &TlsHandshake, text: &mut String) {
             }
         }
     }
-    if let Some(ja4) = handshake.client_hello.as_ref().and_then(ClientHello::ja4) {
+    let ja4 = |hello: &ClientHello| hello.ja4_over(handshake.transport);
+    if let Some(ja4) = handshake.client_hello.as_ref().and_then(ja4) {
         let _ = write!(text, " {}", ja4.as_str());
     }
     if let Some(alert) = &handshake.alert {

@@ -5,7 +5,7 @@ use flowscope_core::{
 use crate::handshake::kind;
 use crate::{
     Alert, Certificate, CertificateChain, ClientHello, ServerHello, TlsAnomaly, TlsConfig,
-    TlsMessage, TlsParser, TlsVersion,
+    TlsMessage, TlsParser, TlsTransport, TlsVersion,
 };
 
 /// Sums up a connection's handshake as one [`TlsHandshake`].
@@ -33,8 +33,12 @@ pub struct TlsHandshake {
     pub client_hello: Option<ClientHello>,
     /// The server's choice.
     pub server_hello: Option<ServerHello>,
+    /// What carried it: TCP, or datagrams of DTLS.
+    pub transport: TlsTransport,
     /// Whether the server asked for a second offer (RFC 8446 §4.1.4).
     pub hello_retry: bool,
+    /// Whether the server asked for a cookie first, in DTLS (RFC 6347 §4.2.1).
+    pub hello_verify: bool,
     /// The server's certificates, up to TLS 1.2.
     pub server_certificates: Option<CertificateChain>,
     /// The client's certificates, up to TLS 1.2.
@@ -95,11 +99,13 @@ pub enum TlsOutcome {
     Cut,
 }
 
+/// What messages and the parser have said so far.
 #[derive(Clone, Debug, Default)]
-struct PartialHandshake {
+pub(crate) struct PartialHandshake {
     client_hello: Option<ClientHello>,
     server_hello: Option<ServerHello>,
     hello_retry: bool,
+    pub(crate) hello_verify: bool,
     certificates: [Option<CertificateChain>; 2],
     group: Option<u16>,
     alert: Option<Alert>,
@@ -107,9 +113,21 @@ struct PartialHandshake {
     anomalies: Vec<TlsAnomaly>,
     encrypted: [bool; 2],
     /// There is something to report.
-    seen: bool,
-    started: Option<Timestamp>,
-    ended: Timestamp,
+    pub(crate) seen: bool,
+    pub(crate) started: Option<Timestamp>,
+    pub(crate) ended: Timestamp,
+}
+
+/// What is known of the two sides beside their messages.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SidesSeen {
+    pub(crate) transport: TlsTransport,
+    /// Which side is the client, once a hello has said so.
+    pub(crate) client: Option<FlowSide>,
+    /// Any bytes of the side were captured.
+    pub(crate) has_bytes: [bool; 2],
+    /// The side sent a ServerHelloDone.
+    pub(crate) hello_done: [bool; 2],
 }
 
 impl TlsHandshakes {
@@ -136,7 +154,7 @@ impl TlsHandshakes {
         let partial = std::mem::take(&mut self.partial);
         self.scratch = Vec::new();
         if partial.seen {
-            out.push(partial.finish(&self.parser, failed));
+            out.push(partial.finish(self.parser.seen(), failed));
         }
     }
 }
@@ -168,7 +186,9 @@ impl TlsHandshake {
             client: of.client,
             client_hello: None,
             server_hello: None,
+            transport: of.transport,
             hello_retry: false,
+            hello_verify: false,
             server_certificates: None,
             client_certificates: None,
             server_certificate: None,
@@ -189,7 +209,7 @@ impl TlsHandshake {
 }
 
 impl PartialHandshake {
-    fn add(&mut self, message: TlsMessage) {
+    pub(crate) fn add(&mut self, message: TlsMessage) {
         match message {
             TlsMessage::ClientHello(hello) => {
                 self.seen = true;
@@ -226,8 +246,9 @@ impl PartialHandshake {
         }
     }
 
-    fn finish(self, parser: &TlsParser, failed: bool) -> TlsHandshake {
-        let client = parser.client();
+    /// The record of it.
+    pub(crate) fn finish(self, seen: SidesSeen, failed: bool) -> TlsHandshake {
+        let client = seen.client;
         let [initiator, responder] = self.certificates;
         let (server_certificates, client_certificates) = match client {
             Some(FlowSide::Responder) => (initiator, responder),
@@ -237,13 +258,11 @@ impl PartialHandshake {
             Some(FlowSide::Responder) => [self.alerts[1], self.alerts[0]],
             _ => self.alerts,
         };
-        let has_bytes =
-            [FlowSide::Initiator, FlowSide::Responder].map(|side| parser.has_bytes(side));
         let outcome = if failed || self.alert.is_some_and(|alert| alert.is_final()) {
             TlsOutcome::Failed
         } else if self.encrypted == [true, true] {
             TlsOutcome::Completed
-        } else if has_bytes != [true, true] {
+        } else if seen.has_bytes != [true, true] {
             TlsOutcome::OneSided
         } else {
             TlsOutcome::Cut
@@ -253,7 +272,7 @@ impl PartialHandshake {
             let encrypted = self.encrypted[server.index()];
             if hello.version().is_tls13() {
                 Some(hello.has_pre_shared_key())
-            } else if server_certificates.is_some() || parser.has_hello_done(server) {
+            } else if server_certificates.is_some() || seen.hello_done[server.index()] {
                 Some(false)
             } else if encrypted {
                 // Straight from the hello to the ciphers.
@@ -284,7 +303,9 @@ impl PartialHandshake {
             listed: None,
             client_hello: self.client_hello,
             server_hello: self.server_hello,
+            transport: seen.transport,
             hello_retry: self.hello_retry,
+            hello_verify: self.hello_verify,
             server_certificates,
             client_certificates,
             alert: self.alert,
@@ -296,7 +317,7 @@ impl PartialHandshake {
         }
     }
 
-    fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         let chains = self.certificates.iter().flatten().map(CertificateChain::heap_bytes);
         self.client_hello.as_ref().map_or(0, ClientHello::heap_bytes)
             + self.server_hello.as_ref().map_or(0, ServerHello::heap_bytes)

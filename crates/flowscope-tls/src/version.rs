@@ -20,11 +20,29 @@ impl TlsVersion {
     pub const TLS_1_2: TlsVersion = TlsVersion(0x0303);
     /// TLS 1.3 (RFC 8446).
     pub const TLS_1_3: TlsVersion = TlsVersion(0x0304);
+    /// DTLS 1.0 (RFC 4347).
+    pub const DTLS_1_0: TlsVersion = TlsVersion(0xfeff);
+    /// DTLS 1.2 (RFC 6347).
+    pub const DTLS_1_2: TlsVersion = TlsVersion(0xfefd);
+    /// DTLS 1.3 (RFC 9147).
+    pub const DTLS_1_3: TlsVersion = TlsVersion(0xfefc);
 
-    /// TLS 1.3 or one of its drafts: after the server's hello everything is encrypted.
+    /// TLS 1.3, one of its drafts, or DTLS 1.3: after the server's hello everything is encrypted.
     #[must_use]
     pub fn is_tls13(self) -> bool {
-        self == TlsVersion::TLS_1_3 || self.draft().is_some()
+        matches!(self, TlsVersion::TLS_1_3 | TlsVersion::DTLS_1_3) || self.draft().is_some()
+    }
+
+    /// A version of DTLS. Its numbers fall where versions rise.
+    #[must_use]
+    pub fn is_dtls(self) -> bool {
+        self.0 >> 8 == 0xfe
+    }
+
+    /// Orders versions of one protocol by age, the oldest first.
+    pub(crate) fn rank(self) -> (bool, bool, u16) {
+        let number = if self.is_dtls() { !self.0 } else { self.0 };
+        (self.is_tls13(), self.draft().is_none(), number)
     }
 
     /// The number of the TLS 1.3 draft, if it is one (0x7fNN, or 0xfbNN as Facebook numbered its own).
@@ -45,6 +63,9 @@ impl fmt::Display for TlsVersion {
             TlsVersion::TLS_1_1 => "TLS 1.1",
             TlsVersion::TLS_1_2 => "TLS 1.2",
             TlsVersion::TLS_1_3 => "TLS 1.3",
+            TlsVersion::DTLS_1_0 => "DTLS 1.0",
+            TlsVersion::DTLS_1_2 => "DTLS 1.2",
+            TlsVersion::DTLS_1_3 => "DTLS 1.3",
             _ => {
                 return match self.draft() {
                     Some(draft) => write!(f, "TLS 1.3 draft-{draft}"),
@@ -83,6 +104,19 @@ mod tests {
         check(0x7f1c, "TLS 1.3 draft-28", true);
         check(0xfb17, "TLS 1.3 draft-23", true);
         check(0x0305, "0x0305", false);
+        check(0xfeff, "DTLS 1.0", false);
+        check(0xfefd, "DTLS 1.2", false);
+        check(0xfefc, "DTLS 1.3", true);
+    }
+
+    #[test]
+    fn versions_have_an_order() {
+        let check = |versions: &[u16]| {
+            let ranks: Vec<_> = versions.iter().map(|v| TlsVersion(*v).rank()).collect();
+            assert!(ranks.is_sorted(), "{versions:04x?}");
+        };
+        check(&[0x0300, 0x0301, 0x0303, 0x7f1c, 0x0304]);
+        check(&[0xfeff, 0xfefd, 0xfefc]);
     }
 
     #[test]

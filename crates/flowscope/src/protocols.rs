@@ -52,6 +52,7 @@ macro_rules! for_each_protocol {
         $callback! {
             "http" http Http flowscope_http,
             "tls" tls Tls flowscope_tls,
+            "tls" dtls Dtls flowscope_tls,
             "dns" dns Dns flowscope_dns,
             "dns" mdns Mdns flowscope_dns,
             "dns" llmnr Llmnr flowscope_dns,

@@ -109,10 +109,12 @@ impl ClientHello {
         Some([transport, v, w, name, c, d, e, f, p, q])
     }
 
-    /// "Then the version is the highest value in the extension", by number.
+    /// "Then the version is the highest value in the extension", by number; of DTLS the newest, whose
+    /// number is the lowest.
     fn ja4_version(&self) -> TlsVersion {
         let offered = self.supported_versions().filter(|version| !is_grease(version.0));
-        offered.max().unwrap_or(self.legacy_version())
+        let key = |version: &TlsVersion| if version.is_dtls() { !version.0 } else { version.0 };
+        offered.max_by_key(key).unwrap_or(self.legacy_version())
     }
 }
 

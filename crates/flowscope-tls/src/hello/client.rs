@@ -52,6 +52,18 @@ impl ClientHello {
         })
     }
 
+    /// The same for a hello of DTLS, which may have a cookie behind the session (RFC 6347 §4.2.1). Says
+    /// whether there is one; the hello is kept without it, and so as one of TLS.
+    #[must_use]
+    pub fn parse_dtls(side: FlowSide, body: &[u8]) -> Option<(Self, bool)> {
+        let session_at = 2 + RANDOM;
+        let cookie_at = session_at + 1 + usize::from(*body.get(session_at)?);
+        let behind = cookie_at + 1 + usize::from(*body.get(cookie_at)?);
+        let (before, rest) = (body.get(..cookie_at)?, body.get(behind..)?);
+        let hello = ClientHello::parse(side, [before, rest].concat().into())?;
+        Some((hello, behind > cookie_at + 1))
+    }
+
     /// The same for a hello in SSL 2.0 framing (RFC 5246 appendix E.2), from its version on.
     pub(crate) fn parse_sslv2(side: FlowSide, body: Cow<'_, [u8]>) -> Option<Self> {
         let (_, [cipher_len, session_len, challenge_len]) =
@@ -108,9 +120,8 @@ impl ClientHello {
     /// drafts of TLS 1.3 above TLS 1.2, else the legacy version.
     #[must_use]
     pub fn version(&self) -> TlsVersion {
-        let rank = |version: &TlsVersion| (version.is_tls13(), version.draft().is_none(), *version);
         let offered = self.supported_versions().filter(|version| !is_grease(version.0));
-        offered.max_by_key(rank).unwrap_or(self.legacy_version())
+        offered.max_by_key(|version| version.rank()).unwrap_or(self.legacy_version())
     }
 
     /// The random, or the challenge of an SSL 2.0 hello, which is shorter.

@@ -43,6 +43,19 @@ impl ServerHello {
         Self::with(side, body, [random, session_id, cipher], extensions_at)
     }
 
+    /// The same for a hello of DTLS, which has versions of its own (RFC 6347 §4.2.1, RFC 9147 §5.4).
+    #[must_use]
+    pub fn parse_dtls(side: FlowSide, body: Cow<'_, [u8]>) -> Option<Self> {
+        let random = Span::new(2, RANDOM);
+        let len = usize::from(*body.get(random.end())?);
+        if len > MAX_SESSION_ID || !TlsVersion(u16_at(&body, 0)).is_dtls() {
+            return None;
+        }
+        let session_id = Span::new(random.end() + 1, len);
+        let cipher = Span::new(session_id.end(), 2);
+        Self::with(side, body, [random, session_id, cipher], cipher.end() + 1)
+    }
+
     /// The HelloRetryRequest of drafts 19 to 21, which was a message of its own.
     pub(crate) fn parse_draft_retry(side: FlowSide, body: Cow<'_, [u8]>) -> Option<Self> {
         let cipher = Span::new(2, 2);
@@ -172,6 +185,9 @@ impl fmt::Debug for ServerHello {
             .finish_non_exhaustive()
     }
 }
+
+/// "opaque SessionID<0..32>" (RFC 5246 §7.4.1.2)
+const MAX_SESSION_ID: usize = 32;
 
 /// SHA-256 of "HelloRetryRequest" (RFC 8446 §4.1.3).
 const RETRY_RANDOM: [u8; RANDOM] = [

@@ -1,5 +1,6 @@
 //! The crate's public face: what comes out for what goes in.
 
+mod dtls;
 mod fingerprints;
 mod hellos;
 mod hostile;

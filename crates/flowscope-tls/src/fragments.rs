@@ -1,10 +1,11 @@
-/// The bytes of CRYPTO frames of one side, put in order (RFC 9000 §19.6).
+/// Bytes that come in pieces, put in order: CRYPTO frames of QUIC (RFC 9000 §19.6), fragments of DTLS
+/// messages (RFC 6347 §4.2.3).
 ///
-/// Frames come in any order and overlap. Where they differ the first copy stands, as in the other
-/// streams of this library. Holds at most [`MAX_BYTES`] and [`MAX_PIECES`]; what exceeds either is
-/// not kept.
+/// Pieces come in any order and overlap. Where they differ the first copy stands, as in the other
+/// streams of this library. Holds at most [`MAX_BYTES`](Self::MAX_BYTES) and
+/// [`MAX_PIECES`](Self::MAX_PIECES); what exceeds either is not kept.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct CryptoStream {
+pub struct Fragments {
     /// Bytes from the start of the stream without a hole.
     ready: Vec<u8>,
     /// Bytes behind a hole: disjoint, in order, none adjacent to `ready`.
@@ -12,15 +13,15 @@ pub(crate) struct CryptoStream {
     held: usize,
 }
 
-/// A ClientHello with post-quantum key shares has about 1800 bytes; servers accept up to 64 KiB.
-pub(crate) const MAX_BYTES: usize = 64 << 10;
+impl Fragments {
+    /// As many bytes are held. A ClientHello with post-quantum key shares has about 1800 bytes; servers
+    /// accept up to 64 KiB.
+    pub const MAX_BYTES: usize = 64 << 10;
+    /// As many separate pieces may wait for the bytes before them.
+    pub const MAX_PIECES: usize = 64;
 
-/// As many separate pieces may wait for the bytes before them.
-pub(crate) const MAX_PIECES: usize = 64;
-
-impl CryptoStream {
-    /// Takes a frame; says whether all of it was kept or was there already.
-    pub(crate) fn insert(&mut self, offset: u64, data: &[u8]) -> bool {
+    /// Takes a piece; says whether all of it was kept or was there already.
+    pub fn insert(&mut self, offset: u64, data: &[u8]) -> bool {
         let mut complete = true;
         let end = offset.saturating_add(data.len() as u64);
         let mut at = offset.max(self.ready.len() as u64);
@@ -39,7 +40,8 @@ impl CryptoStream {
             }
             let stop = end.min(start);
             let bytes = &data[(at - offset) as usize..(stop - offset) as usize];
-            let has_room = self.held + bytes.len() <= MAX_BYTES && self.pieces.len() < MAX_PIECES;
+            let has_room =
+                self.held + bytes.len() <= Self::MAX_BYTES && self.pieces.len() < Self::MAX_PIECES;
             if has_room {
                 self.held += bytes.len();
                 self.pieces.insert(index, (at, bytes.to_vec()));
@@ -66,13 +68,15 @@ impl CryptoStream {
         self.pieces.drain(..joined);
     }
 
-    /// The bytes from the start of the stream to its first hole.
-    pub(crate) fn ready(&self) -> &[u8] {
+    /// The bytes from the start to the first hole.
+    #[must_use]
+    pub fn ready(&self) -> &[u8] {
         &self.ready
     }
 
     /// Bytes of memory held, by capacity.
-    pub(crate) fn heap_bytes(&self) -> usize {
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
         let pieces: usize = self.pieces.iter().map(|(_, bytes)| bytes.capacity()).sum();
         self.ready.capacity() + pieces + self.pieces.capacity() * size_of::<(u64, Vec<u8>)>()
     }
@@ -89,17 +93,19 @@ mod tests {
 
     #[test]
     fn bounds_hold_whatever_comes() {
-        let mut stream = CryptoStream::default();
+        let mut stream = Fragments::default();
         for n in (0..200_u64).rev() {
             stream.insert(1 + n * 1000, &[7; 900]);
         }
-        assert!(stream.pieces.len() <= MAX_PIECES && stream.held <= MAX_BYTES);
+        assert!(
+            stream.pieces.len() <= Fragments::MAX_PIECES && stream.held <= Fragments::MAX_BYTES
+        );
         assert!(!stream.insert(u64::MAX - 3, &[1; 9]) || stream.ready().is_empty());
-        let mut stream = CryptoStream::default();
-        assert!(stream.insert(0, &[1; MAX_BYTES]));
-        assert!(!stream.insert(MAX_BYTES as u64, &[1]));
+        let mut stream = Fragments::default();
+        assert!(stream.insert(0, &[1; Fragments::MAX_BYTES]));
+        assert!(!stream.insert(Fragments::MAX_BYTES as u64, &[1]));
         assert!(stream.insert(5, &[2; 100]), "known bytes");
-        assert_eq!(stream.ready().len(), MAX_BYTES);
+        assert_eq!(stream.ready().len(), Fragments::MAX_BYTES);
     }
 
     proptest! {
@@ -108,7 +114,7 @@ mod tests {
         fn frames_in_any_order_give_the_stream(
             frames in vec((0_u64..60, vec(any::<u8>(), 0..20)), 0..30),
         ) {
-            let mut stream = CryptoStream::default();
+            let mut stream = Fragments::default();
             let mut model = BTreeMap::new();
             for (offset, data) in &frames {
                 prop_assert!(stream.insert(*offset, data));
