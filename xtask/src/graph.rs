@@ -20,7 +20,7 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-pcap", &["flowscope-core"]),
     Arrow("flowscope-filter", &["flowscope-core"]),
     Arrow("flowscope-record", &["flowscope-core"]),
-    Arrow("flowscope-lines", &[]),
+    Arrow("flowscope-lines", &["flowscope-core"]),
     Arrow("netring-capture", &["flowscope-filter"]),
     Arrow("flowscope-driver", &["flowscope-track", "flowscope-session"]),
     Arrow("flowscope-output", &["flowscope-record", "flowscope-extract", "flowscope-driver"]),

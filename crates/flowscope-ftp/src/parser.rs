@@ -8,7 +8,7 @@ use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
     ParseError, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp, feed_once,
 };
-use flowscope_lines::{Line, LineBuffer, first_piece};
+use flowscope_lines::{LineFrame, LineParser, SideLine};
 
 use crate::reply::{MAX_LINES, MAX_TEXT, Reply};
 use crate::{DataChannel, FtpExchange};
@@ -33,8 +33,7 @@ const MAX_HELD: usize = 8192;
 /// side, and 8192 bytes behind `AUTH TLS`, more of which are an error. More commands end parsing.
 #[derive(Clone, Debug, Default)]
 pub struct FtpParser {
-    /// The unfinished line of each side.
-    lines: [LineBuffer<MAX_LINE>; 2],
+    frame: LineFrame<MAX_LINE, MAX_HELD>,
     /// The side that sends commands, once a line was read.
     client: Option<FlowSide>,
     /// Whether the greeting was read, or is not to be expected.
@@ -48,70 +47,9 @@ pub struct FtpParser {
     /// Replies that were delivered before their command.
     early: VecDeque<(Timestamp, Reply)>,
     reply: Reply,
-    /// What the client sent behind `AUTH TLS`.
-    held: Option<Remainder>,
-    remainders: [Option<Remainder>; 2],
 }
 
 impl FtpParser {
-    fn read(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<FtpExchange>) -> ParserStatus {
-        let StreamChunk { side, ts, offset, bytes, .. } = chunk;
-        let mut at = 0;
-        while at < bytes.len() {
-            let rest = &bytes[at..];
-            if self.client == Some(side)
-                && let Some(held) = &mut self.held
-            {
-                if held.bytes.is_empty() {
-                    held.offset = offset + at as u64;
-                }
-                if held.bytes.len() + rest.len() > MAX_HELD {
-                    return ParserStatus::Failed(ParseError::TooLong(MAX_HELD as u64 + 1));
-                }
-                held.bytes.extend_from_slice(rest);
-                break;
-            }
-            let part = first_piece(rest);
-            at += part.len();
-            let mut line = std::mem::take(&mut self.lines[side.index()]);
-            let status = match line.push(part) {
-                Some(line) => self.line(side, ts, line, out),
-                None => ParserStatus::Continue,
-            };
-            self.lines[side.index()] = line;
-            if status == ParserStatus::Upgrade {
-                let left = Remainder { offset: offset + at as u64, bytes: bytes[at..].to_vec() };
-                self.remainders[side.index()] = Some(left).filter(|left| !left.bytes.is_empty());
-            }
-            if status != ParserStatus::Continue {
-                return status;
-            }
-        }
-        ParserStatus::Continue
-    }
-
-    fn line(
-        &mut self,
-        side: FlowSide,
-        ts: Timestamp,
-        Line { text: line, is_truncated }: Line<'_>,
-        out: &mut Vec<FtpExchange>,
-    ) -> ParserStatus {
-        if self.client.is_none() && !line.is_empty() {
-            // Who sends what tells who is who, where the connection was not seen to open.
-            self.client = match Reply::code_of(line) {
-                Some(_) => Some(!side),
-                None if self.is_from_middle && side == Responder => None,
-                None => Some(Initiator),
-            };
-        }
-        match self.client {
-            Some(client) if client == side => self.command(ts, line, is_truncated, out),
-            Some(_) => self.reply_line(ts, line, is_truncated, out),
-            None => ParserStatus::Continue,
-        }
-    }
-
     fn command(
         &mut self,
         ts: Timestamp,
@@ -145,7 +83,7 @@ impl FtpParser {
                 self.password_sent = false;
             }
             b"PASS" => self.password_sent = true,
-            b"AUTH" if is_tls(argument) => self.held = Some(Remainder::default()),
+            b"AUTH" if is_tls(argument) => self.frame.hold(self.client.unwrap_or(Initiator)),
             _ => {}
         }
         let argument = public(&verb, argument);
@@ -223,15 +161,16 @@ impl FtpParser {
         if !asked_tls || self.open.iter().any(FtpExchange::asked_tls) {
             return ParserStatus::Continue;
         }
-        let Some(held) = self.held.take() else { return ParserStatus::Continue };
-        let client = self.client.unwrap_or(Initiator);
+        if !self.frame.holds() {
+            return ParserStatus::Continue;
+        }
         if code == 234 {
-            self.remainders[client.index()] = Some(held).filter(|held| !held.bytes.is_empty());
+            self.frame.accept();
             self.flush(out);
             return ParserStatus::Upgrade;
         }
         // There is no TLS: these were commands.
-        self.read(StreamChunk::new(client, ts, held.offset, &held.bytes), out)
+        self.refuse(ts, out)
     }
 
     fn emit_unasked(&mut self, ts: Timestamp, reply: Reply, out: &mut Vec<FtpExchange>) {
@@ -330,6 +269,31 @@ fn file_size(command: &[u8], code: u16, text: &[u8]) -> Option<u64> {
     str::from_utf8(digits).ok()?.parse().ok()
 }
 
+impl LineParser<MAX_LINE, MAX_HELD> for FtpParser {
+    type Message = FtpExchange;
+
+    fn frame(&mut self) -> &mut LineFrame<MAX_LINE, MAX_HELD> {
+        &mut self.frame
+    }
+
+    fn line(&mut self, line: SideLine<'_>, out: &mut Vec<FtpExchange>) -> ParserStatus {
+        let SideLine { side, ts, text, is_truncated, .. } = line;
+        if self.client.is_none() && !text.is_empty() {
+            // Who sends what tells who is who, where the connection was not seen to open.
+            self.client = match Reply::code_of(text) {
+                Some(_) => Some(!side),
+                None if self.is_from_middle && side == Responder => None,
+                None => Some(Initiator),
+            };
+        }
+        match self.client {
+            Some(client) if client == side => self.command(ts, text, is_truncated, out),
+            Some(_) => self.reply_line(ts, text, is_truncated, out),
+            None => ParserStatus::Continue,
+        }
+    }
+}
+
 impl SessionParser for FtpParser {
     type Message = FtpExchange;
 
@@ -347,8 +311,9 @@ impl SessionParser for FtpParser {
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<FtpExchange>) -> ParserStatus {
         let has_begun = self.is_greeted || self.count > 0 || !self.open.is_empty();
-        if len == 0 && (self.is_from_middle || !has_begun) && self.lines[side.index()].is_empty() {
-            self.lines[side.index()].begin_in_the_middle();
+        if len == 0 && (self.is_from_middle || !has_begun) && self.frame.unfinished(side).is_empty()
+        {
+            self.frame.begin_in_the_middle(side);
             self.is_from_middle = true;
             self.is_greeted = true;
             return ParserStatus::Continue;
@@ -363,22 +328,19 @@ impl SessionParser for FtpParser {
     }
 
     fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
-        self.remainders[side.index()].take()
+        self.frame.take_remainder(side)
     }
 
     fn heap_bytes(&self) -> usize {
-        let lines: usize = self.lines.iter().map(LineBuffer::heap_bytes).sum();
         let open: usize = self.open.iter().map(FtpExchange::heap_bytes).sum();
         let early: usize = self.early.iter().map(|(_, reply)| reply.heap_bytes()).sum();
-        let held = self.held.iter().chain(self.remainders.iter().flatten());
-        lines
+        self.frame.heap_bytes()
             + open
             + early
             + self.open.capacity() * size_of::<FtpExchange>()
             + self.early.capacity() * size_of::<(Timestamp, Reply)>()
             + self.reply.heap_bytes()
             + self.user.as_ref().map_or(0, Vec::capacity)
-            + held.map(|held| held.bytes.capacity()).sum::<usize>()
     }
 
     fn probe(_side: FlowSide, start: &[u8]) -> Probe {

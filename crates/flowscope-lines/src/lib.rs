@@ -1,5 +1,8 @@
 //! Lines of text protocols, put together from the pieces in which a stream comes.
 //!
+//! [`LineBuffer`] has the lines of one side; [`LineParser`] is a parser of those of both, with its state in a
+//! [`LineFrame`].
+//!
 //! ```
 //! use flowscope_lines::LineBuffer;
 //!
@@ -8,6 +11,10 @@
 //! let whole = line.push(b"IT\r\n").unwrap();
 //! assert_eq!((whole.text, whole.is_truncated), (&b"QUIT"[..], false));
 //! ```
+
+mod frame;
+
+pub use frame::{LineFrame, LineParser, SideLine};
 
 /// The line of one side that is being received. Keeps its first `MAX` bytes, what ends it included.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +26,8 @@ pub struct LineBuffer<const MAX: usize> {
     is_cut: bool,
     /// Whether the last piece has ended a line.
     is_over: bool,
+    /// Length of the line so far, whatever is kept.
+    len: u64,
 }
 
 /// A line that is complete.
@@ -39,7 +48,9 @@ impl<const MAX: usize> LineBuffer<MAX> {
         if std::mem::take(&mut self.is_over) {
             self.start.clear();
             self.is_truncated = false;
+            self.len = 0;
         }
+        self.len += piece.len() as u64;
         self.is_over = piece.ends_with(b"\n");
         let room = MAX - self.start.len();
         self.is_truncated |= piece.len() > room;
@@ -53,6 +64,11 @@ impl<const MAX: usize> LineBuffer<MAX> {
         let is_line = self.is_over && !self.is_cut;
         self.is_cut &= !self.is_over;
         is_line.then(|| Line { text: without_end(line), is_truncated: self.is_truncated })
+    }
+
+    /// Length of the line with this piece of it, in bytes, whatever is kept.
+    fn line_len(&self, piece: &[u8]) -> u64 {
+        piece.len() as u64 + if self.is_over { 0 } else { self.len }
     }
 
     /// Leaves out what comes before the next line feed.

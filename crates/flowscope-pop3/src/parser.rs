@@ -7,7 +7,7 @@ use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
     ParseError, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp, feed_once,
 };
-use flowscope_lines::{Line, LineBuffer, first_piece};
+use flowscope_lines::{LineFrame, LineParser, SideLine};
 
 use crate::Pop3Exchange;
 
@@ -32,7 +32,7 @@ const MAX_HELD: usize = 8192;
 /// `STLS`, more of which are an error. More commands without a reply end parsing.
 #[derive(Clone, Debug, Default)]
 pub struct Pop3Parser {
-    lines: [LineBuffer<MAX_LINE>; 2],
+    frame: LineFrame<MAX_LINE, MAX_HELD>,
     is_greeted: bool,
     /// Whether the client authenticates: its lines are credentials (RFC 5034 §4).
     is_authenticating: bool,
@@ -40,56 +40,9 @@ pub struct Pop3Parser {
     open: VecDeque<Pop3Exchange>,
     /// The oldest command has a reply whose further lines are still to come.
     in_lines: bool,
-    /// Length so far of the server's line.
-    line_len: u64,
-    held: Option<Remainder>,
-    remainders: [Option<Remainder>; 2],
 }
 
 impl Pop3Parser {
-    fn read(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<Pop3Exchange>) -> ParserStatus {
-        let StreamChunk { side, ts, offset, bytes, .. } = chunk;
-        let mut at = 0;
-        while at < bytes.len() {
-            let rest = &bytes[at..];
-            if side == Initiator
-                && let Some(held) = &mut self.held
-            {
-                if held.bytes.is_empty() {
-                    held.offset = offset + at as u64;
-                }
-                if held.bytes.len() + rest.len() > MAX_HELD {
-                    return ParserStatus::Failed(ParseError::TooLong(MAX_HELD as u64 + 1));
-                }
-                held.bytes.extend_from_slice(rest);
-                break;
-            }
-            let part = first_piece(rest);
-            at += part.len();
-            if side == Responder {
-                self.line_len += part.len() as u64;
-            }
-            let mut line = std::mem::take(&mut self.lines[side.index()]);
-            let status = match line.push(part) {
-                Some(Line { text, .. }) if side == Initiator => self.command(ts, text, out),
-                Some(Line { text, .. }) => self.reply(ts, text, out),
-                None => ParserStatus::Continue,
-            };
-            if side == Responder && part.ends_with(b"\n") {
-                self.line_len = 0;
-            }
-            self.lines[side.index()] = line;
-            if status == ParserStatus::Upgrade {
-                let left = Remainder { offset: offset + at as u64, bytes: bytes[at..].to_vec() };
-                self.remainders[side.index()] = Some(left).filter(|left| !left.bytes.is_empty());
-            }
-            if status != ParserStatus::Continue {
-                return status;
-            }
-        }
-        ParserStatus::Continue
-    }
-
     fn command(&mut self, ts: Timestamp, line: &[u8], out: &mut Vec<Pop3Exchange>) -> ParserStatus {
         if self.is_authenticating || line.is_empty() {
             return ParserStatus::Continue;
@@ -115,7 +68,7 @@ impl Pop3Parser {
         match verb.as_slice() {
             b"USER" | b"APOP" => self.user = Some(public.to_vec()),
             b"AUTH" => self.is_authenticating = !public.is_empty(),
-            b"STLS" => self.held = Some(Remainder::default()),
+            b"STLS" => self.frame.hold(Initiator),
             _ => {}
         }
         self.open.push_back(Pop3Exchange {
@@ -128,12 +81,16 @@ impl Pop3Parser {
         ParserStatus::Continue
     }
 
-    fn reply(&mut self, ts: Timestamp, line: &[u8], out: &mut Vec<Pop3Exchange>) -> ParserStatus {
+    fn reply(
+        &mut self,
+        SideLine { ts, text: line, len, .. }: SideLine<'_>,
+        out: &mut Vec<Pop3Exchange>,
+    ) -> ParserStatus {
         if self.in_lines {
             if line != b"." {
                 if let Some(exchange) = self.open.front_mut() {
                     exchange.lines += 1;
-                    exchange.bytes += self.line_len;
+                    exchange.bytes += len;
                 }
                 return ParserStatus::Continue;
             }
@@ -173,14 +130,16 @@ impl Pop3Parser {
         match command.as_slice() {
             b"AUTH" => self.is_authenticating = false,
             b"STLS" => {
-                let Some(held) = self.held.take() else { return ParserStatus::Continue };
+                if !self.frame.holds() {
+                    return ParserStatus::Continue;
+                }
                 if success {
-                    self.remainders[0] = Some(held).filter(|held| !held.bytes.is_empty());
+                    self.frame.accept();
                     out.extend(self.open.drain(..));
                     return ParserStatus::Upgrade;
                 }
                 // There is no TLS: these were commands.
-                return self.read(StreamChunk::new(Initiator, ts, held.offset, &held.bytes), out);
+                return self.refuse(ts, out);
             }
             _ => {}
         }
@@ -195,6 +154,21 @@ impl Pop3Exchange {
             Some(b"RETR" | b"TOP" | b"CAPA") => true,
             Some(b"LIST" | b"UIDL" | b"AUTH") => self.argument.is_none(),
             _ => false,
+        }
+    }
+}
+
+impl LineParser<MAX_LINE, MAX_HELD> for Pop3Parser {
+    type Message = Pop3Exchange;
+
+    fn frame(&mut self) -> &mut LineFrame<MAX_LINE, MAX_HELD> {
+        &mut self.frame
+    }
+
+    fn line(&mut self, line: SideLine<'_>, out: &mut Vec<Pop3Exchange>) -> ParserStatus {
+        match line.side {
+            Initiator => self.command(line.ts, line.text, out),
+            Responder => self.reply(line, out),
         }
     }
 }
@@ -225,18 +199,15 @@ impl SessionParser for Pop3Parser {
     }
 
     fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
-        self.remainders[side.index()].take()
+        self.frame.take_remainder(side)
     }
 
     fn heap_bytes(&self) -> usize {
-        let lines: usize = self.lines.iter().map(LineBuffer::heap_bytes).sum();
         let open: usize = self.open.iter().map(Pop3Exchange::heap_bytes).sum();
-        let held = self.held.iter().chain(self.remainders.iter().flatten());
-        lines
+        self.frame.heap_bytes()
             + open
             + self.open.capacity() * size_of::<Pop3Exchange>()
             + self.user.as_ref().map_or(0, Vec::capacity)
-            + held.map(|held| held.bytes.capacity()).sum::<usize>()
     }
 
     fn probe(_side: FlowSide, start: &[u8]) -> Probe {
