@@ -24,6 +24,8 @@ pub struct SideLine<'a> {
     pub ts: Timestamp,
     /// Its bytes, without what ends it.
     pub text: &'a [u8],
+    /// Its last bytes, as of [`Line::tail`].
+    pub tail: &'a [u8],
     /// Whether it was longer than what is kept of it.
     pub is_truncated: bool,
     /// Its length with what ends it, in bytes.
@@ -46,8 +48,8 @@ pub trait LineParser<const MAX: usize, const HELD: usize> {
         0
     }
 
-    /// So many bytes that are no lines have gone by.
-    fn pass(&mut self, _side: FlowSide, _len: u64) {}
+    /// Takes such bytes, never more than [`opaque`](Self::opaque) has said.
+    fn pass(&mut self, _side: FlowSide, _bytes: &[u8]) {}
 
     /// Takes the lines of a chunk: the body of `SessionParser::feed_into`.
     ///
@@ -74,7 +76,7 @@ pub trait LineParser<const MAX: usize, const HELD: usize> {
             let opaque = self.opaque(side).min(rest.len() as u64);
             if opaque > 0 {
                 at += opaque as usize;
-                self.pass(side, opaque);
+                self.pass(side, &rest[..opaque as usize]);
                 continue;
             }
             let piece = first_piece(rest);
@@ -83,8 +85,8 @@ pub trait LineParser<const MAX: usize, const HELD: usize> {
             let mut buffer = std::mem::take(&mut self.frame().lines[side.index()]);
             let len = buffer.line_len(piece);
             let status = match buffer.push(piece) {
-                Some(Line { text, is_truncated }) => {
-                    self.line(SideLine { side, ts, text, is_truncated, len }, out)
+                Some(Line { text, tail, is_truncated }) => {
+                    self.line(SideLine { side, ts, text, tail, is_truncated, len }, out)
                 }
                 None => ParserStatus::Continue,
             };
@@ -182,8 +184,8 @@ mod tests {
             if side == Initiator { self.opaque } else { 0 }
         }
 
-        fn pass(&mut self, _: FlowSide, len: u64) {
-            self.opaque -= len;
+        fn pass(&mut self, _: FlowSide, bytes: &[u8]) {
+            self.opaque -= bytes.len() as u64;
         }
 
         fn line(&mut self, line: SideLine<'_>, out: &mut Vec<String>) -> ParserStatus {

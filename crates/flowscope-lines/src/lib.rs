@@ -28,13 +28,21 @@ pub struct LineBuffer<const MAX: usize> {
     is_over: bool,
     /// Length of the line so far, whatever is kept.
     len: u64,
+    /// Its last bytes, right-aligned.
+    tail: [u8; TAIL],
 }
+
+/// As many of the last bytes of a line are known, however long it is, what ends it included.
+const TAIL: usize = 32;
 
 /// A line that is complete.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Line<'a> {
     /// Its bytes without what ends it: LF, or CR LF.
     pub text: &'a [u8],
+    /// Its last bytes, up to 30, also where they are not kept: what stands at the end of a line may say how to
+    /// go on, as literals of IMAP do.
+    pub tail: &'a [u8],
     /// Whether it was longer than what is kept of it.
     pub is_truncated: bool,
 }
@@ -51,6 +59,9 @@ impl<const MAX: usize> LineBuffer<MAX> {
             self.len = 0;
         }
         self.len += piece.len() as u64;
+        let fresh = &piece[piece.len().saturating_sub(TAIL)..];
+        self.tail.copy_within(fresh.len().., 0);
+        self.tail[TAIL - fresh.len()..].copy_from_slice(fresh);
         self.is_over = piece.ends_with(b"\n");
         let room = MAX - self.start.len();
         self.is_truncated |= piece.len() > room;
@@ -63,7 +74,12 @@ impl<const MAX: usize> LineBuffer<MAX> {
         };
         let is_line = self.is_over && !self.is_cut;
         self.is_cut &= !self.is_over;
-        is_line.then(|| Line { text: without_end(line), is_truncated: self.is_truncated })
+        let known = self.len.min(TAIL as u64) as usize;
+        is_line.then(|| Line {
+            text: without_end(line),
+            tail: without_end(&self.tail[TAIL - known..]),
+            is_truncated: self.is_truncated,
+        })
     }
 
     /// Length of the line with this piece of it, in bytes, whatever is kept.
@@ -119,8 +135,22 @@ mod tests {
             assert_eq!(found, Some((vec![b'a'; MAX], true)), "{cut}");
             assert!(line.is_empty());
             let next = line.push(b"b\n");
-            assert_eq!(next, Some(Line { text: b"b", is_truncated: false }));
+            assert_eq!(next, Some(Line { text: b"b", tail: b"b", is_truncated: false }));
             assert!(line.heap_bytes() <= 2 * MAX);
+        }
+    }
+
+    #[test]
+    fn the_last_bytes_of_a_line_are_known() {
+        let text = [&[b'a'; MAX + 5][..], b"BODY[] {1234}\r\n"].concat();
+        for cut in 1..text.len() {
+            let mut line = LineBuffer::<MAX>::default();
+            line.push(b"the line before\n");
+            let mut found = None;
+            for piece in text.chunks(cut) {
+                found = line.push(piece).map(|line| line.tail.to_vec());
+            }
+            assert_eq!(found.unwrap(), [&[b'a'; 17][..], b"BODY[] {1234}"].concat(), "{cut}");
         }
     }
 

@@ -67,6 +67,7 @@ macro_rules! for_each_protocol {
             "mysql" mysql Mysql flowscope_mysql,
             "ftp" ftp Ftp flowscope_ftp,
             "pop3" pop3 Pop3 flowscope_pop3,
+            "imap" imap Imap flowscope_imap,
         }
     };
 }

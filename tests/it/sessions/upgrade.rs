@@ -137,6 +137,7 @@ fn tls_is_read_behind_the_commands_that_begin_it() {
     for (protocol, greeting, command, reply) in [
         ("ftp", "220 FTP server ready\r\n", "AUTH TLS\r\n", "234 Proceed\r\n"),
         ("pop3", "+OK ready\r\n", "STLS\r\n", "+OK begin\r\n"),
+        ("imap", "* OK ready\r\n", "a1 STARTTLS\r\n", "a1 OK begin\r\n"),
     ] {
         let script = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:2121")
             .handshake()
