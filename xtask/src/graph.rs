@@ -33,7 +33,8 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-cli", &["flowscope", "flowscope-filter", "flowscope-parallel", "netring"]),
     // Shows that a parser needs no more than this.
     Arrow("example-redis", &["flowscope-core"]),
-    Arrow("xtask", &[]),
+    // Writes the attacks of the testkit as capture files.
+    Arrow(XTASK, &[TESTKIT]),
 ];
 
 /// What a protocol may name: a member that names [`RECORD`] and has no arrow of its own is a protocol.
@@ -51,15 +52,23 @@ const BEHIND_A_FEATURE: &[(&str, &str)] = &[
 ];
 
 /// What stands at the top is tested, and documented, with what its users put into it.
-const IN_TESTS: &[(&str, &str)] =
-    &[("netring", "flowscope-extract"), ("flowscope-output", "flowscope-pcap")];
+const IN_TESTS: &[(&str, &str)] = &[
+    ("flowscope-driver", "flowscope-extract"),
+    ("netring", "flowscope-extract"),
+    ("flowscope-output", "flowscope-pcap"),
+];
 
 /// Those that any protocol may be put into, in tests.
 const PROTOCOLS_IN_TESTS: &[&str] = &["netring", "flowscope-output"];
 
 /// Member packages that are no part of the product and may use all of it.
-const OUTSIDE: &[&str] =
-    &["flowscope-tests", "flowscope-benches", "example-programs", "example-live"];
+const OUTSIDE: &[&str] = &[
+    "flowscope-tests",
+    "flowscope-benches",
+    "flowscope-fuzz-targets",
+    "example-programs",
+    "example-live",
+];
 
 /// The one outside crate that `flowscope-core` may name.
 const CORE_MAY_USE: &str = "bytes";
@@ -80,6 +89,7 @@ const CONFORMANCE: &str = "flowscope-conformance";
 
 /// Dependencies of tests only.
 const FOR_TESTS: &[&str] = &[TESTKIT, CONFORMANCE];
+const XTASK: &str = "xtask";
 const TRACK: &str = "flowscope-track";
 
 /// Tracking flows must stay cheap to take on: its normal tree, itself included, is smaller than this.
@@ -171,7 +181,7 @@ fn violations(packages: &[Package]) -> Vec<String> {
                 if from == "flowscope-core" && !dependency.dev && to != CORE_MAY_USE {
                     wrong.push(format!("{from} → {to}: core takes {CORE_MAY_USE} at most"));
                 }
-            } else if FOR_TESTS.contains(&to) && from != CONFORMANCE {
+            } else if FOR_TESTS.contains(&to) && ![CONFORMANCE, XTASK].contains(&from) {
                 if !dependency.dev {
                     wrong.push(format!("{from} → {to}: that one is for tests"));
                 }

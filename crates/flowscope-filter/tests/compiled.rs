@@ -229,6 +229,8 @@ fn what_is_too_much_is_an_error() {
     for depth in [65, 66, 100_000] {
         let error = deep(depth).compile(LinkType::ETHERNET).unwrap_err();
         assert_eq!(error, CompileError::TooDeep);
+        // The first that is too deep keeps no more of its terms than the deepest.
+        assert_eq!(deep(depth).to_string(), deep(100_000).to_string());
     }
 
     let wifi = LinkType::IEEE802_11;
@@ -254,4 +256,58 @@ fn programs_are_short() {
     // Most of these step over extension headers.
     check("tcp", LinkType::IPV4, 166);
     check("tcp port 443", LinkType::ETHERNET, 210);
+}
+
+/// What a register holds where paths meet is only what all of them left in it.
+#[test]
+fn every_kind_of_term_behind_every_two_others() {
+    let host = |direction| Model::Host(direction, "10.0.0.1".parse().expect("an address"));
+    let terms = [
+        Model::Ip,
+        Model::Arp,
+        Model::Icmp6,
+        Model::Tcp,
+        host(Direction::Either),
+        host(Direction::Dst),
+        Model::Ports(Direction::Either, 80, 80),
+        Model::Ports(Direction::Src, 1, 1023),
+        Model::Vlan(None),
+        Model::Vlan(Some(7)),
+        Model::Mac(Direction::Dst, [2, 0, 0, 0, 0, 2]),
+    ];
+    let v4 = |f: Frame, port| f.ipv4("10.0.0.2", "10.0.0.1").tcp(port, 80);
+    let frames = [
+        v4(frame().ethernet(), 40_000),
+        v4(frame().ethernet().vlan(7), 80),
+        v4(frame().ethernet().vlan(8).vlan(7), 40_000),
+        frame().ethernet().ipv4("10.0.0.1", "10.0.0.3").udp(53, 40_000),
+        frame().ethernet().ipv4("10.0.0.2", "10.0.0.3").echo_request(1, 1),
+        frame().ethernet().ipv4("10.0.0.3", "10.0.0.2").fragment(1, 64, true),
+        frame().ethernet().ipv6("2001:db8::1", "2001:db8::2").icmp(128, 0),
+        frame().ethernet().ipv6("2001:db8::1", "2001:db8::2").udp(80, 53),
+        frame().ethernet().next(0x0806).payload([0; 28]),
+    ]
+    .map(|frame| frame.packet());
+    let not = |model: &Model| Model::Not(Box::new(model.clone()));
+    for a in &terms {
+        for b in &terms {
+            let either = Model::Or(vec![a.clone(), b.clone()]);
+            let both = Model::And(vec![a.clone(), b.clone()]);
+            for c in &terms {
+                let whole = [
+                    Model::And(vec![either.clone(), c.clone()]),
+                    Model::Or(vec![both.clone(), c.clone()]),
+                    Model::And(vec![not(&both), c.clone()]),
+                    Model::Or(vec![not(&either), not(c)]),
+                ];
+                for model in whole {
+                    let program = expr(&model).compile(LinkType::ETHERNET).expect("short");
+                    for packet in &frames {
+                        let expected = eval(&model, packet.view()).unwrap_or(false);
+                        assert_eq!(program.matches(packet.view()), expected, "{model:?}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -81,3 +81,17 @@ fn most_random_programs_are_programs() {
     let taken = (0..500).filter_map(|_| random_program(rng)).count();
     assert!(taken > 400, "{taken}");
 }
+
+#[test]
+fn an_index_and_an_offset_are_added_as_32_bit_numbers() {
+    // The sum of 0xffff_ffff and 2 is 1, as in the kernel.
+    let load_x = Instruction::new(0x01, 0, 0, u32::MAX);
+    for (code, frame) in
+        [(0x40, &[9, 0, 0, 0, 5]), (0x48, &[9, 0, 5, 9, 9]), (0x50, &[9, 5, 9, 9, 9])]
+    {
+        let load = Instruction::new(code, 0, 0, 2);
+        let program = Program::new(vec![load_x, load, Instruction::new(0x16, 0, 0, 0)]);
+        let view = PacketView::new(frame, LinkType::ETHERNET, Timestamp::ZERO);
+        assert_eq!(program.expect("it is valid").run(view), 5, "{code:#x}");
+    }
+}

@@ -333,3 +333,17 @@ fn a_filter_compiles_for_each_link_and_counts_those_it_cannot() {
     assert_eq!(filter.unsupported(), 102);
     assert!(filter.matches(v4(frame().ethernet()).tcp(1, 443).packet().view()));
 }
+
+#[test]
+fn terms_behind_a_choice_that_ends_in_several_ways() {
+    let text = "(host 10.0.0.1 or port 80) and dst host 10.0.0.9";
+    let packet = |src: &str, dst: &str, port| frame().ethernet().ipv4(src, dst).tcp(40000, port);
+    for (src, dst, port, holds) in [
+        ("10.0.0.1", "10.0.0.9", 22, true),
+        ("10.0.0.7", "10.0.0.9", 80, true),
+        ("10.0.0.7", "10.0.0.9", 22, false),
+        ("10.0.0.1", "10.0.0.2", 80, false),
+    ] {
+        check(text, &packet(src, dst, port).packet(), holds);
+    }
+}

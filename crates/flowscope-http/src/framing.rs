@@ -26,10 +26,11 @@ pub(crate) fn of_response(
     let announced = announced(version, fields, anomalies);
     match (status, asked) {
         (101, _) => Framing::Tunnel,
+        // Rule 2, which holds for 204 too: "Any 2xx (Successful) response to a CONNECT request implies
+        // that the connection will become a tunnel immediately after the empty line".
+        (200..300, RequestClass::Connect) => Framing::Tunnel,
         // Rule 1: "terminated by the first empty line after the header fields".
         (100..200 | 204 | 304, _) | (_, RequestClass::Head) => Framing::None,
-        // Rule 2: "A client MUST ignore any Content-Length or Transfer-Encoding header fields".
-        (200..300, RequestClass::Connect) => Framing::Tunnel,
         // Rule 8: "determined by the number of octets received prior to the server closing".
         _ => announced.unwrap_or(Framing::UntilClose),
     }

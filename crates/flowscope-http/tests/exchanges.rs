@@ -46,6 +46,26 @@ fn one_exchange_per_request_and_per_orphan() {
     );
 }
 
+/// RFC 9110 §9.3.6: a tunnel begins with a 2xx answer to CONNECT and with no other.
+#[test]
+fn a_tunnel_begins_with_every_2xx_and_nothing_else() {
+    let connect = "CONNECT a:443 HTTP/1.1\r\n\r\n";
+    for status in [200, 204, 299, 300, 304, 399, 403, 502] {
+        let answer = format!("HTTP/1.1 {status} x\r\nContent-Length: 2\r\n\r\n");
+        let body = if status == 204 || status == 304 { "" } else { "hi" };
+        let script = [(">", connect), ("<", &answer), ("<", body), (">", GET), ("<", OK)];
+        let talk = play(HttpExchanges::default(), &script, 100);
+        let expected = match status {
+            200..300 => vec![format!("0 CONNECT a:443 -> {status} 0 Tunnel")],
+            _ => vec![
+                format!("0 CONNECT a:443 -> {status} {} Answered", body.len()),
+                "1 GET / -> 200 2 Answered".to_owned(),
+            ],
+        };
+        assert_eq!(exchanges(&talk.out), expected, "{status}");
+    }
+}
+
 #[test]
 fn exchanges_have_times_and_anomalies() {
     let mut talk = Talk::new(HttpExchanges::default());

@@ -232,6 +232,30 @@ mod tests {
         check(&after([0x80, 46, 1, 3, 1]), ParseError::InvalidField("TLSPlaintext.type"));
     }
 
+    /// RFC 5246 §6.2.3: up to 2^14 + 2048 bytes of ciphertext.
+    #[test]
+    fn the_longest_record_is_read_and_a_longer_one_is_not() {
+        for kind in [22, 23] {
+            let first = |len: u16| {
+                let [high, low] = len.to_be_bytes();
+                let mut bytes = &[20, 3, 3, 0, 1, 1, kind, 3, 3, high, low][..];
+                let mut records = Records::default();
+                let mut lens = Vec::new();
+                while let Some(piece) = records.next(&mut bytes)? {
+                    if let Piece::Header(record) = piece {
+                        lens.push(record.len);
+                    }
+                }
+                Ok(lens)
+            };
+            assert_eq!(first(18_432), Ok(vec![1, 18_432]));
+            assert_eq!(first(18_433), Err(ParseError::InvalidField("TLSCiphertext.length")));
+        }
+        for (high, low, expected) in [(0x48, 0, Probe::Yes), (0x48, 1, Probe::No)] {
+            assert_eq!(probe(&[22, 3, 3, high, low, 1]), expected, "{high:#x} {low:#x}");
+        }
+    }
+
     #[test]
     fn a_gap_is_skipped_within_one_record_only() {
         let mut records = Records::default();

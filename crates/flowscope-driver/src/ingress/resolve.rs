@@ -1,6 +1,8 @@
 //! What happens to a packet before it reaches a flow table: headers are walked, fragments joined,
 //! checksums verified, and what goes no further is counted.
 
+use std::time::Duration;
+
 use flowscope_core::{
     Extracted, FlowExtractor, Ledger, Loss, MAX_DEPTH, PacketView, Progress, Refusal, Timestamp,
     UnreadHeaders,
@@ -230,9 +232,10 @@ impl Ingress {
         self.defragmenter.as_ref().map_or(0, Defragmenter::held_frames)
     }
 
-    /// When waiting fragments are next to be let go.
+    /// The first time at which waiting fragments are given up: the one after their deadline.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.defragmenter.as_ref().and_then(Defragmenter::deadline)
+        let deadline = self.defragmenter.as_ref().and_then(Defragmenter::deadline)?;
+        Some(deadline.saturating_add(Duration::from_nanos(1)))
     }
 
     pub(crate) fn checksums(&self) -> ChecksumStats {
