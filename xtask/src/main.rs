@@ -6,6 +6,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+mod attack;
 mod bench;
 mod ci;
 mod formats;
@@ -32,6 +33,8 @@ cargo xtask bench [WORD…]    run the comparisons with other libraries, and wri
 cargo xtask new-protocol NAME tcp:PORT   write the folder of a protocol (or udp:PORT), and register it
 cargo xtask record [NAME…]   make the captures in tests/data anew, or only these (root, Linux)
 cargo xtask record --list    name the captures
+cargo xtask attack NAME -o FILE [--packets N]   write an attack as a capture file
+cargo xtask attack --list    name the attacks
 cargo xtask help             print this";
 
 fn main() -> ExitCode {
@@ -64,6 +67,7 @@ fn run(args: &[String]) -> Result<()> {
         "new-protocol" => new_protocol::run(rest),
         "record" => record::run(rest),
         record::INSIDE => record::run_inside(rest),
+        "attack" => attack::run(rest),
         "help" | "-h" | "--help" => {
             println!("{HELP}");
             Ok(())

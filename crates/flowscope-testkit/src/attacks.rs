@@ -1,19 +1,32 @@
 //! Hostile and broken input: attacks, faulty hosts and damaged captures.
 //!
-//! [`list`] lists every attack on headers, fragments and connections, with the expected result of its
-//! packets; [`Bystanders`] are ordinary flows whose counters are known, and
+//! [`list`] lists every attack on headers, fragments, connections, streams and messages, with the expected
+//! result of its packets; [`Bystanders`] are ordinary flows whose counters are known, and
 //! [`interleave`] puts both on one wire. [`clock`] and [`damage`] change packets on their way.
-//! [`segments`] rearranges the bytes of a connection, for tests of reassembly.
+//! [`segments`] rearranges the bytes of a connection, for tests of reassembly. [`files`] are hostile capture
+//! files.
+//!
+//! [`timed`] is every attack with times, those of [`clock`] among them, and [`capture::write`] writes one as a
+//! capture file: `cargo xtask attack` does both.
 //!
 //! Packets are generated one by one from a seed: a million packets need the memory of one.
 
 mod bystanders;
+pub mod capture;
 pub mod clock;
 pub mod damage;
+pub mod dns;
+pub mod files;
 pub mod fragments;
 pub mod headers;
+pub mod http;
+pub mod names;
+pub mod quic;
 pub mod segments;
+pub mod streams;
+mod talk;
 pub mod tcp;
+pub mod tls;
 
 use std::time::Duration;
 
@@ -35,6 +48,21 @@ pub struct Attack {
     pub packets: Packets,
     /// Expected result.
     pub fate: Fate,
+}
+
+impl Attack {
+    /// The name as a word for command lines and file names.
+    #[must_use]
+    pub fn slug(&self) -> String {
+        slug(self.name)
+    }
+}
+
+/// A name as a word for command lines and file names: letters in lower case, digits, and `-`.
+#[must_use]
+pub fn slug(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
 /// Expected result of the packets of an attack.
@@ -69,12 +97,59 @@ impl Fate {
     }
 }
 
-/// All attacks on headers, fragments and connections; floods send about `volume` packets.
+/// All attacks on headers, fragments, connections, streams and messages; floods send about `volume` packets.
 pub fn list(volume: usize) -> Vec<Attack> {
     let mut all = headers::list();
-    all.extend(fragments::list(volume));
-    all.extend(tcp::list(volume));
+    for list in [
+        fragments::list,
+        tcp::list,
+        streams::list,
+        http::list,
+        tls::list,
+        dns::list,
+        quic::list,
+        names::list,
+    ] {
+        all.extend(list(volume));
+    }
     all
+}
+
+/// All of [`list`] with times, 100 000 packets in a second, and what goes wrong with times and copies.
+pub fn timed(volume: usize) -> Vec<Attack> {
+    let start = Timestamp::from_secs(1_700_000_000);
+    let step = Duration::from_micros(10);
+    let run = move |packets: Packets| -> Packets {
+        let mut ts = start;
+        Box::new(packets.map(move |packet| {
+            ts = ts + step;
+            Packet { ts, ..packet }
+        }))
+    };
+    let ordinary =
+        || run(Box::new(Bystanders::new((volume / 17).clamp(1, 20_000) as u16).packets()));
+    let names = [
+        "times a second back",
+        "times an hour back",
+        "times ten years back",
+        "times two hours ahead",
+        "times a year ahead",
+        "times a century ahead",
+        "times of zero",
+        "equal times",
+    ];
+    let clocks = names.into_iter().zip(clock::Wrong::ALL).map(|(name, wrong)| Attack {
+        name,
+        packets: Box::new(clock::wrong(ordinary(), wrong, 20, 1)),
+        fate: Fate::Tracked,
+    });
+    // A copy of the piece that made a datagram whole begins another.
+    let copies = Fate::Either(&[Loss::FragIncomplete]);
+    let doubled = [("every packet twice", 2), ("every packet four times", 4)]
+        .map(|(name, n)| attack(name, copies, damage::repeated(ordinary(), n)));
+    let listed = list(volume).into_iter();
+    let listed = listed.map(|attack| Attack { packets: run(attack.packets), ..attack });
+    listed.chain(clocks).chain(doubled).collect()
 }
 
 /// Mixes `bystanders` into the packets of an attack: one before each `every` of those, and the rest
@@ -125,9 +200,9 @@ mod tests {
 
     #[test]
     fn the_same_on_every_run_and_named_once() {
-        let names: HashSet<_> = list(1).iter().map(|attack| attack.name).collect();
-        assert_eq!(names.len(), list(1).len());
-        for (one, two) in list(50).into_iter().zip(list(50)) {
+        let names: HashSet<_> = timed(1).iter().map(Attack::slug).collect();
+        assert_eq!(names.len(), timed(1).len());
+        for (one, two) in timed(50).into_iter().zip(timed(50)) {
             let mut sent = 0;
             for (a, b) in one.packets.zip(two.packets) {
                 assert_eq!(a, b, "{}", one.name);
