@@ -42,6 +42,8 @@ pub enum Loss {
     OooDropped,
     /// No room within the memory budget.
     Memcap,
+    /// Counted for its flow by the capture, and not read: see [`Shunted`](crate::Shunted).
+    Shunted,
     /// The parser of this flow had stopped.
     ParserStopped,
     /// Nobody asked for the payload of this flow.
@@ -56,7 +58,7 @@ pub enum Loss {
 
 impl Loss {
     /// All of them, in the order they are printed.
-    pub const ALL: [Loss; 23] = [
+    pub const ALL: [Loss; 24] = [
         Loss::KernelDrop,
         Loss::RingFull,
         Loss::FillEmpty,
@@ -75,6 +77,7 @@ impl Loss {
         Loss::Duplicate,
         Loss::OooDropped,
         Loss::Memcap,
+        Loss::Shunted,
         Loss::ParserStopped,
         Loss::Unclaimed,
         Loss::FlowEvictedTail,
@@ -104,6 +107,7 @@ impl Loss {
             Loss::Duplicate => "duplicate",
             Loss::OooDropped => "ooo_dropped",
             Loss::Memcap => "memcap",
+            Loss::Shunted => "shunted",
             Loss::ParserStopped => "parser_stopped",
             Loss::Unclaimed => "unclaimed",
             Loss::FlowEvictedTail => "flow_evicted_tail",

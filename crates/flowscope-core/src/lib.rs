@@ -39,6 +39,7 @@ mod path;
 mod progress;
 mod proto;
 mod recursion;
+mod shunt;
 mod side;
 mod source;
 mod stream;
@@ -57,6 +58,9 @@ pub use parse::{
 pub use path::{Layer, MAX_DEPTH, Path, PathLayer};
 pub use progress::Progress;
 pub use proto::L4Proto;
+pub use shunt::{
+    ReturnedPacket, ShuntKey, ShuntSide, ShuntStart, Shunted, ShuntedSide, ToShuntKey,
+};
 pub use side::{FlowSide, Orientation};
 pub use source::PacketSource;
 pub use stream::{Conflict, KeptCopy, Reassembler, ReassemblerFactory, Segment, StreamSink};

@@ -9,6 +9,7 @@ mod ending;
 mod eviction;
 mod interim;
 mod open;
+mod shunt;
 mod successor;
 mod time;
 mod update;
@@ -20,6 +21,7 @@ use std::hash::Hash;
 use flowscope_core::{Extracted, PacketView, Timestamp};
 
 use self::ending::Ending;
+use self::shunt::Shunts;
 use crate::TrackerStats;
 use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
@@ -64,6 +66,8 @@ pub(crate) struct Engine<K, S> {
     rares: usize,
     /// Flows that a finish under way has still to end.
     ending: Ending,
+    /// Who counts packets that do not come here.
+    shunts: Option<Shunts<K>>,
     stats: TrackerStats,
 }
 
@@ -100,6 +104,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             suspects: Vec::new(),
             rares: 0,
             ending: Ending::default(),
+            shunts: None,
             stats: TrackerStats::default(),
             config,
         }

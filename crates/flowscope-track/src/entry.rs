@@ -71,6 +71,12 @@ pub(crate) mod slow_path {
     pub(crate) const ACTIVE: u8 = 8;
     /// Not TCP, or a TCP flow that is not established.
     pub(crate) const STATE: u8 = 16;
+    /// The capture counts everyday packets of the flow.
+    pub(crate) const SHUNTED: u8 = 32;
+    /// The capture is to count them as soon as that is possible.
+    pub(crate) const SHUNT: u8 = 64;
+    /// Reasons that the state of a TCP connection does not give.
+    pub(crate) const LASTING: u8 = ACTIVE | SHUNTED | SHUNT;
 }
 
 /// The hot part of one side.
@@ -181,6 +187,16 @@ pub(crate) struct Rare {
     pub(crate) multi_flag: [bool; 2],
     /// Letters at the end of the history that late packets wrote, hidden until the flow is removed.
     pub(crate) late_letters: u8,
+    /// What the capture counted.
+    pub(crate) shunt: Option<Box<ShuntCounters>>,
+}
+
+/// What the capture counted of a flow, initiator first.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ShuntCounters {
+    pub(crate) total: [Counters; 2],
+    /// Since it began to for the last time, and added already.
+    pub(crate) merged: [Counters; 2],
 }
 
 impl Rare {

@@ -120,6 +120,17 @@ pub enum Change {
         /// 1 for the flow's first.
         sequence: u32,
     },
+    /// The capture has counted packets of a side without passing them on, and they are added now, because
+    /// the flow came back or ended. Then a segment without bytes is lent for the payload: a gap in
+    /// the stream that is no loss.
+    Shunted {
+        /// Who sent them.
+        side: FlowSide,
+        /// Number of packets.
+        packets: u64,
+        /// Bytes of their payload.
+        payload_bytes: u64,
+    },
     /// The flow has ended. Exactly one for each `Started`.
     Ended {
         /// Why.
@@ -204,6 +215,17 @@ pub enum FlowEvent<K> {
         /// Cumulative, and in `delta` what the interval brought.
         stats: Box<FlowStats>,
     },
+    /// Packets that the capture has counted are added. The next gap of a stream is their payload.
+    Shunted {
+        /// Which flow, and when.
+        flow: FlowRef<K>,
+        /// Who sent them.
+        side: FlowSide,
+        /// Number of packets.
+        packets: u64,
+        /// Bytes of their payload.
+        payload_bytes: u64,
+    },
     /// The flow has ended.
     Ended {
         /// Which flow, and when.
@@ -257,6 +279,9 @@ impl<K: Clone> FlowEvent<K> {
             Change::Interim { sequence } => {
                 FlowEvent::Interim { flow: of, sequence, stats: Box::new(flow.stats()) }
             }
+            Change::Shunted { side, packets, payload_bytes } => {
+                FlowEvent::Shunted { flow: of, side, packets, payload_bytes }
+            }
             Change::Ended { reason } => FlowEvent::Ended {
                 flow: of,
                 reason,
@@ -280,6 +305,7 @@ impl<K> FlowEvent<K> {
             | FlowEvent::Anomaly { flow, .. }
             | FlowEvent::IcmpError { flow, .. }
             | FlowEvent::Interim { flow, .. }
+            | FlowEvent::Shunted { flow, .. }
             | FlowEvent::Ended { flow, .. }
             | FlowEvent::Late { flow, .. } => flow,
         }

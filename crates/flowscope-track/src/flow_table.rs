@@ -10,8 +10,9 @@ use crate::engine::{Engine, PacketContext};
 use crate::index::Tag;
 use crate::lists::Slot;
 use crate::shard::{Item, Routed, ShardBatch};
+use crate::shunt::{Shunt, ShuntRefusal, Shunting};
 use crate::sink::{FlowSink, Phase};
-use crate::{EndReason, FlowId, FlowState, FlowStats, History};
+use crate::{Counters, EndReason, FlowId, FlowState, FlowStats, History};
 
 /// How many packets of a batch are looked up ahead: their cache misses overlap.
 pub(crate) const LOOK_AHEAD: usize = 32;
@@ -302,6 +303,38 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         Progress::more_if(self.engine.finish(reason, &now, go_on, out))
     }
 
+    /// Has packets of flows counted by the capture, without coming here: all flows that `which` says,
+    /// and those of [`shunt`](Self::shunt). Records have what was counted as if the packets had come, and
+    /// [`SideStats::shunted`](crate::SideStats::shunted). There is no `Packet` event for them, and ids of
+    /// flows count only packets that came.
+    ///
+    /// Shunted flows count with the latest packet that is known of when a full table evicts.
+    pub fn shunt_with(&mut self, by: Box<dyn Shunt<K> + Send>, which: Shunting) {
+        self.engine.shunt_with(by, which);
+    }
+
+    /// Lets the capture count the packets of a flow, until one comes that has to be looked at. Once the
+    /// flow is back, it is shunted again only if asked for again, or by
+    /// [`Shunting::Established`].
+    ///
+    /// # Errors
+    ///
+    /// [`ShuntRefusal`]; the flow goes on as before.
+    pub fn shunt(
+        &mut self,
+        key: &K,
+        now: PacketTime,
+        out: &mut impl FlowSink<K, S>,
+    ) -> Result<(), ShuntRefusal> {
+        let slot = self.engine.find(key).ok_or(ShuntRefusal::NoFlow)?;
+        self.engine.shunt(slot, &now, out)
+    }
+
+    /// Ends the shunting of a flow, and adds what was counted. Returns whether it was shunted.
+    pub fn unshunt(&mut self, key: &K, now: PacketTime, out: &mut impl FlowSink<K, S>) -> bool {
+        self.engine.find(key).is_some_and(|slot| self.engine.unshunt(slot, &now, out))
+    }
+
     /// Number of entries in the table, entries of ended flows included.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -406,6 +439,9 @@ pub struct TrackerStats {
     pub late_packets: u64,
     /// How often the table changed its hash function because look-ups met too many candidates.
     pub hash_collisions_suspected: u64,
+    /// Packets and bytes that the capture counted, and that were added to their flows. They are in no
+    /// other count here.
+    pub shunted: Counters,
     pub(crate) ended: [u64; 8],
 }
 

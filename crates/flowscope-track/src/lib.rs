@@ -53,6 +53,7 @@ mod order;
 mod record;
 mod seq;
 mod shard;
+mod shunt;
 mod sink;
 mod stats;
 mod table;
@@ -72,6 +73,7 @@ pub use flowscope_core::{
 };
 pub use history::History;
 pub use shard::{ShardBatch, merge};
+pub use shunt::{Shunt, ShuntRefusal, Shunting};
 pub use sink::{EventOrder, Flow, FlowId, FlowSink, Phase};
 pub use stats::{ConnState, Counters, FlowStats, InitiatorEvidence, LateStats, SideStats};
 pub use tcp_state::TcpState;

@@ -138,6 +138,7 @@ impl Record<'_> {
         // STAT-6
         stats.cut_bytes = u64::from(cold.cut[side]);
         if let Some(rare) = &cold.rare {
+            stats.shunted = rare.shunt.as_ref().map_or(stats.shunted, |shunt| shunt.total[side]);
             let rare = &rare.sides[side];
             stats.cut_bytes += rare.cut;
             // STAT-5

@@ -177,7 +177,8 @@ pub enum Phase {
 ///
 /// For one packet of a flow the calls come in this order: what ended before it (an idle timeout, an
 /// eviction, a flow superseded), `Started`, `Packet`, anomalies, `segment` or `datagram`,
-/// `Established`, `StateChange`, `Ended`. After `Ended` come only [`late_segment`](Self::late_segment) and
+/// `Established`, `StateChange`, `Ended`. What the capture [counted](Change::Shunted) before the packet comes before
+/// all of them. After `Ended` come only [`late_segment`](Self::late_segment) and
 /// `Late`. The last call for each flow is [`removed`](Self::removed).
 pub trait FlowSink<K, S> {
     /// Whether `Packet` changes are wanted. Without them, a packet touches less memory.
@@ -197,6 +198,13 @@ pub trait FlowSink<K, S> {
     #[inline]
     fn fetch(&self, _state: &S) -> usize {
         0
+    }
+
+    /// Whether nobody reads the payload of the flow with this state any further, so that
+    /// [`Shunting::Established`](crate::Shunting::Established) applies.
+    #[inline]
+    fn may_shunt(&self, _state: &S) -> bool {
+        true
     }
 
     /// Something happened to a flow.

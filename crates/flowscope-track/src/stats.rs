@@ -149,6 +149,9 @@ pub struct SideStats {
     pub tos: u8,
     /// IPv6 flow label of its first packet.
     pub flow_label: u32,
+    /// What the capture counted without passing it on; included in `counters`. Its bytes of the stream
+    /// are no `gap_bytes`.
+    pub shunted: Counters,
 }
 
 /// Packets that came after the flow had ended.

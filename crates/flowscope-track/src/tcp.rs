@@ -9,6 +9,7 @@ mod late;
 mod letters;
 mod reset;
 mod segment;
+mod shunted;
 mod state;
 mod stray;
 mod successor;

@@ -94,6 +94,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         reason: EndReason,
         out: &mut O,
     ) {
+        self.take_shunted(slot, order, out);
         self.stats.ended[reason as usize] += 1;
         self.slots.entry(slot).emit(ts, order, Change::Ended { reason }, out);
     }

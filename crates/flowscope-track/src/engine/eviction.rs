@@ -59,6 +59,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     pub(super) fn evict<O: FlowSink<K, S>>(&mut self, slot: Slot, now: &PacketTime, out: &mut O) {
         let order = at_packet(now);
+        self.take_shunted(slot, order, out);
         let last_seen = self.slots.record(slot).last_seen();
         self.end_and_remove(slot, last_seen, order, EndReason::Evicted, out);
     }

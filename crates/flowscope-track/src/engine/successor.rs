@@ -22,6 +22,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         order: EventOrder,
         out: &mut O,
     ) {
+        self.take_shunted(slot, order, out);
         let last_seen = self.slots.record(slot).last_seen();
         self.end_and_remove(slot, last_seen, order, EndReason::Superseded, out);
     }

@@ -47,6 +47,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         order: EventOrder,
         out: &mut O,
     ) -> bool {
+        if self.overdue(slot, now).is_some() {
+            self.peek_shunted(slot);
+        }
         while let Some(deadline) = self.overdue(slot, now) {
             if self.on_deadline(slot, deadline, order, out) {
                 return true;
@@ -76,6 +79,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                 return false;
             }
         }
+        self.take_shunted(slot, order, out);
         let last_seen = self.slots.record(slot).last_seen();
         self.end_and_remove(slot, last_seen, order, EndReason::IdleTimeout, out);
         true
@@ -161,6 +165,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if !self.slots.is_live(slot) || self.slots.hot[slot].record.id != due.id {
             return;
         }
+        self.peek_shunted(slot);
         let deadline = self.deadline(slot);
         if tick_of(deadline) > self.wheel.now() {
             // Touched while it waited; unless it hangs again already.

@@ -120,6 +120,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         out: &mut O,
     ) {
         let (view, x, now) = (packet.view, packet.extracted, packet.now);
+        if self.slots.hot[slot].record.slow_path & slow_path::SHUNTED != 0 {
+            self.receive_shunted(slot, packet, out);
+        }
         let mut entry = self.slots.entry(slot);
         if may_be_overdue(&self.idle, entry.hot, now) {
             if self.catch_up(slot, now, at_packet(now), out) {
@@ -162,6 +165,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let follow_up = entry.take(side, seg.as_ref(), packet, &mut self.order, &self.config, out);
         if follow_up.is_any() || now.suspect || !had_rare && entry.cold.rare.is_some() {
             self.follow_up(slot, had_rare, follow_up, packet, out);
+        }
+        if self.shunts.is_some() && self.slots.is_live(slot) {
+            self.consider_shunt(slot, now, out);
         }
     }
 

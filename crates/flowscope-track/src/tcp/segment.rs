@@ -234,7 +234,7 @@ impl Tcp<'_> {
 
     /// An acknowledgement of a side whose peer has sent a FIN.
     #[inline(never)]
-    fn acknowledge_fin(&mut self, seg: &Seg, step: &mut Step) {
+    pub(super) fn acknowledge_fin(&mut self, seg: &Seg, step: &mut Step) {
         let y = (!seg.side).index();
         let past_fin = serial(seg.ack, self.cold.fin[y].wrapping_add(1));
         if past_fin == 0 {

@@ -149,7 +149,7 @@ impl Tcp<'_> {
     pub(crate) fn slow_path_reasons(&self) -> u8 {
         let [initiator, responder] = &self.hot.sides;
         let known = side_bit::SEQ_KNOWN | side_bit::ACKED;
-        let mut reasons = self.hot.slow_path & slow_path::ACTIVE;
+        let mut reasons = self.hot.slow_path & slow_path::LASTING;
         if (initiator.bits | responder.bits) & side_bit::FIN != 0 {
             reasons |= slow_path::FIN;
         }
