@@ -1,37 +1,8 @@
 //! Mail and news.
 
-use crate::answer::Answer::{self, Maybe, No, OnPort, Yes};
+use crate::answer::Answer::{self, No, OnPort, Yes};
 
 use crate::text::{first_line, has, is_text, line, one_of, words};
-
-/// IMAP (RFC 9051 §2.2, §7.1): the greeting with the name of the protocol, or a first command behind its tag. A
-/// greeting without the name is plausible.
-pub(crate) fn imap(start: &[u8]) -> Answer {
-    if start.first() == Some(&b'*') {
-        return match one_of(start, &[b"* OK", b"* PREAUTH", b"* BYE"]) {
-            Yes => match first_line(start, |line| has(line, b"IMAP")) {
-                No if line(start)
-                    .is_some_and(|(line, _)| line.iter().all(|&byte| is_text(byte))) =>
-                {
-                    OnPort
-                }
-                answer => answer,
-            },
-            answer => answer,
-        };
-    }
-    const COMMANDS: [&[u8]; 5] =
-        [b"CAPABILITY\r\n", b"STARTTLS\r\n", b"LOGIN ", b"AUTHENTICATE ", b"ID ("];
-    let tag = start.iter().take(16).take_while(|byte| byte.is_ascii_alphanumeric()).count();
-    match start.get(tag) {
-        None if tag < 16 => Maybe,
-        // A tag has digits, which no name of a command has.
-        Some(b' ') if tag > 0 && start[..tag].iter().any(u8::is_ascii_digit) => {
-            one_of(&start[tag + 1..], &COMMANDS)
-        }
-        _ => No,
-    }
-}
 
 /// NNTP (RFC 3977 §5, RFC 4643, RFC 4644): the greeting with the name of the protocol or of a server, or a command that
 /// only this protocol has. Another greeting is plausible.

@@ -57,7 +57,6 @@ pub static NAMES: &[NamedProtocol] = &[
     tcp("modbus", &[502], stream(of(&[0]), industry::modbus), "Modbus messaging on TCP/IP §3.1.3"),
     tcp("s7comm", &[102], stream(of(&[3]), industry::s7comm), "RFC 1006 §6, RFC 905 §13.3").or_port(),
     // Mail, news and chat.
-    tcp("imap", &[143], stream(of(b"*0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"), mail::imap), "RFC 9051 §2.2").or_port(),
     tcp("irc", &[6667], stream(of(b":NUPC"), mail::irc), "RFC 2812 §3.1"),
     tcp("jabber", &[5222, 5269], stream(of(b"<"), messaging::jabber), "RFC 6120 §4.2").zeek("xmpp"),
     tcp("nntp", &[119], stream(of(b"2MACITX"), mail::nntp), "RFC 3977 §5").or_port(),
