@@ -82,7 +82,7 @@ impl<K> Extracted<K> {
             ip: IpInfo { header_at: 0, len: 0, version: 0, ttl: 0, tos: 0, flow_label: 0 },
             l4_at: 0,
             path: Path::EMPTY,
-            payload: Payload { offset: 0, captured: 0, wire_len: 0 },
+            payload: Payload::new(0, 0, 0),
             fragment: None,
             corrupt: false,
         }
@@ -161,9 +161,19 @@ pub struct Payload {
     pub captured: u32,
     /// Bytes of it on the wire, by the headers' length fields; never below `captured`.
     pub wire_len: u32,
+    /// Bytes at its end that the capture cut off. Of what was captured, who passes packets on may keep less:
+    /// that lowers `captured` alone.
+    pub cut: u32,
 }
 
 impl Payload {
+    /// A payload of which the first `captured` bytes, of `wire_len`, were captured.
+    #[must_use]
+    #[inline]
+    pub const fn new(offset: u32, captured: u32, wire_len: u32) -> Self {
+        Payload { offset, captured, wire_len, cut: wire_len.saturating_sub(captured) }
+    }
+
     /// The captured bytes of it.
     #[must_use]
     pub fn of<'a>(&self, view: &PacketView<'a>) -> &'a [u8] {

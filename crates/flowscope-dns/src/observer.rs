@@ -36,7 +36,7 @@ impl<K, F: FnMut(&K, DnsMessage)> DnsHandler<K> for F {
 /// #         let mut x = Extracted::new(7, Orientation::Forward);
 /// #         let len = view.frame().len() as u32;
 /// #         (x.l4, x.ports) = (Some(L4Proto::Udp), Some((40000, 53)));
-/// #         x.payload = Payload { offset: 0, captured: len, wire_len: len };
+/// #         x.payload = Payload::new(0, len, len);
 /// #         Some(x)
 /// #     }
 /// # }

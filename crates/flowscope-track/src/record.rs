@@ -190,7 +190,8 @@ impl Record<'_> {
         let low = u64::from(end.wrapping_sub(self.cold.isn[side].wrapping_add(1)));
         // Every byte of the stream is in a segment or a hole: so often, at most, the numbers went round.
         let most = stats.counters.payload_bytes + stats.gap_bytes;
-        low + (most.saturating_sub(low) >> 32 << 32)
+        let stray = self.cold.rare.as_ref().map_or(0, |rare| rare.sides[side].stray_bytes);
+        low + (most.saturating_sub(low + stray) >> 32 << 32) + stray
     }
 
     /// CONN-1, CONN-2

@@ -65,8 +65,7 @@ impl<'a> Seg<'a> {
     ) -> Option<Self> {
         // ORIG-2: a corrupt packet is one with a cut header.
         let tcp = x.tcp.as_ref().filter(|_| hot.is_tcp() && !x.corrupt)?;
-        let Payload { wire_len, captured, .. } = x.payload;
-        let cut = wire_len.saturating_sub(captured);
+        let Payload { wire_len, cut, .. } = x.payload;
         Some(Seg { cut, ..Seg::new(side, tcp, wire_len, view.ts()) })
     }
 

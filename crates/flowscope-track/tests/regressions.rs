@@ -8,8 +8,8 @@ mod traffic;
 use std::time::Duration;
 
 use flowscope_core::{
-    Extracted, IpInfo, L4Proto, LinkType, Orientation, PacketView, Progress, TcpFlags, TcpInfo,
-    TcpOptions, Timestamp,
+    Extracted, IpInfo, L4Proto, LinkType, Orientation, PacketView, Payload, Progress, TcpFlags,
+    TcpInfo, TcpOptions, Timestamp,
 };
 use flowscope_track::{
     Anomaly, Change, Clock, ClockConfig, ConnState, EndReason, EventOrder, Eviction, Flow,
@@ -812,7 +812,7 @@ fn the_length_of_a_stream_is_that_of_its_numbers() {
     let (mut found, tcp) = (Extracted::new(0, A), TcpInfo { seq: 1001, ..TcpInfo::default() });
     found.l4 = Some(L4Proto::Tcp);
     found.tcp = Some(TcpInfo { ack: 5001, flags: ACK, window: 512, ..tcp });
-    (found.payload.offset, found.payload.captured, found.payload.wire_len) = (4, 4, 10);
+    found.payload = Payload::new(4, 4, 10);
     let mut cut = script().handshake();
     for _ in 0..2 {
         cut = cut.packet(found);

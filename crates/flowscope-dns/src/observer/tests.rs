@@ -22,8 +22,7 @@ impl FlowExtractor for Fixed {
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<Self::Key>> {
         let mut x = Extracted::new(self.ports, Orientation::Forward);
         (x.l4, x.ports) = (Some(self.l4), Some(self.ports));
-        x.payload =
-            Payload { offset: 0, captured: view.frame().len() as u32, wire_len: view.wire_len() };
+        x.payload = Payload::new(0, view.frame().len() as u32, view.wire_len());
         x.fragment =
             self.fragment.then_some(Fragment { id: 1, offset: 0, more: true, header_at: 0 });
         (!view.frame().is_empty()).then_some(x)

@@ -249,9 +249,5 @@ fn payload(view: &PacketView<'_>, at: usize, end: usize, limit: usize) -> Option
     } else {
         return None;
     };
-    Some(Payload {
-        offset: at as u32,
-        captured: (captured - at) as u32,
-        wire_len: (end - at) as u32,
-    })
+    Some(Payload::new(at as u32, (captured - at) as u32, (end - at) as u32))
 }

@@ -40,11 +40,8 @@ impl<'a> Bytes<'a> {
 
     /// The payload from `at` to the end.
     pub(super) fn payload(self, at: usize) -> Payload {
-        Payload {
-            offset: at as u32,
-            captured: self.captured.len().saturating_sub(at) as u32,
-            wire_len: self.wire.saturating_sub(at) as u32,
-        }
+        let captured = self.captured.len().saturating_sub(at) as u32;
+        Payload::new(at as u32, captured, self.wire.saturating_sub(at) as u32)
     }
 }
 

@@ -101,7 +101,7 @@ fn tcp(bytes: Bytes<'_>, at: usize) -> (Option<TcpInfo>, Payload) {
 
 /// Without a known header length there is no payload.
 fn empty_payload(at: usize) -> Payload {
-    Payload { offset: at as u32, captured: 0, wire_len: 0 }
+    Payload::new(at as u32, 0, 0)
 }
 
 /// Reads options to the end of the list or to the first invalid length (RFC 9293 §3.1). Other kinds are

@@ -39,11 +39,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             && !now.suspect
             && is_countable(hot, side, view, x, now);
         let tcp = match &x.tcp {
-            Some(tcp)
-                if countable
-                    && x.payload.captured == x.payload.wire_len
-                    && hot.state != FlowState::Active =>
-            {
+            Some(tcp) if countable && x.payload.cut == 0 && hot.state != FlowState::Active => {
                 let seg = Seg::new(side, tcp, x.payload.wire_len, view.ts());
                 if !Tcp::update_in_sequence(hot, &seg) {
                     return self.update_young(slot, side, packet, out);

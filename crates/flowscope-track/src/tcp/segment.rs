@@ -85,6 +85,7 @@ impl Tcp<'_> {
             let rare = &mut self.cold.rare().sides[x];
             rare.stray = Some(Stray::of(seg, rare.stray, window));
             rare.out_of_window += 1;
+            rare.stray_bytes += u64::from(seg.len);
             self.hot.slow_path |= slow_path::RARE;
             step.out_of_window = true;
             step.report(Anomaly::OutOfWindow, seg.side);

@@ -38,7 +38,10 @@ impl Tcp<'_> {
             return;
         }
         // SEG-7
-        self.cold.rare().sides[y].stray = None;
+        let length = stray.end.wrapping_sub(stray.start) - u32::from(stray.flags.fin());
+        let peer = &mut self.cold.rare().sides[y];
+        peer.stray = None;
+        peer.stray_bytes = peer.stray_bytes.saturating_sub(length.into());
         self.add_hole(!seg.side, next, stray.start);
         self.hot.sides[y].next = stray.end;
         self.contradict_reset(step);

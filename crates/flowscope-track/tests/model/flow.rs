@@ -96,6 +96,8 @@ pub struct Side {
     pub holes: Vec<(u32, u32)>,
     /// Its latest segments, if they were out of window.
     pub stray: Option<Stray>,
+    /// Payload out of window that nobody acknowledged.
+    pub stray_bytes: u64,
     /// Its SYN was signed.
     pub signed: bool,
     /// It sent payload.
@@ -544,7 +546,7 @@ impl Side {
         let fin = self.fin.is_some_and(|fin| fin.wrapping_add(1) == self.next);
         let end = self.next.wrapping_sub(u32::from(fin));
         let start = self.isn.wrapping_add(1);
-        if self.shown { u64::from(end.wrapping_sub(start)) } else { 0 }
+        if self.shown { u64::from(end.wrapping_sub(start)) + self.stray_bytes } else { 0 }
     }
 }
 

@@ -522,6 +522,7 @@ impl Flow {
             changes.disbelieved = true;
             changes.out_of_window = true;
             own.stats.out_of_window += 1;
+            own.stray_bytes += u64::from(len);
             changes.anomalies.push((Anomaly::OutOfWindow, x));
             if tcp.flags.fin() {
                 changes.anomalies.push((Anomaly::InvalidFin, x));
@@ -638,6 +639,8 @@ impl Flow {
             return;
         }
         peer.stray = None;
+        let length = stray.end.wrapping_sub(stray.start) - u32::from(stray.fin);
+        peer.stray_bytes = peer.stray_bytes.saturating_sub(length.into());
         changes.reached.push("segments far ahead were acknowledged");
         peer.add_hole(peer.next, stray.start);
         peer.next = stray.end;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use flowscope_core::{
-    Extracted, Fragment, IcmpInfo, L4Proto, Layer, Orientation, PathLayer, TcpFlags, TcpInfo,
-    TcpOptions, Timestamp,
+    Extracted, Fragment, IcmpInfo, L4Proto, Layer, Orientation, PathLayer, Payload, TcpFlags,
+    TcpInfo, TcpOptions, Timestamp,
 };
 use flowscope_track::{Clock, ClockConfig};
 
@@ -97,7 +97,8 @@ impl Wire {
             Fate::Cut => {
                 packet.payload.truncate(2);
                 if let Some(found) = &mut packet.found {
-                    found.payload.captured = packet.payload.len() as u32;
+                    let Payload { offset, wire_len, .. } = found.payload;
+                    found.payload = Payload::new(offset, packet.payload.len() as u32, wire_len);
                 }
                 self.capture(key, packet);
             }
