@@ -47,10 +47,12 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             "url",
             Kind::Bytes,
             |x| Value::some(x.request.as_ref().map(Request::target)),
-            "Request target as sent (RFC 9112 §3.2).",
+            "Request target as sent (RFC 9112 §3.2). Zeek has it with percent-encoded bytes decoded (RFC 3986 §2.1).",
         )
         .eve("http.url")
-        .zeek(3, "uri", ZeekType::String),
+        .zeek_as(3, "uri", ZeekType::String, |x| {
+            x.request.as_ref().map_or(Value::Null, |request| decoded(request.target()))
+        }),
         C::new(
             "user_agent",
             Kind::Bytes,
@@ -78,11 +80,12 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             "protocol",
             Kind::Text,
             |x| version(x).map_or(Value::Null, protocol),
-            "Version of the request, else of the response (RFC 9112 §2.3). Zeek has the number alone.",
+            "Version of the request, else of the response (RFC 9112 §2.3). Zeek has the number of the response's.",
         )
         .eve("http.protocol")
         .zeek_as(5, "version", ZeekType::String, |x| {
-            version(x).map_or(Value::Null, |version| {
+            x.response.as_ref().map_or(Value::Null, |response| {
+                let version = response.version();
                 Value::short(format_args!("{}.{}", version.major, version.minor))
             })
         }),
@@ -147,18 +150,22 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             "request_body_bytes",
             Kind::U64,
             |x| Value::some(x.request.as_ref().map(|_| x.request_body.len)),
-            "Captured bytes of the request's body, without chunk framing (RFC 9112 §6). Zeek has 0 without a request.",
+            "Captured bytes of the request's body, without chunk framing (RFC 9112 §6). Zeek has 0 without a request, and counts bytes that were not captured.",
         )
         .eve("flowscope.request_body_bytes")
-        .zeek_as(8, "request_body_len", ZeekType::Count, |x| x.request_body.len.into()),
+        .zeek_as(8, "request_body_len", ZeekType::Count, |x| {
+            (x.request_body.len + x.request_body.missing).into()
+        }),
         C::new(
             "response_body_bytes",
             Kind::U64,
             |x| Value::some(x.response.as_ref().map(|_| x.response_body.len)),
-            "Captured bytes of the response's body, without chunk framing (RFC 9112 §6). Zeek has 0 without a response.",
+            "Captured bytes of the response's body, without chunk framing (RFC 9112 §6). Zeek has 0 without a response, and counts bytes that were not captured.",
         )
         .eve("flowscope.response_body_bytes")
-        .zeek_as(9, "response_body_len", ZeekType::Count, |x| x.response_body.len.into()),
+        .zeek_as(9, "response_body_len", ZeekType::Count, |x| {
+            (x.response_body.len + x.response_body.missing).into()
+        }),
         C::new(
             "missing_bytes",
             Kind::U64,
@@ -188,6 +195,31 @@ impl Record for HttpExchange {
 }
 
 type C = Column<HttpExchange>;
+
+/// `%XX` as the byte it stands for (RFC 3986 §2.1); what is no encoding stays as it is.
+fn decoded(target: &[u8]) -> Value<'_> {
+    if !target.contains(&b'%') {
+        return target.into();
+    }
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let mut bytes = Vec::with_capacity(target.len());
+    let mut rest = target;
+    while let Some((&first, behind)) = rest.split_first() {
+        rest = behind;
+        let encoded = match (first, behind) {
+            (b'%', [high, low, ..]) => digit(high).zip(digit(low)),
+            _ => None,
+        };
+        bytes.push(match encoded {
+            Some((high, low)) => {
+                rest = &rest[2..];
+                (high << 4 | low) as u8
+            }
+            None => first,
+        });
+    }
+    bytes.into()
+}
 
 fn request_field<'a>(exchange: &'a HttpExchange, name: &str) -> Value<'a> {
     Value::some(exchange.request.as_ref().and_then(|request| request.header(name)))
@@ -262,6 +294,63 @@ mod tests {
     #[test]
     fn the_schema_is_sound() {
         assert_eq!(SCHEMA.faults(), Vec::<String>::new());
+    }
+
+    /// What Zeek has in a field of the record of this exchange.
+    fn zeek(request: &[u8], response: &[u8], field: &str) -> Value<'static> {
+        let mut parser = HttpExchanges::default();
+        parser.feed_initiator(request);
+        let mut exchanges = parser.feed_responder(response);
+        parser.end(&mut exchanges);
+        let column = SCHEMA.columns.iter().find_map(|column| {
+            column.zeek.as_ref().filter(|zeek| zeek.name == field).map(|zeek| (column, zeek))
+        });
+        let (column, zeek) = column.expect("there is such a field");
+        match zeek.get.unwrap_or(column.get)(&exchanges[0]) {
+            Value::Bytes(bytes) => Value::Bytes(bytes.into_owned().into()),
+            Value::Short(text) => Value::Short(text),
+            Value::U64(number) => Value::U64(number),
+            _ => Value::Null,
+        }
+    }
+
+    #[test]
+    fn the_version_of_zeek_is_the_response_s() {
+        let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        let check = |response: &[u8], expected| {
+            assert_eq!(zeek(request, response, "version"), expected);
+        };
+        check(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", Value::short("1.0"));
+        check(b"", Value::Null);
+    }
+
+    #[test]
+    fn the_target_of_zeek_is_decoded() {
+        let check = |target: &str, expected: &[u8]| {
+            let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            let uri = zeek(request.as_bytes(), b"", "uri");
+            assert_eq!(uri, Value::from(expected.to_vec()), "{target}");
+        };
+        check("/plain?a=b", b"/plain?a=b");
+        check("/a%20b%2Fc%c3%A9", b"/a b/c\xc3\xa9");
+        check("/100%", b"/100%");
+        check("/%zz%4", b"/%zz%4");
+        check("/%25%32%30", b"/%20");
+    }
+
+    #[test]
+    fn lengths_of_zeek_count_what_was_not_captured() {
+        let mut parser = HttpExchanges::default();
+        parser.feed_initiator(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        let mut exchanges =
+            parser.feed_responder(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+        parser.gap(flowscope_core::FlowSide::Responder, 5, &mut exchanges);
+        exchanges.extend(parser.feed_responder(b"ij"));
+        let length = SCHEMA.columns.iter().find(|column| column.name == "response_body_bytes");
+        let length = length.expect("there is such a column");
+        let zeek = length.zeek.as_ref().and_then(|zeek| zeek.get).expect("Zeek has its own");
+        assert_eq!((length.get)(&exchanges[0]), Value::U64(5));
+        assert_eq!(zeek(&exchanges[0]), Value::U64(10));
     }
 
     #[test]

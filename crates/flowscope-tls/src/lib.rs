@@ -38,6 +38,7 @@ mod fragments;
 mod handshake;
 mod hello;
 mod message;
+mod names;
 mod parser;
 mod protocol;
 mod schema;

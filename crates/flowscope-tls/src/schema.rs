@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use flowscope_record::{Column, Kind, Record, Schema, Short, Value, Visitor, ZeekType, wire_text};
 
+use crate::names;
 use crate::{
     Alert, Certificate, CertificateChain, ClientHello, Ja3, ServerHello, TlsHandshake, TlsOutcome,
     TlsTransport, TlsVersion,
@@ -37,20 +38,21 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "cipher",
             Kind::U64,
             |x| Value::some(x.server_hello.as_ref().map(ServerHello::cipher)),
-            "Cipher suite that the server chose, as its number (RFC 8446 §4.1.3); in Zeek hexadecimal.",
+            "Cipher suite that the server chose, as its number (RFC 8446 §4.1.3); in Zeek by IANA's name.",
         )
         .zeek_as(1, "cipher", ZeekType::String, |x| {
-            x.server_hello.as_ref().map_or(Value::Null, |hello| number(hello.cipher()))
+            let cipher = x.server_hello.as_ref().map(ServerHello::cipher);
+            cipher.map_or(Value::Null, |cipher| named(names::cipher(cipher), cipher))
         }),
         C::new(
             "curve",
             Kind::U64,
             |x| Value::some(x.group),
             "Group of the server's key share (RFC 8446 §4.2.8) or, up to TLS 1.2, curve of its \
-             ServerKeyExchange (RFC 8422 §5.4), as its number; in Zeek hexadecimal.",
+             ServerKeyExchange (RFC 8422 §5.4), as its number; in Zeek by IANA's name.",
         )
         .zeek_as(2, "curve", ZeekType::String, |x| {
-            x.group.map_or(Value::Null, number)
+            x.group.map_or(Value::Null, |group| named(names::group(group), group))
         }),
         C::new(
             "subject",
@@ -208,10 +210,10 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "session_resumed",
             Kind::Bool,
             |x| Value::some(x.resumed),
-            "Whether an earlier session was resumed (RFC 5246 §7.3, RFC 8446 §2.2).",
+            "Whether an earlier session was resumed (RFC 5246 §7.3, RFC 8446 §2.2). Zeek has F where that is not known.",
         )
         .eve("tls.session_resumed")
-        .zeek(4, "resumed", ZeekType::Bool),
+        .zeek_as(4, "resumed", ZeekType::Bool, |x| x.resumed.unwrap_or(false).into()),
         C::new(
             "established",
             Kind::Bool,
@@ -380,9 +382,9 @@ fn ja3_hash(ja3: Option<Ja3>) -> Value<'static> {
     ja3.map_or(Value::Null, |ja3| Value::Short(Short::copy_of(ja3.hash.as_str())))
 }
 
-/// A cipher suite or a group.
-fn number(number: u16) -> Value<'static> {
-    Value::short(format_args!("{number:#06x}"))
+/// A cipher suite or a group: the name, or Zeek's words for one without.
+fn named(name: Option<&'static str>, number: u16) -> Value<'static> {
+    name.map_or_else(|| Value::short(format_args!("unknown-{number}")), Value::from)
 }
 
 /// A version as Suricata writes it: the first one of TLS, and the drafts that Facebook numbered, have names of
@@ -488,6 +490,17 @@ mod tests {
         check(0x7f1c, "TLS 1.3 draft-28");
         check(0xfb17, "TLS 1.3 draft-23-fb");
         check(0x0305, "0x0305");
+    }
+
+    #[test]
+    fn cipher_suites_and_groups_have_the_names_of_iana() {
+        let check = |name, number, expected| assert_eq!(named(name, number), expected);
+        check(names::cipher(0x1301), 0x1301, "TLS_AES_128_GCM_SHA256".into());
+        check(names::cipher(0xc02f), 0xc02f, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".into());
+        check(names::cipher(0x0a0a), 0x0a0a, Value::short("unknown-2570"));
+        check(names::group(29), 29, "x25519".into());
+        check(names::group(4588), 4588, "X25519MLKEM768".into());
+        check(names::group(0x0a0a), 0x0a0a, Value::short("unknown-2570"));
     }
 
     #[test]

@@ -221,3 +221,49 @@ fn a_gap_does_not_lose_the_record() {
     assert_eq!(records[0].outcome, TlsOutcome::Cut);
     assert_eq!(records[0].server_name(), Some(&b"old.example"[..]));
 }
+
+#[test]
+fn the_curve_before_tls13_is_in_the_server_key_exchange() {
+    let group = |cipher: u16, exchange: &[u8]| {
+        let (client, server) = (hello(0x0303, &[cipher]), hello(0x0303, &[cipher]));
+        let flight = clear(&[
+            &server.server(),
+            &certificate(&[&[8; 70]]),
+            &message(12, exchange),
+            &message(14, &[]),
+        ]);
+        summarize(&[(I, clear(&[&client.client()])), (R, flight)]).0.group
+    };
+    let point = [&[3, 0, 23, 65][..], &[4; 65]].concat();
+    assert_eq!(group(0xc02f, &point), Some(23));
+    assert_eq!(group(0xc02b, &point), Some(23));
+    // An explicit curve has no name; nothing is read into what is shorter.
+    assert_eq!(group(0xc02f, &[1, 0, 23]), None);
+    assert_eq!(group(0xc02f, &[3, 0]), None);
+    // A prime of 768 bytes.
+    assert_eq!(group(0x009e, &[&[3, 0][..], &[7; 768]].concat()), None);
+    let tls13 = summarize(&tls13()).0;
+    assert_eq!(tls13.group, tls13.server_hello.unwrap().key_share());
+}
+
+#[test]
+fn a_gap_in_the_server_key_exchange_hides_the_curve() {
+    let group = |lost: usize| {
+        let suite = hello(0x0303, &[0xc02f]);
+        let mut adapter = TlsHandshakes::default();
+        let mut records = adapter.feed_initiator(&clear(&[&suite.client()]));
+        adapter.feed_responder(&clear(&[&suite.server(), &certificate(&[&[8; 70]])]));
+        let exchange = clear(&[&message(12, &[&[3, 0, 29, 32][..], &[1; 32]].concat())]);
+        let (before, behind) = exchange.split_at(lost);
+        adapter.feed_responder(before);
+        adapter.gap(R, 2, &mut records);
+        adapter.feed_responder(&behind[2..]);
+        adapter.end(&mut records);
+        records[0].group
+    };
+    // Record header 5, message header 4.
+    assert_eq!(
+        [group(9), group(10), group(11), group(12), group(30)],
+        [None, None, None, Some(29), Some(29)]
+    );
+}
