@@ -7,13 +7,6 @@ pub(crate) fn cipher(number: u16) -> Option<&'static str> {
     TlsCipherSuite::from_id(number).map(|suite| suite.name)
 }
 
-/// Whether the ServerKeyExchange of this cipher suite begins with a curve (RFC 8422 §5.4). With a pre-shared key
-/// it begins with a hint (RFC 5489 §2), with finite fields with a prime (RFC 5246 §7.4.3).
-pub(crate) fn has_curve(number: u16) -> bool {
-    let begins = ["TLS_ECDHE_ECDSA_", "TLS_ECDHE_RSA_", "TLS_ECDH_anon_"];
-    cipher(number).is_some_and(|name| begins.iter().any(|begin| name.starts_with(begin)))
-}
-
 /// The name of a group (RFC 8446 §4.2.7, RFC 8422 §5.1.1, RFC 7919 §2).
 pub(crate) fn group(number: u16) -> Option<&'static str> {
     let at = GROUPS.binary_search_by_key(&number, |(number, _)| *number).ok()?;
