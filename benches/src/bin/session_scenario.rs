@@ -2,20 +2,16 @@
 //! `valgrind --tool=callgrind`: the difference of two lengths is the cost of the packets between
 //! them.
 //!
-//! `session_scenario [track|mute|mute-forget|lend|queue|three|parsers|names]
-//! [bulk|late-N|all-ALIVE|http-ALIVE|tls-ALIVE|dns-ALIVE|unknown-ALIVE] PACKETS`
-//!
-//! `three`, `parsers` and `names` have the registry with three parsers, with all parsers, and with all names too.
+//! `session_scenario [track|mute|mute-forget|lend|queue]
+//! [bulk|late-N|all-ALIVE|http-ALIVE|tls-ALIVE|dns-ALIVE] PACKETS`
 
 use std::hint::black_box;
 
-use flowscope::protocols::{self, Registry, Selection};
 use flowscope_benches::sessions::{self, Heard, Mute};
 use flowscope_benches::traces::{self, Talk};
 use flowscope_benches::{Reordered, Tally, feed};
-use flowscope_driver::{Driver, Protocols, SessionDriver};
+use flowscope_driver::{Driver, SessionDriver};
 use flowscope_extract::FiveTuple;
-use flowscope_record::ParserOptions;
 use flowscope_track::FlowTracker;
 
 fn main() {
@@ -30,7 +26,6 @@ fn main() {
         "http" => traces::short(Talk::Http, number() + 6000, number()),
         "tls" => traces::short(Talk::Tls, number() + 6000, number()),
         "dns" => traces::short(Talk::Dns, number() + 25_000, number()),
-        "unknown" => traces::short(Talk::Unknown, number() + 6000, number()),
         _ => traces::short(Talk::All, number() + 6000, number()),
     };
     let (packets, flows) = (0..count.min(trace.len()), 1_000_000);
@@ -44,20 +39,6 @@ fn main() {
         "mute" | "mute-forget" => {
             let config = sessions::roomy(flows, if mode == "mute" { 16 } else { 0 });
             let mut driver = SessionDriver::with_config(key, Mute, config);
-            sessions::lend(&mut driver, &trace, packets, 0, &mut ());
-            black_box(driver.bytes());
-        }
-        "three" | "parsers" | "names" => {
-            let with = |all: Selection, name| all.with(name).unwrap_or(all);
-            let selection = match mode.as_str() {
-                "three" => ["http", "tls", "dns"].into_iter().fold(Selection::NONE, with),
-                // A list of all has no names.
-                "parsers" => protocols::all().iter().map(|it| it.name).fold(Selection::NONE, with),
-                _ => Selection::ALL,
-            };
-            let registry = Registry::new(selection, &ParserOptions::default());
-            let protocols = Protocols::<protocols::AppRecord, _>::with_set(registry);
-            let mut driver = Driver::with_config(key, protocols, sessions::roomy(flows, 16));
             sessions::lend(&mut driver, &trace, packets, 0, &mut ());
             black_box(driver.bytes());
         }

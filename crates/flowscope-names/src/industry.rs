@@ -5,20 +5,25 @@ use crate::answer::Answer::{self, Maybe, No, OnPort, Yes};
 use crate::shape::Byte::{Any, From, In, Is};
 use crate::shape::{be, header, le, sure_if, zero};
 
-/// Modbus over TCP: protocol id 0, and a length that is that of a request, or of a response, with this function.
+/// Modbus over TCP: protocol id 0, and a length that is that of a request, or of a response, with this function. Other
+/// functions are plausible, and so are exceptions.
 pub(crate) fn modbus(start: &[u8]) -> Answer {
-    let shape = [Any, Any, Is(0), Is(0), Is(0), From(3, 254), Any, In(&[1, 2, 3, 4, 5, 6, 15, 16])];
+    let shape = [Any, Any, Is(0), Is(0), Is(0), From(2, 254), Any, From(1, 0xff)];
     header(start, &shape, |start| {
         let (len, function) = (be(start, 4, 2), start[7]);
-        match (function, start.get(8)) {
-            // Requests, answers to those that write, and a count of bytes in answers to those that read.
-            (1..=6 | 15 | 16, _) if len == 6 => Yes,
-            (1..=4, Some(&count)) => sure_if(usize::from(count) + 3 == len),
-            (15 | 16, Some(_)) => match start.get(12) {
-                Some(&count) => sure_if(usize::from(count) + 7 == len),
-                None => Maybe,
-            },
-            (1..=4 | 15 | 16, None) => Maybe,
+        let sure_if_counted = |at: usize, before: usize| match start.get(at) {
+            Some(&count) => sure_if(usize::from(count) + before == len),
+            None => Maybe,
+        };
+        match function {
+            // Requests, and answers to those that write.
+            1..=6 | 15 | 16 if len == 6 => Yes,
+            // Answers to those that read, and requests to write more than one value, count their bytes.
+            1..=4 => sure_if_counted(8, 3),
+            15 | 16 => sure_if_counted(12, 7),
+            5 | 6 => No,
+            0..0x80 => OnPort,
+            _ if len == 3 => OnPort,
             _ => No,
         }
     })

@@ -54,7 +54,7 @@ pub static NAMES: &[NamedProtocol] = &[
     tcp("enip", &[44818], stream(of(&[0x04, 0x63, 0x64, 0x65, 0x66, 0x6f, 0x70]), industry::enip), "EtherNet/IP, CIP volume 2 §2-3"),
     udp("enip", &[44818], datagram(of(&[0x04, 0x63, 0x64]), industry::enip_datagram), "EtherNet/IP, CIP volume 2 §2-3"),
     tcp("iec60870", &[2404], stream(of(&[0x68]), industry::iec104), "IEC 60870-5-104 §5").or_port(),
-    tcp("modbus", &[502], stream(of(&[0]), industry::modbus), "Modbus messaging on TCP/IP §3.1.3"),
+    tcp("modbus", &[502], stream(of(&[0]), industry::modbus), "Modbus messaging on TCP/IP §3.1.3").or_port(),
     tcp("s7comm", &[102], stream(of(&[3]), industry::s7comm), "RFC 1006 §6, RFC 905 §13.3").or_port(),
     // Mail, news and chat.
     tcp("irc", &[6667], stream(of(b":NUPC"), mail::irc), "RFC 2812 §3.1"),
@@ -110,5 +110,6 @@ pub static NAMES: &[NamedProtocol] = &[
     udp("sunrpc", &[111], datagram(PORT, rpc::sunrpc), "RFC 5531 §9, RFC 1833 §3"),
     // Things and services.
     udp("coap", &[5683], datagram(from(0x40, 0x58), messaging::coap), "RFC 7252 §3"),
+    tcp("http2", &[], begins(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]), "RFC 9113 §3.4"),
     udp("ssdp", &[1900], begins(&[b"M-SEARCH * HTTP/1.1\r\n", b"NOTIFY * HTTP/1.1\r\n", b"HTTP/1.1 200 OK\r\n"]), "UPnP device architecture 2.0 §1"),
 ];

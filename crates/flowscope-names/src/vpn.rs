@@ -37,7 +37,8 @@ pub(crate) fn openvpn(bytes: &[u8], len: usize) -> Answer {
     // Without authentication: no acknowledgement and packet 0, or one acknowledgement of packet 0.
     let plain = len == 14 && zero(bytes, 9, 5) || len == 26 && bytes[9] == 1 && zero(bytes, 10, 4);
     // With `tls-auth` a digest comes before packet 1, with `tls-crypt` packet 1 before the digest.
-    let id_at = |at: usize| be(bytes, at, 4) == 1;
+    // Its higher bits say what a client knows of the extensions of 2.6.
+    let id_at = |at: usize| matches!(be(bytes, at, 4), 1 | 0x0f00_0001);
     let authenticated = [20, 32, 64].into_iter().any(|digest| {
         let at = 9 + digest;
         id_at(at) && matches!(len - at.min(len), 13 | 25)

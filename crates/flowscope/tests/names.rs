@@ -93,7 +93,8 @@ fn samples_are_named_by_their_bytes_or_not_at_all() {
     for (known, samples) in samples() {
         for Sample { name, conversation, .. } in samples {
             let conversation = Conversation { port: NO_PORT, ..conversation };
-            let expected = if known.by_bytes() { &[known.name][..] } else { &[] };
+            let is_sure = known.by_bytes() && !name.starts_with("port-");
+            let expected = if is_sure { &[known.name][..] } else { &[] };
             assert_eq!(names(&conversation), expected, "{}/{name}", known.name);
         }
     }
