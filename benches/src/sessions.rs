@@ -229,8 +229,8 @@ mod tests {
 
     #[test]
     fn short_flows_say_what_their_scripts_say() {
-        let talks = [(Talk::Http, 10), (Talk::Tls, 300), (Talk::Dns, 100), (Talk::All, 30)];
-        for (talk, alive) in talks.into_iter().chain([(Talk::Unknown, 50)]) {
+        let talks = [Talk::Http, Talk::Tls, Talk::Dns, Talk::All, Talk::Unknown];
+        for (talk, alive) in talks.into_iter().zip([10, 300, 100, 30, 100]) {
             let trace = traces::short(talk, 300, alive);
             let mut driver =
                 Driver::with_config(FiveTuple::bidirectional(), protocols(), roomy(10_000, 16));
