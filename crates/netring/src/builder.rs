@@ -83,6 +83,13 @@ impl CaptureBuilder {
         self
     }
 
+    /// See [`AfPacketConfig::hardware_timestamps`].
+    #[must_use]
+    pub fn hardware_timestamps(mut self, on: bool) -> Self {
+        self.config = self.config.hardware_timestamps(on);
+        self
+    }
+
     /// How [`open_sharded`](Self::open_sharded) selects the worker of a packet: see
     /// [`AfPacketConfig::fanout`].
     #[must_use]

@@ -13,7 +13,8 @@ use crate::error::Failure;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Live capture")]
 pub(crate) struct Live {
-    /// Capture from this interface instead of reading a file; may be repeated, as one capture.
+    /// Capture from this interface instead of reading a file; may be repeated, as one capture. `any`
+    /// is every interface but the loopback; a pattern such as 'eth*' is every interface of such a name.
     /// Ctrl-C ends it: received packets are still processed, then open flows end
     #[arg(short, long, value_name = "IFACE")]
     pub(crate) interface: Vec<String>,
@@ -47,22 +48,38 @@ pub(crate) struct Taking {
     #[arg(long, value_name = "SIZE")]
     pub(crate) ring: Option<Size>,
 
+    /// Who takes the time of a packet. The clock of a card is not the system's unless it is
+    /// synchronised; packets that the card does not stamp have the kernel's time [default: kernel]
+    #[arg(long, value_enum, value_name = "SOURCE")]
+    pub(crate) timestamps: Option<TimestampSource>,
+
     /// Share the packets with all programs that use the same number; both directions of a flow go
     /// to the same program
     #[arg(long, value_name = "GROUP")]
     pub(crate) fanout: Option<u16>,
 }
 
+/// Sources of timestamps.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum TimestampSource {
+    /// The kernel, when it receives the packet
+    Kernel,
+    /// The network card
+    Card,
+}
+
 impl Live {
     /// Whether to capture live; an error if there are capture options without an interface.
     pub(crate) fn is_wanted(&self) -> Result<bool, Failure> {
-        let Taking { count, duration, promiscuous, snap_len, ring, fanout } = &self.taking;
+        let Taking { count, duration, promiscuous, snap_len, ring, timestamps, fanout } =
+            &self.taking;
         let told = [
             ("--count", count.is_some()),
             ("--duration", duration.is_some()),
             ("--promiscuous", *promiscuous),
             ("--snap-len", snap_len.is_some()),
             ("--ring", ring.is_some()),
+            ("--timestamps", timestamps.is_some()),
             ("--fanout", fanout.is_some()),
         ];
         match told.iter().find(|(_, told)| *told) {
@@ -92,7 +109,8 @@ pub(crate) enum ListFormat {
 
 #[derive(Args, Debug)]
 pub(crate) struct CaptureArgs {
-    /// Capture from this interface; may be repeated, as one capture
+    /// Capture from this interface; may be repeated, as one capture. `any` is every interface but the
+    /// loopback; a pattern such as 'eth*' is every interface of such a name
     #[arg(short, long, value_name = "IFACE", required = true)]
     pub(crate) interface: Vec<String>,
 

@@ -5,7 +5,7 @@ use netring::ring::{AfPacket, AfPacketConfig, CaptureError, Interface};
 use netring::{AsyncCapture, Error, InOrder, Live, Merge};
 
 use super::failure;
-use crate::args::live::Taking;
+use crate::args::live::{Taking, TimestampSource};
 use crate::error::Failure;
 
 /// All interfaces of a run, as one.
@@ -20,12 +20,35 @@ pub(super) fn open(
     if let Some((_, name)) = (1..).zip(names).find(|(next, name)| names[*next..].contains(name)) {
         return Err(Failure::Usage(format!("-i {name} was given twice")));
     }
-    let captures = (0..).zip(names).map(|(number, name)| {
-        let capture = open_one(name, number, taking, filter)?;
+    let captures = (0..).zip(expand(names)?).map(|(number, name)| {
+        let capture = open_one(&name, number, taking, filter)?;
         Live::new(capture).map_err(|error| failed(&error))
     });
     let captures = captures.collect::<Result<Vec<_>, _>>()?;
     Ok(AsyncCapture::new(Merge::new(captures).in_order()))
+}
+
+/// Replaces patterns by the names of the interfaces that they match, each once.
+fn expand(names: &[String]) -> Result<Vec<String>, Failure> {
+    let mut all: Vec<String> = Vec::new();
+    for name in names {
+        let found = if is_pattern(name) {
+            let found = Interface::matching(name).map_err(|error| denied(&error))?;
+            found.into_iter().map(|interface| interface.name).collect()
+        } else {
+            vec![name.clone()]
+        };
+        for name in found {
+            if !all.contains(&name) {
+                all.push(name);
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn is_pattern(name: &str) -> bool {
+    name == "any" || name.contains(['*', '?'])
 }
 
 /// Starts to capture on one interface, whose number packets have.
@@ -38,7 +61,8 @@ fn open_one(
     let mut config = AfPacketConfig::default()
         .blocks(blocks(taking))
         .interface_number(number)
-        .promiscuous(taking.promiscuous);
+        .promiscuous(taking.promiscuous)
+        .hardware_timestamps(taking.timestamps == Some(TimestampSource::Card));
     if let Some(bytes) = taking.snap_len {
         config = config.snap_len(bytes);
     }

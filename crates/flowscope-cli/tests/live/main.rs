@@ -76,6 +76,8 @@ fn main() -> std::process::ExitCode {
                 track::table_rows_are_printed_as_flows_end,
                 track::long_flows_give_interim_records,
                 track::several_interfaces_are_one_capture,
+                track::patterns_name_several_interfaces,
+                track::times_are_the_kernels_where_the_card_has_none,
                 track::several_programs_share_an_interface,
                 track::filters,
                 track::a_filter_on_a_tag_that_the_kernel_takes_out,

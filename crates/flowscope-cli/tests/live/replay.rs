@@ -64,7 +64,7 @@ pub(crate) fn replay_keeps_the_time_between_packets() {
     });
 }
 
-fn times_of(path: &Path) -> Vec<u64> {
+pub(crate) fn times_of(path: &Path) -> Vec<u64> {
     use flowscope::core::PacketSource;
     let mut reader = flowscope::pcap::CaptureReader::open(path).unwrap();
     let mut times = Vec::new();

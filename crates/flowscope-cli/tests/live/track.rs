@@ -187,6 +187,59 @@ pub(crate) fn several_interfaces_are_one_capture() {
     });
 }
 
+pub(crate) fn patterns_name_several_interfaces() {
+    use netring::ring::{AfPacket, AfPacketConfig, Capture};
+    in_namespace("patterns_name_several_interfaces", || {
+        ip("link add w0 type veth peer name w1");
+        ip("link set w0 up arp off");
+        ip("link set w1 up arp off");
+        until("the cable is plugged in", || running("w0") && running("w1"));
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out.pcapng");
+        let (_, frame) = many_flows(1, 10).remove(0);
+        let config = AfPacketConfig::default();
+        let mut ends = ["v0", "w0"].map(|name| AfPacket::open(name, &config).unwrap());
+        // Both ends of a cable see its frame. An interface is captured once, however often it is named.
+        for (words, packets) in
+            [(&["-i?1"][..], 2), (&["-iany"], 4), (&["-iv1", "-iv*"], 2), (&["-iv1", "-iany"], 4)]
+        {
+            let live = Live::start(["capture", "-w", out.to_str().unwrap()].iter().chain(words));
+            ends.iter_mut().for_each(|end| end.send(&frame).unwrap());
+            let ran = live.interrupt();
+            assert_eq!(ran.code, 0, "{ran:?}");
+            assert_eq!(
+                frames(&out),
+                vec![(frame.clone(), frame.len() as u32); packets],
+                "{words:?}"
+            );
+        }
+        let ran = flowscope(["flows", "-ix*"]);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
+        assert!(ran.err.contains("`x*`; there are: "), "{ran:?}");
+    });
+}
+
+/// A cable has no clock: its frames have the kernel's time, whoever is asked.
+pub(crate) fn times_are_the_kernels_where_the_card_has_none() {
+    in_namespace("times_are_the_kernels_where_the_card_has_none", || {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out.pcapng");
+        for source in ["--timestamps=kernel", "--timestamps=card"] {
+            let before = Timestamp::from(std::time::SystemTime::now());
+            let live = Live::start(["capture", "-iv1", "-c1", source, "-w", out.to_str().unwrap()]);
+            send(&file(folder.path(), "one.pcap", &pcap(&many_flows(1, 10))));
+            assert_eq!(live.end().code, 0);
+            let after = Timestamp::from(std::time::SystemTime::now());
+            let times = super::replay::times_of(&out);
+            let during = before.as_nanos()..=after.as_nanos();
+            assert!(times.len() == 1 && during.contains(&times[0]), "{source}: {times:?}");
+        }
+        let ran = flowscope(["flows", "--timestamps=card", "x.pcap"]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.err.contains("--timestamps is for live capture"), "{ran:?}");
+    });
+}
+
 pub(crate) fn several_programs_share_an_interface() {
     in_namespace("several_programs_share_an_interface", || {
         let folder = tempfile::tempdir().unwrap();
