@@ -211,10 +211,7 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
             budget::spend(cx, units);
             match lent {
                 Err(error) => return Poll::Ready(Err(error)),
-                Ok(0) => {
-                    self.ended = true;
-                    self.stages.flush();
-                }
+                Ok(0) => self.end(),
                 Ok(_) if passed > 0 => return Poll::Ready(Ok(passed)),
                 Ok(_) => {}
             }
@@ -265,6 +262,18 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
             self.stopped = true;
             self.source.stop();
         }
+    }
+
+    /// Source and stages, for a source that lends in another way.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn parts_mut(&mut self) -> (&mut S, &mut Stages) {
+        (&mut self.source, &mut self.stages)
+    }
+
+    /// Ends the capture, whose source has.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+        self.stages.flush();
     }
 
     pub(crate) fn has_ended(&self) -> bool {

@@ -67,6 +67,7 @@ mod handle;
 mod in_order;
 mod live_clock;
 mod next;
+mod pacer;
 mod packet;
 mod replay;
 mod source;
@@ -78,7 +79,11 @@ mod affinity;
 #[cfg(target_os = "linux")]
 mod builder;
 #[cfg(target_os = "linux")]
+mod held;
+#[cfg(target_os = "linux")]
 mod live;
+#[cfg(target_os = "linux")]
+mod sender;
 #[cfg(target_os = "linux")]
 mod sharded;
 #[cfg(all(target_os = "linux", feature = "af-xdp"))]
@@ -104,6 +109,7 @@ pub use flow_stream::{DatagramStream, FlowStream, ProtocolStream, SessionStream}
 pub use handle::StreamHandle;
 pub use in_order::InOrder;
 pub use live_clock::LiveClock;
+pub use pacer::{Pace, Pacer};
 pub use packet::{OwnedPacket, PacketStream};
 pub use replay::Replay;
 pub use source::{AsyncPacketSource, Merge, SourceStats};
@@ -118,7 +124,11 @@ pub use affinity::{Affinity, FlowAffinity, Watched};
 #[cfg(target_os = "linux")]
 pub use builder::CaptureBuilder;
 #[cfg(target_os = "linux")]
+pub use held::HeldBlock;
+#[cfg(target_os = "linux")]
 pub use live::Live;
+#[cfg(target_os = "linux")]
+pub use sender::Sender;
 #[cfg(target_os = "linux")]
 pub use sharded::{Sharded, ShardedStream, Workers};
 

@@ -221,6 +221,35 @@ impl<C: Capture + 'static> AsyncPacketSource for Live<C> {
 }
 
 impl<C: Capture + 'static> Live<C> {
+    /// Ready once frames can be read: true, or false at the end. Reads none.
+    pub(crate) fn poll_frames(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        loop {
+            if self.ended {
+                return Poll::Ready(Ok(false));
+            }
+            if let Some(error) = self.error.take() {
+                return self.fail(error).map_ok(|_| false);
+            }
+            if self.stop.is_none() {
+                ready!(self.poll_readable(cx))?;
+                if self.error.is_some() {
+                    continue;
+                }
+            } else if let Some(error) = self.poll_interface(cx) {
+                return self.fail(error).map_ok(|_| false);
+            }
+            if self.capture().is_ready() {
+                return Poll::Ready(Ok(true));
+            }
+            if self.stop.is_some() {
+                match ready!(self.poll_drained(cx)) {
+                    Ok(over) => self.ended = over,
+                    Err(error) => return self.fail(error).map_ok(|_| false),
+                }
+            }
+        }
+    }
+
     /// Reads when the descriptor is ready; `Ok(0)` if there was nothing.
     fn poll_read(
         &mut self,
@@ -333,22 +362,22 @@ impl<C: Capture + 'static> fmt::Debug for Live<C> {
 }
 
 /// Wraps a capture for `AsyncFd`, which needs `AsRawFd`, and closes it.
-struct Owned<C: Capture + 'static> {
+pub(crate) struct Owned<C: Capture + 'static> {
     /// `None` only while it is dropped.
     capture: Option<C>,
     in_place: bool,
 }
 
 impl<C: Capture + 'static> Owned<C> {
-    fn new(capture: C) -> Self {
+    pub(crate) fn new(capture: C) -> Self {
         Owned { capture: Some(capture), in_place: false }
     }
 
-    fn get(&self) -> &C {
+    pub(crate) fn get(&self) -> &C {
         self.capture.as_ref().expect(THERE)
     }
 
-    fn get_mut(&mut self) -> &mut C {
+    pub(crate) fn get_mut(&mut self) -> &mut C {
         self.capture.as_mut().expect(THERE)
     }
 

@@ -8,6 +8,7 @@
 //! | `conversations_to_disk` | what was said in each TCP flow? |
 //! | `sharded` | how do several cores share an interface? |
 //! | `flows_to_channel` | how do threads that know nothing of tokio get flows? |
+//! | `bridge` | how are frames sent, and passed between two interfaces? |
 //! | `custom_source` | how are packets read that come neither from an interface nor from a file? |
 //!
 //! `cargo build -p example-live` puts them into `target/debug`. Those that read an interface may only

@@ -12,10 +12,11 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use flowscope::core::{LinkType, PacketView, Timestamp};
+use flowscope::core::{LinkType, PacketSource as _, PacketView, Timestamp};
 use flowscope::pcap::CaptureWriter;
-use flowscope_testkit::namespace::in_namespace;
+use flowscope_testkit::namespace::{cable, in_namespace, until};
 use flowscope_testkit::{frame, needs, runner, tests};
+use netring::ring::{AfPacket, AfPacketConfig};
 
 use world::{Program, Witness, data, frames, lines, send, sender};
 
@@ -344,6 +345,46 @@ fn the_permission_error_contains_the_setcap_command() {
     );
 }
 
+fn a_bridge_passes_frames_both_ways() {
+    in_namespace(concat!(module_path!(), "::a_bridge_passes_frames_both_ways"), || {
+        cable("w0", "w1", "");
+        let mut witnesses = ["v0", "w0"].map(|end| {
+            let config = AfPacketConfig::default().ignore_outgoing(true);
+            AfPacket::open(end, &config).unwrap()
+        });
+        let running = Program::start(Command::new(env!("CARGO_BIN_EXE_bridge")).args(["v1", "w1"]));
+        running.wait_until_it_reads();
+        let frames = frames("bulk.pcap");
+        let short: Vec<&Vec<u8>> = frames.iter().filter(|frame| frame.len() <= 1514).collect();
+        let mut ends = ["v0", "w0"].map(sender);
+        for (number, frame) in short.iter().enumerate() {
+            send(&mut ends[number % 2], frame);
+        }
+        let mut came = [Vec::new(), Vec::new()];
+        until("all frames have come", || {
+            for (witness, came) in witnesses.iter_mut().zip(&mut came) {
+                let mut copy = |packets: &[PacketView<'_>]| {
+                    came.extend(packets.iter().map(|packet| packet.frame().to_vec()));
+                };
+                while witness.next_batch(&mut copy).unwrap() > 0 {}
+            }
+            came.iter().map(Vec::len).sum::<usize>() >= short.len()
+        });
+        // What was sent into one end comes out of the other, in order and once.
+        for (number, came) in came.iter().enumerate() {
+            let sent: Vec<&Vec<u8>> = short.iter().skip(1 - number).step_by(2).copied().collect();
+            assert_eq!(came.iter().collect::<Vec<_>>(), sent);
+        }
+        let (_, told) = running.interrupt();
+        let passed = short.len().div_ceil(2);
+        assert_eq!(told[0], "bridging v1 and w1");
+        assert!(
+            told[1].starts_with(&format!("v1 to w1: {passed} frames passed, 0 left out; ")),
+            "{told:?}"
+        );
+    });
+}
+
 fn main() -> std::process::ExitCode {
     runner::run([
         runner::group(needs::nothing, tests![open_flows_are_reported,]),
@@ -368,6 +409,7 @@ fn main() -> std::process::ExitCode {
                 conversations_are_written_whole,
                 workers_share_the_flows,
                 threads_receive_each_flow_once,
+                a_bridge_passes_frames_both_ways,
             ],
         ),
         runner::group(

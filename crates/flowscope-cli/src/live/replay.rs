@@ -3,10 +3,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flowscope::core::{LinkType, PacketSource as _, PacketView, Timestamp};
+use flowscope::core::{LinkType, PacketSource as _, PacketView};
 use flowscope::pcap::CaptureFiles;
 use flowscope_filter::Filter;
 use netring::ring::{AfPacket, Capture as _, CaptureError};
+use netring::{Pace, Pacer};
 
 use super::open::open_to_send;
 use super::{failure, signals};
@@ -31,19 +32,19 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Status, Failure> {
         stopped.store(true, Ordering::Relaxed);
         here.unpark();
     })?;
+    let pace = match args.pps {
+        _ if args.topspeed => Pace::Top,
+        Some(pps) => Pace::Rate(pps),
+        None => Pace::Times(args.speed),
+    };
     let mut sender = Sender {
         link: capture.link(),
         capture,
         filter: args.filter.clone(),
-        pace: match args.pps {
-            _ if args.topspeed => Pace::Top,
-            Some(pps) => Pace::Rate(pps.get()),
-            None => Pace::Times(args.speed),
-        },
+        pacer: Pacer::new(pace),
         stop,
         start: Instant::now(),
-        round: None,
-        scheduled: 0,
+        is_paced: pace != Pace::Top,
         sent: 0,
         left_out: [0; REASONS.len()],
         slip: Duration::ZERO,
@@ -75,30 +76,16 @@ struct Sender {
     capture: AfPacket,
     link: LinkType,
     filter: Option<Filter>,
-    pace: Pace,
+    pacer: Pacer,
+    is_paced: bool,
     /// Whether somebody wants it to end.
     stop: Arc<AtomicBool>,
     start: Instant,
-    /// When this round began, its first packet's time, and the latest.
-    round: Option<(Instant, Timestamp, Timestamp)>,
-    /// Packets that had their turn.
-    scheduled: u64,
     sent: u64,
     left_out: [u64; REASONS.len()],
     /// How far behind the schedule it was at most.
     slip: Duration,
     failure: Option<Failure>,
-}
-
-/// When packets are sent.
-#[derive(Clone, Copy)]
-enum Pace {
-    /// At their own times, so many times as fast.
-    Times(f64),
-    /// So many per second.
-    Rate(u32),
-    /// At once.
-    Top,
 }
 
 /// Why a packet is left out.
@@ -120,7 +107,7 @@ impl Sender {
     /// time.
     fn send_all(&mut self, mut files: CaptureFiles, first: bool) -> Status {
         let mut status = Status::Done;
-        self.round = None;
+        self.pacer.restart();
         while self.goes_on() {
             match files.next_batch(&mut |views| self.take(views)) {
                 Ok(0) => break,
@@ -148,7 +135,7 @@ impl Sender {
             if self.filter.as_mut().is_some_and(|filter| !filter.matches(*view)) {
                 continue;
             }
-            let due = self.due(view.ts());
+            let due = self.pacer.due(view.ts());
             if let Some(due) = due
                 && due > Instant::now()
             {
@@ -159,7 +146,6 @@ impl Sender {
             if !self.goes_on() {
                 return;
             }
-            self.scheduled += 1;
             match self.reason_against(view) {
                 Some(reason) => self.left_out[reason as usize] += 1,
                 None => {
@@ -183,26 +169,6 @@ impl Sender {
         } else {
             None
         }
-    }
-
-    /// When to send the next packet, if not at once.
-    fn due(&mut self, ts: Timestamp) -> Option<Instant> {
-        let (start, after) = match self.pace {
-            Pace::Top => return None,
-            Pace::Rate(pps) => {
-                let nanos = u128::from(self.scheduled) * 1_000_000_000 / u128::from(pps);
-                (self.start, Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
-            }
-            Pace::Times(speed) => {
-                let round = self.round.get_or_insert_with(|| (Instant::now(), ts, ts));
-                // A time that goes back is as good as the latest.
-                round.2 = round.2.max(ts);
-                let (start, first, latest) = *round;
-                let seconds = latest.since(first).as_secs_f64() / speed;
-                (start, Duration::try_from_secs_f64(seconds).unwrap_or(AGES))
-            }
-        };
-        Some(start.checked_add(after).unwrap_or(start + AGES))
     }
 
     /// Waits, but for a signal.
@@ -240,7 +206,7 @@ impl Sender {
     fn report(&self) {
         let took = self.start.elapsed().as_secs_f64();
         let mut line = format!("{} sent in {took:.3} s", count(self.sent, "packet"));
-        if !matches!(self.pace, Pace::Top) {
+        if self.is_paced {
             let slip = self.slip.as_secs_f64() * 1e3;
             line += &format!(", at most {slip:.1} ms behind the schedule");
         }
@@ -257,6 +223,3 @@ impl Sender {
 
 /// Two addresses and a type.
 const ETHERNET_HEADER: usize = 14;
-
-/// Longer than anybody waits.
-const AGES: Duration = Duration::from_secs(100 * 365 * 86_400);

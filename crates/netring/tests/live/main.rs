@@ -16,6 +16,8 @@ mod ledger;
 #[cfg(target_os = "linux")]
 mod replayed;
 #[cfg(target_os = "linux")]
+mod sending;
+#[cfg(target_os = "linux")]
 mod sharded;
 #[cfg(target_os = "linux")]
 mod world;
@@ -49,6 +51,11 @@ fn main() -> std::process::ExitCode {
                 ledger::a_stall_of_ten_seconds_is_accounted_for,
                 ledger::a_slow_reassembler_slows_the_capture_and_the_kernel_counts_drops,
                 replayed::captures_replayed_over_a_veth_pair_give_the_flows_of_the_file,
+                sending::a_held_block_stays_as_it_is_while_the_ring_overflows,
+                sending::held_blocks_have_what_passes_the_filter,
+                sending::a_held_block_reports_faults_of_the_interface,
+                sending::sending_waits_for_room_and_loses_nothing,
+                sending::frames_that_cannot_be_sent_are_errors_and_sending_goes_on,
                 sharded::both_directions_of_a_flow_reach_one_worker,
                 sharded::flows_that_are_split_are_reported,
                 sharded::fragments_are_joined_or_counted,

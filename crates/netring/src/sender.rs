@@ -1,0 +1,314 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future as _, poll_fn};
+use std::num::NonZeroU32;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flowscope_filter::Program;
+use futures_sink::Sink;
+use netring_capture::{AfPacket, AfPacketConfig, Capture, CaptureError};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::task::coop;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::live::Owned;
+use crate::live_clock::require_timers;
+use crate::{AsyncCapture, Error, Live};
+
+/// Sends frames through an interface, and waits while its queue is full.
+///
+/// [`open`](Self::open) opens an interface only to send, [`new`](Self::new) takes any capture, such as an
+/// AF_XDP one. Also a `Sink` of [`Bytes`], which collects frames and sends them in batches.
+///
+/// Frames have their link header; the card adds checksums only where it is told to, so they must be
+/// right. Captures on the same interface see the frames, as outgoing ones.
+///
+/// After an error, the next call goes on: [`InterfaceDown`](CaptureError::InterfaceDown) until it is up
+/// again, [`FrameTooLong`](CaptureError::FrameTooLong) for that frame.
+///
+/// ```no_run
+/// # async fn check() -> Result<(), netring::Error> {
+/// let mut sender = netring::Sender::open("eth0")?;
+/// let frame = [[0xff; 6], [2, 0, 0, 0, 0, 1]].concat();
+/// sender.send(&[&frame[..], &[0x88, 0xb5], &[0; 46]].concat()).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Sender<C: Capture + 'static> {
+    fd: AsyncFd<Owned<C>>,
+    room: Room,
+    /// Frames of the sink that were not sent yet.
+    queue: VecDeque<Bytes>,
+    sent: u64,
+}
+
+/// Frames that the sink collects.
+const QUEUE: usize = 64;
+
+/// Frames that one call gives to the kernel.
+const BATCH: usize = 64;
+
+impl Sender<AfPacket> {
+    /// Opens an interface to send through it. Nothing is received.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncCapture::open`](crate::AsyncCapture::open).
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    pub fn open(interface: &str) -> Result<Self, Error> {
+        let config = AfPacketConfig::default()
+            .blocks(NonZeroU32::MIN)
+            .block_size(SMALL)
+            .filter(Program::nothing());
+        Sender::new(AfPacket::open(interface, &config)?)
+    }
+}
+
+/// The smallest ring there is.
+const SMALL: NonZeroU32 = NonZeroU32::new(1 << 12).expect("not zero");
+
+impl<C: Capture + 'static> Sender<C> {
+    /// Registers `capture` with the current runtime. It is not read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Wait`] when the descriptor cannot be watched.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, or in one without I/O or timers.
+    pub fn new(capture: C) -> Result<Self, Error> {
+        require_timers();
+        #[allow(
+            deprecated,
+            reason = "the other constructor is unsafe, for who does not own what is watched"
+        )]
+        let fd =
+            AsyncFd::with_interest(Owned::new(capture), Interest::WRITABLE).map_err(Error::Wait)?;
+        Ok(Sender { fd, room: Room::default(), queue: VecDeque::new(), sent: 0 })
+    }
+
+    /// Sends one frame, link header included, as soon as there is room. Dropping the future before it is
+    /// ready sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Capture::send`], except that it is never busy; [`Error::Wait`] when the runtime is shutting
+    /// down.
+    pub async fn send(&mut self, frame: &[u8]) -> Result<(), Error> {
+        self.send_all(&[frame]).await
+    }
+
+    /// Sends all frames, in order and in batches. Dropping the future leaves out those that were not sent
+    /// yet: see [`sent`](Self::sent).
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), for the first frame that cannot be sent; those before it are sent, those
+    /// behind it are not.
+    pub async fn send_all(&mut self, frames: &[&[u8]]) -> Result<(), Error> {
+        let mut rest = frames;
+        while !rest.is_empty() {
+            let sent = poll_fn(|cx| self.poll_send(cx, rest)).await?;
+            rest = &rest[sent..];
+        }
+        Ok(())
+    }
+
+    /// Sends as many of `frames` as there is room for, and returns their number, at least 1 unless
+    /// `frames` is empty; pending while there is none.
+    pub fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        frames: &[&[u8]],
+    ) -> Poll<Result<usize, Error>> {
+        if frames.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let unit = ready!(coop::poll_proceed(cx));
+        let Sender { fd, room, sent, .. } = self;
+        let mut was_down = false;
+        loop {
+            if room.is_awaited() {
+                // Cleared before the attempt: room that comes after it sets it again.
+                match fd.poll_write_ready_mut(cx) {
+                    Poll::Ready(Ok(mut ready)) => ready.clear_ready(),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::Wait(error))),
+                    Poll::Pending => ready!(room.poll_retry(cx)),
+                }
+            }
+            let frames = &frames[..frames.len().min(BATCH)];
+            let capture = fd.get_mut().get_mut();
+            let done = ready_or_busy(capture, frames);
+            if let Some(Err(Error::Capture(CaptureError::InterfaceDown { .. }))) = done {
+                // The socket keeps this error until it is read, also when the interface is up again.
+                let _ = capture.take_error();
+                if !was_down && capture.check_interface().is_none() {
+                    was_down = true;
+                    continue;
+                }
+            }
+            let Some(done) = done else {
+                room.wait();
+                continue;
+            };
+            room.found();
+            unit.made_progress();
+            *sent += done.as_ref().copied().unwrap_or_default() as u64;
+            return Poll::Ready(done);
+        }
+    }
+
+    /// Frames sent so far: given to the kernel.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// The capture.
+    #[must_use]
+    pub fn capture(&self) -> &C {
+        self.fd.get_ref().get()
+    }
+
+    /// Sends what the sink has collected.
+    fn poll_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        while !self.queue.is_empty() {
+            // Reference counts only.
+            let queued: Vec<Bytes> = self.queue.iter().take(BATCH).cloned().collect();
+            let frames: Vec<&[u8]> = queued.iter().map(|frame| &frame[..]).collect();
+            match ready!(self.poll_send(cx, &frames)) {
+                Ok(sent) => drop(self.queue.drain(..sent)),
+                Err(error) => {
+                    // The frame that cannot be sent.
+                    if matches!(error, Error::Capture(CaptureError::FrameTooLong { .. })) {
+                        self.queue.pop_front();
+                    }
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Collects up to 64 frames, which `flush` sends. A frame that is too long is left out, and is an error;
+/// after any other error the frames stay, and the next call tries again.
+impl<C: Capture + 'static> Sink<Bytes> for Sender<C> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        if this.queue.len() < QUEUE { Poll::Ready(Ok(())) } else { this.poll_queue(cx) }
+    }
+
+    fn start_send(self: Pin<&mut Self>, frame: Bytes) -> Result<(), Error> {
+        self.get_mut().queue.push_back(frame);
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.get_mut().poll_queue(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.get_mut().poll_queue(cx)
+    }
+}
+
+/// No field is ever pinned.
+impl<C: Capture + 'static> Unpin for Sender<C> {}
+
+impl<C: Capture + 'static> fmt::Debug for Sender<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("interface", self.capture().interface())
+            .field("queued", &self.queue.len())
+            .field("sent", &self.sent)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C: Capture + 'static> AsyncCapture<Live<C>> {
+    /// Sends frames through the interface that is captured, in order: all of them, as soon as there is
+    /// room. For AF_XDP, whose queue has one socket for both directions; two interfaces, or two tasks, are
+    /// better served by a [`Sender`].
+    ///
+    /// Packets are not read meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send_all`].
+    pub async fn send_all(&mut self, frames: &[&[u8]]) -> Result<(), Error> {
+        let capture = self.source_mut().capture_mut();
+        let (mut room, mut rest) = (Room::default(), frames);
+        while !rest.is_empty() {
+            let sent = poll_fn(|cx| {
+                let unit = ready!(coop::poll_proceed(cx));
+                loop {
+                    if room.is_awaited() {
+                        ready!(room.poll_retry(cx));
+                    }
+                    if let Some(done) = ready_or_busy(capture, &rest[..rest.len().min(BATCH)]) {
+                        room.found();
+                        unit.made_progress();
+                        return Poll::Ready(done);
+                    }
+                    room.wait();
+                }
+            });
+            let sent = sent.await?;
+            rest = &rest[sent..];
+        }
+        Ok(())
+    }
+}
+
+/// What a send gives, `None` while there is no room.
+fn ready_or_busy<C: Capture>(capture: &mut C, frames: &[&[u8]]) -> Option<Result<usize, Error>> {
+    match capture.send_batch(frames) {
+        Ok(0) | Err(CaptureError::Busy) => None,
+        done => Some(done.map_err(Error::from)),
+    }
+}
+
+/// Waits for room where nobody tells of it: the queue of a card, and that of AF_XDP.
+#[derive(Debug, Default)]
+struct Room {
+    retry: Option<Pin<Box<Sleep>>>,
+    awaited: bool,
+}
+
+/// Interval of attempts to send, the resolution of timers.
+const RETRY: Duration = Duration::from_millis(1);
+
+impl Room {
+    fn is_awaited(&self) -> bool {
+        self.awaited
+    }
+
+    fn wait(&mut self) {
+        let when = Instant::now() + RETRY;
+        match &mut self.retry {
+            Some(retry) => retry.as_mut().reset(when),
+            none => *none = Some(Box::pin(sleep_until(when))),
+        }
+        self.awaited = true;
+    }
+
+    fn found(&mut self) {
+        self.awaited = false;
+    }
+
+    /// Ready when it is time for another attempt.
+    fn poll_retry(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.retry.as_mut().map_or(Poll::Ready(()), |retry| retry.as_mut().poll(cx))
+    }
+}
