@@ -255,6 +255,13 @@ impl Capture for AfPacket {
         Ok(stats.delivered + stats.lost() >= stats.packets)
     }
 
+    fn ring(&self) -> Option<(u64, u64)> {
+        // The kernel hands blocks over in order.
+        let blocks = self.memory.blocks();
+        let ours = |step: &usize| self.memory.block((self.at + step) % blocks).is_some();
+        Some(((0..blocks).take_while(ours).count() as u64, blocks as u64))
+    }
+
     fn latency(&self) -> Duration {
         self.latency
     }

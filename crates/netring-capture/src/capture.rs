@@ -102,6 +102,12 @@ pub trait Capture: PacketSource<Error = CaptureError> + AsFd + Send {
     /// [`CaptureError::System`].
     fn is_drained(&mut self) -> Result<bool, CaptureError>;
 
+    /// Blocks of the ring that hold frames not read yet, and all of its blocks. It reads shared memory
+    /// and makes no system call. `None` for AF_XDP.
+    fn ring(&self) -> Option<(u64, u64)> {
+        None
+    }
+
     /// Longest time that a received frame is not visible to the reader.
     fn latency(&self) -> Duration;
 

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 
 use crate::budget;
 use crate::live_clock::{LiveClock, require_timers};
+use crate::meter::Meter;
 use crate::next::next_method;
 use crate::{AsyncCapture, AsyncDriver, AsyncPacketSource, Error, Stats, StreamHandle};
 
@@ -31,6 +32,7 @@ pub struct EventStream<S, D> {
     driver: D,
     time: LiveClock,
     phase: Phase,
+    meter: Meter,
     /// Events returned, for the budget.
     given: u32,
     /// `None` was returned.
@@ -73,6 +75,7 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
             driver,
             time: LiveClock::default(),
             phase: Phase::Running,
+            meter: Meter::off(),
             given: 0,
             terminated: false,
             errors: VecDeque::new(),
@@ -158,19 +161,33 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
         &self.capture
     }
 
+    #[cfg(feature = "metrics")]
+    pub(crate) fn set_meter(&mut self, meter: Meter) {
+        self.meter = meter;
+    }
+
+    /// Publishes the counters.
+    #[cold]
+    fn publish(&mut self) {
+        if let Ok(stats) = self.stats() {
+            self.meter.publish(&stats);
+        }
+    }
+
     /// Moves the capture to another driver, which knows none of the flows seen so far.
     pub(crate) fn replace_driver<N: AsyncDriver>(
         self,
         make: impl FnOnce(D) -> N,
     ) -> EventStream<S, N> {
-        let EventStream { capture, driver, errors, before: [mut packets, mut bytes], .. } = self;
+        let EventStream { capture, driver, errors, meter, before, .. } = self;
+        let [mut packets, mut bytes] = before;
         packets.merge(&driver.packets());
         // The remaining fragments of these datagrams go to the new driver.
         packets.lose(Loss::FragIncomplete, driver.pending_fragments());
         bytes.merge(&driver.bytes());
         bytes.lose(Loss::Unclaimed, driver.pending());
         let stream = EventStream::new(capture, make(driver));
-        EventStream { errors, before: [packets, bytes], ..stream }
+        EventStream { errors, meter, before: [packets, bytes], ..stream }
     }
 
     pub(crate) fn map_capture(
@@ -183,7 +200,7 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
 
     /// Does the next step: reads a batch, advances time, or ends flows.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
-        let EventStream { capture, driver, time, phase, .. } = self;
+        let EventStream { capture, driver, time, phase, meter, .. } = self;
         // After a stop nothing is waited for: all remaining packets have been received.
         let held = *phase != Phase::Over && driver.poll_ready(cx).is_pending();
         if let Some(error) = driver.take_error() {
@@ -198,10 +215,12 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
         }
         match phase {
             Phase::Running => {
+                let begun = meter.begin();
                 let mut handle = |packets: &[PacketView<'_>]| driver.handle_batch(packets);
                 match capture.poll_batch(cx, &mut handle) {
                     Poll::Ready(Ok(0)) => *phase = Phase::Ending,
                     Poll::Ready(Ok(_)) => {
+                        meter.batch(begun);
                         if capture.source().latency().is_some() {
                             time.saw(driver.clock().now().watermark);
                         }
@@ -229,12 +248,18 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
                     return Poll::Ready(Step::Failed(error));
                 }
                 ready!(over);
-                if capture.is_awaited() {
+                if self.meter.is_on() {
+                    self.publish();
+                }
+                if self.capture.is_awaited() {
                     let stats = self.stats();
                     self.capture.report(stats);
                 }
                 return Poll::Ready(Step::Over);
             }
+        }
+        if self.meter.is_due() {
+            self.publish();
         }
         Poll::Ready(Step::Done)
     }

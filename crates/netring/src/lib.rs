@@ -66,6 +66,9 @@ mod flow_stream;
 mod handle;
 mod in_order;
 mod live_clock;
+#[cfg_attr(feature = "metrics", path = "meter/published.rs")]
+#[cfg_attr(not(feature = "metrics"), path = "meter/none.rs")]
+mod meter;
 mod next;
 mod pacer;
 mod packet;
@@ -112,7 +115,7 @@ pub use live_clock::LiveClock;
 pub use pacer::{Pace, Pacer};
 pub use packet::{OwnedPacket, PacketStream};
 pub use replay::Replay;
-pub use source::{AsyncPacketSource, Merge, SourceStats};
+pub use source::{AsyncPacketSource, Merge, RingUse, SourceStats};
 pub use stats::Stats;
 
 pub use flowscope_driver::{PacketDriver, Progress, SessionEvent};

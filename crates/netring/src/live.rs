@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::live_clock::require_timers;
-use crate::{AsyncPacketSource, Error, SourceStats};
+use crate::{AsyncPacketSource, Error, RingUse, SourceStats};
 
 /// Live capture, polled by tokio.
 ///
@@ -206,6 +206,7 @@ impl<C: Capture + 'static> AsyncPacketSource for Live<C> {
         let mut stats = SourceStats {
             arrived: Some(counted.packets),
             freezes: counted.freezes,
+            ring: self.capture().ring().map(|(used, size)| RingUse::new(used, size)),
             ..SourceStats::default()
         };
         for (cause, packets) in counted.losses() {

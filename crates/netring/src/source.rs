@@ -76,6 +76,38 @@ impl<S: AsyncPacketSource + ?Sized> AsyncPacketSource for Box<S> {
     }
 }
 
+/// How much of a ring is not read yet.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct RingUse {
+    /// Blocks that the kernel has handed over and that were not returned yet.
+    pub used: u64,
+    /// Blocks of the ring.
+    pub size: u64,
+}
+
+impl RingUse {
+    /// So many blocks used, of so many.
+    #[must_use]
+    pub fn new(used: u64, size: u64) -> Self {
+        RingUse { used, size }
+    }
+
+    /// Part of the ring that is used, from 0 to 1.
+    #[must_use]
+    pub fn ratio(self) -> f64 {
+        if self.size == 0 { 0.0 } else { self.used as f64 / self.size as f64 }
+    }
+
+    /// Both rings together.
+    pub(crate) fn merged(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(a), Some(b)) => Some(RingUse::new(a.used + b.used, a.size + b.size)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
 /// Counters of a source.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -86,13 +118,15 @@ pub struct SourceStats {
     pub lost: Ledger,
     /// How often a ring was found full. This does not count packets.
     pub freezes: u64,
+    /// How much of the rings is not read yet; `None` if there are none, or they do not tell.
+    pub ring: Option<RingUse>,
 }
 
 impl SourceStats {
     /// Counters of arrived and lost packets.
     #[must_use]
     pub fn new(arrived: Option<u64>, lost: Ledger) -> Self {
-        SourceStats { arrived, lost, freezes: 0 }
+        SourceStats { arrived, lost, freezes: 0, ring: None }
     }
 
     /// Adds the counters of another source. Start a sum with `arrived` at `Some(0)`; it becomes
@@ -101,6 +135,7 @@ impl SourceStats {
         self.arrived = self.arrived.zip(other.arrived).map(|(a, b)| a + b);
         self.lost.merge(&other.lost);
         self.freezes += other.freezes;
+        self.ring = RingUse::merged(self.ring, other.ring);
     }
 }
 

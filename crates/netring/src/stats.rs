@@ -2,7 +2,7 @@ use std::fmt;
 
 use flowscope_core::Ledger;
 
-use crate::SourceStats;
+use crate::{RingUse, SourceStats};
 
 /// Counters of a capture or stream, from its start.
 ///
@@ -29,6 +29,8 @@ pub struct Stats {
     pub clock_backwards: u64,
     /// How often a capture ring was found full.
     pub freezes: u64,
+    /// How much of the capture rings was not read yet, when the counters were read.
+    pub ring: Option<RingUse>,
     /// Packets recorded by the tap.
     pub recorded: u64,
     /// Flows of which a worker checked that no other worker has a part: a sample.
@@ -72,6 +74,7 @@ impl Stats {
         self.arrived = source.arrived;
         self.packets.merge(&source.lost);
         self.freezes = source.freezes;
+        self.ring = source.ring;
     }
 
     /// Adds the counters of another worker. A sum starts with the default value.
@@ -89,6 +92,7 @@ impl Stats {
         self.flows += other.flows;
         self.clock_backwards += other.clock_backwards;
         self.freezes += other.freezes;
+        self.ring = RingUse::merged(self.ring, other.ring);
         self.recorded += other.recorded;
         self.checked_flows += other.checked_flows;
         self.split_flows += other.split_flows;

@@ -52,6 +52,8 @@ pub(crate) fn a_held_block_stays_as_it_is_while_the_ring_overflows() {
                 let frames: Vec<&[u8]> = held.packets().map(|packet| packet.frame()).collect();
                 assert_eq!(frames, [&datagram(7)[..]]);
                 drop(held);
+                let ring = capture.stats().expect("the socket is open").ring.expect("a ring");
+                assert_eq!((ring.used, ring.size), (3, 4), "one was given back just now");
                 capture.stop();
                 let mut last = 0;
                 while let Some(block) = capture.next_block().await.expect("the link is up") {
