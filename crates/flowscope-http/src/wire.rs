@@ -443,6 +443,15 @@ mod tests {
         assert!(is_unmistakable(b"HTTP/1.1 200 OK\r\n", None, true));
     }
 
+    #[test]
+    fn a_method_has_32_bytes_at_most() {
+        for (len, expected) in [(31, true), (32, true), (33, false)] {
+            let line = format!("{} / HTTP/1.1", "M".repeat(len));
+            assert_eq!(start_line(line.as_bytes(), None).is_some(), expected, "{len}");
+            assert_eq!(may_begin(&line.as_bytes()[..len], None), expected, "{len}");
+        }
+    }
+
     /// A line that begins a message may begin one at every prefix of it.
     #[test]
     fn a_prefix_never_rules_out_what_the_line_is() {

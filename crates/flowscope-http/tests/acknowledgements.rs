@@ -2,7 +2,9 @@
 
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{ParserStatus, SessionParser, StreamChunk, Timestamp};
-use flowscope_http::{HttpConfig, HttpExchange, HttpExchanges, HttpOutcome};
+use flowscope_http::{
+    HttpConfig, HttpExchange, HttpExchanges, HttpMessage, HttpOutcome, HttpParser,
+};
 
 /// A side, where its bytes begin, what their segment acknowledges, and the bytes.
 type Piece<'a> = (FlowSide, u64, u64, &'a str);
@@ -152,4 +154,34 @@ fn what_waits_is_bounded() {
     parser.end(&mut out);
     assert!(out.iter().all(|x| x.request.is_none() || x.outcome == HttpOutcome::Unpaired));
     assert_eq!(out.iter().filter(|x| x.response.is_some()).count(), 1000);
+}
+
+/// A pair that is found late is told of by the side that sent the response, whichever side opened the connection.
+#[test]
+fn late_pairs_are_of_the_side_that_responds() {
+    let lost = 50;
+    let pieces = [
+        (Responder, 0, lost, OK),
+        (Initiator, lost, SAID, GET),
+        (Responder, SAID, lost + ASKED, OK),
+    ];
+    for swapped in [false, true] {
+        let turn = |side: FlowSide| if swapped { !side } else { side };
+        let (mut parser, mut out) = (HttpParser::default(), Vec::new());
+        for (n, (side, at, acked, text)) in pieces.into_iter().enumerate() {
+            if n == 1 {
+                parser.gap(turn(Initiator), lost, &mut out);
+            }
+            let chunk = StreamChunk::new(turn(side), Timestamp::from_secs(1), at, text.as_bytes());
+            parser.feed_into(chunk.acked(Some(acked)), &mut out);
+        }
+        parser.fin(turn(Responder), &mut out);
+        parser.fin(turn(Initiator), &mut out);
+        parser.end(&mut out);
+        let paired = out.iter().filter_map(|message| match message {
+            HttpMessage::Paired(paired) => Some(paired.side),
+            _ => None,
+        });
+        assert_eq!(paired.collect::<Vec<_>>(), [turn(Responder)], "swapped: {swapped}");
+    }
 }

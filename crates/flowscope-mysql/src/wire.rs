@@ -151,7 +151,7 @@ pub(crate) fn header(head: &[u8]) -> (usize, u8) {
 pub(crate) fn probe(start: &[u8]) -> Probe {
     let Some(head) = start.get(..4) else { return Probe::Maybe };
     match (header(head), start.get(4)) {
-        ((1..=MAX_PAYLOAD, 0 | 1), None) | ((_, 0), Some(0xff)) => Probe::Maybe,
+        ((1..=MAX_PAYLOAD, 0 | 1), None) | ((1..=MAX_PAYLOAD, 0), Some(0xff)) => Probe::Maybe,
         ((1..=MAX_PAYLOAD, 1), Some(_)) => Probe::Maybe,
         ((32..=1024, 0), Some(10)) => {
             let version = &start[5..];

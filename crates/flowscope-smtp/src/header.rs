@@ -237,6 +237,14 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_read_up_to_2048_bytes() {
+        for (before, last) in [(2045, "xyz"), (2046, "xy"), (2047, "x")] {
+            let headers = read(&format!("To:{}xyz\r\n\r\n", ",".repeat(before)));
+            assert_eq!(headers.to, [last.as_bytes()], "{before}");
+        }
+    }
+
+    #[test]
     fn the_header_ends_at_the_empty_line_or_with_the_message() {
         let headers = read("Subject: a\r\n\r\nDate: in the body\r\n");
         assert_eq!((text(headers.subject.as_ref()), text(headers.date.as_ref())), ("a", "-"));

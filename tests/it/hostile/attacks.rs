@@ -1,9 +1,16 @@
 //! Every attack of the testkit, with bystanders.
 
 use flowscope::core::Loss;
-use flowscope_testkit::attacks::{Attack, Fate, fragments, list};
+use flowscope_testkit::attacks::{Attack, Fate, fragments, headers, tcp};
 
 use super::*;
+
+/// The attacks on headers, fragments and connections, of floods about `volume` packets: those that a driver without
+/// parsers is harmed by. The tests of the fuzz targets run all of them, with all protocols.
+fn list(volume: usize) -> Vec<Attack> {
+    let lists = [headers::list(), fragments::list(volume), tcp::list(volume)];
+    lists.into_iter().flatten().collect()
+}
 
 /// Runs an attack and checks that its packets met the fate they should, and nobody else did.
 fn check(attack: Attack, config: DriverConfig) -> Outcome {

@@ -62,3 +62,15 @@ fn zeros_that_were_sent_are_delivered() {
     let other = padded(b"x").data(Initiator, wire::get("/a"));
     assert!(hear(other).lines().iter().any(|line| line.ends_with("First")));
 }
+
+/// Offsets of conflicts count on where sequence numbers begin again.
+#[test]
+fn padding_behind_the_end_of_the_sequence_numbers() {
+    let isn = u32::MAX - 10;
+    let next = isn.wrapping_add(1 + wire::get("/a").len() as u32);
+    let ack = 5001 + wire::response(200, "body").len() as u32;
+    let start = exchange(talk().next_seq(Initiator, isn).handshake());
+    let script = start.segment(Initiator, next, ack, ACK, [0; 6]).data(Initiator, wire::get("/b"));
+    let said = hear(script.close(Initiator)).said();
+    assert_eq!(said[3..5], ["> conflict 28+6 Last", "> GET /b #1"]);
+}

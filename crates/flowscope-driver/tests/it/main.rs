@@ -4,6 +4,7 @@ mod detection;
 mod joining;
 mod memory;
 mod routing;
+mod streams;
 
 use flowscope_core::{LinkType, Timestamp};
 use flowscope_extract::{AutoDetectEncap, FiveTuple};
