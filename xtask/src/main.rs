@@ -10,6 +10,7 @@ mod attack;
 mod bench;
 mod ci;
 mod formats;
+mod fuzz;
 mod gate;
 mod graph;
 mod new_protocol;
@@ -35,6 +36,7 @@ cargo xtask record [NAME…]   make the captures in tests/data anew, or only the
 cargo xtask record --list    name the captures
 cargo xtask attack NAME -o FILE [--packets N]   write an attack as a capture file
 cargo xtask attack --list    name the attacks
+cargo xtask fuzz [--minutes N] [TARGET…]   run the fuzz targets, each so long (cargo-fuzz, nightly)
 cargo xtask help             print this";
 
 fn main() -> ExitCode {
@@ -68,6 +70,7 @@ fn run(args: &[String]) -> Result<()> {
         "record" => record::run(rest),
         record::INSIDE => record::run_inside(rest),
         "attack" => attack::run(rest),
+        "fuzz" => fuzz::run(rest),
         "help" | "-h" | "--help" => {
             println!("{HELP}");
             Ok(())
