@@ -82,6 +82,11 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
         }
     }
 
+    /// The pipeline, and the queue of its events.
+    pub(crate) fn parts(&mut self) -> (&mut Pipeline<E, S>, &mut impl FlowSink<E::Key, S>) {
+        (&mut self.pipeline, &mut self.events)
+    }
+
     /// Handles one packet and queues its events for [`poll_event`](Self::poll_event).
     pub fn handle_packet(&mut self, packet: PacketView<'_>) {
         self.handle_batch(&[packet]);
@@ -174,7 +179,7 @@ impl<E: FlowExtractor, S> FlowDriver<E, S> {
     /// payload here, so all of it is `unclaimed`, cut by the snap length, or corrupt.
     #[must_use]
     pub fn bytes(&self) -> Ledger {
-        self.pipeline.ingress.bytes(PayloadCounts::default())
+        self.pipeline.bytes(PayloadCounts::default())
     }
 
     /// Returns the number of fragments that wait for the rest of their datagram.

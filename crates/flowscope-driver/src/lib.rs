@@ -48,6 +48,7 @@ mod ingress;
 mod packet_driver;
 mod session;
 mod shard;
+mod shunting;
 
 pub use config::{Checksums, DriverConfig};
 pub use detection::{
@@ -64,5 +65,7 @@ pub use session::{
     Slot, SlotOf, StreamDriver,
 };
 pub use shard::{Router, SessionShard, ShardInput};
+pub use shunting::ShuntingDriver;
 
 pub use flowscope_core::Progress;
+pub use flowscope_track::{ShuntRefusal, Shunting};

@@ -323,5 +323,6 @@ const ONE_WAY: u64 = 2;
 const ICMP_QUERY: u64 = 4;
 const ICMP_ONE_WAY: u64 = 8;
 
+mod shunt;
 #[cfg(test)]
 mod tests;

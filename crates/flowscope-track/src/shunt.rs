@@ -57,6 +57,8 @@ pub enum ShuntRefusal {
     NotSteady,
     /// Neither TCP nor UDP, or in a tunnel: the capture cannot tell its packets from those of other flows.
     NotFound,
+    /// Checksums are verified, which the capture does not do.
+    Checksums,
     /// The map of the capture is full.
     Full,
     /// The kernel refused.
@@ -76,6 +78,9 @@ impl fmt::Display for ShuntRefusal {
             }
             ShuntRefusal::NotFound => {
                 "the capture cannot find packets of this flow: only plain TCP and UDP can be shunted"
+            }
+            ShuntRefusal::Checksums => {
+                "checksums are verified, which a capture cannot do for the packets that it counts"
             }
             ShuntRefusal::Full => "the map of shunted flows is full",
             ShuntRefusal::Failed => "the kernel refused to shunt the flow",

@@ -10,7 +10,9 @@ use crate::block::view;
 use crate::ring::{Cursor, Frames, tags};
 use crate::sys::{self, ring::RingMemory};
 use crate::views::recycle;
-use crate::{AfPacketConfig, Block, Capture, CaptureError, CaptureStats, Interface, setup};
+use crate::{
+    AfPacketConfig, Block, Capture, CaptureError, CaptureStats, Interface, ShuntMap, setup,
+};
 
 /// AF_PACKET capture on one interface, through a ring shared with the kernel (`TPACKET_V3`).
 ///
@@ -31,6 +33,7 @@ pub struct AfPacket {
     // Declared before the socket, because it must be unmapped before the socket is closed.
     memory: RingMemory,
     socket: OwnedFd,
+    shunt: Option<ShuntMap>,
     interface: Interface,
     link: LinkType,
     interface_number: u32,
@@ -70,10 +73,11 @@ impl AfPacket {
             let (hardware, interface) = (interface.hardware, interface.name);
             return Err(CaptureError::UnsupportedLink { interface, hardware });
         };
-        let (socket, memory) = setup::open(&interface, config)?;
+        let (socket, memory, shunt) = setup::open(&interface, config)?;
         Ok(AfPacket {
             memory,
             socket,
+            shunt,
             interface,
             link,
             interface_number: config.interface_number,
@@ -227,7 +231,13 @@ impl Capture for AfPacket {
         self.stats.packets += packets;
         self.stats.kernel_drop += drops;
         self.stats.freezes += freezes;
-        Ok(self.stats)
+        let shunted = self.shunt.as_ref().map_or(0, ShuntMap::packets);
+        // The kernel does not count what a program keeps back.
+        Ok(CaptureStats { packets: self.stats.packets + shunted, shunted, ..self.stats })
+    }
+
+    fn shunt_map(&self) -> Option<&ShuntMap> {
+        self.shunt.as_ref()
     }
 
     fn is_ready(&self) -> bool {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use flowscope_core::{LinkType, PacketSource};
 
-use crate::{CaptureError, CaptureStats, Interface, sys};
+use crate::{CaptureError, CaptureStats, Interface, ShuntMap, sys};
 
 /// Interface common to all live captures.
 ///
@@ -95,7 +95,7 @@ pub trait Capture: PacketSource<Error = CaptureError> + AsFd + Send {
     fn refuse(&mut self) -> Result<(), CaptureError>;
 
     /// After [`stop`](Self::stop): whether every frame that arrived was lent or counted as lost.
-    /// From then on `packets = delivered + lost()` in [`stats`](Self::stats).
+    /// From then on `packets = delivered + shunted + lost()` in [`stats`](Self::stats).
     ///
     /// # Errors
     ///
@@ -110,6 +110,11 @@ pub trait Capture: PacketSource<Error = CaptureError> + AsFd + Send {
 
     /// Longest time that a received frame is not visible to the reader.
     fn latency(&self) -> Duration;
+
+    /// Map of the flows whose packets the kernel counts, if the capture was opened with one.
+    fn shunt_map(&self) -> Option<&ShuntMap> {
+        None
+    }
 
     /// Sends one frame, link header included. This capture does not see it.
     ///

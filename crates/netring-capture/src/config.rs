@@ -18,6 +18,7 @@ pub struct AfPacketConfig {
     pub(crate) receive_hash: bool,
     pub(crate) hardware_timestamps: bool,
     pub(crate) interface_number: u32,
+    pub(crate) shunt: Option<NonZeroU32>,
 }
 
 /// How a fanout group selects the member that receives a frame: see
@@ -143,6 +144,16 @@ impl AfPacketConfig {
         self
     }
 
+    /// Lets the kernel count packets of at most so many flows at a time without this capture receiving them: see
+    /// [`ShuntMap`](crate::ShuntMap). The host still gets them. It takes `CAP_BPF`. A flow takes about 300 bytes of
+    /// kernel memory while it is in the map; a flow that finds the map full is read as before. Not possible
+    /// together with a [`filter`](Self::filter), as a socket has one program only. Default: no.
+    #[must_use]
+    pub fn shunt(mut self, flows: NonZeroU32) -> Self {
+        self.shunt = Some(flows);
+        self
+    }
+
     /// Interface number in the views, to tell merged captures apart. Default 0.
     #[must_use]
     pub fn interface_number(mut self, number: u32) -> Self {
@@ -171,6 +182,7 @@ impl Default for AfPacketConfig {
             receive_hash: false,
             hardware_timestamps: false,
             interface_number: 0,
+            shunt: None,
         }
     }
 }

@@ -129,6 +129,20 @@ pub enum CaptureError {
         /// Error of the kernel.
         source: io::Error,
     },
+    /// The kernel cannot count flows in place of the reader with these settings.
+    #[error("flows cannot be counted by the kernel: {reason}")]
+    NoShunt {
+        /// What is in the way, and what to do.
+        reason: &'static str,
+    },
+    /// The kernel did not take the program that counts flows.
+    #[error(
+        "the kernel does not take the program that counts flows, which needs Linux 5.18; do without: {source}"
+    )]
+    ShuntRefused {
+        /// Error of the kernel.
+        source: io::Error,
+    },
     /// The interface is down. The capture stays open and resumes when it is up again.
     #[error("interface `{interface}` is down; `sudo ip link set {interface} up` brings it up")]
     InterfaceDown {
@@ -174,6 +188,16 @@ impl CaptureError {
         }
     }
 
+    /// The kernel refused the map or program that counts flows.
+    pub(crate) fn of_shunt(source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => {
+                CaptureError::NoPermission { capabilities: FOR_SHUNTS, program: program() }
+            }
+            _ => CaptureError::ShuntRefused { source },
+        }
+    }
+
     /// As [`of`](Self::of), for a call of AF_XDP.
     #[cfg(feature = "af-xdp")]
     pub(crate) fn of_xdp(doing: &'static str, source: io::Error) -> Self {
@@ -206,6 +230,9 @@ impl CaptureError {
 
 /// Capabilities for AF_PACKET; the second one is for promiscuous mode on all kernels.
 const FOR_PACKETS: &str = "cap_net_raw,cap_net_admin";
+
+/// Capabilities for AF_PACKET with a program that counts flows.
+const FOR_SHUNTS: &str = "cap_net_raw,cap_net_admin,cap_bpf";
 
 /// Capabilities for AF_XDP, including that to lock memory without limit.
 #[cfg(feature = "af-xdp")]

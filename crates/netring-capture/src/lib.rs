@@ -60,6 +60,7 @@ mod error;
 mod interface;
 mod ring;
 mod setup;
+mod shunt;
 mod stats;
 #[expect(unsafe_code, reason = "system calls, and the memory that is shared with the kernel")]
 mod sys;
@@ -80,6 +81,7 @@ pub use error::CaptureError;
 pub use flowscope_filter::Program;
 pub use interface::Interface;
 pub use ring::{Frame, Frames};
+pub use shunt::{ShuntError, ShuntMap};
 pub use stats::CaptureStats;
 #[cfg(feature = "af-xdp")]
 pub use xdp::{AfXdp, AfXdpConfig, CopyMode, XdpCounters, XdpMode};

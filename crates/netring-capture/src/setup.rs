@@ -7,14 +7,17 @@ use flowscope_core::LinkType;
 use flowscope_filter::Program;
 
 use crate::ring::tags::TAG;
+use crate::shunt::Pass;
+use crate::sys::bpf::{self, Kind};
 use crate::sys::{self, ring::RingMemory};
-use crate::{AfPacketConfig, CaptureError, Fanout, Interface};
+use crate::{AfPacketConfig, CaptureError, Fanout, Interface, ShuntMap};
 
 /// Opens a capturing socket on `interface`, with its ring.
 pub(crate) fn open(
     interface: &Interface,
     config: &AfPacketConfig,
-) -> Result<(OwnedFd, RingMemory), CaptureError> {
+) -> Result<(OwnedFd, RingMemory, Option<ShuntMap>), CaptureError> {
+    let shunt = shunt(interface, config)?;
     let failed = |doing| move |source| CaptureError::of(doing, source);
     let socket = sys::packet_socket().map_err(failed("open a packet socket"))?;
     let fd = socket.as_fd();
@@ -33,8 +36,29 @@ pub(crate) fn open(
     if config.promiscuous {
         sys::be_promiscuous(fd, interface.index).map_err(failed("be promiscuous"))?;
     }
-    start(fd, interface, config, ignore_outgoing)?;
-    Ok((socket, memory))
+    start(fd, interface, config, ignore_outgoing, shunt.as_ref().map(|shunt| shunt.1.as_fd()))?;
+    Ok((socket, memory, shunt.map(|shunt| shunt.0)))
+}
+
+/// The map of flows that the kernel counts, and the program that does it.
+fn shunt(
+    interface: &Interface,
+    config: &AfPacketConfig,
+) -> Result<Option<(ShuntMap, OwnedFd)>, CaptureError> {
+    let Some(flows) = config.shunt else { return Ok(None) };
+    let impossible = |reason| Err(CaptureError::NoShunt { reason });
+    if config.filter.is_some() {
+        return impossible(
+            "a packet socket has one program only; leave the filter out, or filter in user space",
+        );
+    }
+    if interface.link != Some(LinkType::ETHERNET) {
+        return impossible("the frames of this interface have no Ethernet header");
+    }
+    let flows = ShuntMap::new(flows).map_err(CaptureError::of_shunt)?;
+    let code = flows.program(Kind::SocketFilter, Pass::Accept { snap_len: config.snap_len });
+    let program = bpf::load(Kind::SocketFilter, &code, b"flowscope_shunt\0");
+    Ok(Some((flows, program.map_err(CaptureError::of_shunt)?)))
 }
 
 /// Makes the kernel allocate the ring, and maps it.
@@ -73,6 +97,7 @@ fn start(
     interface: &Interface,
     config: &AfPacketConfig,
     ignore_outgoing: bool,
+    shunt: Option<BorrowedFd<'_>>,
 ) -> Result<(), CaptureError> {
     let attach = |filter: &Program| {
         sys::attach_filter(fd, filter).map_err(|source| CaptureError::FilterRefused { source })
@@ -81,7 +106,11 @@ fn start(
         Some(filter) => filter.clone().cut_to(config.snap_len),
         None => Program::everything(config.snap_len),
     };
-    attach(&filter)?;
+    let attach_own = || match shunt {
+        Some(program) => sys::attach_loaded(fd, program).map_err(CaptureError::of_shunt),
+        None => attach(&filter),
+    };
+    attach_own()?;
     if config.fanout_group.is_some() {
         // Only a socket that receives can join a group. The frames that it receives before are also
         // received by other members. The filter was attached before, so that it cannot fail within
@@ -110,7 +139,7 @@ fn start(
             // The group has one program, which each member sets again.
             sys::set_fanout_program(fd, program).map_err(refused)?;
         }
-        attach(&filter)?;
+        attach_own()?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@ use flowscope_core::Loss;
 
 /// Counters of a capture since it was opened, in frames.
 ///
-/// Once a capture is [drained](crate::Capture::is_drained), `packets` equals `delivered` plus
+/// Once a capture is [drained](crate::Capture::is_drained), `packets` equals `delivered` plus `shunted` plus
 /// [`lost`](Self::lost); before, it includes frames not read yet. Each frame counts in `packets`
 /// and in one other field.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -21,6 +21,9 @@ pub struct CaptureStats {
     pub fill_empty: u64,
     /// Frames dropped for another reason, such as being longer than the memory for one.
     pub invalid: u64,
+    /// Frames counted by the kernel for their flow, and kept back: see [`ShuntMap`](crate::ShuntMap). They are in
+    /// `packets`, and are not lost.
+    pub shunted: u64,
     /// How often a ring was found full or empty. This does not count frames: those are counted
     /// above, or by the network card.
     pub freezes: u64,
@@ -59,6 +62,7 @@ mod tests {
             ring_full: 20,
             fill_empty: 300,
             invalid: 4000,
+            shunted: 600_000,
             freezes: 50_000,
         };
         assert_eq!(stats.lost(), 4321);

@@ -4,7 +4,6 @@
 //! to plain integers with their sizes, valid during the call. No function keeps a pointer, and none
 //! returns a file descriptor that it does not own.
 
-#[cfg(feature = "af-xdp")]
 pub(crate) mod bpf;
 #[cfg(feature = "af-xdp")]
 pub(crate) mod epoll;
@@ -79,6 +78,11 @@ pub(crate) fn reserve_headroom(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()>
 /// Replaces the filter atomically.
 pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &Program) -> io::Result<()> {
     set_program(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program)
+}
+
+/// Attaches a loaded program in place of a filter.
+pub(crate) fn attach_loaded(fd: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_BPF, &program.as_raw_fd())
 }
 
 /// Replaces the program of the fanout group that the socket has joined, atomically.

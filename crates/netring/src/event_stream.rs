@@ -174,6 +174,11 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    pub(crate) fn driver_mut(&mut self) -> &mut D {
+        &mut self.driver
+    }
+
     /// Moves the capture to another driver, which knows none of the flows seen so far.
     pub(crate) fn replace_driver<N: AsyncDriver>(
         self,

@@ -89,6 +89,8 @@ mod live;
 mod sender;
 #[cfg(target_os = "linux")]
 mod sharded;
+#[cfg(target_os = "linux")]
+mod shunt;
 #[cfg(all(target_os = "linux", feature = "af-xdp"))]
 mod xdp;
 
@@ -118,7 +120,7 @@ pub use replay::Replay;
 pub use source::{AsyncPacketSource, Merge, RingUse, SourceStats};
 pub use stats::Stats;
 
-pub use flowscope_driver::{PacketDriver, Progress, SessionEvent};
+pub use flowscope_driver::{PacketDriver, Progress, SessionEvent, ShuntRefusal, Shunting};
 pub use flowscope_filter::{Expr, Filter};
 pub use flowscope_track::{EndReason, FlowEvent};
 

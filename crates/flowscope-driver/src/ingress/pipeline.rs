@@ -1,7 +1,7 @@
-use flowscope_core::{Extracted, FlowExtractor, Ledger, PacketView, Progress, Timestamp};
+use flowscope_core::{Extracted, FlowExtractor, Ledger, Loss, PacketView, Progress, Timestamp};
 use flowscope_track::{Clock, EndReason, FlowSink, FlowTable, Prepared};
 
-use crate::ingress::Ingress;
+use crate::ingress::{Ingress, PayloadCounts};
 
 /// Ingress, packet clock and flow table: the part that all drivers share.
 pub(crate) struct Pipeline<E: FlowExtractor, S> {
@@ -139,7 +139,15 @@ impl<E: FlowExtractor, S> Pipeline<E, S> {
     pub(crate) fn packets(&self) -> Ledger {
         let mut all = self.ingress.refused();
         all.merge(self.table.ledger());
+        all.lose(Loss::Shunted, self.table.stats().shunted.packets);
         all
+    }
+
+    /// Where the payload of all packets went that were tracked, or counted by the capture.
+    pub(crate) fn bytes(&self, claimed: PayloadCounts) -> Ledger {
+        let mut bytes = self.ingress.bytes(claimed);
+        bytes.lose(Loss::Shunted, self.table.stats().shunted.payload_bytes);
+        bytes
     }
 
     /// Returns the memory held, in bytes, by capacity: flow table and fragments.

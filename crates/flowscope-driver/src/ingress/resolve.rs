@@ -227,6 +227,11 @@ impl Ingress {
         ledger
     }
 
+    /// What wrong checksums lead to.
+    pub(crate) fn policy(&self) -> Checksums {
+        self.checksums
+    }
+
     /// Returns the number of fragments that wait for the rest of their datagram.
     pub(crate) fn pending_fragments(&self) -> u64 {
         self.defragmenter.as_ref().map_or(0, Defragmenter::held_frames)

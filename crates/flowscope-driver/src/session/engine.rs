@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use flowscope_core::{
     Extracted, FlowExtractor, FlowSide, Ledger, PacketView, Progress, Timestamp, UnreadHeaders,
 };
-use flowscope_track::{Change, Clock, EndReason, Flow, FlowTable};
+use flowscope_track::{Change, Clock, EndReason, Flow, FlowSink, FlowTable};
 
 use super::event::{SessionChange, SessionEvent, SessionSink};
 use super::flow_sink::{ParserHost, SessionFlowSink};
@@ -71,6 +71,15 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
             host: ParserHost::new(classifier, streams),
             events: Queue(VecDeque::new()),
         }
+    }
+
+    /// The pipeline, and the sink of its events.
+    #[allow(clippy::type_complexity)]
+    pub(crate) fn parts(
+        &mut self,
+    ) -> (&mut Pipeline<E, SlotOf<E::Key, C, U>>, impl FlowSink<E::Key, SlotOf<E::Key, C, U>>) {
+        let SessionEngine { pipeline, host, events } = self;
+        (pipeline, SessionFlowSink { host, out: events })
     }
 
     /// Handles one packet and queues its events for [`poll_event`](Self::poll_event).
@@ -177,7 +186,7 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
     /// [`pending`](Self::pending) are in no entry yet.
     #[must_use]
     pub fn bytes(&self) -> Ledger {
-        self.pipeline.ingress.bytes(self.host.payload_counts())
+        self.pipeline.bytes(self.host.payload_counts())
     }
 
     /// Payload bytes that are neither delivered nor lost yet: they wait for bytes before them, or for

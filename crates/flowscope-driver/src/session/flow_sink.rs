@@ -153,6 +153,10 @@ where
         slot.fetch()
     }
 
+    fn may_shunt(&self, slot: &SlotOf<K, C, U>) -> bool {
+        !self.host.classifier.reads(Transport::Stream) || slot.is_unread()
+    }
+
     fn event(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, change: Change) {
         let (mut flow, (session, context)) = flow.project(Slot::parts);
         match change {

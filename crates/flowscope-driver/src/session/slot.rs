@@ -139,6 +139,11 @@ impl<P, R, U> Slot<P, R, U> {
         &mut self.user
     }
 
+    /// Whether nobody reads the payload of the flow any further, whatever comes.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.context.unread.is_some() && self.context.recognised.is_none()
+    }
+
     /// Loads the first cache line of the session.
     #[inline]
     pub(crate) fn fetch(&self) -> usize {

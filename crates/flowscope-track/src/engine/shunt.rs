@@ -128,21 +128,22 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let Some(counted) = self.peek(slot) else {
             return self.take_shunted(slot, at_packet(packet.now), out);
         };
-        let Some(returned) = counted.returned else { return };
         let x = packet.extracted;
         let is_after = match &x.tcp {
-            // Whatever the order, the sums are the same.
-            None => true,
-            _ if counted.packets() == 0 => true,
-            Some(tcp) => {
+            Some(tcp) if counted.packets() > 0 => {
                 let own = &counted.sides[usize::from(x.orientation == Orientation::Reverse)];
                 let end = tcp.seq.wrapping_add(x.payload.wire_len);
-                // The packet with which it came back may have been lost on its way. One that looks the same
-                // may have come before: then there are segments between that the table does not know yet.
-                returned.is(x.orientation, x.ip.len, tcp) && self.has_come_to(slot, &counted)
+                // One that looks the same may have come before: then there are segments between that the
+                // table does not know yet.
+                let returned =
+                    counted.returned.is_some_and(|it| it.is(x.orientation, x.ip.len, tcp));
+                // It may have been lost on its way, and the capture may not recognise every packet.
+                returned && self.has_come_to(slot, &counted)
                     || serial(end, own.base_seq) > 0
                     || serial(tcp.ack, own.base_ack) > 0
             }
+            // Whatever the order, the sums are the same.
+            _ => counted.returned.is_some(),
         };
         if is_after {
             self.take_shunted(slot, at_packet(packet.now), out);

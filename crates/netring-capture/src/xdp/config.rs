@@ -19,6 +19,7 @@ pub struct AfXdpConfig {
     pub(super) need_wakeup: bool,
     pub(super) busy_poll: Option<Duration>,
     pub(super) map: Option<Arc<OwnedFd>>,
+    pub(super) shunt: Option<NonZeroU32>,
     pub(super) promiscuous: bool,
     pub(super) snap_len: u32,
     pub(super) interface_number: u32,
@@ -140,6 +141,16 @@ impl AfXdpConfig {
         self
     }
 
+    /// Lets the kernel count packets of at most so many flows at a time, and drop them, without this capture
+    /// receiving them: see [`ShuntMap`](crate::ShuntMap) (Linux 5.18 and later). A flow takes about 300 bytes of
+    /// kernel memory while it is in the map; a flow that finds the map full is read as before. Not possible
+    /// together with [`socket_map`](Self::socket_map). Default no.
+    #[must_use]
+    pub fn shunt(mut self, flows: NonZeroU32) -> Self {
+        self.shunt = Some(flows);
+        self
+    }
+
     /// Receives frames that are not addressed to the interface, until the capture is dropped.
     /// Default no.
     #[must_use]
@@ -197,6 +208,7 @@ impl Default for AfXdpConfig {
             need_wakeup: true,
             busy_poll: None,
             map: None,
+            shunt: None,
             promiscuous: false,
             snap_len: u32::MAX,
             interface_number: 0,

@@ -1,9 +1,10 @@
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use crate::sys::bpf;
-use crate::{AfXdpConfig, CaptureError, Interface, XdpMode};
+use crate::shunt::{Pass, redirect_all};
+use crate::sys::bpf::{self, Kind, xdp};
+use crate::{AfXdpConfig, CaptureError, Interface, ShuntMap, XdpMode};
 
 /// Map through which an XDP program finds the sockets, and the program if this capture attached it.
 ///
@@ -11,6 +12,7 @@ use crate::{AfXdpConfig, CaptureError, Interface, XdpMode};
 #[derive(Debug)]
 pub(super) struct Program {
     map: Arc<OwnedFd>,
+    shunt: Option<ShuntMap>,
     /// Mode in which the program runs, and the descriptor that keeps it attached.
     attached: Option<(XdpMode, OwnedFd)>,
 }
@@ -24,15 +26,38 @@ impl Program {
         queues: &[u32],
     ) -> Result<Self, CaptureError> {
         if let Some(map) = &config.map {
-            return Ok(Program { map: Arc::clone(map), attached: None });
+            if config.shunt.is_some() {
+                return Err(CaptureError::NoShunt {
+                    reason: "the program of a given socket map is not this capture's; leave socket_map out",
+                });
+            }
+            return Ok(Program { map: Arc::clone(map), shunt: None, attached: None });
         }
         let failed = |doing| move |source| CaptureError::of_xdp(doing, source);
         let last = queues.iter().max().map_or(0, |last| last.saturating_add(1));
         let entries = last.max(interface.rx_queues);
-        let map = bpf::create_socket_map(entries).map_err(failed("create a map of sockets"))?;
-        let program = bpf::load_redirect(map.as_fd(), config.multi_buffer)
-            .map_err(failed("load an XDP program"))?;
-        let attach = |native| bpf::attach(program.as_fd(), interface.index, native);
+        let map = xdp::create_socket_map(entries).map_err(failed("create a map of sockets"))?;
+        let kind = Kind::Xdp { multi_buffer: config.multi_buffer };
+        let sockets = map.as_raw_fd();
+        let mut shunt = None;
+        let program = match config.shunt {
+            Some(flows) => {
+                let flows = ShuntMap::new(flows).map_err(failed("create a map of flows"))?;
+                let code = flows.program(kind, Pass::Redirect { sockets });
+                shunt = Some(flows);
+                bpf::load(kind, &code, b"flowscope_shunt\0").map_err(|source| {
+                    match CaptureError::of_xdp("load an XDP program", source) {
+                        CaptureError::System { source, .. } => {
+                            CaptureError::ShuntRefused { source }
+                        }
+                        denied => denied,
+                    }
+                })?
+            }
+            None => bpf::load(kind, &redirect_all(sockets), b"flowscope_xsk\0\0\0")
+                .map_err(failed("load an XDP program"))?,
+        };
+        let attach = |native| xdp::attach(program.as_fd(), interface.index, native);
         let attached = match config.mode {
             XdpMode::Native => attach(true).map(|link| (XdpMode::Native, link)),
             XdpMode::Generic => attach(false).map(|link| (XdpMode::Generic, link)),
@@ -44,12 +69,17 @@ impl Program {
             },
         };
         let attached = attached.map_err(|source| why_not(interface, config, source))?;
-        Ok(Program { map: Arc::new(map), attached: Some(attached) })
+        Ok(Program { map: Arc::new(map), shunt, attached: Some(attached) })
     }
 
     /// Mode of the attached program; `None` with a given map.
     pub(super) fn mode(&self) -> Option<XdpMode> {
         self.attached.as_ref().map(|(mode, _)| *mode)
+    }
+
+    /// The map of flows that the program counts.
+    pub(super) fn shunt(&self) -> Option<&ShuntMap> {
+        self.shunt.as_ref()
     }
 
     /// The map.
@@ -59,13 +89,13 @@ impl Program {
 
     /// Redirects the frames of a queue to a socket.
     pub(super) fn put(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<(), CaptureError> {
-        bpf::put(self.map.as_fd(), queue, socket)
+        xdp::put(self.map.as_fd(), queue, socket)
             .map_err(|source| CaptureError::of_xdp("put a socket into the map", source))
     }
 
     /// Passes the frames of a queue to the network stack.
     pub(super) fn remove(&self, queue: u32) -> Result<(), CaptureError> {
-        bpf::remove(self.map.as_fd(), queue)
+        xdp::remove(self.map.as_fd(), queue)
             .map_err(|source| CaptureError::of_xdp("remove a socket from the map", source))
     }
 }

@@ -10,7 +10,9 @@ use crate::ring::tags::TAG;
 use crate::sys::xdp::{BATCH, Queue, QueueError, QueueSetup};
 use crate::umem::chain::{Batch, Place};
 use crate::views::recycle;
-use crate::{AfXdpConfig, Capture, CaptureError, CaptureStats, CopyMode, Interface, XdpMode, sys};
+use crate::{
+    AfXdpConfig, Capture, CaptureError, CaptureStats, CopyMode, Interface, ShuntMap, XdpMode, sys,
+};
 
 /// AF_XDP capture of receive queues of an interface.
 ///
@@ -63,6 +65,8 @@ pub struct AfXdp {
     /// Longest frame to send, in bytes.
     longest: usize,
     busy: bool,
+    /// The first capture that was opened with the program.
+    is_first: bool,
     delivered: u64,
 }
 
@@ -170,6 +174,8 @@ impl AfXdp {
                 capacity
             }),
             busy: config.busy_poll.is_some(),
+            // Held by the caller and by those before.
+            is_first: Arc::strong_count(program) <= 2,
             delivered: 0,
         };
         for member in &capture.members {
@@ -277,6 +283,11 @@ impl AfXdp {
         lent
     }
 
+    /// Frames that the kernel counted and kept back. Of captures that share a map, the first one reports them.
+    fn shunted(&self) -> u64 {
+        self.program.shunt().filter(|_| self.is_first).map_or(0, ShuntMap::packets)
+    }
+
     fn failed(&self, doing: &'static str, source: std::io::Error) -> CaptureError {
         CaptureError::on(&self.interface, doing, source)
     }
@@ -326,10 +337,16 @@ impl Capture for AfXdp {
             ring_full: counters.rx_ring_full,
             fill_empty,
             invalid: counters.rx_dropped - fill_empty + unreadable,
+            shunted: self.shunted(),
             freezes: counters.rx_fill_ring_empty_descs - fill_empty,
         };
-        stats.packets = stats.delivered + stats.lost();
+        stats.packets = stats.delivered + stats.shunted + stats.lost();
         Ok(stats)
+    }
+
+    /// Captures of [`open_queues`](AfXdp::open_queues) share one map.
+    fn shunt_map(&self) -> Option<&ShuntMap> {
+        self.program.shunt()
     }
 
     fn is_ready(&self) -> bool {
@@ -350,6 +367,9 @@ impl Capture for AfXdp {
     fn refuse(&mut self) -> Result<(), CaptureError> {
         for member in &self.members {
             self.program.remove(member.number)?;
+        }
+        if let Some(shunt) = self.program.shunt() {
+            shunt.stop().map_err(|source| CaptureError::of_xdp("stop counting flows", source))?;
         }
         Ok(())
     }

@@ -20,6 +20,8 @@ mod interface;
 #[cfg(target_os = "linux")]
 mod losses;
 #[cfg(target_os = "linux")]
+mod shunt;
+#[cfg(target_os = "linux")]
 mod world;
 #[cfg(all(target_os = "linux", feature = "af-xdp"))]
 mod xdp;
@@ -62,10 +64,12 @@ fn main() -> std::process::ExitCode {
             needs::user_namespaces,
             tests![interface::the_permission_error_contains_the_setcap_command,],
         ),
+        runner::group(needs::namespaces_of_root, tests![shunt::packet_sockets_count_flows,]),
         #[cfg(feature = "af-xdp")]
         runner::group(
             needs::namespaces_of_root,
             tests![
+                shunt::xdp_programs_count_flows,
                 xdp::frames_equal_those_of_a_packet_socket,
                 xdp::every_frame_sent_is_read_or_counted_as_lost,
                 xdp::a_frame_too_long_for_its_memory_is_counted_once,
