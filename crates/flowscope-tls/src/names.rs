@@ -83,12 +83,4 @@ mod tests {
         assert!(GROUPS.is_sorted_by_key(|(number, _)| *number));
         assert!(GROUPS.iter().all(|(number, name)| group(*number) == Some(name)));
     }
-
-    #[test]
-    fn a_curve_is_expected_where_the_cipher_suite_has_one() {
-        // ECDHE_RSA, ECDHE_ECDSA, ECDH_anon.
-        assert!([0xc02f, 0xc02b, 0xc018].into_iter().all(has_curve));
-        // RSA, DHE_RSA, ECDHE_PSK, TLS 1.3.
-        assert!(![0x009c, 0x009e, 0xc037, 0x1301].into_iter().any(has_curve));
-    }
 }
