@@ -6,7 +6,7 @@ use flowscope_extract::FiveTupleKey;
 use flowscope_record::{Record, Visitor};
 use flowscope_track::{
     Change, ConnState, Counters, EndReason, Flow, FlowEvent, FlowRef, FlowState, FlowStats,
-    History, InitiatorEvidence, Phase, SideStats, TcpState,
+    History, InitiatorEvidence, Macs, Phase, SideStats, TcpState,
 };
 
 use crate::flow_schema::FLOW;
@@ -55,6 +55,8 @@ pub struct FlowRecord {
     pub app_proto_sides: Option<Box<[Option<&'static str>; 2]>>,
     /// What Zeek calls that protocol.
     pub service: Option<&'static str>,
+    /// Ethernet addresses of its frames, if they are [kept](flowscope_track::TrackerConfig::macs).
+    pub macs: Option<Box<Macs>>,
     /// What happened, in Zeek's letters.
     pub history: History,
     /// What each side sent: initiator, responder.
@@ -225,6 +227,7 @@ impl FlowRecord {
             app_proto: None,
             app_proto_sides: None,
             service: None,
+            macs: stats.macs.clone(),
             history,
             sides: [FlowRecordSide::default(); 2],
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use flowscope_core::{L4Proto, TcpFlags};
+use flowscope_core::{FlowSide, L4Proto, TcpFlags};
 use flowscope_record::{Column, Kind, Schema, Short, Table, Value, ZeekType, amount};
 use flowscope_track::{EndReason, TcpState};
 
@@ -42,6 +42,7 @@ pub static FLOW: Schema<FlowRecord> = Schema {
         C::new("ecn", Kind::Bool, |x| Value::flag(is_tcp(x) && all_flags(x).contains(TcpFlags::ECE)), "Whether a segment with ECE was seen (RFC 3168 §6.1).").eve("tcp.ecn"),
         C::new("cwr", Kind::Bool, |x| Value::flag(is_tcp(x) && all_flags(x).contains(TcpFlags::CWR)), "Whether a segment with CWR was seen (RFC 3168 §6.1).").eve("tcp.cwr"),
         C::new("tcp_state", Kind::Text, |x| Value::some(x.tcp_state.map(TcpState::as_str)), "State of the TCP connection at the responder, in Suricata's words: none, syn_sent, syn_recv, established, fin_wait1, fin_wait2, time_wait, last_ack, close_wait, closing or closed; none of a connection picked up mid-stream that is not established (RFC 9293 §3.3.2).").eve("tcp.state"),
+        C::new("ether", Kind::Object(&[("dest_macs", Kind::List(&Kind::Text)), ("src_macs", Kind::List(&Kind::Text))]), ether, "Ethernet addresses of the responder and of the initiator, at most 10 each, in the order in which they came; with `--ethernet` (IEEE 802.3 §3.2.3).").eve("ether"),
         C::new("end_reason", Kind::Text, |x| x.reason().into(), "Why the flow ended: fin, rst, idle_timeout, evicted, superseded, end_of_input, shutdown or forced; active_timeout if it goes on.").eve("flowscope.end_reason"),
         C::new("interim", Kind::U64, |x| match x.kind { FlowRecordKind::Interim(sequence) => sequence.into(), _ => Value::Null }, "Number of the record of a flow that goes on, from 1.").eve("flowscope.interim"),
         C::new("late", Kind::Bool, |x| Value::flag(matches!(x.kind, FlowRecordKind::Late(_))), "Whether the record is of packets after the end alone.").eve("flowscope.late"),
@@ -200,6 +201,20 @@ fn reason(record: &FlowRecord) -> &'static str {
             _ => "timeout",
         },
     }
+}
+
+fn ether(record: &FlowRecord) -> Value<'static> {
+    let Some(macs) = &record.macs else { return Value::Null };
+    let side = |side| {
+        let texts = macs.side(side).iter().map(|[a, b, c, d, e, f]| {
+            Value::short(format_args!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"))
+        });
+        Value::List(texts.collect())
+    };
+    Value::Object(vec![
+        ("dest_macs", side(FlowSide::Responder)),
+        ("src_macs", side(FlowSide::Initiator)),
+    ])
 }
 
 /// A name of at most five letters, or the number; with that of the protocol inside, if that is known.

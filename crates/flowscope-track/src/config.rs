@@ -20,6 +20,7 @@ pub struct TrackerConfig {
     pub(crate) seed: u64,
     pub(crate) hash: TableHash,
     pub(crate) sweep: usize,
+    pub(crate) macs: bool,
 }
 
 impl Default for TrackerConfig {
@@ -41,6 +42,7 @@ impl Default for TrackerConfig {
             seed: 0,
             hash: TableHash::Fold,
             sweep: usize::MAX,
+            macs: false,
         }
     }
 }
@@ -182,6 +184,21 @@ impl TrackerConfig {
     pub fn sweep(mut self, most: usize) -> Self {
         self.sweep = most;
         self
+    }
+
+    /// Whether the Ethernet addresses of flows are kept, in [`FlowStats::macs`](crate::FlowStats::macs); default
+    /// `false`. They make each packet dearer, and each flow takes one or two kilobytes of the
+    /// [memory budget](Self::memory_budget) more, so that fewer fit into it.
+    #[must_use]
+    pub fn macs(mut self, keep: bool) -> Self {
+        self.macs = keep;
+        self
+    }
+
+    /// Whether the Ethernet addresses of flows are kept.
+    #[must_use]
+    pub fn keeps_macs(&self) -> bool {
+        self.macs
     }
 }
 

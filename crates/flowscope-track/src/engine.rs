@@ -22,17 +22,18 @@ use flowscope_core::{Extracted, PacketView, Timestamp};
 
 use self::ending::Ending;
 use self::shunt::Shunts;
-use crate::TrackerStats;
 use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
 use crate::entry::{PendingSyn, Rare};
 use crate::index::{Index, Tag};
 use crate::lists::Slot;
+use crate::macs::{self, MacPair};
 use crate::order::EvictionOrder;
 use crate::sink::{EventOrder, FlowSink};
 use crate::table::Slots;
 use crate::tcp::MAX_PENDING_SYNS;
 use crate::wheel::Wheel;
+use crate::{Macs, TrackerStats};
 
 /// Counters are moved out of the hot part before they pass this.
 const SPILL: u32 = 1 << 31;
@@ -86,6 +87,8 @@ pub(crate) struct PacketContext<'p, 'v, K> {
     pub(crate) tag: Tag,
     /// A slot that had this tag when the batch was prepared.
     pub(crate) guess: Option<Slot>,
+    /// Its Ethernet addresses, if they are to be kept.
+    pub(crate) macs: Option<MacPair>,
 }
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
@@ -134,6 +137,12 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
         let cold = &self.slots.cold[slot];
         read ^ cold.first_seen.as_nanos() ^ u64::from(cold.marks)
+    }
+
+    /// The Ethernet addresses of a packet, if they are to be kept.
+    #[inline]
+    pub(crate) fn macs(&self, view: &PacketView<'_>) -> Option<MacPair> {
+        if self.config.macs { macs::of_frame(view) } else { None }
     }
 
     pub(crate) fn find(&mut self, key: &K) -> Option<Slot> {
@@ -222,7 +231,10 @@ struct Suspect {
 }
 
 /// What a rare part may hold, by capacity.
-const RARE_BYTES: usize = size_of::<Rare>() + MAX_PENDING_SYNS * size_of::<PendingSyn>();
+fn rare_bytes(config: &TrackerConfig) -> usize {
+    let macs = if config.macs { size_of::<Macs>() } else { 0 };
+    size_of::<Rare>() + MAX_PENDING_SYNS * size_of::<PendingSyn>() + macs
+}
 
 #[inline]
 fn at_packet(now: &PacketTime) -> EventOrder {

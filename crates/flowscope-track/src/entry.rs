@@ -9,7 +9,7 @@ use flowscope_core::{
 
 use crate::holes::Holes;
 use crate::stats::{Counters, LateStats};
-use crate::{FlowState, History, InitiatorEvidence};
+use crate::{FlowState, History, InitiatorEvidence, Macs};
 
 /// The part that every packet touches, key first.
 #[repr(C, align(64))]
@@ -67,8 +67,8 @@ pub(crate) mod slow_path {
     pub(crate) const FIN: u8 = 2;
     /// One of the sides has not shown itself or acknowledged nothing yet.
     pub(crate) const UNSEEN: u8 = 4;
-    /// Interim records are asked for.
-    pub(crate) const ACTIVE: u8 = 8;
+    /// Interim records or Ethernet addresses are asked for.
+    pub(crate) const ALWAYS: u8 = 8;
     /// Not TCP, or a TCP flow that is not established.
     pub(crate) const STATE: u8 = 16;
     /// The capture counts everyday packets of the flow.
@@ -76,7 +76,7 @@ pub(crate) mod slow_path {
     /// The capture is to count them as soon as that is possible.
     pub(crate) const SHUNT: u8 = 64;
     /// Reasons that the state of a TCP connection does not give.
-    pub(crate) const LASTING: u8 = ACTIVE | SHUNTED | SHUNT;
+    pub(crate) const LASTING: u8 = ALWAYS | SHUNTED | SHUNT;
 }
 
 /// The hot part of one side.
@@ -187,6 +187,8 @@ pub(crate) struct Rare {
     pub(crate) multi_flag: [bool; 2],
     /// Letters at the end of the history that late packets wrote, hidden until the flow is removed.
     pub(crate) late_letters: u8,
+    /// Ethernet addresses, if they are kept.
+    pub(crate) macs: Option<Box<Macs>>,
     /// What the capture counted.
     pub(crate) shunt: Option<Box<ShuntCounters>>,
 }

@@ -98,7 +98,8 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         let tag = self.engine.tag(&extracted.key);
         self.ledger.deliver(u64::from(view.frames()));
         let guess = self.engine.guess(tag);
-        let packet = PacketContext { view: &view, extracted, now: &now, tag, guess };
+        let macs = self.engine.macs(&view);
+        let packet = PacketContext { view: &view, extracted, now: &now, tag, guess, macs };
         self.engine.process(&packet, out);
     }
 
@@ -154,14 +155,14 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
             let Some(extracted) = extracted else { continue };
             let view = &views[*view];
             self.ledger.deliver(u64::from(view.frames()));
-            let (tag, guess) = (*tag, *guess);
-            self.engine.process(&PacketContext { view, extracted, now, tag, guess }, out);
+            let (tag, guess, macs) = (*tag, *guess, self.engine.macs(view));
+            self.engine.process(&PacketContext { view, extracted, now, tag, guess, macs }, out);
         }
     }
 
     /// Tracks a batch of a shard, in order, and empties it.
     pub fn track_shard(&mut self, batch: &mut ShardBatch<K>, out: &mut impl FlowSink<K, S>) {
-        let ShardBatch { items, bytes } = batch;
+        let ShardBatch { items, bytes, .. } = batch;
         for items in items.chunks_mut(LOOK_AHEAD) {
             self.engine.reseed_if_suspicious();
             for item in items.iter_mut() {
@@ -182,9 +183,9 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
                         let view = packet.view(bytes);
                         let Routed { extracted, now, tag, guess, .. } = packet;
                         self.ledger.deliver(u64::from(view.frames()));
-                        let (tag, guess) = (*tag, *guess);
+                        let (tag, guess, macs) = (*tag, *guess, packet.macs(bytes));
                         self.engine.process(
-                            &PacketContext { view: &view, extracted, now, tag, guess },
+                            &PacketContext { view: &view, extracted, now, tag, guess, macs },
                             out,
                         );
                     }

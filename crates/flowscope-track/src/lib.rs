@@ -49,6 +49,7 @@ mod history;
 mod holes;
 mod index;
 mod lists;
+mod macs;
 mod order;
 mod record;
 mod seq;
@@ -72,6 +73,7 @@ pub use flowscope_core::{
     Orientation, PacketView, Path, Payload, Segment, TcpFlags, TcpInfo, Timestamp,
 };
 pub use history::History;
+pub use macs::Macs;
 pub use shard::{ShardBatch, merge};
 pub use shunt::{Shunt, ShuntRefusal, Shunting};
 pub use sink::{EventOrder, Flow, FlowId, FlowSink, Phase};

@@ -112,6 +112,7 @@ impl Record<'_> {
             closed: (cold.closed != Timestamp::ZERO).then_some(cold.closed),
             conn_state: self.conn_state(),
             tcp_state: self.tcp_state(),
+            macs: cold.rare.as_ref().and_then(|rare| rare.macs.clone()),
         }
     }
 

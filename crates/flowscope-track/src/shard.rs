@@ -14,6 +14,7 @@ use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
 use crate::index::Tag;
 use crate::lists::Slot;
+use crate::macs::{self, MacPair};
 use crate::sink::EventOrder;
 
 /// Batch of packets for one shard: packets with a part of their payload, advances of time, and ICMP
@@ -23,15 +24,26 @@ pub struct ShardBatch<K> {
     pub(crate) items: Vec<Item<K>>,
     /// Payload of the packets, one after the other.
     pub(crate) bytes: Vec<u8>,
+    /// The Ethernet addresses of the packet that is added next are the last bytes.
+    macs: bool,
 }
 
 impl<K> Default for ShardBatch<K> {
     fn default() -> Self {
-        ShardBatch { items: Vec::new(), bytes: Vec::new() }
+        ShardBatch { items: Vec::new(), bytes: Vec::new(), macs: false }
     }
 }
 
 impl<K> ShardBatch<K> {
+    /// Adds the Ethernet addresses of the packet that is added next, for a shard that
+    /// [keeps](TrackerConfig::macs) them.
+    pub fn macs(&mut self, view: &PacketView<'_>) {
+        if let Some(macs) = macs::of_frame(view) {
+            self.bytes.extend_from_slice(&macs);
+            self.macs = true;
+        }
+    }
+
     /// Adds a packet of a flow of this shard, with at most `keep` bytes of its payload.
     pub fn packet(
         &mut self,
@@ -55,6 +67,7 @@ impl<K> ShardBatch<K> {
             link: view.link(),
             tag: 0,
             guess: None,
+            macs: std::mem::take(&mut self.macs),
         }));
     }
 
@@ -123,9 +136,21 @@ pub(crate) struct Routed<K> {
     link: LinkType,
     pub(crate) tag: Tag,
     pub(crate) guess: Option<Slot>,
+    /// Whether its Ethernet addresses stand before its payload.
+    macs: bool,
 }
 
 impl<K> Routed<K> {
+    /// The Ethernet addresses, if they are among these bytes.
+    #[inline]
+    pub(crate) fn macs(&self, bytes: &[u8]) -> Option<MacPair> {
+        if !self.macs {
+            return None;
+        }
+        let before = bytes.get(..self.extracted.payload.offset as usize)?;
+        before.last_chunk().copied()
+    }
+
     /// The packet as the tracker needs it: times, lengths, and the bytes among which its payload is.
     pub(crate) fn view<'a>(&self, bytes: &'a [u8]) -> PacketView<'a> {
         PacketView::new(bytes, self.link, self.ts).with_joined(

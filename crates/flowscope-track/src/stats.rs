@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use flowscope_core::{FlowSide, IcmpInfo, L4Proto, Orientation, Path, TcpFlags, Timestamp};
 
-use crate::{FlowState, TcpState};
+use crate::{FlowState, Macs, TcpState};
 
 /// Statistics of a flow.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -49,6 +49,8 @@ pub struct FlowStats {
     pub conn_state: ConnState,
     /// State of the TCP connection; `None` for other protocols.
     pub tcp_state: Option<TcpState>,
+    /// Ethernet addresses of its frames, late ones included, if they are [kept](crate::TrackerConfig::macs).
+    pub macs: Option<Box<Macs>>,
 }
 
 impl FlowStats {

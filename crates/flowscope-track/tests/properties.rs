@@ -82,6 +82,8 @@ proptest! {
         // With interim records every packet takes the slow path; here none falls due.
         let slow = run(&input, settings.config().active(Some(Duration::MAX)));
         same("the slow path and the fast one", &slow, &fast)?;
+        let with_macs = run(&input, settings.config().macs(true));
+        same("with Ethernet addresses and without", &with_macs, &fast)?;
     }
 
     #[test]

@@ -189,3 +189,35 @@ fn conn_states() {
         ("D".into(), "Dd".into())
     );
 }
+
+/// Of flows that a budget of memory has room for, Ethernet addresses cost some, and evict none before.
+#[test]
+fn ethernet_addresses_are_kept_within_the_memory_budget() {
+    use flowscope::core::Timestamp;
+    use flowscope::extract::FiveTuple;
+    use flowscope::track::FlowTracker;
+    use flowscope_testkit::views;
+
+    let packets: Vec<(Timestamp, Vec<u8>)> = (1..=2000)
+        .flat_map(|port| {
+            let ends = (format!("10.0.0.1:{port}"), "10.0.0.2:80");
+            Dialogue::tcp(&ends.0, ends.1).at(1000).handshake().data(Initiator, b"x").build()
+        })
+        .collect();
+    let budget = 1 << 20;
+    let track = |macs: bool| {
+        let config = TrackerConfig::default().memory_budget(budget).macs(macs);
+        let mut tracker = FlowTracker::with_config(FiveTuple::bidirectional(), config);
+        let mut events = Vec::new();
+        for view in views(&packets) {
+            tracker.track(view, &mut events);
+            // Lists that grow with the table are counted when they have grown.
+            assert!(tracker.heap_bytes() <= budget + budget / 64, "{}", tracker.heap_bytes());
+        }
+        let kept = tracker.flows().filter(|flow| flow.stats().macs.is_some()).count();
+        assert_eq!(kept, if macs { tracker.len() } else { 0 });
+        tracker.len()
+    };
+    let (without, with) = (track(false), track(true));
+    assert!(with >= 300 && with < without, "{with} of {without}");
+}

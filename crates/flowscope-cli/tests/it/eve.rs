@@ -226,3 +226,29 @@ fn sides_that_speak_something_else_are_named() {
     let kept = ["http", "-", "failed"];
     both((Initiator, GET), &[0xf7; 70], [["failed", "http", "-"], kept]);
 }
+
+#[test]
+fn ethernet_addresses_are_written_if_asked_for() {
+    let mut packets = http().close(Initiator).ack_from(Responder).build();
+    for (_, frame) in &mut packets {
+        let from_initiator = frame[34..36] == 40_000_u16.to_be_bytes();
+        let (to, from) = if from_initiator { (2, 1) } else { (1, 2) };
+        frame[..6].copy_from_slice(&[0, 0, 0x5e, 0, 0, to]);
+        frame[6..12].copy_from_slice(&[0, 0, 0x5e, 0, 0, from]);
+    }
+    // A standby router has taken over when the last frame of the responder comes, which is late.
+    packets.last_mut().unwrap().1[11] = 10;
+    assert_eq!(flows(&packets, &[])[0].get("ether"), None);
+    let expected = serde_json::json!({
+        "dest_macs": ["00:00:5e:00:00:02", "00:00:5e:00:00:0a"],
+        "src_macs": ["00:00:5e:00:00:01"],
+    });
+    for workers in ["1", "3"] {
+        let with = flows(&packets, &["--ethernet", "--workers", workers]);
+        assert_eq!((with.len(), &with[0]["ether"]), (1, &expected));
+    }
+    // Nothing else depends on it.
+    let mut with = flows(&packets, &["--ethernet"]).remove(0);
+    with.as_object_mut().unwrap().remove("ether");
+    assert_eq!(with, flows(&packets, &[])[0]);
+}

@@ -22,6 +22,7 @@ pub struct Router<E, F> {
     clock: Clock,
     shards: NonZeroUsize,
     keep: usize,
+    macs: bool,
     tick: Option<u64>,
 }
 
@@ -50,6 +51,7 @@ pub trait ShardInput<K> {
 struct Batches<'a, K> {
     batches: &'a mut [ShardBatch<K>],
     keep: usize,
+    macs: bool,
 }
 
 impl<K: Clone> ShardInput<K> for Batches<'_, K> {
@@ -65,7 +67,11 @@ impl<K: Clone> ShardInput<K> for Batches<'_, K> {
         found: &Extracted<K>,
         now: PacketTime,
     ) {
-        self.batches[shard].packet(&view, found.clone(), now, self.keep);
+        let batch = &mut self.batches[shard];
+        if self.macs {
+            batch.macs(&view);
+        }
+        batch.packet(&view, found.clone(), now, self.keep);
     }
 
     fn quote(
@@ -93,6 +99,7 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
             clock: Clock::new(config.tracker.clock_config()),
             shards,
             keep: 0,
+            macs: config.tracker.keeps_macs(),
             tick: None,
         }
     }
@@ -111,8 +118,8 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
     ///
     /// When there are fewer batches than shards.
     pub fn route(&mut self, packet: PacketView<'_>, batches: &mut [ShardBatch<E::Key>]) {
-        let keep = self.keep;
-        self.route_to(packet, &mut Batches { batches, keep });
+        let Router { keep, macs, .. } = *self;
+        self.route_to(packet, &mut Batches { batches, keep, macs });
     }
 
     /// Routes a packet: tells all shards, first, that the clock has passed a tick; the packet to the
@@ -151,8 +158,8 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         now: Timestamp,
         batches: &mut [ShardBatch<E::Key>],
     ) -> PacketTime {
-        let keep = self.keep;
-        self.handle_timeout_to(now, &mut Batches { batches, keep })
+        let Router { keep, macs, .. } = *self;
+        self.handle_timeout_to(now, &mut Batches { batches, keep, macs })
     }
 
     /// As [`handle_timeout`](Self::handle_timeout), for shards that take their input directly.

@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use super::{Due, EVICTION_SWEEP_STEPS, Engine, RARE_BYTES, RARE_SHARE, at_packet};
+use super::{Due, EVICTION_SWEEP_STEPS, Engine, RARE_SHARE, at_packet, rare_bytes};
 use crate::EndReason;
 use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
@@ -14,9 +14,15 @@ use crate::table::Slots;
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// How many entries there may be.
     pub(super) fn limit(config: &TrackerConfig) -> usize {
-        let per_flow =
+        let mut per_flow =
             Slots::<K, S>::bytes_per_slot() + 2 * Lists::bytes_per_slot() + Index::bytes_per_slot();
-        config.max_flows.get().min((slot_budget(config) / per_flow).max(1))
+        let mut budget = slot_budget(config);
+        if config.macs {
+            // Every flow has a rare part then.
+            per_flow += rare_bytes(config);
+            budget = config.memory_budget;
+        }
+        config.max_flows.get().min((budget / per_flow).max(1))
     }
 
     pub(super) fn make_room<O: FlowSink<K, S>>(&mut self, now: &PacketTime, out: &mut O) {
@@ -39,9 +45,13 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(super) fn is_full(&self, limit: usize) -> bool {
         let live = self.index.len();
         live >= limit || {
-            let growth = self.slots.growth();
-            let slots = self.heap_bytes() - self.rares * RARE_BYTES;
-            growth > 0 && live > 0 && slots + growth > slot_budget(&self.config)
+            let (growth, rare) = (self.slots.growth(), rare_bytes(&self.config));
+            if self.config.macs {
+                live > 0 && self.heap_bytes() + growth + rare > self.config.memory_budget
+            } else {
+                let slots = self.heap_bytes() - self.rares * rare;
+                growth > 0 && live > 0 && slots + growth > slot_budget(&self.config)
+            }
         }
     }
 
@@ -81,7 +91,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             + self.wheel.capacity_bytes()
             + self.order.capacity_bytes()
             + self.due.capacity() * size_of::<Due>()
-            + self.rares * RARE_BYTES
+            + self.rares * rare_bytes(&self.config)
     }
 }
 

@@ -150,7 +150,8 @@ impl<K, S> Entry<'_, K, S> {
         let reverse = if orientation == Orientation::Reverse { bit::REVERSE } else { 0 };
         hot.proto = x.l4.map_or(0, L4Proto::number);
         hot.bits = reverse | bit::LAGGED | if x.l4.is_none() { bit::NO_L4 } else { 0 };
-        hot.slow_path = if config.active.is_some() { slow_path::ACTIVE } else { 0 };
+        let always = config.active.is_some() || config.macs;
+        hot.slow_path = if always { slow_path::ALWAYS } else { 0 };
         hot.id = id;
         hot.last_packet = now.packet;
         hot.touched = now.watermark;

@@ -60,7 +60,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if cold.rare.as_ref().is_some_and(|rare| !rare.path.is_empty()) {
             return Err(ShuntRefusal::NotFound);
         }
-        if hot.slow_path & !(slow_path::ACTIVE | slow_path::SHUNT) != 0 || !is_steady(hot) {
+        if hot.slow_path & !(slow_path::ALWAYS | slow_path::SHUNT) != 0 || !is_steady(hot) {
             return Err(ShuntRefusal::NotSteady);
         }
         let interim_from = cold.rare.as_ref().and_then(|rare| rare.interim_from);
@@ -103,7 +103,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         out: &mut O,
     ) {
         let hot = &self.slots.hot[slot].record;
-        let reasons = hot.slow_path & !slow_path::ACTIVE;
+        let reasons = hot.slow_path & !slow_path::ALWAYS;
         if self.wants_shunt(hot) == 0 || reasons & !slow_path::SHUNT != 0 || !is_steady(hot) {
             return;
         }

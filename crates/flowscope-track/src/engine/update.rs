@@ -8,7 +8,7 @@ use super::counters::count;
 use super::emit::lent;
 use super::successor::count_pending_syns;
 use super::time::{idle_of, may_be_overdue};
-use super::{Engine, PacketContext, RARE_BYTES, RARE_SHARE, SPILL, at_packet};
+use super::{Engine, PacketContext, RARE_SHARE, SPILL, at_packet, rare_bytes};
 use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
 use crate::entry::{HotRecord, bit, side_bit, slow_path};
@@ -203,7 +203,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             return;
         }
         self.rares += 1;
-        if self.rares > 1 && self.rares * RARE_BYTES > self.config.memory_budget / RARE_SHARE {
+        // Where each flow has a rare part, there is room for those of all.
+        let held = self.rares * rare_bytes(&self.config);
+        let share = self.config.memory_budget / RARE_SHARE;
+        if self.rares > 1 && held > share && !self.config.macs {
             self.evict(slot, now, out);
         }
     }

@@ -43,7 +43,7 @@ impl Tcp<'_> {
         own.has(side_bit::SEQ_KNOWN)
             && seg.seq == own.next
             && !seg.flags.intersects(unusual)
-            && hot.slow_path & slow_path::ACTIVE == 0
+            && hot.slow_path & slow_path::LASTING == 0
             && !hot.state.is_over()
             && cold.rare.is_none()
     }
