@@ -26,24 +26,6 @@ pub(crate) fn zeek_proto(proto: L4Proto) -> &'static str {
     }
 }
 
-/// The type of the ICMP message that answers one of type `kind`, or that one of type `kind` answers.
-///
-/// ICMP: RFC 792, RFC 950, RFC 1256. ICMPv6: RFC 4443 §4, RFC 2710, RFC 4861 §4, RFC 4620 §4, RFC 6275 §6.
-pub(crate) fn icmp_counterpart(proto: L4Proto, kind: u8) -> Option<u8> {
-    let pairs: &[(u8, u8)] = match proto {
-        L4Proto::Icmp => &[(8, 0), (10, 9), (13, 14), (15, 16), (17, 18)],
-        L4Proto::Icmpv6 => {
-            &[(128, 129), (130, 131), (133, 134), (135, 136), (139, 140), (144, 145)]
-        }
-        _ => &[],
-    };
-    pairs.iter().find_map(|&(asks, answers)| match kind {
-        _ if kind == asks => Some(answers),
-        _ if kind == answers => Some(asks),
-        _ => None,
-    })
-}
-
 /// Returns the reason why a flow ended, in snake case.
 #[must_use]
 pub fn end_reason(reason: EndReason) -> &'static str {

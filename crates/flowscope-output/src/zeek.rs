@@ -8,7 +8,7 @@ use flowscope_record::{Record, Schema, Value, Visitor, ZeekType};
 use crate::format::Format;
 use crate::plans::Plans;
 use crate::text::{Stamp, zeek_uid};
-use crate::{RecordHeader, json, names};
+use crate::{RecordHeader, json};
 
 mod also;
 
@@ -252,8 +252,9 @@ fn common<R>(schema: &Schema<R>, header: &RecordHeader, record: &R) -> [Value<'s
     let (orig, resp) = header.endpoints();
     let (from, to) =
         header.icmp.map_or((orig.port.unwrap_or(0), resp.port.unwrap_or(0)), |(kind, code)| {
-            let proto = header.key.proto();
-            (kind.into(), names::icmp_counterpart(proto, kind).unwrap_or(code).into())
+            let query = header.key.icmp_id().is_some();
+            let answer = header.key.icmp_type(!header.orientation).filter(|_| query);
+            (kind.into(), answer.map_or(code, |(kind, _)| kind).into())
         });
     [
         (schema.time)(record).into(),
