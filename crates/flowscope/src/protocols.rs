@@ -68,6 +68,8 @@ macro_rules! for_each_protocol {
             "ftp" ftp Ftp flowscope_ftp,
             "pop3" pop3 Pop3 flowscope_pop3,
             "imap" imap Imap flowscope_imap,
+            "proxy" socks Socks flowscope_proxy,
+            "proxy" proxy Proxy flowscope_proxy,
         }
     };
 }

@@ -133,6 +133,28 @@ fn bytes_that_came_with_the_end_of_the_first_protocol_belong_to_the_second() {
 }
 
 #[test]
+fn what_a_proxy_passes_on_is_read() {
+    let hear_of = |script: Dialogue| {
+        let registered = protocols::registered::<protocols::AppRecord>();
+        let driver = Driver::with_config(EXTRACTOR, registered, DriverConfig::default());
+        run_in_batches(1, driver, &packets(script.close(Initiator)))
+    };
+    let socks = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:9999")
+        .handshake()
+        .data(Initiator, b"\x05\x01\0")
+        .data(Responder, b"\x05\0")
+        .data(Initiator, b"\x05\x01\0\x03\x0bexample.org\0\x50")
+        .data(Responder, b"\x05\0\0\x01\0\0\0\0\0\0")
+        .data(Initiator, "GET / HTTP/1.1\r\nHost: example.org\r\n\r\n")
+        .data(Responder, "HTTP/1.1 204 No Content\r\n\r\n");
+    assert_eq!(chosen(&hear_of(socks)), [("socks", None), ("http", Some("socks"))]);
+    let header = "PROXY TCP4 192.0.2.1 198.51.100.2 5000 443\r\n";
+    let proxy = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:9999").handshake();
+    let proxy = with_turns(proxy.data(Initiator, header), &handshake());
+    assert_eq!(chosen(&hear_of(proxy)), [("proxy", None), ("tls", Some("proxy"))]);
+}
+
+#[test]
 fn tls_is_read_behind_the_commands_that_begin_it() {
     for (protocol, greeting, command, reply) in [
         ("ftp", "220 FTP server ready\r\n", "AUTH TLS\r\n", "234 Proceed\r\n"),
