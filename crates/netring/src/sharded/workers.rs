@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::{Error, Stats, StreamHandle};
 
-/// Handle of running workers of a [`Sharded`] capture. Dropping it stops them, see
+/// Handle of running workers of a [`Sharded`](super::Sharded) capture. Dropping it stops them, see
 /// [`stop`](Self::stop).
 #[derive(Debug)]
 #[must_use = "the workers are stopped when this is dropped"]

@@ -4,6 +4,7 @@ mod async_reader;
 #[cfg(unix)]
 mod blocking;
 mod broadcast;
+mod guide;
 mod handles;
 mod replay;
 mod source;
