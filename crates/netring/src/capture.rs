@@ -307,6 +307,12 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
         &self.source
     }
 
+    /// The source. Filter, tap and stop signal are dropped.
+    #[must_use]
+    pub fn into_source(self) -> S {
+        self.source
+    }
+
     /// The source. Packets read from it directly pass no filter and are not recorded.
     pub fn source_mut(&mut self) -> &mut S {
         &mut self.source

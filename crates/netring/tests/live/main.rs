@@ -80,6 +80,7 @@ fn main() -> std::process::ExitCode {
             needs::namespaces_of_root,
             tests![
                 xdp::flows_are_the_same_in_both_xdp_modes,
+                xdp::sending_waits_for_room_in_the_ring,
                 xdp::the_ledger_counts_what_a_stalled_reader_loses,
                 xdp::every_queue_has_a_worker,
                 xdp::an_occupied_and_a_deleted_interface_are_reported,

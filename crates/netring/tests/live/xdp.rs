@@ -8,10 +8,10 @@ use std::time::Duration;
 use flowscope_testkit::namespace::{cable, in_namespace, ip};
 use flowscope_track::FlowEvent;
 use netring::ring::{AfXdpConfig, CaptureError, XdpMode};
-use netring::{AsyncCapture, Error, Live, Sharded};
+use netring::{AsyncCapture, Error, Live, Sender, Sharded};
 use tokio::time::timeout;
 
-use crate::world::{block_on, datagram, extractor, send, sender};
+use crate::world::{block_on, builder, datagram, extractor, send, sender};
 
 type Xdp = AsyncCapture<Live<netring::ring::AfXdp>>;
 
@@ -36,6 +36,34 @@ pub(crate) fn flows_are_the_same_in_both_xdp_modes() {
                 let stats = stream.shutdown().await.unwrap();
                 assert_eq!((stats.arrived, stats.packets.delivered()), (Some(100), 100));
             }
+        });
+    });
+}
+
+/// More frames than the send ring has places, from a capture that only sends and from one that is read.
+pub(crate) fn sending_waits_for_room_in_the_ring() {
+    in_namespace(concat!(module_path!(), "::sending_waits_for_room_in_the_ring"), || {
+        block_on(async {
+            let few = NonZeroU32::new(32).unwrap();
+            let config = config(XdpMode::Generic).tx_ring(few);
+            let frames: Vec<Vec<u8>> = (0..1000).map(datagram).collect();
+            let slices: Vec<&[u8]> = frames.iter().map(|frame| &frame[..]).collect();
+            let mut there = builder().ignore_outgoing(true).open("v0").unwrap();
+            let mut capture = Xdp::open_xdp("v1", &config).await.unwrap();
+            timeout(Duration::from_secs(10), capture.send_all(&slices[..500]))
+                .await
+                .unwrap()
+                .unwrap();
+            let mut to = Sender::new(capture.into_source().into_capture()).unwrap();
+            timeout(Duration::from_secs(10), to.send_all(&slices[500..])).await.unwrap().unwrap();
+            assert_eq!(to.sent(), 500);
+            let mut came = Vec::new();
+            while came.len() < frames.len() {
+                let block = timeout(Duration::from_secs(10), there.next_block()).await;
+                let block = block.expect("they come").unwrap().expect("it was not stopped");
+                came.extend(block.packets().map(|packet| packet.frame().to_vec()));
+            }
+            assert!(came == frames, "each once, in order");
         });
     });
 }
