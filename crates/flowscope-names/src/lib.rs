@@ -32,7 +32,6 @@ mod media;
 mod messaging;
 mod named;
 mod peer;
-mod proxy;
 mod routing;
 mod rpc;
 mod shape;

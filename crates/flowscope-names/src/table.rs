@@ -78,14 +78,12 @@ pub static NAMES: &[NamedProtocol] = &[
     tcp("gnutella", &[6346], begins(&[b"GNUTELLA CONNECT/", b"GNUTELLA/0.6 "]), "Gnutella 0.6 §2.1"),
     // Proxies and private networks.
     udp("gtp", &[2123, 2152, 3386], datagram(PORT, vpn::gtp), "3GPP TS 29.060 §6, TS 29.274 §5.1"),
-    tcp("haproxy", &[], begins(&[b"PROXY TCP4 ", b"PROXY TCP6 ", b"PROXY UNKNOWN", b"\r\n\r\n\0\r\nQUIT\n"]), "The PROXY protocol §2"),
     udp("ike", &[500, 4500], datagram(PORT, vpn::ike), "RFC 7296 §3.1, RFC 2408 §3.1"),
     udp("ipsec", &[4500], datagram(PORT, vpn::ipsec), "RFC 3948 §2").or_port(),
     udp("l2tp", &[1701], datagram(of(&[0xc8]), vpn::l2tp), "RFC 2661 §3.1").or_port(),
     tcp("openvpn", &[1194], stream(of(&[0]), vpn::openvpn_stream), "OpenVPN network protocol, reset packets").or_port(),
     udp("openvpn", &[1194], datagram(of(&[0x38, 0x40, 0x50]), vpn::openvpn), "OpenVPN network protocol, reset packets").or_port(),
     tcp("pptp", &[1723], stream(of(&[0]), vpn::pptp), "RFC 2637 §2"),
-    tcp("socks", &[1080], stream(from(4, 5), proxy::socks), "RFC 1928 §3, §4").or_port(),
     udp("wireguard", &[51820], datagram(from(1, 4), vpn::wireguard), "WireGuard §5.4"),
     // Routers.
     udp("bfd", &[3784, 3785, 4784], datagram(PORT, routing::bfd), "RFC 5880 §4.1"),

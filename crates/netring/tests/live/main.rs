@@ -20,6 +20,8 @@ mod sending;
 #[cfg(target_os = "linux")]
 mod sharded;
 #[cfg(target_os = "linux")]
+mod shunt;
+#[cfg(target_os = "linux")]
 mod world;
 #[cfg(all(target_os = "linux", feature = "af-xdp"))]
 mod xdp;
@@ -75,10 +77,15 @@ fn main() -> std::process::ExitCode {
             needs::namespaces,
             tests![filters::filters_compiled_by_libpcap_run_in_the_kernel,],
         ),
+        runner::group(
+            needs::namespaces_of_root,
+            tests![shunt::records_over_packet_sockets_are_those_of_whole_flows,],
+        ),
         #[cfg(feature = "af-xdp")]
         runner::group(
             needs::namespaces_of_root,
             tests![
+                shunt::records_over_xdp_are_those_of_whole_flows,
                 xdp::flows_are_the_same_in_both_xdp_modes,
                 xdp::sending_waits_for_room_in_the_ring,
                 xdp::the_ledger_counts_what_a_stalled_reader_loses,
