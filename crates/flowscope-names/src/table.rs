@@ -4,8 +4,8 @@ use flowscope_record::ByteSet;
 
 use crate::named::{NamedProtocol, begins, datagram, stream, tcp, udp};
 use crate::{
-    database, directory, industry, mail, media, messaging, peer, proxy, routing, rpc, storage,
-    telemetry, terminal, vpn, windows,
+    database, directory, industry, mail, media, messaging, peer, routing, rpc, storage, telemetry,
+    terminal, vpn, windows,
 };
 
 const ANY: ByteSet = ByteSet::ALL;
