@@ -97,6 +97,8 @@ pub struct FlowRecordSide {
     /// Of a TCP flow, the length of its stream by sequence numbers, in the record of a whole flow; else its
     /// bytes of payload.
     pub stream_bytes: u64,
+    /// What the capture counted without reading it, since the start of the flow; included in the counters.
+    pub shunted: Counters,
 }
 
 impl FlowRecord {
@@ -266,6 +268,7 @@ impl FlowRecordSide {
             gap_bytes: stats.gap_bytes,
             cut_bytes: stats.cut_bytes,
             stream_bytes: counters.payload_bytes,
+            shunted: stats.shunted,
         }
     }
 }
