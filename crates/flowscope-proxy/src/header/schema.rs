@@ -35,7 +35,7 @@ pub static PROXY: Schema<ProxyHeader> = Schema {
         .eve("proxy.transport")
         .zeek(2, "transport", ZeekType::String),
         C::new(
-            "src_addr",
+            "client_addr",
             Kind::Addr,
             |x| addr(x.source),
             "Address of the client (proxy-protocol.txt §2.2).",
@@ -43,7 +43,7 @@ pub static PROXY: Schema<ProxyHeader> = Schema {
         .eve("proxy.src_ip")
         .zeek(3, "client.host", ZeekType::Addr),
         C::new(
-            "src_port_of_client",
+            "client_port",
             Kind::U64,
             |x| port(x.source),
             "Port of the client (proxy-protocol.txt §2.2).",
@@ -51,7 +51,7 @@ pub static PROXY: Schema<ProxyHeader> = Schema {
         .eve("proxy.src_port")
         .zeek(4, "client_p", ZeekType::Port),
         C::new(
-            "dest_addr",
+            "server_addr",
             Kind::Addr,
             |x| addr(x.destination),
             "Address to which the client connected (proxy-protocol.txt §2.2).",
@@ -59,7 +59,7 @@ pub static PROXY: Schema<ProxyHeader> = Schema {
         .eve("proxy.dest_ip")
         .zeek(5, "server.host", ZeekType::Addr),
         C::new(
-            "dest_port_of_client",
+            "server_port",
             Kind::U64,
             |x| port(x.destination),
             "Port to which the client connected (proxy-protocol.txt §2.2).",

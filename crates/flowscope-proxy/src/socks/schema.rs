@@ -74,14 +74,11 @@ pub static SOCKS: Schema<SocksRequest> = Schema {
         C::new(
             "status",
             Kind::Text,
-            |x| status(x),
-            "Answer of the server: succeeded, or why not (RFC 1928 §6). In Zeek with blanks for underscores.",
+            status,
+            "Answer of the server in the words of Zeek: succeeded, or why not (RFC 1928 §6).",
         )
         .eve("socks.status")
-        .zeek_as(2, "status", ZeekType::String, |x| match status(x) {
-            Value::Text(text) => text.replace('_', " ").into(),
-            other => other,
-        }),
+        .zeek(2, "status", ZeekType::String),
         C::new(
             "bound_addr",
             Kind::Addr,
@@ -139,17 +136,17 @@ fn status(request: &SocksRequest) -> Value<'static> {
     let Some(status) = request.status else { return Value::Null };
     match (request.version, status) {
         (5, 0) | (4, 90) => "succeeded".into(),
-        (5, 1) => "general_SOCKS_server_failure".into(),
-        (5, 2) => "connection_not_allowed_by_ruleset".into(),
-        (5, 3) => "Network_unreachable".into(),
-        (5, 4) => "Host_unreachable".into(),
-        (5, 5) => "Connection_refused".into(),
-        (5, 6) => "TTL_expired".into(),
-        (5, 7) => "Command_not_supported".into(),
-        (5, 8) => "Address_type_not_supported".into(),
-        (4, 91) => "request_rejected_or_failed".into(),
-        (4, 92) => "identd_unreachable".into(),
-        (4, 93) => "identd_mismatch".into(),
+        (5, 1) => "general SOCKS server failure".into(),
+        (5, 2) => "connection not allowed by ruleset".into(),
+        (5, 3) => "Network unreachable".into(),
+        (5, 4) => "Host unreachable".into(),
+        (5, 5) => "Connection refused".into(),
+        (5, 6) => "TTL expired".into(),
+        (5, 7) => "Command not supported".into(),
+        (5, 8) => "Address type not supported".into(),
+        (4, 91) => "request rejected or failed".into(),
+        (4, 92) => "identd unreachable".into(),
+        (4, 93) => "identd mismatch".into(),
         (_, other) => Value::short(format_args!("unknown-{other}")),
     }
 }

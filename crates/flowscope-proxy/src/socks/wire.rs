@@ -115,11 +115,11 @@ pub(super) fn reply4(bytes: &[u8]) -> Read<Endpoint> {
     Ok(Some(((*code, host, u16::from_be_bytes([*p0, *p1])), 8)))
 }
 
+/// A text, and what is behind it.
+type Split<'a> = (&'a [u8], &'a [u8]);
+
 /// Up to a NUL, and what is behind it.
-fn text<'a>(
-    bytes: &'a [u8],
-    field: &'static str,
-) -> Result<Option<(&'a [u8], &'a [u8])>, ParseError> {
+fn text<'a>(bytes: &'a [u8], field: &'static str) -> Result<Option<Split<'a>>, ParseError> {
     let end = bytes.iter().take(MAX_TEXT + 1).position(|&byte| byte == 0);
     match end {
         Some(end) => Ok(Some((&bytes[..end], &bytes[end + 1..]))),
