@@ -412,10 +412,6 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         to.check_fin(side, own);
         if let Some(ack) = segment.ack {
             peer.acked(ack, to.sink(!side));
-            // What it acknowledges may have waited for that.
-            if peer.deadline().is_some_and(|deadline| deadline <= ts) {
-                peer.timeout(ts, own, to.sink(!side));
-            }
             to.check_fin(!side, peer);
         }
         if self.host.settle(session) {
