@@ -39,7 +39,7 @@ fn main() {
             let now = Timestamp::from_secs(round * 40);
             let fragment = Fragment { id: 1, offset: *offset, more: *more, header_at: 0 };
             let len = bytes.len() as u32 - 20;
-            let payload = Payload { offset: 20, captured: len, wire_len: len };
+            let payload = Payload::new(20, len, len);
             let view = PacketView::new(bytes, LinkType::RAW, now);
             if let Defragmented::Complete(whole) =
                 defrag.push(&view, &fragment, &Path::EMPTY, &payload, now)

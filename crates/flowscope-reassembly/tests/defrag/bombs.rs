@@ -37,7 +37,7 @@ impl Writer {
         self.bytes[12..16].copy_from_slice(&sender.to_be_bytes());
         self.bytes[4..6].copy_from_slice(&id.to_be_bytes());
         let fragment = Fragment { id: u32::from(id), offset, more, header_at: 0 };
-        let payload = Payload { offset: 20, captured: self.len, wire_len: self.len };
+        let payload = Payload::new(20, self.len, self.len);
         let view = PacketView::new(&self.bytes, LinkType::RAW, at(0));
         match defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0)) {
             Defragmented::Held => Disposition::Held,

@@ -15,11 +15,8 @@ fn any_fragment() -> impl Strategy<Value = Fragment> {
 fn any_payload() -> impl Strategy<Value = Payload> {
     let number = || prop_oneof![(0..8u32).prop_map(|n| n * 8), 0..80u32, 65_000..66_000u32];
     let offset = prop_oneof![Just(20u32), Just(48), Just(56), 0..100u32, 65_000..66_000u32];
-    (offset, number(), number()).prop_map(|(offset, captured, wire_len)| Payload {
-        offset,
-        captured,
-        wire_len,
-    })
+    (offset, number(), number())
+        .prop_map(|(offset, captured, wire_len)| Payload::new(offset, captured, wire_len))
 }
 
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -74,7 +71,7 @@ fn damaged_packets_of_every_shape() {
             };
             let len = *rng.pick(&[8, 16, 64]);
             let offset = fragment.header_at + *rng.pick(&[20, 40, 48, 56, 72]);
-            let payload = Payload { offset, captured: len, wire_len: len };
+            let payload = Payload::new(offset, len, len);
             let now = Timestamp::from_secs(round);
             if let Defragmented::Complete(whole) =
                 defrag.push(&packet.view(), &fragment, &Path::EMPTY, &payload, now)

@@ -91,7 +91,7 @@ pub(crate) fn said(piece: &Piece) -> (Fragment, Payload) {
     let len = piece.bytes.len() as u32;
     (
         Fragment { id: id(piece.name), offset: piece.start, more: piece.more, header_at: 0 },
-        Payload { offset: head, captured: len - piece.cut as u32, wire_len: len },
+        Payload::new(head, len - piece.cut as u32, len),
     )
 }
 

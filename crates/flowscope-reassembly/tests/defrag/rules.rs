@@ -28,7 +28,7 @@ fn join_all(fragments: &[Vec<u8>], payload_at: u32, size: u32) -> Option<(Vec<u8
         let offset = index as u32 * size;
         let fragment = Fragment { id: 1, offset, more, header_at: 0 };
         let len = bytes.len() as u32 - payload_at;
-        let payload = Payload { offset: payload_at, captured: len, wire_len: len };
+        let payload = Payload::new(payload_at, len, len);
         let view = PacketView::new(bytes, LinkType::RAW, at(0));
         if let Defragmented::Complete(whole) =
             defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0))
@@ -90,7 +90,7 @@ fn ipv4_datagrams_differ_by_protocol_ipv6_ones_do_not() {
     let mut defrag = pool();
     let mut push = |bytes: &[u8], payload_at: u32, offset: u32| {
         let fragment = Fragment { id: 1, offset, more: offset == 0, header_at: 0 };
-        let payload = Payload { offset: payload_at, captured: 24, wire_len: 24 };
+        let payload = Payload::new(payload_at, 24, 24);
         let view = PacketView::new(bytes, LinkType::RAW, at(0));
         let disposition = defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0));
         matches!(disposition, Defragmented::Complete(_))
@@ -111,7 +111,7 @@ fn the_view_stands_at_the_ip_header_below_the_tunnels() {
     for (index, bytes) in whole.fragments(1, 24).iter().enumerate().rev() {
         let fragment =
             Fragment { id: 1, offset: index as u32 * 24, more: index == 0, header_at: 14 };
-        let payload = Payload { offset: 34, captured: 24, wire_len: 24 };
+        let payload = Payload::new(34, 24, 24);
         let ts = at(10 - index as u64);
         let view = PacketView::new(bytes, LinkType::ETHERNET, ts).with_interface(index as u32 + 5);
         let Defragmented::Complete(joined) = defrag.push(&view, &fragment, &path, &payload, at(10))
@@ -230,7 +230,7 @@ fn a_first_header_that_makes_the_datagram_too_long_drops_it() {
     let header = frame().ipv4("10.0.0.1", "10.255.0.2").protocol(17).options(&[1; 24]);
     let bytes = header.fragment(7, 0, true).payload([0; 8]).build();
     let fragment = Fragment { id: 7, offset: 0, more: true, header_at: 0 };
-    let payload = Payload { offset: 44, captured: 8, wire_len: 8 };
+    let payload = Payload::new(44, 8, 8);
     let view = PacketView::new(&bytes, LinkType::RAW, at(0));
     let disposition = defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0));
     assert!(matches!(disposition, Defragmented::Dropped(Loss::HeaderMalformed)));
@@ -370,7 +370,7 @@ fn headers_that_are_not_what_is_said_of_them_are_refused() {
     ];
     for (bytes, header_at, offset) in cases {
         let fragment = Fragment { id: 1, offset: 0, more: true, header_at };
-        let payload = Payload { offset, captured: 8, wire_len: 8 };
+        let payload = Payload::new(offset, 8, 8);
         let view = PacketView::new(bytes, LinkType::RAW, at(0));
         let disposition = defrag.push(&view, &fragment, &Path::EMPTY, &payload, at(0));
         assert!(matches!(disposition, Defragmented::Dropped(Loss::HeaderMalformed)), "{offset}");

@@ -19,6 +19,7 @@ pub(crate) enum Kind {
     /// Decides which frames a packet socket receives.
     SocketFilter,
     /// Decides what becomes of a received frame; whether it may be in several pieces.
+    #[cfg_attr(not(feature = "af-xdp"), expect(dead_code))]
     Xdp { multi_buffer: bool },
 }
 
