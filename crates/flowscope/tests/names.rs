@@ -214,7 +214,7 @@ fn a_parser_that_is_sure_of_a_later_datagram_takes_the_flow() {
 #[test]
 fn a_stream_on_a_port_of_a_parser_is_named_when_both_sides_have_spoken() {
     let of = |path: &str| Sample::in_folder(&crates().join(path)).swap_remove(0).conversation;
-    let proxy = of("flowscope-names/samples/haproxy").turns[..1].to_vec();
+    let client = of("flowscope-names/samples/amqp").turns[..1].to_vec();
     let server: Vec<_> = of("flowscope-mysql/samples/mysql")
         .turns
         .into_iter()
@@ -226,6 +226,6 @@ fn a_stream_on_a_port_of_a_parser_is_named_when_both_sides_have_spoken() {
         let found = found(&stream(turns), protocols::registered().recognise_only());
         found.iter().map(|detection| detection.protocol).collect()
     };
-    assert_eq!(names([&proxy[..], &server[..]].concat()), ["mysql"]);
-    assert_eq!(names(proxy), ["haproxy"]);
+    assert_eq!(names([&client[..], &server[..]].concat()), ["mysql"]);
+    assert_eq!(names(client), ["amqp"]);
 }

@@ -66,7 +66,8 @@ fn zero_windows_and_probes_into_them() {
 fn holes_are_gaps_until_they_are_filled() {
     let ahead = talk().handshake().segment(Initiator, 1101, 5001, PSH_ACK, b"later");
     assert_eq!(run(ahead.clone()).end().stats.initiator.gap_bytes, 100);
-    assert_eq!(run(ahead.clone()).end().history.as_str(), "ShADG");
+    // Not acknowledged, a hole may be one of order.
+    assert_eq!(run(ahead.clone()).end().history.as_str(), "ShAD");
     let end = run(ahead.segment(Initiator, 1001, 5001, PSH_ACK, [0; 60])).end();
     assert_eq!((end.stats.initiator.gap_bytes, end.stats.initiator.out_of_order), (40, 1));
     assert_eq!(end.stats.initiator.retransmitted, 0);
@@ -172,10 +173,10 @@ fn conn_states() {
     check(server.segment(Responder, 5001, 1001, FIN_ACK, b""), ConnState::Shr);
     check(talk().data(Initiator, b"x"), ConnState::Oth);
     let mid_stream = || talk().data(Initiator, b"x").data(Responder, b"y");
-    check(mid_stream().fin(Initiator), ConnState::Sh);
-    check(mid_stream().fin(Responder), ConnState::Shr);
-    check(mid_stream().rst(Initiator), ConnState::Oth);
-    check(mid_stream().rst(Responder), ConnState::Rstrh);
+    check(mid_stream().fin(Initiator), ConnState::S2);
+    check(mid_stream().fin(Responder), ConnState::S3);
+    check(mid_stream().rst(Initiator), ConnState::Rsto);
+    check(mid_stream().rst(Responder), ConnState::Rstr);
     check(talk().segment(Initiator, 1000, 0, RST, b""), ConnState::Oth);
     check(talk().syn().segment(Initiator, 1001, 0, RST, b""), ConnState::Rstos0);
     let finished = talk().handshake().fin(Initiator).segment(Responder, 5001, 1001, FIN_ACK, b"");

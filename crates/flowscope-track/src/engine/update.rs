@@ -95,7 +95,11 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.order.remove(slot, entry.hot);
         count_fast(entry.hot, side, view, x, seg.flags, packet.now);
         entry.cold.first_seen = entry.cold.first_seen.min(view.first_ts());
-        entry.tcp(&self.config).advance_in_sequence(&seg, &mut step);
+        let mut tcp = entry.tcp(&self.config);
+        tcp.advance_in_sequence(&seg, &mut step);
+        if out.wants_payload() {
+            step.far_ack = tcp.acknowledges_far(&seg);
+        }
         self.order.insert(slot, entry.hot);
         if out.wants_packets() || out.wants_payload() || step.is_told(entry.hot) {
             entry.emit_packet(side, packet, seg.flags, out);

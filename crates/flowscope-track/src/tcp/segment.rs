@@ -163,7 +163,7 @@ impl Tcp<'_> {
     /// HIST-3: the peer of `side` acknowledges up to `ack`, and had acknowledged up to `before`. A hole that
     /// is not acknowledged may be one of order.
     #[inline(never)]
-    fn acknowledge_holes(&mut self, side: FlowSide, before: Option<u32>, ack: u32) {
+    pub(super) fn acknowledge_holes(&mut self, side: FlowSide, before: Option<u32>, ack: u32) {
         let Some(rare) = &self.cold.rare else { return };
         let is_new = |(from, _): &(u32, u32)| {
             serial(ack, *from) > 0 && before.is_none_or(|before| serial(before, *from) <= 0)

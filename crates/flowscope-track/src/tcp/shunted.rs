@@ -15,6 +15,9 @@ impl Tcp<'_> {
         if serial(counted.base_seq, next) > 0 {
             self.add_hole(side, next, counted.base_seq);
         }
+        let own = self.hot.sides[i];
+        let before = own.has(side_bit::ACKED).then_some(own.ack);
+        self.acknowledge_holes(!side, before, counted.ack);
         let own = &mut self.hot.sides[i];
         (own.next, own.ack, own.window) = (counted.next, counted.ack, counted.window);
         self.cold.rare().sides[i].duplicate_acks += counted.duplicate_acks;

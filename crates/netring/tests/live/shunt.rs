@@ -135,6 +135,7 @@ where
         side.shunted = Counters::default();
     }
     (record.first_seen, record.last_seen) = Default::default();
+    record.closed = record.closed.map(|_| Default::default());
     (record.syn_rtt, record.ack_rtt) = (None, None);
     assert_eq!(stats.arrived, Some(stats.packets.seen()), "{stats}");
     assert_eq!(stats.packets.seen(), frames.len() as u64, "{stats}");
