@@ -71,7 +71,7 @@
 //!     let view = PacketView::new(piece, LinkType::RAW, ts);
 //!     let fragment = Fragment { id: 9, offset: at as u32 * 56, more: at == 0, header_at: 0 };
 //!     let len = piece.len() as u32 - 20;
-//!     let payload = Payload { offset: 20, captured: len, wire_len: len };
+//!     let payload = Payload::new(20, len, len);
 //!     if let Defragmented::Complete(whole) = defrag.push(&view, &fragment, &Path::EMPTY, &payload, ts) {
 //!         joined = Some(whole);
 //!     }
