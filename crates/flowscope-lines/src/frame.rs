@@ -6,7 +6,7 @@ use crate::{Line, LineBuffer, first_piece};
 /// on to another protocol: `STLS`, `AUTH TLS`, `STARTTLS`.
 ///
 /// Such a command is answered first. What its sender sends before is [held](Self::hold), and either
-/// [given](Self::accept) to the next protocol or [read](Self::refuse) as lines. Keeps `MAX` bytes of the line
+/// [given](Self::accept) to the next protocol or read as lines. Keeps `MAX` bytes of the line
 /// of each side that has no end yet, and `HELD` bytes that are held.
 #[derive(Clone, Debug, Default)]
 pub struct LineFrame<const MAX: usize, const HELD: usize> {

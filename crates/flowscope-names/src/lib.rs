@@ -16,12 +16,12 @@
 //! assert_eq!(found.map(|known| known.name), Some("rfb"));
 //! ```
 //!
-//! How sure a signature has to be: [`Probe::Yes`] names a flow on any port, so hardly any other bytes may look like
+//! How sure a signature has to be: `Probe::Yes` names a flow on any port, so hardly any other bytes may look like
 //! that. The tests hold each signature against the samples of all other protocols, random bytes and text. Of 50 million
 //! starts of random bytes, no stream and 137 datagrams are named (`rtcp` 84, `radius` 27, `rtp` 25, `coap` 1); where half
 //! of the bytes are 0, 38 streams and 42 datagrams in a million.
 //! [`Probe::Maybe`](flowscope_core::Probe::Maybe) is the answer for too few bytes, and, on a port of an entry that has
-//! [`or_port`](NamedProtocol::or_port), for bytes that are plausible there.
+//! `or_port`, for bytes that are plausible there.
 
 mod answer;
 mod database;

@@ -22,7 +22,7 @@ use self::program::{Parts, assemble};
 use crate::sys::bpf::{self, Instruction, Kind};
 
 /// Map of the flows whose packets the kernel counts for a capture: see
-/// [`AfXdpConfig::shunt`](crate::AfXdpConfig::shunt) and [`AfPacketConfig::shunt`](crate::AfPacketConfig::shunt).
+/// `AfXdpConfig::shunt` and [`AfPacketConfig::shunt`](crate::AfPacketConfig::shunt).
 ///
 /// A handle: clones refer to the same map, which exists as long as the capture or a handle does.
 ///

@@ -7,7 +7,7 @@ use crate::{AsyncDriver, EventStream, Live};
 
 /// Shunting: the kernel counts packets of flows, and this stream does not receive them.
 ///
-/// Open the capture with [`AfXdpConfig::shunt`](crate::ring::AfXdpConfig::shunt) or
+/// Open the capture with `AfXdpConfig::shunt` or
 /// [`AfPacketConfig::shunt`](crate::ring::AfPacketConfig::shunt). Records have what was counted as if the packets
 /// had come, and say which part of it was [shunted](flowscope_track::SideStats::shunted). Filters, taps and `Packet`
 /// events do not see those packets.

@@ -1,4 +1,4 @@
-//! Segments that are hard to put together, as attacks: what [`segments`](super::segments) arranges.
+//! Segments that are hard to put together, as attacks: what [`segments`] arranges.
 
 use flowscope_core::TcpFlags;
 
