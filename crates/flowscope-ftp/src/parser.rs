@@ -279,7 +279,7 @@ impl LineParser<MAX_LINE, MAX_HELD> for FtpParser {
     fn line(&mut self, line: SideLine<'_>, out: &mut Vec<FtpExchange>) -> ParserStatus {
         let SideLine { side, ts, text, is_truncated, .. } = line;
         if self.client.is_none() && !text.is_empty() {
-            // Who sends what tells who is who, where the connection was not seen to open.
+            // In mid-stream, the kind of message shows which side is the client.
             self.client = match Reply::code_of(text) {
                 Some(_) => Some(!side),
                 None if self.is_from_middle && side == Responder => None,

@@ -26,7 +26,7 @@ fn main() {
     for index in 0..timed(1).len() {
         let attack = timed(PACKETS).swap_remove(index);
         let (name, mut packets) = (attack.name, attack.packets.take(2 * PACKETS));
-        // What the generator holds is not the driver's: it is asked for all packets of a batch before the driver is.
+        // Memory of the generator is not the driver's: a batch is generated before the driver gets it.
         let mut driver = attack::driver(BUDGET);
         let before = packets.next();
         let Some(first) = before else { continue };

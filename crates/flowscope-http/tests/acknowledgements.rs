@@ -156,7 +156,7 @@ fn what_waits_is_bounded() {
     assert_eq!(out.iter().filter(|x| x.response.is_some()).count(), 1000);
 }
 
-/// A pair that is found late is told of by the side that sent the response, whichever side opened the connection.
+/// An exchange that is paired late is reported for the side of its response, whichever side opened the connection.
 #[test]
 fn late_pairs_are_of_the_side_that_responds() {
     let lost = 50;

@@ -103,7 +103,7 @@ impl Command {
         (self.verb == b"AUTHENTICATE").then(|| word(&self.arguments))
     }
 
-    /// What may be told of the arguments.
+    /// What a record may contain of the arguments.
     pub(crate) fn public(&self) -> Option<Vec<u8>> {
         let public = match self.verb.as_slice() {
             b"LOGIN" => b"",

@@ -12,7 +12,7 @@ pub struct NamedProtocol {
     pub name: &'static str,
     /// TCP or UDP.
     pub transport: L4Proto,
-    /// The ports on which the signature is asked whatever the first byte is.
+    /// The ports on which the signature is probed whatever the first byte is.
     pub ports: &'static [u16],
     /// Whether bytes that only may be the protocol's are enough on one of its ports.
     pub or_port: bool,

@@ -19,7 +19,7 @@ const fn from(first: u8, last: u8) -> ByteSet {
     ByteSet::range(first, last)
 }
 
-/// All names, in the order in which they are asked about a flow.
+/// All names, in the order in which they are probed.
 #[rustfmt::skip]
 pub static NAMES: &[NamedProtocol] = &[
     // Databases and brokers.

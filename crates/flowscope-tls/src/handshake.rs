@@ -243,7 +243,7 @@ fn append(body: &mut Vec<u8>, piece: &[u8], len: usize) {
 
 /// Length of a head whose end is lost: more than any.
 const LOST: u8 = u8::MAX;
-/// Enough to tell the curve of a ServerKeyExchange (RFC 8422 §5.4).
+/// Enough for the curve of a ServerKeyExchange (RFC 8422 §5.4).
 const HEAD: usize = 3;
 const LEAST_CAPACITY: usize = 256;
 /// Legacy version of every hello that may follow a ChangeCipherSpec.

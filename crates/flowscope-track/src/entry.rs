@@ -67,7 +67,7 @@ pub(crate) mod slow_path {
     pub(crate) const FIN: u8 = 2;
     /// One of the sides has not shown itself or acknowledged nothing yet.
     pub(crate) const UNSEEN: u8 = 4;
-    /// Interim records or Ethernet addresses are asked for.
+    /// Interim records or Ethernet addresses are configured.
     pub(crate) const ALWAYS: u8 = 8;
     /// Not TCP, or a TCP flow that is not established.
     pub(crate) const STATE: u8 = 16;

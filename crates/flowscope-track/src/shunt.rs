@@ -55,7 +55,7 @@ pub enum ShuntRefusal {
     /// A TCP flow that is not established in both directions, is closing, or has just lost packets; or a UDP flow of
     /// which nothing was seen. Ask again later.
     NotSteady,
-    /// Neither TCP nor UDP, or in a tunnel: the capture cannot tell its packets from those of other flows.
+    /// Neither TCP nor UDP, or in a tunnel: the capture cannot match its packets.
     NotFound,
     /// Checksums are verified, which the capture does not do.
     Checksums,

@@ -127,7 +127,7 @@ impl Step {
         self.anomalies.iter().take(self.reported).copied()
     }
 
-    /// Whether a sink is told of it.
+    /// Whether it gives events.
     #[inline]
     pub(crate) fn is_told(&self, hot: &HotRecord) -> bool {
         self.reported > 0 || self.established || self.before != hot.state

@@ -90,7 +90,7 @@ impl StreamHandle {
         !matches!(*self.shared.outcome.borrow(), Outcome::Running)
     }
 
-    /// Completes once a handle has asked for the stop.
+    /// Completes once a handle has requested the stop.
     pub(crate) fn stopped(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let mut stop = self.shared.stop.subscribe();
         let shared = Arc::clone(&self.shared);
@@ -153,7 +153,7 @@ impl Handled {
         &self.handle
     }
 
-    /// Completes once a handle has asked for the stop; not to be polled after that.
+    /// Completes once a handle has requested the stop; not to be polled after that.
     pub(crate) fn stopped(&mut self) -> Pin<&mut (dyn Future<Output = ()> + Send)> {
         self.stopped.as_mut()
     }

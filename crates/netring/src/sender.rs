@@ -279,7 +279,7 @@ fn ready_or_busy<C: Capture>(capture: &mut C, frames: &[&[u8]]) -> Option<Result
     }
 }
 
-/// Waits for room where nobody tells of it: the queue of a card, and that of AF_XDP.
+/// Waits for room by a timer, where no event announces it: the queue of a device, and that of AF_XDP.
 #[derive(Debug, Default)]
 struct Room {
     retry: Option<Pin<Box<Sleep>>>,

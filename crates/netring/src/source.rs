@@ -118,7 +118,7 @@ pub struct SourceStats {
     pub lost: Ledger,
     /// How often a ring was found full. This does not count packets.
     pub freezes: u64,
-    /// How much of the rings is not read yet; `None` if there are none, or they do not tell.
+    /// How much of the rings is not read yet; `None` if there are none, or they have no such figure.
     pub ring: Option<RingUse>,
 }
 

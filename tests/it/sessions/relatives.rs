@@ -218,7 +218,7 @@ const MISHAPS: [Mishap; 14] = [
 ];
 
 impl Mishap {
-    /// A SYN that is captured late: until then nobody can tell it from one that is forged.
+    /// A SYN that is captured late: until then it looks like a forged one.
     fn is_late(self) -> bool {
         matches!(self, Mishap::SynLate | Mishap::SynAckLate)
     }

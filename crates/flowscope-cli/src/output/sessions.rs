@@ -66,7 +66,7 @@ impl Sessions {
             _ if logs => Style::Logs(Logs::new(format, Some(messages))),
             Format::Table => Style::Table(SummaryFormat::new()),
             Format::Eve => Style::Eve(EveFormat::new()),
-            // What is asked of one protocol is one log.
+            // A single protocol has a single log.
             Format::Zeek if messages.schemas().len() == 1 => {
                 Style::Zeek(ZeekFormat::tsv().without_other_logs())
             }

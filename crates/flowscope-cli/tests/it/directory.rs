@@ -255,7 +255,7 @@ fn certificates_have_a_log_of_their_own() {
         assert!(before.is_none_or(|before| before == logs), "the same for every number of workers");
         before = Some(logs);
     }
-    // What is asked of one protocol, as one stream, is its own log.
+    // A single protocol, written as one stream, is its own log.
     let args = ["sessions", "--format=zeek", "--protocol=tls"];
     let out = run(program().args(args).arg(data("tls12.pcap")), b"").out;
     let paths = out.lines().filter(|line| line.starts_with("#path"));

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A screen over TCP, a ticket that is asked for over UDP and TCP, a name that is looked up, and bytes of nobody.
+/// RFB over TCP, Kerberos over UDP and TCP, a DNS query, and bytes of no protocol.
 fn capture() -> Vec<u8> {
     let datagram = |from: &str, to: &str, payload: &[u8]| {
         Dialogue::udp(from, to).at(1_767_323_045).datagram(Initiator, payload).build()

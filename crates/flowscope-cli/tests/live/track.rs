@@ -219,7 +219,7 @@ pub(crate) fn patterns_name_several_interfaces() {
     });
 }
 
-/// A cable has no clock: its frames have the kernel's time, whoever is asked.
+/// A veth device has no hardware timestamps: its frames have the kernel's, with either option.
 pub(crate) fn times_are_the_kernels_where_the_card_has_none() {
     in_namespace("times_are_the_kernels_where_the_card_has_none", || {
         let folder = tempfile::tempdir().unwrap();

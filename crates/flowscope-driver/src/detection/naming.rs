@@ -43,12 +43,12 @@ impl Names {
         }
     }
 
-    /// Chooses among the names; `probe` asks one about the first bytes of a side, and is told whether a
-    /// port of the flow is the name's.
+    /// Chooses among the names. `probe` gets an entry's id, the first bytes of a side, and whether the flow
+    /// has a port of the entry.
     ///
     /// Bytes that rule a name out count more than its port, whichever side sent them: nothing reads the flow
     /// that could find the mistake later. On a port of the name, the bytes of the other side and further
-    /// datagrams are asked too.
+    /// datagrams are probed too.
     #[inline]
     pub(crate) fn choose<K>(
         &self,

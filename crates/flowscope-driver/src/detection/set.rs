@@ -59,7 +59,7 @@ pub trait ProtocolSet<M>: Send {
     /// Memory allocated for the parser, in bytes.
     fn heap_bytes(&self, parser: &Self::Parser) -> usize;
 
-    /// The protocols that flows are named by, and that no parser reads, in the order in which they are asked.
+    /// The protocols that flows are named by and that have no parser, in the order in which they are probed.
     fn named(&self) -> Vec<NamedEntry> {
         Vec::new()
     }
@@ -103,7 +103,7 @@ pub struct NamedEntry {
     pub name: &'static str,
     /// How its payload comes.
     pub transport: Transport,
-    /// The ports on which it is asked whatever the first byte is.
+    /// The ports on which it is probed whatever the first byte is.
     pub ports: &'static [u16],
     /// Whether bytes that only may be its own ([`Probe::Maybe`]) are enough on one of these ports.
     pub or_port: bool,

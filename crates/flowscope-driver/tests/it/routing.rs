@@ -14,7 +14,7 @@ use flowscope_core::FlowSide::{Initiator, Responder};
 
 const SHARDS: usize = 4;
 
-/// By the lower port, so that a test can tell where a flow goes.
+/// By the lower port, so that a test can predict the shard of a flow.
 fn hash(key: &FiveTupleKey) -> u64 {
     let (a, b) = key.endpoints(Orientation::Forward);
     a.port.into_iter().chain(b.port).min().unwrap_or(0).into()
@@ -113,17 +113,17 @@ fn packets_have_their_numbers_and_those_that_a_filter_refused_too() {
 }
 
 #[test]
-fn all_shards_are_told_of_each_tick_once_and_before_its_packet() {
+fn all_shards_get_each_tick_once_and_before_its_packet() {
     let (mut router, mut given) = (router(), Given::default());
     let packet = || packets(Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80").syn()).remove(0);
     route(&mut router, &mut given, [at(100, packet()), at(100, packet()), at(101, packet())]);
     assert_eq!((given.ticks.len(), given.packets.len()), (2, 3));
     assert!(given.ticks[0] < given.ticks[1]);
-    // Time that passes without packets is told even within a tick.
+    // Shards also get time without packets, even within a tick.
     router.handle_timeout_to(Timestamp::from_secs(101), &mut given);
     assert_eq!(given.ticks.len(), 3);
     assert_eq!(given.ticks[1], given.ticks[2]);
-    // What time has told already, a packet does not tell again.
+    // A tick that a timeout has passed on is not passed on again by a packet.
     router.handle_timeout_to(Timestamp::from_secs(102), &mut given);
     route(&mut router, &mut given, [at(102, packet())]);
     assert_eq!(given.ticks.len(), 4);

@@ -1,4 +1,4 @@
-//! Reassemblers of the caller's: what they are told of, and whose bytes theirs are.
+//! Custom reassemblers: which calls they receive, and how their bytes are accounted for.
 
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{ParserStatus, Reassembler, ReassemblerFactory, StreamChunk, StreamSink};

@@ -6,7 +6,7 @@ use super::out_of_order::{OutOfOrder, SegmentRef, StoredSegment};
 /// Segments too far ahead to be accepted alone: strays of another connection, forged ones, or what comes behind
 /// a part of the stream that was not captured.
 ///
-/// The receiver tells: it acknowledges the last kind only.
+/// The receiver's acknowledgements decide: only the last kind is acknowledged.
 #[derive(Debug, Default)]
 pub(super) struct FarAhead {
     segments: Vec<StoredSegment>,

@@ -1,4 +1,4 @@
-//! Names that act on the screen, the browser or the spreadsheet of whoever reads them.
+//! Names with terminal escapes, HTML and spreadsheet formulas.
 
 use flowscope_core::FlowSide::{Initiator, Responder};
 

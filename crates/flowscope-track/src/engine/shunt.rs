@@ -26,7 +26,7 @@ pub(super) struct Shunts<K> {
 }
 
 impl<K> Shunts<K> {
-    /// What a TCP flow's slow path is for, if flows are shunted without being asked for.
+    /// The slow-path bit of a TCP flow, if flows are shunted automatically.
     pub(super) fn wants(&self, hot: &HotRecord) -> u8 {
         if self.which == Shunting::Established && hot.is_tcp() { slow_path::SHUNT } else { 0 }
     }
@@ -39,7 +39,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.shunts = Some(Shunts { by, which });
     }
 
-    /// What a new TCP flow's slow path is for, if flows are shunted without being asked for.
+    /// The slow-path bit of a new TCP flow, if flows are shunted automatically.
     #[inline]
     pub(super) fn wants_shunt(&self, hot: &HotRecord) -> u8 {
         self.shunts.as_ref().map_or(0, |shunts| shunts.wants(hot))
