@@ -17,7 +17,7 @@ const PLACES: [(&str, &[&str]); 3] = [
     (
         "a test",
         &[
-            "crates/flowscope-track/tests/regressions.rs",
+            "crates/flowscope-track/tests/regressions",
             "crates/flowscope-track/tests/properties.rs",
             "tests/it/life",
         ],

@@ -1,0 +1,152 @@
+//! Segments, holes and acknowledgements.
+
+use super::*;
+
+/// SEQ-1, SEQ-3, SEG-3
+#[test]
+fn the_oldest_of_nine_holes_is_forgotten_and_stays_a_gap() {
+    // The side is first seen at 1001; each segment of one byte leaves a hole of nine bytes.
+    let mut script = script().tcp(A, ACK, 1001, 5001, 1);
+    for at in 1..=9 {
+        script = script.tcp(A, ACK, 1001 + at * 10, 5001, 1);
+    }
+    // All holes are filled, but the first is no longer remembered: these bytes are a repetition.
+    let calls = script.tcp(A, ACK, 1002, 5001, 90).run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    assert_eq!((stats.sides[0].gap_bytes, stats.sides[0].out_of_order), (9, 1));
+}
+
+/// ACK-1
+#[test]
+fn an_acknowledgement_of_what_cannot_have_been_sent_is_not_taken() {
+    let acknowledged = |ack| {
+        let calls = script().handshake().tcp(B, ACK, 5001, ack, 1).run();
+        calls.iter().rev().find_map(|call| match call.what {
+            What::Segment { acknowledged, .. } => acknowledged[0],
+            _ => None,
+        })
+    };
+    assert_eq!(acknowledged(1001 + (1 << 20)), Some(1001 + (1 << 20)), "lost to the capture");
+    assert_eq!(acknowledged(1002 + (1 << 20)), Some(1001));
+    assert_eq!(acknowledged(900), Some(1001));
+}
+
+/// ORIG-2
+#[test]
+fn a_corrupt_packet_is_counted_and_changes_nothing_else() {
+    let mut script = script().handshake().tcp(B, RST, 5001, 0, 0);
+    if let Some(Op::Packet(Packet { found: Some(found), .. })) = script.ops.last_mut() {
+        found.corrupt = true;
+    }
+    let calls = script.run();
+    let Some(What::Ended(reason, stats, history)) = calls.last().map(|call| &call.what) else {
+        panic!()
+    };
+    assert_eq!((*reason, stats.sides[1].bad_checksums), (EndReason::EndOfInput, 1));
+    assert_eq!((stats.sides[1].counters.packets, history.as_str()), (2, "ShAc"));
+}
+
+/// STAT-2
+#[test]
+fn a_side_s_first_packet_is_the_first_although_its_ttl_is_0() {
+    let with = |ttl, tos| {
+        let mut found = Extracted::new(0, A);
+        found.l4 = Some(L4Proto::Udp);
+        found.ip = IpInfo { len: 28, version: 4, ttl, tos, ..IpInfo::default() };
+        found
+    };
+    let calls = script().packet(with(0, 8)).packet(with(64, 16)).run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    assert_eq!((stats.sides[0].tos, stats.sides[0].ttl), (8, Some((0, 64))));
+}
+
+#[test]
+fn a_segment_that_fills_a_hole_and_goes_on_is_out_of_order() {
+    let calls = script().handshake().tcp(A, ACK, 1011, 5001, 0).tcp(A, ACK, 1001, 5001, 20).run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    assert_eq!((stats.sides[0].out_of_order, stats.sides[0].gap_bytes), (1, 0));
+}
+
+#[test]
+fn one_byte_that_fills_a_hole_is_no_probe() {
+    let calls = script().handshake().tcp(A, ACK, 1002, 5001, 0).tcp(A, ACK, 1001, 5001, 1).run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    let side = &stats.sides[0];
+    assert_eq!((side.probes, side.out_of_order, side.gap_bytes), (0, 1, 0));
+}
+
+/// SEG-4, SEG-7
+#[test]
+fn segments_far_ahead_are_a_gap_once_they_are_acknowledged() {
+    let far = 1001 + (8 << 20);
+    let strays =
+        || script().handshake().tcp(A, ACK, far, 5001, 100).tcp(A, ACK, far + 150, 5001, 100);
+    let gap = |calls: &[Call]| match calls.last().map(|call| &call.what) {
+        Some(What::Ended(_, stats, _)) => stats.sides[0].gap_bytes,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(gap(&strays().run()), 0, "numbers that nobody acknowledges");
+    let acknowledged = strays().tcp(B, ACK, 5001, far + 250, 0).run();
+    assert_eq!(gap(&acknowledged), 8 << 20);
+}
+
+/// SEG-7
+#[test]
+fn both_middles_of_a_connection_were_not_captured() {
+    let (a, b) = (1001 + (100 << 20), 5001 + (300 << 20));
+    let calls = script()
+        .handshake()
+        .tcp(A, FIN | ACK, a, b, 0)
+        .tcp(B, FIN | ACK, b, a + 1, 0)
+        .tcp(A, ACK, a + 1, b + 1, 0)
+        .run();
+    let ended = calls.iter().find_map(|call| match &call.what {
+        What::Ended(reason, stats, _) => {
+            Some((*reason, stats.sides.each_ref().map(|side| side.gap_bytes)))
+        }
+        _ => None,
+    });
+    assert_eq!(ended, Some((EndReason::Fin, [100 << 20, 300 << 20])));
+}
+
+#[test]
+fn of_nine_holes_the_oldest_is_forgotten_and_stays_a_gap() {
+    // Eight holes of 30 bytes; then the middle of the last one comes.
+    let mut script = script().handshake();
+    for i in 1..=8 {
+        script = script.tcp(A, ACK, 1001 + 40 * i - 10, 5001, 10);
+    }
+    script = script.tcp(A, ACK, 1281 + 10, 5001, 10);
+    // Forgotten: nothing fills the first any more. The pieces of the last one are known.
+    script = script.tcp(A, ACK, 1001, 5001, 30).tcp(A, ACK, 1301, 5001, 10);
+    let calls = script.run();
+    let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+    let side = &stats.sides[0];
+    assert_eq!((side.gap_bytes, side.out_of_order, side.retransmitted), (8 * 30 - 20, 2, 1));
+}
+
+/// STAT-6, STAT-8
+#[test]
+fn the_length_of_a_stream_is_that_of_its_numbers() {
+    let lengths = |script: Script| {
+        let calls = script.run_to_removal();
+        let side = &removed(&calls).0.sides[0];
+        (side.stream_bytes, side.gap_bytes, side.cut_bytes)
+    };
+    let again = script().handshake().tcp(A, ACK, 1001, 5001, 10).tcp(A, ACK, 1001, 5001, 10);
+    assert_eq!(lengths(again), (10, 0, 0));
+    let gap = script().handshake().tcp(A, FIN | ACK, 1021, 5001, 10);
+    assert_eq!(lengths(gap), (30, 20, 0));
+    let (mut found, tcp) = (Extracted::new(0, A), TcpInfo { seq: 1001, ..TcpInfo::default() });
+    found.l4 = Some(L4Proto::Tcp);
+    found.tcp = Some(TcpInfo { ack: 5001, flags: ACK, window: 512, ..tcp });
+    found.payload = Payload::new(4, 4, 10);
+    let mut cut = script().handshake();
+    for _ in 0..2 {
+        cut = cut.packet(found);
+        let Some(Op::Packet(packet)) = cut.ops.last_mut() else { panic!() };
+        packet.payload.truncate(4);
+    }
+    assert_eq!(lengths(cut), (10, 0, 6));
+    assert_eq!(lengths(script().tcp(A, RST, 1001, 0, 0)), (0, 0, 0));
+}
