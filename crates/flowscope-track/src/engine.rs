@@ -27,7 +27,7 @@ use crate::config::TrackerConfig;
 use crate::entry::{PendingSyn, Rare};
 use crate::index::{Index, Tag};
 use crate::lists::Slot;
-use crate::macs::{self, MacPair};
+use crate::macs::MacSource;
 use crate::order::EvictionOrder;
 use crate::sink::{EventOrder, FlowSink};
 use crate::table::Slots;
@@ -87,8 +87,8 @@ pub(crate) struct PacketContext<'p, 'v, K> {
     pub(crate) tag: Tag,
     /// A slot that had this tag when the batch was prepared.
     pub(crate) guess: Option<Slot>,
-    /// Its Ethernet addresses, if they are to be kept.
-    pub(crate) macs: Option<MacPair>,
+    /// Where its Ethernet addresses are, should they be kept.
+    pub(crate) macs: MacSource<'v>,
 }
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
@@ -137,12 +137,6 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
         let cold = &self.slots.cold[slot];
         read ^ cold.first_seen.as_nanos() ^ u64::from(cold.marks)
-    }
-
-    /// The Ethernet addresses of a packet, if they are to be kept.
-    #[inline]
-    pub(crate) fn macs(&self, view: &PacketView<'_>) -> Option<MacPair> {
-        if self.config.macs { macs::of_frame(view) } else { None }
     }
 
     pub(crate) fn find(&mut self, key: &K) -> Option<Slot> {

@@ -9,6 +9,7 @@ use crate::config::TrackerConfig;
 use crate::engine::{Engine, PacketContext};
 use crate::index::Tag;
 use crate::lists::Slot;
+use crate::macs::MacSource;
 use crate::shard::{Item, Routed, ShardBatch};
 use crate::shunt::{Shunt, ShuntRefusal, Shunting};
 use crate::sink::{FlowSink, Phase};
@@ -98,7 +99,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
         let tag = self.engine.tag(&extracted.key);
         self.ledger.deliver(u64::from(view.frames()));
         let guess = self.engine.guess(tag);
-        let macs = self.engine.macs(&view);
+        let macs = MacSource::Frame;
         let packet = PacketContext { view: &view, extracted, now: &now, tag, guess, macs };
         self.engine.process(&packet, out);
     }
@@ -155,7 +156,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
             let Some(extracted) = extracted else { continue };
             let view = &views[*view];
             self.ledger.deliver(u64::from(view.frames()));
-            let (tag, guess, macs) = (*tag, *guess, self.engine.macs(view));
+            let (tag, guess, macs) = (*tag, *guess, MacSource::Frame);
             self.engine.process(&PacketContext { view, extracted, now, tag, guess, macs }, out);
         }
     }
@@ -183,7 +184,8 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
                         let view = packet.view(bytes);
                         let Routed { extracted, now, tag, guess, .. } = packet;
                         self.ledger.deliver(u64::from(view.frames()));
-                        let (tag, guess, macs) = (*tag, *guess, packet.macs(bytes));
+                        let macs = MacSource::Routed(packet.macs(bytes));
+                        let (tag, guess) = (*tag, *guess);
                         self.engine.process(
                             &PacketContext { view: &view, extracted, now, tag, guess, macs },
                             out,

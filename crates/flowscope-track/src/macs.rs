@@ -43,6 +43,24 @@ impl Macs {
     }
 }
 
+/// Where the addresses of a packet are.
+#[derive(Clone, Copy)]
+pub(crate) enum MacSource<'a> {
+    /// In its frame, if that is of Ethernet.
+    Frame,
+    /// Here, if it had any: the frame is not at hand.
+    Routed(Option<&'a MacPair>),
+}
+
+impl MacSource<'_> {
+    pub(crate) fn of(self, view: &PacketView<'_>) -> Option<MacPair> {
+        match self {
+            MacSource::Frame => of_frame(view),
+            MacSource::Routed(macs) => macs.copied(),
+        }
+    }
+}
+
 /// Those of a frame; `None` if it is not Ethernet, or a datagram joined from several.
 pub(crate) fn of_frame(view: &PacketView<'_>) -> Option<MacPair> {
     let ethernet = view.link() == LinkType::ETHERNET && view.frames() == 1;

@@ -143,12 +143,12 @@ pub(crate) struct Routed<K> {
 impl<K> Routed<K> {
     /// The Ethernet addresses, if they are among these bytes.
     #[inline]
-    pub(crate) fn macs(&self, bytes: &[u8]) -> Option<MacPair> {
+    pub(crate) fn macs<'a>(&self, bytes: &'a [u8]) -> Option<&'a MacPair> {
         if !self.macs {
             return None;
         }
         let before = bytes.get(..self.extracted.payload.offset as usize)?;
-        before.last_chunk().copied()
+        before.last_chunk()
     }
 
     /// The packet as the tracker needs it: times, lengths, and the bytes among which its payload is.

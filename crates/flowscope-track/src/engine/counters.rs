@@ -30,7 +30,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         packet: &PacketContext<'_, '_, K>,
     ) {
         let (view, x) = (packet.view, packet.extracted);
-        add_macs(&mut self.slots.cold[slot], side, packet);
+        if self.config.macs {
+            add_macs(&mut self.slots.cold[slot], side, packet);
+        }
         let late = self.slots.cold[slot].rare().late.get_or_insert(LateStats {
             sides: [Counters::default(); 2],
             tcp_flags: [TcpFlags(0); 2],
@@ -78,10 +80,13 @@ pub(super) fn count<K>(
     cold: &mut Cold,
     side: FlowSide,
     packet: &PacketContext<'_, '_, K>,
+    keep_macs: bool,
 ) {
     let (view, x, now) = (packet.view, packet.extracted, packet.now);
     let (i, is_tcp) = (side.index(), hot.is_tcp());
-    add_macs(cold, side, packet);
+    if keep_macs {
+        add_macs(cold, side, packet);
+    }
     let last_seen = Record { hot, cold }.last_seen().max(view.ts());
     let own = &mut hot.sides[i];
     let rare = cold.rare.as_ref();
@@ -126,11 +131,11 @@ pub(super) fn count<K>(
     hot.set(bit::LAGGED, last_seen != now.watermark);
 }
 
-/// Adds the Ethernet addresses of a packet, if they are to be kept.
-#[inline(always)]
+/// Adds the Ethernet addresses of a packet.
+#[cold]
 fn add_macs<K>(cold: &mut Cold, side: FlowSide, packet: &PacketContext<'_, '_, K>) {
-    if let Some(macs) = &packet.macs {
-        cold.rare().macs.get_or_insert_default().add(side, macs);
+    if let Some(macs) = packet.macs.of(packet.view) {
+        cold.rare().macs.get_or_insert_default().add(side, &macs);
     }
 }
 

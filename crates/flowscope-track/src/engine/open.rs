@@ -34,7 +34,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             entry.cold.history.push(b'^', FlowSide::Initiator);
         }
         let side = entry.hot.side_of(x.orientation);
-        count(entry.hot, entry.cold, side, packet);
+        count(entry.hot, entry.cold, side, packet, self.config.macs);
         if let Some(icmp) = &x.icmp {
             entry.cold.set_icmp(icmp);
         }

@@ -248,7 +248,7 @@ impl<K, S> Entry<'_, K, S> {
         let seen = (self.cold.first_seen, self.record().last_seen());
         let mut step = Step::new(self.hot.state);
         ranks.remove(self.slot, self.hot);
-        count(self.hot, self.cold, side, packet);
+        count(self.hot, self.cold, side, packet, config.macs);
         if let Some(seg) = seg {
             let mut tcp = self.tcp(config);
             tcp.advance(seg, now, &mut step);
