@@ -33,7 +33,7 @@ impl Default for StreamConfig {
 impl StreamConfig {
     /// Memory limit for out-of-order data, in bytes per side, by capacity; default 1 MiB. At the limit the
     /// lowest missing range is reported as a gap, so that the data behind it is delivered. No buffered data
-    /// is dropped.
+    /// is dropped, except segments farther ahead than [`max_ahead`](Self::max_ahead).
     ///
     /// The bookkeeping is counted too. Data is held in pages of 1 KiB; segments of one byte each
     /// cost a page each where they lie far apart, and 80 bytes each where they are neighbors whose

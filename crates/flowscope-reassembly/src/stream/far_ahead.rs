@@ -10,6 +10,8 @@ use super::out_of_order::{OutOfOrder, SegmentRef, StoredSegment};
 #[derive(Debug, Default)]
 pub(super) struct FarAhead {
     segments: Vec<StoredSegment>,
+    /// Lowest and highest sequence number that a segment begins with.
+    span: (u32, u32),
     bytes: usize,
     /// When the receiver acknowledged them.
     pub(super) acked: Option<Timestamp>,
@@ -33,20 +35,30 @@ impl FarAhead {
         self.bytes + self.segments.capacity() * size_of::<StoredSegment>()
     }
 
-    /// Sequence number of the first segment.
-    fn start(&self) -> Option<u32> {
-        self.segments.first().map(|first| first.seq)
+    /// The span of the segments and one more that begins at `seq`, unless that is longer than `most`.
+    fn span_with(&self, seq: u32, most: u32) -> Option<(u32, u32)> {
+        if self.is_empty() {
+            return Some((seq, seq));
+        }
+        let (low, high) = self.span;
+        let low = if is_before(seq, low) { seq } else { low };
+        let high = if is_before(high, seq) { seq } else { high };
+        (high.wrapping_sub(low) <= most).then_some((low, high))
     }
 
     /// Whether `ack` acknowledges anything of the segments, and nothing else.
     fn is_acknowledged_by(&self, ack: u32) -> bool {
-        let Some(start) = self.start() else { return false };
+        let (start, _) = self.span;
         let end = |stored: &StoredSegment| {
             stored.end().wrapping_add(u32::from(stored.fin)).wrapping_sub(start)
         };
         let most = self.segments.iter().map(end).max().unwrap_or(0);
         (1..=most).contains(&ack.wrapping_sub(start))
     }
+}
+
+fn is_before(a: u32, b: u32) -> bool {
+    a.wrapping_sub(b).cast_signed() < 0
 }
 
 impl StreamReassembler {
@@ -57,20 +69,27 @@ impl StreamReassembler {
         out_of_order: &mut OutOfOrder,
         out: &mut dyn StreamSink,
     ) {
-        if segment.payload.is_empty() && !segment.fin {
+        if segment.wire_len() == 0 && !segment.fin {
             return;
         }
         if self.finished() || out_of_order.has_fin() {
             return self.report_lost(Loss::OutOfWindow, segment.payload.len() as u64, out);
         }
-        let far_ahead = &out_of_order.far_ahead;
-        let is_near = |start: u32| segment.seq.wrapping_sub(start) <= self.config.max_ahead;
-        let has_room = far_ahead.cost() + segment.payload.len() <= self.config.max_held.get();
-        if !far_ahead.start().is_some_and(is_near) || !has_room {
+        let max_ahead = self.config.max_ahead;
+        let room = self.config.max_held.get().saturating_sub(segment.payload.len());
+        let is_full = |it: &OutOfOrder| it.store_cost() + it.far_ahead.cost() > room;
+        if out_of_order.far_ahead.span_with(segment.seq, max_ahead).is_none()
+            || is_full(out_of_order)
+        {
             self.drop_far_ahead(out_of_order, out);
         }
-        out_of_order.far_ahead.bytes += segment.payload.len();
-        out_of_order.far_ahead.segments.push(segment.into());
+        if is_full(out_of_order) {
+            return self.report_lost(Loss::OutOfWindow, segment.payload.len() as u64, out);
+        }
+        let far_ahead = &mut out_of_order.far_ahead;
+        far_ahead.span = far_ahead.span_with(segment.seq, max_ahead).unwrap_or(far_ahead.span);
+        far_ahead.bytes += segment.payload.len();
+        far_ahead.segments.push(segment.into());
         if !self.acknowledged && out_of_order.far_ahead.segments.len() >= BELIEVED {
             self.accept_far_ahead(out_of_order, out);
         }
@@ -93,9 +112,13 @@ impl StreamReassembler {
         out_of_order: &mut OutOfOrder,
         out: &mut dyn StreamSink,
     ) {
-        let far_ahead = std::mem::take(&mut out_of_order.far_ahead);
-        let Some(start) = far_ahead.start() else { return };
         while self.skip_lowest_hole(out_of_order, out) {}
+        let far_ahead = std::mem::take(&mut out_of_order.far_ahead);
+        if far_ahead.is_empty() {
+            // The stream ended before them.
+            return;
+        }
+        let (start, _) = far_ahead.span;
         let distance = start.wrapping_sub(self.seq).cast_signed();
         if let Ok(distance) = u64::try_from(distance) {
             self.skip(self.position + distance, out);

@@ -47,6 +47,7 @@ impl StreamReassembler {
         (out_of_order.acked, out_of_order.acked_later) = (None, None);
         let behind = out_of_order.store.clear();
         self.report_lost(Loss::OutOfWindow, behind, out);
+        self.drop_far_ahead(out_of_order, out);
     }
 
     /// Reports the missing range at the position as a gap; `false` if there is none.

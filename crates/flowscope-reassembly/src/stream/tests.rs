@@ -368,6 +368,31 @@ fn segments_far_ahead_are_bounded() {
     }
 }
 
+#[test]
+fn segments_far_ahead_are_put_in_order() {
+    let far = 1 << 25;
+    let mut pair = Pair::new(config());
+    pair.push(syn()).push(data(0, b"ab")).ack(1, 2).push(data(far + 2, b"zz"));
+    pair.push(data(far, b"xy")).ack(2, far as u32 + 4).pass(2).expect(&[
+        "0 ab",
+        &format!("2 gap {}", far - 2),
+        &format!("{far} xy"),
+        &format!("{} zz", far + 2),
+    ]);
+}
+
+/// A stream ends with its FIN, whatever lies far behind it.
+#[test]
+fn nothing_follows_the_fin() {
+    let far = 1 << 25;
+    let mut pair = Pair::new(config());
+    pair.push(syn()).push(data(0, b"ab")).push(data(9, b"j")).push(data(far, b"xy"));
+    pair.push(fin(10, b"")).ack(1, far as u32 + 2).pass(1);
+    pair.expect(&["0 ab", "2 gap 7", "9 j", "out_of_window 2"]);
+    assert!(pair.own.finished());
+    assert_eq!(pair.own.position(), 10);
+}
+
 /// A FIN behind a part that was not captured ends the stream, once it is acknowledged.
 #[test]
 fn a_fin_far_ahead() {

@@ -131,9 +131,9 @@ impl Model {
             return;
         }
         if ahead > MAX_AHEAD {
-            let Some(first) = self.strays.first() else { return };
+            let Some(first) = self.strays.iter().map(|stray| stray.at).min() else { return };
             let end = self.strays.iter().map(|stray| stray.end() + i64::from(stray.fin)).max();
-            if at > first.at && Some(at) <= end {
+            if at > first && Some(at) <= end {
                 self.strays_acked = Some(ts);
             }
             return;
@@ -305,14 +305,15 @@ impl Model {
     }
 
     fn set_aside(&mut self, piece: Piece) {
-        if piece.bytes.is_empty() && !piece.fin {
+        if piece.wire_len == 0 && !piece.fin {
             return;
         }
         if self.finished || self.fin.is_some() {
             return self.lose(Loss::OutOfWindow, piece.bytes.len());
         }
-        let near = |first: &Piece| (0..=MAX_AHEAD).contains(&(piece.at - first.at));
-        if !self.strays.first().is_some_and(near) {
+        let begins = self.strays.iter().map(|stray| stray.at).chain([piece.at]);
+        let span = begins.clone().max().unwrap_or(0) - begins.min().unwrap_or(0);
+        if span > MAX_AHEAD {
             self.drop_strays();
         }
         self.strays.push(piece);
@@ -322,12 +323,13 @@ impl Model {
     }
 
     fn accept_strays(&mut self) {
-        self.strays_acked = None;
-        let strays = std::mem::take(&mut self.strays);
         while self.next_known().is_some() {
             self.give_up_hole();
         }
-        let to = strays[0].at - self.base.expect("the stream has begun");
+        self.strays_acked = None;
+        let strays = std::mem::take(&mut self.strays);
+        let Some(first) = strays.iter().map(|stray| stray.at).min() else { return };
+        let to = first - self.base.expect("the stream has begun");
         self.gap_to((to.max(0) as u64).max(self.position));
         for stray in strays {
             self.insert(stray);
@@ -352,6 +354,7 @@ impl Model {
                 (self.acked, self.acked_later) = (None, None);
                 let behind = std::mem::take(&mut self.held).len();
                 self.lose(Loss::OutOfWindow, behind);
+                self.drop_strays();
             }
             if let Some((byte, _)) = self.held.remove(&self.position) {
                 self.given.push(Given::Byte(self.position, byte));
