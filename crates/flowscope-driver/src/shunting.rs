@@ -53,14 +53,6 @@ impl<E: FlowExtractor, S> Pipeline<E, S> {
         Ok(())
     }
 
-    fn shunt(
-        &mut self,
-        key: &E::Key,
-        out: &mut impl FlowSink<E::Key, S>,
-    ) -> Result<(), ShuntRefusal> {
-        self.table.shunt(key, self.clock.now(), out)
-    }
-
     fn unshunt(&mut self, key: &E::Key, out: &mut impl FlowSink<E::Key, S>) -> bool {
         self.table.unshunt(key, self.clock.now(), out)
     }
@@ -78,8 +70,7 @@ impl<E: FlowExtractor, S> ShuntingDriver for FlowDriver<E, S> {
     }
 
     fn shunt(&mut self, key: &E::Key) -> Result<(), ShuntRefusal> {
-        let (pipeline, out) = self.parts();
-        pipeline.shunt(key, out)
+        self.parts().0.table.shunt(key)
     }
 
     fn unshunt(&mut self, key: &E::Key) -> bool {
@@ -100,8 +91,7 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> ShuntingDriver for SessionEngin
     }
 
     fn shunt(&mut self, key: &E::Key) -> Result<(), ShuntRefusal> {
-        let (pipeline, mut out) = self.parts();
-        pipeline.shunt(key, &mut out)
+        self.parts().0.table.shunt(key)
     }
 
     fn unshunt(&mut self, key: &E::Key) -> bool {

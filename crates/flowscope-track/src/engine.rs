@@ -24,7 +24,7 @@ use self::ending::Ending;
 use self::shunt::Shunts;
 use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
-use crate::entry::{PendingSyn, Rare};
+use crate::entry::{PendingSyn, Rare, ShuntCounters};
 use crate::index::{Index, Tag};
 use crate::lists::Slot;
 use crate::macs::MacSource;
@@ -197,6 +197,12 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
     }
 
+    /// What a rare part may hold, by capacity.
+    fn rare_bytes(&self) -> usize {
+        let shunt = if self.shunts.is_some() { size_of::<ShuntCounters>() } else { 0 };
+        rare_bytes(&self.config) + shunt
+    }
+
     // ---- looking in
 
     pub(crate) fn slots(&self) -> &Slots<K, S> {
@@ -224,7 +230,7 @@ struct Suspect {
     ts: Timestamp,
 }
 
-/// What a rare part may hold, by capacity.
+/// What a rare part may hold without the counters of a shunted flow, by capacity.
 fn rare_bytes(config: &TrackerConfig) -> usize {
     let macs = if config.macs { size_of::<Macs>() } else { 0 };
     size_of::<Rare>() + MAX_PENDING_SYNS * size_of::<PendingSyn>() + macs

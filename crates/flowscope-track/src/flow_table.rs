@@ -311,7 +311,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     /// [`SideStats::shunted`](crate::SideStats::shunted). There is no `Packet` event for them, and ids of
     /// flows count only packets that came.
     ///
-    /// Shunted flows count with the latest packet that is known of when a full table evicts.
+    /// A full table evicts shunted flows by the latest packet that came here.
     pub fn shunt_with(&mut self, by: Box<dyn Shunt<K> + Send>, which: Shunting) {
         self.engine.shunt_with(by, which);
     }
@@ -323,14 +323,9 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     /// # Errors
     ///
     /// [`ShuntRefusal`]; the flow goes on as before.
-    pub fn shunt(
-        &mut self,
-        key: &K,
-        now: PacketTime,
-        out: &mut impl FlowSink<K, S>,
-    ) -> Result<(), ShuntRefusal> {
+    pub fn shunt(&mut self, key: &K) -> Result<(), ShuntRefusal> {
         let slot = self.engine.find(key).ok_or(ShuntRefusal::NoFlow)?;
-        self.engine.shunt(slot, &now, out)
+        self.engine.shunt(slot)
     }
 
     /// Ends the shunting of a flow, and adds what was counted. Returns whether it was shunted.

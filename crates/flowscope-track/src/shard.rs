@@ -24,34 +24,27 @@ pub struct ShardBatch<K> {
     pub(crate) items: Vec<Item<K>>,
     /// Payload of the packets, one after the other.
     pub(crate) bytes: Vec<u8>,
-    /// The Ethernet addresses of the packet that is added next are the last bytes.
-    macs: bool,
 }
 
 impl<K> Default for ShardBatch<K> {
     fn default() -> Self {
-        ShardBatch { items: Vec::new(), bytes: Vec::new(), macs: false }
+        ShardBatch { items: Vec::new(), bytes: Vec::new() }
     }
 }
 
 impl<K> ShardBatch<K> {
-    /// Adds the Ethernet addresses of the packet that is added next, for a shard that
-    /// [keeps](TrackerConfig::macs) them.
-    pub fn macs(&mut self, view: &PacketView<'_>) {
-        if let Some(macs) = macs::of_frame(view) {
-            self.bytes.extend_from_slice(&macs);
-            self.macs = true;
-        }
-    }
-
-    /// Adds a packet of a flow of this shard, with at most `keep` bytes of its payload.
+    /// Adds a packet of a flow of this shard, with at most `keep` bytes of its payload, and with its Ethernet
+    /// addresses if the shard [keeps](TrackerConfig::macs) them.
     pub fn packet(
         &mut self,
         view: &PacketView<'_>,
         mut extracted: Extracted<K>,
         now: PacketTime,
         keep: usize,
+        macs: bool,
     ) {
+        let macs = macs::of_frame(view).filter(|_| macs);
+        self.bytes.extend_from_slice(macs.as_ref().map_or(&[], |macs| macs));
         let payload = extracted.payload.of(view);
         let payload = &payload[..payload.len().min(keep)];
         extracted.payload.offset = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
@@ -67,7 +60,7 @@ impl<K> ShardBatch<K> {
             link: view.link(),
             tag: 0,
             guess: None,
-            macs: std::mem::take(&mut self.macs),
+            macs: macs.is_some(),
         }));
     }
 

@@ -38,7 +38,8 @@ pub enum Shunting {
     /// Those that [`FlowTable::shunt`](crate::FlowTable::shunt) is called for.
     #[default]
     Verdict,
-    /// Also every TCP flow once it is established and [nobody reads it](crate::FlowSink::may_shunt).
+    /// Also every TCP flow once it is established and [not read](crate::FlowSink::may_shunt). Packets of flows that
+    /// are read take the slow path of the table.
     Established,
 }
 
@@ -59,7 +60,7 @@ pub enum ShuntRefusal {
     NotFound,
     /// Checksums are verified, which the capture does not do.
     Checksums,
-    /// The map of the capture is full.
+    /// The map of the capture is full, or the memory for flows that are shunted is used up.
     Full,
     /// The kernel refused.
     Failed,

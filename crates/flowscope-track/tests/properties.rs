@@ -332,7 +332,7 @@ fn sharded(
         }
         if let Some(found) = packet.found.filter(|found| found.fragment.is_none()) {
             let shard = usize::from(found.key) % shards;
-            current(&mut batches[shard], batch).packet(&view, found, moment, usize::MAX);
+            current(&mut batches[shard], batch).packet(&view, found, moment, usize::MAX, false);
         }
     }
     let shards = tables.iter_mut().zip(&mut batches).map(|(table, batches)| {

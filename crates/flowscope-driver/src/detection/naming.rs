@@ -91,11 +91,25 @@ impl Names {
         let is_it = |entry: &&NamedEntry| {
             entry.transport == Transport::Stream && entry.name == named.protocol
         };
-        match self.entries.iter().find(is_it) {
-            Some(entry) if named.by == DetectedBy::Port => probe(entry.id),
+        if named.by != DetectedBy::Port {
             // Bytes of one side were enough, and those of the other need not be known.
-            _ => Probe::Maybe,
+            return Probe::Maybe;
         }
+        // A name may have several entries: it is ruled out if all of them are.
+        let entries = self.entries.iter().filter(is_it);
+        match entries.map(|entry| probe(entry.id)).reduce(either) {
+            Some(answer) => answer,
+            None => Probe::Maybe,
+        }
+    }
+}
+
+/// What two probes say together of one name: either may be right.
+fn either(a: Probe, b: Probe) -> Probe {
+    match (a, b) {
+        (Probe::Yes, _) | (_, Probe::Yes) => Probe::Yes,
+        (Probe::Maybe, _) | (_, Probe::Maybe) => Probe::Maybe,
+        (Probe::No, Probe::No) => Probe::No,
     }
 }
 

@@ -67,11 +67,7 @@ impl<K: Clone> ShardInput<K> for Batches<'_, K> {
         found: &Extracted<K>,
         now: PacketTime,
     ) {
-        let batch = &mut self.batches[shard];
-        if self.macs {
-            batch.macs(&view);
-        }
-        batch.packet(&view, found.clone(), now, self.keep);
+        self.batches[shard].packet(&view, found.clone(), now, self.keep, self.macs);
     }
 
     fn quote(

@@ -49,8 +49,8 @@ fn with_options<const ONE_WAY: bool>(view: &PacketView<'_>) -> Option<Extracted<
     Some(found)
 }
 
-/// The flow of the packet at the cursor, handed to `take` so that it is made where it is kept. A segment whose
-/// options are read lacks them `AS_ANY` other, or else is left to `with_options`.
+/// The flow of the packet at the cursor, handed to `take` so that it is made where it is kept. With `AS_ANY`, a
+/// segment with options is found without them; else it is left to `with_options`.
 #[inline(always)]
 fn five_tuple<const ONE_WAY: bool, const AS_ANY: bool, R>(
     view: &PacketView<'_>,

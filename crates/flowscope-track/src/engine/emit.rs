@@ -83,13 +83,19 @@ impl<K, S> Entry<'_, K, S> {
     pub(super) fn emit_late_segment<O: FlowSink<K, S>>(
         &mut self,
         seg: &Seg,
+        far_ack: bool,
         packet: &PacketContext<'_, '_, K>,
         out: &mut O,
     ) {
-        if out.wants_payload()
-            && let Some(flow) = self.flow(seg.ts, at_packet(packet.now))
-        {
-            out.late_segment(flow, lent(seg, packet));
+        if !out.wants_payload() {
+            return;
+        }
+        let mut segment = lent(seg, packet);
+        if far_ack {
+            segment.ack = None;
+        }
+        if let Some(flow) = self.flow(seg.ts, at_packet(packet.now)) {
+            out.late_segment(flow, segment);
         }
     }
 

@@ -23,7 +23,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         if self.catch_up(slot, now, order, out) {
             return false;
         }
-        self.end_and_remove(slot, now.watermark, order, EndReason::Forced, out);
+        self.end_and_remove(slot, Some(now.watermark), order, EndReason::Forced, out);
         true
     }
 
@@ -56,7 +56,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             if self.catch_up(slot, now, order, out) {
                 continue;
             }
-            self.end_and_remove(slot, now.watermark, order, reason, out);
+            self.end_and_remove(slot, Some(now.watermark), order, reason, out);
         }
         self.ending = Ending::default();
         self.due.clear();
@@ -100,15 +100,18 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     }
 
     /// LATE-3: ends the flow in `slot` for `reason` at the packet time `ts` (TIME-3), unless it has ended
-    /// already, and removes its entry.
+    /// already, and removes its entry. `None`: at the time of its latest packet.
     pub(super) fn end_and_remove<O: FlowSink<K, S>>(
         &mut self,
         slot: Slot,
-        ts: Timestamp,
+        ts: Option<Timestamp>,
         order: EventOrder,
         reason: EndReason,
         out: &mut O,
     ) {
+        // What was counted may close the flow.
+        self.take_shunted(slot, order, out);
+        let ts = ts.unwrap_or_else(|| self.slots.record(slot).last_seen());
         let reason = match self.slots.hot[slot].record.state {
             FlowState::Closed => EndReason::Fin,
             FlowState::Reset => EndReason::Rst,

@@ -45,7 +45,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     pub(super) fn is_full(&self, limit: usize) -> bool {
         let live = self.index.len();
         live >= limit || {
-            let (growth, rare) = (self.slots.growth(), rare_bytes(&self.config));
+            let (growth, rare) = (self.slots.growth(), self.rare_bytes());
             if self.config.macs {
                 live > 0 && self.heap_bytes() + growth + rare > self.config.memory_budget
             } else {
@@ -69,9 +69,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     pub(super) fn evict<O: FlowSink<K, S>>(&mut self, slot: Slot, now: &PacketTime, out: &mut O) {
         let order = at_packet(now);
-        self.take_shunted(slot, order, out);
-        let last_seen = self.slots.record(slot).last_seen();
-        self.end_and_remove(slot, last_seen, order, EndReason::Evicted, out);
+        self.end_and_remove(slot, None, order, EndReason::Evicted, out);
     }
 
     /// Frees an entry.
@@ -91,7 +89,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             + self.wheel.capacity_bytes()
             + self.order.capacity_bytes()
             + self.due.capacity() * size_of::<Due>()
-            + self.rares * rare_bytes(&self.config)
+            + self.rares * self.rare_bytes()
     }
 }
 

@@ -65,8 +65,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
         let has_rare = entry.cold.rare.is_some();
         if self.shunts.is_some() {
-            let hot = &mut self.slots.hot[slot].record;
-            hot.slow_path |= self.shunts.as_ref().map_or(0, |shunts| shunts.wants(hot));
+            let wanted = self.wants_shunt(&self.slots.hot[slot].record);
+            self.slots.hot[slot].record.slow_path |= wanted;
         }
         self.schedule_new(slot, now);
         let follow_up = FollowUp { ended: step.ended, begins_reset: false };

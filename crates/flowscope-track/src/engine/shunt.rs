@@ -25,13 +25,6 @@ pub(super) struct Shunts<K> {
     which: Shunting,
 }
 
-impl<K> Shunts<K> {
-    /// The slow-path bit of a TCP flow, if flows are shunted automatically.
-    pub(super) fn wants(&self, hot: &HotRecord) -> u8 {
-        if self.which == Shunting::Established && hot.is_tcp() { slow_path::SHUNT } else { 0 }
-    }
-}
-
 const ORIENTATIONS: [Orientation; 2] = [Orientation::Forward, Orientation::Reverse];
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
@@ -42,16 +35,13 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// The slow-path bit of a new TCP flow, if flows are shunted automatically.
     #[inline]
     pub(super) fn wants_shunt(&self, hot: &HotRecord) -> u8 {
-        self.shunts.as_ref().map_or(0, |shunts| shunts.wants(hot))
+        let all = self.shunts.as_ref().is_some_and(|it| it.which == Shunting::Established);
+        if all && hot.is_tcp() { slow_path::SHUNT } else { 0 }
     }
 
     /// Asks the capture to count the packets of a flow.
-    pub(crate) fn shunt<O: FlowSink<K, S>>(
-        &mut self,
-        slot: Slot,
-        now: &PacketTime,
-        out: &mut O,
-    ) -> Result<(), ShuntRefusal> {
+    pub(crate) fn shunt(&mut self, slot: Slot) -> Result<(), ShuntRefusal> {
+        let no_room = self.is_rare_share_full(self.rares + 1);
         let Some(shunts) = &mut self.shunts else { return Err(ShuntRefusal::NotOffered) };
         let Entry { key, hot, cold, .. } = self.slots.entry(slot);
         if hot.slow_path & slow_path::SHUNTED != 0 {
@@ -62,6 +52,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
         if hot.slow_path & !(slow_path::ALWAYS | slow_path::SHUNT) != 0 || !is_steady(hot) {
             return Err(ShuntRefusal::NotSteady);
+        }
+        let had_rare = cold.rare.is_some();
+        if no_room && !had_rare {
+            return Err(ShuntRefusal::Full);
         }
         let interim_from = cold.rare.as_ref().and_then(|rare| rare.interim_from);
         let start = ShuntStart {
@@ -75,9 +69,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         };
         shunts.by.start(key, &start)?;
         hot.slow_path = hot.slow_path & !slow_path::SHUNT | slow_path::SHUNTED;
-        let had_rare = cold.rare.is_some();
         cold.rare().shunt.get_or_insert_default().merged = [Counters::default(); 2];
-        self.account_rare(slot, had_rare, now, out);
+        self.rares += usize::from(!had_rare);
         Ok(())
     }
 
@@ -96,12 +89,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 
     /// After a packet: asks for the flow to be counted by the capture, if that is what all flows are for.
     #[cold]
-    pub(super) fn consider_shunt<O: FlowSink<K, S>>(
-        &mut self,
-        slot: Slot,
-        now: &PacketTime,
-        out: &mut O,
-    ) {
+    pub(super) fn consider_shunt<O: FlowSink<K, S>>(&mut self, slot: Slot, out: &O) {
         let hot = &self.slots.hot[slot].record;
         let reasons = hot.slow_path & !slow_path::ALWAYS;
         if self.wants_shunt(hot) == 0 || reasons & !slow_path::SHUNT != 0 || !is_steady(hot) {
@@ -111,8 +99,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             self.slots.hot[slot].record.slow_path |= slow_path::SHUNT;
             return;
         }
-        if self.shunt(slot, now, out).is_err() {
-            // Asked again after the next packet that is not an everyday one.
+        if self.shunt(slot).is_err() {
+            // Tried again after the next packet that takes the slow path.
             self.slots.hot[slot].record.slow_path &= !slow_path::SHUNT;
         }
     }
@@ -200,12 +188,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         self.settle_shunted(slot, order, out);
     }
 
-    /// Adds what was counted since the last time to counters and times.
+    /// Adds what was counted since the last time to counters and times. The place of the flow in the eviction
+    /// order is that of the latest packet that was tracked.
     fn merge(&mut self, slot: Slot, counted: &Shunted) {
-        let mut entry = self.slots.entry(slot);
-        self.order.remove(slot, entry.hot);
-        let added = entry.add(counted);
-        self.order.insert(slot, entry.hot);
+        let added = self.slots.entry(slot).add(counted);
         self.stats.shunted.add(&added);
     }
 

@@ -22,9 +22,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         order: EventOrder,
         out: &mut O,
     ) {
-        self.take_shunted(slot, order, out);
-        let last_seen = self.slots.record(slot).last_seen();
-        self.end_and_remove(slot, last_seen, order, EndReason::Superseded, out);
+        self.end_and_remove(slot, None, order, EndReason::Superseded, out);
     }
 
     /// REUSE-1: a remembered SYN was answered. The flow ends without it, and a new flow begins at it.

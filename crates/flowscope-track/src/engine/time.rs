@@ -79,9 +79,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                 return false;
             }
         }
-        self.take_shunted(slot, order, out);
-        let last_seen = self.slots.record(slot).last_seen();
-        self.end_and_remove(slot, last_seen, order, EndReason::IdleTimeout, out);
+        self.end_and_remove(slot, None, order, EndReason::IdleTimeout, out);
         true
     }
 

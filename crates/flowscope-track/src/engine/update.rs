@@ -8,7 +8,7 @@ use super::counters::count;
 use super::emit::lent;
 use super::successor::count_pending_syns;
 use super::time::{idle_of, may_be_overdue};
-use super::{Engine, PacketContext, RARE_SHARE, SPILL, at_packet, rare_bytes};
+use super::{Engine, PacketContext, RARE_SHARE, SPILL, at_packet};
 use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
 use crate::entry::{HotRecord, bit, side_bit, slow_path};
@@ -39,9 +39,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             && !now.suspect
             && is_countable(hot, side, view, x, now);
         let tcp = match &x.tcp {
-            Some(tcp) if countable && x.payload.cut == 0 && hot.state != FlowState::Active => {
+            Some(tcp) if countable && hot.state != FlowState::Active => {
                 let seg = Seg::new(side, tcp, x.payload.wire_len, view.ts());
-                if !Tcp::update_in_sequence(hot, &seg) {
+                if x.payload.cut > 0 || !Tcp::update_in_sequence(hot, &seg) {
                     return self.update_young(slot, side, packet, out);
                 }
                 Some(seg)
@@ -87,7 +87,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     ) {
         let (view, x) = (packet.view, packet.extracted);
         let mut entry = self.slots.entry(slot);
-        let seg = x.tcp.as_ref().map(|tcp| Seg::new(side, tcp, x.payload.wire_len, view.ts()));
+        let seg = Seg::of(entry.hot, side, view, x);
         let Some(seg) = seg.filter(|seg| Tcp::is_in_sequence(entry.hot, entry.cold, seg)) else {
             return self.update_slow(slot, packet, out);
         };
@@ -97,9 +97,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         entry.cold.first_seen = entry.cold.first_seen.min(view.first_ts());
         let mut tcp = entry.tcp(&self.config);
         tcp.advance_in_sequence(&seg, &mut step);
-        if out.wants_payload() {
-            step.far_ack = tcp.acknowledges_far(&seg);
-        }
+        step.far_ack = out.wants_payload() && tcp.acknowledges_far(&seg);
         self.order.insert(slot, entry.hot);
         if out.wants_packets() || out.wants_payload() || step.is_told(entry.hot) {
             entry.emit_packet(side, packet, seg.flags, out);
@@ -152,8 +150,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             self.late(slot, side, seg.as_ref(), packet);
             if let Some(seg) = &seg {
                 let mut entry = self.slots.entry(slot);
-                if entry.tcp(&self.config).continues_after_end(seg) {
-                    entry.emit_late_segment(seg, packet, out);
+                let tcp = entry.tcp(&self.config);
+                if tcp.continues_after_end(seg) {
+                    let far_ack = tcp.acknowledges_far(seg);
+                    entry.emit_late_segment(seg, far_ack, packet, out);
                 }
             }
             return self.account_rare(slot, had_rare, now, out);
@@ -167,7 +167,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             self.follow_up(slot, had_rare, follow_up, packet, out);
         }
         if self.shunts.is_some() && self.slots.is_live(slot) {
-            self.consider_shunt(slot, now, out);
+            self.consider_shunt(slot, out);
         }
     }
 
@@ -207,12 +207,16 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             return;
         }
         self.rares += 1;
-        // Where each flow has a rare part, there is room for those of all.
-        let held = self.rares * rare_bytes(&self.config);
-        let share = self.config.memory_budget / RARE_SHARE;
-        if self.rares > 1 && held > share && !self.config.macs {
+        if self.is_rare_share_full(self.rares) {
             self.evict(slot, now, out);
         }
+    }
+
+    /// Whether so many rare parts are more than their share of the memory. Where each flow has one, there is room
+    /// for those of all.
+    pub(super) fn is_rare_share_full(&self, rares: usize) -> bool {
+        let share = self.config.memory_budget / RARE_SHARE;
+        rares > 1 && !self.config.macs && rares * self.rare_bytes() > share
     }
 }
 
@@ -252,7 +256,7 @@ impl<K, S> Entry<'_, K, S> {
         if let Some(seg) = seg {
             let mut tcp = self.tcp(config);
             tcp.advance(seg, now, &mut step);
-            step.far_ack = tcp.acknowledges_far(seg);
+            step.far_ack = out.wants_payload() && tcp.acknowledges_far(seg);
         } else if step.before != FlowState::Active {
             self.tcp(config).truncated_header(view.ts(), &mut step);
         }

@@ -209,11 +209,7 @@ impl Tcp<'_> {
             }
             return;
         }
-        let beyond = i64::from(serial(seg.ack, peer.next));
-        if peer.has(side_bit::SEQ_KNOWN)
-            && beyond > MIN_RECEIVE_WINDOW
-            && beyond > self.receive_window(!seg.side)
-        {
+        if self.acknowledges_far(seg) {
             return;
         }
         let fin = peer.has(side_bit::FIN);

@@ -306,6 +306,14 @@ impl Flow {
         }
     }
 
+    /// ACK-1: the acknowledgement that is lent with a segment.
+    pub fn lent_ack(&self, side: FlowSide, tcp: &TcpInfo) -> Option<u32> {
+        let peer = &self.sides[(!side).index()];
+        let ahead = i64::from(tcp.ack.wrapping_sub(peer.next).cast_signed());
+        let far = peer.shown && ahead > self.receive_window(!side);
+        (tcp.flags.ack() && !far).then_some(tcp.ack)
+    }
+
     /// LATE-5
     pub fn late_segment(&mut self, packet: &Packet, found: &Extracted<u8>) -> Option<What> {
         let tcp = found.tcp.filter(|_| self.l4 == Some(L4Proto::Tcp))?;
@@ -334,7 +342,7 @@ impl Flow {
             seq: tcp.seq,
             payload: packet.payload.clone(),
             wire_len: len,
-            ack: tcp.flags.ack().then_some(tcp.ack),
+            ack: self.lent_ack(side, &tcp),
             fin,
         })
     }

@@ -497,17 +497,13 @@ fn lent(
     let (payload, wire_len) = (packet.payload.clone(), found.payload.wire_len);
     if flow.l4 == Some(L4Proto::Tcp) {
         let tcp = found.tcp.filter(|tcp| !tcp.flags.rst())?;
-        // ACK-1
-        let peer = &flow.sides[(!side).index()];
-        let ahead = i64::from(tcp.ack.wrapping_sub(peer.next).cast_signed());
-        let far = peer.shown && ahead > flow.receive_window(!side);
         return Some(What::Segment {
             side,
             out_of_window,
             seq: tcp.seq.wrapping_add(u32::from(tcp.flags.syn())),
             payload,
             wire_len,
-            ack: (tcp.flags.ack() && !far).then_some(tcp.ack),
+            ack: flow.lent_ack(side, &tcp),
             syn: tcp.flags.syn(),
             fin: tcp.flags.fin(),
             starts: flow.starts(),

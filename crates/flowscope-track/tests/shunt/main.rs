@@ -130,7 +130,7 @@ fn run_shunted(
             }
             if which == Shunting::Verdict {
                 for key in 0..4 {
-                    let _ = table.shunt(&key, clock.now(), &mut records);
+                    let _ = table.shunt(&key);
                 }
             }
         }
@@ -238,10 +238,62 @@ fn a_full_map_leaves_the_flow_where_it_is() {
         let now = clock.observe(packet.ts);
         table.track(packet.view(), &packet.found, now, &mut records);
     }
-    assert_eq!(table.shunt(&0, clock.now(), &mut records), Err(ShuntRefusal::Full));
+    assert_eq!(table.shunt(&0), Err(ShuntRefusal::Full));
     table.finish(EndReason::EndOfInput, clock.now(), &mut records);
     assert_eq!(records.records, run(&config(), &packets).records);
     assert_eq!(table.stats().shunted, Counters::default());
+}
+
+/// The table has the FINs, the capture their acknowledgements, the first of which were lost on their way: the flow
+/// has one end when the input ends.
+#[test]
+fn a_flow_that_closed_in_the_capture_ends_once() {
+    let acks = [(true, Act::Ack), (false, Act::Ack)];
+    let end = [&[(true, Act::Fin), (false, Act::Fin)][..], &acks, &acks].concat();
+    let start =
+        [(false, Act::Data(1, 100)), (true, Act::Ack), (true, Act::Data(1, 9)), (false, Act::Ack)];
+    let packets = play(0, &[&start[..], &end].concat());
+    let (mut clock, mut records) = (Clock::new(ClockConfig::default()), Records::default());
+    let mut table = FlowTable::new(config());
+    let kernel = Kernel::with_room_for(1);
+    table.shunt_with(Box::new(kernel.clone()), Shunting::Verdict);
+    for (i, packet) in packets.iter().enumerate() {
+        if i == packets.len() - end.len() {
+            assert_eq!(table.shunt(&0), Ok(()));
+        }
+        if i >= packets.len() - 4 {
+            let kept = kernel.keeps(&packet.found, packet.ts, packet.wire_len);
+            assert_eq!(kept, i >= packets.len() - 2, "{i}");
+            continue;
+        }
+        let now = clock.observe(packet.ts);
+        table.track(packet.view(), &packet.found, now, &mut records);
+    }
+    table.finish(EndReason::EndOfInput, clock.now(), &mut records);
+    let reasons = records.records.iter().map(|record| (record.interim, record.reason));
+    let expected = [(0, Some(EndReason::Fin)), (u32::MAX, Some(EndReason::Fin))];
+    assert_eq!(reasons.collect::<Vec<_>>(), expected);
+}
+
+/// Memory for shunted flows is limited: beyond it, flows stay in the table and live on.
+#[test]
+fn flows_beyond_the_memory_for_shunted_ones_live_on() {
+    let config = config().memory_budget(256 << 10);
+    let (mut clock, mut records) = (Clock::new(ClockConfig::default()), Records::default());
+    let mut table = FlowTable::new(config);
+    table.shunt_with(Box::new(Kernel::with_room_for(1000)), Shunting::Verdict);
+    for key in 0..200 {
+        for packet in &mut download(1) {
+            packet.found.key = key;
+            packet.ts = packet.ts + Duration::from_millis(u64::from(key));
+            let now = clock.observe(packet.ts);
+            table.track(packet.view(), &packet.found, now, &mut records);
+        }
+    }
+    let all = (0..200).map(|key| table.shunt(&key));
+    let refused = all.filter(|answer| *answer == Err(ShuntRefusal::Full)).count();
+    assert!((100..200).contains(&refused), "{refused}");
+    assert_eq!((table.len(), records.records.len()), (200, 0));
 }
 
 #[test]
@@ -250,19 +302,19 @@ fn a_flow_that_is_read_is_shunted_by_a_verdict_only() {
     let mut records = Records { read: true, ..Records::default() };
     let mut clock = Clock::new(ClockConfig::default());
     let mut table = FlowTable::new(config());
-    assert_eq!(table.shunt(&0, clock.now(), &mut records), Err(ShuntRefusal::NoFlow));
+    assert_eq!(table.shunt(&0), Err(ShuntRefusal::NoFlow));
     let kernel = Kernel::with_room_for(1);
     table.shunt_with(Box::new(kernel.clone()), Shunting::Established);
     for (i, packet) in packets.iter().enumerate() {
         let now = clock.observe(packet.ts);
         table.track(packet.view(), &packet.found, now, &mut records);
         if i == 0 {
-            assert_eq!(table.shunt(&0, now, &mut records), Err(ShuntRefusal::NotSteady));
+            assert_eq!(table.shunt(&0), Err(ShuntRefusal::NotSteady));
         }
     }
     assert_eq!(kernel.flows(), 0);
-    assert_eq!(table.shunt(&0, clock.now(), &mut records), Ok(()));
-    assert_eq!(table.shunt(&0, clock.now(), &mut records), Err(ShuntRefusal::Already));
+    assert_eq!(table.shunt(&0), Ok(()));
+    assert_eq!(table.shunt(&0), Err(ShuntRefusal::Already));
     assert_eq!(kernel.flows(), 1);
     assert!(table.unshunt(&0, clock.now(), &mut records));
     assert!(!table.unshunt(&0, clock.now(), &mut records));
