@@ -70,7 +70,7 @@ fn add(record: &TlsHandshake, found: &mut Found) {
     for chain in [&record.server_certificates, &record.client_certificates].into_iter().flatten() {
         found.certificates.extend(chain.certificates().map(hex));
     }
-    for leaf in [&record.server_certificate, &record.client_certificate].into_iter().flatten() {
+    for leaf in [record.server_certificate(), record.client_certificate()].into_iter().flatten() {
         found.serials.insert(hex(&leaf.serial));
     }
 }

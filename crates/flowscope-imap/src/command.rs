@@ -20,11 +20,61 @@ pub(crate) const MAX_TAG: usize = 64;
 /// The name and the password of `LOGIN`, each with its quotes.
 const MAX_KEPT: usize = 1024;
 
+/// Commands whose arguments are recorded: RFC 9051 §6, RFC 2177, RFC 2971, RFC 4314, RFC 4978, RFC 5161, RFC 5256,
+/// RFC 5464, RFC 5465, RFC 9208.
+const PUBLIC: [&[u8]; 42] = [
+    b"APPEND",
+    b"CHECK",
+    b"CLOSE",
+    b"COMPRESS",
+    b"COPY",
+    b"CREATE",
+    b"DELETE",
+    b"DELETEACL",
+    b"ENABLE",
+    b"EXAMINE",
+    b"EXPUNGE",
+    b"FETCH",
+    b"GETACL",
+    b"GETMETADATA",
+    b"GETQUOTA",
+    b"GETQUOTAROOT",
+    b"ID",
+    b"IDLE",
+    b"LIST",
+    b"LISTRIGHTS",
+    b"LSUB",
+    b"MOVE",
+    b"MYRIGHTS",
+    b"NAMESPACE",
+    b"NOOP",
+    b"NOTIFY",
+    b"RENAME",
+    b"SEARCH",
+    b"SELECT",
+    b"SETACL",
+    b"SETMETADATA",
+    b"SETQUOTA",
+    b"SORT",
+    b"STARTTLS",
+    b"STATUS",
+    b"STORE",
+    b"SUBSCRIBE",
+    b"THREAD",
+    b"UNSELECT",
+    b"UNSUBSCRIBE",
+    b"XLIST",
+    b"CAPABILITY",
+];
+
 impl Command {
     /// The first line of a command.
     pub(crate) fn begin(line: &[u8]) -> Result<Self, ParseError> {
         let (tag, rest) = word(line);
-        if tag.is_empty() || tag.len() > MAX_TAG || !tag.iter().all(is_tag_byte) {
+        // Without a tag, the name of a command is taken for one, and a password for an argument.
+        let is_login =
+            [&b"LOGIN"[..], b"AUTHENTICATE"].iter().any(|it| tag.eq_ignore_ascii_case(it));
+        if tag.is_empty() || tag.len() > MAX_TAG || !tag.iter().all(is_tag_byte) || is_login {
             return Err(ParseError::InvalidField("tag"));
         }
         let (verb, mut arguments) = word(rest);
@@ -106,9 +156,12 @@ impl Command {
     /// What a record may contain of the arguments.
     pub(crate) fn public(&self) -> Option<Vec<u8>> {
         let public = match self.verb.as_slice() {
-            b"LOGIN" => b"",
             b"AUTHENTICATE" => word(&self.arguments).0,
-            _ => self.arguments.trim_ascii(),
+            verb if PUBLIC.contains(&verb.strip_prefix(b"UID ").unwrap_or(verb)) => {
+                self.arguments.trim_ascii()
+            }
+            // Arguments of a misspelt LOGIN are a name and a password.
+            _ => b"",
         };
         (!public.is_empty()).then(|| public.to_vec())
     }
@@ -191,6 +244,15 @@ mod tests {
     }
 
     #[test]
+    fn arguments_of_unknown_commands_may_be_a_password() {
+        for line in ["a UID LOGIN alice secret", "a LOGN alice secret", "a PASS secret"] {
+            assert_eq!(Command::begin(line.as_bytes()).unwrap().public(), None, "{line}");
+        }
+        let select = Command::begin(b"a select INBOX").unwrap();
+        assert_eq!(select.public().unwrap(), b"INBOX");
+    }
+
+    #[test]
     fn what_is_no_command() {
         let check = |line: &[u8], field| {
             let error = Command::begin(line).unwrap_err();
@@ -199,6 +261,8 @@ mod tests {
         check(b"", "tag");
         check(b"* OK", "tag");
         check(b"\x16\x03\x01 LOGIN", "tag");
+        check(b"LOGIN alice secret", "tag");
+        check(b"authenticate PLAIN AGFsaWNlAHNlY3JldA==", "tag");
         check(b"a1", "command");
         check(b"a1 ()", "command");
         check(b"DONE", "command");

@@ -44,7 +44,7 @@ pub struct ImapParser {
     /// Bytes of the literal at hand that are still to come, of each side.
     literals: [u64; 2],
     /// The next line of the side goes on with a line that a literal has ended.
-    goes_on: [bool; 2],
+    server_goes_on: bool,
     /// The client waits for leave to send its literal.
     waits: bool,
 }
@@ -70,7 +70,6 @@ impl ImapParser {
                 Err(error) => return ParserStatus::Failed(error),
             },
         };
-        self.goes_on[Initiator.index()] = false;
         if let Some((len, waits)) = literal(tail) {
             command.begin_literal();
             self.command = Some(command);
@@ -127,7 +126,7 @@ impl ImapParser {
 
     fn server_line(&mut self, line: SideLine<'_>, out: &mut Vec<ImapExchange>) -> ParserStatus {
         let SideLine { ts, text, tail, len, .. } = line;
-        let goes_on = std::mem::take(&mut self.goes_on[Responder.index()]);
+        let goes_on = std::mem::take(&mut self.server_goes_on);
         match text {
             _ if goes_on => {
                 self.untagged(0, len);
@@ -227,7 +226,7 @@ impl ImapParser {
 
     fn begin_literal(&mut self, side: FlowSide, len: u64) {
         self.literals[side.index()] = len;
-        self.goes_on[side.index()] = true;
+        self.server_goes_on |= side == Responder;
         if len == 0 {
             self.end_literal(side);
         }

@@ -43,8 +43,16 @@ impl Authentication {
         let len = STANDARD.decode_slice(line.trim_ascii(), &mut decoded).ok()?;
         let decoded = &decoded[..len];
         let name = match self.mechanism {
-            // "authzid NUL authcid NUL passwd"
-            Mechanism::Plain => decoded.split(|&byte| byte == 0).nth(1)?,
+            // "authzid NUL authcid NUL passwd" (RFC 4616 §2). Of any other form, no part is known to be the name.
+            Mechanism::Plain => {
+                let mut parts = decoded.split(|&byte| byte == 0);
+                let (Some(_), Some(name), Some(_), None) =
+                    (parts.next(), parts.next(), parts.next(), parts.next())
+                else {
+                    return None;
+                };
+                name
+            }
             _ => decoded,
         };
         (!name.is_empty()).then(|| name.to_vec())
@@ -68,6 +76,9 @@ mod tests {
         }
         // NUL alice NUL secret
         check("plain", &["AGFsaWNlAHNlY3JldA=="], &[Some("alice")]);
+        // alice NUL secret; NUL secret
+        check("PLAIN", &["YWxpY2UAc2VjcmV0"], &[None]);
+        check("PLAIN", &["AHNlY3JldA=="], &[None]);
         check("LOGIN", &["YWxpY2U=", "c2VjcmV0"], &[Some("alice"), None]);
         check("PLAIN", &["*", "AGFsaWNlAHNlY3JldA=="], &[None, None]);
         check("PLAIN", &["c2VjcmV0"], &[None]);

@@ -32,7 +32,7 @@ pub struct ProxyHeader {
     pub alpn: Option<Vec<u8>>,
     /// Name of the host that the client wants (§2.2.2, `PP2_TYPE_AUTHORITY`).
     pub authority: Option<Vec<u8>>,
-    /// Identifier of the connection, up to 128 bytes (§2.2.5, `PP2_TYPE_UNIQUE_ID`).
+    /// Identifier of the connection, at most 128 bytes by the specification (§2.2.5, `PP2_TYPE_UNIQUE_ID`).
     pub unique_id: Option<Vec<u8>>,
     /// Version of TLS that the client speaks, as text (§2.2.6, `PP2_SUBTYPE_SSL_VERSION`).
     pub tls_version: Option<Vec<u8>>,

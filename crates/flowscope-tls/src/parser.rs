@@ -217,10 +217,7 @@ impl TlsParser {
     /// A ServerKeyExchange: of it only the curve is read, where the cipher suite says that there is one.
     fn key_exchange(&mut self, from: FlowSide, head: Head, out: &mut Vec<TlsMessage>) {
         let Some(Hello::Server { cipher }) = self.side(from).hello else { return };
-        if let Some([NAMED_CURVE, high, low]) = head.bytes()
-            && has_ecdh_parameters(cipher)
-        {
-            let group = u16::from_be_bytes([high, low]);
+        if let Some(group) = head.bytes().and_then(|start| named_group(cipher, start)) {
             self.report(TlsMessage::ServerKeyExchange { side: from, group }, out);
         }
     }
@@ -409,7 +406,7 @@ impl SessionParser for TlsParser {
 }
 
 /// Whether the ServerKeyExchange of this cipher suite begins with a curve (RFC 8422 §5.4, RFC 5489 §2).
-pub(crate) fn has_ecdh_parameters(cipher: u16) -> bool {
+fn has_ecdh_parameters(cipher: u16) -> bool {
     let suite = TlsCipherSuite::from_id(cipher);
     // With a pre-shared key, a hint of its identity comes first.
     suite.is_some_and(|suite| {
@@ -417,10 +414,16 @@ pub(crate) fn has_ecdh_parameters(cipher: u16) -> bool {
     })
 }
 
+/// The group that a ServerKeyExchange with this start names (RFC 8422 §5.4).
+pub(crate) fn named_group(cipher: u16, start: [u8; 3]) -> Option<u16> {
+    let [NAMED_CURVE, high, low] = start else { return None };
+    has_ecdh_parameters(cipher).then(|| u16::from_be_bytes([high, low]))
+}
+
 /// `ECCurveType.named_curve` (RFC 8422 §5.4).
-pub(crate) const NAMED_CURVE: u8 = 3;
+const NAMED_CURVE: u8 = 3;
 const BOTH: [FlowSide; 2] = [FlowSide::Initiator, FlowSide::Responder];
 /// After so many records of an encrypted side, the other was not captured at all.
-const MAX_UNREADABLE: u8 = 16;
+pub(crate) const MAX_UNREADABLE: u8 = 16;
 /// More than this in the clear is no handshake: a peer ends it after a few warnings.
 const MAX_MESSAGES: u8 = 64;

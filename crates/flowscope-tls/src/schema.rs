@@ -156,7 +156,7 @@ pub(crate) static SCHEMA: Schema<TlsHandshake> = Schema {
             "sni_matches",
             Kind::Bool,
             |x| {
-                let certificate = x.server_certificate.as_ref().zip(x.server_name());
+                let certificate = x.server_certificate().zip(x.server_name());
                 Value::some(certificate.map(|(certificate, name)| certificate.covers(name)))
             },
             "Whether the server's first certificate is for the name that the client asked for \
@@ -362,13 +362,13 @@ type C = Column<TlsHandshake>;
 /// cost next to nothing then.
 #[inline(always)]
 fn server(x: &TlsHandshake, get: for<'a> fn(&'a Certificate) -> Value<'a>) -> Value<'_> {
-    x.server_certificate.as_deref().map_or(Value::Null, get)
+    x.server_certificate().map_or(Value::Null, get)
 }
 
 /// What the client's first certificate says.
 #[inline(always)]
 fn client(x: &TlsHandshake, get: for<'a> fn(&'a Certificate) -> Value<'a>) -> Value<'_> {
-    x.client_certificate.as_deref().map_or(Value::Null, get)
+    x.client_certificate().map_or(Value::Null, get)
 }
 
 fn ja3(ja3: Option<Ja3>) -> Value<'static> {

@@ -43,10 +43,6 @@ pub struct TlsHandshake {
     pub server_certificates: Option<CertificateChain>,
     /// The client's certificates, up to TLS 1.2.
     pub client_certificates: Option<CertificateChain>,
-    /// What the first of the server's certificates says, if it can be read (feature `x509`).
-    pub server_certificate: Option<Box<Certificate>>,
-    /// What the first of the client's certificates says, if it can be read (feature `x509`).
-    pub client_certificate: Option<Box<Certificate>>,
     /// Group of the key exchange: of the server's key share (RFC 8446 §4.2.8) or, up to TLS 1.2, of its
     /// ServerKeyExchange (RFC 8422 §5.4).
     pub group: Option<u16>,
@@ -177,6 +173,18 @@ impl TlsHandshake {
     pub fn server_name(&self) -> Option<&[u8]> {
         self.client_hello.as_ref()?.server_name()
     }
+
+    /// What the first of the server's certificates says, if it can be read (feature `x509`).
+    #[must_use]
+    pub fn server_certificate(&self) -> Option<&Certificate> {
+        self.server_certificates.as_ref()?.leaf()
+    }
+
+    /// What the first of the client's certificates says, if it can be read (feature `x509`).
+    #[must_use]
+    pub fn client_certificate(&self) -> Option<&Certificate> {
+        self.client_certificates.as_ref()?.leaf()
+    }
 }
 
 impl TlsHandshake {
@@ -191,8 +199,6 @@ impl TlsHandshake {
             hello_verify: false,
             server_certificates: None,
             client_certificates: None,
-            server_certificate: None,
-            client_certificate: None,
             group: None,
             secure_renegotiation: None,
             renegotiation: false,
@@ -283,18 +289,12 @@ impl PartialHandshake {
                 echoed.then_some(true)
             }
         });
-        let first = |chain: &Option<CertificateChain>| {
-            let certificate = Certificate::parse(chain.as_ref()?.certificates().next()?);
-            certificate.map(Box::new)
-        };
         let hellos = self.client_hello.as_ref().zip(self.server_hello.as_ref());
         let renegotiation = hellos
             .filter(|(_, server)| !server.version().is_tls13())
             .map(|(client, server)| [client.renegotiation_info(), server.renegotiation_info()]);
         TlsHandshake {
             client,
-            server_certificate: first(&server_certificates),
-            client_certificate: first(&client_certificates),
             group: self.server_hello.as_ref().and_then(ServerHello::key_share).or(self.group),
             secure_renegotiation: renegotiation.map(|infos| infos.iter().all(Option::is_some)),
             renegotiation: renegotiation

@@ -64,6 +64,11 @@ fn version2(bytes: &[u8]) -> Result<Option<ProxyHeader>, ParseError> {
         return Err(ParseError::TooLong(len as u64));
     }
     let Some(rest) = rest.get(..len) else { return Ok(None) };
+    if command == ProxyCommand::Local {
+        // The receiver "must discard the protocol block including the family which is ignored" (§2.2).
+        let len = 16 + len as u64;
+        return Ok(Some(ProxyHeader { version: 2, command, len, ..ProxyHeader::default() }));
+    }
     let mut header = ProxyHeader {
         version: 2,
         command,
@@ -105,18 +110,16 @@ fn version2(bytes: &[u8]) -> Result<Option<ProxyHeader>, ParseError> {
         _ => {}
     }
     for (kind, value) in Tlvs(tlvs) {
-        let text = || Some(value[..value.len().min(ProxyHeader::MAX_TEXT)].to_vec());
         match kind {
-            0x01 => header.alpn = text(),
-            0x02 => header.authority = text(),
-            0x05 => header.unique_id = text(),
+            0x01 => header.alpn = text(value),
+            0x02 => header.authority = text(value),
+            0x05 => header.unique_id = text(value),
             // Flags and a result, then TLVs again.
             0x20 => {
                 for (kind, value) in Tlvs(value.get(5..).unwrap_or_default()) {
-                    let text = || Some(value[..value.len().min(ProxyHeader::MAX_TEXT)].to_vec());
                     match kind {
-                        0x21 => header.tls_version = text(),
-                        0x22 => header.client_cn = text(),
+                        0x21 => header.tls_version = text(value),
+                        0x22 => header.client_cn = text(value),
                         _ => {}
                     }
                 }
@@ -125,6 +128,11 @@ fn version2(bytes: &[u8]) -> Result<Option<ProxyHeader>, ParseError> {
         }
     }
     Ok(Some(header))
+}
+
+/// As much of a value as is kept.
+fn text(value: &[u8]) -> Option<Vec<u8>> {
+    Some(value[..value.len().min(ProxyHeader::MAX_TEXT)].to_vec())
 }
 
 /// Type, length of two bytes, value; up to the first that is cut.

@@ -1,16 +1,27 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::OnceLock;
 
 use flowscope_core::FlowSide;
 
-use super::sha256;
+use super::{Certificate, sha256};
 
 /// The certificates one side showed, its own first, as sent. [`Certificate`](crate::Certificate) reads one.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone)]
 pub struct CertificateChain {
     side: FlowSide,
     body: Box<[u8]>,
+    /// The first certificate, once it was asked for.
+    leaf: OnceLock<Option<Box<Certificate>>>,
 }
+
+impl PartialEq for CertificateChain {
+    fn eq(&self, other: &Self) -> bool {
+        (self.side, &self.body) == (other.side, &other.body)
+    }
+}
+
+impl Eq for CertificateChain {}
 
 impl CertificateChain {
     /// How many certificates have fingerprints and lines of their own. More are counted only.
@@ -24,7 +35,8 @@ impl CertificateChain {
         if !certificates.0.is_empty() {
             return None;
         }
-        Some(CertificateChain { side, body: body.into_owned().into_boxed_slice() })
+        let body = body.into_owned().into_boxed_slice();
+        Some(CertificateChain { side, body, leaf: OnceLock::new() })
     }
 
     /// Who showed them.
@@ -36,6 +48,13 @@ impl CertificateChain {
     /// The certificates in DER, in the order sent. A client that has none sends an empty chain.
     pub fn certificates(&self) -> impl Iterator<Item = &[u8]> + Clone + '_ {
         Certificates(split_vector24(&self.body).map_or(&[], |(chain, _)| chain))
+    }
+
+    /// What the first certificate says, if it can be read (feature `x509`). It is read when it is first asked for.
+    #[must_use]
+    pub fn leaf(&self) -> Option<&Certificate> {
+        let read = || self.certificates().next().and_then(Certificate::parse).map(Box::new);
+        self.leaf.get_or_init(read).as_deref()
     }
 
     /// SHA-256 of the first [`MAX_LISTED`](Self::MAX_LISTED) certificates.

@@ -52,15 +52,15 @@ impl Messages {
         }
         let limit = match kind {
             // The curve stands at the beginning, and the message is short.
-            kind::SERVER_KEY_EXCHANGE => Some(config.limit(kind::CLIENT_HELLO).unwrap_or(0)),
+            kind::SERVER_KEY_EXCHANGE => Some(Fragments::MAX_BYTES as u32),
             kind => config.limit(kind),
         };
         let Some(limit) = limit else {
-            self.done |= bit;
+            self.close(seq, bit);
             return Step::Message { kind, body: Vec::new() };
         };
         if len > limit.min(Fragments::MAX_BYTES as u32) {
-            self.done |= bit;
+            self.close(seq, bit);
             return Step::GivenUp { kind, why: TlsAnomalyKind::TooLong(len) };
         }
         if len as usize == bytes.len() {
@@ -171,6 +171,21 @@ mod tests {
         assert_eq!(step, given_up(TlsAnomalyKind::Lost));
         assert_eq!(messages.fragment(part(64, &short, 0, 100), &config), Step::Nothing);
         assert_eq!(messages.incomplete(), [11, 11, 11]);
+    }
+
+    #[test]
+    fn a_message_that_is_done_keeps_no_fragments() {
+        let config = TlsConfig::default().max_certificates(1000);
+        let (short, long) = ([7; 100], [7; 1001]);
+        let mut messages = Messages::default();
+        for seq in 0..40 {
+            assert_eq!(messages.fragment(part(seq, &short, 0, 50), &config), Step::Nothing);
+            // Another kind, or another length, of the same number.
+            let (kind, body) = if seq % 2 == 0 { (20, &short[..]) } else { (11, &long[..]) };
+            let other = Fragment { kind, ..part(seq, body, 0, body.len()) };
+            assert_ne!(messages.fragment(other, &config), Step::Nothing);
+        }
+        assert!(messages.incomplete().is_empty());
     }
 
     #[test]

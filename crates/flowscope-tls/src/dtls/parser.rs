@@ -6,7 +6,7 @@ use super::messages::{Messages, Step};
 use super::wire::{self, DtlsRecord, Fragment};
 use crate::handshake::kind;
 use crate::message::{Alert, TlsAnomaly, TlsAnomalyKind};
-use crate::parser::{NAMED_CURVE, has_ecdh_parameters};
+use crate::parser::{MAX_UNREADABLE, named_group};
 use crate::summary::{PartialHandshake, SidesSeen};
 use crate::{
     CertificateChain, ClientHello, ServerHello, TlsConfig, TlsHandshake, TlsMessage, TlsTransport,
@@ -100,7 +100,7 @@ impl DtlsHandshakes {
         let side = &mut self.sides[from.index()];
         let (message, intact) = match kind {
             kind::CLIENT_HELLO => {
-                let hello = ClientHello::parse_dtls(from, &body).map(|(hello, _)| hello);
+                let hello = ClientHello::parse_dtls(from, &body);
                 if hello.is_some() {
                     self.client = Some(from);
                 }
@@ -135,12 +135,8 @@ impl DtlsHandshakes {
                 (chain.map(TlsMessage::Certificate), intact)
             }
             kind::SERVER_KEY_EXCHANGE => {
-                let group = match (side.cipher, &body[..]) {
-                    (Some(cipher), [NAMED_CURVE, high, low, ..]) if has_ecdh_parameters(cipher) => {
-                        Some(u16::from_be_bytes([*high, *low]))
-                    }
-                    _ => None,
-                };
+                let start = side.cipher.zip(body.first_chunk().copied());
+                let group = start.and_then(|(cipher, start)| named_group(cipher, start));
                 (group.map(|group| TlsMessage::ServerKeyExchange { side: from, group }), true)
             }
             kind::SERVER_HELLO_DONE => {
@@ -248,7 +244,5 @@ impl DatagramParser for DtlsHandshakes {
 
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
-/// After so many protected records of one side, the other was not captured at all.
-const MAX_UNREADABLE: u8 = 16;
 /// Messages of both sides. No handshake has more.
 const MAX_MESSAGES: u8 = 128;

@@ -52,16 +52,15 @@ impl ClientHello {
         })
     }
 
-    /// The same for a hello of DTLS, which may have a cookie behind the session (RFC 6347 §4.2.1). Says
-    /// whether there is one; the hello is kept without it, and so as one of TLS.
+    /// The same for a hello of DTLS, which may have a cookie behind the session (RFC 6347 §4.2.1). The
+    /// hello is kept without it, and so as one of TLS.
     #[must_use]
-    pub fn parse_dtls(side: FlowSide, body: &[u8]) -> Option<(Self, bool)> {
+    pub fn parse_dtls(side: FlowSide, body: &[u8]) -> Option<Self> {
         let session_at = 2 + RANDOM;
         let cookie_at = session_at + 1 + usize::from(*body.get(session_at)?);
         let behind = cookie_at + 1 + usize::from(*body.get(cookie_at)?);
         let (before, rest) = (body.get(..cookie_at)?, body.get(behind..)?);
-        let hello = ClientHello::parse(side, [before, rest].concat().into())?;
-        Some((hello, behind > cookie_at + 1))
+        ClientHello::parse(side, [before, rest].concat().into())
     }
 
     /// The same for a hello in SSL 2.0 framing (RFC 5246 appendix E.2), from its version on.

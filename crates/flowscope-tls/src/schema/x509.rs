@@ -189,7 +189,11 @@ fn lines(handshake: &TlsHandshake, row: &mut dyn FnMut(&TlsHandshake)) {
     for (chain, of_client) in chains {
         let listed = chain.iter().flat_map(CertificateChain::certificates).enumerate();
         for (at, der) in listed.take(CertificateChain::MAX_LISTED) {
-            let Some(certificate) = Certificate::parse(der) else { continue };
+            let certificate = match at {
+                0 => chain.as_ref().and_then(CertificateChain::leaf).cloned(),
+                _ => Certificate::parse(der),
+            };
+            let Some(certificate) = certificate else { continue };
             let listed = Box::new(Listed { certificate, is_first: at == 0, of_client });
             row(&TlsHandshake::of_certificate(handshake, listed));
         }
