@@ -7,7 +7,7 @@ use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
     ParseError, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
 };
-use flowscope_record::{ByteSet, Column, Kind, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, Column, Kind, NoParser, Ports, Protocol, Schema};
 
 use crate::{Sample, any_bytes, golden, memory, probe, schema, shapes, stream, suite};
 
@@ -138,14 +138,6 @@ impl<const FAULT: u8> Protocol for Lines<FAULT> {
         }],
         ..Schema::new("lines", |_| Timestamp::ZERO)
     };
-
-    fn stream(_: &ParserOptions) -> LineParser<FAULT> {
-        LineParser::default()
-    }
-
-    fn datagram(_: &ParserOptions) -> NoParser<Line> {
-        NoParser::new()
-    }
 }
 
 fn samples() -> Vec<Sample> {

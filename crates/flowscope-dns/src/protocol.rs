@@ -92,10 +92,6 @@ impl Protocol for Mdns {
     type Record = DnsTransaction;
     const SCHEMA: &'static Schema<DnsTransaction> = &schema::MDNS;
 
-    fn stream(_: &ParserOptions) -> NoParser<DnsTransaction> {
-        NoParser::new()
-    }
-
     fn datagram(_: &ParserOptions) -> DnsTransactions<DnsUdpParser> {
         DnsTransactions::default().paired(false)
     }

@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use crate::schema::FTP;
 use crate::{FtpExchange, FtpParser};
@@ -18,12 +18,4 @@ impl Protocol for Ftp {
     type Datagram = NoParser<FtpExchange>;
     type Record = FtpExchange;
     const SCHEMA: &'static Schema<FtpExchange> = &FTP;
-
-    fn stream(_: &ParserOptions) -> FtpParser {
-        FtpParser::default()
-    }
-
-    fn datagram(_: &ParserOptions) -> Self::Datagram {
-        NoParser::new()
-    }
 }

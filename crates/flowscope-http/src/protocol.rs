@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use crate::schema::SCHEMA;
 use crate::{HttpExchange, HttpExchanges};
@@ -22,14 +22,6 @@ impl Protocol for Http {
     type Datagram = NoParser<HttpExchange>;
     type Record = HttpExchange;
     const SCHEMA: &'static Schema<HttpExchange> = &SCHEMA;
-
-    fn stream(_: &ParserOptions) -> HttpExchanges {
-        HttpExchanges::default()
-    }
-
-    fn datagram(_: &ParserOptions) -> NoParser<HttpExchange> {
-        NoParser::new()
-    }
 }
 
 #[cfg(test)]

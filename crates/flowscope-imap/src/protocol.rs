@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use crate::schema::IMAP;
 use crate::{ImapExchange, ImapParser};
@@ -17,12 +17,4 @@ impl Protocol for Imap {
     type Datagram = NoParser<ImapExchange>;
     type Record = ImapExchange;
     const SCHEMA: &'static Schema<ImapExchange> = &IMAP;
-
-    fn stream(_: &ParserOptions) -> ImapParser {
-        ImapParser::default()
-    }
-
-    fn datagram(_: &ParserOptions) -> Self::Datagram {
-        NoParser::new()
-    }
 }

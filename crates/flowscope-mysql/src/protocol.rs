@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use crate::schema::MYSQL;
 use crate::{MysqlParser, MysqlStart};
@@ -17,12 +17,4 @@ impl Protocol for Mysql {
     type Datagram = NoParser<MysqlStart>;
     type Record = MysqlStart;
     const SCHEMA: &'static Schema<MysqlStart> = &MYSQL;
-
-    fn stream(_: &ParserOptions) -> MysqlParser {
-        MysqlParser::default()
-    }
-
-    fn datagram(_: &ParserOptions) -> Self::Datagram {
-        NoParser::new()
-    }
 }

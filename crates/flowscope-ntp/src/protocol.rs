@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use crate::schema::NTP;
 use crate::{NtpMessage, NtpParser};
@@ -18,12 +18,4 @@ impl Protocol for Ntp {
     type Datagram = NtpParser;
     type Record = NtpMessage;
     const SCHEMA: &'static Schema<NtpMessage> = &NTP;
-
-    fn stream(_: &ParserOptions) -> NoParser<NtpMessage> {
-        NoParser::new()
-    }
-
-    fn datagram(_: &ParserOptions) -> NtpParser {
-        NtpParser::new()
-    }
 }

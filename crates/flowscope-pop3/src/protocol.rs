@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use crate::schema::POP3;
 use crate::{Pop3Exchange, Pop3Parser};
@@ -17,12 +17,4 @@ impl Protocol for Pop3 {
     type Datagram = NoParser<Pop3Exchange>;
     type Record = Pop3Exchange;
     const SCHEMA: &'static Schema<Pop3Exchange> = &POP3;
-
-    fn stream(_: &ParserOptions) -> Pop3Parser {
-        Pop3Parser::default()
-    }
-
-    fn datagram(_: &ParserOptions) -> Self::Datagram {
-        NoParser::new()
-    }
 }

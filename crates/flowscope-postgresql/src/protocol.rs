@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use crate::schema::POSTGRESQL;
 use crate::{PostgresqlParser, PostgresqlStart};
@@ -16,12 +16,4 @@ impl Protocol for Postgresql {
     type Datagram = NoParser<PostgresqlStart>;
     type Record = PostgresqlStart;
     const SCHEMA: &'static Schema<PostgresqlStart> = &POSTGRESQL;
-
-    fn stream(_: &ParserOptions) -> PostgresqlParser {
-        PostgresqlParser::default()
-    }
-
-    fn datagram(_: &ParserOptions) -> Self::Datagram {
-        NoParser::new()
-    }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use flowscope_core::Timestamp;
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 pub use parser::ProxyParser;
 pub use schema::PROXY;
@@ -85,12 +85,4 @@ impl Protocol for Proxy {
     type Datagram = NoParser<ProxyHeader>;
     type Record = ProxyHeader;
     const SCHEMA: &'static Schema<ProxyHeader> = &PROXY;
-
-    fn stream(_: &ParserOptions) -> ProxyParser {
-        ProxyParser::default()
-    }
-
-    fn datagram(_: &ParserOptions) -> Self::Datagram {
-        NoParser::new()
-    }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use flowscope_core::Timestamp;
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 pub use parser::SocksParser;
 pub use schema::SOCKS;
@@ -87,12 +87,4 @@ impl Protocol for Socks {
     type Datagram = NoParser<SocksRequest>;
     type Record = SocksRequest;
     const SCHEMA: &'static Schema<SocksRequest> = &SOCKS;
-
-    fn stream(_: &ParserOptions) -> SocksParser {
-        SocksParser::default()
-    }
-
-    fn datagram(_: &ParserOptions) -> Self::Datagram {
-        NoParser::new()
-    }
 }

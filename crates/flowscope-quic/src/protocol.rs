@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use crate::schema::QUIC;
 use crate::{QuicHandshake, QuicParser};
@@ -18,12 +18,4 @@ impl Protocol for Quic {
     type Datagram = QuicParser;
     type Record = QuicHandshake;
     const SCHEMA: &'static Schema<QuicHandshake> = &QUIC;
-
-    fn stream(_: &ParserOptions) -> Self::Stream {
-        NoParser::new()
-    }
-
-    fn datagram(_: &ParserOptions) -> QuicParser {
-        QuicParser::new()
-    }
 }

@@ -27,19 +27,23 @@ pub trait Protocol {
     /// The bytes by which a stream may begin, where they are not those of datagrams.
     const STREAM_FIRST_BYTES: ByteSet = Self::FIRST_BYTES;
     /// The parser of TCP flows; [`NoParser`] if there is none.
-    type Stream: SessionParser<Message = Self::Record> + Clone + Send + 'static;
+    type Stream: SessionParser<Message = Self::Record> + Clone + Default + Send + 'static;
     /// The parser of all other flows; [`NoParser`] if there is none.
-    type Datagram: DatagramParser<Message = Self::Record> + Clone + Send + 'static;
+    type Datagram: DatagramParser<Message = Self::Record> + Clone + Default + Send + 'static;
     /// What the parsers emit.
     type Record: Send + 'static;
     /// The columns of a record.
     const SCHEMA: &'static Schema<Self::Record>;
 
-    /// The parser that each TCP flow gets a clone of.
-    fn stream(options: &ParserOptions) -> Self::Stream;
+    /// The parser that each TCP flow gets a clone of. By default the same for all options.
+    fn stream(_options: &ParserOptions) -> Self::Stream {
+        Self::Stream::default()
+    }
 
-    /// The parser that each other flow gets a clone of.
-    fn datagram(options: &ParserOptions) -> Self::Datagram;
+    /// The parser that each other flow gets a clone of. By default the same for all options.
+    fn datagram(_options: &ParserOptions) -> Self::Datagram {
+        Self::Datagram::default()
+    }
 }
 
 /// What a consumer of records asks of the parsers of every protocol.

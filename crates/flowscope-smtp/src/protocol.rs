@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use crate::schema::SMTP;
 use crate::{SmtpParser, SmtpTransaction};
@@ -18,12 +18,4 @@ impl Protocol for Smtp {
     type Datagram = NoParser<SmtpTransaction>;
     type Record = SmtpTransaction;
     const SCHEMA: &'static Schema<SmtpTransaction> = &SMTP;
-
-    fn stream(_: &ParserOptions) -> SmtpParser {
-        SmtpParser::default()
-    }
-
-    fn datagram(_: &ParserOptions) -> Self::Datagram {
-        NoParser::new()
-    }
 }

@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use crate::schema::SSH;
 use crate::{SshHandshake, SshParser};
@@ -16,12 +16,4 @@ impl Protocol for Ssh {
     type Datagram = NoParser<SshHandshake>;
     type Record = SshHandshake;
     const SCHEMA: &'static Schema<SshHandshake> = &SSH;
-
-    fn stream(_: &ParserOptions) -> SshParser {
-        SshParser::new()
-    }
-
-    fn datagram(_: &ParserOptions) -> Self::Datagram {
-        NoParser::new()
-    }
 }

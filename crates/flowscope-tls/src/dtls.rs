@@ -1,6 +1,6 @@
 //! DTLS 1.0, 1.2 and 1.3: the handshake of TLS over datagrams (RFC 6347, RFC 9147).
 
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use crate::TlsHandshake;
 use crate::schema::DTLS;
@@ -28,12 +28,4 @@ impl Protocol for Dtls {
     type Datagram = DtlsHandshakes;
     type Record = TlsHandshake;
     const SCHEMA: &'static Schema<TlsHandshake> = &DTLS;
-
-    fn stream(_: &ParserOptions) -> NoParser<TlsHandshake> {
-        NoParser::new()
-    }
-
-    fn datagram(_: &ParserOptions) -> DtlsHandshakes {
-        DtlsHandshakes::default()
-    }
 }

@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use crate::schema::SCHEMA;
 use crate::{TlsHandshake, TlsHandshakes};
@@ -19,14 +19,6 @@ impl Protocol for Tls {
     type Datagram = NoParser<TlsHandshake>;
     type Record = TlsHandshake;
     const SCHEMA: &'static Schema<TlsHandshake> = &SCHEMA;
-
-    fn stream(_: &ParserOptions) -> TlsHandshakes {
-        TlsHandshakes::default()
-    }
-
-    fn datagram(_: &ParserOptions) -> NoParser<TlsHandshake> {
-        NoParser::new()
-    }
 }
 
 #[cfg(test)]

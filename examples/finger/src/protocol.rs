@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use crate::schema::FINGER;
 use crate::{FingerLookup, FingerParser};
@@ -16,12 +16,4 @@ impl Protocol for Finger {
     type Datagram = NoParser<FingerLookup>;
     type Record = FingerLookup;
     const SCHEMA: &'static Schema<FingerLookup> = &FINGER;
-
-    fn stream(_: &ParserOptions) -> FingerParser {
-        FingerParser::default()
-    }
-
-    fn datagram(_: &ParserOptions) -> Self::Datagram {
-        NoParser::new()
-    }
 }

@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use super::schema::DHCP;
 use super::{DhcpMessage, DhcpParser};
@@ -21,12 +21,4 @@ impl Protocol for Dhcp {
     type Datagram = DhcpParser;
     type Record = DhcpMessage;
     const SCHEMA: &'static Schema<DhcpMessage> = &DHCP;
-
-    fn stream(_: &ParserOptions) -> NoParser<DhcpMessage> {
-        NoParser::new()
-    }
-
-    fn datagram(_: &ParserOptions) -> DhcpParser {
-        DhcpParser::new()
-    }
 }

@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use super::schema::DHCPV6;
 use super::{Dhcpv6Message, Dhcpv6Parser};
@@ -20,12 +20,4 @@ impl Protocol for Dhcpv6 {
     type Datagram = Dhcpv6Parser;
     type Record = Dhcpv6Message;
     const SCHEMA: &'static Schema<Dhcpv6Message> = &DHCPV6;
-
-    fn stream(_: &ParserOptions) -> NoParser<Dhcpv6Message> {
-        NoParser::new()
-    }
-
-    fn datagram(_: &ParserOptions) -> Dhcpv6Parser {
-        Dhcpv6Parser::new()
-    }
 }

@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
 
 use super::schema::NBNS;
 use super::{NbnsMessage, NbnsParser};
@@ -18,12 +18,4 @@ impl Protocol for Nbns {
     type Datagram = NbnsParser;
     type Record = NbnsMessage;
     const SCHEMA: &'static Schema<NbnsMessage> = &NBNS;
-
-    fn stream(_: &ParserOptions) -> NoParser<NbnsMessage> {
-        NoParser::new()
-    }
-
-    fn datagram(_: &ParserOptions) -> NbnsParser {
-        NbnsParser::new()
-    }
 }
