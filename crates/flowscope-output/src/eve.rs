@@ -29,7 +29,7 @@ impl EveFormat {
         EveFormat::default()
     }
 
-    /// Appends the members of a record alone, each with a comma behind it: without braces, header and
+    /// Appends the members of a record alone, each with a comma before it: without braces, header and
     /// trailer.
     pub fn members(&mut self, record: &impl Record, out: &mut Vec<u8>) {
         record.visit(Members { format: self, out });
@@ -140,9 +140,9 @@ struct Plan<R: 'static> {
 }
 
 enum Step<R: 'static> {
-    /// A name with its colon, and the value behind it.
+    /// A name with comma and colon, and the value behind it.
     Value { name: Piece, get: for<'a> fn(&'a R) -> Value<'a>, empty_lists: bool },
-    /// `"name":{`
+    /// `,"name":`
     Open(Piece),
     /// Of an object that is left out if it is empty, or is not.
     Close { keep: bool },
@@ -164,7 +164,7 @@ impl<R: 'static> Plan<R> {
             !schema.columns.iter().any(|column| path(column) == own_path)
         });
         Plan {
-            event_type: Piece::new(&format!("\"event_type\":\"{}\",", schema.eve_event)),
+            event_type: Piece::new(&format!(",\"event_type\":\"{}\"", schema.eve_event)),
             sender: schema.sender,
             members: steps(own.iter().copied(), schema.eve_event),
             before: steps(before.into_iter(), schema.eve_event),
@@ -175,17 +175,17 @@ impl<R: 'static> Plan<R> {
     }
 
     fn line(&self, header: &RecordHeader, id: &[u8; 30], record: &R, out: &mut Vec<u8>) {
-        out.push(b'{');
+        let start = out.len();
         let sender = self.sender.map_or(FlowSide::Initiator, |sender| sender(record));
         header.eve(&self.event_type, sender, id, out);
         run(&self.before, record, out);
-        let start = open(&self.shared_open, out);
+        let shared = Begun::new(&self.shared_open, out);
         run(&self.shared, record, out);
         if header.ambiguous || header.within.is_some() || header.path.is_some() {
             run(&self.trailer, header, out);
         }
-        close(start, false, out);
-        json::close(out, b'}');
+        shared.end(false, out);
+        json::enclose(start, b"{}", out);
         out.push(b'\n');
     }
 }
@@ -205,7 +205,7 @@ fn steps<'a, R: 'static>(columns: impl Iterator<Item = &'a Column<R>>, own: &str
             within = object;
         }
         steps.push(Step::Value {
-            name: Piece::new(&format!("\"{member}\":")),
+            name: Piece::new(&format!(",\"{member}\":")),
             get: eve.get.unwrap_or(column.get),
             empty_lists: eve.empty_lists,
         });
@@ -220,40 +220,47 @@ fn inner<R>(steps: Vec<Step<R>>) -> Vec<Step<R>> {
 }
 
 fn opening(object: &str) -> Piece {
-    Piece::new(&format!("\"{object}\":{{"))
+    Piece::new(&format!(",\"{object}\":"))
 }
 
 /// Appends what the steps write of a record.
 #[inline(never)]
 fn run<R>(steps: &[Step<R>], record: &R, out: &mut Vec<u8>) {
-    let mut start = 0;
+    let mut object = Begun::default();
     for step in steps {
         match step {
             Step::Value { name, get, empty_lists } => {
                 json::member(name, get(record), *empty_lists, out);
             }
-            Step::Open(name) => start = open(name, out),
-            Step::Close { keep } => close(start, *keep, out),
+            Step::Open(name) => object = Begun::new(name, out),
+            Step::Close { keep } => object.end(*keep, out),
         }
     }
 }
 
-/// Begins an object; returns where it begins.
-#[inline]
-fn open(name: &Piece, out: &mut Vec<u8>) -> usize {
-    let start = out.len();
-    name.write(out);
-    start
+/// Where an object that is being written begins.
+#[derive(Clone, Copy, Default)]
+struct Begun {
+    name: usize,
+    members: usize,
 }
 
-/// Ends the object that begins at `start`.
-#[inline]
-fn close(start: usize, keep: bool, out: &mut Vec<u8>) {
-    if out.last() == Some(&b'{') && !keep {
-        out.truncate(start);
-    } else {
-        json::close(out, b'}');
-        out.push(b',');
+impl Begun {
+    #[inline]
+    fn new(name: &Piece, out: &mut Vec<u8>) -> Self {
+        let start = out.len();
+        name.write(out);
+        Begun { name: start, members: out.len() }
+    }
+
+    /// Ends the object, or takes its name back if it has no members.
+    #[inline]
+    fn end(self, keep: bool, out: &mut Vec<u8>) {
+        if out.len() == self.members && !keep {
+            out.truncate(self.name);
+        } else {
+            json::enclose(self.members, b"{}", out);
+        }
     }
 }
 

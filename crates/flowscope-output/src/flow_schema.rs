@@ -174,14 +174,30 @@ fn all_flags(record: &FlowRecord) -> TcpFlags {
     record.initiator().tcp_flags | record.responder().tcp_flags
 }
 
+/// `00` to `ff`.
+const HEX: &str = {
+    const DIGITS: [u8; 512] = {
+        let mut digits = [0; 512];
+        let mut n = 0;
+        while n < 512 {
+            digits[n] = b"0123456789abcdef"[if n % 2 == 0 { n / 32 } else { n / 2 % 16 }];
+            n += 1;
+        }
+        digits
+    };
+    match str::from_utf8(&DIGITS) {
+        Ok(text) => text,
+        Err(_) => panic!("digits are ASCII"),
+    }
+};
+
 /// Two hexadecimal digits, as Suricata has them.
 fn tcp_flags(record: &FlowRecord, flags: TcpFlags) -> Value<'static> {
     if !is_tcp(record) {
         return Value::Null;
     }
-    let digit = |n: u8| b"0123456789abcdef"[usize::from(n & 15)];
-    let text = [digit(flags.0 >> 4), digit(flags.0)];
-    Value::Short(Short::copy_of(str::from_utf8(&text).unwrap_or_default()))
+    let at = 2 * usize::from(flags.0);
+    Value::Text(HEX[at..at + 2].into())
 }
 
 /// Suricata's three states: whether both sides have spoken, and whether both have closed.

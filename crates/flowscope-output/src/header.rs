@@ -41,9 +41,8 @@ pub struct RecordHeader {
 /// Appends a member. A name that is a literal is copied by a few moves.
 macro_rules! put {
     ($out:expr, $name:literal, $value:expr) => {{
-        $out.extend_from_slice(concat!("\"", $name, "\":").as_bytes());
+        $out.extend_from_slice(concat!(",\"", $name, "\":").as_bytes());
         Json::write($value, $out);
-        $out.push(b',');
     }};
 }
 
@@ -153,12 +152,12 @@ impl RecordHeader {
         let (initiator, responder) = self.endpoints();
         self.write_ends(initiator, responder, sender, out);
         out.extend_from_slice(match initiator.addr {
-            IpAddr::V4(_) => b"\"ip_v\":4,",
-            IpAddr::V6(_) => b"\"ip_v\":6,",
+            IpAddr::V4(_) => b",\"ip_v\":4",
+            IpAddr::V6(_) => b",\"ip_v\":6",
         });
-        out.extend_from_slice(b"\"community_id\":\"");
+        out.extend_from_slice(b",\"community_id\":\"");
         out.extend_from_slice(community_id);
-        out.extend_from_slice(b"\",");
+        out.push(b'"');
         if self.path.is_some() {
             Object::within(out).list("vlan", self.vlans(), Json::write);
         }
@@ -354,14 +353,14 @@ mod tests {
         header.icmp = Some((8, 0));
         header.packet = Some(12);
         let mut own = Vec::new();
-        let event_type = Piece::new("\"event_type\":\"x\",");
+        let event_type = Piece::new(",\"event_type\":\"x\"");
         header.eve(&event_type, FlowSide::Initiator, &key.community_id(0).to_text(), &mut own);
         let mut columns = Vec::new();
         for (at, column) in HEADER.iter().enumerate() {
             if at == 2 {
-                columns.extend_from_slice(b"\"event_type\":\"x\",");
+                columns.extend_from_slice(b",\"event_type\":\"x\"");
             }
-            let name = Piece::new(&format!("\"{}\":", column.eve.as_ref().unwrap().path));
+            let name = Piece::new(&format!(",\"{}\":", column.eve.as_ref().unwrap().path));
             json::member(&name, (column.get)(&header), false, &mut columns);
         }
         assert_eq!(String::from_utf8(own).unwrap(), String::from_utf8(columns).unwrap());
@@ -375,13 +374,13 @@ mod tests {
         let ends = |sender| {
             let mut out = Vec::new();
             header.eve(
-                &Piece::new("\"event_type\":\"x\","),
+                &Piece::new(",\"event_type\":\"x\""),
                 sender,
                 &key.community_id(0).to_text(),
                 &mut out,
             );
             let text = String::from_utf8(out).unwrap();
-            let (_, ends) = text.split_once("\"src_ip\":").unwrap();
+            let (_, ends) = text.split_once(",\"src_ip\":").unwrap();
             ends.split_once(",\"proto\"").unwrap().0.to_owned()
         };
         assert_eq!(

@@ -27,7 +27,7 @@ impl Piece {
         let end = out.len() + self.len;
         out.extend_from_slice(&self.block);
         out.truncate(end);
-        if !self.rest.is_empty() {
+        if self.len == BLOCK {
             out.extend_from_slice(&self.rest);
         }
     }

@@ -239,7 +239,6 @@ impl<R: 'static> Plan<R> {
                 if !value.is_null() && !empty {
                     line.name(name);
                     json_value(&value, kind, line.members());
-                    line.members().push(b',');
                 }
             }
         });

@@ -71,10 +71,23 @@ fn push(text: &mut Vec<u8>, values: impl Iterator<Item = u16>) {
     text.pop_if(|last| *last == b'-');
 }
 
+/// The two digits of each number below 100.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + n as u8 / 10, b'0' + n as u8 % 10];
+        n += 1;
+    }
+    pairs
+};
+
 /// Appends a number and a dash; formatting by the library costs several times as much.
 fn decimal(text: &mut Vec<u8>, value: u16) {
-    let digit = |scale: u16| b'0' + (value / scale % 10) as u8;
-    let digits = [digit(10_000), digit(1000), digit(100), digit(10), digit(1), b'-', 0, 0, 0, 0];
+    let hundreds = u32::from(value) / 100;
+    let [b, c] = PAIRS[(hundreds % 100) as usize];
+    let [d, e] = PAIRS[usize::from(value % 100)];
+    let digits = [b'0' + (hundreds / 100) as u8, b, c, d, e, b'-', 0, 0, 0, 0];
     let zeros = match value {
         0..10 => 4,
         10..100 => 3,
@@ -85,4 +98,18 @@ fn decimal(text: &mut Vec<u8>, value: u16) {
     // As many bytes whatever the number, which is cheaper than to copy no more than there are.
     text.extend_from_slice(&digits[zeros..zeros + 6]);
     text.truncate(text.len() - zeros);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_their_digits() {
+        for value in 0..=u16::MAX {
+            let mut text = b"771,".to_vec();
+            decimal(&mut text, value);
+            assert_eq!(text, format!("771,{value}-").as_bytes());
+        }
+    }
 }

@@ -44,14 +44,20 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     #[inline]
     pub(super) fn is_full(&self, limit: usize) -> bool {
         let live = self.index.len();
-        live >= limit || {
-            let (growth, rare) = (self.slots.growth(), self.rare_bytes());
-            if self.config.macs {
-                live > 0 && self.heap_bytes() + growth + rare > self.config.memory_budget
-            } else {
-                let slots = self.heap_bytes() - self.rares * rare;
-                growth > 0 && live > 0 && slots + growth > slot_budget(&self.config)
-            }
+        // Memory is only summed up where the next entry takes some.
+        live >= limit
+            || (live > 0
+                && (self.config.macs || self.slots.growth() > 0)
+                && self.would_exceed_budget())
+    }
+
+    #[inline(never)]
+    fn would_exceed_budget(&self) -> bool {
+        let (held, growth, rare) = (self.heap_bytes(), self.slots.growth(), self.rare_bytes());
+        if self.config.macs {
+            held + growth + rare > self.config.memory_budget
+        } else {
+            held - self.rares * rare + growth > slot_budget(&self.config)
         }
     }
 

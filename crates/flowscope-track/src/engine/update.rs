@@ -293,7 +293,7 @@ fn is_countable<K>(
     let packet = view.wire_len() | x.ip.len | x.payload.wire_len;
     let in_order = view.ts() == now.watermark;
     // One that lags may have been seen later than now: a packet's time was not believed.
-    (large | packet) < SPILL && in_order && !hot.has(bit::LAGGED) && own.packets != 0
+    (large | packet) < SPILL && in_order && !hot.has(bit::LAGGED)
 }
 
 /// Counts an everyday packet within the hot part.

@@ -40,7 +40,9 @@ impl Tcp<'_> {
     pub(crate) fn is_in_sequence(hot: &HotRecord, cold: &Cold, seg: &Seg) -> bool {
         let own = &hot.sides[seg.side.index()];
         let unusual = TcpFlags::SYN | TcpFlags::RST | TcpFlags::URG;
-        own.has(side_bit::SEQ_KNOWN)
+        // The first packet of a side does more.
+        own.packets != 0
+            && own.has(side_bit::SEQ_KNOWN)
             && seg.seq == own.next
             && !seg.flags.intersects(unusual)
             && hot.slow_path & slow_path::LASTING == 0
