@@ -7,7 +7,7 @@ mod program;
 use std::fmt;
 use std::io;
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -19,7 +19,7 @@ pub(crate) use self::program::redirect_all;
 
 use self::layout::{IDLE, KEY, Key, LAST, UNTIL, VALUE, Value};
 use self::program::{Parts, assemble};
-use crate::sys::bpf::{self, Instruction, Kind};
+use crate::sys::bpf::{self, Instruction, Kind, Map};
 
 /// Map of the flows whose packets the kernel counts for a capture: see
 /// `AfXdpConfig::shunt` and [`AfPacketConfig::shunt`](crate::AfPacketConfig::shunt).
@@ -39,10 +39,10 @@ pub struct ShuntMap {
 }
 
 struct Maps {
-    flows: OwnedFd,
-    total: OwnedFd,
+    flows: Map,
+    total: Map,
     /// Not 0 once nothing is to be counted any more.
-    stopped: OwnedFd,
+    stopped: Map,
 }
 
 /// Why a flow is not in the map.
@@ -62,8 +62,8 @@ pub enum ShuntError {
 
 impl ShuntMap {
     pub(crate) fn new(flows: NonZeroU32) -> io::Result<Self> {
-        let (total, stopped) = (bpf::create_counter()?, bpf::create_counter()?);
-        let flows = bpf::create_hash_map(KEY as u32, VALUE as u32, flows.get())?;
+        let (total, stopped) = (Map::counter()?, Map::counter()?);
+        let flows = Map::hash(KEY as u32, VALUE as u32, flows.get())?;
         Ok(ShuntMap { maps: Arc::new(Maps { flows, total, stopped }) })
     }
 
@@ -91,11 +91,9 @@ impl ShuntMap {
         value.put(IDLE, idle.min(i64::MAX as u64).to_ne_bytes());
         let until = start.until.map_or(u64::MAX, |until| clocks.monotonic(until));
         value.put(UNTIL, until.to_ne_bytes());
-        bpf::put(self.maps.flows.as_fd(), &at.bytes, &value.0, true).map_err(|error| {
-            match error.raw_os_error() {
-                Some(libc::E2BIG | libc::ENOMEM) => ShuntError::Full,
-                _ => ShuntError::Kernel(error),
-            }
+        self.maps.flows.put(&at.bytes, &value.0, true).map_err(|error| match error.raw_os_error() {
+            Some(libc::E2BIG | libc::ENOMEM) => ShuntError::Full,
+            _ => ShuntError::Kernel(error),
         })
     }
 
@@ -115,7 +113,7 @@ impl ShuntMap {
     fn read(&self, key: &ShuntKey, remove: bool) -> Option<Shunted> {
         let key = Key::new(key)?;
         let mut value = Value([0; VALUE]);
-        let found = bpf::read(self.maps.flows.as_fd(), &key.bytes, &mut value.0, remove);
+        let found = self.maps.flows.read(&key.bytes, &mut value.0, remove);
         found.ok().filter(|found| *found)?;
         Some(Shunted {
             sides: ORIENTATIONS.map(|orientation| value.side(key.place(orientation))),
@@ -127,7 +125,7 @@ impl ShuntMap {
     /// Lets every flow come back with its next packet.
     #[cfg(feature = "af-xdp")]
     pub(crate) fn stop(&self) -> io::Result<()> {
-        bpf::put(self.maps.stopped.as_fd(), &[0; 4], &1_u64.to_ne_bytes(), false)
+        self.maps.stopped.put(&[0; 4], &1_u64.to_ne_bytes(), false)
     }
 
     /// Packets counted and kept back since the capture was opened, of all flows.
@@ -135,7 +133,7 @@ impl ShuntMap {
     pub fn packets(&self) -> u64 {
         let mut value = [0; 8];
         // The kernel has no reason to refuse: there always is an entry 0.
-        let _ = bpf::read(self.maps.total.as_fd(), &[0; 4], &mut value, false);
+        let _ = self.maps.total.read(&[0; 4], &mut value, false);
         u64::from_ne_bytes(value)
     }
 }

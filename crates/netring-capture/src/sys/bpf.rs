@@ -2,13 +2,15 @@
 //!
 //! Numbers and layouts are those of `linux/bpf.h`.
 
+mod map;
 #[cfg(feature = "af-xdp")]
 pub(crate) mod xdp;
 
 use std::ffi::{c_int, c_long};
 use std::io;
-use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, OwnedFd};
+
+pub(crate) use self::map::Map;
 
 /// An instruction of a program: `struct bpf_insn`.
 pub(crate) type Instruction = [u8; 8];
@@ -21,55 +23,6 @@ pub(crate) enum Kind {
     /// Decides what becomes of a received frame; whether it may be in several pieces.
     #[cfg_attr(not(feature = "af-xdp"), expect(dead_code))]
     Xdp { multi_buffer: bool },
-}
-
-/// Creates a map whose entries are allocated when they are needed, and freed when no program uses them any
-/// more.
-pub(crate) fn create_hash_map(key: u32, value: u32, entries: u32) -> io::Result<OwnedFd> {
-    create_map(MAP_TYPE_HASH, key, value, entries, NO_PREALLOC)
-}
-
-/// Creates a map of one number, 0 at first.
-pub(crate) fn create_counter() -> io::Result<OwnedFd> {
-    create_map(MAP_TYPE_ARRAY, 4, 8, 1, 0)
-}
-
-fn create_map(kind: u32, key: u32, value: u32, entries: u32, flags: u32) -> io::Result<OwnedFd> {
-    make(MAP_CREATE, &MapCreate { kind, key_size: key, value_size: value, entries, flags })
-}
-
-/// Sets the value of an entry; if `new`, there must be none with this key. Both slices are as long as the map was created for.
-pub(crate) fn put(map: BorrowedFd<'_>, key: &[u8], value: &[u8], new: bool) -> io::Result<()> {
-    let element = MapElement {
-        map: map.as_raw_fd(),
-        _pad: 0,
-        key: key.as_ptr().expose_provenance() as u64,
-        value: value.as_ptr().expose_provenance() as u64,
-        flags: if new { NO_EXIST } else { 0 },
-    };
-    call(MAP_UPDATE_ELEM, &element).map(drop)
-}
-
-/// Copies the value of an entry, and removes the entry if `remove`; `false` if there is none. Both slices are as
-/// long as the map was created for.
-pub(crate) fn read(
-    map: BorrowedFd<'_>,
-    key: &[u8],
-    value: &mut [u8],
-    remove: bool,
-) -> io::Result<bool> {
-    let command = if remove { MAP_LOOKUP_AND_DELETE_ELEM } else { MAP_LOOKUP_ELEM };
-    let element = MapElement {
-        map: map.as_raw_fd(),
-        _pad: 0,
-        key: key.as_ptr().expose_provenance() as u64,
-        value: value.as_mut_ptr().expose_provenance() as u64,
-        flags: 0,
-    };
-    match call(command, &element) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
-        done => done.map(|_| true),
-    }
 }
 
 /// Loads a program.
@@ -105,33 +58,16 @@ pub(crate) fn monotonic() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes one `timespec` to `now`, which outlives the call.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+    // Fields of 32 bits on some machines. This clock begins at 0 and does not go back.
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// `union bpf_attr` of the commands in use, up to the fields in use.
 ///
-/// Every pointer refers to memory that outlives the call: a key or a value, as long as the map was created for,
-/// or longer; `count` instructions; a string that ends in 0. The kernel reads it. Only look-ups write, to a
-/// value that was passed as `&mut`.
+/// Every pointer refers to memory that outlives the call: a key or a value, as long as the map was created for
+/// (`Map` checks it); `count` instructions; a string that ends in 0. The kernel reads it. Only look-ups and
+/// `OBJ_GET_INFO_BY_FD` write: to a value or a `MapInfo` that is borrowed as `&mut`.
 trait Attributes {}
-
-#[repr(C)]
-struct MapCreate {
-    kind: u32,
-    key_size: u32,
-    value_size: u32,
-    entries: u32,
-    flags: u32,
-}
-
-#[repr(C)]
-struct MapElement {
-    map: c_int,
-    _pad: u32,
-    key: u64,
-    value: u64,
-    flags: u64,
-}
 
 #[repr(C)]
 struct ProgLoad {
@@ -149,8 +85,6 @@ struct ProgLoad {
     attach_type: u32,
 }
 
-impl Attributes for MapCreate {}
-impl Attributes for MapElement {}
 impl Attributes for ProgLoad {}
 
 /// `struct bpf_insn`.
@@ -177,18 +111,8 @@ fn call<T: Attributes>(command: c_long, attributes: &T) -> io::Result<c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as c_int) }
 }
 
-const MAP_CREATE: c_long = 0;
-const MAP_LOOKUP_ELEM: c_long = 1;
-const MAP_UPDATE_ELEM: c_long = 2;
-#[cfg(feature = "af-xdp")]
-const MAP_DELETE_ELEM: c_long = 3;
 const PROG_LOAD: c_long = 5;
-const MAP_LOOKUP_AND_DELETE_ELEM: c_long = 21;
 
-const MAP_TYPE_HASH: u32 = 1;
-const MAP_TYPE_ARRAY: u32 = 2;
-const NO_PREALLOC: u32 = 1;
-const NO_EXIST: u64 = 1;
 const PROG_TYPE_SOCKET_FILTER: u32 = 1;
 const PROG_TYPE_XDP: u32 = 6;
 const ATTACH_XDP: u32 = 37;

@@ -132,7 +132,8 @@ impl AfXdpConfig {
         self
     }
 
-    /// Adds the sockets to this map (`BPF_MAP_TYPE_XSKMAP`) of a program that is already attached.
+    /// Adds the sockets to this map (`BPF_MAP_TYPE_XSKMAP`) of a program that is already attached. Opening the
+    /// capture fails if the descriptor is something else.
     /// No other program is attached, and [`mode`](Self::mode) has no effect. Default: the capture
     /// attaches a program that takes all frames of the queues.
     #[must_use]

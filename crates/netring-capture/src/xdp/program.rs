@@ -1,9 +1,8 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 
 use crate::shunt::{Pass, redirect_all};
-use crate::sys::bpf::{self, Kind, xdp};
+use crate::sys::bpf::{self, Kind, Map, xdp};
 use crate::{AfXdpConfig, CaptureError, Interface, ShuntMap, XdpMode};
 
 /// Map through which an XDP program finds the sockets, and the program if this capture attached it.
@@ -11,7 +10,7 @@ use crate::{AfXdpConfig, CaptureError, Interface, ShuntMap, XdpMode};
 /// That program is detached with the last capture that shares it, or when the process ends.
 #[derive(Debug)]
 pub(super) struct Program {
-    map: Arc<OwnedFd>,
+    map: Map,
     shunt: Option<ShuntMap>,
     /// Mode in which the program runs, and the descriptor that keeps it attached.
     attached: Option<(XdpMode, OwnedFd)>,
@@ -25,18 +24,20 @@ impl Program {
         config: &AfXdpConfig,
         queues: &[u32],
     ) -> Result<Self, CaptureError> {
+        let failed = |doing| move |source| CaptureError::of_xdp(doing, source);
         if let Some(map) = &config.map {
             if config.shunt.is_some() {
                 return Err(CaptureError::NoShunt {
                     reason: "the program of a given socket map is not this capture's; leave socket_map out",
                 });
             }
-            return Ok(Program { map: Arc::clone(map), shunt: None, attached: None });
+            let map =
+                Map::from_sockets(map.as_fd()).map_err(failed("use the given map of sockets"))?;
+            return Ok(Program { map, shunt: None, attached: None });
         }
-        let failed = |doing| move |source| CaptureError::of_xdp(doing, source);
         let last = queues.iter().max().map_or(0, |last| last.saturating_add(1));
         let entries = last.max(interface.rx_queues);
-        let map = xdp::create_socket_map(entries).map_err(failed("create a map of sockets"))?;
+        let map = Map::sockets(entries).map_err(failed("create a map of sockets"))?;
         let kind = Kind::Xdp { multi_buffer: config.multi_buffer };
         let sockets = map.as_raw_fd();
         let mut shunt = None;
@@ -69,7 +70,7 @@ impl Program {
             },
         };
         let attached = attached.map_err(|source| why_not(interface, config, source))?;
-        Ok(Program { map: Arc::new(map), shunt, attached: Some(attached) })
+        Ok(Program { map, shunt, attached: Some(attached) })
     }
 
     /// Mode of the attached program; `None` with a given map.
@@ -89,13 +90,17 @@ impl Program {
 
     /// Redirects the frames of a queue to a socket.
     pub(super) fn put(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<(), CaptureError> {
-        xdp::put(self.map.as_fd(), queue, socket)
+        let socket = socket.as_raw_fd().to_ne_bytes();
+        self.map
+            .put(&queue.to_ne_bytes(), &socket, false)
             .map_err(|source| CaptureError::of_xdp("put a socket into the map", source))
     }
 
-    /// Passes the frames of a queue to the network stack.
+    /// Passes the frames of a queue to the network stack, if they are redirected.
     pub(super) fn remove(&self, queue: u32) -> Result<(), CaptureError> {
-        xdp::remove(self.map.as_fd(), queue)
+        self.map
+            .remove(&queue.to_ne_bytes())
+            .map(drop)
             .map_err(|source| CaptureError::of_xdp("remove a socket from the map", source))
     }
 }
