@@ -135,9 +135,9 @@ pub enum CaptureError {
         /// What is in the way, and what to do.
         reason: &'static str,
     },
-    /// The kernel did not take the program that counts flows.
+    /// The kernel cannot count flows: it has no such map, or did not take the program.
     #[error(
-        "the kernel does not take the program that counts flows, which needs Linux 5.18; do without: {source}"
+        "the kernel cannot count flows, which needs Linux 5.14, with AF_XDP 5.18; do without: {source}"
     )]
     ShuntRefused {
         /// Error of the kernel.

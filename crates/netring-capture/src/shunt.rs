@@ -45,7 +45,7 @@ struct Maps {
     stopped: Map,
 }
 
-/// Why a flow is not in the map.
+/// Error of a [`ShuntMap`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShuntError {
@@ -56,7 +56,7 @@ pub enum ShuntError {
     #[error("the map of flows that the kernel counts is full")]
     Full,
     /// The kernel refused, for example because the flow is in the map already.
-    #[error("the kernel does not take the flow: {0}")]
+    #[error("the kernel refuses to use the map of flows that it counts: {0}")]
     Kernel(#[source] io::Error),
 }
 
@@ -64,6 +64,8 @@ impl ShuntMap {
     pub(crate) fn new(flows: NonZeroU32) -> io::Result<Self> {
         let (total, stopped) = (Map::counter()?, Map::counter()?);
         let flows = Map::hash(KEY as u32, VALUE as u32, flows.get())?;
+        // Fails before Linux 5.14, where a flow in the map could not be taken out again.
+        flows.read(&[0; KEY], &mut [0; VALUE], true)?;
         Ok(ShuntMap { maps: Arc::new(Maps { flows, total, stopped }) })
     }
 
@@ -98,28 +100,36 @@ impl ShuntMap {
     }
 
     /// What was counted of a flow since it was put into the map; `None` if it is not there.
-    #[must_use]
-    pub fn peek(&self, key: &ShuntKey) -> Option<Shunted> {
+    ///
+    /// # Errors
+    ///
+    /// [`ShuntError::Kernel`], for example because the process may no longer use maps.
+    pub fn peek(&self, key: &ShuntKey) -> Result<Option<Shunted>, ShuntError> {
         self.read(key, false)
     }
 
     /// As [`peek`](Self::peek), and removes the flow. A packet that the kernel is counting on another core at this
     /// very moment may be missing.
-    #[must_use]
-    pub fn take(&self, key: &ShuntKey) -> Option<Shunted> {
+    ///
+    /// # Errors
+    ///
+    /// As [`peek`](Self::peek); the flow stays in the map.
+    pub fn take(&self, key: &ShuntKey) -> Result<Option<Shunted>, ShuntError> {
         self.read(key, true)
     }
 
-    fn read(&self, key: &ShuntKey, remove: bool) -> Option<Shunted> {
-        let key = Key::new(key)?;
+    fn read(&self, key: &ShuntKey, remove: bool) -> Result<Option<Shunted>, ShuntError> {
+        let Some(key) = Key::new(key) else { return Ok(None) };
         let mut value = Value([0; VALUE]);
         let found = self.maps.flows.read(&key.bytes, &mut value.0, remove);
-        found.ok().filter(|found| *found)?;
-        Some(Shunted {
+        if !found.map_err(ShuntError::Kernel)? {
+            return Ok(None);
+        }
+        Ok(Some(Shunted {
             sides: ORIENTATIONS.map(|orientation| value.side(key.place(orientation))),
             last_seen: Clocks::read().timestamp(value.long(LAST)),
             returned: value.returned(key),
-        })
+        }))
     }
 
     /// Lets every flow come back with its next packet.

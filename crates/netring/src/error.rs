@@ -13,6 +13,11 @@ pub enum Error {
     #[cfg(target_os = "linux")]
     #[error(transparent)]
     Capture(#[from] netring_capture::CaptureError),
+    /// The map of flows that the kernel counts cannot be read; counters of a flow may be missing, and the kernel
+    /// may go on to count packets of it that no ledger has.
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    Shunt(netring_capture::ShuntError),
     /// The filter cannot be compiled for the interface.
     #[error(transparent)]
     Filter(#[from] FilterError),
@@ -48,7 +53,7 @@ impl From<io::Error> for Error {
 
 impl Error {
     /// Whether the stream goes on after this error: an interface that is down and may come up
-    /// again, a recording that has ended, one of several files that could not be read to its end.
+    /// again, counters of a shunted flow that cannot be read, a recording that has ended, one of several files that could not be read to its end.
     ///
     /// After any other error, only packets that were already received follow, and packets of other
     /// interfaces of the same capture.
@@ -57,6 +62,8 @@ impl Error {
         match self {
             #[cfg(target_os = "linux")]
             Error::Capture(netring_capture::CaptureError::InterfaceDown { .. }) => true,
+            #[cfg(target_os = "linux")]
+            Error::Shunt(_) => true,
             Error::Tap(_) | Error::Read(_) => true,
             Error::Shared(error) => error.is_passing(),
             _ => false,

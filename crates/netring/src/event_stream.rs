@@ -195,6 +195,18 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
         EventStream { errors, meter, before: [packets, bytes], ..stream }
     }
 
+    /// Goes on with the same driver, inside of another.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn wrap_driver<N: AsyncDriver>(
+        self,
+        wrap: impl FnOnce(D) -> N,
+    ) -> EventStream<S, N> {
+        let EventStream { capture, driver, time, phase, meter, given, terminated, errors, before } =
+            self;
+        let driver = wrap(driver);
+        EventStream { capture, driver, time, phase, meter, given, terminated, errors, before }
+    }
+
     pub(crate) fn map_capture(
         mut self,
         change: impl FnOnce(AsyncCapture<S>) -> AsyncCapture<S>,

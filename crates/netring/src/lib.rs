@@ -136,6 +136,8 @@ pub use live::Live;
 pub use sender::Sender;
 #[cfg(target_os = "linux")]
 pub use sharded::{Sharded, ShardedStream, Workers};
+#[cfg(target_os = "linux")]
+pub use shunt::WithShunting;
 
 #[cfg(target_os = "linux")]
 pub use netring_capture as ring;

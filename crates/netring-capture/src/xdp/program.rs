@@ -43,17 +43,14 @@ impl Program {
         let mut shunt = None;
         let program = match config.shunt {
             Some(flows) => {
-                let flows = ShuntMap::new(flows).map_err(failed("create a map of flows"))?;
+                let refused = |source| match failed("count flows")(source) {
+                    CaptureError::System { source, .. } => CaptureError::ShuntRefused { source },
+                    denied => denied,
+                };
+                let flows = ShuntMap::new(flows).map_err(refused)?;
                 let code = flows.program(kind, Pass::Redirect { sockets });
                 shunt = Some(flows);
-                bpf::load(kind, &code, b"flowscope_shunt\0").map_err(|source| {
-                    match CaptureError::of_xdp("load an XDP program", source) {
-                        CaptureError::System { source, .. } => {
-                            CaptureError::ShuntRefused { source }
-                        }
-                        denied => denied,
-                    }
-                })?
+                bpf::load(kind, &code, b"flowscope_shunt\0").map_err(refused)?
             }
             None => bpf::load(kind, &redirect_all(sockets), b"flowscope_xsk\0\0\0")
                 .map_err(failed("load an XDP program"))?,

@@ -83,7 +83,7 @@ fn everyday_segments_are_counted(from: &mut AfPacket, to: &mut impl Capture, v6:
     // Of no flow in the map.
     let other = [segment(v6, false, 1, 1, 3)];
     assert_eq!(through(from, to, &other, 1), bytes(&other));
-    assert_eq!(map.peek(&key), None);
+    assert_eq!(map.peek(&key).unwrap(), None);
     map.start(&key, &start()).expect("there is room");
     assert!(matches!(map.start(&key, &start()), Err(ShuntError::Kernel(_))), "it is there");
     learn(from, to, v6);
@@ -97,7 +97,7 @@ fn everyday_segments_are_counted(from: &mut AfPacket, to: &mut impl Capture, v6:
         segment(v6, false, CLIENT + 10, SERVER.wrapping_add(108), 0).window(3000),
     ];
     assert_eq!(through(from, to, &counted, 0), Vec::<Vec<u8>>::new());
-    let Shunted { sides: [client, server], last_seen, returned } = map.peek(&key).unwrap();
+    let Shunted { sides: [client, server], last_seen, returned } = map.peek(&key).unwrap().unwrap();
     assert_eq!(returned, None);
     assert!(last_seen <= now() && now().since(last_seen) < Duration::from_secs(5));
     assert_eq!(
@@ -119,7 +119,7 @@ fn everyday_segments_are_counted(from: &mut AfPacket, to: &mut impl Capture, v6:
         segment(v6, true, SERVER.wrapping_add(108), CLIENT + 10, 0).flags(ACK | TcpFlags::FIN);
     let after = segment(v6, false, CLIENT + 10, SERVER.wrapping_add(108), 9);
     assert_eq!(through(from, to, &[fin.clone(), after.clone()], 2), bytes(&[fin, after]));
-    let taken = map.take(&key).unwrap();
+    let taken = map.take(&key).unwrap().unwrap();
     assert_eq!(taken.sides, [client, server]);
     let expected = ReturnedPacket {
         orientation: Orientation::Reverse,
@@ -130,7 +130,7 @@ fn everyday_segments_are_counted(from: &mut AfPacket, to: &mut impl Capture, v6:
         flags: ACK | TcpFlags::FIN,
     };
     assert_eq!(taken.returned, Some(expected));
-    assert_eq!(map.take(&key), None);
+    assert_eq!(map.take(&key).unwrap(), None);
     let stats = to.stats().expect("the socket is open");
     assert_eq!(stats.shunted, map.packets());
     assert_eq!(stats.packets, stats.delivered + stats.shunted, "{stats:?}");
@@ -158,12 +158,12 @@ fn unusual_segments_come_back(from: &mut AfPacket, to: &mut impl Capture) {
         learn(from, to, false);
         assert_eq!(through(from, to, &[plain()], 0), Vec::<Vec<u8>>::new());
         // It stands behind the one that was counted, but where it is unusual.
-        map.take(&key).expect("it is there");
+        map.take(&key).unwrap().expect("it is there");
         map.start(&key, &start()).expect("there is room");
         learn(from, to, false);
         let both = [unusual, plain()];
         assert_eq!(through(from, to, &both, 2), bytes(&both));
-        let taken = map.take(&key).unwrap();
+        let taken = map.take(&key).unwrap().unwrap();
         assert!(taken.returned.is_some() && taken.packets() == 0, "{taken:?}");
     }
     // Those that are not recognised change nothing.
@@ -174,7 +174,7 @@ fn unusual_segments_come_back(from: &mut AfPacket, to: &mut impl Capture) {
         frame().ethernet().ip("10.0.0.1", "10.0.0.2").udp(40000, 443).payload("x"),
     ];
     read_some(from, to, &strange);
-    assert_eq!(map.take(&key).unwrap().returned, None);
+    assert_eq!(map.take(&key).unwrap().unwrap().returned, None);
     // Time is up, or was before.
     for start in [
         ShuntStart { until: Some(now()), ..start() },
@@ -186,7 +186,7 @@ fn unusual_segments_come_back(from: &mut AfPacket, to: &mut impl Capture) {
     ] {
         map.start(&key, &start).expect("there is room");
         assert_eq!(through(from, to, &[plain()], 1), bytes(&[plain()]));
-        assert!(map.take(&key).unwrap().returned.is_some());
+        assert!(map.take(&key).unwrap().unwrap().returned.is_some());
     }
 }
 
@@ -207,7 +207,7 @@ fn datagrams_are_counted(from: &mut AfPacket, to: &mut impl Capture) {
         .expect("there is room");
     let sent = [datagram(false, 0), datagram(false, 40), datagram(true, 5), datagram(false, 6)];
     assert_eq!(through(from, to, &sent, 2), bytes(&sent[2..]));
-    let taken = map.take(&key).unwrap();
+    let taken = map.take(&key).unwrap().unwrap();
     let client = taken.sides[0];
     assert_eq!((client.packets, client.payload_bytes), (2, 40));
     assert_eq!((client.wire_bytes, client.ip_bytes), (2 * 42 + 40, 2 * 28 + 40));
@@ -225,7 +225,7 @@ fn the_map_is_bounded(to: &impl Capture) {
         let _ = map.take(&of(port));
     }
     map.start(&of(1), &start()).expect("there is room again");
-    assert!(map.take(&of(1)).is_some());
+    assert!(map.take(&of(1)).unwrap().is_some());
 }
 
 fn all(to: &mut impl Capture) {

@@ -79,7 +79,10 @@ fn main() -> std::process::ExitCode {
         ),
         runner::group(
             needs::namespaces_of_root,
-            tests![shunt::records_over_packet_sockets_are_those_of_whole_flows,],
+            tests![
+                shunt::records_over_packet_sockets_are_those_of_whole_flows,
+                shunt::a_dropped_stream_leaves_no_flow_in_the_map,
+            ],
         ),
         #[cfg(feature = "af-xdp")]
         runner::group(

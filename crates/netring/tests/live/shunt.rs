@@ -3,13 +3,15 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use flowscope_core::TcpFlags;
+use flowscope_core::{L4Proto, ShuntKey, TcpFlags};
 use flowscope_extract::FiveTupleKey;
 use flowscope_testkit::namespace::in_namespace;
 use flowscope_testkit::{Frame, frame};
 use flowscope_track::{Counters, FlowEvent, FlowStats, History};
 use netring::ring::{AfPacketConfig, Capture};
-use netring::{AsyncCapture, EndReason, FlowStream, Live, ShuntRefusal, Shunting, Stats};
+use netring::{
+    AsyncCapture, AsyncDriver, EndReason, EventStream, Live, ShuntRefusal, Shunting, Stats,
+};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -93,9 +95,9 @@ struct Run {
 }
 
 /// Sends the download while it is captured.
-async fn run<C: Capture + 'static, E>(mut stream: FlowStream<Live<C>, E>) -> Run
+async fn run<C: Capture + 'static, D>(mut stream: EventStream<Live<C>, D>) -> Run
 where
-    E: flowscope_core::FlowExtractor<Key = FiveTupleKey>,
+    D: AsyncDriver<Event = FlowEvent<FiveTupleKey>>,
 {
     let mut from = sender("v0");
     let frames = download();
@@ -169,6 +171,34 @@ pub(crate) fn records_over_packet_sockets_are_those_of_whole_flows() {
             compare(&run(stream).await, &whole);
             let refused = open(AfPacketConfig::default()).with_shunting(Shunting::Verdict);
             assert!(matches!(refused, Err(ShuntRefusal::NotOffered)));
+        });
+    });
+}
+
+/// Whoever has the map goes on to receive packets of flows that a dropped stream has put into it.
+pub(crate) fn a_dropped_stream_leaves_no_flow_in_the_map() {
+    let name = concat!(module_path!(), "::a_dropped_stream_leaves_no_flow_in_the_map");
+    in_namespace(name, || {
+        block_on(async {
+            let config = AfPacketConfig::default().shunt(flows());
+            let ring = netring::ring::AfPacket::open("v1", &config).unwrap();
+            let map = ring.shunt_map().expect("it was asked for").clone();
+            let flow = ShuntKey {
+                proto: L4Proto::Tcp,
+                a: ([10, 0, 0, 1], 40000).into(),
+                b: ([10, 0, 0, 2], 443).into(),
+            };
+            let capture = AsyncCapture::new(Live::new(ring).unwrap());
+            let stream = capture.flow_stream(extractor());
+            let mut stream = stream.with_shunting(Shunting::Established).unwrap();
+            let mut from = sender("v0");
+            download()[..START].iter().for_each(|frame| send(&mut from, frame));
+            while map.peek(&flow).unwrap().is_none() {
+                let event = timeout(Duration::from_secs(10), stream.next()).await;
+                event.expect("it is established").expect("it goes on").unwrap();
+            }
+            drop(stream);
+            assert_eq!(map.peek(&flow).unwrap(), None);
         });
     });
 }
