@@ -208,9 +208,10 @@ impl<C: Capture + 'static> Sharded<C> {
     {
         let handle = StreamHandle::new();
         let total = Arc::new(Total::new(self.captures.len(), handle.clone()));
-        let mut ends = Vec::new();
+        // Stops those that run already when another one cannot be started.
+        let mut workers = Workers { handle, ends: Vec::new() };
         for (number, capture) in self.captures.into_iter().enumerate() {
-            let (work, panicked) = make(number, handle.watch_stop());
+            let (work, panicked) = make(number, workers.handle.watch_stop());
             let core = (!self.cores.is_empty()).then(|| self.cores[number % self.cores.len()]);
             let runtime =
                 runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Wait)?;
@@ -233,9 +234,9 @@ impl<C: Capture + 'static> Sharded<C> {
                 .name(format!("netring-{number}"))
                 .spawn(run)
                 .map_err(Error::Wait)?;
-            ends.push(ended);
+            workers.ends.push(ended);
         }
-        Ok(Workers { handle, ends })
+        Ok(workers)
     }
 }
 
@@ -246,7 +247,7 @@ fn watched<C: Capture + 'static, D: AsyncDriver>(
     mut stop: watch::Receiver<bool>,
 ) -> Result<EventStream<Live<C>, D>, Error> {
     let stopped = async move {
-        // Dropping the sender stops it too.
+        // The sender lives as long as any worker does; what stops them without a call is the drop of `Workers`.
         let _ = stop.wait_for(|&stop| stop).await;
     };
     Ok(AsyncCapture::new(Live::new(capture)?.closed_in_place()).stop_when(stopped).drive(driver))

@@ -61,6 +61,7 @@ fn main() -> std::process::ExitCode {
                 sharded::both_directions_of_a_flow_reach_one_worker,
                 sharded::flows_that_are_split_are_reported,
                 sharded::fragments_are_joined_or_counted,
+                sharded::workers_stop_when_another_one_cannot_be_started,
                 sharded::events_can_be_handled_in_the_workers,
                 sharded::a_panic_of_a_worker_is_reported_with_its_message,
             ],

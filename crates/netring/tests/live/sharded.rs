@@ -215,3 +215,25 @@ impl FlowExtractor for Broken {
         panic!("broken")
     }
 }
+
+pub(crate) fn workers_stop_when_another_one_cannot_be_started() {
+    let name = concat!(module_path!(), "::workers_stop_when_another_one_cannot_be_started");
+    in_namespace(name, || {
+        block_on(async {
+            let sharded = builder().ignore_outgoing(true).open_sharded("v1", 9, WORKERS).unwrap();
+            // Each worker that was started holds a sender.
+            let (running, mut all_ended) = tokio::sync::mpsc::channel::<()>(1);
+            let mut running = Some(running);
+            let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                sharded.run(|number| {
+                    let sender = if number == 2 { running.take() } else { running.clone() };
+                    assert!(number < 2, "no driver for the third worker");
+                    let handle = move |_: Result<_, netring::Error>| drop(sender.clone());
+                    (FlowDriver::new(FiveTuple::bidirectional()), handle)
+                })
+            }));
+            assert!(refused.is_err());
+            assert_eq!(timeout(SOON, all_ended.recv()).await.expect("they stop"), None);
+        });
+    });
+}
