@@ -222,6 +222,11 @@ impl<C: Capture + 'static> AsyncPacketSource for Live<C> {
 }
 
 impl<C: Capture + 'static> Live<C> {
+    /// Keeps an error of the interface for the next read.
+    pub(crate) fn keep_error(&mut self, error: CaptureError) {
+        self.error.get_or_insert(error);
+    }
+
     /// Ready once frames can be read: true, or false at the end. Reads none.
     pub(crate) fn poll_frames(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         loop {

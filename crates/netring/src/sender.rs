@@ -1,10 +1,11 @@
+mod output;
+
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::{Future as _, poll_fn};
+use std::future::poll_fn;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use flowscope_filter::Program;
@@ -12,12 +13,12 @@ use futures_sink::Sink;
 use netring_capture::{AfPacket, AfPacketConfig, Capture, CaptureError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::task::coop;
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::live::Owned;
 use crate::live_clock::require_timers;
 use crate::{AsyncCapture, Error, Live};
+
+use self::output::{BATCH, Room, poll_send};
 
 /// Sends frames through an interface, and waits while its queue is full.
 ///
@@ -28,7 +29,8 @@ use crate::{AsyncCapture, Error, Live};
 /// right. Captures on the same interface see the frames, as outgoing ones.
 ///
 /// After an error, the next call goes on: [`InterfaceDown`](CaptureError::InterfaceDown) until it is up
-/// again, [`FrameTooLong`](CaptureError::FrameTooLong) for that frame.
+/// again, [`FrameTooLong`](CaptureError::FrameTooLong) for that frame, [`System`](CaptureError::System) for a
+/// frame that is empty or shorter than its link header.
 ///
 /// ```no_run
 /// # async fn check() -> Result<(), netring::Error> {
@@ -46,11 +48,8 @@ pub struct Sender<C: Capture + 'static> {
     sent: u64,
 }
 
-/// Frames that the sink collects.
-const QUEUE: usize = 64;
-
-/// Frames that one call gives to the kernel.
-const BATCH: usize = 64;
+/// Frames that the sink collects: one batch.
+const QUEUE: usize = BATCH;
 
 impl Sender<AfPacket> {
     /// Opens an interface to send through it. Nothing is received.
@@ -129,41 +128,9 @@ impl<C: Capture + 'static> Sender<C> {
         cx: &mut Context<'_>,
         frames: &[&[u8]],
     ) -> Poll<Result<usize, Error>> {
-        if frames.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        let unit = ready!(coop::poll_proceed(cx));
-        let Sender { fd, room, sent, .. } = self;
-        let mut was_down = false;
-        loop {
-            if room.is_awaited() {
-                // Cleared before the attempt: room that comes after it sets it again.
-                match fd.poll_write_ready_mut(cx) {
-                    Poll::Ready(Ok(mut ready)) => ready.clear_ready(),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::Wait(error))),
-                    Poll::Pending => ready!(room.poll_retry(cx)),
-                }
-            }
-            let frames = &frames[..frames.len().min(BATCH)];
-            let capture = fd.get_mut().get_mut();
-            let done = ready_or_busy(capture, frames);
-            if let Some(Err(Error::Capture(CaptureError::InterfaceDown { .. }))) = done {
-                // The socket keeps this error until it is read, also when the interface is up again.
-                let _ = capture.take_error();
-                if !was_down && capture.check_interface().is_none() {
-                    was_down = true;
-                    continue;
-                }
-            }
-            let Some(done) = done else {
-                room.wait();
-                continue;
-            };
-            room.found();
-            unit.made_progress();
-            *sent += done.as_ref().copied().unwrap_or_default() as u64;
-            return Poll::Ready(done);
-        }
+        let done = ready!(poll_send(&mut self.fd, &mut self.room, cx, frames));
+        self.sent += done.as_ref().copied().unwrap_or_default() as u64;
+        Poll::Ready(done)
     }
 
     /// Frames sent so far: given to the kernel.
@@ -180,16 +147,21 @@ impl<C: Capture + 'static> Sender<C> {
 
     /// Sends what the sink has collected.
     fn poll_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        while !self.queue.is_empty() {
-            // Reference counts only.
-            let queued: Vec<Bytes> = self.queue.iter().take(BATCH).cloned().collect();
-            let frames: Vec<&[u8]> = queued.iter().map(|frame| &frame[..]).collect();
-            match ready!(self.poll_send(cx, &frames)) {
-                Ok(sent) => drop(self.queue.drain(..sent)),
+        let Sender { fd, room, queue, sent } = self;
+        while !queue.is_empty() {
+            let mut frames: [&[u8]; BATCH] = [&[]; BATCH];
+            for (frame, queued) in frames.iter_mut().zip(&*queue) {
+                *frame = queued;
+            }
+            let count = queue.len().min(BATCH);
+            match ready!(poll_send(fd, room, cx, &frames[..count])) {
+                Ok(some) => {
+                    drop(queue.drain(..some));
+                    *sent += some as u64;
+                }
                 Err(error) => {
-                    // The frame that cannot be sent.
-                    if matches!(error, Error::Capture(CaptureError::FrameTooLong { .. })) {
-                        self.queue.pop_front();
+                    if !may_be_sent_later(&error) {
+                        queue.pop_front();
                     }
                     return Poll::Ready(Err(error));
                 }
@@ -199,8 +171,18 @@ impl<C: Capture + 'static> Sender<C> {
     }
 }
 
-/// Collects up to 64 frames, which `flush` sends. A frame that is too long is left out, and is an error;
-/// after any other error the frames stay, and the next call tries again.
+/// Whether an error says nothing of the frame.
+fn may_be_sent_later(error: &Error) -> bool {
+    use CaptureError::{InterfaceDown, InterfaceGone};
+    matches!(error, Error::Wait(_) | Error::Capture(InterfaceDown { .. } | InterfaceGone { .. }))
+}
+
+/// Collects up to 64 frames, which `flush` sends. `start_send` without `poll_ready` is
+/// [`CaptureError::Busy`] when there are so many, and leaves that frame out.
+///
+/// A frame that the kernel refuses, because it is too long or shorter than a link header, is an error and is
+/// left out. The frames stay when the error is about the interface or the runtime, and the next call tries
+/// again.
 impl<C: Capture + 'static> Sink<Bytes> for Sender<C> {
     type Error = Error;
 
@@ -210,7 +192,11 @@ impl<C: Capture + 'static> Sink<Bytes> for Sender<C> {
     }
 
     fn start_send(self: Pin<&mut Self>, frame: Bytes) -> Result<(), Error> {
-        self.get_mut().queue.push_back(frame);
+        let queue = &mut self.get_mut().queue;
+        if queue.len() >= QUEUE {
+            return Err(CaptureError::Busy.into());
+        }
+        queue.push_back(frame);
         Ok(())
     }
 
@@ -241,74 +227,18 @@ impl<C: Capture + 'static> AsyncCapture<Live<C>> {
     /// room. For AF_XDP, whose queue has one socket for both directions; two interfaces, or two tasks, are
     /// better served by a [`Sender`].
     ///
-    /// Packets are not read meanwhile.
+    /// Packets are not read meanwhile. That the interface was down is also an error of the next read.
     ///
     /// # Errors
     ///
     /// As [`Sender::send_all`].
     pub async fn send_all(&mut self, frames: &[&[u8]]) -> Result<(), Error> {
-        let capture = self.source_mut().capture_mut();
+        let live = self.source_mut();
         let (mut room, mut rest) = (Room::default(), frames);
         while !rest.is_empty() {
-            let sent = poll_fn(|cx| {
-                let unit = ready!(coop::poll_proceed(cx));
-                loop {
-                    if room.is_awaited() {
-                        ready!(room.poll_retry(cx));
-                    }
-                    if let Some(done) = ready_or_busy(capture, &rest[..rest.len().min(BATCH)]) {
-                        room.found();
-                        unit.made_progress();
-                        return Poll::Ready(done);
-                    }
-                    room.wait();
-                }
-            });
-            let sent = sent.await?;
+            let sent = poll_fn(|cx| poll_send(live, &mut room, cx, rest)).await?;
             rest = &rest[sent..];
         }
         Ok(())
-    }
-}
-
-/// What a send gives, `None` while there is no room.
-fn ready_or_busy<C: Capture>(capture: &mut C, frames: &[&[u8]]) -> Option<Result<usize, Error>> {
-    match capture.send_batch(frames) {
-        Ok(0) | Err(CaptureError::Busy) => None,
-        done => Some(done.map_err(Error::from)),
-    }
-}
-
-/// Waits for room by a timer, where no event announces it: the queue of a device, and that of AF_XDP.
-#[derive(Debug, Default)]
-struct Room {
-    retry: Option<Pin<Box<Sleep>>>,
-    awaited: bool,
-}
-
-/// Interval of attempts to send, the resolution of timers.
-const RETRY: Duration = Duration::from_millis(1);
-
-impl Room {
-    fn is_awaited(&self) -> bool {
-        self.awaited
-    }
-
-    fn wait(&mut self) {
-        let when = Instant::now() + RETRY;
-        match &mut self.retry {
-            Some(retry) => retry.as_mut().reset(when),
-            none => *none = Some(Box::pin(sleep_until(when))),
-        }
-        self.awaited = true;
-    }
-
-    fn found(&mut self) {
-        self.awaited = false;
-    }
-
-    /// Ready when it is time for another attempt.
-    fn poll_retry(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.retry.as_mut().map_or(Poll::Ready(()), |retry| retry.as_mut().poll(cx))
     }
 }

@@ -58,6 +58,7 @@ fn main() -> std::process::ExitCode {
                 sending::a_held_block_reports_faults_of_the_interface,
                 sending::sending_waits_for_room_and_loses_nothing,
                 sending::frames_that_cannot_be_sent_are_errors_and_sending_goes_on,
+                sending::a_capture_that_sends_reports_faults_to_its_reader,
                 sharded::both_directions_of_a_flow_reach_one_worker,
                 sharded::flows_that_are_split_are_reported,
                 sharded::fragments_are_joined_or_counted,

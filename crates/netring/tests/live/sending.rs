@@ -189,14 +189,24 @@ pub(crate) fn frames_that_cannot_be_sent_are_errors_and_sending_goes_on() {
                     "{error}"
                 );
                 assert_eq!(to.sent(), 1);
-                // The sink leaves such a frame out.
-                for frame in [&long, &two] {
+                // The sink leaves such a frame out, and any other that the kernel refuses.
+                let (empty, short) = (Vec::new(), vec![0; 13]);
+                for frame in [&long, &empty, &short, &two] {
                     Pin::new(&mut to).start_send(Bytes::copy_from_slice(frame)).expect("room");
                 }
-                let flushed = poll_fn(|cx| Pin::new(&mut to).poll_flush(cx)).await;
-                flushed.expect_err("too long");
+                for refused in ["too long", "empty", "shorter than a header"] {
+                    let flushed = poll_fn(|cx| Pin::new(&mut to).poll_flush(cx)).await;
+                    flushed.expect_err(refused);
+                }
                 poll_fn(|cx| Pin::new(&mut to).poll_flush(cx)).await.expect("the rest fits");
                 ip("link set v0 down");
+                // A caller that does not ask for room does not make the sink grow.
+                let given = (0..100).filter(|_| {
+                    Pin::new(&mut to).start_send(Bytes::copy_from_slice(&three)).is_ok()
+                });
+                assert_eq!(given.count(), 64);
+                let flushed = poll_fn(|cx| Pin::new(&mut to).poll_flush(cx)).await;
+                flushed.expect_err("down");
                 let error = to.send(&three).await.expect_err("down");
                 assert!(
                     matches!(error, Error::Capture(CaptureError::InterfaceDown { .. })),
@@ -204,7 +214,9 @@ pub(crate) fn frames_that_cannot_be_sent_are_errors_and_sending_goes_on() {
                 );
                 ip("link set v0 up");
                 until("the cable is plugged in", || running("v0") && running("v1"));
-                timeout(SOON, to.send(&three)).await.expect("room").expect("up");
+                let flush = poll_fn(|cx| Pin::new(&mut to).poll_flush(cx));
+                timeout(SOON, flush).await.expect("room").expect("up, and the frames are there");
+                assert_eq!(to.sent(), 2 + 64);
                 // That it was down while nothing was sent is no error.
                 ip("link set v0 down");
                 ip("link set v0 up");
@@ -222,7 +234,37 @@ pub(crate) fn frames_that_cannot_be_sent_are_errors_and_sending_goes_on() {
                         Err(error) => assert!(error.is_passing(), "{error}"),
                     }
                 }
-                assert_eq!(came, [&one, &two, &three, &one].map(Vec::clone));
+                let expected = [vec![one.clone(), two], vec![three; 64], vec![one]].concat();
+                assert!(came == expected, "{} frames", came.len());
+            });
+        },
+    );
+}
+
+/// That the interface was down is an error of the reader, not of a frame that is sent when it is up again.
+pub(crate) fn a_capture_that_sends_reports_faults_to_its_reader() {
+    use flowscope_testkit::namespace::{ip, running, until};
+    in_namespace(
+        concat!(module_path!(), "::a_capture_that_sends_reports_faults_to_its_reader"),
+        || {
+            block_on(async {
+                let mut capture = builder().ignore_outgoing(true).open("v0").expect("ours");
+                let error = capture.send_all(&[&[]]).await.expect_err("an empty frame");
+                assert!(matches!(error, Error::Capture(CaptureError::System { .. })), "{error}");
+                ip("link set v0 down");
+                ip("link set v0 up");
+                until("the cable is plugged in", || running("v0") && running("v1"));
+                let frame = datagram(1);
+                let sent = timeout(SOON, capture.send_all(&[&frame])).await;
+                sent.expect("there is room").expect("it is up");
+                let error = capture.next_batch(|_| {}).await.expect_err("it was down");
+                assert!(
+                    matches!(error, Error::Capture(CaptureError::InterfaceDown { .. })),
+                    "{error}"
+                );
+                send(&mut sender("v1"), &datagram(2));
+                let read = timeout(SOON, capture.next_batch(|_| {})).await;
+                assert!(read.expect("it comes").expect("reported once") > 0);
             });
         },
     );
