@@ -215,8 +215,20 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
         self
     }
 
-    /// Does the next step: reads a batch, advances time, or ends flows.
+    /// Does the next step, and publishes the counters when they are due, whatever it was.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        let step = self.poll_work(cx);
+        if self.meter.is_on() {
+            let waits = step.is_pending() && self.capture.source().latency().is_some();
+            if self.meter.is_due(cx, waits) {
+                self.publish();
+            }
+        }
+        step
+    }
+
+    /// Reads a batch, advances time, or ends flows.
+    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let EventStream { capture, driver, time, phase, meter, .. } = self;
         // After a stop nothing is waited for: all remaining packets have been received.
         let held = *phase != Phase::Over && driver.poll_ready(cx).is_pending();
@@ -274,9 +286,6 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
                 }
                 return Poll::Ready(Step::Over);
             }
-        }
-        if self.meter.is_due() {
-            self.publish();
         }
         Poll::Ready(Step::Done)
     }

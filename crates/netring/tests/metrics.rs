@@ -85,6 +85,9 @@ impl Recorder for Book {
 struct Source {
     batches: u32,
     stopped: bool,
+    /// Packets that the kernel has dropped; one more each time it is asked.
+    drops: Option<u64>,
+    latency: Option<Duration>,
 }
 
 impl AsyncPacketSource for Source {
@@ -109,7 +112,8 @@ impl AsyncPacketSource for Source {
 
     fn stats(&mut self) -> Result<SourceStats, Error> {
         let mut lost = Ledger::default();
-        lost.lose(Loss::KernelDrop, 7);
+        self.drops = self.drops.map(|drops| drops + 1);
+        lost.lose(Loss::KernelDrop, self.drops.unwrap_or(7));
         let mut stats = SourceStats::new(Some(17), lost);
         stats.freezes = 2;
         stats.ring = Some(RingUse::new(3, 12));
@@ -117,7 +121,7 @@ impl AsyncPacketSource for Source {
     }
 
     fn latency(&self) -> Option<Duration> {
-        None
+        self.latency
     }
 }
 
@@ -125,7 +129,7 @@ impl AsyncPacketSource for Source {
 async fn counters_of_a_stream_are_published_under_the_documented_names() {
     let book = Book::default();
     let _here = metrics::set_default_local_recorder(&book);
-    let source = Source { batches: 0, stopped: false };
+    let source = Source { batches: 0, stopped: false, drops: None, latency: None };
     let mut stream = AsyncCapture::new(source)
         .flow_stream(FiveTuple::bidirectional())
         .without_packets()
@@ -153,4 +157,21 @@ async fn counters_of_a_stream_are_published_under_the_documented_names() {
     let book = book.0.lock().unwrap();
     let got: Vec<(&str, f64)> = book.iter().map(|(name, value)| (&name[..], *value)).collect();
     assert_eq!(got, expected);
+}
+
+/// The clock is that of the test: it goes to the next timer when every task waits.
+#[tokio::test(start_paused = true)]
+async fn counters_of_a_quiet_live_capture_go_on_to_be_published() {
+    let book = Book::default();
+    let _here = metrics::set_default_local_recorder(&book);
+    let latency = Some(Duration::ZERO);
+    // All batches were read: no packet comes, and no flow has a deadline.
+    let source = Source { batches: 5, stopped: false, drops: Some(0), latency };
+    let mut stream =
+        AsyncCapture::new(source).flow_stream(FiveTuple::bidirectional()).with_metrics("tap");
+    let quiet = tokio::time::timeout(Duration::from_millis(10_500), stream.next()).await;
+    assert!(quiet.is_err());
+    let name = "netring_packets_lost_total{stream=tap,cause=kernel_drop}";
+    let drops = book.0.lock().unwrap().get(name).copied();
+    assert_eq!(drops, Some(11.0), "at once, and once a second");
 }

@@ -1,6 +1,8 @@
 //! Without the feature `metrics`, nothing is measured.
 
-use std::time::Instant;
+use std::task::Context;
+
+use tokio::time::Instant;
 
 use crate::Stats;
 
@@ -21,7 +23,7 @@ impl Meter {
     pub(crate) fn batch(&self, _begun: Option<Instant>) {}
 
     #[inline]
-    pub(crate) fn is_due(&mut self) -> bool {
+    pub(crate) fn is_due(&mut self, _cx: &mut Context<'_>, _waits: bool) -> bool {
         false
     }
 

@@ -1,17 +1,21 @@
 //! Publishes to the recorder of the crate `metrics`.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::Context;
+use std::time::Duration;
 
 use flowscope_core::Ledger;
 use metrics::{Histogram, counter, gauge, histogram};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{AsyncDriver, AsyncPacketSource, EventStream, Stats};
 
 impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
     /// Publishes the counters of this stream to the recorder of the crate `metrics`, under the label
-    /// `stream` with this name: at most once a second while the stream is read, and at its end. Needs
-    /// the feature `metrics`. Install the recorder first.
+    /// `stream` with this name: once a second while the stream is read, and at its end; of a live capture also
+    /// while no packet comes. Needs the feature `metrics`. Install the recorder first.
     ///
     /// | name | kind | meaning |
     /// |---|---|---|
@@ -44,6 +48,8 @@ struct On {
     batches: Histogram,
     /// When the counters are published next.
     due: Instant,
+    /// Wakes the task then. Made for the first wait of a live capture.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// Interval of publishing.
@@ -56,7 +62,7 @@ impl Meter {
 
     fn new(name: String) -> Self {
         let batches = histogram!("netring_batch_seconds", "stream" => name.clone());
-        Meter(Some(Box::new(On { name, batches, due: Instant::now() })))
+        Meter(Some(Box::new(On { name, batches, due: Instant::now(), timer: None })))
     }
 
     /// Begin of a batch, if batches are measured.
@@ -79,14 +85,22 @@ impl Meter {
         self.0.is_some()
     }
 
-    /// Whether it is time to publish the counters; then the next time is set.
-    #[inline]
-    pub(crate) fn is_due(&mut self) -> bool {
+    /// Whether it is time to publish the counters; then the next time is set. A task that `waits` is woken then.
+    pub(crate) fn is_due(&mut self, cx: &mut Context<'_>, waits: bool) -> bool {
         let Some(on) = &mut self.0 else { return false };
         let now = Instant::now();
         let due = now >= on.due;
         if due {
             on.due = now + INTERVAL;
+        }
+        if waits {
+            let timer = on.timer.get_or_insert_with(|| Box::pin(sleep_until(on.due)));
+            if timer.deadline() != on.due {
+                timer.as_mut().reset(on.due);
+            }
+            if timer.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
         }
         due
     }
