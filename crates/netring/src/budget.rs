@@ -25,9 +25,10 @@ const BYTES: usize = 16 * 1024;
 pub(crate) const STEPS: usize = 16;
 
 /// Units for handling packets.
-pub(crate) fn units(packets: &[PacketView<'_>]) -> usize {
-    let bytes: usize = packets.iter().map(|packet| packet.frame().len()).sum();
-    packets.len() / PACKETS + bytes / BYTES
+pub(crate) fn units<'p>(packets: impl Iterator<Item = PacketView<'p>>) -> usize {
+    let (count, bytes) =
+        packets.fold((0, 0), |(count, bytes), packet| (count + 1, bytes + packet.frame().len()));
+    count / PACKETS + bytes / BYTES
 }
 
 /// Ready if the task has units left. Otherwise it is woken when it is polled anew.

@@ -202,7 +202,7 @@ impl<S: AsyncPacketSource> AsyncCapture<S> {
             let AsyncCapture { source, stages, .. } = self;
             let (mut passed, mut units) = (0, 0);
             let lent = source.poll_batch(cx, &mut |packets| {
-                units = budget::units(packets);
+                units = budget::units(packets.iter().copied());
                 passed = stages.pass(packets, lend);
             });
             self.gave_way = lent.is_pending() && source.gave_way();

@@ -9,16 +9,15 @@ use tokio::task::coop;
 use crate::budget;
 use crate::{AsyncCapture, Error, Live};
 
-/// Block of the ring that is read in place, for as long as it is kept: across `.await`, and in another
-/// task. Made by [`AsyncCapture::next_block`].
+/// Block of the ring that is read in place, for as long as it is kept, also across `.await`; it is `Send`. Made by [`AsyncCapture::next_block`].
 ///
 /// Dropping it returns the block to the kernel. While it is kept, the kernel fills the other blocks of
 /// the ring; when those are full, it drops new packets and counts them.
 #[must_use = "its packets are lost when it is dropped"]
 pub struct HeldBlock<'a> {
     block: Option<Block<'a>>,
-    /// Which packets passed the filter; `None` if all did.
-    passed: Option<Vec<bool>>,
+    /// Which packets passed the filter and duplicate removal; `None` if all did.
+    passed: Option<&'a [bool]>,
 }
 
 impl AsyncCapture<Live<AfPacket>> {
@@ -59,21 +58,8 @@ impl AsyncCapture<Live<AfPacket>> {
         let block = source.capture_mut().next_block();
         let (mut passed, mut units) = (None, 0);
         if let Some(block) = &block {
-            let views: Vec<PacketView<'_>> = block.packets().collect();
-            units = budget::units(&views);
-            let mut all = vec![false; views.len()];
-            let mut at = 0;
-            let count = stages.pass(&views, &mut |kept| {
-                // Those that pass keep their order, and each has memory of its own.
-                for packet in kept {
-                    while views[at].frame().as_ptr() != packet.frame().as_ptr() {
-                        at += 1;
-                    }
-                    all[at] = true;
-                    at += 1;
-                }
-            });
-            passed = (count < views.len()).then_some(all);
+            units = budget::units(block.packets());
+            passed = stages.mark(block.packets());
         }
         poll_fn(|cx| {
             budget::spend(cx, units);
@@ -108,7 +94,7 @@ impl HeldBlock<'_> {
     /// The packets, in capture order. Their bytes stay in the ring until the block is dropped.
     pub fn packets(&self) -> impl Iterator<Item = PacketView<'_>> + Clone {
         let packets = self.block.iter().flat_map(|block| -> Packets<'_> { block.packets() });
-        let passed = self.passed.as_deref();
+        let passed = self.passed;
         let passes = move |at: usize| passed.is_none_or(|all| all.get(at) == Some(&true));
         packets.enumerate().filter(move |(at, _)| passes(*at)).map(|(_, packet)| packet)
     }
