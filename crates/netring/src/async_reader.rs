@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read};
 use std::pin::Pin;
@@ -59,7 +60,7 @@ impl<R: AsyncRead + Unpin> AsyncCapture<AsyncReader<R>> {
     /// # }
     /// ```
     pub fn open_async_reader(input: R) -> Result<Self, Error> {
-        let pipe = Arc::new(Pipe::default());
+        let pipe = Arc::new(Pipe::new());
         let output = Output(Arc::clone(&pipe));
         Ok(AsyncCapture::new(AsyncReader {
             input: Some(input),
@@ -135,28 +136,31 @@ impl<R> fmt::Debug for AsyncReader<R> {
 }
 
 /// Bytes on the way from a task to a thread, which waits for them.
-#[derive(Default)]
 struct Pipe {
     state: Mutex<State>,
     /// Bytes came, or the end.
     came: Condvar,
 }
 
-#[derive(Default)]
 struct State {
-    /// From `start` on, they were not read yet.
-    bytes: Vec<u8>,
-    start: usize,
+    /// Not read yet. They never need more memory than was reserved at the start.
+    bytes: VecDeque<u8>,
     ended: bool,
     error: Option<io::Error>,
     /// The task that waits for room.
     waker: Option<Waker>,
 }
 
-/// Bytes that wait.
-const CAPACITY: usize = 256 * 1024;
+/// Bytes that wait in the pipe. As many as one read gives wait in front of it.
+const CAPACITY: usize = 256 * 1024 - READ;
 
 impl Pipe {
+    fn new() -> Self {
+        let bytes = VecDeque::with_capacity(CAPACITY);
+        let state = State { bytes, ended: false, error: None, waker: None };
+        Pipe { state: Mutex::new(state), came: Condvar::new() }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // The bytes behind the lock are consistent at any time.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -165,17 +169,14 @@ impl Pipe {
     /// Appends as many bytes as there is room for, and returns their number, at least 1.
     fn poll_push(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<usize> {
         let mut state = self.state();
-        let room = CAPACITY - (state.bytes.len() - state.start);
+        let room = CAPACITY - state.bytes.len();
         if room == 0 {
             state.waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
         let taken = bytes.len().min(room);
-        if state.bytes.len() + taken > CAPACITY {
-            let start = std::mem::take(&mut state.start);
-            state.bytes.drain(..start);
-        }
-        state.bytes.extend_from_slice(&bytes[..taken]);
+        state.bytes.extend(&bytes[..taken]);
+        drop(state);
         self.came.notify_one();
         Poll::Ready(taken)
     }
@@ -185,6 +186,7 @@ impl Pipe {
         let mut state = self.state();
         if !state.ended {
             (state.ended, state.error) = (true, error);
+            drop(state);
             self.came.notify_one();
         }
     }
@@ -197,12 +199,12 @@ impl Read for Output {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut state = self.0.state();
         loop {
-            let waiting = &state.bytes[state.start..];
-            if !waiting.is_empty() || buffer.is_empty() {
-                let taken = waiting.len().min(buffer.len());
-                buffer[..taken].copy_from_slice(&waiting[..taken]);
-                state.start += taken;
-                if let Some(waker) = state.waker.take() {
+            if !state.bytes.is_empty() || buffer.is_empty() {
+                let taken = state.bytes.read(buffer)?;
+                let waker = if taken > 0 { state.waker.take() } else { None };
+                // The task that is woken takes the lock, maybe at once.
+                drop(state);
+                if let Some(waker) = waker {
                     waker.wake();
                 }
                 return Ok(taken);
@@ -220,13 +222,17 @@ impl Read for Output {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
     use std::thread;
 
     use super::*;
 
     #[test]
     fn bytes_pass_the_pipe_in_order_and_bounded() {
-        let pipe = Arc::new(Pipe::default());
+        let pipe = Arc::new(Pipe::new());
+        let reserved = pipe.state().bytes.capacity();
         let mut output = Output(Arc::clone(&pipe));
         let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
         let expected = bytes.clone();
@@ -240,7 +246,9 @@ mod tests {
                     Poll::Pending => thread::yield_now(),
                 }
                 piece = piece * 7 + 1;
-                assert!(pipe.state().bytes.len() <= CAPACITY);
+                let state = pipe.state();
+                assert!(state.bytes.len() <= CAPACITY);
+                assert_eq!(state.bytes.capacity(), reserved);
                 piece %= 1_000_003;
             }
             pipe.end(Some(io::Error::other("torn")));
@@ -261,21 +269,23 @@ mod tests {
 
     #[test]
     fn a_full_pipe_wakes_its_writer_when_there_is_room() {
-        struct Count(std::sync::atomic::AtomicUsize);
-        impl std::task::Wake for Count {
+        struct Count(AtomicUsize, OnceLock<Arc<Pipe>>);
+        impl Wake for Count {
             fn wake(self: Arc<Self>) {
-                self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                assert!(self.1.get().unwrap().state.try_lock().is_ok(), "woken under the lock");
+                self.0.fetch_add(1, Ordering::Relaxed);
             }
         }
-        let count = Arc::new(Count(Default::default()));
+        let count = Arc::new(Count(AtomicUsize::new(0), OnceLock::new()));
         let waker = Waker::from(Arc::clone(&count));
         let mut cx = Context::from_waker(&waker);
-        let pipe = Arc::new(Pipe::default());
+        let pipe = Arc::new(Pipe::new());
+        assert!(count.1.set(Arc::clone(&pipe)).is_ok());
         let all = vec![7; CAPACITY + 1];
         assert_eq!(pipe.poll_push(&mut cx, &all), Poll::Ready(CAPACITY));
         assert_eq!(pipe.poll_push(&mut cx, &all), Poll::Pending);
         Output(Arc::clone(&pipe)).read_exact(&mut [0; 10]).unwrap();
-        assert_eq!(count.0.load(std::sync::atomic::Ordering::Relaxed), 1);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
         assert_eq!(pipe.poll_push(&mut cx, &all), Poll::Ready(10));
     }
 }
