@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use flowscope::core::{LinkType, PacketSource as _, PacketView, Timestamp};
 use flowscope::pcap::CaptureWriter;
-use flowscope_testkit::namespace::{cable, in_namespace, until};
+use flowscope_testkit::namespace::{cable, in_namespace, ip, running, until};
 use flowscope_testkit::{frame, needs, runner, tests};
 use netring::ring::{AfPacket, AfPacketConfig};
 
@@ -385,6 +385,35 @@ fn a_bridge_passes_frames_both_ways() {
     });
 }
 
+fn a_bridge_goes_on_after_an_interface_was_down_and_ends_when_one_is_gone() {
+    let name = concat!(
+        module_path!(),
+        "::a_bridge_goes_on_after_an_interface_was_down_and_ends_when_one_is_gone"
+    );
+    in_namespace(name, || {
+        cable("w0", "w1", "");
+        let command = &mut Command::new(env!("CARGO_BIN_EXE_bridge"));
+        let bridge = Program::start(command.args(["v1", "w1"]));
+        bridge.wait_until_it_reads();
+        let frames = frames("bulk.pcap");
+        let frame = frames.iter().find(|frame| frame.len() <= 1514).unwrap();
+        for _ in 0..2 {
+            for (from, to) in [("v0", "w0"), ("w0", "v0")] {
+                let mut witness = Witness::of(to);
+                send(&mut sender(from), frame);
+                witness.wait_for(1);
+            }
+            ip("link set v1 down");
+            ip("link set v1 up");
+            until("the cable is plugged in", || running("v0") && running("v1"));
+        }
+        ip("link del v0");
+        let told = bridge.fail();
+        assert_eq!(told[0], "bridging v1 and w1");
+        assert!(told.len() == 2 && told[1].contains("v1"), "{told:?}");
+    });
+}
+
 fn main() -> std::process::ExitCode {
     runner::run([
         runner::group(needs::nothing, tests![open_flows_are_reported,]),
@@ -410,6 +439,7 @@ fn main() -> std::process::ExitCode {
                 workers_share_the_flows,
                 threads_receive_each_flow_once,
                 a_bridge_passes_frames_both_ways,
+                a_bridge_goes_on_after_an_interface_was_down_and_ends_when_one_is_gone,
             ],
         ),
         runner::group(

@@ -26,8 +26,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let (from_a, from_b) = (open(&a)?, open(&b)?);
     let (to_a, to_b) = (Sender::open(&a)?, Sender::open(&b)?);
     eprintln!("bridging {a} and {b}");
-    let (there, back) = tokio::join!(pass(from_a, to_b), pass(from_b, to_a));
-    for (from, to, passed) in [(&a, &b, there?), (&b, &a, back?)] {
+    let (there, back) = tokio::try_join!(pass(from_a, to_b), pass(from_b, to_a))?;
+    for (from, to, passed) in [(&a, &b, there), (&b, &a, back)] {
         eprintln!("{from} to {to}: {passed}");
     }
     Ok(())
@@ -45,7 +45,14 @@ async fn pass(
     mut to: Sender<AfPacket>,
 ) -> Result<String, netring::Error> {
     let mut left_out = 0_u64;
-    while let Some(block) = from.next_block().await? {
+    loop {
+        let block = match from.next_block().await {
+            Ok(Some(block)) => block,
+            Ok(None) => break,
+            // It is reported once. Packets come again when the interface is up.
+            Err(netring::Error::Capture(CaptureError::InterfaceDown { .. })) => continue,
+            Err(error) => return Err(error),
+        };
         let frames: Vec<&[u8]> = block.packets().map(|packet| packet.frame()).collect();
         let mut rest = &frames[..];
         loop {

@@ -125,6 +125,13 @@ impl Program {
         self.end()
     }
 
+    /// Waits until it fails. Gives the rest of the lines of its standard error.
+    pub(crate) fn fail(mut self) -> Vec<String> {
+        let status = self.child.wait().unwrap();
+        assert!(!status.success());
+        self.errors.iter().collect()
+    }
+
     /// Waits for its end. Gives the lines of its standard output, and the rest of those of its standard
     /// error.
     pub(crate) fn end(mut self) -> (Vec<String>, Vec<String>) {
