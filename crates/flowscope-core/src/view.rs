@@ -75,6 +75,27 @@ impl<'a> PacketView<'a> {
         self
     }
 
+    /// The same packet with its bytes elsewhere, for copies: all but [`frame`](Self::frame) stays, also the cursor.
+    /// A wire length below that of `frame` is raised to it.
+    #[must_use]
+    #[inline]
+    pub fn with_frame<'b>(self, frame: &'b [u8]) -> PacketView<'b> {
+        PacketView {
+            frame,
+            ts: self.ts,
+            first_ts: self.first_ts,
+            wire_len: self.wire_len,
+            frames: self.frames,
+            at: self.at,
+            link: self.link,
+            has_own_time: self.has_own_time,
+            vlan: self.vlan,
+            interface: self.interface,
+            rx_hash: self.rx_hash,
+        }
+        .with_wire_len(self.wire_len)
+    }
+
     /// Makes this the view of a datagram joined from `frames` frames of `wire_len` bytes together,
     /// the earliest of them captured at `first_ts`.
     #[must_use]
@@ -268,6 +289,22 @@ mod tests {
         assert_eq!(view.wire_len(), 60);
         assert!(!view.is_cut());
         assert!(view.with_wire_len(61).is_cut());
+    }
+
+    #[test]
+    fn a_copy_has_all_but_the_bytes() {
+        let view = PacketView::new(&[1; 60], LinkType::RAW, Timestamp::from_secs(3))
+            .with_vlan(VlanTag { tpid: 0x8100, tci: 7 })
+            .with_interface(2)
+            .with_rx_hash(9)
+            .without_own_time()
+            .with_joined(2, 90, Timestamp::from_secs(1))
+            .at(Cursor::around(4, Path::EMPTY));
+        let bare = view.with_frame(&[]);
+        assert_eq!((bare.frame().len(), bare.wire_len()), (0, 90));
+        // All fields, the bytes among them.
+        assert_eq!(format!("{:?}", bare.with_frame(view.frame())), format!("{view:?}"));
+        assert_eq!(bare.with_frame(&[1; 91]).wire_len(), 91);
     }
 
     #[test]

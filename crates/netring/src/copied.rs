@@ -1,25 +1,13 @@
 use std::ops::Range;
 
-use flowscope_core::{LinkType, PacketView, Timestamp, VlanTag};
+use flowscope_core::PacketView;
 
 /// Copies of the packets of a batch, in memory that is used again for the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Copied {
     bytes: Vec<u8>,
-    packets: Vec<Packet>,
-}
-
-/// What a view has beside its bytes.
-#[derive(Debug)]
-struct Packet {
-    range: Range<usize>,
-    link: LinkType,
-    ts: Timestamp,
-    has_own_time: bool,
-    wire_len: u32,
-    vlan: Option<VlanTag>,
-    interface: Option<u32>,
-    rx_hash: Option<u32>,
+    /// Where the bytes of each packet are, and all the rest of it.
+    packets: Vec<(Range<usize>, PacketView<'static>)>,
 }
 
 impl Copied {
@@ -30,43 +18,21 @@ impl Copied {
         for view in views {
             let start = self.bytes.len();
             self.bytes.extend_from_slice(view.frame());
-            self.packets.push(Packet {
-                range: start..self.bytes.len(),
-                link: view.link(),
-                ts: view.ts(),
-                has_own_time: view.has_own_time(),
-                wire_len: view.wire_len(),
-                vlan: view.vlan(),
-                interface: view.interface(),
-                rx_hash: view.rx_hash(),
-            });
+            self.packets.push((start..self.bytes.len(), view.with_frame(&[])));
         }
     }
 
     pub(crate) fn views(&self) -> impl Iterator<Item = PacketView<'_>> {
-        self.packets.iter().map(|packet| {
-            let bytes = self.bytes.get(packet.range.clone()).unwrap_or_default();
-            let mut view =
-                PacketView::new(bytes, packet.link, packet.ts).with_wire_len(packet.wire_len);
-            if !packet.has_own_time {
-                view = view.without_own_time();
-            }
-            if let Some(tag) = packet.vlan {
-                view = view.with_vlan(tag);
-            }
-            if let Some(interface) = packet.interface {
-                view = view.with_interface(interface);
-            }
-            if let Some(hash) = packet.rx_hash {
-                view = view.with_rx_hash(hash);
-            }
-            view
+        self.packets.iter().map(|(range, packet)| {
+            packet.with_frame(self.bytes.get(range.clone()).unwrap_or_default())
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use flowscope_core::{LinkType, Timestamp, VlanTag};
+
     use super::*;
 
     #[test]

@@ -20,6 +20,8 @@ pub struct OwnedPacket {
     pub frame: Bytes,
     /// Capture time.
     pub ts: Timestamp,
+    /// Whether the capture stored `ts` for this packet; see [`PacketView::has_own_time`].
+    pub has_own_time: bool,
     /// Length on the wire, in bytes.
     pub wire_len: u32,
     /// Link type of `frame`.
@@ -38,6 +40,9 @@ impl OwnedPacket {
     pub fn view(&self) -> PacketView<'_> {
         let mut view =
             PacketView::new(&self.frame, self.link, self.ts).with_wire_len(self.wire_len);
+        if !self.has_own_time {
+            view = view.without_own_time();
+        }
         if let Some(tag) = self.vlan {
             view = view.with_vlan(tag);
         }
@@ -59,6 +64,7 @@ impl OwnedPacket {
         OwnedPacket {
             frame,
             ts: view.ts(),
+            has_own_time: view.has_own_time(),
             wire_len: view.wire_len(),
             link: view.link(),
             vlan: view.vlan(),
@@ -157,3 +163,18 @@ impl<S: AsyncPacketSource> FusedStream for PacketStream<S> {
 
 /// No field is ever pinned.
 impl<S> Unpin for PacketStream<S> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_view_of_a_copy_is_that_of_the_packet() {
+        let bare = PacketView::new(&[1; 60], LinkType::RAW, Timestamp::from_secs(3));
+        let full = bare.with_wire_len(90).with_interface(2).with_rx_hash(9).without_own_time();
+        let full = full.with_vlan(VlanTag { tpid: 0x8100, tci: 7 });
+        for view in [bare, full] {
+            assert_eq!(format!("{:?}", OwnedPacket::copied(&view).view()), format!("{view:?}"));
+        }
+    }
+}
