@@ -26,8 +26,11 @@ use crate::sys::bpf::{self, Instruction, Kind, Map};
 ///
 /// A handle: clones refer to the same map, which exists as long as the capture or a handle does.
 ///
-/// The kernel counts and keeps back a packet of a flow in the map if it is IPv4 without options or IPv6 without
-/// extension headers, right behind an Ethernet header, no fragment, has the TTL that the flow had, and is a UDP
+/// The kernel finds the flow of a packet that is IPv4 without options or IPv6 without extension headers, right
+/// behind an Ethernet header, no fragment, and captured with its TCP or UDP header. All other packets pass, those of
+/// flows in the map among them, and the flows stay there.
+///
+/// It counts and keeps back a packet of a flow in the map if it has the TTL that the flow had, and is a UDP
 /// packet, or a TCP segment in sequence, without flags but ACK and PSH, with a window, and with an
 /// acknowledgement that neither goes back nor beyond what the other side has sent. It passes segments on until
 /// it has seen one of each side. The first packet that is another passes, and so do all of the flow after it.

@@ -90,13 +90,11 @@ impl StreamHandle {
         !matches!(*self.shared.outcome.borrow(), Outcome::Running)
     }
 
-    /// Completes once a handle has requested the stop.
-    pub(crate) fn stopped(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    /// Completes once a handle has requested the stop, or the last one was dropped.
+    fn stopped(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let mut stop = self.shared.stop.subscribe();
-        let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             let _ = stop.wait_for(|&stop| stop).await;
-            drop(shared);
         })
     }
 

@@ -52,6 +52,12 @@ impl Pacer {
         Pacer { pace, start: Instant::now(), round: None, scheduled: 0 }
     }
 
+    /// The pace that it was made with.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
     /// Times of packets begin anew with the next one: for a capture that is sent again. A
     /// [rate](Pace::Rate) goes on.
     pub fn restart(&mut self) {

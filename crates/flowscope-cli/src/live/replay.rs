@@ -44,7 +44,6 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Status, Failure> {
         pacer: Pacer::new(pace),
         stop,
         start: Instant::now(),
-        is_paced: pace != Pace::Top,
         sent: 0,
         left_out: [0; REASONS.len()],
         slip: Duration::ZERO,
@@ -77,7 +76,6 @@ struct Sender {
     link: LinkType,
     filter: Option<Filter>,
     pacer: Pacer,
-    is_paced: bool,
     /// Whether somebody wants it to end.
     stop: Arc<AtomicBool>,
     start: Instant,
@@ -206,7 +204,7 @@ impl Sender {
     fn report(&self) {
         let took = self.start.elapsed().as_secs_f64();
         let mut line = format!("{} sent in {took:.3} s", count(self.sent, "packet"));
-        if self.is_paced {
+        if self.pacer.pace() != Pace::Top {
             let slip = self.slip.as_secs_f64() * 1e3;
             line += &format!(", at most {slip:.1} ms behind the schedule");
         }

@@ -111,7 +111,7 @@ impl AfXdp {
     pub fn open(interface: &str, config: &AfXdpConfig) -> Result<Self, CaptureError> {
         let (interface, queues) = find(interface, config)?;
         let program = Arc::new(Program::open(&interface, config, &queues)?);
-        Self::with(&interface, config, &queues, &program)
+        Self::with(&interface, config, &queues, &program, true)
     }
 
     /// Captures each of these queues separately, for workers that each read one queue. They share
@@ -123,7 +123,9 @@ impl AfXdp {
     pub fn open_queues(interface: &str, config: &AfXdpConfig) -> Result<Vec<Self>, CaptureError> {
         let (interface, queues) = find(interface, config)?;
         let program = Arc::new(Program::open(&interface, config, &queues)?);
-        queues.iter().map(|&queue| Self::with(&interface, config, &[queue], &program)).collect()
+        (queues.iter().enumerate())
+            .map(|(at, &queue)| Self::with(&interface, config, &[queue], &program, at == 0))
+            .collect()
     }
 
     fn with(
@@ -131,6 +133,7 @@ impl AfXdp {
         config: &AfXdpConfig,
         numbers: &[u32],
         program: &Arc<Program>,
+        is_first: bool,
     ) -> Result<Self, CaptureError> {
         let failed = |doing| move |source| CaptureError::of_xdp(doing, source);
         let mut setup = config.setup(sys::page_size());
@@ -174,8 +177,7 @@ impl AfXdp {
                 capacity
             }),
             busy: config.busy_poll.is_some(),
-            // Held by the caller and by those before.
-            is_first: Arc::strong_count(program) <= 2,
+            is_first,
             delivered: 0,
         };
         for member in &capture.members {

@@ -115,13 +115,35 @@ impl Total {
         let mut sum = self.sum.lock().unwrap_or_else(PoisonError::into_inner);
         match ended {
             Ok(stats) => sum.stats.merge(stats),
-            Err(Error::Panicked(message)) => sum.error = Some(Error::Panicked(message.clone())),
-            Err(error) => sum.error = Some(Error::source(error.to_string())),
+            Err(error) => {
+                // The first one; others may be its consequences.
+                sum.error.get_or_insert_with(|| match error {
+                    Error::Panicked(message) => Error::Panicked(message.clone()),
+                    error => Error::source(error.to_string()),
+                });
+            }
         }
         sum.left -= 1;
         if sum.left == 0 {
             let stats = mem::take(&mut sum.stats);
             self.handle.report(sum.error.take().map_or(Ok(stats), Err));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn handles_report_the_first_error() {
+        let handle = StreamHandle::new();
+        let total = Total::new(3, handle.clone());
+        total.add(&Err(Error::Panicked("first".to_owned())));
+        total.add(&Ok(Stats::default()));
+        assert!(!handle.is_over());
+        total.add(&Err(Error::source("second")));
+        let error = handle.ended().await.unwrap_err();
+        assert!(error.to_string().contains("first"), "{error}");
     }
 }
