@@ -145,9 +145,9 @@ impl AfPacketConfig {
     }
 
     /// Lets the kernel count packets of at most so many flows at a time without this capture receiving them: see
-    /// [`ShuntMap`](crate::ShuntMap). The host still gets them. It takes Linux 5.14 and `CAP_BPF`. A flow takes about 300 bytes of
-    /// kernel memory while it is in the map; a flow that finds the map full is read as before. Not possible
-    /// together with a [`filter`](Self::filter), as a socket has one program only. Default: no.
+    /// [`ShuntMap`](crate::ShuntMap). The host still gets them. It takes Linux 5.14 and `CAP_BPF`. A flow takes
+    /// about 300 bytes of kernel memory while it is in the map; a flow that finds the map full is read as before.
+    /// Not possible together with a [`filter`](Self::filter), as a socket has one program only. Default: no.
     #[must_use]
     pub fn shunt(mut self, flows: NonZeroU32) -> Self {
         self.shunt = Some(flows);

@@ -53,7 +53,8 @@ impl From<io::Error> for Error {
 
 impl Error {
     /// Whether the stream goes on after this error: an interface that is down and may come up
-    /// again, counters of a shunted flow that cannot be read, a recording that has ended, one of several files that could not be read to its end.
+    /// again, counters of a shunted flow that cannot be read, a recording that has ended, one of several files that
+    /// could not be read to its end.
     ///
     /// After any other error, only packets that were already received follow, and packets of other
     /// interfaces of the same capture.

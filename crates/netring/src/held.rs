@@ -9,7 +9,8 @@ use tokio::task::coop;
 use crate::budget;
 use crate::{AsyncCapture, Error, Live};
 
-/// Block of the ring that is read in place, for as long as it is kept, also across `.await`; it is `Send`. Made by [`AsyncCapture::next_block`].
+/// Block of the ring that is read in place, for as long as it is kept, also across `.await`; it is `Send`.
+/// Made by [`AsyncCapture::next_block`].
 ///
 /// Dropping it returns the block to the kernel. While it is kept, the kernel fills the other blocks of
 /// the ring; when those are full, it drops new packets and counts them.
@@ -19,6 +20,11 @@ pub struct HeldBlock<'a> {
     /// Which packets passed the filter and duplicate removal; `None` if all did.
     passed: Option<&'a [bool]>,
 }
+
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<HeldBlock<'_>>();
+};
 
 impl AsyncCapture<Live<AfPacket>> {
     /// Waits for the next block of the ring, and lends it as a whole; `None` once the capture has ended.
