@@ -187,13 +187,11 @@ const NO_EXIST: u64 = 1;
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
-
     use super::*;
 
     /// A map of keys of four bytes and values of eight, which the kernel does not know.
     fn map() -> Map {
-        Map { fd: File::open("/dev/null").unwrap().into(), key_size: 4, value_size: 8 }
+        Map { fd: io::pipe().unwrap().0.into(), key_size: 4, value_size: 8 }
     }
 
     #[test]
