@@ -136,40 +136,55 @@ fn hostile_files_are_read_to_their_end() {
     }
 }
 
-/// A file that is cut anywhere gives the packets before the cut, and says that it was cut.
+/// A file that is cut anywhere gives the packets before the cut, and says that it was cut unless the cut is where a
+/// record or block ends.
 #[test]
 fn captures_cut_at_every_byte() {
-    for whole in files::sound() {
-        let read = |bytes: &[u8]| {
-            let (mut packets, mut failed) = (0, false);
-            let Ok(mut reader) = CaptureReader::new(bytes) else { return (0, true) };
-            loop {
-                match reader.next_batch(&mut |views| packets += views.len()) {
-                    Ok(0) => return (packets, failed),
-                    Ok(_) => {}
-                    Err(_) => failed = true,
-                }
-            }
-        };
-        let (all, failed) = read(&whole);
-        assert!(all > 3 && !failed);
-        let mut before = 0;
-        for len in 0..whole.len() {
-            let (packets, failed) = read(&whole[..len]);
-            assert!(packets == before || packets == before + 1, "{len}: {packets} after {before}");
-            assert!(
-                packets == all
-                    || failed
-                    || packets > before
-                    || len < 30
-                    || is_edge(&read, &whole, len)
-            );
-            before = packets;
+    for (whole, ends) in files::sound().into_iter().zip([pcap_ends, pcapng_ends]) {
+        let ends = ends(&whole);
+        assert_eq!(ends.last(), Some(&(whole.len(), 6)), "all of the file");
+        for len in 0..=whole.len() {
+            let before = ends.iter().rev().find(|(end, _)| *end <= len);
+            let (edge, packets) = before.copied().unwrap_or((usize::MAX, 0));
+            assert_eq!(read(&whole[..len]), (packets, edge != len), "cut behind {len} bytes");
         }
     }
 }
 
-/// A file that is cut between two records is whole.
-fn is_edge(read: &impl Fn(&[u8]) -> (usize, bool), whole: &[u8], len: usize) -> bool {
-    !read(&whole[..len]).1
+/// Packets of a capture, and whether the reader failed.
+fn read(bytes: &[u8]) -> (usize, bool) {
+    let Ok(mut reader) = CaptureReader::new(bytes) else { return (0, true) };
+    let (mut packets, mut failed) = (0, false);
+    loop {
+        match reader.next_batch(&mut |views| packets += views.len()) {
+            Ok(0) => return (packets, failed),
+            Ok(_) => {}
+            Err(_) => failed = true,
+        }
+    }
+}
+
+/// Where the header and each record of a pcap file end, with the packets up to there.
+fn pcap_ends(file: &[u8]) -> Vec<(usize, usize)> {
+    let mut ends = vec![(24, 0)];
+    while let Some(&(at, packets)) = ends.last().filter(|(at, _)| *at < file.len()) {
+        ends.push((at + 16 + word(file, at + 8), packets + 1));
+    }
+    ends
+}
+
+/// Where each block of a pcapng file ends, with the packets up to there.
+fn pcapng_ends(file: &[u8]) -> Vec<(usize, usize)> {
+    let (mut at, mut packets, mut ends) = (0, 0, Vec::new());
+    while at < file.len() {
+        packets += usize::from(word(file, at) == 6);
+        at += word(file, at + 4);
+        ends.push((at, packets));
+    }
+    ends
+}
+
+/// A length or number of 4 bytes, as the generator writes it: the least significant byte first.
+fn word(file: &[u8], at: usize) -> usize {
+    u32::from_le_bytes(file[at..at + 4].try_into().expect("4 bytes")) as usize
 }
