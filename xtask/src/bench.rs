@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: both sides of each comparison in one run, written to docs/PERFORMANCE.md.
 //!
-//! The programs print tables of figures, some beside a goal; every row is written down, met or missed.
+//! The programs print tables of figures, some beside a goal; every row is written down, met or missed. A run of one
+//! program, or of a part of one, is printed and leaves the document as it is.
 
 use std::fmt::Write as _;
 
@@ -12,22 +13,28 @@ const DOCUMENT: &str = "docs/PERFORMANCE.md";
 
 /// A program that prints tables, in a package of its own: what it is held against never enters the
 /// workspace.
+#[derive(Debug)]
 struct Comparison {
+    /// What it is called on the command line.
+    name: &'static str,
     title: &'static str,
     folder: &'static str,
+    /// The toolchain that it needs, as rustup calls it.
     toolchain: &'static str,
 }
 
 const COMPARISONS: [Comparison; 2] = [
     Comparison {
+        name: "flows",
         title: "Flows and streams, beside flowscope 0.22 and protolens 0.2.3",
         folder: "benches/peers",
-        toolchain: "+stable",
+        toolchain: "stable",
     },
     Comparison {
+        name: "sessions",
         title: "Sessions and streams, beside flowscope 0.26",
         folder: "benches/peers/sessions-026",
-        toolchain: "+nightly",
+        toolchain: "nightly",
     },
 ];
 
@@ -35,8 +42,8 @@ const HEAD: &str = "\
 # Performance
 
 Written by `cargo xtask bench`, which runs the programs below and leaves no row out. Traces are made in memory
-from a seed, and all sides get the same packets in one run, by turns; every side counts its events, and the
-counts have to be equal where both have them. Figures are the median of the rounds, in CPU time of the thread.
+from a seed, and all sides get the same packets in one run, by turns; every side counts its events, and a note behind
+a table says whether the counts are equal. Figures are the median of the rounds, in CPU time of the thread.
 A goal that is missed is marked.
 
 What it does not show: other machines, real captures, and what a capture or a reader of records costs.
@@ -44,14 +51,42 @@ What it does not show: other machines, real captures, and what a capture or a re
 [`benches/limits.tsv`](../benches/limits.tsv). Live capture has a program of its own, `benches/live-peers`.
 ";
 
-pub(crate) fn run(words: &[String]) -> Result<()> {
+/// Without arguments, runs all programs and writes the document. The name of a program and words for its command
+/// line run that program alone, and print its tables.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let chosen = choose(args)?;
     let sh = Shell::new()?;
+    if let Some((comparison, words)) = chosen {
+        print!("{}", comparison.section(&sh, words)?);
+        return Ok(());
+    }
     let mut text = format!("{HEAD}\n{}\n", machine(&sh)?);
-    for Comparison { title, folder, toolchain } in &COMPARISONS {
-        println!("{folder}");
+    for comparison in &COMPARISONS {
+        println!("{}", comparison.folder);
+        text.push_str(&comparison.section(&sh, &[])?);
+    }
+    Ok(sh.write_file(DOCUMENT, text)?)
+}
+
+/// The program that `args` name, and the words for it; `None`: all programs.
+fn choose(args: &[String]) -> Result<Option<(&'static Comparison, &[String])>> {
+    let Some((name, words)) = args.split_first() else { return Ok(None) };
+    let named = COMPARISONS.iter().find(|comparison| comparison.name == name);
+    let names = COMPARISONS.each_ref().map(|comparison| comparison.name).join(" or ");
+    let comparison = named.ok_or_else(|| {
+        format!("no program `{name}`: bench takes nothing, or {names}, and words for it")
+    })?;
+    Ok(Some((comparison, words)))
+}
+
+impl Comparison {
+    /// Runs the program with these words, and gives its section of the document.
+    fn section(&self, sh: &Shell, words: &[String]) -> Result<String> {
+        let Comparison { title, folder, toolchain, .. } = self;
+        let plus = format!("+{toolchain}");
         let output = {
             let _folder = sh.push_dir(folder);
-            cmd!(sh, "cargo {toolchain} run --release --quiet --locked -- {words...}")
+            cmd!(sh, "cargo {plus} run --release --quiet --locked -- {words...}")
                 .env_remove("RUSTUP_TOOLCHAIN")
                 .env_remove("CARGO")
                 .read()?
@@ -60,50 +95,63 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         if tables.is_empty() {
             return Err(format!("{folder}: no figures: {output}").into());
         }
-        write!(text, "\n## {title}\n\n`cargo run --release` in `{folder}`.\n{tables}")?;
+        let rust =
+            cmd!(sh, "rustc {plus} --version").env_remove("RUSTUP_TOOLCHAIN").quiet().read()?;
+        let words: String = words.iter().map(|word| format!(" {word}")).collect();
+        let words = if words.is_empty() { words } else { format!(" --{words}") };
+        let command = format!("`cargo {plus} run --release{words}` in `{folder}`; {rust}.");
+        Ok(format!("\n## {title}\n\n{command}\n{tables}"))
     }
-    Ok(sh.write_file(DOCUMENT, text)?)
 }
 
 /// When and where: the figures are of no other machine.
 fn machine(sh: &Shell) -> Result<String> {
     let date = cmd!(sh, "date -u +%F").quiet().read()?;
-    let rust = cmd!(sh, "rustc --version").quiet().read()?;
     let cpus = sh.read_file("/proc/cpuinfo").unwrap_or_default();
     let mut names = cpus.lines().filter_map(|line| line.split_once(": "));
     let name =
         names.find(|(key, _)| key.starts_with("model name")).map_or("unknown", |(_, name)| name);
     let count = std::thread::available_parallelism()?;
-    Ok(format!("{date}; {count} processors, {name}; {rust}."))
+    Ok(format!("{date}; {count} processors, {name}."))
 }
 
-/// What a program printed, as tables.
+/// What a program printed, as tables and lists of notes. A row behind a note begins a table of the same unit.
 fn markdown(output: &str) -> String {
+    #[derive(PartialEq)]
+    enum Block {
+        Title,
+        Table,
+        Notes,
+    }
     let mut text = String::new();
-    let mut in_table = false;
+    let (mut block, mut unit) = (Block::Title, "");
     for line in output.lines() {
         if let Some(title) = line.strip_prefix("## ") {
             let _ = write!(text, "\n### {title}\n");
-            in_table = false;
+            (block, unit) = (Block::Title, "");
             continue;
         }
         match Line::parse(line) {
-            Some(Line::Head(unit)) => {
-                let _ =
-                    write!(text, "\n| | {unit} | least – most | goal | |\n|---|---|---|---|---|\n");
-                in_table = true;
-            }
-            Some(Line::Row { name, figure, spread, goal }) if in_table => {
+            None => {}
+            // A table begins with its first row: one without rows is none.
+            Some(Line::Head(of_figures)) => (block, unit) = (Block::Title, of_figures),
+            Some(Line::Row { name, figure, spread, goal }) => {
+                if block != Block::Table {
+                    let head = "| least – most | goal | |\n|---|---|---|---|---|\n";
+                    let _ = write!(text, "\n| | {unit} {head}");
+                    block = Block::Table;
+                }
                 let missed = if is_missed(figure, goal) { "**missed**" } else { "" };
                 let spread = spread.replace(" - ", " – ");
                 let _ = writeln!(text, "| {name} | {figure} | {spread} | {goal} | {missed} |");
             }
             Some(Line::Note(note)) => {
-                let separator = if in_table { "\n" } else { "" };
-                let _ = writeln!(text, "{separator}* {note}");
-                in_table = false;
+                if block != Block::Notes {
+                    text.push('\n');
+                    block = Block::Notes;
+                }
+                let _ = writeln!(text, "* {note}");
             }
-            _ => {}
         }
     }
     text
@@ -193,6 +241,56 @@ starts, ends: equal
 * ours            [100000, 100000]
 "
         );
+    }
+
+    #[test]
+    fn a_row_behind_a_note_is_kept() {
+        let printed = PRINTED.to_owned()
+            + "protolens                                            99.9        98.9 - 105.1\n";
+        let behind = "
+* starts, ends: equal
+* ours            [100000, 100000]
+
+| | ns/packet | least – most | goal | |
+|---|---|---|---|---|
+| protolens | 99.9 | 98.9 – 105.1 |  |  |
+";
+        assert!(markdown(&printed).ends_with(behind), "{}", markdown(&printed));
+    }
+
+    #[test]
+    fn a_head_without_rows_is_no_table() {
+        let head = PRINTED.lines().nth(2).unwrap();
+        let printed = format!("## packets\n{head}\nours [3]\n\n## bytes\n{head}\n");
+        assert_eq!(markdown(&printed), "\n### packets\n\n* ours [3]\n\n### bytes\n");
+    }
+
+    #[test]
+    fn rows_have_two_to_four_cells() {
+        let row = |name, figure, spread, goal| Some(Line::Row { name, figure, spread, goal });
+        let check = |line: &str, parsed| assert_eq!(Line::parse(line), parsed, "{line}");
+        check("a, b  7.5", row("a, b", "7.5", "", ""));
+        check("a  7.5  7.0 - 8.0", row("a", "7.5", "7.0 - 8.0", ""));
+        check("a  2.1x    >= 2 (all: >= 3)", row("a", "2.1x", "", ">= 2 (all: >= 3)"));
+        check("a  7.5  7.0 - 8.0  <= 9", row("a", "7.5", "7.0 - 8.0", "<= 9"));
+        check("   us  least - most  goal", Some(Line::Head("us")));
+        check("ours  [7, 8]", Some(Line::Note("ours  [7, 8]")));
+        check("  ours  7", Some(Line::Note("ours  7")));
+        check("sent: 7", Some(Line::Note("sent: 7")));
+        check("  ", None);
+    }
+
+    #[test]
+    fn words_go_to_the_program_that_is_named() {
+        let args = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert!(choose(&[]).unwrap().is_none(), "all programs");
+        let args_of_one = args("sessions --rounds 3 http-100");
+        let (comparison, words) = choose(&args_of_one).unwrap().unwrap();
+        assert_eq!((comparison.folder, words), ("benches/peers/sessions-026", &args_of_one[1..]));
+        for unknown in ["http-100", "--rounds 3", "benches/peers"] {
+            let error = choose(&args(unknown)).unwrap_err().to_string();
+            assert!(error.contains("flows or sessions"), "{error}");
+        }
     }
 
     #[test]

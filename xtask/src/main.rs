@@ -30,7 +30,8 @@ cargo xtask formats          write the tables of docs/FORMATS.md and README.md a
 cargo xtask formats --check  check that they are up to date
 cargo xtask gate             hold instructions and allocations per packet and record against their limits (valgrind)
 cargo xtask gate --write     write the limits anew
-cargo xtask bench [WORD…]    run the comparisons with other libraries, and write docs/PERFORMANCE.md
+cargo xtask bench            run the comparisons with other libraries, and write docs/PERFORMANCE.md
+cargo xtask bench flows|sessions [WORD…]   run one of them, or the tables with these words, and print it
 cargo xtask new-protocol NAME tcp:PORT   write the folder of a protocol (or udp:PORT), and register it
 cargo xtask record [NAME…]   make the captures in tests/data anew, or only these (root, Linux)
 cargo xtask record --list    name the captures

@@ -89,8 +89,8 @@ pub(crate) fn growth(options: &Options) {
             per_unit(trace.len(), || contestant.feed(trace, 0..trace.len(), 0))
         });
         let title = format!("extract and track, {flows} established flows");
-        compare(&title, "ns/packet", &figures, one, many);
-        agree(&contestants);
+        let report = compare(&title, "ns/packet", &figures, one, many);
+        agree(&report, &contestants);
     }
 }
 
@@ -109,11 +109,11 @@ pub(crate) fn replay(options: &Options) {
         });
         let (one, many) = if name == "m300" { (">= 3", ">= 4.5") } else { ("", "") };
         let title = format!("extract and track, {name}, {} packets", trace.len());
-        compare(&title, "ns/packet", &figures, one, many);
+        let report = compare(&title, "ns/packet", &figures, one, many);
         for contestant in &mut contestants {
             contestant.finish();
         }
-        agree(&contestants);
+        agree(&report, &contestants);
     }
 }
 
@@ -130,8 +130,8 @@ pub(crate) fn flood(options: &Options) {
         per_unit(flood.len(), || contestant.feed(&flood, 0..flood.len(), later))
     });
     let title = format!("SYN flood, a full table of {limit}");
-    compare(&title, "ns/flow", &figures, ">= 3.5", ">= 3.5");
-    agree(&contestants);
+    let report = compare(&title, "ns/flow", &figures, ">= 3.5", ">= 3.5");
+    agree(&report, &contestants);
 }
 
 /// A trace's name and who makes it, for a scale.
@@ -158,15 +158,16 @@ fn contest(
     contest.run(options.rounds)
 }
 
-fn compare(title: &str, unit: &'static str, figures: &[Figure], one: &str, many: &str) {
+fn compare(title: &str, unit: &'static str, figures: &[Figure], one: &str, many: &str) -> Report {
     let report = Report::new(title, unit);
     report.rows(figures);
     report.ratio("0.22 / ours, one by one", &figures[0], &figures[1], one);
     report.ratio("0.22 / ours, in batches", &figures[0], &figures[2], many);
+    report
 }
 
-/// Says what was counted, where the two libraries differ.
-fn agree(contestants: &[Contestant; 3]) {
+/// Says behind the figures what was counted, and whether the two libraries differ.
+fn agree(report: &Report, contestants: &[Contestant; 3]) {
     let [peer, one, many] = contestants.each_ref().map(Contestant::tally);
     assert_eq!(one, many, "batches change no event");
     let counts = |tally: &flowscope_benches::Tally| {
@@ -174,6 +175,7 @@ fn agree(contestants: &[Contestant; 3]) {
     };
     let (theirs, ours) = (counts(peer), counts(one));
     let verdict = if theirs == ours { "equal" } else { "different" };
-    Report::new("packets, bytes, starts, handshakes, ends", verdict)
-        .note(&format!("flowscope 0.22  {theirs:?}\nours            {ours:?}"));
+    report.note(&format!(
+        "packets, bytes, starts, handshakes, ends: {verdict}\n  flowscope 0.22 {theirs:?}\n  ours           {ours:?}"
+    ));
 }
