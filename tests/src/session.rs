@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 
-use flowscope::core::{FlowExtractor, FlowSide, Ledger, LinkType, PacketView, Timestamp};
+use flowscope::core::{FlowExtractor, FlowSide, Ledger, PacketView};
 use flowscope::dns::{DnsMessage, DnsTcpParser, DnsUdpParser};
 use flowscope::driver::{
     Classifier, Contradiction, Driver, DriverConfig, Protocols, Recognition, SessionEngine,
@@ -87,11 +87,7 @@ pub fn protocols() -> Protocols<AppRecord> {
 /// A script's packets.
 #[must_use]
 pub fn packets(script: Dialogue) -> Vec<Packet> {
-    let packet = |(ts, bytes): (Timestamp, Vec<u8>)| {
-        let wire_len = bytes.len() as u32;
-        Packet { bytes, link: LinkType::ETHERNET, ts, wire_len, vlan: None }
-    };
-    script.build().into_iter().map(packet).collect()
+    script.packets()
 }
 
 /// What all four protocols say of a script.

@@ -3,7 +3,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use flowscope_core::FlowSide::{self, Initiator, Responder};
-use flowscope_core::LinkType;
 use flowscope_testkit::{Dialogue, Packet};
 
 /// A conversation of one protocol, in a file of text.
@@ -125,11 +124,7 @@ impl Conversation {
                     .fold(script, |script, turn| script.datagram(turn.side, &turn.bytes))
             }
         };
-        let packet = |(ts, bytes): (_, Vec<u8>)| {
-            let wire_len = bytes.len() as u32;
-            Packet { bytes, link: LinkType::ETHERNET, ts, wire_len, vlan: None }
-        };
-        script.build().into_iter().map(packet).collect()
+        script.packets()
     }
 }
 

@@ -62,11 +62,7 @@ pub(crate) fn packets(bytes: &[u8]) -> Vec<Packet> {
                 _ => script.close(Initiator),
             };
         }
-        let packet = |(ts, bytes): (Timestamp, Vec<u8>)| {
-            let wire_len = bytes.len() as u32;
-            Packet { bytes, link: flowscope::core::LinkType::ETHERNET, ts, wire_len, vlan: None }
-        };
-        all.extend(script.build().into_iter().map(packet));
+        all.extend(script.packets());
     }
     while !input.is_empty() && !all.is_empty() {
         let (what, at) = (input.byte(), usize::from(input.half()) % all.len());

@@ -30,7 +30,7 @@ pub mod tls;
 
 use std::time::Duration;
 
-use flowscope_core::{LinkType, Loss, Timestamp};
+use flowscope_core::{Loss, Timestamp};
 
 use crate::Packet;
 
@@ -174,14 +174,6 @@ pub fn interleave(
         ts = ts + step;
         Some(packet)
     })
-}
-
-impl Packet {
-    /// An Ethernet frame that was captured whole.
-    fn ethernet(bytes: Vec<u8>) -> Packet {
-        let wire_len = bytes.len() as u32;
-        Packet { bytes, link: LinkType::ETHERNET, ts: Timestamp::ZERO, wire_len, vlan: None }
-    }
 }
 
 fn attack(

@@ -4,7 +4,7 @@ use std::time::Duration;
 use flowscope_core::FlowSide::{Initiator, Responder};
 use flowscope_core::{FlowSide, LinkType, PacketView, TcpFlags, Timestamp};
 
-use crate::{Frame, frame};
+use crate::{Frame, Packet, frame};
 
 /// Script of one connection that builds its packets: Ethernet frames with timestamps.
 ///
@@ -164,10 +164,16 @@ impl Dialogue {
         self
     }
 
-    /// The packets added so far; link type Ethernet.
+    /// Times and bytes of the packets added so far; link type Ethernet.
     #[must_use]
     pub fn build(self) -> Vec<(Timestamp, Vec<u8>)> {
         self.packets
+    }
+
+    /// The packets added so far, captured whole.
+    #[must_use]
+    pub fn packets(self) -> Vec<Packet> {
+        self.packets.into_iter().map(|(ts, bytes)| Packet::ethernet(ts, bytes)).collect()
     }
 
     /// Time of the next packet.

@@ -42,6 +42,13 @@ pub struct Packet {
 }
 
 impl Packet {
+    /// An Ethernet frame that was captured whole.
+    #[must_use]
+    pub fn ethernet(ts: Timestamp, bytes: Vec<u8>) -> Packet {
+        let wire_len = bytes.len() as u32;
+        Packet { bytes, link: LinkType::ETHERNET, ts, wire_len, vlan: None }
+    }
+
     /// Borrowed view, the input of extractors.
     #[must_use]
     pub fn view(&self) -> PacketView<'_> {

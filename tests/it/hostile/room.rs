@@ -23,15 +23,7 @@ fn established() -> (Vec<Packet>, Vec<Packet>) {
         for _ in 0..5 {
             script = script.data(Initiator, [1; 50]).data(Responder, [2; 500]);
         }
-        for (at, (ts, bytes)) in script.close(Initiator).build().into_iter().enumerate() {
-            let wire_len = bytes.len() as u32;
-            let packet = Packet {
-                bytes,
-                link: flowscope::core::LinkType::ETHERNET,
-                ts,
-                wire_len,
-                vlan: None,
-            };
+        for (at, packet) in script.close(Initiator).packets().into_iter().enumerate() {
             if at < opened {
                 before.push(packet);
             } else {

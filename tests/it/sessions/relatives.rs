@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use flowscope::core::{FlowSide, LinkType, Timestamp};
+use flowscope::core::{FlowSide, Timestamp};
 use flowscope::driver::{DriverConfig, SessionDriver, SessionEvent};
 use flowscope::track::EndReason;
 use flowscope_testkit::frame;
@@ -59,7 +59,7 @@ impl Link {
         let tcp = frame.ip(hosts[from], hosts[to]).tcp(ports[from], ports[to]);
         let tcp = tcp.seq(seg.seq).ack(seg.ack).flags(seg.flags).window(8000).options(&options);
         let bytes = tcp.payload(&seg.payload).build();
-        Packet { ts, wire_len: bytes.len() as u32, link: LinkType::ETHERNET, bytes, vlan: None }
+        Packet::ethernet(ts, bytes)
     }
 }
 

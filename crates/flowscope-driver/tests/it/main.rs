@@ -6,7 +6,7 @@ mod memory;
 mod routing;
 mod streams;
 
-use flowscope_core::{LinkType, Timestamp};
+use flowscope_core::Timestamp;
 use flowscope_extract::{AutoDetectEncap, FiveTuple};
 use flowscope_testkit::{Dialogue, Packet};
 
@@ -14,11 +14,7 @@ const EXTRACTOR: AutoDetectEncap<FiveTuple> = AutoDetectEncap(FiveTuple::bidirec
 
 /// The packets of a script.
 fn packets(script: Dialogue) -> Vec<Packet> {
-    let packet = |(ts, bytes): (Timestamp, Vec<u8>)| {
-        let wire_len = bytes.len() as u32;
-        Packet { bytes, link: LinkType::ETHERNET, ts, wire_len, vlan: None }
-    };
-    script.build().into_iter().map(packet).collect()
+    script.packets()
 }
 
 /// A packet of this time.

@@ -1,6 +1,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use flowscope_core::FlowSide::{Initiator, Responder};
+use flowscope_core::Timestamp;
 
 use crate::{Dialogue, Frame, Packet, frame};
 
@@ -127,7 +128,8 @@ impl Round {
             self.flows.into_iter().map(|(_, frames)| frames.into_iter()).collect();
         std::iter::from_fn(move || {
             queues.rotate_left(1);
-            queues.iter_mut().find_map(Iterator::next).map(Packet::ethernet)
+            let bytes = queues.iter_mut().find_map(Iterator::next)?;
+            Some(Packet::ethernet(Timestamp::ZERO, bytes))
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Pieces of datagrams that are never whole, or should not be.
 
-use flowscope_core::Loss;
+use flowscope_core::{Loss, Timestamp};
 
 use super::{Attack, Fate, attack};
 use crate::{Frame, Packet, Rng, frame};
@@ -162,6 +162,6 @@ pub fn in_each_other(levels: usize, tunnels: bool) -> Vec<Packet> {
     } else {
         inner.protocol(44).payload(&carried).build()
     };
-    packets.push(Packet::ethernet(last));
+    packets.push(Packet::ethernet(Timestamp::ZERO, last));
     packets
 }

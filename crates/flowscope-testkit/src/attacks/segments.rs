@@ -44,9 +44,7 @@ pub fn connection(pieces: [&[Piece]; 2], lens: [usize; 2]) -> Vec<Packet> {
         }
     }
     let script = script.next_seq(Initiator, initiator).next_seq(Responder, responder);
-    let closed = script.ack_from(Initiator).close(Initiator).build();
-    let packet = |(ts, bytes)| Packet { ts, ..Packet::ethernet(bytes) };
-    closed.into_iter().map(packet).collect()
+    script.ack_from(Initiator).close(Initiator).packets()
 }
 
 /// What `arrange` makes of the pieces of `size` bytes of each side.

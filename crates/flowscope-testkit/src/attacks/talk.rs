@@ -28,12 +28,7 @@ pub(super) fn connection(
         let script = bytes.chunks(segment).fold(script, |script, piece| script.data(side, piece));
         script.ack_from(!side)
     });
-    packets(script.close(FlowSide::Initiator))
-}
-
-/// The frames of a script.
-pub(super) fn packets(script: Dialogue) -> Vec<Packet> {
-    script.build().into_iter().map(|(ts, bytes)| Packet { ts, ..Packet::ethernet(bytes) }).collect()
+    script.close(FlowSide::Initiator).packets()
 }
 
 /// A datagram of client `n` to `port`.

@@ -1,7 +1,7 @@
 //! Connections that nobody means.
 
 use flowscope_core::FlowSide::{Initiator, Responder};
-use flowscope_core::TcpFlags;
+use flowscope_core::{TcpFlags, Timestamp};
 
 use super::{Attack, Fate, attack};
 use crate::{Dialogue, Frame, Packet, Rng, frame};
@@ -61,7 +61,7 @@ fn script(client: usize, port: u16) -> Dialogue {
 }
 
 fn packets(script: Dialogue) -> impl Iterator<Item = Packet> {
-    script.build().into_iter().map(|(_, bytes)| Packet::ethernet(bytes))
+    script.build().into_iter().map(|(_, bytes)| Packet::ethernet(Timestamp::ZERO, bytes))
 }
 
 /// Handshakes of as many connections, and then of each one byte at a time, in turn, five times.
