@@ -92,6 +92,34 @@ impl ZeekFormat {
     pub fn current(&self) -> Option<&'static str> {
         self.current.map(|(log, _)| log)
     }
+
+    /// Appends the lines of a record in the log of `schema`; with `begin` the log's header before them, if there
+    /// are any.
+    fn lines<R: Send + 'static>(
+        &mut self,
+        schema: &'static Schema<R>,
+        header: &RecordHeader,
+        record: &R,
+        begin: bool,
+        out: &mut Vec<u8>,
+    ) {
+        let mut write = |row: &R| {
+            if begin {
+                self.begin_log(schema, (schema.time)(row), out);
+            }
+            let (json, pathless) = (self.json, self.pathless);
+            let plan = self.plans.get(schema, || Plan::new(schema));
+            if json {
+                plan.object(schema, header, row, pathless, out);
+            } else {
+                plan.row(schema, header, row, out);
+            }
+        };
+        match schema.zeek_rows {
+            None => write(record),
+            Some(rows) => rows(record, &mut write),
+        }
+    }
 }
 
 impl Format for ZeekFormat {
@@ -118,25 +146,10 @@ impl Visitor for Line<'_> {
 
     fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) {
         let Line { format, header, out, begin } = self;
-        if begin {
-            format.begin_log(schema, (schema.time)(record), out);
-        }
-        let (json, pathless) = (format.json, format.pathless);
-        let plan = format.plans.get(schema, || Plan::new(schema));
-        let mut write = |row: &R| {
-            if json {
-                plan.object(schema, header, row, pathless, out);
-            } else {
-                plan.row(schema, header, row, out);
-            }
-        };
-        match schema.zeek_rows {
-            None => write(record),
-            Some(rows) => rows(record, &mut write),
-        }
+        format.lines(schema, header, record, begin, out);
         if begin && !format.one_log {
             for also in schema.zeek_also {
-                format.lines_also(also, header, record, true, out);
+                format.lines(also, header, record, true, out);
             }
         }
     }

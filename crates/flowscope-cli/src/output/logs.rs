@@ -92,7 +92,10 @@ impl Logs {
 
     /// Appends a record of the log that has it.
     pub(super) fn write(&mut self, header: &RecordHeader, record: &impl Record, out: &mut Vec<u8>) {
-        let at = usize::from(self.log_of(record));
+        let at = match self.style {
+            Style::Csv(_) => usize::from(self.log_of(record)),
+            Style::Eve(_) | Style::Zeek(_) => 0,
+        };
         match &mut self.style {
             Style::Eve(eve) => eve.record(header, record, out),
             Style::Zeek(zeek) => zeek.row(header, record, out),
@@ -108,15 +111,11 @@ impl Logs {
     ) -> Vec<(u8, Vec<u8>)> {
         let mut also = Vec::new();
         let Style::Zeek(zeek) = &mut self.style else { return also };
-        for log in record.visit(LogsAlso) {
-            let at = self.schemas.iter().find(|(schema, _)| *schema == log.name());
-            let Some(at) = at.and_then(|(_, at)| u8::try_from(*at).ok()) else { continue };
-            let mut text = Vec::new();
-            zeek.rows_also(log.zeek_log(), header, record, &mut text);
-            if !text.is_empty() {
-                also.push((at, text));
-            }
-        }
+        zeek.rows_also(header, record, |log, lines| {
+            let mut files = self.names.iter();
+            let at = files.position(|name| name.strip_suffix(".log") == Some(log));
+            also.extend(at.and_then(|at| u8::try_from(at).ok()).map(|at| (at, lines)));
+        });
         also
     }
 
@@ -127,16 +126,6 @@ impl Logs {
             Style::Zeek(zeek) => zeek.end(totals.end, out),
             Style::Csv(_) => {}
         }
-    }
-}
-
-struct LogsAlso;
-
-impl Visitor for LogsAlso {
-    type Output = Vec<&'static dyn AnySchema>;
-
-    fn record<R: Send + 'static>(self, schema: &'static Schema<R>, _: &R) -> Self::Output {
-        schema.zeek_also()
     }
 }
 

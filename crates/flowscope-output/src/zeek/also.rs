@@ -2,60 +2,38 @@
 
 use flowscope_record::{Record, Schema, Visitor};
 
-use super::{Plan, ZeekFormat};
+use super::ZeekFormat;
 use crate::RecordHeader;
 
 impl ZeekFormat {
-    /// Appends the lines that a record has in this one of its [other logs](Schema::zeek_also), without a
-    /// header.
+    /// Calls `each` with the name and the lines of every [other log](Schema::zeek_also) in which a record has any;
+    /// the lines are without a header.
     pub fn rows_also(
         &mut self,
-        log: &str,
         header: &RecordHeader,
         record: &impl Record,
-        out: &mut Vec<u8>,
+        each: impl FnMut(&'static str, Vec<u8>),
     ) {
-        record.visit(Also { format: self, log, header, out });
-    }
-
-    /// The lines of a record in another log; with the log's header, if there are any.
-    pub(super) fn lines_also<R: Send + 'static>(
-        &mut self,
-        also: &'static Schema<R>,
-        header: &RecordHeader,
-        record: &R,
-        begin: bool,
-        out: &mut Vec<u8>,
-    ) {
-        let Some(rows) = also.zeek_rows else { return };
-        rows(record, &mut |row| {
-            if begin {
-                self.begin_log(also, (also.time)(row), out);
-            }
-            let (json, pathless) = (self.json, self.pathless);
-            let plan = self.plans.get(also, || Plan::new(also));
-            if json {
-                plan.object(also, header, row, pathless, out);
-            } else {
-                plan.row(also, header, row, out);
-            }
-        });
+        record.visit(Also { format: self, header, each });
     }
 }
 
-struct Also<'a> {
+struct Also<'a, F> {
     format: &'a mut ZeekFormat,
-    log: &'a str,
     header: &'a RecordHeader,
-    out: &'a mut Vec<u8>,
+    each: F,
 }
 
-impl Visitor for Also<'_> {
+impl<F: FnMut(&'static str, Vec<u8>)> Visitor for Also<'_, F> {
     type Output = ();
 
-    fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) {
-        for also in schema.zeek_also.iter().filter(|also| also.zeek_log == self.log) {
-            self.format.lines_also(also, self.header, record, false, self.out);
+    fn record<R: Send + 'static>(mut self, schema: &'static Schema<R>, record: &R) {
+        for also in schema.zeek_also {
+            let mut lines = Vec::new();
+            self.format.lines(also, self.header, record, false, &mut lines);
+            if !lines.is_empty() {
+                (self.each)(also.zeek_log, lines);
+            }
         }
     }
 }
@@ -87,11 +65,11 @@ mod tests {
         check(ZeekFormat::tsv().without_other_logs(), &["with"], 2);
         check(ZeekFormat::json(), &[], 6);
         // For logs that are files, each by itself.
-        let (header, mut format, mut out) = (header(), ZeekFormat::tsv(), Vec::new());
-        format.rows_also("certs", &header, &Ping(&WITH), &mut out);
-        format.rows_also("with", &header, &Ping(&WITH), &mut out);
-        format.rows_also("none", &header, &Ping(&WITH), &mut out);
-        let rows = out.iter().filter(|&&byte| byte == b'\n').count();
-        assert_eq!((rows, out.contains(&b'#')), (2, false));
+        let (header, mut format, mut logs) = (header(), ZeekFormat::tsv(), Vec::new());
+        format.rows_also(&header, &Ping(&WITH), |log, lines| logs.push((log, lines)));
+        let [(log, lines)] = &logs[..] else { panic!("{logs:?}") };
+        let rows = lines.iter().filter(|&&byte| byte == b'\n').count();
+        assert_eq!((*log, rows, lines.contains(&b'#')), ("certs", 2, false));
+        format.rows_also(&header, &Ping(&CERTS), |log, _| panic!("{log}"));
     }
 }
