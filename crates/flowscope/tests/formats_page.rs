@@ -1,6 +1,6 @@
 //! The tables of `docs/FORMATS.md` are what the schemas say. `cargo xtask formats` writes them anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
@@ -58,6 +58,24 @@ fn every_name_is_on_the_page() {
     }
 }
 
+/// A log has one section, however many protocols have lines in it.
+#[test]
+fn every_section_is_there_once() {
+    let page = tables_of_all();
+    let titles: Vec<&str> = page.lines().filter(|line| line.starts_with("## ")).collect();
+    let once: BTreeSet<_> = titles.iter().collect();
+    assert_eq!(once.len(), titles.len(), "{titles:?}");
+    let fields = |also: &dyn AnySchema| {
+        let columns = also.columns().into_iter();
+        columns.map(|column| (column.name, column.zeek, column.zeek_field)).collect::<Vec<_>>()
+    };
+    let mut logs = BTreeMap::new();
+    for also in schemas().into_iter().flat_map(AnySchema::zeek_also) {
+        let first = logs.entry(also.name()).or_insert_with(|| fields(also));
+        assert_eq!(*first, fields(also), "{}", also.name());
+    }
+}
+
 #[test]
 fn sources_stand_apart() {
     let check = |doc: &str, meaning: &str, source: &str| {
@@ -86,10 +104,11 @@ fn tables_of_all() -> String {
     for (name, kind, doc) in ZEEK_HEADER {
         put(&mut out, &format!("| `{name}` | {} | {doc} |\n", kind.name()));
     }
+    let mut shown = BTreeSet::new();
     for schema in schemas() {
         section(&mut out, schema);
-        for also in schema.zeek_also() {
-            section_also(&mut out, schema.name(), also);
+        for also in schema.zeek_also().into_iter().filter(|also| shown.insert(also.name())) {
+            section_also(&mut out, also);
         }
     }
     put(
@@ -145,11 +164,18 @@ fn section(out: &mut String, schema: &dyn AnySchema) {
 }
 
 /// Another log of Zeek's, which no other format has.
-fn section_also(out: &mut String, name: &str, also: &dyn AnySchema) {
+fn section_also(out: &mut String, also: &dyn AnySchema) {
     let (columns, log) = (also.columns(), also.zeek_log());
-    put(out, &format!("\n## {}\n\nZeek `{log}.log`, beside the log of `{name}`.\n\n", also.name()));
+    let beside = in_code(beside(also.name()).into_iter());
+    put(out, &format!("\n## {}\n\nZeek `{log}.log`, beside the log of {beside}.\n\n", also.name()));
     table(out, &columns, Some(&[]));
     zeek_fields(out, log, &columns);
+}
+
+/// The names of the schemas whose records have lines in another log of this name.
+fn beside(name: &str) -> Vec<&'static str> {
+    let has = |schema: &&dyn AnySchema| schema.zeek_also().iter().any(|also| also.name() == name);
+    schemas().into_iter().filter(has).map(AnySchema::name).collect()
 }
 
 fn zeek_fields(out: &mut String, log: &str, columns: &[ColumnInfo]) {

@@ -22,21 +22,24 @@ Examples:
 
 /// What `flows --help` says behind the options.
 pub(super) fn flows() -> String {
-    let read = protocols::all().iter().map(|protocol| protocol.name);
+    let read = || protocols::all().iter();
+    let own_ports = read().filter(|known| known.by_bytes == [false; 2]).map(|known| known.name);
+    let own_ports = own_ports.chain(named().into_iter().filter(|name| !by_bytes(name)));
     let mut text = FLOWS_BEGIN.to_owned();
-    for (title, names) in [("Parsed", read.collect()), ("Named only", named())] {
+    for (title, names) in [
+        ("Parsed", read().map(|known| known.name).collect()),
+        ("Named only", named()),
+        ("Of these, on their own ports only", own_ports.collect::<Vec<_>>()),
+    ] {
         let _ = write!(text, "\n  {title}:");
-        let mut column = LINE;
-        for name in names {
-            if column + name.len() + 1 > LINE {
-                text.push_str("\n   ");
-                column = 3;
-            }
-            let _ = write!(text, " {name}");
-            column += name.len() + 1;
-        }
+        list(&mut text, "    ", names.into_iter());
     }
     text + "\n" + FLOWS_END
+}
+
+/// Whether the first bytes of a flow give it this name on any port.
+fn by_bytes(name: &str) -> bool {
+    protocols::named().iter().any(|known| known.name == name && known.by_bytes())
 }
 
 /// The names of protocols that no parser reads, in order.
@@ -62,7 +65,8 @@ The table:
   G gap, W zero window; upper case for the initiator.
 
 Protocols (`app_proto`, `service`, --protocol):
-  Detected by their first bytes on any port. A port alone names nothing that bytes contradict.";
+  Most are detected by their first bytes on any port. A port alone names nothing that bytes
+  contradict.";
 
 const FLOWS_END: &str = "
 EVE:
@@ -96,24 +100,53 @@ pub(super) fn sessions() -> String {
     let protocols = protocols::all();
     let width = protocols.iter().map(|protocol| protocol.name.len()).max().unwrap_or_default();
     let mut text = SESSIONS_BEGIN.to_owned();
+    let own_ports = protocols.iter().filter(|known| known.by_bytes == [false; 2]);
+    list(&mut text, "  ", own_ports.map(|known| known.name));
+    text.push_str("\n\nRecords:\n");
     for protocol in protocols {
         let _ = writeln!(text, "  {:width$}  {}", protocol.name, protocol.records);
     }
-    let logs = |protocol: &ProtocolInfo| {
+    text.push_str("\nZeek's logs:");
+    list(&mut text, "  ", zeek_logs().iter().map(|log| format!("{log}.log")));
+    text + "\n" + SESSIONS_END
+}
+
+/// The logs of all protocols, each once.
+fn zeek_logs() -> Vec<&'static str> {
+    let logs_of = |protocol: &ProtocolInfo| {
         let also = protocol.schema.zeek_also().into_iter().map(AnySchema::zeek_log);
-        let logs = std::iter::once(protocol.schema.zeek_log()).chain(also);
-        logs.map(|log| format!("{log}.log")).collect::<Vec<_>>()
+        std::iter::once(protocol.schema.zeek_log()).chain(also).collect::<Vec<_>>()
     };
-    let logs: Vec<_> = protocols.iter().flat_map(logs).collect();
-    let _ = writeln!(text, "\nZeek's logs: {}", logs.join(", "));
-    text + SESSIONS_END
+    let mut logs = Vec::new();
+    for log in protocols::all().iter().flat_map(logs_of) {
+        if !logs.contains(&log) {
+            logs.push(log);
+        }
+    }
+    logs
+}
+
+/// Appends words in lines that begin with `indent`.
+fn list(text: &mut String, indent: &str, words: impl Iterator<Item = impl AsRef<str>>) {
+    let mut column = LINE;
+    for word in words {
+        let word = word.as_ref();
+        if column + 1 + word.len() > LINE {
+            text.push('\n');
+            text.push_str(indent);
+            column = indent.len();
+        } else {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += word.len();
+    }
 }
 
 const SESSIONS_BEGIN: &str = "\
-The protocol of a flow is detected by its first bytes, on any port; ports say what to try first.
-
-Records:
-";
+The protocol of a flow is detected by its first bytes on any port, and by its port where the bytes
+leave more than one. Detected on their own ports only:";
 
 const SESSIONS_END: &str = "
 One stream:
@@ -212,3 +245,27 @@ Exit status:
 Examples:
   flowscope replay trace.pcap -i veth0
   flowscope replay trace.pcap -i veth0 --pps 1000 --loop 10";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_log_is_listed_once() {
+        let logs = zeek_logs();
+        let once: BTreeSet<_> = logs.iter().collect();
+        assert_eq!(once.len(), logs.len(), "{logs:?}");
+        assert!(logs.contains(&"x509") && logs.contains(&"dns"), "{logs:?}");
+    }
+
+    #[test]
+    fn lists_are_broken_between_words() {
+        let mut text = String::from("Names:");
+        list(&mut text, "  ", std::iter::repeat_n("twelve-bytes", 9));
+        let line = ["twelve-bytes"; 7].join(" ");
+        assert_eq!(text, format!("Names:\n  {line}\n  twelve-bytes twelve-bytes"));
+        assert!(text.lines().all(|line| line.len() <= LINE));
+    }
+}
