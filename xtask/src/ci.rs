@@ -26,6 +26,11 @@ const STEPS: &[Step] = &[
     },
     Step { name: "lints", about: "every crate takes the workspace's lints", run: lints },
     Step { name: "lock", about: "Cargo.lock is current, and everything builds from it", run: lock },
+    Step {
+        name: "deny",
+        about: "bans, licences and sources of dependencies, by cargo-deny",
+        run: deny,
+    },
     Step { name: "graph", about: "who depends on whom", run: |_| graph::run() },
     Step { name: "rules", about: "rules of the tracker and their ids", run: |_| rules::run() },
     Step { name: "clippy", about: "clippy on all targets, warnings denied", run: clippy },
@@ -124,6 +129,19 @@ fn docs(sh: &Shell) -> Result<()> {
 
 fn lock(sh: &Shell) -> Result<()> {
     Ok(cmd!(sh, "cargo build --locked --workspace").run()?)
+}
+
+/// Needs cargo-deny; where there is none, it says that it was skipped. Advisories are left out: they are in a database
+/// that has to be fetched.
+fn deny(sh: &Shell) -> Result<()> {
+    let probe = cmd!(sh, "cargo deny --version").quiet().ignore_stdout().ignore_stderr().run();
+    if probe.is_err() {
+        println!("SKIPPED: deny: cargo-deny is not installed");
+        return Ok(());
+    }
+    let checks = ["bans", "licenses", "sources"];
+    Ok(cmd!(sh, "cargo deny --locked check --hide-inclusion-graph --allow duplicate {checks...}")
+        .run()?)
 }
 
 /// Builds each package outside the company of the others, which might switch its features on.
