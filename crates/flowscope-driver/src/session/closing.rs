@@ -4,7 +4,7 @@ use flowscope_core::{FlowSide, Ledger, Loss, Reassembler, Segment, StreamSink};
 use flowscope_track::{EndReason, Flow};
 
 use super::flow_sink::{SessionFlowSink, SessionOf, own_and_peer};
-use super::slot::{FlowContext, Session};
+use super::slot::{FlowContext, SIDES, Session};
 use crate::detection::{Classifier, Transport};
 use crate::session::SessionSink;
 
@@ -127,8 +127,6 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         session.reading.state.over().unwrap_or(Loss::Unclaimed)
     }
 }
-
-const SIDES: [FlowSide; 2] = [FlowSide::Initiator, FlowSide::Responder];
 
 /// Counts what a reassembler drops as out of window.
 struct OutOfWindow<'a>(&'a mut Ledger);

@@ -10,7 +10,7 @@ use flowscope_session::StopReason;
 use flowscope_track::{Change, EndReason, Flow, FlowSink};
 
 use super::closing::{early_fin, may_go_on};
-use super::slot::{FlowContext, Reader, Reading, Recognised, Session, Slot, SlotOf};
+use super::slot::{FlowContext, Reader, Reading, Recognised, SIDES, Session, Slot, SlotOf};
 use super::stream_dispatch::StreamDispatch;
 use crate::detection::{Classification, Classifier, Detection, ProbeInput, Transport};
 use crate::ingress::PayloadCounts;
@@ -93,8 +93,7 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
 
     pub(super) fn open(&mut self, key: &K, ports: Option<(u16, u16)>) -> Box<SessionOf<K, C>> {
         let streams = self.classifier.streams();
-        let sides = [FlowSide::Initiator, FlowSide::Responder];
-        Box::new(Session::undecided(sides.map(|side| streams.new_reassembler(key, side)), ports))
+        Box::new(Session::undecided(SIDES.map(|side| streams.new_reassembler(key, side)), ports))
     }
 
     /// Counts what a session holds now; returns whether all sessions exceed the limit.
@@ -111,7 +110,7 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
         match &session.reading.reader {
             Reader::Reads(parser) => held += self.classifier.heap_bytes(parser),
             Reader::Undecided(buffer) => {
-                held += buffer.capacity();
+                held += buffer.heap_bytes();
                 pending += buffer.len() as u64;
             }
             Reader::Over => {}

@@ -1,5 +1,7 @@
 //! Padding of minimal Ethernet frames that a device counted in the IP length.
 
+use std::num::NonZeroU8;
+
 use flowscope_core::{Conflict, KeptCopy, Loss, Segment};
 use flowscope_track::Flow;
 
@@ -12,7 +14,7 @@ use crate::session::{SessionChange, SessionSink};
 pub(crate) struct Padding {
     /// Number of the first of them.
     seq: u32,
-    len: u32,
+    len: NonZeroU8,
 }
 
 /// What a segment says of zeros before it.
@@ -35,8 +37,9 @@ impl Padding {
     /// The payload of a segment that [may be padding](Segment::padding).
     pub(crate) fn of(segment: &Segment<'_>) -> Option<Self> {
         let len = segment.payload.len();
-        let whole = len == segment.wire_len as usize && (1..=ZEROS.len()).contains(&len);
-        (segment.padding && whole).then_some(Padding { seq: segment.seq, len: segment.wire_len })
+        let whole = len == segment.wire_len as usize && len <= ZEROS.len();
+        let len = NonZeroU8::new(u8::try_from(len).ok()?)?;
+        (segment.padding && whole).then_some(Padding { seq: segment.seq, len })
     }
 
     /// Sequence number of the first byte.
@@ -46,12 +49,12 @@ impl Padding {
 
     /// Bytes.
     pub(crate) fn len(self) -> u64 {
-        u64::from(self.len)
+        self.len.get().into()
     }
 
     /// They are bytes of the stream: the segment that they came in.
     pub(crate) fn segment(self, like: &Segment<'_>) -> Segment<'static> {
-        let payload = &ZEROS[..self.len as usize];
+        let payload = &ZEROS[..usize::from(self.len.get())];
         Segment { payload, padding: false, ..Segment::new(like.side, like.ts, self.seq, payload) }
     }
 
@@ -65,7 +68,7 @@ impl Padding {
                 0 => PaddingVerdict::NotSent,
                 _ => PaddingVerdict::Sent,
             }
-        } else if next.payload.iter().take(self.len as usize).any(|byte| *byte != 0) {
+        } else if next.payload.iter().take(self.len.get().into()).any(|byte| *byte != 0) {
             PaddingVerdict::Replaced
         } else if next.padding {
             PaddingVerdict::NotSent
@@ -76,7 +79,7 @@ impl Padding {
 
     /// What an acknowledgement by the other side says.
     pub(crate) fn judge_ack(self, ack: u32) -> PaddingVerdict {
-        let sent = ack == self.seq.wrapping_add(self.len);
+        let sent = ack == self.seq.wrapping_add(self.len.get().into());
         if sent { PaddingVerdict::Sent } else { PaddingVerdict::Unknown }
     }
 }

@@ -5,6 +5,8 @@ use flowscope_track::EndReason;
 use super::padding::Padding;
 use crate::{Classifier, DetectedBy, Detection};
 
+pub(crate) const SIDES: [FlowSide; 2] = [FlowSide::Initiator, FlowSide::Responder];
+
 /// Per-flow state of a session engine: the user's state, and the session that reads the flow.
 ///
 /// Two dozen bytes beside the user's, until there is payload to read; then one allocation holds
@@ -93,17 +95,23 @@ pub(crate) enum Reader<P> {
 /// Payload buffered until it is decided which parser reads the flow.
 #[derive(Debug, Default)]
 pub(crate) struct ProbeBuffer {
-    pub(crate) bytes: [Vec<u8>; 2],
-    /// Stream offset of the bytes of each side.
-    pub(crate) at: [u64; 2],
-    /// The pieces of both sides, in the order in which they came.
-    pub(crate) pieces: Vec<ProbePiece>,
-    /// Length of the gap before the bytes of each side.
-    pub(crate) gap: [u64; 2],
+    /// Made when there is any: the first bytes mostly decide. A session has room for its parser then, not for this.
+    buffered: Option<Box<Buffered>>,
     /// The side that sent first.
     pub(crate) first: Option<FlowSide>,
     /// Source and destination port of the first packet.
     pub(crate) ports: Option<(u16, u16)>,
+}
+
+#[derive(Debug, Default)]
+struct Buffered {
+    bytes: [Vec<u8>; 2],
+    /// Stream offset of the bytes of each side.
+    at: [u64; 2],
+    /// The pieces of both sides, in the order in which they came.
+    pieces: Vec<ProbePiece>,
+    /// Length of the gap before the bytes of each side.
+    gap: [u64; 2],
 }
 
 /// Some of the bytes in a [`ProbeBuffer`].
@@ -211,21 +219,54 @@ impl<P, R: Reassembler> Session<P, R> {
 }
 
 impl ProbeBuffer {
+    /// Bytes of both sides.
     pub(crate) fn len(&self) -> usize {
-        self.bytes[0].len() + self.bytes[1].len()
+        self.bytes(FlowSide::Initiator).len() + self.bytes(FlowSide::Responder).len()
     }
 
-    pub(crate) fn push(&mut self, side: FlowSide, bytes: &[u8], acked: Option<u64>) {
-        self.bytes[side.index()].extend_from_slice(bytes);
-        match self.pieces.last_mut() {
+    pub(crate) fn bytes(&self, side: FlowSide) -> &[u8] {
+        self.buffered.as_ref().map_or(&[], |buffered| &buffered.bytes[side.index()])
+    }
+
+    /// Stream offset of the bytes of this side.
+    pub(crate) fn at(&self, side: FlowSide) -> u64 {
+        self.buffered.as_ref().map_or(0, |buffered| buffered.at[side.index()])
+    }
+
+    /// Length of the gap before the bytes of this side.
+    pub(crate) fn gap(&self, side: FlowSide) -> u64 {
+        self.buffered.as_ref().map_or(0, |buffered| buffered.gap[side.index()])
+    }
+
+    /// The pieces of both sides, in the order in which they came.
+    pub(crate) fn pieces(&self) -> &[ProbePiece] {
+        self.buffered.as_ref().map_or(&[], |buffered| &buffered.pieces)
+    }
+
+    /// Adds bytes of a side, those at `at` in its stream if they are its first.
+    pub(crate) fn push(&mut self, side: FlowSide, at: u64, bytes: &[u8], acked: Option<u64>) {
+        let Buffered { bytes: all, at: offset, pieces, .. } =
+            &mut **self.buffered.get_or_insert_default();
+        if all[side.index()].is_empty() {
+            offset[side.index()] = at;
+        }
+        all[side.index()].extend_from_slice(bytes);
+        match pieces.last_mut() {
             Some(last) if (last.side, last.acked) == (side, acked) => last.len += bytes.len(),
-            _ => self.pieces.push(ProbePiece { side, len: bytes.len(), acked }),
+            _ => pieces.push(ProbePiece { side, len: bytes.len(), acked }),
         }
     }
 
-    pub(crate) fn capacity(&self) -> usize {
-        self.bytes[0].capacity()
-            + self.bytes[1].capacity()
-            + self.pieces.capacity() * size_of::<ProbePiece>()
+    /// Adds to the gap before the bytes of a side.
+    pub(crate) fn add_gap(&mut self, side: FlowSide, len: u64) {
+        self.buffered.get_or_insert_default().gap[side.index()] += len;
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.buffered.as_ref().map_or(0, |buffered| {
+            size_of::<Buffered>()
+                + buffered.bytes.iter().map(Vec::capacity).sum::<usize>()
+                + buffered.pieces.capacity() * size_of::<ProbePiece>()
+        })
     }
 }

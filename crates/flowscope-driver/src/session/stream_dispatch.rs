@@ -8,7 +8,7 @@ use flowscope_session::{Delivery, ParserState, StopReason, StreamEnd, StreamPosi
 use flowscope_track::Flow;
 
 use super::flow_sink::ParserHost;
-use super::slot::{ProbeBuffer, ProbePiece, Reader, Reading};
+use super::slot::{ProbeBuffer, ProbePiece, Reader, Reading, SIDES};
 use crate::detection::{
     Classification, Classifier, Contradiction, DetectedBy, Detection, ProbeInput, Transport,
 };
@@ -146,20 +146,20 @@ where
         let room = MAX_PROBE_BYTES.saturating_sub(buffer.len());
         // The first bytes of a side mostly decide, and are not copied then.
         let mut kept = 0;
-        if !buffer.bytes[side].is_empty() {
+        if !buffer.bytes(self.side).is_empty() {
             kept = bytes.len().min(room);
             if kept > 0 {
-                buffer.push(self.side, &bytes[..kept], acked);
+                buffer.push(self.side, at, &bytes[..kept], acked);
             }
         }
         let rest = &bytes[kept..];
         let last = last || rest.len() > room - kept;
-        let mut start = [buffer.bytes[0].as_slice(), buffer.bytes[1].as_slice()];
+        let mut start = SIDES.map(|side| buffer.bytes(side));
         if start[side].is_empty() {
             start[side] = rest;
         }
         let is_cut = |side: FlowSide| {
-            buffer.gap[side.index()] > 0
+            buffer.gap(side) > 0
                 || (self.state.is_mid_stream(side) && !start[side.index()].is_empty())
         };
         let start = ProbeInput {
@@ -186,15 +186,12 @@ where
             }
             Classification::NeedMore | Classification::NamedSoFar(_) if !last => {
                 if !rest.is_empty() {
-                    buffer.at[side] = at;
-                    buffer.push(self.side, rest, acked);
+                    buffer.push(self.side, at, rest, acked);
                 }
             }
             Classification::Recognised(mut detection) => {
                 detection.within = self.to.detection.map(|before| before.protocol);
-                let unseen = [FlowSide::Initiator, FlowSide::Responder]
-                    .into_iter()
-                    .find(|side| start.bytes[side.index()].is_empty());
+                let unseen = SIDES.into_iter().find(|side| start.bytes[side.index()].is_empty());
                 self.to.host.note_recognised(detection, unseen);
                 self.reject();
                 self.to.report(SessionChange::Chosen(detection));
@@ -216,15 +213,15 @@ where
         let now = self.side;
         let first = buffer.first.unwrap_or(now);
         let mut taken = [0; 2];
-        for &ProbePiece { side, len, acked } in &buffer.pieces {
+        for &ProbePiece { side, len, acked } in buffer.pieces() {
             self.side = side;
             let from = taken[side.index()];
             if from == 0 {
                 self.skip_buffered(buffer);
             }
             taken[side.index()] += len;
-            let bytes = &buffer.bytes[side.index()][from..from + len];
-            let at = buffer.at[side.index()] + from as u64;
+            let bytes = &buffer.bytes(side)[from..from + len];
+            let at = buffer.at(side) + from as u64;
             // The sink has seen the first of them, if a parser left them to this one.
             let shown = self.to.shown[side.index()].saturating_sub(at);
             let shown = usize::try_from(shown).unwrap_or(usize::MAX);
@@ -250,7 +247,7 @@ where
 
     /// Gives a parser the gap before the bytes of this side.
     fn skip_buffered(&mut self, buffer: &ProbeBuffer) {
-        let (at, missing) = (buffer.at[self.side.index()], buffer.gap[self.side.index()]);
+        let (at, missing) = (buffer.at(self.side), buffer.gap(self.side));
         if missing > 0 {
             // Reported when it was found.
             self.state.skip(self.at(at.saturating_sub(missing)), missing, &mut self.to);
@@ -284,10 +281,9 @@ where
     }
 
     fn gap(&mut self, at: u64, len: u64) {
-        let side = self.side.index();
         if let Reader::Undecided(buffer) = &mut *self.to.reader {
-            if buffer.bytes[side].is_empty() {
-                buffer.gap[side] += len;
+            if buffer.bytes(self.side).is_empty() {
+                buffer.add_gap(self.side, len);
                 return self.to.report_gap(self.at(at), len);
             }
             self.decide(0, &[], None, true);
@@ -398,13 +394,12 @@ where
             return false;
         }
         let mut left = ProbeBuffer::default();
-        for side in [FlowSide::Initiator, FlowSide::Responder] {
+        for side in SIDES {
             let Some(remainder) = classifier.take_remainder(parser, side) else { continue };
             let len = remainder.bytes.len() as u64;
             ledger.take_back(len);
             left.first.get_or_insert(side);
-            left.at[side.index()] = remainder.offset;
-            left.push(side, &remainder.bytes, None);
+            left.push(side, remainder.offset, &remainder.bytes, None);
             self.shown[side.index()] = remainder.offset + len;
         }
         classifier.notify(parser, StreamEnd::End, messages);
