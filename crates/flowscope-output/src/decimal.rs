@@ -1,21 +1,6 @@
 //! Decimal digits, two at a time.
 
-/// The two digits of each number below 100.
-const PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[0; 2]; 100];
-    let mut n = 0;
-    while n < 100 {
-        pairs[n] = [b'0' + n as u8 / 10, b'0' + n as u8 % 10];
-        n += 1;
-    }
-    pairs
-};
-
-/// The two digits of a number below 100; the last two of others.
-#[inline]
-pub(crate) fn pair(n: u32) -> [u8; 2] {
-    PAIRS[(n % 100) as usize]
-}
+use flowscope_record::digit_pair;
 
 /// Appends a number.
 #[inline]
@@ -34,7 +19,7 @@ fn write_long(mut n: u64, out: &mut Vec<u8>) {
     let mut start = MAX_DIGITS;
     while n >= 10 {
         start -= 2;
-        text[start..start + 2].copy_from_slice(&PAIRS[(n % 100) as usize]);
+        text[start..start + 2].copy_from_slice(&digit_pair(n));
         n /= 100;
     }
     if n > 0 {
@@ -51,7 +36,7 @@ const MAX_DIGITS: usize = 20;
 /// Appends the number of a byte.
 #[inline]
 pub(crate) fn write_byte(n: u8, out: &mut Vec<u8>) {
-    let [tens, ones] = PAIRS[usize::from(n % 100)];
+    let [tens, ones] = digit_pair(n.into());
     match n {
         0..10 => out.push(ones),
         10..100 => out.extend_from_slice(&[tens, ones]),
@@ -84,7 +69,6 @@ mod tests {
             let mut out = Vec::new();
             write_byte(n, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), n.to_string());
-            assert_eq!(pair(n.into()).as_slice(), format!("{:02}", n % 100).as_bytes());
         }
     }
 }

@@ -4,9 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Display};
 
 use flowscope_core::Timestamp;
-use flowscope_record::Short;
-
-use crate::decimal;
+use flowscope_record::{Short, digit_pair};
 
 /// Text for a terminal or a log: control characters, and those that turn the direction of writing
 /// or break lines, are spelled out. Nothing else is changed.
@@ -47,7 +45,8 @@ pub(crate) fn rfc3339_bytes(ts: Timestamp) -> ([u8; 30], usize) {
     let (days, time) = ((secs / 86_400) as u32, (secs % 86_400) as u32);
     let (year, month, day) = civil(days);
     let mut text = *b"0000-00-00T00:00:00.000000000Z";
-    let mut put = |at: usize, number: u32| text[at..at + 2].copy_from_slice(&decimal::pair(number));
+    let mut put =
+        |at: usize, number: u32| text[at..at + 2].copy_from_slice(&digit_pair(number.into()));
     put(0, year / 100);
     put(2, year);
     put(5, month);
@@ -64,7 +63,7 @@ pub(crate) fn rfc3339_bytes(ts: Timestamp) -> ([u8; 30], usize) {
         return (text, 27);
     }
     text[26] = b'0' + (rest / 100) as u8;
-    text[27..29].copy_from_slice(&decimal::pair(rest));
+    text[27..29].copy_from_slice(&digit_pair(rest.into()));
     (text, 30)
 }
 

@@ -30,6 +30,7 @@
 
 mod byte_set;
 mod column;
+mod decimal;
 mod protocol;
 mod record;
 mod schema;
@@ -39,6 +40,7 @@ mod value;
 
 pub use byte_set::ByteSet;
 pub use column::{Column, Eve, Kind, Table, Zeek, ZeekType};
+pub use decimal::digit_pair;
 pub use protocol::{NoParser, ParserOptions, Ports, Protocol};
 pub use record::{AnySchema, ColumnInfo, Record, Visitor};
 pub use schema::{Rows, Schema};

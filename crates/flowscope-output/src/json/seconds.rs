@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use flowscope_record::digit_pair;
+
 use crate::decimal;
 
 /// Appends a span in seconds: the shortest decimal that reads as the same `f64`.
@@ -18,7 +20,7 @@ pub(super) fn write(span: Duration, out: &mut Vec<u8>) {
         return;
     }
     let [[b, c], [d, e], [f, g], [h, i]] =
-        [1_000_000, 10_000, 100, 1].map(|scale| decimal::pair(nanos / scale));
+        [1_000_000, 10_000, 100, 1].map(|scale| digit_pair((nanos / scale).into()));
     let text = [b'.', b'0' + (nanos / 100_000_000) as u8, b, c, d, e, f, g, h, i];
     let zeros = text.iter().rev().take_while(|digit| **digit == b'0').count();
     out.extend_from_slice(&text);

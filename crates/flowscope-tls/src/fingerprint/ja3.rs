@@ -1,3 +1,4 @@
+use flowscope_record::digit_pair;
 use md5::{Digest, Md5};
 
 use crate::version::is_grease;
@@ -71,22 +72,11 @@ fn push(text: &mut Vec<u8>, values: impl Iterator<Item = u16>) {
     text.pop_if(|last| *last == b'-');
 }
 
-/// The two digits of each number below 100.
-const PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[0; 2]; 100];
-    let mut n = 0;
-    while n < 100 {
-        pairs[n] = [b'0' + n as u8 / 10, b'0' + n as u8 % 10];
-        n += 1;
-    }
-    pairs
-};
-
 /// Appends a number and a dash; formatting by the library costs several times as much.
 fn decimal(text: &mut Vec<u8>, value: u16) {
-    let hundreds = u32::from(value) / 100;
-    let [b, c] = PAIRS[(hundreds % 100) as usize];
-    let [d, e] = PAIRS[usize::from(value % 100)];
+    let hundreds = u64::from(value) / 100;
+    let [b, c] = digit_pair(hundreds);
+    let [d, e] = digit_pair(value.into());
     let digits = [b'0' + (hundreds / 100) as u8, b, c, d, e, b'-', 0, 0, 0, 0];
     let zeros = match value {
         0..10 => 4,
