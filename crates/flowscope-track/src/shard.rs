@@ -43,7 +43,7 @@ impl<K> ShardBatch<K> {
         keep: usize,
         macs: bool,
     ) {
-        let macs = macs::of_frame(view).filter(|_| macs);
+        let macs = if macs { macs::of_frame(view) } else { None };
         self.bytes.extend_from_slice(macs.as_ref().map_or(&[], |macs| macs));
         let payload = extracted.payload.of(view);
         let payload = &payload[..payload.len().min(keep)];
