@@ -24,6 +24,7 @@ const MAX_KEPT: usize = 1024;
 /// RFC 5464, RFC 5465, RFC 9208.
 const PUBLIC: [&[u8]; 42] = [
     b"APPEND",
+    b"CAPABILITY",
     b"CHECK",
     b"CLOSE",
     b"COMPRESS",
@@ -64,7 +65,6 @@ const PUBLIC: [&[u8]; 42] = [
     b"UNSELECT",
     b"UNSUBSCRIBE",
     b"XLIST",
-    b"CAPABILITY",
 ];
 
 impl Command {

@@ -43,7 +43,7 @@ pub struct ImapParser {
     open: VecDeque<ImapExchange>,
     /// Bytes of the literal at hand that are still to come, of each side.
     literals: [u64; 2],
-    /// The next line of the side goes on with a line that a literal has ended.
+    /// The next line of the server goes on with one that a literal has interrupted.
     server_goes_on: bool,
     /// The client waits for leave to send its literal.
     waits: bool,
