@@ -179,7 +179,7 @@ impl<R: 'static> Plan<R> {
         let sender = self.sender.map_or(FlowSide::Initiator, |sender| sender(record));
         header.eve(&self.event_type, sender, id, out);
         run(&self.before, record, out);
-        let shared = Begun::new(&self.shared_open, out);
+        let shared = OpenObject::new(&self.shared_open, out);
         run(&self.shared, record, out);
         if header.ambiguous || header.within.is_some() || header.path.is_some() {
             run(&self.trailer, header, out);
@@ -226,13 +226,13 @@ fn opening(object: &str) -> Piece {
 /// Appends what the steps write of a record.
 #[inline(never)]
 fn run<R>(steps: &[Step<R>], record: &R, out: &mut Vec<u8>) {
-    let mut object = Begun::default();
+    let mut object = OpenObject::default();
     for step in steps {
         match step {
             Step::Value { name, get, empty_lists } => {
                 json::member(name, get(record), *empty_lists, out);
             }
-            Step::Open(name) => object = Begun::new(name, out),
+            Step::Open(name) => object = OpenObject::new(name, out),
             Step::Close { keep } => object.end(*keep, out),
         }
     }
@@ -240,17 +240,17 @@ fn run<R>(steps: &[Step<R>], record: &R, out: &mut Vec<u8>) {
 
 /// Where an object that is being written begins.
 #[derive(Clone, Copy, Default)]
-struct Begun {
+struct OpenObject {
     name: usize,
     members: usize,
 }
 
-impl Begun {
+impl OpenObject {
     #[inline]
     fn new(name: &Piece, out: &mut Vec<u8>) -> Self {
         let start = out.len();
         name.write(out);
-        Begun { name: start, members: out.len() }
+        OpenObject { name: start, members: out.len() }
     }
 
     /// Ends the object, or takes its name back if it has no members.
