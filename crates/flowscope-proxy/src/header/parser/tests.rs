@@ -77,13 +77,13 @@ fn version_2() {
     assert_eq!(text(&header.tls_version).as_deref(), Some("TLSv1.3"));
     assert_eq!(text(&header.client_cn).as_deref(), Some("alice"));
     assert_eq!((header.unique_id, left), (None, vec![0x16, 3]));
-    // A health check, and a Unix socket.
-    // What a header of the command LOCAL carries means nothing.
+    // A health check: what a header of the command LOCAL carries means nothing.
     for (family, block) in [(0, &[][..]), (0x11, &[]), (0x11, &[7; 12]), (0x21, &[7; 40])] {
         let (header, _) = read(&v2(0x20, family, block)).unwrap();
         assert_eq!((header.command, header.source), (ProxyCommand::Local, None));
         assert_eq!(header.len, 16 + block.len() as u64);
     }
+    // A Unix socket.
     assert_eq!(read(&v2(0x21, 0x31, &[0; 216])).unwrap().0.transport, Some("unix"));
     let failed = |field| Err(ParserStatus::Failed(ParseError::InvalidField(field)));
     assert_eq!(read(&v2(0x31, 0x11, &addresses)), failed("ver_cmd"));
