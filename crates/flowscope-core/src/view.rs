@@ -12,12 +12,37 @@ pub struct PacketView<'a> {
     first_ts: Timestamp,
     wire_len: u32,
     frames: u32,
-    at: Cursor,
+    /// 0 unless `marks` has [`INTERFACE`](Marks::INTERFACE), and so on: a view is made per packet, and
+    /// constants without gaps between them take few stores.
+    interface: u32,
+    rx_hash: u32,
+    vlan: VlanTag,
     link: LinkType,
-    has_own_time: bool,
-    vlan: Option<VlanTag>,
-    interface: Option<u32>,
-    rx_hash: Option<u32>,
+    marks: Marks,
+    at: Cursor,
+}
+
+/// What the capture knew about a frame.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Marks(u16);
+
+impl Marks {
+    const NONE: Marks = Marks(0);
+    const INTERFACE: Marks = Marks(1);
+    const RX_HASH: Marks = Marks(2);
+    const VLAN: Marks = Marks(4);
+    /// The timestamp is that of another packet.
+    const SHARED_TIME: Marks = Marks(8);
+
+    #[inline]
+    fn set(&mut self, mark: Marks) {
+        self.0 |= mark.0;
+    }
+
+    #[inline]
+    const fn has(self, mark: Marks) -> bool {
+        self.0 & mark.0 != 0
+    }
 }
 
 impl<'a> PacketView<'a> {
@@ -30,12 +55,12 @@ impl<'a> PacketView<'a> {
             first_ts: ts,
             wire_len: u32::try_from(frame.len()).unwrap_or(u32::MAX),
             frames: 1,
-            at: Cursor { next: NextHeader::Link(link), offset: 0, stepped: 0, path: Path::EMPTY },
+            interface: 0,
+            rx_hash: 0,
+            vlan: VlanTag { tpid: 0, tci: 0 },
             link,
-            has_own_time: true,
-            vlan: None,
-            interface: None,
-            rx_hash: None,
+            marks: Marks::NONE,
+            at: Cursor { next: NextHeader::Link(link), offset: 0, stepped: 0, path: Path::EMPTY },
         }
     }
 
@@ -50,28 +75,31 @@ impl<'a> PacketView<'a> {
     /// Sets the tag that the capture took out of the frame.
     #[must_use]
     pub fn with_vlan(mut self, vlan: VlanTag) -> Self {
-        self.vlan = Some(vlan);
+        self.vlan = vlan;
+        self.marks.set(Marks::VLAN);
         self
     }
 
     /// Marks the timestamp as that of another packet: the capture stored none for this one.
     #[must_use]
     pub fn without_own_time(mut self) -> Self {
-        self.has_own_time = false;
+        self.marks.set(Marks::SHARED_TIME);
         self
     }
 
     /// Sets the index of the interface that the frame was captured on, as the source counts them.
     #[must_use]
     pub fn with_interface(mut self, interface: u32) -> Self {
-        self.interface = Some(interface);
+        self.interface = interface;
+        self.marks.set(Marks::INTERFACE);
         self
     }
 
     /// Sets the receive hash that the network card or the kernel calculated.
     #[must_use]
     pub fn with_rx_hash(mut self, hash: u32) -> Self {
-        self.rx_hash = Some(hash);
+        self.rx_hash = hash;
+        self.marks.set(Marks::RX_HASH);
         self
     }
 
@@ -86,12 +114,12 @@ impl<'a> PacketView<'a> {
             first_ts: self.first_ts,
             wire_len: self.wire_len,
             frames: self.frames,
-            at: self.at,
-            link: self.link,
-            has_own_time: self.has_own_time,
-            vlan: self.vlan,
             interface: self.interface,
             rx_hash: self.rx_hash,
+            vlan: self.vlan,
+            link: self.link,
+            marks: self.marks,
+            at: self.at,
         }
         .with_wire_len(self.wire_len)
     }
@@ -141,7 +169,7 @@ impl<'a> PacketView<'a> {
     #[must_use]
     #[inline]
     pub fn has_own_time(&self) -> bool {
-        self.has_own_time
+        !self.marks.has(Marks::SHARED_TIME)
     }
 
     /// When the earliest of its frames was captured; [`ts`](Self::ts) unless it is a joined datagram.
@@ -184,14 +212,14 @@ impl<'a> PacketView<'a> {
     #[must_use]
     #[inline]
     pub fn vlan(&self) -> Option<VlanTag> {
-        self.vlan
+        self.marks.has(Marks::VLAN).then_some(self.vlan)
     }
 
     /// The interface it was captured on, as the source counts them.
     #[must_use]
     #[inline]
     pub fn interface(&self) -> Option<u32> {
-        self.interface
+        self.marks.has(Marks::INTERFACE).then_some(self.interface)
     }
 
     /// The receive hash of card or kernel. A hint: different for the two directions of a flow
@@ -199,7 +227,7 @@ impl<'a> PacketView<'a> {
     #[must_use]
     #[inline]
     pub fn rx_hash(&self) -> Option<u32> {
-        self.rx_hash
+        self.marks.has(Marks::RX_HASH).then_some(self.rx_hash)
     }
 
     /// The same, to be moved on.

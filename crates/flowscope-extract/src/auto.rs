@@ -45,11 +45,14 @@ impl<E: FlowExtractor> AutoDetectEncap<E> {
     #[inline(never)]
     fn inside(
         &self,
-        view: &mut PacketView<'_>,
+        mut view: PacketView<'_>,
         link_payload: LinkPayload,
     ) -> Option<Extracted<E::Key>> {
-        to_innermost(view, link_payload).ok()?;
-        self.0.extract(*view)
+        let mut found = None;
+        if to_innermost(&mut view, link_payload).is_ok() {
+            self.0.extract_into(&view, &mut found);
+        }
+        found
     }
 
     /// As [`inside`](Self::inside), written in place.
@@ -83,12 +86,12 @@ impl<E: FlowExtractor> FlowExtractor for AutoDetectEncap<E> {
     type Key = E::Key;
 
     #[inline]
-    fn extract(&self, mut view: PacketView<'_>) -> Option<Extracted<E::Key>> {
+    fn extract(&self, view: PacketView<'_>) -> Option<Extracted<E::Key>> {
         let Some(link_payload) = link_payload(&view) else {
-            return self.inside(&mut view, LinkPayload::UNKNOWN);
+            return self.inside(view, LinkPayload::UNKNOWN);
         };
         if !is_plain(&view, link_payload) {
-            return self.inside(&mut view, link_payload);
+            return self.inside(view, link_payload);
         }
         self.0.extract(behind_link(&view, link_payload))
     }
