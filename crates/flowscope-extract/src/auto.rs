@@ -41,7 +41,8 @@ use crate::walk::{LinkPayload, is_plain, link_payload, to_innermost};
 pub struct AutoDetectEncap<E>(pub E);
 
 impl<E: FlowExtractor> AutoDetectEncap<E> {
-    /// Not inlined: packets without encapsulation do not pay for it.
+    /// Not inlined, and given the view by value: packets without encapsulation do not pay for it, and keep their view
+    /// in registers.
     #[inline(never)]
     fn inside(
         &self,

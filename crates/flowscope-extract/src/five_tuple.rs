@@ -36,11 +36,12 @@ impl FiveTuple {
         FiveTuple { directionality: Directionality::Unidirectional }
     }
 
-    /// Same result as [`extract`](FlowExtractor::extract), without the fast path.
+    /// Same result as [`extract`](FlowExtractor::extract), without the fast path. The view is taken by value so that
+    /// the fast path keeps its own in registers.
     #[inline(never)]
-    fn general(self, view: &PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
-        let packet = walk::packet(view).ok()?;
-        Some(self.found(view, &packet))
+    fn general(self, view: PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
+        let packet = walk::packet(&view).ok()?;
+        Some(self.found(&view, &packet))
     }
 
     #[inline(always)]
@@ -71,7 +72,7 @@ impl FlowExtractor for FiveTuple {
             Directionality::Unidirectional => fast::by_value::<true>(&view),
         };
         match found {
-            None => self.general(&view),
+            None => self.general(view),
             found => found,
         }
     }
@@ -83,7 +84,7 @@ impl FlowExtractor for FiveTuple {
             Directionality::Unidirectional => fast::in_place::<true>(view, found),
         };
         if done.is_none() {
-            *found = self.general(view);
+            *found = self.general(*view);
         }
     }
 

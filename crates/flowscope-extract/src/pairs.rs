@@ -137,9 +137,10 @@ impl fmt::Display for MacPairKey {
 impl FlowExtractor for MacPair {
     type Key = MacPairKey;
 
+    #[inline]
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<MacPairKey>> {
         if view.cursor().next == NextHeader::IpFragment {
-            return Self::of_fragment(&view);
+            return Self::of_fragment(view);
         }
         let (src, dst, payload) = walk::macs(&view).ok()?;
         let (a, b, orientation) = ordered(src, dst);
@@ -164,11 +165,12 @@ impl FlowExtractor for MacPair {
 impl MacPair {
     /// The innermost frame is known only for the whole datagram. The key of a fragment is that of the frame
     /// around it, or zeros.
-    fn of_fragment(view: &PacketView<'_>) -> Option<Extracted<MacPairKey>> {
-        let packet = walk::addresses(view).ok()?;
-        let (src, dst, _) = walk::macs(view).unwrap_or_default();
+    #[inline(never)]
+    fn of_fragment(view: PacketView<'_>) -> Option<Extracted<MacPairKey>> {
+        let packet = walk::addresses(&view).ok()?;
+        let (src, dst, _) = walk::macs(&view).unwrap_or_default();
         let (a, b, orientation) = ordered(src, dst);
-        Some(packet.with_key(view, MacPairKey { a, b }, orientation))
+        Some(packet.with_key(&view, MacPairKey { a, b }, orientation))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::walk::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, TCP, UDP, array, ethertype, tc
 pub(crate) fn by_value<const ONE_WAY: bool>(
     view: &PacketView<'_>,
 ) -> Option<Extracted<FiveTupleKey>> {
-    five_tuple::<ONE_WAY, false, _>(view, |found| found, with_options::<ONE_WAY>)
+    five_tuple::<ONE_WAY, false, _>(view, |found| found, |view| with_options::<ONE_WAY>(*view))
 }
 
 /// As [`by_value`], written to `found`, which is unchanged if the packet needs the general path.
@@ -34,12 +34,13 @@ pub(crate) fn in_place<const ONE_WAY: bool>(
     Some(())
 }
 
-/// A segment whose options are read. Begins anew, so that the caller passes no state.
+/// A segment whose options are read. Begins anew, so that the caller passes no state; takes the view by value, so that
+/// the caller keeps its own in registers.
 #[inline(never)]
-fn with_options<const ONE_WAY: bool>(view: &PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
-    let (ethertype, at) = ethertype(view)?;
-    let ip = if ethertype == ETHERTYPE_IPV4 { v4(view, at)? } else { v6(view, at)? };
-    let mut found = tcp::<ONE_WAY>(view, &ip)?;
+fn with_options<const ONE_WAY: bool>(view: PacketView<'_>) -> Option<Extracted<FiveTupleKey>> {
+    let (ethertype, at) = ethertype(&view)?;
+    let ip = if ethertype == ETHERTYPE_IPV4 { v4(&view, at)? } else { v6(&view, at)? };
+    let mut found = tcp::<ONE_WAY>(&view, &ip)?;
     // Read apart, so that what is found is made where it is returned.
     let mut options = TcpOptions::default();
     if let Some(bytes) = view.frame().get(ip.at + 20..found.payload.offset as usize) {
@@ -68,13 +69,24 @@ fn five_tuple<const ONE_WAY: bool, const AS_ANY: bool, R>(
                 _ => None,
             }
         }
-        ETHERTYPE_IPV6 => over_v6::<ONE_WAY, AS_ANY, R>(view, at, take, with_options),
+        ETHERTYPE_IPV6 if AS_ANY => over_v6::<ONE_WAY, AS_ANY, R>(view, at, take, with_options),
+        ETHERTYPE_IPV6 => v6_flow::<ONE_WAY, AS_ANY, R>(view, at, take, with_options),
         _ => None,
     }
 }
 
 #[inline(never)]
 fn over_v6<const ONE_WAY: bool, const AS_ANY: bool, R>(
+    view: &PacketView<'_>,
+    at: usize,
+    take: impl FnOnce(Extracted<FiveTupleKey>) -> R,
+    with_options: impl FnOnce(&PacketView<'_>) -> Option<R>,
+) -> Option<R> {
+    v6_flow::<ONE_WAY, AS_ANY, R>(view, at, take, with_options)
+}
+
+#[inline(always)]
+fn v6_flow<const ONE_WAY: bool, const AS_ANY: bool, R>(
     view: &PacketView<'_>,
     at: usize,
     take: impl FnOnce(Extracted<FiveTupleKey>) -> R,

@@ -8,6 +8,7 @@ pub(super) struct Bytes<'a> {
 }
 
 impl<'a> Bytes<'a> {
+    #[inline]
     pub(super) fn of(view: &PacketView<'a>) -> Self {
         let captured = view.frame();
         let wire = match view.frames() {

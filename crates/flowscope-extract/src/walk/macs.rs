@@ -8,19 +8,28 @@ use super::tags::is_tag;
 
 /// Source, destination and payload of the Ethernet header at the cursor, or of the one above it with only
 /// VLAN tags between.
+#[inline]
 pub(crate) fn macs(view: &PacketView<'_>) -> Result<([u8; 6], [u8; 6], Payload), Refusal> {
     let bytes = Bytes::of(view);
     let cursor = view.cursor();
     let at = match cursor.next {
         NextHeader::Link(LinkType::ETHERNET) => cursor.offset as usize,
-        NextHeader::Link(link_type) => {
-            link::header(bytes, link_type, cursor.offset as usize)?;
-            return Err(Refusal::NotAFlow);
-        }
-        _ => ethernet_above(view).ok_or(Refusal::NotAFlow)? as usize,
+        _ => ethernet_elsewhere(*view)? as usize,
     };
     let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *bytes.array::<14>(at)?;
     Ok(([g, h, i, j, k, l], [a, b, c, d, e, f], bytes.payload(at + 14)))
+}
+
+/// Offset of the Ethernet header where none begins at the cursor. Takes the view by value: most packets never
+/// come here, and keep theirs in registers.
+#[inline(never)]
+fn ethernet_elsewhere(view: PacketView<'_>) -> Result<u32, Refusal> {
+    let cursor = view.cursor();
+    if let NextHeader::Link(link_type) = cursor.next {
+        link::header(Bytes::of(&view), link_type, cursor.offset as usize)?;
+        return Err(Refusal::NotAFlow);
+    }
+    ethernet_above(&view).ok_or(Refusal::NotAFlow)
 }
 
 /// Offset of the Ethernet header above the cursor, with only tags, LLC and SNAP headers between; `None`

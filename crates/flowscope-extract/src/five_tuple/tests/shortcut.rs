@@ -38,14 +38,14 @@ fn check(view: PacketView<'_>) {
     let pair = innermost(&view).ok().and_then(|at| IpPair.extract(view.at(at)));
     assert_eq!(AutoDetectEncap(IpPair).extract(view), pair, "{view:?}");
     for extractor in [FiveTuple::bidirectional(), FiveTuple::unidirectional()] {
-        let general = extractor.general(&view);
+        let general = extractor.general(view);
         assert_eq!(extractor.extract(view), general, "{view:?}");
         // In a place that held another packet, nothing of that is left.
         let mut place = Some(another());
         extractor.extract_into(&view, &mut place);
         assert_eq!(place, general, "{view:?}");
 
-        let inside = innermost(&view).ok().and_then(|at| extractor.general(&view.at(at)));
+        let inside = innermost(&view).ok().and_then(|at| extractor.general(view.at(at)));
         assert_eq!(AutoDetectEncap(extractor).extract(view), inside, "{view:?}");
         let mut place = Some(another());
         AutoDetectEncap(extractor).extract_into(&view, &mut place);
