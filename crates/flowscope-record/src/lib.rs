@@ -31,6 +31,7 @@
 mod byte_set;
 mod column;
 mod decimal;
+mod field;
 mod protocol;
 mod record;
 mod schema;
@@ -41,6 +42,7 @@ mod value;
 pub use byte_set::ByteSet;
 pub use column::{Column, Eve, Kind, Table, Zeek, ZeekType};
 pub use decimal::digit_pair;
+pub use field::{FieldSource, find as find_field};
 pub use protocol::{NoParser, ParserOptions, Ports, Protocol};
 pub use record::{AnySchema, ColumnInfo, Record, Visitor};
 pub use schema::{Rows, Schema};
