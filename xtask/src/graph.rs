@@ -20,6 +20,7 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-pcap", &["flowscope-core"]),
     Arrow("flowscope-filter", &["flowscope-core"]),
     Arrow("flowscope-record", &["flowscope-core"]),
+    Arrow("flowscope-where", &["flowscope-record"]),
     Arrow("flowscope-lines", &["flowscope-core"]),
     Arrow("netring-capture", &["flowscope-filter"]),
     Arrow("flowscope-driver", &["flowscope-track", "flowscope-session"]),
@@ -30,7 +31,10 @@ const ARROWS: &[Arrow] = &[
         "flowscope",
         &["flowscope-driver", "flowscope-extract", "flowscope-output", "flowscope-pcap"],
     ),
-    Arrow("flowscope-cli", &["flowscope", "flowscope-filter", "flowscope-parallel", "netring"]),
+    Arrow(
+        "flowscope-cli",
+        &["flowscope", "flowscope-filter", "flowscope-parallel", "flowscope-where", "netring"],
+    ),
     // Shows that a parser needs no more than this.
     Arrow("example-redis", &["flowscope-core"]),
     // Writes the attacks of the testkit as capture files.
