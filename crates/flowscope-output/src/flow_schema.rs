@@ -80,8 +80,8 @@ pub static FLOW: Schema<FlowRecord> = Schema {
         C::new("flow_community_id", Kind::Text, |x| Value::short(x.header.community_id()), "Community ID of the flow, version 1.").zeek(16, "community_id", ZeekType::String),
         C::new("outer_vlan", Kind::U64, |x| Value::some(x.header.vlans().next()), "Outermost VLAN id.").zeek(17, "vlan", ZeekType::Int),
         C::new("inner_vlan", Kind::U64, |x| Value::some(x.header.vlans().nth(1)), "Second VLAN id.").zeek(18, "inner_vlan", ZeekType::Int),
-        C::new("packets", Kind::Text, |x| pair(x, |side| side.counters.packets), "Packets of the initiator and of the responder, rounded.").table(Table::at(5, "PACKETS", 9).right()),
-        C::new("bytes", Kind::Text, |x| pair(x, |side| side.counters.wire_bytes), "Bytes of the initiator and of the responder, rounded.").table(Table::at(6, "BYTES", 11).right()),
+        C::new("packets", Kind::U64, |x| both(x, |side| side.counters.packets), "Packets of both sides. Tables have those of the initiator and of the responder, rounded.").table(Table::at(5, "PACKETS", 9).right().with(|x| pair(x, |side| side.counters.packets))),
+        C::new("bytes", Kind::U64, |x| both(x, |side| side.counters.wire_bytes), "Bytes of both sides: whole frames on the wire. Tables have those of the initiator and of the responder, rounded.").table(Table::at(6, "BYTES", 11).right().with(|x| pair(x, |side| side.counters.wire_bytes))),
         C::new("outcome", Kind::Text, |x| outcome(x.kind).into(), "How the flow ended, in one word: closed, reset, idle, evicted, reused, open; active if it goes on.").table(Table::at(7, "STATE", 7)),
         C::new("id", Kind::U64, |x| x.header.flow_id.into(), "Id of the flow.")
             .table(Table::at(9, "ID", 8).right().wide_only()),
@@ -89,18 +89,25 @@ pub static FLOW: Schema<FlowRecord> = Schema {
             .table(Table::at(10, "TUNNEL", 12).wide_only()),
         C::new(
             "retransmits",
-            Kind::Text,
-            |x| pair(x, |side| side.retransmits.into()),
-            "Segments that the initiator and the responder sent again, rounded.",
+            Kind::U64,
+            |x| both(x, |side| side.retransmits.into()),
+            "Segments that both sides sent again. Tables have those of the initiator and of the responder, rounded.",
         )
-        .table(Table::at(11, "RETRANS", 7).right().wide_only()),
+        .table(
+            Table::at(11, "RETRANS", 7)
+                .right()
+                .wide_only()
+                .with(|x| pair(x, |side| side.retransmits.into())),
+        ),
         C::new(
             "gaps",
-            Kind::Text,
-            |x| pair(x, |side| side.gap_bytes),
-            "Bytes of the initiator and of the responder that were not captured, rounded.",
+            Kind::U64,
+            |x| both(x, |side| side.gap_bytes),
+            "Bytes of both sides that were acknowledged but not captured. Tables have those of the initiator and of the responder, rounded.",
         )
-        .table(Table::at(12, "GAPS", 9).right().wide_only()),
+        .table(
+            Table::at(12, "GAPS", 9).right().wide_only().with(|x| pair(x, |side| side.gap_bytes)),
+        ),
     ],
     ..Schema::new("flow", |x| x.start)
 };
@@ -248,6 +255,10 @@ fn proto_and_app(record: &FlowRecord) -> Value<'_> {
         let _ = write!(text, "/{inside}");
     }
     Value::Short(text)
+}
+
+fn both(record: &FlowRecord, of: fn(&FlowRecordSide) -> u64) -> Value<'static> {
+    of(record.initiator()).saturating_add(of(record.responder())).into()
 }
 
 fn pair(record: &FlowRecord, of: fn(&FlowRecordSide) -> u64) -> Value<'static> {
