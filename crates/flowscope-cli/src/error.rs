@@ -1,5 +1,7 @@
 use std::io;
 
+use flowscope_where::WhereError;
+
 /// Result of a run that was completed. Of several, the last in this order is reported.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Status {
@@ -42,6 +44,8 @@ pub(crate) enum Failure {
     Worker(String),
     /// Invalid command line.
     Usage(String),
+    /// An expression, or the name of a field, that is not understood: the option, and what is wrong.
+    Expression(&'static str, WhereError),
     /// Error of a live capture, or of sending.
     #[cfg(all(feature = "live", target_os = "linux"))]
     Failed(String),
@@ -62,17 +66,19 @@ impl Failure {
             Failure::Output { name, source } => Some(format!("{name}: cannot write: {source}")),
             Failure::Worker(why) => Some(format!("a worker thread failed: {why}")),
             Failure::Usage(what) => Some(what.clone()),
+            Failure::Expression(option, error) => Some(format!("{option}: {}", error.message())),
             #[cfg(all(feature = "live", target_os = "linux"))]
             Failure::Failed(what) | Failure::Denied { what, .. } => Some(what.clone()),
         }
     }
 
-    /// Command that fixes the error, if there is one.
-    pub(crate) fn remedy(&self) -> Option<&str> {
+    /// Lines below the message: a command that fixes the error, or the place of it.
+    pub(crate) fn details(&self) -> Vec<String> {
         match self {
+            Failure::Expression(_, error) => error.explanation(),
             #[cfg(all(feature = "live", target_os = "linux"))]
-            Failure::Denied { remedy, .. } => Some(remedy),
-            _ => None,
+            Failure::Denied { remedy, .. } => vec![remedy.clone()],
+            _ => Vec::new(),
         }
     }
 
@@ -81,7 +87,7 @@ impl Failure {
         match self {
             Failure::Closed => 0,
             Failure::Worker(_) => 1,
-            Failure::Usage(_) => 2,
+            Failure::Usage(_) | Failure::Expression(..) => 2,
             Failure::Output { .. } => 5,
             #[cfg(all(feature = "live", target_os = "linux"))]
             Failure::Failed(_) => 1,

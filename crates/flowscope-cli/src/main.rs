@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use args::{Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs, SessionsArgs};
 use error::{Failure, Status};
 use flowscope::output::terminal;
-use output::{Digests, Events, Flows, Follow, RecordFormat, Sessions, Target};
+use output::{Condition, Digests, Events, Flows, Follow, RecordFormat, Sessions, Target};
 
 fn main() -> ExitCode {
     let ended = match Cli::from_command_line().command {
@@ -53,9 +53,7 @@ fn main() -> ExitCode {
             if let Some(message) = failure.message() {
                 say(&message);
             }
-            if let Some(remedy) = failure.remedy() {
-                show(remedy);
-            }
+            failure.details().iter().for_each(|line| show(line));
             failure.code()
         }
     })
@@ -65,15 +63,20 @@ fn flows(args: &FlowsArgs) -> Result<Status, Failure> {
     let FlowsArgs { records, wide, common, protocol } = args;
     let target = records.target(&common.running)?;
     let seed = common.running.community_id_seed;
+    let condition = records.condition.as_deref().map(Condition::of_flows).transpose()?;
     let flows = Flows::new(records.format, *wide, target.is_directory(), seed);
-    track(common, target, flows.only(protocol.clone()))
+    track(common, target, flows.only(protocol.clone()).meeting(condition))
 }
 
 fn sessions(args: &SessionsArgs) -> Result<Status, Failure> {
     let SessionsArgs { records, common, .. } = args;
     let target = records.target(&common.running)?;
     let (logs, seed) = (target.is_directory(), common.running.community_id_seed);
-    track(common, target, Sessions::new(records.format, args.messages(), logs, seed))
+    let messages = args.messages();
+    let condition = records.condition.as_deref();
+    let condition = condition.map(|text| Condition::of_sessions(text, messages)).transpose()?;
+    let sessions = Sessions::new(records.format, messages, logs, seed);
+    track(common, target, sessions.meeting(condition))
 }
 
 /// Writes what `layout` makes of packets, wherever they come from.
@@ -111,7 +114,7 @@ fn say(message: &str) {
     let _ = writeln!(io::stderr(), "flowscope: {}", terminal(message));
 }
 
-/// Prints a command for the user to copy on standard error.
+/// Prints a line on standard error that belongs to the one before: a command to copy, the place of an error.
 fn show(line: &str) {
     let _ = writeln!(io::stderr(), "    {}", terminal(line));
 }

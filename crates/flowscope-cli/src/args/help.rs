@@ -74,6 +74,14 @@ EVE:
   `ack_rtt` in seconds, `gap_bytes_..` for bytes never captured, Zeek's `conn_state`. The last line
   has event_type `stats`: packets and payload bytes, delivered and lost by cause.
 
+Conditions (--where):
+  Fields are the columns of FORMATS.md: `bytes`, `duration`, `app_proto`, `src_ip`; `ip` and `port` are those
+  of either side. Also those of what is said in the flow: `sni`, `query`, `http.status`.
+  == != < <= > >= compare, `contains`, `starts` and `ends` search text, `in {a, b}` and `in 10.0.0.0/8`
+  look a value up, `exists FIELD` asks whether there is one; && || ! ( ) or `and`, `or`, `not` put
+  together. Values: 443, 1.5M (K, M, G: powers of 1000), 10ms, 2s, 2026-01-02T03:04:05Z, text.
+  A comparison with a field that is not there is false, != too.
+
 Zeek, CSV:
   `zeek` is conn.log, `zeek-json` the same as JSON lines. With --output-dir the log is DIR/conn.log,
   DIR/eve.json or DIR/flow.csv; `flowscope sessions` writes it too, beside those of protocols.
@@ -91,6 +99,7 @@ Exit status:
 
 Examples:
   flowscope flows trace.pcap
+  flowscope flows --where 'sni ends .example.com && bytes > 1M' trace.pcap
   flowscope flows -i eth0 --interim 60 -f \"not port 22\"
   flowscope flows --format eve trace.pcap | jq 'select(.tcp.state == \"closed\") | .src_ip'
   flowscope flows --active 60 --format csv -o flows.csv long.pcapng.zst";
@@ -162,10 +171,14 @@ Logs in a directory (--output-dir DIR):
   final while the program runs, as in Zeek. If one of the logs exists already, nothing is read and
   the status is 5. If writing fails, what was written stays.
 
+Conditions (--where): as for `flowscope flows`, over the fields of the records alone. `app_proto` is the
+protocol of the record, `tls.version` the version of TLS records.
+
 Exit status: as for `flowscope flows`.
 
 Examples:
   flowscope sessions trace.pcap
+  flowscope sessions --where 'status >= 400 or rcode == nxdomain' trace.pcap
   flowscope sessions -i eth0 --protocol http,dns
   flowscope sessions --protocol tls --format eve trace.pcap | jq -r .tls.sni
   flowscope sessions --protocol dns --format zeek -o dns.log trace.pcap

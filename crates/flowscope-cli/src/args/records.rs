@@ -19,6 +19,11 @@ pub(crate) struct Records {
     /// exist. A log has its name from the beginning; an existing log is not overwritten
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     output_dir: Option<PathBuf>,
+
+    /// Print only records for which this holds, such as `app_proto == tls && sni ends .example.com
+    /// && bytes > 1M`. The fields are those of the record, listed in FORMATS.md
+    #[arg(long = "where", value_name = "EXPR")]
+    pub(crate) condition: Option<String>,
 }
 
 /// Formats of records.

@@ -41,7 +41,7 @@ pub(crate) fn interfaces(args: &InterfacesArgs) -> Result<Status, Failure> {
     if let Some(error) = denied {
         let failure = failure(&error);
         failure.message().iter().for_each(|what| say(what));
-        failure.remedy().into_iter().for_each(show);
+        failure.details().iter().for_each(|line| show(line));
     }
     Ok(Status::Done)
 }

@@ -1,16 +1,16 @@
-use flowscope::core::Timestamp;
+use flowscope::core::{FlowSide, Timestamp};
 use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
 use flowscope::output::{
-    CsvFormat, EveFormat, FLOW, FlowRecord, Format as _, TableFormat, ZeekFormat,
+    CsvFormat, EveFormat, FLOW, FlowRecord, Format as _, RecordHeader, TableFormat, ZeekFormat,
 };
 use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
 use super::spoken::Spoken;
-use super::{RecordFormat, Totals, stats};
+use super::{Condition, RecordFormat, Totals, stats};
 use crate::args::Format;
-use crate::reading::PayloadMode;
+use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
 /// One record per flow, made when its entry is removed; more with an active timeout.
 #[derive(Clone, Debug)]
@@ -19,6 +19,16 @@ pub(crate) struct Flows {
     community_id_seed: u16,
     /// Only flows that speak one of these protocols, unless there are none.
     only: Vec<String>,
+    /// Only flows that meet it.
+    condition: Option<Condition>,
+}
+
+/// What is known of a flow besides its record.
+#[derive(Debug, Default)]
+pub(crate) struct FlowNotes {
+    spoken: Spoken,
+    /// Tests of the condition that held for something said in the flow.
+    met: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -42,7 +52,7 @@ impl Flows {
             Format::ZeekJson => Style::Zeek(ZeekFormat::json().without_path()),
             Format::Csv => Style::Csv(CsvFormat::new(&[&FLOW])),
         };
-        Flows { style, community_id_seed, only: Vec::new() }
+        Flows { style, community_id_seed, only: Vec::new(), condition: None }
     }
 
     /// Only those of these protocols; of all if there are none.
@@ -51,28 +61,40 @@ impl Flows {
         self
     }
 
+    /// Only those that meet a condition.
+    pub(crate) fn meeting(mut self, condition: Option<Condition>) -> Self {
+        self.condition = condition;
+        self
+    }
+
     fn wants(&self, spoken: &Spoken) -> bool {
         self.only.is_empty() || spoken.is_any_of(&self.only)
     }
 
-    /// With what the flow speaks.
-    fn complete(&self, record: FlowRecord, spoken: &Spoken) -> FlowRecord {
-        let mut record = spoken.record(record);
+    /// With what the flow speaks, if it meets the condition.
+    fn complete(&self, record: FlowRecord, notes: &FlowNotes) -> Option<FlowRecord> {
+        let mut record = notes.spoken.record(record);
         record.header.community_id_seed = self.community_id_seed;
-        record
+        let met = |condition: &Condition| condition.flow_meets(&record, notes.met);
+        self.condition.as_ref().is_none_or(met).then_some(record)
     }
 }
 
 impl RecordFormat for Flows {
-    type State = Spoken;
+    type State = FlowNotes;
     type Record = FlowRecord;
 
-    fn state(&self, _: &FiveTupleKey) -> Spoken {
-        Spoken::default()
+    fn state(&self, _: &FiveTupleKey) -> FlowNotes {
+        FlowNotes::default()
     }
 
     fn reading(&self) -> PayloadMode {
-        PayloadMode::Recognise
+        let condition = self.condition.as_ref();
+        if condition.is_some_and(Condition::asks_what_is_said) {
+            PayloadMode::Messages(MessageOptions { transactions: true, ..MessageOptions::ALL })
+        } else {
+            PayloadMode::Recognise
+        }
     }
 
     #[inline]
@@ -82,10 +104,10 @@ impl RecordFormat for Flows {
         change: Change,
     ) -> Option<FlowRecord> {
         let Change::Interim { .. } = change else { return None };
-        if !self.wants(flow.state) {
+        if !self.wants(&flow.state.spoken) {
             return None;
         }
-        FlowRecord::of_change(&flow, change).map(|record| self.complete(record, flow.state))
+        self.complete(FlowRecord::of_change(&flow, change)?, flow.state)
     }
 
     fn removed(
@@ -93,8 +115,10 @@ impl RecordFormat for Flows {
         flow: Flow<'_, FiveTupleKey, Self::State>,
         reason: EndReason,
     ) -> Option<FlowRecord> {
-        let wanted = self.wants(flow.state);
-        wanted.then(|| self.complete(FlowRecord::of_removed(&flow, reason), flow.state))
+        if !self.wants(&flow.state.spoken) {
+            return None;
+        }
+        self.complete(FlowRecord::of_removed(&flow, reason), flow.state)
     }
 
     fn session(
@@ -102,7 +126,20 @@ impl RecordFormat for Flows {
         flow: Flow<'_, FiveTupleKey, Self::State>,
         change: SessionChange,
     ) -> Option<FlowRecord> {
-        flow.state.note(&change);
+        flow.state.spoken.note(&change);
+        None
+    }
+
+    fn message(
+        &self,
+        flow: Flow<'_, FiveTupleKey, Self::State>,
+        _: FlowSide,
+        said: AppRecord,
+    ) -> Option<FlowRecord> {
+        if let Some(condition) = &self.condition {
+            let header = RecordHeader::new(flow.ts, flow.id.0, *flow.key, flow.orientation());
+            condition.note(&header, &said, &mut flow.state.met);
+        }
         None
     }
 

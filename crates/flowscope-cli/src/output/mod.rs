@@ -1,5 +1,6 @@
 //! What is printed, and where to.
 
+mod condition;
 mod digests;
 mod directory;
 mod events;
@@ -21,6 +22,7 @@ use flowscope::track::{Change, EndReason, Flow};
 
 use crate::reading::{AppRecord, PayloadMode};
 
+pub(crate) use condition::Condition;
 pub(crate) use digests::Digests;
 pub(crate) use events::Events;
 pub(crate) use file::part_of;

@@ -12,7 +12,7 @@ use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
 use super::spoken::Spoken;
-use super::{RecordFormat, Totals, stats};
+use super::{Condition, RecordFormat, Totals, stats};
 use crate::args::Format;
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
@@ -22,6 +22,8 @@ pub(crate) struct Sessions {
     style: Style,
     messages: MessageOptions,
     community_id_seed: u16,
+    /// Only records that meet it, and their flows.
+    condition: Option<Condition>,
 }
 
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub(crate) struct SessionState {
     spoken: Spoken,
     /// Copies of the same bytes differed: what was read is one of several readings.
     ambiguous: bool,
+    /// A record met the condition.
+    met: bool,
 }
 
 /// What has a line of its own.
@@ -77,7 +81,13 @@ impl Sessions {
             Format::ZeekJson => Style::ZeekJson(ZeekFormat::json()),
             Format::Csv => Style::Csv(CsvFormat::new(&messages.schemas())),
         };
-        Sessions { style, messages, community_id_seed }
+        Sessions { style, messages, community_id_seed, condition: None }
+    }
+
+    /// Only records that meet a condition, and their flows.
+    pub(crate) fn meeting(mut self, condition: Option<Condition>) -> Self {
+        self.condition = condition;
+        self
     }
 
     /// The record of a flow, which has one in a directory.
@@ -87,6 +97,9 @@ impl Sessions {
         record: impl FnOnce() -> Option<FlowRecord>,
     ) -> Option<SessionRecord> {
         let Style::Logs(_) = self.style else { return None };
+        if self.condition.is_some() && !state.met {
+            return None;
+        }
         let mut record = state.spoken.record(record()?);
         record.header.ambiguous = state.ambiguous;
         record.header.community_id_seed = self.community_id_seed;
@@ -159,6 +172,12 @@ impl RecordFormat for Sessions {
         header.ambiguous = flow.state.ambiguous;
         header.within = flow.state.spoken.within();
         header.path.clone_from(&flow.state.path);
+        if let Some(condition) = &self.condition {
+            if !condition.record_meets(&header, &said) {
+                return None;
+            }
+            flow.state.met = true;
+        }
         Some(SessionRecord::Said(header, said))
     }
 

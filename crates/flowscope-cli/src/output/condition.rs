@@ -1,0 +1,141 @@
+//! Which records `--where` wants.
+
+use flowscope::output::{FLOW, FlowRecord, HEADER, RecordHeader, TRAILER};
+use flowscope::protocols::{self, ProtocolVisitor};
+use flowscope::record::{Column, Protocol, Record};
+use flowscope_where::{Expr, Fields, Matcher, WhereError};
+
+use crate::error::Failure;
+use crate::reading::MessageOptions;
+
+/// A condition that records meet or do not.
+#[derive(Clone, Debug)]
+pub(crate) struct Condition {
+    matcher: Matcher<RecordHeader>,
+    /// The tests of fields that records of flows do not have: they hold for a flow if they do for something said in it.
+    said: Vec<usize>,
+}
+
+/// The columns around those of every record.
+const AROUND: [&[Column<RecordHeader>]; 2] = [HEADER, TRAILER];
+
+/// So many tests of a flow can be remembered.
+const MOST_SAID: usize = u64::BITS as usize;
+
+impl Condition {
+    /// A condition for flows: over their fields, and over those of what is said in them.
+    pub(crate) fn of_flows(text: &str) -> Result<Self, Failure> {
+        let fields = flow_fields();
+        let mut condition = Condition::new(text, &fields)?;
+        let tests = condition.matcher.tests().iter().enumerate();
+        let said = tests.filter(|(_, test)| fields.is_other(&test.field)).map(|(number, _)| number);
+        condition.said = said.collect();
+        if condition.said.len() > MOST_SAID {
+            let what = format!("--where: at most {MOST_SAID} comparisons of fields of sessions");
+            return Err(Failure::Usage(what));
+        }
+        condition.matcher.bind(&FLOW);
+        Ok(condition)
+    }
+
+    /// A condition for what is said.
+    pub(crate) fn of_sessions(text: &str, messages: MessageOptions) -> Result<Self, Failure> {
+        Condition::new(text, &session_fields(messages))
+    }
+
+    fn new(text: &str, fields: &Fields) -> Result<Self, Failure> {
+        let expr = Expr::parse(text, fields).map_err(failure)?;
+        let mut matcher = Matcher::new(&expr, &AROUND);
+        protocols::for_each(&mut Bind(&mut matcher));
+        Ok(Condition { matcher, said: Vec::new() })
+    }
+
+    /// Whether it cannot be decided without reading what is said in flows.
+    pub(crate) fn asks_what_is_said(&self) -> bool {
+        !self.said.is_empty()
+    }
+
+    /// Whether something that was said meets it.
+    pub(super) fn record_meets(&self, header: &RecordHeader, said: &impl Record) -> bool {
+        self.matcher.matches(header, said)
+    }
+
+    /// Notes which tests hold for something that was said in a flow.
+    pub(super) fn note(&self, header: &RecordHeader, said: &impl Record, met: &mut u64) {
+        for (bit, number) in self.said.iter().enumerate() {
+            if *met & 1 << bit == 0 && self.matcher.test(*number, header, said) {
+                *met |= 1 << bit;
+            }
+        }
+    }
+
+    /// Whether a flow meets it, in which these tests held for something that was said.
+    pub(super) fn flow_meets(&self, record: &FlowRecord, met: u64) -> bool {
+        self.matcher.holds(|number| match self.said.iter().position(|said| *said == number) {
+            Some(bit) => met & 1 << bit != 0,
+            None => self.matcher.test(number, &record.header, record),
+        })
+    }
+}
+
+/// The fields of flows, and behind them those of what is said in them.
+pub(super) fn flow_fields() -> Fields {
+    Fields::new(&AROUND).schema(&FLOW).or(session_fields(MessageOptions::ALL))
+}
+
+/// The fields of what these protocols say.
+pub(super) fn session_fields(messages: MessageOptions) -> Fields {
+    let schemas = messages.schemas().into_iter();
+    schemas.fold(Fields::new(&AROUND), Fields::schema)
+}
+
+fn failure(error: WhereError) -> Failure {
+    Failure::Expression("--where", error)
+}
+
+/// Prepares a condition for the records of every protocol.
+struct Bind<'a>(&'a mut Matcher<RecordHeader>);
+
+impl ProtocolVisitor for Bind<'_> {
+    fn protocol<P: Protocol>(&mut self) {
+        self.0.bind(P::SCHEMA);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_flows_come_before_those_of_sessions() {
+        let fields = flow_fields();
+        let check = |name: &str, is_other: Option<bool>| {
+            let known = fields.check(name).is_ok().then(|| fields.is_other(name));
+            assert_eq!(known, is_other, "{name}");
+        };
+        check("bytes", Some(false));
+        check("dns.bytes", Some(true));
+        check("app_proto", Some(false));
+        check("port", Some(false));
+        check("retransmits", Some(false));
+        check("sni", Some(true));
+        check("query", Some(true));
+        check("tls.outcome", Some(true));
+        check("flow.sni", None);
+    }
+
+    #[test]
+    fn what_a_flow_said_is_remembered_in_bits() {
+        let condition = Condition::of_flows("bytes > 1 && (sni == a || bytes > 2 || query == b)");
+        assert_eq!(condition.unwrap().said, [1, 3]);
+        let many = vec!["sni == a"; MOST_SAID + 1].join(" || ");
+        assert!(Condition::of_flows(&many).is_err());
+    }
+
+    #[test]
+    fn no_field_is_a_word_of_the_language() {
+        for word in ["and", "or", "not", "in", "exists", "contains", "starts", "ends"] {
+            assert!(flow_fields().check(word).is_err(), "{word}");
+        }
+    }
+}
