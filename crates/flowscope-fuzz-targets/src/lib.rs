@@ -6,6 +6,7 @@
 
 pub mod attack;
 mod capture;
+mod conditions;
 mod defrag;
 mod detection;
 mod driver;
@@ -43,6 +44,7 @@ pub const ALL: &[Target] = &[
     Target { name: "driver", run: driver::run, seeds: driver::seeds },
     Target { name: "writers", run: writers::run, seeds: writers::seeds },
     Target { name: "filter", run: filter::run, seeds: filter::seeds },
+    Target { name: "conditions", run: conditions::run, seeds: conditions::seeds },
     Target { name: "program", run: program::run, seeds: program::seeds },
 ];
 

@@ -59,7 +59,7 @@ macro_rules! targets {
     };
 }
 
-targets! { capture link defrag tracker reassembly parsers detection driver writers filter program }
+targets! { capture link defrag tracker reassembly parsers detection driver writers filter conditions program }
 
 #[test]
 fn inputs_are_the_same_on_every_run() {
