@@ -29,7 +29,10 @@ use std::process::ExitCode;
 use args::{Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs, SessionsArgs};
 use error::{Failure, Status};
 use flowscope::output::terminal;
-use output::{Condition, Digests, Events, Flows, Follow, RecordFormat, Sessions, Target};
+use output::{
+    Condition, Digests, Events, Flows, Follow, RecordFormat, Sessions, Target, own_flow_fields,
+    session_fields,
+};
 
 fn main() -> ExitCode {
     let ended = match Cli::from_command_line().command {
@@ -64,8 +67,13 @@ fn flows(args: &FlowsArgs) -> Result<Status, Failure> {
     let target = records.target(&common.running)?;
     let seed = common.running.community_id_seed;
     let condition = records.condition.as_deref().map(Condition::of_flows).transpose()?;
-    let flows = Flows::new(records.format, *wide, target.is_directory(), seed);
-    track(common, target, flows.only(protocol.clone()).meeting(condition))
+    let known = own_flow_fields();
+    let flows = Flows::new(records.format, *wide, target.is_directory(), seed)
+        .fields(records.fields(&known)?)
+        .arranged(records.arrangement(&known)?)
+        .only(protocol.clone())
+        .meeting(condition);
+    track(common, target, flows)
 }
 
 fn sessions(args: &SessionsArgs) -> Result<Status, Failure> {
@@ -75,8 +83,12 @@ fn sessions(args: &SessionsArgs) -> Result<Status, Failure> {
     let messages = args.messages();
     let condition = records.condition.as_deref();
     let condition = condition.map(|text| Condition::of_sessions(text, messages)).transpose()?;
-    let sessions = Sessions::new(records.format, messages, logs, seed);
-    track(common, target, sessions.meeting(condition))
+    let known = session_fields(messages);
+    let sessions = Sessions::new(records.format, messages, logs, seed)
+        .fields(records.fields(&known)?)
+        .arranged(records.arrangement(&known)?)
+        .meeting(condition);
+    track(common, target, sessions)
 }
 
 /// Writes what `layout` makes of packets, wherever they come from.

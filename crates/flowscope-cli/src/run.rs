@@ -182,6 +182,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
         drop(self.progress);
         let summarises = self.out.layout().summarises();
         let missed = self.out.missed();
+        let notes = self.out.notes();
         self.out.finish(&totals)?;
         if let Some(what) = missed {
             say(what);
@@ -199,7 +200,8 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
                 let packets = count(unread, "packet");
                 format!("left out: {packets} of a link type that the filter cannot read")
             });
-            [line, unread, totals.not_seen()].iter().flatten().for_each(|line| say(line));
+            let lines = [line, unread, totals.not_seen()];
+            lines.iter().flatten().chain(&notes).for_each(|line| say(line));
         }
         Ok(status)
     }

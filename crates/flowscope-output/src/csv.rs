@@ -5,16 +5,17 @@ use std::io::Write as _;
 use flowscope_core::Timestamp;
 use flowscope_record::{AnySchema, Record, Schema, Value, Visitor};
 
+use crate::fields::{AROUND, Sources, value};
 use crate::format::Format;
 use crate::header::{HEADER, TRAILER};
 use crate::plans::Plans;
-use crate::{RecordHeader, json, rfc3339};
+use crate::{RecordFields, RecordHeader, json, rfc3339};
 
 /// Writes records as comma-separated values, under one line of names.
 ///
 /// Of one schema: the columns of its [`csv`](Schema::csv), else those of the header, of the schema and of the
 /// trailer. Of several: `protocol`, those of the header and the trailer, and the columns of all, each behind its
-/// schema's name and a dot; a record leaves those of the others empty.
+/// schema's name and a dot; a record leaves those of the others empty. Or chosen fields of records of any schema.
 ///
 /// Times are RFC 3339, durations seconds with six decimals, items of a list stand with spaces between them,
 /// and a list of objects is JSON.
@@ -22,6 +23,8 @@ use crate::{RecordHeader, json, rfc3339};
 pub struct CsvFormat {
     schemas: Vec<&'static str>,
     names: Vec<String>,
+    /// Whether the names are those of chosen fields.
+    chosen: bool,
     plans: Plans,
 }
 
@@ -47,7 +50,14 @@ impl CsvFormat {
             }
         };
         let schemas = schemas.iter().map(|schema| schema.name()).collect();
-        CsvFormat { schemas, names, plans: Plans::default() }
+        CsvFormat { schemas, names, chosen: false, plans: Plans::default() }
+    }
+
+    /// With these fields alone, in this order.
+    #[must_use]
+    pub fn of_fields(fields: &RecordFields) -> Self {
+        let names = fields.names().to_vec();
+        CsvFormat { schemas: Vec::new(), names, chosen: true, plans: Plans::default() }
     }
 }
 
@@ -80,11 +90,17 @@ impl Visitor for Line<'_> {
     type Output = ();
 
     fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) {
-        let Line { format: CsvFormat { schemas, names, plans }, header, out } = self;
-        if !schemas.contains(&schema.name) {
+        let Line { format: CsvFormat { schemas, names, chosen, plans }, header, out } = self;
+        if !*chosen && !schemas.contains(&schema.name) {
             return;
         }
-        let cells = plans.get(schema, || plan(schema, schemas.len() > 1, names));
+        let cells = plans.get(schema, || {
+            if *chosen {
+                chosen_cells(schema, names)
+            } else {
+                plan(schema, schemas.len() > 1, names)
+            }
+        });
         for (at, cell) in cells.iter().enumerate() {
             if at > 0 {
                 out.push(b',');
@@ -92,6 +108,7 @@ impl Visitor for Line<'_> {
             match cell {
                 Cell::Own(get) => write(&get(record), out),
                 Cell::Header(get) => write(&get(header), out),
+                Cell::Field(sources) => write(&value(sources, schema, header, record), out),
                 Cell::Protocol => out.extend_from_slice(schema.name.as_bytes()),
                 Cell::Empty => {}
             }
@@ -103,8 +120,13 @@ impl Visitor for Line<'_> {
 enum Cell<R: 'static> {
     Own(for<'a> fn(&'a R) -> Value<'a>),
     Header(for<'a> fn(&'a RecordHeader) -> Value<'a>),
+    Field(Sources<R>),
     Protocol,
     Empty,
+}
+
+fn chosen_cells<R>(schema: &Schema<R>, names: &[String]) -> Vec<Cell<R>> {
+    names.iter().map(|name| Cell::Field(schema.field(&AROUND, name))).collect()
 }
 
 /// Where the cell of each name comes from.

@@ -1,8 +1,8 @@
 //! EVE JSON, Zeek logs, CSV and tables of flow and protocol records.
 //!
 //! A format turns a record and the [header](RecordHeader) of its flow into text, by the record's
-//! [`Schema`](flowscope_record::Schema): [`EveFormat`], [`ZeekFormat`], [`CsvFormat`], [`TableFormat`] and
-//! [`SummaryFormat`]. None of them names a protocol. A [`RecordWriter`] writes what a driver emits, or what it lends,
+//! [`Schema`](flowscope_record::Schema): [`EveFormat`], [`ZeekFormat`], [`CsvFormat`], [`JsonFormat`], [`TableFormat`] and
+//! [`SummaryFormat`]; [`FieldsTable`], CSV and JSON of chosen fields. None of them names a protocol. A [`RecordWriter`] writes what a driver emits, or what it lends,
 //! to anything that implements [`Write`](std::io::Write).
 //!
 //! The sessions of a capture file as EVE, flows included:
@@ -38,9 +38,12 @@
 mod csv;
 mod decimal;
 mod eve;
+mod fields;
+mod flat;
 mod flow;
 mod flow_schema;
 mod format;
+mod grid;
 mod header;
 pub mod json;
 mod names;
@@ -53,13 +56,16 @@ mod zeek;
 
 pub use csv::CsvFormat;
 pub use eve::EveFormat;
+pub use fields::RecordFields;
+pub use flat::JsonFormat;
 pub use flow::{FlowRecord, FlowRecordKind, FlowRecordSide};
 pub use flow_schema::FLOW;
 pub use format::{Format, RecordWriter};
+pub use grid::{Grid, GridColumn, shorten};
 pub use header::{HEADER, RecordHeader, TRAILER};
 pub use names::{end_reason, initiator_evidence};
 pub use stats::{CaptureStats, STATS};
-pub use table::{SummaryFormat, TableFormat};
+pub use table::{FieldsTable, SummaryFormat, TableFormat};
 pub use text::{rfc3339, terminal, zeek_uid};
 pub use zeek::{ZEEK_HEADER, ZeekFormat};
 

@@ -5,9 +5,10 @@ use std::io::Write as _;
 use flowscope_core::Timestamp;
 use flowscope_record::{Record, Schema, Value, Visitor, span, wire_text};
 
-use crate::RecordHeader;
 use crate::format::Format;
+use crate::grid::{Grid, GridColumn};
 use crate::text::{terminal, to_the_second};
+use crate::{RecordFields, RecordHeader};
 
 /// Writes records of one schema in aligned columns.
 ///
@@ -15,140 +16,111 @@ use crate::text::{terminal, to_the_second};
 /// there are [500](Self::LOOK_AHEAD) of them. Where the lines would not fit a terminal of 120 columns, those cells that
 /// [may overflow](flowscope_record::Table::may_overflow) stick out.
 pub struct TableFormat<R: 'static> {
-    columns: Vec<Shown<R>>,
-    widths: Option<Vec<usize>>,
-    /// The rows that decide on the widths.
-    first: Vec<Vec<String>>,
-    /// Whether the widths are the usual ones.
-    usual: bool,
+    cells: Vec<Get<R>>,
+    grid: Grid,
 }
 
-#[derive(Clone)]
-struct Shown<R: 'static> {
-    heading: &'static str,
-    width: usize,
-    right: bool,
-    may_overflow: bool,
-    get: for<'a> fn(&'a R) -> Value<'a>,
-}
-
-/// Columns of a terminal that the table tries to fit.
-const TERMINAL: usize = 120;
+/// The value of a cell.
+type Get<R> = for<'a> fn(&'a R) -> Value<'a>;
 
 impl<R: 'static> TableFormat<R> {
     /// As many rows are held back to find the widths.
-    pub const LOOK_AHEAD: usize = 500;
+    pub const LOOK_AHEAD: usize = Grid::LOOK_AHEAD;
 
     /// A table of this schema's records; with all columns, or those alone that are not for
     /// [wide](flowscope_record::Table::wide_only) tables.
     #[must_use]
     pub fn new(schema: &'static Schema<R>, wide: bool) -> Self {
-        let shown = schema.table_columns().into_iter().filter_map(|column| {
-            let table = column.table.as_ref().filter(|table| wide || !table.wide_only)?;
-            Some(Shown {
-                heading: table.heading,
+        let mut cells: Vec<Get<R>> = Vec::new();
+        let mut columns = Vec::new();
+        for column in schema.table_columns() {
+            let table = column.table.as_ref().filter(|table| wide || !table.wide_only);
+            let Some(table) = table else { continue };
+            cells.push(table.get.unwrap_or(column.get));
+            columns.push(GridColumn {
+                heading: table.heading.to_owned(),
                 width: table.width.into(),
                 right: table.right,
                 may_overflow: table.may_overflow,
-                get: table.get.unwrap_or(column.get),
-            })
-        });
-        TableFormat { columns: shown.collect(), widths: None, first: Vec::new(), usual: false }
+            });
+        }
+        TableFormat { cells, grid: Grid::new(columns) }
     }
 
     /// Writes each row at once: columns have their usual widths.
     pub fn hold_nothing_back(&mut self) {
-        self.usual = true;
+        self.grid.hold_nothing_back();
     }
 
     /// Appends a record.
     pub fn row(&mut self, record: &R, out: &mut Vec<u8>) {
-        let row: Vec<_> = self.columns.iter().map(|column| text(&(column.get)(record))).collect();
-        if let Some(widths) = &self.widths {
-            self.line(widths, &row, out);
-        } else {
-            self.first.push(row);
-            if self.usual || self.first.len() == Self::LOOK_AHEAD {
-                self.begin(out);
-            }
-        }
+        self.grid.row(self.cells.iter().map(|get| text(&get(record))).collect(), out);
     }
 
     /// Appends what is held back.
     pub fn end(&mut self, out: &mut Vec<u8>) {
-        if self.widths.is_none() {
-            self.begin(out);
-        }
-    }
-
-    fn begin(&mut self, out: &mut Vec<u8>) {
-        let heading = |column: &Shown<R>| column.heading.len();
-        let mut widths: Vec<usize> = self.columns.iter().map(heading).collect();
-        for (at, width) in widths.iter_mut().enumerate() {
-            *width = self.cells(at).fold(*width, usize::max);
-        }
-        if self.usual {
-            widths = self.columns.iter().map(|column| column.width).collect();
-        } else if widths.iter().sum::<usize>() + widths.len().saturating_sub(1) > TERMINAL {
-            for (at, column) in self.columns.iter().enumerate() {
-                let fitting = self.cells(at).filter(|cell| *cell <= column.width);
-                if column.may_overflow && fitting.clone().count() * 2 >= self.first.len() {
-                    widths[at] = fitting.fold(heading(column), usize::max);
-                }
-            }
-        }
-        let head: Vec<_> = self.columns.iter().map(|column| column.heading.to_owned()).collect();
-        self.line(&widths, &head, out);
-        for row in std::mem::take(&mut self.first) {
-            self.line(&widths, &row, out);
-        }
-        self.widths = Some(widths);
-    }
-
-    /// The widths of a column's first cells.
-    fn cells(&self, at: usize) -> impl Iterator<Item = usize> + Clone {
-        self.first.iter().filter_map(move |row| Some(row.get(at)?.chars().count()))
-    }
-
-    /// Appends a line, cells padded and one space between them, none at its end.
-    fn line(&self, widths: &[usize], row: &[String], out: &mut Vec<u8>) {
-        let start = out.len();
-        for (at, ((column, width), cell)) in self.columns.iter().zip(widths).zip(row).enumerate() {
-            let space = if at == 0 { "" } else { " " };
-            let written = if column.right {
-                write!(out, "{space}{cell:>width$}")
-            } else {
-                write!(out, "{space}{cell:<width$}")
-            };
-            written.expect("a vector takes all");
-        }
-        end_line(start, out);
+        self.grid.end(out);
     }
 }
 
 impl<R> Clone for TableFormat<R> {
     fn clone(&self) -> Self {
-        let shown = |column: &Shown<R>| Shown { ..*column };
-        TableFormat {
-            columns: self.columns.iter().map(shown).collect(),
-            widths: self.widths.clone(),
-            first: self.first.clone(),
-            usual: self.usual,
-        }
+        TableFormat { cells: self.cells.clone(), grid: self.grid.clone() }
     }
 }
 
 impl<R> std::fmt::Debug for TableFormat<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TableFormat").field("widths", &self.widths).finish_non_exhaustive()
+        f.debug_struct("TableFormat").field("grid", &self.grid).finish_non_exhaustive()
     }
 }
 
-/// Ends a line without spaces before its end.
-fn end_line(start: usize, out: &mut Vec<u8>) {
-    let end = out[start..].iter().rposition(|b| *b != b' ').map_or(start, |at| start + at + 1);
-    out.truncate(end);
-    out.push(b'\n');
+/// Writes chosen fields of records of any schema in aligned columns, numbers in full.
+///
+/// Rows are held back as by [`TableFormat`].
+#[derive(Clone, Debug)]
+pub struct FieldsTable {
+    fields: RecordFields,
+    grid: Grid,
+    /// Whether it was decided which columns are numbers.
+    aligned: bool,
+}
+
+impl FieldsTable {
+    /// With these fields as columns, in this order.
+    #[must_use]
+    pub fn new(fields: RecordFields) -> Self {
+        let columns = fields.names().iter().map(|name| {
+            let name = name.to_uppercase();
+            GridColumn { width: name.chars().count(), ..GridColumn::new(&name) }.may_overflow()
+        });
+        let grid = Grid::new(columns.collect());
+        FieldsTable { fields, grid, aligned: false }
+    }
+
+    /// Writes each row at once: columns are as wide as their names.
+    pub fn hold_nothing_back(&mut self) {
+        self.grid.hold_nothing_back();
+    }
+}
+
+impl Format for FieldsTable {
+    fn record(&mut self, header: &RecordHeader, record: &impl Record, out: &mut Vec<u8>) {
+        if !self.aligned && self.grid.held_back() + 1 == Grid::LOOK_AHEAD {
+            self.aligned = true;
+            self.grid.align_numbers();
+        }
+        let mut row = Vec::with_capacity(self.fields.names().len());
+        self.fields.values(header, record, &mut |value| row.push(text(&value)));
+        self.grid.row(row, out);
+    }
+
+    fn end(&mut self, _: Timestamp, out: &mut Vec<u8>) {
+        if !self.aligned && self.grid.held_back() > 0 {
+            self.grid.align_numbers();
+        }
+        self.grid.end(out);
+    }
 }
 
 /// A value as a cell; what a peer chose is escaped.

@@ -82,9 +82,10 @@ Conditions (--where):
   together. Values: 443, 1.5M (K, M, G: powers of 1000), 10ms, 2s, 2026-01-02T03:04:05Z, text.
   A comparison with a field that is not there is false, != too.
 
-Zeek, CSV:
-  `zeek` is conn.log, `zeek-json` the same as JSON lines. With --output-dir the log is DIR/conn.log,
-  DIR/eve.json or DIR/flow.csv; `flowscope sessions` writes it too, beside those of protocols.
+Zeek, CSV, JSON:
+  `zeek` is conn.log, `zeek-json` the same as JSON lines. `json` has the columns of `csv`, one flat
+  object per record. With --output-dir the log is DIR/conn.log, DIR/eve.json, DIR/flow.csv or
+  DIR/flow.json; `flowscope sessions` writes it too, beside those of protocols.
 
 Live (-i):
   Records are printed as flows end, also by timeout; that of a closed or reset connection when the
@@ -99,6 +100,7 @@ Exit status:
 
 Examples:
   flowscope flows trace.pcap
+  flowscope flows --fields initiator,responder,bytes --sort=-bytes -n 10 trace.pcap
   flowscope flows --where 'sni ends .example.com && bytes > 1M' trace.pcap
   flowscope flows -i eth0 --interim 60 -f \"not port 22\"
   flowscope flows --format eve trace.pcap | jq 'select(.tcp.state == \"closed\") | .src_ip'
@@ -166,7 +168,8 @@ One stream:
 
 Logs in a directory (--output-dir DIR):
   Records of flows are written too, as by `flowscope flows`. `zeek` and `zeek-json` write conn.log
-  and Zeek's logs above, `csv` writes flow.csv and a file for each protocol, `eve` writes eve.json.
+  and Zeek's logs above, `csv` writes flow.csv and a file for each protocol, `json` likewise
+  flow.json, `eve` writes eve.json.
   The log of flows always exists; a protocol's is created for its first record. The names are
   final while the program runs, as in Zeek. If one of the logs exists already, nothing is read and
   the status is 5. If writing fails, what was written stays.

@@ -1,12 +1,15 @@
 //! How records are written, and where to.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use flowscope::output::RecordFields;
+use flowscope_where::Fields;
 
 use super::Running;
 use crate::error::Failure;
-use crate::output::Target;
+use crate::output::{Arrangement, Target};
 
 /// Options of the commands that write records.
 #[derive(Args, Debug)]
@@ -24,6 +27,20 @@ pub(crate) struct Records {
     /// && bytes > 1M`. The fields are those of the record, listed in FORMATS.md
     #[arg(long = "where", value_name = "EXPR")]
     pub(crate) condition: Option<String>,
+
+    /// Print only these fields, in this order, as a table, CSV or JSON. They have the names that
+    /// --where uses
+    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
+    fields: Vec<String>,
+
+    /// Print the records in the order of this field, `-FIELD` in descending order, when all input is
+    /// read. The first 100000 are kept, or as many as --limit says
+    #[arg(long, value_name = "FIELD", allow_hyphen_values = true, conflicts_with = "output_dir")]
+    sort: Option<String>,
+
+    /// Print at most this many records
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "output_dir")]
+    limit: Option<NonZeroUsize>,
 }
 
 /// Formats of records.
@@ -39,17 +56,53 @@ pub(crate) enum Format {
     ZeekJson,
     /// Comma-separated values, the first line names the columns
     Csv,
+    /// JSON lines, one flat object per record with the column names of FORMATS.md
+    Json,
 }
 
 impl Records {
+    /// The fields that are wanted, if not all of them.
+    pub(crate) fn fields(&self, known: &Fields) -> Result<Option<RecordFields>, Failure> {
+        if self.fields.is_empty() {
+            return Ok(None);
+        }
+        if !matches!(self.format, Format::Table | Format::Csv | Format::Json) {
+            return Err(Failure::Usage("--fields is for --format table, csv or json".into()));
+        }
+        self.fields.iter().try_for_each(|name| check(known, name, "--fields"))?;
+        Ok(Some(RecordFields::new(self.fields.clone())))
+    }
+
+    /// The order and number of the records, if that is not all of them as they come.
+    pub(crate) fn arrangement<T>(&self, known: &Fields) -> Result<Option<Arrangement<T>>, Failure> {
+        let Some(sort) = &self.sort else {
+            return Ok(self.limit.map(Arrangement::first));
+        };
+        let (name, descending) = match sort.strip_prefix('-') {
+            Some(name) => (name, true),
+            None => (sort.as_str(), false),
+        };
+        check(known, name, "--sort")?;
+        Ok(Some(Arrangement::sorted(name, descending, self.limit)))
+    }
+
     /// Where the records go.
     pub(crate) fn target<'a>(&'a self, running: &'a Running) -> Result<Target<'a>, Failure> {
         match &self.output_dir {
             None => Ok(running.target()),
             Some(_) if self.format == Format::Table => Err(Failure::Usage(
-                "--output-dir is for logs: it needs --format zeek, zeek-json, eve or csv".into(),
+                "--output-dir is for logs: it needs --format zeek, zeek-json, eve, csv or json"
+                    .into(),
             )),
+            Some(_) if !self.fields.is_empty() => {
+                Err(Failure::Usage("--fields is for one stream, not for --output-dir".into()))
+            }
             Some(dir) => Ok(Target::Directory(dir)),
         }
     }
+}
+
+/// Checks that a field is known.
+fn check(known: &Fields, name: &str, option: &'static str) -> Result<(), Failure> {
+    known.check(name).map_err(|error| Failure::Expression(option, error))
 }

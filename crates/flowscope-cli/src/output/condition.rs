@@ -78,13 +78,18 @@ impl Condition {
     }
 }
 
+/// The fields of flows alone.
+pub(crate) fn own_flow_fields() -> Fields {
+    Fields::new(&AROUND).schema(&FLOW)
+}
+
 /// The fields of flows, and behind them those of what is said in them.
-pub(super) fn flow_fields() -> Fields {
-    Fields::new(&AROUND).schema(&FLOW).or(session_fields(MessageOptions::ALL))
+fn flow_fields() -> Fields {
+    own_flow_fields().or(session_fields(MessageOptions::ALL))
 }
 
 /// The fields of what these protocols say.
-pub(super) fn session_fields(messages: MessageOptions) -> Fields {
+pub(crate) fn session_fields(messages: MessageOptions) -> Fields {
     let schemas = messages.schemas().into_iter();
     schemas.fold(Fields::new(&AROUND), Fields::schema)
 }

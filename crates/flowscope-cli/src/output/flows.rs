@@ -2,13 +2,14 @@ use flowscope::core::{FlowSide, Timestamp};
 use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
 use flowscope::output::{
-    CsvFormat, EveFormat, FLOW, FlowRecord, Format as _, RecordHeader, TableFormat, ZeekFormat,
+    CsvFormat, EveFormat, FLOW, FieldsTable, FlowRecord, Format as _, JsonFormat, RecordFields,
+    RecordHeader, TableFormat, ZeekFormat,
 };
 use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
 use super::spoken::Spoken;
-use super::{Condition, RecordFormat, Totals, stats};
+use super::{Arrangement, Condition, RecordFormat, Totals, stats};
 use crate::args::Format;
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
@@ -21,6 +22,7 @@ pub(crate) struct Flows {
     only: Vec<String>,
     /// Only flows that meet it.
     condition: Option<Condition>,
+    arrangement: Option<Arrangement<FlowRecord>>,
 }
 
 /// What is known of a flow besides its record.
@@ -34,6 +36,8 @@ pub(crate) struct FlowNotes {
 #[derive(Clone, Debug)]
 enum Style {
     Table(TableFormat<FlowRecord>),
+    Fields(FieldsTable),
+    Json(JsonFormat),
     Eve(EveFormat),
     Zeek(ZeekFormat),
     Csv(CsvFormat),
@@ -51,8 +55,26 @@ impl Flows {
             Format::Zeek => Style::Zeek(ZeekFormat::tsv()),
             Format::ZeekJson => Style::Zeek(ZeekFormat::json().without_path()),
             Format::Csv => Style::Csv(CsvFormat::new(&[&FLOW])),
+            Format::Json => Style::Json(JsonFormat::new()),
         };
-        Flows { style, community_id_seed, only: Vec::new(), condition: None }
+        Flows { style, community_id_seed, only: Vec::new(), condition: None, arrangement: None }
+    }
+
+    /// With these fields alone, in a table, CSV or JSON.
+    pub(crate) fn fields(mut self, fields: Option<RecordFields>) -> Self {
+        let Some(fields) = fields else { return self };
+        self.style = match self.style {
+            Style::Csv(_) => Style::Csv(CsvFormat::of_fields(&fields)),
+            Style::Json(_) => Style::Json(JsonFormat::of_fields(&fields)),
+            _ => Style::Fields(FieldsTable::new(fields)),
+        };
+        self
+    }
+
+    /// In this order.
+    pub(crate) fn arranged(mut self, arrangement: Option<Arrangement<FlowRecord>>) -> Self {
+        self.arrangement = arrangement;
+        self
     }
 
     /// Only those of these protocols; of all if there are none.
@@ -69,6 +91,19 @@ impl Flows {
 
     fn wants(&self, spoken: &Spoken) -> bool {
         self.only.is_empty() || spoken.is_any_of(&self.only)
+    }
+
+    /// Appends a record, whose turn it is.
+    fn put(&mut self, record: &FlowRecord, out: &mut Vec<u8>) {
+        match &mut self.style {
+            Style::Table(table) => table.row(record, out),
+            Style::Fields(table) => table.record(&record.header, record, out),
+            Style::Json(json) => json.record(&record.header, record, out),
+            Style::Eve(eve) => eve.record(&record.header, record, out),
+            Style::Zeek(zeek) => zeek.row(&record.header, record, out),
+            Style::Csv(csv) => csv.record(&record.header, record, out),
+            Style::Logs(logs) => logs.write(&record.header, record, out),
+        }
     }
 
     /// With what the flow speaks, if it meets the condition.
@@ -144,40 +179,45 @@ impl RecordFormat for Flows {
     }
 
     fn portable(&self) -> bool {
-        !matches!(self.style, Style::Table(_))
+        self.arrangement.is_none() && !matches!(self.style, Style::Table(_) | Style::Fields(_))
     }
 
     #[cfg(all(feature = "live", target_os = "linux"))]
     fn hurry(&mut self) {
-        if let Style::Table(table) = &mut self.style {
-            table.hold_nothing_back();
+        match &mut self.style {
+            Style::Table(table) => table.hold_nothing_back(),
+            Style::Fields(table) => table.hold_nothing_back(),
+            _ => {}
         }
     }
 
     fn begin(&mut self, start: Timestamp, out: &mut Vec<u8>) {
         match &mut self.style {
-            Style::Table(_) | Style::Eve(_) | Style::Logs(_) => {}
             Style::Zeek(zeek) => zeek.begin_log(&FLOW, start, out),
             Style::Csv(csv) => csv.begin(start, out),
+            _ => {}
         }
     }
 
     fn write(&mut self, record: &FlowRecord, out: &mut Vec<u8>) {
-        match &mut self.style {
-            Style::Table(table) => table.row(record, out),
-            Style::Eve(eve) => eve.record(&record.header, record, out),
-            Style::Zeek(zeek) => zeek.row(&record.header, record, out),
-            Style::Csv(csv) => csv.record(&record.header, record, out),
-            Style::Logs(logs) => logs.write(&record.header, record, out),
+        let takes = match &mut self.arrangement {
+            Some(arrangement) => arrangement.takes(&record.header, record, || record.clone()),
+            None => true,
+        };
+        if takes {
+            self.put(record, out);
         }
     }
 
     fn end(&mut self, totals: &Totals, out: &mut Vec<u8>) {
+        let kept = self.arrangement.as_mut().map(Arrangement::in_order);
+        kept.into_iter().flatten().for_each(|record| self.put(&record, out));
         match &mut self.style {
             Style::Table(table) => table.end(out),
+            Style::Fields(table) => table.end(totals.end, out),
             Style::Eve(_) => stats::write(totals, out),
             Style::Zeek(zeek) => zeek.end(totals.end, out),
-            Style::Csv(_) | Style::Logs(_) => {}
+            Style::Json(_) | Style::Csv(_) | Style::Logs(_) => {}
         }
     }
 
@@ -198,6 +238,10 @@ impl RecordFormat for Flows {
     }
 
     fn summarises(&self) -> bool {
-        matches!(self.style, Style::Table(_))
+        matches!(self.style, Style::Table(_) | Style::Fields(_))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.arrangement.iter().filter_map(Arrangement::note).collect()
     }
 }

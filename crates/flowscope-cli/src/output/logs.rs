@@ -1,7 +1,9 @@
 //! Records as the logs of a directory: one file per schema, as Zeek has them, or one EVE log.
 
 use flowscope::core::Timestamp;
-use flowscope::output::{CsvFormat, EveFormat, FLOW, Format as _, RecordHeader, ZeekFormat};
+use flowscope::output::{
+    CsvFormat, EveFormat, FLOW, Format as _, JsonFormat, RecordHeader, ZeekFormat,
+};
 use flowscope::record::{AnySchema, Record, Schema, Visitor};
 
 use super::{Totals, stats};
@@ -24,6 +26,7 @@ enum Style {
     Zeek(ZeekFormat),
     /// A format for each log.
     Csv(Vec<CsvFormat>),
+    Json(JsonFormat),
 }
 
 impl Logs {
@@ -45,6 +48,9 @@ impl Logs {
             Format::Csv => {
                 let formats = schemas.iter().map(|schema| CsvFormat::new(&[*schema])).collect();
                 (named(|schema| format!("{}.csv", schema.name())), Style::Csv(formats))
+            }
+            Format::Json => {
+                (named(|schema| format!("{}.json", schema.name())), Style::Json(JsonFormat::new()))
             }
             // A table is no log.
             Format::Eve | Format::Table => {
@@ -80,7 +86,7 @@ impl Logs {
     /// Appends what comes first in a log.
     pub(super) fn begin(&mut self, at: usize, start: Timestamp, out: &mut Vec<u8>) {
         match &mut self.style {
-            Style::Eve(_) => {}
+            Style::Eve(_) | Style::Json(_) => {}
             Style::Zeek(zeek) if at == 0 => zeek.begin_log(&FLOW, start, out),
             Style::Zeek(zeek) => {
                 let first = self.schemas.iter().find(|(_, log)| *log == at);
@@ -94,12 +100,13 @@ impl Logs {
     pub(super) fn write(&mut self, header: &RecordHeader, record: &impl Record, out: &mut Vec<u8>) {
         let at = match self.style {
             Style::Csv(_) => usize::from(self.log_of(record)),
-            Style::Eve(_) | Style::Zeek(_) => 0,
+            Style::Eve(_) | Style::Zeek(_) | Style::Json(_) => 0,
         };
         match &mut self.style {
             Style::Eve(eve) => eve.record(header, record, out),
             Style::Zeek(zeek) => zeek.row(header, record, out),
             Style::Csv(formats) => formats[at].record(header, record, out),
+            Style::Json(json) => json.record(header, record, out),
         }
     }
 
@@ -124,7 +131,7 @@ impl Logs {
         match &mut self.style {
             Style::Eve(_) => stats::write(totals, out),
             Style::Zeek(zeek) => zeek.end(totals.end, out),
-            Style::Csv(_) => {}
+            Style::Csv(_) | Style::Json(_) => {}
         }
     }
 }
@@ -147,7 +154,7 @@ mod tests {
 
     #[test]
     fn every_log_has_a_file_of_its_own() {
-        for format in [Format::Zeek, Format::ZeekJson, Format::Csv] {
+        for format in [Format::Zeek, Format::ZeekJson, Format::Csv, Format::Json] {
             let logs = Logs::new(format, Some(MessageOptions::ALL));
             let names: BTreeSet<_> = logs.names().iter().collect();
             assert_eq!(names.len(), logs.names().len(), "{names:?}");

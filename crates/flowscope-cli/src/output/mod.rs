@@ -1,5 +1,6 @@
 //! What is printed, and where to.
 
+mod arrangement;
 mod condition;
 mod digests;
 mod directory;
@@ -22,7 +23,8 @@ use flowscope::track::{Change, EndReason, Flow};
 
 use crate::reading::{AppRecord, PayloadMode};
 
-pub(crate) use condition::Condition;
+pub(crate) use arrangement::Arrangement;
+pub(crate) use condition::{Condition, own_flow_fields, session_fields};
 pub(crate) use digests::Digests;
 pub(crate) use events::Events;
 pub(crate) use file::part_of;
@@ -143,6 +145,11 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
     /// Whether a summary on standard error goes with it.
     fn summarises(&self) -> bool {
         false
+    }
+
+    /// What is said on standard error at the end, besides the totals.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// What was asked for and not found.

@@ -6,13 +6,14 @@ use flowscope::core::{FlowSide, Path};
 use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
 use flowscope::output::{
-    CsvFormat, EveFormat, FlowRecord, Format as _, RecordHeader, SummaryFormat, ZeekFormat,
+    CsvFormat, EveFormat, FieldsTable, FlowRecord, Format as _, JsonFormat, RecordFields,
+    RecordHeader, SummaryFormat, ZeekFormat,
 };
 use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
 use super::spoken::Spoken;
-use super::{Condition, RecordFormat, Totals, stats};
+use super::{Arrangement, Condition, RecordFormat, Totals, stats};
 use crate::args::Format;
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
@@ -24,11 +25,14 @@ pub(crate) struct Sessions {
     community_id_seed: u16,
     /// Only records that meet it, and their flows.
     condition: Option<Condition>,
+    arrangement: Option<Arrangement<SessionRecord>>,
 }
 
 #[derive(Clone, Debug)]
 enum Style {
     Table(SummaryFormat),
+    Fields(FieldsTable),
+    Json(JsonFormat),
     Eve(EveFormat),
     Zeek(ZeekFormat),
     ZeekJson(ZeekFormat),
@@ -48,7 +52,7 @@ pub(crate) struct SessionState {
 }
 
 /// What has a line of its own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum SessionRecord {
     /// One transaction and the flow it belongs to.
     Said(RecordHeader, AppRecord),
@@ -80,14 +84,52 @@ impl Sessions {
             }
             Format::ZeekJson => Style::ZeekJson(ZeekFormat::json()),
             Format::Csv => Style::Csv(CsvFormat::new(&messages.schemas())),
+            Format::Json => Style::Json(JsonFormat::new()),
         };
-        Sessions { style, messages, community_id_seed, condition: None }
+        Sessions { style, messages, community_id_seed, condition: None, arrangement: None }
+    }
+
+    /// With these fields alone, in a table, CSV or JSON.
+    pub(crate) fn fields(mut self, fields: Option<RecordFields>) -> Self {
+        let Some(fields) = fields else { return self };
+        self.style = match self.style {
+            Style::Csv(_) => Style::Csv(CsvFormat::of_fields(&fields)),
+            Style::Json(_) => Style::Json(JsonFormat::of_fields(&fields)),
+            _ => Style::Fields(FieldsTable::new(fields)),
+        };
+        self
+    }
+
+    /// In this order.
+    pub(crate) fn arranged(mut self, arrangement: Option<Arrangement<SessionRecord>>) -> Self {
+        self.arrangement = arrangement;
+        self
     }
 
     /// Only records that meet a condition, and their flows.
     pub(crate) fn meeting(mut self, condition: Option<Condition>) -> Self {
         self.condition = condition;
         self
+    }
+
+    /// Appends a record, whose turn it is.
+    fn put(&mut self, record: &SessionRecord, out: &mut Vec<u8>) {
+        let (header, said) = match (record, &mut self.style) {
+            (SessionRecord::Said(header, said), _) => (header, said),
+            (SessionRecord::Flow(flow), Style::Logs(logs)) => {
+                return logs.write(&flow.header, &**flow, out);
+            }
+            (SessionRecord::Flow(_), _) => return,
+        };
+        match &mut self.style {
+            Style::Table(table) => table.record(header, said, out),
+            Style::Fields(table) => table.record(header, said, out),
+            Style::Json(json) => json.record(header, said, out),
+            Style::Eve(eve) => eve.record(header, said, out),
+            Style::Zeek(zeek) | Style::ZeekJson(zeek) => zeek.record(header, said, out),
+            Style::Csv(csv) => csv.record(header, said, out),
+            Style::Logs(logs) => logs.write(header, said, out),
+        }
     }
 
     /// The record of a flow, which has one in a directory.
@@ -120,7 +162,8 @@ impl RecordFormat for Sessions {
     }
 
     fn portable(&self) -> bool {
-        !matches!(self.style, Style::Table(_) | Style::Zeek(_))
+        let in_order = matches!(self.style, Style::Table(_) | Style::Fields(_) | Style::Zeek(_));
+        self.arrangement.is_none() && !in_order
     }
 
     fn record(
@@ -188,19 +231,14 @@ impl RecordFormat for Sessions {
     }
 
     fn write(&mut self, record: &SessionRecord, out: &mut Vec<u8>) {
-        let (header, said) = match (record, &mut self.style) {
-            (SessionRecord::Said(header, said), _) => (header, said),
-            (SessionRecord::Flow(flow), Style::Logs(logs)) => {
-                return logs.write(&flow.header, &**flow, out);
+        let takes = match (&mut self.arrangement, record) {
+            (Some(arrangement), SessionRecord::Said(header, said)) => {
+                arrangement.takes(header, said, || record.clone())
             }
-            (SessionRecord::Flow(_), _) => return,
+            _ => true,
         };
-        match &mut self.style {
-            Style::Table(table) => table.record(header, said, out),
-            Style::Eve(eve) => eve.record(header, said, out),
-            Style::Zeek(zeek) | Style::ZeekJson(zeek) => zeek.record(header, said, out),
-            Style::Csv(csv) => csv.record(header, said, out),
-            Style::Logs(logs) => logs.write(header, said, out),
+        if takes {
+            self.put(record, out);
         }
     }
 
@@ -236,12 +274,26 @@ impl RecordFormat for Sessions {
     }
 
     fn summarises(&self) -> bool {
-        matches!(self.style, Style::Table(_))
+        matches!(self.style, Style::Table(_) | Style::Fields(_))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.arrangement.iter().filter_map(Arrangement::note).collect()
+    }
+
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    fn hurry(&mut self) {
+        if let Style::Fields(table) = &mut self.style {
+            table.hold_nothing_back();
+        }
     }
 
     fn end(&mut self, totals: &Totals, out: &mut Vec<u8>) {
+        let kept = self.arrangement.as_mut().map(Arrangement::in_order);
+        kept.into_iter().flatten().for_each(|record| self.put(&record, out));
         match &mut self.style {
             Style::Table(table) => table.end(totals.end, out),
+            Style::Fields(table) => table.end(totals.end, out),
             Style::Eve(_) => stats::write(totals, out),
             Style::Zeek(zeek) => {
                 if zeek.current().is_none() {
@@ -249,7 +301,7 @@ impl RecordFormat for Sessions {
                 }
                 zeek.end(totals.end, out);
             }
-            Style::ZeekJson(_) | Style::Csv(_) | Style::Logs(_) => {}
+            Style::Json(_) | Style::ZeekJson(_) | Style::Csv(_) | Style::Logs(_) => {}
         }
     }
 }

@@ -99,6 +99,11 @@ impl<L: RecordFormat> Output<L> {
         self.layout.missed()
     }
 
+    /// What is said at the end.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.layout.notes()
+    }
+
     /// Whether it goes to a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         match &self.to {

@@ -6,6 +6,7 @@ mod conditions;
 mod directory;
 mod eve;
 mod failures;
+mod fields;
 mod formats;
 mod hostile;
 mod input;

@@ -1,0 +1,102 @@
+//! `--fields`, `--sort`, `--limit`, and records as flat JSON.
+
+use super::*;
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data").join(name)
+}
+
+fn ran(args: &[&str], name: &str) -> Ran {
+    run(program().args(args).arg(data(name)), b"")
+}
+
+fn printed(args: &[&str], name: &str) -> String {
+    let ran = ran(args, name);
+    assert_eq!(ran.code, 0, "{args:?}: {ran:?}");
+    ran.out
+}
+
+#[test]
+fn chosen_fields_are_the_columns() {
+    let fields = ["flows", "--fields", "src_ip,port,bytes,app_proto,syn_rtt", "--where", "syn"];
+    insta::assert_snapshot!(printed(&fields, "mixed.pcapng"));
+    let csv = printed(&[&fields[..], &["--format", "csv"]].concat(), "mixed.pcapng");
+    assert!(csv.starts_with("src_ip,port,bytes,app_proto,syn_rtt\n10.77.0.1,46557 53,820,dns,"));
+    let json = printed(&[&fields[..], &["--format", "json"]].concat(), "mixed.pcapng");
+    let first = lines(&json).swap_remove(0);
+    assert_eq!(first["port"], serde_json::json!([46557, 53]));
+    assert_eq!(first.as_object().unwrap().len(), 5);
+    assert_eq!(csv.lines().count(), json.lines().count() + 1);
+}
+
+#[test]
+fn fields_of_all_protocols_stand_in_one_table() {
+    let args = ["sessions", "--fields", "app_proto,dest_port,sni,query,status,latency", "-n", "8"];
+    insta::assert_snapshot!(printed(&args, "mixed.pcapng"));
+}
+
+#[test]
+fn json_is_one_flat_object_per_record() {
+    let flows = lines(&printed(&["flows", "--format", "json"], "mixed.pcapng"));
+    assert_eq!(flows.len(), 23);
+    let flat = |record: &Value| {
+        let members = record.as_object().unwrap();
+        members.values().all(|value| !value.is_object())
+    };
+    assert!(flows.iter().all(flat), "{flows:#?}");
+    assert_eq!(flows[4]["app_proto"], "dns");
+    assert_eq!(flows[4]["bytes_to_server"], 461);
+    let said = lines(&printed(&["sessions", "--format", "json"], "mixed.pcapng"));
+    assert_eq!(said.len(), 19);
+    assert!(said.iter().filter(|record| record["app_proto"] == "tls").count() == 3);
+    assert!(said.iter().any(|record| record["sni"] == "lab.test"));
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("logs");
+    let args = ["sessions", "--format=json", "--output-dir", dir.to_str().unwrap()];
+    printed(&args, "mixed.pcapng");
+    let of = |name: &str| lines(&std::fs::read_to_string(dir.join(name)).unwrap());
+    assert_eq!((of("flow.json").len(), of("tls.json").len()), (23, 3));
+}
+
+#[test]
+fn records_are_sorted_by_a_field() {
+    let sorted = |sort: &str, more: &[&str]| {
+        let args = ["flows", "--format=csv", "--fields=bytes,syn_rtt", "--sort", sort];
+        let ran = ran(&[&args[..], more].concat(), "mixed.pcapng");
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let rows = ran.out.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+        (rows, ran.err)
+    };
+    let (rows, err) = sorted("-bytes", &[]);
+    let bytes: Vec<u64> =
+        rows.iter().map(|row| row.split(',').next().unwrap().parse().unwrap()).collect();
+    assert!(bytes.is_sorted_by(|a, b| a >= b) && bytes.len() == 23, "{bytes:?}");
+    assert_eq!(err, "");
+    let (first, err) = sorted("-bytes", &["-n", "3"]);
+    assert_eq!(first, rows[..3]);
+    assert!(err.contains("the first 3 of 23 records in this order"), "{err}");
+    let (ascending, _) = sorted("syn_rtt", &["--workers=3"]);
+    let (with, without) = ascending.split_at(12);
+    assert!(with.iter().all(|row| !row.ends_with(',')), "{with:?}");
+    assert!(without.iter().all(|row| row.ends_with(',')), "{without:?}");
+    for format in ["table", "eve", "zeek", "zeek-json", "json"] {
+        let args = ["sessions", "--format", format, "--sort=-timestamp", "--limit=2"];
+        let out = printed(&args, "mixed.pcapng");
+        assert!(out.contains("47738"), "{format}: {out}");
+    }
+}
+
+#[test]
+fn wrong_fields_are_named() {
+    let check = |args: &[&str], said: &str| {
+        let ran = ran(args, "absent.pcap");
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
+        assert!(ran.err.contains(said), "{said}: {}", ran.err);
+    };
+    check(&["flows", "--fields", "src_ip,byts"], "--fields: unknown field `byts`");
+    check(&["flows", "--fields", "src_ip,byts"], "did you mean `bytes`?");
+    check(&["flows", "--sort", "-byts"], "--sort: unknown field `byts`");
+    check(&["flows", "--fields", "bytes", "--format", "eve"], "--fields is for");
+    check(&["sessions", "--limit", "0"], "--limit");
+    check(&["sessions", "--sort", "query", "--output-dir", "x"], "cannot be used with");
+}
