@@ -1,3 +1,4 @@
+mod answers;
 mod help;
 #[cfg(all(feature = "live", target_os = "linux"))]
 pub(crate) mod live;
@@ -18,6 +19,7 @@ use flowscope_filter::Filter;
 use crate::error::Failure;
 use crate::output::{Target, Wanted};
 use crate::reading::MessageOptions;
+pub(crate) use answers::{SummaryArgs, TopArgs};
 use help::{EVENTS_HELP, EXAMPLES, FOLLOW_HELP};
 pub(crate) use records::{Format, Records};
 pub(crate) use values::{Size, Time, positive};
@@ -38,6 +40,12 @@ pub(crate) enum Command {
     /// Print one record per transaction, handshake or message of application protocols
     #[command(after_help = help::sessions())]
     Sessions(SessionsArgs),
+    /// Print what is in a capture on one screen: protocols, talkers, names, failures
+    #[command(after_help = help::SUMMARY_HELP)]
+    Summary(SummaryArgs),
+    /// Print the addresses, servers or names of which there is most
+    #[command(after_help = help::TOP_HELP)]
+    Top(TopArgs),
     /// Print the payload of one conversation, with gaps marked
     #[command(after_help = FOLLOW_HELP)]
     Follow(FollowArgs),
@@ -349,6 +357,8 @@ impl Cli {
             match &mut cli.command {
                 Command::Flows(FlowsArgs { common, .. })
                 | Command::Sessions(SessionsArgs { common, .. })
+                | Command::Summary(SummaryArgs { common, .. })
+                | Command::Top(TopArgs { common, .. })
                 | Command::Events(EventsArgs { common }) => common.join_files(matches),
                 _ => {}
             }

@@ -64,6 +64,12 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     let mut lost = Ledger::default();
     lost.lose(Loss::FileTruncated, source.truncated_packets());
     let interfaces = || source.interfaces();
+    let mut links: Vec<String> = Vec::new();
+    for link in interfaces().map(|interface| interface.link().to_string()) {
+        if !links.contains(&link) {
+            links.push(link);
+        }
+    }
     run.end(Ending {
         status,
         reason: EndReason::EndOfInput,
@@ -72,6 +78,7 @@ fn track_by<K: FlowKey, L: RecordFormat>(
             interfaces().filter_map(Interface::dropped).sum(),
             interfaces().filter_map(Interface::dropped_by_os).sum(),
         ],
+        links,
         line: None,
         now: Timestamp::ZERO,
     })

@@ -3,6 +3,7 @@
 //! | command | what it does |
 //! |---|---|
 //! | `flows`, `sessions`, `events` | records of capture files, or of live interfaces (`-i`) |
+//! | `summary`, `top` | what is in a capture; what there is most of |
 //! | `follow` | the payload of one conversation |
 //! | `interfaces`, `capture`, `replay` | lists interfaces; records packets to files; sends a file |
 //!
@@ -26,18 +27,28 @@ mod run;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use args::{Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs, SessionsArgs};
+use args::{
+    Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs, SessionsArgs, SummaryArgs, TopArgs,
+};
 use error::{Failure, Status};
 use flowscope::output::terminal;
 use output::{
-    Condition, Digests, Events, Flows, Follow, RecordFormat, Sessions, Target, own_flow_fields,
-    session_fields,
+    Answer, Condition, Digests, Events, Flows, Follow, RecordFormat, Sessions, Summary, Target,
+    Top, own_flow_fields, session_fields,
 };
 
 fn main() -> ExitCode {
     let ended = match Cli::from_command_line().command {
         Command::Flows(args) => flows(&args),
         Command::Sessions(args) => sessions(&args),
+        Command::Summary(SummaryArgs { answer, common }) => {
+            let summary = Summary::new(answer.is_json());
+            answer_with(&common, Answer::Summary(Box::new(summary)))
+        }
+        Command::Top(TopArgs { by, limit, answer, common }) => {
+            let top = Top::new(by, limit.get(), answer.is_json());
+            answer_with(&common, Answer::Top(Box::new(top)))
+        }
         Command::Follow(args) => follow(&args),
         Command::Events(EventsArgs { common }) => {
             let events = Events::new(common.running.community_id_seed);
@@ -89,6 +100,11 @@ fn sessions(args: &SessionsArgs) -> Result<Status, Failure> {
         .arranged(records.arrangement(&known)?)
         .meeting(condition);
     track(common, target, sessions)
+}
+
+/// Answers one question about all records.
+fn answer_with(common: &Common, answer: Answer) -> Result<Status, Failure> {
+    track(common, common.running.target(), Sessions::answering(answer))
 }
 
 /// Writes what `layout` makes of packets, wherever they come from.

@@ -37,6 +37,8 @@ pub(crate) struct Ending {
     pub(crate) lost: Ledger,
     /// Packets dropped before the capture was written, by interfaces and by operating systems.
     pub(crate) dropped_before: [u64; 2],
+    /// Link types of the source, each once.
+    pub(crate) links: Vec<String>,
     /// Additional line with the counters of the source.
     pub(crate) line: Option<String>,
     /// Time of the statistics if there was no packet.
@@ -154,7 +156,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
 
     /// Ends all flows and completes the output.
     pub(crate) fn end(mut self, ending: Ending) -> Result<Status, Failure> {
-        let Ending { mut status, reason, lost, dropped_before, line, now } = ending;
+        let Ending { mut status, reason, lost, dropped_before, links, line, now } = ending;
         let Run { driver, out, .. } = &mut self;
         let counts = driver.finish(reason, &mut |merged| write(out, merged))?;
         let clock = self.driver.clock().clone();
@@ -176,6 +178,8 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
             },
             unread: self.driver.unread().clone(),
             flows: counts.flows,
+            evicted: counts.evicted,
+            links,
             wire_bytes: self.wire_bytes,
             end: if self.taken > 0 { clock.now().watermark } else { now },
         };
@@ -183,6 +187,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
         let summarises = self.out.layout().summarises();
         let missed = self.out.missed();
         let notes = self.out.notes();
+        let has_totals = self.out.has_totals();
         self.out.finish(&totals)?;
         if let Some(what) = missed {
             say(what);
@@ -200,7 +205,10 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
                 let packets = count(unread, "packet");
                 format!("left out: {packets} of a link type that the filter cannot read")
             });
-            let lines = [line, unread, totals.not_seen()];
+            let mut lines = vec![line, unread];
+            if !has_totals {
+                lines.extend([totals.not_seen(), totals.not_read(), totals.evicted_line()]);
+            }
             lines.iter().flatten().chain(&notes).for_each(|line| say(line));
         }
         Ok(status)

@@ -23,6 +23,8 @@ pub struct Counts {
     pub payload: PayloadCounts,
     /// Number of flows that started.
     pub flows: u64,
+    /// Number of flows that were evicted for lack of room.
+    pub evicted: u64,
     /// The next deadline of a flow if no packet comes before.
     pub(crate) deadline: Option<Timestamp>,
 }
@@ -32,6 +34,7 @@ impl Counts {
         self.packets.merge(&other.packets);
         self.payload.merge(&other.payload);
         self.flows += other.flows;
+        self.evicted += other.evicted;
         self.deadline = self.deadline.into_iter().chain(other.deadline).min();
     }
 }
@@ -83,6 +86,7 @@ impl<K: Hash + Eq + Clone, C: Classifier<K>, R: Recorder<K, C::Message>> Shard<K
             packets: self.flows.packets().clone(),
             payload: self.flows.payload_counts(),
             flows: self.flows.table().stats().flows,
+            evicted: self.flows.table().stats().ended(EndReason::Evicted),
             deadline: self.flows.table().next_deadline(),
         }
     }

@@ -7,6 +7,8 @@ use flowscope::record::AnySchema;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
+  flowscope summary trace.pcap                   what is in it, on one screen
+  flowscope top --by sni -n 10 trace.pcap        the names that were asked for most
   flowscope flows trace.pcap                     flows as a table
   flowscope flows --format eve trace.pcap.gz     the same as JSON lines, for jq and pipelines
   flowscope sessions trace.pcap                  what was said: HTTP, TLS, DNS, …
@@ -187,6 +189,33 @@ Examples:
   flowscope sessions --protocol dns --format zeek -o dns.log trace.pcap
   flowscope sessions --format zeek --output-dir logs trace.pcap
   flowscope sessions -i eth0 --format zeek-json --output-dir /var/log/flowscope";
+
+pub(super) const SUMMARY_HELP: &str = "\
+What was lost, or not exact for lack of room, comes first. BYTES are wire bytes of flows, those of both
+sides; PROTOCOL is the transport where nothing more is known. FAILED: `refused` is a reset in answer to
+a SYN, `reset` any other reset that ended a connection, `unanswered` a flow to a single host that sent
+nothing back, then response codes of DNS, status codes of HTTP from 400 on, alerts of TLS.
+At most 10000 protocols, addresses, ports and names are told apart; beyond that sums may be too
+high, and by how much is said. In JSON `too_high_by_at_most` says it.
+
+Exit status: as for `flowscope flows`.
+
+Examples:
+  flowscope summary trace.pcap
+  flowscope summary --format json monday.pcap tuesday.pcap | jq .failures";
+
+pub(super) const TOP_HELP: &str = "\
+An address has the bytes and packets of all its flows, of both sides; RETRANS are the segments that
+it sent again itself. `rtt` is from SYN to SYN+ACK, as seen where the packets were captured. Names
+are counted once per handshake, request or query.
+At most 10000 are told apart; beyond that sums may be too high, and by how much is said.
+
+Exit status: as for `flowscope flows`.
+
+Examples:
+  flowscope top trace.pcap
+  flowscope top --by query -n 10 trace.pcap
+  flowscope top --by rtt --format json trace.pcap | jq .rtt_mean";
 
 pub(super) const FOLLOW_HELP: &str = "\
 The payload of both sides, in the order in which it became complete. A line with `>>>` (initiator)

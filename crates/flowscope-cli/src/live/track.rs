@@ -105,6 +105,7 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
             line: (!quiet).then(|| account.line("read")),
             lost: account.lost,
             dropped_before: [0; 2],
+            links: Vec::new(),
             now: now(),
         })
     }

@@ -1,5 +1,6 @@
 //! What is printed, and where to.
 
+mod answer;
 mod arrangement;
 mod condition;
 mod digests;
@@ -8,10 +9,13 @@ mod events;
 mod file;
 mod flows;
 mod follow;
+mod heavy;
 mod logs;
 mod sessions;
 mod spoken;
 mod stats;
+mod summary;
+mod top;
 mod wanted;
 mod writer;
 
@@ -23,6 +27,7 @@ use flowscope::track::{Change, EndReason, Flow};
 
 use crate::reading::{AppRecord, PayloadMode};
 
+pub(crate) use answer::Answer;
 pub(crate) use arrangement::Arrangement;
 pub(crate) use condition::{Condition, own_flow_fields, session_fields};
 pub(crate) use digests::Digests;
@@ -34,6 +39,8 @@ pub(crate) use flows::Flows;
 pub(crate) use follow::Follow;
 pub(crate) use sessions::Sessions;
 pub(crate) use stats::{Capture, Totals, count};
+pub(crate) use summary::Summary;
+pub(crate) use top::{By, Top};
 pub(crate) use wanted::Wanted;
 pub(crate) use writer::{Output, Target, put_piece};
 
@@ -150,6 +157,11 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
     /// What is said on standard error at the end, besides the totals.
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether the output has the totals and losses, so that they are not said on standard error.
+    fn has_totals(&self) -> bool {
+        false
     }
 
     /// What was asked for and not found.

@@ -13,7 +13,7 @@ use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
 use super::spoken::Spoken;
-use super::{Arrangement, Condition, RecordFormat, Totals, stats};
+use super::{Answer, Arrangement, Condition, RecordFormat, Totals, stats};
 use crate::args::Format;
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
@@ -38,6 +38,7 @@ enum Style {
     ZeekJson(ZeekFormat),
     Csv(CsvFormat),
     Logs(Logs),
+    Answer(Answer),
 }
 
 /// What records need to know of their flow and cannot be told by the key.
@@ -89,6 +90,13 @@ impl Sessions {
         Sessions { style, messages, community_id_seed, condition: None, arrangement: None }
     }
 
+    /// What answers a question about all records, those of flows too.
+    pub(crate) fn answering(answer: Answer) -> Self {
+        let messages = MessageOptions { transactions: true, ..MessageOptions::ALL };
+        let sessions = Sessions::new(Format::Json, messages, false, 0);
+        Sessions { style: Style::Answer(answer), ..sessions }
+    }
+
     /// With these fields alone, in a table, CSV or JSON.
     pub(crate) fn fields(mut self, fields: Option<RecordFields>) -> Self {
         let Some(fields) = fields else { return self };
@@ -119,6 +127,7 @@ impl Sessions {
             (SessionRecord::Flow(flow), Style::Logs(logs)) => {
                 return logs.write(&flow.header, &**flow, out);
             }
+            (SessionRecord::Flow(flow), Style::Answer(answer)) => return answer.flow(flow),
             (SessionRecord::Flow(_), _) => return,
         };
         match &mut self.style {
@@ -129,6 +138,7 @@ impl Sessions {
             Style::Zeek(zeek) | Style::ZeekJson(zeek) => zeek.record(header, said, out),
             Style::Csv(csv) => csv.record(header, said, out),
             Style::Logs(logs) => logs.write(header, said, out),
+            Style::Answer(answer) => answer.said(header, said),
         }
     }
 
@@ -138,7 +148,7 @@ impl Sessions {
         state: &SessionState,
         record: impl FnOnce() -> Option<FlowRecord>,
     ) -> Option<SessionRecord> {
-        let Style::Logs(_) = self.style else { return None };
+        let (Style::Logs(_) | Style::Answer(_)) = self.style else { return None };
         if self.condition.is_some() && !state.met {
             return None;
         }
@@ -158,11 +168,17 @@ impl RecordFormat for Sessions {
     }
 
     fn reading(&self) -> PayloadMode {
-        PayloadMode::Messages(self.messages)
+        match &self.style {
+            Style::Answer(answer) if !answer.reads() => PayloadMode::Recognise,
+            _ => PayloadMode::Messages(self.messages),
+        }
     }
 
     fn portable(&self) -> bool {
-        let in_order = matches!(self.style, Style::Table(_) | Style::Fields(_) | Style::Zeek(_));
+        let in_order = matches!(
+            self.style,
+            Style::Table(_) | Style::Fields(_) | Style::Zeek(_) | Style::Answer(_)
+        );
         self.arrangement.is_none() && !in_order
     }
 
@@ -225,8 +241,10 @@ impl RecordFormat for Sessions {
     }
 
     fn begin(&mut self, start: Timestamp, out: &mut Vec<u8>) {
-        if let Style::Csv(csv) = &mut self.style {
-            csv.begin(start, out);
+        match &mut self.style {
+            Style::Csv(csv) => csv.begin(start, out),
+            Style::Answer(answer) => answer.begin(start),
+            _ => {}
         }
     }
 
@@ -278,7 +296,15 @@ impl RecordFormat for Sessions {
     }
 
     fn notes(&self) -> Vec<String> {
-        self.arrangement.iter().filter_map(Arrangement::note).collect()
+        let answer = match &self.style {
+            Style::Answer(answer) => answer.note(),
+            _ => None,
+        };
+        self.arrangement.iter().filter_map(Arrangement::note).chain(answer).collect()
+    }
+
+    fn has_totals(&self) -> bool {
+        matches!(&self.style, Style::Answer(answer) if answer.has_totals())
     }
 
     #[cfg(all(feature = "live", target_os = "linux"))]
@@ -294,6 +320,7 @@ impl RecordFormat for Sessions {
         match &mut self.style {
             Style::Table(table) => table.end(totals.end, out),
             Style::Fields(table) => table.end(totals.end, out),
+            Style::Answer(answer) => answer.end(totals, out),
             Style::Eve(_) => stats::write(totals, out),
             Style::Zeek(zeek) => {
                 if zeek.current().is_none() {

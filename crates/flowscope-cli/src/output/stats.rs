@@ -15,6 +15,10 @@ pub(crate) struct Totals {
     pub(crate) unread: UnreadHeaders,
     /// Flows started.
     pub(crate) flows: u64,
+    /// Flows evicted for lack of room.
+    pub(crate) evicted: u64,
+    /// Link types of capture files, each once.
+    pub(crate) links: Vec<String>,
     /// Bytes on the wire of all packets.
     pub(crate) wire_bytes: u64,
     /// The latest believable packet time.
@@ -68,16 +72,35 @@ impl Totals {
         )
     }
 
-    /// What was not seen, in one line, if anything.
-    pub(crate) fn not_seen(&self) -> Option<String> {
+    /// Packets that were not seen, by cause.
+    pub(crate) fn lost(&self) -> Vec<(&'static str, u64)> {
         let Capture { interface_drop, os_drop, .. } = self.capture;
         let dropped = [("interface_drop", interface_drop), ("os_drop", os_drop)];
         let lost = self.packets.losses().map(|(cause, n)| (cause.slug(), n));
-        let parts: Vec<_> = lost
-            .chain(dropped)
-            .filter(|(_, n)| *n > 0)
-            .map(|(slug, n)| format!("{} {slug}", count(n, "packet")))
-            .collect();
+        lost.chain(dropped).filter(|(_, n)| *n > 0).collect()
+    }
+
+    /// What was not read for lack of room, in one line, if anything.
+    pub(crate) fn not_read(&self) -> Option<String> {
+        let lost = self.bytes.losses().filter(|(cause, n)| *n > 0 && cause.is_for_want_of_room());
+        let parts: Vec<_> =
+            lost.map(|(cause, n)| format!("{} {}", count(n, "byte"), cause.slug())).collect();
+        (!parts.is_empty()).then(|| format!("not read: {} of payload", parts.join(", ")))
+    }
+
+    /// That flows were evicted, in one line, if any.
+    pub(crate) fn evicted_line(&self) -> Option<String> {
+        let flows = count(self.evicted, "flow");
+        let evicted = self.evicted > 0;
+        evicted
+            .then(|| format!("evicted for lack of room: {flows}; --max-flows, --memory set limits"))
+    }
+
+    /// What was not seen, in one line, if anything.
+    pub(crate) fn not_seen(&self) -> Option<String> {
+        let lost = self.lost().into_iter();
+        let parts: Vec<_> =
+            lost.map(|(slug, n)| format!("{} {slug}", count(n, "packet"))).collect();
         (!parts.is_empty()).then(|| format!("not seen: {}{}", parts.join(", "), self.unread_line()))
     }
 

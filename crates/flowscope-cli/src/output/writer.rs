@@ -99,6 +99,11 @@ impl<L: RecordFormat> Output<L> {
         self.layout.missed()
     }
 
+    /// Whether the output has the totals.
+    pub(crate) fn has_totals(&self) -> bool {
+        self.layout.has_totals()
+    }
+
     /// What is said at the end.
     pub(crate) fn notes(&self) -> Vec<String> {
         self.layout.notes()

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, in tests")]
 
+mod answers;
 mod conditions;
 mod directory;
 mod eve;

@@ -1,0 +1,434 @@
+//! What is in a capture, on one screen.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use flowscope::core::Timestamp;
+use flowscope::output::json::{self, Object};
+use flowscope::output::{
+    FlowRecord, FlowRecordKind, Grid, GridColumn, RecordFields, RecordHeader, rfc3339, terminal,
+};
+use flowscope::record::{Record, Value, amount, span, wire_text};
+use flowscope::track::{ConnState, EndReason};
+
+use super::heavy::Heavy;
+use super::{Totals, count};
+
+/// Sums over all flows and all that was said in them.
+#[derive(Clone, Debug)]
+pub(crate) struct Summary {
+    json: bool,
+    start: Option<Timestamp>,
+    /// Bytes, and flows.
+    protocols: Heavy<String, u64>,
+    /// Bytes, and packets and flows.
+    talkers: Heavy<IpAddr, [u64; 2]>,
+    /// Bytes, and flows.
+    ports: Heavy<(u16, String), u64>,
+    /// How often each was asked for, with the field that has it.
+    names: Heavy<(String, &'static str), ()>,
+    failures: BTreeMap<Failure, u64>,
+    said: RecordFields,
+}
+
+/// What went wrong, in the order in which it is shown.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Failure {
+    /// A reset answered the SYN.
+    Refused,
+    /// A reset ended the connection.
+    Reset,
+    /// The responder sent nothing.
+    Unanswered,
+    /// A response code of DNS.
+    Dns(String),
+    /// A query of DNS without a response.
+    DnsUnanswered,
+    /// A status code of HTTP.
+    Http(u64),
+    /// An alert of TLS.
+    Tls(String),
+    /// Failures of more kinds than are told apart.
+    Other,
+}
+
+/// The fields that are looked at, the names first.
+const FIELDS: [&str; 7] =
+    ["sni", "http.hostname", "dns.query", "dns.rcode", "dns.outcome", "http.status", "alert_name"];
+
+/// What the names are.
+const KINDS: [&str; 3] = ["sni", "host", "query"];
+
+/// Keys of each sum that are told apart.
+const ROOM: usize = 10_000;
+
+/// Failures that are told apart.
+const MOST_FAILURES: usize = 200;
+
+/// Characters of a name that are kept.
+const LONGEST: usize = 200;
+
+/// Characters of a line, and of the left block.
+const SCREEN: usize = 80;
+const LEFT: usize = 38;
+
+impl Summary {
+    /// As one screen of text, or as one JSON object.
+    pub(crate) fn new(json: bool) -> Self {
+        Summary {
+            json,
+            start: None,
+            protocols: Heavy::new(ROOM),
+            talkers: Heavy::new(ROOM),
+            ports: Heavy::new(ROOM),
+            names: Heavy::new(ROOM),
+            failures: BTreeMap::new(),
+            said: RecordFields::new(FIELDS.map(str::to_owned).to_vec()),
+        }
+    }
+
+    pub(super) fn begin(&mut self, start: Timestamp) {
+        self.start = Some(start);
+    }
+
+    pub(super) fn flow(&mut self, record: &FlowRecord) {
+        let [sent, back] = record.sides.each_ref().map(|side| side.counters);
+        let bytes = sent.wire_bytes + back.wire_bytes;
+        let packets = sent.packets + back.packets;
+        let flows = u64::from(matches!(record.kind, FlowRecordKind::Ended(_)));
+        let transport = record.header.key.proto().to_string();
+        let protocol = record.app_proto.map_or_else(|| transport.clone(), str::to_owned);
+        *self.protocols.add(protocol, bytes) += flows;
+        let (from, to) = record.header.endpoints();
+        let mut talkers = vec![from.addr, to.addr];
+        talkers.dedup();
+        for talker in talkers {
+            let [of_packets, of_flows] = self.talkers.add(talker, bytes);
+            *of_packets += packets;
+            *of_flows += flows;
+        }
+        if let Some(port) = to.port {
+            *self.ports.add((port, transport), bytes) += flows;
+        }
+        if let Some(failure) = failure(record) {
+            self.failed(failure);
+        }
+    }
+
+    pub(super) fn said(&mut self, header: &RecordHeader, record: &impl Record) {
+        let mut values: Vec<Option<String>> = Vec::with_capacity(FIELDS.len());
+        self.said.values(header, record, &mut |value| values.push(text(&value)));
+        let mut values = values.into_iter();
+        for (kind, name) in KINDS.into_iter().zip(values.by_ref()) {
+            if let Some(name) = name {
+                self.names.add((name, kind), 1);
+            }
+        }
+        let [rcode, outcome, status, alert] = [(); 4].map(|()| values.next().flatten());
+        if let Some(rcode) = rcode.filter(|rcode| rcode != "NOERROR") {
+            self.failed(Failure::Dns(rcode));
+        }
+        if outcome.is_some_and(|outcome| outcome == "timeout" || outcome == "flow_ended") {
+            self.failed(Failure::DnsUnanswered);
+        }
+        let status = status.and_then(|status| status.parse().ok());
+        if let Some(status) = status.filter(|status| (400..600).contains(status)) {
+            self.failed(Failure::Http(status));
+        }
+        // That a side has closed is an alert too.
+        if let Some(alert) = alert.filter(|alert| alert != "close_notify") {
+            self.failed(Failure::Tls(alert));
+        }
+    }
+
+    fn failed(&mut self, failure: Failure) {
+        let has_room = self.failures.len() < MOST_FAILURES;
+        let known = has_room || self.failures.contains_key(&failure);
+        *self.failures.entry(if known { failure } else { Failure::Other }).or_default() += 1;
+    }
+
+    /// Appends all of it.
+    pub(super) fn end(&self, totals: &Totals, out: &mut Vec<u8>) {
+        if self.json { self.object(totals, out) } else { self.screen(totals, out) }
+    }
+
+    /// From the first packet to the last.
+    fn seconds(&self, totals: &Totals) -> f64 {
+        self.start.map_or(0.0, |start| totals.end.since(start).as_secs_f64())
+    }
+
+    fn screen(&self, totals: &Totals, out: &mut Vec<u8>) {
+        let mut lines: Vec<String> = Vec::new();
+        for line in [totals.not_seen(), totals.not_read(), totals.evicted_line(), self.limits()] {
+            lines.extend(line.map(|line| cut(&terminal(&line))));
+        }
+        let per_second = |n: u64| {
+            let seconds = self.seconds(totals);
+            if seconds > 0.0 { amount((n as f64 / seconds) as u64).to_string() } else { "-".into() }
+        };
+        let packets = totals.packets.seen();
+        let [start, end] = [self.start.unwrap_or(totals.end), totals.end].map(|ts| {
+            let text = rfc3339(ts);
+            text.as_str().get(..19).unwrap_or_default().replace('T', " ")
+        });
+        let lasted = totals.end.since(self.start.unwrap_or(totals.end));
+        lines.push(cut(&format!("{start} to {end} UTC, {}", span(lasted))));
+        let what = format!(
+            "{}, {} ({}/s), {} bytes ({}/s)",
+            count(totals.flows, "flow"),
+            count(packets, "packet"),
+            per_second(packets),
+            amount(totals.wire_bytes),
+            per_second(totals.wire_bytes)
+        );
+        lines.push(cut(&what));
+        if !totals.links.is_empty() {
+            lines.push(cut(&format!("link: {}", totals.links.join(", "))));
+        }
+        lines.push(String::new());
+        let protocols = self.protocols.top(5).into_iter();
+        let protocols =
+            protocols.map(|(name, bytes, flows)| [name.clone(), short(*flows), short(bytes)]);
+        let talkers = self.talkers.top(5).into_iter();
+        let talkers = talkers
+            .map(|(addr, bytes, [_, flows])| [addr.to_string(), short(*flows), short(bytes)]);
+        beside(
+            &block(["PROTOCOL", "FLOWS", "BYTES"], protocols, LEFT),
+            &block(["TALKER", "FLOWS", "BYTES"], talkers, SCREEN - LEFT - 2),
+            &mut lines,
+        );
+        lines.push(String::new());
+        let ports = self.ports.top(4).into_iter();
+        let ports = ports.map(|((port, transport), bytes, flows)| {
+            [format!("{port}/{transport}"), short(*flows), short(bytes)]
+        });
+        let names = self.names.top(4).into_iter();
+        let names = names.map(|((name, kind), seen, ())| {
+            [terminal(name).into_owned(), (*kind).into(), short(seen)]
+        });
+        beside(
+            &block(["SERVER PORT", "FLOWS", "BYTES"], ports, LEFT),
+            &block(["NAME", "KIND", "SEEN"], names, SCREEN - LEFT - 2),
+            &mut lines,
+        );
+        if !self.failures.is_empty() {
+            lines.push(String::new());
+            lines.extend(self.failure_lines());
+        }
+        for line in lines {
+            out.extend_from_slice(line.trim_end().as_bytes());
+            out.push(b'\n');
+        }
+    }
+
+    /// At most three lines, the most frequent failures first.
+    fn failure_lines(&self) -> Vec<String> {
+        let mut failures: Vec<_> = self.failures.iter().collect();
+        failures.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+        let (mut lines, mut line) = (Vec::new(), String::from("FAILED"));
+        for (at, (failure, n)) in failures.iter().enumerate() {
+            let comma = if at + 1 < failures.len() { "," } else { "" };
+            let word = format!(" {n} {}{comma}", terminal(&failure.to_string()));
+            let rest: u64 = failures[at..].iter().map(|(_, n)| **n).sum();
+            let more = format!(" {rest} more");
+            let is_last = lines.len() == 2;
+            let room =
+                if is_last && at + 1 < failures.len() { SCREEN - more.len() } else { SCREEN };
+            if line.chars().count() + word.chars().count() <= room {
+                line.push_str(&word);
+            } else if is_last {
+                line.push_str(&more);
+                break;
+            } else {
+                lines.push(std::mem::replace(&mut line, format!("      {word}")));
+            }
+        }
+        lines.push(cut(&line));
+        lines
+    }
+
+    /// That there were more keys than are told apart.
+    fn limits(&self) -> Option<String> {
+        let errors = [
+            ("talkers", self.talkers.error()),
+            ("ports", self.ports.error()),
+            ("names", self.names.error()),
+            ("protocols", self.protocols.error()),
+        ];
+        let parts: Vec<_> = errors
+            .into_iter()
+            .filter(|(_, error)| *error > 0)
+            .map(|(what, error)| format!("{what} by {}", amount(error)))
+            .collect();
+        let parts = parts.join(", ");
+        (!parts.is_empty())
+            .then(|| format!("more than {ROOM} kinds; sums may be too high: {parts}"))
+    }
+
+    fn object(&self, totals: &Totals, out: &mut Vec<u8>) {
+        let seconds = self.seconds(totals);
+        json::line(out, |line| {
+            let lost = totals.lost();
+            line.list("lost", lost.iter(), |(cause, n), out| {
+                json::object(out, |lost| {
+                    lost.put("cause", *cause);
+                    lost.put("packets", *n);
+                });
+            });
+            line.put("evicted", totals.evicted);
+            if let Some(start) = self.start {
+                line.put("start", start);
+                line.put("end", totals.end);
+            }
+            line.put("seconds", seconds);
+            line.put("packets", totals.packets.seen());
+            line.put("bytes", totals.wire_bytes);
+            line.put("flows", totals.flows);
+            line.list("links", totals.links.iter(), |link, out| {
+                json::Json::write(link.as_str(), out);
+            });
+            line.all(
+                "protocols",
+                self.protocols.top(MOST).into_iter(),
+                |(name, bytes, flows), out| {
+                    json::object(out, |item| {
+                        item.put("name", name.as_str());
+                        sums(item, *flows, bytes);
+                    });
+                },
+            );
+            line.all(
+                "talkers",
+                self.talkers.top(MOST).into_iter(),
+                |(addr, bytes, [packets, flows]), out| {
+                    json::object(out, |item| {
+                        item.put("ip", *addr);
+                        item.put("packets", *packets);
+                        sums(item, *flows, bytes);
+                    });
+                },
+            );
+            line.all(
+                "server_ports",
+                self.ports.top(MOST).into_iter(),
+                |((port, proto), bytes, flows), out| {
+                    json::object(out, |item| {
+                        item.put("port", *port);
+                        item.put("proto", proto.as_str());
+                        sums(item, *flows, bytes);
+                    });
+                },
+            );
+            line.all("names", self.names.top(MOST).into_iter(), |((name, kind), seen, ()), out| {
+                json::object(out, |item| {
+                    item.put("kind", *kind);
+                    item.put("name", name.as_str());
+                    item.put("seen", seen);
+                });
+            });
+            line.all("failures", self.failures.iter(), |(failure, n), out| {
+                json::object(out, |item| {
+                    item.put("what", failure.to_string().as_str());
+                    item.put("count", *n);
+                });
+            });
+            line.object("too_high_by_at_most", |errors| {
+                errors.put("protocols", self.protocols.error());
+                errors.put("talkers", self.talkers.error());
+                errors.put("server_ports", self.ports.error());
+                errors.put("names", self.names.error());
+            });
+        });
+    }
+}
+
+/// As many of each are in the JSON object.
+const MOST: usize = 20;
+
+fn sums(item: &mut Object<'_>, flows: u64, bytes: u64) {
+    item.put("flows", flows);
+    item.put("bytes", bytes);
+}
+
+/// What a flow failed in.
+fn failure(record: &FlowRecord) -> Option<Failure> {
+    let FlowRecordKind::Ended(reason) = record.kind else { return None };
+    let (from, to) = record.header.endpoints();
+    let to_one = !to.addr.is_multicast() && to.addr != IpAddr::from([255; 4]);
+    let has_port = from.port.is_some();
+    match record.conn_state {
+        ConnState::Rej => Some(Failure::Refused),
+        _ if reason == EndReason::Rst => Some(Failure::Reset),
+        _ if has_port && to_one && record.sides[1].counters.packets == 0 => {
+            Some(Failure::Unanswered)
+        }
+        _ => None,
+    }
+}
+
+/// A value as text; of several the first.
+fn text(value: &Value<'_>) -> Option<String> {
+    let text = match value {
+        Value::U64(number) => number.to_string(),
+        Value::Bytes(bytes) => wire_text(bytes).into_owned(),
+        Value::Text(text) => text.clone().into_owned(),
+        Value::Short(text) => text.as_str().to_owned(),
+        Value::List(items) => return items.iter().find_map(text),
+        _ => return None,
+    };
+    Some(text.chars().take(LONGEST).collect())
+}
+
+fn short(n: u64) -> String {
+    amount(n).to_string()
+}
+
+/// Rows of one thing and two numbers, at most so wide.
+fn block(
+    [what, first, second]: [&str; 3],
+    rows: impl Iterator<Item = [String; 3]>,
+    width: usize,
+) -> Vec<String> {
+    let columns = vec![
+        GridColumn::new(what).may_overflow(),
+        GridColumn::new(first).right(),
+        GridColumn::new(second).right(),
+    ];
+    let mut grid = Grid::new(columns);
+    grid.fit(width);
+    let mut out = Vec::new();
+    rows.for_each(|row| grid.row(row.into(), &mut out));
+    grid.end(&mut out);
+    String::from_utf8_lossy(&out).lines().map(str::to_owned).collect()
+}
+
+/// Appends two blocks beside each other.
+fn beside(left: &[String], right: &[String], lines: &mut Vec<String>) {
+    for at in 0..left.len().max(right.len()) {
+        let of = |block: &[String]| block.get(at).cloned().unwrap_or_default();
+        lines.push(format!("{:<LEFT$}  {}", of(left), of(right)));
+    }
+}
+
+/// The text as far as it fits a line.
+fn cut(text: &str) -> String {
+    if text.chars().count() <= SCREEN {
+        return text.to_owned();
+    }
+    text.chars().take(SCREEN - 1).chain(['…']).collect()
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Refused => f.write_str("refused"),
+            Failure::Reset => f.write_str("reset"),
+            Failure::Unanswered => f.write_str("unanswered"),
+            Failure::Dns(rcode) => write!(f, "DNS {rcode}"),
+            Failure::DnsUnanswered => f.write_str("DNS unanswered"),
+            Failure::Http(status) => write!(f, "HTTP {status}"),
+            Failure::Tls(alert) => write!(f, "TLS {alert}"),
+            Failure::Other => f.write_str("other"),
+        }
+    }
+}

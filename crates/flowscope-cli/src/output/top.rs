@@ -1,0 +1,293 @@
+//! What there is most of.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use flowscope::extract::Endpoint;
+use flowscope::output::{
+    FlowRecord, FlowRecordKind, Grid, GridColumn, RecordFields, RecordHeader, json, terminal,
+};
+use flowscope::record::{Record, Value, amount, span, wire_text};
+
+use super::heavy::Heavy;
+
+/// By what hosts, servers or names are ranked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum By {
+    /// Addresses by the bytes of their flows
+    Bytes,
+    /// Addresses by the packets of their flows
+    Packets,
+    /// Addresses by the number of their flows
+    Flows,
+    /// Servers by the mean time from SYN to SYN+ACK
+    Rtt,
+    /// Addresses by the segments that they sent again
+    Retransmits,
+    /// Names in TLS and QUIC handshakes
+    Sni,
+    /// Names in HTTP requests
+    Host,
+    /// Names in DNS queries
+    Query,
+}
+
+/// The largest sums of a capture.
+#[derive(Clone, Debug)]
+pub(crate) struct Top {
+    by: By,
+    most: usize,
+    json: bool,
+    hosts: Heavy<IpAddr, Host>,
+    servers: HashMap<Endpoint, Handshakes>,
+    /// Handshakes of servers that found no room.
+    left_out: u64,
+    names: Heavy<String, ()>,
+    field: RecordFields,
+}
+
+/// Sums of an address.
+#[derive(Clone, Copy, Debug, Default)]
+struct Host {
+    bytes: u64,
+    packets: u64,
+    flows: u64,
+    retransmits: u64,
+}
+
+/// Times from SYN to SYN+ACK.
+#[derive(Clone, Copy, Debug)]
+struct Handshakes {
+    count: u32,
+    sum: Duration,
+    least: Duration,
+    most: Duration,
+}
+
+/// Addresses, names or servers that are told apart.
+const ROOM: usize = 10_000;
+
+/// Characters of a name that are kept.
+const LONGEST: usize = 255;
+
+impl By {
+    /// The field that has the names.
+    fn field(self) -> Option<&'static str> {
+        match self {
+            By::Sni => Some("sni"),
+            By::Host => Some("http.hostname"),
+            By::Query => Some("dns.query"),
+            _ => None,
+        }
+    }
+}
+
+impl Top {
+    pub(crate) fn new(by: By, most: usize, json: bool) -> Self {
+        let field = RecordFields::new(by.field().into_iter().map(str::to_owned).collect());
+        Top {
+            by,
+            most,
+            json,
+            hosts: Heavy::new(ROOM),
+            servers: HashMap::new(),
+            left_out: 0,
+            names: Heavy::new(ROOM),
+            field,
+        }
+    }
+
+    /// Whether what is said in flows is needed.
+    pub(super) fn reads(&self) -> bool {
+        self.by.field().is_some()
+    }
+
+    pub(super) fn flow(&mut self, record: &FlowRecord) {
+        let flows = u64::from(matches!(record.kind, FlowRecordKind::Ended(_)));
+        match self.by {
+            By::Sni | By::Host | By::Query => {}
+            By::Rtt if flows == 0 => {}
+            By::Rtt => self.handshake(record),
+            By::Bytes | By::Packets | By::Flows | By::Retransmits => self.hosts(record, flows),
+        }
+    }
+
+    fn hosts(&mut self, record: &FlowRecord, flows: u64) {
+        let (from, to) = record.header.endpoints();
+        let [sent, back] = &record.sides;
+        let bytes = sent.counters.wire_bytes + back.counters.wire_bytes;
+        let packets = sent.counters.packets + back.counters.packets;
+        let same = from.addr == to.addr;
+        let ends = [(from.addr, sent.retransmits), (to.addr, back.retransmits)];
+        for (at, (addr, retransmits)) in ends.into_iter().enumerate() {
+            let retransmits = u64::from(retransmits);
+            let of_flow = if at == 1 && same { [0; 3] } else { [bytes, packets, flows] };
+            let [bytes, packets, flows] = of_flow;
+            let sum = match self.by {
+                By::Packets => packets,
+                By::Flows => flows,
+                By::Retransmits => retransmits,
+                _ => bytes,
+            };
+            // All bytes of a host that sent anything again are shown, so that they compare.
+            if sum > 0 || self.by == By::Retransmits {
+                let host = self.hosts.add(addr, sum);
+                host.bytes += bytes;
+                host.packets += packets;
+                host.flows += flows;
+                host.retransmits += retransmits;
+            }
+        }
+    }
+
+    fn handshake(&mut self, record: &FlowRecord) {
+        let Some(rtt) = record.syn_rtt else { return };
+        let server = record.header.endpoints().1;
+        let has_room = self.servers.len() < ROOM;
+        match self.servers.get_mut(&server) {
+            Some(known) => {
+                known.count = known.count.saturating_add(1);
+                known.sum += rtt;
+                known.least = known.least.min(rtt);
+                known.most = known.most.max(rtt);
+            }
+            None if has_room => {
+                let first = Handshakes { count: 1, sum: rtt, least: rtt, most: rtt };
+                self.servers.insert(server, first);
+            }
+            None => self.left_out += 1,
+        }
+    }
+
+    pub(super) fn said(&mut self, header: &RecordHeader, record: &impl Record) {
+        let names = &mut self.names;
+        self.field.values(header, record, &mut |value| {
+            let name = match &value {
+                Value::Bytes(bytes) => wire_text(bytes).into_owned(),
+                Value::Text(text) => text.clone().into_owned(),
+                Value::Short(text) => text.as_str().to_owned(),
+                _ => return,
+            };
+            names.add(name.chars().take(LONGEST).collect(), 1);
+        });
+    }
+
+    /// What is not exact, if anything.
+    pub(super) fn note(&self) -> Option<String> {
+        let error = self.hosts.error().max(self.names.error());
+        if self.left_out > 0 {
+            return Some(format!(
+                "more than {ROOM} servers: {} handshakes of others are left out",
+                self.left_out
+            ));
+        }
+        (error > 0).then(|| format!("more than {ROOM} keys: sums are too high by {error} at most"))
+    }
+
+    /// The servers with the longest mean times.
+    fn slowest(&self) -> Vec<(Endpoint, Handshakes, Duration)> {
+        let mean = |of: &Handshakes| of.sum / of.count.max(1);
+        let servers = self.servers.iter();
+        let mut servers: Vec<_> = servers.map(|(server, of)| (*server, *of, mean(of))).collect();
+        servers.sort_by(|(a, _, mean_of_a), (b, _, mean_of_b)| {
+            mean_of_b.cmp(mean_of_a).then_with(|| a.cmp(b))
+        });
+        servers.truncate(self.most);
+        servers
+    }
+
+    /// The hosts with the largest sums.
+    fn hosts_in_order(&self) -> impl Iterator<Item = (&IpAddr, u64, &Host)> {
+        self.hosts.top(self.most).into_iter().filter(|(_, sum, _)| *sum > 0)
+    }
+
+    /// Appends all of it.
+    pub(super) fn end(&self, out: &mut Vec<u8>) {
+        match (self.json, self.by) {
+            (true, By::Rtt) => self.slowest().iter().for_each(|(server, of, mean)| {
+                json::line(out, |line| {
+                    line.put("ip", server.addr);
+                    line.put_some("port", server.port);
+                    line.put("handshakes", of.count);
+                    line.put("rtt_mean", *mean);
+                    line.put("rtt_min", of.least);
+                    line.put("rtt_max", of.most);
+                });
+            }),
+            (true, _) if self.reads() => {
+                for (name, seen, ()) in self.names.top(self.most) {
+                    json::line(out, |line| {
+                        line.put(self.by.member(), name.as_str());
+                        line.put("seen", seen);
+                    });
+                }
+            }
+            (true, _) => self.hosts_in_order().for_each(|(addr, sum, host)| {
+                json::line(out, |line| {
+                    line.put("ip", *addr);
+                    for (name, n) in host.columns(self.by, sum) {
+                        line.put(name, n);
+                    }
+                });
+            }),
+            (false, By::Rtt) => {
+                let rows = self.slowest().into_iter().map(|(server, of, mean)| {
+                    let spans = [mean, of.least, of.most].map(span);
+                    let [mean, least, most] = spans;
+                    vec![server.to_string(), of.count.to_string(), mean, least, most]
+                });
+                table(&["SERVER", "HANDSHAKES", "MEAN", "LEAST", "MOST"], rows, out);
+            }
+            (false, _) if self.reads() => {
+                let rows = self.names.top(self.most).into_iter();
+                let rows = rows.map(|(name, seen, ())| {
+                    vec![terminal(name).into_owned(), amount(seen).to_string()]
+                });
+                table(&["NAME", "SEEN"], rows, out);
+            }
+            (false, _) => {
+                let rows = self.hosts_in_order().map(|(addr, sum, host)| {
+                    let numbers = host.columns(self.by, sum).map(|(_, n)| amount(n).to_string());
+                    std::iter::once(addr.to_string()).chain(numbers).collect()
+                });
+                table(&["ADDRESS", "BYTES", "PACKETS", "FLOWS", "RETRANS"], rows, out);
+            }
+        }
+    }
+}
+
+impl By {
+    /// The member that has the name.
+    fn member(self) -> &'static str {
+        match self {
+            By::Sni => "sni",
+            By::Host => "host",
+            _ => "query",
+        }
+    }
+}
+
+impl Host {
+    /// The sums; the one by which hosts are ranked may be too high.
+    fn columns(&self, by: By, sum: u64) -> [(&'static str, u64); 4] {
+        let ranked = |is_it: By, own: u64| if by == is_it { sum } else { own };
+        [
+            ("bytes", ranked(By::Bytes, self.bytes)),
+            ("packets", ranked(By::Packets, self.packets)),
+            ("flows", ranked(By::Flows, self.flows)),
+            ("retransmits", ranked(By::Retransmits, self.retransmits)),
+        ]
+    }
+}
+
+fn table(headings: &[&str], rows: impl Iterator<Item = Vec<String>>, out: &mut Vec<u8>) {
+    let columns = headings.iter().enumerate().map(|(at, heading)| match at {
+        0 => GridColumn::new(heading),
+        _ => GridColumn::new(heading).right(),
+    });
+    let mut grid = Grid::new(columns.collect());
+    rows.for_each(|row| grid.row(row, out));
+    grid.end(out);
+}

@@ -1,0 +1,139 @@
+//! `summary` and `top`: one answer about a whole capture.
+
+use super::*;
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data").join(name)
+}
+
+fn printed(args: &[&str], name: &str) -> String {
+    let ran = run(program().args(args).arg(data(name)), b"");
+    assert_eq!(ran.code, 0, "{args:?}: {ran:?}");
+    ran.out
+}
+
+#[test]
+fn a_summary_fits_one_screen() {
+    let out = printed(&["summary"], "mixed.pcapng");
+    assert!(out.lines().count() < 24, "{out}");
+    assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn a_summary_is_the_same_in_json() {
+    let out = printed(&["summary", "--format", "json"], "mixed.pcapng");
+    let [summary] = &lines(&out)[..] else { panic!("{out}") };
+    assert_eq!((&summary["flows"], &summary["packets"]), (&23.into(), &329.into()));
+    assert_eq!(summary["links"], serde_json::json!(["ethernet"]));
+    let of = |list: &str| -> u64 {
+        let items = summary[list].as_array().unwrap();
+        items.iter().map(|item| item["bytes"].as_u64().unwrap()).sum()
+    };
+    assert_eq!(Some(of("protocols")), summary["bytes"].as_u64());
+    assert_eq!(Some(of("talkers") / 2), summary["bytes"].as_u64());
+    let failures = summary["failures"].as_array().unwrap();
+    let count = |what: &str| {
+        let failure = failures.iter().find(|failure| failure["what"] == what);
+        failure.and_then(|failure| failure["count"].as_u64()).unwrap_or(0)
+    };
+    let counts =
+        ["refused", "reset", "unanswered", "DNS NXDOMAIN", "HTTP 404", "TLS unknown_ca"].map(count);
+    assert_eq!(counts, [1, 3, 2, 1, 1, 1], "{failures:?}");
+    assert_eq!(summary["too_high_by_at_most"]["talkers"], 0);
+}
+
+#[test]
+fn losses_and_limits_come_first() {
+    let lost = run(program().args(["summary", "-"]), &pcap(&small_dialogue()));
+    assert!(lost.out.starts_with("not seen: 1 packet not_a_flow"), "{lost:?}");
+    assert_eq!(lost.err, "");
+    let evicted = printed(&["summary", "--max-flows", "4"], "mixed.pcapng");
+    assert!(evicted.starts_with("evicted for lack of room: 19 flows; --max-flows"), "{evicted}");
+}
+
+#[test]
+fn evictions_are_told() {
+    for command in ["flows", "sessions", "events"] {
+        let args = [command, "--max-flows", "4"];
+        let ran = run(program().args(args).arg(data("mixed.pcapng")), b"");
+        let said = "flowscope: evicted for lack of room: 19 flows; ";
+        assert!(ran.err.contains(said), "{command}: {}", ran.err);
+        let quiet = run(program().args(args).arg("-q").arg(data("mixed.pcapng")), b"");
+        assert_eq!(quiet.err, "");
+    }
+}
+
+#[test]
+fn a_capture_without_packets_has_a_summary() {
+    let ran = run(program().args(["summary", "-"]), &pcap(&Vec::new()));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains("0 flows, 0 packets (-/s)"), "{}", ran.out);
+    let json = run(program().args(["summary", "--format=json", "-"]), &pcap(&Vec::new())).out;
+    assert_eq!(lines(&json)[0]["packets"], 0);
+}
+
+#[test]
+fn names_of_peers_do_not_steer_the_terminal() {
+    let request = b"GET / HTTP/1.1\r\nHost: a\x1b[31mb\r\n\r\n";
+    let packets = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80")
+        .at(1_767_323_045)
+        .handshake()
+        .data(Initiator, request)
+        .close(Initiator)
+        .build();
+    for args in [&["summary", "-"][..], &["top", "--by=host", "-"]] {
+        let ran = run(program().args(args), &pcap(&packets));
+        assert!(!ran.out.contains('\x1b'), "{ran:?}");
+    }
+}
+
+#[test]
+fn top_ranks_hosts_servers_and_names() {
+    let mut all = String::new();
+    for by in ["bytes", "packets", "flows", "rtt", "retransmits", "sni", "host", "query"] {
+        let out = printed(&["top", "--by", by, "-n", "5"], "mixed.pcapng");
+        all.push_str(&format!("--by {by}\n{out}\n"));
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn top_is_exact_in_json() {
+    let top = |by: &str| lines(&printed(&["top", "--by", by, "--format=json"], "mixed.pcapng"));
+    let hosts = top("bytes");
+    assert_eq!(hosts[0]["bytes"], 148_363);
+    assert_eq!(hosts[0]["ip"], "10.77.0.1");
+    assert_eq!(top("sni")[0], serde_json::json!({"sni": "lab.test", "seen": 3}));
+    assert_eq!(top("query")[0], serde_json::json!({"query": "www.lab.test", "seen": 3}));
+    let servers = top("rtt");
+    assert!(servers.iter().all(|server| server["rtt_min"].as_f64() <= server["rtt_mean"].as_f64()));
+    let means: Vec<_> = servers.iter().map(|server| server["rtt_mean"].as_f64()).collect();
+    assert!(means.is_sorted_by(|a, b| a >= b) && means.len() > 3, "{means:?}");
+}
+
+#[test]
+fn any_number_of_workers_gives_the_same_answers() {
+    for args in [&["summary"][..], &["top"], &["top", "--by=query"], &["top", "--by=rtt"]] {
+        let with =
+            |workers: &str| printed(&[args, &["--workers", workers]].concat(), "mixed.pcapng");
+        assert_eq!(with("1"), with("3"));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn answers_end_as_other_output_does() {
+    for args in [&["summary"][..], &["top"], &["flows", "--format=json"]] {
+        let ran =
+            run(program().args(args).args(["-o", "/dev/full"]).arg(data("mixed.pcapng")), b"");
+        assert_eq!(ran.code, 5, "{ran:?}");
+        let absent = run(program().args(args).arg(data("absent.pcap")), b"");
+        assert_eq!((absent.code, absent.out.as_str()), (1, ""), "{absent:?}");
+    }
+    for args in
+        [&["summary", "--format=eve", "x"][..], &["top", "--by=size", "x"], &["top", "-n0", "x"]]
+    {
+        assert_eq!(flowscope(args).code, 2, "{args:?}");
+    }
+}
