@@ -21,7 +21,7 @@ use crate::output::{Target, Wanted};
 use crate::reading::MessageOptions;
 pub(crate) use answers::{SummaryArgs, TopArgs};
 use help::{EVENTS_HELP, EXAMPLES, FOLLOW_HELP};
-pub(crate) use records::{Format, Records};
+pub(crate) use records::{Format, Records, elsewhere};
 pub(crate) use values::{Size, Time, positive};
 
 /// Flow and session records from packet captures and live interfaces.

@@ -34,7 +34,7 @@ use error::{Failure, Status};
 use flowscope::output::terminal;
 use output::{
     Answer, Condition, Digests, Events, Flows, Follow, RecordFormat, Sessions, Summary, Target,
-    Top, own_flow_fields, session_fields,
+    Top, flow_fields, session_fields,
 };
 
 fn main() -> ExitCode {
@@ -78,7 +78,7 @@ fn flows(args: &FlowsArgs) -> Result<Status, Failure> {
     let target = records.target(&common.running)?;
     let seed = common.running.community_id_seed;
     let condition = records.condition.as_deref().map(Condition::of_flows).transpose()?;
-    let known = own_flow_fields();
+    let known = flow_fields();
     let flows = Flows::new(records.format, *wide, target.is_directory(), seed)
         .fields(records.fields(&known)?)
         .arranged(records.arrangement(&known)?)

@@ -102,7 +102,19 @@ impl Records {
     }
 }
 
-/// Checks that a field is known.
+/// A field that the records of another command have.
+pub(crate) fn elsewhere(option: &str, name: &str) -> Failure {
+    Failure::Usage(format!(
+        "{option}: `{name}` is no field of these records: `flowscope flows` has those of flows, \
+         `flowscope sessions` those of what is said in them"
+    ))
+}
+
+/// Checks that a field is known, and one of these records.
 fn check(known: &Fields, name: &str, option: &'static str) -> Result<(), Failure> {
-    known.check(name).map_err(|error| Failure::Expression(option, error))
+    known.check(name).map_err(|error| Failure::Expression(option, error))?;
+    if known.is_other(name) {
+        return Err(elsewhere(option, name));
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ use flowscope::protocols::{self, ProtocolVisitor};
 use flowscope::record::{Column, Protocol, Record};
 use flowscope_where::{Expr, Fields, Matcher, WhereError};
 
+use crate::args::elsewhere;
 use crate::error::Failure;
 use crate::reading::MessageOptions;
 
@@ -40,7 +41,12 @@ impl Condition {
 
     /// A condition for what is said.
     pub(crate) fn of_sessions(text: &str, messages: MessageOptions) -> Result<Self, Failure> {
-        Condition::new(text, &session_fields(messages))
+        let fields = session_fields(messages);
+        let condition = Condition::new(text, &fields)?;
+        match condition.matcher.tests().iter().find(|test| fields.is_other(&test.field)) {
+            Some(test) => Err(elsewhere("--where", &test.field)),
+            None => Ok(condition),
+        }
     }
 
     fn new(text: &str, fields: &Fields) -> Result<Self, Failure> {
@@ -78,18 +84,17 @@ impl Condition {
     }
 }
 
-/// The fields of flows alone.
-pub(crate) fn own_flow_fields() -> Fields {
-    Fields::new(&AROUND).schema(&FLOW)
-}
-
 /// The fields of flows, and behind them those of what is said in them.
-fn flow_fields() -> Fields {
-    own_flow_fields().or(session_fields(MessageOptions::ALL))
+pub(crate) fn flow_fields() -> Fields {
+    Fields::new(&AROUND).schema(&FLOW).or(fields_of(MessageOptions::ALL))
 }
 
-/// The fields of what these protocols say.
+/// The fields of what these protocols say, and behind them those of flows.
 pub(crate) fn session_fields(messages: MessageOptions) -> Fields {
+    fields_of(messages).or(Fields::new(&AROUND).schema(&FLOW))
+}
+
+fn fields_of(messages: MessageOptions) -> Fields {
     let schemas = messages.schemas().into_iter();
     schemas.fold(Fields::new(&AROUND), Fields::schema)
 }

@@ -29,7 +29,7 @@ use crate::reading::{AppRecord, PayloadMode};
 
 pub(crate) use answer::Answer;
 pub(crate) use arrangement::Arrangement;
-pub(crate) use condition::{Condition, own_flow_fields, session_fields};
+pub(crate) use condition::{Condition, flow_fields, session_fields};
 pub(crate) use digests::Digests;
 pub(crate) use events::Events;
 pub(crate) use file::part_of;

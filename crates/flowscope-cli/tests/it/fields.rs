@@ -95,6 +95,9 @@ fn wrong_fields_are_named() {
     };
     check(&["flows", "--fields", "src_ip,byts"], "--fields: unknown field `byts`");
     check(&["flows", "--fields", "src_ip,byts"], "did you mean `bytes`?");
+    check(&["flows", "--fields", "sni"], "--fields: `sni` is no field of these records");
+    check(&["sessions", "--sort", "-start"], "--sort: `start` is no field of these records");
+    check(&["sessions", "--where", "gap_bytes > 0"], "--where: `gap_bytes` is no field");
     check(&["flows", "--sort", "-byts"], "--sort: unknown field `byts`");
     check(&["flows", "--fields", "bytes", "--format", "eve"], "--fields is for");
     check(&["sessions", "--limit", "0"], "--limit");
