@@ -14,6 +14,7 @@ mod input;
 mod named;
 #[path = "../program/mod.rs"]
 mod program;
+mod readme;
 mod sessions;
 mod sharding;
 
