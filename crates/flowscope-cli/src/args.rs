@@ -70,7 +70,8 @@ pub(crate) enum Command {
 pub(crate) struct FlowsArgs {
     #[command(flatten)]
     pub(crate) records: Records,
-    /// Show more columns in the table: flow id, tunnel, retransmissions, gaps
+    /// Do not shorten the table to the width of the terminal, and show more columns: flow id, tunnel,
+    /// retransmissions, gaps
     #[arg(long)]
     pub(crate) wide: bool,
     /// Print only flows that speak one of these protocols, also where another began within
@@ -84,6 +85,9 @@ pub(crate) struct FlowsArgs {
 pub(crate) struct SessionsArgs {
     #[command(flatten)]
     pub(crate) records: Records,
+    /// Do not shorten lines to the width of the terminal
+    #[arg(long)]
+    pub(crate) wide: bool,
     /// Parse only these protocols. Flows of those that are only named are printed by `flowscope flows`
     #[arg(long, value_parser = protocol_names(), value_delimiter = ',', value_name = "PROTOCOL")]
     protocol: Vec<String>,

@@ -81,6 +81,7 @@ fn flows(args: &FlowsArgs) -> Result<Status, Failure> {
     let known = flow_fields();
     let flows = Flows::new(records.format, *wide, target.is_directory(), seed)
         .fields(records.fields(&known)?)
+        .fitting(if *wide { None } else { target.terminal() })
         .arranged(records.arrangement(&known)?)
         .only(protocol.clone())
         .meeting(condition);
@@ -88,15 +89,17 @@ fn flows(args: &FlowsArgs) -> Result<Status, Failure> {
 }
 
 fn sessions(args: &SessionsArgs) -> Result<Status, Failure> {
-    let SessionsArgs { records, common, .. } = args;
+    let SessionsArgs { records, wide, common, .. } = args;
     let target = records.target(&common.running)?;
     let (logs, seed) = (target.is_directory(), common.running.community_id_seed);
     let messages = args.messages();
     let condition = records.condition.as_deref();
     let condition = condition.map(|text| Condition::of_sessions(text, messages)).transpose()?;
     let known = session_fields(messages);
+    let terminal = if *wide { None } else { target.terminal() };
     let sessions = Sessions::new(records.format, messages, logs, seed)
         .fields(records.fields(&known)?)
+        .fitting(terminal)
         .arranged(records.arrangement(&known)?)
         .meeting(condition);
     track(common, target, sessions)

@@ -11,8 +11,10 @@ pub struct GridColumn {
     pub width: usize,
     /// Whether cells are aligned to the right.
     pub right: bool,
-    /// Whether a few cells may be wider than the column.
+    /// Whether a few cells may be wider than the column. They are shortened where lines [fit](Grid::fit) a terminal.
     pub may_overflow: bool,
+    /// As many first characters of each cell may be left out where lines fit a terminal: the date of a time.
+    pub prefix: usize,
 }
 
 /// Rows of cells in aligned columns.
@@ -28,19 +30,31 @@ pub struct Grid {
     usual: bool,
     /// Columns of the terminal that lines have to fit.
     terminal: Option<usize>,
+    /// Whether prefixes of cells are left out.
+    without_prefixes: bool,
 }
 
 /// Columns of a terminal that a table tries to fit.
 const TERMINAL: usize = 120;
 
-/// An address is not shortened further.
-const SHORTEST: usize = 15;
+/// Cells are shortened to this width before columns are left out, and to the second one behind that.
+const SHORT: usize = 15;
+const SHORTEST: usize = 11;
+
+/// As many columns are never left out.
+const FEWEST: usize = 2;
 
 impl GridColumn {
     /// A column that is as wide as its cells.
     #[must_use]
     pub fn new(heading: &str) -> Self {
-        GridColumn { heading: heading.to_owned(), width: 0, right: false, may_overflow: false }
+        GridColumn {
+            heading: heading.to_owned(),
+            width: 0,
+            right: false,
+            may_overflow: false,
+            prefix: 0,
+        }
     }
 
     /// Aligns cells to the right.
@@ -65,7 +79,14 @@ impl Grid {
     /// A table of these columns, without rows.
     #[must_use]
     pub fn new(columns: Vec<GridColumn>) -> Self {
-        Grid { columns, widths: None, first: Vec::new(), usual: false, terminal: None }
+        Grid {
+            columns,
+            widths: None,
+            first: Vec::new(),
+            usual: false,
+            terminal: None,
+            without_prefixes: false,
+        }
     }
 
     /// Writes each row at once: columns have their usual widths.
@@ -73,7 +94,8 @@ impl Grid {
         self.usual = true;
     }
 
-    /// Lines have at most so many characters, as far as shorter cells can do that.
+    /// Lets lines have at most so many characters: cells are shortened in their middle, then dates are left out, then
+    /// columns, the last ones first.
     pub fn fit(&mut self, terminal: usize) {
         self.terminal = Some(terminal);
     }
@@ -135,17 +157,40 @@ impl Grid {
             self.narrow(&mut widths, terminal);
         }
         let head: Vec<_> = self.columns.iter().map(|column| column.heading.clone()).collect();
+        let prefixes = std::mem::take(&mut self.without_prefixes);
         self.line(&widths, &head, out);
+        self.without_prefixes = prefixes;
         for row in std::mem::take(&mut self.first) {
             self.line(&widths, &row, out);
         }
         self.widths = Some(widths);
     }
 
-    /// Takes what is too much from the widest of the columns that may be shortened.
-    fn narrow(&self, widths: &mut [usize], terminal: usize) {
-        let may_shrink =
-            |at: &usize, widths: &[usize]| self.columns[*at].may_overflow && widths[*at] > SHORTEST;
+    /// Makes lines fit the terminal.
+    fn narrow(&mut self, widths: &mut Vec<usize>, terminal: usize) {
+        self.shrink(widths, terminal, SHORT);
+        if total(widths) > terminal {
+            self.without_prefixes = true;
+            for (width, column) in widths.iter_mut().zip(&self.columns) {
+                *width = width.saturating_sub(column.prefix).max(column.heading.chars().count());
+            }
+        }
+        if total(widths) > terminal && widths.len() > FEWEST {
+            widths.pop();
+        }
+        self.shrink(widths, terminal, SHORTEST);
+        while total(widths) > terminal && widths.len() > FEWEST {
+            widths.pop();
+        }
+        self.columns.truncate(widths.len());
+    }
+
+    /// Takes what is too much from the widest of the columns that may be shortened, down to this width.
+    fn shrink(&self, widths: &mut [usize], terminal: usize, least: usize) {
+        let may_shrink = |at: &usize, widths: &[usize]| {
+            let column = &self.columns[*at];
+            column.may_overflow && widths[*at] > least.max(column.heading.chars().count())
+        };
         while total(widths) > terminal {
             let shrinking = (0..widths.len()).filter(|at| may_shrink(at, widths));
             let Some(widest) = shrinking.max_by_key(|at| (widths[*at], *at)) else { return };
@@ -167,6 +212,10 @@ impl Grid {
                 _ => None,
             };
             let cell = short.as_deref().unwrap_or(cell);
+            let cell = match cell.char_indices().nth(column.prefix) {
+                Some((prefix, _)) if self.without_prefixes => &cell[prefix..],
+                _ => cell,
+            };
             let space = if at == 0 { "" } else { " " };
             let written = if column.right {
                 write!(out, "{space}{cell:>width$}")
@@ -210,10 +259,6 @@ fn end_line(start: usize, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn column(heading: &str, may_overflow: bool) -> GridColumn {
-        GridColumn { heading: heading.into(), width: 4, right: false, may_overflow }
-    }
-
     #[test]
     fn a_text_is_shortened_in_its_middle() {
         assert_eq!(shorten("abcdef", 6), "abcdef");
@@ -224,20 +269,53 @@ mod tests {
         assert_eq!(shorten("ab", 0), "…");
     }
 
-    #[test]
-    fn lines_fit_the_terminal_where_addresses_are_long() {
-        let mut grid = Grid::new(vec![column("ADDR", true), column("NAME", false)]);
-        grid.fit(30);
+    fn written(columns: Vec<GridColumn>, terminal: usize, rows: &[&[&str]]) -> String {
+        let mut grid = Grid::new(columns);
+        grid.fit(terminal);
         let mut out = Vec::new();
-        let long = "[2001:db8:1111:2222:3333:4444:5555:6666]:60000";
-        for cells in [[long, "a name"], ["::1", "x"]] {
-            grid.row(cells.map(str::to_owned).into(), &mut out);
+        for cells in rows {
+            grid.row(cells.iter().map(|cell| (*cell).to_owned()).collect(), &mut out);
         }
         grid.end(&mut out);
-        let text = String::from_utf8(out).unwrap();
-        let expected = "ADDR                    NAME\n[2001:db8:1…666]:60000 a name\n::1                     x\n";
-        assert!(text.lines().all(|line| line.chars().count() <= 30), "{text}");
-        assert_eq!(text.lines().count(), expected.lines().count());
-        assert!(text.contains("[2001:db8:1…:6666]:60000") || text.contains("…"), "{text}");
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn lines_fit_the_terminal() {
+        let time = || GridColumn { prefix: 11, ..GridColumn::new("START") };
+        let columns =
+            || vec![time(), GridColumn::new("ADDR").may_overflow(), GridColumn::new("NAME")];
+        let long = ["2026-01-02 03:04:05", "[2001:db8:1111::6666]:60000", "a name"];
+        let rows: [&[&str]; 2] = [&long, &["2026-01-02 03:04:06", "::1", "x"]];
+        let check = |terminal: usize, expected: [&str; 3]| {
+            let text = written(columns(), terminal, &rows);
+            assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{terminal}");
+            assert!(text.lines().all(|line| line.chars().count() <= terminal));
+        };
+        check(
+            60,
+            [
+                "START               ADDR                        NAME",
+                "2026-01-02 03:04:05 [2001:db8:1111::6666]:60000 a name",
+                "2026-01-02 03:04:06 ::1                         x",
+            ],
+        );
+        check(
+            44,
+            [
+                "START               ADDR              NAME",
+                "2026-01-02 03:04:05 [2001:db…6]:60000 a name",
+                "2026-01-02 03:04:06 ::1               x",
+            ],
+        );
+        check(
+            32,
+            [
+                "START    ADDR            NAME",
+                "03:04:05 [2001:d…]:60000 a name",
+                "03:04:06 ::1             x",
+            ],
+        );
+        check(20, ["START    ADDR", "03:04:05 [2001…60000", "03:04:06 ::1"]);
     }
 }

@@ -3,10 +3,10 @@
 use std::io::Write as _;
 
 use flowscope_core::Timestamp;
-use flowscope_record::{Record, Schema, Value, Visitor, span, wire_text};
+use flowscope_record::{Kind, Record, Schema, Value, Visitor, span, wire_text};
 
 use crate::format::Format;
-use crate::grid::{Grid, GridColumn};
+use crate::grid::{Grid, GridColumn, shorten};
 use crate::text::{terminal, to_the_second};
 use crate::{RecordFields, RecordHeader};
 
@@ -19,6 +19,9 @@ pub struct TableFormat<R: 'static> {
     cells: Vec<Get<R>>,
     grid: Grid,
 }
+
+/// Characters of a date and the space behind it.
+const DATE: usize = 11;
 
 /// The value of a cell.
 type Get<R> = for<'a> fn(&'a R) -> Value<'a>;
@@ -42,6 +45,7 @@ impl<R: 'static> TableFormat<R> {
                 width: table.width.into(),
                 right: table.right,
                 may_overflow: table.may_overflow,
+                prefix: if column.kind == Kind::Time { DATE } else { 0 },
             });
         }
         TableFormat { cells, grid: Grid::new(columns) }
@@ -50,6 +54,11 @@ impl<R: 'static> TableFormat<R> {
     /// Writes each row at once: columns have their usual widths.
     pub fn hold_nothing_back(&mut self) {
         self.grid.hold_nothing_back();
+    }
+
+    /// Lets lines [fit](Grid::fit) a terminal of so many columns.
+    pub fn fit(&mut self, terminal: usize) {
+        self.grid.fit(terminal);
     }
 
     /// Appends a record.
@@ -96,6 +105,11 @@ impl FieldsTable {
         });
         let grid = Grid::new(columns.collect());
         FieldsTable { fields, grid, aligned: false }
+    }
+
+    /// Lets lines [fit](Grid::fit) a terminal of so many columns.
+    pub fn fit(&mut self, terminal: usize) {
+        self.grid.fit(terminal);
     }
 
     /// Writes each row at once: columns are as wide as their names.
@@ -148,10 +162,16 @@ fn text(value: &Value<'_>) -> String {
 #[derive(Clone, Debug, Default)]
 pub struct SummaryFormat {
     begun: bool,
+    /// Columns of the terminal that lines have to fit.
+    terminal: Option<usize>,
 }
 
 /// Room for an IPv4 address and its port; where there is IPv6, a line sticks out.
 const END: usize = 21;
+
+/// The same in terminals with fewer columns than this.
+const SHORT_END: usize = 16;
+const NARROW: usize = 110;
 
 impl SummaryFormat {
     /// Creates a formatter that wrote nothing yet.
@@ -160,15 +180,50 @@ impl SummaryFormat {
         SummaryFormat::default()
     }
 
+    /// Lets lines have at most so many characters: addresses are shortened in their middle, in narrow terminals dates are
+    /// left out, and what was said ends with the line.
+    pub fn fit(&mut self, terminal: usize) {
+        self.terminal = Some(terminal);
+    }
+
     fn heading(&mut self, out: &mut Vec<u8>) {
         if !self.begun {
             self.begun = true;
-            writeln!(
-                out,
-                "{:<19} {:<4} {:<END$} {:<END$} SAID",
-                "TIME", "WHAT", "INITIATOR", "RESPONDER"
-            )
-            .expect("a vector takes all");
+            self.line(["TIME", "WHAT", "INITIATOR", "RESPONDER", "SAID"], out);
+        }
+    }
+
+    /// Appends a line.
+    fn line(&self, [time, what, initiator, responder, said]: [&str; 5], out: &mut Vec<u8>) {
+        let start = out.len();
+        let written = match self.terminal {
+            None => {
+                writeln!(out, "{time:<19} {what:<4} {initiator:<END$} {responder:<END$} {said}")
+            }
+            Some(terminal) => {
+                let is_narrow = terminal < NARROW;
+                let date = if is_narrow && time.len() > DATE { DATE } else { 0 };
+                let (time, of_time) = (&time[date..], if is_narrow { 19 - DATE } else { 19 });
+                let end = if is_narrow { SHORT_END } else { END };
+                let [initiator, responder] = [initiator, responder].map(|it| shorten(it, end));
+                let line = format!(
+                    "{time:<of_time$} {what:<4} {initiator:<end$} {responder:<end$} {said}"
+                );
+                match line.char_indices().nth(terminal) {
+                    None => writeln!(out, "{line}"),
+                    Some(_) => {
+                        let kept: String = line.chars().take(terminal.saturating_sub(1)).collect();
+                        writeln!(out, "{kept}…")
+                    }
+                }
+            }
+        };
+        written.expect("a vector takes all");
+        if out.get(start..).is_some_and(|line| line.ends_with(b" \n")) {
+            let end =
+                out.iter().rposition(|byte| !b" \n".contains(byte)).map_or(start, |at| at + 1);
+            out.truncate(end);
+            out.push(b'\n');
         }
     }
 }
@@ -176,7 +231,7 @@ impl SummaryFormat {
 impl Format for SummaryFormat {
     fn record(&mut self, header: &RecordHeader, record: &impl Record, out: &mut Vec<u8>) {
         self.heading(out);
-        record.visit(Summary { header, out });
+        record.visit(Summary { format: self, header, out });
     }
 
     fn end(&mut self, _: Timestamp, out: &mut Vec<u8>) {
@@ -185,6 +240,7 @@ impl Format for SummaryFormat {
 }
 
 struct Summary<'a> {
+    format: &'a SummaryFormat,
     header: &'a RecordHeader,
     out: &'a mut Vec<u8>,
 }
@@ -193,16 +249,13 @@ impl Visitor for Summary<'_> {
     type Output = ();
 
     fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) {
-        let Summary { header, out } = self;
+        let Summary { format, header, out } = self;
         let start = to_the_second((schema.time)(record));
         let (initiator, responder) = header.endpoints();
         let (initiator, responder) = (initiator.to_string(), responder.to_string());
         let mut said = String::new();
         (schema.summary)(record, &mut said);
         let said = terminal(&said);
-        let said = said.trim_end();
-        let name = schema.name;
-        writeln!(out, "{start} {name:<4} {initiator:<END$} {responder:<END$} {said}")
-            .expect("a vector takes all");
+        format.line([&start, schema.name, &initiator, &responder, said.trim_end()], out);
     }
 }

@@ -71,6 +71,16 @@ impl Flows {
         self
     }
 
+    /// In lines that fit a terminal of so many columns, if they are for one.
+    pub(crate) fn fitting(mut self, terminal: Option<usize>) -> Self {
+        match (&mut self.style, terminal) {
+            (Style::Table(table), Some(terminal)) => table.fit(terminal),
+            (Style::Fields(table), Some(terminal)) => table.fit(terminal),
+            _ => {}
+        }
+        self
+    }
+
     /// In this order.
     pub(crate) fn arranged(mut self, arrangement: Option<Arrangement<FlowRecord>>) -> Self {
         self.arrangement = arrangement;

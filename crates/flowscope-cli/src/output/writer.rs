@@ -1,5 +1,6 @@
 //! The output of a run.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use flowscope::core::Timestamp;
@@ -57,6 +58,20 @@ impl Target<'_> {
     /// Whether it is a directory of logs.
     pub(crate) fn is_directory(self) -> bool {
         matches!(self, Target::Directory(_))
+    }
+
+    /// How many columns a line has, if it is a terminal.
+    pub(crate) fn terminal(self) -> Option<usize> {
+        let is_stdout = match self {
+            Target::Stream(path) => path.is_none_or(|path| path.as_os_str() == "-"),
+            Target::Directory(_) => false,
+        };
+        let out = std::io::stdout();
+        if !is_stdout || !out.is_terminal() {
+            return None;
+        }
+        let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(out)?;
+        (columns > 0).then_some(columns.into())
     }
 
     /// Whether it is standard output.
