@@ -35,22 +35,22 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Print one record per flow: endpoints, packets, bytes, and how it ended
-    #[command(after_help = help::flows())]
+    #[command(after_long_help = help::flows())]
     Flows(FlowsArgs),
     /// Print one record per transaction, handshake or message of application protocols
-    #[command(after_help = help::sessions())]
+    #[command(after_long_help = help::sessions())]
     Sessions(SessionsArgs),
     /// Print what is in a capture on one screen: protocols, talkers, names, failures
-    #[command(after_help = help::SUMMARY_HELP)]
+    #[command(after_long_help = help::SUMMARY_HELP)]
     Summary(SummaryArgs),
     /// Print the addresses, servers or names of which there is most
-    #[command(after_help = help::TOP_HELP)]
+    #[command(after_long_help = help::TOP_HELP)]
     Top(TopArgs),
     /// Print the payload of one conversation, with gaps marked
-    #[command(after_help = FOLLOW_HELP)]
+    #[command(after_long_help = FOLLOW_HELP)]
     Follow(FollowArgs),
     /// Print all events of all flows, one JSON object per line
-    #[command(after_help = EVENTS_HELP)]
+    #[command(after_long_help = EVENTS_HELP)]
     Events(EventsArgs),
     /// List network interfaces, and whether this program may capture from them
     #[cfg(all(feature = "live", target_os = "linux"))]
@@ -70,11 +70,14 @@ pub(crate) enum Command {
 pub(crate) struct FlowsArgs {
     #[command(flatten)]
     pub(crate) records: Records,
-    /// Do not shorten the table to the width of the terminal, and show more columns: flow id, tunnel,
-    /// retransmissions, gaps
+    /// Show all columns, however wide the terminal is
+    ///
+    /// The table is not shortened, and has flow id, tunnel, retransmissions and gaps too.
     #[arg(long)]
     pub(crate) wide: bool,
-    /// Print only flows that speak one of these protocols, also where another began within
+    /// Print only flows that speak one of these protocols
+    ///
+    /// Also where another protocol began within.
     #[arg(long, value_parser = all_names(), hide_possible_values = true, value_delimiter = ',', value_name = "PROTOCOL")]
     pub(crate) protocol: Vec<String>,
     #[command(flatten)]
@@ -88,8 +91,10 @@ pub(crate) struct SessionsArgs {
     /// Do not shorten lines to the width of the terminal
     #[arg(long)]
     pub(crate) wide: bool,
-    /// Parse only these protocols. Flows of those that are only named are printed by `flowscope flows`
-    #[arg(long, value_parser = protocol_names(), value_delimiter = ',', value_name = "PROTOCOL")]
+    /// Parse only these protocols
+    ///
+    /// Those that have records; the list is below. Flows of protocols that are only named are printed by `flowscope flows`.
+    #[arg(long, value_parser = protocol_names(), hide_possible_values = true, value_delimiter = ',', value_name = "PROTOCOL")]
     protocol: Vec<String>,
     #[command(flatten)]
     pub(crate) common: Common,
@@ -97,7 +102,9 @@ pub(crate) struct SessionsArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct FollowArgs {
-    /// Capture file: pcap or pcapng, also compressed with gzip or zstd; `-` is standard input
+    /// Capture file; `-` is standard input
+    ///
+    /// pcap or pcapng, also compressed with gzip or zstd.
     #[arg(value_name = "FILE", required_unless_present = "read")]
     file: Option<PathBuf>,
     /// Conversation to print: a flow id, a Community ID, or both endpoints, as in
@@ -107,8 +114,9 @@ pub(crate) struct FollowArgs {
     /// Capture file, as in tcpdump; the same as FILE without `-r`
     #[arg(short, long, value_name = "FILE")]
     read: Option<PathBuf>,
-    /// Print length, SHA-256 and gaps of both directions instead of the payload, one JSON object
-    /// per TCP flow; for all flows, or for FLOW
+    /// Print length, SHA-256 and gaps instead of the payload
+    ///
+    /// One JSON object per TCP flow, with both directions; for all flows, or for FLOW.
     #[arg(long)]
     pub(crate) digest: bool,
     /// Format of the payload
@@ -196,8 +204,9 @@ pub(crate) struct EventsArgs {
 /// Options of all commands that read captures.
 #[derive(Args, Debug)]
 pub(crate) struct Common {
-    /// Capture files: pcap or pcapng, also compressed with gzip or zstd; `-` is standard input.
-    /// Several files are read in the given order as one capture
+    /// Capture files; `-` is standard input
+    ///
+    /// pcap or pcapng, also compressed with gzip or zstd. Several files are read in the given order as one capture.
     #[arg(value_name = "FILE", required_unless_present_any = OTHER_SOURCES)]
     #[cfg_attr(all(feature = "live", target_os = "linux"), arg(conflicts_with = "interface"))]
     files: Vec<PathBuf>,
@@ -223,9 +232,11 @@ const OTHER_SOURCES: [&str; 1] = ["read"];
 
 /// Options of all commands that read packets.
 #[derive(Args, Debug)]
+#[command(next_help_heading = None::<&'static str>)]
 pub(crate) struct Running {
-    /// Write to this file instead of standard output. While it is being written, a regular file
-    /// is named OUT.part
+    /// Write to this file instead of standard output
+    ///
+    /// While it is being written, a regular file is named OUT.part.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
 
@@ -238,8 +249,9 @@ pub(crate) struct Running {
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<NonZeroUsize>,
 
-    /// Process only packets that match this filter, such as `tcp port 443 and host 10.0.0.1`; others
-    /// are treated as not captured
+    /// Process only packets that match, as in tcpdump
+    ///
+    /// Such as `tcp port 443 and host 10.0.0.1`. Others are treated as not captured.
     #[arg(short, long, value_name = "EXPR", value_parser = Filter::parse)]
     pub(crate) filter: Option<Filter>,
 
@@ -352,10 +364,49 @@ enum ResetsArg {
     Any,
 }
 
+/// The command line, of whose options `-h` shows those of every day and `--help` all.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommands(|command| {
+        if !SHORTENED.contains(&command.get_name()) {
+            return command;
+        }
+        let more =
+            format!("`flowscope help {}` has all options, and examples.", command.get_name());
+        let command = command.after_help(more);
+        command.mut_args(|arg| {
+            let everyday = EVERYDAY.contains(&arg.get_id().as_str());
+            arg.hide_short_help(!everyday)
+        })
+    })
+}
+
+/// Commands whose options do not fit one screen.
+const SHORTENED: [&str; 6] = ["flows", "sessions", "summary", "top", "events", "follow"];
+
+/// The options that `-h` shows.
+const EVERYDAY: [&str; 16] = [
+    "by",
+    "condition",
+    "digest",
+    "fields",
+    "file",
+    "files",
+    "filter",
+    "flow",
+    "format",
+    "interface",
+    "limit",
+    "output",
+    "protocol",
+    "side",
+    "sort",
+    "wide",
+];
+
 impl Cli {
     /// Parses the command line. Help, version and usage errors end the program.
     pub(crate) fn from_command_line() -> Cli {
-        let matches = Cli::command().get_matches();
+        let matches = command().get_matches();
         let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         if let Some((_, matches)) = matches.subcommand() {
             match &mut cli.command {
@@ -441,6 +492,18 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn options_of_every_day_exist() {
+        let command = command();
+        let exists = |id: &&str| {
+            let mut commands = command.get_subcommands();
+            commands.any(|command| command.get_arguments().any(|arg| arg.get_id().as_str() == *id))
+        };
+        let unknown: Vec<_> = EVERYDAY.iter().filter(|id| !exists(id)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+        assert!(SHORTENED.iter().all(|name| command.find_subcommand(name).is_some()));
     }
 }

@@ -77,12 +77,12 @@ EVE:
   has event_type `stats`: packets and payload bytes, delivered and lost by cause.
 
 Conditions (--where):
-  Fields are the columns of FORMATS.md: `bytes`, `duration`, `app_proto`, `src_ip`; `ip` and `port` are those
-  of either side. Also those of what is said in the flow: `sni`, `query`, `http.status`.
-  == != < <= > >= compare, `contains`, `starts` and `ends` search text, `in {a, b}` and `in 10.0.0.0/8`
-  look a value up, `exists FIELD` asks whether there is one; && || ! ( ) or `and`, `or`, `not` put
-  together. Values: 443, 1.5M (K, M, G: powers of 1000), 10ms, 2s, 2026-01-02T03:04:05Z, text.
-  A comparison with a field that is not there is false, != too.
+  Fields are the columns of FORMATS.md: `bytes`, `duration`, `app_proto`, `src_ip`; `ip` and `port` are
+  those of either side. Also those of what is said in the flow: `sni`, `query`, `http.status`.
+  == != < <= > >= compare, `contains`, `starts` and `ends` search text, `in {a, b}` and
+  `in 10.0.0.0/8` look a value up, `exists FIELD` asks whether there is one; && || ! ( ), or `and`,
+  `or`, `not`, put together. Values: 443, 1.5M (K, M, G: powers of 1000), 10ms, 2s,
+  2026-01-02T03:04:05Z, text. A comparison with a field that is not there is false, != too.
 
 Zeek, CSV, JSON:
   `zeek` is conn.log, `zeek-json` the same as JSON lines. `json` has the columns of `csv`, one flat

@@ -13,10 +13,12 @@ use crate::error::Failure;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Live capture")]
 pub(crate) struct Live {
-    /// Capture from this interface instead of reading a file; may be repeated, as one capture. `any`
-    /// is every interface but the loopback; a pattern such as 'eth*' is every interface of such a name.
-    /// Ctrl-C ends it: received packets are still processed, then open flows end
-    #[arg(short, long, value_name = "IFACE")]
+    /// Capture from this interface instead of reading a file
+    ///
+    /// May be repeated, as one capture. `any` is every interface but the loopback; a pattern such as
+    /// 'eth*' is every interface of such a name. Ctrl-C ends it: received packets are still processed,
+    /// then open flows end.
+    #[arg(short, long, value_name = "IFACE", help_heading = None::<&'static str>)]
     pub(crate) interface: Vec<String>,
 
     #[command(flatten)]

@@ -14,6 +14,29 @@ use crate::output::{Arrangement, Target};
 /// Options of the commands that write records.
 #[derive(Args, Debug)]
 pub(crate) struct Records {
+    /// Print only records for which this holds
+    ///
+    /// Such as `app_proto == tls && sni ends .example.com && bytes > 1M`. The fields are those of the record, listed in
+    /// FORMATS.md; more on the language is below.
+    #[arg(long = "where", value_name = "EXPR")]
+    pub(crate) condition: Option<String>,
+
+    /// Print only these fields, in this order
+    ///
+    /// As a table, CSV or JSON. They have the names that --where uses.
+    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
+    fields: Vec<String>,
+
+    /// Sort by this field, by `-FIELD` in descending order
+    ///
+    /// They are printed when all input is read. The first 100000 are kept, or as many as --limit says.
+    #[arg(long, value_name = "FIELD", allow_hyphen_values = true, conflicts_with = "output_dir")]
+    sort: Option<String>,
+
+    /// Print at most this many records
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "output_dir")]
+    limit: Option<NonZeroUsize>,
+
     /// Format of the records
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
@@ -22,25 +45,6 @@ pub(crate) struct Records {
     /// exist. A log has its name from the beginning; an existing log is not overwritten
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     output_dir: Option<PathBuf>,
-
-    /// Print only records for which this holds, such as `app_proto == tls && sni ends .example.com
-    /// && bytes > 1M`. The fields are those of the record, listed in FORMATS.md
-    #[arg(long = "where", value_name = "EXPR")]
-    pub(crate) condition: Option<String>,
-
-    /// Print only these fields, in this order, as a table, CSV or JSON. They have the names that
-    /// --where uses
-    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
-    fields: Vec<String>,
-
-    /// Print the records in the order of this field, `-FIELD` in descending order, when all input is
-    /// read. The first 100000 are kept, or as many as --limit says
-    #[arg(long, value_name = "FIELD", allow_hyphen_values = true, conflicts_with = "output_dir")]
-    sort: Option<String>,
-
-    /// Print at most this many records
-    #[arg(short = 'n', long, value_name = "N", conflicts_with = "output_dir")]
-    limit: Option<NonZeroUsize>,
 }
 
 /// Formats of records.

@@ -120,6 +120,20 @@ fn records_of_long_flows_add_up() {
 }
 
 #[test]
+fn short_help_fits_one_screen() {
+    for command in ["flows", "sessions", "summary", "top", "events", "follow"] {
+        let ran = run(program().env("COLUMNS", "80").args([command, "-h"]), b"");
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        assert!(ran.out.lines().count() < 24, "{command}: {}", ran.out);
+        assert!(!ran.out.contains("--max-flows"), "{}", ran.out);
+        let long = flowscope([command, "--help"]).out;
+        assert!(long.contains("--max-flows") && long.contains("Examples"), "{long}");
+    }
+    let flows = run(program().env("COLUMNS", "80").args(["flows", "-h"]), b"").out;
+    assert!(flows.contains("--where <EXPR>"), "{flows}");
+}
+
+#[test]
 fn help_and_version() {
     let help = flowscope(["flows", "--help"]);
     assert_eq!((help.code, help.err.as_str()), (0, ""));
