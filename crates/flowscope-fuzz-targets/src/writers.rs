@@ -1,7 +1,7 @@
-//! Writers: whatever the wire said, EVE is JSON, Zeek's logs have their columns, and CSV can be read back.
+//! Writers: whatever the wire said, EVE and flat JSON are JSON, Zeek's logs have their columns, and CSV can be read back.
 
 use flowscope::core::Timestamp;
-use flowscope::output::{CsvFormat, EveFormat, Format, RecordWriter, ZeekFormat};
+use flowscope::output::{CsvFormat, EveFormat, Format, JsonFormat, RecordWriter, ZeekFormat};
 use flowscope::protocols;
 use flowscope::record::AnySchema;
 
@@ -15,19 +15,21 @@ pub(crate) fn run(bytes: &[u8]) {
     let mut eve = writer(EveFormat::new());
     let mut tsv = writer(ZeekFormat::tsv());
     let mut json = writer(ZeekFormat::json());
+    let mut flat = writer(JsonFormat::new());
     let schemas: Vec<&'static dyn AnySchema> =
         protocols::all().iter().map(|protocol| protocol.schema).collect();
     let mut csv = writer(CsvFormat::new(&schemas));
     attack::run(attack::driver(BUDGET), packets.into_iter(), 64, |event| {
         let written = [eve.event(event), tsv.event(event), json.event(event), csv.event(event)];
-        assert!(written.iter().all(Result::is_ok), "memory takes every write");
+        let written = written.into_iter().chain([flat.event(event)]);
+        written.for_each(|written| written.expect("memory takes every write"));
     });
-    let (eve, json, tsv) = (finish(eve), finish(json), finish(tsv));
-    for text in [&eve, &json, &tsv] {
+    let (eve, json, tsv, flat) = (finish(eve), finish(json), finish(tsv), finish(flat));
+    for text in [&eve, &json, &tsv, &flat] {
         let control = text.bytes().find(|byte| *byte < b' ' && !matches!(byte, b'\n' | b'\t'));
         assert_eq!(control, None, "{}", text.escape_debug());
     }
-    for text in [eve, json] {
+    for text in [eve, json, flat] {
         for line in text.lines() {
             let parsed: Result<serde_json::Value, _> = serde_json::from_str(line);
             assert!(parsed.is_ok_and(|value| value.is_object()), "{line}");
