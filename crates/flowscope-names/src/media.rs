@@ -83,35 +83,6 @@ pub(crate) fn rtmp(start: &[u8]) -> Answer {
     })
 }
 
-/// SIP (RFC 3261 §7): a method and the scheme of an address, or the version of a response.
-pub(crate) fn sip(start: &[u8]) -> Answer {
-    const METHODS: [&[u8]; 14] = [
-        b"INVITE ",
-        b"REGISTER ",
-        b"OPTIONS ",
-        b"SUBSCRIBE ",
-        b"NOTIFY ",
-        b"MESSAGE ",
-        b"ACK ",
-        b"BYE ",
-        b"CANCEL ",
-        b"PUBLISH ",
-        b"INFO ",
-        b"UPDATE ",
-        b"REFER ",
-        b"PRACK ",
-    ];
-    match one_of(start, &[b"SIP/2.0 "]) {
-        No => method(start, &METHODS, &[b"sip:", b"sips:", b"tel:"]),
-        answer => answer,
-    }
-}
-
-/// The same over UDP.
-pub(crate) fn sip_datagram(bytes: &[u8], _: usize) -> Answer {
-    sip(bytes)
-}
-
 /// RTSP (RFC 7826 §20.2): a method and the scheme of an address, or the version of a response.
 pub(crate) fn rtsp(start: &[u8]) -> Answer {
     const METHODS: [&[u8]; 11] = [

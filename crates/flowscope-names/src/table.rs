@@ -65,8 +65,6 @@ pub static NAMES: &[NamedProtocol] = &[
     udp("rtcp", &[5005], datagram(from(0x80, 0xbf), media::rtcp), "RFC 3550 §6.1"),
     udp("rtp", &[5004], datagram(of(&[0x80]), media::rtp), "RFC 3550 §5.1, RFC 3551 §4.5").or_port(),
     tcp("rtsp", &[554, 8554], stream(of(b"ODSPTARG"), media::rtsp), "RFC 7826 §20.2, RFC 2326 §15"),
-    tcp("sip", &[5060], stream(of(b"SIROSNMABCPUR"), media::sip), "RFC 3261 §7"),
-    udp("sip", &[5060], datagram(of(b"SIROSNMABCPUR"), media::sip_datagram), "RFC 3261 §7"),
     tcp("stun", &[3478], stream(of(&[0, 1]), media::stun_stream), "RFC 8489 §5"),
     udp("stun", &[3478], datagram(of(&[0, 1]), media::stun), "RFC 8489 §5, RFC 3489 §11"),
     // Networks of equals.

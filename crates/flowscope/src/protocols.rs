@@ -70,6 +70,7 @@ macro_rules! for_each_protocol {
             "imap" imap Imap flowscope_imap,
             "proxy" socks Socks flowscope_proxy,
             "proxy" proxy Proxy flowscope_proxy,
+            "sip" sip Sip flowscope_sip,
         }
     };
 }

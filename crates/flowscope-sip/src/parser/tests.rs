@@ -1,0 +1,178 @@
+use flowscope_core::ParserStatus::{Continue, Failed};
+
+use super::*;
+
+fn request(method: &str, number: u32) -> String {
+    format!(
+        "{method} sip:b SIP/2.0\r\nVia: SIP/2.0/TCP a;branch=z9hG4bK{number}{method}\r\nCall-ID: c\r\n\
+         CSeq: {number} {method}\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+fn response(code: u16, method: &str, number: u32) -> String {
+    format!(
+        "SIP/2.0 {code} x\r\nVia: SIP/2.0/TCP a;branch=z9hG4bK{number}{method};rport\r\nCall-ID: c\r\n\
+         CSeq:  {number}  {method}\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+/// Feeds turns, `>` of the initiator and `<` of the responder, one second apart.
+fn play(parser: &mut SipParser, turns: &[String]) -> (Vec<SipTransaction>, ParserStatus) {
+    let mut out = Vec::new();
+    for (at, turn) in turns.iter().enumerate() {
+        let side = if turn.starts_with('>') { Initiator } else { Responder };
+        let ts = Timestamp::from_secs(at as u64);
+        let status =
+            parser.feed_into(StreamChunk::new(side, ts, 0, &turn.as_bytes()[1..]), &mut out);
+        if status != Continue {
+            return (out, status);
+        }
+    }
+    (out, Continue)
+}
+
+/// Method and code of transactions, `-` where there is none.
+fn told(transactions: &[SipTransaction]) -> Vec<String> {
+    let text = |x: &SipTransaction| {
+        let method =
+            x.request.as_ref().map_or("-".into(), |it| String::from_utf8_lossy(&it.method));
+        let code = x.response.as_ref().map_or("-".into(), |it| it.code.to_string());
+        format!("{method} {code}")
+    };
+    transactions.iter().map(text).collect()
+}
+
+#[test]
+fn responses_find_their_request() {
+    let turns = [
+        format!(">{}{}", request("INVITE", 1), request("OPTIONS", 1)),
+        format!("<{}{}", response(180, "INVITE", 1), response(404, "OPTIONS", 1)),
+        format!("<{}{}", request("BYE", 1), response(200, "INVITE", 1)),
+        format!(">{}{}", request("ACK", 1), response(200, "BYE", 1)),
+    ];
+    let mut parser = SipParser::default();
+    let (out, status) = play(&mut parser, &turns);
+    assert_eq!(told(&out), ["OPTIONS 404", "INVITE 200", "ACK -", "BYE 200"]);
+    assert_eq!(status, Continue);
+    assert_eq!((out[1].provisional, out[1].latency.unwrap().as_secs()), (1, 2));
+    assert_eq!((out[1].id, out[1].side, out[3].side), (0, Initiator, Responder));
+    let mut rest = Vec::new();
+    parser.end(&mut rest);
+    assert_eq!(rest, []);
+}
+
+#[test]
+fn repetitions_are_counted_or_left_out() {
+    let ask = format!(">{}", request("INVITE", 1));
+    let answer = format!("<{}", response(200, "INVITE", 1));
+    let turns = [ask.clone(), ask.clone(), answer.clone(), answer.clone(), ask.clone()];
+    let (out, _) = play(&mut SipParser::default(), &turns);
+    assert_eq!((told(&out), out[0].retransmissions), (vec!["INVITE 200".to_owned()], 1));
+    // After 64 * T1 it is another one.
+    let mut turns = vec![ask.clone(), answer];
+    turns.resize(40, ">\r\n".into());
+    turns.push(ask);
+    let mut parser = SipParser::default();
+    let (mut out, _) = play(&mut parser, &turns);
+    parser.end(&mut out);
+    assert_eq!(told(&out), ["INVITE 200", "INVITE -"]);
+}
+
+#[test]
+fn responses_without_a_request_are_records() {
+    let turns = [format!("<{}{}", response(180, "INVITE", 1), response(486, "INVITE", 2))];
+    let (out, _) = play(&mut SipParser::default(), &turns);
+    assert_eq!(told(&out), ["- 180", "- 486"]);
+    assert_eq!((out[0].provisional, out[0].side, out[1].id), (1, Initiator, 1));
+}
+
+#[test]
+fn many_open_requests_are_bounded() {
+    let mut parser = SipParser::default();
+    let turns: Vec<_> = (0..100).map(|number| format!(">{}", request("INVITE", number))).collect();
+    let (mut out, _) = play(&mut parser, &turns);
+    assert_eq!(out.len(), 36);
+    parser.end(&mut out);
+    assert_eq!(out.len(), 100);
+    assert!(out.iter().enumerate().all(|(at, x)| x.id as usize == at));
+}
+
+#[test]
+fn behind_a_gap_the_next_start_line_is_looked_for() {
+    let mut parser = SipParser::default();
+    let mut out = Vec::new();
+    let body = "MESSAGE sip:b SIP/2.0\r\nCSeq: 1 MESSAGE\r\nContent-Length: 100\r\n\r\n0123456789";
+    parser.feed_initiator(body.as_bytes());
+    // Within a body, its end is known.
+    parser.gap(Initiator, 80, &mut out);
+    out.extend(parser.feed_initiator(format!("0123456789{}", request("ACK", 1)).as_bytes()));
+    assert_eq!(told(&out), ["ACK -"]);
+    parser.feed_initiator(b"REGISTER sip:b SIP/2.0\r\nCSeq: 1 REG");
+    parser.gap(Initiator, 80, &mut out);
+    out.extend(parser.feed_initiator(b"gth: 0\r\nx y z\r\n\r\n"));
+    out.extend(parser.feed_initiator(request("ACK", 2).as_bytes()));
+    parser.end(&mut out);
+    assert_eq!(told(&out), ["ACK -", "ACK -", "MESSAGE -"]);
+}
+
+#[test]
+fn what_ends_parsing() {
+    let status = |text: &str| play(&mut SipParser::default(), &[format!(">{text}")]).1;
+    assert_eq!(status("GET / HTTP/1.1\r\n"), Failed(ParseError::NotTheProtocol));
+    let behind = format!("{}OPTIONS * RTSP/1.0\r\n", request("ACK", 1));
+    assert_eq!(status(&behind), Failed(ParseError::InvalidField("Start-Line")));
+    let length = "ACK sip:b SIP/2.0\r\nl: many\r\n\r\n";
+    assert_eq!(status(length), Failed(ParseError::InvalidField("Content-Length")));
+    let head = format!("ACK sip:b SIP/2.0\r\n{}", "x: y\r\n".repeat(20_000));
+    assert_eq!(status(&head), Failed(ParseError::TooLong(65_537)));
+    let line = format!("ACK sip:{} SIP/2.0\r\n", "b".repeat(3000));
+    assert_eq!(status(&line), Failed(ParseError::NotTheProtocol));
+}
+
+#[test]
+fn a_megabyte_of_body_is_passed_over() {
+    let mut parser = SipParser::default();
+    let head =
+        b"MESSAGE sip:b SIP/2.0\r\nCSeq: 1 MESSAGE\r\nc: application/sdp\r\nl: 1000000\r\n\r\n";
+    parser.feed_initiator(head);
+    for _ in 0..1000 {
+        parser.feed_initiator(&[b'm'; 1000]);
+        assert!(parser.heap_bytes() < 8192);
+    }
+    let out = parser.feed_responder(b"SIP/2.0 200 OK\r\nCSeq: 1 MESSAGE\r\nl: 0\r\n\r\n");
+    assert_eq!(out[0].request.as_ref().unwrap().fields.body_len, 1_000_000);
+}
+
+#[test]
+fn a_datagram_is_a_message_as_far_as_it_was_captured() {
+    let text =
+        "ACK sip:b SIP/2.0\r\nFrom: <sip:a>\r\nc: application/sdp\r\n\r\nm=audio 7 RTP/AVP 0";
+    let read = |len: usize, wire_len: u32| {
+        let mut out = Vec::new();
+        let datagram = Datagram::new(Initiator, Timestamp::ZERO, &text.as_bytes()[..len]);
+        let status = SipDatagrams::default().parse_into(datagram.wire_len(wire_len), &mut out);
+        assert_eq!(status, Continue);
+        out.pop().and_then(|x| x.request).map(|request| request.fields)
+    };
+    let whole = read(text.len(), text.len() as u32).unwrap();
+    assert_eq!((whole.body_len, whole.media[0].port), (19, 7));
+    assert_eq!(read(text.len(), text.len() as u32 + 10).unwrap().body_len, 29);
+    let cut = read(30, 100).unwrap();
+    assert_eq!((cut.from, cut.body_len), (None, 0));
+    assert_eq!(read(35, 100).unwrap().from.unwrap(), b"<sip:a>");
+    assert_eq!(read(10, 100), None);
+}
+
+#[test]
+fn datagrams_that_are_no_messages_end_parsing() {
+    let mut parser = SipDatagrams::default();
+    let mut out = Vec::new();
+    let junk = Datagram::new(Initiator, Timestamp::ZERO, b"\0\0");
+    for _ in 0..MAX_INVALID {
+        assert_eq!(parser.parse_into(junk, &mut out), Continue);
+    }
+    let failed = Failed(ParseError::NotTheProtocol);
+    assert_eq!(parser.clone().parse_into(junk, &mut out), failed);
+    parser.parse(request("OPTIONS", 1).as_bytes(), Initiator);
+    assert_eq!(parser.parse_into(junk, &mut out), Continue);
+}
