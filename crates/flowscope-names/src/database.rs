@@ -3,8 +3,8 @@
 use crate::answer::Answer::{self, Maybe, No, OnPort, Yes};
 
 use crate::shape::Byte::{Any, From, In, Is};
-use crate::shape::{be, header, le, sure_if, zero};
-use crate::text::{is_number, is_word, line, one_of, words};
+use crate::shape::{be, header, le, sure_if};
+use crate::text::{is_number, is_word, line, words};
 
 /// MongoDB wire protocol: length, request id, id that is answered, opcode, all in reverse order. The opcode is one
 /// that begins a connection: `OP_QUERY`, `OP_COMPRESSED`, `OP_MSG`.
@@ -338,24 +338,4 @@ pub(crate) fn memcached_datagram(bytes: &[u8], _: usize) -> Answer {
 pub(crate) fn amqp(start: &[u8]) -> Answer {
     let shape = [Is(b'A'), Is(b'M'), Is(b'Q'), Is(b'P'), From(0, 3), Any, Any, Any];
     header(start, &shape, |start| sure_if(start[5..8].iter().all(|&byte| byte < 16)))
-}
-
-/// MQTT: a `CONNECT` packet with the name of the protocol.
-pub(crate) fn mqtt(start: &[u8]) -> Answer {
-    if start.first().is_some_and(|&first| first != 0x10) {
-        return No;
-    }
-    // The length takes one to four bytes, all but the last with their highest bit set.
-    let len = start.iter().skip(1).take(4).take_while(|&&byte| byte & 0x80 != 0).count();
-    if len == 4 {
-        return No;
-    }
-    let name = start.get(2 + len..).unwrap_or_default();
-    match one_of(
-        name,
-        &[b"\0\x04MQTT\x03", b"\0\x04MQTT\x04", b"\0\x04MQTT\x05", b"\0\x06MQIsdp\x03"],
-    ) {
-        Yes => sure_if(!zero(start, 1, 1)),
-        answer => answer,
-    }
 }

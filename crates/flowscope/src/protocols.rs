@@ -71,6 +71,7 @@ macro_rules! for_each_protocol {
             "proxy" socks Socks flowscope_proxy,
             "proxy" proxy Proxy flowscope_proxy,
             "sip" sip Sip flowscope_sip,
+            "mqtt" mqtt Mqtt flowscope_mqtt,
         }
     };
 }
