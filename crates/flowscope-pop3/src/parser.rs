@@ -211,8 +211,8 @@ impl SessionParser for Pop3Parser {
     }
 
     fn probe(_side: FlowSide, start: &[u8]) -> Probe {
-        // The greeting; other protocols have `+OK` too, but not at their start (RFC 1939 §4).
-        if start.starts_with(b"+OK ") || start.starts_with(b"+OK\r\n") {
+        // The greeting, which has text in most cases (RFC 1939 §4). Without it, it may be a reply of Redis.
+        if start.starts_with(b"+OK ") {
             return Probe::Yes;
         }
         let first = start.first().copied().unwrap_or(b'+');

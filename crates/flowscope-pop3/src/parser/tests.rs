@@ -63,3 +63,14 @@ fn what_waits_is_bounded() {
     let (_, status, _) = talk(&[(Initiator, "STLS\r\n"), (Initiator, &held)]);
     assert!(matches!(status, ParserStatus::Failed(ParseError::TooLong(_))));
 }
+
+#[test]
+fn a_greeting_is_sure_where_it_has_text() {
+    let check = |start: &[u8], expected| {
+        assert_eq!(Pop3Parser::probe(Responder, start), expected, "{}", start.escape_ascii());
+    };
+    check(b"+OK", Probe::Maybe);
+    check(b"+OK ready\r\n", Probe::Yes);
+    check(b"+OK\r\n", Probe::Maybe);
+    check(b"\x16\x03", Probe::No);
+}
