@@ -220,31 +220,6 @@ pub(crate) fn elasticsearch(start: &[u8]) -> Answer {
     }
 }
 
-/// Redis: an array of bulk strings, which is how clients send commands.
-pub(crate) fn redis(start: &[u8]) -> Answer {
-    let string = |rest| counted(rest, b'$');
-    match counted(start, b'*').and_then(string).map(<[u8]>::first) {
-        Ok(Some(first)) => sure_if(first.is_ascii_alphabetic()),
-        Ok(None) => Maybe,
-        Err(answer) => answer,
-    }
-}
-
-/// What follows a line of a mark and a number; the error is what is to be answered.
-fn counted(text: &[u8], mark: u8) -> Result<&[u8], Answer> {
-    if text.first().is_some_and(|&first| first != mark) {
-        return Err(No);
-    }
-    let is_digit = |byte: &u8| byte.is_ascii_digit();
-    let digits = text.iter().skip(1).take(8).take_while(|byte| is_digit(byte)).count();
-    match text.get(1 + digits..).unwrap_or_default() {
-        [] => Err(if digits < 8 { Maybe } else { No }),
-        [b'\r', b'\n', rest @ ..] if digits > 0 => Ok(rest),
-        [b'\r'] if digits > 0 => Err(Maybe),
-        _ => Err(No),
-    }
-}
-
 /// Memcached over TCP: a command of text, or a header of the binary protocol.
 pub(crate) fn memcached(start: &[u8]) -> Answer {
     const COMMANDS: [&[u8]; 14] = [

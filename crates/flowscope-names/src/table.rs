@@ -30,7 +30,6 @@ pub static NAMES: &[NamedProtocol] = &[
     tcp("memcached", &[11211], stream(of(b"gsaripcdtv\x80\x81"), database::memcached), "memcached protocol.txt, binary protocol §2").or_port(),
     udp("memcached", &[11211], datagram(of(&[0]), database::memcached_datagram), "memcached protocol.txt, UDP protocol"),
     tcp("mongodb", &[27017], stream(ANY, database::mongodb), "MongoDB wire protocol, MsgHeader"),
-    tcp("redis", &[6379], stream(of(b"*"), database::redis), "RESP §Sending commands"),
     tcp("tds", &[1433], stream(of(&[0x10, 0x12]), database::tds), "MS-TDS §2.2.6.5, §2.2.6.4"),
     tcp("tns", &[1521], stream(from(0, 3), database::tns), "Oracle Net Services, TNS packet header"),
     tcp("zookeeper", &[2181], stream(of(&[0]), database::zookeeper), "ZooKeeper zookeeper.jute, ConnectRequest"),

@@ -72,6 +72,7 @@ macro_rules! for_each_protocol {
             "proxy" proxy Proxy flowscope_proxy,
             "sip" sip Sip flowscope_sip,
             "mqtt" mqtt Mqtt flowscope_mqtt,
+            "redis" redis Redis flowscope_redis,
         }
     };
 }
