@@ -103,25 +103,6 @@ pub(crate) fn ldap_datagram(bytes: &[u8], _: usize) -> Answer {
     ldap(bytes)
 }
 
-/// An SNMP message: of versions 1 and 2c a community and a PDU (RFC 3416 §3), of version 3 a header with id, size, flags
-/// and security model (RFC 3412 §6).
-pub(crate) fn snmp(bytes: &[u8], _: usize) -> Answer {
-    answer((|| {
-        let Value { rest, .. } = tagged(bytes, 0x30)?;
-        let (version, rest) = integer(rest)?;
-        if version == 3 {
-            let Value { rest, .. } = tagged(rest, 0x30)?;
-            let (_, rest) = integer(rest)?;
-            let (size, rest) = integer(rest)?;
-            let Value { len, .. } = tagged(rest, 4)?;
-            return Ok(size >= 484 && len == 1);
-        }
-        let Value { len, rest, .. } = tagged(rest, 4)?;
-        let pdu = rest.get(len).ok_or(Maybe)?;
-        Ok(version <= 1 && matches!(pdu, 0xa0..=0xa8))
-    })())
-}
-
 /// A RADIUS packet (RFC 2865 §3, RFC 3576 §2.3): a known code, its length, and attributes that fill it.
 pub(crate) fn radius(bytes: &[u8], len: usize) -> Answer {
     let known = matches!(bytes.first(), Some(1..=5 | 11..=13 | 40..=45));

@@ -73,6 +73,7 @@ macro_rules! for_each_protocol {
             "sip" sip Sip flowscope_sip,
             "mqtt" mqtt Mqtt flowscope_mqtt,
             "redis" redis Redis flowscope_redis,
+            "snmp" snmp Snmp flowscope_snmp,
         }
     };
 }

@@ -200,13 +200,13 @@ fn a_parser_that_is_sure_of_a_later_datagram_takes_the_flow() {
         samples.retain(|sample| sample.conversation.transport == Transport::Udp);
         samples.swap_remove(0).conversation.turns
     };
-    let version_3 = crates().join("flowscope-names/samples/snmp");
-    let snmp = Sample::in_folder(&version_3).swap_remove(0).conversation.turns;
-    let turns = [&snmp[..1], &first("flowscope-dns/samples/dns")[..]].concat();
+    let binding = crates().join("flowscope-names/samples/stun");
+    let stun = Sample::in_folder(&binding).swap_remove(0).conversation.turns;
+    let turns = [&stun[..1], &first("flowscope-dns/samples/dns")[..]].concat();
     let mixed = |turns| Conversation { transport: Transport::Udp, port: 53, turns };
-    assert_eq!(names(&mixed(turns)), ["snmp", "dns"]);
+    assert_eq!(names(&mixed(turns)), ["stun", "dns"]);
     // Without such a datagram, the name stays, and is given once.
-    assert_eq!(names(&mixed([&snmp[..], &snmp[..]].concat())), ["snmp"]);
+    assert_eq!(names(&mixed([&stun[..], &stun[..]].concat())), ["stun"]);
 }
 
 /// A parser waits for the other side where it has the port of a stream, and so does the name.
