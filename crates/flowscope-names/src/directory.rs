@@ -1,4 +1,4 @@
-//! Directories and logins: messages in ASN.1, and RADIUS.
+//! Directories and logins: messages in ASN.1.
 
 use crate::answer::Answer::{self, Maybe, No};
 
@@ -101,22 +101,4 @@ pub(crate) fn ldap(start: &[u8]) -> Answer {
 /// The same over UDP.
 pub(crate) fn ldap_datagram(bytes: &[u8], _: usize) -> Answer {
     ldap(bytes)
-}
-
-/// A RADIUS packet (RFC 2865 §3, RFC 3576 §2.3): a known code, its length, and attributes that fill it.
-pub(crate) fn radius(bytes: &[u8], len: usize) -> Answer {
-    let known = matches!(bytes.first(), Some(1..=5 | 11..=13 | 40..=45));
-    if !known || be(bytes, 2, 2) != len || !(22..=4096).contains(&len) {
-        return No;
-    }
-    let mut at = 20;
-    while at < bytes.len() {
-        let [kind, size] = [be(bytes, at, 1), be(bytes, at + 1, 1)];
-        if kind == 0 || size < 2 {
-            // The second byte may not have been kept.
-            return sure_if(kind != 0 && at + 1 == bytes.len() && bytes.len() < len);
-        }
-        at += size;
-    }
-    sure_if(at == len || bytes.len() < len && at <= len)
 }

@@ -38,7 +38,6 @@ pub static NAMES: &[NamedProtocol] = &[
     udp("krb5", &[88], datagram(from(0x6a, 0x7e), directory::kerberos), "RFC 4120 §5").zeek("krb"),
     tcp("ldap", &[389, 3268], stream(of(&[0x30]), directory::ldap), "RFC 4511 §4.1.1").zeek("ldap_tcp"),
     udp("ldap", &[389], datagram(of(&[0x30]), directory::ldap_datagram), "MS-ADTS §6.3.3").zeek("ldap_udp"),
-    udp("radius", &[1812, 1813, 1645, 1646, 3799], datagram(from(1, 45), directory::radius), "RFC 2865 §3"),
     // Files and code.
     tcp("git", &[9418], stream(of(b"0"), storage::git), "Git protocol-pack, git transport"),
     tcp("rsync", &[873], begins(&[b"@RSYNCD: "]), "rsync csprotocol.txt"),

@@ -74,6 +74,7 @@ macro_rules! for_each_protocol {
             "mqtt" mqtt Mqtt flowscope_mqtt,
             "redis" redis Redis flowscope_redis,
             "snmp" snmp Snmp flowscope_snmp,
+            "radius" radius Radius flowscope_radius,
         }
     };
 }
