@@ -84,7 +84,6 @@ pub static NAMES: &[NamedProtocol] = &[
     tcp("bgp", &[179], stream(of(&[0xff]), routing::bgp), "RFC 4271 §4.1"),
     udp("hsrp", &[1985], datagram(PORT, routing::hsrp), "RFC 2281 §5.1"),
     // Terminals and screens.
-    tcp("rdp", &[3389], stream(of(&[3]), terminal::rdp), "MS-RDPBCGR §2.2.1.1").or_port(),
     tcp("rfb", &[5900, 5901], begins(&[b"RFB 003.", b"RFB 004.", b"RFB 005."]), "RFC 6143 §7.1.1"),
     tcp("telnet", &[23], stream(of(&[0xff]), terminal::telnet), "RFC 854").or_port(),
     // Records of traffic and events.

@@ -75,6 +75,7 @@ macro_rules! for_each_protocol {
             "redis" redis Redis flowscope_redis,
             "snmp" snmp Snmp flowscope_snmp,
             "radius" radius Radius flowscope_radius,
+            "rdp" rdp Rdp flowscope_rdp,
         }
     };
 }
