@@ -75,30 +75,3 @@ pub(crate) fn kerberos_stream(start: &[u8]) -> Answer {
     }
     framed(start, 4, kerberos)
 }
-
-/// An LDAP message (RFC 4511 §4.1.1): a sequence of message id and operation, whose first element is checked.
-pub(crate) fn ldap(start: &[u8]) -> Answer {
-    answer((|| {
-        let Value { rest, .. } = tagged(start, 0x30)?;
-        let (id, rest) = integer(rest)?;
-        let Value { tag, rest, .. } = value(rest)?;
-        let first = *rest.first().ok_or(Maybe)?;
-        let expected = match tag {
-            // Bind: the version.
-            0x60 => 2,
-            // Results: their code.
-            0x61 | 0x65 | 0x67 | 0x69 | 0x6b | 0x6d | 0x6f | 0x78 => 10,
-            // Search, its entries, modify, add, compare: the name of an object.
-            0x63 | 0x64 | 0x66 | 0x68 | 0x6c | 0x6e => 4,
-            // Extended: its name.
-            0x77 => 0x80,
-            _ => return Err(No),
-        };
-        Ok(first == expected && (1..1 << 31).contains(&id))
-    })())
-}
-
-/// The same over UDP.
-pub(crate) fn ldap_datagram(bytes: &[u8], _: usize) -> Answer {
-    ldap(bytes)
-}

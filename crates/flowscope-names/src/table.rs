@@ -36,8 +36,6 @@ pub static NAMES: &[NamedProtocol] = &[
     // Directories and logins.
     tcp("krb5", &[88], stream(of(&[0]), directory::kerberos_stream), "RFC 4120 §5, §7.2.2").zeek("krb_tcp"),
     udp("krb5", &[88], datagram(from(0x6a, 0x7e), directory::kerberos), "RFC 4120 §5").zeek("krb"),
-    tcp("ldap", &[389, 3268], stream(of(&[0x30]), directory::ldap), "RFC 4511 §4.1.1").zeek("ldap_tcp"),
-    udp("ldap", &[389], datagram(of(&[0x30]), directory::ldap_datagram), "MS-ADTS §6.3.3").zeek("ldap_udp"),
     // Files and code.
     tcp("git", &[9418], stream(of(b"0"), storage::git), "Git protocol-pack, git transport"),
     tcp("rsync", &[873], begins(&[b"@RSYNCD: "]), "rsync csprotocol.txt"),

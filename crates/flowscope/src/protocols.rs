@@ -76,6 +76,7 @@ macro_rules! for_each_protocol {
             "snmp" snmp Snmp flowscope_snmp,
             "radius" radius Radius flowscope_radius,
             "rdp" rdp Rdp flowscope_rdp,
+            "ldap" ldap Ldap flowscope_ldap,
         }
     };
 }

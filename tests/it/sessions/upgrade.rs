@@ -180,6 +180,34 @@ fn tls_is_read_behind_the_commands_that_begin_it() {
 }
 
 #[test]
+fn tls_is_read_behind_the_messages_that_agree_on_it() {
+    let rdp: [&[u8]; 2] = [
+        b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0",
+        b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x02\0\x08\0\x01\0\0\0",
+    ];
+    let ldap: [&[u8]; 2] = [
+        b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037",
+        b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\0\x04\0\x04\0",
+    ];
+    for (protocol, [request, answer]) in [("rdp", rdp), ("ldap", ldap)] {
+        let script = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:9999")
+            .handshake()
+            .data(Initiator, request)
+            .data(Responder, answer);
+        let registered = protocols::registered::<protocols::AppRecord>();
+        let driver = Driver::with_config(EXTRACTOR, registered, DriverConfig::default());
+        let script = with_turns(script, &handshake()).close(Initiator);
+        let heard = run_in_batches(1, driver, &packets(script));
+        assert_eq!(chosen(&heard), [(protocol, None), ("tls", Some(protocol))]);
+        let records = heard.events.iter().filter_map(|event| match event {
+            SessionEvent::Application { message, .. } => Some(message.protocol()),
+            _ => None,
+        });
+        assert_eq!(records.collect::<Vec<_>>(), [protocol, "tls"]);
+    }
+}
+
+#[test]
 fn what_nobody_reads_within_a_tunnel_is_unclaimed() {
     let heard = hear(
         connect("200 OK")
