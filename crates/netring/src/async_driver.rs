@@ -9,7 +9,10 @@ use crate::Error;
 ///
 /// All drivers of [`flowscope_driver`] implement it. A custom driver needs an empty `impl`, unless it
 /// passes data to consumers that may be slow.
-pub trait AsyncDriver: PacketDriver {
+///
+/// It is `Send`, with its events, because a stream has a driver with many flows dropped by another thread:
+/// freeing 300 000 flows takes much longer than tasks of one thread should wait for one another.
+pub trait AsyncDriver: PacketDriver<Event: Send + 'static> + Send + 'static {
     /// Ready while packets may be handled. When pending, the task is woken as soon as they may; packets
     /// that are handled nevertheless are not lost. Also gives tasks of the driver the time to run.
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
@@ -34,6 +37,12 @@ pub trait AsyncDriver: PacketDriver {
     }
 }
 
-impl<E: FlowExtractor, S> AsyncDriver for FlowDriver<E, S> {}
+impl<E: FlowExtractor, S: Send + 'static> AsyncDriver for FlowDriver<E, S> {}
 
-impl<E: FlowExtractor, C: Classifier<E::Key>, U> AsyncDriver for SessionEngine<E, C, U> {}
+impl<E, C, U> AsyncDriver for SessionEngine<E, C, U>
+where
+    E: FlowExtractor,
+    C: Classifier<E::Key, Message: Send + 'static>,
+    Self: Send + 'static,
+{
+}

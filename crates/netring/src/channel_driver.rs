@@ -114,7 +114,12 @@ impl<E: FlowExtractor, O: ChannelSink<E::Key>> PacketDriver for ChannelDriver<E,
     }
 }
 
-impl<E: FlowExtractor, O: ChannelSink<E::Key>> AsyncDriver for ChannelDriver<E, O> {
+impl<E, O> AsyncDriver for ChannelDriver<E, O>
+where
+    E: FlowExtractor,
+    O: ChannelSink<E::Key, Event: Send + 'static>,
+    Self: Send + 'static,
+{
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = self.sink.poll_tasks(cx);
         self.hub.poll_room(cx)

@@ -11,6 +11,7 @@ use futures_core::stream::FusedStream;
 use tokio::runtime::Handle;
 
 use crate::budget;
+use crate::discard::Driven;
 use crate::live_clock::{LiveClock, require_timers};
 use crate::meter::Meter;
 use crate::next::next_method;
@@ -26,10 +27,13 @@ use crate::{AsyncCapture, AsyncDriver, AsyncPacketSource, Error, Stats, StreamHa
 /// When the capture ends, every open flow ends as `EndOfInput`, or as `Shutdown` after
 /// [`stop`](Self::stop); then comes `None`. Errors are items between the events. The stream goes on
 /// after an error if the source does.
+///
+/// Dropping it takes no longer with many flows: a driver with more than some hundred flows is freed by a
+/// thread of the runtime for blocking work, a moment later.
 #[derive(Debug)]
-pub struct EventStream<S, D> {
+pub struct EventStream<S, D: AsyncDriver> {
     capture: AsyncCapture<S>,
-    driver: D,
+    driver: Driven<D>,
     time: LiveClock,
     phase: Phase,
     meter: Meter,
@@ -72,7 +76,7 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
         }
         EventStream {
             capture,
-            driver,
+            driver: Driven::new(driver),
             time: LiveClock::default(),
             phase: Phase::Running,
             meter: Meter::off(),
@@ -118,9 +122,12 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
         poll_fn(|cx| {
             for _ in 0..budget::STEPS {
                 match ready!(self.poll_step(cx)) {
-                    Step::Done => {}
+                    Step::Done => self.driver.keep_events(),
                     Step::Failed(error) => self.errors.push_back(error),
-                    Step::Over => return Poll::Ready(()),
+                    Step::Over => {
+                        self.driver.keep_events();
+                        return Poll::Ready(());
+                    }
                 }
             }
             cx.waker().wake_by_ref();
@@ -179,6 +186,13 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
         &mut self.driver
     }
 
+    /// Drops the driver where the stream is dropped, for a thread that does nothing else.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn dropped_in_place(mut self) -> Self {
+        self.driver.drop_in_place();
+        self
+    }
+
     /// Moves the capture to another driver, which knows none of the flows seen so far.
     pub(crate) fn replace_driver<N: AsyncDriver>(
         self,
@@ -191,19 +205,19 @@ impl<S: AsyncPacketSource, D: AsyncDriver> EventStream<S, D> {
         packets.lose(Loss::FragIncomplete, driver.pending_fragments());
         bytes.merge(&driver.bytes());
         bytes.lose(Loss::Unclaimed, driver.pending());
-        let stream = EventStream::new(capture, make(driver));
+        let stream = EventStream::new(capture, make(driver.into_driver()));
         EventStream { errors, meter, before: [packets, bytes], ..stream }
     }
 
     /// Goes on with the same driver, inside of another.
     #[cfg(target_os = "linux")]
-    pub(crate) fn wrap_driver<N: AsyncDriver>(
+    pub(crate) fn wrap_driver<N: AsyncDriver<Event = D::Event>>(
         self,
         wrap: impl FnOnce(D) -> N,
     ) -> EventStream<S, N> {
         let EventStream { capture, driver, time, phase, meter, given, terminated, errors, before } =
             self;
-        let driver = wrap(driver);
+        let driver = driver.wrap(wrap);
         EventStream { capture, driver, time, phase, meter, given, terminated, errors, before }
     }
 
@@ -327,7 +341,7 @@ impl<S: AsyncPacketSource, D: AsyncDriver> Stream for EventStream<S, D> {
             if let Some(error) = this.errors.pop_front() {
                 return Poll::Ready(Some(Err(error)));
             }
-            if let Some(event) = this.driver.poll_event() {
+            if let Some(event) = this.driver.next_event() {
                 this.given += 1;
                 return Poll::Ready(Some(Ok(event)));
             }
@@ -352,4 +366,4 @@ impl<S: AsyncPacketSource, D: AsyncDriver> FusedStream for EventStream<S, D> {
 }
 
 /// No field is ever pinned.
-impl<S, D> Unpin for EventStream<S, D> {}
+impl<S, D: AsyncDriver> Unpin for EventStream<S, D> {}

@@ -9,8 +9,9 @@ use flowscope_pcap::CaptureWriter;
 use flowscope_track::TrackerConfig;
 
 use crate::{
-    AsyncPacketSource, AsyncReassemblerDriver, AsyncReassemblerFactory, ConversationConfig,
-    ConversationDriver, Conversations, Dedup, EventStream, ReassembledStream, Stalled,
+    AsyncDriver, AsyncPacketSource, AsyncReassemblerDriver, AsyncReassemblerFactory,
+    ConversationConfig, ConversationDriver, Conversations, Dedup, EventStream, ReassembledStream,
+    Stalled,
 };
 
 /// Lifecycle of every flow, as [`FlowEvent`](flowscope_track::FlowEvent)s, and the base of the
@@ -80,7 +81,10 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
     pub fn session_stream<F: SessionParserFactory<E::Key>>(
         self,
         parsers: F,
-    ) -> SessionStream<S, E, F> {
+    ) -> SessionStream<S, E, F>
+    where
+        SessionDriver<E, F>: AsyncDriver,
+    {
         self.replace_driver(|driver| {
             let (extractor, config) = driver.into_parts();
             SessionDriver::<E, F>::with_config(extractor, parsers, config)
@@ -92,7 +96,10 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
     pub fn datagram_stream<F: DatagramParserFactory<E::Key>>(
         self,
         parsers: F,
-    ) -> DatagramStream<S, E, F> {
+    ) -> DatagramStream<S, E, F>
+    where
+        DatagramDriver<E, F>: AsyncDriver,
+    {
         self.replace_driver(|driver| {
             let (extractor, config) = driver.into_parts();
             DatagramDriver::<E, F>::with_config(extractor, parsers, config)
@@ -101,7 +108,10 @@ impl<S: AsyncPacketSource, E: FlowExtractor> FlowStream<S, E> {
 
     /// Detects which of `protocols` each flow speaks, and parses it.
     #[must_use]
-    pub fn protocol_stream<M>(self, protocols: Protocols<M>) -> ProtocolStream<S, E, M> {
+    pub fn protocol_stream<M>(self, protocols: Protocols<M>) -> ProtocolStream<S, E, M>
+    where
+        Driver<E, M>: AsyncDriver,
+    {
         self.replace_driver(|driver| {
             let (extractor, config) = driver.into_parts();
             Driver::with_config(extractor, protocols, config)

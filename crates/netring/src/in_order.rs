@@ -2,6 +2,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::fmt;
 use std::future::Future as _;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use flowscope_core::{PacketView, Timestamp};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::discard::drop_elsewhere;
 use crate::{AsyncPacketSource, Error, OwnedPacket, SourceStats};
 
 /// Packets of several live sources, in the order of their timestamps.
@@ -51,6 +53,9 @@ const MOST_BYTES: usize = 64 << 20;
 /// Packets lent per call.
 const BATCH: usize = 64;
 
+/// Most packets that are dropped in place.
+const FEW: usize = 1024;
+
 /// Packets and bytes copied in one poll, exceeded by at most one batch of the source.
 const TURN: usize = 256;
 const TURN_BYTES: usize = 256 << 10;
@@ -76,7 +81,9 @@ impl<S: AsyncPacketSource> InOrder<S> {
 
     /// Lends the packets of `source` as they come, for a caller that has a single source.
     pub fn as_they_come(source: S) -> Self {
-        InOrder { as_they_come: true, ..InOrder::new(source) }
+        let mut all = InOrder::new(source);
+        all.as_they_come = true;
+        all
     }
 
     /// The source. Packets read from it directly are not ordered.
@@ -135,6 +142,15 @@ impl<S: AsyncPacketSource> InOrder<S> {
         let oldest = self.held.pop()?;
         self.bytes -= oldest.packet.frame.len();
         Some(oldest)
+    }
+}
+
+/// Freeing a hundred thousand copies takes a while: other tasks of the thread do not wait for it.
+impl<S> Drop for InOrder<S> {
+    fn drop(&mut self) {
+        if self.held.len() > FEW {
+            drop_elsewhere(mem::take(&mut self.held));
+        }
     }
 }
 

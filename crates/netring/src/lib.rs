@@ -60,6 +60,7 @@ mod channel_driver;
 mod conversation;
 mod copied;
 mod dedup;
+mod discard;
 mod error;
 mod event_stream;
 mod flow_stream;

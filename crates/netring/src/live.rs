@@ -9,10 +9,10 @@ use flowscope_core::PacketView;
 use netring_capture::{Capture, CaptureError, wait_for_frames_under_way};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::discard::drop_elsewhere;
 use crate::live_clock::require_timers;
 use crate::{AsyncPacketSource, Error, RingUse, SourceStats};
 
@@ -397,10 +397,8 @@ const THERE: &str = "taken only by what consumes the owner";
 impl<C: Capture + 'static> Drop for Owned<C> {
     fn drop(&mut self) {
         let Some(capture) = self.capture.take() else { return };
-        match Handle::try_current() {
-            // A runtime that is shutting down drops the closure, and with it the capture.
-            Ok(runtime) if !self.in_place => drop(runtime.spawn_blocking(|| drop(capture))),
-            _ => drop(capture),
+        if !self.in_place {
+            drop_elsewhere(capture);
         }
     }
 }

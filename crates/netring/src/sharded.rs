@@ -250,7 +250,8 @@ fn watched<C: Capture + 'static, D: AsyncDriver>(
         // The sender lives as long as any worker does; what stops them without a call is the drop of `Workers`.
         let _ = stop.wait_for(|&stop| stop).await;
     };
-    Ok(AsyncCapture::new(Live::new(capture)?.closed_in_place()).stop_when(stopped).drive(driver))
+    let capture = AsyncCapture::new(Live::new(capture)?.closed_in_place()).stop_when(stopped);
+    Ok(capture.drive(driver).dropped_in_place())
 }
 
 /// Up to `CHUNK` items that are ready, and whether the stream has ended.

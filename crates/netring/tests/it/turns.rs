@@ -1,12 +1,14 @@
 //! How much work one poll does before other tasks have their turn, with 300 000 flows open: packets
-//! handled, flows ended, events returned.
+//! handled, flows ended, events returned; and who frees the flows.
 
 use std::future::{Future, poll_fn};
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::task::{Context, Poll};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use flowscope_core::{Ledger, LinkType, PacketView, Timestamp};
@@ -243,6 +245,35 @@ async fn flows_expire_a_few_at_a_time() {
     .await;
     assert_eq!(stream.driver().flows(), 0);
     assert!(ends > 0 && ends <= 2 * ENDS, "{ends}");
+}
+
+/// Says which thread drops it.
+struct Mark(mpsc::Sender<ThreadId>);
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.0.send(thread::current().id()).expect("the test waits for it");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_with_many_flows_is_freed_by_another_thread() {
+    for (flows, here) in [(100, true), (20_000, false)] {
+        let (mark, marks) = mpsc::channel();
+        let config = DriverConfig::default().packet_events(false);
+        let state = move |_: &_| Mark(mark.clone());
+        let driver = FlowDriver::with_state(FiveTuple::bidirectional(), config, state);
+        let mut stream = AsyncCapture::new(Memory::new(flows)).drive(driver);
+        for _ in 0..flows {
+            stream.next().await.unwrap().unwrap();
+        }
+        drop(stream);
+        // Until the last one, and what makes them, is gone.
+        let dropped_by: Vec<ThreadId> = marks.iter().collect();
+        assert_eq!(dropped_by.len(), flows);
+        let own = thread::current().id();
+        assert!(dropped_by.iter().all(|thread| (*thread == own) == here), "{flows}");
+    }
 }
 
 /// Packets that are put in order are copied.

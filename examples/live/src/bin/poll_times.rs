@@ -28,11 +28,21 @@ struct Memory {
     stopped: bool,
     /// Ends after the last packet; otherwise it is silent then.
     ends: bool,
+    /// Another source may be behind by minutes.
+    late: bool,
 }
 
 impl Memory {
     fn new(flows: u32, packets: u64) -> Self {
-        Memory { next: 0, flows, left: packets, payload: 18, stopped: false, ends: false }
+        Memory {
+            next: 0,
+            flows,
+            left: packets,
+            payload: 18,
+            stopped: false,
+            ends: false,
+            late: false,
+        }
     }
 }
 
@@ -67,7 +77,7 @@ impl AsyncPacketSource for Memory {
     }
 
     fn latency(&self) -> Option<Duration> {
-        Some(Duration::from_millis(1))
+        Some(if self.late { Duration::from_secs(60) } else { Duration::from_millis(1) })
     }
 }
 
@@ -169,6 +179,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     held.ends = true;
     let mut ordered = AsyncCapture::new(InOrder::new(held)).flow_stream(FiveTuple::bidirectional());
     timed("packets in order of time", async { while ordered.next().await.is_some() {} }).await;
+
+    let mut held = Memory::new(1000, 60_000);
+    held.late = true;
+    let mut ordered = AsyncCapture::new(InOrder::new(held));
+    let _ = timeout(Duration::from_secs(1), ordered.next_batch(|_| ())).await;
+    timed("drop of ordered packets", async { drop(ordered) }).await;
 
     Ok(())
 }
