@@ -84,4 +84,4 @@ pub use ring::{Frame, Frames};
 pub use shunt::{ShuntError, ShuntMap};
 pub use stats::CaptureStats;
 #[cfg(feature = "af-xdp")]
-pub use xdp::{AfXdp, AfXdpConfig, CopyMode, XdpCounters, XdpMode};
+pub use xdp::{AfXdp, AfXdpConfig, CopyMode, XdpBlock, XdpCounters, XdpMode, XdpPackets};

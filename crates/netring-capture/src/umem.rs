@@ -69,9 +69,9 @@ impl Frames {
         self.places.get(number) == Some(&Place::Lent) && len <= self.frame_size - offset
     }
 
-    /// Ends all loans.
+    /// Ends all loans. The frames are received into again in the order in which they were lent.
     pub(crate) fn give_back(&mut self) {
-        for number in self.lent.drain(..) {
+        for number in self.lent.drain(..).rev() {
             self.places[number as usize] = Place::Free;
             self.free.push(number);
         }
@@ -121,6 +121,11 @@ mod tests {
         frames.give_back();
         assert!(!frames.is_lent(SIZE, 1));
         assert_eq!(frames.take_to_receive(), Some(1));
+
+        // In the order in which they came back.
+        assert!(frames.receive(SIZE, 1) && frames.receive(0, 1));
+        frames.give_back();
+        assert_eq!([(); 3].map(|()| frames.take_to_receive()), [Some(1), Some(0), None]);
 
         assert_eq!(frames.left_to_send(), 1);
         assert_eq!([(); 2].map(|()| frames.take_to_send()), [Some(2), None]);

@@ -3,7 +3,9 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
 use flowscope_core::PacketView;
-use netring_capture::{AfPacket, Block, Packets};
+use netring_capture::{AfPacket, Block, Capture, Packets};
+#[cfg(feature = "af-xdp")]
+use netring_capture::{AfXdp, XdpBlock, XdpPackets};
 use tokio::task::coop;
 
 use crate::budget;
@@ -13,18 +15,56 @@ use crate::{AsyncCapture, Error, Live};
 /// Made by [`AsyncCapture::next_block`].
 ///
 /// Dropping it returns the block to the kernel. While it is kept, the kernel fills the other blocks of
-/// the ring; when those are full, it drops new packets and counts them.
+/// the ring, or the other frames of an AF_XDP queue; when those are full, it drops new packets and counts them.
 #[must_use = "its packets are lost when it is dropped"]
 pub struct HeldBlock<'a> {
-    block: Option<Block<'a>>,
+    block: Option<Lent<'a>>,
     /// Which packets passed the filter and duplicate removal; `None` if all did.
     passed: Option<&'a [bool]>,
 }
 
 const _: () = {
-    const fn is_send<T: Send>() {}
-    is_send::<HeldBlock<'_>>();
+    const fn is_shared<T: Send + Sync>() {}
+    is_shared::<HeldBlock<'_>>();
 };
+
+/// What a ring lends.
+pub(crate) enum Lent<'a> {
+    Ring(Block<'a>),
+    #[cfg(feature = "af-xdp")]
+    Queue(XdpBlock<'a>),
+}
+
+/// The packets of it.
+#[derive(Clone)]
+enum LentPackets<'b> {
+    Ring(Packets<'b>),
+    #[cfg(feature = "af-xdp")]
+    Queue(XdpPackets<'b>),
+}
+
+impl Lent<'_> {
+    fn packets(&self) -> LentPackets<'_> {
+        match self {
+            Lent::Ring(block) => LentPackets::Ring(block.packets()),
+            #[cfg(feature = "af-xdp")]
+            Lent::Queue(block) => LentPackets::Queue(block.packets()),
+        }
+    }
+}
+
+impl<'b> Iterator for LentPackets<'b> {
+    type Item = PacketView<'b>;
+
+    #[inline]
+    fn next(&mut self) -> Option<PacketView<'b>> {
+        match self {
+            LentPackets::Ring(packets) => packets.next(),
+            #[cfg(feature = "af-xdp")]
+            LentPackets::Queue(packets) => packets.next(),
+        }
+    }
+}
 
 impl AsyncCapture<Live<AfPacket>> {
     /// Waits for the next block of the ring, and lends it as a whole; `None` once the capture has ended.
@@ -57,11 +97,37 @@ impl AsyncCapture<Live<AfPacket>> {
     /// # }
     /// ```
     pub async fn next_block(&mut self) -> Result<Option<HeldBlock<'_>>, Error> {
+        self.hold(|ring| ring.next_block().map(Lent::Ring)).await
+    }
+}
+
+#[cfg(feature = "af-xdp")]
+impl AsyncCapture<Live<AfXdp>> {
+    /// As [`next_block`](AsyncCapture::next_block) of an AF_PACKET capture: waits for packets of a queue, and
+    /// lends at most 64 of them; `None` once the capture has ended. Requires feature `af-xdp`.
+    ///
+    /// They take as many of the [`frames`](netring_capture::AfXdpConfig::frames) of the queue. Dropping the
+    /// block returns them in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_batch`](AsyncCapture::next_batch).
+    pub async fn next_block(&mut self) -> Result<Option<HeldBlock<'_>>, Error> {
+        self.hold(|queues| queues.next_block().map(Lent::Queue)).await
+    }
+}
+
+impl<C: Capture + 'static> AsyncCapture<Live<C>> {
+    /// Waits for frames, and lends what `next` takes of them.
+    async fn hold<'a>(
+        &'a mut self,
+        next: impl FnOnce(&'a mut C) -> Option<Lent<'a>>,
+    ) -> Result<Option<HeldBlock<'a>>, Error> {
         if !poll_fn(|cx| self.poll_frames(cx)).await? {
             return Ok(None);
         }
         let (source, stages) = self.parts_mut();
-        let block = source.capture_mut().next_block();
+        let block = next(source.capture_mut());
         let (mut passed, mut units) = (None, 0);
         if let Some(block) = &block {
             units = budget::units(block.packets());
@@ -99,7 +165,7 @@ impl AsyncCapture<Live<AfPacket>> {
 impl HeldBlock<'_> {
     /// The packets, in capture order. Their bytes stay in the ring until the block is dropped.
     pub fn packets(&self) -> impl Iterator<Item = PacketView<'_>> + Clone {
-        let packets = self.block.iter().flat_map(|block| -> Packets<'_> { block.packets() });
+        let packets = self.block.iter().flat_map(Lent::packets);
         let passed = self.passed;
         let passes = move |at: usize| passed.is_none_or(|all| all.get(at) == Some(&true));
         packets.enumerate().filter(move |(at, _)| passes(*at)).map(|(_, packet)| packet)

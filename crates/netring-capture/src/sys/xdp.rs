@@ -1,11 +1,11 @@
-use std::cell::RefCell;
 use std::error::Error;
 use std::ffi::c_int;
 use std::fmt;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use xsk_rs::config::{BindFlags, FrameSize, LibxdpFlags, QueueSize, SocketConfig, UmemConfig};
 use xsk_rs::{CompQueue, FillQueue, FrameDesc, RxQueue, Socket, TxQueue, Umem};
@@ -19,11 +19,13 @@ use crate::umem::Frames;
 /// used nowhere else. A frame that comes back without having been given is not touched. A kernel
 /// that writes to a frame which it does not own would break it.
 pub(crate) struct Queue {
-    // The socket is closed when the last of these four is dropped.
-    rx: RefCell<RxQueue>,
-    tx: TxQueue,
-    fill: FillQueue,
-    completion: CompQueue,
+    // The socket is closed when the last of these four is dropped. They can be moved to another thread, but
+    // not shared; the locks are for methods with `&self`, the others go around them.
+    rx: Mutex<RxQueue>,
+    tx: Mutex<TxQueue>,
+    fill: Mutex<FillQueue>,
+    completion: Mutex<CompQueue>,
+    fd: RawFd,
     umem: Umem,
     frames: Frames,
     /// Descriptor of each frame.
@@ -119,10 +121,11 @@ impl Queue {
         let (fill, completion) = rings.ok_or_else(|| QueueError::Bind(invalid()))?;
 
         let mut queue = Queue {
-            rx: RefCell::new(rx),
-            tx,
-            fill,
-            completion,
+            fd: tx.fd().as_raw_fd(),
+            rx: Mutex::new(rx),
+            tx: Mutex::new(tx),
+            fill: Mutex::new(fill),
+            completion: Mutex::new(completion),
             umem,
             frames: Frames::new(setup.frames, setup.tx_ring, setup.frame_size as usize),
             home,
@@ -146,7 +149,7 @@ impl Queue {
 
     /// Whether [`receive`](Self::receive) would return descriptors now.
     pub(crate) fn is_ready(&self) -> bool {
-        self.at < self.taken_to || self.rx.borrow_mut().nb_avail(1) > 0
+        self.at < self.taken_to || locked(&self.rx).nb_avail(1) > 0
     }
 
     /// Takes the next filled descriptors, unless some are left, and returns how many
@@ -158,7 +161,7 @@ impl Queue {
         self.at = 0;
         // SAFETY: the frames are of `umem`, as the socket was made with it. They are not used
         // before `Frames` has confirmed that the kernel owned each until now.
-        self.taken_to = unsafe { self.rx.get_mut().consume(&mut self.taken) };
+        self.taken_to = unsafe { own(&mut self.rx).consume(&mut self.taken) };
         self.taken_to
     }
 
@@ -202,15 +205,16 @@ impl Queue {
         if !self.handed.is_empty() {
             self.hand_to_fill();
         }
-        if given && self.wakes && self.fill.needs_wakeup() {
+        let fill = own(&mut self.fill);
+        if given && self.wakes && fill.needs_wakeup() {
             // Failing to wake the driver is no failure to receive: the next call tries again.
-            let _ = self.fill.wakeup(self.rx.get_mut().fd_mut(), 0);
+            let _ = fill.wakeup(own(&mut self.rx).fd_mut(), 0);
         }
     }
 
     fn hand_to_fill(&mut self) {
         // SAFETY: frames of `umem` that `Frames` has just marked as the kernel's, each once.
-        let handed = unsafe { self.fill.produce(&self.handed) };
+        let handed = unsafe { own(&mut self.fill).produce(&self.handed) };
         debug_assert_eq!(handed, self.handed.len(), "the ring has room for every frame there is");
         self.handed.clear();
     }
@@ -220,7 +224,7 @@ impl Queue {
     /// several descriptors.
     pub(crate) fn send(&mut self, frames: &[&[u8]]) -> usize {
         self.reap();
-        let room = self.tx.nb_free_exact() as usize;
+        let room = own(&mut self.tx).nb_free_exact() as usize;
         let mut sent = 0;
         for frame in frames {
             let pieces = frame.len().div_ceil(self.capacity);
@@ -243,7 +247,7 @@ impl Queue {
             sent += 1;
         }
         // SAFETY: frames of `umem` that `Frames` has just marked as the kernel's, each once.
-        let handed = unsafe { self.tx.produce(&self.handed) };
+        let handed = unsafe { own(&mut self.tx).produce(&self.handed) };
         debug_assert_eq!(handed, self.handed.len(), "there was room");
         self.handed.clear();
         sent
@@ -254,7 +258,7 @@ impl Queue {
         let mut done = [FrameDesc::default(); BATCH];
         loop {
             // SAFETY: frames of `umem`, as the socket was made with it; `Frames` checks each.
-            let count = unsafe { self.completion.consume(&mut done) };
+            let count = unsafe { own(&mut self.completion).consume(&mut done) };
             for desc in &done[..count] {
                 self.frames.sent(desc.addr());
             }
@@ -277,10 +281,10 @@ impl Queue {
     /// the next call.
     pub(crate) fn kick(&mut self) -> io::Result<()> {
         self.has_rest = false;
-        if self.wakes && !self.tx.needs_wakeup() {
+        if self.wakes && !own(&mut self.tx).needs_wakeup() {
             return Ok(());
         }
-        let mut room = self.tx.nb_free_exact();
+        let mut room = own(&mut self.tx).nb_free_exact();
         loop {
             let fd = self.as_fd().as_raw_fd();
             // SAFETY: no bytes are passed.
@@ -290,7 +294,7 @@ impl Queue {
                 return Ok(());
             }
             let error = io::Error::last_os_error();
-            let before = std::mem::replace(&mut room, self.tx.nb_free_exact());
+            let before = std::mem::replace(&mut room, own(&mut self.tx).nb_free_exact());
             match error.raw_os_error() {
                 // The kernel sends some frames per call.
                 Some(libc::EAGAIN) if room > before => {}
@@ -312,7 +316,7 @@ impl Queue {
 
     /// Counters of the kernel since the socket was opened: `xdp_statistics`.
     pub(crate) fn counters(&self) -> io::Result<[u64; 6]> {
-        let stats = self.rx.borrow().fd().xdp_statistics()?;
+        let stats = locked(&self.rx).fd().xdp_statistics()?;
         Ok([
             stats.rx_dropped(),
             stats.rx_invalid_descs(),
@@ -333,7 +337,7 @@ impl Queue {
 impl AsFd for Queue {
     fn as_fd(&self) -> BorrowedFd<'_> {
         // SAFETY: the socket is open as long as `self` has its rings.
-        unsafe { BorrowedFd::borrow_raw(self.tx.fd().as_raw_fd()) }
+        unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
 }
 
@@ -341,6 +345,16 @@ impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Queue").field("fd", &self.as_fd()).finish_non_exhaustive()
     }
+}
+
+/// A ring, whose lock need not be taken.
+fn own<T>(ring: &mut Mutex<T>) -> &mut T {
+    ring.get_mut().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A ring, which is consistent whenever its lock is free.
+fn locked<T>(ring: &Mutex<T>) -> MutexGuard<'_, T> {
+    ring.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The I/O error in an error of the library.

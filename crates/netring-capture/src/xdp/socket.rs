@@ -1,14 +1,15 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 use std::{mem, thread};
 
 use flowscope_core::{LinkType, PacketSource, PacketView, Timestamp};
 
+use super::block::{XdpBlock, XdpPackets, now};
 use super::program::Program;
 use crate::ring::tags::TAG;
 use crate::sys::xdp::{BATCH, Queue, QueueError, QueueSetup};
-use crate::umem::chain::{Batch, Place};
+use crate::umem::chain::Batch;
 use crate::views::recycle;
 use crate::{
     AfXdpConfig, Capture, CaptureError, CaptureStats, CopyMode, Interface, ShuntMap, XdpMode, sys,
@@ -240,10 +241,34 @@ impl AfXdp {
         Ok(total)
     }
 
-    /// Lends the frames of one queue, if there are any.
-    fn lend_from(&mut self, at: usize, lend: &mut dyn FnMut(&[PacketView<'_>])) -> usize {
-        let Some(Member { queue, batch, .. }) = self.members.get_mut(at) else { return 0 };
-        // Frames of a batch whose reader panicked.
+    /// Lends the next frames of a queue, at most 64, for as long as the block is kept; `None` if there are none
+    /// at the moment.
+    ///
+    /// Dropping the block returns them to the kernel.
+    pub fn next_block(&mut self) -> Option<XdpBlock<'_>> {
+        let at = self.take()?;
+        Some(XdpBlock::new(self, at))
+    }
+
+    /// Takes the next frames of the next queue that has some, and returns its index.
+    fn take(&mut self) -> Option<usize> {
+        for _ in 0..self.members.len() {
+            let at = self.next;
+            self.next = (at + 1) % self.members.len();
+            if self.take_from(at) {
+                return Some(at);
+            }
+        }
+        if self.busy {
+            self.members.iter().for_each(|member| member.queue.poll_busily());
+        }
+        None
+    }
+
+    /// Takes the next frames of one queue, and says whether there were any.
+    fn take_from(&mut self, at: usize) -> bool {
+        let Some(Member { queue, batch, .. }) = self.members.get_mut(at) else { return false };
+        // Frames of a batch whose reader panicked, or of a block that was leaked.
         batch.clear();
         queue.send_rest();
         // Repeated if there was only a part of a packet, or one that cannot be read.
@@ -259,30 +284,26 @@ impl AfXdp {
                 batch.push(piece.slot, piece.len, bytes, piece.more);
             }
         }
-        let lent = batch.packets().len();
-        if lent > 0 {
-            let nanos = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos());
-            let now = Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-            let mut views = recycle(mem::take(&mut self.views));
-            let (number, snap_len) = (self.interface_number, self.snap_len);
-            views.extend(batch.packets().iter().map(|packet| {
-                let bytes = match packet.place {
-                    Place::Frame { slot } => queue.bytes(slot).unwrap_or_default(),
-                    Place::Joined { start, len } => batch.joined(start, len),
-                };
-                let bytes = bytes.get(..snap_len).unwrap_or(bytes);
-                let wire_len = u32::try_from(packet.wire_len).unwrap_or(u32::MAX);
-                PacketView::new(bytes, LinkType::ETHERNET, now)
-                    .with_wire_len(wire_len)
-                    .with_interface(number)
-            }));
-            self.delivered += lent as u64;
-            lend(&views);
-            self.views = recycle(views);
+        let taken = batch.packets().len();
+        if taken == 0 {
+            self.give_back(at);
         }
-        batch.clear();
-        queue.give_back();
-        lent
+        self.delivered += taken as u64;
+        taken > 0
+    }
+
+    /// The frames that were taken from a queue last.
+    pub(super) fn packets(&self, at: usize, now: Timestamp) -> XdpPackets<'_> {
+        let taken = self.members.get(at).map(|member| (&member.queue, &member.batch));
+        XdpPackets::new(taken, now, self.interface_number, self.snap_len)
+    }
+
+    /// Returns the frames of a queue to the kernel.
+    pub(super) fn give_back(&mut self, at: usize) {
+        if let Some(Member { queue, batch, .. }) = self.members.get_mut(at) {
+            batch.clear();
+            queue.give_back();
+        }
     }
 
     /// Frames that the kernel counted and kept back. Of captures that share a map, the first one reports them.
@@ -303,18 +324,14 @@ impl PacketSource for AfXdp {
         &mut self,
         lend: &mut dyn FnMut(&[PacketView<'_>]),
     ) -> Result<usize, CaptureError> {
-        for _ in 0..self.members.len() {
-            let at = self.next;
-            self.next = (at + 1) % self.members.len();
-            let lent = self.lend_from(at, lend);
-            if lent > 0 {
-                return Ok(lent);
-            }
-        }
-        if self.busy {
-            self.members.iter().for_each(|member| member.queue.poll_busily());
-        }
-        self.take_error().map_or(Ok(0), Err)
+        let Some(at) = self.take() else { return self.take_error().map_or(Ok(0), Err) };
+        let mut views = recycle(mem::take(&mut self.views));
+        views.extend(self.packets(at, now()));
+        let lent = views.len();
+        lend(&views);
+        self.views = recycle(views);
+        self.give_back(at);
+        Ok(lent)
     }
 }
 
@@ -523,3 +540,16 @@ const LINK_HEADER: usize = 14;
 
 /// `XDP_PACKET_HEADROOM`: bytes of each frame that are not for the packet.
 const KERNEL_HEADROOM: u32 = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capture_and_its_blocks_go_where_they_are_needed() {
+        fn check<T: Send + Sync>() {}
+        check::<AfXdp>();
+        check::<XdpBlock<'_>>();
+        check::<XdpPackets<'_>>();
+    }
+}

@@ -92,6 +92,7 @@ fn main() -> std::process::ExitCode {
             tests![
                 shunt::records_over_xdp_are_those_of_whole_flows,
                 xdp::flows_are_the_same_in_both_xdp_modes,
+                xdp::held_frames_stay_as_they_are_while_the_queue_overflows,
                 xdp::sending_waits_for_room_in_the_ring,
                 xdp::the_ledger_counts_what_a_stalled_reader_loses,
                 xdp::every_queue_has_a_worker,

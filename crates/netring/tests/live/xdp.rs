@@ -68,6 +68,62 @@ pub(crate) fn sending_waits_for_room_in_the_ring() {
     });
 }
 
+/// Frames are held across `.await`, while the kernel fills all others.
+pub(crate) fn held_frames_stay_as_they_are_while_the_queue_overflows() {
+    let name = concat!(module_path!(), "::held_frames_stay_as_they_are_while_the_queue_overflows");
+    in_namespace(name, || {
+        block_on(async {
+            const SENT: u32 = 2000;
+            let few = NonZeroU32::new(128).unwrap();
+            for mode in [XdpMode::Generic, XdpMode::Native] {
+                let config = config(mode).frames(few).rx_ring(few);
+                let mut capture = Xdp::open_xdp("v1", &config).await.unwrap();
+                let mut from = sender("v0");
+                (1..=100).for_each(|flow| send(&mut from, &datagram(flow)));
+                let held = timeout(Duration::from_secs(5), capture.next_block()).await.unwrap();
+                let held = held.unwrap().expect("it was not stopped");
+                let before: Vec<&[u8]> = held.packets().map(|packet| packet.frame()).collect();
+                let expected: Vec<Vec<u8>> = (1..=before.len() as u32).map(datagram).collect();
+                assert!(!before.is_empty() && before.len() <= 64, "{}", before.len());
+                (101..=SENT).for_each(|flow| send(&mut from, &datagram(flow)));
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let after: Vec<&[u8]> = held.packets().map(|packet| packet.frame()).collect();
+                assert!(before == expected && after == expected, "{mode:?}");
+                let (mut seen, mut last) = (after.len() as u32, after.len() as u32);
+                drop(held);
+                // All frames go round again.
+                let mut read = async |capture: &mut Xdp, until: u32| {
+                    while last < until {
+                        let block = timeout(Duration::from_secs(5), capture.next_block()).await;
+                        let block = block.unwrap().unwrap().expect("it was not stopped");
+                        for packet in block.packets() {
+                            tokio::task::yield_now().await;
+                            let number = packet.frame()[27..30].iter();
+                            let flow = number.fold(0, |all, byte| all << 8 | u32::from(*byte));
+                            assert!(flow > last, "in order");
+                            last = flow;
+                            seen += 1;
+                        }
+                    }
+                    seen
+                };
+                assert_eq!(read(&mut capture, 128).await, 128, "as many as there are frames");
+                let mut next = SENT + 1;
+                for _ in 0..20 {
+                    (0..60).for_each(|more| send(&mut from, &datagram(next + more)));
+                    next += 60;
+                    read(&mut capture, next - 1).await;
+                }
+                capture.stop();
+                assert!(capture.next_block().await.unwrap().is_none(), "all was read");
+                let stats = capture.stats().unwrap();
+                let lost = stats.packets.seen();
+                assert!(lost > 0 && stats.arrived == Some(u64::from(next - 1)), "{stats}");
+            }
+        });
+    });
+}
+
 pub(crate) fn the_ledger_counts_what_a_stalled_reader_loses() {
     let name = concat!(module_path!(), "::the_ledger_counts_what_a_stalled_reader_loses");
     in_namespace(name, || {
