@@ -262,7 +262,7 @@ impl Capture for AfPacket {
 
     fn is_drained(&mut self) -> Result<bool, CaptureError> {
         let stats = self.stats()?;
-        Ok(stats.delivered + stats.lost() >= stats.packets)
+        Ok(stats.delivered + stats.shunted + stats.lost() >= stats.packets)
     }
 
     fn ring(&self) -> Option<(u64, u64)> {
