@@ -113,6 +113,14 @@ impl CaptureBuilder {
         self
     }
 
+    /// See [`AfPacketConfig::shunt`]; each worker of [`open_sharded`](Self::open_sharded) has room for so many
+    /// flows.
+    #[must_use]
+    pub fn shunt(mut self, flows: NonZeroU32) -> Self {
+        self.config = self.config.shunt(flows);
+        self
+    }
+
     /// Opens the interface.
     ///
     /// # Errors

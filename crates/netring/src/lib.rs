@@ -138,7 +138,7 @@ pub use sender::Sender;
 #[cfg(target_os = "linux")]
 pub use sharded::{Sharded, ShardedStream, Workers};
 #[cfg(target_os = "linux")]
-pub use shunt::WithShunting;
+pub use shunt::{KernelShunt, ShardedShunting, ShuntFault, WithShunting};
 
 #[cfg(target_os = "linux")]
 pub use netring_capture as ring;

@@ -98,6 +98,11 @@ impl<C: Capture + 'static> Sharded<C> {
         self
     }
 
+    /// The captures, in the order of the workers.
+    pub(crate) fn captures(&self) -> &[C] {
+        &self.captures
+    }
+
     /// Number of workers.
     #[must_use]
     pub fn workers(&self) -> usize {

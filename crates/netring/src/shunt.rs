@@ -8,7 +8,7 @@ use flowscope_driver::{PacketDriver, Progress, ShuntRefusal, Shunting, ShuntingD
 use flowscope_track::{Clock, EndReason, Shunt};
 use netring_capture::{Capture, ShuntError, ShuntMap};
 
-use crate::{AsyncDriver, Error, EventStream, Live};
+use crate::{AsyncDriver, Error, EventStream, Live, Sharded};
 
 /// Shunting: the kernel counts packets of flows, and this stream does not receive them.
 ///
@@ -36,10 +36,7 @@ where
         which: Shunting,
     ) -> Result<EventStream<Live<C>, WithShunting<D>>, ShuntRefusal> {
         let map = self.capture().source().capture().shunt_map().cloned();
-        let map = map.ok_or(ShuntRefusal::NotOffered)?;
-        let fault = Fault::default();
-        let kernel = KernelShunt { map, started: HashSet::new(), fault: fault.clone() };
-        self.driver_mut().shunt_with(Box::new(kernel), which)?;
+        let fault = start(self.driver_mut(), map.ok_or(ShuntRefusal::NotOffered)?, which)?;
         Ok(self.wrap_driver(|driver| WithShunting { driver, fault }))
     }
 }
@@ -57,23 +54,24 @@ where
     ///
     /// [`ShuntRefusal`]; the flow goes on as before.
     pub fn shunt(&mut self, key: &D::Key) -> Result<(), ShuntRefusal> {
-        self.driver_mut().driver.shunt(key)
+        self.driver_mut().shunt(key)
     }
 
     /// Ends the shunting of a flow, and adds what was counted. Returns whether it was shunted.
     pub fn unshunt(&mut self, key: &D::Key) -> bool {
-        self.driver_mut().driver.unshunt(key)
+        self.driver_mut().unshunt(key)
     }
 }
 
-/// A driver some of whose flows the kernel counts. Made by [`EventStream::with_shunting`].
+/// A driver some of whose flows the kernel counts. Made by [`EventStream::with_shunting`], and by
+/// [`new`](Self::new) for workers and for drivers of your own.
 ///
 /// An error of the map of these flows is an item of the stream, [`Error::Shunt`]. Flows that are in the map when
 /// the driver is dropped are taken out, so that other readers of the map receive their packets.
 #[derive(Debug)]
 pub struct WithShunting<D> {
     driver: D,
-    fault: Fault,
+    fault: ShuntFault,
 }
 
 impl<D> WithShunting<D> {
@@ -81,6 +79,108 @@ impl<D> WithShunting<D> {
     #[must_use]
     pub fn driver(&self) -> &D {
         &self.driver
+    }
+}
+
+impl<D: ShuntingDriver> WithShunting<D> {
+    /// Has the kernel count packets of flows in `map`, which is that of the
+    /// [capture](Capture::shunt_map) whose packets this driver gets. The driver is final after this call.
+    ///
+    /// # Errors
+    ///
+    /// [`ShuntRefusal::Checksums`] if the driver verifies checksums.
+    pub fn new(mut driver: D, map: ShuntMap, which: Shunting) -> Result<Self, ShuntRefusal>
+    where
+        D::Key: ToShuntKey + 'static,
+    {
+        let fault = start(&mut driver, map, which)?;
+        Ok(WithShunting { driver, fault })
+    }
+
+    /// As [`EventStream::shunt`].
+    ///
+    /// # Errors
+    ///
+    /// [`ShuntRefusal`]; the flow goes on as before.
+    pub fn shunt(&mut self, key: &D::Key) -> Result<(), ShuntRefusal> {
+        self.driver.shunt(key)
+    }
+
+    /// As [`EventStream::unshunt`].
+    pub fn unshunt(&mut self, key: &D::Key) -> bool {
+        self.driver.unshunt(key)
+    }
+}
+
+fn start<D: ShuntingDriver<Key: ToShuntKey + 'static>>(
+    driver: &mut D,
+    map: ShuntMap,
+    which: Shunting,
+) -> Result<ShuntFault, ShuntRefusal> {
+    let kernel = KernelShunt::new(map);
+    let fault = kernel.fault();
+    driver.shunt_with(Box::new(kernel), which)?;
+    Ok(fault)
+}
+
+impl<C: Capture + 'static> Sharded<C> {
+    /// Has the kernel count packets of flows of the workers: all flows that `which` says. Give the drivers of
+    /// [`run`](Self::run) and [`stream`](Self::stream) to [`ShardedShunting::with`]; [`flow_stream`](Self::flow_stream)
+    /// does not shunt.
+    ///
+    /// Workers of a fanout group have a map each; those of AF_XDP queues share one. The counters of a worker
+    /// that shares one may count a packet that another worker has in its ledger; their sum is exact.
+    ///
+    /// # Errors
+    ///
+    /// [`ShuntRefusal::NotOffered`] if a capture was opened without a map for flows.
+    pub fn shunting(&self, which: Shunting) -> Result<ShardedShunting, ShuntRefusal> {
+        let maps = self.captures().iter().map(|capture| capture.shunt_map().cloned());
+        let maps = maps.collect::<Option<Vec<_>>>().ok_or(ShuntRefusal::NotOffered)?;
+        Ok(ShardedShunting { maps, which })
+    }
+}
+
+/// Shunting of the workers of a [`Sharded`] capture. Made by [`Sharded::shunting`].
+///
+/// ```no_run
+/// # fn check() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::num::{NonZeroU32, NonZeroUsize};
+///
+/// use flowscope_driver::FlowDriver;
+/// use flowscope_extract::FiveTuple;
+/// use netring::{AsyncCapture, Shunting};
+///
+/// let (flows, workers) = (NonZeroU32::new(10_000).unwrap(), NonZeroUsize::new(4).unwrap());
+/// let sharded = AsyncCapture::builder().shunt(flows).open_sharded("eth0", 1, workers)?;
+/// let shunting = sharded.shunting(Shunting::Established)?;
+/// let driver = || FlowDriver::new(FiveTuple::bidirectional());
+/// let drivers: Result<Vec<_>, _> =
+///     (0..workers.get()).map(|worker| shunting.with(worker, driver())).collect();
+/// let mut drivers = drivers?.into_iter();
+/// let stream = sharded.stream(|_| drivers.next().expect("one for each worker"))?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ShardedShunting {
+    maps: Vec<ShuntMap>,
+    which: Shunting,
+}
+
+impl ShardedShunting {
+    /// The driver of this worker, some of whose flows the kernel counts.
+    ///
+    /// # Errors
+    ///
+    /// [`ShuntRefusal::NotOffered`] if there is no such worker; [`ShuntRefusal::Checksums`] if the driver verifies
+    /// checksums.
+    pub fn with<D>(&self, worker: usize, driver: D) -> Result<WithShunting<D>, ShuntRefusal>
+    where
+        D: ShuntingDriver<Key: ToShuntKey + 'static>,
+    {
+        let map = self.maps.get(worker).ok_or(ShuntRefusal::NotOffered)?;
+        WithShunting::new(driver, map.clone(), self.which)
     }
 }
 
@@ -154,35 +254,52 @@ impl<D: AsyncDriver> AsyncDriver for WithShunting<D> {
     }
 }
 
-/// The first error of the map that was not reported yet.
+/// The first error of the map of a [`KernelShunt`] that was not taken yet.
 #[derive(Clone, Default)]
-struct Fault(Arc<Mutex<Option<ShuntError>>>);
+pub struct ShuntFault(Arc<Mutex<Option<ShuntError>>>);
 
-impl Fault {
+impl ShuntFault {
     fn set(&self, error: ShuntError) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 
-    fn take(&self) -> Option<ShuntError> {
+    /// The error, once: counters of a flow may be missing, and the kernel may go on to count packets of it that no
+    /// ledger has.
+    #[must_use]
+    pub fn take(&self) -> Option<ShuntError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-impl fmt::Debug for Fault {
+impl fmt::Debug for ShuntFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Fault").finish_non_exhaustive()
+        f.debug_tuple("ShuntFault").finish_non_exhaustive()
     }
 }
 
-/// The map of a capture, for flows with keys that are five-tuples.
-struct KernelShunt {
+/// The map of a capture as a [`Shunt`] of a flow table, for keys that are five-tuples. Streams and workers make
+/// their own; this is for flow tables elsewhere. Dropping it takes its flows out of the map.
+#[derive(Debug)]
+pub struct KernelShunt {
     map: ShuntMap,
     /// Flows that were put into the map and not taken out: at most as many as it has room for.
     started: HashSet<ShuntKey>,
-    fault: Fault,
+    fault: ShuntFault,
 }
 
 impl KernelShunt {
+    /// Counts in this map. Several flow tables may share a map if none has flows of another.
+    #[must_use]
+    pub fn new(map: ShuntMap) -> Self {
+        KernelShunt { map, started: HashSet::new(), fault: ShuntFault::default() }
+    }
+
+    /// Where errors of the map are reported.
+    #[must_use]
+    pub fn fault(&self) -> ShuntFault {
+        self.fault.clone()
+    }
+
     fn found(&self, found: Result<Option<Shunted>, ShuntError>) -> Option<Shunted> {
         found.unwrap_or_else(|error| {
             self.fault.set(error);

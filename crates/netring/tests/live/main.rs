@@ -83,6 +83,7 @@ fn main() -> std::process::ExitCode {
             needs::namespaces_of_root,
             tests![
                 shunt::records_over_packet_sockets_are_those_of_whole_flows,
+                shunt::records_of_workers_are_those_of_whole_flows,
                 shunt::a_dropped_stream_leaves_no_flow_in_the_map,
             ],
         ),
@@ -91,6 +92,7 @@ fn main() -> std::process::ExitCode {
             needs::namespaces_of_root,
             tests![
                 shunt::records_over_xdp_are_those_of_whole_flows,
+                shunt::records_of_queues_are_those_of_whole_flows,
                 xdp::flows_are_the_same_in_both_xdp_modes,
                 xdp::held_frames_stay_as_they_are_while_the_queue_overflows,
                 xdp::sending_waits_for_room_in_the_ring,
