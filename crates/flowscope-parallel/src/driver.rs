@@ -4,7 +4,7 @@ use flowscope_core::{FlowExtractor, Ledger, PacketView, Timestamp, UnreadHeaders
 use flowscope_driver::{
     ChecksumStats, Classifier, DriverConfig, PayloadCounts, Router, SessionShard,
 };
-use flowscope_track::{Clock, EndReason, FlowId, ShardBatch};
+use flowscope_track::{Clock, EndReason, FlowId, ShardBatch, Shunt, ShuntRefusal, Shunting};
 
 use crate::error::WorkerError;
 use crate::local::LocalInput;
@@ -90,6 +90,31 @@ where
         self.keep = bytes;
         self.router = self.router.keep_payload(bytes);
         self
+    }
+
+    /// Has packets of flows counted by a capture, with the same records but for what they say of that:
+    /// all flows that `which` says. `make` is called for each shard. Call this once, before the first packet.
+    ///
+    /// What the capture counted is in [`counts`](Self::counts), and in the ledgers under
+    /// [`Loss::Shunted`](flowscope_core::Loss::Shunted). Packets that it kept back have no number, so ids of
+    /// flows that start later are smaller.
+    ///
+    /// # Errors
+    ///
+    /// [`ShuntRefusal::Checksums`] if checksums are verified.
+    pub fn shunt_with(
+        &mut self,
+        mut make: impl FnMut() -> Box<dyn Shunt<E::Key> + Send>,
+        which: Shunting,
+    ) -> Result<(), ShuntRefusal> {
+        self.router.may_shunt()?;
+        match &mut self.shards {
+            Shards::Local(shards) => {
+                shards.iter_mut().for_each(|shard| shard.flows.shunt_with(make(), which));
+            }
+            Shards::Threads(workers, _) => workers.shunt_with(SHARDS.get(), make, which),
+        }
+        Ok(())
     }
 
     /// Takes packets in capture order.

@@ -85,6 +85,7 @@ pub use flowscope_core::{
     Extracted, FlowExtractor, FlowSide, Ledger, LinkType, Orientation, PacketView, Timestamp,
 };
 pub use flowscope_driver::{
-    ChecksumStats, Classifier, DriverConfig, PayloadCounts, Protocols, SessionChange,
+    ChecksumStats, Classifier, DriverConfig, PayloadCounts, Protocols, SessionChange, ShuntRefusal,
+    Shunting,
 };
-pub use flowscope_track::{Change, Clock, EndReason, Flow, PacketTime};
+pub use flowscope_track::{Change, Clock, Counters, EndReason, Flow, PacketTime, Shunt};

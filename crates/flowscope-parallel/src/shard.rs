@@ -1,11 +1,13 @@
 use std::hash::Hash;
 use std::num::NonZeroUsize;
 
-use flowscope_core::{FlowSide, Ledger, Timestamp};
+use flowscope_core::{FlowSide, Ledger, Loss, Timestamp};
 use flowscope_driver::{
     Classifier, DriverConfig, PayloadCounts, Progress, SessionChange, SessionShard, SessionSink,
 };
-use flowscope_track::{Change, EndReason, Flow, FlowId, PacketTime, Prepared, ShardBatch};
+use flowscope_track::{
+    Change, Counters, EndReason, Flow, FlowId, PacketTime, Prepared, ShardBatch,
+};
 
 use crate::merge::ShardOutput;
 use crate::recorder::Recorder;
@@ -17,7 +19,7 @@ pub const SHARDS: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Counts {
-    /// The ledger of the packets that reached a flow table.
+    /// The ledger of the packets that reached a flow table, or were counted for one by the capture.
     pub packets: Ledger,
     /// What became of payload that parsers read.
     pub payload: PayloadCounts,
@@ -25,6 +27,8 @@ pub struct Counts {
     pub flows: u64,
     /// Number of flows that were evicted for lack of room.
     pub evicted: u64,
+    /// What the capture counted in place of the flow tables.
+    pub shunted: Counters,
     /// The next deadline of a flow if no packet comes before.
     pub(crate) deadline: Option<Timestamp>,
 }
@@ -35,6 +39,11 @@ impl Counts {
         self.payload.merge(&other.payload);
         self.flows += other.flows;
         self.evicted += other.evicted;
+        let (sum, more) = (&mut self.shunted, &other.shunted);
+        sum.packets += more.packets;
+        sum.wire_bytes += more.wire_bytes;
+        sum.ip_bytes += more.ip_bytes;
+        sum.payload_bytes += more.payload_bytes;
         self.deadline = self.deadline.into_iter().chain(other.deadline).min();
     }
 }
@@ -82,11 +91,15 @@ impl<K: Hash + Eq + Clone, C: Classifier<K>, R: Recorder<K, C::Message>> Shard<K
     }
 
     pub(crate) fn counts(&self) -> Counts {
+        let totals = self.flows.table().stats();
+        let mut packets = self.flows.packets().clone();
+        packets.lose(Loss::Shunted, totals.shunted.packets);
         Counts {
-            packets: self.flows.packets().clone(),
+            packets,
             payload: self.flows.payload_counts(),
-            flows: self.flows.table().stats().flows,
-            evicted: self.flows.table().stats().ended(EndReason::Evicted),
+            flows: totals.flows,
+            evicted: totals.ended(EndReason::Evicted),
+            shunted: totals.shunted,
             deadline: self.flows.table().next_deadline(),
         }
     }

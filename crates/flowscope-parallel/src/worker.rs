@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use flowscope_driver::{Classifier, SessionShard};
-use flowscope_track::{EndReason, FlowId, PacketTime, ShardBatch};
+use flowscope_track::{EndReason, FlowId, PacketTime, ShardBatch, Shunt, Shunting};
 
 use crate::error::WorkerError;
 use crate::merge::{Merged, ShardOutput, write};
@@ -35,6 +35,8 @@ struct Worker<K, R> {
 enum Job<K, R> {
     /// A batch for each shard of the worker, and lists for their records.
     Round(Vec<ShardBatch<K>>, Vec<ShardOutput<R>>),
+    /// Has packets of flows counted by a capture, one for each shard of the worker. Without a result.
+    Shunt(Vec<Box<dyn Shunt<K> + Send>>, Shunting),
     /// End the flows up to this id; lists as above.
     Finish(EndReason, PacketTime, FlowId, Vec<ShardOutput<R>>),
 }
@@ -65,6 +67,21 @@ impl<K: Hash + Eq + Clone + Send + 'static, T: Send + 'static> Workers<K, T> {
         let workers = dealt.into_iter().map(|shards| Worker::start(shards, recorder.clone()));
         let workers = workers.collect::<Result<_, _>>()?;
         Ok(Workers { workers, in_flight: 0, batches: Vec::new() })
+    }
+
+    /// Has packets of flows counted by captures: `make` is called for each shard.
+    pub(crate) fn shunt_with(
+        &mut self,
+        shards: usize,
+        mut make: impl FnMut() -> Box<dyn Shunt<K> + Send>,
+        which: Shunting,
+    ) {
+        let n = self.workers.len();
+        for (at, worker) in self.workers.iter_mut().enumerate() {
+            let by = (at..shards).step_by(n).map(|_| make()).collect();
+            // The next round reports a worker that has panicked.
+            let _ = worker.jobs.send(Job::Shunt(by, which));
+        }
     }
 
     /// Sends a round to the workers, and writes the oldest one if too many are on their way.
@@ -182,6 +199,11 @@ fn run<K, C, R, T>(
 {
     for job in jobs {
         let (mut batches, outputs, finish) = match job {
+            Job::Shunt(by, which) => {
+                let shards = shards.iter_mut().zip(by);
+                shards.for_each(|(shard, by)| shard.flows.shunt_with(by, which));
+                continue;
+            }
             Job::Round(batches, outputs) => (batches, outputs, None),
             Job::Finish(reason, now, last, outputs) => {
                 (Vec::new(), outputs, Some((reason, now, last)))

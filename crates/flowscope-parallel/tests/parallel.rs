@@ -2,9 +2,12 @@
 
 use std::num::NonZeroUsize;
 
+use flowscope_core::{ShuntStart, Shunted};
+use flowscope_driver::Checksums;
 use flowscope_parallel::{
     Change, DriverConfig, EndReason, Extracted, Flow, FlowExtractor, FlowSide, Merged, Orientation,
-    PacketView, ParallelDriver, Protocols, Recorder, Timestamp, WorkerError,
+    PacketView, ParallelDriver, Protocols, Recorder, SHARDS, Shunt, ShuntRefusal, Shunting,
+    Timestamp, WorkerError,
 };
 use flowscope_testkit::{Dialogue, views};
 
@@ -107,4 +110,49 @@ fn records_do_not_depend_on_workers_batches_or_encoding() {
 fn a_worker_that_panics_is_an_error_with_its_message() {
     let error = run(3, 10, &Text { panics: true, encodes: false }).unwrap_err();
     assert_eq!(error.message(), "boom");
+}
+
+/// A capture that counts nothing.
+struct Full;
+
+impl Shunt<[u8; 4]> for Full {
+    fn start(&mut self, _: &[u8; 4], _: &ShuntStart) -> Result<(), ShuntRefusal> {
+        Err(ShuntRefusal::Full)
+    }
+    fn peek(&mut self, _: &[u8; 4]) -> Option<Shunted> {
+        None
+    }
+    fn take(&mut self, _: &[u8; 4]) -> Option<Shunted> {
+        None
+    }
+}
+
+#[test]
+fn each_shard_has_its_flows_counted_unless_checksums_are_verified() {
+    let text = Text { panics: false, encodes: false };
+    let protocols = |_: &DriverConfig| Protocols::<()>::new();
+    for workers in [1, 3, 99] {
+        let workers = NonZeroUsize::new(workers).expect("at least one worker");
+        for (checksums, expected) in [
+            (Checksums::Off, Ok(SHARDS.get())),
+            (Checksums::Count, Err(ShuntRefusal::Checksums)),
+            (Checksums::Exclude, Err(ShuntRefusal::Checksums)),
+        ] {
+            let config = DriverConfig::default().checksums(checksums);
+            let driver = ParallelDriver::new(Ports, &config, workers, hash, protocols, &text);
+            let (mut driver, mut made) = (driver.unwrap(), 0);
+            let make = || -> Box<dyn Shunt<[u8; 4]> + Send> {
+                made += 1;
+                Box::new(Full)
+            };
+            let shunted = driver.shunt_with(make, Shunting::Established);
+            assert_eq!(shunted.map(|()| made), expected);
+            let packets = packets();
+            driver.handle_batch(&views(&packets).collect::<Vec<_>>());
+            let mut take = |_: Merged<'_, String>| Ok::<_, WorkerError>(());
+            let counts = driver.finish(EndReason::EndOfInput, &mut take).unwrap();
+            assert_eq!(counts.packets.seen(), packets.len() as u64);
+            assert_eq!(counts.shunted.packets, 0);
+        }
+    }
 }

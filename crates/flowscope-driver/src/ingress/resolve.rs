@@ -37,6 +37,8 @@ struct Payload {
 pub struct PayloadCounts {
     pub(crate) ledger: Ledger,
     pub(crate) pending: u64,
+    /// Payload that a capture counted in place of the shard.
+    pub(crate) shunted: u64,
 }
 
 impl PayloadCounts {
@@ -44,6 +46,7 @@ impl PayloadCounts {
     pub fn merge(&mut self, other: &PayloadCounts) {
         self.ledger.merge(&other.ledger);
         self.pending += other.pending;
+        self.shunted += other.shunted;
     }
 }
 
@@ -219,11 +222,12 @@ impl Ingress {
     /// Where the payload of all packets went that were tracked.
     pub(crate) fn bytes(&self, claimed: PayloadCounts) -> Ledger {
         let Payload { sound, corrupt, cut } = self.payload;
-        let PayloadCounts { mut ledger, pending } = claimed;
+        let PayloadCounts { mut ledger, pending, shunted } = claimed;
         debug_assert!(ledger.seen() + pending <= sound, "more was read than there was");
         ledger.lose(Loss::Unclaimed, sound.saturating_sub(ledger.seen() + pending));
         ledger.lose(Loss::BadChecksum, corrupt);
         ledger.lose(Loss::SnaplenCut, cut);
+        ledger.lose(Loss::Shunted, shunted);
         ledger
     }
 

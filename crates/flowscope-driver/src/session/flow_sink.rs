@@ -59,7 +59,7 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
 
     /// Returns what became of payload that parsers read.
     pub(crate) fn payload_counts(&self) -> PayloadCounts {
-        PayloadCounts { ledger: self.ledger.clone(), pending: self.pending }
+        PayloadCounts { ledger: self.ledger.clone(), pending: self.pending, shunted: 0 }
     }
 
     /// Returns the payload bytes that are buffered, out of order or until a parser is chosen.

@@ -3,9 +3,10 @@ use std::num::NonZeroUsize;
 use flowscope_core::{
     Extracted, FlowExtractor, IcmpInfo, Ledger, Orientation, PacketView, Timestamp, UnreadHeaders,
 };
-use flowscope_track::{Clock, PacketTime, ShardBatch};
+use flowscope_track::{Clock, PacketTime, ShardBatch, ShuntRefusal};
 
 use crate::DriverConfig;
+use crate::config::Checksums;
 use crate::ingress::{ChecksumStats, Ingress, PayloadCounts};
 
 /// Distributes the packets of one input over shards, each a
@@ -105,6 +106,18 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
     pub fn keep_payload(mut self, bytes: usize) -> Self {
         self.keep = bytes;
         self
+    }
+
+    /// Whether packets of flows may be counted by a capture in place of the shards.
+    ///
+    /// # Errors
+    ///
+    /// [`ShuntRefusal::Checksums`] if checksums are verified here.
+    pub fn may_shunt(&self) -> Result<(), ShuntRefusal> {
+        match self.ingress.policy() {
+            Checksums::Off => Ok(()),
+            _ => Err(ShuntRefusal::Checksums),
+        }
     }
 
     /// Routes a packet into the batches of the shards, which run them by

@@ -1,5 +1,7 @@
 use flowscope_core::{Extracted, IcmpInfo, Ledger, Orientation, PacketView, Progress, Timestamp};
-use flowscope_track::{EndReason, FlowId, FlowTable, PacketTime, Prepared, ShardBatch};
+use flowscope_track::{
+    EndReason, FlowId, FlowTable, PacketTime, Prepared, ShardBatch, Shunt, Shunting,
+};
 
 use crate::config::DriverConfig;
 use crate::detection::Classifier;
@@ -26,6 +28,12 @@ impl<K: std::hash::Hash + Eq + Clone, C: Classifier<K>, U> SessionShard<K, C, U>
         let (tracker, streams) = config.clone().into_shares();
         let table = FlowTable::with_state(tracker, move |found| Slot::new(found, init(found)));
         SessionShard { table, host: ParserHost::new(classifier, streams) }
+    }
+
+    /// Has packets of flows counted by a capture: see [`ShuntingDriver`](crate::ShuntingDriver). Ask
+    /// [`Router::may_shunt`](crate::Router::may_shunt) first.
+    pub fn shunt_with(&mut self, by: Box<dyn Shunt<K> + Send>, which: Shunting) {
+        self.table.shunt_with(by, which);
     }
 
     /// Tracks a batch in order, and empties it.
@@ -112,10 +120,11 @@ impl<K: std::hash::Hash + Eq + Clone, C: Classifier<K>, U> SessionShard<K, C, U>
         self.table.ledger()
     }
 
-    /// What became of payload that parsers read.
+    /// What became of payload that parsers read, and of that which a capture counted.
     #[must_use]
     pub fn payload_counts(&self) -> PayloadCounts {
-        self.host.payload_counts()
+        let shunted = self.table.stats().shunted.payload_bytes;
+        PayloadCounts { shunted, ..self.host.payload_counts() }
     }
 
     /// The flow table: live flows, totals, memory.
