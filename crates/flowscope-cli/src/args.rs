@@ -306,7 +306,7 @@ pub(crate) struct Tracking {
     /// Keep the Ethernet addresses of flows: in EVE's object `ether`, at most 10 of each side. Each flow then
     /// takes up to 2 KiB more of --memory
     #[arg(long)]
-    ethernet: bool,
+    pub(crate) ethernet: bool,
 
     /// Which flow to evict when the table is full
     #[arg(long, value_enum, default_value_t = EvictionArg::HalfOpenFirst)]

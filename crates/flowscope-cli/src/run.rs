@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use flowscope::core::{Ledger, PacketView, Timestamp};
 use flowscope::track::EndReason;
 use flowscope_filter::Filter;
+#[cfg(all(feature = "live", target_os = "linux"))]
+use flowscope_parallel::{Shunt, ShuntRefusal, Shunting};
 
 use crate::args::Running;
 use crate::error::{Failure, Status};
@@ -87,6 +89,15 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
         self
     }
 
+    /// Has the capture count packets of flows, by what `make` returns for each shard.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    pub(crate) fn shunt_with(
+        &mut self,
+        make: impl FnMut() -> Box<dyn Shunt<K> + Send>,
+    ) -> Result<(), ShuntRefusal> {
+        self.driver.shunt_with(make, Shunting::Established)
+    }
+
     /// Processes packets.
     #[inline]
     pub(crate) fn take(&mut self, views: &[PacketView<'_>]) {
@@ -162,7 +173,8 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
         let clock = self.driver.clock().clone();
         let mut packets = self.driver.refused();
         packets.merge(&counts.packets);
-        debug_assert_eq!(packets.seen(), self.taken, "every packet has one entry");
+        let known = self.taken + counts.shunted.packets;
+        debug_assert_eq!(packets.seen(), known, "every packet has one entry");
         packets.merge(&lost);
         let [interface_drop, os_drop] = dropped_before;
         let totals = Totals {
@@ -180,7 +192,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
             flows: counts.flows,
             evicted: counts.evicted,
             links,
-            wire_bytes: self.wire_bytes,
+            wire_bytes: self.wire_bytes + counts.shunted.wire_bytes,
             end: if self.taken > 0 { clock.now().watermark } else { now },
         };
         drop(self.progress);

@@ -95,6 +95,11 @@ Live (-i):
   capture; packets received before are still processed, and open flows end as `open`. A second
   Ctrl-C ends the program at once, with status 130. Packets dropped by the kernel are counted as
   kernel_drop, and make the status 3.
+  --shunt lets the kernel count what changes nothing but counters, which is most of a long download;
+  these packets are not read. A connection comes back with the first packet that is another, such as
+  a FIN. Records are the same but for flow_id; `flowscope.shunted_..` of EVE says what was counted.
+  It takes root or CAP_BPF, Linux 5.14, one Ethernet interface, and none of -f, --vlan-key,
+  --ethernet, --count, --checksums and --timestamps card. A flow that finds no room is read.
 
 Exit status:
   0 done   1 failed   2 wrong usage   3 done, but a capture was damaged or cut short, or packets
@@ -105,6 +110,7 @@ Examples:
   flowscope flows --fields initiator,responder,bytes --sort=-bytes -n 10 trace.pcap
   flowscope flows --where 'sni ends .example.com && bytes > 1M' trace.pcap
   flowscope flows -i eth0 --interim 60 -f \"not port 22\"
+  flowscope flows -i eth0 --shunt 100000 --format eve -o flows.json
   flowscope flows --format eve trace.pcap | jq 'select(.tcp.state == \"closed\") | .src_ip'
   flowscope flows --active 60 --format csv -o flows.csv long.pcapng.zst";
 

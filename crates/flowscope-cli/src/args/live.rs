@@ -21,6 +21,12 @@ pub(crate) struct Live {
     #[arg(short, long, value_name = "IFACE", help_heading = None::<&'static str>)]
     pub(crate) interface: Vec<String>,
 
+    /// Have the kernel count the packets of established TCP connections that no parser reads any more,
+    /// of at most FLOWS at a time, and read only those that change more than counters. The records
+    /// are the same. Not for `events`
+    #[arg(long, value_name = "FLOWS")]
+    pub(crate) shunt: Option<NonZeroU32>,
+
     #[command(flatten)]
     pub(crate) taking: Taking,
 }
@@ -83,6 +89,7 @@ impl Live {
             ("--ring", ring.is_some()),
             ("--timestamps", timestamps.is_some()),
             ("--fanout", fanout.is_some()),
+            ("--shunt", self.shunt.is_some()),
         ];
         match told.iter().find(|(_, told)| *told) {
             Some((what, _)) if self.interface.is_empty() => {

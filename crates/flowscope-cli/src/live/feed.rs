@@ -1,12 +1,13 @@
 use std::future::{Future as _, poll_fn};
 use std::io::{self, Stdout};
+use std::num::NonZeroU32;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use flowscope::core::{Ledger, LinkType, PacketView};
 use flowscope_filter::Filter;
-use netring::ring::{Capture as _, CaptureError};
+use netring::ring::{Capture as _, CaptureError, ShuntMap};
 use netring::{AsyncPacketSource as _, Error};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -33,6 +34,8 @@ pub(super) struct Feed {
 pub(super) struct Account {
     arrived: u64,
     taken: u64,
+    /// Packets that the kernel counted for their flows; `None` if it was not asked to.
+    shunted: Option<u64>,
     /// Packets lost before they could be read, by cause.
     pub(super) lost: Ledger,
 }
@@ -44,10 +47,11 @@ impl Feed {
         interfaces: &[String],
         taking: &Taking,
         filter: Option<&Filter>,
+        shunt: Option<NonZeroU32>,
         is_piped: bool,
     ) -> Result<Self, Failure> {
         let (stop, stopped) = oneshot::channel::<()>();
-        let capture = open(interfaces, taking, filter)?;
+        let capture = open(interfaces, taking, filter, shunt)?;
         // It is dropped at the first signal.
         signals::watch(move || drop(stop))?;
         let duration = taking.duration.map(|time| time.0);
@@ -123,7 +127,13 @@ impl Feed {
     pub(super) fn account(&mut self) -> Result<Account, Failure> {
         let stats = self.capture.stats().map_err(|error| failed(&error))?;
         let arrived = stats.arrived.unwrap_or(self.taken + stats.packets.seen());
-        Ok(Account { arrived, taken: self.taken, lost: stats.packets })
+        let shunted = self.shunt_map().map(ShuntMap::packets);
+        Ok(Account { arrived, taken: self.taken, shunted, lost: stats.packets })
+    }
+
+    /// The map of flows that the kernel counts, if it was asked to.
+    pub(super) fn shunt_map(&self) -> Option<&ShuntMap> {
+        self.capture.source().source().sources().iter().find_map(|live| live.capture().shunt_map())
     }
 
     /// Whether the last poll only yielded to other tasks.
@@ -160,7 +170,11 @@ impl Account {
             count(self.arrived, "packet"),
             self.taken,
         );
-        let unread = self.arrived.saturating_sub(self.taken + dropped);
+        if let Some(shunted) = self.shunted {
+            line += &format!(", {shunted} counted by the kernel");
+        }
+        let known = self.taken + dropped + self.shunted.unwrap_or(0);
+        let unread = self.arrived.saturating_sub(known);
         if unread > 0 {
             line += &format!(", {unread} left unread");
         }

@@ -16,12 +16,18 @@ pub(super) fn open(
     names: &[String],
     taking: &Taking,
     filter: Option<&Filter>,
+    shunt: Option<NonZeroU32>,
 ) -> Result<Source, Failure> {
     if let Some((_, name)) = (1..).zip(names).find(|(next, name)| names[*next..].contains(name)) {
         return Err(Failure::Usage(format!("-i {name} was given twice")));
     }
-    let captures = (0..).zip(expand(names)?).map(|(number, name)| {
-        let capture = open_one(&name, number, taking, filter)?;
+    let names = expand(names)?;
+    if shunt.is_some() && names.len() > 1 {
+        // A flow may have packets on several, whose counters know nothing of each other.
+        return Err(Failure::Usage("--shunt is for one interface".to_owned()));
+    }
+    let captures = (0..).zip(names).map(|(number, name)| {
+        let capture = open_one(&name, number, taking, filter, shunt)?;
         Live::new(capture).map_err(|error| failed(&error))
     });
     let captures = captures.collect::<Result<Vec<_>, _>>()?;
@@ -57,6 +63,7 @@ fn open_one(
     number: u32,
     taking: &Taking,
     filter: Option<&Filter>,
+    shunt: Option<NonZeroU32>,
 ) -> Result<AfPacket, Failure> {
     let mut config = AfPacketConfig::default()
         .blocks(blocks(taking))
@@ -68,6 +75,9 @@ fn open_one(
     }
     if let Some(group) = taking.fanout {
         config = config.fanout_group(group);
+    }
+    if let Some(flows) = shunt {
+        config = config.shunt(flows);
     }
     if let Some(filter) = filter {
         let interface = Interface::find(name).map_err(|error| denied(&error))?;

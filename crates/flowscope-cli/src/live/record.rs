@@ -20,7 +20,7 @@ pub(crate) fn capture(args: CaptureArgs) -> Result<Status, Failure> {
     Files::check(&write, &rotation)?;
     let runtime = runtime()?;
     let _inside = runtime.enter();
-    let feed = Feed::start(&interface, &taking, filter.as_ref(), write.as_os_str() == "-")?;
+    let feed = Feed::start(&interface, &taking, filter.as_ref(), None, write.as_os_str() == "-")?;
     let format = format.unwrap_or_else(|| format_of(&write));
     let files = Files::create(&write, link(&feed, format)?, rotation)?;
     if !quiet {

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use flowscope::core::Timestamp;
 use flowscope::extract::{FiveTupleKey, ScopedKey};
-use flowscope::track::EndReason;
-use netring::LiveClock;
+use flowscope::track::{EndReason, Shunt};
+use netring::ring::ShuntMap;
+use netring::{KernelShunt, LiveClock, ShuntFault};
 use tokio::time::Instant;
 
 use super::feed::Feed;
 use super::{now, runtime};
 use crate::args::Running;
-use crate::args::live::Live;
+use crate::args::live::{Live, TimestampSource};
 use crate::error::{Failure, Status};
 use crate::output::{Output, RecordFormat, Target};
 use crate::recorder::FlowKey;
@@ -26,11 +27,47 @@ pub(crate) fn track<L: RecordFormat>(
     target: Target<'_>,
     layout: L,
 ) -> Result<Status, Failure> {
-    if args.tracking.vlan_key {
-        track_by::<ScopedKey<FiveTupleKey>, L>(live, args, target, layout)
-    } else {
-        track_by::<FiveTupleKey, L>(live, args, target, layout)
+    if live.shunt.is_some() {
+        may_shunt::<L>(live, args)?;
     }
+    if args.tracking.vlan_key {
+        track_by::<ScopedKey<FiveTupleKey>, L>(live, args, target, layout, |_, _| Ok(Vec::new()))
+    } else {
+        track_by::<FiveTupleKey, L>(live, args, target, layout, shunt)
+    }
+}
+
+/// An error if the output would be another one when the kernel counts packets.
+fn may_shunt<L: RecordFormat>(live: &Live, args: &Running) -> Result<(), Failure> {
+    let card = live.taking.timestamps == Some(TimestampSource::Card);
+    let refusals = [
+        (L::PACKETS, "events, which are printed for every packet"),
+        (args.filter.is_some(), "-f: a packet socket has one program, which filters or counts"),
+        (args.tracking.vlan_key, "--vlan-key: the kernel does not look at VLANs"),
+        (args.tracking.ethernet, "--ethernet: the kernel does not look at Ethernet addresses"),
+        (live.taking.count.is_some(), "--count, which is for packets that are read"),
+        (card, "--timestamps card: the kernel knows its own clock only"),
+    ];
+    match refusals.iter().find(|(refused, _)| *refused) {
+        Some((_, what)) => Err(Failure::Usage(format!("--shunt cannot be used with {what}"))),
+        None => Ok(()),
+    }
+}
+
+/// Has the kernel count packets of flows. Returns where errors of that are reported.
+fn shunt<L: RecordFormat>(
+    run: &mut Run<'_, L, FiveTupleKey>,
+    map: &ShuntMap,
+) -> Result<Vec<ShuntFault>, Failure> {
+    let mut faults = Vec::new();
+    let make = || -> Box<dyn Shunt<FiveTupleKey> + Send> {
+        let kernel = KernelShunt::new(map.clone());
+        faults.push(kernel.fault());
+        Box::new(kernel)
+    };
+    run.shunt_with(make)
+        .map_err(|why| Failure::Usage(format!("--shunt is not possible: {why}")))?;
+    Ok(faults)
 }
 
 fn track_by<K: FlowKey, L: RecordFormat>(
@@ -38,19 +75,23 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     args: &Running,
     target: Target<'_>,
     layout: L,
+    shunt: impl FnOnce(&mut Run<'_, L, K>, &ShuntMap) -> Result<Vec<ShuntFault>, Failure>,
 ) -> Result<Status, Failure> {
     let runtime = runtime()?;
     let _inside = runtime.enter();
     let is_piped = target.is_stdout();
-    let feed = Feed::start(&live.interface, &live.taking, args.filter.as_ref(), is_piped)?;
+    let feed =
+        Feed::start(&live.interface, &live.taking, args.filter.as_ref(), live.shunt, is_piped)?;
     let out = Output::open(layout, target)?.hurried();
     let workers = args.workers.unwrap_or(NonZeroUsize::MIN);
-    let run = Run::<L, K>::new(args, out, workers, None)?.filtered_before();
+    let mut run = Run::<L, K>::new(args, out, workers, None)?.filtered_before();
+    let faults = feed.shunt_map().map_or(Ok(Vec::new()), |map| shunt(&mut run, map))?;
     if !args.quiet {
         say(&feed.greeting());
     }
     let (silence, latency) = (LiveClock::default(), feed.latency());
-    let tracking = Tracking { feed, run, silence, latency, flushed: Instant::now() };
+    let flushed = Instant::now();
+    let tracking = Tracking { feed, run, silence, latency, flushed, faults, faulty: false };
     runtime.block_on(tracking.run(args.quiet))
 }
 
@@ -62,6 +103,9 @@ struct Tracking<'a, L: RecordFormat, K: FlowKey> {
     latency: Duration,
     /// When everything was written last that could be.
     flushed: Instant,
+    /// Errors of what the kernel counts, and whether there was one.
+    faults: Vec<ShuntFault>,
+    faulty: bool,
 }
 
 /// What there is to be done next.
@@ -99,15 +143,18 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
         let account = self.feed.account()?;
         let stopped = self.feed.was_stopped();
         let reason = if stopped { EndReason::Shutdown } else { EndReason::EndOfInput };
-        self.run.end(Ending {
-            status: self.feed.status(),
+        let faulty = if self.faulty { Status::Failed } else { Status::Done };
+        let faults = self.faults;
+        let ended = self.run.end(Ending {
+            status: self.feed.status().max(faulty),
             reason,
             line: (!quiet).then(|| account.line("read")),
             lost: account.lost,
             dropped_before: [0; 2],
             links: Vec::new(),
             now: now(),
-        })
+        })?;
+        Ok(if tell(&faults) { ended.max(Status::Failed) } else { ended })
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
@@ -135,7 +182,14 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
 
     fn catch_up(&mut self) -> Result<(), Failure> {
         self.run.catch_up(None)?;
+        self.faulty |= tell(&self.faults);
         self.flushed = Instant::now();
         Ok(())
     }
+}
+
+/// Prints errors, and says whether there were any.
+fn tell(faults: &[ShuntFault]) -> bool {
+    let errors = faults.iter().filter_map(ShuntFault::take);
+    errors.map(|error| say(&error.to_string())).count() > 0
 }

@@ -1,4 +1,4 @@
-use flowscope::core::{Ledger, Timestamp, UnreadHeaders};
+use flowscope::core::{Ledger, Loss, Timestamp, UnreadHeaders};
 
 use flowscope::output::{CaptureStats, EveFormat};
 
@@ -76,7 +76,9 @@ impl Totals {
     pub(crate) fn lost(&self) -> Vec<(&'static str, u64)> {
         let Capture { interface_drop, os_drop, .. } = self.capture;
         let dropped = [("interface_drop", interface_drop), ("os_drop", os_drop)];
-        let lost = self.packets.losses().map(|(cause, n)| (cause.slug(), n));
+        // The capture counted those that it shunted for their flows.
+        let lost = self.packets.losses().filter(|(cause, _)| *cause != Loss::Shunted);
+        let lost = lost.map(|(cause, n)| (cause.slug(), n));
         lost.chain(dropped).filter(|(_, n)| *n > 0).collect()
     }
 
@@ -134,7 +136,7 @@ pub(super) fn write(totals: &Totals, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use flowscope::core::{Loss, UnreadHeader};
+    use flowscope::core::UnreadHeader;
 
     use super::*;
 
@@ -145,6 +147,7 @@ mod tests {
         assert_eq!(totals.not_seen(), None);
         assert_eq!(totals.summary(), "0 flows, 1 packet, 0 bytes");
         totals.packets.lose(Loss::NotAFlow, 3);
+        totals.packets.lose(Loss::Shunted, 1000);
         totals.packets.lose(Loss::FileTruncated, 1);
         totals.capture.os_drop = 7;
         let expected = "not seen: 1 packet file_truncated, 3 packets not_a_flow, 7 packets os_drop";

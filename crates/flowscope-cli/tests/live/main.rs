@@ -83,5 +83,12 @@ fn main() -> std::process::ExitCode {
                 track::a_filter_on_a_tag_that_the_kernel_takes_out,
             ],
         ),
+        runner::group(
+            needs::namespaces_of_root,
+            tests![
+                track::records_of_flows_that_the_kernel_counts_are_those_of_whole_flows,
+                track::what_the_kernel_cannot_count_is_refused,
+            ],
+        ),
     ])
 }

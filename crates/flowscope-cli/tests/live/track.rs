@@ -294,6 +294,117 @@ pub(crate) fn filters() {
     });
 }
 
+/// Connections without protocol, in three parts: what makes them known, what changes nothing but counters,
+/// and how they end.
+fn long_connections() -> [Packets; 3] {
+    const OPENING: usize = 3 + 4;
+    const ROUNDS: usize = 150;
+    let mut parts = [Packets::new(), Packets::new(), Packets::new()];
+    for port in 40_000..40_003 {
+        let (client, at) = (format!("10.0.0.1:{port}"), 1_767_323_045);
+        let mut dialogue = Dialogue::tcp(&client, "10.0.0.2:9999").at(at).handshake();
+        for _ in 0..ROUNDS {
+            dialogue = dialogue.data(Initiator, [b'?'; 10]).data(Responder, [b'x'; 1000]);
+        }
+        let mut packets = dialogue.close(Responder).build();
+        let closing = packets.split_off(3 + 2 * ROUNDS);
+        let everyday = packets.split_off(OPENING);
+        for (part, packets) in parts.iter_mut().zip([packets, everyday, closing]) {
+            part.extend(packets);
+        }
+    }
+    parts
+}
+
+/// What the kernel counts is in the records, as if it had been read.
+pub(crate) fn records_of_flows_that_the_kernel_counts_are_those_of_whole_flows() {
+    let name = "records_of_flows_that_the_kernel_counts_are_those_of_whole_flows";
+    in_namespace(name, || {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = long_connections();
+        let sent: usize = parts.iter().map(Vec::len).sum();
+        let everyday = parts[1].len() as u64;
+        let files = parts.map(|part| {
+            let first = part[0].1.len();
+            file(folder.path(), &format!("{first}-{}.pcap", part.len()), &pcap(&part))
+        });
+        let run = |args: &[&str]| {
+            let live = Live::start(args.iter().chain(&["-iv1", "--linger=0"]));
+            for file in &files {
+                send(file);
+                // Longer than the kernel keeps a packet back.
+                thread::sleep(Duration::from_millis(100));
+            }
+            let ran = live.interrupt();
+            assert_eq!(ran.code, 0, "{ran:?}");
+            ran
+        };
+        for args in [
+            ["flows", "--format=eve", "--workers=1"],
+            ["flows", "--format=eve", "--workers=2"],
+            ["sessions", "--format=eve", "--workers=1"],
+        ] {
+            let whole = run(&args);
+            let shunted = run(&[&args[..], &["--shunt=100"]].concat());
+            let mut counted = 0;
+            let mut without_counters = |ran: &Ran| {
+                let (mut records, seen) = balanced(&ran.out);
+                assert_eq!(seen, sent as u64);
+                for record in &mut records {
+                    // Packets that the kernel keeps back have no number.
+                    record.as_object_mut().unwrap().remove("flow_id");
+                    let own = record["flowscope"].as_object_mut().unwrap();
+                    own.retain(|name, value| {
+                        let is_counter = name.starts_with("shunted_");
+                        if name.starts_with("shunted_packets") {
+                            counted += value.as_u64().unwrap();
+                        }
+                        !is_counter
+                    });
+                }
+                records.into_iter().map(timeless).collect::<Vec<_>>()
+            };
+            let records = without_counters(&shunted);
+            assert_eq!(records, without_counters(&whole), "{args:?}");
+            assert_eq!(records.len(), if args[0] == "flows" { 3 } else { 0 });
+            let line = |read: u64, counted: &str| {
+                format!("{sent} packets arrived: {read} read, 0 dropped by the kernel{counted}\n")
+            };
+            assert!(whole.err.contains(&line(sent as u64, "")), "{whole:?}");
+            // All but those by which the kernel learns where each side stands.
+            let most = everyday - 3 * 2;
+            let read = sent as u64 - most;
+            let line = line(read, &format!(", {most} counted by the kernel"));
+            assert!(shunted.err.contains(&line), "{shunted:?}");
+            assert!(!shunted.err.contains("not seen"), "{shunted:?}");
+            assert!(args[0] == "sessions" || counted == most, "{counted}");
+        }
+    });
+}
+
+pub(crate) fn what_the_kernel_cannot_count_is_refused() {
+    let cases: [(&[&str], &str); 8] = [
+        (&["events", "-ilo"], "events"),
+        (&["flows", "-ilo", "-f", "tcp"], "-f"),
+        (&["sessions", "-ilo", "--vlan-key"], "--vlan-key"),
+        (&["flows", "-ilo", "--ethernet"], "--ethernet"),
+        (&["flows", "-ilo", "-c5"], "--count"),
+        (&["flows", "-ilo", "--timestamps=card"], "--timestamps card"),
+        (&["flows", "-ilo", "-iv0"], "--shunt is for one interface"),
+        (&["flows", "x.pcap"], "--shunt is for live capture, which takes -i"),
+    ];
+    for (args, what) in cases {
+        let ran = flowscope([args, &["--shunt=5"]].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}: {ran:?}");
+        assert!(ran.err.contains(what), "{args:?}: {ran:?}");
+    }
+    in_namespace("what_the_kernel_cannot_count_is_refused", || {
+        let ran = flowscope(["flows", "-iv1", "--shunt=5", "--checksums=count"]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
+        assert!(ran.err.contains("checksums are verified"), "{ran:?}");
+    });
+}
+
 pub(crate) fn a_filter_on_a_tag_that_the_kernel_takes_out() {
     in_namespace("a_filter_on_a_tag_that_the_kernel_takes_out", || {
         let path = corpus("vlan.pcap");
