@@ -205,17 +205,23 @@ where
     ) -> Result<(), X> {
         // A round of its own: its records stand behind those of all packets so far.
         self.drain(out)?;
-        match &mut self.shards {
+        let now = match &mut self.shards {
             Shards::Local(shards) => {
                 let input = &mut LocalInput { shards, packets: &[], at: 0, keep: self.keep };
-                self.router.handle_timeout_to(now, input);
+                self.router.handle_timeout_to(now, input)
             }
-            Shards::Threads(_, batches) => {
-                self.router.handle_timeout(now, batches);
-            }
-        }
+            Shards::Threads(_, batches) => self.router.handle_timeout(now, batches),
+        };
         self.flush(out)?;
-        self.drain(out)
+        self.drain(out)?;
+        // Packets let some of what is due wait, which `poll_timeout` does not.
+        match &mut self.shards {
+            Shards::Local(shards) => {
+                shards.iter_mut().for_each(|shard| shard.expire(now));
+                write(shards.iter_mut().map(|shard| &mut shard.output), out)
+            }
+            Shards::Threads(workers, _) => workers.expire(now, out),
+        }
     }
 
     /// Ends all flows, writes the last records, and returns the counters.

@@ -15,6 +15,9 @@ use crate::recorder::Recorder;
 /// Number of shards. It is fixed, for the output depends on it where limits are reached.
 pub const SHARDS: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
 
+/// Steps of expiry in one call.
+const EXPIRY: usize = 1024;
+
 /// The counters of all shards.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -81,6 +84,12 @@ impl<K: Hash + Eq + Clone, C: Classifier<K>, R: Recorder<K, C::Message>> Shard<K
     pub(crate) fn track(&mut self, batch: &mut ShardBatch<K>) {
         let (flows, mut sink, _) = self.parts();
         flows.track(batch, &mut sink);
+    }
+
+    /// Does all that is due without a packet.
+    pub(crate) fn expire(&mut self, now: PacketTime) {
+        let (flows, mut sink, _) = self.parts();
+        while flows.expire(now, EXPIRY, &mut sink) == Progress::More {}
     }
 
     /// Ends the flows up to the id `last`.

@@ -37,6 +37,8 @@ enum Job<K, R> {
     Round(Vec<ShardBatch<K>>, Vec<ShardOutput<R>>),
     /// Has packets of flows counted by a capture, one for each shard of the worker. Without a result.
     Shunt(Vec<Box<dyn Shunt<K> + Send>>, Shunting),
+    /// Do what is due at this time; lists as above.
+    Expire(PacketTime, Vec<ShardOutput<R>>),
     /// End the flows up to this id; lists as above.
     Finish(EndReason, PacketTime, FlowId, Vec<ShardOutput<R>>),
 }
@@ -101,6 +103,20 @@ impl<K: Hash + Eq + Clone + Send + 'static, T: Send + 'static> Workers<K, T> {
         }
         self.in_flight += 1;
         Ok(())
+    }
+
+    /// Does what is due at `now`, and writes its records.
+    pub(crate) fn expire<X: From<WorkerError>>(
+        &mut self,
+        now: PacketTime,
+        out: &mut impl FnMut(Merged<'_, T>) -> Result<(), X>,
+    ) -> Result<(), X> {
+        for worker in &mut self.workers {
+            let outputs = worker.outputs.pop().unwrap_or_default();
+            worker.send(Job::Expire(now, outputs))?;
+        }
+        self.in_flight += 1;
+        self.collect(0, out)
     }
 
     /// Ends the flows up to the id `last`, and writes their records.
@@ -198,22 +214,26 @@ fn run<K, C, R, T>(
     R: Recorder<K, C::Message, Record = T>,
 {
     for job in jobs {
-        let (mut batches, outputs, finish) = match job {
+        let (mut batches, outputs, end) = match job {
             Job::Shunt(by, which) => {
                 let shards = shards.iter_mut().zip(by);
                 shards.for_each(|(shard, by)| shard.flows.shunt_with(by, which));
                 continue;
             }
             Job::Round(batches, outputs) => (batches, outputs, None),
+            Job::Expire(now, outputs) => (Vec::new(), outputs, Some((now, None))),
             Job::Finish(reason, now, last, outputs) => {
-                (Vec::new(), outputs, Some((reason, now, last)))
+                (Vec::new(), outputs, Some((now, Some((reason, last)))))
             }
         };
         let mut outputs = outputs.into_iter();
         for (at, shard) in shards.iter_mut().enumerate() {
             shard.output = outputs.next().unwrap_or_default();
-            if let Some((reason, now, last)) = finish {
-                shard.finish(reason, now, last);
+            if let Some((now, finish)) = end {
+                match finish {
+                    Some((reason, last)) => shard.finish(reason, now, last),
+                    None => shard.expire(now),
+                }
             } else if let Some(batch) = batches.get_mut(at) {
                 shard.track(batch);
             }

@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 use flowscope_core::{ShuntStart, Shunted};
 use flowscope_driver::Checksums;
 use flowscope_parallel::{
-    Change, DriverConfig, EndReason, Extracted, Flow, FlowExtractor, FlowSide, Merged, Orientation,
-    PacketView, ParallelDriver, Protocols, Recorder, SHARDS, Shunt, ShuntRefusal, Shunting,
-    Timestamp, WorkerError,
+    Change, DriverConfig, EndReason, Extracted, Flow, FlowExtractor, FlowSide, LinkType, Merged,
+    Orientation, PacketView, ParallelDriver, Protocols, Recorder, SHARDS, Shunt, ShuntRefusal,
+    Shunting, Timestamp, WorkerError,
 };
 use flowscope_testkit::{Dialogue, views};
 
@@ -153,6 +153,42 @@ fn each_shard_has_its_flows_counted_unless_checksums_are_verified() {
             let counts = driver.finish(EndReason::EndOfInput, &mut take).unwrap();
             assert_eq!(counts.packets.seen(), packets.len() as u64);
             assert_eq!(counts.shunted.packets, 0);
+        }
+    }
+}
+
+/// Time that passes without packets is named exactly: each call of `handle_timeout` moves it on.
+#[test]
+fn time_that_was_handled_is_not_due_again() {
+    let text = Text { panics: false, encodes: false };
+    let protocols = |_: &DriverConfig| Protocols::<()>::new();
+    let dialogue = Dialogue::tcp("10.0.0.1:1000", "10.0.0.2:80").handshake().build();
+    let (_, frame) = dialogue.first().expect("a packet");
+    // The flow table looks ahead in steps: a flow may end in this one, or behind it.
+    for start in 0..70 {
+        for workers in [1, 2] {
+            let (config, workers) = (DriverConfig::default(), NonZeroUsize::new(workers).unwrap());
+            let driver = ParallelDriver::new(Ports, &config, workers, hash, protocols, &text);
+            let mut driver = driver.unwrap();
+            let mut ended = 0;
+            let mut take = |merged: Merged<'_, String>| -> Result<(), WorkerError> {
+                let Merged::Record(record) = merged else { panic!("it does not encode") };
+                ended += usize::from(record.contains("Ended"));
+                Ok(())
+            };
+            let at = Timestamp::from_nanos(1_000_000_000_000 + start * 100_000_000);
+            driver.handle_batch(&[PacketView::new(frame, LinkType::ETHERNET, at)]);
+            driver.flush(&mut take).unwrap();
+            driver.drain(&mut take).unwrap();
+            let (mut last, mut calls) = (Timestamp::ZERO, 0);
+            while let Some(due) = driver.poll_timeout() {
+                assert!(due > last, "{due:?} again");
+                driver.handle_timeout(due, &mut take).unwrap();
+                (last, calls) = (due, calls + 1);
+            }
+            assert_eq!(ended, 1);
+            assert!(calls <= 4, "{calls}");
+            assert!(last.since(at) >= std::time::Duration::from_secs(30));
         }
     }
 }

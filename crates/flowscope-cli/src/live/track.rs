@@ -8,6 +8,7 @@ use flowscope::extract::{FiveTupleKey, ScopedKey};
 use flowscope::track::{EndReason, Shunt};
 use netring::ring::ShuntMap;
 use netring::{KernelShunt, LiveClock, ShuntFault};
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::feed::Feed;
@@ -136,7 +137,11 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
                     }
                 }
                 Next::Idle => self.catch_up()?,
-                Next::Passed(now) => self.run.handle_timeout(now)?,
+                Next::Passed(now) => {
+                    self.run.handle_timeout(now)?;
+                    // However much is due, signals and timers have their turn.
+                    yield_now().await;
+                }
                 Next::Over => break,
             }
         }

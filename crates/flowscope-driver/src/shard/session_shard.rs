@@ -90,6 +90,18 @@ impl<K: std::hash::Hash + Eq + Clone, C: Classifier<K>, U> SessionShard<K, C, U>
         table.sweep(now, &mut SessionFlowSink { host, out });
     }
 
+    /// Does at most `most` steps of what is due without a packet: [`Progress::More`] if more is due; see
+    /// [`FlowTable::expire`].
+    pub fn expire(
+        &mut self,
+        now: PacketTime,
+        most: usize,
+        out: &mut impl SessionSink<K, C::Message, U>,
+    ) -> Progress {
+        let SessionShard { table, host } = self;
+        table.expire(now, most, &mut SessionFlowSink { host, out })
+    }
+
     /// Ends every flow.
     pub fn finish(
         &mut self,
