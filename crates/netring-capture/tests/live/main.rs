@@ -83,6 +83,7 @@ fn main() -> std::process::ExitCode {
                 xdp::a_killed_capture_leaves_no_xdp_program,
                 xdp::reading_and_sending_frames_does_not_allocate,
                 xdp::a_panic_in_the_callback_leaks_no_frame,
+                xdp::blocks_return_their_frames_however_they_end,
                 xdp::busy_polling_reads_the_same_frames,
             ],
         ),

@@ -568,6 +568,41 @@ pub(crate) fn a_panic_in_the_callback_leaks_no_frame() {
     });
 }
 
+/// Dropped, or leaked until the next one is taken.
+pub(crate) fn blocks_return_their_frames_however_they_end() {
+    in_namespace(name!(blocks_return_their_frames_however_they_end), || {
+        let mut a = sender();
+        for mode in MODES {
+            let config = config(mode).frames(positive(8)).rx_ring(positive(8)).interface_number(3);
+            let mut b = open("v1", &config.snap_len(positive(50)));
+            assert!(b.next_block().is_none());
+            for round in 0..40 {
+                send(&mut a, &numbered(2 * round, 60));
+                send(&mut a, &numbered(2 * round + 1, 70));
+                let mut seen = Vec::new();
+                until("both were read", || {
+                    while let Some(block) = b.next_block() {
+                        for packet in block.packets() {
+                            assert_eq!(packet.interface(), Some(3));
+                            seen.push((packet.frame().to_vec(), packet.wire_len()));
+                        }
+                        // As often as there are frames, and oftener.
+                        if round % 2 == 0 {
+                            std::mem::forget(block);
+                        }
+                    }
+                    seen.len() >= 2
+                });
+                let expected = [(2 * round, 60), (2 * round + 1, 70)]
+                    .map(|(number, len)| (numbered(number, 50), len));
+                assert_eq!(seen, expected, "{mode:?}");
+            }
+            let total = stats(&mut b);
+            assert_eq!((total.delivered, total.lost()), (80, 0));
+        }
+    });
+}
+
 pub(crate) fn busy_polling_reads_the_same_frames() {
     in_namespace(name!(busy_polling_reads_the_same_frames), || {
         let mut a = sender();
