@@ -321,8 +321,10 @@ impl<C: Capture + 'static> Live<C> {
         let over = (drained && stop.drained) || now >= stop.until;
         stop.drained = drained;
         if !over {
-            // Registers for the next check.
-            let _ = look.as_mut().poll(cx);
+            // Registers for the next check, unless it is time for that by now.
+            if look.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
             return Poll::Pending;
         }
         Poll::Ready(Ok(true))
