@@ -47,9 +47,12 @@ impl SessionParser for Raw {
     }
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<Chunk>) -> ParserStatus {
-        let at = &mut self.at[side.index()];
-        out.push(Chunk { offset: *at, what: Piece::Gap(len) });
-        *at += len;
+        // The driver reports the others, also those of a stream of which nothing was captured.
+        let offset = self.at[side.index()];
+        if len == 0 {
+            out.push(Chunk { offset, what: Piece::Gap(0) });
+        }
+        self.at[side.index()] += len;
         ParserStatus::Continue
     }
 
@@ -77,7 +80,12 @@ impl DatagramParser for Raw {
         let Datagram { side, payload, wire_len, .. } = datagram;
         out.extend(self.take(side, payload));
         let cut = u64::from(wire_len) - payload.len() as u64;
-        if cut > 0 { self.gap(side, cut, out) } else { ParserStatus::Continue }
+        if cut > 0 {
+            let at = &mut self.at[side.index()];
+            out.push(Chunk { offset: *at, what: Piece::Gap(cut) });
+            *at += cut;
+        }
+        ParserStatus::Continue
     }
 
     fn probe(_: FlowSide, _: &[u8]) -> Probe {
@@ -98,14 +106,11 @@ impl Raw {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Digests(pub(crate) [StreamDigest; 2]);
 
-/// What one side sent, gaps cut out. What follows the last byte that was captured is a gap if the FIN
-/// shows how long it is.
+/// What one side sent, gaps cut out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StreamDigest {
     pub(crate) len: u64,
     pub(crate) sha256: [u8; 32],
-    /// Offset and length of each.
-    pub(crate) gaps: Vec<(u64, u64)>,
 }
 
 /// Sums up both sides, and says so at the end.
@@ -116,10 +121,6 @@ pub(crate) struct Digest([Side; 2]);
 struct Side {
     hash: Sha256,
     len: u64,
-    at: u64,
-    gaps: Vec<(u64, u64)>,
-    /// Bytes missing behind those that came last.
-    missing: u64,
 }
 
 impl StreamDigest {
@@ -131,11 +132,12 @@ impl StreamDigest {
 
 impl Side {
     fn digest(&self) -> StreamDigest {
-        StreamDigest {
-            len: self.len,
-            sha256: self.hash.clone().finalize().into(),
-            gaps: self.gaps.clone(),
-        }
+        StreamDigest { len: self.len, sha256: self.hash.clone().finalize().into() }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.len += bytes.len() as u64;
     }
 }
 
@@ -157,42 +159,15 @@ impl SessionParser for Digest {
         ParserStatus::Continue
     }
 
-    fn gap(&mut self, side: FlowSide, len: u64, _: &mut Vec<Digests>) -> ParserStatus {
-        self.0[side.index()].missing += len;
+    fn gap(&mut self, _: FlowSide, _: u64, _: &mut Vec<Digests>) -> ParserStatus {
         ParserStatus::Continue
-    }
-
-    fn fin(&mut self, side: FlowSide, _: &mut Vec<Digests>) {
-        self.0[side.index()].close_gap();
     }
 
     fn end(&mut self, out: &mut Vec<Digests>) {
         out.push(Digests([self.0[0].digest(), self.0[1].digest()]));
     }
 
-    fn heap_bytes(&self) -> usize {
-        self.0.iter().map(|side| side.gaps.capacity() * size_of::<(u64, u64)>()).sum()
-    }
-
     fn probe(_: FlowSide, _: &[u8]) -> Probe {
         Probe::Yes
-    }
-}
-
-impl Side {
-    /// The missing bytes end here, before others or the FIN.
-    fn close_gap(&mut self) {
-        let missing = std::mem::take(&mut self.missing);
-        if missing > 0 {
-            self.gaps.push((self.at, missing));
-            self.at += missing;
-        }
-    }
-
-    fn take(&mut self, bytes: &[u8]) {
-        self.close_gap();
-        self.hash.update(bytes);
-        self.len += bytes.len() as u64;
-        self.at += bytes.len() as u64;
     }
 }

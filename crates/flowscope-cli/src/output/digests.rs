@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use flowscope::core::{FlowSide, L4Proto, Orientation, Timestamp};
+use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
 use flowscope::output::json::{self, Object};
 use flowscope::output::rfc3339;
@@ -28,7 +29,18 @@ pub(crate) struct DigestRecord {
     orientation: Orientation,
     start: Timestamp,
     sums: Box<raw::Digests>,
+    gaps: Option<Box<Gaps>>,
 }
+
+/// What is known of a flow so far.
+#[derive(Debug, Default)]
+pub(crate) struct DigestState {
+    sums: Option<Box<raw::Digests>>,
+    gaps: Option<Box<Gaps>>,
+}
+
+/// Offset and length of each gap of either side: those that the events have.
+type Gaps = [Vec<(u64, u64)>; 2];
 
 impl Digests {
     pub(crate) fn new(wanted: Option<Wanted>, community_id_seed: u16) -> Self {
@@ -37,11 +49,11 @@ impl Digests {
 }
 
 impl RecordFormat for Digests {
-    type State = Option<Box<raw::Digests>>;
+    type State = DigestState;
     type Record = DigestRecord;
 
     fn state(&self, _: &FiveTupleKey) -> Self::State {
-        None
+        DigestState::default()
     }
 
     fn reading(&self) -> PayloadMode {
@@ -71,7 +83,8 @@ impl RecordFormat for Digests {
             key: *flow.key,
             orientation: stats.orientation,
             start: stats.first_seen,
-            sums: flow.state.take().unwrap_or_else(nothing),
+            sums: flow.state.sums.take().unwrap_or_else(nothing),
+            gaps: flow.state.gaps.take(),
         })
     }
 
@@ -82,7 +95,22 @@ impl RecordFormat for Digests {
         message: AppRecord,
     ) -> Option<DigestRecord> {
         if let AppRecord::Digest(sums) = message {
-            *flow.state = Some(sums);
+            flow.state.sums = Some(sums);
+        }
+        None
+    }
+
+    fn session(
+        &self,
+        flow: Flow<'_, FiveTupleKey, Self::State>,
+        change: SessionChange,
+    ) -> Option<DigestRecord> {
+        if let SessionChange::Gap { side, offset, len } = change {
+            let gaps = &mut flow.state.gaps.get_or_insert_default()[side.index()];
+            match gaps.last_mut() {
+                Some((at, before)) if *at + *before == offset => *before += len,
+                _ => gaps.push((offset, len)),
+            }
         }
         None
     }
@@ -98,15 +126,17 @@ impl RecordFormat for Digests {
             line.put("community_id", Short::<32>::of(id));
             line.put("start", rfc3339(record.start));
             let raw::Digests([to_server, to_client]) = &*record.sums;
-            line.object("toserver", |side| fill(side, to_server));
-            line.object("toclient", |side| fill(side, to_client));
+            let gaps =
+                |side: FlowSide| record.gaps.as_ref().map_or(&[][..], |gaps| &gaps[side.index()]);
+            line.object("toserver", |to| fill(to, to_server, gaps(FlowSide::Initiator)));
+            line.object("toclient", |to| fill(to, to_client, gaps(FlowSide::Responder)));
         });
     }
 
     fn end(&mut self, _: &Totals, _: &mut Vec<u8>) {}
 }
 
-fn fill(side: &mut Object<'_>, sum: &StreamDigest) {
+fn fill(side: &mut Object<'_>, sum: &StreamDigest, gaps: &[(u64, u64)]) {
     side.put("len", sum.len);
     let mut hex = String::with_capacity(64);
     for byte in sum.sha256 {
@@ -115,7 +145,7 @@ fn fill(side: &mut Object<'_>, sum: &StreamDigest) {
         );
     }
     side.put("sha256", hex.as_str());
-    side.all("gaps", sum.gaps.iter(), |(at, len), out| json::pair(*at, *len, out));
+    side.all("gaps", gaps.iter(), |(at, len), out| json::pair(*at, *len, out));
 }
 
 /// Whoever reads a file can wait longer for a missing segment than a program that watches a wire:

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use flowscope::core::{FlowSide, Orientation, Timestamp};
+use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
 use flowscope::reassembly::StreamConfig;
 use flowscope::track::{Change, Flow, FlowId};
@@ -61,6 +62,19 @@ impl Follow {
             SideArg::Responder => FlowSide::Responder,
         });
         Follow { wanted, format, side, found: false, last: None, at_line_start: true }
+    }
+
+    /// A piece of a conversation, if it is to be shown.
+    fn part(
+        &self,
+        flow: &Flow<'_, FiveTupleKey, Followed>,
+        side: FlowSide,
+        chunk: Chunk,
+    ) -> Option<Part> {
+        let asked = flow.state.wanted && self.side.is_none_or(|asked| asked == side);
+        let (id, key, orientation) = (flow.id, *flow.key, flow.state.orientation);
+        let turn = Turn { id, key, orientation, ts: flow.ts, side, chunk };
+        asked.then_some(Part::AppRecord(turn))
     }
 
     /// Says whose bytes follow, if those before were another's.
@@ -147,10 +161,16 @@ impl RecordFormat for Follow {
         message: AppRecord,
     ) -> Option<Part> {
         let AppRecord::Raw(chunk) = message else { return None };
-        let asked = flow.state.wanted && self.side.is_none_or(|asked| asked == side);
-        let (id, key, orientation) = (flow.id, *flow.key, flow.state.orientation);
-        let turn = Turn { id, key, orientation, ts: flow.ts, side, chunk };
-        asked.then_some(Part::AppRecord(turn))
+        self.part(&flow, side, chunk)
+    }
+
+    fn session(
+        &self,
+        flow: Flow<'_, FiveTupleKey, Followed>,
+        change: SessionChange,
+    ) -> Option<Part> {
+        let SessionChange::Gap { side, offset, len } = change else { return None };
+        self.part(&flow, side, Chunk { offset, what: Piece::Gap(len) })
     }
 
     fn write(&mut self, part: &Part, out: &mut Vec<u8>) {

@@ -212,6 +212,36 @@ fn a_gap_before_the_fin_is_in_the_digest() {
     assert_eq!(digest["toclient"]["len"], 4);
 }
 
+/// Without a FIN, acknowledgements say how long a stream is. Nothing of the one of the client was captured.
+#[test]
+fn events_conversations_and_digests_have_the_same_gaps() {
+    const ACK: flowscope::core::TcpFlags = flowscope::core::TcpFlags::ACK;
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 600\r\n\r\n";
+    let read = 5001 + head.len() as u32;
+    let talk = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80").handshake();
+    let packets = talk
+        .segment(Responder, 5001, 1041, ACK, head)
+        .segment(Initiator, 1041, read + 500, ACK, b"")
+        .build();
+    let said = |args: &[&str]| run(program().args(args).arg("-"), &pcap(&packets)).out;
+    let events = lines(&said(&["events"]));
+    let gaps = events.iter().filter(|event| event["event"] == "gap");
+    let gaps: Vec<_> = gaps.map(|gap| [&gap["side"], &gap["offset"], &gap["bytes"]]).collect();
+    let expected = serde_json::json!([["initiator", 0, 40], ["responder", head.len(), 500]]);
+    assert_eq!(serde_json::json!(gaps), expected);
+    let digest = &lines(&said(&["follow", "--digest"]))[0];
+    assert_eq!(digest["toserver"]["gaps"], serde_json::json!([[0, 40]]));
+    assert_eq!(digest["toclient"]["gaps"], serde_json::json!([[head.len(), 500]]));
+    let text = said(&["follow"]);
+    for bytes in [40, 500] {
+        assert_eq!(
+            text.matches(&format!("[... {bytes} bytes not captured ...]")).count(),
+            1,
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn digests_cut_gaps_out() {
     let ran = run(program().args(["follow", "--digest", "-"]), &pcap(&odd_conversation()));
@@ -220,7 +250,8 @@ fn digests_cut_gaps_out() {
     assert_eq!((&digest["src_ip"], &digest["dest_port"]), (&"10.0.0.1".into(), &80.into()));
     assert_eq!(digest["toclient"]["len"], 47);
     assert_eq!(digest["toclient"]["gaps"], serde_json::json!([[43, 7]]));
-    assert_eq!(digest["toserver"]["gaps"], serde_json::json!([]));
+    // The reset says how much its sender had sent.
+    assert_eq!(digest["toserver"]["gaps"], serde_json::json!([[34, 9]]));
     // sha256 of the bytes that `conversations_are_followed` sees.
     let expected = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nfourlast";
     let sum: String = Sha256::digest(expected).iter().map(|byte| format!("{byte:02x}")).collect();
