@@ -48,7 +48,9 @@ pub(crate) fn is_netbios(header: Header, bytes: &[u8]) -> bool {
 /// contradictions.
 pub(crate) fn probe(start: &[u8], len: Option<u32>) -> Probe {
     let Some(header) = Header::read(start) else {
-        let none = len.is_some_and(|len| (len as usize) < Header::LEN);
+        // As much of the counts as is there; the others may be zero.
+        let counts = [4, 6, 8, 10].map(|at| be16(start, at).unwrap_or(0));
+        let none = len.is_some_and(|len| !have_room(counts, len));
         return if none { Probe::No } else { Probe::Maybe };
     };
     let unassigned = header.opcode().mnemonic().is_none();
@@ -81,7 +83,11 @@ pub(crate) fn probe(start: &[u8], len: Option<u32>) -> Probe {
 
 /// Whether the records that the header counts fit behind it.
 fn has_room(header: Header, len: u32) -> bool {
-    let [questions, records @ ..] = header.counts.map(u32::from);
+    have_room(header.counts, len)
+}
+
+fn have_room(counts: [u16; 4], len: u32) -> bool {
+    let [questions, records @ ..] = counts.map(u32::from);
     Header::LEN as u32 + 5 * questions + 11 * records.iter().sum::<u32>() <= len
 }
 

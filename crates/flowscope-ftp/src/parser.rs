@@ -12,6 +12,7 @@ use flowscope_lines::{LineFrame, LineParser, SideLine};
 
 use crate::reply::{MAX_LINES, MAX_TEXT, Reply};
 use crate::{DataChannel, FtpExchange};
+use probe::is_command;
 
 /// Commands that may wait for their reply.
 const MAX_OPEN: usize = 8;
@@ -279,10 +280,10 @@ impl LineParser<MAX_LINE, MAX_HELD> for FtpParser {
     fn line(&mut self, line: SideLine<'_>, out: &mut Vec<FtpExchange>) -> ParserStatus {
         let SideLine { side, ts, text, is_truncated, .. } = line;
         if self.client.is_none() && !text.is_empty() {
-            // In mid-stream, the kind of message shows which side is the client.
+            // In mid-stream, the kind of message shows which side is the client, if it is one.
             self.client = match Reply::code_of(text) {
                 Some(_) => Some(!side),
-                None if self.is_from_middle && side == Responder => None,
+                None if self.is_from_middle && (side == Responder || !is_command(text)) => None,
                 None => Some(Initiator),
             };
         }

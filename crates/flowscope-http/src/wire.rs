@@ -238,8 +238,8 @@ pub(crate) fn probe(start: &[u8]) -> Probe {
         _ if known && len >= MIN_LONG_PATH && (path || uri) => Probe::Yes,
         None if whole => status,
         None => Probe::Maybe,
-        // `GET /target` is a request of HTTP/0.9, perhaps.
-        Some(b'\r' | b'\n') if method == b"GET" && path => Probe::Maybe,
+        // A request of HTTP/0.9, whose response has no start that could be recognised (RFC 1945 §6).
+        Some(b'\r' | b'\n') if method == b"GET" && target.starts_with(b"/") => Probe::Yes,
         Some(byte) if !is_blank(*byte) => status,
         Some(_) if len > 0 && version.starts_with(VERSION) => Probe::Yes,
         Some(_) if VERSION.starts_with(version) && !whole => Probe::Maybe,
@@ -481,7 +481,8 @@ mod tests {
         check("GET / HTTP/1.", Probe::Yes);
         check("GET\t/\tHTTP/1.0\r\n", Probe::Yes);
         check("GET / HTTP/2.0", Probe::No);
-        check("GET /old\r\n", Probe::Maybe);
+        check("GET /old\r\n", Probe::Yes);
+        check("GET old\r\n", Probe::No);
         check("\r\nGET / HTTP/1.1", Probe::Yes);
         check("GET example HTTP/1.1\r\n", Probe::Yes);
         check("OPTIONS rtsp://a/b RTSP/1.0\r\n", Probe::No);

@@ -1,4 +1,5 @@
 use flowscope_core::ParseError;
+use flowscope_lines::begins_command;
 
 /// A command whose end is still to come: lines of it end with literals.
 #[derive(Clone, Debug)]
@@ -66,6 +67,21 @@ const PUBLIC: [&[u8]; 42] = [
     b"UNSUBSCRIBE",
     b"XLIST",
 ];
+
+/// Whether `start`, the first bytes of a side, may begin a command: a tag, a space and the name of a command.
+pub(crate) fn may_begin(start: &[u8]) -> bool {
+    const OTHERS: [&[u8]; 4] = [b"LOGIN", b"AUTHENTICATE", b"LOGOUT", b"UID"];
+    let len = start.iter().take_while(|byte| is_tag_byte(byte)).count();
+    let is_tag = len <= MAX_TAG && start.first().is_none_or(u8::is_ascii_alphanumeric);
+    is_tag
+        && match &start[len..] {
+            [] => true,
+            [b' ', verb @ ..] => {
+                len > 0 && (begins_command(verb, &PUBLIC) || begins_command(verb, &OTHERS))
+            }
+            _ => false,
+        }
+}
 
 impl Command {
     /// The first line of a command.

@@ -9,7 +9,7 @@ use flowscope_core::{
 };
 use flowscope_lines::{LineFrame, LineParser, SideLine};
 
-use crate::command::{Command, MAX_USER, literal};
+use crate::command::{Command, MAX_USER, literal, may_begin};
 use crate::sasl::Authentication;
 use crate::{ImapExchange, ImapStatus};
 
@@ -333,7 +333,7 @@ impl SessionParser for ImapParser {
     }
 
     /// Sure of the greeting (RFC 9051 §7.1).
-    fn probe(_side: FlowSide, start: &[u8]) -> Probe {
+    fn probe(side: FlowSide, start: &[u8]) -> Probe {
         let greetings: [&[u8]; 3] = [b"* OK ", b"* PREAUTH ", b"* BYE "];
         if greetings.iter().any(|greeting| start.starts_with(greeting)) {
             return Probe::Yes;
@@ -342,10 +342,6 @@ impl SessionParser for ImapParser {
             let begins = greetings.iter().any(|greeting| greeting.starts_with(start));
             return if begins { Probe::Maybe } else { Probe::No };
         }
-        // The tag of a command.
-        match start.first() {
-            Some(first) if !first.is_ascii_alphanumeric() => Probe::No,
-            _ => Probe::Maybe,
-        }
+        if side == Initiator && may_begin(start) { Probe::Maybe } else { Probe::No }
     }
 }

@@ -1,7 +1,7 @@
 //! Lines of text protocols, put together from the pieces in which a stream comes.
 //!
 //! [`LineBuffer`] has the lines of one side; [`LineParser`] is a parser of those of both, with its state in a
-//! [`LineFrame`].
+//! [`LineFrame`]. [`begins_command`] and [`begins_reply`] judge the first line of a side.
 //!
 //! ```
 //! use flowscope_lines::LineBuffer;
@@ -12,8 +12,10 @@
 //! assert_eq!((whole.text, whole.is_truncated), (&b"QUIT"[..], false));
 //! ```
 
+mod first;
 mod frame;
 
+pub use first::{begins_command, begins_reply};
 pub use frame::{LineFrame, LineParser, SideLine};
 
 /// The line of one side that is being received. Keeps its first `MAX` bytes, what ends it included.

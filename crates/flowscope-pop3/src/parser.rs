@@ -7,7 +7,7 @@ use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
     ParseError, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp, feed_once,
 };
-use flowscope_lines::{LineFrame, LineParser, SideLine};
+use flowscope_lines::{LineFrame, LineParser, SideLine, begins_command};
 
 use crate::Pop3Exchange;
 
@@ -147,6 +147,12 @@ impl Pop3Parser {
     }
 }
 
+/// What a client may begin with: RFC 1939 §4 to §7, RFC 2449 §5, RFC 2595 §4, RFC 5034 §4, RFC 6856 §2.
+const COMMANDS: &[&[u8]] = &[
+    b"USER", b"PASS", b"APOP", b"AUTH", b"CAPA", b"STLS", b"UTF8", b"LANG", b"QUIT", b"STAT",
+    b"LIST", b"RETR", b"DELE", b"NOOP", b"RSET", b"TOP", b"UIDL", b"XTND",
+];
+
 impl Pop3Exchange {
     /// Whether a positive reply has lines behind its first (RFC 1939 §5, §7, RFC 2449 §5, RFC 1734 §2).
     fn has_lines(&self) -> bool {
@@ -211,11 +217,17 @@ impl SessionParser for Pop3Parser {
     }
 
     fn probe(_side: FlowSide, start: &[u8]) -> Probe {
-        // The greeting, which has text in most cases (RFC 1939 §4). Without it, it may be a reply of Redis.
+        // The greeting, which has text in most cases (RFC 1939 §4). Without it, it may be a reply of Redis. A line that
+        // begins neither a reply nor a command is not of the protocol.
         if start.starts_with(b"+OK ") {
             return Probe::Yes;
         }
-        let first = start.first().copied().unwrap_or(b'+');
-        if first.is_ascii_alphabetic() || b"+-".contains(&first) { Probe::Maybe } else { Probe::No }
+        let replies: [&[u8]; 4] = [b"+OK\n", b"-ERR ", b"-ERR\r\n", b"-ERR\n"];
+        let may_reply = [&b"+OK "[..], b"+OK\r\n"].iter().chain(&replies).any(|reply| {
+            let known = start.len().min(reply.len());
+            start[..known] == reply[..known]
+        });
+        let is_open = may_reply || begins_command(start, COMMANDS);
+        if is_open { Probe::Maybe } else { Probe::No }
     }
 }

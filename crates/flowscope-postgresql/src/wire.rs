@@ -109,8 +109,16 @@ pub(crate) fn error(body: &[u8]) -> ServerError {
 /// What is said of first bytes. The client speaks first, in messages of an exact form; a server's first byte
 /// alone says little.
 pub(crate) fn probe(start: &[u8]) -> Probe {
-    if let Some(b'S' | b'N' | b'G' | b'R' | b'E' | b'v') = start.first() {
-        return Probe::Maybe;
+    if let Some((kind @ (b'S' | b'N' | b'G' | b'R' | b'E' | b'v'), behind)) = start.split_first() {
+        // What a server says to an opening is short, and its length is the number behind its kind. Behind the one
+        // byte that answers a request for encryption, TLS or GSS begins, or the next answer.
+        let is_number = behind.iter().take(2).all(|byte| *byte == 0);
+        let goes_on = match kind {
+            b'S' => matches!(behind, [21 | 22, ..]),
+            b'N' => matches!(behind, [b'S' | b'N' | b'G' | b'R' | b'E' | b'v', ..]),
+            _ => false,
+        };
+        return if is_number || goes_on { Probe::Maybe } else { Probe::No };
     }
     let Some(head) = start.get(..4) else {
         let zeros = start.iter().take(2).all(|byte| *byte == 0);
@@ -193,8 +201,13 @@ mod tests {
             (b"\0\0\0\x29\0\x02\0\0", Probe::No),
             (b"\0\0\0\x07", Probe::No),
             (b"\x16\x03\x01", Probe::No),
-            (b"GET ", Probe::Maybe),
+            (b"GET ", Probe::No),
+            (b"G", Probe::Maybe),
+            (b"S\x16\x03\x03", Probe::Maybe),
+            (b"NR\0\0\0", Probe::Maybe),
+            (b"NOPE", Probe::No),
             (b"R\0\0\0", Probe::Maybe),
+            (b"R\0\x01", Probe::No),
         ] {
             assert_eq!(probe(start), expected, "{start:?}");
         }

@@ -1,9 +1,10 @@
 use flowscope_core::Probe;
+use flowscope_lines::{begins_command, begins_reply};
 
 /// Judges the first bytes of either side: where the connection was not seen to open, the server may be taken for
 /// its initiator.
 ///
-/// A server is known by a greeting that says SMTP or ESMTP behind its name: `220` alone is FTP's too (RFC 959
+/// A line that begins neither a reply nor a command is not of the protocol. A server is known by a greeting that says SMTP or ESMTP behind its name: `220` alone is FTP's too (RFC 959
 /// §5.4), and a host of any service may be called `smtp`. A client is known by `EHLO` or `HELO` with a name.
 pub(crate) fn probe(start: &[u8]) -> Probe {
     let end = start.iter().position(|&byte| byte == b'\n');
@@ -15,8 +16,41 @@ pub(crate) fn probe(start: &[u8]) -> Probe {
     if line.iter().any(|&byte| byte < b' ' && !matches!(byte, b'\r' | b'\t')) {
         return Probe::No;
     }
-    if end.is_some() && greets(line) { Probe::Yes } else { Probe::Maybe }
+    if end.is_some() && greets(line) {
+        Probe::Yes
+    } else if begins_reply(start) || begins_command(start, COMMANDS) {
+        Probe::Maybe
+    } else {
+        Probe::No
+    }
 }
+
+/// What a client may begin with, besides what is sure (RFC 5321 §4.1, RFC 2033 §4.1, and extensions).
+const COMMANDS: &[&[u8]] = &[
+    b"EHLO",
+    b"HELO",
+    b"LHLO",
+    b"MAIL",
+    b"RCPT",
+    b"DATA",
+    b"BDAT",
+    b"RSET",
+    b"NOOP",
+    b"QUIT",
+    b"VRFY",
+    b"EXPN",
+    b"HELP",
+    b"TURN",
+    b"ETRN",
+    b"ATRN",
+    b"AUTH",
+    b"STARTTLS",
+    b"SEND",
+    b"SOML",
+    b"SAML",
+    b"XCLIENT",
+    b"XFORWARD",
+];
 
 fn says_hello(line: &[u8]) -> bool {
     let (verb, name) = line.split_at(line.len().min(5));
@@ -55,7 +89,12 @@ mod tests {
             (b"EHLO x\0", Probe::Yes),
             (b"EHLO ", Probe::Maybe),
             (b"EHLO\r\n", Probe::Maybe),
-            (b"HEAD / HTTP/1.1\r\n", Probe::Maybe),
+            (b"HEAD / HTTP/1.1\r\n", Probe::No),
+            (b"AAAABBBB\r\n", Probe::No),
+            (b"AAAA", Probe::No),
+            (b"220x\r\n", Probe::No),
+            (b"EH", Probe::Maybe),
+            (b"22", Probe::Maybe),
             (b"QUIT\r\n", Probe::Maybe),
             (b"\x16\x03\x01\x02\x00\x01", Probe::No),
         ] {

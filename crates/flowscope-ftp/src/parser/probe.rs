@@ -1,15 +1,20 @@
 use flowscope_core::Probe;
+use flowscope_lines::{begins_command, begins_reply};
 
 /// Judges the first bytes of either side: where the connection was not seen to open, the server may be taken for
 /// its initiator.
 ///
 /// A server is known by a greeting that says FTP: `220` alone is SMTP's too (RFC 5321 §4.2), and a host of any
-/// service may be called `ftp`. The commands of a client are those of POP3 too.
+/// service may be called `ftp`. The commands of a client are those of POP3 too. A line that begins neither a
+/// reply nor a command is not of the protocol.
 pub(super) fn probe(start: &[u8]) -> Probe {
     for (at, line) in start.split_inclusive(|&byte| byte == b'\n').enumerate() {
         if line.iter().any(|&byte| byte < b' ' && !matches!(byte, b'\r' | b'\n' | b'\t')) {
             // Bytes behind a line that was judged do not count.
             return if at == 0 { Probe::No } else { Probe::Maybe };
+        }
+        if at == 0 && !begins_reply(line) && !is_command(line) {
+            return Probe::No;
         }
         if !line.ends_with(b"\n") || at > 0 && !start.starts_with(b"220-") {
             return Probe::Maybe;
@@ -29,6 +34,24 @@ pub(super) fn probe(start: &[u8]) -> Probe {
     }
     Probe::Maybe
 }
+
+/// Whether a line, or the start of one, is a command that is known.
+pub(super) fn is_command(line: &[u8]) -> bool {
+    begins_command(line, COMMANDS)
+}
+
+/// What a client may begin with: RFC 959 §5.3.1, RFC 775, and what IANA's registry of FTP commands and extensions
+/// lists.
+const COMMANDS: &[&[u8]] = &[
+    b"USER", b"PASS", b"ACCT", b"AUTH", b"ADAT", b"PBSZ", b"PROT", b"CCC", b"MIC", b"CONF", b"ENC",
+    b"HOST", b"CLNT", b"FEAT", b"OPTS", b"LANG", b"SYST", b"HELP", b"NOOP", b"QUIT", b"REIN",
+    b"SITE", b"STAT", b"CWD", b"XCWD", b"CDUP", b"XCUP", b"PWD", b"XPWD", b"MKD", b"XMKD", b"RMD",
+    b"XRMD", b"SMNT", b"TYPE", b"MODE", b"STRU", b"PORT", b"PASV", b"EPRT", b"EPSV", b"LPRT",
+    b"LPSV", b"LIST", b"NLST", b"MLST", b"MLSD", b"SIZE", b"MDTM", b"MFMT", b"MFCT", b"MFF",
+    b"RETR", b"STOR", b"STOU", b"APPE", b"REST", b"ALLO", b"DELE", b"RNFR", b"RNTO", b"ABOR",
+    b"ALGS", b"ESTP", b"ESTA", b"AVBL", b"CSID", b"HASH", b"RANG", b"SPSV", b"DSIZ", b"THMB",
+    b"COMB",
+];
 
 fn has(line: &[u8], word: &[u8]) -> bool {
     line.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
@@ -64,6 +87,10 @@ mod tests {
             (b"220 ready\r\n230 FTP\r\n", Probe::Maybe),
             (b"USER anonymous\r\n", Probe::Maybe),
             (b"331 FTP\r\n", Probe::Maybe),
+            (b"user", Probe::Maybe),
+            (b"AAAABBBB\r\n", Probe::No),
+            (b"USERS\r\n", Probe::No),
+            (b"2200\r\n", Probe::No),
             (b"\x16\x03\x01\x02\x00\x01", Probe::No),
         ] {
             assert_eq!(probe(start), expected, "{}", start.escape_ascii());

@@ -232,7 +232,8 @@ impl SessionParser for SocksParser {
                     _ => Probe::No,
                 }
             }
-            (Responder, [0 | 5, ..]) => Probe::Maybe,
+            (Responder, [5] | [5, 0..=9 | 0x80.., ..]) => Probe::Maybe,
+            (Responder, [0] | [0, 90..=93, ..]) => Probe::Maybe,
             _ => Probe::No,
         }
     }
