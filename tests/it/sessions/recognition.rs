@@ -257,7 +257,7 @@ fn a_protocol_that_bytes_contradict_is_withdrawn() {
     let hello = wire::client_hello("far.example", 0);
     let script = || talk_to(443).handshake().data(Initiator, &hello).data(Responder, plain);
     let lines = hear(script().close(Initiator)).lines();
-    let end = ["stopped Failed(NotTheProtocol)", "not tls", "closed Fin"];
+    let end = ["not tls", "stopped Failed(NotTheProtocol)", "closed Fin"];
     assert_eq!(lines[lines.len() - 3..], end, "{lines:?}");
     // Where flows are recognised and no more, the first bytes of the other side are asked too.
     let recognised = |script: Dialogue| {
@@ -270,10 +270,12 @@ fn a_protocol_that_bytes_contradict_is_withdrawn() {
     let answered =
         talk_to(443).handshake().data(Initiator, &hello).data(Responder, wire::server_hello());
     assert_eq!(recognised(answered), ["open", "tls Port", "closed EndOfInput"]);
-    // Bytes from the middle of a stream rule nothing out.
+    // Bytes from the middle of a stream rule nothing out; the first ones may come behind them.
     let middle = talk_to(443).handshake().data(Initiator, &hello).next_seq(Responder, 6001);
-    let middle = middle.data(Responder, plain).next_seq(Responder, 5001).data(Responder, plain);
-    assert_eq!(recognised(middle), ["open", "tls Port", "closed EndOfInput"]);
+    let middle = middle.data(Responder, plain);
+    assert_eq!(recognised(middle.clone()), ["open", "tls Port", "closed EndOfInput"]);
+    let late = middle.next_seq(Responder, 5001).data(Responder, plain);
+    assert_eq!(recognised(late), ["open", "tls Port", "not tls", "closed EndOfInput"]);
 }
 
 /// What the events say of each side: which one speaks the protocol for sure, and which something else.
@@ -303,7 +305,7 @@ fn detections_name_the_side_that_contradicts() {
     let client = talk().data(Initiator, &hello).data(Responder, plain);
     let chosen = ("tls", Some(Initiator), None);
     let refuted = ("tls", Some(Initiator), not(Responder, Some("http")));
-    assert_eq!(sides(client.clone(), false), [chosen, refuted, refuted]);
+    assert_eq!(sides(client.clone(), false), [chosen, refuted]);
     assert_eq!(sides(client, true), [chosen, refuted]);
     // The bytes of both sides were there when it was decided.
     let server = talk().data(Initiator, [0xf7; 40]).data(Responder, plain);

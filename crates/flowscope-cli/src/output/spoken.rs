@@ -47,11 +47,12 @@ impl Spoken {
         self.within
     }
 
-    /// Whether one of these protocols was spoken.
+    /// Whether one of these protocols was spoken, by one side at least.
     pub(super) fn is_any_of(&self, names: &[String]) -> bool {
         let is_in =
             |spoken: Option<&str>| spoken.is_some_and(|name| names.iter().any(|it| it == name));
-        is_in(self.protocol) || is_in(self.within)
+        let is_side = |sides: &[Option<_>; 2]| sides.iter().any(|side| is_in(*side));
+        is_in(self.protocol) || is_in(self.within) || self.sides.as_deref().is_some_and(is_side)
     }
 
     /// The record of a flow that speaks this.

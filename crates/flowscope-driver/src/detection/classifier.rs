@@ -124,6 +124,9 @@ pub struct ProbeInput<'a, K> {
 pub enum Classification<P> {
     /// This parser does.
     Read(P, Detection),
+    /// This parser does, and the flow has the name of its protocol once it has made a message: a port alone
+    /// speaks for it.
+    Try(P, Detection),
     /// It was recognised, and nobody does.
     Recognised(Detection),
     /// Datagrams so far name it, and a later one may show that a parser reads it.
@@ -160,6 +163,19 @@ pub struct Contradiction {
 }
 
 impl Detection {
+    /// Whether the flow speaks the protocol, as far as the bytes of both sides are known.
+    ///
+    /// It does as long as no side contradicts. A side that is sure outweighs one that cannot be read; where the
+    /// other side is sure of another protocol, the flow speaks neither. A port alone does not outweigh any bytes.
+    #[must_use]
+    pub const fn holds(&self) -> bool {
+        match (self.sure, self.contradicted) {
+            (_, None) => true,
+            (Some(_), Some(other)) => other.protocol.is_none(),
+            (None, Some(_)) => false,
+        }
+    }
+
     /// Of this protocol, found so.
     pub(crate) const fn new(protocol: &'static str, by: DetectedBy) -> Self {
         Detection { protocol, by, within: None, sure: None, contradicted: None }
@@ -178,6 +194,19 @@ pub enum DetectedBy {
     Bytes,
 }
 
+/// What the bytes of both sides say of a protocol.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Evidence {
+    /// One side has bytes of the protocol, and of hardly any other.
+    Sure,
+    /// The bytes may be of the protocol.
+    Open,
+    /// Those of one side may be, those of the other are not.
+    Divided,
+    /// They are not of the protocol.
+    Against,
+}
+
 impl<K> ProbeInput<'_, K> {
     /// Whether another datagram, or the bytes of the other side, may still show the protocol.
     pub(crate) fn may_be_followed(&self) -> bool {
@@ -185,15 +214,18 @@ impl<K> ProbeInput<'_, K> {
     }
 
     /// What the bytes of both sides say together: one that is sure outweighs one that is not.
-    pub(crate) fn probe(&self, probe: impl Fn(FlowSide, &[u8]) -> Probe) -> Probe {
+    pub(crate) fn probe(&self, probe: impl Fn(FlowSide, &[u8]) -> Probe) -> Evidence {
         let of = |side: FlowSide| match self.bytes[side.index()] {
             [] => None,
             bytes => Some(probe(side, bytes)),
         };
         match (of(FlowSide::Initiator), of(FlowSide::Responder)) {
-            (Some(Probe::Yes), _) | (_, Some(Probe::Yes)) => Probe::Yes,
-            (Some(Probe::No), None | Some(Probe::No)) | (None, Some(Probe::No)) => Probe::No,
-            _ => Probe::Maybe,
+            (Some(Probe::Yes), _) | (_, Some(Probe::Yes)) => Evidence::Sure,
+            (Some(Probe::No), Some(Probe::Maybe)) | (Some(Probe::Maybe), Some(Probe::No)) => {
+                Evidence::Divided
+            }
+            (Some(Probe::No), _) | (_, Some(Probe::No)) => Evidence::Against,
+            _ => Evidence::Open,
         }
     }
 }

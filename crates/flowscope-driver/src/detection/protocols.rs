@@ -21,7 +21,9 @@ use crate::detection::{
 /// A port is an expectation, bytes are evidence. The first protocol added that is sure of the bytes of
 /// either side reads the flow, also one that is joined in the middle; among those that are sure, one
 /// that has a port of the flow comes first. If none is sure, one that has a port of the flow reads it
-/// unless the bytes rule it out. A flow on a port of a protocol is not given up for an unreadable start:
+/// unless the bytes of either side rule it out. Bytes from the middle of a stream rule out nothing, and name nothing
+/// either: where those of a stream that was joined look like no start, the parser reads them, and the protocol is
+/// [chosen](crate::SessionEvent::ParserChosen) with its first message. A flow on a port of a protocol is not given up for an unreadable start:
 /// the other side's bytes and further datagrams are asked too, up to 256 bytes of a stream and 32
 /// datagrams.
 ///
@@ -292,11 +294,14 @@ impl<M, S: ProtocolSet<M>> Protocols<M, S> {
         if self.recognise_only {
             return Classification::Recognised(detection);
         }
-        let parser = match entry.place {
+        Classification::Read(self.parser_of(entry), detection)
+    }
+
+    fn parser_of(&self, entry: EntryRef) -> AnyParser<S::Parser> {
+        AnyParser(match entry.place {
             Place::Set(id) => Reader::Set(self.set.new_parser(id)),
             Place::Added(entry) => Reader::Added { entry, state: self.added[entry].start() },
-        };
-        Classification::Read(AnyParser(parser), detection)
+        })
     }
 }
 
@@ -337,7 +342,16 @@ impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
                 Classification::NamedSoFar(Detection::new(name, by))
             }
             (Choice::NeedMore, _) => Classification::NeedMore,
-            (_, Choice::Found(name, by, Certainty::Sure)) => recognised(name, by),
+            (_, Choice::Found(name, by, Certainty::Sure))
+            | (Choice::Found(.., Certainty::Unlikely), Choice::Found(name, by, _)) => {
+                recognised(name, by)
+            }
+            (Choice::Found(.., Certainty::Unlikely), _) if self.recognise_only => {
+                Classification::Reject
+            }
+            (Choice::Found(entry, by, Certainty::Unlikely), _) => {
+                Classification::Try(self.parser_of(entry), Detection::new(entry.name, by))
+            }
             (Choice::Found(entry, by, _), _) => {
                 self.read(entry, self.detected(entry, by, false, start))
             }

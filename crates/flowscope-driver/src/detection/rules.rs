@@ -2,6 +2,7 @@
 
 use flowscope_core::{FlowSide, Probe};
 
+use crate::detection::classifier::Evidence;
 use crate::detection::index::Candidate;
 use crate::detection::{DetectedBy, ProbeInput, Transport};
 
@@ -23,6 +24,8 @@ pub(crate) enum Certainty {
     Sure,
     /// They do not speak against it, and the port is its own.
     Expected,
+    /// They are from the middle of streams, where anything may stand, and the port is its own.
+    Unlikely,
 }
 
 /// Chooses among candidates, in their order; `probe` asks one about the first bytes of a side.
@@ -32,14 +35,16 @@ pub(crate) fn choose<T: Copy, K>(
     probe: impl Fn(T, FlowSide, &[u8]) -> Probe,
 ) -> Choice<T> {
     let mut wait = false;
-    let (mut expected, mut by_bytes) = (None, None);
+    let (mut expected, mut unlikely, mut by_bytes) = (None, None, None);
     for Candidate { entry, by_port } in candidates {
         match start.probe(|side, bytes| probe(entry, side, bytes)) {
-            Probe::Yes if by_port => {
+            Evidence::Sure if by_port => {
                 return Choice::Found(entry, DetectedBy::Port, Certainty::Sure);
             }
-            Probe::Yes => by_bytes = by_bytes.or(Some(entry)),
-            Probe::Maybe => {
+            Evidence::Sure => by_bytes = by_bytes.or(Some(entry)),
+            // The port does not outweigh the side that contradicts, but the other may yet be sure.
+            Evidence::Divided if start.whole => wait = true,
+            Evidence::Open | Evidence::Divided => {
                 wait = true;
                 // Datagrams stand alone: there are no more bytes to wait for. What is missing at
                 // the start of a stream is not waited for either.
@@ -49,22 +54,23 @@ pub(crate) fn choose<T: Copy, K>(
                 }
             }
             // Bytes of the middle may be of anything, but sure ones may follow.
-            Probe::No if by_port && !start.whole => {
+            Evidence::Against if by_port && !start.whole => {
                 wait = true;
                 if start.last {
-                    expected = expected.or(Some(entry));
+                    unlikely = unlikely.or(Some(entry));
                 }
             }
             // The port is an expectation, which one unreadable datagram, or the bytes of one
             // side, do not end.
-            Probe::No if by_port => wait |= start.may_be_followed(),
-            Probe::No => {}
+            Evidence::Against if by_port => wait |= start.may_be_followed(),
+            Evidence::Against => {}
         }
     }
-    match (by_bytes, expected) {
-        (Some(entry), _) => Choice::Found(entry, DetectedBy::Bytes, Certainty::Sure),
-        (None, Some(entry)) => Choice::Found(entry, DetectedBy::Port, Certainty::Expected),
-        (None, None) if wait && !start.last => Choice::NeedMore,
-        (None, None) => Choice::Reject,
+    match (by_bytes, expected, unlikely) {
+        (Some(entry), ..) => Choice::Found(entry, DetectedBy::Bytes, Certainty::Sure),
+        (_, Some(entry), _) => Choice::Found(entry, DetectedBy::Port, Certainty::Expected),
+        (.., Some(entry)) => Choice::Found(entry, DetectedBy::Port, Certainty::Unlikely),
+        _ if wait && !start.last => Choice::NeedMore,
+        _ => Choice::Reject,
     }
 }

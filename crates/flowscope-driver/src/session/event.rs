@@ -27,18 +27,19 @@ pub enum SessionEvent<K, M> {
         /// The protocol, and how it was detected.
         detection: Detection,
     },
-    /// The first bytes of one side are not of the protocol that was chosen by those of the other, or by a port.
-    /// The parser reads on: they may be what it has to expect, or [`Withdrawn`](Self::Withdrawn) follows. At most once.
+    /// The first bytes of one side are not of the protocol that those of the other are surely of, and of no other
+    /// that is known. The flow [keeps](Detection::holds) its protocol, and the parser reads on. At most once.
     Contradicted {
         /// The flow, and the event's place in the input.
         flow: FlowRef<K>,
         /// The protocol, and the side that contradicts.
         detection: Detection,
     },
-    /// The flow does not speak the protocol that was chosen for it after all: its parser has
-    /// [failed](StopReason::Failed) on bytes of [another](flowscope_core::ParseError::NotTheProtocol), or, where
-    /// flows are [recognised only](crate::Protocols::recognise_only) or named by their port, the first bytes of the
-    /// other side rule it out. At most once.
+    /// The flow does not speak the protocol that was chosen for it after all: the first bytes of one side contradict
+    /// a port, or are surely of another protocol than those of the other side ([`Detection::holds`]); or the
+    /// parser of a protocol that was chosen by a port alone has [failed](StopReason::Failed) on bytes of
+    /// [another](flowscope_core::ParseError::NotTheProtocol). Where a port alone was the reason, nothing reads the
+    /// flow from here on. At most once.
     Withdrawn {
         /// The flow, and the event's place in the input.
         flow: FlowRef<K>,
@@ -243,6 +244,16 @@ impl<K: Clone, M> SessionEvent<K, M> {
             SessionChange::Conflict { side, conflict } => {
                 SessionEvent::Conflict { flow, side, conflict }
             }
+        }
+    }
+}
+
+impl SessionChange {
+    /// What becomes of a protocol that the first bytes of one side contradict.
+    pub(crate) fn contradiction(detection: Detection) -> Self {
+        match detection.holds() {
+            true => SessionChange::Contradicted(detection),
+            false => SessionChange::Withdrawn(detection),
         }
     }
 }

@@ -466,7 +466,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             last: context.probed_datagrams >= MAX_PROBE_DATAGRAMS,
         };
         match self.host.classifier.classify(&start) {
-            Classification::Read(parser, detection) => {
+            Classification::Read(parser, detection) | Classification::Try(parser, detection) => {
                 self.out.session(flow, SessionChange::Chosen(detection));
                 Some(Box::new(Session::read_by(parser, detection)))
             }

@@ -75,11 +75,21 @@ pub(crate) struct Session<P, R> {
 pub(crate) struct Reading<P> {
     pub(crate) reader: Reader<P>,
     pub(crate) state: ParserState,
+    pub(crate) progress: Progress,
+}
+
+/// What is known of the protocol of a flow that is read, and of its first bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
     /// The protocol, and how it was found.
     pub(crate) detection: Option<Detection>,
     /// Where the stream of each side goes on for the sink, behind what a parser left to the next one: the
     /// sink has seen those bytes.
     pub(crate) shown: [u64; 2],
+    /// Whether the flow has no name until the parser has made a message.
+    pub(crate) on_trial: bool,
+    /// Sides whose first bytes a parser was fed.
+    pub(crate) begun: [bool; 2],
 }
 
 /// Who reads a flow.
@@ -178,12 +188,13 @@ impl<P, R> Session<P, R> {
     /// A session of datagrams.
     pub(crate) fn read_by(parser: P, detection: Detection) -> Self {
         let mut session = Session::of(Reader::Reads(parser));
-        session.reading.detection = Some(detection);
+        session.reading.progress.detection = Some(detection);
         session
     }
 
     fn of(reader: Reader<P>) -> Self {
-        let reading = Reading { reader, state: ParserState::new(), detection: None, shown: [0; 2] };
+        let (state, progress) = (ParserState::new(), Progress::default());
+        let reading = Reading { reader, state, progress };
         Session {
             reading,
             sides: None,

@@ -8,7 +8,7 @@ use flowscope_session::{Delivery, ParserState, StopReason, StreamEnd, StreamPosi
 use flowscope_track::Flow;
 
 use super::flow_sink::ParserHost;
-use super::slot::{ProbeBuffer, ProbePiece, Reader, Reading, SIDES};
+use super::slot::{ProbeBuffer, ProbePiece, Progress, Reader, Reading, SIDES};
 use crate::detection::{
     Classification, Classifier, Contradiction, DetectedBy, Detection, ProbeInput, Transport,
 };
@@ -29,8 +29,7 @@ pub(crate) struct StreamDispatch<'d, K, C: Classifier<K>, U, O> {
 /// The parser of a flow, and the sink that receives its messages.
 struct SessionDelivery<'d, K, C: Classifier<K>, U, O> {
     reader: &'d mut Reader<C::Parser>,
-    detection: &'d mut Option<Detection>,
-    shown: &'d mut [u64; 2],
+    progress: &'d mut Progress,
     host: &'d mut ParserHost<K, C>,
     out: &'d mut O,
     flow: Flow<'d, K, U>,
@@ -38,6 +37,12 @@ struct SessionDelivery<'d, K, C: Classifier<K>, U, O> {
 
 /// Bytes of both sides that are buffered at most until a parser is chosen.
 const MAX_PROBE_BYTES: usize = 256;
+
+/// As many bytes as the protocol of a flow is found by, however many come at once: a driver that recognises
+/// flows comes to the same as one that reads them.
+pub(super) fn first_bytes(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(MAX_PROBE_BYTES)]
+}
 
 impl<'d, K, C, U, O> StreamDispatch<'d, K, C, U, O>
 where
@@ -53,10 +58,10 @@ where
         side: FlowSide,
         ts: Timestamp,
     ) -> Self {
-        let Reading { reader, state, detection, shown } = reading;
+        let Reading { reader, state, progress } = reading;
         StreamDispatch {
             state,
-            to: SessionDelivery { reader, detection, shown, host, out, flow },
+            to: SessionDelivery { reader, progress, host, out, flow },
             side,
             ts,
         }
@@ -156,7 +161,7 @@ where
         let last = last || rest.len() > room - kept;
         let mut start = SIDES.map(|side| buffer.bytes(side));
         if start[side].is_empty() {
-            start[side] = rest;
+            start[side] = first_bytes(rest);
         }
         let is_cut = |side: FlowSide| {
             buffer.gap(side) > 0
@@ -171,12 +176,17 @@ where
             whole: !is_cut(FlowSide::Initiator) && !is_cut(FlowSide::Responder),
             last,
         };
-        match self.to.host.classifier.classify(&start) {
-            Classification::Read(parser, mut detection) => {
-                detection.within = self.to.detection.map(|before| before.protocol);
+        let answer = self.to.host.classifier.classify(&start);
+        self.to.progress.on_trial = matches!(answer, Classification::Try(..));
+        match answer {
+            Classification::Read(parser, mut detection)
+            | Classification::Try(parser, mut detection) => {
+                detection.within = self.to.progress.detection.map(|before| before.protocol);
                 let before = std::mem::replace(self.to.reader, Reader::Reads(parser));
-                *self.to.detection = Some(detection);
-                self.to.report(SessionChange::Chosen(detection));
+                self.to.progress.detection = Some(detection);
+                if !self.to.progress.on_trial {
+                    self.to.report(SessionChange::Chosen(detection));
+                }
                 if let Reader::Undecided(buffer) = before {
                     self.replay(&buffer);
                 }
@@ -190,7 +200,7 @@ where
                 }
             }
             Classification::Recognised(mut detection) => {
-                detection.within = self.to.detection.map(|before| before.protocol);
+                detection.within = self.to.progress.detection.map(|before| before.protocol);
                 let unseen = SIDES.into_iter().find(|side| start.bytes[side.index()].is_empty());
                 self.to.host.note_recognised(detection, unseen);
                 self.reject();
@@ -223,7 +233,7 @@ where
             let bytes = &buffer.bytes(side)[from..from + len];
             let at = buffer.at(side) + from as u64;
             // The sink has seen the first of them, if a parser left them to this one.
-            let shown = self.to.shown[side.index()].saturating_sub(at);
+            let shown = self.to.progress.shown[side.index()].saturating_sub(at);
             let shown = usize::try_from(shown).unwrap_or(usize::MAX);
             let (before, behind) = bytes.split_at(shown.min(bytes.len()));
             for (at, bytes) in [(at, before), (at + before.len() as u64, behind)] {
@@ -309,26 +319,31 @@ where
         self.out.session(self.flow.reborrow(), change);
     }
 
-    /// Handles the first bytes of a stream: whether they contradict the protocol that was chosen.
+    /// Handles the first bytes of a stream: whether they contradict the protocol that was chosen. Returns whether
+    /// its parser reads on, as it does where the other side is sure.
     #[inline(never)]
-    fn check_start(&mut self, chunk: StreamChunk<'_>) {
-        let StreamChunk { side, bytes, .. } = chunk;
+    fn check_start(&mut self, chunk: StreamChunk<'_>) -> bool {
+        let side = chunk.side;
+        self.progress.begun[side.index()] = true;
         // Bytes from the middle of a stream may be anything.
-        let Some(detection) = self.detection else { return };
+        let Some(detection) = &mut self.progress.detection else { return true };
         if detection.by == DetectedBy::Only
+            || self.progress.on_trial
             || detection.sure == Some(side)
             || detection.contradicted.is_some()
             || self.flow.stream_start(side).is_none()
         {
-            return;
+            return true;
         }
-        let classifier = &self.host.classifier;
-        if classifier.probe_start(*detection, side, bytes) == Probe::No {
-            let protocol = classifier.recognise(side, bytes);
-            detection.contradicted = Some(Contradiction { side, protocol });
-            let change = SessionChange::Contradicted(*detection);
-            self.report(change);
+        let (classifier, bytes) = (&self.host.classifier, first_bytes(chunk.bytes));
+        if classifier.probe_start(*detection, side, bytes) != Probe::No {
+            return true;
         }
+        let protocol = classifier.recognise(side, bytes);
+        detection.contradicted = Some(Contradiction { side, protocol });
+        let detection = *detection;
+        self.report(SessionChange::contradiction(detection));
+        detection.sure.is_some()
     }
 
     fn notify_parser(&mut self, side: FlowSide, end: StreamEnd) {
@@ -338,9 +353,24 @@ where
         }
     }
 
+    /// The parser has made its first message: the flow has a name.
+    #[cold]
+    fn end_trial(&mut self) {
+        self.progress.on_trial = false;
+        if let Some(detection) = self.progress.detection {
+            self.report(SessionChange::Chosen(detection));
+        }
+    }
+
     /// Passes the messages of the last call to the sink.
     #[inline]
     fn emit(&mut self, side: FlowSide) {
+        if self.host.messages.is_empty() {
+            return;
+        }
+        if self.progress.on_trial {
+            self.end_trial();
+        }
         for message in self.host.messages.drain(..) {
             self.out.message(self.flow.reborrow(), side, message);
         }
@@ -361,12 +391,13 @@ where
 
     #[inline]
     fn feed(&mut self, chunk: StreamChunk<'_>) -> ParserStatus {
-        if chunk.offset == 0 {
-            self.check_start(chunk);
-        }
+        let reads_on = chunk.offset != 0 || self.check_start(chunk);
         let Reader::Reads(parser) = &mut *self.reader else { return ParserStatus::Continue };
         self.host.ledger.deliver(chunk.bytes.len() as u64);
-        if chunk.offset >= self.shown[chunk.side.index()] {
+        if !reads_on {
+            return ParserStatus::Failed(ParseError::NotTheProtocol);
+        }
+        if chunk.offset >= self.progress.shown[chunk.side.index()] {
             let status = self.out.bytes(self.flow.reborrow(), chunk);
             if status != ParserStatus::Continue {
                 return status;
@@ -400,7 +431,7 @@ where
             ledger.take_back(len);
             left.first.get_or_insert(side);
             left.push(side, remainder.offset, &remainder.bytes, None);
-            self.shown[side.index()] = remainder.offset + len;
+            self.progress.shown[side.index()] = remainder.offset + len;
         }
         classifier.notify(parser, StreamEnd::End, messages);
         self.emit(at.side);
@@ -425,12 +456,29 @@ where
 
     fn report_stop(&mut self, at: StreamPosition, side: Option<FlowSide>, why: StopReason) {
         self.report(SessionChange::Stopped { side, why });
+        if self.progress.on_trial {
+            return;
+        }
+        // First bytes that are sure outweigh what the parser finds behind them.
+        let by_port_alone = |it: &mut Detection| {
+            it.by != DetectedBy::Only && it.sure.is_none() && it.contradicted.is_none()
+        };
         if why == StopReason::Failed(ParseError::NotTheProtocol)
-            && let Some(mut detection) = self.detection.take_if(|it| it.by != DetectedBy::Only)
+            && let Some(mut detection) = self.progress.detection.take_if(by_port_alone)
         {
-            let unknown = Contradiction { side: at.side, protocol: None };
-            detection.contradicted.get_or_insert(unknown);
-            self.report(SessionChange::Withdrawn(detection));
+            detection.contradicted = Some(Contradiction { side: at.side, protocol: None });
+            return self.report(SessionChange::contradiction(detection));
+        }
+        // The first bytes of the other side may still contradict, though nobody reads them.
+        if side.is_none()
+            && self.progress.begun.contains(&true)
+            && let Some(detection) = self.progress.detection
+            && detection.by != DetectedBy::Only
+            && detection.contradicted.is_none()
+            && detection.within.is_none()
+        {
+            let unseen = SIDES.into_iter().find(|side| !self.progress.begun[side.index()]);
+            self.host.note_recognised(detection, unseen);
         }
     }
 
