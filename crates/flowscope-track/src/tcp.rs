@@ -99,8 +99,8 @@ pub(crate) struct Step {
     pub(crate) remembered: bool,
     /// SEG-4: the segment is out of window.
     pub(crate) out_of_window: bool,
-    /// ACK-1: its acknowledgement is beyond the window.
-    pub(crate) far_ack: bool,
+    /// ACK-1: whether its acknowledgement is beyond the window; `None` if it was not processed.
+    pub(crate) far_ack: Option<bool>,
     pub(crate) ended: Option<EndReason>,
     /// How many of `anomalies` there are.
     reported: usize,
@@ -115,7 +115,7 @@ impl Step {
             established: false,
             remembered: false,
             out_of_window: false,
-            far_ack: false,
+            far_ack: None,
             ended: None,
             reported: 0,
             anomalies: [(Anomaly::OutOfWindow, FlowSide::Initiator); 4],

@@ -142,7 +142,7 @@ impl<K, S> Entry<'_, K, S> {
         if !seg.flags.rst() {
             let mut segment = lent(seg, packet);
             segment.out_of_window = step.out_of_window;
-            if step.far_ack {
+            if step.far_ack == Some(true) {
                 segment.ack = None;
             }
             self.emit_segment(segment, packet, out);

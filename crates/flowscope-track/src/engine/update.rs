@@ -97,7 +97,6 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         entry.cold.first_seen = entry.cold.first_seen.min(view.first_ts());
         let mut tcp = entry.tcp(&self.config);
         tcp.advance_in_sequence(&seg, &mut step);
-        step.far_ack = out.wants_payload() && tcp.acknowledges_far(&seg);
         self.order.insert(slot, entry.hot);
         if out.wants_packets() || out.wants_payload() || step.is_told(entry.hot) {
             entry.emit_packet(side, packet, seg.flags, out);
@@ -256,7 +255,9 @@ impl<K, S> Entry<'_, K, S> {
         if let Some(seg) = seg {
             let mut tcp = self.tcp(config);
             tcp.advance(seg, now, &mut step);
-            step.far_ack = out.wants_payload() && tcp.acknowledges_far(seg);
+            if step.far_ack.is_none() && out.wants_payload() {
+                step.far_ack = Some(tcp.acknowledges_far(seg));
+            }
         } else if step.before != FlowState::Active {
             self.tcp(config).truncated_header(view.ts(), &mut step);
         }

@@ -198,6 +198,9 @@ impl Tcp<'_> {
         let (x, y) = (seg.side.index(), (!seg.side).index());
         let (own, peer) = (&self.hot.sides[x], &self.hot.sides[y]);
         let ahead = serial(seg.ack, own.ack);
+        // The window of this segment does not say what the other side could send before it.
+        let is_far = self.acknowledges_far(seg);
+        step.far_ack = Some(is_far);
         // ACK-1. RFC 9293 §3.10.7.4: "If the ACK is a duplicate (SEG.ACK =< SND.UNA), it can be ignored. If
         // the ACK acks something not yet sent (SEG.ACK > SND.NXT), then send an ACK, drop the segment".
         if own.has(side_bit::ACKED) && ahead <= 0 {
@@ -209,7 +212,7 @@ impl Tcp<'_> {
             }
             return;
         }
-        if self.acknowledges_far(seg) {
+        if is_far {
             return;
         }
         let fin = peer.has(side_bit::FIN);

@@ -306,12 +306,12 @@ impl Flow {
         }
     }
 
-    /// ACK-1: the acknowledgement that is lent with a segment.
-    pub fn lent_ack(&self, side: FlowSide, tcp: &TcpInfo) -> Option<u32> {
+    /// ACK-1: the acknowledgement that is lent with a segment; `far` if it was processed.
+    pub fn lent_ack(&self, side: FlowSide, tcp: &TcpInfo, far: Option<bool>) -> Option<u32> {
         let peer = &self.sides[(!side).index()];
         let ahead = i64::from(tcp.ack.wrapping_sub(peer.next).cast_signed());
-        let far = peer.shown && ahead > self.receive_window(!side);
-        (tcp.flags.ack() && !far).then_some(tcp.ack)
+        let far_now = || peer.shown && ahead > self.receive_window(!side);
+        (tcp.flags.ack() && !far.unwrap_or_else(far_now)).then_some(tcp.ack)
     }
 
     /// LATE-5
@@ -342,7 +342,7 @@ impl Flow {
             seq: tcp.seq,
             payload: packet.payload.clone(),
             wire_len: len,
-            ack: self.lent_ack(side, &tcp),
+            ack: self.lent_ack(side, &tcp, None),
             fin,
         })
     }

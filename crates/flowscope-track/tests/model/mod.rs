@@ -471,7 +471,7 @@ impl Model {
             tcp_flags: found.tcp.map(|tcp| tcp.flags).unwrap_or_default(),
         })];
         calls.extend(changes.anomalies.into_iter().map(|(kind, side)| What::Anomaly(kind, side)));
-        calls.extend(lent(flow, packet, found, side, changes.out_of_window));
+        calls.extend(lent(flow, packet, found, side, (changes.out_of_window, changes.far_ack)));
         if changes.established {
             calls.push(What::Established);
         }
@@ -492,7 +492,7 @@ fn lent(
     packet: &Packet,
     found: &Extracted<u8>,
     side: FlowSide,
-    out_of_window: bool,
+    (out_of_window, far_ack): (bool, Option<bool>),
 ) -> Option<What> {
     let (payload, wire_len) = (packet.payload.clone(), found.payload.wire_len);
     if flow.l4 == Some(L4Proto::Tcp) {
@@ -503,7 +503,7 @@ fn lent(
             seq: tcp.seq.wrapping_add(u32::from(tcp.flags.syn())),
             payload,
             wire_len,
-            ack: flow.lent_ack(side, &tcp),
+            ack: flow.lent_ack(side, &tcp, far_ack),
             syn: tcp.flags.syn(),
             fin: tcp.flags.fin(),
             starts: flow.starts(),

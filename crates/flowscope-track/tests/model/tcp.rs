@@ -33,6 +33,8 @@ pub struct Changes {
     /// The packet is none that could establish the flow.
     pub disbelieved: bool,
     pub out_of_window: bool,
+    /// ACK-1: whether the acknowledgement is beyond the window before the packet, if it was processed.
+    pub far_ack: Option<bool>,
     /// Rules that few packets get to.
     pub reached: Vec<&'static str>,
     /// From the state before the packet to the one after, if they differ.

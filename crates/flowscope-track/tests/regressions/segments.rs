@@ -31,6 +31,30 @@ fn an_acknowledgement_of_what_cannot_have_been_sent_is_not_taken() {
     assert_eq!(acknowledged(900), Some(1001));
 }
 
+/// ACK-1
+#[test]
+fn the_window_of_a_packet_does_not_say_what_was_sent_before_it() {
+    let check = |before, with, expected| {
+        let scaled = TcpOptions { window_scale: Some(14), ..TcpOptions::default() };
+        let info = TcpInfo { seq: 5001, ack: 1001, flags: ACK, ..TcpInfo::default() };
+        let calls = script()
+            .tcp_options(A, SYN, 1000, 0, scaled)
+            .tcp_options(B, SYN | ACK, 5000, 1001, scaled)
+            .tcp(A, ACK, 1001, 5001, 0)
+            .segment(B, TcpInfo { window: before, ..info }, 0)
+            .segment(B, TcpInfo { ack: 1001 + (4 << 20), window: with, ..info }, 1)
+            .run();
+        let last = calls.iter().rev().find_map(|call| match call.what {
+            What::Segment { ack, acknowledged, .. } => Some((ack, acknowledged[0])),
+            _ => None,
+        });
+        assert_eq!(last, Some(expected), "{before}, then {with}");
+    };
+    let far = Some(1001 + (4 << 20));
+    check(1024, 0, (far, far));
+    check(0, 1024, (None, Some(1001)));
+}
+
 /// ORIG-2
 #[test]
 fn a_corrupt_packet_is_counted_and_changes_nothing_else() {

@@ -62,6 +62,7 @@ impl Flow {
         let (own, peer) = self.pair(x);
         let newer = own.ack.is_none_or(|last| d(tcp.ack, last) > 0);
         let possible = !peer.shown || d(tcp.ack, peer.next) <= room;
+        changes.far_ack = Some(!possible);
         if !newer || !possible {
             return;
         }
