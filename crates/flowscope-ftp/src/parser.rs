@@ -27,7 +27,8 @@ const MAX_HELD: usize = 8192;
 /// for each reply without a command.
 ///
 /// Replies answer commands in order. What the client sends behind `AUTH TLS` is held until the reply: behind
-/// 234 the parser gives way to another protocol ([`ParserStatus::Upgrade`]). Bytes that were not captured end
+/// 234 the parser gives way to another protocol ([`ParserStatus::Upgrade`]). A line that is neither a command nor a
+/// reply is passed over, [`MAX_UNREADABLE`](flowscope_lines::MAX_UNREADABLE) of a side in succession at most. Bytes that were not captured end
 /// parsing; a connection seen from the middle on is read from its next line, whichever side is the client.
 ///
 /// Holds at most 64 KiB: 8 commands without a reply, 2 replies without a command, 2048 bytes of a line per
@@ -69,13 +70,17 @@ impl FtpParser {
         let is_verb = (3..=16).contains(&verb.len())
             && verb[0].is_ascii_alphabetic()
             && verb.iter().all(u8::is_ascii_alphanumeric);
-        if !is_verb {
-            return ParserStatus::Failed(ParseError::InvalidField("command"));
-        }
         if self.open.len() == MAX_OPEN {
             // Which reply belongs to which command will not be known.
             self.flush(out);
             return ParserStatus::Done;
+        }
+        if !is_verb {
+            // The server replies to what it cannot read too.
+            let user = self.user.clone();
+            let password_sent = self.password_sent;
+            self.open.push_back(FtpExchange { ts, user, password_sent, ..FtpExchange::default() });
+            return ParserStatus::Failed(ParseError::InvalidField("command"));
         }
         let verb = verb.to_ascii_uppercase();
         match verb.as_slice() {
@@ -204,7 +209,9 @@ impl FtpParser {
             exchange.add(reply);
         }
         while let Some(exchange) = self.open.pop_front() {
-            self.emit(Some(exchange), out);
+            if exchange.command.is_some() || exchange.code.is_some() {
+                self.emit(Some(exchange), out);
+            }
         }
     }
 }

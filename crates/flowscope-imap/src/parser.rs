@@ -27,7 +27,8 @@ const MAX_HELD: usize = 8192;
 ///
 /// The initiator is the client. Literals are passed over and counted, of `LOGIN` alone the name is read. What
 /// the client sends behind `STARTTLS` is held until the response: behind `OK` the parser gives way to another
-/// protocol ([`ParserStatus::Upgrade`]). Bytes that were not captured end parsing, and so does compression
+/// protocol ([`ParserStatus::Upgrade`]). Behind the greeting, a line that is neither a command nor a response is passed
+/// over, [`MAX_UNREADABLE`](flowscope_lines::MAX_UNREADABLE) of a side in succession at most. Bytes that were not captured end parsing, and so does compression
 /// (RFC 4978).
 ///
 /// Holds at most 64 KiB: 32 commands without a response, 2048 bytes of a line per side, and 8192 bytes behind

@@ -13,7 +13,12 @@ pub struct LineFrame<const MAX: usize, const HELD: usize> {
     lines: [LineBuffer<MAX>; 2],
     held: Option<(FlowSide, Remainder)>,
     remainders: [Option<Remainder>; 2],
+    /// Lines of each side in succession that could not be read.
+    unreadable: [u8; 2],
 }
+
+/// A side may send this many lines in succession that cannot be read; one more, and its connection is given up.
+pub const MAX_UNREADABLE: u8 = 8;
 
 /// A line of a side.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,6 +46,9 @@ pub trait LineParser<const MAX: usize, const HELD: usize> {
     fn frame(&mut self) -> &mut LineFrame<MAX, HELD>;
 
     /// Takes a line.
+    ///
+    /// One that cannot be read, [`ParseError::InvalidField`], is passed over, and so are up to [`MAX_UNREADABLE`] in
+    /// succession: it must have changed nothing that the next line depends on.
     fn line(&mut self, line: SideLine<'_>, out: &mut Vec<Self::Message>) -> ParserStatus;
 
     /// How many of the next bytes of a side are no lines: a literal of IMAP (RFC 9051 §4.3).
@@ -86,7 +94,8 @@ pub trait LineParser<const MAX: usize, const HELD: usize> {
             let len = buffer.line_len(piece);
             let status = match buffer.push(piece) {
                 Some(Line { text, tail, is_truncated }) => {
-                    self.line(SideLine { side, ts, text, tail, is_truncated, len }, out)
+                    let read = self.line(SideLine { side, ts, text, tail, is_truncated, len }, out);
+                    self.frame().pass_over(side, read)
                 }
                 None => ParserStatus::Continue,
             };
@@ -153,6 +162,22 @@ impl<const MAX: usize, const HELD: usize> LineFrame<MAX, HELD> {
             + remainders.map(|left| left.bytes.capacity()).sum::<usize>()
     }
 
+    /// Returns the status behind a line: one that cannot be read may be passed over.
+    fn pass_over(&mut self, side: FlowSide, read: ParserStatus) -> ParserStatus {
+        let unreadable = &mut self.unreadable[side.index()];
+        match read {
+            ParserStatus::Failed(ParseError::InvalidField(_)) if *unreadable < MAX_UNREADABLE => {
+                *unreadable += 1;
+                ParserStatus::Continue
+            }
+            ParserStatus::Continue => {
+                *unreadable = 0;
+                read
+            }
+            _ => read,
+        }
+    }
+
     fn put_remainder(&mut self, side: FlowSide, left: Remainder) {
         if !left.bytes.is_empty() {
             self.remainders[side.index()] = Some(left);
@@ -197,6 +222,7 @@ mod tests {
                     return ParserStatus::Upgrade;
                 }
                 b"no" => return self.refuse(line.ts, out),
+                b"?" => return ParserStatus::Failed(ParseError::InvalidField("line")),
                 [.., b'{', digit, b'}'] => self.opaque = u64::from(digit - b'0'),
                 _ => {}
             }
@@ -262,6 +288,21 @@ mod tests {
         let (out, _) = feed(&mut toy, &[(Initiator, &long)], 7);
         assert_eq!(out, [format!("{} 1001", "x".repeat(32))]);
         assert!(toy.frame.heap_bytes() <= 64);
+    }
+
+    #[test]
+    fn some_lines_in_succession_may_be_unreadable() {
+        let lines = |unreadable: usize| [&b"?\n".repeat(unreadable)[..], b"a\n"].concat();
+        let most = lines(usize::from(MAX_UNREADABLE));
+        for size in [1, 2, 100] {
+            let turns = [(Initiator, &most[..]), (Responder, &most), (Initiator, &most)];
+            let (out, status) = feed(&mut Toy::default(), &turns, size);
+            assert_eq!(status, ParserStatus::Continue);
+            assert_eq!(out.iter().filter(|line| *line == "a 2").count(), 3);
+            let more = lines(usize::from(MAX_UNREADABLE) + 1);
+            let (_, status) = feed(&mut Toy::default(), &[(Responder, &more)], size);
+            assert_eq!(status, ParserStatus::Failed(ParseError::InvalidField("line")));
+        }
     }
 
     #[test]

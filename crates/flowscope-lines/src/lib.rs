@@ -16,7 +16,7 @@ mod first;
 mod frame;
 
 pub use first::{begins_command, begins_reply};
-pub use frame::{LineFrame, LineParser, SideLine};
+pub use frame::{LineFrame, LineParser, MAX_UNREADABLE, SideLine};
 
 /// The line of one side that is being received. Keeps its first `MAX` bytes, what ends it included.
 #[derive(Clone, Debug, Default)]

@@ -26,7 +26,8 @@ const MAX_HELD: usize = 8192;
 /// greeting.
 ///
 /// The initiator is the client. What it sends behind `STLS` is held until the reply: behind `+OK` the parser
-/// gives way to another protocol ([`ParserStatus::Upgrade`]). Bytes that were not captured end parsing.
+/// gives way to another protocol ([`ParserStatus::Upgrade`]). A line that is neither a command nor a reply is passed
+/// over, [`MAX_UNREADABLE`](flowscope_lines::MAX_UNREADABLE) of a side in succession at most. Bytes that were not captured end parsing.
 ///
 /// Holds at most 64 KiB: 64 commands without a reply, 2048 bytes of a line per side, and 8192 bytes behind
 /// `STLS`, more of which are an error. More commands without a reply end parsing.
@@ -49,13 +50,16 @@ impl Pop3Parser {
         }
         let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
         let (verb, argument) = (&line[..end], line[end..].trim_ascii());
-        if !(3..=12).contains(&verb.len()) || !verb.iter().all(u8::is_ascii_alphabetic) {
-            return ParserStatus::Failed(ParseError::InvalidField("keyword"));
-        }
         if self.open.len() == MAX_OPEN {
             // Which reply belongs to which command will not be known.
-            out.extend(self.open.drain(..));
+            self.flush(out);
             return ParserStatus::Done;
+        }
+        if !(3..=12).contains(&verb.len()) || !verb.iter().all(u8::is_ascii_alphabetic) {
+            // The server replies to what it cannot read too.
+            let user = self.user.clone();
+            self.open.push_back(Pop3Exchange { ts, user, ..Pop3Exchange::default() });
+            return ParserStatus::Failed(ParseError::InvalidField("keyword"));
         }
         let verb = verb.to_ascii_uppercase();
         let word = argument.split(u8::is_ascii_whitespace).next().unwrap_or_default();
@@ -135,7 +139,7 @@ impl Pop3Parser {
                 }
                 if success {
                     self.frame.accept();
-                    out.extend(self.open.drain(..));
+                    self.flush(out);
                     return ParserStatus::Upgrade;
                 }
                 // There is no TLS: these were commands.
@@ -144,6 +148,14 @@ impl Pop3Parser {
             _ => {}
         }
         ParserStatus::Continue
+    }
+}
+
+impl Pop3Parser {
+    /// Nothing more comes. A line that was no command is no exchange without a reply.
+    fn flush(&mut self, out: &mut Vec<Pop3Exchange>) {
+        let open = self.open.drain(..);
+        out.extend(open.filter(|open| open.command.is_some() || open.success.is_some()));
     }
 }
 
@@ -196,12 +208,12 @@ impl SessionParser for Pop3Parser {
 
     fn gap(&mut self, _side: FlowSide, _len: u64, out: &mut Vec<Pop3Exchange>) -> ParserStatus {
         // Which reply belongs to which command is not known any more.
-        out.extend(self.open.drain(..));
+        self.flush(out);
         ParserStatus::Done
     }
 
     fn end(&mut self, out: &mut Vec<Pop3Exchange>) {
-        out.extend(self.open.drain(..));
+        self.flush(out);
     }
 
     fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {

@@ -30,7 +30,9 @@ const SERVER: usize = 1;
 ///
 /// Behind the reply to `STARTTLS` another protocol follows ([`Upgrade`](ParserStatus::Upgrade)). Bytes that were not captured are
 /// counted as missing in a message, and the transaction goes on at the end of the message, or at the reply to
-/// it; elsewhere they end parsing. A session seen from the middle on is read from its next `MAIL`, `EHLO` or
+/// it; elsewhere they end parsing. Behind the greeting, a line of the client that is no command is one that the server
+/// answers, and up to [`MAX_UNREADABLE`](flowscope_lines::MAX_UNREADABLE) lines of the server in succession may be
+/// no replies. A session seen from the middle on is read from its next `MAIL`, `EHLO` or
 /// `HELO`, whichever side sends it.
 ///
 /// Holds at most 64 KiB: three transactions with 8 KiB of text and lists of 100 recipients each, 256 commands
@@ -51,6 +53,8 @@ pub struct SmtpParser {
     waiting: VecDeque<Box<Transaction>>,
     /// Bytes at the end of the chunk at hand that were not read.
     unread: usize,
+    /// Lines of the server in succession that are no replies.
+    unreadable: u8,
     /// What was fed of the protocol behind `STARTTLS`.
     remainder: Option<(FlowSide, Remainder)>,
 }

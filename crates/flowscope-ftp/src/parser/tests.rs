@@ -157,16 +157,35 @@ fn long_lines_and_long_replies_are_kept_in_part() {
 }
 
 #[test]
-fn what_is_no_line_of_ftp_is_an_error() {
+fn many_lines_that_are_none_of_ftp_are_an_error() {
     for turns in [
         [('S', "220 FTP\r\n"), ('C', "\u{16}\u{3}\u{1}\r\n")],
         [('C', "USER a\r\n"), ('S', "+OK\r\n")],
-        [('S', "220 FTP\r\n"), ('C', "GET / HTTP/1.1\r\nHost: a\r\n")],
+        [('S', "220 FTP\r\n"), ('C', "HOST: a\r\n")],
         [('C', "USER a\r\n"), ('S', "999 x\r\n")],
     ] {
-        let (_, status, _) = talk(&turns);
-        assert!(matches!(status, ParserStatus::Failed(_)), "{turns:?}: {status:?}");
+        let [first, (side, line)] = turns;
+        let status = |times: u8| talk(&[first, (side, &line.repeat(times.into()))]).1;
+        assert_eq!(status(flowscope_lines::MAX_UNREADABLE), ParserStatus::Continue, "{turns:?}");
+        let more = status(flowscope_lines::MAX_UNREADABLE + 1);
+        assert!(
+            matches!(more, ParserStatus::Failed(_) | ParserStatus::Done),
+            "{turns:?}: {more:?}"
+        );
     }
+}
+
+#[test]
+fn the_reply_to_what_is_no_command_answers_no_other() {
+    let (out, status, _) = talk(&[
+        ('S', "220 FTP\r\n"),
+        ('C', "?AAAA\r\nUSER a\r\n"),
+        ('S', "500 what\r\n+OK\r\n331 password\r\n"),
+        ('C', "?BBBB\r\n"),
+    ]);
+    assert_eq!(status, ParserStatus::Continue);
+    let found: Vec<_> = out.iter().map(|it| (it.command.as_deref(), it.code)).collect();
+    assert_eq!(found, [(None, Some(220)), (None, Some(500)), (Some(&b"USER"[..]), Some(331))]);
 }
 
 #[test]

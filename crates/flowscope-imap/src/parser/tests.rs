@@ -148,8 +148,11 @@ fn what_ends_parsing() {
     assert_eq!(ends(&[hi, ">a COMPRESS DEFLATE\r\n", "<a OK\r\n"]), ParserStatus::Done);
     assert_eq!(ends(&[hi, &format!(">{}", "a NOOP\r\n".repeat(MAX_OPEN + 1))]), ParserStatus::Done);
     let failed = |field| ParserStatus::Failed(ParseError::InvalidField(field));
-    assert_eq!(ends(&[hi, "><html>\r\n"]), failed("command"));
-    assert_eq!(ends(&[hi, "<a MAYBE\r\n"]), failed("resp-cond-state"));
+    for (line, field) in [("><html>\r\n", "command"), ("<a MAYBE\r\n", "resp-cond-state")] {
+        let most = vec![line; usize::from(flowscope_lines::MAX_UNREADABLE)];
+        assert_eq!(ends(&[&[hi], &most[..]].concat()), ParserStatus::Continue);
+        assert_eq!(ends(&[&[hi], &most[..], &[line]].concat()), failed(field));
+    }
     assert_eq!(ends(&["<220 ready\r\n"]), ParserStatus::Failed(ParseError::NotTheProtocol));
     assert_eq!(ends(&["<* LIST\r\n"]), ParserStatus::Failed(ParseError::NotTheProtocol));
 }

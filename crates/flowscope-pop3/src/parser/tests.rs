@@ -50,8 +50,25 @@ fn behind_stls_the_bytes_of_both_sides_are_left_over() {
     assert_eq!(status, ParserStatus::Upgrade);
     assert_eq!(parser.take_remainder(Initiator).unwrap().bytes, b"x\n");
     assert_eq!(parser.take_remainder(Responder).unwrap().bytes, b"yz");
-    let (_, status, _) = talk(&[stls[0], stls[1], (Responder, "-ERR\r\n")]);
-    assert_eq!(status, ParserStatus::Failed(ParseError::InvalidField("keyword")));
+    // They were lines otherwise, of which this is none of POP3.
+    let (out, status, _) = talk(&[stls[0], stls[1], (Responder, "-ERR\r\n-ERR x\r\n+OK\r\n")]);
+    let found: Vec<_> = out.iter().map(|it| (it.command.as_deref(), it.success)).collect();
+    let stls = (Some(&b"STLS"[..]), Some(false));
+    assert_eq!(found, [(None, Some(true)), stls, (None, Some(false)), (None, Some(true))]);
+    assert_eq!(status, ParserStatus::Continue);
+}
+
+#[test]
+fn many_lines_that_are_none_of_pop3_are_an_error() {
+    for (side, line, field) in
+        [(Initiator, "x\r\n", "keyword"), (Responder, "x\r\n", "status indicator")]
+    {
+        let status =
+            |times: u8| talk(&[(Responder, "+OK\r\n"), (side, &line.repeat(times.into()))]).1;
+        assert_eq!(status(flowscope_lines::MAX_UNREADABLE), ParserStatus::Continue);
+        let failed = ParserStatus::Failed(ParseError::InvalidField(field));
+        assert_eq!(status(flowscope_lines::MAX_UNREADABLE + 1), failed);
+    }
 }
 
 #[test]

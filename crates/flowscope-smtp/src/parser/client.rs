@@ -111,7 +111,8 @@ impl SmtpParser {
     ) -> Result<(), ParseError> {
         // Later, a server answers such a line as a command that it does not know. TLS follows also where
         // the reply to `STARTTLS` was not captured.
-        if (!self.session.commanded || self.session.asked_tls) && !command::may_be_command(line) {
+        let is_first = !self.session.commanded && !self.session.greeted;
+        if (is_first || self.session.asked_tls) && !command::may_be_command(line) {
             return Err(ParseError::NotTheProtocol);
         }
         self.session.commanded = true;

@@ -1,4 +1,5 @@
 use flowscope_core::{ParseError, ParserStatus, Timestamp};
+use flowscope_lines::MAX_UNREADABLE;
 
 use super::{CLIENT, MAX_LINE, Mode, SERVER, SmtpParser};
 use crate::SmtpTransaction;
@@ -45,6 +46,10 @@ impl SmtpParser {
                 // Before the first command that is known, nothing says what is answered.
                 if self.mode != Mode::Unknown {
                     let Some(reply) = Reply::parse(&line) else {
+                        if self.passes_over() {
+                            self.lines[SERVER].reuse(line);
+                            continue;
+                        }
                         let is_first = !self.session.greeted;
                         return self.server_fails(if is_first {
                             ParseError::NotTheProtocol
@@ -52,6 +57,7 @@ impl SmtpParser {
                             ParseError::InvalidField("Reply-code")
                         });
                     };
+                    self.unreadable = 0;
                     self.session.begin(ts);
                     if reply.is_last {
                         self.reply(ts, reply, &line, out);
@@ -61,6 +67,16 @@ impl SmtpParser {
             }
         }
         if self.mode == Mode::Over { ParserStatus::Done } else { ParserStatus::Continue }
+    }
+
+    /// Whether a line that is no reply is passed over. Behind what may be the start of TLS, none is.
+    fn passes_over(&mut self) -> bool {
+        let passes = self.session.greeted
+            && !self.session.asked_tls
+            && !self.pairing.has_early()
+            && self.unreadable < MAX_UNREADABLE;
+        self.unreadable += u8::from(passes);
+        passes
     }
 
     /// A whole reply, with its last line.
