@@ -84,7 +84,7 @@ where
     }
 
     /// Bytes of each packet's payload that parsers get; all by default. The rest counts as cut by the
-    /// capture.
+    /// capture. Of UDP datagrams, which protocols are recognised by as a whole, parsers get all unless it is 0.
     #[must_use]
     pub fn keep_payload(mut self, bytes: usize) -> Self {
         self.keep = bytes;

@@ -2,7 +2,7 @@ use std::hash::Hash;
 
 use flowscope_core::{Extracted, IcmpInfo, Orientation, PacketView, Timestamp};
 use flowscope_driver::{Classifier, ShardInput};
-use flowscope_track::{PacketTime, Prepared};
+use flowscope_track::{PacketTime, Prepared, kept_payload};
 
 use crate::recorder::Recorder;
 use crate::shard::Shard;
@@ -57,8 +57,8 @@ where
         found: &Extracted<K>,
         now: PacketTime,
     ) {
+        let kept = u32::try_from(kept_payload(found, self.keep)).unwrap_or(u32::MAX);
         let mut found = found.clone();
-        let kept = u32::try_from(self.keep).unwrap_or(u32::MAX);
         found.payload.captured = found.payload.captured.min(kept);
         if view.frames() == 1 {
             self.shards[shard].prepared.push(Prepared::new(self.at, found, now));

@@ -74,7 +74,7 @@ pub use flowscope_core::{
 };
 pub use history::History;
 pub use macs::Macs;
-pub use shard::{ShardBatch, merge};
+pub use shard::{ShardBatch, kept_payload, merge};
 pub use shunt::{Shunt, ShuntRefusal, Shunting};
 pub use sink::{EventOrder, Flow, FlowId, FlowSink, Phase};
 pub use stats::{ConnState, Counters, FlowStats, InitiatorEvidence, LateStats, SideStats};

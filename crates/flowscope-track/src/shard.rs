@@ -8,7 +8,7 @@
 
 use std::num::NonZeroUsize;
 
-use flowscope_core::{Extracted, IcmpInfo, LinkType, Orientation, PacketView, Timestamp};
+use flowscope_core::{Extracted, IcmpInfo, L4Proto, LinkType, Orientation, PacketView, Timestamp};
 
 use crate::clock::PacketTime;
 use crate::config::TrackerConfig;
@@ -32,9 +32,17 @@ impl<K> Default for ShardBatch<K> {
     }
 }
 
+/// How many bytes of a packet's payload are kept where that is at most `keep`: all of a UDP datagram, which
+/// protocols are recognised by as a whole, unless it is 0.
+#[inline]
+#[must_use]
+pub fn kept_payload<K>(extracted: &Extracted<K>, keep: usize) -> usize {
+    if keep > 0 && extracted.l4 == Some(L4Proto::Udp) { usize::MAX } else { keep }
+}
+
 impl<K> ShardBatch<K> {
-    /// Adds a packet of a flow of this shard, with at most `keep` bytes of its payload, and with its Ethernet
-    /// addresses if the shard [keeps](TrackerConfig::macs) them.
+    /// Adds a packet of a flow of this shard, with the [kept](kept_payload) bytes of its payload, and with its
+    /// Ethernet addresses if the shard [keeps](TrackerConfig::macs) them.
     pub fn packet(
         &mut self,
         view: &PacketView<'_>,
@@ -46,7 +54,7 @@ impl<K> ShardBatch<K> {
         let macs = if macs { macs::of_frame(view) } else { None };
         self.bytes.extend_from_slice(macs.as_ref().map_or(&[], |macs| macs));
         let payload = extracted.payload.of(view);
-        let payload = &payload[..payload.len().min(keep)];
+        let payload = &payload[..payload.len().min(kept_payload(&extracted, keep))];
         extracted.payload.offset = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
         extracted.payload.captured = payload.len() as u32;
         self.bytes.extend_from_slice(payload);

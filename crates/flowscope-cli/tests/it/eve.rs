@@ -226,6 +226,22 @@ fn sides_that_speak_something_else_are_named() {
     check((Initiator, b"PUT"), b"CCCCDDDD\r\n", ["-", "-", "-"]);
 }
 
+/// A message of DNS that says how many records it has, in more bytes than a stream is recognised by.
+#[test]
+fn long_datagrams_are_recognised_as_by_sessions() {
+    let mut message = b"\0\x07\x81\x80\0\x01\0\x1e\0\0\0\0\x01a\0\0\x01\0\x01".to_vec();
+    for host in 0..30 {
+        message.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\x0a\0\0");
+        message.push(host);
+    }
+    let talk = Dialogue::udp("10.0.0.1:53", "10.0.0.2:40000").datagram(Initiator, &message);
+    let packets = talk.build();
+    for workers in ["1", "3"] {
+        let flows = flows(&packets, &["--workers", workers]);
+        assert_eq!(member(&flows[0], "app_proto"), "dns", "{workers} workers");
+    }
+}
+
 #[test]
 fn ethernet_addresses_are_written_if_asked_for() {
     let mut packets = http().close(Initiator).ack_from(Responder).build();

@@ -101,7 +101,8 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         }
     }
 
-    /// Bytes of each packet's payload that [`route`](Self::route) copies into its batch; none by default.
+    /// Bytes of each packet's payload that [`route`](Self::route) copies into its batch; none by default. UDP
+    /// datagrams, which protocols are recognised by as a whole, are copied whole unless it is 0.
     #[must_use]
     pub fn keep_payload(mut self, bytes: usize) -> Self {
         self.keep = bytes;
