@@ -39,6 +39,11 @@ pub trait Delivery {
 
     /// Reports payload bytes that no parser reads.
     fn report_loss(&mut self, cause: Loss, bytes: u64);
+
+    /// Reports in-order bytes of a side that no parser reads. The default [reports the loss](Self::report_loss).
+    fn report_unread(&mut self, cause: Loss, chunk: StreamChunk<'_>) {
+        self.report_loss(cause, chunk.bytes.len() as u64);
+    }
 }
 
 /// A position in the stream of one side, and the packet time at which it was reached.

@@ -92,7 +92,7 @@ impl ParserState {
             self.start_mid_stream(&chunk, to);
         }
         if let Some(cause) = self.loss(chunk.side) {
-            return to.report_loss(cause, chunk.bytes.len() as u64);
+            return to.report_unread(cause, chunk);
         }
         let at = StreamPosition { side: chunk.side, ts: chunk.ts, offset: chunk.offset };
         let status = to.feed(chunk);

@@ -166,6 +166,40 @@ fn flows_are_named_alike_whether_they_are_read_or_recognised() {
     assert_eq!(compared, ports.len() * all.len() * all.len() * 2);
 }
 
+/// What a flow is on whose port nothing looks like a start, until the other side says what it is.
+#[test]
+fn connections_joined_in_the_middle_are_named_alike() {
+    let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    for middle in garbage() {
+        for first in [Initiator, Responder] {
+            let turns = [(first, &middle[..]), (!first, &ok[..])];
+            let (read, records) = said(&stream(80, &turns), protocols::registered(), HANDSHAKE);
+            assert_eq!((read.protocol, records), (Some("http"), 1), "{turns:?}");
+            let only = protocols::registered().recognise_only();
+            assert_eq!(said(&stream(80, &turns), only, HANDSHAKE).0, read, "{turns:?}");
+            let sure: [(u16, &[u8]); 4] = [
+                (443, HELLO),
+                (25, b"220 a ESMTP\r\n"),
+                (110, b"+OK hi\r\n"),
+                (143, b"* OK hi\r\n"),
+            ];
+            for (port, start) in sure {
+                let conversation = stream(port, &[(first, &middle[..]), (!first, start)]);
+                let (read, _) = said(&conversation, protocols::registered(), HANDSHAKE);
+                let only = protocols::registered().recognise_only();
+                let (recognised, _) = said(&conversation, only, HANDSHAKE);
+                assert_eq!(recognised, read, "port {port}: {turns:?}");
+                assert!(read.protocol.is_some() && !read.withdrawn, "port {port}: {turns:?}");
+            }
+            // Without it, nothing is said of them.
+            for protocols in [protocols::registered(), protocols::registered().recognise_only()] {
+                let (found, _) = said(&stream(80, &turns[..1]), protocols, HANDSHAKE);
+                assert_eq!(found, Said::default(), "{turns:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn sides_that_are_sure_of_different_protocols_speak_neither() {
     let get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -129,6 +129,9 @@ pub enum Classification<P> {
     Try(P, Detection),
     /// It was recognised, and nobody does.
     Recognised(Detection),
+    /// Nobody does. A port alone speaks for this protocol, which the flow is recognised as if the first bytes of the
+    /// other side are surely of it.
+    Suspected(Detection),
     /// Datagrams so far name it, and a later one may show that a parser reads it.
     NamedSoFar(Detection),
     /// More bytes may tell.

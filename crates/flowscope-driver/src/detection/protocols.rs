@@ -23,7 +23,8 @@ use crate::detection::{
 /// that has a port of the flow comes first. If none is sure, one that has a port of the flow reads it
 /// unless the bytes of either side rule it out. Bytes from the middle of a stream rule out nothing, and name nothing
 /// either: where those of a stream that was joined look like no start, the parser reads them, and the protocol is
-/// [chosen](crate::SessionEvent::ParserChosen) with its first message. A flow on a port of a protocol is not given up for an unreadable start:
+/// [chosen](crate::SessionEvent::ParserChosen) with its first message, or, where flows are
+/// [recognised](Self::recognise_only) and no more, if the other side's are sure. A flow on a port of a protocol is not given up for an unreadable start:
 /// the other side's bytes and further datagrams are asked too, up to 256 bytes of a stream and 32
 /// datagrams.
 ///
@@ -346,8 +347,8 @@ impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
             | (Choice::Found(.., Certainty::Unlikely), Choice::Found(name, by, _)) => {
                 recognised(name, by)
             }
-            (Choice::Found(.., Certainty::Unlikely), _) if self.recognise_only => {
-                Classification::Reject
+            (Choice::Found(entry, by, Certainty::Unlikely), _) if self.recognise_only => {
+                Classification::Suspected(Detection::new(entry.name, by))
             }
             (Choice::Found(entry, by, Certainty::Unlikely), _) => {
                 Classification::Try(self.parser_of(entry), Detection::new(entry.name, by))

@@ -10,7 +10,9 @@ use flowscope_session::StopReason;
 use flowscope_track::{Change, EndReason, Flow, FlowSink};
 
 use super::closing::{early_fin, may_go_on};
-use super::slot::{FlowContext, Reader, Reading, Recognised, SIDES, Session, Slot, SlotOf};
+use super::slot::{
+    FlowContext, Reader, Reading, Recognised, SIDES, SeenSide, Session, Slot, SlotOf,
+};
 use super::stream_dispatch::StreamDispatch;
 use crate::detection::{Classification, Classifier, Detection, ProbeInput, Transport};
 use crate::ingress::PayloadCounts;
@@ -73,11 +75,15 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
     }
 
     /// Notes what the flow at hand was recognised as, if the first bytes of a side are still to come.
-    pub(crate) fn note_recognised(&mut self, detection: Detection, unseen: Option<FlowSide>) {
+    pub(crate) fn note_recognised(
+        &mut self,
+        detection: Detection,
+        unseen: Option<FlowSide>,
+        seen: SeenSide,
+    ) {
         let Some(unseen) = unseen else { return };
         if let Some(protocol) = self.place_of(detection.protocol) {
-            let sure = detection.sure.is_some();
-            self.recognised = Some(Recognised { protocol, by: detection.by, unseen, sure });
+            self.recognised = Some(Recognised { protocol, by: detection.by, unseen, seen });
         }
     }
 
@@ -480,7 +486,10 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
                 None
             }
             Classification::NeedMore if !start.last => None,
-            Classification::NamedSoFar(_) | Classification::NeedMore | Classification::Reject => {
+            Classification::NamedSoFar(_)
+            | Classification::Suspected(_)
+            | Classification::NeedMore
+            | Classification::Reject => {
                 context.unread = Some(Loss::Unclaimed);
                 None
             }

@@ -1,10 +1,10 @@
-//! Flows that were recognised by the bytes of one side: the first bytes of the other may contradict.
+//! Flows that were recognised by the bytes of one side: the first bytes of the other may contradict, or confirm.
 
 use flowscope_core::{Probe, Segment};
 use flowscope_track::Flow;
 
-use super::flow_sink::SessionFlowSink;
-use super::slot::{FlowContext, Recognised};
+use super::flow_sink::{ParserHost, SessionFlowSink};
+use super::slot::{FlowContext, Recognised, SeenSide};
 use super::stream_dispatch::first_bytes;
 use crate::detection::{Classifier, Contradiction, Detection};
 use crate::session::{SessionChange, SessionSink};
@@ -24,11 +24,12 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
     ) where
         O: SessionSink<K, C::Message, U>,
     {
-        let Some(Recognised { protocol, by, unseen, sure }) = context.recognised else { return };
+        let Some(Recognised { unseen, seen, .. }) = context.recognised else { return };
         if segment.side != unseen || segment.payload.is_empty() || segment.padding {
             return;
         }
         match flow.stream_start(unseen).map(|start| segment.seq.wrapping_sub(start)) {
+            _ if seen == SeenSide::OnTrial => {}
             Some(0) => {}
             // The first bytes may come late.
             Some(1..=MAX_AHEAD) => return,
@@ -38,18 +39,37 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
                 return;
             }
         }
-        context.recognised = None;
-        let protocol = self.host.protocols.get(usize::from(protocol)).copied().unwrap_or_default();
-        let found = Detection::new(protocol, by);
-        let bytes = first_bytes(segment.payload);
-        if self.host.classifier.probe_start(found, unseen, bytes) == Probe::No {
-            let other = self.host.classifier.recognise(unseen, bytes);
-            let detection = Detection {
-                sure: sure.then_some(!unseen),
+        let Some(recognised) = context.recognised.take() else { return };
+        judge(self.host, self.out, flow, recognised, segment.payload);
+    }
+}
+
+/// Says what the first bytes of the other side make of a flow that was recognised by those of one.
+pub(super) fn judge<K, C: Classifier<K>, U, O>(
+    host: &mut ParserHost<K, C>,
+    out: &mut O,
+    flow: Flow<'_, K, U>,
+    Recognised { protocol, by, unseen, seen }: Recognised,
+    bytes: &[u8],
+) where
+    O: SessionSink<K, C::Message, U>,
+{
+    let protocol = host.protocols.get(usize::from(protocol)).copied().unwrap_or_default();
+    let found = Detection::new(protocol, by);
+    let (classifier, bytes) = (&host.classifier, first_bytes(bytes));
+    let change = match (classifier.probe_start(found, unseen, bytes), seen) {
+        (Probe::Yes, SeenSide::OnTrial) => {
+            SessionChange::Chosen(Detection { sure: Some(unseen), ..found })
+        }
+        (Probe::No, SeenSide::Sure | SeenSide::Open) => {
+            let other = classifier.recognise(unseen, bytes);
+            SessionChange::contradiction(Detection {
+                sure: (seen == SeenSide::Sure).then_some(!unseen),
                 contradicted: Some(Contradiction { side: unseen, protocol: other }),
                 ..found
-            };
-            self.out.session(flow, SessionChange::contradiction(detection));
+            })
         }
-    }
+        _ => return,
+    };
+    out.session(flow, change);
 }

@@ -49,8 +49,19 @@ pub(crate) struct Recognised {
     pub(crate) by: DetectedBy,
     /// The side whose first bytes have not been seen.
     pub(crate) unseen: FlowSide,
-    /// Whether the bytes of the other side are sure.
-    pub(crate) sure: bool,
+    /// How much the bytes of the other side say.
+    pub(crate) seen: SeenSide,
+}
+
+/// How much the side of a flow that was seen says for the protocol that the flow was recognised as.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SeenSide {
+    /// Its bytes are sure.
+    Sure,
+    /// Its bytes do not speak against it, and the port is its own.
+    Open,
+    /// The port alone speaks for it: the flow has no name yet.
+    OnTrial,
 }
 
 /// The parser of a flow, its reassemblers, and their state.
@@ -131,6 +142,12 @@ pub(crate) struct ProbePiece {
     pub(crate) len: usize,
     /// What their segment acknowledges.
     pub(crate) acked: Option<u64>,
+}
+
+impl SeenSide {
+    pub(crate) fn of(detection: &Detection) -> Self {
+        if detection.sure.is_some() { SeenSide::Sure } else { SeenSide::Open }
+    }
 }
 
 impl<P, R, U> Slot<P, R, U> {

@@ -8,7 +8,10 @@ use flowscope_session::{Delivery, ParserState, StopReason, StreamEnd, StreamPosi
 use flowscope_track::Flow;
 
 use super::flow_sink::ParserHost;
-use super::slot::{ProbeBuffer, ProbePiece, Progress, Reader, Reading, SIDES};
+use super::other_side::judge;
+use super::slot::{
+    ProbeBuffer, ProbePiece, Progress, Reader, Reading, Recognised, SIDES, SeenSide,
+};
 use crate::detection::{
     Classification, Classifier, Contradiction, DetectedBy, Detection, ProbeInput, Transport,
 };
@@ -202,9 +205,15 @@ where
             Classification::Recognised(mut detection) => {
                 detection.within = self.to.progress.detection.map(|before| before.protocol);
                 let unseen = SIDES.into_iter().find(|side| start.bytes[side.index()].is_empty());
-                self.to.host.note_recognised(detection, unseen);
+                let seen = SeenSide::of(&detection);
+                self.to.host.note_recognised(detection, unseen, seen);
                 self.reject();
                 self.to.report(SessionChange::Chosen(detection));
+            }
+            Classification::Suspected(detection) => {
+                let unseen = SIDES.into_iter().find(|side| start.bytes[side.index()].is_empty());
+                self.to.host.note_recognised(detection, unseen, SeenSide::OnTrial);
+                self.reject();
             }
             Classification::NeedMore | Classification::NamedSoFar(_) | Classification::Reject => {
                 self.reject();
@@ -327,8 +336,15 @@ where
         self.progress.begun[side.index()] = true;
         // Bytes from the middle of a stream may be anything.
         let Some(detection) = &mut self.progress.detection else { return true };
+        if self.progress.on_trial {
+            let bytes = first_bytes(chunk.bytes);
+            if self.host.classifier.probe_start(*detection, side, bytes) == Probe::Yes {
+                detection.sure = Some(side);
+                self.end_trial();
+            }
+            return true;
+        }
         if detection.by == DetectedBy::Only
-            || self.progress.on_trial
             || detection.sure == Some(side)
             || detection.contradicted.is_some()
             || self.flow.stream_start(side).is_none()
@@ -353,7 +369,7 @@ where
         }
     }
 
-    /// The parser has made its first message: the flow has a name.
+    /// The parser has made its first message, or the bytes of one side are sure: the flow has a name.
     #[cold]
     fn end_trial(&mut self) {
         self.progress.on_trial = false;
@@ -391,12 +407,12 @@ where
 
     #[inline]
     fn feed(&mut self, chunk: StreamChunk<'_>) -> ParserStatus {
-        let reads_on = chunk.offset != 0 || self.check_start(chunk);
-        let Reader::Reads(parser) = &mut *self.reader else { return ParserStatus::Continue };
-        self.host.ledger.deliver(chunk.bytes.len() as u64);
-        if !reads_on {
+        if chunk.offset == 0 && !self.check_start(chunk) {
+            self.host.ledger.deliver(chunk.bytes.len() as u64);
             return ParserStatus::Failed(ParseError::NotTheProtocol);
         }
+        let Reader::Reads(parser) = &mut *self.reader else { return ParserStatus::Continue };
+        self.host.ledger.deliver(chunk.bytes.len() as u64);
         if chunk.offset >= self.progress.shown[chunk.side.index()] {
             let status = self.out.bytes(self.flow.reborrow(), chunk);
             if status != ParserStatus::Continue {
@@ -456,33 +472,43 @@ where
 
     fn report_stop(&mut self, at: StreamPosition, side: Option<FlowSide>, why: StopReason) {
         self.report(SessionChange::Stopped { side, why });
-        if self.progress.on_trial {
-            return;
-        }
         // First bytes that are sure outweigh what the parser finds behind them.
         let by_port_alone = |it: &mut Detection| {
             it.by != DetectedBy::Only && it.sure.is_none() && it.contradicted.is_none()
         };
-        if why == StopReason::Failed(ParseError::NotTheProtocol)
+        let on_trial = self.progress.on_trial;
+        if !on_trial
+            && why == StopReason::Failed(ParseError::NotTheProtocol)
             && let Some(mut detection) = self.progress.detection.take_if(by_port_alone)
         {
             detection.contradicted = Some(Contradiction { side: at.side, protocol: None });
             return self.report(SessionChange::contradiction(detection));
         }
-        // The first bytes of the other side may still contradict, though nobody reads them.
+        // The first bytes of the other side may still contradict or confirm, though nobody reads them.
         if side.is_none()
-            && self.progress.begun.contains(&true)
+            && (on_trial || self.progress.begun.contains(&true))
             && let Some(detection) = self.progress.detection
             && detection.by != DetectedBy::Only
             && detection.contradicted.is_none()
             && detection.within.is_none()
         {
-            let unseen = SIDES.into_iter().find(|side| !self.progress.begun[side.index()]);
-            self.host.note_recognised(detection, unseen);
+            let unseen = Some(!at.side).filter(|side| !self.progress.begun[side.index()]);
+            let seen = if on_trial { SeenSide::OnTrial } else { SeenSide::of(&detection) };
+            self.host.note_recognised(detection, unseen, seen);
         }
     }
 
     fn report_loss(&mut self, cause: Loss, bytes: u64) {
         self.host.ledger.lose(cause, bytes);
+    }
+
+    #[cold]
+    fn report_unread(&mut self, cause: Loss, chunk: StreamChunk<'_>) {
+        // Where both sides were held until the end of the flow, the first has suggested a protocol just now.
+        let is_its = |it: &mut Recognised| it.seen == SeenSide::OnTrial && it.unseen == chunk.side;
+        if let Some(recognised) = self.host.recognised.take_if(is_its) {
+            judge(self.host, self.out, self.flow.reborrow(), recognised, chunk.bytes);
+        }
+        self.report_loss(cause, chunk.bytes.len() as u64);
     }
 }
