@@ -1,6 +1,4 @@
-use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp,
-};
+use flowscope_core::{Datagram, DatagramParser, FlowSide, ParserStatus, Probe, Timestamp};
 use flowscope_tls::{ClientHello, Fragments, ServerHello};
 
 use crate::QuicVersion;
@@ -274,7 +272,8 @@ impl DatagramParser for QuicParser {
             return ParserStatus::Done;
         }
         if self.connection.is_none() && self.datagrams == MAX_UNREADABLE {
-            return ParserStatus::Failed(ParseError::NotTheProtocol);
+            // The handshake was not captured: what is encrypted contradicts nothing.
+            return ParserStatus::Done;
         }
         ParserStatus::Continue
     }

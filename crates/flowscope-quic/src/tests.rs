@@ -151,7 +151,7 @@ fn what_is_changed_or_cut_is_not_opened() {
     assert!(read(&[(CLIENT, changed)]).0.is_empty());
     assert!(read(&[(CLIENT, packet[..1199].to_vec())]).0.is_empty());
     let unreadable = vec![(CLIENT, packet[..1199].to_vec()); 40];
-    assert!(matches!(read(&unreadable).1, ParserStatus::Failed(_)));
+    assert_eq!(read(&unreadable).1, ParserStatus::Done);
 }
 
 #[test]

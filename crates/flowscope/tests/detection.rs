@@ -166,6 +166,27 @@ fn flows_are_named_alike_whether_they_are_read_or_recognised() {
     assert_eq!(compared, ports.len() * all.len() * all.len() * 2);
 }
 
+#[test]
+fn flows_of_datagrams_are_named_alike_whether_they_are_read_or_recognised() {
+    let ports = || protocols::all().iter().flat_map(|protocol| protocol.ports.udp).copied();
+    let mut messages = garbage();
+    messages.push(b"\0\x07\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01".to_vec());
+    messages.push([&b"\x1b"[..], &[0; 47]].concat());
+    for port in ports() {
+        for one in &messages {
+            for other in &messages {
+                let mut turns = vec![Turn { side: Responder, bytes: other.clone() }];
+                // More than any parser waits for a message of its own.
+                turns.resize(40, Turn { side: Initiator, bytes: one.clone() });
+                let conversation = Conversation { transport: Transport::Udp, port, turns };
+                let (read, _) = said(&conversation, protocols::registered(), 0);
+                let only = protocols::registered().recognise_only();
+                assert_eq!(said(&conversation, only, 0).0, read, "port {port}: {one:?}, {other:?}");
+            }
+        }
+    }
+}
+
 /// What a flow is on whose port nothing looks like a start, until the other side says what it is.
 #[test]
 fn connections_joined_in_the_middle_are_named_alike() {
