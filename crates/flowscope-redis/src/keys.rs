@@ -1,5 +1,7 @@
 //! Commands whose arguments are known: what is not listed may be a misspelt `AUTH` with a password behind it.
 
+use flowscope_lines::begins_command;
+
 /// Commands whose first argument is a key, a channel or a pattern; in order.
 #[rustfmt::skip]
 const KEYED: [&[u8]; 167] = [
@@ -27,6 +29,19 @@ const KEYED: [&[u8]; 167] = [
     b"ZREVRANGEBYLEX", b"ZREVRANGEBYSCORE", b"ZREVRANK", b"ZSCAN", b"ZSCORE", b"ZUNIONSTORE",
 ];
 
+/// Other commands, without arguments or with such that are not kept; without `HELLO`, which clients send as an array
+/// and people as a greeting.
+#[rustfmt::skip]
+const OTHERS: [&[u8]; 56] = [
+    b"ASKING", b"AUTH", b"BGREWRITEAOF", b"BGSAVE", b"BLMPOP", b"BZMPOP", b"DBSIZE", b"DISCARD",
+    b"ECHO", b"EVAL", b"EVALSHA", b"EVALSHA_RO", b"EVAL_RO", b"EXEC", b"FAILOVER", b"FCALL",
+    b"FCALL_RO", b"FLUSHALL", b"FLUSHDB", b"INFO", b"KEYS", b"LASTSAVE", b"LCS", b"LMPOP",
+    b"LOLWUT", b"MIGRATE", b"MONITOR", b"MULTI", b"PING", b"PSYNC", b"QUIT", b"RANDOMKEY",
+    b"READONLY", b"READWRITE", b"REPLCONF", b"REPLICAOF", b"RESET", b"ROLE", b"SAVE", b"SCAN",
+    b"SELECT", b"SHUTDOWN", b"SINTERCARD", b"SLAVEOF", b"SWAPDB", b"SYNC", b"TIME", b"UNWATCH",
+    b"WAIT", b"XREAD", b"XREADGROUP", b"ZDIFF", b"ZINTER", b"ZINTERCARD", b"ZMPOP", b"ZUNION",
+];
+
 /// Commands with subcommands; in order.
 const CONTAINERS: [&[u8]; 17] = [
     b"ACL",
@@ -50,6 +65,11 @@ const CONTAINERS: [&[u8]; 17] = [
 
 /// Of these, whose second argument is a key.
 const KEYED_CONTAINERS: [&[u8]; 4] = [b"MEMORY", b"OBJECT", b"XGROUP", b"XINFO"];
+
+/// Whether these first bytes may begin a command that is a line.
+pub(crate) fn begins_line(start: &[u8]) -> bool {
+    [&KEYED[..], &CONTAINERS, &OTHERS].iter().any(|known| begins_command(start, known))
+}
 
 /// Whether the first argument of a command is a subcommand.
 pub(crate) fn has_subcommands(command: &[u8]) -> bool {
@@ -75,6 +95,8 @@ mod tests {
     fn lists_are_in_order() {
         assert!(KEYED.is_sorted() && CONTAINERS.is_sorted());
         assert!(KEYED.iter().all(|command| !has_subcommands(command)));
+        assert!(OTHERS.is_sorted());
+        assert!(OTHERS.iter().all(|other| key_of(other).is_none() && !has_subcommands(other)));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use flowscope_core::FlowSide;
 use flowscope_core::Probe::{self, Maybe, No, Yes};
 
+use crate::keys::begins_line;
+
 /// Sure of an array of strings that begins with a word, which is how clients send commands.
 ///
 /// A command may be a line of text too, and a reply may begin with any mark: these say little.
@@ -11,7 +13,7 @@ pub(crate) fn probe(side: FlowSide, start: &[u8]) -> Probe {
         (_, None) => Maybe,
         // An array may be a reply, and its elements may be strings.
         (_, Some(b'*')) => command(start),
-        (FlowSide::Initiator, Some(first)) if first.is_ascii_alphabetic() => Maybe,
+        (FlowSide::Initiator, Some(_)) if begins_line(start) => Maybe,
         (FlowSide::Initiator, Some(b'\r' | b'\n')) => Maybe,
         (
             FlowSide::Responder,
@@ -62,6 +64,8 @@ mod tests {
         check(Initiator, "* OK ready", No);
         check(Initiator, "*1\r\n:4\r\n", No);
         check(Initiator, "PING\r\n", Maybe);
+        check(Initiator, "se", Maybe);
+        check(Initiator, "AAAABBBB\r\n", No);
         check(Initiator, "\u{16}\u{3}", No);
         check(Responder, "+PONG\r\n", Maybe);
         check(Responder, "SSH-2.0", No);

@@ -15,7 +15,8 @@ use crate::reader::Reader;
 /// Reads SIP over TCP, and emits a [`SipTransaction`] for each request when its final response is there.
 ///
 /// Either side may send requests. Bodies are passed over but for the media of SDP. Behind bytes that were not captured
-/// it goes on at the next start line. A message that is none, or a header of more than 64 KiB, ends parsing.
+/// it goes on at the next start line. A line that begins no message is passed over, up to eight in succession; more,
+/// one at the start, or a header of more than 64 KiB, ends parsing.
 ///
 /// Holds at most 384 KiB: 64 requests without a final response, each up to 5 KiB; more make the oldest a record.
 #[derive(Clone, Debug, Default)]

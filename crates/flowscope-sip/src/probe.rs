@@ -23,6 +23,8 @@ const METHODS: [&[u8]; 14] = [
 ];
 /// What the addresses of SIP begin with.
 const SCHEMES: [&[u8]; 3] = [b"sip:", b"sips:", b"tel:"];
+/// The most zeros that keep an address translation alive.
+const MAX_ZEROS: usize = 4;
 /// The longest start line that is waited for.
 const MAX_LINE: usize = 1024;
 
@@ -30,11 +32,14 @@ const MAX_LINE: usize = 1024;
 ///
 /// OPTIONS is a method of HTTP and RTSP too, NOTIFY one of SSDP: what follows it decides.
 pub(crate) fn probe(start: &[u8]) -> Probe {
-    // Keep-alives: ends of lines (RFC 5626 §3.5.1), or zeros over UDP.
-    let Some(at) = start.iter().position(|byte| !matches!(byte, b'\r' | b'\n' | 0)) else {
-        return Maybe;
-    };
+    // Keep-alives: ends of lines (RFC 5626 §3.5.1), or a few zeros over UDP.
+    let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let Some(at) = start.iter().position(|byte| !is_line_end(byte)) else { return Maybe };
     let start = &start[at..];
+    if start[0] == 0 {
+        let is_keep_alive = start.len() <= MAX_ZEROS && start.iter().all(|byte| *byte == 0);
+        return if is_keep_alive { Maybe } else { No };
+    }
     let version = b"SIP/2.0 ";
     if start.starts_with(version) {
         return Yes;
@@ -78,6 +83,8 @@ mod tests {
         let check =
             |start: &str, expected| assert_eq!(probe(start.as_bytes()), expected, "{start:?}");
         check("\r\n\r\n", Maybe);
+        check("\0\0\0\0", Maybe);
+        check("\0\0\0\0\0", No);
         check("\r\nSIP/2.0 200 OK", Yes);
         check("SIP/2.", Maybe);
         check("SIP/2.1 200 OK\r\n", No);

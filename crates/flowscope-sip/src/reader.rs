@@ -11,6 +11,8 @@ use crate::sdp::Sdp;
 const MAX_LINE: usize = 2048;
 /// The longest header, in bytes.
 const MAX_HEAD: u64 = 64 * 1024;
+/// Lines in succession that are passed over where a message has to begin.
+const MAX_PASSED: u8 = 8;
 /// Bytes of a header field that are kept until its last line is there.
 const MAX_FOLDED: usize = 4 * MAX_FIELD;
 
@@ -28,6 +30,8 @@ pub(crate) struct Reader {
     field: Vec<u8>,
     /// Whether a message has begun.
     any: bool,
+    /// Lines in succession that begin no message.
+    passed: u8,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -47,7 +51,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// A line that begins no message where one has to, a header without end, and a length that is no number.
+    /// A first line that begins no message, more than eight such lines where a later message has to begin, a header
+    /// without end, and a length that is no number.
     pub(crate) fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Message>, ParseError> {
         while !bytes.is_empty() {
             if let Place::Body(left) = self.place {
@@ -138,13 +143,10 @@ impl Reader {
             Place::Between | Place::Lost => {
                 let message = if is_truncated { None } else { Message::begin(line) };
                 let Some(message) = message else {
-                    return match self.place {
-                        Place::Lost => Ok(()),
-                        _ if self.any => Err(ParseError::InvalidField("Start-Line")),
-                        _ => Err(ParseError::NotTheProtocol),
-                    };
+                    return self.pass(line);
                 };
                 self.any = true;
+                self.passed = 0;
                 self.head_len = 0;
                 self.message = Some(Box::new(message));
                 self.head = Head::default();
@@ -170,6 +172,23 @@ impl Reader {
             Place::Body(_) => {}
         }
         Ok(())
+    }
+
+    /// A line that begins no message.
+    fn pass(&mut self, line: &[u8]) -> Result<(), ParseError> {
+        if self.place == Place::Lost {
+            return Ok(());
+        }
+        self.head_len = 0;
+        if self.any && self.passed < MAX_PASSED {
+            self.passed += u8::from(!line.is_empty());
+            return Ok(());
+        }
+        Err(if self.any {
+            ParseError::InvalidField("Start-Line")
+        } else {
+            ParseError::NotTheProtocol
+        })
     }
 
     fn push_field(&mut self, text: &[u8]) {

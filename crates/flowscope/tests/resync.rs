@@ -19,6 +19,9 @@ enum Framing {
     /// What is read is one exchange at the start of the connection, whose messages mean what their place says, or
     /// all that follows is encrypted.
     Handshake,
+    /// Whoever gets a message that it cannot read closes the connection (MQTT 5.0 §4.13,
+    /// RFC 4511 §4.1.1).
+    Closes,
 }
 
 /// The framing of each stream protocol of the registry.
@@ -31,8 +34,13 @@ fn framing(protocol: &str) -> Framing {
         "ftp" => Framing::Lines { refusal: b"500 what\r\n" },
         "pop3" => Framing::Lines { refusal: b"-ERR what\r\n" },
         "imap" => Framing::Lines { refusal: b"* BAD what\r\n" },
+        "sip" => {
+            Framing::Lines { refusal: b"SIP/2.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n" }
+        }
+        "redis" => Framing::Lines { refusal: b"-ERR what\r\n" },
+        "mqtt" | "ldap" => Framing::Closes,
         "dns" | "llmnr" => Framing::Lengths { unreadable: b"\0\x05AAAAA" },
-        "tls" | "ssh" | "postgresql" | "mysql" | "socks" | "proxy" => Framing::Handshake,
+        "tls" | "ssh" | "postgresql" | "mysql" | "socks" | "proxy" | "rdp" => Framing::Handshake,
         other => panic!("{other} is new: how is it read behind what cannot be read?"),
     }
 }
@@ -137,7 +145,7 @@ fn messages_of_a_stream_that_cannot_be_read_hide_no_others() {
                     }
                 }
             }
-            Framing::Handshake => {}
+            Framing::Handshake | Framing::Closes => {}
         }
     }
     assert!(checked > 100, "{checked}");
