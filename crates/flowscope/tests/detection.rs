@@ -1,12 +1,16 @@
 //! What flows are said to speak where bytes contradict a port or each other, in a driver that reads them and in one
 //! that recognises them.
 
+mod held;
+
 use flowscope::core::FlowSide::{self, Initiator, Responder};
 use flowscope::driver::{Driver, Protocols, SessionEvent};
 use flowscope::extract::FiveTuple;
 use flowscope::protocols::{self, AppRecord, Registry};
 use flowscope::track::EndReason;
 use flowscope_conformance::{Conversation, Transport, Turn};
+
+use held::held;
 
 const HELLO: &[u8] = b"\x16\x03\x01\0\x2f\x01\0\0\x2b\x03\x03\
     ................................\0\0\x02\x13\x01\x01\0\0\0";
@@ -96,7 +100,7 @@ fn said(
 }
 
 fn tcp_ports() -> impl Iterator<Item = u16> {
-    protocols::all().iter().flat_map(|protocol| protocol.ports.tcp).copied()
+    held().flat_map(|protocol| protocol.ports.tcp).copied()
 }
 
 /// Packets of the handshake of a [`Conversation`]: without them, it is joined in the middle.
@@ -168,7 +172,7 @@ fn flows_are_named_alike_whether_they_are_read_or_recognised() {
 
 #[test]
 fn flows_of_datagrams_are_named_alike_whether_they_are_read_or_recognised() {
-    let ports = || protocols::all().iter().flat_map(|protocol| protocol.ports.udp).copied();
+    let ports = || held().flat_map(|protocol| protocol.ports.udp).copied();
     let mut messages = garbage();
     messages.push(b"\0\x07\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01".to_vec());
     messages.push([&b"\x1b"[..], &[0; 47]].concat());

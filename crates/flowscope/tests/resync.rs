@@ -1,5 +1,7 @@
 //! A flow on a protocol's own port is not given up for a message that cannot be read.
 
+mod held;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,8 @@ use flowscope::extract::FiveTuple;
 use flowscope::protocols::{self, AppRecord, ProtocolInfo};
 use flowscope::track::EndReason;
 use flowscope_conformance::{Conversation, Sample, Transport, Turn};
+
+use held::held;
 
 /// What of a stream can still be read behind a message that cannot.
 enum Framing {
@@ -52,7 +56,7 @@ fn samples(transport: Transport) -> Vec<(&'static ProtocolInfo, Sample)> {
         fs::read_dir(crates).expect("the crates").flatten().map(|entry| entry.path()).collect();
     folders.sort();
     let mut samples = Vec::new();
-    for protocol in protocols::all() {
+    for protocol in held() {
         let ports = match transport {
             Transport::Tcp => protocol.ports.tcp,
             Transport::Udp => protocol.ports.udp,
