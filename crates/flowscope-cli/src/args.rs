@@ -364,7 +364,7 @@ enum ResetsArg {
     Any,
 }
 
-/// The command line, of whose options `-h` shows those of every day and `--help` all.
+/// The command line. `-h` shows the most used options, `--help` all of them.
 fn command() -> clap::Command {
     Cli::command().mut_subcommands(|command| {
         if !SHORTENED.contains(&command.get_name()) {
@@ -374,8 +374,8 @@ fn command() -> clap::Command {
             format!("`flowscope help {}` has all options, and examples.", command.get_name());
         let command = command.after_help(more);
         command.mut_args(|arg| {
-            let everyday = EVERYDAY.contains(&arg.get_id().as_str());
-            arg.hide_short_help(!everyday)
+            let most_used = MOST_USED.contains(&arg.get_id().as_str());
+            arg.hide_short_help(!most_used)
         })
     })
 }
@@ -384,7 +384,7 @@ fn command() -> clap::Command {
 const SHORTENED: [&str; 6] = ["flows", "sessions", "summary", "top", "events", "follow"];
 
 /// The options that `-h` shows.
-const EVERYDAY: [&str; 16] = [
+const MOST_USED: [&str; 16] = [
     "by",
     "condition",
     "digest",
@@ -502,7 +502,7 @@ mod tests {
             let mut commands = command.get_subcommands();
             commands.any(|command| command.get_arguments().any(|arg| arg.get_id().as_str() == *id))
         };
-        let unknown: Vec<_> = EVERYDAY.iter().filter(|id| !exists(id)).collect();
+        let unknown: Vec<_> = MOST_USED.iter().filter(|id| !exists(id)).collect();
         assert!(unknown.is_empty(), "{unknown:?}");
         assert!(SHORTENED.iter().all(|name| command.find_subcommand(name).is_some()));
     }

@@ -15,7 +15,7 @@ const NEGOTIATION: usize = 8;
 pub(crate) fn message_len(start: &[u8]) -> Result<Option<usize>, ParseError> {
     let Some(&[version, reserved, high, low, rest]) = start.first_chunk() else { return Ok(None) };
     let len = usize::from(u16::from_be_bytes([high, low]));
-    // The length of what follows the length indicator is told twice.
+    // The length of what follows the length indicator is given twice.
     if (version, reserved) != (3, 0) || len != usize::from(rest) + 5 || len < HEADER {
         return Err(ParseError::NotTheProtocol);
     }

@@ -78,7 +78,7 @@ EVE:
 
 Conditions (--where):
   Fields are the columns of FORMATS.md: `bytes`, `duration`, `app_proto`, `src_ip`; `ip` and `port` are
-  those of either side. Also those of what is said in the flow: `sni`, `query`, `http.status`.
+  those of either side. Also those of its session records: `sni`, `query`, `http.status`.
   == != < <= > >= compare, `contains`, `starts` and `ends` search text, `in {a, b}` and
   `in 10.0.0.0/8` look a value up, `exists FIELD` asks whether there is one; && || ! ( ), or `and`,
   `or`, `not`, put together. Values: 443, 1.5M (K, M, G: powers of 1000), 10ms, 2s,
@@ -201,8 +201,8 @@ What was lost, or not exact for lack of room, comes first. BYTES are wire bytes 
 sides; PROTOCOL is the transport where nothing more is known. FAILED: `refused` is a reset in answer to
 a SYN, `reset` any other reset that ended a connection, `unanswered` a flow to a single host that sent
 nothing back, then response codes of DNS, status codes of HTTP from 400 on, alerts of TLS.
-At most 10000 protocols, addresses, ports and names are told apart; beyond that sums may be too
-high, and by how much is said. In JSON `too_high_by_at_most` says it.
+At most 10000 protocols, addresses, ports and names are counted separately; with more, sums may be
+too high, and the largest possible error is printed, in JSON as `too_high_by_at_most`.
 
 Exit status: as for `flowscope flows`.
 
@@ -214,7 +214,8 @@ pub(super) const TOP_HELP: &str = "\
 An address has the bytes and packets of all its flows, of both sides; RETRANS are the segments that
 it sent again itself. `rtt` is from SYN to SYN+ACK, as seen where the packets were captured. Names
 are counted once per handshake, request or query.
-At most 10000 are told apart; beyond that sums may be too high, and by how much is said.
+At most 10000 are counted separately; with more, sums may be too high, and the largest possible
+error is printed.
 
 Exit status: as for `flowscope flows`.
 

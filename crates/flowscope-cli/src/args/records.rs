@@ -110,7 +110,7 @@ impl Records {
 pub(crate) fn elsewhere(option: &str, name: &str) -> Failure {
     Failure::Usage(format!(
         "{option}: `{name}` is no field of these records: `flowscope flows` has those of flows, \
-         `flowscope sessions` those of what is said in them"
+         `flowscope sessions` those of their sessions"
     ))
 }
 

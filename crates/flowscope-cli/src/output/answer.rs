@@ -14,7 +14,7 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// Whether what is said in flows is needed.
+    /// Whether session records are needed.
     pub(super) fn reads(&self) -> bool {
         match self {
             Answer::Summary(_) => true,

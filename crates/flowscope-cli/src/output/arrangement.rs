@@ -65,7 +65,7 @@ impl<T> Arrangement<T> {
         Arrangement { sort: Some(Sort { field, descending }), most, kept: BTreeMap::new(), seen: 0 }
     }
 
-    /// Whether it is a record's turn now. If it may be later, the record is kept.
+    /// Whether the record is to be written now. If it may have to be written later, a copy is kept.
     pub(crate) fn takes(
         &mut self,
         header: &RecordHeader,

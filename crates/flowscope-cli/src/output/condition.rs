@@ -24,7 +24,7 @@ const AROUND: [&[Column<RecordHeader>]; 2] = [HEADER, TRAILER];
 const MOST_SAID: usize = u64::BITS as usize;
 
 impl Condition {
-    /// A condition for flows: over their fields, and over those of what is said in them.
+    /// A condition for flows: over their fields, and over those of their session records.
     pub(crate) fn of_flows(text: &str) -> Result<Self, Failure> {
         let fields = flow_fields();
         let mut condition = Condition::new(text, &fields)?;
@@ -39,7 +39,7 @@ impl Condition {
         Ok(condition)
     }
 
-    /// A condition for what is said.
+    /// A condition for session records.
     pub(crate) fn of_sessions(text: &str, messages: MessageOptions) -> Result<Self, Failure> {
         let fields = session_fields(messages);
         let condition = Condition::new(text, &fields)?;
@@ -56,17 +56,17 @@ impl Condition {
         Ok(Condition { matcher, said: Vec::new() })
     }
 
-    /// Whether it cannot be decided without reading what is said in flows.
+    /// Whether it cannot be decided without session records.
     pub(crate) fn asks_what_is_said(&self) -> bool {
         !self.said.is_empty()
     }
 
-    /// Whether something that was said meets it.
+    /// Whether a session record meets it.
     pub(super) fn record_meets(&self, header: &RecordHeader, said: &impl Record) -> bool {
         self.matcher.matches(header, said)
     }
 
-    /// Notes which tests hold for something that was said in a flow.
+    /// Notes which tests hold for a session record of a flow.
     pub(super) fn note(&self, header: &RecordHeader, said: &impl Record, met: &mut u64) {
         for (bit, number) in self.said.iter().enumerate() {
             if *met & 1 << bit == 0 && self.matcher.test(*number, header, said) {
@@ -75,7 +75,7 @@ impl Condition {
         }
     }
 
-    /// Whether a flow meets it, in which these tests held for something that was said.
+    /// Whether a flow meets it, of which session records passed these tests.
     pub(super) fn flow_meets(&self, record: &FlowRecord, met: u64) -> bool {
         self.matcher.holds(|number| match self.said.iter().position(|said| *said == number) {
             Some(bit) => met & 1 << bit != 0,
@@ -84,7 +84,7 @@ impl Condition {
     }
 }
 
-/// The fields of flows, and behind them those of what is said in them.
+/// The fields of flows, followed by those of session records.
 pub(crate) fn flow_fields() -> Fields {
     Fields::new(&AROUND).schema(&FLOW).or(fields_of(MessageOptions::ALL))
 }

@@ -103,7 +103,7 @@ impl Flows {
         self.only.is_empty() || spoken.is_any_of(&self.only)
     }
 
-    /// Appends a record, whose turn it is.
+    /// Appends a record to the output.
     fn put(&mut self, record: &FlowRecord, out: &mut Vec<u8>) {
         match &mut self.style {
             Style::Table(table) => table.row(record, out),

@@ -10,6 +10,7 @@ mod file;
 mod flows;
 mod follow;
 mod heavy;
+mod keys;
 mod logs;
 mod sessions;
 mod spoken;
@@ -154,7 +155,7 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
         false
     }
 
-    /// What is said on standard error at the end, besides the totals.
+    /// Lines for standard error at the end, besides the totals.
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }

@@ -130,7 +130,7 @@ impl Sessions {
         self
     }
 
-    /// Appends a record, whose turn it is.
+    /// Appends a record to the output.
     fn put(&mut self, record: &SessionRecord, out: &mut Vec<u8>) {
         let (header, said) = match (record, &mut self.style) {
             (SessionRecord::Said(header, said), _) => (header, said),

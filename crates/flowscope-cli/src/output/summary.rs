@@ -8,13 +8,14 @@ use flowscope::output::json::{self, Object};
 use flowscope::output::{
     FlowRecord, FlowRecordKind, Grid, GridColumn, RecordFields, RecordHeader, rfc3339, terminal,
 };
-use flowscope::record::{Record, Value, amount, span, wire_text};
+use flowscope::record::{Record, amount, span};
 use flowscope::track::{ConnState, EndReason};
 
 use super::heavy::Heavy;
+use super::keys::{MAX_KEYS, key};
 use super::{Totals, count};
 
-/// Sums over all flows and all that was said in them.
+/// Sums over all flows and session records.
 #[derive(Clone, Debug)]
 pub(crate) struct Summary {
     json: bool,
@@ -48,7 +49,7 @@ enum Failure {
     Http(u64),
     /// An alert of TLS.
     Tls(String),
-    /// Failures of more kinds than are told apart.
+    /// Failures of any further kind, once [`MOST_FAILURES`] kinds are counted.
     Other,
 }
 
@@ -59,14 +60,8 @@ const FIELDS: [&str; 7] =
 /// What the names are.
 const KINDS: [&str; 3] = ["sni", "host", "query"];
 
-/// Keys of each sum that are told apart.
-const ROOM: usize = 10_000;
-
-/// Failures that are told apart.
+/// Kinds of failures that are counted separately.
 const MOST_FAILURES: usize = 200;
-
-/// Characters of a name that are kept.
-const LONGEST: usize = 200;
 
 /// Characters of a line, and of the left block.
 const SCREEN: usize = 80;
@@ -78,10 +73,10 @@ impl Summary {
         Summary {
             json,
             start: None,
-            protocols: Heavy::new(ROOM),
-            talkers: Heavy::new(ROOM),
-            ports: Heavy::new(ROOM),
-            names: Heavy::new(ROOM),
+            protocols: Heavy::new(MAX_KEYS),
+            talkers: Heavy::new(MAX_KEYS),
+            ports: Heavy::new(MAX_KEYS),
+            names: Heavy::new(MAX_KEYS),
             failures: BTreeMap::new(),
             said: RecordFields::new(FIELDS.map(str::to_owned).to_vec()),
         }
@@ -117,7 +112,7 @@ impl Summary {
 
     pub(super) fn said(&mut self, header: &RecordHeader, record: &impl Record) {
         let mut values: Vec<Option<String>> = Vec::with_capacity(FIELDS.len());
-        self.said.values(header, record, &mut |value| values.push(text(&value)));
+        self.said.values(header, record, &mut |value| values.push(key(&value)));
         let mut values = values.into_iter();
         for (kind, name) in KINDS.into_iter().zip(values.by_ref()) {
             if let Some(name) = name {
@@ -247,7 +242,7 @@ impl Summary {
         lines
     }
 
-    /// That there were more keys than are told apart.
+    /// A line on sums that may be too high, if more keys occurred than are counted separately.
     fn limits(&self) -> Option<String> {
         let errors = [
             ("talkers", self.talkers.error()),
@@ -262,7 +257,7 @@ impl Summary {
             .collect();
         let parts = parts.join(", ");
         (!parts.is_empty())
-            .then(|| format!("more than {ROOM} kinds; sums may be too high: {parts}"))
+            .then(|| format!("more than {MAX_KEYS} kinds; sums may be too high: {parts}"))
     }
 
     fn object(&self, totals: &Totals, out: &mut Vec<u8>) {
@@ -364,19 +359,6 @@ fn failure(record: &FlowRecord) -> Option<Failure> {
         }
         _ => None,
     }
-}
-
-/// A value as text; of several the first.
-fn text(value: &Value<'_>) -> Option<String> {
-    let text = match value {
-        Value::U64(number) => number.to_string(),
-        Value::Bytes(bytes) => wire_text(bytes).into_owned(),
-        Value::Text(text) => text.clone().into_owned(),
-        Value::Short(text) => text.as_str().to_owned(),
-        Value::List(items) => return items.iter().find_map(text),
-        _ => return None,
-    };
-    Some(text.chars().take(LONGEST).collect())
 }
 
 fn short(n: u64) -> String {

@@ -9,9 +9,10 @@ use flowscope::extract::Endpoint;
 use flowscope::output::{
     FlowRecord, FlowRecordKind, Grid, GridColumn, RecordFields, RecordHeader, json, terminal,
 };
-use flowscope::record::{Record, Value, amount, span, wire_text};
+use flowscope::record::{Record, amount, span};
 
 use super::heavy::Heavy;
+use super::keys::{MAX_KEYS, key};
 
 /// By what hosts, servers or names are ranked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -66,12 +67,6 @@ struct Handshakes {
     most: Duration,
 }
 
-/// Addresses, names or servers that are told apart.
-const ROOM: usize = 10_000;
-
-/// Characters of a name that are kept.
-const LONGEST: usize = 255;
-
 impl By {
     /// The field that has the names.
     fn field(self) -> Option<&'static str> {
@@ -91,15 +86,15 @@ impl Top {
             by,
             most,
             json,
-            hosts: Heavy::new(ROOM),
+            hosts: Heavy::new(MAX_KEYS),
             servers: HashMap::new(),
             left_out: 0,
-            names: Heavy::new(ROOM),
+            names: Heavy::new(MAX_KEYS),
             field,
         }
     }
 
-    /// Whether what is said in flows is needed.
+    /// Whether session records are needed.
     pub(super) fn reads(&self) -> bool {
         self.by.field().is_some()
     }
@@ -145,7 +140,7 @@ impl Top {
     fn handshake(&mut self, record: &FlowRecord) {
         let Some(rtt) = record.syn_rtt else { return };
         let server = record.header.endpoints().1;
-        let has_room = self.servers.len() < ROOM;
+        let has_room = self.servers.len() < MAX_KEYS;
         match self.servers.get_mut(&server) {
             Some(known) => {
                 known.count = known.count.saturating_add(1);
@@ -164,13 +159,9 @@ impl Top {
     pub(super) fn said(&mut self, header: &RecordHeader, record: &impl Record) {
         let names = &mut self.names;
         self.field.values(header, record, &mut |value| {
-            let name = match &value {
-                Value::Bytes(bytes) => wire_text(bytes).into_owned(),
-                Value::Text(text) => text.clone().into_owned(),
-                Value::Short(text) => text.as_str().to_owned(),
-                _ => return,
-            };
-            names.add(name.chars().take(LONGEST).collect(), 1);
+            if let Some(name) = key(&value) {
+                names.add(name, 1);
+            }
         });
     }
 
@@ -179,11 +170,12 @@ impl Top {
         let error = self.hosts.error().max(self.names.error());
         if self.left_out > 0 {
             return Some(format!(
-                "more than {ROOM} servers: {} handshakes of others are left out",
+                "more than {MAX_KEYS} servers: {} handshakes of others are left out",
                 self.left_out
             ));
         }
-        (error > 0).then(|| format!("more than {ROOM} keys: sums are too high by {error} at most"))
+        (error > 0)
+            .then(|| format!("more than {MAX_KEYS} keys: sums are too high by {error} at most"))
     }
 
     /// The servers with the longest mean times.

@@ -41,7 +41,7 @@ fn play(
 }
 
 /// Name of each operation, and code of its result.
-fn told(exchanges: &[LdapExchange]) -> Vec<(&'static str, Option<i32>)> {
+fn summaries(exchanges: &[LdapExchange]) -> Vec<(&'static str, Option<i32>)> {
     let code = |x: &LdapExchange| x.result.as_ref().map(|result| result.code);
     exchanges.iter().map(|x| (x.operation.name(), code(x))).collect()
 }
@@ -63,7 +63,7 @@ fn results_find_their_operation() {
     let mut parser = LdapParser::default();
     let (out, status) = play(&mut parser, &turns);
     assert_eq!(
-        told(&out),
+        summaries(&out),
         [
             ("bind_request", Some(0)),
             ("del_request", Some(32)),
@@ -86,7 +86,7 @@ fn behind_starttls_another_protocol_is_looked_for() {
     let answer = [START_TLS_RESPONSE, b"\x16"].concat();
     let turns = [(Initiator, START_TLS_REQUEST.to_vec()), (Responder, answer)];
     let (out, status) = play(&mut parser, &turns);
-    assert_eq!((told(&out), status), (vec![("extended_request", Some(0))], Upgrade));
+    assert_eq!((summaries(&out), status), (vec![("extended_request", Some(0))], Upgrade));
     let left = parser.take_remainder(Responder).unwrap();
     assert_eq!(
         (left.offset, left.bytes.as_slice()),
@@ -135,7 +135,7 @@ fn a_gap_within_a_message_is_passed_over() {
     parser.feed_responder(b"\x30\x84\0\x01\0\0\x02\x01\x01");
     assert_eq!(parser.gap(Responder, 65_532, &mut out), Continue);
     out.extend(parser.feed_responder(&[b"x", &result(1, 0x6b, 0)[..]].concat()));
-    assert_eq!(told(&out), [("del_request", Some(0))]);
+    assert_eq!(summaries(&out), [("del_request", Some(0))]);
     assert_eq!(parser.gap(Responder, 1, &mut out), Done);
 }
 
@@ -174,7 +174,7 @@ fn datagrams_may_hold_several_messages() {
     parser.parse(&bytes(1, 0x63, b"\x04\0\x0a\x01\0\x0a\x01\0"), Initiator);
     let out =
         parser.parse(&[bytes(1, 0x64, b"\x04\0\x30\0"), result(1, 0x65, 0)].concat(), Responder);
-    assert_eq!((told(&out), out[0].entries), (vec![("search_request", Some(0))], 1));
+    assert_eq!((summaries(&out), out[0].entries), (vec![("search_request", Some(0))], 1));
     let mut parser = LdapDatagrams::default();
     let mut out = Vec::new();
     let junk = Datagram::new(Initiator, Timestamp::ZERO, b"\x30\0");

@@ -27,9 +27,10 @@ fn connected() -> MqttParser {
 }
 
 /// Name of each packet, and type of its acknowledgement.
-fn told(exchanges: &[MqttExchange]) -> Vec<(&'static str, Option<u8>)> {
-    let told = |x: &MqttExchange| (x.packet.name(), x.answer.as_ref().map(|answer| answer.kind));
-    exchanges.iter().map(told).collect()
+fn summaries(exchanges: &[MqttExchange]) -> Vec<(&'static str, Option<u8>)> {
+    let summaries =
+        |x: &MqttExchange| (x.packet.name(), x.answer.as_ref().map(|answer| answer.kind));
+    exchanges.iter().map(summaries).collect()
 }
 
 #[test]
@@ -43,7 +44,7 @@ fn acknowledgements_find_their_packet() {
     let (out, status) = play(&mut connected(), &turns);
     let acknowledged = ("publish", Some(4));
     assert_eq!(
-        told(&out),
+        summaries(&out),
         [
             acknowledged,
             ("subscribe", Some(9)),
@@ -67,7 +68,7 @@ fn a_publication_of_qos_2_ends_with_pubcomp_or_a_refusal() {
         (Responder, b"\x70\x02\0\x01"),
     ];
     let (out, _) = play(&mut connected(), &turns);
-    assert_eq!(told(&out), [("publish", Some(7))]);
+    assert_eq!(summaries(&out), [("publish", Some(7))]);
     let version_5: &[u8] = b"\x10\x0f\0\x04MQTT\x05\x02\0\x3c\0\0\x02me";
     let turns = [
         (Initiator, version_5),
@@ -76,7 +77,7 @@ fn a_publication_of_qos_2_ends_with_pubcomp_or_a_refusal() {
         (Responder, b"\x50\x03\0\x01\x97"),
     ];
     let (out, _) = play(&mut MqttParser::default(), &turns);
-    assert_eq!(told(&out), [("connect", Some(2)), ("publish", Some(5))]);
+    assert_eq!(summaries(&out), [("connect", Some(2)), ("publish", Some(5))]);
     assert_eq!(out[1].reason(), Some("Quota exceeded"));
 }
 

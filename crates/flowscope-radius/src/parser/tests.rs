@@ -22,13 +22,13 @@ fn play(parser: &mut RadiusParser, packets: &[(FlowSide, Vec<u8>)]) -> Vec<Radiu
 }
 
 /// Codes of request and answer, 0 for none, and the user.
-fn told(exchanges: &[RadiusExchange]) -> Vec<String> {
+fn summaries(exchanges: &[RadiusExchange]) -> Vec<String> {
     let code = |code: Option<RadiusCode>| code.map_or(0, |code| code.0);
-    let told = |x: &RadiusExchange| {
+    let summaries = |x: &RadiusExchange| {
         let user = x.attributes.user_name.as_deref().unwrap_or_default();
         format!("{} {} {}", code(x.request), code(x.response), String::from_utf8_lossy(user))
     };
-    exchanges.iter().map(told).collect()
+    exchanges.iter().map(summaries).collect()
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn answers_find_their_request_by_identifier_and_code() {
             (Initiator, bytes(2, 1, 9, "y")),
         ],
     );
-    assert_eq!(told(&out), ["1 3 C", "4 5 b", "0 2 x", "0 2 y", "1 0 a"]);
+    assert_eq!(summaries(&out), ["1 3 C", "4 5 b", "0 2 x", "0 2 y", "1 0 a"]);
     assert_eq!((out[0].success(), out[0].latency.unwrap().as_secs()), (Some(false), 1));
     assert_eq!((out[2].side, out[3].side, out[4].success()), (Initiator, Responder, None));
 }
@@ -61,7 +61,7 @@ fn an_identifier_is_used_again_or_a_request_repeated() {
             (Responder, bytes(11, 1, 9, "b")),
         ],
     );
-    assert_eq!(told(&out), ["1 0 a", "1 11 b"]);
+    assert_eq!(summaries(&out), ["1 0 a", "1 11 b"]);
     assert_eq!((out[0].retransmissions, out[1].success()), (1, None));
 }
 

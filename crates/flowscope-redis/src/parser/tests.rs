@@ -19,22 +19,25 @@ fn play(parser: &mut RedisParser, turns: &[&str]) -> (Vec<RedisExchange>, Parser
 }
 
 /// Command, key and type of the reply.
-fn told(exchanges: &[RedisExchange]) -> Vec<String> {
+fn summaries(exchanges: &[RedisExchange]) -> Vec<String> {
     let text = |bytes: &Option<Vec<u8>>| {
         String::from_utf8_lossy(bytes.as_deref().unwrap_or(b"-")).into_owned()
     };
-    let told = |x: &RedisExchange| {
+    let summaries = |x: &RedisExchange| {
         let reply = x.reply.as_ref().map_or("-", |reply| reply.kind.as_str());
         format!("{} {} {reply}", text(&x.command), text(&x.key))
     };
-    exchanges.iter().map(told).collect()
+    exchanges.iter().map(summaries).collect()
 }
 
 fn check(turns: &[&str], expected: &[&str]) {
     let mut parser = RedisParser::default();
     let (mut out, status) = play(&mut parser, turns);
     parser.end(&mut out);
-    assert_eq!((told(&out), status), (expected.iter().map(|&it| it.into()).collect(), Continue));
+    assert_eq!(
+        (summaries(&out), status),
+        (expected.iter().map(|&it| it.into()).collect(), Continue)
+    );
 }
 
 #[test]
@@ -70,7 +73,7 @@ fn every_type_of_resp3_is_a_reply() {
     let turns = [format!(">{}", "PING\r\n".repeat(replies.len())), format!("<{all}")];
     let (out, _) = play(&mut RedisParser::default(), &[&turns[0], &turns[1]]);
     let expected: Vec<_> = replies.iter().map(|(_, kind)| format!("PING - {kind}")).collect();
-    assert_eq!(told(&out), expected);
+    assert_eq!(summaries(&out), expected);
     let bytes: u64 = out.iter().filter_map(|x| x.reply.as_ref()).map(|reply| reply.bytes).sum();
     assert_eq!(bytes, all.len() as u64);
     assert_eq!(out[2].reply.as_ref().unwrap().error.as_deref(), Some(&b"ERR x"[..]));
@@ -183,7 +186,7 @@ fn a_gap_within_a_value_is_passed_over() {
     parser.feed_responder(b"+OK\r\n$100\r\n");
     assert_eq!(parser.gap(Responder, 99, &mut out), Continue);
     out.extend(parser.feed_responder(b"x\r\n"));
-    assert_eq!(told(&out), ["GET k string"]);
+    assert_eq!(summaries(&out), ["GET k string"]);
     assert_eq!(parser.gap(Responder, 1, &mut out), Done);
 }
 

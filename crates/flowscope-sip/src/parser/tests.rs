@@ -32,7 +32,7 @@ fn play(parser: &mut SipParser, turns: &[String]) -> (Vec<SipTransaction>, Parse
 }
 
 /// Method and code of transactions, `-` where there is none.
-fn told(transactions: &[SipTransaction]) -> Vec<String> {
+fn summaries(transactions: &[SipTransaction]) -> Vec<String> {
     let text = |x: &SipTransaction| {
         let method =
             x.request.as_ref().map_or("-".into(), |it| String::from_utf8_lossy(&it.method));
@@ -52,7 +52,7 @@ fn responses_find_their_request() {
     ];
     let mut parser = SipParser::default();
     let (out, status) = play(&mut parser, &turns);
-    assert_eq!(told(&out), ["OPTIONS 404", "INVITE 200", "ACK -", "BYE 200"]);
+    assert_eq!(summaries(&out), ["OPTIONS 404", "INVITE 200", "ACK -", "BYE 200"]);
     assert_eq!(status, Continue);
     assert_eq!((out[1].provisional, out[1].latency.unwrap().as_secs()), (1, 2));
     assert_eq!((out[1].id, out[1].side, out[3].side), (0, Initiator, Responder));
@@ -67,7 +67,7 @@ fn repetitions_are_counted_or_left_out() {
     let answer = format!("<{}", response(200, "INVITE", 1));
     let turns = [ask.clone(), ask.clone(), answer.clone(), answer.clone(), ask.clone()];
     let (out, _) = play(&mut SipParser::default(), &turns);
-    assert_eq!((told(&out), out[0].retransmissions), (vec!["INVITE 200".to_owned()], 1));
+    assert_eq!((summaries(&out), out[0].retransmissions), (vec!["INVITE 200".to_owned()], 1));
     // After 64 * T1 it is another one.
     let mut turns = vec![ask.clone(), answer];
     turns.resize(40, ">\r\n".into());
@@ -75,14 +75,14 @@ fn repetitions_are_counted_or_left_out() {
     let mut parser = SipParser::default();
     let (mut out, _) = play(&mut parser, &turns);
     parser.end(&mut out);
-    assert_eq!(told(&out), ["INVITE 200", "INVITE -"]);
+    assert_eq!(summaries(&out), ["INVITE 200", "INVITE -"]);
 }
 
 #[test]
 fn responses_without_a_request_are_records() {
     let turns = [format!("<{}{}", response(180, "INVITE", 1), response(486, "INVITE", 2))];
     let (out, _) = play(&mut SipParser::default(), &turns);
-    assert_eq!(told(&out), ["- 180", "- 486"]);
+    assert_eq!(summaries(&out), ["- 180", "- 486"]);
     assert_eq!((out[0].provisional, out[0].side, out[1].id), (1, Initiator, 1));
 }
 
@@ -106,13 +106,13 @@ fn behind_a_gap_the_next_start_line_is_looked_for() {
     // Within a body, its end is known.
     parser.gap(Initiator, 80, &mut out);
     out.extend(parser.feed_initiator(format!("0123456789{}", request("ACK", 1)).as_bytes()));
-    assert_eq!(told(&out), ["ACK -"]);
+    assert_eq!(summaries(&out), ["ACK -"]);
     parser.feed_initiator(b"REGISTER sip:b SIP/2.0\r\nCSeq: 1 REG");
     parser.gap(Initiator, 80, &mut out);
     out.extend(parser.feed_initiator(b"gth: 0\r\nx y z\r\n\r\n"));
     out.extend(parser.feed_initiator(request("ACK", 2).as_bytes()));
     parser.end(&mut out);
-    assert_eq!(told(&out), ["ACK -", "ACK -", "MESSAGE -"]);
+    assert_eq!(summaries(&out), ["ACK -", "ACK -", "MESSAGE -"]);
 }
 
 #[test]
