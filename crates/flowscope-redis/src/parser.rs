@@ -23,7 +23,8 @@ const MESSAGES: [&[u8]; 3] = [b"message", b"pmessage", b"smessage"];
 /// push.
 ///
 /// The initiator is the client. Replies come in the order of commands; a subscription has a confirmation for each channel,
-/// which are one reply. Behind `MONITOR`, `SYNC` and `PSYNC` nothing more is read. Bytes that were not captured are
+/// which are one reply. Up to 8 commands in succession may have names that no command has; another one
+/// ends parsing. Behind `MONITOR`, `SYNC` and `PSYNC` nothing more is read. Bytes that were not captured are
 /// passed over where they lie within a string; else they end parsing.
 ///
 /// Holds at most 192 KiB: 256 commands without a reply; of more, the oldest becomes a record.

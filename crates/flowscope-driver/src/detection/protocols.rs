@@ -24,9 +24,9 @@ use crate::detection::{
 /// unless the bytes of either side rule it out. Bytes from the middle of a stream rule out nothing, and name nothing
 /// either: where those of a stream that was joined look like no start, the parser reads them, and the protocol is
 /// [chosen](crate::SessionEvent::ParserChosen) with its first message, or, where flows are
-/// [recognised](Self::recognise_only) and no more, if the other side's are sure. A flow on a port of a protocol is not given up for an unreadable start:
-/// the other side's bytes and further datagrams are asked too, up to 256 bytes of a stream and 32
-/// datagrams.
+/// [recognised](Self::recognise_only) and no more, if the other side's are sure. A flow on a port of a protocol is
+/// not given up for an unreadable start: the other side's bytes and further datagrams are asked too, up to 256 bytes
+/// of a stream and 32 datagrams.
 ///
 /// ```
 /// use flowscope_core::SessionParser;
