@@ -9,6 +9,7 @@ mod ending;
 mod eviction;
 mod interim;
 mod open;
+mod read_ahead;
 mod shunt;
 mod successor;
 mod time;
@@ -72,7 +73,7 @@ pub(crate) struct Engine<K, S> {
     stats: TrackerStats,
 }
 
-#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Default, Eq, Ord, PartialEq, PartialOrd)]
 struct Due {
     deadline: Timestamp,
     id: u64,
@@ -123,20 +124,6 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     #[inline]
     pub(crate) fn guess(&self, tag: Tag) -> Option<Slot> {
         self.index.guess(tag)
-    }
-
-    /// Reads the lines of the record that a packet will need, so that they are on their way when its turn
-    /// comes. That a young flow's packets need the cold part stands in the hot part, which has not arrived
-    /// yet: the processor guesses, and goes on to the next packet.
-    #[inline]
-    pub(crate) fn prefetch(&self, slot: Slot) -> u64 {
-        let hot = &self.slots.hot[slot];
-        let read = hot.record.last_packet ^ u64::from(hot.record.sides[1].next);
-        if hot.record.slow_path == 0 {
-            return read;
-        }
-        let cold = &self.slots.cold[slot];
-        read ^ cold.first_seen.as_nanos() ^ u64::from(cold.marks)
     }
 
     pub(crate) fn find(&mut self, key: &K) -> Option<Slot> {

@@ -206,7 +206,7 @@ impl<K: Hash + Eq + Clone, S> FlowTable<K, S> {
     #[inline]
     fn fetch(&self, slots: impl Iterator<Item = Option<Slot>> + Clone, out: &impl FlowSink<K, S>) {
         let slots = slots.flatten();
-        let records = slots.clone().fold(0, |read, slot| read ^ self.engine.prefetch(slot));
+        let records = slots.clone().fold(0, |read, slot| read ^ self.engine.read_for_packet(slot));
         // States of no size are kept once: there is nothing to be fetched.
         let states = if size_of::<S>() == 0 {
             0

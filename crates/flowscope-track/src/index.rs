@@ -16,7 +16,7 @@ const MAX_CANDIDATES: u32 = 32;
 const MEAN_CANDIDATES: u32 = 4;
 const WINDOW: u32 = 4096;
 
-/// 32 bits of a key's hash. KeptCopy beside the slot, so that growing the table and passing over a
+/// 32 bits of a key's hash. Kept beside the slot, so that growing the table and passing over a
 /// candidate read no record.
 pub(crate) type Tag = u32;
 

@@ -71,6 +71,10 @@ impl Lists {
         (first & HEAD == 0).then_some(first)
     }
 
+    pub(crate) fn contains(&self, slot: Slot) -> bool {
+        self.links[slot].next != NOWHERE.next
+    }
+
     /// Bytes held, by capacity.
     pub(crate) fn capacity_bytes(&self) -> usize {
         self.links.capacity_bytes() + self.heads.capacity() * size_of::<Link>()
@@ -87,13 +91,10 @@ mod tests {
     use super::*;
 
     fn all(lists: &Lists, list: u32) -> Vec<Slot> {
-        let mut at = lists.heads[list as usize].next;
-        let mut slots = Vec::new();
-        while at & HEAD == 0 {
-            slots.push(at);
-            at = lists.links[at].next;
-        }
-        slots
+        std::iter::successors(lists.front(list), |slot| {
+            Some(lists.links[*slot].next).filter(|next| next & HEAD == 0)
+        })
+        .collect()
     }
 
     #[test]

@@ -187,6 +187,12 @@ impl EvictionOrder {
         victim.map(|(_, slot)| slot)
     }
 
+    /// A flow that is likely to be the next [`victim`](Self::victim).
+    pub(crate) fn front(&self) -> Option<Slot> {
+        let classes = [Class::Lingering, Class::HalfOpen, Class::Rest];
+        classes.into_iter().find_map(|class| self.lists.front(class as u32))
+    }
+
     /// Bytes held, by capacity; of the maps, by content.
     pub(crate) fn capacity_bytes(&self) -> usize {
         self.lists.capacity_bytes()

@@ -83,23 +83,34 @@ impl Wheel {
         first
     }
 
-    /// The first tick at which [`take`](Self::take) has work.
+    /// The first tick at which [`take_some`](Self::take_some) has work.
     pub(crate) fn next_tick(&self) -> Option<u64> {
         self.first().map(|(_, _, tick)| tick)
     }
 
-    /// Takes one slot whose list has come up by tick `until`, together with whether it hung for
-    /// exactly the tick that is now reached. If not, it is to be hung up again, whether or not it
-    /// is due: lists of a level are emptied before any list below them is.
-    pub(crate) fn take(&mut self, until: u64) -> Option<(Slot, bool)> {
+    /// Takes slots off the first list that has come up by tick `until`, as many as there is room for in `some`:
+    /// their number, and whether they hung for exactly the tick that is now reached. If not, each is to be hung
+    /// up again before the next call, whether or not it is due: lists of a level are emptied before any list
+    /// below them is.
+    pub(crate) fn take_some(&mut self, until: u64, some: &mut [Slot]) -> Option<(usize, bool)> {
         let (level, list, tick) = self.first()?;
         if tick > until {
             return None;
         }
         self.now = tick;
-        let slot = self.lists.front(list)?;
-        self.cancel(slot);
-        Some((slot, level == 0))
+        let mut taken = 0;
+        while taken < some.len()
+            && let Some(slot) = self.lists.front(list)
+        {
+            self.cancel(slot);
+            some[taken] = slot;
+            taken += 1;
+        }
+        Some((taken, level == 0))
+    }
+
+    pub(crate) fn is_scheduled(&self, slot: Slot) -> bool {
+        self.lists.contains(slot)
     }
 
     /// The tick that has been reached.
@@ -152,15 +163,20 @@ mod tests {
                 _ => {
                     now += 1_u64 << rng.below(20);
                     let mut last = 0;
-                    while let Some((slot, exact)) = wheel.take(now) {
-                        let tick = model[&slot];
-                        if exact {
-                            assert_eq!(tick, wheel.now());
-                            assert!(tick >= last && tick <= now);
-                            last = tick;
-                            model.remove(&slot);
-                        } else {
-                            wheel.schedule(slot, tick);
+                    let mut some = [0; 4];
+                    let most = 1 + rng.below(4);
+                    while let Some((taken, exact)) = wheel.take_some(now, &mut some[..most]) {
+                        assert!((1..=most).contains(&taken));
+                        for slot in &some[..taken] {
+                            let tick = model[slot];
+                            if exact {
+                                assert_eq!(tick, wheel.now());
+                                assert!(tick >= last && tick <= now);
+                                last = tick;
+                                model.remove(slot);
+                            } else {
+                                wheel.schedule(*slot, tick);
+                            }
                         }
                     }
                     assert!(model.values().all(|tick| *tick > now), "something due was left");

@@ -70,6 +70,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             return true;
         }
         self.evict(slot, now, out);
+        if let Some(next) = self.order.front() {
+            self.read_for_eviction(next);
+        }
         true
     }
 

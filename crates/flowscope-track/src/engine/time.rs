@@ -5,6 +5,7 @@ use std::hash::Hash;
 
 use flowscope_core::{L4Proto, Timestamp};
 
+use super::read_ahead::READ_AHEAD;
 use super::{Due, Engine, Suspect};
 use crate::clock::PacketTime;
 use crate::entry::{HotRecord, bit, slow_path};
@@ -124,13 +125,15 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         // Those beyond the watermark wait for a packet to decide about them.
         self.settle_suspects(now, false);
         let Some(until) = passed(now.watermark) else { return false };
-        for _ in 0..most {
-            // All flows of a tick are gathered before the first of them is let go.
-            let gathered = self.wheel.next_tick() != Some(self.wheel.now());
-            if gathered && let Some(Reverse(due)) = self.due.pop() {
-                self.expire_due(due, now, phase, out);
-            } else if let Some((slot, exact)) = self.wheel.take(until) {
-                self.gather(slot, exact);
+        let (mut left, mut some) = (most, [0; READ_AHEAD]);
+        while left > 0 {
+            let room = left.min(READ_AHEAD);
+            if self.is_tick_gathered() && !self.due.is_empty() {
+                left -= self.expire_some(room, now, phase, out);
+            } else if let Some((taken, exact)) = self.wheel.take_some(until, &mut some[..room]) {
+                self.read_for_deadlines(&some[..taken]);
+                some[..taken].iter().for_each(|slot| self.gather(*slot, exact));
+                left -= taken;
             } else {
                 let next =
                     self.wheel.next_tick().map_or(u64::MAX, |tick| tick.saturating_mul(TICK));
@@ -139,6 +142,40 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
             }
         }
         true
+    }
+
+    /// All flows of a tick are gathered before the first of them is let go.
+    fn is_tick_gathered(&self) -> bool {
+        self.wheel.next_tick() != Some(self.wheel.now())
+    }
+
+    /// Lets up to `most` flows go that are due; says of how many the time was looked at.
+    fn expire_some<O: FlowSink<K, S>>(
+        &mut self,
+        most: usize,
+        now: &PacketTime,
+        phase: Phase,
+        out: &mut O,
+    ) -> usize {
+        let mut some = [Due::default(); READ_AHEAD];
+        let mut len = 0;
+        while len < most
+            && let Some(Reverse(due)) = self.due.pop()
+        {
+            some[len] = due;
+            len += 1;
+        }
+        let some = &some[..len];
+        self.read_for_ends(some, out);
+        for (i, due) in some.iter().enumerate() {
+            // A flow whose reset was believed may be due again before the others.
+            if i > 0 && !self.is_tick_gathered() {
+                self.due.extend(some[i..].iter().copied().map(Reverse));
+                return i;
+            }
+            self.expire_due(*due, now, phase, out);
+        }
+        len
     }
 
     /// A slot that came off the wheel goes back if its flow was touched since, else to those due.
