@@ -21,6 +21,8 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-filter", &["flowscope-core"]),
     Arrow("flowscope-record", &["flowscope-core"]),
     Arrow("flowscope-where", &["flowscope-record"]),
+    Arrow("flowscope-ber", &[]),
+    Arrow("flowscope-lengths", &["flowscope-core"]),
     Arrow("flowscope-lines", &["flowscope-core"]),
     Arrow("netring-capture", &["flowscope-filter"]),
     Arrow("flowscope-driver", &["flowscope-track", "flowscope-session"]),
@@ -42,7 +44,8 @@ const ARROWS: &[Arrow] = &[
 ];
 
 /// What a protocol may name: a member that names [`RECORD`] and has no arrow of its own is a protocol.
-const PROTOCOL_MAY_USE: &[&str] = &["flowscope-session", "flowscope-lines", RECORD];
+const PROTOCOL_MAY_USE: &[&str] =
+    &["flowscope-session", "flowscope-ber", "flowscope-lengths", "flowscope-lines", RECORD];
 
 /// Protocols inside others, whose decoder is a protocol too.
 const CARRIED: &[(&str, &str)] = &[("flowscope-quic", "flowscope-tls")];

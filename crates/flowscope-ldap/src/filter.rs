@@ -1,6 +1,6 @@
 //! Filters of searches (RFC 4511 §4.5.1.7) in their form as text (RFC 4515).
 
-use crate::ber::{BOOLEAN, Values};
+use flowscope_ber::{BOOLEAN, Values};
 
 /// Bytes of a filter that are kept.
 const MAX_FILTER: usize = 512;
@@ -53,7 +53,7 @@ fn write(values: &mut Values<'_>, depth: u32, out: &mut Vec<u8>) {
         0xa4 => {
             escaped(inner.string(), out);
             out.push(b'=');
-            substrings(Values(inner.tagged(0x30).unwrap_or_default()), out);
+            substrings(inner.sequence().unwrap_or(Values(&[])), out);
         }
         0x87 => {
             escaped(Some(contents), out);

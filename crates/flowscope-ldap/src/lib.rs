@@ -15,9 +15,7 @@
 //! assert_eq!(exchanges[0].result.as_ref().unwrap().name(), Some("invalidCredentials"));
 //! ```
 
-mod ber;
 mod filter;
-mod framing;
 mod message;
 mod pairing;
 mod parser;

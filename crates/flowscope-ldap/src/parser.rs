@@ -1,20 +1,23 @@
 #[cfg(test)]
 mod tests;
 
+use flowscope_ber::{Header, MAX_HEADER, SEQUENCE, header};
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
     Datagram, DatagramParser, ParseError, ParserStatus, Probe, Remainder, SessionParser,
     StreamChunk, Timestamp, feed_once, parse_once,
 };
+use flowscope_lengths::{Framing, Head};
 
-use crate::ber::{Header, SEQUENCE, header};
-use crate::framing::Framing;
 use crate::pairing::Pairing;
 use crate::read::message;
 use crate::{LdapExchange, LdapOperation};
 
 /// The extended operation `StartTLS` (RFC 4511 §4.14.1).
 const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
+
+/// Bytes of a message that are kept.
+const MAX_KEPT: usize = 4096;
 
 /// Reads an LDAP connection, and emits an [`LdapExchange`] for each operation when its result is there.
 ///
@@ -27,7 +30,7 @@ const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
 /// the oldest a record.
 #[derive(Clone, Debug, Default)]
 pub struct LdapParser {
-    framings: [Framing; 2],
+    framings: [Framing<MAX_HEADER, MAX_KEPT>; 2],
     pairing: Pairing,
     any: bool,
     /// A SASL bind has succeeded: messages may be wrapped.
@@ -106,8 +109,8 @@ impl SessionParser for LdapParser {
                 self.pairing.end(out);
                 break ParserStatus::Done;
             }
-            let read = framing.next(&mut bytes, |contents, is_whole| {
-                self.message(side, ts, contents, is_whole, out)
+            let read = framing.next(&mut bytes, head, |message| {
+                self.message(side, ts, message.body, message.is_whole(), out)
             });
             match read {
                 Ok(Some(ParserStatus::Continue)) => {}
@@ -152,6 +155,18 @@ impl SessionParser for LdapParser {
 
     fn probe(_side: FlowSide, start: &[u8]) -> Probe {
         probe(start)
+    }
+}
+
+/// The header of a message: a sequence with its length (RFC 4511 §4.1.1).
+fn head(start: &[u8]) -> Result<Option<Head>, ParseError> {
+    if start.first() != Some(&SEQUENCE) {
+        return Err(ParseError::InvalidField("LDAPMessage"));
+    }
+    match header(start) {
+        Header::Whole { len, header, .. } => Ok(Some(Head { len: header, body: len })),
+        Header::Short => Ok(None),
+        Header::Wrong => Err(ParseError::InvalidField("length")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Messages (RFC 4511 §4).
 
-use crate::ber::{BOOLEAN, ENUMERATED, INTEGER, SEQUENCE, Values};
+use flowscope_ber::{BOOLEAN, ENUMERATED, INTEGER, Values};
+
 use crate::{LdapExchange, LdapOperation, LdapResult, LdapSearch, filter};
 
 /// Bytes of an object and of a message that are kept.
@@ -27,7 +28,7 @@ pub(crate) enum Message {
 /// The message with these contents: of one that was cut what there is. `None` where there is no operation.
 pub(crate) fn message(contents: &[u8]) -> Option<Message> {
     let mut message = Values(contents);
-    let id = message.number(INTEGER).filter(|id| *id >= 0)?;
+    let id = message.i32(INTEGER).filter(|id| *id >= 0)?;
     let (tag, contents) = message.any()?;
     let mut values = Values(contents);
     let operation = match tag {
@@ -49,7 +50,7 @@ pub(crate) fn message(contents: &[u8]) -> Option<Message> {
         }
         0x6e => {
             let object = values.string()?;
-            let attribute = values.tagged(SEQUENCE).and_then(|it| Values(it).string());
+            let attribute = values.sequence().and_then(|mut it| it.string());
             return request(id, LdapOperation::Compare, Some(object), attribute);
         }
         0x77 => return request(id, LdapOperation::Extended, None, Some(values.tagged(0x80)?)),
@@ -80,9 +81,9 @@ fn request(
 
 /// Version, name, and how the client authenticates (§4.2).
 fn bind(id: i32, values: &mut Values<'_>) -> Option<Message> {
-    let version = values.number(INTEGER).filter(|version| (1..=127).contains(version))?;
+    let version = values.i32(INTEGER).filter(|version| (1..=127).contains(version))?;
     let name = values.string().unwrap_or_default();
-    let mechanism = values.tagged(0xa3).and_then(|sasl| Values(sasl).string());
+    let mechanism = values.within(0xa3).and_then(|mut sasl| sasl.string());
     let Message::Request(mut exchange) = request(id, LdapOperation::Bind, Some(name), mechanism)?
     else {
         return None;
@@ -94,15 +95,15 @@ fn bind(id: i32, values: &mut Values<'_>) -> Option<Message> {
 /// Base, scope, filter and attributes (§4.5.1).
 fn search(id: i32, values: &mut Values<'_>) -> Option<Message> {
     let base = values.string()?;
-    let scope = values.number(ENUMERATED)?;
-    let deref = values.number(ENUMERATED)?;
+    let scope = values.i32(ENUMERATED)?;
+    let deref = values.i32(ENUMERATED)?;
     // Limits of size and time, and whether types alone are asked for.
-    values.number(INTEGER);
-    values.number(INTEGER);
+    values.i32(INTEGER);
+    values.i32(INTEGER);
     values.tagged(BOOLEAN);
     let filter = filter::text(values);
     let mut attributes = Vec::new();
-    let mut asked = Values(values.tagged(SEQUENCE).unwrap_or_default());
+    let mut asked = values.sequence().unwrap_or(Values(&[]));
     while attributes.len() < MAX_ATTRIBUTES
         && let Some(attribute) = asked.string()
     {
@@ -119,7 +120,7 @@ fn search(id: i32, values: &mut Values<'_>) -> Option<Message> {
 
 /// Code, matched name and message (§4.1.9).
 fn response(id: i32, operation: LdapOperation, values: &mut Values<'_>) -> Option<Message> {
-    let code = values.number(ENUMERATED)?;
+    let code = values.i32(ENUMERATED)?;
     values.string();
     let message = kept(values.string().unwrap_or_default(), MAX_TEXT);
     // Referrals may come before the name of an extended response.

@@ -7,8 +7,9 @@ use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
     ParseError, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
 };
+use flowscope_lengths::Framing;
 
-use crate::framing::{Framing, Packet};
+use crate::framing::{MAX_HEADER, MAX_KEPT, Packet, head};
 use crate::{MqttAnswer, MqttExchange, MqttPacket, packet, probe};
 
 /// Packets that may wait for their acknowledgement.
@@ -24,7 +25,7 @@ const MAX_OPEN: usize = 32;
 /// make the oldest a record.
 #[derive(Clone, Debug, Default)]
 pub struct MqttParser {
-    framings: [Framing; 2],
+    framings: [Framing<MAX_HEADER, MAX_KEPT>; 2],
     connection: Option<Box<Connection>>,
     /// Oldest first.
     open: VecDeque<MqttExchange>,
@@ -245,7 +246,8 @@ impl SessionParser for MqttParser {
         // The packet borrows the framing, which is not the parser's meanwhile.
         let mut framing = std::mem::take(&mut self.framings[side.index()]);
         let status = loop {
-            let read = framing.next(&mut bytes, |packet| self.packet(side, ts, packet, out));
+            let read = framing
+                .next(&mut bytes, head, |message| self.packet(side, ts, Packet::new(message), out));
             match read {
                 Ok(Some(Ok(()))) => {}
                 Ok(None) => break ParserStatus::Continue,

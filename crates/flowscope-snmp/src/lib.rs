@@ -14,7 +14,6 @@
 //! assert_eq!((pdu.kind.name(), pdu.vars[0].to_string()), ("get_request", "1.3.6.1.2.1.1.5.0".into()));
 //! ```
 
-mod ber;
 mod message;
 mod oid;
 mod parser;

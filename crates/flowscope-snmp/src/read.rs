@@ -2,7 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use crate::ber::{OID, STRING, Values};
+use flowscope_ber::{INTEGER, OID, STRING, Values};
+
 use crate::{SnmpOid, SnmpPdu, SnmpPduKind, SnmpSecurity, SnmpTrap};
 
 /// Names of objects that are kept.
@@ -28,7 +29,7 @@ pub(crate) struct Contents {
 /// The message in these bytes: of one that was cut what there is, from the type of its PDU on.
 pub(crate) fn contents(bytes: &[u8]) -> Option<Contents> {
     let mut message = Values(bytes).sequence()?;
-    match message.integer()? {
+    match message.i64(INTEGER)? {
         version @ (0 | 1) => {
             let community = Some(kept(message.string()?, MAX_COMMUNITY));
             let version = version as u8 + 1;
@@ -43,11 +44,11 @@ pub(crate) fn contents(bytes: &[u8]) -> Option<Contents> {
 /// What follows the version (RFC 3412 §6).
 fn version_3(message: &mut Values<'_>) -> Option<Contents> {
     let mut header = message.sequence()?;
-    let message_id = header.integer()?;
+    let message_id = header.i64(INTEGER)?;
     // "INTEGER (484..2147483647)"
-    header.integer().filter(|size| (484..=i64::from(i32::MAX)).contains(size))?;
+    header.i64(INTEGER).filter(|size| (484..=i64::from(i32::MAX)).contains(size))?;
     let &[flags] = header.string()? else { return None };
-    let model = header.integer()?;
+    let model = header.i64(INTEGER)?;
     let mut security = SnmpSecurity {
         message_id,
         is_authenticated: flags & 1 != 0,
@@ -80,8 +81,8 @@ fn version_3(message: &mut Values<'_>) -> Option<Contents> {
 fn user(parameters: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut parameters = Values(parameters).sequence()?;
     let engine = parameters.string()?;
-    parameters.integer()?;
-    parameters.integer()?;
+    parameters.i64(INTEGER)?;
+    parameters.i64(INTEGER)?;
     Some((engine, parameters.string()?))
 }
 
@@ -92,9 +93,9 @@ fn pdu(values: &mut Values<'_>) -> Option<SnmpPdu> {
     if pdu.kind == SnmpPduKind::TRAP_V1 {
         pdu.trap = trap(&mut contents);
     } else {
-        pdu.request_id = contents.integer();
-        pdu.error_status = contents.integer().unwrap_or(0);
-        pdu.error_index = contents.integer().unwrap_or(0);
+        pdu.request_id = contents.i64(INTEGER);
+        pdu.error_status = contents.i64(INTEGER).unwrap_or(0);
+        pdu.error_index = contents.i64(INTEGER).unwrap_or(0);
     }
     let mut vars = contents.sequence().unwrap_or(Values(&[]));
     while let Some(mut var) = vars.sequence() {
@@ -116,7 +117,7 @@ fn trap(contents: &mut Values<'_>) -> Option<SnmpTrap> {
     const TIME_TICKS: u8 = 0x43;
     let enterprise = contents.tagged(OID).and_then(SnmpOid::new);
     let agent = <[u8; 4]>::try_from(contents.tagged(IP_ADDRESS)?).ok()?;
-    let (generic, specific) = (contents.integer()?, contents.integer()?);
+    let (generic, specific) = (contents.i64(INTEGER)?, contents.i64(INTEGER)?);
     contents.tagged(TIME_TICKS);
     Some(SnmpTrap { enterprise, agent: Ipv4Addr::from(agent), generic, specific })
 }
