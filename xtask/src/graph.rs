@@ -28,6 +28,7 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-driver", &["flowscope-track", "flowscope-session"]),
     Arrow("flowscope-output", &["flowscope-record", "flowscope-extract", "flowscope-driver"]),
     Arrow("flowscope-parallel", &["flowscope-driver"]),
+    Arrow("flowscope-report", &["flowscope-output"]),
     Arrow("netring", &["flowscope-driver", "netring-capture", "flowscope-pcap"]),
     Arrow(
         "flowscope",
@@ -35,7 +36,14 @@ const ARROWS: &[Arrow] = &[
     ),
     Arrow(
         "flowscope-cli",
-        &["flowscope", "flowscope-filter", "flowscope-parallel", "flowscope-where", "netring"],
+        &[
+            "flowscope",
+            "flowscope-filter",
+            "flowscope-parallel",
+            "flowscope-report",
+            "flowscope-where",
+            "netring",
+        ],
     ),
     // Shows that a parser needs no more than this.
     Arrow("example-redis", &["flowscope-core"]),

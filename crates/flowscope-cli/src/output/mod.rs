@@ -9,8 +9,6 @@ mod events;
 mod file;
 mod flows;
 mod follow;
-mod heavy;
-mod keys;
 mod logs;
 mod sessions;
 mod spoken;

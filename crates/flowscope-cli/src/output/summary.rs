@@ -9,10 +9,8 @@ use flowscope::output::{
     FlowRecord, FlowRecordKind, Grid, GridColumn, RecordFields, RecordHeader, rfc3339, terminal,
 };
 use flowscope::record::{Record, amount, span};
-use flowscope::track::{ConnState, EndReason};
+use flowscope_report::{FlowFailure, Heavy, MAX_KEYS, key};
 
-use super::heavy::Heavy;
-use super::keys::{MAX_KEYS, key};
 use super::{Totals, count};
 
 /// Sums over all flows and session records.
@@ -35,12 +33,7 @@ pub(crate) struct Summary {
 /// What went wrong, in the order in which it is shown.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Failure {
-    /// A reset answered the SYN.
-    Refused,
-    /// A reset ended the connection.
-    Reset,
-    /// The responder sent nothing.
-    Unanswered,
+    Flow(FlowFailure),
     /// A response code of DNS.
     Dns(String),
     /// A query of DNS without a response.
@@ -105,8 +98,8 @@ impl Summary {
         if let Some(port) = to.port {
             *self.ports.add((port, transport), bytes) += flows;
         }
-        if let Some(failure) = failure(record) {
-            self.failed(failure);
+        if let Some(failure) = FlowFailure::of(record) {
+            self.failed(Failure::Flow(failure));
         }
     }
 
@@ -345,22 +338,6 @@ fn sums(item: &mut Object<'_>, flows: u64, bytes: u64) {
     item.put("bytes", bytes);
 }
 
-/// What a flow failed in.
-fn failure(record: &FlowRecord) -> Option<Failure> {
-    let FlowRecordKind::Ended(reason) = record.kind else { return None };
-    let (from, to) = record.header.endpoints();
-    let to_one = !to.addr.is_multicast() && to.addr != IpAddr::from([255; 4]);
-    let has_port = from.port.is_some();
-    match record.conn_state {
-        ConnState::Rej => Some(Failure::Refused),
-        _ if reason == EndReason::Rst => Some(Failure::Reset),
-        _ if has_port && to_one && record.sides[1].counters.packets == 0 => {
-            Some(Failure::Unanswered)
-        }
-        _ => None,
-    }
-}
-
 fn short(n: u64) -> String {
     amount(n).to_string()
 }
@@ -403,9 +380,7 @@ fn cut(text: &str) -> String {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Failure::Refused => f.write_str("refused"),
-            Failure::Reset => f.write_str("reset"),
-            Failure::Unanswered => f.write_str("unanswered"),
+            Failure::Flow(failure) => failure.fmt(f),
             Failure::Dns(rcode) => write!(f, "DNS {rcode}"),
             Failure::DnsUnanswered => f.write_str("DNS unanswered"),
             Failure::Http(status) => write!(f, "HTTP {status}"),

@@ -10,9 +10,7 @@ use flowscope::output::{
     FlowRecord, FlowRecordKind, Grid, GridColumn, RecordFields, RecordHeader, json, terminal,
 };
 use flowscope::record::{Record, amount, span};
-
-use super::heavy::Heavy;
-use super::keys::{MAX_KEYS, key};
+use flowscope_report::{Heavy, MAX_KEYS, key};
 
 /// By what hosts, servers or names are ranked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

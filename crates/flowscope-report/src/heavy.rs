@@ -10,7 +10,7 @@ use std::hash::Hash;
 /// is kept of a key begins anew then. Nothing depends on hashes: of equal sums, the key that comes first in order is
 /// replaced.
 #[derive(Clone, Debug)]
-pub(super) struct Heavy<K, V> {
+pub struct Heavy<K, V> {
     entries: HashMap<K, (u64, V)>,
     order: BTreeSet<(u64, K)>,
     room: usize,
@@ -19,12 +19,13 @@ pub(super) struct Heavy<K, V> {
 
 impl<K: Clone + Eq + Hash + Ord, V: Clone + Default> Heavy<K, V> {
     /// With room for so many keys, at least one.
-    pub(super) fn new(room: usize) -> Self {
+    #[must_use]
+    pub fn new(room: usize) -> Self {
         Heavy { entries: HashMap::new(), order: BTreeSet::new(), room: room.max(1), error: 0 }
     }
 
     /// Adds to the sum of a key, and returns what else is kept of it.
-    pub(super) fn add(&mut self, key: K, n: u64) -> &mut V {
+    pub fn add(&mut self, key: K, n: u64) -> &mut V {
         let before = self.entries.get(&key).map(|(sum, _)| *sum);
         let from = match before {
             Some(sum) => {
@@ -49,15 +50,29 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone + Default> Heavy<K, V> {
     }
 
     /// The keys with the largest sums, those first; of equal sums, in the order of the keys.
-    pub(super) fn top(&self, most: usize) -> Vec<(&K, u64, &V)> {
+    #[must_use]
+    pub fn top(&self, most: usize) -> Vec<(&K, u64, &V)> {
         let mut all: Vec<_> = self.order.iter().map(|(sum, key)| (*sum, key)).collect();
         all.sort_by(|(a, one), (b, other)| b.cmp(a).then_with(|| one.cmp(other)));
         let entry = |(sum, key): (u64, _)| Some((key, sum, &self.entries.get(key)?.1));
         all.into_iter().take(most).filter_map(entry).collect()
     }
 
+    /// How many keys are kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// By how much a sum may be too high; 0 if all keys found room.
-    pub(super) fn error(&self) -> u64 {
+    #[must_use]
+    pub fn error(&self) -> u64 {
         self.error
     }
 }

@@ -1,15 +1,16 @@
-//! Keys of the sums in `summary` and `top`.
+//! Keys of sums.
 
-use flowscope::record::{Value, wire_text};
+use flowscope_record::{Value, wire_text};
 
 /// The most keys that one set of sums counts separately.
-pub(super) const MAX_KEYS: usize = 10_000;
+pub const MAX_KEYS: usize = 10_000;
 
 /// Characters of a key that are kept.
 const MAX_CHARS: usize = 255;
 
-/// A value as a key: text or a number, of a list its first such item.
-pub(super) fn key(value: &Value<'_>) -> Option<String> {
+/// A value as a key: text or a number, of a list its first such item; at most 255 characters of it.
+#[must_use]
+pub fn key(value: &Value<'_>) -> Option<String> {
     let text = match value {
         Value::U64(number) => number.to_string(),
         Value::Bytes(bytes) => wire_text(bytes).into_owned(),

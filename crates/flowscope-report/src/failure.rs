@@ -1,0 +1,51 @@
+use std::fmt;
+use std::net::IpAddr;
+
+use flowscope_output::{FlowRecord, FlowRecordKind};
+use flowscope_track::{ConnState, EndReason};
+
+/// How a flow failed.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum FlowFailure {
+    /// A reset answered the SYN.
+    Refused,
+    /// A reset ended the connection.
+    Reset,
+    /// The responder, a single host, sent nothing.
+    Unanswered,
+}
+
+impl FlowFailure {
+    /// Returns how the flow of this record failed; `None` if it did not, or goes on.
+    #[must_use]
+    pub fn of(record: &FlowRecord) -> Option<Self> {
+        let FlowRecordKind::Ended(reason) = record.kind else { return None };
+        let (from, to) = record.header.endpoints();
+        let to_one = !to.addr.is_multicast() && to.addr != IpAddr::from([255; 4]);
+        let has_port = from.port.is_some();
+        match record.conn_state {
+            ConnState::Rej => Some(FlowFailure::Refused),
+            _ if reason == EndReason::Rst => Some(FlowFailure::Reset),
+            _ if has_port && to_one && record.sides[1].counters.packets == 0 => {
+                Some(FlowFailure::Unanswered)
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the name: `refused`, `reset` or `unanswered`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            FlowFailure::Refused => "refused",
+            FlowFailure::Reset => "reset",
+            FlowFailure::Unanswered => "unanswered",
+        }
+    }
+}
+
+impl fmt::Display for FlowFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
