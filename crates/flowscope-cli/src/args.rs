@@ -3,6 +3,7 @@ mod help;
 #[cfg(all(feature = "live", target_os = "linux"))]
 pub(crate) mod live;
 mod records;
+mod report;
 mod values;
 
 use std::num::NonZeroUsize;
@@ -22,6 +23,7 @@ use crate::reading::MessageOptions;
 pub(crate) use answers::{SummaryArgs, TopArgs};
 use help::{EVENTS_HELP, EXAMPLES, FOLLOW_HELP};
 pub(crate) use records::{Format, Records, elsewhere};
+pub(crate) use report::ReportArgs;
 pub(crate) use values::{Size, Time, positive};
 
 /// Flow and session records from packet captures and live interfaces.
@@ -46,6 +48,9 @@ pub(crate) enum Command {
     /// Print the addresses, servers or names of which there is most
     #[command(after_long_help = help::TOP_HELP)]
     Top(TopArgs),
+    /// Write a page of a whole capture, as one HTML file that opens offline
+    #[command(after_long_help = report::REPORT_HELP)]
+    Report(ReportArgs),
     /// Print the payload of one conversation, with gaps marked
     #[command(after_long_help = FOLLOW_HELP)]
     Follow(FollowArgs),
@@ -381,7 +386,7 @@ fn command() -> clap::Command {
 }
 
 /// Commands whose options do not fit one screen.
-const SHORTENED: [&str; 6] = ["flows", "sessions", "summary", "top", "events", "follow"];
+const SHORTENED: [&str; 7] = ["flows", "sessions", "summary", "top", "report", "events", "follow"];
 
 /// The options that `-h` shows.
 const MOST_USED: [&str; 16] = [
@@ -414,6 +419,7 @@ impl Cli {
                 | Command::Sessions(SessionsArgs { common, .. })
                 | Command::Summary(SummaryArgs { common, .. })
                 | Command::Top(TopArgs { common, .. })
+                | Command::Report(ReportArgs { common })
                 | Command::Events(EventsArgs { common }) => common.join_files(matches),
                 _ => {}
             }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `flows`, `sessions`, `events` | records of capture files, or of live interfaces (`-i`) |
 //! | `summary`, `top` | what is in a capture; what there is most of |
+//! | `report` | a page of a whole capture, as one HTML file |
 //! | `follow` | the payload of one conversation |
 //! | `interfaces`, `capture`, `replay` | lists interfaces; records packets to files; sends a file |
 //!
@@ -28,13 +29,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use args::{
-    Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs, SessionsArgs, SummaryArgs, TopArgs,
+    Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs, ReportArgs, SessionsArgs, SummaryArgs,
+    TopArgs,
 };
 use error::{Failure, Status};
 use flowscope::output::terminal;
 use output::{
-    Answer, Condition, Digests, Events, Flows, Follow, RecordFormat, Sessions, Summary, Target,
-    Top, flow_fields, session_fields,
+    Answer, Condition, Digests, Events, Flows, Follow, RecordFormat, ReportPage, Sessions, Summary,
+    Target, Top, flow_fields, session_fields,
 };
 
 fn main() -> ExitCode {
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
             let top = Top::new(by, limit.get(), answer.is_json());
             answer_with(&common, Answer::Top(Box::new(top)))
         }
+        Command::Report(args) => report(&args),
         Command::Follow(args) => follow(&args),
         Command::Events(EventsArgs { common }) => {
             let events = Events::new(common.running.community_id_seed);
@@ -121,6 +124,10 @@ fn track(
         return live::track(&common.live, &common.running, target, layout);
     }
     files::track(common.files(), &common.running, target, layout)
+}
+
+fn report(args: &ReportArgs) -> Result<Status, Failure> {
+    track(&args.common, args.target()?, ReportPage::new(args.sources()))
 }
 
 fn follow(args: &FollowArgs) -> Result<Status, Failure> {

@@ -1,12 +1,25 @@
-//! What a whole capture amounts to, in bounded memory.
+//! What a whole capture amounts to, in bounded memory, and a page of it that opens offline.
+//!
+//! [`Report`] gathers from packets, flow records and session records, and writes one HTML file: what was not seen
+//! comes first, then rates, talkers, protocols, the health of TCP, conversations, what clients waited for, and tables.
+//! The page makes no request, runs no script but its own, and every text of the wire in it is inert.
 //!
 //! [`Heavy`] has the largest sums of many keys, [`key`] makes keys of the values of records, and [`FlowFailure`] says
 //! how a flow failed.
 
 mod failure;
+mod health;
 mod heavy;
 mod key;
+mod page;
+mod rates;
+mod report;
+mod sample;
+mod session;
+mod steps;
 
 pub use failure::FlowFailure;
 pub use heavy::Heavy;
 pub use key::{MAX_KEYS, key};
+pub use page::markup_text;
+pub use report::{Report, ReportTotals};

@@ -62,6 +62,14 @@ impl Totals {
         lost(&self.packets) || lost(&self.bytes)
     }
 
+    /// The ledgers, and what lies beside them.
+    pub(crate) fn stats(&self) -> CaptureStats {
+        let mut stats = CaptureStats::new(self.packets.clone(), self.bytes.clone());
+        stats.capture = self.capture.counts().into();
+        stats.unread = self.unread.clone();
+        stats
+    }
+
     /// How much it was, in one line.
     pub(crate) fn summary(&self) -> String {
         format!(
@@ -128,10 +136,7 @@ pub(crate) fn count(n: u64, of: &str) -> String {
 
 /// Appends the statistics as the last line of JSON output.
 pub(super) fn write(totals: &Totals, out: &mut Vec<u8>) {
-    let mut stats = CaptureStats::new(totals.packets.clone(), totals.bytes.clone());
-    stats.capture = totals.capture.counts().into();
-    stats.unread = totals.unread.clone();
-    EveFormat::new().flowless(totals.end, &stats, out);
+    EveFormat::new().flowless(totals.end, &totals.stats(), out);
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod named;
 #[path = "../program/mod.rs"]
 mod program;
 mod readme;
+mod report;
 mod sessions;
 mod sharding;
 
