@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::{Result, gate, graph, new_protocol, record, rules};
+use crate::{Result, browser, gate, graph, new_protocol, record, rules};
 
 /// One check, run alone as `cargo xtask ci NAME`.
 struct Step {
@@ -36,6 +36,11 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", about: "clippy on all targets, warnings denied", run: clippy },
     Step { name: "test", about: "the README's test command", run: test },
     Step { name: "docs", about: "rustdoc, warnings denied", run: docs },
+    Step {
+        name: "browser",
+        about: "pages of `flowscope report` in chromium: accessible, inert, without a request",
+        run: browser::check,
+    },
     Step {
         name: "gate",
         about: "instructions and allocations per packet, by valgrind",

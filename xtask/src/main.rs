@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 mod attack;
 mod bench;
+mod browser;
 mod ci;
 mod formats;
 mod fuzz;
