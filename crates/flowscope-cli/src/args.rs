@@ -1,5 +1,7 @@
 mod answers;
+mod conversation;
 mod help;
+mod ladder;
 #[cfg(all(feature = "live", target_os = "linux"))]
 pub(crate) mod live;
 mod records;
@@ -17,11 +19,12 @@ use flowscope::reassembly::{OverlapPolicy, StreamConfig};
 use flowscope::track::{Eviction, ResetRule, TrackerConfig};
 use flowscope_filter::Filter;
 
-use crate::error::Failure;
-use crate::output::{Target, Wanted};
+use crate::output::Target;
 use crate::reading::MessageOptions;
 pub(crate) use answers::{SummaryArgs, TopArgs};
+use conversation::Conversation;
 use help::{EVENTS_HELP, EXAMPLES, FOLLOW_HELP};
+pub(crate) use ladder::LadderArgs;
 pub(crate) use records::{Format, Records, elsewhere};
 pub(crate) use report::ReportArgs;
 pub(crate) use values::{Size, Time, positive};
@@ -54,6 +57,9 @@ pub(crate) enum Command {
     /// Print the payload of one conversation, with gaps marked
     #[command(after_long_help = FOLLOW_HELP)]
     Follow(FollowArgs),
+    /// Draw one conversation packet by packet, with what was noteworthy
+    #[command(after_long_help = ladder::LADDER_HELP)]
+    Ladder(LadderArgs),
     /// Print all events of all flows, one JSON object per line
     #[command(after_long_help = EVENTS_HELP)]
     Events(EventsArgs),
@@ -107,18 +113,8 @@ pub(crate) struct SessionsArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct FollowArgs {
-    /// Capture file; `-` is standard input
-    ///
-    /// pcap or pcapng, also compressed with gzip or zstd.
-    #[arg(value_name = "FILE", required_unless_present = "read")]
-    file: Option<PathBuf>,
-    /// Conversation to print: a flow id, a Community ID, or both endpoints, as in
-    /// `10.0.0.1:40000-10.0.0.2:80`. May be omitted if there is only one
-    #[arg(value_name = "FLOW")]
-    flow: Option<String>,
-    /// Capture file, as in tcpdump; the same as FILE without `-r`
-    #[arg(short, long, value_name = "FILE")]
-    read: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) conversation: Conversation,
     /// Print length, SHA-256 and gaps instead of the payload
     ///
     /// One JSON object per TCP flow, with both directions; for all flows, or for FLOW.
@@ -174,30 +170,6 @@ fn all_names() -> PossibleValuesParser {
 /// The names of all protocols that are read.
 fn protocol_names() -> PossibleValuesParser {
     PossibleValuesParser::new(protocols::all().iter().map(|protocol| protocol.name))
-}
-
-impl FollowArgs {
-    /// The capture file and the wanted conversation. With `-r`, the first argument is the flow.
-    pub(crate) fn what(&self) -> Result<(PathBuf, Option<Wanted>), Failure> {
-        let usage = |what: &str| Err(Failure::Usage(what.to_owned()));
-        let (file, flow) = match (&self.read, &self.file, &self.flow) {
-            (None, Some(file), flow) => (file, flow.clone()),
-            (Some(read), file, None) => {
-                (read, file.as_ref().map(|word| word.to_string_lossy().into_owned()))
-            }
-            (Some(_), _, Some(_)) => {
-                return usage("follow reads one capture: leave out -r or FILE");
-            }
-            (None, None, _) => return usage("no capture was named"),
-        };
-        match flow.as_deref().map(str::parse).transpose() {
-            Ok(wanted) => {
-                let seed = self.running.community_id_seed;
-                Ok((file.clone(), wanted.map(|wanted: Wanted| wanted.seed(seed))))
-            }
-            Err(why) => Err(Failure::Usage(why)),
-        }
-    }
 }
 
 #[derive(Args, Debug)]
@@ -386,10 +358,11 @@ fn command() -> clap::Command {
 }
 
 /// Commands whose options do not fit one screen.
-const SHORTENED: [&str; 7] = ["flows", "sessions", "summary", "top", "report", "events", "follow"];
+const SHORTENED: [&str; 8] =
+    ["flows", "sessions", "summary", "top", "report", "follow", "ladder", "events"];
 
 /// The options that `-h` shows.
-const MOST_USED: [&str; 16] = [
+const MOST_USED: [&str; 17] = [
     "by",
     "condition",
     "digest",
@@ -405,6 +378,7 @@ const MOST_USED: [&str; 16] = [
     "protocol",
     "side",
     "sort",
+    "svg",
     "wide",
 ];
 

@@ -5,7 +5,7 @@
 //! | `flows`, `sessions`, `events` | records of capture files, or of live interfaces (`-i`) |
 //! | `summary`, `top` | what is in a capture; what there is most of |
 //! | `report` | a page of a whole capture, as one HTML file |
-//! | `follow` | the payload of one conversation |
+//! | `follow`, `ladder` | the payload of one conversation; its packets |
 //! | `interfaces`, `capture`, `replay` | lists interfaces; records packets to files; sends a file |
 //!
 //! Data goes to standard output, everything else to standard error. `--help` describes the output and
@@ -29,14 +29,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use args::{
-    Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs, ReportArgs, SessionsArgs, SummaryArgs,
-    TopArgs,
+    Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs, LadderArgs, ReportArgs, SessionsArgs,
+    SummaryArgs, TopArgs,
 };
 use error::{Failure, Status};
 use flowscope::output::terminal;
 use output::{
-    Answer, Condition, Digests, Events, Flows, Follow, RecordFormat, ReportPage, Sessions, Summary,
-    Target, Top, flow_fields, session_fields,
+    Answer, Condition, Digests, Events, Flows, Follow, Ladder, RecordFormat, ReportPage, Sessions,
+    Summary, Target, Top, flow_fields, session_fields,
 };
 
 fn main() -> ExitCode {
@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         }
         Command::Report(args) => report(&args),
         Command::Follow(args) => follow(&args),
+        Command::Ladder(args) => ladder(&args),
         Command::Events(EventsArgs { common }) => {
             let events = Events::new(common.running.community_id_seed);
             track(&common, common.running.target(), events)
@@ -131,8 +132,9 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
 }
 
 fn follow(args: &FollowArgs) -> Result<Status, Failure> {
-    let (file, wanted) = args.what()?;
-    let (files, running) = ([file], &args.running);
+    let running = &args.running;
+    let (file, wanted) = args.conversation.what(running.community_id_seed)?;
+    let files = [file];
     if args.digest {
         files::track(
             &files,
@@ -144,6 +146,14 @@ fn follow(args: &FollowArgs) -> Result<Status, Failure> {
         let layout = Follow::new(wanted, args.format, args.side);
         files::track(&files, running, running.target(), layout)
     }
+}
+
+fn ladder(args: &LadderArgs) -> Result<Status, Failure> {
+    let running = &args.running;
+    let (file, wanted) = args.conversation.what(running.community_id_seed)?;
+    let target = running.target();
+    let ladder = Ladder::new(wanted, args.limit.get(), args.svg, target.terminal());
+    files::track(&[file], running, target, ladder)
 }
 
 /// Prints a line on standard error, with control characters escaped. A closed standard error is no

@@ -26,6 +26,8 @@ pub(crate) struct Run<'a, L: RecordFormat, K: FlowKey> {
     behind: bool,
     /// Packets that passed the filter.
     taken: u64,
+    /// Packets that did not.
+    refused: u64,
     wire_bytes: u64,
 }
 
@@ -77,6 +79,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
             out,
             behind: false,
             taken: 0,
+            refused: 0,
             wire_bytes: 0,
         })
     }
@@ -110,7 +113,10 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
             rest = behind;
             match run.first() {
                 Some(true) => self.track(packets),
-                _ => packets.iter().for_each(|_| self.driver.skip()),
+                _ => {
+                    packets.iter().for_each(|_| self.driver.skip());
+                    self.refused += packets.len() as u64;
+                }
             }
         }
     }
@@ -120,6 +126,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
     fn track(&mut self, views: &[PacketView<'_>]) {
         let Some(first) = views.first() else { return };
         self.out.begin(first.ts());
+        self.out.see(self.taken + self.refused + 1, views);
         self.driver.handle_batch(views);
         self.behind = true;
         self.taken += views.len() as u64;

@@ -9,6 +9,7 @@ mod events;
 mod file;
 mod flows;
 mod follow;
+mod ladder;
 mod logs;
 mod report;
 mod sessions;
@@ -19,7 +20,7 @@ mod top;
 mod wanted;
 mod writer;
 
-use flowscope::core::{FlowSide, Timestamp};
+use flowscope::core::{FlowSide, PacketView, Timestamp};
 use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
 use flowscope::reassembly::StreamConfig;
@@ -37,6 +38,7 @@ pub(crate) use file::part_of;
 pub(crate) use file::{To, failure};
 pub(crate) use flows::Flows;
 pub(crate) use follow::Follow;
+pub(crate) use ladder::Ladder;
 pub(crate) use report::ReportPage;
 pub(crate) use sessions::Sessions;
 pub(crate) use stats::{Capture, Totals, count};
@@ -113,6 +115,10 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
 
     /// Whether single packets have records.
     const PACKETS: bool = false;
+
+    /// A packet of this number, from 1, is about to be tracked. Asked of the format that writes, before any record that
+    /// follows from the packet, if it has records of [packets](Self::PACKETS).
+    fn see(&mut self, _number: u64, _view: PacketView<'_>) {}
 
     /// Whether records can be turned into text apart from each other.
     fn portable(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use flowscope::core::Timestamp;
+use flowscope::core::{PacketView, Timestamp};
 
 use super::directory::Directory;
 use super::file::Stream;
@@ -102,6 +102,14 @@ impl<L: RecordFormat> Output<L> {
     pub(crate) fn hurried(mut self) -> Self {
         self.layout.hurry();
         self
+    }
+
+    /// Packets are about to be tracked, the first of which has this number.
+    #[inline]
+    pub(crate) fn see(&mut self, first: u64, views: &[PacketView<'_>]) {
+        if L::PACKETS {
+            (first..).zip(views).for_each(|(number, view)| self.layout.see(number, *view));
+        }
     }
 
     /// A layout like the one that is written.

@@ -11,6 +11,7 @@ mod fields;
 mod formats;
 mod hostile;
 mod input;
+mod ladder;
 mod named;
 #[path = "../program/mod.rs"]
 mod program;

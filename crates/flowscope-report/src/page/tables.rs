@@ -20,8 +20,8 @@ pub(super) fn flows(report: &Report, totals: &ReportTotals, html: &mut Html) {
         html.number(FlowSample::FAILED as u64);
         html.raw(" that were refused, reset or not answered.");
     }
-    html.raw(" <b>Sent</b> is what the initiator sent, <b>again</b> are segments that were sent again; <code>flowscope follow</code> ");
-    html.raw("takes the number of a flow.</p>\n");
+    html.raw(" <b>Sent</b> is what the initiator sent, <b>again</b> are segments that were sent again; <code>flowscope follow</code> and <code>ladder</code> ");
+    html.raw("take the number of a flow.</p>\n");
     html.raw("<div class=tools data-for=flow-table hidden></div>\n");
     html.raw("<div class=scroll tabindex=0 role=region aria-label=\"Flow table\"><table id=flow-table class=records><thead><tr>");
     html.raw("<th scope=col>Start<th scope=col class=n>Lasted<th scope=col>Protocol<th scope=col>Initiator<th scope=col>Responder");
