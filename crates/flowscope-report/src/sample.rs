@@ -120,7 +120,7 @@ impl FlowSample {
     }
 }
 
-/// Every so-manieth session record, and the first others that failed.
+/// Session records at regular distances, and the first others that failed.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionSample {
     regular: Vec<(u64, Session)>,
