@@ -2,6 +2,8 @@ use std::io;
 
 use flowscope_where::WhereError;
 
+use crate::companion;
+
 /// Result of a run that was completed. Of several, the last in this order is reported.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Status {
@@ -42,6 +44,8 @@ pub(crate) enum Failure {
     },
     /// A worker thread ended early.
     Worker(String),
+    /// Another program was to do the work, and could not be started.
+    Companion { name: &'static str, source: io::Error },
     /// Invalid command line.
     Usage(String),
     /// An expression, or the name of a field, that is not understood: the option, and what is wrong.
@@ -65,6 +69,14 @@ impl Failure {
             Failure::Closed => None,
             Failure::Output { name, source } => Some(format!("{name}: cannot write: {source}")),
             Failure::Worker(why) => Some(format!("a worker thread failed: {why}")),
+            Failure::Companion { name, source } if source.kind() == io::ErrorKind::NotFound => {
+                Some(format!(
+                    "the program `{name}` is needed, and is neither beside this one nor in PATH"
+                ))
+            }
+            Failure::Companion { name, source } => {
+                Some(format!("the program `{name}` cannot be started: {source}"))
+            }
             Failure::Usage(what) => Some(what.clone()),
             Failure::Expression(option, error) => Some(format!("{option}: {}", error.message())),
             #[cfg(all(feature = "live", target_os = "linux"))]
@@ -76,6 +88,7 @@ impl Failure {
     pub(crate) fn details(&self) -> Vec<String> {
         match self {
             Failure::Expression(_, error) => error.explanation(),
+            Failure::Companion { .. } => vec![companion::INSTALL.to_owned()],
             #[cfg(all(feature = "live", target_os = "linux"))]
             Failure::Denied { remedy, .. } => vec![remedy.clone()],
             _ => Vec::new(),
@@ -86,7 +99,7 @@ impl Failure {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Failure::Closed => 0,
-            Failure::Worker(_) => 1,
+            Failure::Worker(_) | Failure::Companion { .. } => 1,
             Failure::Usage(_) | Failure::Expression(..) => 2,
             Failure::Output { .. } => 5,
             #[cfg(all(feature = "live", target_os = "linux"))]

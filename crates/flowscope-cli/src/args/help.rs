@@ -84,10 +84,12 @@ Conditions (--where):
   `or`, `not`, put together. Values: 443, 1.5M (K, M, G: powers of 1000), 10ms, 2s,
   2026-01-02T03:04:05Z, text. A comparison with a field that is not there is false, != too.
 
-Zeek, CSV, JSON:
+Zeek, CSV, JSON, Parquet:
   `zeek` is conn.log, `zeek-json` the same as JSON lines. `json` has the columns of `csv`, one flat
   object per record. With --output-dir the log is DIR/conn.log, DIR/eve.json, DIR/flow.csv or
   DIR/flow.json; `flowscope sessions` writes it too, beside those of protocols.
+  `parquet` is for --output-dir: DIR/record=flow/hour=2026-01-02T03/part-00000.parquet, by the time
+  at which a flow began. The program `flowscope-parquet` writes it, which `flowscope` starts.
 
 Live (-i):
   Records are printed as flows end, also by timeout; that of a closed or reset connection when the

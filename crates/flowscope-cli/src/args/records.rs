@@ -8,8 +8,9 @@ use flowscope::output::RecordFields;
 use flowscope_where::Fields;
 
 use super::Running;
+use crate::companion;
 use crate::error::Failure;
-use crate::output::{Arrangement, Target};
+use crate::output::{Arrangement, OpenSink, Target};
 
 /// Options of the commands that write records.
 #[derive(Args, Debug)]
@@ -37,7 +38,7 @@ pub(crate) struct Records {
     #[arg(short = 'n', long, value_name = "N", conflicts_with = "output_dir")]
     limit: Option<NonZeroUsize>,
 
-    /// Format of the records
+    /// Record format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
 
@@ -62,6 +63,8 @@ pub(crate) enum Format {
     Csv,
     /// JSON lines, one flat object per record with the column names of FORMATS.md
     Json,
+    /// Parquet files in --output-dir, by protocol and hour: COLUMNS.md. Needs the program `flowscope-parquet`
+    Parquet,
 }
 
 impl Records {
@@ -90,8 +93,15 @@ impl Records {
         Ok(Some(Arrangement::sorted(name, descending, self.limit)))
     }
 
-    /// Where the records go.
-    pub(crate) fn target<'a>(&'a self, running: &'a Running) -> Result<Target<'a>, Failure> {
+    /// Where the records go. Those of a format that `sink` writes are left to another program where there is none.
+    pub(crate) fn target<'a>(
+        &'a self,
+        running: &'a Running,
+        sink: Option<OpenSink>,
+    ) -> Result<Target<'a>, Failure> {
+        if self.format == Format::Parquet {
+            return self.columns(running, sink);
+        }
         match &self.output_dir {
             None => Ok(running.target()),
             Some(_) if self.format == Format::Table => Err(Failure::Usage(
@@ -102,6 +112,27 @@ impl Records {
                 Err(Failure::Usage("--fields is for one stream, not for --output-dir".into()))
             }
             Some(dir) => Ok(Target::Directory(dir)),
+        }
+    }
+
+    /// The directory of column files: `-o` names it too.
+    fn columns<'a>(
+        &'a self,
+        running: &'a Running,
+        sink: Option<OpenSink>,
+    ) -> Result<Target<'a>, Failure> {
+        let dir = self.output_dir.as_ref().or(running.output.as_ref());
+        let Some(dir) = dir.filter(|dir| dir.as_os_str() != "-") else {
+            return Err(Failure::Usage("--format parquet needs --output-dir DIR".into()));
+        };
+        if self.sort.is_some() || self.limit.is_some() {
+            let what =
+                "--sort and --limit are not for --format parquet, whose files are sorted by time";
+            return Err(Failure::Usage(what.into()));
+        }
+        match sink {
+            Some(open) => Ok(Target::Records(dir, open)),
+            None => Err(companion::run(companion::PARQUET)),
         }
     }
 }

@@ -1,3 +1,5 @@
+use std::io;
+
 use flowscope::core::{FlowSide, Timestamp};
 use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
@@ -9,7 +11,7 @@ use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
 use super::spoken::Spoken;
-use super::{Arrangement, Condition, RecordFormat, Totals, stats};
+use super::{Arrangement, Condition, RecordFormat, RecordSink, Totals, stats};
 use crate::args::Format;
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
@@ -42,6 +44,8 @@ enum Style {
     Zeek(ZeekFormat),
     Csv(CsvFormat),
     Logs(Logs),
+    /// As records, without text.
+    Columns,
 }
 
 impl Flows {
@@ -56,6 +60,7 @@ impl Flows {
             Format::ZeekJson => Style::Zeek(ZeekFormat::json().without_path()),
             Format::Csv => Style::Csv(CsvFormat::new(&[&FLOW])),
             Format::Json => Style::Json(JsonFormat::new()),
+            Format::Parquet => Style::Columns,
         };
         Flows { style, community_id_seed, only: Vec::new(), condition: None, arrangement: None }
     }
@@ -113,6 +118,7 @@ impl Flows {
             Style::Zeek(zeek) => zeek.row(&record.header, record, out),
             Style::Csv(csv) => csv.record(&record.header, record, out),
             Style::Logs(logs) => logs.write(&record.header, record, out),
+            Style::Columns => {}
         }
     }
 
@@ -189,7 +195,8 @@ impl RecordFormat for Flows {
     }
 
     fn portable(&self) -> bool {
-        self.arrangement.is_none() && !matches!(self.style, Style::Table(_) | Style::Fields(_))
+        let in_order = matches!(self.style, Style::Table(_) | Style::Fields(_) | Style::Columns);
+        self.arrangement.is_none() && !in_order
     }
 
     #[cfg(all(feature = "live", target_os = "linux"))]
@@ -227,8 +234,12 @@ impl RecordFormat for Flows {
             Style::Fields(table) => table.end(totals.end, out),
             Style::Eve(_) => stats::write(totals, out),
             Style::Zeek(zeek) => zeek.end(totals.end, out),
-            Style::Json(_) | Style::Csv(_) | Style::Logs(_) => {}
+            Style::Json(_) | Style::Csv(_) | Style::Logs(_) | Style::Columns => {}
         }
+    }
+
+    fn store(&self, record: &FlowRecord, sink: &mut dyn RecordSink) -> io::Result<()> {
+        sink.flow(record)
     }
 
     fn logs(&self) -> &[String] {

@@ -13,12 +13,15 @@ mod ladder;
 mod logs;
 mod report;
 mod sessions;
+mod sink;
 mod spoken;
 mod stats;
 mod summary;
 mod top;
 mod wanted;
 mod writer;
+
+use std::io;
 
 use flowscope::core::{FlowSide, PacketView, Timestamp};
 use flowscope::driver::SessionChange;
@@ -41,6 +44,7 @@ pub(crate) use follow::Follow;
 pub(crate) use ladder::Ladder;
 pub(crate) use report::ReportPage;
 pub(crate) use sessions::Sessions;
+pub use sink::{OpenSink, RecordSink};
 pub(crate) use stats::{Capture, Totals, count};
 pub(crate) use summary::Summary;
 pub(crate) use top::{By, Top};
@@ -155,6 +159,11 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
 
     /// Appends a record.
     fn write(&mut self, record: &Self::Record, out: &mut Vec<u8>);
+
+    /// Gives a record to a sink, if it has the columns of a schema.
+    fn store(&self, _record: &Self::Record, _sink: &mut dyn RecordSink) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Whether a summary on standard error goes with it.
     fn summarises(&self) -> bool {

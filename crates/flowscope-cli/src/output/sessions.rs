@@ -1,6 +1,8 @@
 //! What was said in flows: one record per transaction, handshake or message. In a directory there are
 //! the records of flows too.
 
+use std::io;
+
 use flowscope::core::Timestamp;
 use flowscope::core::{FlowSide, Path};
 use flowscope::driver::SessionChange;
@@ -13,7 +15,7 @@ use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
 use super::spoken::Spoken;
-use super::{Answer, Arrangement, Condition, RecordFormat, Totals, stats};
+use super::{Answer, Arrangement, Condition, RecordFormat, RecordSink, Totals, stats};
 use crate::args::Format;
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
@@ -39,6 +41,8 @@ enum Style {
     Csv(CsvFormat),
     Logs(Logs),
     Answer(Answer),
+    /// As records, without text.
+    Columns,
 }
 
 /// What records need to know of their flow and cannot be told by the key.
@@ -86,6 +90,7 @@ impl Sessions {
             Format::ZeekJson => Style::ZeekJson(ZeekFormat::json()),
             Format::Csv => Style::Csv(CsvFormat::new(&messages.schemas())),
             Format::Json => Style::Json(JsonFormat::new()),
+            Format::Parquet => Style::Columns,
         };
         Sessions { style, messages, community_id_seed, condition: None, arrangement: None }
     }
@@ -149,6 +154,7 @@ impl Sessions {
             Style::Csv(csv) => csv.record(header, said, out),
             Style::Logs(logs) => logs.write(header, said, out),
             Style::Answer(answer) => answer.said(header, said),
+            Style::Columns => {}
         }
     }
 
@@ -158,7 +164,7 @@ impl Sessions {
         state: &SessionState,
         record: impl FnOnce() -> Option<FlowRecord>,
     ) -> Option<SessionRecord> {
-        let (Style::Logs(_) | Style::Answer(_)) = self.style else { return None };
+        let (Style::Logs(_) | Style::Answer(_) | Style::Columns) = self.style else { return None };
         if self.condition.is_some() && !state.met {
             return None;
         }
@@ -187,7 +193,7 @@ impl RecordFormat for Sessions {
     fn portable(&self) -> bool {
         let in_order = matches!(
             self.style,
-            Style::Table(_) | Style::Fields(_) | Style::Zeek(_) | Style::Answer(_)
+            Style::Table(_) | Style::Fields(_) | Style::Zeek(_) | Style::Answer(_) | Style::Columns
         );
         self.arrangement.is_none() && !in_order
     }
@@ -270,6 +276,15 @@ impl RecordFormat for Sessions {
         }
     }
 
+    fn store(&self, record: &SessionRecord, sink: &mut dyn RecordSink) -> io::Result<()> {
+        match record {
+            SessionRecord::Said(header, AppRecord::Protocol(said)) => sink.session(header, said),
+            // Bytes of a conversation have no columns.
+            SessionRecord::Said(..) => Ok(()),
+            SessionRecord::Flow(flow) => sink.flow(flow),
+        }
+    }
+
     fn logs(&self) -> &[String] {
         if let Style::Logs(logs) = &self.style { logs.names() } else { &[] }
     }
@@ -338,7 +353,11 @@ impl RecordFormat for Sessions {
                 }
                 zeek.end(totals.end, out);
             }
-            Style::Json(_) | Style::ZeekJson(_) | Style::Csv(_) | Style::Logs(_) => {}
+            Style::Json(_)
+            | Style::ZeekJson(_)
+            | Style::Csv(_)
+            | Style::Logs(_)
+            | Style::Columns => {}
         }
     }
 }

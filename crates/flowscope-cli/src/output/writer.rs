@@ -1,13 +1,13 @@
 //! The output of a run.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use flowscope::core::{PacketView, Timestamp};
 
 use super::directory::Directory;
 use super::file::Stream;
-use super::{RecordFormat, Totals};
+use super::{OpenSink, RecordFormat, RecordSink, Totals};
 use crate::error::Failure;
 
 /// Where the output is to go.
@@ -17,6 +17,8 @@ pub(crate) enum Target<'a> {
     Stream(Option<&'a Path>),
     /// To logs in this directory.
     Directory(&'a Path),
+    /// To a sink that writes files to this directory.
+    Records(&'a Path, OpenSink),
 }
 
 /// Appends what a log has of a record, behind the number of the log and the length of the text.
@@ -52,6 +54,28 @@ pub(crate) struct Output<L> {
 enum Destination {
     Stream(Stream),
     Directory(Directory),
+    Records(Records),
+}
+
+/// A sink, and what its output is called.
+struct Records {
+    sink: Box<dyn RecordSink>,
+    name: String,
+}
+
+impl Records {
+    fn open(path: &Path, open: OpenSink) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        match open(path) {
+            Ok(sink) => Ok(Records { sink, name }),
+            Err(source) => Err(Failure::Output { name, source }),
+        }
+    }
+
+    /// What became of writing to it.
+    fn written(&self, result: io::Result<()>) -> Result<(), Failure> {
+        result.map_err(|source| Failure::Output { name: self.name.clone(), source })
+    }
 }
 
 impl Target<'_> {
@@ -64,7 +88,7 @@ impl Target<'_> {
     pub(crate) fn terminal(self) -> Option<usize> {
         let is_stdout = match self {
             Target::Stream(path) => path.is_none_or(|path| path.as_os_str() == "-"),
-            Target::Directory(_) => false,
+            Target::Directory(_) | Target::Records(..) => false,
         };
         let out = std::io::stdout();
         if !is_stdout || !out.is_terminal() {
@@ -79,7 +103,7 @@ impl Target<'_> {
     pub(crate) fn is_stdout(self) -> bool {
         match self {
             Target::Stream(path) => path.is_none_or(|path| path.as_os_str() == "-"),
-            Target::Directory(_) => false,
+            Target::Directory(_) | Target::Records(..) => false,
         }
     }
 }
@@ -92,6 +116,7 @@ impl<L: RecordFormat> Output<L> {
             Target::Directory(path) => {
                 Destination::Directory(Directory::create(path, layout.logs())?)
             }
+            Target::Records(path, open) => Destination::Records(Records::open(path, open)?),
         };
         Ok(Output { layout, start: None, to })
     }
@@ -136,7 +161,7 @@ impl<L: RecordFormat> Output<L> {
     pub(crate) fn is_terminal(&self) -> bool {
         match &self.to {
             Destination::Stream(stream) => stream.is_terminal(),
-            Destination::Directory(_) => false,
+            Destination::Directory(_) | Destination::Records(_) => false,
         }
     }
 
@@ -153,6 +178,7 @@ impl<L: RecordFormat> Output<L> {
             Destination::Directory(directory) => directory
                 .open_logs()
                 .for_each(|(at, log)| layout.begin_log(at, start, &mut log.text)),
+            Destination::Records(_) => {}
         }
     }
 
@@ -165,6 +191,10 @@ impl<L: RecordFormat> Output<L> {
                 return stream.spill();
             }
             Destination::Directory(directory) => directory,
+            Destination::Records(records) => {
+                let stored = layout.store(record, &mut *records.sink);
+                return records.written(stored);
+            }
         };
         let (at, start) = (layout.log_of(record).into(), start.unwrap_or_default());
         let log = directory.log(at, |text| layout.begin_log(at, start, text))?;
@@ -187,6 +217,8 @@ impl<L: RecordFormat> Output<L> {
                 return stream.spill();
             }
             Destination::Directory(directory) => directory,
+            // A format without text is not portable: its records come as such.
+            Destination::Records(_) => return Ok(()),
         };
         let start = start.unwrap_or_default();
         for (at, text) in pieces(text) {
@@ -210,6 +242,10 @@ impl<L: RecordFormat> Output<L> {
                 directory.open_logs().for_each(|(_, log)| layout.end_log(totals, &mut log.text));
                 directory.complete()
             }
+            Destination::Records(mut records) => {
+                let finished = records.sink.finish();
+                records.written(finished)
+            }
         }
     }
 
@@ -220,6 +256,7 @@ impl<L: RecordFormat> Output<L> {
             Destination::Directory(directory) => {
                 directory.open_logs().try_for_each(|(_, log)| log.flush())
             }
+            Destination::Records(_) => Ok(()),
         }
     }
 }

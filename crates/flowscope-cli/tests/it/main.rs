@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, in tests")]
 
 mod answers;
+mod companion;
 mod conditions;
 mod directory;
 mod eve;

@@ -12,8 +12,13 @@
 //! the exit codes.
 //!
 //! Live capture is for Linux, under feature `live`, which is on by default.
+//!
+//! The package is a library so that a program with one more format has the same command line: [`run`] is all of
+//! `flowscope`, [`run_with`] is that with a [`RecordSink`] behind `--format parquet`. `flowscope` itself hands
+//! such a command line on to the program `flowscope-parquet`.
 
 mod args;
+mod companion;
 mod error;
 mod files;
 #[cfg(all(feature = "live", target_os = "linux"))]
@@ -38,11 +43,24 @@ use output::{
     Answer, Condition, Digests, Events, Flows, Follow, Ladder, RecordFormat, ReportPage, Sessions,
     Summary, Target, Top, flow_fields, session_fields,
 };
+pub use output::{OpenSink, RecordSink};
 
-fn main() -> ExitCode {
+/// Does what the command line says, as `flowscope` does, and returns the exit code.
+#[must_use]
+pub fn run() -> ExitCode {
+    run_command(None)
+}
+
+/// As [`run`], but `--format parquet` writes records to what `open` returns for the directory of the output.
+#[must_use]
+pub fn run_with(open: OpenSink) -> ExitCode {
+    run_command(Some(open))
+}
+
+fn run_command(sink: Option<OpenSink>) -> ExitCode {
     let ended = match Cli::from_command_line().command {
-        Command::Flows(args) => flows(&args),
-        Command::Sessions(args) => sessions(&args),
+        Command::Flows(args) => flows(&args, sink),
+        Command::Sessions(args) => sessions(&args, sink),
         Command::Summary(SummaryArgs { answer, common }) => {
             let summary = Summary::new(answer.is_json());
             answer_with(&common, Answer::Summary(Box::new(summary)))
@@ -77,9 +95,9 @@ fn main() -> ExitCode {
     })
 }
 
-fn flows(args: &FlowsArgs) -> Result<Status, Failure> {
+fn flows(args: &FlowsArgs, sink: Option<OpenSink>) -> Result<Status, Failure> {
     let FlowsArgs { records, wide, common, protocol } = args;
-    let target = records.target(&common.running)?;
+    let target = records.target(&common.running, sink)?;
     let seed = common.running.community_id_seed;
     let condition = records.condition.as_deref().map(Condition::of_flows).transpose()?;
     let known = flow_fields();
@@ -92,9 +110,9 @@ fn flows(args: &FlowsArgs) -> Result<Status, Failure> {
     track(common, target, flows)
 }
 
-fn sessions(args: &SessionsArgs) -> Result<Status, Failure> {
+fn sessions(args: &SessionsArgs, sink: Option<OpenSink>) -> Result<Status, Failure> {
     let SessionsArgs { records, wide, common, .. } = args;
-    let target = records.target(&common.running)?;
+    let target = records.target(&common.running, sink)?;
     let (logs, seed) = (target.is_directory(), common.running.community_id_seed);
     let messages = args.messages();
     let condition = records.condition.as_deref();
