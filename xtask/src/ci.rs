@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::{Result, browser, gate, graph, new_protocol, record, rules};
+use crate::{Result, browser, columns, gate, graph, new_protocol, record, rules};
 
 /// One check, run alone as `cargo xtask ci NAME`.
 struct Step {
@@ -60,6 +60,11 @@ const STEPS: &[Step] = &[
         name: "native",
         about: "tests of the features that compile, or link with, native code",
         run: native,
+    },
+    Step {
+        name: "columns",
+        about: "the package columnar: its tests, and what other programs read of its files",
+        run: columns::run,
     },
     Step {
         name: "memory",

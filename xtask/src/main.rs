@@ -10,6 +10,7 @@ mod attack;
 mod bench;
 mod browser;
 mod ci;
+mod columns;
 mod formats;
 mod fuzz;
 mod gate;

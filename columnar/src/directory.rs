@@ -1,0 +1,307 @@
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use flowscope::core::Timestamp;
+use flowscope::output::{RecordHeader, rfc3339};
+use flowscope::record::{Record, Schema, Visitor};
+use parquet::file::properties::WriterProperties;
+
+use crate::columns::{arrow_schema_of, stored, time_column};
+use crate::file::{PartFile, create_directories, properties};
+use crate::table::AnyTable;
+use crate::{Error, RecordTable};
+
+/// Limits of a [`ParquetDirectory`].
+#[derive(Clone, Copy, Debug)]
+pub struct ParquetOptions {
+    row_group_rows: NonZeroUsize,
+    row_groups: NonZeroUsize,
+    buffer_bytes: usize,
+    partitions: NonZeroUsize,
+}
+
+impl Default for ParquetOptions {
+    fn default() -> Self {
+        ParquetOptions {
+            row_group_rows: NonZeroUsize::new(128 << 10).expect("not zero"),
+            row_groups: NonZeroUsize::new(64).expect("not zero"),
+            buffer_bytes: 128 << 20,
+            partitions: NonZeroUsize::new(64).expect("not zero"),
+        }
+    }
+}
+
+impl ParquetOptions {
+    /// Most rows of a row group; 131072 by default. All rows of a group are sorted by time.
+    #[must_use]
+    pub fn row_group_rows(mut self, rows: NonZeroUsize) -> Self {
+        self.row_group_rows = rows;
+        self
+    }
+
+    /// Most row groups of a file, behind which the next file begins; 64 by default.
+    #[must_use]
+    pub fn row_groups(mut self, groups: NonZeroUsize) -> Self {
+        self.row_groups = groups;
+        self
+    }
+
+    /// Most bytes of rows that wait to be written, about; 128 MiB by default, at most 1 GiB. Beyond that, the partition
+    /// that has most is written as a row group.
+    #[must_use]
+    pub fn buffer_bytes(mut self, bytes: usize) -> Self {
+        // An array has room for 2 GiB of text.
+        self.buffer_bytes = bytes.min(1 << 30);
+        self
+    }
+
+    /// Most partitions that are being written; 64 by default. Beyond that, the file of the one that had no row for
+    /// longest is completed.
+    #[must_use]
+    pub fn partitions(mut self, partitions: NonZeroUsize) -> Self {
+        self.partitions = partitions;
+        self
+    }
+}
+
+/// Writes records of any schema to Parquet files in a directory: `record=flow/hour=2026-01-02T03/part-00000.parquet`.
+///
+/// The hour, in UTC, is the one in which that which a record describes began. A file has its name when it is complete and
+/// on the disk; files that are there are left as they are. A file is completed when it has as many row groups as it may
+/// have, when its partition had no row for an hour of packet time, when there are too many, and by
+/// [`finish`](Self::finish). What is dropped before is not written.
+///
+/// Memory is bounded by the [options](ParquetOptions): rows that wait, and one row group that is being written.
+pub struct ParquetDirectory {
+    root: PathBuf,
+    options: ParquetOptions,
+    /// By the name of the schema, and the hour.
+    partitions: BTreeMap<(&'static str, u64), Partition>,
+    /// Bytes of rows that wait.
+    buffered: usize,
+    /// Rows so far.
+    rows: u64,
+    /// Latest time at which a record was made.
+    now: Timestamp,
+    /// The hour of it.
+    hour: u64,
+}
+
+/// Rows of one schema and hour.
+struct Partition {
+    table: Box<dyn AnyTable>,
+    properties: WriterProperties,
+    file: Option<PartFile>,
+    /// Number of its latest row, and when that was made.
+    latest: (u64, Timestamp),
+}
+
+impl ParquetDirectory {
+    /// Writes to this directory, which is created if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if it cannot be created.
+    pub fn create(root: &Path) -> Result<Self, Error> {
+        ParquetDirectory::with_options(root, ParquetOptions::default())
+    }
+
+    /// Writes to this directory, with these limits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if it cannot be created.
+    pub fn with_options(root: &Path, options: ParquetOptions) -> Result<Self, Error> {
+        create_directories(root).map_err(Error::io(root))?;
+        Ok(ParquetDirectory {
+            root: root.to_owned(),
+            options,
+            partitions: BTreeMap::new(),
+            buffered: 0,
+            rows: 0,
+            now: Timestamp::ZERO,
+            hour: 0,
+        })
+    }
+
+    /// Writes a record.
+    ///
+    /// # Errors
+    ///
+    /// What writing gives; then the file is removed, and with it rows of its partition.
+    pub fn write(&mut self, header: &RecordHeader, record: &impl Record) -> Result<(), Error> {
+        record.visit(Row { directory: self, header })
+    }
+
+    /// Writes what waits, and completes all files.
+    ///
+    /// # Errors
+    ///
+    /// What writing gives.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        while let Some((&place, _)) = self.partitions.first_key_value() {
+            self.complete(place)?;
+        }
+        Ok(())
+    }
+
+    fn row<R: Send + 'static>(
+        &mut self,
+        schema: &'static Schema<R>,
+        header: &RecordHeader,
+        record: &R,
+    ) -> Result<(), Error> {
+        self.pass(header.ts)?;
+        let began = (schema.time)(record);
+        let place = (schema.name, began.secs() / HOUR);
+        let partition = match self.partitions.get_mut(&place) {
+            Some(partition) => partition,
+            None => {
+                if self.partitions.len() >= self.options.partitions.get() {
+                    self.complete_idlest()?;
+                }
+                let rows = self.options.row_group_rows.get();
+                self.partitions.entry(place).or_insert_with(|| Partition::new(schema, rows))
+            }
+        };
+        self.rows += 1;
+        partition.latest = (self.rows, header.ts);
+        let before = partition.table.bytes();
+        let table: &mut dyn Any = &mut *partition.table;
+        let table = table.downcast_mut::<RecordTable<R>>();
+        table.expect("a name is that of one schema").push(header, record);
+        self.buffered += partition.table.bytes() - before;
+        if partition.table.rows() >= self.options.row_group_rows.get() {
+            self.flush(place)?;
+        } else if self.buffered > self.options.buffer_bytes {
+            let largest =
+                self.partitions.iter().max_by_key(|(_, partition)| partition.table.bytes());
+            if let Some((&place, _)) = largest {
+                self.flush(place)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Packet time goes on: completes the files of partitions that had no row for an hour.
+    fn pass(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.now = self.now.max(now);
+        if self.now.secs() / HOUR == self.hour {
+            return Ok(());
+        }
+        self.hour = self.now.secs() / HOUR;
+        let is_idle = |partition: &Partition| self.now.since(partition.latest.1).as_secs() > HOUR;
+        let idle = self.partitions.iter().filter(|(_, partition)| is_idle(partition));
+        let idle: Vec<_> = idle.map(|(place, _)| *place).collect();
+        idle.into_iter().try_for_each(|place| self.complete(place))
+    }
+
+    fn complete_idlest(&mut self) -> Result<(), Error> {
+        let idlest = self.partitions.iter().min_by_key(|(_, partition)| partition.latest.0);
+        match idlest {
+            Some((&place, _)) => self.complete(place),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what waits in a partition, and completes its file.
+    fn complete(&mut self, place: (&'static str, u64)) -> Result<(), Error> {
+        self.flush(place)?;
+        match self.partitions.remove(&place) {
+            Some(Partition { file: Some(file), .. }) => file.complete(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what waits in a partition as a row group.
+    fn flush(&mut self, place: (&'static str, u64)) -> Result<(), Error> {
+        let Some(partition) = self.partitions.get_mut(&place) else { return Ok(()) };
+        if partition.table.rows() == 0 {
+            return Ok(());
+        }
+        self.buffered -= partition.table.bytes();
+        let rows = partition.table.take();
+        let file = match &mut partition.file {
+            Some(file) => file,
+            none => {
+                let (name, hour) = place;
+                let dir = self.root.join(format!("record={name}/hour={}", hour_name(hour)));
+                create_directories(&dir).map_err(Error::io(&dir))?;
+                let properties = partition.properties.clone();
+                none.insert(PartFile::create(&dir, properties, &rows.schema())?)
+            }
+        };
+        if let Err(error) = file.write(&rows) {
+            // It has half a row group.
+            partition.file = None;
+            return Err(error);
+        }
+        if file.groups() >= self.options.row_groups.get() {
+            return partition.file.take().map_or(Ok(()), PartFile::complete);
+        }
+        Ok(())
+    }
+}
+
+const HOUR: u64 = 3600;
+
+/// `2026-01-02T03`.
+fn hour_name(hour: u64) -> String {
+    let text = rfc3339(Timestamp::from_secs(hour.saturating_mul(HOUR)));
+    text.as_str().get(..13).unwrap_or_default().to_owned()
+}
+
+impl Partition {
+    fn new<R: Send + 'static>(schema: &'static Schema<R>, rows: usize) -> Self {
+        let columns = stored(schema);
+        let arrow = arrow_schema_of(&columns);
+        Partition {
+            table: Box::new(RecordTable::new(schema)),
+            properties: properties(schema.name, &arrow, time_column(&columns), rows),
+            file: None,
+            latest: (0, Timestamp::ZERO),
+        }
+    }
+}
+
+struct Row<'a> {
+    directory: &'a mut ParquetDirectory,
+    header: &'a RecordHeader,
+}
+
+impl Visitor for Row<'_> {
+    type Output = Result<(), Error>;
+
+    fn record<R: Send + 'static>(
+        self,
+        schema: &'static Schema<R>,
+        record: &R,
+    ) -> Result<(), Error> {
+        self.directory.row(schema, self.header, record)
+    }
+}
+
+impl fmt::Debug for ParquetDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParquetDirectory")
+            .field("root", &self.root)
+            .field("partitions", &self.partitions.len())
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_have_names_that_sort() {
+        assert_eq!(hour_name(0), "1970-01-01T00");
+        assert_eq!(hour_name(1_767_322_800 / HOUR), "2026-01-02T03");
+        assert_eq!(hour_name(u64::MAX / 1_000_000_000 / HOUR), "2554-07-21T23");
+    }
+}

@@ -1,0 +1,13 @@
+//! Records as columns: what goes in comes out, of every schema, from values to files.
+
+#![allow(missing_docs)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, in tests")]
+
+#[cfg(feature = "command")]
+mod command;
+mod files;
+mod json;
+mod limits;
+mod names;
+mod samples;
+mod values;
