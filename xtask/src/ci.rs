@@ -29,7 +29,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "deny",
         about: "bans, licences and sources of dependencies, by cargo-deny",
-        run: deny,
+        run: |sh| deny(sh, "Cargo.toml"),
     },
     Step { name: "graph", about: "who depends on whom", run: |_| graph::run() },
     Step { name: "rules", about: "rules of the tracker and their ids", run: |_| rules::run() },
@@ -143,15 +143,17 @@ fn lock(sh: &Shell) -> Result<()> {
 
 /// Needs cargo-deny; where there is none, it says that it was skipped. Advisories are left out: they are in a database
 /// that has to be fetched.
-fn deny(sh: &Shell) -> Result<()> {
+pub(crate) fn deny(sh: &Shell, manifest: &str) -> Result<()> {
     let probe = cmd!(sh, "cargo deny --version").quiet().ignore_stdout().ignore_stderr().run();
     if probe.is_err() {
         println!("SKIPPED: deny: cargo-deny is not installed");
         return Ok(());
     }
     let checks = ["bans", "licenses", "sources"];
-    Ok(cmd!(sh, "cargo deny --locked check --hide-inclusion-graph --allow duplicate {checks...}")
-        .run()?)
+    // The program looks for its settings beside the manifest.
+    let of = ["--manifest-path", manifest, "--config", "deny.toml"];
+    let options = ["--hide-inclusion-graph", "--allow", "duplicate"];
+    Ok(cmd!(sh, "cargo deny --locked {of...} check {options...} {checks...}").run()?)
 }
 
 /// Builds each package outside the company of the others, which might switch its features on.

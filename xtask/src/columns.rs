@@ -2,7 +2,7 @@
 
 use xshell::{Shell, cmd};
 
-use crate::Result;
+use crate::{Result, ci};
 
 /// The package.
 const MANIFEST: &str = "columnar/Cargo.toml";
@@ -10,12 +10,14 @@ const MANIFEST: &str = "columnar/Cargo.toml";
 /// Captures that other readers are asked about.
 const CAPTURES: [&str; 4] = ["mixed.pcapng", "dns-tcp.pcap", "vlan.pcap", "icmp.pcap"];
 
-/// Formats, lints and tests the package. Then pyarrow, DuckDB and Polars read its files, where they can be installed.
+/// Formats, lints and tests the package, and checks its dependencies as those of the workspace. Then pyarrow, DuckDB and
+/// Polars read its files, where they can be installed.
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     cmd!(sh, "cargo fmt --manifest-path {MANIFEST} --check").run()?;
     // Not `--locked`: a new crate of the workspace is new in this lock file too.
     cmd!(sh, "cargo clippy --manifest-path {MANIFEST} --all-targets -- -D warnings").run()?;
     cmd!(sh, "cargo test --manifest-path {MANIFEST}").run()?;
+    ci::deny(sh, MANIFEST)?;
     // Programs of the package are built for its tests.
     let program = "columnar/target/debug/flowscope-parquet";
     let Some(python) = python(sh)? else {
