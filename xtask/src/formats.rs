@@ -1,4 +1,4 @@
-//! `cargo xtask formats`: the tables of `docs/FORMATS.md`, and that of protocols in `README.md`.
+//! `cargo xtask formats`: the tables of `docs/FORMATS.md` and `docs/IPFIX.md`, and that of protocols in `README.md`.
 //!
 //! Tests of the crate `flowscope` make them, because it has all schemas and this package has none; the
 //! same tests check them in every run of the tests.
@@ -15,5 +15,6 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         [check] if check == "--check" => None,
         _ => return Err("formats takes --check, or nothing".into()),
     };
-    Ok(cmd!(sh, "cargo test --quiet -p flowscope --test formats_page --test readme").run()?)
+    cmd!(sh, "cargo test --quiet -p flowscope --test formats_page --test readme").run()?;
+    Ok(cmd!(sh, "cargo test --quiet -p flowscope-ipfix --test it page").run()?)
 }

@@ -27,6 +27,7 @@ const ARROWS: &[Arrow] = &[
     Arrow("netring-capture", &["flowscope-filter"]),
     Arrow("flowscope-driver", &["flowscope-track", "flowscope-session"]),
     Arrow("flowscope-output", &["flowscope-record", "flowscope-extract", "flowscope-driver"]),
+    Arrow("flowscope-ipfix", &["flowscope-output"]),
     Arrow("flowscope-parallel", &["flowscope-driver"]),
     Arrow("flowscope-report", &["flowscope-output"]),
     Arrow("netring", &["flowscope-driver", "netring-capture", "flowscope-pcap"]),
@@ -39,6 +40,7 @@ const ARROWS: &[Arrow] = &[
         &[
             "flowscope",
             "flowscope-filter",
+            "flowscope-ipfix",
             "flowscope-parallel",
             "flowscope-report",
             "flowscope-where",
