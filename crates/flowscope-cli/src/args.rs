@@ -1,6 +1,7 @@
 mod answers;
 mod conversation;
 mod help;
+mod ipfix;
 mod ladder;
 #[cfg(all(feature = "live", target_os = "linux"))]
 pub(crate) mod live;
@@ -24,6 +25,7 @@ use crate::reading::MessageOptions;
 pub(crate) use answers::{SummaryArgs, TopArgs};
 use conversation::Conversation;
 use help::{EVENTS_HELP, EXAMPLES, FOLLOW_HELP};
+use ipfix::IpfixArgs;
 pub(crate) use ladder::LadderArgs;
 pub(crate) use records::{Format, Records, elsewhere};
 pub(crate) use report::ReportArgs;
@@ -93,6 +95,8 @@ pub(crate) struct FlowsArgs {
     pub(crate) protocol: Vec<String>,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) ipfix: IpfixArgs,
 }
 
 #[derive(Args, Debug)]

@@ -34,8 +34,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use args::{
-    Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs, LadderArgs, ReportArgs, SessionsArgs,
-    SummaryArgs, TopArgs,
+    Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs, Format, LadderArgs, ReportArgs,
+    SessionsArgs, SummaryArgs, TopArgs,
 };
 use error::{Failure, Status};
 use flowscope::output::terminal;
@@ -96,13 +96,14 @@ fn run_command(sink: Option<OpenSink>) -> ExitCode {
 }
 
 fn flows(args: &FlowsArgs, sink: Option<OpenSink>) -> Result<Status, Failure> {
-    let FlowsArgs { records, wide, common, protocol } = args;
+    let FlowsArgs { records, wide, common, protocol, ipfix } = args;
     let target = records.target(&common.running, sink)?;
     let seed = common.running.community_id_seed;
     let condition = records.condition.as_deref().map(Condition::of_flows).transpose()?;
     let known = flow_fields();
     let flows = Flows::new(records.format, *wide, target.is_directory(), seed)
         .fields(records.fields(&known)?)
+        .exported(ipfix.exporter(records.format, target)?)
         .fitting(if *wide { None } else { target.terminal() })
         .arranged(records.arrangement(&known)?)
         .only(protocol.clone())
@@ -112,6 +113,10 @@ fn flows(args: &FlowsArgs, sink: Option<OpenSink>) -> Result<Status, Failure> {
 
 fn sessions(args: &SessionsArgs, sink: Option<OpenSink>) -> Result<Status, Failure> {
     let SessionsArgs { records, wide, common, .. } = args;
+    if records.format == Format::Ipfix {
+        let what = "ipfix has no records of sessions: `flowscope flows` exports flows";
+        return Err(Failure::Usage(what.into()));
+    }
     let target = records.target(&common.running, sink)?;
     let (logs, seed) = (target.is_directory(), common.running.community_id_seed);
     let messages = args.messages();

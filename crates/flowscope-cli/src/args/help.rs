@@ -85,6 +85,7 @@ Conditions (--where):
   2026-01-02T03:04:05Z, text. A comparison with a field that is not there is false, != too.
 
 Zeek, CSV, JSON, Parquet:
+  `ipfix` sends flows to a collector, or writes them to a file: docs/IPFIX.md has the elements.
   `zeek` is conn.log, `zeek-json` the same as JSON lines. `json` has the columns of `csv`, one flat
   object per record. With --output-dir the log is DIR/conn.log, DIR/eve.json, DIR/flow.csv or
   DIR/flow.json; `flowscope sessions` writes it too, beside those of protocols.
@@ -114,7 +115,8 @@ Examples:
   flowscope flows -i eth0 --interim 60 -f \"not port 22\"
   flowscope flows -i eth0 --shunt 100000 --format eve -o flows.json
   flowscope flows --format eve trace.pcap | jq 'select(.tcp.state == \"closed\") | .src_ip'
-  flowscope flows --active 60 --format csv -o flows.csv long.pcapng.zst";
+  flowscope flows --active 60 --format csv -o flows.csv long.pcapng.zst
+  flowscope flows -i eth0 --format ipfix -o udp://192.0.2.7:4739";
 
 /// What `sessions --help` says behind the options.
 pub(super) fn sessions() -> String {

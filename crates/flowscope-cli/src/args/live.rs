@@ -13,7 +13,7 @@ use crate::error::Failure;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Live capture")]
 pub(crate) struct Live {
-    /// Capture from this interface instead of reading a file
+    /// Capture from this interface, not from a file
     ///
     /// May be repeated, as one capture. `any` is every interface but the loopback; a pattern such as
     /// 'eth*' is every interface of such a name. Ctrl-C ends it: received packets are still processed,

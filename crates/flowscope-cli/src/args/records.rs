@@ -10,7 +10,7 @@ use flowscope_where::Fields;
 use super::Running;
 use crate::companion;
 use crate::error::Failure;
-use crate::output::{Arrangement, OpenSink, Target};
+use crate::output::{Arrangement, CollectorName, OpenSink, Target};
 
 /// Options of the commands that write records.
 #[derive(Args, Debug)]
@@ -65,6 +65,8 @@ pub(crate) enum Format {
     Json,
     /// Parquet files in --output-dir, by protocol and hour: COLUMNS.md. Needs the program `flowscope-parquet`
     Parquet,
+    /// IPFIX messages (RFC 7011) of flows: to a file, or with -o udp://HOST:PORT or tcp://HOST:PORT to a collector
+    Ipfix,
 }
 
 impl Records {
@@ -99,11 +101,22 @@ impl Records {
         running: &'a Running,
         sink: Option<OpenSink>,
     ) -> Result<Target<'a>, Failure> {
+        if let Target::Stream(Some(path)) = running.target()
+            && let Some(collector) = CollectorName::of(path)
+        {
+            return match self.format {
+                Format::Ipfix => Ok(Target::Collector(collector)),
+                _ => Err(Failure::Usage("-o udp:// and tcp:// are for --format ipfix".into())),
+            };
+        }
         if self.format == Format::Parquet {
             return self.columns(running, sink);
         }
         match &self.output_dir {
             None => Ok(running.target()),
+            Some(_) if self.format == Format::Ipfix => {
+                Err(Failure::Usage("--format ipfix is for one stream, not for --output-dir".into()))
+            }
             Some(_) if self.format == Format::Table => Err(Failure::Usage(
                 "--output-dir is for logs: it needs --format zeek, zeek-json, eve, csv or json"
                     .into(),

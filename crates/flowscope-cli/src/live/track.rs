@@ -83,7 +83,7 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     let is_piped = target.is_stdout();
     let feed =
         Feed::start(&live.interface, &live.taking, args.filter.as_ref(), live.shunt, is_piped)?;
-    let out = Output::open(layout, target)?.hurried();
+    let out = Output::open(layout, target)?.hurried()?;
     let workers = args.workers.unwrap_or(NonZeroUsize::MIN);
     let mut run = Run::<L, K>::new(args, out, workers, None)?.filtered_before();
     let faults = feed.shunt_map().map_or(Ok(Vec::new()), |map| shunt(&mut run, map))?;

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use super::collector::{Collector, CollectorName};
 use crate::error::Failure;
 
 /// Where bytes go.
@@ -16,6 +17,8 @@ pub(crate) enum To {
     File { file: File, part: Part, path: PathBuf },
     /// A log, under its own name from the beginning.
     Log { file: File, part: Part },
+    /// A collector, which is sent IPFIX messages.
+    Collector(Collector),
 }
 
 /// A file that goes away unless it is to be kept.
@@ -48,6 +51,12 @@ impl Stream {
         Stream::new(To::log(path), path)
     }
 
+    /// To a collector.
+    pub(super) fn collector(collector: CollectorName<'_>) -> Result<Self, Failure> {
+        let to = Collector::connect(collector).map(To::Collector);
+        Stream::new(to, Path::new(collector.name()))
+    }
+
     fn new(to: io::Result<To>, name: &Path) -> Result<Self, Failure> {
         let name = name.display().to_string();
         match to {
@@ -61,7 +70,22 @@ impl Stream {
         match &self.to {
             To::Stdout(out) => out.is_terminal(),
             To::Device(file) => file.is_terminal(),
-            To::File { .. } | To::Log { .. } => false,
+            To::File { .. } | To::Log { .. } | To::Collector(_) => false,
+        }
+    }
+
+    /// Waits for whoever reads only as long as a capture can.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    pub(super) fn hurry(&mut self) -> Result<(), Failure> {
+        let To::Collector(collector) = &mut self.to else { return Ok(()) };
+        collector.hurry().map_err(|source| failure(self.name.clone(), source))
+    }
+
+    /// True if a lost connection to a collector was replaced: what follows is a new session.
+    pub(super) fn reconnect(&mut self) -> bool {
+        match &mut self.to {
+            To::Collector(collector) => collector.reconnect(),
+            _ => false,
         }
     }
 
@@ -141,6 +165,10 @@ impl To {
                 out.flush()
             }
             To::Device(file) | To::File { file, .. } => file.write_all(text),
+            To::Collector(collector) => {
+                collector.send(text);
+                Ok(())
+            }
             To::Log { file, part } => {
                 part.keep = true;
                 file.write_all(text)
@@ -152,6 +180,7 @@ impl To {
     pub(crate) fn complete(self) -> io::Result<()> {
         match self {
             To::Stdout(_) | To::Device(_) => Ok(()),
+            To::Collector(collector) => collector.complete(),
             To::File { file, mut part, path } => {
                 file.sync_all()?;
                 fs::rename(&part.path, path)?;

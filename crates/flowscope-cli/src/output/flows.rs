@@ -11,7 +11,7 @@ use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
 use super::spoken::Spoken;
-use super::{Arrangement, Condition, RecordFormat, RecordSink, Totals, stats};
+use super::{Arrangement, Condition, Ipfix, RecordFormat, RecordSink, Totals, stats};
 use crate::args::Format;
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
@@ -46,6 +46,7 @@ enum Style {
     Logs(Logs),
     /// As records, without text.
     Columns,
+    Ipfix(Ipfix),
 }
 
 impl Flows {
@@ -55,7 +56,8 @@ impl Flows {
         let style = match format {
             _ if logs => Style::Logs(Logs::new(format, None)),
             Format::Table => Style::Table(TableFormat::new(&FLOW, wide)),
-            Format::Eve => Style::Eve(EveFormat::new()),
+            // Until it is known where messages go to.
+            Format::Eve | Format::Ipfix => Style::Eve(EveFormat::new()),
             Format::Zeek => Style::Zeek(ZeekFormat::tsv()),
             Format::ZeekJson => Style::Zeek(ZeekFormat::json().without_path()),
             Format::Csv => Style::Csv(CsvFormat::new(&[&FLOW])),
@@ -73,6 +75,14 @@ impl Flows {
             Style::Json(_) => Style::Json(JsonFormat::of_fields(&fields)),
             _ => Style::Fields(FieldsTable::new(fields)),
         };
+        self
+    }
+
+    /// As the messages of this exporter, if there is one.
+    pub(crate) fn exported(mut self, ipfix: Option<Ipfix>) -> Self {
+        if let Some(ipfix) = ipfix {
+            self.style = Style::Ipfix(ipfix);
+        }
         self
     }
 
@@ -119,6 +129,7 @@ impl Flows {
             Style::Csv(csv) => csv.record(&record.header, record, out),
             Style::Logs(logs) => logs.write(&record.header, record, out),
             Style::Columns => {}
+            Style::Ipfix(ipfix) => ipfix.record(record, out),
         }
     }
 
@@ -195,7 +206,10 @@ impl RecordFormat for Flows {
     }
 
     fn portable(&self) -> bool {
-        let in_order = matches!(self.style, Style::Table(_) | Style::Fields(_) | Style::Columns);
+        let in_order = matches!(
+            self.style,
+            Style::Table(_) | Style::Fields(_) | Style::Columns | Style::Ipfix(_)
+        );
         self.arrangement.is_none() && !in_order
     }
 
@@ -234,12 +248,25 @@ impl RecordFormat for Flows {
             Style::Fields(table) => table.end(totals.end, out),
             Style::Eve(_) => stats::write(totals, out),
             Style::Zeek(zeek) => zeek.end(totals.end, out),
+            Style::Ipfix(ipfix) => ipfix.flush(out),
             Style::Json(_) | Style::Csv(_) | Style::Logs(_) | Style::Columns => {}
         }
     }
 
     fn store(&self, record: &FlowRecord, sink: &mut dyn RecordSink) -> io::Result<()> {
         sink.flow(record)
+    }
+
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        if let Style::Ipfix(ipfix) = &mut self.style {
+            ipfix.flush(out);
+        }
+    }
+
+    fn restart(&mut self) {
+        if let Style::Ipfix(ipfix) = &mut self.style {
+            ipfix.restart();
+        }
     }
 
     fn logs(&self) -> &[String] {

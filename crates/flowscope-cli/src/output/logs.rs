@@ -52,8 +52,8 @@ impl Logs {
             Format::Json => {
                 (named(|schema| format!("{}.json", schema.name())), Style::Json(JsonFormat::new()))
             }
-            // A table is no log, and neither are columns.
-            Format::Eve | Format::Table | Format::Parquet => {
+            // A table is no log, and neither are columns or messages.
+            Format::Eve | Format::Table | Format::Parquet | Format::Ipfix => {
                 (vec!["eve.json".to_owned()], Style::Eve(EveFormat::new()))
             }
         };

@@ -2,6 +2,7 @@
 
 mod answer;
 mod arrangement;
+mod collector;
 mod condition;
 mod digests;
 mod directory;
@@ -9,6 +10,7 @@ mod events;
 mod file;
 mod flows;
 mod follow;
+mod ipfix;
 mod ladder;
 mod logs;
 mod report;
@@ -33,6 +35,7 @@ use crate::reading::{AppRecord, PayloadMode};
 
 pub(crate) use answer::Answer;
 pub(crate) use arrangement::Arrangement;
+pub(crate) use collector::{CollectorName, Transport};
 pub(crate) use condition::{Condition, flow_fields, session_fields};
 pub(crate) use digests::Digests;
 pub(crate) use events::Events;
@@ -41,6 +44,7 @@ pub(crate) use file::part_of;
 pub(crate) use file::{To, failure};
 pub(crate) use flows::Flows;
 pub(crate) use follow::Follow;
+pub(crate) use ipfix::Ipfix;
 pub(crate) use ladder::Ladder;
 pub(crate) use report::ReportPage;
 pub(crate) use sessions::Sessions;
@@ -164,6 +168,11 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
     fn store(&self, _record: &Self::Record, _sink: &mut dyn RecordSink) -> io::Result<()> {
         Ok(())
     }
+    /// Appends what is held back, because what was written is wanted now.
+    fn flush(&mut self, _out: &mut Vec<u8>) {}
+
+    /// What is written from here on goes to a reader who knows nothing of what was written before.
+    fn restart(&mut self) {}
 
     /// Whether a summary on standard error goes with it.
     fn summarises(&self) -> bool {

@@ -78,7 +78,8 @@ impl Sessions {
         let style = match format {
             _ if logs => Style::Logs(Logs::new(format, Some(messages))),
             Format::Table => Style::Table(SummaryFormat::new()),
-            Format::Eve => Style::Eve(EveFormat::new()),
+            // Messages are of flows alone.
+            Format::Eve | Format::Ipfix => Style::Eve(EveFormat::new()),
             // A single protocol has a single log.
             Format::Zeek if messages.schemas().len() == 1 => {
                 Style::Zeek(ZeekFormat::tsv().without_other_logs())

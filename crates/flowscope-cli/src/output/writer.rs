@@ -5,6 +5,7 @@ use std::path::Path;
 
 use flowscope::core::{PacketView, Timestamp};
 
+use super::collector::{CollectorName, Transport};
 use super::directory::Directory;
 use super::file::Stream;
 use super::{OpenSink, RecordFormat, RecordSink, Totals};
@@ -19,6 +20,8 @@ pub(crate) enum Target<'a> {
     Directory(&'a Path),
     /// To a sink that writes files to this directory.
     Records(&'a Path, OpenSink),
+    /// To a collector of IPFIX.
+    Collector(CollectorName<'a>),
 }
 
 /// Appends what a log has of a record, behind the number of the log and the length of the text.
@@ -86,25 +89,30 @@ impl Target<'_> {
 
     /// How many columns a line has, if it is a terminal.
     pub(crate) fn terminal(self) -> Option<usize> {
-        let is_stdout = match self {
-            Target::Stream(path) => path.is_none_or(|path| path.as_os_str() == "-"),
-            Target::Directory(_) | Target::Records(..) => false,
-        };
-        let out = std::io::stdout();
-        if !is_stdout || !out.is_terminal() {
+        if !self.is_tty() {
             return None;
         }
+        let out = std::io::stdout();
         let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(out)?;
         (columns > 0).then_some(columns.into())
     }
 
+    /// Whether it is a terminal.
+    pub(crate) fn is_tty(self) -> bool {
+        self.is_stdout() && std::io::stdout().is_terminal()
+    }
+
     /// Whether it is standard output.
-    #[cfg(all(feature = "live", target_os = "linux"))]
     pub(crate) fn is_stdout(self) -> bool {
         match self {
             Target::Stream(path) => path.is_none_or(|path| path.as_os_str() == "-"),
-            Target::Directory(_) | Target::Records(..) => false,
+            Target::Directory(_) | Target::Records(..) | Target::Collector(_) => false,
         }
+    }
+
+    /// How a collector is sent messages, if it is one.
+    pub(crate) fn transport(self) -> Option<Transport> {
+        if let Target::Collector(name) = self { Some(name.transport) } else { None }
     }
 }
 
@@ -117,16 +125,19 @@ impl<L: RecordFormat> Output<L> {
                 Destination::Directory(Directory::create(path, layout.logs())?)
             }
             Target::Records(path, open) => Destination::Records(Records::open(path, open)?),
+            Target::Collector(name) => Destination::Stream(Stream::collector(name)?),
         };
         Ok(Output { layout, start: None, to })
     }
 
     /// Records will be waited for as they come.
     #[cfg(all(feature = "live", target_os = "linux"))]
-    #[must_use]
-    pub(crate) fn hurried(mut self) -> Self {
+    pub(crate) fn hurried(mut self) -> Result<Self, Failure> {
         self.layout.hurry();
-        self
+        if let Destination::Stream(stream) = &mut self.to {
+            stream.hurry()?;
+        }
+        Ok(self)
     }
 
     /// Packets are about to be tracked, the first of which has this number.
@@ -252,7 +263,14 @@ impl<L: RecordFormat> Output<L> {
     /// Flushes what was written so far.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         match &mut self.to {
-            Destination::Stream(stream) => stream.flush(),
+            Destination::Stream(stream) => {
+                self.layout.flush(&mut stream.text);
+                stream.flush()?;
+                if stream.reconnect() {
+                    self.layout.restart();
+                }
+                Ok(())
+            }
             Destination::Directory(directory) => {
                 directory.open_logs().try_for_each(|(_, log)| log.flush())
             }
