@@ -85,8 +85,8 @@ pub(super) struct Rows {
     room: [usize; 2],
     elided: u64,
     start: Option<Timestamp>,
-    /// Time of the latest row.
-    latest: Option<Timestamp>,
+    /// Time and packet of the latest row, also of one that is left out.
+    latest: Option<(Timestamp, u64)>,
     bases: [Option<u32>; 2],
     scales: [Option<u8>; 2],
 }
@@ -118,13 +118,15 @@ impl Rows {
         match row.filter(|row| row.packet == packet) {
             Some(row) if row.notes.len() < MAX_NOTES => row.notes.push(note),
             Some(_) => {}
+            // The row is left out.
+            None if self.latest.is_some_and(|(_, latest)| latest == packet) => {}
             None => self.push(packet, ts, None, vec![note]),
         }
     }
 
     fn push(&mut self, packet: u64, ts: Timestamp, arrow: Option<Arrow>, notes: Vec<Note>) {
         let start = *self.start.get_or_insert(ts);
-        let before = self.latest.replace(ts).unwrap_or(ts);
+        let before = self.latest.replace((ts, packet)).map_or(ts, |(before, _)| before);
         let row = Row { packet, time: ts.since(start), delta: ts.since(before), arrow, notes };
         if self.first.len() < self.room[0] {
             return self.first.push(row);
