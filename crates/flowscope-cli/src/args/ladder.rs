@@ -22,11 +22,11 @@ pub(crate) struct LadderArgs {
 }
 
 pub(super) const LADDER_HELP: &str = "\
-A row for each packet: its number, the time since the first packet and since the one before, an arrow from
-its sender with the TCP flags, sequence and acknowledgement number relative to the first of each side, the
-window in bytes where its scale is known, and bytes of payload. Below it, what was noteworthy: segments
-sent again or out of order, zero windows, bytes that were never captured, resets that are not in sequence,
-and messages of protocols that are read.
+A row for each packet: its number, the time since the first packet and since the one before, an
+arrow from its sender with the TCP flags, sequence and acknowledgement number relative to the
+first of each side, the window in bytes where its scale is known, and bytes of payload. Below it,
+what was noteworthy: segments sent again or out of order, zero windows, bytes that were never
+captured, resets that are not in sequence, and messages of protocols that are read.
 
 If several conversations match, the first is printed.
 

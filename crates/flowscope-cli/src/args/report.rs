@@ -24,7 +24,7 @@ impl ReportArgs {
         }
     }
 
-    /// Names of the captures, without their folders, which are nobody else's business.
+    /// Names of the captures, without their folders: a report may be passed on.
     pub(crate) fn sources(&self) -> Vec<String> {
         let name = |path: &Path| match path.file_name() {
             Some(name) => name.to_string_lossy().into_owned(),
@@ -35,13 +35,14 @@ impl ReportArgs {
 }
 
 pub(super) const REPORT_HELP: &str = "\
-One HTML file that opens offline: what was not seen and why, rates over time, most traffic, protocols,
-the health of TCP, conversations, what clients waited for, and tables of flows and sessions. It loads
-nothing, and runs no script but its own; without scripts it has the same numbers.
+One HTML file that opens offline: what was not seen and why, rates over time, most traffic,
+protocols, the health of TCP, conversations, what clients waited for, and tables of flows and
+sessions. It loads nothing, and runs no script but its own; without scripts it has the same
+numbers.
 
-The file stays below 2 MB. Of more than 1000 flows, the tables have the largest and those that
-failed; of more than 1000 session records, every so-manieth and those that failed. The page says so.
-The same input gives the same bytes.
+The file stays below 2 MB. Of more than 750 flows, the tables have the largest and the first that
+failed; of more than 750 session records, some at regular distances and the first that failed. The
+page says so. The same input gives the same bytes.
 
 Exit status: as for `flowscope flows`.
 
