@@ -5,12 +5,13 @@ mod ipfix;
 mod ladder;
 #[cfg(all(feature = "live", target_os = "linux"))]
 pub(crate) mod live;
+mod packets;
 mod records;
 mod report;
 mod values;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -27,6 +28,7 @@ use conversation::Conversation;
 use help::{EVENTS_HELP, EXAMPLES, FOLLOW_HELP};
 use ipfix::IpfixArgs;
 pub(crate) use ladder::LadderArgs;
+pub(crate) use packets::{ExtractArgs, SplitArgs};
 pub(crate) use records::{Format, Records, elsewhere};
 pub(crate) use report::ReportArgs;
 pub(crate) use values::{Size, Time, positive};
@@ -62,6 +64,12 @@ pub(crate) enum Command {
     /// Draw one conversation packet by packet, with what was noteworthy
     #[command(after_long_help = ladder::LADDER_HELP)]
     Ladder(LadderArgs),
+    /// Write the packets of chosen flows to a capture
+    #[command(after_long_help = help::EXTRACT_HELP)]
+    Extract(ExtractArgs),
+    /// Write the packets of each flow to a capture of its own
+    #[command(after_long_help = help::SPLIT_HELP)]
+    Split(SplitArgs),
     /// Print all events of all flows, one JSON object per line
     #[command(after_long_help = EVENTS_HELP)]
     Events(EventsArgs),
@@ -362,8 +370,10 @@ fn command() -> clap::Command {
 }
 
 /// Commands whose options do not fit one screen.
-const SHORTENED: [&str; 8] =
-    ["flows", "sessions", "summary", "top", "report", "follow", "ladder", "events"];
+const SHORTENED: [&str; 10] = [
+    "flows", "sessions", "summary", "top", "report", "follow", "ladder", "extract", "split",
+    "events",
+];
 
 /// The options that `-h` shows.
 const MOST_USED: [&str; 17] = [
@@ -423,6 +433,11 @@ impl Common {
 }
 
 impl Running {
+    /// The file or directory that `-o` names.
+    pub(crate) fn output(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+
     /// The file to be written, or standard output.
     pub(crate) fn target(&self) -> Target<'_> {
         Target::Stream(self.output.as_deref())

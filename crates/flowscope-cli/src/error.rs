@@ -50,8 +50,7 @@ pub(crate) enum Failure {
     Usage(String),
     /// An expression, or the name of a field, that is not understood: the option, and what is wrong.
     Expression(&'static str, WhereError),
-    /// Error of a live capture, or of sending.
-    #[cfg(all(feature = "live", target_os = "linux"))]
+    /// Error of a live capture, of sending, or of a packet that its file cannot hold.
     Failed(String),
     /// No permission to capture.
     #[cfg(all(feature = "live", target_os = "linux"))]
@@ -79,8 +78,9 @@ impl Failure {
             }
             Failure::Usage(what) => Some(what.clone()),
             Failure::Expression(option, error) => Some(format!("{option}: {}", error.message())),
+            Failure::Failed(what) => Some(what.clone()),
             #[cfg(all(feature = "live", target_os = "linux"))]
-            Failure::Failed(what) | Failure::Denied { what, .. } => Some(what.clone()),
+            Failure::Denied { what, .. } => Some(what.clone()),
         }
     }
 
@@ -99,11 +99,9 @@ impl Failure {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Failure::Closed => 0,
-            Failure::Worker(_) | Failure::Companion { .. } => 1,
+            Failure::Worker(_) | Failure::Companion { .. } | Failure::Failed(_) => 1,
             Failure::Usage(_) | Failure::Expression(..) => 2,
             Failure::Output { .. } => 5,
-            #[cfg(all(feature = "live", target_os = "linux"))]
-            Failure::Failed(_) => 1,
             #[cfg(all(feature = "live", target_os = "linux"))]
             Failure::Denied { .. } => 4,
         }

@@ -125,7 +125,7 @@ pub(crate) fn blame(error: &ReadError) -> Status {
 }
 
 /// Total size of the files as stored; `None` if one of them is not a regular file.
-fn total_size(files: &[PathBuf]) -> Option<u64> {
+pub(crate) fn total_size(files: &[PathBuf]) -> Option<u64> {
     let size = |file: &PathBuf| match fs::metadata(file) {
         Ok(there) if there.is_file() => Some(there.len()),
         Ok(_) => None,
@@ -136,7 +136,7 @@ fn total_size(files: &[PathBuf]) -> Option<u64> {
 }
 
 /// Refuses an output that is also an input, because it would destroy the capture.
-fn refuse_overwriting(files: &[PathBuf], output: &Path) -> Result<(), Failure> {
+pub(crate) fn refuse_overwriting(files: &[PathBuf], output: &Path) -> Result<(), Failure> {
     let written = [output.to_owned(), part_of(output)].map(|path| fs::canonicalize(path).ok());
     let same = |file: &PathBuf| {
         let file = fs::canonicalize(file).ok().filter(|file| file.is_file());

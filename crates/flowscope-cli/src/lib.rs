@@ -6,6 +6,7 @@
 //! | `summary`, `top` | what is in a capture; what there is most of |
 //! | `report` | a page of a whole capture, as one HTML file |
 //! | `follow`, `ladder` | the payload of one conversation; its packets |
+//! | `extract`, `split` | packets of chosen flows, to one capture or one for each flow |
 //! | `interfaces`, `capture`, `replay` | lists interfaces; records packets to files; sends a file |
 //!
 //! Data goes to standard output, everything else to standard error. `--help` describes the output and
@@ -24,6 +25,7 @@ mod files;
 #[cfg(all(feature = "live", target_os = "linux"))]
 mod live;
 mod output;
+mod packets;
 mod progress;
 mod raw;
 mod reading;
@@ -72,6 +74,8 @@ fn run_command(sink: Option<OpenSink>) -> ExitCode {
         Command::Report(args) => report(&args),
         Command::Follow(args) => follow(&args),
         Command::Ladder(args) => ladder(&args),
+        Command::Extract(args) => packets::extract(&args),
+        Command::Split(args) => packets::split(&args),
         Command::Events(EventsArgs { common }) => {
             let events = Events::new(common.running.community_id_seed);
             track(&common, common.running.target(), events)

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use flowscope::core::{Ledger, PacketView, Timestamp};
-use flowscope::track::EndReason;
+use flowscope::track::{Clock, EndReason};
 use flowscope_filter::Filter;
 #[cfg(all(feature = "live", target_os = "linux"))]
 use flowscope_parallel::{Shunt, ShuntRefusal, Shunting};
@@ -167,6 +167,11 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
         out.flush()
     }
 
+    /// Packet time.
+    pub(crate) fn clock(&self) -> &Clock {
+        self.driver.clock()
+    }
+
     /// Prints an error of the source.
     pub(crate) fn tell(&self, error: &str) {
         self.progress.aside(|| say(error));
@@ -237,11 +242,6 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
 /// Passing of time without packets.
 #[cfg(all(feature = "live", target_os = "linux"))]
 impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
-    /// Packet time.
-    pub(crate) fn clock(&self) -> &flowscope::track::Clock {
-        self.driver.clock()
-    }
-
     /// When [`handle_timeout`](Self::handle_timeout) next has work without packets, as known after
     /// [`catch_up`](Self::catch_up).
     pub(crate) fn due(&self) -> Option<Timestamp> {

@@ -13,6 +13,8 @@ Examples:
   flowscope flows --format eve trace.pcap.gz     the same as JSON lines, for jq and pipelines
   flowscope sessions trace.pcap                  what was said: HTTP, TLS, DNS, …
   flowscope follow trace.pcap 4                  payload of the flow that packet 4 began
+  flowscope extract trace.pcap --where 'sni == a.test' -o a.pcapng
+                                                 the packets of flows, to look at elsewhere
   flowscope flows --format zeek -o conn.log monday.pcap tuesday.pcap
   flowscope sessions --format zeek --output-dir logs trace.pcap
                                                  Zeek's conn.log, http.log, dns.log, …
@@ -239,6 +241,34 @@ Examples:
   flowscope follow trace.pcap 4
   flowscope follow --side responder --format raw -o page.bin trace.pcap 10.0.0.1:40000-10.0.0.2:80
   flowscope follow --digest trace.pcap | jq .toclient.sha256";
+
+pub(super) const EXTRACT_HELP: &str = "\
+All packets of a chosen flow are written, its handshake, late packets and fragments included, as they
+were captured, with the headers around them. They keep their order. Whether a flow is chosen is known at
+its end, so captures are read three times; standard input is not possible. With -f, flows consist of the
+packets that it lets pass.
+The name of OUT says the format: pcap for `.pcap`, which has one link type, else pcapng; with gzip for
+names that end in `.gz`. Without -o, pcapng is written to standard output, unless that is a terminal.
+
+Exit status: as for `flowscope flows`.
+
+Examples:
+  flowscope extract trace.pcap --where 'app_proto == tls && end_reason == rst' -o resets.pcapng
+  flowscope extract trace.pcap --where 'sni ends .example.com' | tshark -r -
+  flowscope extract monday.pcap tuesday.pcap --where 'ip in 10.1.0.0/16' -o net.pcap.gz";
+
+pub(super) const SPLIT_HELP: &str = "\
+Each flow becomes a pcapng file in DIR, which must be empty or not exist. Its name has the id of the
+flow (the number of its first packet), the protocol, and the ends, initiator first:
+  00000004_tcp_10.0.0.1-40000_10.0.0.2-80.pcapng
+In a file the fragments of a datagram stand before the packet that completes it. Captures are read
+twice; standard input is not possible. If writing fails, the files written so far stay.
+
+Exit status: as for `flowscope flows`.
+
+Examples:
+  flowscope split trace.pcap -o flows
+  flowscope split trace.pcap --where 'app_proto == sip or app_proto == rtp' -o calls";
 
 pub(super) const EVENTS_HELP: &str = "\
 Every line has `packet` (number of the packet that caused it), `timestamp`, `flow_id` (number of the

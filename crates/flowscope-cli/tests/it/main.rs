@@ -14,6 +14,7 @@ mod hostile;
 mod input;
 mod ladder;
 mod named;
+mod packets;
 #[path = "../program/mod.rs"]
 mod program;
 mod readme;

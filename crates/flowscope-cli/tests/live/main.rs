@@ -42,6 +42,7 @@ fn main() -> std::process::ExitCode {
             tests![
                 permission::the_permission_error_contains_the_setcap_command,
                 permission::a_directory_without_permission_is_exit_code_5,
+                permission::captures_and_directories_without_permission,
             ],
         ),
         runner::group(

@@ -95,3 +95,30 @@ pub(crate) fn wrong_usage_is_exit_code_2() {
         }
     }
 }
+
+/// In such a namespace root reads and writes what the modes of files allow.
+pub(crate) fn captures_and_directories_without_permission() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let capture = file(folder.path(), "small.pcap", &pcap(&small_dialogue()));
+    let closed = folder.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o555)).unwrap();
+    let unshared = |args: &[&str], out: &Path| {
+        let mut command = Command::new("unshare");
+        command.arg("--user").arg(env!("CARGO_BIN_EXE_flowscope")).args(args);
+        run(command.arg(&capture).arg("-o").arg(out), b"")
+    };
+    let extract = ["extract", "--where", "packets > 0"];
+    for (args, out) in [(&["split"][..], "new"), (&extract, "new.pcap")] {
+        let ran = unshared(args, &closed.join(out));
+        assert_eq!((ran.code, ran.out.as_str()), (5, ""), "{ran:?}");
+        assert!(ran.err.contains("Permission denied"), "{}", ran.err);
+    }
+    std::fs::set_permissions(&capture, PermissionsExt::from_mode(0)).unwrap();
+    let out = folder.path().join("out.pcap");
+    let ran = unshared(&extract, &out);
+    assert_eq!((ran.code, ran.out.as_str()), (4, ""), "{ran:?}");
+    assert!(!out.exists(), "{ran:?}");
+}
