@@ -10,7 +10,7 @@ mod records;
 mod report;
 mod values;
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
@@ -135,6 +135,15 @@ pub(crate) struct FollowArgs {
     /// Format of the payload
     #[arg(long, value_enum, default_value_t = FollowFormat::Text)]
     pub(crate) format: FollowFormat,
+    /// Write the payload of each side of each conversation to a file of its own in this directory, which must
+    /// be empty or not exist
+    ///
+    /// Gaps are listed in DIR/index.json.
+    #[arg(long = "output-dir", visible_alias = "out", value_name = "DIR", conflicts_with_all = ["output", "digest", "format", "side"])]
+    pub(crate) streams: Option<PathBuf>,
+    /// Write at most this many files with --output-dir
+    #[arg(long, value_name = "N", default_value = "10000", requires = "streams")]
+    pub(crate) max_files: NonZeroU64,
     /// Print only the payload of this side
     #[arg(long, value_enum, value_name = "SIDE")]
     pub(crate) side: Option<SideArg>,
@@ -376,7 +385,7 @@ const SHORTENED: [&str; 10] = [
 ];
 
 /// The options that `-h` shows.
-const MOST_USED: [&str; 17] = [
+const MOST_USED: [&str; 18] = [
     "by",
     "condition",
     "digest",
@@ -392,6 +401,7 @@ const MOST_USED: [&str; 17] = [
     "protocol",
     "side",
     "sort",
+    "streams",
     "svg",
     "wide",
 ];

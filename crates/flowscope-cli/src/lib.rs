@@ -43,7 +43,7 @@ use error::{Failure, Status};
 use flowscope::output::terminal;
 use output::{
     Answer, Condition, Digests, Events, Flows, Follow, Ladder, RecordFormat, ReportPage, Sessions,
-    Summary, Target, Top, flow_fields, session_fields,
+    Store, Streams, Summary, Target, Top, flow_fields, session_fields,
 };
 pub use output::{OpenSink, RecordSink};
 
@@ -162,7 +162,12 @@ fn follow(args: &FollowArgs) -> Result<Status, Failure> {
     let running = &args.running;
     let (file, wanted) = args.conversation.what(running.community_id_seed)?;
     let files = [file];
-    if args.digest {
+    if let Some(dir) = &args.streams {
+        // One file more is the index.
+        let store = Store::create(dir, args.max_files.get().saturating_add(1))?;
+        let streams = Streams::new(wanted, running.community_id_seed, store);
+        files::track(&files, running, Target::Stream(None), streams)
+    } else if args.digest {
         files::track(
             &files,
             running,

@@ -234,12 +234,17 @@ pub(super) const FOLLOW_HELP: &str = "\
 The payload of both sides, in the order in which it became complete. A line with `>>>` (initiator)
 or `<<<` (responder) says which side sent the bytes below it; `[... 12 bytes not captured ...]` marks
 a gap.
+With --output-dir the bytes of each side go to a file of its own, named by the id of the flow, its ends
+and the direction, gaps cut out. DIR/index.json has a line for each flow with the names of its files and
+`gaps`, each with its offset in the stream and its length; `beginning_missing` if the stream began before
+the capture.
 
 Exit status: as for `flowscope flows`; 1 if there is no such conversation.
 
 Examples:
   flowscope follow trace.pcap 4
   flowscope follow --side responder --format raw -o page.bin trace.pcap 10.0.0.1:40000-10.0.0.2:80
+  flowscope follow --output-dir streams trace.pcap
   flowscope follow --digest trace.pcap | jq .toclient.sha256";
 
 pub(super) const EXTRACT_HELP: &str = "\

@@ -19,6 +19,7 @@ mod sink;
 mod spoken;
 mod stats;
 mod store;
+mod streams;
 mod summary;
 mod top;
 mod wanted;
@@ -32,6 +33,7 @@ use flowscope::extract::FiveTupleKey;
 use flowscope::reassembly::StreamConfig;
 use flowscope::track::{Change, EndReason, Flow};
 
+use crate::error::Failure;
 use crate::reading::{AppRecord, PayloadMode};
 
 pub(crate) use answer::Answer;
@@ -51,6 +53,7 @@ pub(crate) use sessions::Sessions;
 pub use sink::{OpenSink, RecordSink};
 pub(crate) use stats::{Capture, Totals, count};
 pub(crate) use store::{Store, flow_name, too_many};
+pub(crate) use streams::Streams;
 pub(crate) use summary::Summary;
 pub(crate) use top::{By, Top};
 pub(crate) use wanted::Wanted;
@@ -174,6 +177,11 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
 
     /// What is written from here on goes to a reader who knows nothing of what was written before.
     fn restart(&mut self) {}
+
+    /// The error if what was written went to files of its own, and could not be.
+    fn fault(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// Whether a summary on standard error goes with it.
     fn summarises(&self) -> bool {

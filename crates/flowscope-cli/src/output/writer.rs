@@ -199,6 +199,7 @@ impl<L: RecordFormat> Output<L> {
         let directory = match to {
             Destination::Stream(stream) => {
                 layout.write(record, &mut stream.text);
+                layout.fault()?;
                 return stream.spill();
             }
             Destination::Directory(directory) => directory,
@@ -247,6 +248,7 @@ impl<L: RecordFormat> Output<L> {
         match to {
             Destination::Stream(mut stream) => {
                 layout.end(totals, &mut stream.text);
+                layout.fault()?;
                 stream.complete()
             }
             Destination::Directory(mut directory) => {

@@ -282,7 +282,7 @@ fn wrong_usage_of_a_directory_is_2() {
         &["sessions", "--format=table"],
         &["flows", "--format=zeek", "-o", "x"],
         &["events"],
-        &["follow"],
+        &["follow", "--digest"],
     ] {
         let ran = run(logging(args, &dir).arg(data("mixed.pcapng")), b"");
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?} {ran:?}");

@@ -1,4 +1,4 @@
-//! `extract` and `split`: packets of flows, in files.
+//! `extract`, `split` and `follow --output-dir`: packets and bytes of flows, in files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -298,6 +298,85 @@ fn a_full_disk_and_a_reader_that_leaves() {
     let ended = child.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
+
+#[test]
+fn streams_are_files_and_gaps_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut packets = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80")
+        .at(1_767_323_045)
+        .handshake()
+        .data(Initiator, b"one")
+        .data(Initiator, b"lost!")
+        .data(Initiator, b"three")
+        .data(Responder, b"answer")
+        .close(Responder)
+        .build();
+    let lost = packets.iter().position(|(_, frame)| frame.ends_with(b"lost!")).unwrap();
+    packets.remove(lost);
+    let dns = Dialogue::udp("10.0.0.1:5353", "10.0.0.2:53").at(1_767_323_046);
+    packets.extend(dns.datagram(Initiator, b"query").datagram(Responder, b"reply").build());
+    let path = file(folder.path(), "gap.pcap", &pcap(&packets));
+    let dir = folder.path().join("streams");
+    let follow = |args: &[&str]| {
+        let mut command = program();
+        run(command.arg("follow").arg(&path).args(args).arg("--output-dir").arg(&dir), b"")
+    };
+    let ran = follow(&[]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{ran:?}");
+    assert!(ran.err.contains("written: 4 streams"), "{}", ran.err);
+    let index = lines(&fs::read_to_string(dir.join("index.json")).unwrap());
+    assert_eq!(index.len(), 2, "{index:#?}");
+    for (flow, sides) in index.iter().zip([["onethree", "answer"], ["query", "reply"]]) {
+        for (side, expected) in ["toserver", "toclient"].into_iter().zip(sides) {
+            let name = flow[side]["file"].as_str().unwrap();
+            assert_eq!(fs::read_to_string(dir.join(name)).unwrap(), expected, "{name}");
+            assert_eq!(flow[side]["len"], expected.len(), "{flow}");
+        }
+    }
+    assert_eq!(index[0]["toserver"]["gaps"], serde_json::json!([[3, 5]]));
+    assert_eq!(
+        index[0]["toserver"]["file"],
+        "00000001_tcp_10.0.0.1-40000_10.0.0.2-80_toserver.bin"
+    );
+    assert_eq!(index[0]["toclient"]["gaps"], serde_json::json!([]));
+
+    assert_eq!(follow(&[]).code, 5, "the directory is not empty");
+    fs::remove_dir_all(&dir).unwrap();
+    let ran = follow(&["--max-files", "3"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    fs::remove_dir_all(&dir).unwrap();
+    assert_eq!(follow(&["10.9.9.9-10.8.8.8"]).code, 1);
+    assert_eq!(follow(&["--digest"]).code, 2);
+}
+
+#[test]
+fn streams_are_those_of_the_digests() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = data("mixed.pcapng");
+    let dir = folder.path().join("streams");
+    let ran = run(program().arg("follow").arg(&path).arg("--out").arg(&dir), b"");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let index = lines(&fs::read_to_string(dir.join("index.json")).unwrap());
+    let digests = run(program().args(["follow", "--digest"]).arg(&path), b"");
+    let mut compared = 0;
+    for digest in lines(&digests.out) {
+        let flow = index.iter().find(|flow| flow["community_id"] == digest["community_id"]);
+        for side in ["toserver", "toclient"] {
+            let len = digest[side]["len"].as_u64().unwrap();
+            let Some(flow) = flow else {
+                assert_eq!(len, 0, "{digest}");
+                continue;
+            };
+            assert_eq!(flow[side]["len"], len, "{flow}");
+            assert_eq!(flow[side]["gaps"], digest[side]["gaps"]);
+            if let Some(name) = flow[side]["file"].as_str() {
+                assert_eq!(fs::metadata(dir.join(name)).unwrap().len(), len);
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 10, "{compared}");
 }
 
 #[test]
