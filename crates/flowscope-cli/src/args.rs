@@ -268,9 +268,9 @@ pub(crate) struct Tracking {
     #[arg(long, value_name = "N", default_value = "1000000")]
     max_flows: NonZeroUsize,
 
-    /// Memory budget for flows, in bytes or with K, M or G (times 1024); beyond that flows are
-    /// evicted
-    #[arg(long, value_name = "SIZE", default_value = "512MiB")]
+    /// Memory budget for flows, in bytes or with K, M or G (times 1024), at least 256K; beyond that
+    /// flows are evicted
+    #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = values::memory)]
     memory: Size,
 
     /// Idle timeout of TCP flows (seconds, or like 5m, 300ms)

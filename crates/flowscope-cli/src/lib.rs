@@ -31,6 +31,7 @@ mod raw;
 mod reading;
 mod recorder;
 mod run;
+mod tunnels;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -14,11 +14,14 @@ use crate::output::{Capture, Output, RecordFormat, Totals, count};
 use crate::progress::{Progress, Shown};
 use crate::recorder::{Driver, FlowKey, FormatRecorder, write};
 use crate::say;
+use crate::tunnels::Tunnels;
 
 /// Processing of packets from any source, from the first to the last.
 pub(crate) struct Run<'a, L: RecordFormat, K: FlowKey> {
     args: &'a Running,
     filter: Option<Filter>,
+    /// What the filter refuses.
+    tunnels: Tunnels,
     driver: Driver<L, K>,
     out: Output<L>,
     progress: Progress,
@@ -74,6 +77,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
         Ok(Run {
             args,
             filter: args.filter.clone(),
+            tunnels: Tunnels::new(),
             driver,
             progress: Progress::new(total, args.quiet || out.is_terminal()),
             out,
@@ -114,7 +118,10 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
             match run.first() {
                 Some(true) => self.track(packets),
                 _ => {
-                    packets.iter().for_each(|_| self.driver.skip());
+                    for packet in packets {
+                        self.tunnels.refused(*packet);
+                        self.driver.skip();
+                    }
                     self.refused += packets.len() as u64;
                 }
             }
@@ -229,7 +236,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
                 let packets = count(unread, "packet");
                 format!("left out: {packets} of a link type that the filter cannot read")
             });
-            let mut lines = vec![line, unread];
+            let mut lines = vec![line, unread, self.tunnels.hint()];
             if !has_totals {
                 lines.extend([totals.not_seen(), totals.not_read(), totals.evicted_line()]);
             }

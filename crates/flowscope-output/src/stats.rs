@@ -9,6 +9,8 @@ pub struct CaptureStats {
     pub packets: Ledger,
     /// Where the payload of the tracked ones went.
     pub bytes: Ledger,
+    /// Flows that were evicted for lack of room.
+    pub evicted: u64,
     /// What the capture itself says, by name; those of zero are left out.
     pub capture: Vec<(&'static str, u64)>,
     /// What the packets were that are no flow, or of an unknown link type.
@@ -19,7 +21,7 @@ impl CaptureStats {
     /// Statistics with these ledgers.
     #[must_use]
     pub fn new(packets: Ledger, bytes: Ledger) -> Self {
-        CaptureStats { packets, bytes, capture: Vec::new(), unread: UnreadHeaders::default() }
+        CaptureStats { packets, bytes, ..CaptureStats::default() }
     }
 }
 
@@ -40,6 +42,16 @@ pub static STATS: Schema<CaptureStats> = Schema {
             "Bytes of payload: seen, delivered, and those not delivered by cause.",
         )
         .eve("stats.bytes"),
+        C::new(
+            "flows",
+            Kind::Object(&[]),
+            |x| match x.evicted {
+                0 => Value::Null,
+                n => Value::Object(vec![("evicted", n.into())]),
+            },
+            "Flows: evicted for lack of room, if any.",
+        )
+        .eve("stats.flows"),
         C::new(
             "capture",
             Kind::Object(&[]),

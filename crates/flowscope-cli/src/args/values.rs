@@ -52,6 +52,18 @@ impl FromStr for Size {
     }
 }
 
+/// The memory of flow tables: enough for each of them to hold a few flows.
+pub(crate) fn memory(text: &str) -> Result<Size, String> {
+    let size: Size = text.parse()?;
+    if size.0.get() < LEAST_MEMORY {
+        return Err("at least 256K are needed; a number without a unit is in bytes".into());
+    }
+    Ok(size)
+}
+
+/// 16 tables, of which each has room for a dozen flows or more.
+const LEAST_MEMORY: u64 = 256 << 10;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +85,13 @@ mod tests {
         check(".", None);
         check("ten", None);
         check("99999999999999999999999", None);
+    }
+
+    #[test]
+    fn memory_has_a_least_amount() {
+        assert!(memory("512").unwrap_err().contains("at least 256K"));
+        assert!(memory("255K").is_err() && memory("much").is_err());
+        assert_eq!(memory("256K").map(|size| size.0.get()), Ok(LEAST_MEMORY));
     }
 
     #[test]

@@ -65,6 +65,7 @@ impl Totals {
     /// The ledgers, and what lies beside them.
     pub(crate) fn stats(&self) -> CaptureStats {
         let mut stats = CaptureStats::new(self.packets.clone(), self.bytes.clone());
+        stats.evicted = self.evicted;
         stats.capture = self.capture.counts().into();
         stats.unread = self.unread.clone();
         stats

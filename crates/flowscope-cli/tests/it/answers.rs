@@ -137,3 +137,13 @@ fn answers_end_as_other_output_does() {
         assert_eq!(flowscope(args).code, 2, "{args:?}");
     }
 }
+
+#[test]
+fn evictions_are_in_the_statistics() {
+    let stats = |args: &[&str]| {
+        let out = printed(&[&["flows", "--format=eve"], args].concat(), "mixed.pcapng");
+        lines(&out).pop().unwrap()["stats"]["flows"]["evicted"].clone()
+    };
+    assert_eq!(stats(&["--max-flows", "4"]), 19);
+    assert_eq!(stats(&[]), Value::Null);
+}

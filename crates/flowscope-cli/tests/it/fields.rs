@@ -103,3 +103,13 @@ fn wrong_fields_are_named() {
     check(&["sessions", "--limit", "0"], "--limit");
     check(&["sessions", "--sort", "query", "--output-dir", "x"], "cannot be used with");
 }
+
+#[test]
+fn a_filter_that_sees_tunnels_only_gives_a_hint() {
+    let hint = |args: &[&str], name: &str| ran(&[&["flows"], args].concat(), name).err;
+    let hinted = "-f sees the outer packet of a tunnel";
+    assert!(hint(&["-f", "host 10.99.99.99"], "vxlan.pcap").contains(hinted));
+    assert!(!hint(&["-f", "host 10.99.99.99"], "mixed.pcapng").contains(hinted));
+    assert!(!hint(&["-f", "host 10.99.99.99", "-q"], "vxlan.pcap").contains(hinted));
+    assert!(!hint(&[], "vxlan.pcap").contains(hinted));
+}
