@@ -77,6 +77,10 @@ pub(crate) enum Command {
     #[cfg(all(feature = "live", target_os = "linux"))]
     #[command(after_help = help::INTERFACES_HELP)]
     Interfaces(live::InterfacesArgs),
+    /// Check whether live capture works here, and which settings matter
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    #[command(after_help = help::DOCTOR_HELP)]
+    Doctor(live::DoctorArgs),
     /// Record packets of interfaces to files
     #[cfg(all(feature = "live", target_os = "linux"))]
     #[command(after_help = help::CAPTURE_HELP)]

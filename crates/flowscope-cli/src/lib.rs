@@ -7,7 +7,8 @@
 //! | `report` | a page of a whole capture, as one HTML file |
 //! | `follow`, `ladder` | the payload of one conversation; its packets |
 //! | `extract`, `split` | packets of chosen flows, to one capture or one for each flow |
-//! | `interfaces`, `capture`, `replay` | lists interfaces; records packets to files; sends a file |
+//! | `interfaces`, `doctor` | lists interfaces; checks whether capturing works |
+//! | `capture`, `replay` | records packets to files; sends a file |
 //!
 //! Data goes to standard output, everything else to standard error. `--help` describes the output and
 //! the exit codes.
@@ -83,6 +84,8 @@ fn run_command(sink: Option<OpenSink>) -> ExitCode {
         }
         #[cfg(all(feature = "live", target_os = "linux"))]
         Command::Interfaces(args) => live::interfaces(&args),
+        #[cfg(all(feature = "live", target_os = "linux"))]
+        Command::Doctor(args) => live::doctor(&args),
         #[cfg(all(feature = "live", target_os = "linux"))]
         Command::Capture(args) => live::capture(args),
         #[cfg(all(feature = "live", target_os = "linux"))]

@@ -1,5 +1,6 @@
 //! The commands that use interfaces.
 
+mod doctor;
 mod feed;
 mod files;
 mod interfaces;
@@ -17,6 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::error::Failure;
 
+pub(crate) use doctor::doctor;
 pub(crate) use interfaces::interfaces;
 pub(crate) use record::capture;
 pub(crate) use replay::replay;

@@ -37,6 +37,20 @@ pub struct Interface {
     pub rx_queues: u32,
 }
 
+/// What the driver of an interface says of itself, as `ethtool` prints it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct HardwareFeatures {
+    /// Whether the kernel joins TCP segments before they are captured (generic receive offload).
+    pub gro: Option<bool>,
+    /// Whether the card does (large receive offload).
+    pub lro: Option<bool>,
+    /// Descriptors of the receive ring of the card: how many there are, and the most there can be.
+    pub rx_descriptors: Option<(u32, u32)>,
+    /// Whether the card can stamp packets as they arrive.
+    pub timestamps: Option<bool>,
+}
+
 impl Interface {
     /// Looks up an interface by name. Needs no privilege.
     ///
@@ -87,6 +101,19 @@ impl Interface {
             return Err(CaptureError::NoSuchInterface { interface: pattern.to_owned() });
         }
         Ok(all)
+    }
+
+    /// What the driver says of itself. Needs no privilege; what it does not say is `None`.
+    #[must_use]
+    pub fn hardware_features(&self) -> HardwareFeatures {
+        let Ok(socket) = sys::any_socket() else { return HardwareFeatures::default() };
+        let (fd, name) = (socket.as_fd(), self.name.as_str());
+        HardwareFeatures {
+            gro: sys::joins_in_kernel(fd, name).ok(),
+            lro: sys::joins_in_card(fd, name).ok(),
+            rx_descriptors: sys::rx_descriptors(fd, name).ok(),
+            timestamps: sys::stamps_in_card(fd, name).ok(),
+        }
     }
 
     /// Error if the interface is down or gone, in the network namespace of `socket`.

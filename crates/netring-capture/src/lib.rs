@@ -79,7 +79,7 @@ pub use config::{AfPacketConfig, Fanout};
 pub use cores::{cores, pin_to_core};
 pub use error::CaptureError;
 pub use flowscope_filter::Program;
-pub use interface::Interface;
+pub use interface::{HardwareFeatures, Interface};
 pub use ring::{Frame, Frames};
 pub use shunt::{ShuntError, ShuntMap};
 pub use stats::CaptureStats;

@@ -254,17 +254,54 @@ pub(crate) fn ask_interface(fd: BorrowedFd<'_>, name: &str, ask: Ask) -> io::Res
 pub(crate) fn rx_channels(fd: BorrowedFd<'_>, name: &str) -> io::Result<u32> {
     // `ethtool_channels`: the command; the most there can be of four kinds; how many there are. The
     // kinds: receiving, sending, other, both.
-    let mut channels = [ETHTOOL_GCHANNELS, 0, 0, 0, 0, 0, 0, 0, 0];
-    let mut request = Request::of(name)?;
-    let pointer = (&raw mut channels).expose_provenance();
-    request.answer[..size_of::<usize>()].copy_from_slice(&pointer.to_ne_bytes());
-    let fd = fd.as_raw_fd();
-    // SAFETY: the request reads an `ifreq`, as large as `request`, whose union is a pointer to nine
-    // integers of which this command reads one and writes all.
-    check(unsafe { libc::ioctl(fd, SIOCETHTOOL, &raw mut request) })?;
-    let [_, _, _, _, _, rx, _, _, both] = channels;
+    let [_, _, _, _, _, rx, _, _, both, ..] = ethtool(fd, name, ETHTOOL_GCHANNELS)?;
     Ok(rx.saturating_add(both))
 }
+
+/// Descriptors of the receive ring of the card: how many there are, and the most there can be.
+pub(crate) fn rx_descriptors(fd: BorrowedFd<'_>, name: &str) -> io::Result<(u32, u32)> {
+    // `ethtool_ringparam`: the command; the most there can be of four kinds; how many there are. The
+    // first kind is that of receiving.
+    let [_, most, _, _, _, now, ..] = ethtool(fd, name, ETHTOOL_GRINGPARAM)?;
+    Ok((now, most))
+}
+
+/// Whether packets are joined as they are received, by the kernel.
+pub(crate) fn joins_in_kernel(fd: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
+    let [_, value, ..] = ethtool(fd, name, ETHTOOL_GGRO)?;
+    Ok(value != 0)
+}
+
+/// Whether packets are joined as they are received, by the card.
+pub(crate) fn joins_in_card(fd: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
+    let [_, flags, ..] = ethtool(fd, name, ETHTOOL_GFLAGS)?;
+    Ok(flags & ETH_FLAG_LRO != 0)
+}
+
+/// Whether the card can stamp packets as they arrive.
+pub(crate) fn stamps_in_card(fd: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
+    // `ethtool_ts_info`: the command; what can be asked for.
+    let [_, kinds, ..] = ethtool(fd, name, ETHTOOL_GET_TS_INFO)?;
+    Ok(kinds & libc::SOF_TIMESTAMPING_RX_HARDWARE != 0)
+}
+
+/// The answer to a command of `ethtool`: the command, and what the driver says.
+fn ethtool(fd: BorrowedFd<'_>, name: &str, command: u32) -> io::Result<[u32; ETHTOOL_WORDS]> {
+    let mut words = [0; ETHTOOL_WORDS];
+    words[0] = command;
+    let mut request = Request::of(name)?;
+    let pointer = (&raw mut words).expose_provenance();
+    request.answer[..size_of::<usize>()].copy_from_slice(&pointer.to_ne_bytes());
+    let fd = fd.as_raw_fd();
+    // SAFETY: the request reads an `ifreq`, as large as `request`, whose union is a pointer to a structure. Those of
+    // the five commands used here are 2, 9 or 11 integers, of which the kernel reads one and writes no more than
+    // all; `words` is longer.
+    check(unsafe { libc::ioctl(fd, SIOCETHTOOL, &raw mut request) })?;
+    Ok(words)
+}
+
+/// More than the longest structure that is asked for: `ethtool_ts_info` has 11 words.
+const ETHTOOL_WORDS: usize = 16;
 
 /// `ifreq`: name of an interface, and a query or its answer.
 #[repr(C, align(8))]
@@ -289,6 +326,11 @@ impl Request {
 
 const SIOCETHTOOL: libc::Ioctl = 0x8946;
 const ETHTOOL_GCHANNELS: u32 = 0x3c;
+const ETHTOOL_GRINGPARAM: u32 = 0x10;
+const ETHTOOL_GFLAGS: u32 = 0x25;
+const ETHTOOL_GGRO: u32 = 0x2b;
+const ETHTOOL_GET_TS_INFO: u32 = 0x41;
+const ETH_FLAG_LRO: u32 = 1 << 15;
 
 /// Names of all interfaces, in the kernel's order.
 pub(crate) fn interface_names() -> io::Result<Vec<String>> {

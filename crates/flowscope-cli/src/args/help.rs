@@ -299,6 +299,18 @@ Examples:
   flowscope interfaces --format json | jq -r 'select(.state == \"running\") | .name'";
 
 #[cfg(all(feature = "live", target_os = "linux"))]
+pub(super) const DOCTOR_HELP: &str = "\
+Each line begins with `ok`, with `note` where capturing works but something should be known, or with
+`FAIL`. Below it stands a command that changes it, where there is one. Nothing is changed.
+
+Exit status:
+  0 packets can be captured   1 they cannot, or an interface is down   2 wrong usage
+
+Examples:
+  flowscope doctor
+  flowscope doctor eth0 --format json | jq -r 'select(.state != \"ok\") | .what'";
+
+#[cfg(all(feature = "live", target_os = "linux"))]
 pub(super) const CAPTURE_HELP: &str = "\
 Ctrl-C, SIGTERM, --count and --duration stop the capture; packets received before are still written,
 and the file is completed. The last line accounts for every packet that the kernel counted. A second

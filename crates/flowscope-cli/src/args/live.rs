@@ -107,6 +107,17 @@ pub(crate) struct InterfacesArgs {
     pub(crate) format: ListFormat,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// Interface to be looked at [default: all that are up, but the loopback]
+    #[arg(value_name = "IFACE")]
+    pub(crate) interface: Option<String>,
+
+    /// Format of the findings
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub(crate) format: ListFormat,
+}
+
 /// Formats of the list of interfaces.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum ListFormat {

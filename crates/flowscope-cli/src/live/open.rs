@@ -123,7 +123,7 @@ fn blocks(taking: &Taking) -> NonZeroU32 {
 }
 
 /// As [`failure`]; and says which interfaces there are if this one is not among them.
-fn denied(error: &CaptureError) -> Failure {
+pub(super) fn denied(error: &CaptureError) -> Failure {
     if let CaptureError::NoSuchInterface { interface } = error
         && let Ok(all) = Interface::all()
         && !all.is_empty()

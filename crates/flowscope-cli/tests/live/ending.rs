@@ -144,3 +144,19 @@ pub(crate) fn an_interface_that_is_down_for_a_while() {
         assert_eq!(balanced(&ran.out).1, 40);
     });
 }
+
+pub(crate) fn doctor_looks_at_interfaces() {
+    in_namespace("doctor_looks_at_interfaces", || {
+        let doctor = |args: &[&str]| run(program().arg("doctor").args(args), b"");
+        let ran = doctor(&[]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+        assert!(ran.out.contains("ok    permission: "), "{}", ran.out);
+        assert!(ran.out.contains("ok    v1: state: running, ethernet, MTU 1500\n"), "{}", ran.out);
+        assert!(!ran.out.contains("  lo: "), "{}", ran.out);
+        ip("link set v1 down");
+        let ran = doctor(&["v1"]);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        let expected = "FAIL  v1: state: it is down\n          sudo ip link set v1 up\n";
+        assert!(ran.out.contains(expected), "{}", ran.out);
+    });
+}

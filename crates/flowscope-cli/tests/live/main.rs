@@ -43,6 +43,7 @@ fn main() -> std::process::ExitCode {
                 permission::the_permission_error_contains_the_setcap_command,
                 permission::a_directory_without_permission_is_exit_code_5,
                 permission::captures_and_directories_without_permission,
+                permission::doctor_says_what_keeps_packets_from_being_captured,
             ],
         ),
         runner::group(
@@ -67,6 +68,7 @@ fn main() -> std::process::ExitCode {
                 ending::a_closed_pipe_is_no_error,
                 ending::a_deleted_interface_ends_the_capture,
                 ending::an_interface_that_is_down_for_a_while,
+                ending::doctor_looks_at_interfaces,
                 replay::frames_that_cannot_be_sent_are_counted,
                 replay::replay_keeps_the_time_between_packets,
                 replay::a_signal_ends_it,

@@ -96,6 +96,26 @@ pub(crate) fn wrong_usage_is_exit_code_2() {
     }
 }
 
+pub(crate) fn doctor_says_what_keeps_packets_from_being_captured() {
+    let mut command = Command::new("unshare");
+    command.args(["--user", env!("CARGO_BIN_EXE_flowscope"), "doctor", "lo"]);
+    let ran = run(&mut command, b"");
+    assert_eq!((ran.code, ran.err.as_str()), (1, ""), "{ran:?}");
+    assert!(ran.out.starts_with("FAIL  permission: "), "{}", ran.out);
+    let remedy =
+        format!("sudo setcap cap_net_raw,cap_net_admin+ep {}", env!("CARGO_BIN_EXE_flowscope"));
+    assert_eq!(ran.out.lines().nth(1).map(str::trim), Some(remedy.as_str()), "{}", ran.out);
+    let json = run(command.args(["--format", "json"]), b"");
+    let checks = lines(&json.out);
+    assert_eq!(checks[0]["state"], "fail", "{checks:?}");
+    assert_eq!(checks[0]["remedy"], remedy);
+    assert!(checks.iter().any(|check| check["interface"] == "lo"), "{checks:?}");
+
+    let ran = flowscope(["doctor", "none-such"]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
+    assert!(ran.err.contains("there is no interface `none-such`"), "{}", ran.err);
+}
+
 /// In such a namespace root reads and writes what the modes of files allow.
 pub(crate) fn captures_and_directories_without_permission() {
     use std::os::unix::fs::PermissionsExt;
