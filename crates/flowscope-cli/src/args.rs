@@ -246,6 +246,13 @@ pub(crate) struct Running {
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
+    /// Do not show the output in a pager
+    ///
+    /// On a terminal, output of capture files goes through the command in FLOWSCOPE_PAGER or PAGER, by default
+    /// `less`; an empty one, or `cat`, is none. The exit status is then that of the pager.
+    #[arg(long)]
+    no_pager: bool,
+
     /// Number of threads that track flows, at most 16; the output does not depend on it [default:
     /// the number of processors, at most 4; 1 (no extra thread) for small input and live capture]
     #[arg(long, value_name = "N")]
@@ -410,6 +417,27 @@ const MOST_USED: [&str; 18] = [
     "wide",
 ];
 
+impl Command {
+    /// Whether its output may go through a pager: it prints records of capture files on standard output.
+    pub(crate) fn is_paged(&self) -> bool {
+        let (is_live, running) = match self {
+            Command::Flows(FlowsArgs { records, common, .. })
+            | Command::Sessions(SessionsArgs { records, common, .. }) => {
+                if records.is_directory() {
+                    return false;
+                }
+                (common.is_live(), &common.running)
+            }
+            Command::Summary(SummaryArgs { common, .. })
+            | Command::Top(TopArgs { common, .. })
+            | Command::Events(EventsArgs { common }) => (common.is_live(), &common.running),
+            Command::Follow(follow) if follow.streams.is_none() => (false, &follow.running),
+            _ => return false,
+        };
+        !is_live && !running.no_pager && running.output.is_none()
+    }
+}
+
 impl Cli {
     /// Parses the command line. Help, version and usage errors end the program.
     pub(crate) fn from_command_line() -> Cli {
@@ -431,6 +459,17 @@ impl Cli {
 }
 
 impl Common {
+    /// Whether packets come from interfaces.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    pub(crate) fn is_live(&self) -> bool {
+        !self.live.interface.is_empty()
+    }
+
+    #[cfg(not(all(feature = "live", target_os = "linux")))]
+    fn is_live(&self) -> bool {
+        false
+    }
+
     /// The capture files, in the order of the command line.
     pub(crate) fn files(&self) -> &[PathBuf] {
         &self.files

@@ -27,6 +27,7 @@ mod files;
 mod live;
 mod output;
 mod packets;
+mod pager;
 mod progress;
 mod raw;
 mod reading;
@@ -62,7 +63,11 @@ pub fn run_with(open: OpenSink) -> ExitCode {
 }
 
 fn run_command(sink: Option<OpenSink>) -> ExitCode {
-    let ended = match Cli::from_command_line().command {
+    let command = Cli::from_command_line().command;
+    if command.is_paged() {
+        pager::start();
+    }
+    let ended = match command {
         Command::Flows(args) => flows(&args, sink),
         Command::Sessions(args) => sessions(&args, sink),
         Command::Summary(SummaryArgs { answer, common }) => {

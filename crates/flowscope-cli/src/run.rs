@@ -11,6 +11,7 @@ use flowscope_parallel::{Shunt, ShuntRefusal, Shunting};
 use crate::args::Running;
 use crate::error::{Failure, Status};
 use crate::output::{Capture, Output, RecordFormat, Totals, count};
+use crate::pager;
 use crate::progress::{Progress, Shown};
 use crate::recorder::{Driver, FlowKey, FormatRecorder, write};
 use crate::say;
@@ -79,7 +80,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
             filter: args.filter.clone(),
             tunnels: Tunnels::new(),
             driver,
-            progress: Progress::new(total, args.quiet || out.is_terminal()),
+            progress: Progress::new(total, args.quiet || out.is_terminal() || pager::is_reading()),
             out,
             behind: false,
             taken: 0,

@@ -95,6 +95,11 @@ impl Records {
         Ok(Some(Arrangement::sorted(name, descending, self.limit)))
     }
 
+    /// Whether they go to a directory.
+    pub(crate) fn is_directory(&self) -> bool {
+        self.output_dir.is_some()
+    }
+
     /// Where the records go. Those of a format that `sink` writes are left to another program where there is none.
     pub(crate) fn target<'a>(
         &'a self,

@@ -10,6 +10,7 @@ use super::directory::Directory;
 use super::file::Stream;
 use super::{OpenSink, RecordFormat, RecordSink, Totals};
 use crate::error::Failure;
+use crate::pager;
 
 /// Where the output is to go.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +90,9 @@ impl Target<'_> {
 
     /// How many columns a line has, if it is a terminal.
     pub(crate) fn terminal(self) -> Option<usize> {
+        if self.is_stdout() && let Some(columns) = pager::columns() {
+            return Some(columns);
+        }
         if !self.is_tty() {
             return None;
         }
