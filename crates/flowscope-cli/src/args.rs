@@ -35,7 +35,13 @@ pub(crate) use values::{Size, Time, positive};
 
 /// Flow and session records from packet captures and live interfaces.
 #[derive(Debug, Parser)]
-#[command(name = "flowscope", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(
+    name = "flowscope",
+    version,
+    arg_required_else_help = true,
+    after_help = help::MORE,
+    after_long_help = EXAMPLES
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -5,6 +5,10 @@ use std::fmt::Write as _;
 use flowscope::protocols::{self, ProtocolInfo};
 use flowscope::record::AnySchema;
 
+/// Below the commands in `-h`.
+pub(super) const MORE: &str =
+    "`flowscope --help` has examples, `flowscope help COMMAND` the options of a command.";
+
 pub(super) const EXAMPLES: &str = "\
 Examples:
   flowscope summary trace.pcap                   what is in it, on one screen

@@ -121,7 +121,7 @@ fn records_of_long_flows_add_up() {
 
 #[test]
 fn short_help_fits_one_screen() {
-    for command in ["flows", "sessions", "summary", "top", "events", "follow"] {
+    for command in ["flows", "sessions", "summary", "top", "events", "follow", "extract", "split"] {
         let ran = run(program().env("COLUMNS", "80").args([command, "-h"]), b"");
         assert_eq!((ran.code, ran.err.as_str()), (0, ""));
         assert!(ran.out.lines().count() < 24, "{command}: {}", ran.out);
@@ -129,6 +129,9 @@ fn short_help_fits_one_screen() {
         let long = flowscope([command, "--help"]).out;
         assert!(long.contains("--max-flows") && long.contains("Examples"), "{long}");
     }
+    let all = run(program().env("COLUMNS", "80").arg("-h"), b"").out;
+    assert!(all.lines().count() < 40 && !all.contains("Examples"), "{all}");
+    assert!(flowscope(["--help"]).out.contains("Examples"));
     let flows = run(program().env("COLUMNS", "80").args(["flows", "-h"]), b"").out;
     assert!(flows.contains("--where <EXPR>"), "{flows}");
 }
