@@ -30,10 +30,29 @@ pub(crate) fn track<L: RecordFormat>(
     target: Target<'_>,
     layout: L,
 ) -> Result<Status, Failure> {
+    track_with(files, args, target, layout, false)
+}
+
+/// Reads captures that are read again afterwards: nothing is printed.
+pub(crate) fn track_silently<L: RecordFormat>(
+    files: &[PathBuf],
+    args: &Running,
+    layout: L,
+) -> Result<Status, Failure> {
+    track_with(files, args, Target::Stream(None), layout, true)
+}
+
+fn track_with<L: RecordFormat>(
+    files: &[PathBuf],
+    args: &Running,
+    target: Target<'_>,
+    layout: L,
+    silently: bool,
+) -> Result<Status, Failure> {
     if args.tracking.vlan_key {
-        track_by::<ScopedKey<FiveTupleKey>, L>(files, args, target, layout)
+        track_by::<ScopedKey<FiveTupleKey>, L>(files, args, target, layout, silently)
     } else {
-        track_by::<FiveTupleKey, L>(files, args, target, layout)
+        track_by::<FiveTupleKey, L>(files, args, target, layout, silently)
     }
 }
 
@@ -42,6 +61,7 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     args: &Running,
     target: Target<'_>,
     layout: L,
+    silently: bool,
 ) -> Result<Status, Failure> {
     if let Target::Stream(Some(output)) = target {
         refuse_overwriting(files, output)?;
@@ -55,6 +75,9 @@ fn track_by<K: FlowKey, L: RecordFormat>(
         _ => NonZeroUsize::MIN,
     });
     let mut run = Run::<L, K>::new(args, out, workers, total)?;
+    if silently {
+        run = run.silent();
+    }
     let mut source = CaptureFiles::new(files);
     let status = read_all(&mut source, &mut run, total.is_none())?;
     if source.packets() == 0 && status > Status::Incomplete {
@@ -84,7 +107,7 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     })
 }
 
-/// Reads all captures to their ends. Prints their errors, and returns the status. If packets
+/// Reads all captures to their ends, unless the output is complete before. Prints their errors, and returns the status. If packets
 /// `trickle` in from a pipe, output is not delayed until more arrive.
 fn read_all<L: RecordFormat, K: FlowKey>(
     source: &mut CaptureFiles,
@@ -98,8 +121,14 @@ fn read_all<L: RecordFormat, K: FlowKey>(
             Ok(lent) => {
                 if run.is_round_full() {
                     run.round(Some(source.compressed_position()))?;
+                    if run.is_complete() {
+                        return Ok(status);
+                    }
                 } else if trickle && lent < FULL && run.is_behind() {
                     run.catch_up(Some(source.compressed_position()))?;
+                    if run.is_complete() {
+                        return Ok(status);
+                    }
                 }
             }
             Err(error) => {

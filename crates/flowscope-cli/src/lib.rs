@@ -20,11 +20,13 @@
 //! such a command line on to the program `flowscope-parquet`.
 
 mod args;
+mod choice;
 mod companion;
 mod error;
 mod files;
 #[cfg(all(feature = "live", target_os = "linux"))]
 mod live;
+mod numbers;
 mod output;
 mod packets;
 mod pager;
@@ -44,6 +46,7 @@ use args::{
 };
 use error::{Failure, Status};
 use flowscope::output::terminal;
+use numbers::Numbers;
 use output::{
     Answer, Condition, Digests, Events, Flows, Follow, Ladder, RecordFormat, ReportPage, Sessions,
     Store, Streams, Summary, Target, Top, flow_fields, session_fields,
@@ -70,13 +73,10 @@ fn run_command(sink: Option<OpenSink>) -> ExitCode {
     let ended = match command {
         Command::Flows(args) => flows(&args, sink),
         Command::Sessions(args) => sessions(&args, sink),
-        Command::Summary(SummaryArgs { answer, common }) => {
-            let summary = Summary::new(answer.is_json());
-            answer_with(&common, Answer::Summary(Box::new(summary)))
-        }
+        Command::Summary(args) => summary(&args),
         Command::Top(TopArgs { by, limit, answer, common }) => {
             let top = Top::new(by, limit.get(), answer.is_json());
-            answer_with(&common, Answer::Top(Box::new(top)))
+            answer_with(&common, answer.condition.as_deref(), Answer::Top(Box::new(top)))
         }
         Command::Report(args) => report(&args),
         Command::Follow(args) => follow(&args),
@@ -145,9 +145,35 @@ fn sessions(args: &SessionsArgs, sink: Option<OpenSink>) -> Result<Status, Failu
     track(common, target, sessions)
 }
 
-/// Answers one question about all records.
-fn answer_with(common: &Common, answer: Answer) -> Result<Status, Failure> {
-    track(common, common.running.target(), Sessions::answering(answer))
+fn summary(args: &SummaryArgs) -> Result<Status, Failure> {
+    let SummaryArgs { answer, common } = args;
+    let condition = answer.condition.as_deref();
+    let summary = Summary::new(answer.is_json(), condition.is_some());
+    answer_with(common, condition, Answer::Summary(Box::new(summary)))
+}
+
+/// Answers one question about all records, or about those of the flows that meet a condition.
+fn answer_with(
+    common: &Common,
+    condition: Option<&str>,
+    answer: Answer,
+) -> Result<Status, Failure> {
+    let chosen = condition.map(|condition| chosen(common, condition)).transpose()?;
+    track(common, common.running.target(), Sessions::answering(answer, chosen))
+}
+
+/// The ids of the flows that meet a condition.
+fn chosen(common: &Common, condition: &str) -> Result<Numbers, Failure> {
+    let condition = Condition::of_flows(condition)?;
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    if common.live.is_wanted()? {
+        let what = "--where is here for capture files, which are read twice; `flowscope flows` and `sessions` take it live";
+        return Err(Failure::Usage(what.into()));
+    }
+    choice::can_be_reread(common.files())?;
+    let seed = common.running.community_id_seed;
+    let flows = Flows::new(Format::Json, false, false, seed).meeting(Some(condition));
+    choice::choose(common.files(), &common.running, &flows, true).map(|(_, chosen)| chosen)
 }
 
 /// Writes what `layout` makes of packets, wherever they come from.

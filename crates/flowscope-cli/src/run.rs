@@ -26,6 +26,8 @@ pub(crate) struct Run<'a, L: RecordFormat, K: FlowKey> {
     driver: Driver<L, K>,
     out: Output<L>,
     progress: Progress,
+    /// Whether nothing at all is printed on standard error.
+    silent: bool,
     /// Whether output of earlier packets was not written yet.
     behind: bool,
     /// Packets that passed the filter.
@@ -82,11 +84,19 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
             driver,
             progress: Progress::new(total, args.quiet || out.is_terminal() || pager::is_reading()),
             out,
+            silent: false,
             behind: false,
             taken: 0,
             refused: 0,
             wire_bytes: 0,
         })
+    }
+
+    /// Prints nothing on standard error.
+    #[must_use]
+    pub(crate) fn silent(mut self) -> Self {
+        self.silent = true;
+        self
     }
 
     /// Disables filtering, because the source filters.
@@ -146,6 +156,11 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
         self.behind
     }
 
+    /// Whether the output needs no more packets.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.out.is_complete()
+    }
+
     /// Whether enough packets wait for a round.
     pub(crate) fn is_round_full(&self) -> bool {
         self.driver.is_round_full()
@@ -182,7 +197,9 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
 
     /// Prints an error of the source.
     pub(crate) fn tell(&self, error: &str) {
-        self.progress.aside(|| say(error));
+        if !self.silent {
+            self.progress.aside(|| say(error));
+        }
     }
 
     /// Ends all flows and completes the output.
@@ -228,7 +245,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
         if totals.lacked_room() {
             status = status.max(Status::Incomplete);
         }
-        if !self.args.quiet {
+        if !self.args.quiet && !self.silent {
             if summarises {
                 say(&totals.summary());
             }

@@ -29,9 +29,15 @@ pub(crate) struct TopArgs {
     pub(crate) common: Common,
 }
 
-/// How an answer is written.
+/// What an answer is about, and how it is written.
 #[derive(Args, Debug)]
 pub(crate) struct Answer {
+    /// Count only flows for which this holds, and what is said in them
+    ///
+    /// As for `flowscope flows`: such as `app_proto == tls && bytes > 1M`. Capture files are then read twice.
+    #[arg(long = "where", value_name = "EXPR")]
+    pub(crate) condition: Option<String>,
+
     /// Format of the answer
     #[arg(long, value_enum, default_value_t = AnswerFormat::Table)]
     format: AnswerFormat,

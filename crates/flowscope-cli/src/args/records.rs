@@ -30,11 +30,13 @@ pub(crate) struct Records {
 
     /// Sort by this field, by `-FIELD` in descending order
     ///
-    /// They are printed when all input is read. The first 100000 are kept, or as many as --limit says.
+    /// They are printed when all input is read. The first 100000 are kept, or as many as --limit says, in at most 256 MiB.
     #[arg(long, value_name = "FIELD", allow_hyphen_values = true, conflicts_with = "output_dir")]
     sort: Option<String>,
 
     /// Print at most this many records
+    ///
+    /// Without --sort, reading ends with the last of them, but for EVE, which has statistics of all input.
     #[arg(short = 'n', long, value_name = "N", conflicts_with = "output_dir")]
     limit: Option<NonZeroUsize>,
 

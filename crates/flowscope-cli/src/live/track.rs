@@ -144,6 +144,9 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
                 }
                 Next::Over => break,
             }
+            if self.run.is_complete() {
+                break;
+            }
         }
         let account = self.feed.account()?;
         let stopped = self.feed.was_stopped();

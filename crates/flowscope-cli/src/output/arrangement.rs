@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use flowscope::core::Timestamp;
 use flowscope::output::{RecordFields, RecordHeader};
-use flowscope::record::{Record, Value};
+use flowscope::record::{Record, Schema, Value, Visitor};
 
 use super::count;
 
@@ -17,9 +17,21 @@ use super::count;
 pub(crate) struct Arrangement<T> {
     sort: Option<Sort>,
     most: usize,
-    kept: BTreeMap<(Rank, u64), T>,
+    kept: BTreeMap<(Rank, u64), Kept<T>>,
+    /// Memory of those that are kept.
+    bytes: usize,
+    /// The first that found no room. No later one is kept, so that none is missing among those printed.
+    cut: Option<(Rank, u64)>,
+    /// Whether it was memory that they found no room in.
+    lacked_memory: bool,
     /// Records that came.
     seen: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Kept<T> {
+    record: T,
+    bytes: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -52,17 +64,24 @@ enum Key {
 /// As many sorted records are kept if nothing else is asked for.
 const MOST: usize = 100_000;
 
+/// Memory of the records that are kept, in bytes, as far as it is known.
+const MEMORY: usize = 256 << 20;
+
 impl<T> Arrangement<T> {
     /// The first records as they come.
     pub(crate) fn first(most: NonZeroUsize) -> Self {
-        Arrangement { sort: None, most: most.get(), kept: BTreeMap::new(), seen: 0 }
+        Arrangement::new(None, most.get())
     }
 
     /// The first records in the order of this field.
     pub(crate) fn sorted(field: &str, descending: bool, most: Option<NonZeroUsize>) -> Self {
         let field = RecordFields::new(vec![field.to_owned()]);
-        let most = most.map_or(MOST, NonZeroUsize::get);
-        Arrangement { sort: Some(Sort { field, descending }), most, kept: BTreeMap::new(), seen: 0 }
+        Arrangement::new(Some(Sort { field, descending }), most.map_or(MOST, NonZeroUsize::get))
+    }
+
+    fn new(sort: Option<Sort>, most: usize) -> Self {
+        let kept = BTreeMap::new();
+        Arrangement { sort, most, kept, bytes: 0, cut: None, lacked_memory: false, seen: 0 }
     }
 
     /// Whether the record is to be written now. If it may have to be written later, a copy is kept.
@@ -84,27 +103,84 @@ impl<T> Arrangement<T> {
             Some(key) => Rank::Ascending(key),
         };
         let place = (rank, self.seen);
-        let is_kept = self.kept.len() < self.most
-            || self.kept.last_key_value().is_some_and(|(last, _)| place < *last);
-        if is_kept {
-            self.kept.insert(place, copy());
-            if self.kept.len() > self.most {
-                self.kept.pop_last();
-            }
+        if self.cut.as_ref().is_some_and(|cut| *cut < place) {
+            return false;
+        }
+        let bytes = size_of::<T>() + place.0.bytes() + record.visit(Bytes);
+        self.kept.insert(place, Kept { record: copy(), bytes });
+        self.bytes += bytes;
+        while self.kept.len() > self.most || self.bytes > MEMORY {
+            self.lacked_memory |= self.kept.len() <= self.most;
+            let Some((place, last)) = self.kept.pop_last() else { break };
+            self.bytes -= last.bytes;
+            self.cut = Some(place);
         }
         false
     }
 
-    /// The records that were kept, in order.
-    pub(crate) fn in_order(&mut self) -> impl Iterator<Item = T> + use<T> {
-        std::mem::take(&mut self.kept).into_values()
+    /// Whether later records change nothing.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.sort.is_none() && self.seen >= self.most as u64
     }
 
-    /// That there were more records than are printed.
+    /// The records that were kept, in order.
+    pub(crate) fn in_order(&mut self) -> impl Iterator<Item = T> + use<T> {
+        std::mem::take(&mut self.kept).into_values().map(|kept| kept.record)
+    }
+
+    /// That there were more records than are printed, or may have been.
     pub(crate) fn note(&self) -> Option<String> {
-        let order = if self.sort.is_some() { " in this order" } else { "" };
-        let more = self.seen > self.most as u64;
-        more.then(|| format!("the first {} of {}{order}", self.most, count(self.seen, "record")))
+        let all = count(self.seen, "record");
+        if self.sort.is_none() {
+            // Reading may have ended with the last record that was wanted.
+            let first = count(self.most as u64, "record");
+            return self.is_complete().then(|| format!("the first {first}; there may be more"));
+        }
+        self.cut.is_some().then(|| {
+            let printed = self.kept.len();
+            let limit = MEMORY >> 20;
+            let why = if self.lacked_memory {
+                format!("; more do not fit {limit} MiB")
+            } else {
+                String::new()
+            };
+            format!("the first {printed} of {all} in this order{why}")
+        })
+    }
+}
+
+impl Rank {
+    /// Memory besides its own.
+    fn bytes(&self) -> usize {
+        match self {
+            Rank::Ascending(Key::Text(text)) | Rank::Descending(Reverse(Key::Text(text))) => {
+                text.len()
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// About how much memory a record takes besides its own size: that of the values of its columns.
+struct Bytes;
+
+impl Visitor for Bytes {
+    type Output = usize;
+
+    fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) -> usize {
+        schema.columns.iter().map(|column| bytes(&(column.get)(record))).sum()
+    }
+}
+
+fn bytes(value: &Value<'_>) -> usize {
+    match value {
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Text(text) => text.len(),
+        Value::List(items) => items.iter().map(|item| size_of::<Value<'_>>() + bytes(item)).sum(),
+        Value::Object(members) => {
+            members.iter().map(|(_, value)| size_of::<Value<'_>>() + bytes(value)).sum()
+        }
+        _ => 0,
     }
 }
 
@@ -133,6 +209,10 @@ impl Key {
 
 #[cfg(test)]
 mod tests {
+    use flowscope::core::L4Proto;
+    use flowscope::extract::FiveTupleKey;
+    use flowscope::record::{Column, Kind};
+
     use super::*;
 
     #[test]
@@ -154,5 +234,45 @@ mod tests {
         for ranks in [ascending, descending] {
             assert!(ranks[0] < ranks[1] && ranks[1] < Rank::Absent);
         }
+    }
+
+    /// A record of this time and a text of so many bytes.
+    fn put(arrangement: &mut Arrangement<u64>, secs: u64, len: usize) {
+        static TEXT: Schema<(u64, String)> = Schema {
+            columns: &[Column::new(
+                "text",
+                Kind::Text,
+                |x: &(u64, String)| x.1.as_str().into(),
+                "",
+            )],
+            ..Schema::new("text", |x| Timestamp::from_secs(x.0))
+        };
+        struct Text(u64, String);
+        impl Record for Text {
+            fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+                visitor.record(&TEXT, &(self.0, self.1.clone()))
+            }
+        }
+        let [a, b] = ["10.0.0.1:1", "10.0.0.2:2"].map(|end| end.parse().unwrap());
+        let (key, orientation) = FiveTupleKey::new(L4Proto::Tcp, a, b).unwrap();
+        let header = RecordHeader::new(Timestamp::from_secs(secs), secs, key, orientation);
+        let text = Text(secs, "x".repeat(len));
+        assert!(!arrangement.takes(&header, &text, || secs));
+    }
+
+    #[test]
+    fn memory_limits_what_is_kept_and_none_is_missing_in_between() {
+        let mut arrangement = Arrangement::sorted("flow_id", false, None);
+        // Two of them fit.
+        for secs in [9, 5, 7, 3] {
+            put(&mut arrangement, secs, MEMORY / 3);
+        }
+        // The first is small, but behind one that found no room.
+        for secs in [8, 6, 4] {
+            put(&mut arrangement, secs, 1);
+        }
+        let note = arrangement.note().unwrap();
+        assert_eq!(note, "the first 4 of 7 records in this order; more do not fit 256 MiB");
+        assert_eq!(arrangement.in_order().collect::<Vec<_>>(), [3, 4, 5, 6]);
     }
 }

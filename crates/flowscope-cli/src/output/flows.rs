@@ -289,7 +289,14 @@ impl RecordFormat for Flows {
         matches!(self.style, Style::Table(_) | Style::Fields(_))
     }
 
+    /// The statistics of EVE are those of the whole input.
+    fn is_complete(&self) -> bool {
+        let has_stats = matches!(self.style, Style::Eve(_) | Style::Logs(_));
+        !has_stats && self.arrangement.as_ref().is_some_and(Arrangement::is_complete)
+    }
+
     fn notes(&self) -> Vec<String> {
-        self.arrangement.iter().filter_map(Arrangement::note).collect()
+        let order = self.arrangement.iter().filter_map(Arrangement::note);
+        order.collect()
     }
 }

@@ -188,6 +188,11 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
         false
     }
 
+    /// Whether records that come later change nothing, so that no more packets are needed.
+    fn is_complete(&self) -> bool {
+        false
+    }
+
     /// Lines for standard error at the end, besides the totals.
     fn notes(&self) -> Vec<String> {
         Vec::new()

@@ -2,6 +2,7 @@
 //! the records of flows too.
 
 use std::io;
+use std::sync::Arc;
 
 use flowscope::core::Timestamp;
 use flowscope::core::{FlowSide, Path};
@@ -17,6 +18,7 @@ use super::logs::Logs;
 use super::spoken::Spoken;
 use super::{Answer, Arrangement, Condition, RecordFormat, RecordSink, Totals, stats};
 use crate::args::Format;
+use crate::numbers::Numbers;
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
 /// One record per transaction.
@@ -27,6 +29,8 @@ pub(crate) struct Sessions {
     community_id_seed: u16,
     /// Only records that meet it, and their flows.
     condition: Option<Condition>,
+    /// Only these flows, and their records.
+    chosen: Option<Arc<Numbers>>,
     arrangement: Option<Arrangement<SessionRecord>>,
 }
 
@@ -93,14 +97,21 @@ impl Sessions {
             Format::Json => Style::Json(JsonFormat::new()),
             Format::Parquet => Style::Columns,
         };
-        Sessions { style, messages, community_id_seed, condition: None, arrangement: None }
+        Sessions {
+            style,
+            messages,
+            community_id_seed,
+            condition: None,
+            chosen: None,
+            arrangement: None,
+        }
     }
 
-    /// What answers a question about all records, those of flows too.
-    pub(crate) fn answering(answer: Answer) -> Self {
+    /// What answers a question about all records, those of flows too; or about those of chosen flows.
+    pub(crate) fn answering(answer: Answer, chosen: Option<Numbers>) -> Self {
         let messages = MessageOptions { transactions: true, ..MessageOptions::ALL };
         let sessions = Sessions::new(Format::Json, messages, false, 0);
-        Sessions { style: Style::Answer(answer), ..sessions }
+        Sessions { style: Style::Answer(answer), chosen: chosen.map(Arc::new), ..sessions }
     }
 
     /// With these fields alone, in a table, CSV or JSON.
@@ -159,14 +170,20 @@ impl Sessions {
         }
     }
 
+    /// Whether the flow of this id, and its records, are among those that were chosen.
+    fn is_chosen(&self, flow: u64) -> bool {
+        self.chosen.as_ref().is_none_or(|chosen| chosen.contains(flow))
+    }
+
     /// The record of a flow, which has one in a directory.
     fn flow(
         &self,
+        id: u64,
         state: &SessionState,
         record: impl FnOnce() -> Option<FlowRecord>,
     ) -> Option<SessionRecord> {
         let (Style::Logs(_) | Style::Answer(_) | Style::Columns) = self.style else { return None };
-        if self.condition.is_some() && !state.met {
+        if self.condition.is_some() && !state.met || !self.is_chosen(id) {
             return None;
         }
         let mut record = state.spoken.record(record()?);
@@ -211,7 +228,7 @@ impl RecordFormat for Sessions {
                 None
             }
             Change::Interim { .. } => {
-                self.flow(flow.state, || FlowRecord::of_change(&flow, change))
+                self.flow(flow.id.0, flow.state, || FlowRecord::of_change(&flow, change))
             }
             _ => None,
         }
@@ -222,7 +239,7 @@ impl RecordFormat for Sessions {
         flow: Flow<'_, FiveTupleKey, SessionState>,
         reason: EndReason,
     ) -> Option<SessionRecord> {
-        self.flow(flow.state, || Some(FlowRecord::of_removed(&flow, reason)))
+        self.flow(flow.id.0, flow.state, || Some(FlowRecord::of_removed(&flow, reason)))
     }
 
     fn session(
@@ -241,6 +258,9 @@ impl RecordFormat for Sessions {
         _: FlowSide,
         said: AppRecord,
     ) -> Option<SessionRecord> {
+        if !self.is_chosen(flow.id.0) {
+            return None;
+        }
         let mut header =
             RecordHeader::new(flow.ts, flow.id.0, *flow.key, flow.orientation()).began(&said);
         header.packet = Some(flow.packet);
@@ -321,12 +341,19 @@ impl RecordFormat for Sessions {
         matches!(self.style, Style::Table(_) | Style::Fields(_))
     }
 
+    /// The statistics of EVE are those of the whole input.
+    fn is_complete(&self) -> bool {
+        let needs_all = matches!(self.style, Style::Eve(_) | Style::Logs(_) | Style::Answer(_));
+        !needs_all && self.arrangement.as_ref().is_some_and(Arrangement::is_complete)
+    }
+
     fn notes(&self) -> Vec<String> {
         let answer = match &self.style {
             Style::Answer(answer) => answer.note(),
             _ => None,
         };
-        self.arrangement.iter().filter_map(Arrangement::note).chain(answer).collect()
+        let order = self.arrangement.iter().filter_map(Arrangement::note);
+        order.chain(answer).collect()
     }
 
     fn has_totals(&self) -> bool {

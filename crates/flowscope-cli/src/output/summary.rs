@@ -18,6 +18,8 @@ use super::{Totals, count};
 pub(crate) struct Summary {
     json: bool,
     start: Option<Timestamp>,
+    /// Flows, packets and bytes that are summed up, if that is not all of them.
+    matched: Option<[u64; 3]>,
     /// Bytes, and flows.
     protocols: Heavy<String, u64>,
     /// Bytes, and packets and flows.
@@ -61,11 +63,12 @@ const SCREEN: usize = 80;
 const LEFT: usize = 38;
 
 impl Summary {
-    /// As one screen of text, or as one JSON object.
-    pub(crate) fn new(json: bool) -> Self {
+    /// As one screen of text, or as one JSON object; of all flows, or of some.
+    pub(crate) fn new(json: bool, some: bool) -> Self {
         Summary {
             json,
             start: None,
+            matched: some.then_some([0; 3]),
             protocols: Heavy::new(MAX_KEYS),
             talkers: Heavy::new(MAX_KEYS),
             ports: Heavy::new(MAX_KEYS),
@@ -84,6 +87,11 @@ impl Summary {
         let bytes = sent.wire_bytes + back.wire_bytes;
         let packets = sent.packets + back.packets;
         let flows = u64::from(matches!(record.kind, FlowRecordKind::Ended(_)));
+        if let Some(matched) = &mut self.matched {
+            for (sum, n) in matched.iter_mut().zip([flows, packets, bytes]) {
+                *sum += n;
+            }
+        }
         let transport = record.header.key.proto().to_string();
         let protocol = record.app_proto.map_or_else(|| transport.clone(), str::to_owned);
         *self.protocols.add(protocol, bytes) += flows;
@@ -170,6 +178,11 @@ impl Summary {
             per_second(totals.wire_bytes)
         );
         lines.push(cut(&what));
+        if let Some([flows, packets, bytes]) = self.matched {
+            let bytes = amount(bytes);
+            let packets = count(packets, "packet");
+            lines.push(format!("--where: {}, {packets}, {bytes} bytes", count(flows, "flow")));
+        }
         if !totals.links.is_empty() {
             lines.push(cut(&format!("link: {}", totals.links.join(", "))));
         }
@@ -272,6 +285,13 @@ impl Summary {
             line.put("packets", totals.packets.seen());
             line.put("bytes", totals.wire_bytes);
             line.put("flows", totals.flows);
+            if let Some([flows, packets, bytes]) = self.matched {
+                line.object("matched", |matched| {
+                    matched.put("packets", packets);
+                    matched.put("bytes", bytes);
+                    matched.put("flows", flows);
+                });
+            }
             line.list("links", totals.links.iter(), |link, out| {
                 json::Json::write(link.as_str(), out);
             });

@@ -167,6 +167,11 @@ impl<L: RecordFormat> Output<L> {
         self.layout.has_totals()
     }
 
+    /// Whether it needs no more packets.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.layout.is_complete()
+    }
+
     /// What is said at the end.
     pub(crate) fn notes(&self) -> Vec<String> {
         self.layout.notes()

@@ -4,14 +4,13 @@ use flowscope::core::{LinkType, PacketSource, PacketView};
 use flowscope::extract::{FiveTupleKey, ScopedKey};
 use flowscope::pcap::{CaptureFiles, Interface};
 
-use super::can_be_reread;
 use super::capture::Capture;
-use super::choice::choose;
-use super::numbers::Numbers;
 use super::reread::{FlowOf, FlowPackets, Numbered, reread};
 use crate::args::{ExtractArgs, Format, Running};
+use crate::choice::{can_be_reread, choose};
 use crate::error::{Failure, Status};
 use crate::files::refuse_overwriting;
+use crate::numbers::Numbers;
 use crate::output::{Condition, Flows, count};
 use crate::recorder::FlowKey;
 use crate::say;
@@ -41,7 +40,7 @@ fn extract_by<K: FlowKey>(
     flows: &Flows,
     capture: Capture,
 ) -> Result<Status, Failure> {
-    let (status, chosen) = choose(files, args, flows)?;
+    let (status, chosen) = choose(files, args, flows, false)?;
     let mut marked = Marked::default();
     if chosen.len() > 0 {
         reread::<K, _>(files, args, flows, &chosen, &mut marked)?;

@@ -7,12 +7,12 @@ use flowscope::extract::FiveTupleKey;
 use flowscope::pcap::CaptureFiles;
 use flowscope::track::{Change, EndReason, Flow};
 
-use super::choice::FlowState;
-use super::numbers::Numbers;
 use super::pieces::{Piece, Pieces};
 use crate::args::Running;
+use crate::choice::FlowState;
 use crate::error::Failure;
 use crate::files::total_size;
+use crate::numbers::Numbers;
 use crate::output::{Flows, Output, RecordFormat, Target, Totals};
 use crate::reading::PayloadMode;
 use crate::recorder::FlowKey;

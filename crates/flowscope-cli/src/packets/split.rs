@@ -8,11 +8,10 @@ use std::rc::Rc;
 use flowscope::extract::{FiveTupleKey, ScopedKey};
 use flowscope::pcap::CaptureWriter;
 
-use super::can_be_reread;
 use super::capture::unwritable;
-use super::choice::choose;
 use super::reread::{FlowOf, FlowPackets, Numbered, reread};
 use crate::args::{Format, Running, SplitArgs};
+use crate::choice::{can_be_reread, choose};
 use crate::error::{Failure, Status};
 use crate::output::{Condition, Flows, Store, count, flow_name, too_many};
 use crate::recorder::FlowKey;
@@ -43,7 +42,7 @@ fn split_by<K: FlowKey>(
     store: Store,
     most: u64,
 ) -> Result<Status, Failure> {
-    let (status, chosen) = choose(files, args, flows)?;
+    let (status, chosen) = choose(files, args, flows, false)?;
     if chosen.len() > most {
         return Err(too_many(most));
     }

@@ -104,6 +104,42 @@ fn wrong_fields_are_named() {
     check(&["sessions", "--sort", "query", "--output-dir", "x"], "cannot be used with");
 }
 
+/// A capture of many small flows, and something after them that cannot be read.
+fn many_flows(folder: &Path, flows: u16) -> PathBuf {
+    let mut packets = Packets::new();
+    for port in 0..flows {
+        let from = format!("10.0.0.1:{}", 1000 + port);
+        let flow = Dialogue::udp(&from, "10.0.0.2:53").at(1_767_323_045 + u64::from(port));
+        packets.extend(flow.datagram(Initiator, [0; 20]).build());
+    }
+    let mut content = pcap(&packets);
+    content.extend([0xff; 20]);
+    file(folder, "many.pcap", &content)
+}
+
+#[test]
+fn reading_ends_with_the_last_record_that_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = many_flows(folder.path(), 20_000);
+    for command in ["flows", "sessions"] {
+        let mut records = Vec::new();
+        for workers in ["1", "3"] {
+            let args = [command, "--format=csv", "-n", "5", "--workers", workers];
+            let ran = run(program().args(args).arg(&path), b"");
+            if command == "flows" {
+                assert_eq!((ran.code, ran.out.lines().count()), (0, 6), "{ran:?}");
+                assert_eq!(ran.err, "flowscope: the first 5 records; there may be more\n");
+            }
+            records.push(ran.out);
+        }
+        assert_eq!(records[0], records[1]);
+    }
+    // The statistics of EVE, and an order, take all of the input.
+    for args in [["flows", "--format=eve", "-n5"], ["flows", "--sort=-bytes", "-n5"]] {
+        assert_eq!(run(program().args(args).arg(&path), b"").code, 3, "{args:?}");
+    }
+}
+
 #[test]
 fn a_filter_that_sees_tunnels_only_gives_a_hint() {
     let hint = |args: &[&str], name: &str| ran(&[&["flows"], args].concat(), name).err;

@@ -145,6 +145,16 @@ pub(crate) fn an_interface_that_is_down_for_a_while() {
     });
 }
 
+pub(crate) fn a_number_of_records_ends_the_capture() {
+    in_namespace("a_number_of_records_ends_the_capture", || {
+        let live = Live::start(["sessions", "--format=csv", "--protocol=http", "-iv1", "-n2"]);
+        send(&corpus("http-keep-alive.pcap"));
+        let ran = live.end();
+        assert_eq!((ran.code, ran.out.lines().count()), (0, 3), "{ran:?}");
+        assert!(ran.err.contains("the first 2 records"), "{ran:?}");
+    });
+}
+
 pub(crate) fn doctor_looks_at_interfaces() {
     in_namespace("doctor_looks_at_interfaces", || {
         let doctor = |args: &[&str]| run(program().arg("doctor").args(args), b"");

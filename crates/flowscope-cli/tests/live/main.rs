@@ -69,6 +69,7 @@ fn main() -> std::process::ExitCode {
                 ending::a_deleted_interface_ends_the_capture,
                 ending::an_interface_that_is_down_for_a_while,
                 ending::doctor_looks_at_interfaces,
+                ending::a_number_of_records_ends_the_capture,
                 replay::frames_that_cannot_be_sent_are_counted,
                 replay::replay_keeps_the_time_between_packets,
                 replay::a_signal_ends_it,

@@ -1,3 +1,6 @@
+//! Which flows meet a condition, known before anything is made of them.
+
+use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,26 +9,50 @@ use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
 use flowscope::track::{Change, EndReason, Flow};
 
-use super::numbers::Numbers;
 use crate::args::Running;
 use crate::error::{Failure, Status};
 use crate::files;
+use crate::numbers::Numbers;
 use crate::output::{Flows, RecordFormat, Target, Totals};
 use crate::reading::{AppRecord, PayloadMode};
 
 /// What is kept with each flow while flows are chosen. It is the same while their packets are found, because
 /// the size of it decides how many flows fit into the memory.
-pub(super) type FlowState = <Flows as RecordFormat>::State;
+pub(crate) type FlowState = <Flows as RecordFormat>::State;
 
-/// The ids of the flows that have a record, and the status of reading the captures. Errors are printed.
-pub(super) fn choose(
+/// An error if one of the inputs cannot be read again.
+pub(crate) fn can_be_reread(files: &[PathBuf]) -> Result<(), Failure> {
+    let once = |file: &&PathBuf| {
+        file.as_os_str() == "-" || fs::metadata(file).is_ok_and(|there| !there.is_file())
+    };
+    match files.iter().find(once) {
+        Some(file) => Err(Failure::Usage(format!(
+            "{}: can be read only once, and flows are chosen before anything is made of them: give a file",
+            if file.as_os_str() == "-" {
+                "standard input".into()
+            } else {
+                file.display().to_string()
+            }
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The ids of the flows that have a record, and the status of reading the captures. Errors of the captures
+/// are printed unless `silently` says otherwise.
+pub(crate) fn choose(
     files: &[PathBuf],
     args: &Running,
     flows: &Flows,
+    silently: bool,
 ) -> Result<(Status, Numbers), Failure> {
     let chosen = Arc::<Mutex<Numbers>>::default();
     let choice = Choice { flows: flows.clone(), chosen: Arc::clone(&chosen) };
-    let status = files::track(files, args, Target::Stream(None), choice)?;
+    let status = if silently {
+        files::track_silently(files, args, choice)?
+    } else {
+        files::track(files, args, Target::Stream(None), choice)?
+    };
     let mut chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner);
     Ok((status, std::mem::take(&mut chosen)))
 }

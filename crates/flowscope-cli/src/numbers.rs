@@ -1,13 +1,13 @@
 /// A set of numbers of packets, or of flow ids, which are such numbers: one bit for each up to the largest.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     words: Vec<u64>,
     len: u64,
 }
 
 impl Numbers {
     /// Adds a number that a packet of the input has.
-    pub(super) fn insert(&mut self, number: u64) {
+    pub(crate) fn insert(&mut self, number: u64) {
         let (at, bit) = place(number);
         if at >= self.words.len() {
             self.words.resize(at + 1, 0);
@@ -16,13 +16,13 @@ impl Numbers {
         self.words[at] |= bit;
     }
 
-    pub(super) fn contains(&self, number: u64) -> bool {
+    pub(crate) fn contains(&self, number: u64) -> bool {
         let (at, bit) = place(number);
         self.words.get(at).is_some_and(|word| word & bit != 0)
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.len
     }
 }
