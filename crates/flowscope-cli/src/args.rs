@@ -9,6 +9,7 @@ mod packets;
 mod records;
 mod report;
 mod values;
+mod zone;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub(crate) use packets::{ExtractArgs, SplitArgs};
 pub(crate) use records::{Format, Records, elsewhere};
 pub(crate) use report::ReportArgs;
 pub(crate) use values::{Size, Time, positive};
+pub(crate) use zone::ZoneArgs;
 
 /// Flow and session records from packet captures and live interfaces.
 #[derive(Debug, Parser)]

@@ -118,6 +118,7 @@ fn flows(args: &FlowsArgs, sink: Option<OpenSink>) -> Result<Status, Failure> {
         .fields(records.fields(&known)?)
         .exported(ipfix.exporter(records.format, target)?)
         .fitting(if *wide { None } else { target.terminal() })
+        .in_zone(records.zone()?)
         .arranged(records.arrangement(&known)?)
         .only(protocol.clone())
         .meeting(condition);
@@ -140,15 +141,17 @@ fn sessions(args: &SessionsArgs, sink: Option<OpenSink>) -> Result<Status, Failu
     let sessions = Sessions::new(records.format, messages, logs, seed)
         .fields(records.fields(&known)?)
         .fitting(terminal)
+        .in_zone(records.zone()?)
         .arranged(records.arrangement(&known)?)
         .meeting(condition);
     track(common, target, sessions)
 }
 
 fn summary(args: &SummaryArgs) -> Result<Status, Failure> {
-    let SummaryArgs { answer, common } = args;
+    let SummaryArgs { answer, zone, common } = args;
     let condition = answer.condition.as_deref();
-    let summary = Summary::new(answer.is_json(), condition.is_some());
+    let zone = zone.zone(!answer.is_json())?;
+    let summary = Summary::new(answer.is_json(), condition.is_some(), zone);
     answer_with(common, condition, Answer::Summary(Box::new(summary)))
 }
 

@@ -54,6 +54,7 @@ mod stats;
 mod table;
 mod text;
 mod zeek;
+mod zone;
 
 pub use csv::CsvFormat;
 pub use eve::EveFormat;
@@ -70,6 +71,7 @@ pub use stats::{CaptureStats, STATS};
 pub use table::{FieldsTable, SummaryFormat, TableFormat};
 pub use text::{rfc3339, terminal, zeek_uid};
 pub use zeek::{ZEEK_HEADER, ZeekFormat};
+pub use zone::Zone;
 
 /// Writes EVE JSON to `W`.
 pub type EveWriter<W> = RecordWriter<EveFormat, W>;

@@ -7,8 +7,8 @@ use flowscope_record::{Kind, Record, Schema, Value, Visitor, span, wire_text};
 
 use crate::format::Format;
 use crate::grid::{Grid, GridColumn, shorten};
-use crate::text::{terminal, to_the_second};
-use crate::{RecordFields, RecordHeader};
+use crate::text::terminal;
+use crate::{RecordFields, RecordHeader, Zone};
 
 /// Writes records of one schema in aligned columns.
 ///
@@ -18,6 +18,7 @@ use crate::{RecordFields, RecordHeader};
 pub struct TableFormat<R: 'static> {
     cells: Vec<Get<R>>,
     grid: Grid,
+    zone: Zone,
 }
 
 /// Characters of a date and the space behind it.
@@ -48,7 +49,12 @@ impl<R: 'static> TableFormat<R> {
                 prefix: if column.kind == Kind::Time { DATE } else { 0 },
             });
         }
-        TableFormat { cells, grid: Grid::new(columns) }
+        TableFormat { cells, grid: Grid::new(columns), zone: Zone::utc() }
+    }
+
+    /// Writes times in this zone; in UTC by default.
+    pub fn zone(&mut self, zone: Zone) {
+        self.zone = zone;
     }
 
     /// Writes each row at once: columns have their usual widths.
@@ -63,7 +69,8 @@ impl<R: 'static> TableFormat<R> {
 
     /// Appends a record.
     pub fn row(&mut self, record: &R, out: &mut Vec<u8>) {
-        self.grid.row(self.cells.iter().map(|get| text(&get(record))).collect(), out);
+        let zone = &self.zone;
+        self.grid.row(self.cells.iter().map(|get| text(&get(record), zone)).collect(), out);
     }
 
     /// Appends what is held back.
@@ -74,7 +81,7 @@ impl<R: 'static> TableFormat<R> {
 
 impl<R> Clone for TableFormat<R> {
     fn clone(&self) -> Self {
-        TableFormat { cells: self.cells.clone(), grid: self.grid.clone() }
+        TableFormat { cells: self.cells.clone(), grid: self.grid.clone(), zone: self.zone.clone() }
     }
 }
 
@@ -91,6 +98,7 @@ impl<R> std::fmt::Debug for TableFormat<R> {
 pub struct FieldsTable {
     fields: RecordFields,
     grid: Grid,
+    zone: Zone,
     /// Whether it was decided which columns are numbers.
     aligned: bool,
 }
@@ -104,12 +112,17 @@ impl FieldsTable {
             GridColumn { width: name.chars().count(), ..GridColumn::new(&name) }.may_overflow()
         });
         let grid = Grid::new(columns.collect());
-        FieldsTable { fields, grid, aligned: false }
+        FieldsTable { fields, grid, zone: Zone::utc(), aligned: false }
     }
 
     /// Lets lines [fit](Grid::fit) a terminal of so many columns.
     pub fn fit(&mut self, terminal: usize) {
         self.grid.fit(terminal);
+    }
+
+    /// Writes times in this zone; in UTC by default.
+    pub fn zone(&mut self, zone: Zone) {
+        self.zone = zone;
     }
 
     /// Writes each row at once: columns are as wide as their names.
@@ -125,7 +138,8 @@ impl Format for FieldsTable {
             self.grid.align_numbers();
         }
         let mut row = Vec::with_capacity(self.fields.names().len());
-        self.fields.values(header, record, &mut |value| row.push(text(&value)));
+        let zone = &self.zone;
+        self.fields.values(header, record, &mut |value| row.push(text(&value, zone)));
         self.grid.row(row, out);
     }
 
@@ -138,13 +152,14 @@ impl Format for FieldsTable {
 }
 
 /// A value as a cell; what a peer chose is escaped.
-fn text(value: &Value<'_>) -> String {
+fn text(value: &Value<'_>, zone: &Zone) -> String {
+    let text = |value: &Value<'_>| text(value, zone);
     match value {
         Value::Null => String::new(),
         Value::Bool(flag) => if *flag { "yes" } else { "no" }.into(),
         Value::U64(number) => number.to_string(),
         Value::F64(number) => number.to_string(),
-        Value::Time(ts) => to_the_second(*ts),
+        Value::Time(ts) => zone.to_the_second(*ts),
         Value::Duration(time) => span(*time),
         Value::Addr(addr) => addr.to_string(),
         Value::Bytes(bytes) => terminal(&wire_text(bytes)).into_owned(),
@@ -164,6 +179,7 @@ pub struct SummaryFormat {
     begun: bool,
     /// Columns of the terminal that lines have to fit.
     terminal: Option<usize>,
+    zone: Zone,
 }
 
 /// Room for an IPv4 address and its port; where there is IPv6, a line sticks out.
@@ -178,6 +194,11 @@ impl SummaryFormat {
     #[must_use]
     pub fn new() -> Self {
         SummaryFormat::default()
+    }
+
+    /// Writes times in this zone; in UTC by default.
+    pub fn zone(&mut self, zone: Zone) {
+        self.zone = zone;
     }
 
     /// Lets lines have at most so many characters: addresses are shortened in their middle, in narrow terminals dates are
@@ -250,7 +271,7 @@ impl Visitor for Summary<'_> {
 
     fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) {
         let Summary { format, header, out } = self;
-        let start = to_the_second((schema.time)(record));
+        let start = format.zone.to_the_second((schema.time)(record));
         let (initiator, responder) = header.endpoints();
         let (initiator, responder) = (initiator.to_string(), responder.to_string());
         let mut said = String::new();

@@ -82,13 +82,6 @@ fn civil(days: u32) -> (u32, u32, u32) {
     (era * 400 + year_of_era + u32::from(month <= 2), month, day)
 }
 
-/// The date and time of day of a time in UTC, to the second: `2026-01-02 03:04:05`.
-pub(crate) fn to_the_second(ts: Timestamp) -> String {
-    let text = rfc3339(ts);
-    let (seconds, _) = text.as_str().split_once('.').unwrap_or_default();
-    seconds.replace('T', " ")
-}
-
 /// A name like Zeek's `uid`, the same on every run: `C` and the flow's id, mixed, in base 62. Different
 /// ids have different names, since mixing is a bijection and eleven digits hold 64 bits.
 #[must_use]

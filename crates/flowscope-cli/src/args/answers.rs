@@ -4,13 +4,15 @@ use std::num::NonZeroUsize;
 
 use clap::{Args, ValueEnum};
 
-use super::Common;
+use super::{Common, ZoneArgs};
 use crate::output::By;
 
 #[derive(Args, Debug)]
 pub(crate) struct SummaryArgs {
     #[command(flatten)]
     pub(crate) answer: Answer,
+    #[command(flatten)]
+    pub(crate) zone: ZoneArgs,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use flowscope::output::RecordFields;
+use flowscope::output::{RecordFields, Zone};
 use flowscope_where::Fields;
 
-use super::Running;
+use super::{Running, ZoneArgs};
 use crate::companion;
 use crate::error::Failure;
 use crate::output::{Arrangement, CollectorName, OpenSink, Target};
@@ -43,6 +43,9 @@ pub(crate) struct Records {
     /// Record format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+
+    #[command(flatten)]
+    zone: ZoneArgs,
 
     /// Write each log to a file of its own in this directory, which is created if it does not
     /// exist. A log has its name from the beginning; an existing log is not overwritten
@@ -100,6 +103,11 @@ impl Records {
     /// Whether they go to a directory.
     pub(crate) fn is_directory(&self) -> bool {
         self.output_dir.is_some()
+    }
+
+    /// The time zone of a table.
+    pub(crate) fn zone(&self) -> Result<Zone, Failure> {
+        self.zone.zone(self.format == Format::Table)
     }
 
     /// Where the records go. Those of a format that `sink` writes are left to another program where there is none.

@@ -5,13 +5,13 @@ use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
 use flowscope::output::{
     CsvFormat, EveFormat, FLOW, FieldsTable, FlowRecord, Format as _, JsonFormat, RecordFields,
-    RecordHeader, TableFormat, ZeekFormat,
+    RecordHeader, TableFormat, ZeekFormat, Zone,
 };
 use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
 use super::spoken::Spoken;
-use super::{Arrangement, Condition, Ipfix, RecordFormat, RecordSink, Totals, stats};
+use super::{Arrangement, Condition, Ipfix, RecordFormat, RecordSink, Totals, stats, zone_note};
 use crate::args::Format;
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
@@ -24,6 +24,7 @@ pub(crate) struct Flows {
     only: Vec<String>,
     /// Only flows that meet it.
     condition: Option<Condition>,
+    zone: Zone,
     arrangement: Option<Arrangement<FlowRecord>>,
 }
 
@@ -64,7 +65,14 @@ impl Flows {
             Format::Json => Style::Json(JsonFormat::new()),
             Format::Parquet => Style::Columns,
         };
-        Flows { style, community_id_seed, only: Vec::new(), condition: None, arrangement: None }
+        Flows {
+            style,
+            community_id_seed,
+            only: Vec::new(),
+            condition: None,
+            zone: Zone::utc(),
+            arrangement: None,
+        }
     }
 
     /// With these fields alone, in a table, CSV or JSON.
@@ -93,6 +101,17 @@ impl Flows {
             (Style::Fields(table), Some(terminal)) => table.fit(terminal),
             _ => {}
         }
+        self
+    }
+
+    /// With times of this zone, in a table.
+    pub(crate) fn in_zone(mut self, zone: Zone) -> Self {
+        match &mut self.style {
+            Style::Table(table) => table.zone(zone.clone()),
+            Style::Fields(table) => table.zone(zone.clone()),
+            _ => {}
+        }
+        self.zone = zone;
         self
     }
 
@@ -297,6 +316,6 @@ impl RecordFormat for Flows {
 
     fn notes(&self) -> Vec<String> {
         let order = self.arrangement.iter().filter_map(Arrangement::note);
-        order.collect()
+        order.chain(zone_note(&self.zone)).collect()
     }
 }

@@ -30,6 +30,7 @@ use std::io;
 use flowscope::core::{FlowSide, PacketView, Timestamp};
 use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
+use flowscope::output::Zone;
 use flowscope::reassembly::StreamConfig;
 use flowscope::track::{Change, EndReason, Flow};
 
@@ -210,4 +211,9 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
 
     /// Appends what comes last.
     fn end(&mut self, totals: &Totals, out: &mut Vec<u8>);
+}
+
+/// That times of a table are not in UTC.
+fn zone_note(zone: &Zone) -> Option<String> {
+    (!zone.is_utc()).then(|| format!("times are in {}", zone.name()))
 }

@@ -10,13 +10,13 @@ use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
 use flowscope::output::{
     CsvFormat, EveFormat, FieldsTable, FlowRecord, Format as _, JsonFormat, RecordFields,
-    RecordHeader, SummaryFormat, ZeekFormat,
+    RecordHeader, SummaryFormat, ZeekFormat, Zone,
 };
 use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
 use super::spoken::Spoken;
-use super::{Answer, Arrangement, Condition, RecordFormat, RecordSink, Totals, stats};
+use super::{Answer, Arrangement, Condition, RecordFormat, RecordSink, Totals, stats, zone_note};
 use crate::args::Format;
 use crate::numbers::Numbers;
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
@@ -31,6 +31,7 @@ pub(crate) struct Sessions {
     condition: Option<Condition>,
     /// Only these flows, and their records.
     chosen: Option<Arc<Numbers>>,
+    zone: Zone,
     arrangement: Option<Arrangement<SessionRecord>>,
 }
 
@@ -103,6 +104,7 @@ impl Sessions {
             community_id_seed,
             condition: None,
             chosen: None,
+            zone: Zone::utc(),
             arrangement: None,
         }
     }
@@ -132,6 +134,17 @@ impl Sessions {
             (Style::Fields(table), Some(terminal)) => table.fit(terminal),
             _ => {}
         }
+        self
+    }
+
+    /// With times of this zone, in a table.
+    pub(crate) fn in_zone(mut self, zone: Zone) -> Self {
+        match &mut self.style {
+            Style::Table(table) => table.zone(zone.clone()),
+            Style::Fields(table) => table.zone(zone.clone()),
+            _ => {}
+        }
+        self.zone = zone;
         self
     }
 
@@ -353,7 +366,7 @@ impl RecordFormat for Sessions {
             _ => None,
         };
         let order = self.arrangement.iter().filter_map(Arrangement::note);
-        order.chain(answer).collect()
+        order.chain(answer).chain(zone_note(&self.zone)).collect()
     }
 
     fn has_totals(&self) -> bool {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use flowscope::core::Timestamp;
 use flowscope::output::json::{self, Object};
 use flowscope::output::{
-    FlowRecord, FlowRecordKind, Grid, GridColumn, RecordFields, RecordHeader, rfc3339, terminal,
+    FlowRecord, FlowRecordKind, Grid, GridColumn, RecordFields, RecordHeader, Zone, terminal,
 };
 use flowscope::record::{Record, amount, span};
 use flowscope_report::{FlowFailure, Heavy, MAX_KEYS, key};
@@ -17,6 +17,7 @@ use super::{Totals, count};
 #[derive(Clone, Debug)]
 pub(crate) struct Summary {
     json: bool,
+    zone: Zone,
     start: Option<Timestamp>,
     /// Flows, packets and bytes that are summed up, if that is not all of them.
     matched: Option<[u64; 3]>,
@@ -64,9 +65,10 @@ const LEFT: usize = 38;
 
 impl Summary {
     /// As one screen of text, or as one JSON object; of all flows, or of some.
-    pub(crate) fn new(json: bool, some: bool) -> Self {
+    pub(crate) fn new(json: bool, some: bool, zone: Zone) -> Self {
         Summary {
             json,
+            zone,
             start: None,
             matched: some.then_some([0; 3]),
             protocols: Heavy::new(MAX_KEYS),
@@ -163,12 +165,10 @@ impl Summary {
             if seconds > 0.0 { amount((n as f64 / seconds) as u64).to_string() } else { "-".into() }
         };
         let packets = totals.packets.seen();
-        let [start, end] = [self.start.unwrap_or(totals.end), totals.end].map(|ts| {
-            let text = rfc3339(ts);
-            text.as_str().get(..19).unwrap_or_default().replace('T', " ")
-        });
+        let [start, end] =
+            [self.start.unwrap_or(totals.end), totals.end].map(|ts| self.zone.to_the_second(ts));
         let lasted = totals.end.since(self.start.unwrap_or(totals.end));
-        lines.push(cut(&format!("{start} to {end} UTC, {}", span(lasted))));
+        lines.push(cut(&format!("{start} to {end} {}, {}", self.zone.name(), span(lasted))));
         let what = format!(
             "{}, {} ({}/s), {} bytes ({}/s)",
             count(totals.flows, "flow"),

@@ -141,6 +141,32 @@ fn reading_ends_with_the_last_record_that_is_wanted() {
 }
 
 #[test]
+fn times_of_tables_are_in_a_zone() {
+    let first = |args: &[&str]| {
+        let ran = ran(&[&["flows", "-n1", "--fields=start,bytes"], args].concat(), "mixed.pcapng");
+        (ran.code, ran.out.lines().nth(1).unwrap_or_default().to_owned(), ran.err)
+    };
+    let (code, utc, err) = first(&["--utc"]);
+    assert_eq!((code, utc.get(..19)), (0, Some("2026-11-22 22:05:19")), "{err}");
+    assert!(!err.contains("times are in"), "{err}");
+    // Machines without a database of time zones have no other.
+    if Path::new("/usr/share/zoneinfo/Asia/Kolkata").exists() {
+        let (code, india, err) = first(&["--tz", "Asia/Kolkata"]);
+        assert_eq!((code, india.get(..19)), (0, Some("2026-11-23 03:35:19")), "{err}");
+        assert!(err.contains("times are in Asia/Kolkata"), "{err}");
+        let said = printed(&["summary", "--tz", "Asia/Kolkata"], "mixed.pcapng");
+        assert!(
+            said.starts_with("2026-11-23 03:35:19 to 2026-11-23 03:35:20 Asia/Kolkata"),
+            "{said}"
+        );
+    }
+    let (code, _, err) = first(&["--tz", "Utopia"]);
+    assert!(code == 2 && err.contains("no time zone is called `Utopia`"), "{err}");
+    assert_eq!(first(&["--format=csv", "--tz=UTC"]).0, 2);
+    assert_eq!(first(&["--utc", "--local"]).0, 2);
+}
+
+#[test]
 fn a_filter_that_sees_tunnels_only_gives_a_hint() {
     let hint = |args: &[&str], name: &str| ran(&[&["flows"], args].concat(), name).err;
     let hinted = "-f sees the outer packet of a tunnel";
