@@ -134,9 +134,7 @@ impl RecordFormat for Streams {
         let wanted = self.wanted.as_ref().is_none_or(|wanted| wanted.is(flow.id, flow.key));
         flow.state.wanted = wanted;
         flow.state.orientation = Some(flow.orientation());
-        if self.wanted.is_none() {
-            return None;
-        }
+        self.wanted.as_ref()?;
         flow.state.part(&flow, What::Began)
     }
 
