@@ -127,6 +127,13 @@ mod tests {
         program.run(frame.packet().view())
     }
 
+    /// The hash of a frame that was captured whole.
+    fn whole(bytes: &[u8]) -> u32 {
+        let time = flowscope_core::Timestamp::from_secs(1);
+        let view = flowscope_core::PacketView::new(bytes, LinkType::ETHERNET, time);
+        build(LinkType::ETHERNET, Start::Frame).unwrap().run(view)
+    }
+
     /// Something between the outer header and the flow.
     type Wrap = fn(Frame) -> Frame;
 
@@ -235,6 +242,137 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A load from behind the end of the frame would end the program: the first member would get all such frames.
+    #[test]
+    fn a_short_frame_counts_as_far_as_it_reaches() {
+        let program = build(LinkType::ETHERNET, Start::Frame).unwrap();
+        let time = flowscope_core::Timestamp::from_secs(1);
+        for (name, wrap) in WRAPS {
+            let flow = wrap(frame().ethernet()).ipv6("2001:db8:1::1", "2001:db8:2::2");
+            let flow = flow.hop_by_hop(&[]).fragment(1, 0, false).auth().udp(40_000, 53);
+            let bytes = flow.payload(b"x").build();
+            let cut =
+                |len| flowscope_core::PacketView::new(&bytes[..len], LinkType::ETHERNET, time);
+            // It changes with each header that is reached, and never back.
+            let mut steps: Vec<u32> = (0..=bytes.len()).map(|len| program.run(cut(len))).collect();
+            steps.dedup();
+            assert_eq!(steps[0], 0, "{name}");
+            let count = steps.len();
+            steps.sort_unstable();
+            steps.dedup();
+            assert_eq!(steps.len(), count, "{name}");
+        }
+    }
+
+    #[test]
+    fn extension_headers_do_not_change_the_flow() {
+        let v6 = || frame().ethernet().ipv6("2001:db8:1::1", "2001:db8:2::2");
+        let flow = |f: Frame| hash(&f.tcp(40_000, 53).payload(b"x"));
+        let (plain, addresses) = (flow(v6()), hash(&v6().icmp(128, 0)));
+        assert_ne!(plain, addresses);
+        assert_eq!(flow(v6().hop_by_hop(&[0; 20])), plain);
+        assert_eq!(flow(v6().routing(&[0; 40]).destination(&[0; 6])), plain);
+        assert_eq!(flow(v6().auth()), plain);
+        assert_eq!(flow(v6().destination(&[0; 20]).auth().routing(&[])), plain);
+        assert_eq!(flow(v6().fragment(9, 0, false)), plain, "it is the whole datagram");
+        assert_eq!(flow(v6().fragment(9, 0, true)), addresses);
+        assert_eq!(flow(v6().fragment(9, 8, false)), addresses);
+        let chain = |length| (0..length).fold(v6(), |f, _| f.destination(&[]));
+        assert_eq!((flow(chain(6)), flow(chain(7))), (plain, addresses));
+    }
+
+    #[test]
+    fn headers_are_stepped_over_as_long_as_they_are() {
+        let inner = frame().ethernet().ipv4("10.0.0.1", "10.0.0.2").tcp(40_000, 443);
+        let inner = inner.payload([7; 40]).build();
+        let (plain, packet) = (whole(&inner), &inner[14..]);
+        let outer = |port, parts: &[&[u8]]| {
+            hash(&v4(frame().ethernet()).udp(50_000, port).payload(parts.concat()))
+        };
+        let around = |port| outer(port, &[&[0xff; 4]]);
+
+        // GENEVE: options, version, and what it carries.
+        for words in [0, 1, 2, 31, 63] {
+            let options = vec![0xff; 4 * usize::from(words)];
+            let header = |kind: [u8; 2]| [words, 0, kind[0], kind[1], 0, 0, 5, 0];
+            assert_eq!(outer(6081, &[&header([0x65, 0x58]), &options, &inner]), plain, "{words}");
+            assert_eq!(outer(6081, &[&header([0x08, 0x00]), &options, packet]), plain, "{words}");
+            assert_eq!(outer(6081, &[&header([0x88, 0xcc]), &options, packet]), around(6081));
+        }
+        for version in [0x40, 0x80] {
+            let header = [version, 0, 0x65, 0x58, 0, 0, 5, 0];
+            assert_eq!(outer(6081, &[&header, &inner]), around(6081));
+        }
+
+        // VXLAN with a valid identifier; VXLAN-GPE with a next protocol or, as VXLAN, without.
+        assert_eq!(outer(4789, &[&[0x08, 0, 0, 0, 0, 0, 5, 0], &inner]), plain);
+        assert_eq!(outer(4789, &[&[0xf7, 0, 0, 0, 0, 0, 5, 0], &inner]), around(4789));
+        let gpe = |flags, next, rest: &[u8]| outer(4790, &[&[flags, 0, 0, next, 0, 0, 5, 0], rest]);
+        assert_eq!(gpe(0x0c, 1, packet), plain);
+        assert_eq!(gpe(0x0c, 2, packet), plain, "the version says what it is");
+        assert_eq!(gpe(0x0c, 3, &inner), plain);
+        assert_eq!(gpe(0x08, 0, &inner), plain);
+        assert_eq!(gpe(0x0c, 4, &inner), around(4790));
+        assert_eq!(gpe(0x04, 3, &inner), around(4790));
+        assert_eq!(gpe(0x1c, 3, &inner), around(4790));
+
+        // GTP-U: user packets, with each of the optional fields.
+        let gtp = |flags, kind, optional: &[u8]| {
+            outer(2152, &[&[flags, kind, 0, 60, 0, 0, 0, 5], optional, packet])
+        };
+        assert_eq!(gtp(0x30, 0xff, &[]), plain);
+        for flag in [0x01, 0x02, 0x03] {
+            assert_eq!(
+                gtp(0x30 | flag, 0xff, &[0, 1, 0, 0xff]),
+                plain,
+                "no extension: not looked at"
+            );
+        }
+        assert_eq!(gtp(0x34, 0xff, &[0, 1, 0, 0]), plain);
+        assert_eq!(gtp(0x34, 0xff, &[0, 1, 0, 0x85, 2, 9, 9, 9, 9, 9, 9, 0]), plain);
+        assert_eq!(gtp(0x34, 0xff, &[0, 1, 0, 0x85, 0, 9, 9, 0]), around(2152), "no length");
+        assert_eq!(gtp(0x30, 0xfe, &[]), around(2152));
+        assert_eq!(gtp(0x50, 0xff, &[]), around(2152));
+
+        // GRE: version 0 and no routing; ERSPAN III with the part that a platform adds.
+        let gre = |flags: [u8; 2], optional: &[u8]| {
+            let header = [flags[0], flags[1], 8, 0];
+            hash(&v4(frame().ethernet()).protocol(47).payload([&header, optional, packet].concat()))
+        };
+        let addresses = hash(&v4(frame().ethernet()).icmp(8, 0));
+        assert_eq!(gre([0x00, 0], &[]), plain);
+        for flag in [0x80, 0x20, 0x10] {
+            assert_eq!(gre([flag, 0], &[0; 4]), plain, "{flag:#x}");
+        }
+        for flags in [[0x40, 0], [0, 1], [0, 4]] {
+            assert_eq!(gre(flags, &[]), addresses, "{flags:?}");
+        }
+        let flow = |f: Frame| hash(&f.ethernet().ipv4("10.0.0.1", "10.0.0.2").tcp(40_000, 443));
+        assert_eq!(flow(v4(frame().ethernet()).erspan_iii(3, true)), plain);
+        assert_eq!(flow(v4(frame().ethernet()).gre().next(0x88be)), plain, "ERSPAN I");
+    }
+
+    #[test]
+    fn what_is_behind_the_last_of_a_kind_is_not_reached() {
+        let flow = |f: Frame| hash(&f.ipv4("10.0.0.1", "10.0.0.2").tcp(1, 2).payload([7; 20]));
+        let plain = flow(frame().ethernet());
+        let check = |most: usize, wrap: Wrap, beyond: u32| {
+            let times = |n| (0..n).fold(frame().ethernet(), |f, _| wrap(f));
+            assert_eq!((flow(times(most)), flow(times(most + 1))), (plain, beyond));
+        };
+        check(3, |f| f.vlan(7), 0);
+        check(4, |f| f.mpls(16), 0);
+        // The third tunnel has addresses, and no ports.
+        check(2, |f| v4(f).gre(), hash(&v4(frame().ethernet()).icmp(8, 0)));
+        check(2, v4, hash(&v4(frame().ethernet()).icmp(8, 0)));
+        let gtp = |extensions| {
+            let tunnel = v4(frame().ethernet()).udp(2152, 2152).gtpu(5);
+            (0..extensions).fold(tunnel, |f, _| f.gtpu_extension(0x85, &[1, 2]))
+        };
+        let around = hash(&v4(frame().ethernet()).udp(2152, 2152).payload(b"x"));
+        assert_eq!((flow(gtp(2)), flow(gtp(3))), (plain, around));
     }
 
     #[test]

@@ -95,3 +95,26 @@ fn an_index_and_an_offset_are_added_as_32_bit_numbers() {
         assert_eq!(program.expect("it is valid").run(view), 5, "{code:#x}");
     }
 }
+
+/// As in the kernel, which clears both before it runs a program.
+#[test]
+fn registers_are_zero_at_first() {
+    let view = PacketView::new(&[9; 40], LinkType::ETHERNET, Timestamp::ZERO);
+    let ret_a = Instruction::new(0x16, 0, 0, 0);
+    let run = |program: Vec<Instruction>| Program::new(program).expect("it is valid").run(view);
+    assert_eq!(run(vec![ret_a]), 0);
+    assert_eq!(run(vec![Instruction::new(0x87, 0, 0, 0), ret_a]), 0);
+}
+
+/// Negative offsets count from the link header up to where those from the network header begin.
+#[test]
+fn offsets_from_the_link_header_have_an_end() {
+    let frame: Vec<u8> = (0..100).collect();
+    let view = PacketView::new(&frame, LinkType::ETHERNET, Timestamp::ZERO);
+    let load = |at: u32| {
+        let program = vec![Instruction::new(0x30, 0, 0, at), Instruction::new(0x16, 0, 0, 0)];
+        Program::new(program).expect("it is valid").run(view)
+    };
+    assert_eq!((load(0xffe0_0001), load(0xffe0_0063)), (1, 99));
+    assert_eq!((load(0xffe0_0064), load(0xffdf_ffff), load(0xfff0_0001)), (0, 0, 0));
+}

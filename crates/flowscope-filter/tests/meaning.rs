@@ -239,6 +239,45 @@ fn links() {
     check("ip6", &session, false);
 }
 
+/// What stands before the packet of a link without Ethertypes.
+#[test]
+fn families_of_every_system_and_headers_of_cisco() {
+    let packet = |link: LinkType, header: &[u8], ip: Frame| {
+        let mut packet = ip.tcp(40_000, 443).packet();
+        packet.bytes.splice(0..0, header.iter().copied());
+        packet.wire_len = packet.bytes.len() as u32;
+        Packet { link, ..packet }
+    };
+    let check_kind = |link, header: &[u8], kind: Option<&str>| {
+        let ip = if kind == Some("ip6") { v6(frame()) } else { v4(frame()) };
+        let packet = packet(link, header, ip);
+        check("ip", &packet, kind == Some("ip"));
+        check("ip6", &packet, kind == Some("ip6"));
+        check("tcp dst port 443", &packet, kind.is_some());
+    };
+    for family in 0..64_u32 {
+        let kind = match family {
+            2 => Some("ip"),
+            10 | 24 | 28 | 30 => Some("ip6"),
+            _ => None,
+        };
+        for link in [LinkType::NULL, LinkType::LOOP] {
+            check_kind(link, &family.to_be_bytes(), kind);
+            check_kind(link, &family.to_le_bytes(), kind);
+        }
+    }
+    for link in [LinkType::NULL, LinkType::LOOP, LinkType::PPP, LinkType::PPP_HDLC] {
+        for address in [0x0f, 0x8f] {
+            check_kind(link, &[address, 0, 0x08, 0x00], Some("ip"));
+            check_kind(link, &[address, 0, 0x86, 0xdd], Some("ip6"));
+            check_kind(link, &[address, 0, 0x20, 0x00], None);
+        }
+        for address in [0x0e, 0x10, 0x8e, 0x90] {
+            check_kind(link, &[address, 0, 0x08, 0x00], None);
+        }
+    }
+}
+
 #[test]
 fn headers_of_many_lengths() {
     let options = v4(frame().ethernet()).options(&[148, 4, 0, 0, 1, 1, 1, 0]);

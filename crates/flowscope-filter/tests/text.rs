@@ -111,6 +111,15 @@ fn errors_name_the_word_and_its_place() {
     wrong(&"(".repeat(65), "expected less nesting, not `(` at byte 64");
 }
 
+/// Groups count as deep as they are in each other, not how many there are.
+#[test]
+fn many_groups_side_by_side_are_not_deep() {
+    let many = vec!["(udp or arp)"; 200].join(" and ");
+    assert!(many.parse::<Expr>().is_ok());
+    let deepest = format!("{}tcp{}", "(".repeat(64), ")".repeat(64));
+    check(&format!("{deepest} or {deepest}"), "tcp or tcp");
+}
+
 #[test]
 fn what_is_beyond_is_said_to_be_of_libpcap() {
     let beyond = |text: &str, word: &str, at: usize| {
@@ -127,6 +136,7 @@ fn what_is_beyond_is_said_to_be_of_libpcap() {
     beyond("10.0.0.1", "10.0.0.1", 0);
     beyond("arp or 10.0.0.1", "10.0.0.1", 7);
     beyond("src 10.0.0.0/8", "10.0.0.0/8", 4);
+    beyond("src or src port 80", "or", 4);
     beyond("port http", "http", 5);
     beyond("net 10", "10", 4);
     beyond("ether proto 0x88cc", "proto", 6);
