@@ -1,8 +1,12 @@
 //! The driver at its limits: the last case on one side of each, and the first on the other.
 
+mod checksums;
+mod closing;
 mod detection;
 mod joining;
+mod late;
 mod memory;
+mod other_side;
 mod routing;
 mod streams;
 
