@@ -86,6 +86,8 @@ fn odd_status_lines() {
     check("HTTP/1.0 2XX OK", "< 2 OK #? length=0", &["< ! invalid_status @9"]);
     check("HTTP/1.1  200 OK", "< 200 OK #? length=0", &["< ! invalid_status @9"]);
     check("HTTP/3.0 200 OK", "< 200 OK #? length=0", &["< ! invalid_version @0"]);
+    let both = ["< ! bare_cr @14", "< ! invalid_status @9"];
+    check("HTTP/1.0 2XX O\rK", "< 2 O\rK #? length=0", &both);
 }
 
 #[test]

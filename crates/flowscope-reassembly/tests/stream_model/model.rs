@@ -7,7 +7,8 @@ use flowscope_core::{Conflict, KeptCopy, Loss};
 use flowscope_reassembly::OverlapPolicy;
 
 pub(crate) const GRACE: u64 = 10;
-pub(crate) const TIMEOUT: u64 = 10_000;
+/// Not the default, so that the setting is tested too.
+pub(crate) const TIMEOUT: u64 = 7_000;
 pub(crate) const MAX_AHEAD: i64 = 5000;
 const RECENT_GAPS: usize = 8;
 const TAIL: usize = 64;
