@@ -15,6 +15,7 @@ mod formats;
 mod fuzz;
 mod gate;
 mod graph;
+mod mutants;
 mod new_protocol;
 mod record;
 mod rules;
@@ -40,6 +41,7 @@ cargo xtask record --list    name the captures
 cargo xtask attack NAME -o FILE [--packets N]   write an attack as a capture file
 cargo xtask attack --list    name the attacks
 cargo xtask fuzz [--minutes N] [TARGET…]   run the fuzz targets, each so long (cargo-fuzz, nightly)
+cargo xtask mutants CRATE [--file PATTERN]…   plant faults that its tests have to notice (cargo-mutants)
 cargo xtask help             print this";
 
 fn main() -> ExitCode {
@@ -74,6 +76,7 @@ fn run(args: &[String]) -> Result<()> {
         record::INSIDE => record::run_inside(rest),
         "attack" => attack::run(rest),
         "fuzz" => fuzz::run(rest),
+        "mutants" => mutants::run(rest),
         "help" | "-h" | "--help" => {
             println!("{HELP}");
             Ok(())
