@@ -99,6 +99,21 @@ fn on_its_own_port_a_protocol_reads_what_stays_undecided() {
     assert_eq!(chosen, (Some(DetectedBy::Port), 257));
 }
 
+#[test]
+fn a_stream_that_lacks_its_first_byte_is_not_waited_for() {
+    let chosen = |lacking: u32| {
+        let (from, ack) = (1001 + lacking, flowscope_core::TcpFlags::ACK);
+        let start = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:7").handshake();
+        let start = start.segment(Initiator, from, 5001, ack, [b'x'; 10]);
+        // Acknowledged, so that nobody sends again what was not captured.
+        let start = start.segment(Responder, 5001, from + 10, ack, b"").after(1000);
+        let script = start.segment(Initiator, from + 10, 5001, ack, [b'x'; 10]);
+        feed::<300>(&mut streams::<300>(Recognition::by_ports([7])), script).0
+    };
+    assert_eq!(chosen(0), None);
+    assert_eq!((chosen(1), chosen(2)), (Some(DetectedBy::Port), Some(DetectedBy::Port)));
+}
+
 /// Is sure of datagrams that begin with `!`; the others may be anything.
 #[derive(Clone, Default)]
 struct Marked;

@@ -8,6 +8,7 @@ mod late;
 mod memory;
 mod other_side;
 mod routing;
+mod settings;
 mod streams;
 
 use flowscope_core::Timestamp;
