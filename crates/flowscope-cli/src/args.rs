@@ -147,10 +147,9 @@ pub(crate) struct FollowArgs {
     /// Format of the payload
     #[arg(long, value_enum, default_value_t = FollowFormat::Text)]
     pub(crate) format: FollowFormat,
-    /// Write the payload of each side of each conversation to a file of its own in this directory, which must
-    /// be empty or not exist
+    /// Write each side of each conversation to a file of its own in this directory.
     ///
-    /// Gaps are listed in DIR/index.json.
+    /// The directory must be empty or not exist. Gaps are listed in DIR/index.json.
     #[arg(long = "output-dir", visible_alias = "out", value_name = "DIR", conflicts_with_all = ["output", "digest", "format", "side"])]
     pub(crate) streams: Option<PathBuf>,
     /// Write at most this many files with --output-dir

@@ -90,7 +90,9 @@ impl Target<'_> {
 
     /// How many columns a line has, if it is a terminal.
     pub(crate) fn terminal(self) -> Option<usize> {
-        if self.is_stdout() && let Some(columns) = pager::columns() {
+        if self.is_stdout()
+            && let Some(columns) = pager::columns()
+        {
             return Some(columns);
         }
         if !self.is_tty() {

@@ -136,7 +136,7 @@ pub(crate) fn captures_and_directories_without_permission() {
         assert_eq!((ran.code, ran.out.as_str()), (5, ""), "{ran:?}");
         assert!(ran.err.contains("Permission denied"), "{}", ran.err);
     }
-    std::fs::set_permissions(&capture, PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&capture, PermissionsExt::from_mode(0o000)).unwrap();
     let out = folder.path().join("out.pcap");
     let ran = unshared(&extract, &out);
     assert_eq!((ran.code, ran.out.as_str()), (4, ""), "{ran:?}");
