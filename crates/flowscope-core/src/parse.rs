@@ -90,6 +90,8 @@ pub enum ParserStatus {
     /// either side; what it was fed of the bytes that follow is in
     /// [`take_remainder`](SessionParser::take_remainder).
     Upgrade,
+    /// As [`Upgrade`](Self::Upgrade), and the two ends have agreed on the protocol of this name (`Upgrade: websocket`).
+    UpgradeTo(&'static str),
     /// The bytes are not, or no longer, the protocol. The parser reads no more of either side.
     Failed(ParseError),
 }
@@ -231,7 +233,7 @@ pub trait SessionParser {
     fn end(&mut self, _out: &mut Vec<Self::Message>) {}
 
     /// Takes the bytes of `side` that were fed and belong to what follows, after
-    /// [`ParserStatus::Upgrade`]. `None` if there are none.
+    /// [`ParserStatus::Upgrade`] or [`ParserStatus::UpgradeTo`]. `None` if there are none.
     ///
     /// A parser that returns that status keeps the rest of the chunk at hand, and what it had of the other side
     /// behind its last message, for this.

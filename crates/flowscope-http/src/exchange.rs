@@ -142,7 +142,7 @@ impl HttpExchanges {
         }
         self.messages = messages;
         self.release(out);
-        if matches!(status, ParserStatus::Done | ParserStatus::Upgrade | ParserStatus::Failed(_)) {
+        if !matches!(status, ParserStatus::Continue | ParserStatus::StopSide(_)) {
             self.flush(out);
         }
         status

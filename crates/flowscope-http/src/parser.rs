@@ -49,8 +49,8 @@ use crate::wire;
 /// alike, and so is a side that was joined in the middle, of which engines tell by a gap of no length.
 ///
 /// **Statuses.** [`Upgrade`](ParserStatus::Upgrade) when the connection becomes a tunnel (`101`, or a `2xx` to
-/// `CONNECT`): bytes of it that came with the response, and up to 16 KiB that the client sent before that, are left
-/// to who reads what follows.
+/// `CONNECT`), [`UpgradeTo`](ParserStatus::UpgradeTo) where a `101` names `websocket` or `h2c`, which is `http2`: bytes of
+/// it that came with the response, and up to 16 KiB that the client sent before that, are left to who reads what follows.
 /// [`StopSide`](ParserStatus::StopSide) when a side exceeds a bound; an [`HttpAnomaly`] says which.
 /// [`Failed`](ParserStatus::Failed) when both did, and when the flow is another protocol.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +106,7 @@ impl HttpParser {
             let n = self.step(side, bytes, out);
             bytes = bytes.get(n..).unwrap_or_default();
         }
-        if self.final_status == Some(ParserStatus::Upgrade) {
+        if let Some(ParserStatus::Upgrade | ParserStatus::UpgradeTo(_)) = self.final_status {
             self.leave(side, self.sides[side.index()].pos, bytes);
             self.leave_held();
         }

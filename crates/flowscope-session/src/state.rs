@@ -168,14 +168,18 @@ impl ParserState {
                     self.close(StopReason::GaveUp.loss(), at, to);
                 }
             }
-            ParserStatus::Upgrade if self.upgrades < MAX_UPGRADES && to.upgrade(at) => {
+            ParserStatus::Upgrade | ParserStatus::UpgradeTo(_)
+                if self.upgrades < MAX_UPGRADES && to.upgrade(at, named(status)) =>
+            {
                 self.upgrades += 1;
                 // What comes of a side that was not read begins in the middle.
                 for (mid_stream, stopped) in self.mid_stream.iter_mut().zip(&mut self.stopped) {
                     *mid_stream |= std::mem::take(stopped);
                 }
             }
-            ParserStatus::Done | ParserStatus::Upgrade => self.stop(StopReason::Done, at, to),
+            ParserStatus::Done | ParserStatus::Upgrade | ParserStatus::UpgradeTo(_) => {
+                self.stop(StopReason::Done, at, to);
+            }
             ParserStatus::Failed(error) => self.stop(StopReason::Failed(error), at, to),
             // A status that is unknown here does not keep the parser from reading on.
             _ => {}
@@ -225,5 +229,13 @@ impl ParserState {
     #[must_use]
     pub fn is_finished(&self, side: FlowSide) -> bool {
         self.finished[side.index()]
+    }
+}
+
+/// The name of the protocol that goes on, if the parser knows it.
+fn named(status: ParserStatus) -> Option<&'static str> {
+    match status {
+        ParserStatus::UpgradeTo(name) => Some(name),
+        _ => None,
     }
 }

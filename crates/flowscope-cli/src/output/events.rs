@@ -287,6 +287,7 @@ fn chosen_by(by: DetectedBy) -> &'static str {
         DetectedBy::Only => "only",
         DetectedBy::Port => "port",
         DetectedBy::Bytes => "bytes",
+        DetectedBy::Agreement => "agreement",
         _ => "other",
     }
 }

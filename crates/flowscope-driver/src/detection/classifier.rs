@@ -113,6 +113,9 @@ pub struct ProbeInput<'a, K> {
     pub bytes: [&'a [u8]; 2],
     /// Length of the datagram, of whose bytes some may not have been captured or kept; of a stream, 0.
     pub wire_len: u32,
+    /// The protocol on which both ends have agreed within the one that the connection spoke before
+    /// ([`ParserStatus::UpgradeTo`]).
+    pub agreed: Option<&'static str>,
     /// Whether those are where the streams begin: none was picked up later, nor has a gap.
     pub whole: bool,
     /// Whether this is the last time the question is put: no more bytes will be waited for.
@@ -150,7 +153,7 @@ pub struct Detection {
     /// The protocol that the connection spoke before, where this one began within it: `smtp` for TLS behind
     /// STARTTLS.
     pub within: Option<&'static str>,
-    /// The side whose bytes are surely of that protocol; `None` if it was chosen by a port alone.
+    /// The side whose bytes are surely of that protocol; `None` if it was chosen by a port or an agreement alone.
     pub sure: Option<FlowSide>,
     /// The side whose bytes are not of that protocol, if there is one.
     pub contradicted: Option<Contradiction>,
@@ -195,6 +198,8 @@ pub enum DetectedBy {
     Port,
     /// By its first bytes.
     Bytes,
+    /// Both ends have agreed on it within another protocol.
+    Agreement,
 }
 
 /// What the bytes of both sides say of a protocol.

@@ -138,6 +138,7 @@ mod tests {
             ports: Some(ports),
             bytes,
             wire_len: 0,
+            agreed: None,
             whole: true,
             last: false,
         };
@@ -167,6 +168,7 @@ mod tests {
             ports: Some((7, 1)),
             bytes: [b"", b""],
             wire_len: 0,
+            agreed: None,
             whole: true,
             last: false,
         };

@@ -163,6 +163,7 @@ mod tests {
             ports: Some((40_000, port)),
             bytes,
             wire_len: 0,
+            agreed: None,
             whole: true,
             last: false,
         }

@@ -54,6 +54,8 @@ use crate::detection::{
 /// assert_eq!(protocols.ports().collect::<Vec<_>>(), [7]);
 /// ```
 ///
+/// Where two ends agree on a protocol within another ([`ParserStatus::UpgradeTo`]), the one of that name reads what follows.
+///
 /// A set may also have protocols that flows are [named](ProtocolSet::named) by and that no parser reads. Such a name is
 /// given where no parser is sure of the bytes: to bytes that it is sure of, which outweigh the port of a parser, and, where
 /// no parser expects the flow on its port, to bytes that do not contradict a port of the name.
@@ -324,6 +326,11 @@ impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
     }
 
     fn classify(&mut self, start: &ProbeInput<'_, K>) -> Classification<Self::Parser> {
+        if let Some(name) = start.agreed
+            && let Some(entry) = self.streams_index.entries().find(|entry| entry.name == name)
+        {
+            return self.read(*entry, Detection::new(name, DetectedBy::Agreement));
+        }
         let candidates = self.index(start.transport).candidates(start);
         let choice = rules::choose(start, candidates, |entry, side, bytes| {
             self.probe_entry(entry, side, bytes)

@@ -468,6 +468,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             ports: context.ports,
             bytes,
             wire_len: datagram.wire_len,
+            agreed: None,
             whole: true,
             last: context.probed_datagrams >= MAX_PROBE_DATAGRAMS,
         };

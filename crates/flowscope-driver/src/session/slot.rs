@@ -133,6 +133,8 @@ struct Buffered {
     pieces: Vec<ProbePiece>,
     /// Length of the gap before the bytes of each side.
     gap: [u64; 2],
+    /// The protocol that both ends have agreed on.
+    agreed: Option<&'static str>,
 }
 
 /// Some of the bytes in a [`ProbeBuffer`].
@@ -282,6 +284,18 @@ impl ProbeBuffer {
         match pieces.last_mut() {
             Some(last) if (last.side, last.acked) == (side, acked) => last.len += bytes.len(),
             _ => pieces.push(ProbePiece { side, len: bytes.len(), acked }),
+        }
+    }
+
+    /// The protocol that both ends have agreed on within the one before, if there was one.
+    pub(crate) fn agreed(&self) -> Option<&'static str> {
+        self.buffered.as_ref()?.agreed
+    }
+
+    /// Sets the protocol that both ends have agreed on.
+    pub(crate) fn set_agreed(&mut self, agreed: Option<&'static str>) {
+        if agreed.is_some() {
+            self.buffered.get_or_insert_default().agreed = agreed;
         }
     }
 

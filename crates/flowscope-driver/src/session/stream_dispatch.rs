@@ -176,6 +176,7 @@ where
             ports: buffer.ports,
             bytes: start,
             wire_len: 0,
+            agreed: buffer.agreed(),
             whole: !is_cut(FlowSide::Initiator) && !is_cut(FlowSide::Responder),
             last,
         };
@@ -434,13 +435,14 @@ where
     }
 
     #[cold]
-    fn upgrade(&mut self, at: StreamPosition) -> bool {
+    fn upgrade(&mut self, at: StreamPosition, to: Option<&'static str>) -> bool {
         let Reader::Reads(parser) = &mut *self.reader else { return false };
         let ParserHost { classifier, messages, ledger, .. } = &mut *self.host;
         if !classifier.upgrades() {
             return false;
         }
         let mut left = ProbeBuffer::default();
+        left.set_agreed(to);
         for side in SIDES {
             let Some(remainder) = classifier.take_remainder(parser, side) else { continue };
             let len = remainder.bytes.len() as u64;

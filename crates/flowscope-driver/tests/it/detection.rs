@@ -1,7 +1,10 @@
 //! How many bytes and datagrams may leave a flow undecided.
 
 use flowscope_core::FlowSide::{self, Initiator, Responder};
-use flowscope_core::{Datagram, DatagramParser, Loss, ParserStatus, Probe, SessionParser};
+use flowscope_core::{
+    Datagram, DatagramParser, Loss, ParserStatus, Probe, Remainder, SessionParser, StreamChunk,
+    Timestamp, feed_once,
+};
 use flowscope_driver::{DetectedBy, Driver, Protocols, Recognition, SessionEvent};
 use flowscope_testkit::Dialogue;
 
@@ -156,4 +159,72 @@ fn a_flow_of_datagrams_is_asked_about_32_times() {
     assert_eq!(messages(1, 40), 40);
     assert_eq!(messages(32, 40), 9);
     assert_eq!(messages(33, 40), 0);
+}
+
+/// Agrees with its first byte on another protocol, and leaves what follows to it.
+#[derive(Clone, Default)]
+struct Agrees {
+    left: Option<Remainder>,
+}
+
+impl SessionParser for Agrees {
+    type Message = (FlowSide, usize);
+
+    fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<Self::Message> {
+        feed_once(self, StreamChunk::new(Initiator, Timestamp::ZERO, 0, bytes))
+    }
+
+    fn feed_responder(&mut self, bytes: &[u8]) -> Vec<Self::Message> {
+        feed_once(self, StreamChunk::new(Responder, Timestamp::ZERO, 0, bytes))
+    }
+
+    fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<Self::Message>) -> ParserStatus {
+        out.push((chunk.side, 1));
+        let bytes = chunk.bytes[1..].to_vec();
+        let left = Remainder { offset: chunk.offset + 1, bytes };
+        self.left = Some(left).filter(|left| !left.bytes.is_empty());
+        ParserStatus::UpgradeTo(if chunk.bytes[0] == b'n' { "named" } else { "unknown" })
+    }
+
+    fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
+        self.left.take_if(|_| side == Initiator)
+    }
+
+    fn probe(_: FlowSide, _: &[u8]) -> Probe {
+        Probe::Yes
+    }
+}
+
+#[test]
+fn the_protocol_that_is_agreed_on_reads_on_whatever_comes() {
+    let heard = |pieces: &[(FlowSide, &str)]| {
+        let read = |message| message;
+        let protocols = Protocols::new()
+            .stream("agrees", Agrees::default(), Recognition::by_ports([7]), read)
+            .stream("named", SureAt::<300>, Recognition::default(), read);
+        let mut driver = Driver::new(EXTRACTOR, protocols);
+        let start = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:7").handshake();
+        let script = pieces.iter().fold(start, |script, (side, bytes)| script.data(*side, *bytes));
+        for packet in packets(script.close(Initiator)) {
+            driver.handle_packet(packet.view());
+        }
+        let (mut chosen, mut read) = (Vec::new(), 0);
+        while let Some(event) = driver.poll_event() {
+            match event {
+                SessionEvent::ParserChosen { detection, .. } => {
+                    chosen.push((detection.protocol, detection.by, detection.within));
+                }
+                SessionEvent::Application { message: (_, len), .. } => read += len,
+                _ => {}
+            }
+        }
+        (chosen, read)
+    };
+    let around = ("agrees", DetectedBy::Port, None);
+    let within = ("named", DetectedBy::Agreement, Some("agrees"));
+    let whole = heard(&[(Initiator, "n"), (Responder, "ab"), (Initiator, "c")]);
+    assert_eq!(whole, (vec![around, within], 4));
+    assert_eq!(heard(&[(Initiator, "nc"), (Responder, "ab")]), (vec![around, within], 4));
+    // One that nobody reads.
+    assert_eq!(heard(&[(Initiator, "u"), (Responder, "ab")]), (vec![around], 1));
 }

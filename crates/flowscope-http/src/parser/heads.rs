@@ -429,6 +429,7 @@ impl HttpParser {
             framing::of_response(version, status, asked, &response.fields, &mut anomalies);
         (response.exchange, response.framing) = (answers.exchange, framing);
         response.resumed = answers.resumed;
+        let agreed = agreed(&response);
         self.paired(side, answers.before, out);
         out.push(HttpMessage::Response(response));
         self.anomalies(side, &anomalies, out);
@@ -448,7 +449,7 @@ impl HttpParser {
                 self.remainders[side.index()] = self.sides[side.index()].take_early();
                 self.close(side, Ending::Tunnel, out);
             }
-            self.final_status = Some(ParserStatus::Upgrade);
+            self.final_status = Some(agreed.map_or(ParserStatus::Upgrade, ParserStatus::UpgradeTo));
         } else if !interim {
             self.answered(!side, answers.exchange.is_some(), asked);
         }
@@ -504,5 +505,21 @@ impl HttpParser {
             own.state = State::Search;
             self.mark_unknown(requester);
         }
+    }
+}
+
+/// The protocol that a `101` says to go on with, by the name that records have, where there is one (RFC 9110 §7.8).
+fn agreed(response: &Response) -> Option<&'static str> {
+    if response.status != 101 {
+        return None;
+    }
+    let name = response.header("upgrade")?;
+    let is = |token: &str| name.trim_ascii().eq_ignore_ascii_case(token.as_bytes());
+    if is("websocket") {
+        Some("websocket")
+    } else if is("h2c") {
+        Some("http2")
+    } else {
+        None
     }
 }

@@ -71,8 +71,17 @@ fn tunnels_by_rule_2() {
     for piece in [1, usize::MAX] {
         let script = [(">", GET), ("<", upgrade), ("<", "\x01\x02HTTP/1.1 200 OK\r\n\r\n")];
         let talk = play(HttpParser::default(), &script, piece);
-        assert_eq!(talk.status, ParserStatus::Upgrade);
+        assert_eq!(talk.status, ParserStatus::UpgradeTo("websocket"));
         assert_eq!(talk.out.len(), 4);
+    }
+    for (field, expected) in [
+        ("upgrade: H2C", ParserStatus::UpgradeTo("http2")),
+        ("Upgrade: TLS/1.2", ParserStatus::Upgrade),
+        ("Server: a", ParserStatus::Upgrade),
+    ] {
+        let upgrade = format!("HTTP/1.1 101 Switching\r\n{field}\r\n\r\n");
+        let script = [(">", GET), ("<", &*upgrade)];
+        assert_eq!(play(HttpParser::default(), &script, usize::MAX).status, expected, "{field}");
     }
 }
 
