@@ -99,6 +99,5 @@ pub static NAMES: &[NamedProtocol] = &[
     udp("sunrpc", &[111], datagram(PORT, rpc::sunrpc), "RFC 5531 §9, RFC 1833 §3"),
     // Things and services.
     udp("coap", &[5683], datagram(from(0x40, 0x58), messaging::coap), "RFC 7252 §3"),
-    tcp("http2", &[], begins(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]), "RFC 9113 §3.4"),
     udp("ssdp", &[1900], begins(&[b"M-SEARCH * HTTP/1.1\r\n", b"NOTIFY * HTTP/1.1\r\n", b"HTTP/1.1 200 OK\r\n"]), "UPnP device architecture 2.0 §1"),
 ];

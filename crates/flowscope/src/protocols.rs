@@ -51,6 +51,7 @@ macro_rules! for_each_protocol {
     ($callback:ident) => {
         $callback! {
             "http" http Http flowscope_http,
+            "http2" http2 Http2 flowscope_http2,
             "tls" tls Tls flowscope_tls,
             "tls" dtls Dtls flowscope_tls,
             "dns" dns Dns flowscope_dns,

@@ -4,7 +4,7 @@ use flowscope::protocols::{self, ProtocolInfo};
 
 /// Those whose first bytes show what is none of them, and which go on behind what cannot be read where their framing
 /// allows it. A protocol of free text, or one that is new, need not be here.
-const HELD: [&str; 27] = [
+const HELD: [&str; 28] = [
     "http",
     "tls",
     "dtls",
@@ -32,6 +32,7 @@ const HELD: [&str; 27] = [
     "radius",
     "rdp",
     "ldap",
+    "http2",
 ];
 
 /// Their descriptions.
