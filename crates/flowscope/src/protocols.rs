@@ -52,6 +52,7 @@ macro_rules! for_each_protocol {
         $callback! {
             "http" http Http flowscope_http,
             "http2" http2 Http2 flowscope_http2,
+            "websocket" websocket Websocket flowscope_websocket,
             "tls" tls Tls flowscope_tls,
             "tls" dtls Dtls flowscope_tls,
             "dns" dns Dns flowscope_dns,

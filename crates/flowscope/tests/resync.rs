@@ -24,7 +24,7 @@ enum Framing {
     /// all that follows is encrypted.
     Handshake,
     /// Whoever gets a message that it cannot read closes the connection (MQTT 5.0 §4.13,
-    /// RFC 4511 §4.1.1, RFC 9113 §5.4.1).
+    /// RFC 4511 §4.1.1, RFC 9113 §5.4.1, RFC 6455 §7.1.7).
     Closes,
 }
 
@@ -42,7 +42,7 @@ fn framing(protocol: &str) -> Framing {
             Framing::Lines { refusal: b"SIP/2.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n" }
         }
         "redis" => Framing::Lines { refusal: b"-ERR what\r\n" },
-        "mqtt" | "ldap" | "http2" => Framing::Closes,
+        "mqtt" | "ldap" | "http2" | "websocket" => Framing::Closes,
         "dns" | "llmnr" => Framing::Lengths { unreadable: b"\0\x05AAAAA" },
         "tls" | "ssh" | "postgresql" | "mysql" | "socks" | "proxy" | "rdp" => Framing::Handshake,
         other => panic!("{other} is new: how is it read behind what cannot be read?"),

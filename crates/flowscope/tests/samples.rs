@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use flowscope::driver::{Driver, SessionEvent};
 use flowscope::extract::FiveTuple;
 use flowscope::protocols::{self, AppRecord, ProtocolInfo};
+use flowscope::record::Ports;
 use flowscope::track::EndReason;
 use flowscope_conformance::{Conversation, Sample, Transport};
 
@@ -74,9 +75,17 @@ fn every_protocol_has_samples() {
     }
 }
 
+/// Whether a protocol is read where both ends have agreed on it within another, and nowhere else.
+fn is_agreed_on(protocol: &ProtocolInfo) -> bool {
+    protocol.ports == Ports::NONE && protocol.by_bytes == [false; 2]
+}
+
 #[test]
 fn samples_are_found_by_their_port() {
     for (protocol, samples) in samples() {
+        if is_agreed_on(protocol) {
+            continue;
+        }
         for Sample { name, conversation, .. } in samples {
             let ports = match conversation.transport {
                 Transport::Tcp => protocol.ports.tcp,
@@ -117,4 +126,41 @@ fn tls_behind_starttls_is_read() {
     let sample = samples.iter().find(|sample| sample.name == "starttls").expect("a sample");
     let expected = [("smtp", None), ("tls", Some("smtp"))].into();
     assert_eq!(found_within(&sample.conversation), expected);
+}
+
+#[cfg(all(feature = "http", feature = "http2", feature = "websocket"))]
+#[test]
+fn what_http_agrees_on_is_read() {
+    use flowscope::core::FlowSide::{Initiator, Responder};
+    use flowscope_conformance::Turn;
+
+    let mut checked = 0;
+    for (protocol, samples) in samples() {
+        let (token, names) = match protocol.name {
+            "websocket" => ("websocket", &["plain", "deflated"][..]),
+            "http2" => ("h2c", &["upgraded"][..]),
+            _ => continue,
+        };
+        for sample in samples.iter().filter(|sample| names.contains(&&*sample.name)) {
+            let request = format!("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: {token}\r\n\r\n");
+            let agreed = format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: {token}\r\n\r\n");
+            let turn = |side, text: String| Turn { side, bytes: text.into_bytes() };
+            let mut turns = vec![turn(Initiator, request), turn(Responder, agreed)];
+            turns.extend(sample.conversation.turns.iter().cloned());
+            let expected = [("http", None), (protocol.name, Some("http"))].into();
+            for port in [80, NO_PORT] {
+                let conversation =
+                    Conversation { transport: Transport::Tcp, port, turns: turns.clone() };
+                assert_eq!(found_within(&conversation), expected, "{}, {port}", sample.name);
+            }
+            // The first bytes may come in the segment of the agreement.
+            let first = turns.iter().skip(2).position(|turn| turn.side == Responder);
+            let moved = turns.remove(2 + first.expect("the server says something"));
+            turns[1].bytes.extend(moved.bytes);
+            let conversation = Conversation { transport: Transport::Tcp, port: 80, turns };
+            assert_eq!(found_within(&conversation), expected, "{}", sample.name);
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 3);
 }

@@ -4,7 +4,7 @@ use flowscope::protocols::{self, ProtocolInfo};
 
 /// Those whose first bytes show what is none of them, and which go on behind what cannot be read where their framing
 /// allows it. A protocol of free text, or one that is new, need not be here.
-const HELD: [&str; 28] = [
+const HELD: [&str; 29] = [
     "http",
     "tls",
     "dtls",
@@ -33,6 +33,7 @@ const HELD: [&str; 28] = [
     "rdp",
     "ldap",
     "http2",
+    "websocket",
 ];
 
 /// Their descriptions.
