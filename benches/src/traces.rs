@@ -97,7 +97,7 @@ pub fn syn(flows: usize) -> Trace {
     trace
 }
 
-/// One TCP segment of 64 bytes under every kind of encapsulation that is told apart, by name; the
+/// One TCP segment of 64 bytes under every kind of encapsulation that is read, by name; the
 /// flow is another in each of the 4096 frames.
 #[must_use]
 pub fn encapsulated() -> Vec<(&'static str, Trace)> {

@@ -106,7 +106,7 @@ impl DriverConfig {
 /// What wrong checksums lead to.
 ///
 /// Captures taken on a sending host hold packets whose checksum the network card was still to fill
-/// in. Those are told apart by what the kernel leaves in the field, and never count as wrong.
+/// in. Those are recognised by what the kernel leaves in the field, and never count as wrong.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Checksums {

@@ -231,7 +231,7 @@ mod tests {
             lines.iter().map(|&(code, jt, jf, k)| Instruction::new(code, jt, jf, k)).collect();
         lines.push(Instruction::new(op::RET_A, 0, 0, 0));
         let program = Program::new(lines).unwrap();
-        // To be told apart from an A of 0.
+        // To differ from an A of 0.
         let refused = run(program.instructions(), &view).is_none();
         assert_eq!((!refused).then_some(program.run(view)), expected, "{program:x?}");
     }

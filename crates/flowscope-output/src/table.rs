@@ -202,7 +202,7 @@ impl SummaryFormat {
     }
 
     /// Lets lines have at most so many characters: addresses are shortened in their middle, in narrow terminals dates are
-    /// left out, and what was said ends with the line.
+    /// left out, and the last column ends with the line.
     pub fn fit(&mut self, terminal: usize) {
         self.terminal = Some(terminal);
     }

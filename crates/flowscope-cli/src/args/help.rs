@@ -15,7 +15,7 @@ Examples:
   flowscope top --by sni -n 10 trace.pcap        the names that were asked for most
   flowscope flows trace.pcap                     flows as a table
   flowscope flows --format eve trace.pcap.gz     the same as JSON lines, for jq and pipelines
-  flowscope sessions trace.pcap                  what was said: HTTP, TLS, DNS, …
+  flowscope sessions trace.pcap                  transactions and handshakes: HTTP, TLS, DNS, …
   flowscope follow trace.pcap 4                  payload of the flow that packet 4 began
   flowscope extract trace.pcap --where 'sni == a.test' -o a.pcapng
                                                  the packets of flows, to look at elsewhere

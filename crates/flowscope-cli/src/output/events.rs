@@ -248,7 +248,7 @@ impl EventRecord {
     }
 }
 
-/// The name of the object that says what was said.
+/// The name of the object of a message.
 struct EventType;
 
 impl Visitor for EventType {

@@ -161,7 +161,7 @@ pub(crate) fn long_flows_give_interim_records() {
     });
 }
 
-/// Each direction comes by an interface of its own, and what is said is what was said.
+/// Each direction comes by an interface of its own, and the records have both.
 pub(crate) fn several_interfaces_are_one_capture() {
     use netring::ring::{AfPacket, AfPacketConfig, Capture};
     in_namespace("several_interfaces_are_one_capture", || {

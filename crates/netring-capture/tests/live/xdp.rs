@@ -187,7 +187,7 @@ pub(crate) fn multi_buffer_packets_are_joined() {
             .collect();
         all.push([&tagged(6, &[SERVICE, CUSTOMER])[..], &[9; 8900]].concat());
         for bytes in &mut all {
-            // Pieces that change places are told apart.
+            // Pieces that change places are noticed.
             for (at, byte) in bytes.iter_mut().enumerate().skip(200) {
                 *byte = (at / 7) as u8;
             }

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use crate::world::{block_on, builder, datagram, extractor, send, sender};
 
-/// Both directions of many conversations, each four packets, told apart by port.
+/// Both directions of many conversations, each four packets, on ports of its own.
 fn conversations(count: u16) -> Vec<Vec<u8>> {
     let one = |n: u16, reply: bool| {
         let (a, b) = (("10.0.0.1", 2000 + n), ("10.0.0.2", 53));
