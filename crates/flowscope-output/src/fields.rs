@@ -1,5 +1,7 @@
 //! Chosen fields of records, by name.
 
+use std::fmt;
+
 use flowscope_record::{Column, FieldSource, Record, Schema, Value, Visitor};
 
 use crate::RecordHeader;
@@ -57,6 +59,37 @@ impl Visitor for Values<'_> {
         for sources in plan {
             show(value(sources, schema, header, record));
         }
+    }
+}
+
+/// A field of records of one schema, by [the rules of names](flowscope_record::Schema::field).
+pub struct SchemaField<R: 'static> {
+    schema: &'static Schema<R>,
+    sources: Sources<R>,
+}
+
+impl<R> SchemaField<R> {
+    /// The names that JSON has for records of a schema, in order.
+    #[must_use]
+    pub fn names(schema: &'static Schema<R>) -> Vec<&'static str> {
+        names_of(schema)
+    }
+
+    /// The field of this name; of one that records do not have, the value is [`Null`](Value::Null).
+    #[must_use]
+    pub fn new(schema: &'static Schema<R>, name: &str) -> Self {
+        SchemaField { schema, sources: schema.field(&AROUND, name) }
+    }
+
+    /// The value in a record with this header. A field that stands for both sides is a list of two values.
+    pub fn value<'a>(&self, header: &'a RecordHeader, record: &'a R) -> Value<'a> {
+        value(&self.sources, self.schema, header, record)
+    }
+}
+
+impl<R> fmt::Debug for SchemaField<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SchemaField").field("schema", &self.schema.name).finish_non_exhaustive()
     }
 }
 
@@ -144,7 +177,9 @@ mod tests {
             "List([])",
         ];
         assert_eq!(shown, expected);
-        let names = names_of(&PING);
+        let port = SchemaField::new(&PING, "port").value(&header, &Ping);
+        assert_eq!(port, Value::List(vec![5_u64.into(), 53_u64.into()]));
+        let names = SchemaField::names(&PING);
         assert_eq!(names.iter().filter(|name| **name == "proto").count(), 1);
         assert!(names.contains(&"app_proto") && names.contains(&"tunnel"));
         assert_eq!(names_of(&crate::FLOW), crate::FLOW.csv.unwrap());
