@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use flowscope::output::{FlowRecord, RecordHeader};
+use flowscope::output::{CaptureStats, FlowRecord, RecordHeader};
 use flowscope::protocols::AppRecord;
 use flowscope_arrow::ParquetDirectory;
 use flowscope_cli::RecordSink;
@@ -21,7 +21,7 @@ impl RecordSink for Files {
         Ok(self.0.write(header, record)?)
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self, _: &CaptureStats) -> io::Result<()> {
         Ok(self.0.finish()?)
     }
 }
@@ -31,5 +31,5 @@ fn open(directory: &Path) -> io::Result<Box<dyn RecordSink>> {
 }
 
 fn main() -> ExitCode {
-    flowscope_cli::run_with(open)
+    flowscope_cli::run_with(&open)
 }

@@ -11,6 +11,7 @@ mod report;
 mod values;
 mod zone;
 
+use std::ffi::OsString;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
@@ -448,8 +449,16 @@ impl Command {
 impl Cli {
     /// Parses the command line. Help, version and usage errors end the program.
     pub(crate) fn from_command_line() -> Cli {
-        let matches = command().get_matches();
-        let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        Cli::of(&command().get_matches()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Parses these arguments, the first of which is the name of the program. Nothing is printed.
+    pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+        Cli::of(&command().try_get_matches_from(args)?)
+    }
+
+    fn of(matches: &ArgMatches) -> Result<Cli, clap::Error> {
+        let mut cli = Cli::from_arg_matches(matches)?;
         if let Some((_, matches)) = matches.subcommand() {
             match &mut cli.command {
                 Command::Flows(FlowsArgs { common, .. })
@@ -461,7 +470,7 @@ impl Cli {
                 _ => {}
             }
         }
-        cli
+        Ok(cli)
     }
 }
 

@@ -115,11 +115,14 @@ fn read_all<L: RecordFormat, K: FlowKey>(
     trickle: bool,
 ) -> Result<Status, Failure> {
     let mut status = Status::Done;
+    let mut since_round = 0;
     loop {
         match source.next_batch(&mut |views| run.take(views)) {
             Ok(0) => return Ok(status),
             Ok(lent) => {
-                if run.is_round_full() {
+                since_round += lent;
+                if run.is_round_full() || since_round >= LONG {
+                    since_round = 0;
                     run.round(Some(source.compressed_position()))?;
                     if run.is_complete() {
                         return Ok(status);
@@ -133,11 +136,14 @@ fn read_all<L: RecordFormat, K: FlowKey>(
             }
             Err(error) => {
                 status = status.max(blame(&error));
-                run.tell(&error.to_string());
+                run.input_error(&error);
             }
         }
     }
 }
+
+/// Packets after which a round ends, even if the filter refused most of them.
+const LONG: usize = 1 << 14;
 
 /// Size of a batch when more packets are available.
 const FULL: usize = 64;

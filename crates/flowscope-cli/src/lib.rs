@@ -17,7 +17,8 @@
 //!
 //! The package is a library so that a program with one more format has the same command line: [`run`] is all of
 //! `flowscope`, [`run_with`] is that with a [`RecordSink`] behind `--format parquet`. `flowscope` itself hands
-//! such a command line on to the program `flowscope-parquet`.
+//! such a command line on to the program `flowscope-parquet`. [`RecordRun`] gives the records of arguments to a sink and
+//! prints nothing, for libraries in other languages.
 
 mod args;
 mod choice;
@@ -33,6 +34,7 @@ mod pager;
 mod progress;
 mod raw;
 mod reading;
+mod record_run;
 mod recorder;
 mod run;
 mod tunnels;
@@ -52,6 +54,7 @@ use output::{
     Store, Streams, Summary, Target, Top, flow_fields, session_fields,
 };
 pub use output::{OpenSink, RecordSink};
+pub use record_run::{RecordRun, RecordRunError};
 
 /// Does what the command line says, as `flowscope` does, and returns the exit code.
 #[must_use]
@@ -61,11 +64,11 @@ pub fn run() -> ExitCode {
 
 /// As [`run`], but `--format parquet` writes records to what `open` returns for the directory of the output.
 #[must_use]
-pub fn run_with(open: OpenSink) -> ExitCode {
+pub fn run_with(open: OpenSink<'_>) -> ExitCode {
     run_command(Some(open))
 }
 
-fn run_command(sink: Option<OpenSink>) -> ExitCode {
+fn run_command(sink: Option<OpenSink<'_>>) -> ExitCode {
     let command = Cli::from_command_line().command;
     if command.is_paged() {
         pager::start();
@@ -108,7 +111,7 @@ fn run_command(sink: Option<OpenSink>) -> ExitCode {
     })
 }
 
-fn flows(args: &FlowsArgs, sink: Option<OpenSink>) -> Result<Status, Failure> {
+fn flows(args: &FlowsArgs, sink: Option<OpenSink<'_>>) -> Result<Status, Failure> {
     let FlowsArgs { records, wide, common, protocol, ipfix } = args;
     let target = records.target(&common.running, sink)?;
     let seed = common.running.community_id_seed;
@@ -125,7 +128,7 @@ fn flows(args: &FlowsArgs, sink: Option<OpenSink>) -> Result<Status, Failure> {
     track(common, target, flows)
 }
 
-fn sessions(args: &SessionsArgs, sink: Option<OpenSink>) -> Result<Status, Failure> {
+fn sessions(args: &SessionsArgs, sink: Option<OpenSink<'_>>) -> Result<Status, Failure> {
     let SessionsArgs { records, wide, common, .. } = args;
     if records.format == Format::Ipfix {
         let what = "ipfix has no records of sessions: `flowscope flows` exports flows";

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use flowscope::core::{Ledger, PacketView, Timestamp};
+use flowscope::pcap::ReadError;
 use flowscope::track::{Clock, EndReason};
 use flowscope_filter::Filter;
 #[cfg(all(feature = "live", target_os = "linux"))]
@@ -171,6 +172,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
     pub(crate) fn round(&mut self, position: Option<u64>) -> Result<(), Failure> {
         let Run { driver, out, progress, taken, wire_bytes, .. } = self;
         driver.flush(&mut |merged| write(out, merged))?;
+        out.end_round()?;
         progress.show(|| {
             let lost = driver.refused().seen();
             let position = position.unwrap_or(*wire_bytes);
@@ -193,6 +195,13 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
     /// Packet time.
     pub(crate) fn clock(&self) -> &Clock {
         self.driver.clock()
+    }
+
+    /// Reports an error of a capture file.
+    pub(crate) fn input_error(&mut self, error: &ReadError) {
+        if !self.out.input_error(error) {
+            self.tell(&error.to_string());
+        }
     }
 
     /// Prints an error of the source.

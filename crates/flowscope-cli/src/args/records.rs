@@ -114,7 +114,7 @@ impl Records {
     pub(crate) fn target<'a>(
         &'a self,
         running: &'a Running,
-        sink: Option<OpenSink>,
+        sink: Option<OpenSink<'a>>,
     ) -> Result<Target<'a>, Failure> {
         if let Target::Stream(Some(path)) = running.target()
             && let Some(collector) = CollectorName::of(path)
@@ -143,11 +143,17 @@ impl Records {
         }
     }
 
+    /// Whether no option says how, where, or in which order to write records.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        let is_default = self.format == Format::Table && self.output_dir.is_none();
+        is_default && self.sort.is_none() && self.limit.is_none()
+    }
+
     /// The directory of column files: `-o` names it too.
     fn columns<'a>(
         &'a self,
         running: &'a Running,
-        sink: Option<OpenSink>,
+        sink: Option<OpenSink<'a>>,
     ) -> Result<Target<'a>, Failure> {
         let dir = self.output_dir.as_ref().or(running.output.as_ref());
         let Some(dir) = dir.filter(|dir| dir.as_os_str() != "-") else {

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use flowscope::core::{PacketView, Timestamp};
+use flowscope::pcap::ReadError;
 
 use super::collector::{CollectorName, Transport};
 use super::directory::Directory;
@@ -13,14 +14,14 @@ use crate::error::Failure;
 use crate::pager;
 
 /// Where the output is to go.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) enum Target<'a> {
     /// To a file; without one, or for `-`, to standard output.
     Stream(Option<&'a Path>),
     /// To logs in this directory.
     Directory(&'a Path),
     /// To a sink that writes files to this directory.
-    Records(&'a Path, OpenSink),
+    Records(&'a Path, OpenSink<'a>),
     /// To a collector of IPFIX.
     Collector(CollectorName<'a>),
 }
@@ -68,7 +69,7 @@ struct Records {
 }
 
 impl Records {
-    fn open(path: &Path, open: OpenSink) -> Result<Self, Failure> {
+    fn open(path: &Path, open: OpenSink<'_>) -> Result<Self, Failure> {
         let name = path.display().to_string();
         match open(path) {
             Ok(sink) => Ok(Records { sink, name }),
@@ -204,6 +205,25 @@ impl<L: RecordFormat> Output<L> {
         }
     }
 
+    /// Gives an error of an input to a sink. Returns whether that reports it.
+    pub(crate) fn input_error(&mut self, error: &ReadError) -> bool {
+        match &mut self.to {
+            Destination::Records(records) => records.sink.input_error(error),
+            Destination::Stream(_) | Destination::Directory(_) => false,
+        }
+    }
+
+    /// A round of packets was tracked: a sink passes its records on.
+    pub(crate) fn end_round(&mut self) -> Result<(), Failure> {
+        match &mut self.to {
+            Destination::Records(records) => {
+                let flushed = records.sink.flush();
+                records.written(flushed)
+            }
+            Destination::Stream(_) | Destination::Directory(_) => Ok(()),
+        }
+    }
+
     /// Writes a record.
     pub(crate) fn record(&mut self, record: &L::Record) -> Result<(), Failure> {
         let Output { layout, start, to } = self;
@@ -267,7 +287,7 @@ impl<L: RecordFormat> Output<L> {
                 directory.complete()
             }
             Destination::Records(mut records) => {
-                let finished = records.sink.finish();
+                let finished = records.sink.finish(&totals.stats());
                 records.written(finished)
             }
         }
@@ -287,7 +307,7 @@ impl<L: RecordFormat> Output<L> {
             Destination::Directory(directory) => {
                 directory.open_logs().try_for_each(|(_, log)| log.flush())
             }
-            Destination::Records(_) => Ok(()),
+            Destination::Records(_) => self.end_round(),
         }
     }
 }
