@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::{Result, browser, columns, gate, graph, new_protocol, record, rules};
+use crate::{Result, browser, columns, gate, graph, new_protocol, python, record, rules};
 
 /// One check, run alone as `cargo xtask ci NAME`.
 struct Step {
@@ -65,6 +65,11 @@ const STEPS: &[Step] = &[
         name: "columns",
         about: "the package columnar: its tests, and what other programs read of its files",
         run: columns::run,
+    },
+    Step {
+        name: "python",
+        about: "the package python: tests of its wheel beside the command",
+        run: python::run,
     },
     Step {
         name: "memory",

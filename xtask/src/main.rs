@@ -17,6 +17,7 @@ mod gate;
 mod graph;
 mod mutants;
 mod new_protocol;
+mod python;
 mod record;
 mod rules;
 
