@@ -8,6 +8,8 @@ pub(crate) mod live;
 mod packets;
 mod records;
 mod report;
+#[cfg(all(feature = "live", target_os = "linux"))]
+mod sensor;
 mod values;
 mod zone;
 

@@ -1,5 +1,6 @@
 //! The commands that use interfaces.
 
+mod control;
 mod doctor;
 mod feed;
 mod files;

@@ -1,11 +1,14 @@
 //! One run: packets in, records out.
 
 use std::num::NonZeroUsize;
+#[cfg(all(feature = "live", target_os = "linux"))]
+use std::time::SystemTime;
 
 use flowscope::core::{Ledger, PacketView, Timestamp};
 use flowscope::pcap::ReadError;
 use flowscope::track::{Clock, EndReason};
 use flowscope_filter::Filter;
+use flowscope_parallel::Counts;
 #[cfg(all(feature = "live", target_os = "linux"))]
 use flowscope_parallel::{Shunt, ShuntRefusal, Shunting};
 
@@ -216,31 +219,15 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
         let Ending { mut status, reason, lost, dropped_before, links, line, now } = ending;
         let Run { driver, out, .. } = &mut self;
         let counts = driver.finish(reason, &mut |merged| write(out, merged))?;
-        let clock = self.driver.clock().clone();
-        let mut packets = self.driver.refused();
-        packets.merge(&counts.packets);
-        let known = self.taken + counts.shunted.packets;
-        debug_assert_eq!(packets.seen(), known, "every packet has one entry");
-        packets.merge(&lost);
+        let mut totals = self.totals_of(counts, &lost);
+        let known = self.taken + totals.shunted + lost.seen();
+        debug_assert_eq!(totals.packets.seen(), known, "every packet has one entry");
         let [interface_drop, os_drop] = dropped_before;
-        let totals = Totals {
-            packets,
-            bytes: self.driver.bytes(counts.payload),
-            capture: Capture {
-                interface_drop,
-                os_drop,
-                clock_backwards: clock.backwards(),
-                clock_jumps: clock.jumps(),
-                bad_checksums: self.driver.checksums().bad,
-                checksums_offloaded: self.driver.checksums().offloaded,
-            },
-            unread: self.driver.unread().clone(),
-            flows: counts.flows,
-            evicted: counts.evicted,
-            links,
-            wire_bytes: self.wire_bytes + counts.shunted.wire_bytes,
-            end: if self.taken > 0 { clock.now().watermark } else { now },
-        };
+        (totals.capture.interface_drop, totals.capture.os_drop) = (interface_drop, os_drop);
+        totals.links = links;
+        if self.taken == 0 {
+            totals.end = now;
+        }
         drop(self.progress);
         let summarises = self.out.layout().summarises();
         let missed = self.out.missed();
@@ -270,6 +257,58 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
             lines.iter().flatten().chain(&notes).for_each(|line| say(line));
         }
         Ok(status)
+    }
+}
+
+impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
+    /// The counters, with these of the driver; `lost` are those that the source lost.
+    fn totals_of(&self, counts: Counts, lost: &Ledger) -> Totals {
+        let clock = self.driver.clock();
+        let mut packets = self.driver.refused();
+        packets.merge(&counts.packets);
+        packets.merge(lost);
+        Totals {
+            packets,
+            bytes: self.driver.bytes(counts.payload),
+            capture: Capture {
+                clock_backwards: clock.backwards(),
+                clock_jumps: clock.jumps(),
+                bad_checksums: self.driver.checksums().bad,
+                checksums_offloaded: self.driver.checksums().offloaded,
+                ..Capture::default()
+            },
+            unread: self.driver.unread().clone(),
+            flows: counts.flows,
+            evicted: counts.evicted,
+            shunted: counts.shunted.packets,
+            links: Vec::new(),
+            wire_bytes: self.wire_bytes + counts.shunted.wire_bytes,
+            end: clock.now().watermark,
+        }
+    }
+}
+
+/// What is asked for while packets come.
+#[cfg(all(feature = "live", target_os = "linux"))]
+impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
+    /// The counters up to now, after [`catch_up`](Self::catch_up). Fragments that wait have no entry yet.
+    pub(crate) fn totals(&self, lost: &Ledger) -> Totals {
+        self.totals_of(self.driver.counts(), lost)
+    }
+
+    /// When [`rotate_due`](Self::rotate_due) next has work.
+    pub(crate) fn rotation_due(&self) -> Option<SystemTime> {
+        self.out.rotation_due()
+    }
+
+    /// Rotates the logs if it is time to.
+    pub(crate) fn rotate_due(&mut self) -> Result<(), Failure> {
+        self.out.rotate_due()
+    }
+
+    /// Rotates the logs, or opens those again that were moved.
+    pub(crate) fn reopen(&mut self) -> Result<(), Failure> {
+        self.out.reopen()
     }
 }
 

@@ -131,6 +131,8 @@ impl Format for ZeekFormat {
         if !self.json {
             line(out, format_args!("#close\t{}", Stamp(ts)));
         }
+        // What comes behind the end is another log, also of the same name.
+        self.current = None;
     }
 }
 

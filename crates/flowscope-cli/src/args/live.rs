@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use flowscope_filter::Filter;
 
+use super::sensor::Sensor;
 use super::{Size, Time, positive};
 use crate::error::Failure;
 
@@ -29,6 +30,9 @@ pub(crate) struct Live {
 
     #[command(flatten)]
     pub(crate) taking: Taking,
+
+    #[command(flatten)]
+    pub(crate) sensor: Sensor,
 }
 
 /// Options of a live capture.
@@ -91,8 +95,9 @@ impl Live {
             ("--fanout", fanout.is_some()),
             ("--shunt", self.shunt.is_some()),
         ];
-        match told.iter().find(|(_, told)| *told) {
-            Some((what, _)) if self.interface.is_empty() => {
+        let told = told.iter().find(|(_, told)| *told).map(|(what, _)| *what);
+        match told.or(self.sensor.given()) {
+            Some(what) if self.interface.is_empty() => {
                 Err(Failure::Usage(format!("{what} is for live capture, which takes -i")))
             }
             _ => Ok(!self.interface.is_empty()),

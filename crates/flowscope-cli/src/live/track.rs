@@ -11,12 +11,13 @@ use netring::{KernelShunt, LiveClock, ShuntFault};
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
+use super::control::{Control, Request};
 use super::feed::Feed;
 use super::{now, runtime};
 use crate::args::Running;
 use crate::args::live::{Live, TimestampSource};
 use crate::error::{Failure, Status};
-use crate::output::{Output, RecordFormat, Target};
+use crate::output::{Output, RecordFormat, Target, report_stats};
 use crate::recorder::FlowKey;
 use crate::run::{Ending, Run};
 use crate::say;
@@ -81,9 +82,11 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     let runtime = runtime()?;
     let _inside = runtime.enter();
     let is_piped = target.is_stdout();
+    let rotation = live.sensor.rotation(target)?;
+    let control = Control::new(target.is_directory())?;
     let feed =
         Feed::start(&live.interface, &live.taking, args.filter.as_ref(), live.shunt, is_piped)?;
-    let out = Output::open(layout, target)?.hurried()?;
+    let out = Output::rotating(layout, target, rotation)?.hurried()?;
     let workers = args.workers.unwrap_or(NonZeroUsize::MIN);
     let mut run = Run::<L, K>::new(args, out, workers, None)?.filtered_before();
     let faults = feed.shunt_map().map_or(Ok(Vec::new()), |map| shunt(&mut run, map))?;
@@ -92,13 +95,15 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     }
     let (silence, latency) = (LiveClock::default(), feed.latency());
     let flushed = Instant::now();
-    let tracking = Tracking { feed, run, silence, latency, flushed, faults, faulty: false };
+    let tracking =
+        Tracking { feed, control, run, silence, latency, flushed, faults, faulty: false };
     runtime.block_on(tracking.run(args.quiet))
 }
 
 /// A capture that is tracked as it comes.
 struct Tracking<'a, L: RecordFormat, K: FlowKey> {
     feed: Feed,
+    control: Control,
     run: Run<'a, L, K>,
     silence: LiveClock,
     latency: Duration,
@@ -117,6 +122,8 @@ enum Next {
     Idle,
     /// Time has come this far without a packet.
     Passed(Timestamp),
+    /// Somebody asks for something.
+    Asked(Request),
     /// There will be no more packets.
     Over,
 }
@@ -137,6 +144,7 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
                     }
                 }
                 Next::Idle => self.catch_up()?,
+                Next::Asked(request) => self.answer(request)?,
                 Next::Passed(now) => {
                     self.run.handle_timeout(now)?;
                     // However much is due, signals and timers have their turn.
@@ -166,7 +174,10 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let Tracking { feed, run, silence, latency, .. } = self;
+        let Tracking { feed, control, run, silence, latency, .. } = self;
+        if let Poll::Ready(request) = control.poll(cx, run.rotation_due()) {
+            return Poll::Ready(Next::Asked(request));
+        }
         match feed.poll(cx, &mut |views| run.take(views)) {
             Poll::Ready(true) => Poll::Ready(Next::Taken),
             Poll::Ready(false) => Poll::Ready(Next::Over),
@@ -184,6 +195,19 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
                     Poll::Pending if feed.gave_way() => Poll::Pending,
                     Poll::Pending => Poll::Ready(Next::Passed(now)),
                 }
+            }
+        }
+    }
+
+    fn answer(&mut self, request: Request) -> Result<(), Failure> {
+        self.catch_up()?;
+        match request {
+            Request::Reopen => self.run.reopen(),
+            Request::Rotate => self.run.rotate_due(),
+            Request::Report => {
+                let lost = self.feed.account()?.lost;
+                report_stats(&self.run.totals(&lost));
+                Ok(())
             }
         }
     }

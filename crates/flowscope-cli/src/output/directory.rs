@@ -3,30 +3,66 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::file::Stream;
+use super::rotation::{Done, Finisher, Rotation, set_aside};
 use crate::error::Failure;
 
 /// Logs in one directory, each of them a file that is opened for its first record.
 ///
-/// Never more files are open than there are logs.
+/// Never more files are open than there are logs, but for those that wait to be synced to disk.
 pub(super) struct Directory {
-    logs: Vec<(PathBuf, Option<Stream>)>,
+    logs: Vec<Log>,
+    rotating: Option<Rotating>,
+}
+
+struct Log {
+    path: PathBuf,
+    stream: Option<Stream>,
+    /// When the file was begun.
+    begun: SystemTime,
+    /// Second and number in the name of the last complete file.
+    last: Option<(u64, u32)>,
+}
+
+struct Rotating {
+    rotation: Rotation,
+    /// When all logs are complete next.
+    due: Option<SystemTime>,
+    finisher: Finisher,
 }
 
 impl Directory {
     /// Creates the directory, if it does not exist, and the first log. Fails if any log exists: logs are
-    /// written in place, so an earlier one would be lost before it is replaced.
-    pub(super) fn create(path: &Path, logs: &[String]) -> Result<Self, Failure> {
+    /// written in place, so an earlier one would be lost before it is replaced. With rotation, earlier ones are
+    /// complete.
+    pub(super) fn create(
+        path: &Path,
+        logs: &[String],
+        rotation: Option<Rotation>,
+    ) -> Result<Self, Failure> {
         create(path).map_err(|source| unwritable(path, source))?;
-        let logs: Vec<_> = logs.iter().map(|log| (path.join(log), None)).collect();
-        if let Some((log, _)) = logs.iter().find(|(log, _)| fs::symlink_metadata(log).is_ok()) {
-            let what = "it exists, and logs are not overwritten";
-            return Err(unwritable(log, io::Error::new(ErrorKind::AlreadyExists, what)));
+        let begun = SystemTime::now();
+        let logs =
+            logs.iter().map(|log| Log { path: path.join(log), stream: None, begun, last: None });
+        let mut directory = Directory { logs: logs.collect(), rotating: None };
+        for Log { path, last, .. } in &mut directory.logs {
+            let Ok(there) = fs::symlink_metadata(&*path) else { continue };
+            if rotation.is_none() {
+                let what = "it exists, and logs are not overwritten";
+                return Err(unwritable(path, io::Error::new(ErrorKind::AlreadyExists, what)));
+            }
+            let written = there.modified().unwrap_or(begun);
+            set_aside(path, written, last).map_err(|source| unwritable(path, source))?;
         }
-        let mut directory = Directory { logs };
-        if let Some((path, log)) = directory.logs.first_mut() {
-            *log = Some(Stream::log(path)?);
+        if let Some(rotation) = rotation {
+            let finisher = Finisher::start(rotation.keep)?;
+            let due = rotation.next(begun);
+            directory.rotating = Some(Rotating { rotation, due, finisher });
+        }
+        if let Some(first) = directory.logs.first_mut() {
+            first.stream = Some(Stream::log(&first.path)?);
         }
         Ok(directory)
     }
@@ -37,13 +73,14 @@ impl Directory {
         at: usize,
         begin: impl FnOnce(&mut Vec<u8>),
     ) -> Result<&mut Stream, Failure> {
-        let (path, log) = &mut self.logs[at];
-        match log {
-            Some(log) => Ok(log),
+        let Log { path, stream, begun, .. } = &mut self.logs[at];
+        match stream {
+            Some(stream) => Ok(stream),
             None => {
-                let log = log.insert(Stream::log(path)?);
-                begin(&mut log.text);
-                Ok(log)
+                let stream = stream.insert(Stream::log(path)?);
+                *begun = SystemTime::now();
+                begin(&mut stream.text);
+                Ok(stream)
             }
         }
     }
@@ -51,12 +88,85 @@ impl Directory {
     /// The logs that are open, and their places.
     pub(super) fn open_logs(&mut self) -> impl Iterator<Item = (usize, &mut Stream)> {
         let logs = self.logs.iter_mut().enumerate();
-        logs.filter_map(|(at, (_, log))| log.as_mut().map(|log| (at, log)))
+        logs.filter_map(|(at, log)| log.stream.as_mut().map(|stream| (at, stream)))
+    }
+
+    /// Whether a log has as many bytes as it may.
+    #[inline]
+    pub(super) fn is_full(&self, at: usize) -> bool {
+        let limit = self.rotating.as_ref().and_then(|rotating| rotating.rotation.size);
+        let stream = self.logs[at].stream.as_ref();
+        limit.zip(stream).is_some_and(|(limit, stream)| stream.len() >= limit)
+    }
+
+    /// Completes the log at this place; the next record begins another. One without anything in it stays.
+    pub(super) fn rotate(&mut self, at: usize) -> Result<(), Failure> {
+        let Directory { logs, rotating: Some(Rotating { finisher, .. }) } = self else {
+            return Ok(());
+        };
+        let Log { path, stream, begun, last } = &mut logs[at];
+        let Some(open) = stream.take_if(|stream| stream.len() > 0) else { return Ok(()) };
+        let Some(file) = open.into_log()? else { return Ok(()) };
+        set_aside(path, *begun, last).map_err(|source| unwritable(path, source))?;
+        finisher.finish(Done { file, log: path.clone() })
     }
 
     /// Completes all logs.
-    pub(super) fn complete(self) -> Result<(), Failure> {
-        self.logs.into_iter().filter_map(|(_, log)| log).try_for_each(Stream::complete)
+    pub(super) fn complete(mut self) -> Result<(), Failure> {
+        for at in 0..self.logs.len() {
+            self.rotate(at)?;
+        }
+        if let Some(rotating) = &mut self.rotating {
+            rotating.finisher.wait()?;
+        }
+        self.logs.into_iter().filter_map(|log| log.stream).try_for_each(Stream::complete)
+    }
+}
+
+/// Rotation by time and by signals.
+#[cfg(all(feature = "live", target_os = "linux"))]
+impl Directory {
+    /// When [`is_due`](Self::is_due) is true next.
+    pub(super) fn due(&self) -> Option<SystemTime> {
+        self.rotating.as_ref()?.due
+    }
+
+    /// Whether all logs are complete at this time. Then the next time is set.
+    pub(super) fn is_due(&mut self, now: SystemTime) -> bool {
+        let Some(rotating) = &mut self.rotating else { return false };
+        let is_due = rotating.due.is_some_and(|due| now >= due);
+        // A clock that was set back does not stop rotation.
+        let next = rotating.rotation.next(now);
+        if is_due || rotating.due > next {
+            rotating.due = next;
+        }
+        is_due
+    }
+
+    /// Whether logs are rotated here, not by another program.
+    pub(super) fn rotates(&self) -> bool {
+        self.rotating.is_some()
+    }
+
+    /// Places of the open logs whose files were renamed or removed by another program.
+    pub(super) fn moved(&self) -> Vec<usize> {
+        use std::os::unix::fs::MetadataExt;
+
+        let id = |there: fs::Metadata| (there.dev(), there.ino());
+        let is_moved = |log: &Log| {
+            let open = log.stream.as_ref().and_then(Stream::metadata).map(id);
+            open.is_some() && open != fs::metadata(&log.path).ok().map(id)
+        };
+        (0..self.logs.len()).filter(|at| is_moved(&self.logs[*at])).collect()
+    }
+
+    /// Completes a log that was moved, and opens one at its place, where another program may have put an empty
+    /// file.
+    pub(super) fn reopen(&mut self, at: usize) -> Result<&mut Stream, Failure> {
+        let Log { path, stream, begun, .. } = &mut self.logs[at];
+        stream.take().map_or(Ok(()), Stream::complete)?;
+        *begun = SystemTime::now();
+        Ok(stream.insert(Stream::reopened(path)?))
     }
 }
 

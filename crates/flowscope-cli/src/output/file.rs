@@ -32,6 +32,8 @@ pub(super) struct Stream {
     pub(super) text: Vec<u8>,
     to: To,
     name: String,
+    /// Bytes written, without what was there before.
+    written: u64,
 }
 
 /// As many bytes are gathered before they are written.
@@ -51,6 +53,20 @@ impl Stream {
         Stream::new(To::log(path), path)
     }
 
+    /// To the log at `path`, which may be there.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    pub(super) fn reopened(path: &Path) -> Result<Self, Failure> {
+        let mut stream = Stream::new(To::reopened(path), path)?;
+        stream.written = stream.metadata().map_or(0, |there| there.len());
+        Ok(stream)
+    }
+
+    /// What is known of the file of a log.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    pub(super) fn metadata(&self) -> Option<fs::Metadata> {
+        if let To::Log { file, .. } = &self.to { file.metadata().ok() } else { None }
+    }
+
     /// To a collector.
     pub(super) fn collector(collector: CollectorName<'_>) -> Result<Self, Failure> {
         let to = Collector::connect(collector).map(To::Collector);
@@ -60,7 +76,7 @@ impl Stream {
     fn new(to: io::Result<To>, name: &Path) -> Result<Self, Failure> {
         let name = name.display().to_string();
         match to {
-            Ok(to) => Ok(Stream { text: Vec::with_capacity(BUFFER + 4096), to, name }),
+            Ok(to) => Ok(Stream { text: Vec::with_capacity(BUFFER + 4096), to, name, written: 0 }),
             Err(source) => Err(Failure::Output { name, source }),
         }
     }
@@ -95,6 +111,7 @@ impl Stream {
             return Ok(());
         }
         let written = self.to.write(&self.text);
+        self.written += self.text.len() as u64;
         self.text.clear();
         written.map_err(|source| failure(self.name.clone(), source))
     }
@@ -103,6 +120,21 @@ impl Stream {
     #[inline]
     pub(super) fn spill(&mut self) -> Result<(), Failure> {
         if self.text.len() < BUFFER { Ok(()) } else { self.flush() }
+    }
+
+    /// Bytes of it, those included that were not written yet.
+    #[inline]
+    pub(super) fn len(&self) -> u64 {
+        self.written + self.text.len() as u64
+    }
+
+    /// The file of a log, with everything written to it.
+    pub(super) fn into_log(mut self) -> Result<Option<File>, Failure> {
+        self.flush()?;
+        Ok(match self.to {
+            To::Log { file, .. } => Some(file),
+            _ => None,
+        })
     }
 
     /// Writes the rest; then the output is complete.
@@ -154,6 +186,13 @@ impl To {
         // Every write goes to the end, also after another program has cut the file.
         let file = File::options().append(true).create_new(true).open(path)?;
         Ok(To::Log { file, part: Part { path: path.to_owned(), keep: false } })
+    }
+
+    /// To the file at `path`, behind what is in it.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    fn reopened(path: &Path) -> io::Result<To> {
+        let file = File::options().append(true).create(true).open(path)?;
+        Ok(To::Log { file, part: Part { path: path.to_owned(), keep: true } })
     }
 
     /// Writes all of it.

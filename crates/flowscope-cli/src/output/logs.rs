@@ -126,6 +126,14 @@ impl Logs {
         also
     }
 
+    /// Appends what comes last in a log that is complete before the others.
+    pub(super) fn close(&mut self, now: Timestamp, out: &mut Vec<u8>) {
+        match &mut self.style {
+            Style::Zeek(zeek) => zeek.end(now, out),
+            Style::Eve(_) | Style::Csv(_) | Style::Json(_) => {}
+        }
+    }
+
     /// Appends what comes last in a log.
     pub(super) fn end(&mut self, totals: &Totals, out: &mut Vec<u8>) {
         match &mut self.style {

@@ -14,6 +14,11 @@ mod ipfix;
 mod ladder;
 mod logs;
 mod report;
+#[cfg_attr(
+    not(all(feature = "live", target_os = "linux")),
+    allow(dead_code, reason = "only live captures rotate logs")
+)]
+mod rotation;
 mod sessions;
 mod sink;
 mod spoken;
@@ -50,8 +55,12 @@ pub(crate) use follow::Follow;
 pub(crate) use ipfix::Ipfix;
 pub(crate) use ladder::Ladder;
 pub(crate) use report::ReportPage;
+#[cfg(all(feature = "live", target_os = "linux"))]
+pub(crate) use rotation::Rotation;
 pub(crate) use sessions::Sessions;
 pub use sink::{OpenSink, RecordSink};
+#[cfg(all(feature = "live", target_os = "linux"))]
+pub(crate) use stats::report as report_stats;
 pub(crate) use stats::{Capture, Totals, count};
 pub(crate) use store::{Store, flow_name, too_many};
 pub(crate) use streams::Streams;
@@ -159,6 +168,9 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
 
     /// Appends what comes first in a log. `start` is the time of the first packet.
     fn begin_log(&mut self, _log: usize, _start: Timestamp, _out: &mut Vec<u8>) {}
+
+    /// Appends what comes last in a log that another one of its name follows. `now` is packet time.
+    fn close_log(&mut self, _log: usize, _now: Timestamp, _out: &mut Vec<u8>) {}
 
     /// Appends what comes last in each log.
     fn end_log(&mut self, _totals: &Totals, _out: &mut Vec<u8>) {}

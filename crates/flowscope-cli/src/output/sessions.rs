@@ -344,6 +344,12 @@ impl RecordFormat for Sessions {
         }
     }
 
+    fn close_log(&mut self, _: usize, now: Timestamp, out: &mut Vec<u8>) {
+        if let Style::Logs(logs) = &mut self.style {
+            logs.close(now, out);
+        }
+    }
+
     fn end_log(&mut self, totals: &Totals, out: &mut Vec<u8>) {
         if let Style::Logs(logs) = &mut self.style {
             logs.end(totals, out);

@@ -1,3 +1,6 @@
+#[cfg(all(feature = "live", target_os = "linux"))]
+use std::io::{self, Write as _};
+
 use flowscope::core::{Ledger, Loss, Timestamp, UnreadHeaders};
 
 use flowscope::output::{CaptureStats, EveFormat};
@@ -17,6 +20,8 @@ pub(crate) struct Totals {
     pub(crate) flows: u64,
     /// Flows evicted for lack of room.
     pub(crate) evicted: u64,
+    /// Packets that the capture counted in place of the flow table.
+    pub(crate) shunted: u64,
     /// Link types of capture files, each once.
     pub(crate) links: Vec<String>,
     /// Bytes on the wire of all packets.
@@ -138,6 +143,15 @@ pub(crate) fn count(n: u64, of: &str) -> String {
 /// Appends the statistics as the last line of JSON output.
 pub(super) fn write(totals: &Totals, out: &mut Vec<u8>) {
     EveFormat::new().flowless(totals.end, &totals.stats(), out);
+}
+
+/// Prints the statistics on standard error, as one line of JSON.
+#[cfg(all(feature = "live", target_os = "linux"))]
+pub(crate) fn report(totals: &Totals) {
+    let mut line = Vec::new();
+    write(totals, &mut line);
+    // A closed standard error is no error.
+    let _ = io::stderr().write_all(&line);
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
+#[cfg(all(feature = "live", target_os = "linux"))]
+use std::time::SystemTime;
 
 use flowscope::core::{PacketView, Timestamp};
 use flowscope::pcap::ReadError;
@@ -9,6 +11,7 @@ use flowscope::pcap::ReadError;
 use super::collector::{CollectorName, Transport};
 use super::directory::Directory;
 use super::file::Stream;
+use super::rotation::Rotation;
 use super::{OpenSink, RecordFormat, RecordSink, Totals};
 use crate::error::Failure;
 use crate::pager;
@@ -51,8 +54,10 @@ fn pieces(mut text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 /// complete, or logs in a directory.
 pub(crate) struct Output<L> {
     layout: L,
-    /// Time of the first packet.
+    /// Time of the first packet, or of the one at which logs were rotated.
     start: Option<Timestamp>,
+    /// Time of the last batch of packets.
+    now: Timestamp,
     to: Destination,
 }
 
@@ -126,15 +131,24 @@ impl Target<'_> {
 impl<L: RecordFormat> Output<L> {
     /// To this target. A layout has [`logs`](RecordFormat::logs) if it is a directory.
     pub(crate) fn open(layout: L, target: Target<'_>) -> Result<Self, Failure> {
+        Output::rotating(layout, target, None)
+    }
+
+    /// To this target, whose logs are rotated.
+    pub(crate) fn rotating(
+        layout: L,
+        target: Target<'_>,
+        rotation: Option<Rotation>,
+    ) -> Result<Self, Failure> {
         let to = match target {
             Target::Stream(path) => Destination::Stream(Stream::open(path)?),
             Target::Directory(path) => {
-                Destination::Directory(Directory::create(path, layout.logs())?)
+                Destination::Directory(Directory::create(path, layout.logs(), rotation)?)
             }
             Target::Records(path, open) => Destination::Records(Records::open(path, open)?),
             Target::Collector(name) => Destination::Stream(Stream::collector(name)?),
         };
-        Ok(Output { layout, start: None, to })
+        Ok(Output { layout, start: None, now: Timestamp::ZERO, to })
     }
 
     /// Records will be waited for as they come.
@@ -188,8 +202,9 @@ impl<L: RecordFormat> Output<L> {
         }
     }
 
-    /// What comes first, once.
+    /// What comes first, once. `start` is packet time.
     pub(crate) fn begin(&mut self, start: Timestamp) {
+        self.now = self.now.max(start);
         if self.start.is_some() {
             return;
         }
@@ -226,7 +241,7 @@ impl<L: RecordFormat> Output<L> {
 
     /// Writes a record.
     pub(crate) fn record(&mut self, record: &L::Record) -> Result<(), Failure> {
-        let Output { layout, start, to } = self;
+        let Output { layout, start, now, to } = self;
         let directory = match to {
             Destination::Stream(stream) => {
                 layout.write(record, &mut stream.text);
@@ -240,10 +255,12 @@ impl<L: RecordFormat> Output<L> {
             }
         };
         let (at, start) = (layout.log_of(record).into(), start.unwrap_or_default());
+        make_room(layout, directory, at, *now)?;
         let log = directory.log(at, |text| layout.begin_log(at, start, text))?;
         layout.write(record, &mut log.text);
         log.spill()?;
         for (at, text) in layout.also(record) {
+            make_room(layout, directory, at.into(), *now)?;
             let log = directory.log(at.into(), |text| layout.begin_log(at.into(), start, text))?;
             log.text.extend(text);
             log.spill()?;
@@ -253,7 +270,7 @@ impl<L: RecordFormat> Output<L> {
 
     /// Writes the text of a record; if there are several logs, its [`pieces`].
     pub(crate) fn text(&mut self, text: &[u8]) -> Result<(), Failure> {
-        let Output { layout, start, to } = self;
+        let Output { layout, start, now, to } = self;
         let directory = match to {
             Destination::Stream(stream) => {
                 stream.text.extend(text);
@@ -265,6 +282,7 @@ impl<L: RecordFormat> Output<L> {
         };
         let start = start.unwrap_or_default();
         for (at, text) in pieces(text) {
+            make_room(layout, directory, at, *now)?;
             let log = directory.log(at, |text| layout.begin_log(at, start, text))?;
             log.text.extend(text);
             log.spill()?;
@@ -283,6 +301,8 @@ impl<L: RecordFormat> Output<L> {
                 stream.complete()
             }
             Destination::Directory(mut directory) => {
+                // There is always one that has the totals.
+                directory.log(0, |text| layout.begin_log(0, totals.end, text))?;
                 directory.open_logs().for_each(|(_, log)| layout.end_log(totals, &mut log.text));
                 directory.complete()
             }
@@ -309,6 +329,73 @@ impl<L: RecordFormat> Output<L> {
             }
             Destination::Records(_) => self.end_round(),
         }
+    }
+}
+
+/// Completes a log that has as many bytes as it may.
+#[inline]
+fn make_room<L: RecordFormat>(
+    layout: &mut L,
+    directory: &mut Directory,
+    at: usize,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    if directory.is_full(at) { rotate(layout, directory, at, now) } else { Ok(()) }
+}
+
+fn rotate<L: RecordFormat>(
+    layout: &mut L,
+    directory: &mut Directory,
+    at: usize,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    for (_, log) in directory.open_logs().filter(|(open, log)| *open == at && log.len() > 0) {
+        layout.close_log(at, now, &mut log.text);
+    }
+    directory.rotate(at)
+}
+
+/// Rotation by time and by signals.
+#[cfg(all(feature = "live", target_os = "linux"))]
+impl<L: RecordFormat> Output<L> {
+    /// When [`rotate_due`](Self::rotate_due) next has work.
+    pub(crate) fn rotation_due(&self) -> Option<SystemTime> {
+        if let Destination::Directory(directory) = &self.to { directory.due() } else { None }
+    }
+
+    /// Completes all logs if it is time to.
+    pub(crate) fn rotate_due(&mut self) -> Result<(), Failure> {
+        let Destination::Directory(directory) = &mut self.to else { return Ok(()) };
+        if directory.is_due(SystemTime::now()) { self.rotate_all() } else { Ok(()) }
+    }
+
+    /// Completes all logs if they are rotated here; else those that another program has moved.
+    pub(crate) fn reopen(&mut self) -> Result<(), Failure> {
+        let Output { layout, now, to: Destination::Directory(directory), .. } = self else {
+            return Ok(());
+        };
+        if directory.rotates() {
+            return self.rotate_all();
+        }
+        for at in directory.moved() {
+            for (_, log) in directory.open_logs().filter(|(open, _)| *open == at) {
+                layout.close_log(at, *now, &mut log.text);
+            }
+            let log = directory.reopen(at)?;
+            if log.len() == 0 {
+                layout.begin_log(at, *now, &mut log.text);
+            }
+        }
+        Ok(())
+    }
+
+    fn rotate_all(&mut self) -> Result<(), Failure> {
+        let Output { layout, start, now, to: Destination::Directory(directory) } = self else {
+            return Ok(());
+        };
+        *start = start.map(|_| *now);
+        let open: Vec<_> = directory.open_logs().map(|(at, _)| at).collect();
+        open.into_iter().try_for_each(|at| rotate(layout, directory, at, *now))
     }
 }
 

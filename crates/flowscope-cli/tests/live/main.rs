@@ -18,6 +18,8 @@ mod program;
 #[cfg(target_os = "linux")]
 mod replay;
 #[cfg(target_os = "linux")]
+mod sensor;
+#[cfg(target_os = "linux")]
 mod track;
 #[cfg(target_os = "linux")]
 mod world;
@@ -35,6 +37,7 @@ fn main() -> std::process::ExitCode {
             tests![
                 permission::a_missing_interface_is_named_in_the_error,
                 permission::wrong_usage_is_exit_code_2,
+                sensor::wrong_usage_is_exit_code_2,
             ],
         ),
         runner::group(
@@ -73,6 +76,11 @@ fn main() -> std::process::ExitCode {
                 replay::frames_that_cannot_be_sent_are_counted,
                 replay::replay_keeps_the_time_between_packets,
                 replay::a_signal_ends_it,
+                sensor::logs_rotate_by_size_and_the_latest_are_kept,
+                sensor::logs_rotate_by_time,
+                sensor::a_hangup_opens_logs_again_that_were_moved,
+                sensor::a_signal_prints_the_counters,
+                sensor::a_full_disk_ends_it_and_complete_logs_stay,
                 track::live_output_equals_the_output_for_the_file,
                 track::flows_time_out_without_packets,
                 track::logs_can_be_read_while_they_grow,

@@ -1,0 +1,65 @@
+//! What is asked of a capture while it runs: by signals, and by the time.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Sleep, sleep};
+
+use crate::error::Failure;
+
+/// Waits for requests.
+pub(super) struct Control {
+    /// SIGHUP, if there are logs to reopen; else it ends the program, as a terminal that is closed does.
+    hangup: Option<Signal>,
+    /// SIGUSR1.
+    report: Signal,
+    /// Until logs are rotated, and when that is.
+    timer: Option<(SystemTime, Pin<Box<Sleep>>)>,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Request {
+    /// To reopen the logs.
+    Reopen,
+    /// To print the counters.
+    Report,
+    /// To rotate the logs, because it is time.
+    Rotate,
+}
+
+impl Control {
+    /// Starts to wait, inside of a runtime. `reopens` if there are logs.
+    pub(super) fn new(reopens: bool) -> Result<Self, Failure> {
+        let of = |kind| {
+            let failed = |error| Failure::Failed(format!("cannot wait for signals: {error}"));
+            signal(kind).map_err(failed)
+        };
+        let hangup = reopens.then(|| of(SignalKind::hangup())).transpose()?;
+        Ok(Control { hangup, report: of(SignalKind::user_defined1())?, timer: None })
+    }
+
+    /// The next request. Logs are rotated at `due`, by the system's clock.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, due: Option<SystemTime>) -> Poll<Request> {
+        if self.hangup.as_mut().is_some_and(|hangup| hangup.poll_recv(cx).is_ready()) {
+            return Poll::Ready(Request::Reopen);
+        }
+        if self.report.poll_recv(cx).is_ready() {
+            return Poll::Ready(Request::Report);
+        }
+        let Some(due) = due else { return Poll::Pending };
+        if self.timer.as_ref().is_none_or(|(known, _)| *known != due) {
+            let left = due.duration_since(SystemTime::now()).unwrap_or_default();
+            self.timer = Some((due, Box::pin(sleep(left))));
+        }
+        let timer = self.timer.as_mut().map(|(_, timer)| timer.as_mut().poll(cx));
+        if timer.is_some_and(|timer| timer.is_ready()) {
+            self.timer = None;
+            return Poll::Ready(Request::Rotate);
+        }
+        Poll::Pending
+    }
+}

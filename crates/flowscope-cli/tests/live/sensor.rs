@@ -1,0 +1,177 @@
+//! Captures that run for long: rotation and signals.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::world::*;
+
+fn in_namespace(name: &str, body: impl FnOnce()) {
+    crate::world::in_namespace("sensor", name, body);
+}
+
+/// Files of a folder and their text.
+fn read(folder: &Path) -> BTreeMap<String, String> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let text = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        (name, fs::read_to_string(entry.path()).unwrap_or_default())
+    };
+    files.map(text).collect()
+}
+
+/// Starts a capture of flows to a folder, whose records come soon.
+fn start(folder: &Path, args: &[&str]) -> Live {
+    let base = ["flows", "-iv1", "--udp-idle=200ms", "--output-dir"].map(OsStr::new);
+    let args = args.iter().map(OsStr::new);
+    Live::start(base.into_iter().chain([folder.as_os_str()]).chain(args))
+}
+
+/// Sends as many flows of one datagram each.
+fn send_flows(folder: &Path, flows: u32) {
+    send(&file(folder, "many.pcap", &pcap(&many_flows(flows, 10))));
+}
+
+pub(crate) fn logs_rotate_by_size_and_the_latest_are_kept() {
+    in_namespace("logs_rotate_by_size_and_the_latest_are_kept", || {
+        let folder = tempfile::tempdir().unwrap();
+        for keep in [1000, 3] {
+            let logs = folder.path().join(keep.to_string());
+            fs::create_dir(&logs).unwrap();
+            // Neither the log of a run that crashed nor another file is lost.
+            fs::write(logs.join("eve.json"), "{\"event_type\":\"old\"}\n").unwrap();
+            fs::write(logs.join("eve.old.json"), "mine").unwrap();
+            let args = ["--format=eve", "--rotate=10KiB", "--keep", &keep.to_string()];
+            let live = start(&logs, &args);
+            assert!(!read(&logs)["eve.json"].contains("old"));
+            send_flows(folder.path(), 300);
+            let ran = live.interrupt();
+            assert_eq!(ran.code, 0, "{ran:?}");
+            let mut files = read(&logs);
+            assert_eq!(files.remove("eve.old.json").as_deref(), Some("mine"));
+            assert!(files.keys().all(|name| name.starts_with("eve.20")), "{:?}", files.keys());
+            let records: Vec<_> = files.values().flat_map(|text| lines(text)).collect();
+            let count = |kind: &str| records.iter().filter(|x| x["event_type"] == kind).count();
+            assert_eq!(count("stats"), 1);
+            if keep == 3 {
+                assert_eq!(files.len(), 3, "{:?}", files.keys());
+                assert!(count("flow") > 10 && count("flow") < 100 && count("old") == 0);
+            } else {
+                assert_eq!((count("flow"), count("old")), (300, 1));
+                let mut sizes: Vec<_> = files.values().map(String::len).collect();
+                sizes.sort_unstable();
+                // All but the old one and the last have 10 KiB and at most a record more.
+                assert!(sizes[2..].iter().all(|size| (10_240..12_000).contains(size)), "{sizes:?}");
+            }
+        }
+    });
+}
+
+pub(crate) fn logs_rotate_by_time() {
+    in_namespace("logs_rotate_by_time", || {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        let live = start(&logs, &["--format=zeek", "--rotate=1s"]);
+        let complete = || read(&logs).keys().filter(|name| name.starts_with("conn.20")).count();
+        send_flows(folder.path(), 7);
+        until("the first log is complete", || complete() == 1);
+        send_flows(folder.path(), 5);
+        until("the second log is complete", || complete() == 2);
+        let ran = live.interrupt();
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let files = read(&logs);
+        let rows = |text: &String| text.lines().filter(|line| !line.starts_with('#')).count();
+        let counts: Vec<_> = files.values().map(rows).collect();
+        assert_eq!(counts.iter().sum::<usize>(), 12, "{files:?}");
+        for (name, text) in &files {
+            assert_eq!(text.matches("#separator").count(), 1, "{name}\n{text}");
+            assert!(text.lines().last().unwrap().starts_with("#close\t"), "{name}\n{text}");
+        }
+    });
+}
+
+pub(crate) fn a_hangup_opens_logs_again_that_were_moved() {
+    in_namespace("a_hangup_opens_logs_again_that_were_moved", || {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        let live = start(&logs, &["--format=zeek"]);
+        let rows = |name: &str| {
+            let text = fs::read_to_string(logs.join(name)).unwrap_or_default();
+            text.lines().filter(|line| !line.starts_with('#')).count()
+        };
+        send_flows(folder.path(), 7);
+        until("the records are written", || rows("conn.log") == 7);
+        // What was not moved stays as it is.
+        live.signal("HUP");
+        send_flows(folder.path(), 1);
+        until("the record is written", || rows("conn.log") == 8);
+        fs::rename(logs.join("conn.log"), logs.join("conn.log.1")).unwrap();
+        live.signal("HUP");
+        until("the log is there again", || logs.join("conn.log").exists());
+        send_flows(folder.path(), 2);
+        until("the records are written", || rows("conn.log") == 2);
+        let ran = live.interrupt();
+        assert_eq!(ran.code, 0, "{ran:?}");
+        for (name, text) in read(&logs) {
+            assert_eq!(text.matches("#separator").count(), 1, "{name}\n{text}");
+            assert_eq!(text.matches("#close").count(), 1, "{name}\n{text}");
+        }
+        assert_eq!((rows("conn.log.1"), rows("conn.log")), (8, 2));
+    });
+}
+
+pub(crate) fn a_signal_prints_the_counters() {
+    in_namespace("a_signal_prints_the_counters", || {
+        let mut live = Live::start(["flows", "-iv1", "--format=eve"]);
+        send(&corpus("http-keep-alive.pcap"));
+        let sent = frames(&corpus("http-keep-alive.pcap")).len();
+        let mut seen = 0;
+        let mut err = live.err.take().unwrap();
+        until("all packets are counted", || {
+            live.signal("USR1");
+            let mut line = String::new();
+            err.read_line(&mut line).unwrap();
+            let stats: Value = serde_json::from_str(&line).expect(&line);
+            assert_eq!(stats["event_type"], "stats");
+            seen = stats["stats"]["packets"]["seen"].as_u64().unwrap();
+            seen == sent as u64
+        });
+        let ran = live.interrupt();
+        assert_eq!((ran.code, balanced(&ran.out).1), (0, seen));
+    });
+}
+
+pub(crate) fn a_full_disk_ends_it_and_complete_logs_stay() {
+    in_namespace("a_full_disk_ends_it_and_complete_logs_stay", || {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = folder.path().join("disk");
+        fs::create_dir(&disk).unwrap();
+        let mount = ["-t", "tmpfs", "-o", "size=256k", "none", disk.to_str().unwrap()];
+        assert!(Command::new("mount").args(mount).status().unwrap().success());
+        let live = start(&disk, &["--format=eve", "--rotate=64KiB"]);
+        send_flows(folder.path(), 2000);
+        let ran = live.end();
+        assert_eq!(ran.code, 5, "{ran:?}");
+        assert!(ran.err.contains("cannot write: No space left"), "{ran:?}");
+        let files = read(&disk);
+        let complete: Vec<_> =
+            files.iter().filter(|(name, _)| name.starts_with("eve.20")).collect();
+        assert!(complete.len() >= 2, "{:?}", files.keys());
+        assert!(complete.iter().all(|(_, text)| lines(text).len() > 10));
+        assert!(Command::new("umount").arg(&disk).status().unwrap().success());
+    });
+}
+
+pub(crate) fn wrong_usage_is_exit_code_2() {
+    let cases: [&[&str]; 6] = [
+        &["flows", "-ilo", "--rotate=1h"],
+        &["flows", "-ilo", "--rotate=1h", "-o", "x"],
+        &["flows", "-ilo", "--format=eve", "--output-dir=/tmp/x", "--keep=3"],
+        &["flows", "-ilo", "--format=eve", "--output-dir=/tmp/x", "--rotate=60"],
+        &["flows", "-ilo", "--format=eve", "--output-dir=/tmp/x", "--rotate=1h", "--rotate=2h"],
+        &["flows", "--rotate=1h", "--format=eve", "--output-dir=/tmp/x", "x.pcap"],
+    ];
+    for args in cases {
+        let ran = flowscope(args);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}: {ran:?}");
+    }
+}
