@@ -5,9 +5,11 @@ mod doctor;
 mod feed;
 mod files;
 mod interfaces;
+mod metrics;
 mod open;
 mod record;
 mod replay;
+mod scrape;
 mod signals;
 mod track;
 

@@ -296,6 +296,12 @@ impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
         self.totals_of(self.driver.counts(), lost)
     }
 
+    /// Flows in the table, and the memory of table and parsers in bytes.
+    pub(crate) fn held(&self) -> (u64, u64) {
+        let counts = self.driver.counts();
+        (counts.open, counts.heap_bytes)
+    }
+
     /// When [`rotate_due`](Self::rotate_due) next has work.
     pub(crate) fn rotation_due(&self) -> Option<SystemTime> {
         self.out.rotation_due()

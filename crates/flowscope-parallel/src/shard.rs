@@ -28,6 +28,10 @@ pub struct Counts {
     pub payload: PayloadCounts,
     /// Number of flows that started.
     pub flows: u64,
+    /// Flows in the tables.
+    pub open: u64,
+    /// Bytes of memory that the tables and the parsers hold, by capacity.
+    pub heap_bytes: u64,
     /// Number of flows that were evicted for lack of room.
     pub evicted: u64,
     /// What the capture counted in place of the flow tables.
@@ -41,6 +45,8 @@ impl Counts {
         self.packets.merge(&other.packets);
         self.payload.merge(&other.payload);
         self.flows += other.flows;
+        self.open += other.open;
+        self.heap_bytes += other.heap_bytes;
         self.evicted += other.evicted;
         let (sum, more) = (&mut self.shunted, &other.shunted);
         sum.packets += more.packets;
@@ -107,6 +113,8 @@ impl<K: Hash + Eq + Clone, C: Classifier<K>, R: Recorder<K, C::Message>> Shard<K
             packets,
             payload: self.flows.payload_counts(),
             flows: totals.flows,
+            open: self.flows.table().len() as u64,
+            heap_bytes: self.flows.heap_bytes() as u64,
             evicted: totals.ended(EndReason::Evicted),
             shunted: totals.shunted,
             deadline: self.flows.table().next_deadline(),

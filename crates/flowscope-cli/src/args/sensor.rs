@@ -1,5 +1,6 @@
 //! Options of a capture that runs for long.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
@@ -24,6 +25,10 @@ pub(crate) struct Sensor {
     /// Keep only this many of the complete logs of each name, and delete older ones
     #[arg(long, value_name = "N")]
     keep: Option<NonZeroU32>,
+
+    /// Answer Prometheus at this address, under /metrics
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 /// When logs are complete.
@@ -51,7 +56,11 @@ impl FromStr for Rotate {
 impl Sensor {
     /// The first option that was given, if any.
     pub(super) fn given(&self) -> Option<&'static str> {
-        let given = [("--rotate", !self.rotate.is_empty()), ("--keep", self.keep.is_some())];
+        let given = [
+            ("--rotate", !self.rotate.is_empty()),
+            ("--keep", self.keep.is_some()),
+            ("--metrics", self.metrics.is_some()),
+        ];
         given.iter().find(|(_, given)| *given).map(|(option, _)| *option)
     }
 

@@ -3,10 +3,10 @@
 use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::error::Failure;
 
@@ -16,9 +16,14 @@ pub(super) struct Control {
     hangup: Option<Signal>,
     /// SIGUSR1.
     report: Signal,
+    /// Until counters are published, if they are.
+    publish: Option<Pin<Box<Sleep>>>,
     /// Until logs are rotated, and when that is.
     timer: Option<(SystemTime, Pin<Box<Sleep>>)>,
 }
+
+/// Interval of publishing.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,17 +34,20 @@ pub(super) enum Request {
     Report,
     /// To rotate the logs, because it is time.
     Rotate,
+    /// To publish the counters, because it is time.
+    Publish,
 }
 
 impl Control {
-    /// Starts to wait, inside of a runtime. `reopens` if there are logs.
-    pub(super) fn new(reopens: bool) -> Result<Self, Failure> {
+    /// Starts to wait, inside of a runtime. `reopens` if there are logs, `publishes` if counters are published.
+    pub(super) fn new(reopens: bool, publishes: bool) -> Result<Self, Failure> {
         let of = |kind| {
             let failed = |error| Failure::Failed(format!("cannot wait for signals: {error}"));
             signal(kind).map_err(failed)
         };
         let hangup = reopens.then(|| of(SignalKind::hangup())).transpose()?;
-        Ok(Control { hangup, report: of(SignalKind::user_defined1())?, timer: None })
+        let publish = publishes.then(|| Box::pin(sleep(Duration::ZERO)));
+        Ok(Control { hangup, report: of(SignalKind::user_defined1())?, publish, timer: None })
     }
 
     /// The next request. Logs are rotated at `due`, by the system's clock.
@@ -49,6 +57,12 @@ impl Control {
         }
         if self.report.poll_recv(cx).is_ready() {
             return Poll::Ready(Request::Report);
+        }
+        if let Some(publish) = &mut self.publish
+            && publish.as_mut().poll(cx).is_ready()
+        {
+            publish.as_mut().reset(Instant::now() + INTERVAL);
+            return Poll::Ready(Request::Publish);
         }
         let Some(due) = due else { return Poll::Pending };
         if self.timer.as_ref().is_none_or(|(known, _)| *known != due) {

@@ -125,10 +125,15 @@ impl Feed {
 
     /// Counters up to now.
     pub(super) fn account(&mut self) -> Result<Account, Failure> {
-        let stats = self.capture.stats().map_err(|error| failed(&error))?;
+        let stats = self.stats()?;
         let arrived = stats.arrived.unwrap_or(self.taken + stats.packets.seen());
         let shunted = self.shunt_map().map(ShuntMap::packets);
         Ok(Account { arrived, taken: self.taken, shunted, lost: stats.packets })
+    }
+
+    /// Counters of the capture.
+    pub(super) fn stats(&mut self) -> Result<netring::Stats, Failure> {
+        self.capture.stats().map_err(|error| failed(&error))
     }
 
     /// The map of flows that the kernel counts, if it was asked to.

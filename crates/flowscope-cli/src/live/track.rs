@@ -13,6 +13,8 @@ use tokio::time::Instant;
 
 use super::control::{Control, Request};
 use super::feed::Feed;
+use super::metrics::{Batches, Published, Snapshot};
+use super::scrape::Listener;
 use super::{now, runtime};
 use crate::args::Running;
 use crate::args::live::{Live, TimestampSource};
@@ -83,20 +85,23 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     let _inside = runtime.enter();
     let is_piped = target.is_stdout();
     let rotation = live.sensor.rotation(target)?;
-    let control = Control::new(target.is_directory())?;
+    let control = Control::new(target.is_directory(), live.sensor.metrics.is_some())?;
     let feed =
         Feed::start(&live.interface, &live.taking, args.filter.as_ref(), live.shunt, is_piped)?;
+    let listener = live.sensor.metrics.map(Listener::bind).transpose()?;
+    let mut greetings = vec![feed.greeting()];
+    let metrics = listener.map(|listener| Metrics::serve(listener, &mut greetings)).transpose()?;
     let out = Output::rotating(layout, target, rotation)?.hurried()?;
     let workers = args.workers.unwrap_or(NonZeroUsize::MIN);
     let mut run = Run::<L, K>::new(args, out, workers, None)?.filtered_before();
     let faults = feed.shunt_map().map_or(Ok(Vec::new()), |map| shunt(&mut run, map))?;
     if !args.quiet {
-        say(&feed.greeting());
+        greetings.iter().for_each(|line| say(line));
     }
     let (silence, latency) = (LiveClock::default(), feed.latency());
     let flushed = Instant::now();
     let tracking =
-        Tracking { feed, control, run, silence, latency, flushed, faults, faulty: false };
+        Tracking { feed, control, metrics, run, silence, latency, flushed, faults, faulty: false };
     runtime.block_on(tracking.run(args.quiet))
 }
 
@@ -104,6 +109,8 @@ fn track_by<K: FlowKey, L: RecordFormat>(
 struct Tracking<'a, L: RecordFormat, K: FlowKey> {
     feed: Feed,
     control: Control,
+    /// What is published, if anything is.
+    metrics: Option<Metrics>,
     run: Run<'a, L, K>,
     silence: LiveClock,
     latency: Duration,
@@ -112,6 +119,21 @@ struct Tracking<'a, L: RecordFormat, K: FlowKey> {
     /// Errors of what the kernel counts, and whether there was one.
     faults: Vec<ShuntFault>,
     faulty: bool,
+}
+
+/// Counters for Prometheus.
+struct Metrics {
+    published: Published,
+    batches: Batches,
+}
+
+impl Metrics {
+    fn serve(listener: Listener, greetings: &mut Vec<String>) -> Result<Self, Failure> {
+        let published = Published::default();
+        greetings.push(format!("metrics at http://{}/metrics", listener.address));
+        listener.serve(published.clone())?;
+        Ok(Metrics { published, batches: Batches::default() })
+    }
 }
 
 /// What there is to be done next.
@@ -174,12 +196,18 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let Tracking { feed, control, run, silence, latency, .. } = self;
+        let Tracking { feed, control, metrics, run, silence, latency, .. } = self;
         if let Poll::Ready(request) = control.poll(cx, run.rotation_due()) {
             return Poll::Ready(Next::Asked(request));
         }
+        let begun = metrics.is_some().then(Instant::now);
         match feed.poll(cx, &mut |views| run.take(views)) {
-            Poll::Ready(true) => Poll::Ready(Next::Taken),
+            Poll::Ready(true) => {
+                if let (Some(metrics), Some(begun)) = (metrics, begun) {
+                    metrics.batches.add(begun.elapsed());
+                }
+                Poll::Ready(Next::Taken)
+            }
             Poll::Ready(false) => Poll::Ready(Next::Over),
             Poll::Pending if feed.gave_way() => Poll::Pending,
             Poll::Pending if run.is_behind() => Poll::Ready(Next::Idle),
@@ -204,6 +232,25 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
         match request {
             Request::Reopen => self.run.reopen(),
             Request::Rotate => self.run.rotate_due(),
+            Request::Publish => {
+                let stats = self.feed.stats()?;
+                let totals = self.run.totals(&stats.packets);
+                if let Some(Metrics { published, batches }) = &self.metrics {
+                    let (flows, heap_bytes) = self.run.held();
+                    let names: Vec<_> = self.feed.links().map(|(name, _)| name).collect();
+                    published.publish(Snapshot {
+                        stream: names.join(","),
+                        flows,
+                        heap_bytes,
+                        arrived: stats.arrived.unwrap_or(totals.packets.seen()),
+                        freezes: stats.freezes,
+                        ring: stats.ring.map_or(0.0, netring::RingUse::ratio),
+                        batches: *batches,
+                        totals,
+                    });
+                }
+                Ok(())
+            }
             Request::Report => {
                 let lost = self.feed.account()?.lost;
                 report_stats(&self.run.totals(&lost));

@@ -1,7 +1,8 @@
-//! Captures that run for long: rotation and signals.
+//! Captures that run for long: rotation, signals, metrics.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::TcpStream;
 
 use crate::world::*;
 
@@ -140,6 +141,65 @@ pub(crate) fn a_signal_prints_the_counters() {
     });
 }
 
+/// The answer to a request, head and body.
+fn request(address: &str, request: &str) -> (String, String) {
+    let mut client = TcpStream::connect(address).unwrap();
+    write!(client, "{request}\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), body.to_owned())
+}
+
+pub(crate) fn metrics_are_the_counters_of_the_end() {
+    in_namespace("metrics_are_the_counters_of_the_end", || {
+        assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
+        let mut live = Live::start([
+            "flows",
+            "-iv1",
+            "--format=eve",
+            "--udp-idle=200ms",
+            "--metrics=127.0.0.1:0",
+        ]);
+        let mut line = String::new();
+        live.err.as_mut().unwrap().read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("flowscope: metrics at http://").expect(&line);
+        let address = address.strip_suffix("/metrics").unwrap();
+        send(&corpus("http-keep-alive.pcap"));
+        send(&corpus("dns-udp.pcap"));
+        let sent = ["http-keep-alive.pcap", "dns-udp.pcap"].map(|name| frames(&corpus(name)).len());
+        let sent = (sent[0] + sent[1]) as u64;
+        let metrics = || {
+            let (head, body) = request(address, "GET /metrics HTTP/1.1");
+            assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+            body
+        };
+        let value = |text: &str, name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.split(' ').nth(1));
+            line.map(|value| value.parse::<f64>().unwrap() as u64)
+        };
+        let arrived = "netring_packets_arrived_total{stream=\"v1\"}";
+        until("all packets are counted", || value(&metrics(), arrived) == Some(sent));
+        let text = metrics();
+        let of = |name: &str| value(&text, &format!("{name}{{stream=\"v1\"}}")).expect(&text);
+        assert_eq!(of("netring_packets_delivered_total"), sent);
+        assert!(of("netring_batch_seconds_count") > 0 && of("flowscope_memory_bytes") > 1000);
+        let started = of("flowscope_flows_started_total");
+        let bytes = of("netring_bytes_delivered_total");
+        assert!(request(address, "GET / HTTP/1.1").0.starts_with("HTTP/1.1 404 "));
+        assert!(request(address, "POST /metrics HTTP/1.1").0.starts_with("HTTP/1.1 405 "));
+        // Who sends nothing does not keep others waiting for ever.
+        let _silent = TcpStream::connect(address).unwrap();
+        assert_eq!(value(&metrics(), arrived), Some(sent));
+        let ran = live.interrupt();
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let (records, seen) = balanced(&ran.out);
+        assert_eq!((seen, records.len() as u64), (sent, started));
+        let stats = lines(&ran.out).pop().unwrap();
+        assert_eq!(stats["stats"]["bytes"]["delivered"].as_u64(), Some(bytes));
+    });
+}
+
 pub(crate) fn a_full_disk_ends_it_and_complete_logs_stay() {
     in_namespace("a_full_disk_ends_it_and_complete_logs_stay", || {
         let folder = tempfile::tempdir().unwrap();
@@ -162,13 +222,14 @@ pub(crate) fn a_full_disk_ends_it_and_complete_logs_stay() {
 }
 
 pub(crate) fn wrong_usage_is_exit_code_2() {
-    let cases: [&[&str]; 6] = [
+    let cases: [&[&str]; 7] = [
         &["flows", "-ilo", "--rotate=1h"],
         &["flows", "-ilo", "--rotate=1h", "-o", "x"],
         &["flows", "-ilo", "--format=eve", "--output-dir=/tmp/x", "--keep=3"],
         &["flows", "-ilo", "--format=eve", "--output-dir=/tmp/x", "--rotate=60"],
         &["flows", "-ilo", "--format=eve", "--output-dir=/tmp/x", "--rotate=1h", "--rotate=2h"],
         &["flows", "--rotate=1h", "--format=eve", "--output-dir=/tmp/x", "x.pcap"],
+        &["flows", "--metrics=127.0.0.1:1", "x.pcap"],
     ];
     for args in cases {
         let ran = flowscope(args);
