@@ -12,6 +12,7 @@ mod replay;
 mod scrape;
 mod signals;
 mod track;
+mod user;
 
 use std::time::SystemTime;
 

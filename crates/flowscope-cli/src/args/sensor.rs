@@ -29,6 +29,11 @@ pub(crate) struct Sensor {
     /// Answer Prometheus at this address, under /metrics
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) metrics: Option<SocketAddr>,
+
+    /// Go on as this user when the capture is open. The directory of --output-dir is created as theirs; what is written is
+    /// opened by them
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
 }
 
 /// When logs are complete.
@@ -60,6 +65,7 @@ impl Sensor {
             ("--rotate", !self.rotate.is_empty()),
             ("--keep", self.keep.is_some()),
             ("--metrics", self.metrics.is_some()),
+            ("--user", self.user.is_some()),
         ];
         given.iter().find(|(_, given)| *given).map(|(option, _)| *option)
     }

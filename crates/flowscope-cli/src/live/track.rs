@@ -15,6 +15,7 @@ use super::control::{Control, Request};
 use super::feed::Feed;
 use super::metrics::{Batches, Published, Snapshot};
 use super::scrape::Listener;
+use super::user::Unprivileged;
 use super::{now, runtime};
 use crate::args::Running;
 use crate::args::live::{Live, TimestampSource};
@@ -49,6 +50,7 @@ fn may_shunt<L: RecordFormat>(live: &Live, args: &Running) -> Result<(), Failure
         (args.filter.is_some(), "-f: a packet socket has one program, which filters or counts"),
         (args.tracking.vlan_key, "--vlan-key: the kernel does not look at VLANs"),
         (args.tracking.ethernet, "--ethernet: the kernel does not look at Ethernet addresses"),
+        (live.sensor.user.is_some(), "--user, who may not use the map of the kernel"),
         (live.taking.count.is_some(), "--count, which is for packets that are read"),
         (card, "--timestamps card: the kernel knows its own clock only"),
     ];
@@ -85,11 +87,18 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     let _inside = runtime.enter();
     let is_piped = target.is_stdout();
     let rotation = live.sensor.rotation(target)?;
+    let user = live.sensor.user.as_deref().map(Unprivileged::find).transpose()?;
     let control = Control::new(target.is_directory(), live.sensor.metrics.is_some())?;
     let feed =
         Feed::start(&live.interface, &live.taking, args.filter.as_ref(), live.shunt, is_piped)?;
     let listener = live.sensor.metrics.map(Listener::bind).transpose()?;
     let mut greetings = vec![feed.greeting()];
+    if let Some(user) = &user {
+        if let Target::Directory(directory) | Target::Records(directory, _) = target {
+            user.create(directory)?;
+        }
+        greetings.push(user.become_it()?);
+    }
     let metrics = listener.map(|listener| Metrics::serve(listener, &mut greetings)).transpose()?;
     let out = Output::rotating(layout, target, rotation)?.hurried()?;
     let workers = args.workers.unwrap_or(NonZeroUsize::MIN);

@@ -47,6 +47,7 @@ fn main() -> std::process::ExitCode {
                 permission::a_directory_without_permission_is_exit_code_5,
                 permission::captures_and_directories_without_permission,
                 permission::doctor_says_what_keeps_packets_from_being_captured,
+                sensor::another_user_takes_root,
             ],
         ),
         runner::group(
@@ -99,6 +100,7 @@ fn main() -> std::process::ExitCode {
         runner::group(
             needs::namespaces_of_root,
             tests![
+                sensor::it_goes_on_as_another_user,
                 track::records_of_flows_that_the_kernel_counts_are_those_of_whole_flows,
                 track::what_the_kernel_cannot_count_is_refused,
             ],

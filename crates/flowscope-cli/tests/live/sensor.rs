@@ -1,8 +1,9 @@
-//! Captures that run for long: rotation, signals, metrics.
+//! Captures that run for long: rotation, signals, metrics, another user.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpStream;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use crate::world::*;
 
@@ -221,8 +222,71 @@ pub(crate) fn a_full_disk_ends_it_and_complete_logs_stay() {
     });
 }
 
+pub(crate) fn it_goes_on_as_another_user() {
+    in_namespace("it_goes_on_as_another_user", || {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        // Processes have the numbers of this namespace in here.
+        assert!(
+            Command::new("mount").args(["-t", "proc", "none", "/proc"]).status().unwrap().success()
+        );
+        let logs = folder.path().join("logs");
+        let args = ["--format=eve", "--rotate=1h", "--user=nobody", "--metrics=127.0.0.1:0"];
+        let mut live = start(&logs, &args);
+        let mut line = String::new();
+        live.err.as_mut().unwrap().read_line(&mut line).unwrap();
+        assert!(line.starts_with("flowscope: runs as nobody ("), "{line}");
+        let uid = fs::metadata(&logs).unwrap().uid();
+        assert_ne!(uid, 0);
+        assert_eq!(fs::metadata(logs.join("eve.json")).unwrap().uid(), uid);
+        // Every thread.
+        let tasks = fs::read_dir(format!("/proc/{}/task", live.child.id())).unwrap();
+        let mut threads = 0;
+        for task in tasks {
+            let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+            let field = |name: &str| {
+                let line = status.lines().find_map(|line| line.strip_prefix(name));
+                line.unwrap().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+            };
+            assert_eq!(field("Uid:"), vec![uid.to_string(); 4]);
+            assert_eq!(field("NoNewPrivs:"), ["1"], "{status}");
+            for capabilities in ["CapPrm:", "CapEff:", "CapAmb:"] {
+                assert_eq!(field(capabilities), ["0000000000000000"], "{status}");
+            }
+            threads += 1;
+        }
+        // For packets, signals, logs and metrics.
+        assert_eq!(threads, 4);
+        // It still captures, and rotates.
+        send_flows(folder.path(), 3);
+        until("the records are written", || {
+            fs::read_to_string(logs.join("eve.json")).is_ok_and(|text| text.lines().count() == 3)
+        });
+        live.signal("HUP");
+        until("the log is complete", || read(&logs).keys().any(|name| name.starts_with("eve.20")));
+        let ran = live.interrupt();
+        assert_eq!(ran.code, 0, "{ran:?}");
+        for (user, said) in
+            [("none-such", "there is no such user"), ("root", "keeps all privileges")]
+        {
+            let ran = flowscope(["flows", "-iv1", "--user", user]);
+            assert_ne!(ran.code, 0, "{ran:?}");
+            assert!(ran.err.contains(said), "{ran:?}");
+        }
+    });
+}
+
+/// In a user namespace that maps nothing, root is nobody.
+pub(crate) fn another_user_takes_root() {
+    let mut command = Command::new("unshare");
+    command.arg("--user").arg(env!("CARGO_BIN_EXE_flowscope"));
+    let ran = run(command.args(["flows", "-ilo", "--user=nobody"]), b"");
+    assert_eq!((ran.code, ran.out.as_str()), (4, ""), "{ran:?}");
+    assert!(ran.err.contains("does not run as root"), "{ran:?}");
+}
+
 pub(crate) fn wrong_usage_is_exit_code_2() {
-    let cases: [&[&str]; 7] = [
+    let cases: [&[&str]; 8] = [
         &["flows", "-ilo", "--rotate=1h"],
         &["flows", "-ilo", "--rotate=1h", "-o", "x"],
         &["flows", "-ilo", "--format=eve", "--output-dir=/tmp/x", "--keep=3"],
@@ -230,6 +294,7 @@ pub(crate) fn wrong_usage_is_exit_code_2() {
         &["flows", "-ilo", "--format=eve", "--output-dir=/tmp/x", "--rotate=1h", "--rotate=2h"],
         &["flows", "--rotate=1h", "--format=eve", "--output-dir=/tmp/x", "x.pcap"],
         &["flows", "--metrics=127.0.0.1:1", "x.pcap"],
+        &["flows", "--user=nobody", "x.pcap"],
     ];
     for args in cases {
         let ran = flowscope(args);
