@@ -1,4 +1,6 @@
 mod answers;
+#[cfg(all(feature = "live", target_os = "linux"))]
+mod config;
 mod conversation;
 mod help;
 mod ipfix;
@@ -13,6 +15,7 @@ mod sensor;
 mod values;
 mod zone;
 
+use std::env;
 use std::ffi::OsString;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -448,15 +451,33 @@ impl Command {
     }
 }
 
+/// These arguments with the options of the file of `--config`, where there is that option.
+fn with_config(
+    command: &clap::Command,
+    args: impl IntoIterator<Item = OsString>,
+) -> Result<Vec<OsString>, clap::Error> {
+    let args = args.into_iter().collect();
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    let args = config::expand(command, args)
+        .map_err(|what| command.clone().error(clap::error::ErrorKind::InvalidValue, what))?;
+    #[cfg(not(all(feature = "live", target_os = "linux")))]
+    let _ = command;
+    Ok(args)
+}
+
 impl Cli {
     /// Parses the command line. Help, version and usage errors end the program.
     pub(crate) fn from_command_line() -> Cli {
-        Cli::of(&command().get_matches()).unwrap_or_else(|error| error.exit())
+        let command = command();
+        let args = with_config(&command, env::args_os()).unwrap_or_else(|error| error.exit());
+        Cli::of(&command.get_matches_from(args)).unwrap_or_else(|error| error.exit())
     }
 
     /// Parses these arguments, the first of which is the name of the program. Nothing is printed.
     pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-        Cli::of(&command().try_get_matches_from(args)?)
+        let command = command();
+        let args = with_config(&command, args)?;
+        Cli::of(&command.try_get_matches_from(args)?)
     }
 
     fn of(matches: &ArgMatches) -> Result<Cli, clap::Error> {

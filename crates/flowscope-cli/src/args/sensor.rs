@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
@@ -34,6 +35,10 @@ pub(crate) struct Sensor {
     /// opened by them
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
+
+    /// Take options from this TOML file, under their long names. Those of the command line win
+    #[arg(id = "config", long = "config", value_name = "FILE")]
+    _config: Option<PathBuf>,
 }
 
 /// When logs are complete.

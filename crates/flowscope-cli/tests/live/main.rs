@@ -82,6 +82,7 @@ fn main() -> std::process::ExitCode {
                 sensor::a_hangup_opens_logs_again_that_were_moved,
                 sensor::a_signal_prints_the_counters,
                 sensor::metrics_are_the_counters_of_the_end,
+                sensor::options_come_from_a_file_and_the_command_line_wins,
                 sensor::a_full_disk_ends_it_and_complete_logs_stay,
                 track::live_output_equals_the_output_for_the_file,
                 track::flows_time_out_without_packets,

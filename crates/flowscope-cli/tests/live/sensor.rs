@@ -1,4 +1,4 @@
-//! Captures that run for long: rotation, signals, metrics, another user.
+//! Captures that run for long: rotation, signals, metrics, another user, options from a file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -198,6 +198,33 @@ pub(crate) fn metrics_are_the_counters_of_the_end() {
         assert_eq!((seen, records.len() as u64), (sent, started));
         let stats = lines(&ran.out).pop().unwrap();
         assert_eq!(stats["stats"]["bytes"]["delivered"].as_u64(), Some(bytes));
+    });
+}
+
+pub(crate) fn options_come_from_a_file_and_the_command_line_wins() {
+    in_namespace("options_come_from_a_file_and_the_command_line_wins", || {
+        let folder = tempfile::tempdir().unwrap();
+        let config = "interface = 'v1'\nformat = 'csv'\ncount = 3\nvlan-key = true\n";
+        let config = file(folder.path(), "sensor.toml", config.as_bytes());
+        let config = config.to_str().unwrap();
+        let live = Live::start(["flows", "--config", config, "--format=json"]);
+        send_flows(folder.path(), 9);
+        let ran = live.end();
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(lines(&ran.out).len(), 3, "{}", ran.out);
+        for (text, said) in [
+            ("interface = 'v1'\nfromat = 'csv'\n", "sensor.toml:2: `fromat` is no option"),
+            ("interface = 'v1'\n[keep]\n", "sensor.toml:2: `keep` takes "),
+            ("interface = ", "sensor.toml:1: "),
+        ] {
+            file(folder.path(), "sensor.toml", text.as_bytes());
+            let ran = flowscope(["flows", "--config", config]);
+            assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
+            assert!(ran.err.contains(said), "{ran:?}");
+        }
+        let ran = flowscope(["flows", "-iv1", "--config", "/none/such.toml"]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.err.contains("/none/such.toml: No such file"), "{ran:?}");
     });
 }
 
