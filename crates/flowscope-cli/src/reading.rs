@@ -3,7 +3,9 @@
 use flowscope::core::{L4Proto, Timestamp};
 use flowscope::driver::{Protocols, Recognition};
 use flowscope::output::ZeekFormat;
-use flowscope::protocols::{self, NamedProtocol, ProtocolVisitor, Registry, Selection};
+use flowscope::protocols::{
+    self, NamedProtocol, ProtocolInfo, ProtocolVisitor, Registry, Selection,
+};
 use flowscope::record::{AnySchema, ParserOptions, Protocol, Record, Schema, Visitor};
 
 use crate::raw::{Chunk, Digest, Digests, Raw};
@@ -98,7 +100,12 @@ pub(crate) fn zeek_service(protocol: &'static str, transport: L4Proto) -> &'stat
     let read = protocols::all().iter().find(|known| known.name == protocol);
     let is_it = |known: &&NamedProtocol| known.name == protocol && known.transport == transport;
     let named = || protocols::named().iter().find(is_it).map(|known| known.service);
-    read.map(|known| known.schema.zeek_log()).or_else(named).unwrap_or(protocol)
+    let of_it = |known: &ProtocolInfo| match (known.schema.zeek_service(), transport) {
+        (Some(service), L4Proto::Tcp) => service.tcp,
+        (Some(service), _) => service.udp,
+        (None, _) => known.schema.zeek_log(),
+    };
+    read.map(of_it).or_else(named).unwrap_or(protocol)
 }
 
 impl PayloadMode {

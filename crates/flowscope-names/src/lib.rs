@@ -25,7 +25,6 @@
 
 mod answer;
 mod database;
-mod directory;
 mod industry;
 mod mail;
 mod media;

@@ -4,8 +4,8 @@ use flowscope_record::ByteSet;
 
 use crate::named::{NamedProtocol, begins, datagram, stream, tcp, udp};
 use crate::{
-    database, directory, industry, mail, media, messaging, peer, routing, rpc, storage, telemetry,
-    terminal, vpn, windows,
+    database, industry, mail, media, messaging, peer, routing, rpc, storage, telemetry, terminal,
+    vpn, windows,
 };
 
 const ANY: ByteSet = ByteSet::ALL;
@@ -33,9 +33,6 @@ pub static NAMES: &[NamedProtocol] = &[
     tcp("tds", &[1433], stream(of(&[0x10, 0x12]), database::tds), "MS-TDS §2.2.6.5, §2.2.6.4"),
     tcp("tns", &[1521], stream(from(0, 3), database::tns), "Oracle Net Services, TNS packet header"),
     tcp("zookeeper", &[2181], stream(of(&[0]), database::zookeeper), "ZooKeeper zookeeper.jute, ConnectRequest"),
-    // Directories and logins.
-    tcp("krb5", &[88], stream(of(&[0]), directory::kerberos_stream), "RFC 4120 §5, §7.2.2").zeek("krb_tcp"),
-    udp("krb5", &[88], datagram(from(0x6a, 0x7e), directory::kerberos), "RFC 4120 §5").zeek("krb"),
     // Files and code.
     tcp("git", &[9418], stream(of(b"0"), storage::git), "Git protocol-pack, git transport"),
     tcp("rsync", &[873], begins(&[b"@RSYNCD: "]), "rsync csprotocol.txt"),

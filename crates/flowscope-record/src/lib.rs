@@ -45,7 +45,7 @@ pub use decimal::digit_pair;
 pub use field::{FieldSource, find as find_field};
 pub use protocol::{NoParser, ParserOptions, Ports, Protocol};
 pub use record::{AnySchema, ColumnInfo, Record, Visitor};
-pub use schema::{Rows, Schema};
+pub use schema::{Rows, Schema, ZeekService};
 pub use short::Short;
 pub use text::{amount, span, wire_text};
 pub use value::Value;

@@ -1,4 +1,4 @@
-use crate::{Column, Kind, Schema, ZeekType};
+use crate::{Column, Kind, Schema, ZeekService, ZeekType};
 
 /// A value that schemas describe: the record of one protocol, or of one of several.
 ///
@@ -43,6 +43,8 @@ pub trait AnySchema: Sync {
     fn eve_event(&self) -> &'static str;
     /// The name of Zeek's log.
     fn zeek_log(&self) -> &'static str;
+    /// The names of [`Schema::zeek_service`].
+    fn zeek_service(&self) -> Option<ZeekService>;
     /// The other logs of Zeek's.
     fn zeek_also(&self) -> Vec<&'static dyn AnySchema>;
     /// The names of [`Schema::csv`].
@@ -86,6 +88,10 @@ impl<R> AnySchema for Schema<R> {
 
     fn zeek_log(&self) -> &'static str {
         self.zeek_log
+    }
+
+    fn zeek_service(&self) -> Option<ZeekService> {
+        self.zeek_service
     }
 
     fn zeek_also(&self) -> Vec<&'static dyn AnySchema> {

@@ -15,6 +15,8 @@ pub struct Schema<R: 'static> {
     pub eve_event: &'static str,
     /// The name of Zeek's log, without `.log`.
     pub zeek_log: &'static str,
+    /// What `service` of Zeek's `conn.log` calls the protocol, where that is not the log's name.
+    pub zeek_service: Option<ZeekService>,
     /// When that which the record describes began.
     pub time: fn(&R) -> Timestamp,
     /// Who sent it, where a record is one side's: EVE then has the sender as source.
@@ -34,6 +36,15 @@ pub struct Schema<R: 'static> {
     pub columns: &'static [Column<R>],
 }
 
+/// Names of a protocol in `service` of Zeek's `conn.log`.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct ZeekService {
+    /// Over TCP.
+    pub tcp: &'static str,
+    /// Over all else.
+    pub udp: &'static str,
+}
+
 impl<R> Schema<R> {
     /// A schema without columns; the name serves as event type and log.
     #[must_use]
@@ -42,6 +53,7 @@ impl<R> Schema<R> {
             name,
             eve_event: name,
             zeek_log: name,
+            zeek_service: None,
             time,
             sender: None,
             eve_rows: None,

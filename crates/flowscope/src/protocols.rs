@@ -79,6 +79,7 @@ macro_rules! for_each_protocol {
             "radius" radius Radius flowscope_radius,
             "rdp" rdp Rdp flowscope_rdp,
             "ldap" ldap Ldap flowscope_ldap,
+            "krb5" krb5 Krb5 flowscope_krb5,
         }
     };
 }

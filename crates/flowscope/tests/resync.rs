@@ -44,6 +44,7 @@ fn framing(protocol: &str) -> Framing {
         "redis" => Framing::Lines { refusal: b"-ERR what\r\n" },
         "mqtt" | "ldap" | "http2" | "websocket" => Framing::Closes,
         "dns" | "llmnr" => Framing::Lengths { unreadable: b"\0\x05AAAAA" },
+        "krb5" => Framing::Lengths { unreadable: b"\0\0\0\x01\x6a" },
         "tls" | "ssh" | "postgresql" | "mysql" | "socks" | "proxy" | "rdp" => Framing::Handshake,
         other => panic!("{other} is new: how is it read behind what cannot be read?"),
     }
