@@ -1,33 +1,9 @@
 //! Protocols of industrial controllers and buildings.
 
-use crate::answer::Answer::{self, Maybe, No, OnPort, Yes};
+use crate::answer::Answer::{self, No, OnPort, Yes};
 
 use crate::shape::Byte::{Any, From, In, Is};
 use crate::shape::{be, header, le, sure_if, zero};
-
-/// Modbus over TCP: protocol id 0, and a length that is that of a request, or of a response, with this function. Other
-/// functions are plausible, and so are exceptions.
-pub(crate) fn modbus(start: &[u8]) -> Answer {
-    let shape = [Any, Any, Is(0), Is(0), Is(0), From(2, 254), Any, From(1, 0xff)];
-    header(start, &shape, |start| {
-        let (len, function) = (be(start, 4, 2), start[7]);
-        let sure_if_counted = |at: usize, before: usize| match start.get(at) {
-            Some(&count) => sure_if(usize::from(count) + before == len),
-            None => Maybe,
-        };
-        match function {
-            // Requests, and answers to those that write.
-            1..=6 | 15 | 16 if len == 6 => Yes,
-            // Answers to those that read, and requests to write more than one value, count their bytes.
-            1..=4 => sure_if_counted(8, 3),
-            15 | 16 => sure_if_counted(12, 7),
-            5 | 6 => No,
-            0..0x80 => OnPort,
-            _ if len == 3 => OnPort,
-            _ => No,
-        }
-    })
-}
 
 /// DNP3 (IEEE 1815): start bytes, length, control, addresses, and the check sum of these.
 pub(crate) fn dnp3(start: &[u8]) -> Answer {

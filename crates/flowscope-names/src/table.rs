@@ -45,7 +45,6 @@ pub static NAMES: &[NamedProtocol] = &[
     tcp("enip", &[44818], stream(of(&[0x04, 0x63, 0x64, 0x65, 0x66, 0x6f, 0x70]), industry::enip), "EtherNet/IP, CIP volume 2 §2-3"),
     udp("enip", &[44818], datagram(of(&[0x04, 0x63, 0x64]), industry::enip_datagram), "EtherNet/IP, CIP volume 2 §2-3"),
     tcp("iec60870", &[2404], stream(of(&[0x68]), industry::iec104), "IEC 60870-5-104 §5").or_port(),
-    tcp("modbus", &[502], stream(of(&[0]), industry::modbus), "Modbus messaging on TCP/IP §3.1.3").or_port(),
     tcp("s7comm", &[102], stream(of(&[3]), industry::s7comm), "RFC 1006 §6, RFC 905 §13.3").or_port(),
     // Mail, news and chat.
     tcp("irc", &[6667], stream(of(b":NUPC"), mail::irc), "RFC 2812 §3.1"),

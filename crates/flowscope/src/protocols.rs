@@ -80,6 +80,7 @@ macro_rules! for_each_protocol {
             "rdp" rdp Rdp flowscope_rdp,
             "ldap" ldap Ldap flowscope_ldap,
             "krb5" krb5 Krb5 flowscope_krb5,
+            "modbus" modbus Modbus flowscope_modbus,
         }
     };
 }

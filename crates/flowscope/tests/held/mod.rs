@@ -4,7 +4,7 @@ use flowscope::protocols::{self, ProtocolInfo};
 
 /// Those whose first bytes show what is none of them, and which go on behind what cannot be read where their framing
 /// allows it. A protocol of free text, or one that is new, need not be here.
-const HELD: [&str; 30] = [
+const HELD: [&str; 31] = [
     "http",
     "tls",
     "dtls",
@@ -35,6 +35,7 @@ const HELD: [&str; 30] = [
     "http2",
     "websocket",
     "krb5",
+    "modbus",
 ];
 
 /// Their descriptions.
