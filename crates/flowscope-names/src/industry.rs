@@ -5,26 +5,6 @@ use crate::answer::Answer::{self, No, OnPort, Yes};
 use crate::shape::Byte::{Any, From, In, Is};
 use crate::shape::{be, header, le, sure_if, zero};
 
-/// DNP3 (IEEE 1815): start bytes, length, control, addresses, and the check sum of these.
-pub(crate) fn dnp3(start: &[u8]) -> Answer {
-    let shape = [Is(5), Is(0x64), From(5, 255), Any, Any, Any, Any, Any, Any, Any];
-    header(start, &shape, |start| {
-        sure_if(le(start, 8, 2) == usize::from(dnp3_checksum(&start[..8])))
-    })
-}
-
-/// The same over UDP.
-pub(crate) fn dnp3_datagram(bytes: &[u8], _: usize) -> Answer {
-    dnp3(bytes)
-}
-
-/// The cyclic redundancy check of DNP3: polynomial 0x3d65, bits reversed, result inverted.
-fn dnp3_checksum(bytes: &[u8]) -> u16 {
-    let bit = |crc: u16| if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ 0xa6bc };
-    let byte = |crc: u16, byte: &u8| (0..8).fold(crc ^ u16::from(*byte), |crc, _| bit(crc));
-    !bytes.iter().fold(0, byte)
-}
-
 /// IEC 60870-5-104: a frame without data that starts, stops or tests the transfer is sure. One with data or an
 /// acknowledgement, in the middle of a connection, is plausible.
 pub(crate) fn iec104(start: &[u8]) -> Answer {

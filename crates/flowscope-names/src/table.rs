@@ -40,8 +40,6 @@ pub static NAMES: &[NamedProtocol] = &[
     udp("tftp", &[69], datagram(of(&[0]), storage::tftp), "RFC 1350 §5, RFC 2347"),
     // Industry and buildings.
     udp("bacnet", &[47808], datagram(of(&[0x81]), industry::bacnet), "ASHRAE 135 annex J"),
-    tcp("dnp3", &[20000], stream(of(&[5]), industry::dnp3), "IEEE 1815 §9.2").zeek("dnp3_tcp"),
-    udp("dnp3", &[20000], datagram(of(&[5]), industry::dnp3_datagram), "IEEE 1815 §9.2").zeek("dnp3_udp"),
     tcp("enip", &[44818], stream(of(&[0x04, 0x63, 0x64, 0x65, 0x66, 0x6f, 0x70]), industry::enip), "EtherNet/IP, CIP volume 2 §2-3"),
     udp("enip", &[44818], datagram(of(&[0x04, 0x63, 0x64]), industry::enip_datagram), "EtherNet/IP, CIP volume 2 §2-3"),
     tcp("iec60870", &[2404], stream(of(&[0x68]), industry::iec104), "IEC 60870-5-104 §5").or_port(),

@@ -81,6 +81,7 @@ macro_rules! for_each_protocol {
             "ldap" ldap Ldap flowscope_ldap,
             "krb5" krb5 Krb5 flowscope_krb5,
             "modbus" modbus Modbus flowscope_modbus,
+            "dnp3" dnp3 Dnp3 flowscope_dnp3,
         }
     };
 }
