@@ -201,34 +201,3 @@ fn evictions_are_in_the_statistics() {
     assert_eq!(stats(&["--max-flows", "4"]), 19);
     assert_eq!(stats(&[]), Value::Null);
 }
-
-/// In a terminal of `script`, a program of util-linux.
-#[cfg(target_os = "linux")]
-#[test]
-fn output_on_a_terminal_goes_through_a_pager() {
-    let in_terminal = |command: &str, pager: &str| {
-        let line = format!(
-            "{} {command} {}",
-            env!("CARGO_BIN_EXE_flowscope"),
-            data("mixed.pcapng").display()
-        );
-        let mut script = Command::new("script");
-        script.args(["-q", "-e", "-c", &line, "/dev/null"]).env("FLOWSCOPE_PAGER", pager);
-        let ran = script.stdin(Stdio::null()).output().expect("the program `script` of util-linux");
-        String::from_utf8(ran.stdout).unwrap()
-    };
-    let paged = in_terminal("flows --wide -n 3", "sed s/^/paged:/");
-    let lines: Vec<_> = paged.lines().collect();
-    assert!(lines.len() > 3 && lines.iter().all(|line| line.starts_with("paged:")), "{paged}");
-    // What is printed on standard error stands behind the records.
-    assert!(lines.last().unwrap().contains("the first 3 records"), "{paged}");
-    for (command, pager) in [
-        ("flows --no-pager", "sed s/^/paged:/"),
-        ("flows -o /dev/null", "sed s/^/paged:/"),
-        ("flows", "cat"),
-        ("flows", ""),
-    ] {
-        let plain = in_terminal(command, pager);
-        assert!(!plain.contains("paged:"), "{command}: {plain}");
-    }
-}
