@@ -10,7 +10,9 @@ pub struct Dnp3;
 impl Protocol for Dnp3 {
     const NAME: &'static str = "dnp3";
     const RECORDS: &'static str = "one per request with its response, one per request that has none, and one per unsolicited response";
-    const PORTS: Ports = Ports { tcp: &[20000], udp: &[20000] };
+    // The check sum of a frame is evidence enough on any port. 20000 is a port of clients too, and who uses a port of
+    // this list is taken for the server.
+    const PORTS: Ports = Ports { tcp: &[], udp: &[] };
     /// Of a frame.
     const FIRST_BYTES: ByteSet = ByteSet::of(&[0x05]);
     type Stream = Dnp3Parser;
