@@ -5,6 +5,7 @@
 
 import ast
 import calendar
+import faulthandler
 import gc
 import json
 import os
@@ -19,6 +20,9 @@ import warnings
 from pathlib import Path
 
 import flowscope
+
+# A test that waits for ever fails.
+faulthandler.dump_traceback_later(300, exit=True)
 
 DATA = Path(__file__).parents[2] / "tests" / "data"
 PROGRAM = os.environ["FLOWSCOPE"]
@@ -351,6 +355,9 @@ class Reading(WithFolder):
     def test_interrupts_are_seen_while_it_waits(self):
         reader, writer = os.pipe()
         flows = flowscope.flows(f"/dev/fd/{reader}")
+        # A shell starts programs in the background with the signal ignored.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         start = time.monotonic()
         with self.assertRaises(KeyboardInterrupt):
