@@ -91,8 +91,10 @@ fn records_of_all_protocols_come_back() {
         }
     }
     directory.finish().unwrap();
+    // Its samples begin behind the handshake of HTTP, which names it.
+    let is_alone = |name: &&str| *name != "websocket";
     let names = protocols::all().iter().map(|protocol| protocol.name).chain(["flow"]);
-    for name in names {
+    for name in names.filter(is_alone) {
         assert!(written.contains_key(name), "no sample has records of {name}");
     }
     let read = files::rows(folder.path());
