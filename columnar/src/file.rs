@@ -70,9 +70,11 @@ impl Drop for PartFile {
     }
 }
 
-/// Creates the file behind the last one of a directory: under its name for now, and with the one it will have.
+/// Creates the next file of a directory. Returns it with the name of the `.part` file, under which it is written, and the
+/// name that it gets when it is complete.
 ///
-/// Other programs may write to the directory at the same time: whoever has created the file of a number owns that number.
+/// Several programs may write to the directory at the same time. The number of a file belongs to the program that
+/// created the `.part` file of that number.
 fn claim(dir: &Path) -> Result<(File, PathBuf, PathBuf), Error> {
     let mut next = last(dir).map_err(Error::io(dir))?.map_or(0, |last| last + 1);
     loop {

@@ -3,8 +3,8 @@
 use flowscope::core::{Layer, PacketView};
 use flowscope::extract::{AutoDetectEncap, FiveTuple, FlowExtractor};
 
-/// Looks at packets that a filter refuses: a filter sees the outer packet of a tunnel, and whoever asks for an
-/// address within one finds nothing.
+/// Counts the tunnelled packets among those that a filter refuses. A filter matches the outer packet, so an address
+/// of the inner one never matches.
 pub(crate) struct Tunnels {
     extractor: AutoDetectEncap<FiveTuple>,
     seen: u32,

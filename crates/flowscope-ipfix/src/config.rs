@@ -54,8 +54,8 @@ impl ExporterConfig {
         self
     }
 
-    /// Sets the private enterprise number of elements that IANA does not have. By default
-    /// [`EXAMPLE_ENTERPRISE`]: whoever exports to others sets their own.
+    /// Sets the private enterprise number of elements that IANA does not have. The default is
+    /// [`EXAMPLE_ENTERPRISE`]; exports to other organisations need an assigned number.
     #[must_use]
     pub fn enterprise(mut self, number: u32) -> Self {
         self.enterprise = number;

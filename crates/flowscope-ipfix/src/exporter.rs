@@ -16,7 +16,7 @@ use crate::template::Template;
 /// Memory: one message, and one record.
 pub struct Exporter {
     config: ExporterConfig,
-    /// Which templates were sent, in this session or since they were last due.
+    /// The templates that were sent and are not due again.
     sent: [bool; Template::COUNT],
     /// When the first of them was, and messages since.
     since: Option<Timestamp>,

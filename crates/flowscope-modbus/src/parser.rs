@@ -19,8 +19,8 @@ const MAX_INVALID: u8 = 32;
 
 /// Reads a Modbus connection, and emits a [`ModbusExchange`] for each request when its response is there.
 ///
-/// The initiator is the client, which opens the connection (Messaging §4.2); an exception is a response whoever sends it. A
-/// response has the transaction, the unit and the function of its request. A message that cannot be read is passed over; after
+/// The initiator is the client, which opens the connection (Messaging §4.2); an exception is a response in either
+/// direction. A response has the transaction, the unit and the function of its request. A message that cannot be read is passed over; after
 /// more than 32 of them, and no message before, the parser fails. Bytes that were not captured are passed over where they lie
 /// within a message; else they end parsing.
 ///

@@ -55,7 +55,7 @@ const Records = (function () {
 
     addTools() {
       const tools = document.querySelector(`[data-for="${this.table.id}"]`);
-      this.input = element("input", { type: "search", spellcheck: false, placeholder: "all words must occur" });
+      this.input = element("input", { type: "search", spellcheck: false, title: "Rows that contain all words" });
       this.failed = element("input", { type: "checkbox" });
       this.count = element("output", { role: "status" });
       tools.append(

@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 
 use crate::output::Totals;
 
-/// What is published: by the capture once a second, read by whoever asks.
+/// The latest counters: the capture stores them once a second, scrapes read them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Published(Arc<Mutex<Snapshot>>);
 

@@ -90,7 +90,7 @@ impl Stream {
         }
     }
 
-    /// Waits for whoever reads only as long as a capture can.
+    /// Limits the time that a write waits for a collector, for a capture that goes on meanwhile.
     #[cfg(all(feature = "live", target_os = "linux"))]
     pub(super) fn hurry(&mut self) -> Result<(), Failure> {
         let To::Collector(collector) = &mut self.to else { return Ok(()) };
