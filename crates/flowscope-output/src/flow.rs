@@ -74,6 +74,25 @@ pub enum FlowRecordKind {
     Late(EndReason),
 }
 
+impl FlowRecordKind {
+    /// How the flow ended, in one word: `closed`, `reset`, `idle`, `evicted`, `reused`, `open` where the input or the
+    /// capture ended before it did; `active` if it goes on.
+    #[must_use]
+    pub fn outcome(self) -> &'static str {
+        match self {
+            FlowRecordKind::Interim(_) => "active",
+            FlowRecordKind::Ended(reason) | FlowRecordKind::Late(reason) => match reason {
+                EndReason::Fin => "closed",
+                EndReason::Rst => "reset",
+                EndReason::IdleTimeout => "idle",
+                EndReason::Evicted => "evicted",
+                EndReason::Superseded => "reused",
+                _ => "open",
+            },
+        }
+    }
+}
+
 /// What one side of a flow sent.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]

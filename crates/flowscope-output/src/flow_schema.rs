@@ -82,7 +82,7 @@ pub static FLOW: Schema<FlowRecord> = Schema {
         C::new("inner_vlan", Kind::U64, |x| Value::some(x.header.vlans().nth(1)), "Second VLAN id.").zeek(18, "inner_vlan", ZeekType::Int),
         C::new("packets", Kind::U64, |x| both(x, |side| side.counters.packets), "Packets of both sides. Tables have those of the initiator and of the responder, rounded.").table(Table::at(5, "PACKETS", 9).right().with(|x| pair(x, |side| side.counters.packets))),
         C::new("bytes", Kind::U64, |x| both(x, |side| side.counters.wire_bytes), "Bytes of both sides: whole frames on the wire. Tables have those of the initiator and of the responder, rounded.").table(Table::at(6, "BYTES", 11).right().with(|x| pair(x, |side| side.counters.wire_bytes))),
-        C::new("outcome", Kind::Text, |x| outcome(x.kind).into(), "How the flow ended, in one word: closed, reset, idle, evicted, reused, open; active if it goes on.").table(Table::at(7, "STATE", 7)),
+        C::new("outcome", Kind::Text, |x| x.kind.outcome().into(), "How the flow ended, in one word: closed, reset, idle, evicted, reused, open; active if it goes on.").table(Table::at(7, "STATE", 7)),
         C::new("id", Kind::U64, |x| x.header.flow_id.into(), "Id of the flow.")
             .table(Table::at(9, "ID", 8).right().wide_only()),
         C::new("wide_tunnel", Kind::List(&Kind::Text), tunnel, "VLANs and tunnels around the flow.")
@@ -271,20 +271,6 @@ fn tunnel(record: &FlowRecord) -> Value<'_> {
     let vlans = record.header.vlans().map(|id| Value::short(format_args!("vlan:{id}")));
     let Value::List(tunnels) = record.header.tunnel_texts() else { return Value::Null };
     Value::List(vlans.chain(tunnels).collect())
-}
-
-fn outcome(kind: FlowRecordKind) -> &'static str {
-    match kind {
-        FlowRecordKind::Interim(_) => "active",
-        FlowRecordKind::Ended(reason) | FlowRecordKind::Late(reason) => match reason {
-            EndReason::Fin => "closed",
-            EndReason::Rst => "reset",
-            EndReason::IdleTimeout => "idle",
-            EndReason::Evicted => "evicted",
-            EndReason::Superseded => "reused",
-            _ => "open",
-        },
-    }
 }
 
 /// At most eleven letters.

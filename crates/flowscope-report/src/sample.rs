@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use flowscope_core::{L4Proto, Timestamp};
 use flowscope_extract::Endpoint;
-use flowscope_output::{FlowRecord, FlowRecordKind};
-use flowscope_track::EndReason;
+use flowscope_output::FlowRecord;
 
 use crate::FlowFailure;
 use crate::session::Session;
@@ -46,25 +45,10 @@ impl FlowRow {
             packets: counters.map(|of| of.packets),
             bytes: counters.map(|of| of.wire_bytes),
             retransmits: record.sides.iter().map(|side| u64::from(side.retransmits)).sum(),
-            state: state(record.kind),
-            history: record.history.to_string().chars().take(24).collect(),
+            state: record.kind.outcome(),
+            history: record.history.to_string(),
             failure,
         }
-    }
-}
-
-/// How a flow ended, in one word.
-fn state(kind: FlowRecordKind) -> &'static str {
-    match kind {
-        FlowRecordKind::Interim(_) => "active",
-        FlowRecordKind::Ended(reason) | FlowRecordKind::Late(reason) => match reason {
-            EndReason::Fin => "closed",
-            EndReason::Rst => "reset",
-            EndReason::IdleTimeout => "idle",
-            EndReason::Evicted => "evicted",
-            EndReason::Superseded => "reused",
-            _ => "open",
-        },
     }
 }
 
