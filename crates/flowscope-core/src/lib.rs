@@ -31,6 +31,7 @@
 //! assert_eq!(Everything.extract(view).unwrap().orientation, Orientation::Forward);
 //! ```
 
+mod check;
 mod extract;
 mod ledger;
 mod link;
@@ -48,6 +49,7 @@ mod time;
 mod unread;
 mod view;
 
+pub use check::MessageCheck;
 pub use extract::{Extracted, FlowExtractor, Fragment, IcmpInfo, IpInfo, Payload, Refusal};
 pub use ledger::{Ledger, Loss};
 pub use link::LinkType;

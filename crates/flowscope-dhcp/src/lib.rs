@@ -20,7 +20,6 @@
 //! assert_eq!(messages[0].hardware_address(), [2, 0, 0, 0, 0, 1]);
 //! ```
 
-mod check;
 mod text;
 mod v4;
 mod v6;

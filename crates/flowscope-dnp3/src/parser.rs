@@ -3,8 +3,8 @@ mod tests;
 
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
-    Datagram, DatagramParser, ParseError, ParserStatus, Probe, SessionParser, StreamChunk,
-    Timestamp, feed_once, parse_once,
+    Datagram, DatagramParser, MessageCheck, ParseError, ParserStatus, Probe, SessionParser,
+    StreamChunk, Timestamp, feed_once, parse_once,
 };
 use flowscope_lengths::{Framing, Message};
 
@@ -122,12 +122,8 @@ impl SessionParser for Dnp3Parser {
 #[derive(Clone, Debug, Default)]
 pub struct Dnp3Datagrams {
     sides: Sides,
-    invalid: u8,
-    any_valid: bool,
+    check: MessageCheck,
 }
-
-/// How many datagrams of a flow may be none before the first that has a frame.
-const MAX_INVALID: u8 = 32;
 
 impl DatagramParser for Dnp3Datagrams {
     type Message = Dnp3Exchange;
@@ -146,14 +142,7 @@ impl DatagramParser for Dnp3Datagrams {
             self.sides.frame(side, ts, Message { header, len: head.body, body }, out);
             rest = next;
         }
-        self.any_valid |= any;
-        if !self.any_valid {
-            if self.invalid == MAX_INVALID {
-                return ParserStatus::Failed(ParseError::NotTheProtocol);
-            }
-            self.invalid += 1;
-        }
-        ParserStatus::Continue
+        self.check.record(any)
     }
 
     fn end(&mut self, out: &mut Vec<Dnp3Exchange>) {

@@ -3,8 +3,8 @@ mod tests;
 
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
-    Datagram, DatagramParser, ParseError, ParserStatus, Probe, SessionParser, StreamChunk,
-    Timestamp, feed_once, parse_once,
+    Datagram, DatagramParser, MessageCheck, ParseError, ParserStatus, Probe, SessionParser,
+    StreamChunk, Timestamp, feed_once, parse_once,
 };
 use flowscope_lengths::{Framing, Head};
 
@@ -15,8 +15,6 @@ use crate::read::message;
 
 /// Bytes of a message that are kept: tickets of large groups have tens of thousands, and stand before what is asked.
 const MAX_KEPT: usize = 32 * 1024;
-/// How many messages of a flow may be none before the first that is one.
-const MAX_INVALID: u8 = 32;
 
 /// Reads Kerberos over TCP, each message behind its length (RFC 4120 §7.2.2), and emits a [`Krb5Exchange`] for each request
 /// when its answer is there.
@@ -30,29 +28,7 @@ const MAX_INVALID: u8 = 32;
 pub struct Krb5Parser {
     framings: [Framing<LENGTH, MAX_KEPT>; 2],
     pairing: Pairing,
-    check: Check,
-}
-
-/// Whether a flow has messages.
-#[derive(Clone, Debug, Default)]
-struct Check {
-    invalid: u8,
-    any_valid: bool,
-}
-
-impl Check {
-    /// Takes in whether a message is one.
-    fn record(&mut self, is_valid: bool) -> ParserStatus {
-        self.any_valid |= is_valid;
-        if self.any_valid {
-            return ParserStatus::Continue;
-        }
-        if self.invalid == MAX_INVALID {
-            return ParserStatus::Failed(ParseError::NotTheProtocol);
-        }
-        self.invalid += 1;
-        ParserStatus::Continue
-    }
+    check: MessageCheck,
 }
 
 /// The length before a message; its highest bit is none of it.
@@ -125,7 +101,7 @@ impl SessionParser for Krb5Parser {
 #[derive(Clone, Debug, Default)]
 pub struct Krb5Datagrams {
     pairing: Pairing,
-    check: Check,
+    check: MessageCheck,
 }
 
 impl DatagramParser for Krb5Datagrams {

@@ -4,8 +4,8 @@ mod tests;
 use flowscope_ber::{Header, MAX_HEADER, SEQUENCE, header};
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
-    Datagram, DatagramParser, ParseError, ParserStatus, Probe, Remainder, SessionParser,
-    StreamChunk, Timestamp, feed_once, parse_once,
+    Datagram, DatagramParser, MessageCheck, ParseError, ParserStatus, Probe, Remainder,
+    SessionParser, StreamChunk, Timestamp, feed_once, parse_once,
 };
 use flowscope_lengths::{Framing, Head};
 
@@ -177,12 +177,8 @@ fn head(start: &[u8]) -> Result<Option<Head>, ParseError> {
 #[derive(Clone, Debug, Default)]
 pub struct LdapDatagrams {
     pairing: Pairing,
-    invalid: u8,
-    any_valid: bool,
+    check: MessageCheck,
 }
-
-/// How many datagrams of a flow may be no messages before the first that is one.
-const MAX_INVALID: u8 = 32;
 
 impl DatagramParser for LdapDatagrams {
     type Message = LdapExchange;
@@ -202,14 +198,7 @@ impl DatagramParser for LdapDatagrams {
             self.pairing.message(side, ts, message, out);
             payload = behind;
         }
-        self.any_valid |= any;
-        if !any && !self.any_valid {
-            if self.invalid == MAX_INVALID {
-                return ParserStatus::Failed(ParseError::NotTheProtocol);
-            }
-            self.invalid += 1;
-        }
-        ParserStatus::Continue
+        self.check.record(any)
     }
 
     fn end(&mut self, out: &mut Vec<LdapExchange>) {

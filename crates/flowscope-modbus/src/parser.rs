@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
-    ParseError, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
+    MessageCheck, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
 };
 use flowscope_lengths::Framing;
 
@@ -14,8 +14,6 @@ use crate::{ModbusExchange, probe};
 
 /// Requests that may wait for a response; a server takes 16 at most (Messaging §4.2).
 const MAX_OPEN: usize = 32;
-/// How many messages of a flow may be none before the first that is one.
-const MAX_INVALID: u8 = 32;
 
 /// Reads a Modbus connection, and emits a [`ModbusExchange`] for each request when its response is there.
 ///
@@ -29,8 +27,7 @@ const MAX_INVALID: u8 = 32;
 pub struct ModbusParser {
     framings: [Framing<HEADER, { MAX_LEN as usize }>; 2],
     pairing: Pairing,
-    invalid: u8,
-    any_valid: bool,
+    check: MessageCheck,
 }
 
 /// The requests that have no response yet, oldest first.
@@ -88,21 +85,6 @@ impl Pairing {
     }
 }
 
-impl ModbusParser {
-    /// Takes in whether a message is one.
-    fn check(&mut self, is_valid: bool) -> ParserStatus {
-        self.any_valid |= is_valid;
-        if self.any_valid {
-            return ParserStatus::Continue;
-        }
-        if self.invalid == MAX_INVALID {
-            return ParserStatus::Failed(ParseError::NotTheProtocol);
-        }
-        self.invalid += 1;
-        ParserStatus::Continue
-    }
-}
-
 impl SessionParser for ModbusParser {
     type Message = ModbusExchange;
 
@@ -123,7 +105,7 @@ impl SessionParser for ModbusParser {
                 message.map(|message| pairing.message(side, ts, message, out)).is_some()
             });
             match read {
-                Ok(Some(is_valid)) => match self.check(is_valid) {
+                Ok(Some(is_valid)) => match self.check.record(is_valid) {
                     ParserStatus::Continue => {}
                     status => return status,
                 },

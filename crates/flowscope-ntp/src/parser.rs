@@ -1,5 +1,5 @@
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp, parse_once,
+    Datagram, DatagramParser, FlowSide, MessageCheck, ParserStatus, Probe, Timestamp, parse_once,
 };
 
 use crate::{NtpMessage, NtpMode, NtpShort, NtpTimes, NtpTimestamp};
@@ -10,12 +10,8 @@ use crate::{NtpMessage, NtpMode, NtpShort, NtpTimes, NtpTimestamp};
 /// After more than 32 of them, and no message before, the parser fails. It holds no memory.
 #[derive(Clone, Debug, Default)]
 pub struct NtpParser {
-    invalid: u8,
-    any_valid: bool,
+    check: MessageCheck,
 }
-
-/// How many datagrams of a flow may be no messages before the first that is one.
-const MAX_INVALID: u8 = 32;
 
 /// Bytes of the header (RFC 5905 §7.3).
 const HEADER: usize = 48;
@@ -40,16 +36,9 @@ impl DatagramParser for NtpParser {
 
     fn parse_into(&mut self, datagram: Datagram<'_>, out: &mut Vec<NtpMessage>) -> ParserStatus {
         let message = read(&datagram);
-        self.any_valid |= message.is_some();
-        if message.is_none() {
-            self.invalid = self.invalid.saturating_add(1);
-        }
+        let status = self.check.record(message.is_some());
         out.extend(message);
-        if !self.any_valid && self.invalid > MAX_INVALID {
-            ParserStatus::Failed(ParseError::NotTheProtocol)
-        } else {
-            ParserStatus::Continue
-        }
+        status
     }
 
     /// The format has nothing that only NTP has; it is sure of a header that makes sense, on its port.

@@ -4,7 +4,7 @@ mod tests;
 use std::collections::VecDeque;
 
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp, parse_once,
+    Datagram, DatagramParser, FlowSide, MessageCheck, ParserStatus, Probe, Timestamp, parse_once,
 };
 
 use crate::packet::{Packet, packet};
@@ -12,8 +12,6 @@ use crate::{RadiusAttributes, RadiusExchange};
 
 /// Requests that may wait for an answer.
 const MAX_OPEN: usize = 128;
-/// How many datagrams of a flow may be no packets before the first that is one.
-const MAX_INVALID: u8 = 32;
 
 /// Reads the RADIUS packets of a UDP flow, and emits a [`RadiusExchange`] for each request when its answer is there.
 ///
@@ -26,8 +24,7 @@ const MAX_INVALID: u8 = 32;
 pub struct RadiusParser {
     /// Oldest first.
     open: VecDeque<Open>,
-    invalid: u8,
-    any_valid: bool,
+    check: MessageCheck,
 }
 
 /// A request without an answer.
@@ -107,18 +104,12 @@ impl DatagramParser for RadiusParser {
         out: &mut Vec<RadiusExchange>,
     ) -> ParserStatus {
         let Datagram { side, ts, payload, wire_len } = datagram;
-        match packet(payload, payload.len().max(wire_len as usize)) {
-            Some(packet) => {
-                self.any_valid = true;
-                self.packet(side, ts, packet, out);
-            }
-            None if self.any_valid => {}
-            None if self.invalid == MAX_INVALID => {
-                return ParserStatus::Failed(ParseError::NotTheProtocol);
-            }
-            None => self.invalid += 1,
+        let packet = packet(payload, payload.len().max(wire_len as usize));
+        let status = self.check.record(packet.is_some());
+        if let Some(packet) = packet {
+            self.packet(side, ts, packet, out);
         }
-        ParserStatus::Continue
+        status
     }
 
     fn end(&mut self, out: &mut Vec<RadiusExchange>) {

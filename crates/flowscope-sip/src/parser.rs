@@ -3,7 +3,7 @@ mod tests;
 
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
-    Datagram, DatagramParser, ParseError, ParserStatus, Probe, SessionParser, StreamChunk,
+    Datagram, DatagramParser, MessageCheck, ParserStatus, Probe, SessionParser, StreamChunk,
     Timestamp, feed_once, parse_once,
 };
 
@@ -72,12 +72,8 @@ impl SessionParser for SipParser {
 #[derive(Clone, Debug, Default)]
 pub struct SipDatagrams {
     pairing: Pairing,
-    invalid: u8,
-    any_valid: bool,
+    check: MessageCheck,
 }
-
-/// How many datagrams of a flow may be no messages before the first that is one.
-const MAX_INVALID: u8 = 32;
 
 impl DatagramParser for SipDatagrams {
     type Message = SipTransaction;
@@ -93,18 +89,12 @@ impl DatagramParser for SipDatagrams {
     ) -> ParserStatus {
         let Datagram { side, ts, payload, wire_len } = datagram;
         let missing = u64::from(wire_len).saturating_sub(payload.len() as u64);
-        match Reader::datagram(payload, missing) {
-            Some(message) => {
-                self.any_valid = true;
-                self.pairing.message(side, ts, message, out);
-            }
-            None if self.any_valid => {}
-            None if self.invalid == MAX_INVALID => {
-                return ParserStatus::Failed(ParseError::NotTheProtocol);
-            }
-            None => self.invalid += 1,
+        let message = Reader::datagram(payload, missing);
+        let status = self.check.record(message.is_some());
+        if let Some(message) = message {
+            self.pairing.message(side, ts, message, out);
         }
-        ParserStatus::Continue
+        status
     }
 
     fn end(&mut self, out: &mut Vec<SipTransaction>) {

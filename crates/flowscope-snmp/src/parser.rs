@@ -2,7 +2,7 @@
 mod tests;
 
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp, parse_once,
+    Datagram, DatagramParser, FlowSide, MessageCheck, ParserStatus, Probe, Timestamp, parse_once,
 };
 
 use crate::SnmpMessage;
@@ -14,12 +14,8 @@ use crate::read::{Contents, contents};
 /// It holds no memory.
 #[derive(Clone, Debug, Default)]
 pub struct SnmpParser {
-    invalid: u8,
-    any_valid: bool,
+    check: MessageCheck,
 }
-
-/// How many datagrams of a flow may be no messages before the first that is one.
-const MAX_INVALID: u8 = 32;
 
 impl DatagramParser for SnmpParser {
     type Message = SnmpMessage;
@@ -30,18 +26,12 @@ impl DatagramParser for SnmpParser {
 
     fn parse_into(&mut self, datagram: Datagram<'_>, out: &mut Vec<SnmpMessage>) -> ParserStatus {
         let Datagram { side, ts, payload, .. } = datagram;
-        match contents(payload) {
-            Some(Contents { version, community, security, pdu }) => {
-                self.any_valid = true;
-                out.push(SnmpMessage { side, ts, version, community, security, pdu });
-            }
-            None if self.any_valid => {}
-            None if self.invalid == MAX_INVALID => {
-                return ParserStatus::Failed(ParseError::NotTheProtocol);
-            }
-            None => self.invalid += 1,
+        let contents = contents(payload);
+        let status = self.check.record(contents.is_some());
+        if let Some(Contents { version, community, security, pdu }) = contents {
+            out.push(SnmpMessage { side, ts, version, community, security, pdu });
         }
-        ParserStatus::Continue
+        status
     }
 
     /// Sure of a sequence with a version and a PDU, or with the header of version 3.

@@ -1,10 +1,9 @@
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParserStatus, Probe, Timestamp, parse_once,
+    Datagram, DatagramParser, FlowSide, MessageCheck, ParserStatus, Probe, Timestamp, parse_once,
 };
 
 use super::options::OVERLOAD;
 use super::{DhcpDefect, DhcpMessage};
-use crate::check::MessageCheck;
 
 /// Reads the DHCP messages of a UDP flow: one in each datagram.
 ///

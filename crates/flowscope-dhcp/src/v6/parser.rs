@@ -1,14 +1,13 @@
 use std::net::Ipv6Addr;
 
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParserStatus, Probe, Timestamp, parse_once,
+    Datagram, DatagramParser, FlowSide, MessageCheck, ParserStatus, Probe, Timestamp, parse_once,
 };
 
 use super::{
     Dhcpv6Address, Dhcpv6Message, Dhcpv6MessageType, Dhcpv6Prefix, Dhcpv6Relay, Dhcpv6Status,
 };
 use crate::DhcpDefect;
-use crate::check::MessageCheck;
 use crate::text::dns_name;
 use crate::wire::{array, be16, be32};
 

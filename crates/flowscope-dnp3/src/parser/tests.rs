@@ -149,7 +149,7 @@ fn datagrams_may_hold_several_frames() {
     let mut parser = Dnp3Datagrams::default();
     let mut out = Vec::new();
     let junk = Datagram::new(Initiator, Timestamp::ZERO, b"\x05\x64");
-    for _ in 0..MAX_INVALID {
+    for _ in 0..MessageCheck::MAX_INVALID {
         assert_eq!(parser.parse_into(junk, &mut out), Continue);
     }
     assert_eq!(parser.parse_into(junk, &mut out), Failed(ParseError::NotTheProtocol));

@@ -1,11 +1,11 @@
 use std::net::Ipv4Addr;
 
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp, parse_once,
+    Datagram, DatagramParser, FlowSide, MessageCheck, ParseError, ParserStatus, Probe, Timestamp,
+    parse_once,
 };
 
 use super::{NbnsAddress, NbnsDefect, NbnsMessage, NbnsName, NbnsNodeName, NbnsOpcode, NbnsType};
-use crate::parser::MessageCheck;
 use crate::probe::is_netbios;
 use crate::wire::{Budget, MAX_MESSAGE, Unreadable, be16, be32};
 use crate::{DnsConfig, Header};
@@ -37,13 +37,13 @@ impl DatagramParser for NbnsParser {
 
     fn parse_into(&mut self, datagram: Datagram<'_>, out: &mut Vec<NbnsMessage>) -> ParserStatus {
         let config = DnsConfig::default();
-        if self.check.has_failed(&config) {
+        if self.check.has_failed(config.max_invalid_messages) {
             return ParserStatus::Failed(ParseError::NotTheProtocol);
         }
         let message = read(&datagram);
         self.check.record(message.is_some());
         out.extend(message);
-        self.check.status(&config)
+        self.check.status(config.max_invalid_messages)
     }
 
     fn probe(_: FlowSide, payload: &[u8]) -> Probe {

@@ -1,9 +1,8 @@
 use flowscope_core::{
-    FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
+    FlowSide, MessageCheck, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp, feed_once,
 };
 use flowscope_session::Callbacks;
 
-use super::MessageCheck;
 use crate::decode::{RawMessage, decode};
 use crate::wire::be16;
 use crate::{DnsConfig, DnsMessage, DnsTransport, probe};
@@ -34,7 +33,7 @@ impl DnsTcpParser {
     /// The number of bodies that were not DNS messages.
     #[must_use]
     pub fn invalid_messages(&self) -> u32 {
-        self.check.invalid_messages
+        self.check.invalid()
     }
 
     /// Reads one body, or what there is of it.
@@ -74,7 +73,7 @@ impl SessionParser for DnsTcpParser {
     fn feed_into(&mut self, feed: StreamChunk<'_>, out: &mut Vec<DnsMessage>) -> ParserStatus {
         let (side, index, mut rest) = (feed.side, feed.side.index(), feed.bytes);
         self.sides[index].ts = feed.ts;
-        while !rest.is_empty() && !self.check.has_failed(&self.config) {
+        while !rest.is_empty() && !self.check.has_failed(self.config.max_invalid_messages) {
             let own = &mut self.sides[index];
             match own.frame {
                 Frame::Length(None) => match (be16(rest, 0), rest) {
@@ -133,7 +132,7 @@ impl SessionParser for DnsTcpParser {
         }
         match self.sides[index].frame {
             Frame::Stopped => ParserStatus::StopSide(side),
-            _ => self.check.status(&self.config),
+            _ => self.check.status(self.config.max_invalid_messages),
         }
     }
 
@@ -147,7 +146,7 @@ impl SessionParser for DnsTcpParser {
             if let Frame::Length(None) = own.frame {
                 own.frame = Frame::Resync;
             }
-            return self.check.status(&self.config);
+            return self.check.status(self.config.max_invalid_messages);
         }
         let missing = match self.sides[side.index()].frame {
             Frame::Body { missing, .. } | Frame::Skip { missing } => u64::from(missing),
@@ -159,7 +158,7 @@ impl SessionParser for DnsTcpParser {
             Some(left) if missing > 0 => own.skip(left),
             _ => *own = Side { frame: Frame::Resync, ts: own.ts, ..Side::default() },
         }
-        self.check.status(&self.config)
+        self.check.status(self.config.max_invalid_messages)
     }
 
     fn fin(&mut self, side: FlowSide, out: &mut Vec<DnsMessage>) {

@@ -1,8 +1,8 @@
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParseError, ParserStatus, Probe, Timestamp, parse_once,
+    Datagram, DatagramParser, FlowSide, MessageCheck, ParseError, ParserStatus, Probe, Timestamp,
+    parse_once,
 };
 
-use super::MessageCheck;
 use crate::decode::{RawMessage, decode};
 use crate::{DnsConfig, DnsMessage, DnsTransport, probe};
 
@@ -27,7 +27,7 @@ impl DnsUdpParser {
     /// The number of datagrams that were not DNS messages.
     #[must_use]
     pub fn invalid_messages(&self) -> u32 {
-        self.check.invalid_messages
+        self.check.invalid()
     }
 }
 
@@ -39,13 +39,13 @@ impl DatagramParser for DnsUdpParser {
     }
 
     fn parse_into(&mut self, datagram: Datagram<'_>, out: &mut Vec<DnsMessage>) -> ParserStatus {
-        if self.check.has_failed(&self.config) {
+        if self.check.has_failed(self.config.max_invalid_messages) {
             return ParserStatus::Failed(ParseError::NotTheProtocol);
         }
         let message = read_datagram(&datagram, &self.config);
         self.check.record(message.is_some());
         out.extend(message);
-        self.check.status(&self.config)
+        self.check.status(self.config.max_invalid_messages)
     }
 
     fn probe(_side: FlowSide, payload: &[u8]) -> Probe {

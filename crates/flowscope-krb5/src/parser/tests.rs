@@ -117,7 +117,7 @@ fn what_is_no_message_costs_itself_only() {
     let out = parser.feed_responder(&[framed(b"AAAAA"), framed(&error(25, b"a"))].concat());
     assert_eq!(summaries(&out), [(10, 30, "a", 25)]);
     let mut out = Vec::new();
-    let junk = framed(b"AAAAA").repeat(usize::from(MAX_INVALID));
+    let junk = framed(b"AAAAA").repeat(MessageCheck::MAX_INVALID as usize);
     let mut parser = Krb5Parser::default();
     assert_eq!(parser.feed_into(chunk(&junk), &mut out), Continue);
     let failed = Failed(ParseError::NotTheProtocol);

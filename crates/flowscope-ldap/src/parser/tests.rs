@@ -178,7 +178,7 @@ fn datagrams_may_hold_several_messages() {
     let mut parser = LdapDatagrams::default();
     let mut out = Vec::new();
     let junk = Datagram::new(Initiator, Timestamp::ZERO, b"\x30\0");
-    for _ in 0..MAX_INVALID {
+    for _ in 0..MessageCheck::MAX_INVALID {
         assert_eq!(parser.parse_into(junk, &mut out), Continue);
     }
     assert_eq!(parser.parse_into(junk, &mut out), Failed(ParseError::NotTheProtocol));

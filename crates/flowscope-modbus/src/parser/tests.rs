@@ -1,3 +1,4 @@
+use flowscope_core::ParseError;
 use flowscope_core::ParserStatus::{Continue, Done, Failed};
 
 use super::*;

@@ -1,7 +1,8 @@
+use flowscope_core::FlowSide::{Initiator, Responder};
+use flowscope_core::ParseError;
+
 use super::*;
 use crate::RadiusCode;
-
-use flowscope_core::FlowSide::{Initiator, Responder};
 
 /// A packet with a user.
 fn bytes(code: u8, id: u8, authenticator: u8, user: &str) -> Vec<u8> {
@@ -97,7 +98,7 @@ fn datagrams_that_are_no_packets_end_parsing() {
     let mut parser = RadiusParser::default();
     let mut out = Vec::new();
     let junk = Datagram::new(Initiator, Timestamp::ZERO, b"\x01\x02");
-    for _ in 0..MAX_INVALID {
+    for _ in 0..MessageCheck::MAX_INVALID {
         assert_eq!(parser.parse_into(junk, &mut out), ParserStatus::Continue);
     }
     let failed = ParserStatus::Failed(ParseError::NotTheProtocol);

@@ -1,3 +1,4 @@
+use flowscope_core::ParseError;
 use flowscope_core::ParserStatus::{Continue, Failed};
 
 use super::*;
@@ -169,7 +170,7 @@ fn datagrams_that_are_no_messages_end_parsing() {
     let mut parser = SipDatagrams::default();
     let mut out = Vec::new();
     let junk = Datagram::new(Initiator, Timestamp::ZERO, b"\0\0");
-    for _ in 0..MAX_INVALID {
+    for _ in 0..MessageCheck::MAX_INVALID {
         assert_eq!(parser.parse_into(junk, &mut out), Continue);
     }
     let failed = Failed(ParseError::NotTheProtocol);

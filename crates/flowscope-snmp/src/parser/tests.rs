@@ -1,3 +1,5 @@
+use flowscope_core::ParseError;
+
 use super::*;
 use crate::{SnmpPdu, SnmpPduKind};
 
@@ -85,7 +87,7 @@ fn what_is_no_message() {
     let mut parser = SnmpParser::default();
     let mut out = Vec::new();
     let junk = Datagram::new(FlowSide::Initiator, Timestamp::ZERO, b"\x30\0");
-    for _ in 0..MAX_INVALID {
+    for _ in 0..MessageCheck::MAX_INVALID {
         assert_eq!(parser.parse_into(junk, &mut out), ParserStatus::Continue);
     }
     let failed = ParserStatus::Failed(ParseError::NotTheProtocol);
