@@ -7,9 +7,10 @@ use flowscope_core::{
     FlowSide, IcmpInfo, L4Proto, Orientation, Path, TcpFlags, TcpOptions, Timestamp,
 };
 
+use crate::history::{Letters, MoreLetters};
 use crate::holes::Holes;
 use crate::stats::{Counters, LateStats};
-use crate::{FlowState, History, InitiatorEvidence, Macs};
+use crate::{FlowState, InitiatorEvidence, Macs};
 
 /// The part that every packet touches, key first.
 #[repr(C, align(64))]
@@ -44,7 +45,7 @@ pub(crate) mod bit {
     pub(crate) const REVERSE: u8 = 1;
     /// Picked up without a SYN.
     pub(crate) const MID_STREAM: u8 = 2;
-    /// `last_seen` is not `touched` but stands in the cold part.
+    /// `last_seen` is not `touched`; see [`times`](crate::times).
     pub(crate) const LAGGED: u8 = 4;
     /// The flow has no transport protocol that was recognised.
     pub(crate) const NO_L4: u8 = 8;
@@ -120,20 +121,18 @@ pub(crate) mod side_bit {
 /// The part that a flow's first packets, its last ones and unusual ones touch.
 #[derive(Clone)]
 pub(crate) struct Cold {
-    /// IPv6 flow label of each side's first packet.
-    pub(crate) flow_label: [u32; 2],
+    pub(crate) labels: [LabelAndScale; 2],
     pub(crate) first_seen: Timestamp,
-    pub(crate) last_seen: Timestamp,
-    /// `last_seen` when both sides had closed; zero while they have not.
-    pub(crate) closed: Timestamp,
+    /// One of two times; see [`times`](crate::times).
+    pub(crate) seen_or_closed: Timestamp,
     /// Payload that the capture cut off, per side; what does not fit is in the rare part.
     pub(crate) cut: [u32; 2],
     /// TCP: sequence number of each side's SYN, seen or acknowledged, or of its first byte minus one. ICMP: the
     /// identifier, with bit 16 set if there is one.
     pub(crate) isn: [u32; 2],
-    /// Where each side's FIN stands.
+    /// Where each side's FIN stands. ICMP: code and type of the first packet.
     pub(crate) fin: [u32; 2],
-    pub(crate) history: History,
+    pub(crate) letters: Letters,
     pub(crate) first_window: [u16; 2],
     pub(crate) min_window: [u16; 2],
     pub(crate) max_window: [u16; 2],
@@ -145,11 +144,13 @@ pub(crate) struct Cold {
     pub(crate) ack_rtt: u32,
     pub(crate) rare: Option<Box<Rare>>,
     pub(crate) evidence: InitiatorEvidence,
-    /// Window scale of each side's SYN plus one, four bits each; 0 for none.
-    pub(crate) scales: u8,
     pub(crate) marks: u8,
-    pub(crate) icmp: u8,
 }
+
+/// What a side's first packet and its SYN say: the IPv6 flow label in the low 20 bits; in the high four the
+/// window scale plus one, 0 for none.
+#[derive(Clone, Copy)]
+pub(crate) struct LabelAndScale(u32);
 
 /// Bits of [`Cold::marks`].
 pub(crate) mod mark {
@@ -158,7 +159,7 @@ pub(crate) mod mark {
     pub(crate) const RESET: [u8; 2] = [4, 8];
     /// There was at least one window on this side that was no SYN's.
     pub(crate) const WINDOW: [u8; 2] = [16, 32];
-    /// The first packet's ICMP code is stored in `fin[0]`.
+    /// The first packet's ICMP code and type are stored in `fin`.
     pub(crate) const ICMP: u8 = 64;
     /// An accepted SYN+ACK acknowledged the initiator's SYN before anything of the initiator was seen:
     /// `isn[0]` is what it says.
@@ -185,6 +186,10 @@ pub(crate) struct Rare {
     /// The initiator is not who sent the first packet, and that is in the history.
     pub(crate) inconsistent: [bool; 2],
     pub(crate) multi_flag: [bool; 2],
+    /// Letters of the history for which the cold part has no room.
+    pub(crate) more_letters: MoreLetters,
+    /// `closed` of a flow that lags; zero if it has not.
+    pub(crate) closed: Timestamp,
     /// Letters at the end of the history that late packets wrote, hidden until the flow is removed.
     pub(crate) late_letters: u8,
     /// Ethernet addresses, if they are kept.
@@ -347,23 +352,52 @@ impl Cold {
         self.rare.get_or_insert_default()
     }
 
-    /// Window scale that a side's SYN offered.
-    pub(crate) fn scale(&self, side: usize) -> Option<u8> {
-        let stored = self.scales >> (4 * side) & 0xf;
-        (stored != 0).then(|| stored - 1)
+    /// Adds a letter to the history.
+    #[inline]
+    pub(crate) fn push_letter(&mut self, letter: u8, side: FlowSide) {
+        if !self.letters.push(letter, side) {
+            self.push_further_letter(letter, side);
+        }
     }
 
-    /// Remembers the window scale a side's SYN offered, at most 14 (RFC 7323 §2.3).
-    pub(crate) fn set_scale(&mut self, side: usize, scale: Option<u8>) {
-        let stored = scale.map_or(0, |shift| shift.min(14) + 1);
-        self.scales = self.scales & !(0xf << (4 * side)) | stored << (4 * side);
+    #[cold]
+    fn push_further_letter(&mut self, letter: u8, side: FlowSide) {
+        if !self.letters.is_full() {
+            let more = &mut self.rare.get_or_insert_default().more_letters;
+            self.letters.push_further(letter, side, more);
+        }
     }
 
     pub(crate) fn set_icmp(&mut self, icmp: &IcmpInfo) {
         self.marks |= mark::ICMP;
-        self.icmp = icmp.kind;
-        self.fin[0] = u32::from(icmp.code);
+        self.fin = [u32::from(icmp.code), u32::from(icmp.kind)];
         self.isn[0] = icmp.id.map_or(0, |id| 1 << 16 | u32::from(id));
+    }
+}
+
+impl LabelAndScale {
+    pub(crate) const NONE: LabelAndScale = LabelAndScale(0);
+    const SCALE: u32 = 28;
+    const LABEL: u32 = 0xf_ffff;
+
+    pub(crate) fn label(self) -> u32 {
+        self.0 & LabelAndScale::LABEL
+    }
+
+    #[inline]
+    pub(crate) fn set_label(&mut self, label: u32) {
+        self.0 = self.0 & !LabelAndScale::LABEL | label & LabelAndScale::LABEL;
+    }
+
+    /// Window scale that the SYN offered.
+    pub(crate) fn scale(self) -> Option<u8> {
+        (self.0 >> LabelAndScale::SCALE).checked_sub(1).map(|shift| shift as u8)
+    }
+
+    /// Remembers the window scale that the SYN offered, at most 14 (RFC 7323 §2.3).
+    pub(crate) fn set_scale(&mut self, scale: Option<u8>) {
+        let stored = scale.map_or(0, |shift| u32::from(shift.min(14)) + 1);
+        self.0 = self.label() | stored << LabelAndScale::SCALE;
     }
 }
 
@@ -389,17 +423,21 @@ mod tests {
     #[test]
     fn the_hot_part_is_two_cache_lines_and_the_cold_part_fits_the_figure() {
         assert_eq!(size_of::<Hot<[u64; 5]>>(), 128);
-        assert!(size_of::<Cold>() <= 112, "{}", size_of::<Cold>());
+        assert!(size_of::<Cold>() <= 96, "{}", size_of::<Cold>());
     }
 
     #[test]
-    fn window_scales_are_stored_apart() {
-        let mut cold = crate::table::blank_cold();
-        cold.set_scale(0, Some(0));
-        cold.set_scale(1, Some(200));
-        assert_eq!((cold.scale(0), cold.scale(1)), (Some(0), Some(14)));
-        cold.set_scale(0, None);
-        assert_eq!((cold.scale(0), cold.scale(1)), (None, Some(14)));
+    fn flow_label_and_window_scale_share_a_word() {
+        let mut both = LabelAndScale::NONE;
+        assert_eq!((both.label(), both.scale()), (0, None));
+        both.set_label(0xf_ffff);
+        both.set_scale(Some(200));
+        assert_eq!((both.label(), both.scale()), (0xf_ffff, Some(14)));
+        both.set_label(0xabcde);
+        both.set_scale(Some(0));
+        assert_eq!((both.label(), both.scale()), (0xabcde, Some(0)));
+        both.set_scale(None);
+        assert_eq!((both.label(), both.scale()), (0xabcde, None));
     }
 
     #[test]

@@ -32,8 +32,6 @@ impl History {
     /// Maximum number of letters.
     pub const CAP: usize = 15;
 
-    pub(crate) const EMPTY: History = History { letters: [0; History::CAP], len: 0 };
-
     /// The letters.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -46,21 +44,65 @@ impl History {
         self.letters[usize::from(self.len)..].fill(0);
         self
     }
+}
 
-    pub(crate) fn len(&self) -> u8 {
+/// Letters for which the flow's own record has room: a connection without losses has eight, nine with a reset.
+const NEAR: usize = 9;
+
+/// The first letters of a flow's history, and how many there are in all.
+#[derive(Clone, Copy)]
+pub(crate) struct Letters {
+    near: [u8; NEAR],
+    len: u8,
+}
+
+/// The letters behind those.
+pub(crate) type MoreLetters = [u8; History::CAP - NEAR];
+
+impl Letters {
+    pub(crate) const EMPTY: Letters = Letters { near: [0; NEAR], len: 0 };
+
+    /// How many letters there are, further ones included.
+    pub(crate) fn len(self) -> u8 {
         self.len
     }
 
+    /// Whether no letter is recorded any more.
+    pub(crate) fn is_full(self) -> bool {
+        usize::from(self.len) >= History::CAP
+    }
+
+    /// Adds a letter, if there is room for it here; says whether there was.
     #[inline]
-    pub(crate) fn push(&mut self, letter: u8, side: FlowSide) {
-        let at = usize::from(self.len);
-        if at < History::CAP {
-            self.letters[at] = match side {
-                FlowSide::Initiator => letter.to_ascii_uppercase(),
-                FlowSide::Responder => letter,
-            };
+    pub(crate) fn push(&mut self, letter: u8, side: FlowSide) -> bool {
+        let Some(place) = self.near.get_mut(usize::from(self.len)) else { return false };
+        *place = of_side(letter, side);
+        self.len += 1;
+        true
+    }
+
+    /// Adds a letter to those for which there is no room here, up to [`History::CAP`] in all.
+    pub(crate) fn push_further(&mut self, letter: u8, side: FlowSide, more: &mut MoreLetters) {
+        let place = usize::from(self.len).checked_sub(NEAR).and_then(|at| more.get_mut(at));
+        if let Some(place) = place {
+            *place = of_side(letter, side);
             self.len += 1;
         }
+    }
+
+    /// All letters.
+    pub(crate) fn history(self, more: &MoreLetters) -> History {
+        let mut letters = [0; History::CAP];
+        letters[..NEAR].copy_from_slice(&self.near);
+        letters[NEAR..].copy_from_slice(more);
+        History { letters, len: self.len }
+    }
+}
+
+fn of_side(letter: u8, side: FlowSide) -> u8 {
+    match side {
+        FlowSide::Initiator => letter.to_ascii_uppercase(),
+        FlowSide::Responder => letter,
     }
 }
 
@@ -90,11 +132,35 @@ mod tests {
 
     #[test]
     fn the_cap_holds() {
-        let mut history = History::EMPTY;
-        for _ in 0..100 {
-            history.push(b's', FlowSide::Initiator);
+        let mut cold = crate::table::blank_cold();
+        let shown = |cold: &crate::entry::Cold| {
+            let more =
+                cold.rare.as_ref().map_or_else(MoreLetters::default, |rare| rare.more_letters);
+            cold.letters.history(&more).as_str().to_owned()
+        };
+        for letter in 0..100 {
+            let expected = "Sf".repeat(History::CAP)[..letter.min(History::CAP)].to_owned();
+            assert_eq!(shown(&cold), expected);
+            match letter % 2 {
+                0 => cold.push_letter(b's', FlowSide::Initiator),
+                _ => cold.push_letter(b'f', FlowSide::Responder),
+            }
         }
-        assert_eq!(history.as_str(), "S".repeat(History::CAP));
+        assert_eq!(cold.letters.len(), 15);
+    }
+
+    #[test]
+    fn a_connection_without_losses_has_room_in_its_own_record() {
+        let mut cold = crate::table::blank_cold();
+        for letter in *b"ShADadFfR" {
+            let side = match letter.is_ascii_uppercase() {
+                true => FlowSide::Initiator,
+                false => FlowSide::Responder,
+            };
+            cold.push_letter(letter.to_ascii_lowercase(), side);
+        }
+        assert!(cold.rare.is_none());
+        assert_eq!(cold.letters.history(&[0; 6]).as_str(), "ShADadFfR");
     }
 
     #[test]

@@ -60,6 +60,7 @@ mod stats;
 mod table;
 mod tcp;
 mod tcp_state;
+mod times;
 mod tracker;
 mod wheel;
 

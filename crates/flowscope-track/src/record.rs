@@ -1,10 +1,11 @@
 //! Statistics, made from the parts of an entry on demand.
 
-use flowscope_core::{FlowSide, IcmpInfo, L4Proto, Orientation, Path, Timestamp};
+use flowscope_core::{FlowSide, IcmpInfo, L4Proto, Orientation, Path};
 
 use crate::entry::{
     Cold, HotRecord, PendingReset, SideRecord, bit, loaded_rtt, mark, side_bit, slow_path,
 };
+use crate::history::MoreLetters;
 use crate::stats::{ConnState, Counters};
 use crate::{FlowState, FlowStats, History, SideStats, TcpState};
 
@@ -26,8 +27,12 @@ impl Record<'_> {
     }
 
     pub(crate) fn history(&self) -> History {
-        let late_letters = self.cold.rare.as_ref().map_or(0, |rare| rare.late_letters);
-        self.cold.history.without_last(late_letters)
+        match &self.cold.rare {
+            Some(rare) => {
+                self.cold.letters.history(&rare.more_letters).without_last(rare.late_letters)
+            }
+            None => self.cold.letters.history(&MoreLetters::default()),
+        }
     }
 
     pub(crate) fn counters(&self, side: usize) -> Counters {
@@ -78,11 +83,6 @@ impl Record<'_> {
         self.cold.rare.as_ref()?.reset
     }
 
-    #[inline]
-    pub(crate) fn last_seen(&self) -> Timestamp {
-        if self.hot.has(bit::LAGGED) { self.cold.last_seen } else { self.hot.touched }
-    }
-
     pub(crate) fn stats(&self) -> FlowStats {
         let (hot, cold) = (self.hot, self.cold);
         let counters = [self.counters(0), self.counters(1)];
@@ -100,7 +100,7 @@ impl Record<'_> {
             syn_rtt: loaded_rtt(cold.syn_rtt),
             ack_rtt: loaded_rtt(cold.ack_rtt),
             icmp: (cold.marks & mark::ICMP != 0).then(|| IcmpInfo {
-                kind: cold.icmp,
+                kind: cold.fin[1] as u8,
                 code: cold.fin[0] as u8,
                 id: (cold.isn[0] >> 16 == 1).then_some(cold.isn[0] as u16),
                 quoted_at: None,
@@ -109,7 +109,7 @@ impl Record<'_> {
             interims: cold.rare.as_ref().map_or(0, |rare| rare.interims),
             delta: [counters[0].minus(&base[0]), counters[1].minus(&base[1])],
             late: cold.rare.as_ref().and_then(|rare| rare.late),
-            closed: (cold.closed != Timestamp::ZERO).then_some(cold.closed),
+            closed: self.closed(),
             conn_state: self.conn_state(),
             tcp_state: self.tcp_state(),
             macs: cold.rare.as_ref().and_then(|rare| rare.macs.clone()),
@@ -128,12 +128,13 @@ impl Record<'_> {
             min_window: windows.then_some(cold.min_window[side]),
             max_window: windows.then_some(cold.max_window[side]),
             mss: (cold.mss[side] != 0).then_some(cold.mss[side]),
-            window_scale: cold.scale(side).filter(|_| scaled && cold.scale(1 - side).is_some()),
+            window_scale: (cold.labels[side].scale())
+                .filter(|_| scaled && cold.labels[1 - side].scale().is_some()),
             sack_permitted: cold.marks & mark::SACK[side] != 0,
             // STAT-2
             ttl: (cold.max_ttl[side] != 0).then(|| (cold.min_ttl[side], cold.max_ttl[side])),
             tos: self.hot.tos[side],
-            flow_label: self.cold.flow_label[side],
+            flow_label: cold.labels[side].label(),
             ..SideStats::default()
         };
         // STAT-6

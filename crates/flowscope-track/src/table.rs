@@ -4,12 +4,13 @@ use flowscope_core::Timestamp;
 
 use crate::chunked::{CHUNK, Chunked};
 use crate::config::TrackerConfig;
-use crate::entry::{Cold, Hot, HotRecord, SideRecord};
+use crate::entry::{Cold, Hot, HotRecord, LabelAndScale, SideRecord};
+use crate::history::Letters;
 use crate::lists::Slot;
 use crate::record::Record;
 use crate::sink::{EventOrder, Flow};
 use crate::tcp::Tcp;
-use crate::{FlowId, FlowState, History, InitiatorEvidence};
+use crate::{FlowId, FlowState, InitiatorEvidence};
 
 /// One entry, all its parts borrowed: the slot is looked up once for a whole packet.
 pub(crate) struct Entry<'a, K, S> {
@@ -182,14 +183,13 @@ pub(crate) const BLANK_HOT: HotRecord = HotRecord {
 /// A cold part at the start of a flow.
 pub(crate) const fn blank_cold() -> Cold {
     Cold {
-        flow_label: [0; 2],
+        labels: [LabelAndScale::NONE; 2],
         first_seen: Timestamp::ZERO,
-        last_seen: Timestamp::ZERO,
-        closed: Timestamp::ZERO,
+        seen_or_closed: Timestamp::ZERO,
         cut: [0; 2],
         isn: [0; 2],
         fin: [0; 2],
-        history: History::EMPTY,
+        letters: Letters::EMPTY,
         first_window: [0; 2],
         min_window: [0; 2],
         max_window: [0; 2],
@@ -200,8 +200,6 @@ pub(crate) const fn blank_cold() -> Cold {
         ack_rtt: 0,
         rare: None,
         evidence: InitiatorEvidence::FirstPacket,
-        scales: 0,
         marks: 0,
-        icmp: 0,
     }
 }

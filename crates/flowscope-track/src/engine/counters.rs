@@ -5,13 +5,14 @@ use std::hash::Hash;
 use flowscope_core::{Extracted, FlowSide, L4Proto, PacketView, TcpFlags};
 
 use super::{Engine, PacketContext, SPILL, Suspect};
-use crate::entry::{Cold, HotRecord, SideRecord, bit, side_bit};
+use crate::entry::{Cold, HotRecord, SideRecord, side_bit};
 use crate::history::is_power_of_ten;
 use crate::lists::Slot;
 use crate::record::Record;
 use crate::stats::{Counters, LateStats};
 use crate::table::Entry;
 use crate::tcp::Seg;
+use crate::times;
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// A packet whose time is suspect touched the flow in `slot`.
@@ -59,8 +60,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         };
         let Entry { hot, cold, .. } = self.slots.entry(slot);
         let last_seen = Record { hot, cold }.last_seen().max(late.last_seen);
-        hot.set(bit::LAGGED, true);
-        cold.last_seen = last_seen;
+        times::set_last_seen(hot, cold, last_seen);
         cold.first_seen = cold.first_seen.min(late.first_seen);
         for (side, flags) in hot.sides.iter_mut().zip(late.tcp_flags) {
             side.flags |= flags;
@@ -103,7 +103,7 @@ pub(super) fn count<K>(
     }
     if first {
         hot.tos[i] = x.ip.tos;
-        cold.flow_label[i] = x.ip.flow_label;
+        cold.labels[i].set_label(x.ip.flow_label);
         (cold.min_ttl[i], cold.max_ttl[i]) = (x.ip.ttl, x.ip.ttl);
     } else if hot.ttl[i] != x.ip.ttl {
         cold.min_ttl[i] = cold.min_ttl[i].min(x.ip.ttl);
@@ -120,15 +120,14 @@ pub(super) fn count<K>(
         own.bits |= side_bit::HISTORY_D;
         // HIST-2
         if let L4Proto::Udp | L4Proto::Icmp | L4Proto::Icmpv6 = L4Proto::from_number(hot.proto) {
-            cold.history.push(b'd', side);
+            cold.push_letter(b'd', side);
         }
     }
     // TIME-2
     hot.touched = now.watermark;
     hot.last_packet = now.packet;
-    cold.last_seen = last_seen;
     cold.first_seen = cold.first_seen.min(view.first_ts());
-    hot.set(bit::LAGGED, last_seen != now.watermark);
+    times::set_last_seen(hot, cold, last_seen);
 }
 
 /// Adds the Ethernet addresses of a packet.
@@ -144,7 +143,7 @@ fn count_corrupt(cold: &mut Cold, side: FlowSide) {
     let rare = &mut cold.rare().sides[side.index()];
     rare.bad_checksums += 1;
     if is_power_of_ten(rare.bad_checksums) {
-        cold.history.push(b'c', side);
+        cold.push_letter(b'c', side);
     }
 }
 

@@ -31,7 +31,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let mut entry = self.slots.entry(slot);
         entry.begin(packet, orientation, evidence, now.packet, &self.config);
         if orientation != x.orientation {
-            entry.cold.history.push(b'^', FlowSide::Initiator);
+            entry.cold.push_letter(b'^', FlowSide::Initiator);
         }
         let side = entry.hot.side_of(x.orientation);
         count(entry.hot, entry.cold, side, packet, self.config.macs);
@@ -136,7 +136,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
 }
 
 impl<K, S> Entry<'_, K, S> {
-    /// Makes a blank entry that of a flow which begins with the packet `id`.
+    /// Makes a blank entry that of a flow which begins with the packet `id`. It has been touched at no time yet.
     #[inline(always)]
     pub(super) fn begin(
         &mut self,
@@ -149,12 +149,11 @@ impl<K, S> Entry<'_, K, S> {
         let (x, now, hot) = (packet.extracted, packet.now, &mut *self.hot);
         let reverse = if orientation == Orientation::Reverse { bit::REVERSE } else { 0 };
         hot.proto = x.l4.map_or(0, L4Proto::number);
-        hot.bits = reverse | bit::LAGGED | if x.l4.is_none() { bit::NO_L4 } else { 0 };
+        hot.bits = reverse | if x.l4.is_none() { bit::NO_L4 } else { 0 };
         let always = config.active.is_some() || config.macs;
         hot.slow_path = if always { slow_path::ALWAYS } else { 0 };
         hot.id = id;
         hot.last_packet = now.packet;
-        hot.touched = now.watermark;
         self.cold.evidence = evidence;
         self.cold.first_seen = Timestamp::MAX;
         if !x.path.is_empty() {

@@ -9,7 +9,7 @@ use flowscope_core::{
 
 use super::{Engine, PacketContext, at_packet};
 use crate::clock::PacketTime;
-use crate::entry::{Hot, HotRecord, bit, side_bit, slow_path};
+use crate::entry::{Hot, HotRecord, side_bit, slow_path};
 use crate::lists::Slot;
 use crate::seq::serial;
 use crate::shunt::{Shunt, ShuntRefusal, Shunting};
@@ -17,6 +17,7 @@ use crate::sink::{EventOrder, FlowSink};
 use crate::stats::Counters;
 use crate::table::Entry;
 use crate::tcp::Step;
+use crate::times;
 use crate::{Change, FlowState};
 
 /// Who counts packets of flows, and of which.
@@ -277,9 +278,8 @@ impl<K, S> Entry<'_, K, S> {
             sum.add(&added);
         }
         if sum.packets > 0 {
-            cold.last_seen = last_seen.max(counted.last_seen);
             hot.touched = hot.touched.max(counted.last_seen);
-            hot.set(bit::LAGGED, true);
+            times::set_last_seen(hot, cold, last_seen.max(counted.last_seen));
         }
         sum
     }

@@ -12,6 +12,7 @@ use crate::sink::{EventOrder, FlowSink};
 use crate::stats::Counters;
 use crate::table::Entry;
 use crate::tcp::Seg;
+use crate::times;
 use crate::{Change, EndReason, InitiatorEvidence};
 
 impl<K: Hash + Eq + Clone, S> Engine<K, S> {
@@ -58,9 +59,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         hot.tos[0] = syn.tos;
         hot.sides[0].flags = syn.flags;
         hot.ttl[0] = syn.ttl;
-        cold.flow_label[0] = syn.flow_label;
+        cold.labels[0].set_label(syn.flow_label);
         cold.first_seen = syn.ts;
-        cold.last_seen = syn.last_ts;
+        hot.touched = now.watermark;
+        times::set_last_seen(hot, cold, syn.last_ts);
         (cold.min_ttl[0], cold.max_ttl[0]) = (syn.ttl, syn.ttl);
         cold.rare().spilled[0] = counters;
         cold.rare().path = syn.path;
@@ -75,7 +77,6 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         let first = Seg::new(FlowSide::Initiator, &header, syn.len, syn.ts);
         entry.hot.state = entry.tcp(&self.config).open(&first);
         entry.hot.slow_path |= slow_path::STATE;
-        entry.hot.set(bit::LAGGED, true);
         self.schedule_new(slot, now);
         let mut entry = self.slots.entry(slot);
         entry.emit(syn.ts, order, Change::Started { evidence }, out);
@@ -93,8 +94,9 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         spill(&mut hot.sides[x], x, cold);
         let spilled = &mut cold.rare().spilled[x];
         *spilled = spilled.minus(&syn.counters);
-        (cold.first_seen, cold.last_seen) = syn.seen_without;
-        hot.set(bit::LAGGED, true);
+        let (first_seen, last_seen) = syn.seen_without;
+        cold.first_seen = first_seen;
+        times::set_last_seen(hot, cold, last_seen);
     }
 }
 

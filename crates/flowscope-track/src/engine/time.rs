@@ -8,12 +8,13 @@ use flowscope_core::{L4Proto, Timestamp};
 use super::read_ahead::READ_AHEAD;
 use super::{Due, Engine, Suspect};
 use crate::clock::PacketTime;
-use crate::entry::{HotRecord, bit, slow_path};
+use crate::entry::{HotRecord, slow_path};
 use crate::lists::Slot;
 use crate::record::Record;
 use crate::sink::{EventOrder, FlowSink, Phase};
 use crate::table::Entry;
 use crate::tcp::Step;
+use crate::times;
 use crate::wheel::{TICK, passed, tick_of};
 use crate::{EndReason, FlowId};
 
@@ -87,10 +88,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
     /// LATE-1
     pub(super) fn begin_linger(&mut self, slot: Slot, from: Timestamp) {
         let Entry { hot, cold, .. } = self.slots.entry(slot);
-        cold.last_seen = Record { hot, cold }.last_seen();
-        hot.touched = from;
+        times::touch(hot, cold, from);
         hot.slow_path |= slow_path::STATE;
-        hot.set(bit::LAGGED, true);
         self.reschedule(slot);
     }
 
@@ -239,9 +238,8 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
                 }
             } else if packet >= now.believed_from {
                 let Entry { hot, cold, .. } = self.slots.entry(slot);
-                cold.last_seen = Record { hot, cold }.last_seen();
-                hot.set(bit::LAGGED, true);
-                hot.touched = hot.touched.max(ts);
+                let touched = hot.touched.max(ts);
+                times::touch(hot, cold, touched);
             }
         }
     }

@@ -22,7 +22,7 @@ impl Tcp<'_> {
 
     #[inline]
     pub(super) fn letter(&mut self, letter: u8, side: FlowSide) {
-        self.cold.history.push(letter, side);
+        self.cold.push_letter(letter, side);
     }
 
     /// Of a SYN that belongs to the flow.
@@ -50,42 +50,40 @@ impl Tcp<'_> {
 
     /// LATE-4: of a packet that reached the flow after its end.
     pub(crate) fn late_letters(&mut self, seg: &Seg) {
-        let x = seg.side.index();
-        let side = &mut self.hot.sides[x];
-        let rare = self.cold.rare.get_or_insert_default();
-        let letters = &mut self.cold.history;
-        let before = letters.len();
         if seg.flags.syn() {
             return;
         }
+        let before = self.cold.letters.len();
         if seg.flags.rst() {
-            // A flow that began with a reset has no other note of it.
-            let first = self.cold.marks & mark::RESET[x] != 0;
-            let last = rare.sides[x].last_rst.replace(seg.seq).or(first.then_some(side.next));
-            if last != Some(seg.seq) {
-                letters.push(b'r', seg.side);
-            }
-            rare.late_letters += letters.len() - before;
-            return;
-        }
-        let (letter, bit) = match seg.len {
-            0 => (b'a', side_bit::HISTORY_A),
-            _ => (b'd', side_bit::HISTORY_D),
-        };
-        let has_letter = seg.len > 0 || seg.flags.ack() && !seg.flags.fin();
-        if has_letter && !side.has(bit) {
-            side.bits |= bit;
-            letters.push(letter, seg.side);
-        }
-        if seg.flags.fin() {
-            let fin = seg.seq.wrapping_add(seg.len);
-            // What stands is the end of the stream, whatever comes late.
-            let standing = side.has(side_bit::FIN).then_some(self.cold.fin[x]);
-            let last = rare.sides[x].last_fin.replace(fin).or(standing);
-            if last != Some(fin) {
-                letters.push(b'f', seg.side);
+            self.late_reset_letter(seg);
+        } else {
+            self.payload_letters(seg);
+            if seg.flags.fin() {
+                self.late_fin_letter(seg);
             }
         }
-        rare.late_letters += letters.len() - before;
+        let written = self.cold.letters.len() - before;
+        self.cold.rare().late_letters += written;
+    }
+
+    fn late_reset_letter(&mut self, seg: &Seg) {
+        let x = seg.side.index();
+        // A flow that began with a reset has no other note of it.
+        let first = self.cold.marks & mark::RESET[x] != 0;
+        let last = self.cold.rare().sides[x].last_rst.replace(seg.seq);
+        if last.or(first.then_some(self.hot.sides[x].next)) != Some(seg.seq) {
+            self.letter(b'r', seg.side);
+        }
+    }
+
+    fn late_fin_letter(&mut self, seg: &Seg) {
+        let x = seg.side.index();
+        let fin = seg.seq.wrapping_add(seg.len);
+        // What stands is the end of the stream, whatever comes late.
+        let standing = self.hot.sides[x].has(side_bit::FIN).then_some(self.cold.fin[x]);
+        let last = self.cold.rare().sides[x].last_fin.replace(fin);
+        if last.or(standing) != Some(fin) {
+            self.letter(b'f', seg.side);
+        }
     }
 }

@@ -287,7 +287,7 @@ impl Tcp<'_> {
     pub(crate) fn receive_window(&self, side: FlowSide) -> i64 {
         let y = (!side).index();
         let both = self.hot.sides[0].has(side_bit::SYN) && self.hot.sides[1].has(side_bit::SYN);
-        let shift = match (self.cold.scale(y), self.cold.scale(1 - y)) {
+        let shift = match (self.cold.labels[y].scale(), self.cold.labels[1 - y].scale()) {
             (Some(shift), Some(_)) if both => shift,
             _ => 0,
         };

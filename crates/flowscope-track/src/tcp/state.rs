@@ -7,6 +7,7 @@ use flowscope_core::{FlowSide, Timestamp};
 use super::{Seg, Step, Tcp};
 use crate::entry::{SideRecord, bit, loaded_rtt, mark, side_bit, slow_path, stored_rtt};
 use crate::seq::serial;
+use crate::times;
 use crate::{EndReason, FlowState, InitiatorEvidence};
 
 impl Tcp<'_> {
@@ -135,12 +136,9 @@ impl Tcp<'_> {
         }
         // STAT-7
         if matches!(self.hot.state, FlowState::ClosingTcp | FlowState::Closed) {
-            if self.cold.closed == Timestamp::ZERO {
-                let lags = self.hot.has(bit::LAGGED);
-                self.cold.closed = if lags { self.cold.last_seen } else { self.hot.touched };
-            }
+            times::close(self.hot, self.cold);
         } else {
-            self.cold.closed = Timestamp::ZERO;
+            times::reopen(self.hot, self.cold);
         }
     }
 

@@ -81,7 +81,7 @@ impl Tcp<'_> {
         }
         self.cold.isn[x] = seg.seq;
         self.cold.mss[x] = seg.options.mss.unwrap_or(0);
-        self.cold.set_scale(x, seg.options.window_scale);
+        self.cold.labels[x].set_scale(seg.options.window_scale);
         if seg.options.sack_permitted {
             self.cold.marks |= mark::SACK[x];
         }

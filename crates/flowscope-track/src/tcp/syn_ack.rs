@@ -74,7 +74,7 @@ impl Tcp<'_> {
         self.cold.isn[1] = taken.seq;
         self.cold.first_window[1] = taken.window;
         self.cold.mss[1] = taken.options.mss.unwrap_or(0);
-        self.cold.set_scale(1, taken.options.window_scale);
+        self.cold.labels[1].set_scale(taken.options.window_scale);
         self.cold.marks &= !mark::SACK[1];
         if taken.options.sack_permitted {
             self.cold.marks |= mark::SACK[1];
