@@ -33,7 +33,7 @@ fn tracker(flows: usize, steps: usize) -> FlowTracker<FiveTuple> {
     FlowTracker::with_config(FiveTuple::bidirectional(), config)
 }
 
-/// UDP flows, silent for 60 s at most: told of twice in 32 s, so that deadlines lie where memory
+/// UDP flows, silent for 60 s at most: seen twice in 32 s, so that deadlines lie where memory
 /// does not, then not at all.
 fn expiry(flows: usize, options: &Options) {
     let report = Report::new(&format!("{flows} UDP flows and time"), "us");

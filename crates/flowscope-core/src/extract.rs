@@ -5,7 +5,7 @@ use crate::{Cursor, L4Proto, Loss, Orientation, PacketView, Path, TcpInfo, Unrea
 /// A function from a packet to the flow it belongs to.
 ///
 /// Extractors are pure: the same view always gives the same answer. One that meets an IP fragment
-/// says so in [`Extracted::fragment`]; whoever joins fragments asks again with a view of the whole
+/// says so in [`Extracted::fragment`]; the code that joins fragments asks again with a view of the whole
 /// datagram. Combinators wrap an inner extractor, move the view's cursor past their own layer and
 /// hand it on; they add nothing to this trait.
 pub trait FlowExtractor: Send + Sync + 'static {
@@ -63,7 +63,7 @@ pub struct Extracted<K> {
     pub payload: Payload,
     /// Set when the packet is one piece of a larger datagram: the key lacks ports then, join first.
     pub fragment: Option<Fragment>,
-    /// Set by whoever verified the packet's checksums, if one is wrong and such packets are to change
+    /// Set by the code that verified the packet's checksums, if one is wrong and such packets are to change
     /// nothing but counters: its receiver drops it. Extractors leave it unset.
     pub corrupt: bool,
 }

@@ -223,7 +223,7 @@ impl<'a> PacketView<'a> {
     }
 
     /// The receive hash of card or kernel. A hint: different for the two directions of a flow
-    /// unless the card was told otherwise.
+    /// unless the card is configured otherwise.
     #[must_use]
     #[inline]
     pub fn rx_hash(&self) -> Option<u32> {
@@ -299,7 +299,7 @@ pub enum NextHeader {
     Link(LinkType),
     /// The payload of this Ethertype.
     EtherType(u16),
-    /// An IP header, its version told by its first four bits.
+    /// An IP header, whose first four bits are its version.
     Ip,
     /// The IP header of a fragment: what it carries cannot be peeled before it is joined, so
     /// combinators hand such a view on as it is, and extractors say that it is a

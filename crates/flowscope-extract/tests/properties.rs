@@ -23,7 +23,7 @@ fn ask<E: FlowExtractor>(extractor: &E, view: PacketView<'_>) -> Option<Extracte
             assert_eq!(payload.of(&view).len(), payload.captured as usize);
             assert!(found.tcp.is_none() || found.l4 == Some(L4Proto::Tcp));
         }
-        // An everyday refusal of the ledger, whatever it is.
+        // An ordinary refusal of the ledger, whatever it is.
         None => drop(format!("{:?}", extractor.explain(view))),
     }
     found

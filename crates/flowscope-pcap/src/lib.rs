@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | pcap | microseconds and nanoseconds, both byte orders; "modified" (Kuznetzov), little-endian | nanoseconds, little-endian |
 //! | pcapng | any number of sections and interfaces, each with its own byte order, link type, resolution and offset; enhanced, simple and obsolete packet blocks; interface statistics | one section, one interface per link type, enhanced packet blocks |
-//! | compressed | gzip (any number of members) and zstd (any number of frames), told by their magic numbers | no |
+//! | compressed | gzip (any number of members) and zstd (any number of frames), recognised by their magic numbers | no |
 //!
 //! # Guarantees for any input
 //!

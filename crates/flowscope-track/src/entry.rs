@@ -72,7 +72,7 @@ pub(crate) mod slow_path {
     pub(crate) const ALWAYS: u8 = 8;
     /// Not TCP, or a TCP flow that is not established.
     pub(crate) const STATE: u8 = 16;
-    /// The capture counts everyday packets of the flow.
+    /// The capture counts ordinary packets of the flow.
     pub(crate) const SHUNTED: u8 = 32;
     /// The capture is to count them as soon as that is possible.
     pub(crate) const SHUNT: u8 = 64;

@@ -1,4 +1,4 @@
-//! Flows whose everyday packets the capture counts, without passing them on.
+//! Flows whose ordinary packets the capture counts, without passing them on.
 
 use std::fmt;
 

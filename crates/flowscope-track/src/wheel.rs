@@ -2,7 +2,7 @@
 //!
 //! Six bits of the tick per level; a slot hangs at the level of the highest bits in which its tick
 //! differs from the wheel's, and moves down as time comes near. The wheel is lazy: a packet that
-//! moves a flow's deadline further away leaves it where it hangs, and whoever takes it out looks at
+//! moves a flow's deadline further away leaves it where it hangs, and the one that takes it out looks at
 //! the true deadline and hangs it up again. An occupancy bit per list lets time leap over any
 //! silence without visiting empty lists.
 

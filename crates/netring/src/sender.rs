@@ -25,7 +25,7 @@ use self::output::{BATCH, Room, poll_send};
 /// [`open`](Self::open) opens an interface only to send, [`new`](Self::new) takes any capture, such as an
 /// AF_XDP one. Also a `Sink` of [`Bytes`], which collects frames and sends them in batches.
 ///
-/// Frames have their link header; the card adds checksums only where it is told to, so they must be
+/// Frames have their link header; the card adds checksums only where it is configured to, so they must be
 /// right. Captures on the same interface see the frames, as outgoing ones.
 ///
 /// After an error, the next call goes on: [`InterfaceDown`](CaptureError::InterfaceDown) until it is up

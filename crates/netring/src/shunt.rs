@@ -23,7 +23,7 @@ where
 {
     /// Has the kernel count packets of flows: all flows that `which` says, and those of
     /// [`shunt`](EventStream::shunt). With [`Shunting::Established`] a flow comes back for each packet that is not
-    /// an everyday one, and is shunted again after it.
+    /// an ordinary one, and is shunted again after it.
     ///
     /// The driver is final after this call: set its configuration, parsers, filter and tap before.
     ///

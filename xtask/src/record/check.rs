@@ -14,7 +14,7 @@ pub(crate) type Expected = (&'static str, usize);
 const FAULTS: &str = "frame.len > 1600 || ip.checksum.status == 0 || tcp.checksum.status == 0 \
      || udp.checksum.status == 0 || _ws.malformed || tcp.analysis.lost_segment";
 
-/// tshark checks checksums only when told to.
+/// tshark checks checksums only if it is configured to.
 const CHECKSUMS: [&str; 6] = [
     "-o",
     "ip.check_checksum:TRUE",

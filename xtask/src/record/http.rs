@@ -74,7 +74,7 @@ pub(super) const RECIPES: &[Recipe] = &[
     },
 ];
 
-/// What nginx is told; `ssi` and `gzip` make it send chunks.
+/// The configuration of nginx; `ssi` and `gzip` make it send chunks.
 const NGINX: &str = "\
 daemon off; master_process off; pid nginx.pid; error_log stderr;
 events { }

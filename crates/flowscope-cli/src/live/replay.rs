@@ -76,7 +76,7 @@ struct Sender {
     link: LinkType,
     filter: Option<Filter>,
     pacer: Pacer,
-    /// Whether somebody wants it to end.
+    /// Whether it is to end.
     stop: Arc<AtomicBool>,
     start: Instant,
     sent: u64,

@@ -28,7 +28,7 @@ impl Events {
     }
 }
 
-/// What an event needs to know of its flow and cannot be told by the key.
+/// What an event needs to know of its flow beside the key.
 #[derive(Debug)]
 pub(crate) struct EventState {
     community_id: Short<30>,

@@ -308,8 +308,8 @@ fn long_connections() -> [Packets; 3] {
         }
         let mut packets = dialogue.close(Responder).build();
         let closing = packets.split_off(3 + 2 * ROUNDS);
-        let everyday = packets.split_off(OPENING);
-        for (part, packets) in parts.iter_mut().zip([packets, everyday, closing]) {
+        let ordinary = packets.split_off(OPENING);
+        for (part, packets) in parts.iter_mut().zip([packets, ordinary, closing]) {
             part.extend(packets);
         }
     }
@@ -323,7 +323,7 @@ pub(crate) fn records_of_flows_that_the_kernel_counts_are_those_of_whole_flows()
         let folder = tempfile::tempdir().unwrap();
         let parts = long_connections();
         let sent: usize = parts.iter().map(Vec::len).sum();
-        let everyday = parts[1].len() as u64;
+        let ordinary = parts[1].len() as u64;
         let files = parts.map(|part| {
             let first = part[0].1.len();
             file(folder.path(), &format!("{first}-{}.pcap", part.len()), &pcap(&part))
@@ -372,7 +372,7 @@ pub(crate) fn records_of_flows_that_the_kernel_counts_are_those_of_whole_flows()
             };
             assert!(whole.err.contains(&line(sent as u64, "")), "{whole:?}");
             // All but those by which the kernel learns where each side stands.
-            let most = everyday - 3 * 2;
+            let most = ordinary - 3 * 2;
             let read = sent as u64 - most;
             let line = line(read, &format!(", {most} counted by the kernel"));
             assert!(shunted.err.contains(&line), "{shunted:?}");

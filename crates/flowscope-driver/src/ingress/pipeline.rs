@@ -23,7 +23,7 @@ const AHEAD: usize = 32;
 #[inline]
 fn fetch_headers(packets: &[PacketView<'_>]) {
     let byte = |packet: &PacketView<'_>, at: usize| packet.frame().get(at).copied().unwrap_or(0);
-    // The first cache line, and the one that the transport header of an everyday frame ends in.
+    // The first cache line, and the one that the transport header of an ordinary frame ends in.
     let read = packets.iter().fold(0, |read, packet| read ^ byte(packet, 12) ^ byte(packet, 53));
     // Keeps the reads, which are there for the cache alone.
     std::hint::black_box(read);

@@ -144,7 +144,7 @@ impl StreamSink for OutOfWindow<'_> {
 }
 
 /// Whether late segments may still bring bytes of a flow that has ended for `reason`: bytes that are missing,
-/// or behind a reset, whose receiver was told by it that it was closed (RFC 9293 §3.10.7.4), what the receiver
+/// or behind a reset, after which its receiver knew that it was closed (RFC 9293 §3.10.7.4), what the receiver
 /// had sent by then.
 pub(super) fn may_go_on<P, R: Reassembler, K, U>(
     reason: EndReason,

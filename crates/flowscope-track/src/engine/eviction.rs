@@ -61,7 +61,7 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
     }
 
-    /// Lets the entry go whose turn it is.
+    /// Evicts the entry that is next in order.
     pub(super) fn evict_one<O: FlowSink<K, S>>(&mut self, now: &PacketTime, out: &mut O) -> bool {
         let victim = self.order.victim(self.config.eviction, &mut self.slots.hot);
         let Some(slot) = victim else { return false };

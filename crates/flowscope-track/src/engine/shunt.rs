@@ -285,7 +285,7 @@ impl<K, S> Entry<'_, K, S> {
     }
 }
 
-/// Whether everyday packets of the flow change nothing but counters.
+/// Whether ordinary packets of the flow change nothing but counters.
 fn is_steady(hot: &HotRecord) -> bool {
     match L4Proto::from_number(hot.proto) {
         L4Proto::Tcp => hot.state == FlowState::Established,

@@ -297,7 +297,7 @@ fn is_countable<K>(
     (large | packet) < SPILL && in_order && !hot.has(bit::LAGGED)
 }
 
-/// Counts an everyday packet within the hot part.
+/// Counts an ordinary packet within the hot part.
 #[inline(always)]
 fn count_fast<K>(
     hot: &mut HotRecord,

@@ -1,4 +1,4 @@
-//! The fast path: everyday segments of established connections.
+//! The fast path: ordinary segments of established connections.
 
 use flowscope_core::TcpFlags;
 
@@ -7,7 +7,7 @@ use crate::entry::{Cold, HotRecord, side_bit, slow_path};
 use crate::seq::serial;
 
 impl Tcp<'_> {
-    /// The fast path: an everyday segment of an established flow, in sequence, acknowledging what
+    /// The fast path: an ordinary segment of an established flow, in sequence, acknowledging what
     /// was sent, with an unchanged window. Returns whether it applied; the slow path gives the same result.
     #[inline(always)]
     pub(crate) fn update_in_sequence(hot: &mut HotRecord, seg: &Seg) -> bool {

@@ -77,7 +77,7 @@ fn learn(from: &mut AfPacket, to: &mut impl Capture, v6: bool) {
     assert_eq!(through(from, to, &shown, 2), bytes(&shown));
 }
 
-fn everyday_segments_are_counted(from: &mut AfPacket, to: &mut impl Capture, v6: bool) {
+fn ordinary_segments_are_counted(from: &mut AfPacket, to: &mut impl Capture, v6: bool) {
     let (map, key) = (map(to), key(v6, L4Proto::Tcp));
     let before = map.packets();
     // Of no flow in the map.
@@ -231,7 +231,7 @@ fn the_map_is_bounded(to: &impl Capture) {
 fn all(to: &mut impl Capture) {
     let mut from = world::open("v0", &world::config());
     for v6 in [false, true] {
-        everyday_segments_are_counted(&mut from, to, v6);
+        ordinary_segments_are_counted(&mut from, to, v6);
     }
     unusual_segments_come_back(&mut from, to);
     datagrams_are_counted(&mut from, to);

@@ -42,7 +42,7 @@ pub(crate) fn open(interface: &str, config: &AfPacketConfig) -> AfPacket {
     AfPacket::open(interface, config).expect("the namespace is ours")
 }
 
-/// An Ethernet frame of `len` bytes, told by `number`.
+/// An Ethernet frame of `len` bytes, with `number` in it.
 pub(crate) fn numbered(number: u32, len: usize) -> Vec<u8> {
     let mut bytes = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]].concat();
     bytes.extend(EXPERIMENT);

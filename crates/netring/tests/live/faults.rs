@@ -1,4 +1,4 @@
-//! What befalls an interface is told, and ends nothing that can go on.
+//! What happens to an interface is reported, and ends nothing that can go on.
 
 use std::time::Duration;
 

@@ -29,17 +29,17 @@ enum Phase {
     /// The handshake, and the first frames of each kind. The flow is in the map as soon as the handshake is read,
     /// although no side has sent data: it comes back for the first data that comes then.
     Opening,
-    /// A round of everyday packets: the flow comes back, and is in the map for good after it.
+    /// A round of ordinary packets: the flow comes back, and is in the map for good after it.
     Settling,
     /// Another, from which the kernel learns where each side stands. It passes these on.
     Learning,
-    /// Nothing but everyday packets.
+    /// Nothing but ordinary packets.
     Before,
     /// A segment that was lost, and is sent again: the flow comes back.
     Loss,
-    /// A round of everyday packets, as when it settled: the flow is in the map again when the segment has come.
+    /// A round of ordinary packets, as when it settled: the flow is in the map again when the segment has come.
     Again,
-    /// Nothing but everyday packets.
+    /// Nothing but ordinary packets.
     After,
     /// FINs.
     Closing,
@@ -56,7 +56,7 @@ const PHASES: [Phase; 8] = [
     Phase::Closing,
 ];
 
-/// Rounds of three packets in the phases with nothing but everyday packets.
+/// Rounds of three packets in the phases with nothing but ordinary packets.
 const ROUNDS: u16 = 200;
 
 fn flows() -> NonZeroU32 {

@@ -1,4 +1,4 @@
-//! The shortcut for everyday packets gives what the general walk gives, on every input.
+//! The shortcut for ordinary packets gives what the general walk gives, on every input.
 
 use std::net::SocketAddr;
 
