@@ -27,14 +27,20 @@ pub(crate) enum PayloadMode {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct MessageOptions {
     pub(crate) protocols: Selection,
+    /// Those of them that are parsed; flows of others are recognised alone.
+    pub(crate) parsed: Selection,
     /// Whether a request and its response are one record, as
     /// [`ParserOptions::transactions`] says.
     pub(crate) transactions: bool,
 }
 
 impl MessageOptions {
-    pub(crate) const ALL: MessageOptions =
-        MessageOptions { protocols: Selection::ALL, transactions: false };
+    pub(crate) const ALL: MessageOptions = MessageOptions::of(Selection::ALL);
+
+    /// These protocols, all of them parsed.
+    pub(crate) const fn of(protocols: Selection) -> Self {
+        MessageOptions { protocols, parsed: Selection::ALL, transactions: false }
+    }
 }
 
 /// One thing that was said.
@@ -132,12 +138,12 @@ impl PayloadMode {
         let messages = match self {
             PayloadMode::Recognise => MessageOptions::ALL,
             PayloadMode::Messages(options) => options,
-            PayloadMode::Raw | PayloadMode::Digest => {
-                MessageOptions { protocols: Selection::NONE, transactions: false }
-            }
+            PayloadMode::Raw | PayloadMode::Digest => MessageOptions::of(Selection::NONE),
         };
         let options = ParserOptions::default().transactions(messages.transactions);
-        let protocols = Protocols::with_set(Registry::new(messages.protocols, &options));
+        let protocols = Protocols::with_set(
+            Registry::new(messages.protocols, &options).reading(messages.parsed),
+        );
         match self {
             PayloadMode::Recognise => protocols.recognise_only(),
             PayloadMode::Messages(_) => protocols,

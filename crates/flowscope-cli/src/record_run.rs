@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::{fmt, io, iter};
 
+use flowscope::protocols::Selection;
+
 use crate::args::{Cli, Command, Common, FlowsArgs, Format, Records};
 use crate::error::Failure;
 use crate::files;
@@ -11,8 +13,8 @@ use crate::output::{Condition, Flows, RecordSink, Sessions, Target, flow_fields,
 
 /// A run of `flowscope flows` or `flowscope sessions` over capture files whose records go to a [`RecordSink`].
 ///
-/// They are the records of the command with the same arguments, in the same order. Nothing is printed but errors of
-/// inputs that the sink does not report. Of `sessions`, the sink is given the records of flows too.
+/// They are the records of the command with the same arguments, in the same order. Unless it is [`reporting`](Self::reporting),
+/// nothing is printed but errors of inputs that the sink does not report. Of `sessions`, the sink is given the records of flows too.
 #[derive(Debug)]
 pub struct RecordRun {
     common: Common,
@@ -47,7 +49,7 @@ impl RecordRun {
     pub fn new(args: impl IntoIterator<Item = OsString>) -> Result<Self, RecordRunError> {
         let program = OsString::from(env!("CARGO_PKG_NAME"));
         let cli = Cli::parse(iter::once(program).chain(args)).map_err(|error| usage(&error))?;
-        let (common, layout) = match cli.command {
+        let (mut common, layout) = match cli.command {
             Command::Flows(FlowsArgs { records, protocol, common, .. }) => {
                 check(&records, &common)?;
                 records.fields(&flow_fields())?;
@@ -70,7 +72,31 @@ impl RecordRun {
             }
             _ => return Err(RecordRunError::Usage("only flows and sessions have records".into())),
         };
+        common.running.quiet = true;
         Ok(RecordRun { common, layout })
+    }
+
+    /// Parses these protocols alone. Flows are recognised as without it, and there are no records of other protocols.
+    ///
+    /// What begins within another protocol is found only if that one is parsed too; see
+    /// [`ProtocolInfo::carries`](flowscope::protocols::ProtocolInfo::carries). A name that is of no protocol is passed over. It
+    /// changes nothing of `flows`, which parse nothing.
+    #[must_use]
+    pub fn parsing<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        if let Layout::Sessions(sessions) = self.layout {
+            let named = |all: Selection, name| all.with(name).unwrap_or(all);
+            let parsed = names.into_iter().fold(Selection::NONE, named);
+            self.layout = Layout::Sessions(sessions.parsing(parsed));
+        }
+        self
+    }
+
+    /// Shows progress on standard error, and at the end what was not read, as the command does. By default only errors
+    /// of inputs are printed.
+    #[must_use]
+    pub fn reporting(mut self) -> Self {
+        self.common.running.quiet = false;
+        self
     }
 
     /// Reads all captures to their ends.
@@ -80,8 +106,7 @@ impl RecordRun {
     /// [`RecordRunError::Sink`] and [`RecordRunError::Worker`]. An input that cannot be read is no error of the run:
     /// [`RecordSink::input_error`] is called, and the next one is read.
     pub fn run(self, sink: Box<dyn RecordSink>) -> Result<(), RecordRunError> {
-        let RecordRun { mut common, layout } = self;
-        common.running.quiet = true;
+        let RecordRun { common, layout } = self;
         let sink = Cell::new(Some(sink));
         let open = |_: &Path| sink.take().ok_or_else(|| io::Error::from(io::ErrorKind::Other));
         let target = Target::Records(Path::new("records"), &open);
@@ -149,7 +174,60 @@ impl Error for RecordRunError {}
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+
+    use flowscope::output::{CaptureStats, FlowRecord, RecordHeader};
+    use flowscope::protocols::AppRecord;
+
     use super::*;
+
+    /// Counts records by protocol, and flows by the protocol that they speak.
+    #[derive(Clone, Default)]
+    struct Counts(Arc<Mutex<[BTreeMap<String, usize>; 2]>>);
+
+    impl RecordSink for Counts {
+        fn flow(&mut self, record: &FlowRecord) -> io::Result<()> {
+            let name = format!("{:?}", record.app_proto);
+            *self.0.lock().unwrap()[0].entry(name).or_default() += 1;
+            Ok(())
+        }
+
+        fn session(&mut self, _: &RecordHeader, record: &AppRecord) -> io::Result<()> {
+            let name = record.protocol().to_owned();
+            *self.0.lock().unwrap()[1].entry(name).or_default() += 1;
+            Ok(())
+        }
+
+        fn finish(&mut self, _: &CaptureStats) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn protocols_that_are_not_parsed_are_recognised() {
+        let counts = |parsed: Option<&[&str]>| {
+            let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data");
+            let files = ["mixed.pcapng", "tls13.pcap", "ssh.pcap"].map(|name| data.join(name));
+            let args = iter::once("sessions".into()).chain(files.iter().map(OsString::from));
+            let run = RecordRun::new(args).unwrap();
+            let run = match parsed {
+                Some(names) => run.parsing(names.iter().copied()),
+                None => run,
+            };
+            let counts = Counts::default();
+            run.run(Box::new(counts.clone())).unwrap();
+            Arc::into_inner(counts.0).unwrap().into_inner().unwrap()
+        };
+        let [flows, all] = counts(None);
+        assert!(["dns", "http", "tls", "ssh"].iter().all(|name| all[*name] > 0), "{all:?}");
+        for names in [&["dns"][..], &["tls", "ssh"], &[]] {
+            let [recognised, parsed] = counts(Some(names));
+            assert_eq!(recognised, flows);
+            let wanted = all.iter().filter(|(name, _)| names.contains(&name.as_str()));
+            assert!(parsed.iter().eq(wanted), "{parsed:?} of {all:?}");
+        }
+    }
 
     #[test]
     fn arguments_are_checked_before_anything_is_read() {

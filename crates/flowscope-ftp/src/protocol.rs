@@ -14,6 +14,7 @@ impl Protocol for Ftp {
     const PORTS: Ports = Ports::tcp(&[21]);
     /// Of the greeting `220`.
     const FIRST_BYTES: ByteSet = ByteSet::of(b"2");
+    const CARRIES: bool = true;
     type Stream = FtpParser;
     type Datagram = NoParser<FtpExchange>;
     type Record = FtpExchange;

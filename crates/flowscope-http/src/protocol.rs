@@ -18,6 +18,7 @@ impl Protocol for Http {
         .union(ByteSet::range(b'0', b'9'))
         .union(ByteSet::range(b'A', b'Z'))
         .union(ByteSet::range(b'a', b'z'));
+    const CARRIES: bool = true;
     type Stream = HttpExchanges;
     type Datagram = NoParser<HttpExchange>;
     type Record = HttpExchange;

@@ -13,6 +13,7 @@ impl Protocol for Imap {
     const PORTS: Ports = Ports::tcp(&[143]);
     /// Of the greeting `* OK`.
     const FIRST_BYTES: ByteSet = ByteSet::of(b"*");
+    const CARRIES: bool = true;
     type Stream = ImapParser;
     type Datagram = NoParser<ImapExchange>;
     type Record = ImapExchange;

@@ -14,6 +14,7 @@ impl Protocol for Ldap {
     const PORTS: Ports = Ports { tcp: &[389, 3268], udp: &[389] };
     /// Of a sequence.
     const FIRST_BYTES: ByteSet = ByteSet::of(&[0x30]);
+    const CARRIES: bool = true;
     type Stream = LdapParser;
     type Datagram = LdapDatagrams;
     type Record = LdapExchange;

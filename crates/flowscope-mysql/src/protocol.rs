@@ -13,6 +13,7 @@ impl Protocol for Mysql {
     const PORTS: Ports = Ports::tcp(&[3306]);
     /// Lengths of greetings with usual versions, without the letters that requests of HTTP begin with.
     const FIRST_BYTES: ByteSet = ByteSet::of(b"IJKLMNQUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~");
+    const CARRIES: bool = true;
     type Stream = MysqlParser;
     type Datagram = NoParser<MysqlStart>;
     type Record = MysqlStart;

@@ -13,6 +13,7 @@ impl Protocol for Pop3 {
     const PORTS: Ports = Ports::tcp(&[110]);
     /// Of the greeting `+OK`.
     const FIRST_BYTES: ByteSet = ByteSet::of(b"+");
+    const CARRIES: bool = true;
     type Stream = Pop3Parser;
     type Datagram = NoParser<Pop3Exchange>;
     type Record = Pop3Exchange;

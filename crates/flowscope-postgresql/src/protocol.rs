@@ -12,6 +12,7 @@ impl Protocol for Postgresql {
     const RECORDS: &'static str = "one per connection: its start, up to encryption or readiness";
     const PORTS: Ports = Ports::tcp(&[5432]);
     const FIRST_BYTES: ByteSet = ByteSet::of(b"\0");
+    const CARRIES: bool = true;
     type Stream = PostgresqlParser;
     type Datagram = NoParser<PostgresqlStart>;
     type Record = PostgresqlStart;

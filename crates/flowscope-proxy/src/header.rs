@@ -81,6 +81,7 @@ impl Protocol for Proxy {
     const PORTS: Ports = Ports::NONE;
     /// Of "PROXY", and of the signature of version 2.
     const FIRST_BYTES: ByteSet = ByteSet::of(b"P\r");
+    const CARRIES: bool = true;
     type Stream = ProxyParser;
     type Datagram = NoParser<ProxyHeader>;
     type Record = ProxyHeader;

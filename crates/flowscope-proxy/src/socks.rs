@@ -83,6 +83,7 @@ impl Protocol for Socks {
     const PORTS: Ports = Ports::tcp(&[1080]);
     /// The version.
     const FIRST_BYTES: ByteSet = ByteSet::of(&[4, 5]);
+    const CARRIES: bool = true;
     type Stream = SocksParser;
     type Datagram = NoParser<SocksRequest>;
     type Record = SocksRequest;

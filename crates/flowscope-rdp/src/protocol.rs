@@ -13,6 +13,7 @@ impl Protocol for Rdp {
     const PORTS: Ports = Ports::tcp(&[3389]);
     /// Of TPKT.
     const FIRST_BYTES: ByteSet = ByteSet::of(&[3]);
+    const CARRIES: bool = true;
     type Stream = RdpParser;
     type Datagram = NoParser<RdpStart>;
     type Record = RdpStart;

@@ -14,6 +14,7 @@ impl Protocol for Smtp {
     const PORTS: Ports = Ports::tcp(&[25, 587]);
     /// Of `220` and of `EHLO` and `HELO`, in either case (RFC 5321 §2.4).
     const FIRST_BYTES: ByteSet = ByteSet::of(b"2EHeh");
+    const CARRIES: bool = true;
     type Stream = SmtpParser;
     type Datagram = NoParser<SmtpTransaction>;
     type Record = SmtpTransaction;

@@ -134,11 +134,14 @@ macro_rules! registry {
                 #[doc = concat!("A parser of `", stringify!($module), "`.")]
                 $protocol(Parser<$krate::$protocol>),
             )*
+            /// None: flows of this entry's protocol are recognised and [not read](Registry::reading).
+            Unread(usize),
         }
 
         /// The parsers of the selected protocols.
         pub struct Registry {
             selection: Selection,
+            read: Selection,
             $(
                 #[cfg(feature = $feature)]
                 $module: Entry<$krate::$protocol>,
@@ -173,11 +176,23 @@ macro_rules! registry {
             pub fn new(selection: Selection, _options: &ParserOptions) -> Self {
                 Registry {
                     selection,
+                    read: Selection::ALL,
                     $(
                         #[cfg(feature = $feature)]
                         $module: Entry::new(_options),
                     )*
                 }
+            }
+
+            /// Reads these protocols alone: flows of the others are recognised as before, and nothing of them is
+            /// parsed. Default: all that are selected.
+            ///
+            /// What begins within another protocol (STARTTLS, `CONNECT`) is found only where that one is read; those
+            /// that may go over to another are [`ProtocolInfo::carries`].
+            #[must_use]
+            pub fn reading(mut self, read: Selection) -> Self {
+                self.read = read;
+                self
             }
         }
 
@@ -196,6 +211,9 @@ macro_rules! registry {
             }
 
             fn new_parser(&self, id: usize) -> AppParser {
+                if !self.read.contains(entry::place_of(id)) {
+                    return AppParser::Unread(id);
+                }
                 match PLACES[entry::place_of(id)] {
                     $(
                         #[cfg(feature = $feature)]
@@ -221,6 +239,7 @@ macro_rules! registry {
                         #[cfg(feature = $feature)]
                         AppParser::$protocol(ref parser) => parser.probe(_side, _start),
                     )*
+                    AppParser::Unread(id) => <Self as ProtocolSet<M>>::probe_start(self, id, _side, _start),
                 }
             }
 
@@ -240,6 +259,7 @@ macro_rules! registry {
                             _out,
                         ),
                     )*
+                    AppParser::Unread(_) => ParserStatus::Done,
                 }
             }
 
@@ -259,6 +279,7 @@ macro_rules! registry {
                             _out,
                         ),
                     )*
+                    AppParser::Unread(_) => ParserStatus::Done,
                 }
             }
 
@@ -277,6 +298,7 @@ macro_rules! registry {
                             _out,
                         ),
                     )*
+                    AppParser::Unread(_) => ParserStatus::Done,
                 }
             }
 
@@ -290,6 +312,7 @@ macro_rules! registry {
                         #[cfg(feature = $feature)]
                         AppParser::$protocol(ref mut parser) => parser.take_remainder(_side),
                     )*
+                    AppParser::Unread(_) => None,
                 }
             }
 
@@ -303,6 +326,7 @@ macro_rules! registry {
                             _out,
                         ),
                     )*
+                    AppParser::Unread(_) => {},
                 }
             }
 
@@ -312,6 +336,7 @@ macro_rules! registry {
                         #[cfg(feature = $feature)]
                         AppParser::$protocol(ref parser) => parser.heap_bytes(),
                     )*
+                    AppParser::Unread(_) => 0,
                 }
             }
 
@@ -352,6 +377,8 @@ pub struct ProtocolInfo {
     pub records: &'static str,
     /// [`Protocol::PORTS`].
     pub ports: Ports,
+    /// [`Protocol::CARRIES`].
+    pub carries: bool,
     /// Whether flows are found by their first bytes too: streams, datagrams.
     pub by_bytes: [bool; 2],
     /// Names, columns and documentation of its records.
@@ -364,6 +391,7 @@ impl ProtocolInfo {
             name: P::NAME,
             records: P::RECORDS,
             ports: P::PORTS,
+            carries: P::CARRIES,
             by_bytes: [!P::STREAM_FIRST_BYTES.is_empty(), !P::FIRST_BYTES.is_empty()],
             schema: P::SCHEMA,
         }

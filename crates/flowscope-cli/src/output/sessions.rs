@@ -12,6 +12,7 @@ use flowscope::output::{
     CsvFormat, EveFormat, FieldsTable, FlowRecord, Format as _, JsonFormat, RecordFields,
     RecordHeader, SummaryFormat, ZeekFormat, Zone,
 };
+use flowscope::protocols::Selection;
 use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
@@ -114,6 +115,12 @@ impl Sessions {
         let messages = MessageOptions { transactions: true, ..MessageOptions::ALL };
         let sessions = Sessions::new(Format::Json, messages, false, 0);
         Sessions { style: Style::Answer(answer), chosen: chosen.map(Arc::new), ..sessions }
+    }
+
+    /// Of these protocols alone.
+    pub(crate) fn parsing(mut self, parsed: Selection) -> Self {
+        self.messages.parsed = parsed;
+        self
     }
 
     /// With these fields alone, in a table, CSV or JSON.
