@@ -18,6 +18,14 @@ pub(crate) struct StoredColumn<R: 'static> {
     pub(crate) source: FieldSource<R, RecordHeader>,
 }
 
+impl<R> Clone for StoredColumn<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for StoredColumn<R> {}
+
 /// The column that has the name of a record's protocol, where nothing else is called so.
 const PROTOCOL: &str = "app_proto";
 

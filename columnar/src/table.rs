@@ -1,6 +1,6 @@
 use std::any::Any;
 
-use arrow_array::{RecordBatch, UInt32Array};
+use arrow_array::{RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow_schema::SchemaRef;
 use arrow_select::take::take_record_batch;
 use flowscope::output::RecordHeader;
@@ -11,8 +11,8 @@ use crate::columns::{StoredColumn, arrow_schema_of, stored, time_column};
 
 /// Records of one schema that become a batch of rows.
 ///
-/// Rows are sorted by the time at which that which they describe began; those of one time stay in the order in which
-/// they came. Memory grows with the rows until [`finish`](Self::finish) takes them;
+/// Rows of [all columns](Self::new) are sorted by the time at which that which they describe began; those of one time
+/// stay in the order in which they came. Memory grows with the rows until [`finish`](Self::finish) takes them;
 /// [`heap_bytes`](Self::heap_bytes) says how much it is.
 pub struct RecordTable<R: 'static> {
     schema: &'static Schema<R>,
@@ -29,7 +29,10 @@ impl<R: 'static> RecordTable<R> {
     /// Creates a table without rows.
     #[must_use]
     pub fn new(schema: &'static Schema<R>) -> Self {
-        let columns = stored(schema);
+        RecordTable::of(schema, stored(schema))
+    }
+
+    fn of(schema: &'static Schema<R>, columns: Vec<StoredColumn<R>>) -> Self {
         RecordTable {
             schema,
             arrow: arrow_schema_of(&columns),
@@ -44,6 +47,17 @@ impl<R: 'static> RecordTable<R> {
             times: Vec::new(),
             bytes: 0,
         }
+    }
+
+    /// With these columns alone, by their places in [`arrow_schema`](crate::arrow_schema), in this order. Places behind
+    /// the last column are passed over.
+    ///
+    /// Rows stay in the order in which they are pushed.
+    #[must_use]
+    pub fn with_columns(schema: &'static Schema<R>, columns: &[usize]) -> Self {
+        let all = stored(schema);
+        let columns = columns.iter().filter_map(|at| all.get(*at).copied()).collect();
+        RecordTable { time: None, ..RecordTable::of(schema, columns) }
     }
 
     /// The Arrow schema of its batches.
@@ -93,7 +107,9 @@ impl<R: 'static> RecordTable<R> {
     #[must_use]
     pub fn finish(&mut self) -> RecordBatch {
         let arrays = self.columns.iter_mut().map(|(_, builder)| builder.finish()).collect();
-        let batch = RecordBatch::try_new(self.arrow.clone(), arrays)
+        // A batch without columns has rows too.
+        let rows = RecordBatchOptions::new().with_row_count(Some(self.times.len()));
+        let batch = RecordBatch::try_new_with_options(self.arrow.clone(), arrays, &rows)
             .expect("builders make arrays of their columns' types, all of one length");
         let times = std::mem::take(&mut self.times);
         self.bytes = 0;
