@@ -6,7 +6,9 @@ use std::time::Instant;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::{Result, browser, columns, gate, graph, new_protocol, python, record, rules};
+use crate::{
+    Result, browser, columns, gate, graph, new_protocol, python, query, readmes, record, rules,
+};
 
 /// One check, run alone as `cargo xtask ci NAME`.
 struct Step {
@@ -30,6 +32,11 @@ const STEPS: &[Step] = &[
         name: "deny",
         about: "bans, licences and sources of dependencies, by cargo-deny",
         run: |sh| deny(sh, "Cargo.toml"),
+    },
+    Step {
+        name: "readmes",
+        about: "READMEs of crates are those that their documentation gives",
+        run: |_| readmes::run(&["--check".to_owned()]),
     },
     Step { name: "graph", about: "who depends on whom", run: |_| graph::run() },
     Step { name: "rules", about: "rules of the tracker and their ids", run: |_| rules::run() },
@@ -71,6 +78,7 @@ const STEPS: &[Step] = &[
         about: "the package python: tests of its wheel beside the command",
         run: python::run,
     },
+    Step { name: "query", about: "the package query: its tests", run: query::run },
     Step {
         name: "memory",
         about: "arithmetic on shared memory, under Miri and the address sanitizer",

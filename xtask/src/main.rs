@@ -18,6 +18,8 @@ mod graph;
 mod mutants;
 mod new_protocol;
 mod python;
+mod query;
+mod readmes;
 mod record;
 mod rules;
 
@@ -32,6 +34,8 @@ cargo xtask graph            check who depends on whom
 cargo xtask rules            check that each rule of the tracker has code, model and test
 cargo xtask formats          write the tables of docs/FORMATS.md and README.md anew, from the schemas
 cargo xtask formats --check  check that they are up to date
+cargo xtask readmes          write the README of each crate anew, from its documentation
+cargo xtask readmes --check  check that they are up to date
 cargo xtask gate             hold instructions and allocations per packet and record against their limits (valgrind)
 cargo xtask gate --write     write the limits anew
 cargo xtask bench            run the comparisons with other libraries, and write docs/PERFORMANCE.md
@@ -72,6 +76,7 @@ fn run(args: &[String]) -> Result<()> {
         "rules" => rules::run(),
         "formats" => formats::run(rest),
         "gate" => gate::run(rest),
+        "readmes" => readmes::run(rest),
         "new-protocol" => new_protocol::run(rest),
         "record" => record::run(rest),
         record::INSIDE => record::run_inside(rest),

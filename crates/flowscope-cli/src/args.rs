@@ -87,6 +87,15 @@ pub(crate) enum Command {
     /// Print all events of all flows, one JSON object per line
     #[command(after_long_help = EVENTS_HELP)]
     Events(EventsArgs),
+    /// Answer a question in SQL about captures, or about records in Parquet files
+    ///
+    /// Needs the program `flowscope-query`.
+    #[command(disable_help_flag = true)]
+    Query {
+        /// Arguments of that program
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
+        _arguments: Vec<OsString>,
+    },
     /// List network interfaces, and whether this program may capture from them
     #[cfg(all(feature = "live", target_os = "linux"))]
     #[command(after_help = help::INTERFACES_HELP)]
@@ -194,8 +203,7 @@ impl SessionsArgs {
             return MessageOptions::ALL;
         }
         let named = |all: Selection, name: &String| all.with(name).unwrap_or(all);
-        let protocols = self.protocol.iter().fold(Selection::NONE, named);
-        MessageOptions { protocols, ..MessageOptions::ALL }
+        MessageOptions::of(self.protocol.iter().fold(Selection::NONE, named))
     }
 }
 

@@ -2,7 +2,7 @@ use std::io;
 
 use flowscope_where::WhereError;
 
-use crate::companion;
+use crate::companion::Companion;
 
 /// Result of a run that was completed. Of several, the last in this order is reported.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -45,7 +45,7 @@ pub(crate) enum Failure {
     /// A worker thread ended early.
     Worker(String),
     /// Another program was to do the work, and could not be started.
-    Companion { name: &'static str, source: io::Error },
+    Companion { companion: &'static Companion, source: io::Error },
     /// Invalid command line.
     Usage(String),
     /// An expression, or the name of a field, that is not understood: the option, and what is wrong.
@@ -68,13 +68,13 @@ impl Failure {
             Failure::Closed => None,
             Failure::Output { name, source } => Some(format!("{name}: cannot write: {source}")),
             Failure::Worker(why) => Some(format!("a worker thread failed: {why}")),
-            Failure::Companion { name, source } if source.kind() == io::ErrorKind::NotFound => {
-                Some(format!(
-                    "the program `{name}` is needed, and is neither beside this one nor in PATH"
-                ))
-            }
-            Failure::Companion { name, source } => {
-                Some(format!("the program `{name}` cannot be started: {source}"))
+            Failure::Companion { companion: Companion { name, .. }, source } => {
+                Some(match source.kind() {
+                    io::ErrorKind::NotFound => format!(
+                        "the program `{name}` is needed, and is neither beside this one nor in PATH"
+                    ),
+                    _ => format!("the program `{name}` cannot be started: {source}"),
+                })
             }
             Failure::Usage(what) => Some(what.clone()),
             Failure::Expression(option, error) => Some(format!("{option}: {}", error.message())),
@@ -88,7 +88,7 @@ impl Failure {
     pub(crate) fn details(&self) -> Vec<String> {
         match self {
             Failure::Expression(_, error) => error.explanation(),
-            Failure::Companion { .. } => vec![companion::INSTALL.to_owned()],
+            Failure::Companion { companion, .. } => vec![companion.install.to_owned()],
             #[cfg(all(feature = "live", target_os = "linux"))]
             Failure::Denied { remedy, .. } => vec![remedy.clone()],
             _ => Vec::new(),

@@ -7,6 +7,7 @@
 //! | `report` | a page of a whole capture, as one HTML file |
 //! | `follow`, `ladder` | the payload of one conversation; its packets |
 //! | `extract`, `split` | packets of chosen flows, to one capture or one for each flow |
+//! | `query` | SQL, by the program `flowscope-query` |
 //! | `interfaces`, `doctor` | lists interfaces; checks whether capturing works |
 //! | `capture`, `replay` | records packets to files; sends a file |
 //!
@@ -98,6 +99,7 @@ fn run_command(sink: Option<OpenSink<'_>>) -> ExitCode {
         Command::Capture(args) => live::capture(args),
         #[cfg(all(feature = "live", target_os = "linux"))]
         Command::Replay(args) => live::replay(&args),
+        Command::Query { .. } => Err(companion::QUERY.run()),
     };
     ExitCode::from(match ended {
         Ok(status) => status.code(),

@@ -166,7 +166,7 @@ impl Records {
         }
         match sink {
             Some(open) => Ok(Target::Records(dir, open)),
-            None => Err(companion::run(companion::PARQUET)),
+            None => Err(companion::PARQUET.run()),
         }
     }
 }

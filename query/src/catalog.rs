@@ -1,0 +1,83 @@
+//! The tables: one for each kind of record.
+
+use std::collections::BTreeSet;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use flowscope::output::FLOW;
+use flowscope::protocols::{self, ProtocolVisitor};
+use flowscope::record::Protocol;
+use flowscope_arrow::arrow_schema;
+
+/// A kind of record.
+#[derive(Clone, Debug)]
+pub(crate) struct RecordKind {
+    /// The name of its schema.
+    pub(crate) name: &'static str,
+    pub(crate) columns: SchemaRef,
+    pub(crate) source: Source,
+}
+
+/// What of a capture gives the records.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Source {
+    /// The flows.
+    Flows,
+    /// What parsers of these protocols say.
+    Sessions(BTreeSet<&'static str>),
+}
+
+/// All kinds.
+pub(crate) fn kinds() -> Vec<RecordKind> {
+    let flows = RecordKind { name: FLOW.name, columns: arrow_schema(&FLOW), source: Source::Flows };
+    let mut all = All(vec![flows]);
+    protocols::for_each(&mut all);
+    all.0
+}
+
+struct All(Vec<RecordKind>);
+
+impl ProtocolVisitor for All {
+    fn protocol<P: Protocol>(&mut self) {
+        let name = P::SCHEMA.name;
+        let known = self.0.iter_mut().find(|kind| kind.name == name);
+        if let Some(RecordKind { source: Source::Sessions(protocols), .. }) = known {
+            protocols.insert(P::NAME);
+        } else {
+            let source = Source::Sessions(parsed_for::<P>());
+            self.0.push(RecordKind { name, columns: arrow_schema(P::SCHEMA), source });
+        }
+    }
+}
+
+/// The protocol, and those within whose connections it may begin.
+///
+/// Nobody has been seen to speak a protocol of datagrams, over TCP too, behind STARTTLS or a proxy: nothing else is
+/// parsed for it.
+fn parsed_for<P: Protocol>() -> BTreeSet<&'static str> {
+    let carriers = protocols::all().iter().filter(|protocol| protocol.carries);
+    let carriers = carriers.filter(|_| P::PORTS.udp.is_empty()).map(|protocol| protocol.name);
+    carriers.chain([P::NAME]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_one_kind_each() {
+        let kinds = kinds();
+        let names: BTreeSet<_> = kinds.iter().map(|kind| kind.name).collect();
+        assert_eq!(names.len(), kinds.len());
+        assert!(["flow", "dns", "tls", "http", "ssh"].iter().all(|name| names.contains(name)));
+    }
+
+    #[test]
+    fn what_begins_within_another_protocol_needs_that_one() {
+        let parsed = |name: &str| match kinds().into_iter().find(|kind| kind.name == name) {
+            Some(RecordKind { source: Source::Sessions(protocols), .. }) => protocols,
+            kind => panic!("{kind:?}"),
+        };
+        assert!(parsed("tls").contains("smtp") && parsed("tls").contains("http"));
+        assert_eq!(parsed("dns"), BTreeSet::from(["dns"]));
+    }
+}
