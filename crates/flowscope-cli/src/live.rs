@@ -9,6 +9,7 @@ mod metrics;
 mod open;
 mod record;
 mod replay;
+mod sandbox;
 mod scrape;
 mod signals;
 mod track;

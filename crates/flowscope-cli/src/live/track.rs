@@ -14,13 +14,14 @@ use tokio::time::Instant;
 use super::control::{Control, Request};
 use super::feed::Feed;
 use super::metrics::{Batches, Published, Snapshot};
+use super::sandbox;
 use super::scrape::Listener;
 use super::user::Unprivileged;
 use super::{now, runtime};
 use crate::args::Running;
 use crate::args::live::{Live, TimestampSource};
 use crate::error::{Failure, Status};
-use crate::output::{Output, RecordFormat, Target, report_stats};
+use crate::output::{Output, RecordFormat, Target, Transport, report_stats};
 use crate::recorder::FlowKey;
 use crate::run::{Ending, Run};
 use crate::say;
@@ -98,6 +99,8 @@ fn track_by<K: FlowKey, L: RecordFormat>(
             user.create(directory)?;
         }
         greetings.push(user.become_it()?);
+        let connects = target.transport() == Some(Transport::Tcp);
+        greetings.push(sandbox::confine(target.directory(), connects)?);
     }
     let metrics = listener.map(|listener| Metrics::serve(listener, &mut greetings)).transpose()?;
     let out = Output::rotating(layout, target, rotation)?.hurried()?;

@@ -122,6 +122,20 @@ impl Target<'_> {
         }
     }
 
+    /// The directory in which files are written, if any are.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        match *self {
+            Target::Stream(_) if self.is_stdout() => None,
+            Target::Stream(path) => {
+                let parent = path?.parent()?;
+                Some(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
+            }
+            Target::Directory(directory) | Target::Records(directory, _) => Some(directory),
+            Target::Collector(_) => None,
+        }
+    }
+
     /// How a collector is sent messages, if it is one.
     pub(crate) fn transport(self) -> Option<Transport> {
         if let Target::Collector(name) = self { Some(name.transport) } else { None }

@@ -260,6 +260,9 @@ pub(crate) fn it_goes_on_as_another_user() {
         let mut line = String::new();
         live.err.as_mut().unwrap().read_line(&mut line).unwrap();
         assert!(line.starts_with("flowscope: runs as nobody ("), "{line}");
+        line.clear();
+        live.err.as_mut().unwrap().read_line(&mut line).unwrap();
+        assert!(line.contains("Landlock"), "{line}");
         let uid = fs::metadata(&logs).unwrap().uid();
         assert_ne!(uid, 0);
         assert_eq!(fs::metadata(logs.join("eve.json")).unwrap().uid(), uid);
