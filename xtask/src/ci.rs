@@ -7,7 +7,7 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
-    Result, browser, columns, gate, graph, new_protocol, python, query, readmes, record, rules,
+    Result, browser, columns, gate, graph, new_protocol, package, python, query, record, rules,
 };
 
 /// One check, run alone as `cargo xtask ci NAME`.
@@ -34,9 +34,9 @@ const STEPS: &[Step] = &[
         run: |sh| deny(sh, "Cargo.toml"),
     },
     Step {
-        name: "readmes",
-        about: "READMEs of crates are those that their documentation gives",
-        run: |_| readmes::run(&["--check".to_owned()]),
+        name: "package",
+        about: "manifests, READMEs and archives of crates that can be published",
+        run: package::check,
     },
     Step { name: "graph", about: "who depends on whom", run: |_| graph::run() },
     Step { name: "rules", about: "rules of the tracker and their ids", run: |_| rules::run() },

@@ -17,6 +17,7 @@ mod gate;
 mod graph;
 mod mutants;
 mod new_protocol;
+mod package;
 mod python;
 mod query;
 mod readmes;

@@ -114,7 +114,7 @@ impl Package {
     fn tree(&self, sh: &Shell, options: &[&str]) -> Result<BTreeSet<String>> {
         let name = &self.name;
         let how = ["--edges", "normal", "--prefix", "none", "--format", "{p}"];
-        let tree = cmd!(sh, "cargo tree --locked --package {name} {how...} {options...}");
+        let tree = cmd!(sh, "cargo tree --package {name} {how...} {options...}");
         let tree = tree.quiet().read()?;
         let names = tree.lines().filter_map(|line| line.split(' ').next());
         Ok(names.filter(|other| !other.is_empty() && other != name).map(str::to_owned).collect())

@@ -4,6 +4,20 @@
 //! comes first, then rates, talkers, protocols, the health of TCP, conversations, what clients waited for, and tables.
 //! The page makes no request, runs no script but its own, and every text of the wire in it is inert.
 //!
+//! ```
+//! use flowscope_core::{L4Proto, Timestamp};
+//! use flowscope_report::{Report, ReportTotals};
+//!
+//! let mut report = Report::new();
+//! for second in 0..60 {
+//!     report.packet(Timestamp::from_secs(1_767_323_045 + second), 1514, L4Proto::Tcp);
+//! }
+//! let mut page = Vec::new();
+//! report.write(&ReportTotals::default(), &mut page)?;
+//! assert!(page.starts_with(b"<!doctype html>"));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
 //! [`Heavy`] has the largest sums of many keys, [`key`] makes keys of the values of records, and [`FlowFailure`] says
 //! how a flow failed.
 

@@ -22,34 +22,7 @@ use crate::{Delivery, MessageHandler, Origin, ParserState, StopReason, StreamEnd
 /// stopped: their bytes are reported to the engine's sink as a loss ([`Loss::Unclaimed`] if nobody
 /// needs them, else [`Loss::ParserStopped`]).
 ///
-/// ```
-/// use flowscope_session::{
-///     Callbacks, Discard, FlowSide, Origin, Reassembler, ReassemblerFactory, Segment,
-///     SessionParser, Timestamp,
-/// };
-///
-/// #[derive(Clone, Default)]
-/// struct Bytes;
-/// impl SessionParser for Bytes {
-///     type Message = u8;
-///     fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<u8> {
-///         bytes.to_vec()
-///     }
-///     fn feed_responder(&mut self, _: &[u8]) -> Vec<u8> {
-///         Vec::new()
-///     }
-/// }
-///
-/// let (sender, messages) = std::sync::mpsc::channel();
-/// let mut factory = Callbacks::<Bytes, _>::new(move |origin: Origin<'_, u32>, byte| {
-///     sender.send((*origin.key, byte)).unwrap();
-/// });
-/// let mut initiator = factory.new_reassembler(&5, FlowSide::Initiator);
-/// let mut responder = factory.new_reassembler(&5, FlowSide::Responder);
-/// let segment = Segment::new(FlowSide::Initiator, Timestamp::from_secs(1), 1, b"hi").syn();
-/// initiator.push(segment, &mut responder, &mut Discard);
-/// assert_eq!(messages.try_iter().collect::<Vec<_>>(), [(5, b'h'), (5, b'i')]);
-/// ```
+/// [The crate's documentation](crate) has a program.
 #[derive(Clone, Debug)]
 pub struct Callbacks<F, H> {
     parsers: F,

@@ -10,6 +10,35 @@
 //! - [`Delivery`] is what it drives: a parser and the receiver of its messages. [`Callbacks`] has
 //!   one, and `flowscope-driver` has another.
 //!
+//! ```
+//! use flowscope_session::{
+//!     Callbacks, Discard, FlowSide, Origin, Reassembler, ReassemblerFactory, Segment,
+//!     SessionParser, Timestamp,
+//! };
+//!
+//! #[derive(Clone, Default)]
+//! struct Bytes;
+//! impl SessionParser for Bytes {
+//!     type Message = u8;
+//!     fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<u8> {
+//!         bytes.to_vec()
+//!     }
+//!     fn feed_responder(&mut self, _: &[u8]) -> Vec<u8> {
+//!         Vec::new()
+//!     }
+//! }
+//!
+//! let (sender, messages) = std::sync::mpsc::channel();
+//! let mut factory = Callbacks::<Bytes, _>::new(move |origin: Origin<'_, u32>, byte| {
+//!     sender.send((*origin.key, byte)).unwrap();
+//! });
+//! let mut initiator = factory.new_reassembler(&5, FlowSide::Initiator);
+//! let mut responder = factory.new_reassembler(&5, FlowSide::Responder);
+//! let segment = Segment::new(FlowSide::Initiator, Timestamp::from_secs(1), 1, b"hi").syn();
+//! initiator.push(segment, &mut responder, &mut Discard);
+//! assert_eq!(messages.try_iter().collect::<Vec<_>>(), [(5, b'h'), (5, b'i')]);
+//! ```
+//!
 //! # Errors
 //!
 //! Nothing here returns an error. A parser that fails is reported as [`StopReason::Failed`], and
