@@ -11,7 +11,7 @@ use arrow_schema::{FieldRef, Fields};
 use flowscope::output::json::Json as _;
 use flowscope::record::{Kind, Value, wire_text};
 
-use crate::columns::{UTC, list_item, struct_fields};
+use crate::columns::{UTC, column_time, list_item, struct_fields};
 
 /// Builds the array of a column. A value of another kind than the column's is null.
 pub(crate) enum ColumnBuilder {
@@ -99,7 +99,7 @@ impl ColumnBuilder {
             }
             ColumnBuilder::Time(array) => {
                 array.append_option(match value {
-                    Value::Time(ts) => i64::try_from(ts.as_nanos()).ok(),
+                    Value::Time(ts) => column_time(*ts),
                     _ => None,
                 });
                 8

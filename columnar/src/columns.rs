@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Fields, Schema as ArrowSchema, SchemaRef, TimeUnit};
+use flowscope::core::Timestamp;
 use flowscope::output::{HEADER, RecordHeader, TRAILER};
 use flowscope::record::{Column, FieldSource, Kind, Schema};
 
@@ -136,6 +137,11 @@ pub fn data_type(kind: Kind) -> DataType {
         Kind::Object(members) => DataType::Struct(struct_fields(members)),
         _ => DataType::Utf8,
     }
+}
+
+/// A time as its column has it, in nanoseconds since 1970; `None` behind 2262-04-11.
+pub(crate) fn column_time(ts: Timestamp) -> Option<i64> {
+    i64::try_from(ts.as_nanos()).ok()
 }
 
 /// The time zone of all times.

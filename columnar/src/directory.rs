@@ -84,7 +84,7 @@ pub struct ParquetDirectory {
     buffered: usize,
     /// Rows so far.
     rows: u64,
-    /// Latest time at which a record was made.
+    /// Packet time: the latest of all records. What a record describes may have begun long before.
     now: Timestamp,
     /// The hour of it.
     hour: u64,
@@ -95,7 +95,7 @@ struct Partition {
     table: Box<dyn AnyTable>,
     properties: WriterProperties,
     file: Option<PartFile>,
-    /// Number of its latest row, and when that was made.
+    /// Number of its latest row, and packet time when that came.
     latest: (u64, Timestamp),
 }
 
@@ -131,21 +131,19 @@ impl ParquetDirectory {
     ///
     /// # Errors
     ///
-    /// What writing gives; then the file is removed, and with it rows of its partition.
+    /// The first error, if there are several. A file that cannot be written is removed, and the rows of its partition are
+    /// lost; the record of this call may be lost too. All other rows stay, and more records can be written.
     pub fn write(&mut self, header: &RecordHeader, record: &impl Record) -> Result<(), Error> {
         record.visit(Row { directory: self, header })
     }
 
-    /// Writes what waits, and completes all files.
+    /// Writes what waits, and completes all files; those behind an error too.
     ///
     /// # Errors
     ///
-    /// What writing gives.
+    /// The first error, if there are several.
     pub fn finish(&mut self) -> Result<(), Error> {
-        while let Some((&place, _)) = self.partitions.first_key_value() {
-            self.complete(place)?;
-        }
-        Ok(())
+        self.complete_all(self.partitions.keys().copied().collect())
     }
 
     fn row<R: Send + 'static>(
@@ -168,7 +166,7 @@ impl ParquetDirectory {
             }
         };
         self.rows += 1;
-        partition.latest = (self.rows, header.ts);
+        partition.latest = (self.rows, self.now);
         let before = partition.table.bytes();
         let table: &mut dyn Any = &mut *partition.table;
         let table = table.downcast_mut::<RecordTable<R>>();
@@ -196,7 +194,13 @@ impl ParquetDirectory {
         let is_idle = |partition: &Partition| self.now.since(partition.latest.1).as_secs() > HOUR;
         let idle = self.partitions.iter().filter(|(_, partition)| is_idle(partition));
         let idle: Vec<_> = idle.map(|(place, _)| *place).collect();
-        idle.into_iter().try_for_each(|place| self.complete(place))
+        self.complete_all(idle)
+    }
+
+    /// Completes these files, also if one cannot be. Returns the first error.
+    fn complete_all(&mut self, places: Vec<(&'static str, u64)>) -> Result<(), Error> {
+        let completed = places.into_iter().map(|place| self.complete(place));
+        completed.fold(Ok(()), Result::and)
     }
 
     fn complete_idlest(&mut self) -> Result<(), Error> {
@@ -207,13 +211,12 @@ impl ParquetDirectory {
         }
     }
 
-    /// Writes what waits in a partition, and completes its file.
+    /// Writes what waits in a partition, and completes its file. The partition is gone then, whatever happens.
     fn complete(&mut self, place: (&'static str, u64)) -> Result<(), Error> {
-        self.flush(place)?;
-        match self.partitions.remove(&place) {
-            Some(Partition { file: Some(file), .. }) => file.complete(),
-            _ => Ok(()),
-        }
+        let flushed = self.flush(place);
+        let file = self.partitions.remove(&place).and_then(|partition| partition.file);
+        flushed?;
+        file.map_or(Ok(()), |mut file| file.complete())
     }
 
     /// Writes what waits in a partition as a row group.
@@ -240,7 +243,7 @@ impl ParquetDirectory {
             return Err(error);
         }
         if file.groups() >= self.options.row_groups.get() {
-            return partition.file.take().map_or(Ok(()), PartFile::complete);
+            return partition.file.take().map_or(Ok(()), |mut file| file.complete());
         }
         Ok(())
     }

@@ -24,6 +24,8 @@ pub(crate) struct PartFile {
     part: PathBuf,
     path: PathBuf,
     groups: usize,
+    /// Whether it has its name. The other one may be that of another program's file then.
+    is_complete: bool,
 }
 
 impl PartFile {
@@ -34,7 +36,7 @@ impl PartFile {
         schema: &ArrowSchema,
     ) -> Result<Self, Error> {
         let (file, part, path) = claim(dir)?;
-        let mut new = PartFile { writer: None, part, path, groups: 0 };
+        let mut new = PartFile { writer: None, part, path, groups: 0, is_complete: false };
         let writer = ArrowWriter::try_new(file, schema.clone().into(), Some(properties));
         new.writer = Some(writer.map_err(Error::parquet(&new.part))?);
         Ok(new)
@@ -53,20 +55,22 @@ impl PartFile {
     }
 
     /// Writes the footer; then the file and its name are on the disk.
-    pub(crate) fn complete(mut self) -> Result<(), Error> {
+    pub(crate) fn complete(&mut self) -> Result<(), Error> {
         let Some(writer) = self.writer.take() else { return Ok(()) };
         let file = writer.into_inner().map_err(Error::parquet(&self.part))?;
         file.sync_all().map_err(Error::io(&self.part))?;
         fs::rename(&self.part, &self.path).map_err(Error::io(&self.path))?;
+        self.is_complete = true;
         let dir = self.path.parent().unwrap_or(Path::new("."));
         sync(dir).map_err(Error::io(dir))
     }
 }
 
-/// After it was renamed there is nothing to remove.
 impl Drop for PartFile {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.part);
+        if !self.is_complete {
+            let _ = fs::remove_file(&self.part);
+        }
     }
 }
 
@@ -82,12 +86,20 @@ fn claim(dir: &Path) -> Result<(File, PathBuf, PathBuf), Error> {
         let part = dir.join(format!(".part-{next:05}.parquet.part"));
         match File::create_new(&part) {
             // Another program had this number, and was done since the names were read.
-            Ok(_) if path.exists() => fs::remove_file(&part).map_err(Error::io(&part))?,
+            Ok(_) if path.exists() => remove(&part).map_err(Error::io(&part))?,
             Ok(file) => return Ok((file, part, path)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(Error::io(&part)(error)),
         }
         next += 1;
+    }
+}
+
+/// Removes a file, which may be gone already: somebody may clean up what is not complete.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 
@@ -202,4 +214,45 @@ fn leaves(fields: &[std::sync::Arc<Field>]) -> i32 {
         }
     }
     fields.iter().map(|field| of(field.data_type())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn create(dir: &Path) -> PartFile {
+        let schema = ArrowSchema::new(vec![Field::new("a", DataType::Boolean, true)]);
+        PartFile::create(dir, WriterProperties::new(), &schema).unwrap()
+    }
+
+    #[test]
+    fn a_complete_file_leaves_the_name_that_it_had_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = create(folder.path());
+        assert!(file.part.exists());
+        file.complete().unwrap();
+        assert!(file.path.exists() && !file.part.exists());
+        let part = file.part.clone();
+        fs::write(&part, "of another program").unwrap();
+        drop(file);
+        assert_eq!(fs::read(&part).unwrap(), b"of another program");
+    }
+
+    #[test]
+    fn a_file_that_cannot_get_its_name_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = create(folder.path());
+        fs::create_dir(&file.path).unwrap();
+        file.complete().unwrap_err();
+        let part = file.part.clone();
+        drop(file);
+        assert!(!part.exists());
+    }
+
+    #[test]
+    fn what_is_gone_need_not_be_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        remove(&folder.path().join("missing")).unwrap();
+        remove(folder.path()).unwrap_err();
+    }
 }

@@ -7,12 +7,13 @@ use flowscope::output::RecordHeader;
 use flowscope::record::{Schema, Value};
 
 use crate::builder::ColumnBuilder;
-use crate::columns::{StoredColumn, arrow_schema_of, stored, time_column};
+use crate::columns::{StoredColumn, arrow_schema_of, column_time, stored, time_column};
 
 /// Records of one schema that become a batch of rows.
 ///
-/// Rows of [all columns](Self::new) are sorted by the time at which that which they describe began; those of one time
-/// stay in the order in which they came. Memory grows with the rows until [`finish`](Self::finish) takes them;
+/// Rows of [all columns](Self::new) are sorted by the time at which that which they describe began; those whose time is
+/// null come first, and those of one time stay in the order in which they came. Memory grows with the rows until
+/// [`finish`](Self::finish) takes them;
 /// [`heap_bytes`](Self::heap_bytes) says how much it is.
 pub struct RecordTable<R: 'static> {
     schema: &'static Schema<R>,
@@ -20,8 +21,8 @@ pub struct RecordTable<R: 'static> {
     columns: Vec<(StoredColumn<R>, ColumnBuilder)>,
     /// The column of times.
     time: Option<usize>,
-    /// The time of each row, in nanoseconds.
-    times: Vec<u64>,
+    /// The time of each row, in nanoseconds, or [`NULL`].
+    times: Vec<i64>,
     bytes: usize,
 }
 
@@ -70,11 +71,11 @@ impl<R: 'static> RecordTable<R> {
     ///
     /// A batch has at most 2^31 - 1 bytes of text in each column, and as many items of lists: take it before.
     pub fn push(&mut self, header: &RecordHeader, record: &R) {
-        let mut time = 0;
+        let mut time = NULL;
         for (at, (column, builder)) in self.columns.iter_mut().enumerate() {
             let value = column.source.value(self.schema, header, record);
             if let (Value::Time(ts), true) = (&value, self.time == Some(at)) {
-                time = ts.as_nanos();
+                time = column_time(*ts).unwrap_or(NULL);
             }
             self.bytes += builder.append(&value);
             if owns_nothing(&value) {
@@ -82,7 +83,7 @@ impl<R: 'static> RecordTable<R> {
             }
         }
         self.times.push(time);
-        self.bytes += size_of::<u64>();
+        self.bytes += size_of::<i64>();
     }
 
     /// How many rows there are.
@@ -121,6 +122,9 @@ impl<R: 'static> RecordTable<R> {
         take_record_batch(&batch, &UInt32Array::from(rows)).expect("all rows are of the batch")
     }
 }
+
+/// Before all times, none of which is negative.
+const NULL: i64 = -1;
 
 /// Whether there is nothing to drop: of most values, without a look at all that there might be.
 #[inline]

@@ -141,6 +141,22 @@ fn files_are_complete_when_their_hour_is_over() {
     assert_eq!(files::all(folder.path()).len(), 2);
 }
 
+/// A session that began long ago has its record when it ends.
+#[test]
+fn a_partition_is_idle_when_no_row_came_for_an_hour() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut directory = ParquetDirectory::create(folder.path()).unwrap();
+    // The second comes ten minutes before the third; what it describes began in the first hour.
+    write(&mut directory, [10_200, 100, 10_800], None);
+    assert!(files::all(folder.path()).is_empty());
+    write(&mut directory, [200, 18_000], None);
+    let hours: Vec<_> =
+        files::all(folder.path()).iter().map(|path| files::partition(path).1).collect();
+    assert!(hours.contains(&"1970-01-01T00".to_owned()), "{hours:?}");
+    directory.finish().unwrap();
+    assert!(files::all(folder.path()).iter().all(|path| path.ends_with("part-00000.parquet")));
+}
+
 #[test]
 fn what_is_not_finished_is_removed() {
     let folder = tempfile::tempdir().unwrap();
@@ -185,4 +201,51 @@ fn a_directory_that_cannot_be_written_is_named() {
     directory.write(&header(1), &mark).unwrap();
     let error = directory.finish().unwrap_err().to_string();
     assert!(error.contains("record=one"), "{error}");
+}
+
+/// One partition has a file where its directory has to be; all others are written.
+#[test]
+fn an_error_is_that_of_one_partition() {
+    let folder = tempfile::tempdir().unwrap();
+    let hour = |hour: &str| folder.path().join("record=one").join(hour);
+    fs::create_dir(folder.path().join("record=one")).unwrap();
+    fs::write(hour("hour=1970-01-01T00"), "").unwrap();
+    fs::write(hour("hour=1970-01-01T02"), "").unwrap();
+    let options = ParquetOptions::default().row_group_rows(some(2));
+    let mut directory = ParquetDirectory::with_options(folder.path(), options).unwrap();
+    write(&mut directory, [1, 3, 3601, 7201], MADE);
+    // Rows of a group, which cannot be written; then more of the same partition, and of another.
+    let mark = |second| Mark(Timestamp::from_secs(second), &ONE);
+    directory.write(&header(MADE.unwrap()), &mark(4)).unwrap_err();
+    write(&mut directory, [5, 3604, 3607], MADE);
+    let error = directory.finish().unwrap_err().to_string();
+    assert!(error.contains("record=one/hour=1970-01-01T00"), "the first: {error}");
+    drop(directory);
+    let starts = starts_of(&[hour("hour=1970-01-01T01"), folder.path().join("record=two")]);
+    assert_eq!(starts, [3601, 3604, 3607, 3]);
+}
+
+/// The same for files of hours that are over.
+#[test]
+fn an_hour_that_cannot_be_written_keeps_no_other_open() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("record=one"), "").unwrap();
+    let mut directory = ParquetDirectory::create(folder.path()).unwrap();
+    write(&mut directory, [1, 3], None);
+    directory.write(&header(9000), &Mark(Timestamp::from_secs(9000), &TWO)).unwrap_err();
+    assert_eq!(starts_of(&[folder.path().join("record=two")]), [3]);
+    // That of the record which was not taken can be written once more.
+    write(&mut directory, [9000], None);
+    directory.finish().unwrap();
+    assert_eq!(starts_of(&[folder.path().join("record=two")]), [3, 9000]);
+}
+
+/// Seconds of all rows below these directories, in order of the files.
+fn starts_of(dirs: &[std::path::PathBuf]) -> Vec<u64> {
+    let starts = dirs.iter().flat_map(|dir| starts(dir).into_values()).flatten().flatten();
+    let seconds = |start: String| {
+        let field = |at: usize| start[at..at + 2].parse::<u64>().unwrap();
+        field(11) * 3600 + field(14) * 60 + field(17)
+    };
+    starts.map(seconds).collect()
 }

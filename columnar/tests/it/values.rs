@@ -97,6 +97,14 @@ fn record() -> impl Strategy<Value = Any> {
     KINDS.map(value).to_vec().prop_map(Any)
 }
 
+/// The time that the column has, if it is not null.
+fn column_time(record: &Any) -> Option<Timestamp> {
+    match record.0[0] {
+        Value::Time(ts) => Some(ts).filter(|ts| i64::try_from(ts.as_nanos()).is_ok()),
+        _ => None,
+    }
+}
+
 fn header() -> RecordHeader {
     let ends = ("[2001:db8::1]:5".parse().unwrap(), "[2001:db8::2]:53".parse().unwrap());
     let (key, orientation) = FiveTupleKey::new(L4Proto::Udp, ends.0, ends.1).unwrap();
@@ -129,7 +137,7 @@ proptest! {
         }
         let batch = table.finish();
         let mut sorted = records.clone();
-        sorted.sort_by_key(|record| (ANY.time)(record));
+        sorted.sort_by_key(column_time);
         let rows: Vec<_> = json::rows(&batch).into_iter().map(own).collect();
         prop_assert_eq!(rows, sorted.iter().map(expected).collect::<Vec<_>>());
         prop_assert!(table.is_empty() && table.heap_bytes() == 0);
@@ -152,6 +160,25 @@ proptest! {
         let read = json::sorted(read.into_iter().map(own).collect());
         prop_assert_eq!(read, json::sorted(records.iter().map(expected).collect()));
     }
+}
+
+#[test]
+fn rows_whose_time_is_null_come_first() {
+    let record = |nanos: Option<u64>, number: u64| {
+        let time = nanos.map_or(Value::Null, |nanos| Value::Time(Timestamp::from_nanos(nanos)));
+        let mut values = vec![Value::Null; KINDS.len()];
+        (values[0], values[2]) = (time, Value::U64(number));
+        Any(values)
+    };
+    let last = i64::MAX as u64;
+    let times = [Some(0), Some(last), None, Some(last + 1), Some(5), Some(u64::MAX)];
+    let mut table = RecordTable::new(&ANY);
+    for (time, number) in times.into_iter().zip(0..) {
+        table.push(&header(), &record(time, number));
+    }
+    let rows = json::rows(&table.finish());
+    let numbers: Vec<_> = rows.iter().map(|row| row["number"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [2, 3, 5, 0, 4, 1]);
 }
 
 #[test]
