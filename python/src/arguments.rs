@@ -124,17 +124,18 @@ fn option(keyword: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     Ok(Some(format!("--{name}={text}")))
 }
 
-/// One string, or several.
+/// One string, or several. As for the command, a string may be several names with commas between them.
 fn strings(keyword: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-    if value.is_instance_of::<PyString>() {
-        return Ok(vec![string(keyword, value)?]);
-    }
-    let Ok(items) = value.try_iter() else { return Ok(vec![string(keyword, value)?]) };
-    let items = items.map(|item| string(keyword, &item?)).collect::<PyResult<Vec<_>>>()?;
+    let items = match value.try_iter() {
+        Ok(items) if !value.is_instance_of::<PyString>() => {
+            items.map(|item| string(keyword, &item?)).collect::<PyResult<Vec<_>>>()?
+        }
+        _ => vec![string(keyword, value)?],
+    };
     if items.is_empty() {
         return Err(PyValueError::new_err(format!("{keyword}: an empty list")));
     }
-    Ok(items)
+    Ok(items.iter().flat_map(|item| item.split(',')).map(str::to_owned).collect())
 }
 
 fn string(keyword: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {

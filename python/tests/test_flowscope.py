@@ -114,6 +114,9 @@ class Values(unittest.TestCase):
         records = list(flowscope.flows(mixed, fields=names))
         self.assertEqual(list(records[0]), names)
         self.same(records, "flows", mixed, "--fields", ",".join(names))
+        for same in [",".join(names), ["dest_port,bytes", "port", "start"]]:
+            self.assertEqual(list(flowscope.flows(mixed, fields=same)), records)
+        self.assertEqual(list(next(flowscope.flows(mixed, fields="bytes"))), ["bytes"])
 
     def test_what_is_not_there_is_none(self):
         for record in flowscope.flows(DATA / "icmp.pcap", where="proto == icmp"):
