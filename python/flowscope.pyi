@@ -44,7 +44,7 @@ class Records(Iterator[dict[str, Any]]):
 
     A thread of its own reads the captures, from the first `next()` on, without the interpreter; about 1500 records wait at
     most. Flows are in the order in which they end. Errors of a capture come behind all records of all captures: a
-    `CaptureWarning` for one that is damaged, else an exception.
+    `CaptureWarning` for one that is damaged, else an exception. Of several exceptions, each `next()` raises one.
     """
 
     @property

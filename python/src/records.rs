@@ -1,9 +1,10 @@
 //! The iterator.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{io, mem, vec};
 
 use flowscope::output::CaptureStats;
@@ -33,8 +34,9 @@ struct State {
     source: Source,
     /// Records that were received.
     batch: vec::IntoIter<Item>,
-    /// Errors that were not reported yet.
-    errors: Vec<InputError>,
+    /// What was not reported yet.
+    warnings: VecDeque<InputError>,
+    exceptions: VecDeque<InputError>,
     failed: Option<PyErr>,
 }
 
@@ -47,12 +49,12 @@ enum Source {
 
 enum Next {
     Item(Item),
-    /// Nothing came for some time.
+    /// No record came for some time.
     Pause,
     Ended,
 }
 
-/// How often signals are looked at while there is no record.
+/// How often signals are looked at while there is no record, about.
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl State {
@@ -62,7 +64,13 @@ impl State {
     }
 
     fn of(source: Source) -> Self {
-        State { source, batch: Vec::new().into_iter(), errors: Vec::new(), failed: None }
+        State {
+            source,
+            batch: Vec::new().into_iter(),
+            warnings: VecDeque::new(),
+            exceptions: VecDeque::new(),
+            failed: None,
+        }
     }
 }
 
@@ -84,9 +92,11 @@ impl Records {
             return Ok(Some(item));
         }
         loop {
+            // Also if there always is a record: what takes them may be no code of Python, which would look itself.
+            py.check_signals()?;
             match py.detach(|| self.wait(&mut lock(&self.state)))? {
                 Next::Item(item) => return Ok(Some(item)),
-                Next::Pause => py.check_signals()?,
+                Next::Pause => {}
                 Next::Ended => return Ok(None),
             }
         }
@@ -94,6 +104,7 @@ impl Records {
 
     /// Waits for the next record for some time.
     fn wait(&self, state: &mut State) -> io::Result<Next> {
+        let until = Instant::now() + PAUSE;
         loop {
             // Whoever closes may have to wait for the lock for long.
             if self.closed.load(Ordering::Relaxed) {
@@ -109,7 +120,10 @@ impl Records {
             };
             match receiver.recv_timeout(PAUSE) {
                 Ok(Message::Records(batch)) => state.batch = batch.into_iter(),
-                Ok(Message::Error(error)) => state.errors.push(error),
+                Ok(Message::Error(error)) if error.is_exception() => {
+                    state.exceptions.push_back(error);
+                }
+                Ok(Message::Error(warning)) => state.warnings.push_back(warning),
                 Ok(Message::Ended(ended)) => {
                     match ended {
                         Ok(()) => {}
@@ -130,20 +144,24 @@ impl Records {
                 }
             }
             state.source = Source::Reading(receiver);
+            // Messages may have no records: those of packets that no record is made of.
+            if state.batch.as_slice().is_empty() && Instant::now() >= until {
+                return Ok(Next::Pause);
+            }
         }
     }
 
-    /// Reports what was wrong, once: warnings first, then the first exception.
+    /// Reports what was wrong, once: warnings first, then exceptions. Each call raises one, and leaves those behind it to
+    /// the next call.
     fn report(&self, py: Python<'_>) -> PyResult<()> {
-        let (failed, errors) = py.detach(|| {
-            let mut state = lock(&self.state);
-            (state.failed.take(), mem::take(&mut state.errors))
-        });
-        let (exceptions, warnings): (Vec<_>, Vec<_>) =
-            errors.into_iter().partition(InputError::is_exception);
-        warnings.into_iter().try_for_each(|warning| warning.report(py))?;
-        failed.map_or(Ok(()), Err)?;
-        exceptions.into_iter().try_for_each(|exception| exception.report(py))
+        let next = |queue: fn(&mut State) -> &mut VecDeque<InputError>| {
+            py.detach(|| queue(&mut lock(&self.state)).pop_front())
+        };
+        while let Some(warning) = next(|state| &mut state.warnings) {
+            warning.report(py)?;
+        }
+        py.detach(|| lock(&self.state).failed.take()).map_or(Ok(()), Err)?;
+        next(|state| &mut state.exceptions).map_or(Ok(()), |exception| exception.report(py))
     }
 }
 

@@ -5,6 +5,7 @@
 
 import ast
 import calendar
+import collections
 import faulthandler
 import gc
 import json
@@ -178,6 +179,23 @@ class Inputs(WithFolder):
             with self.assertRaises(flowscope.CaptureWarning):
                 list(records)
             self.assertEqual(list(records), [])
+
+    def test_each_error_is_reported(self):
+        cut = [self.write(name, (DATA / "dns-udp.pcap").read_bytes()[:-5]) for name in ["a.pcap", "b.pcap"]]
+        texts = [self.write(name, b"no capture at all, but some text\n" * 9) for name in ["c.txt", "d.txt"]]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            records = flowscope.flows([texts[0], cut[0], texts[1], cut[1]])
+            raised = []
+            # Each error of four, and one more attempt, which finds none.
+            for _ in range(5):
+                try:
+                    list(records)
+                except (flowscope.CaptureWarning, flowscope.CaptureError) as error:
+                    raised.append((type(error), next(name for name in "abcd" if f"{name}." in str(error))))
+        expected = [(flowscope.CaptureWarning, "a"), (flowscope.CaptureWarning, "b")]
+        expected += [(flowscope.CaptureError, "c"), (flowscope.CaptureError, "d")]
+        self.assertEqual(raised, expected)
 
     def test_a_file_that_is_no_capture(self):
         text = self.write("notes.txt", b"no capture at all, but some text\n" * 9)
@@ -355,13 +373,16 @@ class Reading(WithFolder):
         self.assertEqual(sum(1 for _ in flows), 299)
         os.close(reader)
 
-    def test_interrupts_are_seen_while_it_waits(self):
-        reader, writer = os.pipe()
-        flows = flowscope.flows(f"/dev/fd/{reader}")
+    def interrupt(self, after):
         # A shell starts programs in the background with the signal ignored.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         self.addCleanup(signal.signal, signal.SIGINT, before)
-        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        threading.Timer(after, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+    def test_interrupts_are_seen_while_it_waits(self):
+        reader, writer = os.pipe()
+        flows = flowscope.flows(f"/dev/fd/{reader}")
+        self.interrupt(0.3)
         start = time.monotonic()
         with self.assertRaises(KeyboardInterrupt):
             next(flows)
@@ -371,6 +392,44 @@ class Reading(WithFolder):
         with self.assertRaisesRegex(flowscope.CaptureError, "it is empty"):
             next(flows)
         os.close(reader)
+
+    def test_interrupts_are_seen_while_packets_make_no_records(self):
+        path = self.folder / "endless.pcap"
+        os.mkfifo(path)
+        ended = threading.Event()
+        flows = flowscope.flows(path, filter="tcp")
+
+        def write():
+            try:
+                with open(path, "wb") as out:
+                    data = datagrams(5000)
+                    out.write(data)
+                    while not ended.is_set():
+                        out.write(data[24:])
+            except BrokenPipeError:
+                pass
+
+        # Without the interrupt, it ends soon after.
+        threads = [threading.Thread(target=write), threading.Timer(5, ended.set)]
+        for thread in threads:
+            thread.start()
+        self.interrupt(0.5)
+        with self.assertRaises(KeyboardInterrupt):
+            next(flows, None)
+        in_time = not ended.is_set()
+        ended.set()
+        flows.close()
+        for thread in threads:
+            thread.join()
+        self.assertTrue(in_time)
+
+    def test_interrupts_are_seen_where_records_are_taken_without_code_of_python(self):
+        flows = flowscope.flows(self.write("many.pcap", datagrams(200_000)), udp_idle=1)
+        next(flows)
+        self.interrupt(0.05)
+        with self.assertRaises(KeyboardInterrupt):
+            collections.deque(flows, maxlen=0)
+        self.assertIsNotNone(next(flows, None))
 
 
 if __name__ == "__main__":
