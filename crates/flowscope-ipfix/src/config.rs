@@ -17,7 +17,7 @@ pub struct ExporterConfig {
 pub struct Refresh {
     /// As long after they were sent.
     pub interval: Duration,
-    /// As many messages after they were sent.
+    /// As many messages after they were sent: with 512, they are in every 512th message.
     pub messages: NonZeroU32,
 }
 
@@ -26,7 +26,7 @@ impl ExporterConfig {
     pub const MIN_MESSAGE: u16 = 1024;
 
     /// For UDP: messages of at most 1232 bytes, which any path of IPv6 carries as one packet (RFC 8200 §5), and
-    /// templates that are sent again after a minute or 512 messages (RFC 7011 §8.4).
+    /// templates that are sent again after a minute, and in every 512th message (RFC 7011 §8.4).
     #[must_use]
     pub fn datagrams() -> Self {
         let messages = NonZeroU32::new(512).expect("not zero");

@@ -137,11 +137,11 @@ pub static ELEMENTS: &[Element] = &[
     own(9, "ackRttNanoseconds", Get::U64(|x| nanos(x.ack_rtt)), "Time from SYN+ACK to ACK, 0 if unknown."),
     own(10, "applicationNameBefore", Get::Text(NAME, |x, text| text.put(x.header.within.unwrap_or(""))), "Protocol that the flow spoke first, where `applicationName` began within it: `smtp` for TLS behind STARTTLS."),
     own(11, "tunnels", Get::Text(PATH, tunnels), "Tags and tunnels around the flow but VLANs, outermost first, with spaces between them: kind and id."),
-    own(32, "retransmittedSegments", Get::Side32(|side| side.retransmits), "Segments sent again."),
-    own(33, "outOfOrderSegments", Get::Side32(|side| side.out_of_order), "Segments that came behind later ones."),
-    own(34, "duplicateAcks", Get::Side32(|side| side.duplicate_acks), "Acknowledgements without news."),
-    own(35, "zeroWindows", Get::Side32(|side| side.zero_windows), "Segments that closed the receive window."),
-    own(36, "gapOctets", Get::Side64(|side| side.gap_bytes), "Bytes that were acknowledged but not captured."),
+    own(32, "retransmittedSegments", Get::Side32(|side| side.retransmits), "Segments sent again, since the start of the flow."),
+    own(33, "outOfOrderSegments", Get::Side32(|side| side.out_of_order), "Segments that came behind later ones, since the start of the flow."),
+    own(34, "duplicateAcks", Get::Side32(|side| side.duplicate_acks), "Acknowledgements without news, since the start of the flow."),
+    own(35, "zeroWindows", Get::Side32(|side| side.zero_windows), "Segments that closed the receive window, since the start of the flow."),
+    own(36, "gapOctets", Get::Side64(|side| side.gap_bytes), "Bytes that were acknowledged but not captured, since the start of the flow."),
 ];
 
 const fn iana(number: u16, name: &'static str, get: Get, doc: &'static str) -> Element {

@@ -10,15 +10,16 @@ use crate::template::Template;
 /// Encodes flow records as the messages of one transport session and one observation domain.
 ///
 /// A template goes before the first record that needs it, and again as
-/// [`Refresh`](crate::Refresh) says. Counters are those since the record before of the same flow, as in the
-/// records; absent values are 0, or the text `-`. Text that is longer than any that flowscope has is cut.
+/// [`Refresh`](crate::Refresh) says. Packets and bytes are those since the record before of the same flow, as in the
+/// records; everything else is since the start of the flow. Absent values are 0, or the text `-`. Text that is longer
+/// than any that flowscope has is cut.
 ///
 /// Memory: one message, and one record.
 pub struct Exporter {
     config: ExporterConfig,
     /// The templates that were sent and are not due again.
     sent: [bool; Template::COUNT],
-    /// When the first of them was, and messages since.
+    /// When the first of them was, and messages from the one with it on.
     since: Option<Timestamp>,
     messages: u32,
     /// Data records in messages before this one, modulo 2^32 (RFC 7011 §3.1).
