@@ -15,7 +15,8 @@ use crate::piece::Piece;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RecordHeader {
-    /// EVE's `timestamp`: when the record was made, in packet time.
+    /// EVE's `timestamp`, in packet time: when the record was made, or, of a record of a protocol, when what it
+    /// describes began.
     pub ts: Timestamp,
     /// The flow's id: the number of its first packet in the input.
     pub flow_id: u64,
@@ -216,7 +217,7 @@ pub static HEADER: &[Column<RecordHeader>] = &[
         "timestamp",
         Kind::Time,
         |x| x.ts.into(),
-        "When the record was made, in packet time, UTC.",
+        "In packet time, UTC: when the record was made; of records of protocols, when what they describe began.",
     )
     .eve("timestamp"),
     C::new(
