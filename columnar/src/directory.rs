@@ -49,8 +49,9 @@ impl ParquetOptions {
         self
     }
 
-    /// Most bytes of rows that wait to be written, about; 128 MiB by default, at most 1 GiB. Beyond that, the partition
-    /// that has most is written as a row group.
+    /// Most bytes of values that wait to be written, about; 128 MiB by default, at most 1 GiB. Beyond that, the partition
+    /// that has most is written as a row group. Memory may be three times as much: buffers grow by doubling, and a row
+    /// group is sorted into a copy.
     #[must_use]
     pub fn buffer_bytes(mut self, bytes: usize) -> Self {
         // An array has room for 2 GiB of text.
