@@ -103,7 +103,7 @@ fn track_by<K: FlowKey, L: RecordFormat>(
         greetings.push(sandbox::confine(target.directory(), connects)?);
     }
     let metrics = listener.map(|listener| Metrics::serve(listener, &mut greetings)).transpose()?;
-    let out = Output::rotating(layout, target, rotation)?.hurried()?;
+    let out = Output::rotating(layout, target, rotation)?.hurried();
     let workers = args.workers.unwrap_or(NonZeroUsize::MIN);
     let mut run = Run::<L, K>::new(args, out, workers, None)?.filtered_before();
     let faults = feed.shunt_map().map_or(Ok(Vec::new()), |map| shunt(&mut run, map))?;

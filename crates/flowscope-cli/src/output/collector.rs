@@ -51,7 +51,7 @@ pub(crate) struct Collector {
     addresses: Vec<SocketAddr>,
     /// `None` while there is no connection.
     socket: Option<Socket>,
-    /// How long one call may wait.
+    /// How long one call may wait, however many messages it has.
     patience: Duration,
     /// When a new connection is tried.
     retry: Instant,
@@ -97,17 +97,13 @@ impl Collector {
 
     /// Waits only as long as a capture can.
     #[cfg(all(feature = "live", target_os = "linux"))]
-    pub(super) fn hurry(&mut self) -> io::Result<()> {
+    pub(super) fn hurry(&mut self) {
         self.patience = HURRY;
-        match &self.socket {
-            Some(Socket::Udp(socket)) => socket.set_write_timeout(Some(HURRY)),
-            Some(Socket::Tcp(stream)) => stream.set_write_timeout(Some(HURRY)),
-            None => Ok(()),
-        }
     }
 
-    /// Sends messages. What cannot be sent is counted, and the first error printed.
+    /// Sends messages. What cannot be sent in time is counted, and the first error printed.
     pub(super) fn send(&mut self, text: &[u8]) {
+        let deadline = Instant::now() + self.patience;
         for message in messages(text) {
             self.seen += 1;
             let sent = match &mut self.socket {
@@ -115,16 +111,16 @@ impl Collector {
                     self.lost += 1;
                     continue;
                 }
-                Some(Socket::Udp(socket)) => match socket.send(message) {
+                Some(Socket::Udp(socket)) => match send(socket, message, deadline) {
                     // The answer to a message before: this one was not sent.
                     Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                        let sent = socket.send(message);
+                        let sent = send(socket, message, deadline);
                         self.lose(error);
-                        sent.map(drop)
+                        sent
                     }
-                    sent => sent.map(drop),
+                    sent => sent,
                 },
-                Some(Socket::Tcp(stream)) => write(stream, message, self.patience),
+                Some(Socket::Tcp(stream)) => write(stream, message, deadline),
             };
             if let Err(error) = sent {
                 self.lose(error);
@@ -180,7 +176,7 @@ impl Collector {
         for address in &self.addresses {
             let patience = self.patience / self.addresses.len() as u32;
             let opened = match self.transport {
-                Transport::Udp => udp(*address, patience).map(Socket::Udp),
+                Transport::Udp => udp(*address).map(Socket::Udp),
                 Transport::Tcp => tcp(*address, patience).map(Socket::Tcp),
             };
             match opened {
@@ -192,25 +188,32 @@ impl Collector {
     }
 }
 
-fn udp(to: SocketAddr, patience: Duration) -> io::Result<UdpSocket> {
+fn udp(to: SocketAddr) -> io::Result<UdpSocket> {
     let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any)?;
     socket.connect(to)?;
-    socket.set_write_timeout(Some(patience))?;
     Ok(socket)
 }
 
 fn tcp(to: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&to, patience)?;
     stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(patience))?;
     Ok(stream)
 }
 
-/// Writes all of it within about this time.
-fn write(stream: &mut TcpStream, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
-    let begun = Instant::now();
+/// Sends a datagram by then.
+fn send(socket: &UdpSocket, message: &[u8], deadline: Instant) -> io::Result<()> {
+    socket.set_write_timeout(Some(rest(deadline)?))?;
+    match socket.send(message) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(ErrorKind::TimedOut.into()),
+        sent => sent.map(drop),
+    }
+}
+
+/// Writes all of it by then.
+fn write(stream: &mut TcpStream, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
     while !bytes.is_empty() {
+        stream.set_write_timeout(Some(rest(deadline)?))?;
         match stream.write(bytes) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(written) => bytes = &bytes[written..],
@@ -220,11 +223,14 @@ fn write(stream: &mut TcpStream, mut bytes: &[u8], patience: Duration) -> io::Re
             }
             Err(error) => return Err(error),
         }
-        if !bytes.is_empty() && begun.elapsed() > patience {
-            return Err(ErrorKind::TimedOut.into());
-        }
     }
     Ok(())
+}
+
+/// The time that is left: more than none.
+fn rest(deadline: Instant) -> io::Result<Duration> {
+    let rest = deadline.saturating_duration_since(Instant::now());
+    if rest.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(rest) }
 }
 
 /// Ends the stream, and waits for a moment whether it was reset.
@@ -239,7 +245,60 @@ fn end(stream: &mut TcpStream) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
     use super::*;
+
+    /// Messages of this length, without records.
+    fn text(count: usize, len: u16) -> Vec<u8> {
+        let mut message = vec![0; len.into()];
+        message[..2].copy_from_slice(&10_u16.to_be_bytes());
+        message[2..4].copy_from_slice(&len.to_be_bytes());
+        message.repeat(count)
+    }
+
+    fn connect(name: &str, patience: Duration) -> Collector {
+        let name = CollectorName::of(Path::new(name)).unwrap();
+        Collector { patience, ..Collector::connect(name).unwrap() }
+    }
+
+    /// It takes each message in time, but not all of them.
+    #[test]
+    fn a_slow_collector_is_waited_for_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let name = format!("tcp://{}", listener.local_addr().unwrap());
+        let reader = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut buffer = vec![0; 64 << 10];
+            while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let mut collector = connect(&name, Duration::from_millis(500));
+        let begun = Instant::now();
+        collector.send(&text(600, u16::MAX));
+        let took = begun.elapsed();
+        assert!(took < Duration::from_secs(3), "{took:?}");
+        assert_eq!(collector.seen, 600);
+        assert!((1..600).contains(&collector.lost), "{}", collector.lost);
+        let error = collector.complete().unwrap_err().to_string();
+        assert!(error.ends_with("timed out"), "{error}");
+        reader.join().unwrap();
+    }
+
+    #[test]
+    fn no_datagram_is_sent_behind_the_deadline() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let name = format!("udp://{}", socket.local_addr().unwrap());
+        let mut collector = connect(&name, Duration::ZERO);
+        collector.send(&text(3, 20));
+        assert_eq!((collector.seen, collector.lost), (3, 3));
+        collector.patience = PATIENCE;
+        collector.send(&text(1, 40));
+        assert_eq!((collector.seen, collector.lost), (4, 3));
+        assert_eq!(socket.recv(&mut [0; 64]).unwrap(), 40, "the first that comes");
+    }
 
     #[test]
     fn collectors_are_named_by_scheme_host_and_port() {

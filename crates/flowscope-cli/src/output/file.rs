@@ -92,9 +92,10 @@ impl Stream {
 
     /// Limits the time that a write waits for a collector, for a capture that goes on meanwhile.
     #[cfg(all(feature = "live", target_os = "linux"))]
-    pub(super) fn hurry(&mut self) -> Result<(), Failure> {
-        let To::Collector(collector) = &mut self.to else { return Ok(()) };
-        collector.hurry().map_err(|source| failure(self.name.clone(), source))
+    pub(super) fn hurry(&mut self) {
+        if let To::Collector(collector) = &mut self.to {
+            collector.hurry();
+        }
     }
 
     /// True if a lost connection to a collector was replaced: what follows is a new session.

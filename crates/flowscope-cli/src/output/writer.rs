@@ -167,12 +167,13 @@ impl<L: RecordFormat> Output<L> {
 
     /// Records will be waited for as they come.
     #[cfg(all(feature = "live", target_os = "linux"))]
-    pub(crate) fn hurried(mut self) -> Result<Self, Failure> {
+    #[must_use]
+    pub(crate) fn hurried(mut self) -> Self {
         self.layout.hurry();
         if let Destination::Stream(stream) = &mut self.to {
-            stream.hurry()?;
+            stream.hurry();
         }
-        Ok(self)
+        self
     }
 
     /// Packets are about to be tracked, the first of which has this number.
