@@ -8,7 +8,7 @@ use arrow_array::builder::{
 use arrow_array::{ArrayRef, ListArray, StructArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{FieldRef, Fields};
-use flowscope::output::json::Json as _;
+use flowscope::output::address_text;
 use flowscope::record::{Kind, Value, wire_text};
 
 use crate::columns::{UTC, column_time, list_item, struct_fields};
@@ -133,11 +133,7 @@ impl TextBuilder {
             Value::Short(text) => array.append_value(text.as_str()),
             Value::Bytes(bytes) => array.append_value(wire_text(bytes)),
             Value::Addr(addr) => {
-                // The text of JSON, without its quotes.
-                address.clear();
-                addr.write(address);
-                let text = address.get(1..address.len() - 1).unwrap_or_default();
-                array.append_value(str::from_utf8(text).unwrap_or_default());
+                array.append_value(address_text(*addr, address));
             }
             _ => array.append_null(),
         }

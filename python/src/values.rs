@@ -4,8 +4,7 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flowscope::core::Timestamp;
-use flowscope::output::json::Json as _;
-use flowscope::output::{CaptureStats, RecordHeader, STATS, SchemaField, rfc3339};
+use flowscope::output::{CaptureStats, RecordHeader, STATS, SchemaField, address_text, rfc3339};
 use flowscope::record::{Record, Schema, Value, Visitor, wire_text};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -105,13 +104,7 @@ impl Values {
             // The number that the decimal digits of JSON are read as.
             Value::Duration(span) => PyFloat::new(py, span.as_nanos() as f64 / 1e9).into_any(),
             Value::Time(ts) => self.time(py, *ts)?,
-            Value::Addr(addr) => {
-                // The text of JSON, without its quotes.
-                let mut text = Vec::new();
-                addr.write(&mut text);
-                let text = text.get(1..text.len() - 1).unwrap_or_default();
-                PyString::new(py, str::from_utf8(text).unwrap_or_default()).into_any()
-            }
+            Value::Addr(addr) => PyString::new(py, address_text(*addr, &mut Vec::new())).into_any(),
             Value::Bytes(bytes) => PyString::new(py, &wire_text(bytes)).into_any(),
             Value::Text(text) => PyString::new(py, text).into_any(),
             Value::Short(text) => PyString::new(py, text.as_str()).into_any(),

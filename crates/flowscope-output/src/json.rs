@@ -16,7 +16,7 @@ use crate::decimal;
 use crate::piece::Piece;
 use crate::text::rfc3339_bytes;
 
-mod addr;
+pub(crate) mod addr;
 mod seconds;
 mod text;
 

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
+use std::net::IpAddr;
 
 use flowscope_core::Timestamp;
 use flowscope_record::{Short, digit_pair};
+
+use crate::json::addr;
 
 /// Text for a terminal or a log: control characters, and those that turn the direction of writing
 /// or break lines, are spelled out. Nothing else is changed.
@@ -30,6 +33,15 @@ fn is_unprintable(c: char) -> bool {
         '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
     );
     c.is_control() || turns_or_breaks
+}
+
+/// The text of an address, the same as in all formats (RFC 5952 §4). It is in `buffer`, which is cleared before: who has
+/// many addresses gives the same one.
+#[must_use]
+pub fn address_text(address: IpAddr, buffer: &mut Vec<u8>) -> &str {
+    buffer.clear();
+    addr::write(address, buffer);
+    str::from_utf8(buffer).unwrap_or_default()
 }
 
 /// A time in UTC as RFC 3339 has it: microseconds, or nanoseconds where there are any.
@@ -119,6 +131,15 @@ mod tests {
     fn nothing_steers_the_terminal() {
         assert_eq!(terminal("résumé.pcap: byte 24"), "résumé.pcap: byte 24");
         assert_eq!(terminal("\x1b[2Ja\u{202e}b\u{9b}31m\n"), "\\u{1b}[2Ja\\u{202e}b\\u{9b}31m\\n");
+    }
+
+    #[test]
+    fn addresses_have_no_quotes() {
+        let mut buffer = b"what was there".to_vec();
+        assert_eq!(address_text([192, 0, 2, 1].into(), &mut buffer), "192.0.2.1");
+        let address = [0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x1a];
+        assert_eq!(address_text(address.into(), &mut buffer), "2001:db8::1a");
+        assert_eq!(address_text([0_u16; 8].into(), &mut buffer), "::");
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::decimal;
 
 /// Appends an address: what it displays as, at a fraction of the cost.
-pub(super) fn write(addr: IpAddr, out: &mut Vec<u8>) {
+pub(crate) fn write(addr: IpAddr, out: &mut Vec<u8>) {
     match addr {
         IpAddr::V4(addr) => write_v4(addr, out),
         IpAddr::V6(addr) => match addr.to_ipv4_mapped() {
