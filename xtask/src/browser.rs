@@ -9,7 +9,7 @@ use flowscope_testkit::attacks::capture;
 use flowscope_testkit::{Dialogue, Packet};
 use xshell::{Shell, cmd};
 
-use crate::Result;
+use crate::{Result, needs};
 
 /// The scripts, and what they need of npm.
 const SCRIPTS: &str = "tests/report-browser";
@@ -27,22 +27,19 @@ const HOSTILE: [&str; 6] = [
     "&#60;script&#62;hit=1&#60;/script&#62;",
 ];
 
-/// Needs chromium and npm; where one is missing, or npm cannot fetch its packages, it says that it was skipped.
+/// Needs chromium and npm; where one is missing, or npm cannot fetch its packages, it is skipped.
 pub(crate) fn check(sh: &Shell) -> Result<()> {
     let Some(chromium) = find(sh, &["chromium", "chromium-browser", "google-chrome"]) else {
-        println!("SKIPPED: browser: there is no chromium");
-        return Ok(());
+        return needs::skip("browser", "there is no chromium");
     };
     if find(sh, &["npm"]).is_none() || find(sh, &["node"]).is_none() {
-        println!("SKIPPED: browser: there is no npm");
-        return Ok(());
+        return needs::skip("browser", "there is no npm");
     }
     {
         let _folder = sh.push_dir(SCRIPTS);
         let options = ["--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
         if cmd!(sh, "npm ci {options...}").quiet().run().is_err() {
-            println!("SKIPPED: browser: npm cannot fetch its packages");
-            return Ok(());
+            return needs::skip("browser", "npm cannot fetch its packages");
         }
     }
     fs::create_dir_all(OUT)?;

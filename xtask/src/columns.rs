@@ -2,10 +2,13 @@
 
 use xshell::{Shell, cmd};
 
-use crate::{Result, ci};
+use crate::{Result, ci, needs};
 
 /// The package.
 const MANIFEST: &str = "columnar/Cargo.toml";
+
+/// The other readers, as pip's arguments.
+const READERS: [&str; 2] = ["--requirement", "columnar/readers/requirements.txt"];
 
 /// Captures that other readers are asked about.
 const CAPTURES: [&str; 4] = ["mixed.pcapng", "dns-tcp.pcap", "vlan.pcap", "icmp.pcap"];
@@ -20,22 +23,9 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     ci::deny(sh, MANIFEST)?;
     // Programs of the package are built for its tests.
     let program = "columnar/target/debug/flowscope-parquet";
-    let Some(python) = python(sh)? else {
-        println!("SKIPPED: columns: pyarrow, DuckDB and Polars cannot be installed");
-        return Ok(());
+    let Some(python) = needs::python(sh, "columnar/target/readers", &READERS) else {
+        return needs::skip("columns", "pyarrow, DuckDB and Polars cannot be installed");
     };
     let captures = CAPTURES.map(|name| format!("tests/data/{name}"));
     Ok(cmd!(sh, "{python} columnar/readers/check.py {program} {captures...}").run()?)
-}
-
-/// The Python that has the readers, in an environment of its own; `None` without a network, or without Python.
-fn python(sh: &Shell) -> Result<Option<String>> {
-    let (folder, wanted) = ("columnar/target/readers", "columnar/readers/requirements.txt");
-    let python = format!("{folder}/bin/python");
-    let make = cmd!(sh, "python3 -m venv {folder}").quiet().ignore_stdout().ignore_stderr();
-    if make.run().is_err() {
-        return Ok(None);
-    }
-    let install = cmd!(sh, "{python} -m pip install --quiet --requirement {wanted}").quiet();
-    Ok(install.run().is_ok().then_some(python))
 }

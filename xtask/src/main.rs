@@ -16,6 +16,7 @@ mod fuzz;
 mod gate;
 mod graph;
 mod mutants;
+mod needs;
 mod new_protocol;
 mod package;
 mod python;

@@ -2,7 +2,7 @@
 
 use xshell::{Shell, cmd};
 
-use crate::{Result, ci};
+use crate::{Result, ci, needs};
 
 /// The package.
 const MANIFEST: &str = "python/Cargo.toml";
@@ -12,9 +12,11 @@ const MANIFEST: &str = "python/Cargo.toml";
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     cmd!(sh, "cargo fmt --manifest-path {MANIFEST} --check").run()?;
     ci::deny(sh, MANIFEST)?;
-    let Some(python) = environment(sh)? else {
-        println!("SKIPPED: python: there is no Python with venv, or maturin cannot be installed");
-        return Ok(());
+    let Some(python) = needs::python(sh, "python/target/venv", &["maturin>=1.9,<2"]) else {
+        return needs::skip(
+            "python",
+            "there is no Python with venv, or maturin cannot be installed",
+        );
     };
     let python = sh.current_dir().join(python);
     {
@@ -34,17 +36,4 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     cmd!(sh, "cargo build -p flowscope-cli").run()?;
     let _program = sh.push_env("FLOWSCOPE", sh.current_dir().join("target/debug/flowscope"));
     Ok(cmd!(sh, "{python} -m unittest discover python/tests").run()?)
-}
-
-/// The Python of an environment that has maturin; `None` without a network, or without Python.
-fn environment(sh: &Shell) -> Result<Option<String>> {
-    let folder = "python/target/venv";
-    let python = format!("{folder}/bin/python");
-    let make = cmd!(sh, "python3 -m venv {folder}").quiet().ignore_stdout().ignore_stderr();
-    if make.run().is_err() {
-        return Ok(None);
-    }
-    let wanted = ["maturin>=1.9,<2"];
-    let install = cmd!(sh, "{python} -m pip install --quiet {wanted...}").quiet();
-    Ok(install.run().is_ok().then_some(python))
 }
