@@ -44,6 +44,14 @@ impl MessageCheck {
         }
     }
 
+    /// [`ParserStatus::Failed`] with an error that ends parsing: [`ParseError::NotTheProtocol`] in its place while no message
+    /// was valid.
+    #[inline]
+    #[must_use]
+    pub fn fail(&self, error: ParseError) -> ParserStatus {
+        ParserStatus::Failed(if self.any_valid { error } else { ParseError::NotTheProtocol })
+    }
+
     /// Whether [`status`](Self::status) is [`ParserStatus::Failed`].
     #[inline]
     #[must_use]
@@ -70,6 +78,17 @@ mod tests {
             assert_eq!(check.record(false), ParserStatus::Continue);
         }
         assert_eq!((check.invalid(), check.status(0)), (33, ParserStatus::Continue));
+    }
+
+    #[test]
+    fn an_error_before_any_valid_message_is_of_another_protocol() {
+        let error = ParseError::InvalidField("length");
+        let mut check = MessageCheck::default();
+        assert_eq!(check.fail(error), ParserStatus::Failed(ParseError::NotTheProtocol));
+        check.record(false);
+        assert_eq!(check.fail(error), ParserStatus::Failed(ParseError::NotTheProtocol));
+        check.record(true);
+        assert_eq!(check.fail(error), ParserStatus::Failed(error));
     }
 
     #[test]

@@ -3,8 +3,8 @@ mod tests;
 
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
-    Datagram, DatagramParser, MessageCheck, ParseError, ParserStatus, Probe, SessionParser,
-    StreamChunk, Timestamp, feed_once, parse_once,
+    Datagram, DatagramParser, MessageCheck, ParserStatus, Probe, SessionParser, StreamChunk,
+    Timestamp, feed_once, parse_once,
 };
 use flowscope_lengths::{Framing, Message};
 
@@ -55,8 +55,9 @@ impl Sides {
 /// Reads DNP3 over TCP, frame by frame, and emits a [`Dnp3Exchange`] for each request when its response is there, for each that
 /// has none, and for each unsolicited response.
 ///
-/// A frame whose data have a wrong check sum is passed over. Where that of a header is wrong, parsing ends: the next frame may
-/// begin anywhere. Bytes that were not captured are passed over where they lie within a frame; else they end parsing.
+/// A frame whose data have a wrong check sum is passed over; after more than 32 of them, and no frame before, the parser fails.
+/// Where that of a header is wrong, parsing ends: the next frame may begin anywhere. Bytes that were not captured are passed
+/// over where they lie within a frame; else they end parsing.
 ///
 /// Holds at most 16 KiB: a frame and 256 bytes of a fragment per side, and 32 requests without a response; more make the
 /// oldest a record.
@@ -64,7 +65,7 @@ impl Sides {
 pub struct Dnp3Parser {
     framings: [Framing<HEADER, MAX_BODY>; 2],
     sides: Sides,
-    any_valid: bool,
+    check: MessageCheck,
 }
 
 impl SessionParser for Dnp3Parser {
@@ -80,15 +81,17 @@ impl SessionParser for Dnp3Parser {
 
     fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<Dnp3Exchange>) -> ParserStatus {
         let StreamChunk { side, ts, mut bytes, .. } = chunk;
-        let Dnp3Parser { framings, sides, any_valid } = self;
+        let Dnp3Parser { framings, sides, check } = self;
         loop {
             let read = framings[side.index()]
                 .next(&mut bytes, head, |message| sides.frame(side, ts, message, out));
             match read {
-                Ok(Some(is_valid)) => *any_valid |= is_valid,
+                Ok(Some(is_valid)) => match check.record(is_valid) {
+                    ParserStatus::Continue => {}
+                    status => return status,
+                },
                 Ok(None) => return ParserStatus::Continue,
-                Err(_) if !*any_valid => return ParserStatus::Failed(ParseError::NotTheProtocol),
-                Err(error) => return ParserStatus::Failed(error),
+                Err(error) => return check.fail(error),
             }
         }
     }

@@ -67,7 +67,7 @@ impl SessionParser for Krb5Parser {
                 Ok(Some(ParserStatus::Continue)) => {}
                 Ok(Some(status)) => return status,
                 Ok(None) => return ParserStatus::Continue,
-                Err(error) => return ParserStatus::Failed(error),
+                Err(error) => return check.fail(error),
             }
         }
     }

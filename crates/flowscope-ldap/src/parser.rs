@@ -32,7 +32,7 @@ const MAX_KEPT: usize = 4096;
 pub struct LdapParser {
     framings: [Framing<MAX_HEADER, MAX_KEPT>; 2],
     pairing: Pairing,
-    any: bool,
+    check: MessageCheck,
     /// A SASL bind has succeeded: messages may be wrapped.
     may_be_wrapped: bool,
     /// What follows `StartTLS`, of the side that said yes.
@@ -59,14 +59,14 @@ impl LdapParser {
         out: &mut Vec<LdapExchange>,
     ) -> ParserStatus {
         let Some(message) = message(contents) else {
-            let error = match (self.any, is_whole) {
-                (false, _) => ParseError::NotTheProtocol,
-                (true, true) => ParseError::InvalidField("protocolOp"),
-                (true, false) => return ParserStatus::Continue,
-            };
-            return ParserStatus::Failed(error);
+            if is_whole {
+                return self.check.fail(ParseError::InvalidField("protocolOp"));
+            }
+            // Behind other messages, one that was cut may have been one too.
+            self.check.record(false);
+            return self.check.status(0);
         };
-        self.any = true;
+        self.check.record(true);
         if !self.pairing.message(side, ts, message, out) {
             return ParserStatus::Continue;
         }
@@ -122,8 +122,7 @@ impl SessionParser for LdapParser {
                     break status;
                 }
                 Ok(None) => break ParserStatus::Continue,
-                Err(_) if !self.any => break ParserStatus::Failed(ParseError::NotTheProtocol),
-                Err(error) => break ParserStatus::Failed(error),
+                Err(error) => break self.check.fail(error),
             }
         };
         self.framings[side.index()] = framing;

@@ -110,7 +110,7 @@ impl SessionParser for ModbusParser {
                     status => return status,
                 },
                 Ok(None) => return ParserStatus::Continue,
-                Err(error) => return ParserStatus::Failed(error),
+                Err(error) => return self.check.fail(error),
             }
         }
     }

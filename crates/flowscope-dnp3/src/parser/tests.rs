@@ -1,3 +1,4 @@
+use flowscope_core::ParseError;
 use flowscope_core::ParserStatus::{Continue, Done, Failed};
 
 use super::*;
@@ -121,8 +122,13 @@ fn wrong_check_sums_are_not_read() {
         parser.feed_into(chunk(&damaged), &mut out),
         Failed(ParseError::InvalidField("CRC"))
     );
-    let first = Dnp3Parser::default().feed_into(chunk(b"GET /"), &mut out);
-    assert_eq!(first, Failed(ParseError::NotTheProtocol));
+    let failed = Failed(ParseError::NotTheProtocol);
+    assert_eq!(Dnp3Parser::default().feed_into(chunk(b"GET /"), &mut out), failed);
+    damaged[4] ^= 1;
+    let mut parser = Dnp3Parser::default();
+    let most = damaged.repeat(MessageCheck::MAX_INVALID as usize);
+    assert_eq!(parser.feed_into(chunk(&most), &mut out), Continue);
+    assert_eq!(parser.feed_into(chunk(&damaged), &mut out), failed);
 }
 
 #[test]

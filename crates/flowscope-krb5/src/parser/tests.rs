@@ -123,6 +123,9 @@ fn what_is_no_message_costs_itself_only() {
     let failed = Failed(ParseError::NotTheProtocol);
     assert_eq!(parser.feed_into(chunk(&framed(b"A")), &mut out), failed);
     let too_long = Krb5Parser::default().feed_into(chunk(b"\x80\0\0\0"), &mut out);
+    assert_eq!(too_long, failed);
+    let behind = [framed(&request(10, 1, b"a")), b"\x80\0\0\0".to_vec()].concat();
+    let too_long = Krb5Parser::default().feed_into(chunk(&behind), &mut out);
     assert_eq!(too_long, Failed(ParseError::InvalidField("length")));
 }
 

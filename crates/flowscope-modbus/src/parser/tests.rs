@@ -90,6 +90,9 @@ fn what_is_no_message_costs_itself_only() {
     let failed = Failed(ParseError::NotTheProtocol);
     assert_eq!(parser.feed_into(chunk(&other), &mut out), failed);
     let too_long = ModbusParser::default().feed_into(chunk(&[0, 1, 0, 0, 1, 0]), &mut out);
+    assert_eq!(too_long, failed);
+    let behind = [&message(1, &[1, 7])[..], &[0, 1, 0, 0, 1, 0]].concat();
+    let too_long = ModbusParser::default().feed_into(chunk(&behind), &mut out);
     assert_eq!(too_long, Failed(ParseError::InvalidField("length")));
 }
 
