@@ -15,7 +15,7 @@ pub struct Dnp3Exchange {
     pub side: FlowSide,
     /// Address of the master (§9.2).
     pub master: u16,
-    /// Address of the outstation.
+    /// Address of the outstation; 65533 and above are all of them (§9.2).
     pub outstation: u16,
     /// The function of the request; `None` if it was not captured, or there was none.
     pub request: Option<Dnp3Function>,

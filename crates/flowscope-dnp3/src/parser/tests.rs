@@ -78,6 +78,59 @@ fn responses_find_their_requests() {
 }
 
 #[test]
+fn a_sequence_number_that_comes_again_ends_what_waits_for_it() {
+    let mut parser = Dnp3Parser::default();
+    let mut out = Vec::new();
+    // A request without a response, and 15 that have one.
+    out.extend(parser.feed_initiator(&request(3, 2, &[])));
+    for at in 4..20 {
+        out.extend(parser.feed_initiator(&request(at & 15, 1, &[])));
+        if at < 19 {
+            out.extend(parser.feed_responder(&response(0xc0 | at & 15, 129, [0, 0])));
+        }
+    }
+    // The last has the sequence number of the first, which is over.
+    assert_eq!(summaries(&out[15..]), [(Some(2), None, 0, 0)]);
+    out.extend(parser.feed_responder(&response(0xc3, 129, [0, 1])));
+    assert_eq!(summaries(&out[16..]), [(Some(1), Some(129), 1, 1)]);
+    parser.end(&mut out);
+    assert_eq!(out.len(), 17);
+}
+
+#[test]
+fn a_first_fragment_belongs_to_its_request_alone() {
+    let mut parser = Dnp3Parser::default();
+    let mut out = Vec::new();
+    parser.feed_initiator(&[request(1, 1, &[]), request(2, 3, &[])].concat());
+    // The response to the first has more to come, whose sequence number is that of the second request.
+    for (control, indication) in [(0x81, 1), (0xc2, 2), (0x42, 4)] {
+        out.extend(parser.feed_responder(&response(control, 129, [0, indication])));
+    }
+    assert_eq!(summaries(&out), [(Some(3), Some(129), 2, 1), (Some(1), Some(129), 5, 2)]);
+    // A fragment that is not the first answers no request alone.
+    out.extend(parser.feed_initiator(&request(5, 1, &[])));
+    out.extend(parser.feed_responder(&response(0x45, 129, [0, 0])));
+    assert_eq!(summaries(&out[2..]), [(None, Some(129), 0, 1)]);
+    // A response that begins once more is the same one.
+    for control in [0x85, 0x85, 0x46] {
+        out.extend(parser.feed_responder(&response(control, 129, [0, 0])));
+    }
+    assert_eq!(summaries(&out[3..]), [(Some(1), Some(129), 0, 2)]);
+}
+
+#[test]
+fn nothing_answers_a_request_for_all() {
+    let mut parser = Dnp3Parser::default();
+    for destination in [0xfd, 0xff] {
+        // The same as `frame`, with both bytes of the destination.
+        let header = [5, 0x64, 5 + 3, 0xc4, destination, 0xff, 2, 0];
+        let bytes = [summed(&header), summed(&[0xc0, 0xc1, 13])].concat();
+        assert_eq!(summaries(&parser.feed_initiator(&bytes)), [(Some(13), None, 0, 0)]);
+    }
+    assert_eq!(parser.heap_bytes(), 0);
+}
+
+#[test]
 fn fragments_may_have_several_frames() {
     let data: Vec<u8> = [&[0xc1, 1][..], &[60, 2, 6, 60, 3, 6]].concat();
     let mut bytes = Vec::new();
@@ -100,7 +153,9 @@ fn many_requests_without_a_response_are_bounded() {
     let mut parser = Dnp3Parser::default();
     let mut out = Vec::new();
     for at in 0..100 {
-        out.extend(parser.feed_initiator(&request(at & 15, 1, &[60, 1, 6].repeat(20))));
+        // Of many outstations, since a request ends an earlier one with its sequence number.
+        let fragment = [&[0xc0, 0xc0, 1][..], &[60, 1, 6].repeat(20)].concat();
+        out.extend(parser.feed_initiator(&frame(0xc4, 2, at, &fragment)));
         assert!(parser.heap_bytes() <= 16 * 1024);
     }
     assert_eq!(out.len(), 68);
