@@ -33,13 +33,15 @@ impl Sides {
         let Some(Frame { control, source, destination }) = Frame::new(message.header) else {
             return false;
         };
-        let Some(data) = Data::new(message.body, message.is_whole()) else { return false };
+        let is_whole = message.is_whole();
+        let Some(data) = Data::new(message.body, is_whole) else { return false };
         if !control.has_data() {
             return true;
         }
         let addresses = (source, destination);
         let read = |bytes: &[u8]| fragment(control, bytes);
-        let found = self.reassemblies[side.index()].segment(addresses, data.bytes(), read);
+        let reassembly = &mut self.reassemblies[side.index()];
+        let found = reassembly.segment(addresses, data.bytes(), is_whole, read);
         if let Some(fragment) = found.flatten() {
             self.pairing.fragment(side, ts, addresses, fragment, out);
         }

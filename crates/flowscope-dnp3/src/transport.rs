@@ -18,16 +18,20 @@ pub(crate) struct Reassembly {
     next: Option<u8>,
     len: u32,
     kept: Vec<u8>,
+    /// Bytes of it were not captured: what follows them is not kept.
+    is_cut: bool,
 }
 
 impl Reassembly {
-    /// Adds the user data of a frame. When a fragment is complete, shows `each` its first bytes.
+    /// Adds the user data of a frame, or what was captured of them if it is not whole. When a fragment is complete, shows `each`
+    /// its first bytes.
     ///
     /// A first segment begins anew; one out of sequence, or of other addresses, ends the fragment, and so does one too many.
     pub(crate) fn segment<T>(
         &mut self,
         addresses: (u16, u16),
         data: &[u8],
+        is_whole: bool,
         each: impl FnOnce(&[u8]) -> T,
     ) -> Option<T> {
         let (&header, data) = data.split_first()?;
@@ -36,6 +40,7 @@ impl Reassembly {
             self.addresses = addresses;
             self.len = 0;
             self.kept.clear();
+            self.is_cut = false;
         } else if self.next != Some(sequence) || self.addresses != addresses {
             // The same once more is none.
             if self.next.map(|next| next.wrapping_sub(1) & SEQUENCE) != Some(sequence) {
@@ -50,10 +55,11 @@ impl Reassembly {
             return None;
         }
         let is_one_piece = header & (FIR | FIN) == FIR | FIN;
-        if !is_one_piece {
+        if !is_one_piece && !self.is_cut {
             let room = MAX_KEPT - self.kept.len();
             self.kept.extend_from_slice(&data[..data.len().min(room)]);
         }
+        self.is_cut |= !is_whole;
         if header & FIN == 0 {
             return None;
         }
@@ -71,7 +77,7 @@ mod tests {
     use super::*;
 
     fn read(reassembly: &mut Reassembly, source: u16, data: &[u8]) -> Option<Vec<u8>> {
-        reassembly.segment((source, 1), data, <[u8]>::to_vec)
+        reassembly.segment((source, 1), data, true, <[u8]>::to_vec)
     }
 
     #[test]
@@ -96,6 +102,20 @@ mod tests {
             assert_eq!(read(&mut reassembly, 2, b"\x81b"), None, "{source}");
             assert_eq!(read(&mut reassembly, 2, b"\xc0c"), Some(b"c".to_vec()));
         }
+    }
+
+    #[test]
+    fn nothing_is_kept_behind_what_was_cut() {
+        let mut reassembly = Reassembly::default();
+        let mut add =
+            |data: &[u8], is_whole| reassembly.segment((2, 1), data, is_whole, <[u8]>::to_vec);
+        add(b"\x40ab", true);
+        add(b"\x01c", false);
+        assert_eq!(add(b"\x82efg", true), Some(b"abc".to_vec()));
+        // Another fragment, and one in a single segment.
+        add(b"\x43a", true);
+        assert_eq!(add(b"\x84b", true), Some(b"ab".to_vec()));
+        assert_eq!(add(b"\xc5ab", false), Some(b"ab".to_vec()));
     }
 
     #[test]

@@ -201,6 +201,23 @@ fn a_gap_within_a_frame_is_passed_over() {
 }
 
 #[test]
+fn what_follows_a_frame_that_was_cut_is_not_read_as_its_rest() {
+    let mut parser = Dnp3Parser::default();
+    let mut out = Vec::new();
+    // Objects of one byte that stand behind each other in two frames, some of which are missing.
+    let fragment = [&[0xc1, 1][..], &[60, 2, 6].repeat(14)].concat();
+    let first = frame(0xc4, 2, 1, &[&[0x40][..], &fragment[..38]].concat());
+    let second = frame(0xc4, 2, 1, &[&[0x81][..], &[1, 0, 6, 60, 3, 6]].concat());
+    parser.feed_initiator(&first[..30]);
+    assert_eq!(parser.gap(Initiator, 6, &mut out), Continue);
+    parser.feed_initiator(&[&first[36..], &second[..]].concat());
+    parser.end(&mut out);
+    // The first block has 16 bytes: control of the transport and of the application, a function, and 13 bytes of objects.
+    let objects: Vec<_> = out[0].objects.iter().map(|it| (it.group, it.variation)).collect();
+    assert_eq!(objects, [(60, 2); 4]);
+}
+
+#[test]
 fn datagrams_may_hold_several_frames() {
     let mut parser = Dnp3Datagrams::default();
     parser.parse(&[request(1, 1, &[]), request(2, 2, &[])].concat(), Initiator);
