@@ -96,10 +96,26 @@ fn is_intact(bytes: &[u8]) -> bool {
 
 /// The cyclic redundancy check (§9.2): polynomial 0x3d65, bits reversed, result inverted.
 pub(crate) fn checksum(bytes: &[u8]) -> u16 {
-    let bit = |crc: u16| if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ 0xa6bc };
-    let byte = |crc: u16, byte: &u8| (0..8).fold(crc ^ u16::from(*byte), |crc, _| bit(crc));
-    !bytes.iter().fold(0, byte)
+    let add = |crc: u16, byte: &u8| crc >> 8 ^ REMAINDERS[usize::from(crc as u8 ^ byte)];
+    !bytes.iter().fold(0, add)
 }
+
+/// What each byte alone leaves.
+static REMAINDERS: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        let mut crc = byte as u16;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ 0xa6bc };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
 
 /// Sure of a header whose check sum is right.
 pub(crate) fn probe(start: &[u8]) -> Probe {
