@@ -68,6 +68,8 @@ pub struct Dnp3Parser {
     framings: [Framing<HEADER, MAX_BODY>; 2],
     sides: Sides,
     check: MessageCheck,
+    /// The latest time fed.
+    now: Timestamp,
 }
 
 impl SessionParser for Dnp3Parser {
@@ -83,7 +85,8 @@ impl SessionParser for Dnp3Parser {
 
     fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<Dnp3Exchange>) -> ParserStatus {
         let StreamChunk { side, ts, mut bytes, .. } = chunk;
-        let Dnp3Parser { framings, sides, check } = self;
+        self.now = ts;
+        let Dnp3Parser { framings, sides, check, .. } = self;
         loop {
             let read = framings[side.index()]
                 .next(&mut bytes, head, |message| sides.frame(side, ts, message, out));
@@ -100,7 +103,8 @@ impl SessionParser for Dnp3Parser {
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<Dnp3Exchange>) -> ParserStatus {
         if self.framings[side.index()].skip(len) {
-            return ParserStatus::Continue;
+            // The frame may be over.
+            return self.feed_into(StreamChunk::new(side, self.now, 0, b""), out);
         }
         // Where the next frame begins is not known any more.
         self.end(out);

@@ -29,6 +29,8 @@ pub struct Krb5Parser {
     framings: [Framing<LENGTH, MAX_KEPT>; 2],
     pairing: Pairing,
     check: MessageCheck,
+    /// The latest time fed.
+    now: Timestamp,
 }
 
 /// The length before a message; its highest bit is none of it.
@@ -53,7 +55,8 @@ impl SessionParser for Krb5Parser {
 
     fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<Krb5Exchange>) -> ParserStatus {
         let StreamChunk { side, ts, mut bytes, .. } = chunk;
-        let Krb5Parser { framings, pairing, check } = self;
+        self.now = ts;
+        let Krb5Parser { framings, pairing, check, .. } = self;
         let framing = &mut framings[side.index()];
         loop {
             let read = framing.next(&mut bytes, head, |framed| match message(framed.body) {
@@ -74,7 +77,8 @@ impl SessionParser for Krb5Parser {
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<Krb5Exchange>) -> ParserStatus {
         if self.framings[side.index()].skip(len) {
-            return ParserStatus::Continue;
+            // The message may be over.
+            return self.feed_into(StreamChunk::new(side, self.now, 0, b""), out);
         }
         // Where the next message begins is not known any more.
         self.pairing.end(out);

@@ -37,6 +37,8 @@ pub struct LdapParser {
     may_be_wrapped: bool,
     /// What follows `StartTLS`, of the side that said yes.
     left: Option<(FlowSide, Remainder)>,
+    /// The latest time fed.
+    now: Timestamp,
 }
 
 impl LdapParser {
@@ -101,6 +103,7 @@ impl SessionParser for LdapParser {
 
     fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<LdapExchange>) -> ParserStatus {
         let StreamChunk { side, ts, offset, mut bytes, .. } = chunk;
+        self.now = ts;
         let end = offset + bytes.len() as u64;
         // The message borrows the framing, which is not the parser's meanwhile.
         let mut framing = std::mem::take(&mut self.framings[side.index()]);
@@ -131,7 +134,8 @@ impl SessionParser for LdapParser {
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<LdapExchange>) -> ParserStatus {
         if self.framings[side.index()].skip(len) {
-            return ParserStatus::Continue;
+            // The message may be over.
+            return self.feed_into(StreamChunk::new(side, self.now, 0, b""), out);
         }
         // Where the next message begins is not known any more.
         self.pairing.end(out);

@@ -116,10 +116,11 @@ impl<const HEADER: usize, const KEPT: usize> Framing<HEADER, KEPT> {
         self.header_len == 0
     }
 
-    /// Passes over `len` bytes that were not captured: whether they lie within a body, whose end is still to come.
+    /// Passes over `len` bytes that were not captured: whether they lie within a body. Where they reach its end,
+    /// [`next`](Self::next) shows the message without any more bytes.
     pub fn skip(&mut self, len: u64) -> bool {
         match &mut self.body {
-            Some(body) if len > 0 && u64::from(body.left) > len => {
+            Some(body) if len > 0 && u64::from(body.left) >= len => {
                 body.left -= len as u32;
                 body.is_cut = true;
                 true
@@ -217,11 +218,20 @@ mod tests {
         let mut framing = Small::default();
         assert!(!framing.skip(1));
         assert_eq!(read(&mut framing, b"a\x0abc"), []);
-        assert!(!framing.clone().skip(0) && !framing.clone().skip(8));
+        assert!(!framing.clone().skip(0) && !framing.clone().skip(9));
         assert!(framing.skip(7));
         assert_eq!(read(&mut framing, b"d"), [(b"a\x0a".to_vec(), 10, b"bc".to_vec())]);
         read(&mut framing, b"a");
         assert!(!framing.skip(1), "a header is not passed over");
+        // Up to the end of a body that has begun, and of one that has not.
+        for (start, kept) in [(&b"a\x0abc"[..], &b"bc"[..]), (b"a\x08", b"")] {
+            let mut framing = Small::default();
+            assert_eq!(read(&mut framing, start), []);
+            assert!(framing.skip(8));
+            let len = start[1].into();
+            assert_eq!(read(&mut framing, b""), [(start[..2].to_vec(), len, kept.to_vec())]);
+            assert!(framing.is_between());
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct ModbusParser {
     framings: [Framing<HEADER, { MAX_LEN as usize }>; 2],
     pairing: Pairing,
     check: MessageCheck,
+    /// The latest time fed.
+    now: Timestamp,
 }
 
 /// The requests that have no response yet, oldest first.
@@ -98,6 +100,7 @@ impl SessionParser for ModbusParser {
 
     fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<ModbusExchange>) -> ParserStatus {
         let StreamChunk { side, ts, mut bytes, .. } = chunk;
+        self.now = ts;
         loop {
             let pairing = &mut self.pairing;
             let read = self.framings[side.index()].next(&mut bytes, head, |framed| {
@@ -117,7 +120,8 @@ impl SessionParser for ModbusParser {
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<ModbusExchange>) -> ParserStatus {
         if self.framings[side.index()].skip(len) {
-            return ParserStatus::Continue;
+            // The message may be over.
+            return self.feed_into(StreamChunk::new(side, self.now, 0, b""), out);
         }
         // Where the next message begins is not known any more.
         self.end(out);

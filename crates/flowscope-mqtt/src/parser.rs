@@ -29,6 +29,8 @@ pub struct MqttParser {
     connection: Option<Box<Connection>>,
     /// Oldest first.
     open: VecDeque<MqttExchange>,
+    /// The latest time fed.
+    now: Timestamp,
 }
 
 /// What is known of the connection.
@@ -243,6 +245,7 @@ impl SessionParser for MqttParser {
 
     fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<MqttExchange>) -> ParserStatus {
         let StreamChunk { side, ts, mut bytes, .. } = chunk;
+        self.now = ts;
         // The packet borrows the framing, which is not the parser's meanwhile.
         let mut framing = std::mem::take(&mut self.framings[side.index()]);
         let status = loop {
@@ -260,7 +263,8 @@ impl SessionParser for MqttParser {
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<MqttExchange>) -> ParserStatus {
         if self.framings[side.index()].skip(len) {
-            return ParserStatus::Continue;
+            // The packet may be over.
+            return self.feed_into(StreamChunk::new(side, self.now, 0, b""), out);
         }
         // Where the next packet begins is not known any more.
         self.end(out);

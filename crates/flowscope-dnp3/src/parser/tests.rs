@@ -197,6 +197,12 @@ fn a_gap_within_a_frame_is_passed_over() {
     assert_eq!(parser.gap(Responder, 20, &mut out), Continue);
     out.extend(parser.feed_responder(&answer[50..]));
     assert_eq!(summaries(&out), [(Some(1), Some(129), 0, 1)]);
+    // Up to the end of a frame.
+    parser.feed_initiator(&request(2, 1, &[60, 1, 6]));
+    let answer = frame(0x44, 1, 2, &[&[0xc0, 0xc2, 129, 0, 0][..], &[7; 60]].concat());
+    parser.feed_responder(&answer[..30]);
+    assert_eq!(parser.gap(Responder, answer.len() as u64 - 30, &mut out), Continue);
+    assert_eq!(summaries(&out[1..]), [(Some(1), Some(129), 0, 1)]);
     assert_eq!(parser.gap(Responder, 1, &mut out), Done);
 }
 

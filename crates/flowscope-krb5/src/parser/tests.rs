@@ -161,7 +161,13 @@ fn a_gap_within_a_message_is_passed_over() {
     assert_eq!(parser.gap(Responder, 15, &mut out), Continue);
     out.extend(parser.feed_responder(&end[15..]));
     assert_eq!(summaries(&out), [(12, 13, "a", 0)]);
+    // Up to the end of a message.
     parser.feed_initiator(&framed(&request(12, 2, b"b")));
+    let answer = framed(&reply(13, b"b"));
+    parser.feed_responder(&answer[..answer.len() - 20]);
+    assert_eq!(parser.gap(Responder, 20, &mut out), Continue);
+    assert_eq!(summaries(&out[1..]), [(12, 13, "b", 0)]);
+    parser.feed_initiator(&framed(&request(12, 3, b"c")));
     assert_eq!(parser.gap(Responder, 1, &mut out), Done);
-    assert_eq!(out.len(), 2);
+    assert_eq!(out.len(), 3);
 }

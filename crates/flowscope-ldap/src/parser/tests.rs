@@ -136,6 +136,13 @@ fn a_gap_within_a_message_is_passed_over() {
     assert_eq!(parser.gap(Responder, 65_532, &mut out), Continue);
     out.extend(parser.feed_responder(&[b"x", &result(1, 0x6b, 0)[..]].concat()));
     assert_eq!(summaries(&out), [("del_request", Some(0))]);
+    // Up to the end of a message, which has its result before.
+    parser.feed_initiator(&bytes(2, 0x4a, b"cn=b"));
+    let answer = result(2, 0x6b, 0);
+    let (start, end) = answer.split_at(answer.len() - 4);
+    parser.feed_responder(start);
+    assert_eq!(parser.gap(Responder, end.len() as u64, &mut out), Continue);
+    assert_eq!(summaries(&out[1..]), [("del_request", Some(0))]);
     assert_eq!(parser.gap(Responder, 1, &mut out), Done);
 }
 

@@ -106,7 +106,16 @@ fn a_gap_within_a_message_is_passed_over() {
     assert_eq!(parser.gap(Responder, 150, &mut out), Continue);
     out.extend(parser.feed_responder(&answer[170..]));
     assert_eq!(summaries(&out), [(1, 3, true, true, 0)]);
-    parser.feed_initiator(&message(2, &[1, 7]));
+    // Up to the end of a message, whose time is the latest that is known.
+    let asked = message(2, &[1, 3, 0, 0, 0, 100]);
+    parser.feed_into(StreamChunk::new(Initiator, Timestamp::from_secs(1), 0, &asked), &mut out);
+    let start =
+        StreamChunk::new(Responder, Timestamp::from_secs(3), 0, &[0, 2, 0, 0, 0, 203, 1, 3]);
+    parser.feed_into(start, &mut out);
+    assert_eq!(parser.gap(Responder, 201, &mut out), Continue);
+    assert_eq!(summaries(&out[1..]), [(2, 3, true, true, 0)]);
+    assert_eq!(out[1].latency.unwrap().as_secs(), 2);
+    parser.feed_initiator(&message(3, &[1, 7]));
     assert_eq!(parser.gap(Responder, 1, &mut out), Done);
-    assert_eq!(out.len(), 2);
+    assert_eq!(out.len(), 3);
 }

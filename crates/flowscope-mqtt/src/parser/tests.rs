@@ -128,6 +128,11 @@ fn a_gap_within_a_message_is_passed_over() {
     assert_eq!(out.len(), 2);
     let MqttPacket::Publish { payload_len, .. } = out[0].packet else { panic!("{out:?}") };
     assert_eq!(payload_len, 268_435_452);
+    // Up to the end of a packet.
+    let mut out = Vec::new();
+    parser.feed_initiator(b"\x30\x05\0\x01cx");
+    assert_eq!((parser.gap(Initiator, 1, &mut out), out.len()), (Continue, 1));
+    assert_eq!(parser.feed_initiator(b"\x30\x03\0\x01b").len(), 1);
     assert_eq!(parser.gap(Initiator, 1, &mut Vec::new()), Done);
 }
 
