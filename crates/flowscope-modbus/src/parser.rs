@@ -18,9 +18,9 @@ const MAX_OPEN: usize = 32;
 /// Reads a Modbus connection, and emits a [`ModbusExchange`] for each request when its response is there.
 ///
 /// The initiator is the client, which opens the connection (Messaging §4.2); an exception is a response in either
-/// direction. A response has the transaction, the unit and the function of its request. A message that cannot be read is passed over; after
-/// more than 32 of them, and no message before, the parser fails. Bytes that were not captured are passed over where they lie
-/// within a message; else they end parsing.
+/// direction. A response has the transaction, the unit and the function of its request; a request that has the same ends an
+/// earlier one. A message that cannot be read is passed over; after more than 32 of them, and no message before, the parser
+/// fails. Bytes that were not captured are passed over where they lie within a message; else they end parsing.
 ///
 /// Holds at most 8 KiB: 254 bytes of a message per side, and 32 requests without a response; more make the oldest a record.
 #[derive(Clone, Debug, Default)]
@@ -62,19 +62,19 @@ impl Pairing {
             exception: message.exception(),
             latency: None,
         };
+        let key = |x: &ModbusExchange| (x.side, x.transaction_id, x.unit_id, x.function);
+        let is_same = |open: &ModbusExchange| key(open) == key(&exchange);
+        let found = self.open.iter().position(is_same).and_then(|at| self.open.remove(at));
         if is_request {
             message.request(&mut exchange);
+            // An identifier stands for one request at a time: the earlier one gets no response any more.
+            out.extend(found);
             if self.open.len() == MAX_OPEN {
                 out.extend(self.open.pop_front());
             }
             self.open.push_back(exchange);
             return;
         }
-        let is_asked = |open: &ModbusExchange| {
-            let key = |x: &ModbusExchange| (x.side, x.transaction_id, x.unit_id, x.function);
-            key(open) == key(&exchange)
-        };
-        let found = self.open.iter().position(is_asked).and_then(|at| self.open.remove(at));
         out.push(match found {
             Some(mut asked) => {
                 asked.is_answered = true;

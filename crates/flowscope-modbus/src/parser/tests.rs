@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use flowscope_core::ParseError;
 use flowscope_core::ParserStatus::{Continue, Done, Failed};
 
@@ -61,6 +63,30 @@ fn responses_find_their_requests() {
     assert_eq!((out[3].read, out[3].latency.unwrap().as_secs()), (range(107, 3), 3));
     assert_eq!((out[5].read, out[5].write), (range(3, 2), range(14, 1)));
     assert_eq!((out[3].success(), out[4].side, out[5].success()), (Some(false), Responder, None));
+}
+
+#[test]
+fn a_transaction_that_comes_again_ends_the_one_before() {
+    let mut parser = ModbusParser::default();
+    let mut out = Vec::new();
+    // A client that numbers nothing: the first request gets no response, the others do.
+    for at in 0..3 {
+        let asked = message(0, &[1, 3, 0, at, 0, 1]);
+        let ts = Timestamp::from_secs(10 * u64::from(at));
+        parser.feed_into(StreamChunk::new(Initiator, ts, 0, &asked), &mut out);
+        let answer = message(0, &[1, 3, 2, 0, at]);
+        if at > 0 {
+            parser.feed_into(StreamChunk::new(Responder, ts, 0, &answer), &mut out);
+        }
+    }
+    let address = |x: &ModbusExchange| (x.read.unwrap().address, x.is_answered, x.latency);
+    let none = Some(Duration::ZERO);
+    let found: Vec<_> = out.iter().map(address).collect();
+    assert_eq!(found, [(0, false, None), (1, true, none), (2, true, none)]);
+    // Of another unit it is another one.
+    parser.feed_initiator(&[message(0, &[1, 7]), message(0, &[2, 7])].concat());
+    out.extend(parser.feed_responder(&[message(0, &[2, 7, 0]), message(0, &[1, 7, 0])].concat()));
+    assert_eq!(summaries(&out[3..]), [(0, 7, true, true, 0); 2]);
 }
 
 #[test]
