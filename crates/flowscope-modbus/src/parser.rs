@@ -18,7 +18,8 @@ const MAX_OPEN: usize = 32;
 /// Reads a Modbus connection, and emits a [`ModbusExchange`] for each request when its response is there.
 ///
 /// The initiator is the client, which opens the connection (Messaging §4.2); an exception is a response in either
-/// direction. A response has the transaction, the unit and the function of its request; a request that has the same ends an
+/// direction. Of a connection whose opening was not captured, the client is the side of the first message that can only be a
+/// request, or that gets the first one that can only be a response. A response has the transaction, the unit and the function of its request; a request that has the same ends an
 /// earlier one. A message that cannot be read is passed over; after more than 32 of them, and no message before, the parser
 /// fails. Bytes that were not captured are passed over where they lie within a message; else they end parsing.
 ///
@@ -36,6 +37,10 @@ pub struct ModbusParser {
 #[derive(Clone, Debug, Default)]
 struct Pairing {
     open: VecDeque<ModbusExchange>,
+    /// Who asks, where a message has shown it.
+    client: Option<FlowSide>,
+    /// Whether the start of a side was not captured: the initiator may be the server.
+    is_mid_stream: bool,
 }
 
 impl Pairing {
@@ -46,7 +51,10 @@ impl Pairing {
         message: Message<'_>,
         out: &mut Vec<ModbusExchange>,
     ) {
-        let is_request = side == Initiator && !message.is_exception;
+        if self.is_mid_stream && self.client.is_none() {
+            self.client = message.is_request().map(|asks| if asks { side } else { !side });
+        }
+        let is_request = side == self.client.unwrap_or(Initiator) && !message.is_exception;
         let mut exchange = ModbusExchange {
             ts,
             side: if is_request { side } else { !side },
@@ -99,7 +107,8 @@ impl SessionParser for ModbusParser {
     }
 
     fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<ModbusExchange>) -> ParserStatus {
-        let StreamChunk { side, ts, mut bytes, .. } = chunk;
+        let StreamChunk { side, ts, mut bytes, mid_stream, .. } = chunk;
+        self.pairing.is_mid_stream |= mid_stream;
         self.now = ts;
         loop {
             let pairing = &mut self.pairing;

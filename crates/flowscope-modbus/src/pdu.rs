@@ -33,6 +33,8 @@ pub(crate) struct Message<'a> {
     pub(crate) function: ModbusFunction,
     /// Whether it is a response that refuses.
     pub(crate) is_exception: bool,
+    /// Length from the unit on, on the wire.
+    len: u32,
     data: &'a [u8],
 }
 
@@ -48,7 +50,28 @@ impl<'a> Message<'a> {
             return None;
         }
         let transaction_id = u16::from_be_bytes([high, low]);
-        Some(Message { transaction_id, unit_id, function, is_exception, data })
+        Some(Message { transaction_id, unit_id, function, is_exception, len, data })
+    }
+
+    /// Whether it can only be a request; `false` if it can only be a response, and `None` if it has the form of both, or of
+    /// neither (§6).
+    pub(crate) fn is_request(&self) -> Option<bool> {
+        // As many bytes as the number here says follow, and end the message.
+        let counts = |at: usize| {
+            self.data.get(at).is_some_and(|&count| self.len as usize == 3 + at + usize::from(count))
+        };
+        let (asks, answers) = match self.function.0 {
+            _ if self.is_exception => (false, true),
+            1..=4 => (self.len == 6, counts(0)),
+            7 => (self.len == 2, self.len == 3),
+            11 => (self.len == 2, self.len == 6),
+            12 | 17 => (self.len == 2, counts(0)),
+            15 | 16 => (counts(4), self.len == 6),
+            23 => (counts(8), counts(0)),
+            24 => (self.len == 4, self.len >= 6),
+            _ => (false, false),
+        };
+        (asks != answers).then_some(asks)
     }
 
     /// Writes what a request says into `exchange`.
@@ -100,6 +123,36 @@ mod tests {
         check([0, 1], None);
         check([1, 6], None);
         assert_eq!(head(&[0, 1, 0, 0, 0]), Ok(None));
+    }
+
+    #[test]
+    fn a_form_is_that_of_a_request_or_of_a_response() {
+        let check = |body: &[u8], expected: Option<bool>| {
+            let message = Message::new(&[0, 7, 0, 0, 0, 0], body, body.len() as u32).unwrap();
+            assert_eq!(message.is_request(), expected, "{body:?}");
+        };
+        check(&[1, 3, 0, 107, 0, 3], Some(true));
+        check(&[1, 3, 2, 0, 107], Some(false));
+        check(&[1, 0x83, 2], Some(false));
+        // Three bytes that are read, or the address 0x300 and what follows it.
+        check(&[1, 1, 3, 0, 0, 1], None);
+        check(&[1, 6, 0, 1, 0, 3], None);
+        check(&[1, 8, 0, 0, 1, 2], None);
+        check(&[1, 7], Some(true));
+        check(&[1, 7, 0], Some(false));
+        check(&[1, 11], Some(true));
+        check(&[1, 11, 0, 0, 1, 8], Some(false));
+        check(&[1, 17], Some(true));
+        check(&[1, 17, 2, 9, 0xff], Some(false));
+        check(&[1, 16, 0, 1, 0, 2, 4, 0, 10, 1, 2], Some(true));
+        check(&[1, 16, 0, 1, 0, 2], Some(false));
+        check(&[1, 23, 0, 3, 0, 2, 0, 14, 0, 1, 2, 0, 255], Some(true));
+        check(&[1, 23, 4, 0, 1, 0, 2], Some(false));
+        check(&[1, 24, 4, 222], Some(true));
+        check(&[1, 24, 0, 4, 0, 1, 1, 184], Some(false));
+        // Of neither.
+        check(&[1, 3, 9, 9], None);
+        check(&[1, 100, 1], None);
     }
 
     #[test]

@@ -90,6 +90,36 @@ fn a_transaction_that_comes_again_ends_the_one_before() {
 }
 
 #[test]
+fn messages_show_who_asks_where_the_opening_was_not_captured() {
+    let read = |mid_stream, turns: &[(FlowSide, Vec<u8>)]| {
+        let mut parser = ModbusParser::default();
+        let mut out = Vec::new();
+        for (side, bytes) in turns {
+            let mut chunk = StreamChunk::new(*side, Timestamp::ZERO, 0, bytes);
+            chunk.mid_stream = mid_stream;
+            assert_eq!(parser.feed_into(chunk, &mut out), Continue);
+        }
+        parser.end(&mut out);
+        out.iter().map(|x| (x.side, x.is_requested, x.is_answered)).collect::<Vec<_>>()
+    };
+    // The first packet was the server's, which is the initiator then.
+    let answer = (Initiator, message(1, &[1, 3, 2, 0, 9]));
+    let exchange = [
+        (Responder, message(2, &[1, 6, 0, 1, 0, 9])),
+        (Initiator, message(2, &[1, 6, 0, 1, 0, 9])),
+    ];
+    let turns = [&[answer.clone()][..], &exchange].concat();
+    assert_eq!(read(true, &turns), [(Responder, false, true), (Responder, true, true)]);
+    let asked = (Responder, message(1, &[1, 3, 0, 0, 0, 1]));
+    let turns = [&[asked, answer.clone()][..], &exchange].concat();
+    assert_eq!(read(true, &turns), [(Responder, true, true); 2]);
+    // What is shown first counts, and nothing does where the opening was captured.
+    let turns = [(Initiator, message(1, &[1, 7])), answer.clone()];
+    assert_eq!(read(true, &turns), [(Initiator, true, false); 2]);
+    assert_eq!(read(false, &[answer]), [(Initiator, true, false)]);
+}
+
+#[test]
 fn many_requests_without_a_response_are_bounded() {
     let mut parser = ModbusParser::default();
     let mut out = Vec::new();
