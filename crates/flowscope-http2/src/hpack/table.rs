@@ -87,6 +87,8 @@ const OVERHEAD: u32 = 32;
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     entries: VecDeque<Entry>,
+    /// Bytes of all values.
+    value_bytes: usize,
     size: u32,
     max: u32,
     /// Whether all entries of the encoder are here.
@@ -115,7 +117,7 @@ pub(super) enum Found<'t> {
 
 impl Default for Table {
     fn default() -> Self {
-        Table { entries: VecDeque::new(), size: 0, max: INITIAL, is_whole: true }
+        Table { entries: VecDeque::new(), value_bytes: 0, size: 0, max: INITIAL, is_whole: true }
     }
 }
 
@@ -150,15 +152,15 @@ impl Table {
     /// Adds a field in front, and evicts from the back what has no room (RFC 7541 §4.4).
     pub(super) fn insert(&mut self, field: Field, name_len: u32, value: &[u8], size: u32) {
         if size > self.max {
-            self.entries = VecDeque::new();
-            self.size = 0;
+            self.evict(0);
             if self.is_whole {
                 return;
             }
         }
         let size = size.min(self.max);
         self.evict(self.max - size);
-        let value = field.is_kept().then(|| value.into());
+        let value: Option<Box<[u8]>> = field.is_kept().then(|| value.into());
+        self.value_bytes += value.as_deref().map_or(0, <[u8]>::len);
         self.entries.push_front(Entry { field, name_len, value, size });
         self.size += size;
     }
@@ -177,9 +179,7 @@ impl Table {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        let values = self.entries.iter().filter_map(|entry| entry.value.as_deref());
-        self.entries.capacity() * std::mem::size_of::<Entry>()
-            + values.map(<[u8]>::len).sum::<usize>()
+        self.entries.capacity() * std::mem::size_of::<Entry>() + self.value_bytes
     }
 
     /// Evicts the oldest entries until those that are left have no more than `room` bytes.
@@ -188,6 +188,7 @@ impl Table {
             && let Some(entry) = self.entries.pop_back()
         {
             self.size -= entry.size;
+            self.value_bytes -= entry.value.as_deref().map_or(0, <[u8]>::len);
         }
         if self.entries.is_empty() {
             self.entries = VecDeque::new();
@@ -201,6 +202,14 @@ mod tests {
 
     fn insert(table: &mut Table, value: &str) {
         table.insert(Field::Path, 5, value.as_bytes(), size_of(5, value.len() as u32));
+    }
+
+    /// What is held, counted anew.
+    #[track_caller]
+    fn is_counted(table: &Table) {
+        let values = table.entries.iter().filter_map(|entry| entry.value.as_deref());
+        let entries = table.entries.capacity() * std::mem::size_of::<Entry>();
+        assert_eq!(table.heap_bytes(), entries + values.map(<[u8]>::len).sum::<usize>());
     }
 
     #[track_caller]
@@ -220,8 +229,10 @@ mod tests {
         }
         check(&table, 62, "/c");
         check(&table, 63, "/b");
+        is_counted(&table);
         assert_eq!(table.find(64), Found::Nothing);
         table.resize(39);
+        is_counted(&table);
         check(&table, 62, "/c");
         assert_eq!(table.find(63), Found::Nothing);
         insert(&mut table, "/longer");
@@ -260,7 +271,9 @@ mod tests {
         assert_eq!(table.find(62 + 2999), Found::Unknown);
         assert!(table.heap_bytes() < 96 * 1024, "{}", table.heap_bytes());
         // One that has no room here has its place all the same.
+        is_counted(&table);
         table.insert(Field::Path, 5, b"/large", u32::MAX);
+        is_counted(&table);
         insert(&mut table, "/last");
         check(&table, 62, "/last");
         assert_eq!(table.find(64), Found::Unknown);
