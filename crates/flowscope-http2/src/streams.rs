@@ -16,10 +16,11 @@ pub(crate) struct Streams {
     /// In the order of the identifiers of their streams.
     open: Vec<(u32, Box<Open>)>,
     heap_bytes: usize,
-    /// The largest identifiers of streams that were opened: by requests, by responses without one, and by promises.
+    /// The largest identifiers of streams that were opened by requests, and by promises.
     requested: u32,
-    answered: u32,
     promised: u32,
+    /// The streams that were opened by responses without a request.
+    answered: Answered,
     /// Whether nothing more of the client is read.
     is_client_lost: bool,
 }
@@ -140,7 +141,7 @@ impl Streams {
                 if is_pushed {
                     self.promised = stream;
                 } else {
-                    self.answered = stream;
+                    self.answered.insert(stream);
                 }
                 let at = self.insert(at, exchange);
                 self.open[at].1.is_requested = is_pushed;
@@ -263,7 +264,7 @@ impl Streams {
         if stream.is_multiple_of(2) {
             stream > self.promised
         } else {
-            stream > self.requested.max(self.answered)
+            stream > self.requested && !self.answered.contains(stream)
         }
     }
 
@@ -289,7 +290,7 @@ impl Streams {
 
     /// A stream that a client opens closes those before it that it never used (RFC 9113 §5.1.1).
     fn close_before(&mut self, stream: u32) {
-        if self.answered == 0 {
+        if self.answered.is_empty() {
             return;
         }
         for (_, open) in self.open.iter_mut().filter(|(id, _)| *id < stream) {
@@ -320,6 +321,36 @@ impl Streams {
         while self.open.len() > MAX_OPEN || self.heap_bytes > MAX_OPEN_BYTES {
             self.remove(0, out);
         }
+    }
+}
+
+/// Streams of clients, whose responses come in any order: the latest 128 by their identifiers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Answered {
+    /// How many streams there are up to the largest that was answered; none: 0.
+    up_to: u32,
+    /// A bit for each of the latest of these, that of the largest first.
+    latest: u128,
+}
+
+impl Answered {
+    fn insert(&mut self, stream: u32) {
+        let nth = stream / 2 + 1;
+        if let Some(newer) = nth.checked_sub(self.up_to) {
+            self.latest = self.latest.checked_shl(newer).unwrap_or(0);
+            self.up_to = nth;
+        }
+        self.latest |= 1_u128.checked_shl(self.up_to - nth).unwrap_or(0);
+    }
+
+    /// Whether it is one of them, or so old that it may be.
+    fn contains(&self, stream: u32) -> bool {
+        let older = self.up_to.checked_sub(stream / 2 + 1);
+        older.is_some_and(|older| self.latest.checked_shr(older).is_none_or(|bits| bits & 1 != 0))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.up_to == 0
     }
 }
 

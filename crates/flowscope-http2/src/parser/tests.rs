@@ -280,6 +280,18 @@ fn a_side_whose_frames_are_lost_is_read_no_further() {
     assert_eq!(status(&orphan), Some(204));
 }
 
+#[test]
+fn responses_without_requests_come_in_any_order_and_once() {
+    let mut connection = Connection::new();
+    connection.gap(Initiator, 10);
+    for stream in [5, 1, 3, 5, 1, 999, 997, 743, 745] {
+        connection.server(&headers(BOTH, stream, b"\x88"));
+    }
+    // The last but one is too old to be known.
+    let found: Vec<_> = connection.end().iter().map(|it| it.stream_id).collect();
+    assert_eq!(found, [5, 1, 3, 999, 997, 745]);
+}
+
 /// What is held stays below the documented bound, and records in proportion to the bytes.
 #[track_caller]
 fn flood(name: &str, side: FlowSide, most: usize, mut next: impl FnMut(u32) -> Vec<u8>) {
