@@ -1,5 +1,7 @@
 //! The streams that are open, and what comes on them (RFC 9113 §5).
 
+use std::ops::RangeInclusive;
+
 use flowscope_core::{FlowSide, Timestamp};
 
 use crate::field::{Field, Fields};
@@ -101,9 +103,15 @@ impl Streams {
             }
             Err(_) => return,
         };
+        // A stream that a client opens closes those before it that it never used (RFC 9113 §5.1.1).
+        let mut closed = stream..=stream;
         if stream > self.requested {
+            closed = self.requested + 1..=stream;
             self.requested = stream;
-            self.close_before(stream);
+            let from = self.find(*closed.start()).unwrap_or_else(|at| at);
+            for (_, open) in &mut self.open[from..at] {
+                open.is_requested |= open.exchange.request.is_none();
+            }
         }
         self.update(at, |open| {
             // Trailers otherwise.
@@ -116,7 +124,7 @@ impl Streams {
         if ends_stream {
             self.side_ends(ts, client, stream);
         }
-        self.release(out);
+        self.release(closed, out);
     }
 
     /// A header section of the server is whole.
@@ -153,7 +161,7 @@ impl Streams {
         if ends_stream {
             self.side_ends(ts, !client, stream);
         }
-        self.release(out);
+        self.release(stream..=stream, out);
     }
 
     /// The server says that it will answer a request that it makes up (RFC 9113 §8.4).
@@ -176,7 +184,7 @@ impl Streams {
         exchange.request_body.is_complete = true;
         let at = self.insert(at, exchange);
         self.open[at].1.is_requested = true;
-        self.release(out);
+        self.make_room(out);
     }
 
     /// Content that a side sends, of which some bytes may not have been captured.
@@ -197,7 +205,7 @@ impl Streams {
         out: &mut Vec<Http2Exchange>,
     ) {
         self.side_ends(ts, side, stream);
-        self.release(out);
+        self.release(stream..=stream, out);
     }
 
     /// A side resets a stream.
@@ -241,7 +249,7 @@ impl Streams {
     /// Where the next frame of the client begins is not known: nothing more of its requests comes.
     pub(crate) fn client_is_lost(&mut self, out: &mut Vec<Http2Exchange>) {
         self.is_client_lost = true;
-        self.release(out);
+        self.release(0..=u32::MAX, out);
     }
 
     /// Nothing more comes.
@@ -288,16 +296,6 @@ impl Streams {
         out.push(open.finish());
     }
 
-    /// A stream that a client opens closes those before it that it never used (RFC 9113 §5.1.1).
-    fn close_before(&mut self, stream: u32) {
-        if self.answered.is_empty() {
-            return;
-        }
-        for (_, open) in self.open.iter_mut().filter(|(id, _)| *id < stream) {
-            open.is_requested |= open.exchange.request.is_none();
-        }
-    }
-
     fn side_ends(&mut self, ts: Timestamp, side: FlowSide, stream: u32) {
         let Ok(at) = self.find(stream) else { return };
         let open = &mut self.open[at].1;
@@ -308,16 +306,22 @@ impl Streams {
         }
     }
 
-    /// Gives out what is over, and the oldest of what there is no room for.
-    fn release(&mut self, out: &mut Vec<Http2Exchange>) {
-        let mut at = 0;
-        while let Some((_, open)) = self.open.get(at) {
+    /// Gives out which of these streams are over, and the oldest of what there is no room for.
+    fn release(&mut self, streams: RangeInclusive<u32>, out: &mut Vec<Http2Exchange>) {
+        let mut at = self.find(*streams.start()).unwrap_or_else(|at| at);
+        while let Some((stream, open)) = self.open.get(at)
+            && stream <= streams.end()
+        {
             if open.is_over(self.is_client_lost) {
                 self.remove(at, out);
             } else {
                 at += 1;
             }
         }
+        self.make_room(out);
+    }
+
+    fn make_room(&mut self, out: &mut Vec<Http2Exchange>) {
         while self.open.len() > MAX_OPEN || self.heap_bytes > MAX_OPEN_BYTES {
             self.remove(0, out);
         }
@@ -347,10 +351,6 @@ impl Answered {
     fn contains(&self, stream: u32) -> bool {
         let older = self.up_to.checked_sub(stream / 2 + 1);
         older.is_some_and(|older| self.latest.checked_shr(older).is_none_or(|bits| bits & 1 != 0))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.up_to == 0
     }
 }
 
