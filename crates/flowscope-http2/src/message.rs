@@ -8,7 +8,7 @@ use crate::field::{Field, Fields};
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Http2Exchange {
-    /// Time of the end of the request's header section; of the response's, if there is none.
+    /// Time of the end of the request's header section, or of the response's: of the one that was captured first.
     pub ts: Timestamp,
     /// Who asks.
     pub client: FlowSide,
