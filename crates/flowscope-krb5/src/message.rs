@@ -94,6 +94,13 @@ impl Krb5MessageType {
         matches!(self.0, 10 | 12 | 14)
     }
 
+    /// Whether it answers a request. KRB_SAFE, KRB_PRIV and KRB_CRED do not: applications send them in both directions (§3.4 to
+    /// §3.6).
+    #[must_use]
+    pub const fn is_answer(self) -> bool {
+        matches!(self.0, 11 | 13 | 15 | 30)
+    }
+
     /// Whether it may answer a request of this type.
     #[must_use]
     pub const fn answers(self, request: Krb5MessageType) -> bool {

@@ -36,6 +36,9 @@ impl Pairing {
         out: &mut Vec<Krb5Exchange>,
     ) {
         let Message { kind, nonce, mut exchange } = message;
+        if !kind.is_request() && !kind.is_answer() {
+            return;
+        }
         exchange.ts = ts;
         if kind.is_request() {
             exchange.side = side;

@@ -97,6 +97,24 @@ fn answers_find_their_requests() {
 }
 
 #[test]
+fn messages_of_an_application_are_no_answers() {
+    let mut parser = Krb5Parser::default();
+    let mut out = parser.feed_initiator(&framed(&request(10, 1, b"a")));
+    for kind in 20..=22 {
+        let head = [0xa0, 3, 2, 1, 5, 0xa1, 3, 2, 1, kind];
+        let message = framed(&value(0x60 | kind, &value(0x30, &head)));
+        out.extend(parser.feed_initiator(&message));
+        out.extend(parser.feed_responder(&message));
+    }
+    assert_eq!(out, []);
+    // They are messages of the protocol nevertheless.
+    let junk = framed(b"AAAAA").repeat(MessageCheck::MAX_INVALID as usize + 1);
+    assert_eq!(parser.feed_into(chunk(&junk), &mut out), Continue);
+    out.extend(parser.feed_responder(&framed(&error(25, b"a"))));
+    assert_eq!(summaries(&out), [(10, 30, "a", 25)]);
+}
+
+#[test]
 fn many_requests_without_an_answer_are_bounded() {
     let mut parser = Krb5Datagrams::default();
     let mut out = Vec::new();
