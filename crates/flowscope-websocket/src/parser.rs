@@ -16,7 +16,7 @@ use crate::{WebsocketMessage, WebsocketOpcode};
 /// ([`ParserStatus::Failed`]). A gap within a payload is passed over, and counted. Where it is not known any more where a frame
 /// begins, the side is read no further.
 ///
-/// Holds at most 4 KiB: a message without its content, and the payload of a Close frame, per side. Frames may have any length.
+/// Holds at most 512 bytes: the payload of a Close frame per side. Frames may have any length.
 #[derive(Clone, Debug, Default)]
 pub struct WebsocketParser {
     sides: [Side; 2],
@@ -33,16 +33,16 @@ struct Side {
     is_final: bool,
     is_control: bool,
     /// The message at hand, between whose fragments control frames may come (RFC 6455 §5.4).
-    message: Option<Box<WebsocketMessage>>,
-    control: Option<Box<WebsocketMessage>>,
-    /// The payload of a Close frame, and its mask.
-    close: Option<Box<(Vec<u8>, [u8; 4])>>,
+    message: Option<WebsocketMessage>,
+    control: Option<WebsocketMessage>,
+    /// The payload of a Close frame, as sent.
+    close: Vec<u8>,
 }
 
 impl Side {
     /// The message or control frame that the frame at hand is of.
     fn current(&mut self) -> Option<&mut WebsocketMessage> {
-        if self.is_control { self.control.as_deref_mut() } else { self.message.as_deref_mut() }
+        if self.is_control { self.control.as_mut() } else { self.message.as_mut() }
     }
 }
 
@@ -60,7 +60,7 @@ impl WebsocketParser {
             message.frames += 1;
             return Ok(());
         };
-        let message = Box::new(WebsocketMessage {
+        let message = WebsocketMessage {
             ts,
             side,
             is_from_client: side == client,
@@ -73,12 +73,9 @@ impl WebsocketParser {
             is_complete: false,
             close_code: None,
             close_reason: None,
-        });
+        };
         if own.is_control {
             own.control = Some(message);
-            if opcode == WebsocketOpcode::Close {
-                own.close = Some(Box::new((Vec::new(), frame.mask.unwrap_or_default())));
-            }
         } else if own.message.is_some() {
             // It has not ended.
             return Err(ParseError::InvalidField("opcode"));
@@ -99,30 +96,32 @@ impl WebsocketParser {
         match event {
             Event::Begin(frame) => return self.begin(side, ts, frame),
             Event::Payload(bytes) => {
-                if let Some(message) = own.current() {
-                    message.len += bytes.len() as u64;
-                }
-                // At most 125 bytes.
-                if let Some(close) = own.close.as_mut().filter(|_| own.is_control) {
-                    close.0.extend_from_slice(bytes);
+                let Some(message) = own.current() else { return Ok(()) };
+                message.len += bytes.len() as u64;
+                if message.opcode == WebsocketOpcode::Close {
+                    // At most 125 bytes.
+                    own.close.extend_from_slice(bytes);
                 }
             }
             Event::End if own.is_final => {
                 let ended = if own.is_control { own.control.take() } else { own.message.take() };
                 let Some(mut ended) = ended else { return Ok(()) };
                 ended.is_complete = true;
-                if let Some(close) = own.close.take_if(|_| own.is_control)
-                    && ended.missing == 0
-                {
-                    let (payload, mask) = *close;
-                    let unmasked = payload.iter().zip(mask.iter().cycle()).map(|(a, b)| a ^ b);
-                    let unmasked: Vec<u8> = unmasked.collect();
-                    if let Some((code, reason)) = unmasked.split_first_chunk() {
+                if ended.opcode == WebsocketOpcode::Close {
+                    let mut payload = std::mem::take(&mut own.close);
+                    let mask = ended.mask.unwrap_or(0).to_be_bytes();
+                    payload
+                        .iter_mut()
+                        .zip(mask.iter().cycle())
+                        .for_each(|(byte, key)| *byte ^= key);
+                    if let Some((code, reason)) = payload.split_first_chunk()
+                        && ended.missing == 0
+                    {
                         ended.close_code = Some(u16::from_be_bytes(*code));
                         ended.close_reason = (!reason.is_empty()).then(|| reason.to_vec());
                     }
                 }
-                out.push(*ended);
+                out.push(ended);
             }
             Event::End => {}
         }
@@ -152,7 +151,7 @@ impl WebsocketParser {
     /// Gives out what a side has begun and not ended.
     fn flush(&mut self, side: FlowSide, out: &mut Vec<WebsocketMessage>) {
         let own = std::mem::take(&mut self.sides[side.index()]);
-        out.extend([own.message, own.control].into_iter().flatten().map(|message| *message));
+        out.extend([own.message, own.control].into_iter().flatten());
     }
 }
 
@@ -196,13 +195,7 @@ impl SessionParser for WebsocketParser {
     }
 
     fn heap_bytes(&self) -> usize {
-        let of = |side: &Side| {
-            let messages = [&side.message, &side.control].into_iter().flatten().count();
-            let close = side.close.as_ref();
-            messages * size_of::<WebsocketMessage>()
-                + close.map_or(0, |it| size_of_val(&**it) + it.0.capacity())
-        };
-        self.sides.iter().map(of).sum()
+        self.sides.iter().map(|side| side.close.capacity()).sum()
     }
 
     fn probe(_side: FlowSide, start: &[u8]) -> Probe {
