@@ -97,8 +97,12 @@ http {
 pub(super) fn serve(lab: &mut Lab, secure: bool) -> Result<()> {
     let tls = "listen 443 ssl http2; ssl_certificate cert.pem; ssl_certificate_key key.pem;";
     let listen = if secure { tls } else { "" };
-    let listen = format!("listen 80; listen [::]:80; {listen}");
-    lab.file("nginx.conf", &NGINX.replace("LISTEN", &listen))?;
+    serve_at(lab, &format!("listen 80; listen [::]:80; {listen}"))
+}
+
+/// Serves as `listen` says, which has port 80.
+pub(super) fn serve_at(lab: &mut Lab, listen: &str) -> Result<()> {
+    lab.file("nginx.conf", &NGINX.replace("LISTEN", listen))?;
     lab.file(
         "www/index.html",
         "<!doctype html>\n<title>flows</title>\n<p>It is the way of packets to flow.\n",

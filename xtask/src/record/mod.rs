@@ -21,15 +21,18 @@ mod capture;
 mod check;
 mod dns;
 mod http;
+mod krb5;
 mod lab;
 mod link;
 mod mixed;
+mod modbus;
 mod pcap;
 mod report;
 mod ssh;
 mod tcp;
 mod tls;
 mod udp;
+mod web;
 
 /// The task as which the command starts itself again.
 pub(crate) const INSIDE: &str = "record-inside";
@@ -71,7 +74,7 @@ enum Then {
     PcapNgZstd,
 }
 
-/// Programs that recordings need, and their Debian packages.
+/// Programs that recordings need, libraries by their full path, and the Debian packages of both.
 const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("ss", "iproute2"),
@@ -87,6 +90,13 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("zstd", "zstd"),
     ("nginx", "nginx-light"),
     ("curl", "curl"),
+    ("nghttp", "nghttp2-client"),
+    ("nghttpx", "nghttp2-proxy"),
+    ("/usr/lib/python3/dist-packages/websockets", "python3-websockets"),
+    ("/usr/lib/python3/dist-packages/pymodbus", "python3-pymodbus"),
+    ("krb5kdc", "krb5-kdc"),
+    ("kadmin.local", "krb5-admin-server"),
+    ("kinit", "krb5-user"),
     ("openssl", "openssl"),
     ("socat", "socat"),
     ("dnsmasq", "dnsmasq-base"),
@@ -186,7 +196,7 @@ pub(crate) fn check_folder() -> Result<()> {
 fn recipes() -> impl Iterator<Item = &'static Recipe> {
     [http::RECIPES, tls::RECIPES, dns::RECIPES, tcp::RECIPES, ssh::RECIPES, udp::RECIPES]
         .into_iter()
-        .chain([link::RECIPES, mixed::RECIPES])
+        .chain([web::RECIPES, krb5::RECIPES, modbus::RECIPES, link::RECIPES, mixed::RECIPES])
         .flatten()
 }
 

@@ -21,7 +21,8 @@ fixed, hence no ARP outside of a tunnel. tshark has checked every file for what 
 keys or names are in them. They are licensed like the rest of the project.
 
 Below each description stand the commands: the prompt says at which end one ran, `!` that it is meant to
-fail, a closing `&` that it ran beside the next ones. What nginx serves is in `xtask/src/record/http.rs`.
+fail, a closing `&` that it ran beside the next ones. What nginx serves is in `xtask/src/record/http.rs`, other
+files that commands name are in the recipes beside it.
 ";
 
 /// Marks the heading of a capture.
