@@ -23,12 +23,12 @@ impl FlowFailure {
         let (from, to) = record.header.endpoints();
         let to_one = !to.addr.is_multicast() && to.addr != IpAddr::from([255; 4]);
         let has_port = from.port.is_some();
+        // Counters are those since the record before. A flow of the responder alone is not two-way.
+        let answered = record.two_way || record.sides[1].counters.packets > 0;
         match record.conn_state {
             ConnState::Rej => Some(FlowFailure::Refused),
             _ if reason == EndReason::Rst => Some(FlowFailure::Reset),
-            _ if has_port && to_one && record.sides[1].counters.packets == 0 => {
-                Some(FlowFailure::Unanswered)
-            }
+            _ if has_port && to_one && !answered => Some(FlowFailure::Unanswered),
             _ => None,
         }
     }

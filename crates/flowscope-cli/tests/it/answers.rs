@@ -201,3 +201,35 @@ fn evictions_are_in_the_statistics() {
     assert_eq!(stats(&["--max-flows", "4"]), 19);
     assert_eq!(stats(&[]), Value::Null);
 }
+
+/// Failures of flows that have interim records every 10 seconds.
+fn failures(packets: &Packets) -> Value {
+    let ran = run(program().args(["summary", "--format=json", "--active=10", "-"]), &pcap(packets));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    lines(&ran.out)[0]["failures"].clone()
+}
+
+/// The last record has packets of the initiator alone.
+#[test]
+fn answers_before_an_interim_record_are_answers() {
+    let flow = |dialogue: Dialogue| {
+        let late = dialogue.after(15_000).datagram(Initiator, b"more");
+        late.datagram(Initiator, b"and more").build()
+    };
+    let question = || {
+        let dialogue = Dialogue::udp("10.0.0.1:40000", "10.0.0.2:9999").at(1_767_323_045);
+        dialogue.datagram(Initiator, b"question")
+    };
+    let answered = failures(&flow(question().datagram(Responder, b"answer")));
+    assert_eq!(answered, serde_json::json!([]));
+    let unanswered = failures(&flow(question()));
+    assert_eq!(unanswered, serde_json::json!([{"what": "unanswered", "count": 1}]));
+}
+
+#[test]
+fn a_responder_that_was_seen_alone_has_answered() {
+    let dialogue = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80").at(1_767_323_045);
+    let mut packets = dialogue.syn().syn_ack().data(Responder, b"greeting").build();
+    packets.remove(0);
+    assert_eq!(failures(&packets), serde_json::json!([]));
+}
