@@ -11,7 +11,7 @@ use flowscope_track::ConnState;
 
 use crate::Heavy;
 
-/// Sums over TCP flows that have ended.
+/// Sums over TCP flows that have ended; packets are those of all.
 #[derive(Clone, Debug)]
 pub(crate) struct Health {
     pub(crate) connections: u64,
@@ -65,23 +65,29 @@ impl Health {
     }
 
     pub(crate) fn flow(&mut self, record: &FlowRecord) {
-        // Counters of retransmissions are those of the whole flow in every record.
+        if record.header.key.proto() != L4Proto::Tcp {
+            return;
+        }
+        let (from, to) = record.header.endpoints();
         let ended = matches!(record.kind, FlowRecordKind::Ended(_));
-        if record.header.key.proto() != L4Proto::Tcp || !ended {
+        // Packets are those since the record before; all else is of the whole flow in every record.
+        for (host, side) in [from.addr, to.addr].into_iter().zip(&record.sides) {
+            let retransmits = if ended { side.retransmits.into() } else { 0 };
+            self.packets += side.counters.packets;
+            *self.resenders.add(host, retransmits) += side.counters.packets;
+        }
+        if !ended {
             return;
         }
         self.connections += 1;
         *self.states.entry(record.conn_state).or_default() += 1;
         self.mid_stream += u64::from(record.mid_stream);
-        let (from, to) = record.header.endpoints();
-        for (host, side) in [from.addr, to.addr].into_iter().zip(&record.sides) {
-            self.packets += side.counters.packets;
+        for side in &record.sides {
             self.retransmits += u64::from(side.retransmits);
             self.out_of_order += u64::from(side.out_of_order);
             self.duplicate_acks += u64::from(side.duplicate_acks);
             self.zero_windows += u64::from(side.zero_windows);
             self.gap_bytes += side.gap_bytes;
-            *self.resenders.add(host, side.retransmits.into()) += side.counters.packets;
         }
         if let Some(rtt) = record.syn_rtt {
             self.rtt.add(rtt);

@@ -75,3 +75,12 @@ fn an_input_that_is_no_capture_gives_no_page() {
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(!out.exists());
 }
+
+#[test]
+fn interim_records_do_not_change_the_health_of_tcp() {
+    let health = |args: &[&str]| {
+        let page = page(args, &["mixed.pcapng", "bulk.pcap", "reset.pcap"]);
+        between(&page, "<section id=tcp ", "</section>").to_owned()
+    };
+    assert_eq!(health(&["--active=1ms"]), health(&[]));
+}
