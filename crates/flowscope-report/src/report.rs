@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use flowscope_core::{L4Proto, Timestamp};
 use flowscope_output::{CaptureStats, FlowRecord, FlowRecordKind, RecordHeader};
 use flowscope_record::Record;
+use flowscope_track::{Clock, ClockConfig};
 
 use crate::health::Health;
 use crate::page;
@@ -32,6 +33,7 @@ use crate::{Heavy, MAX_KEYS};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Report {
+    clock: Clock,
     pub(crate) rates: Rates,
     /// Bytes of both sides.
     pub(crate) talkers: Heavy<IpAddr, Talker>,
@@ -85,6 +87,7 @@ impl Report {
     #[must_use]
     pub fn new() -> Self {
         Report {
+            clock: Clock::new(ClockConfig::default()),
             rates: Rates::new(),
             talkers: Heavy::new(MAX_KEYS),
             ports: Heavy::new(MAX_KEYS),
@@ -100,8 +103,12 @@ impl Report {
     }
 
     /// Adds a packet of a flow, of this length on the wire in bytes.
+    ///
+    /// One whose time is too far ahead to be [accepted](Clock) counts at the watermark: intervals of the rates never
+    /// become shorter again.
     pub fn packet(&mut self, ts: Timestamp, wire_len: u32, proto: L4Proto) {
-        self.rates.add(ts, wire_len, proto);
+        let watermark = self.clock.observe(ts).watermark;
+        self.rates.add(ts.min(watermark), wire_len, proto);
     }
 
     /// Adds the record of a flow, or an interim record: bytes are those since the record before.

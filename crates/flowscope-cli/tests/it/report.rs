@@ -84,3 +84,21 @@ fn interim_records_do_not_change_the_health_of_tcp() {
     };
     assert_eq!(health(&["--active=1ms"]), health(&[]));
 }
+
+#[test]
+fn a_corrupt_time_does_not_make_intervals_longer() {
+    let mut packets = Dialogue::udp("10.0.0.1:40000", "10.0.0.2:53").at(1_767_323_045);
+    for _ in 0..50 {
+        packets = packets.datagram(Initiator, b"x").after(100);
+    }
+    let mut packets = packets.build();
+    packets[20].0 = Timestamp::from_secs(2_400_000_000);
+    let ran = run(program().args(["report", "-"]), &pcap(&packets));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let rates = between(&ran.out, "id=rate-data>", "</script>");
+    let rates: Value = serde_json::from_str(rates).expect("JSON");
+    // 400 intervals of 16 ms are the first that have room for 5 s.
+    assert_eq!(rates["step"].as_f64(), Some(0.016));
+    let udp = rates["packets"][1].as_array().unwrap().iter();
+    assert_eq!(udp.map(|n| n.as_u64().unwrap()).sum::<u64>(), 50);
+}
