@@ -108,7 +108,7 @@ impl Directory {
         let Some(open) = stream.take_if(|stream| stream.len() > 0) else { return Ok(()) };
         let Some(file) = open.into_log()? else { return Ok(()) };
         set_aside(path, *begun, last).map_err(|source| unwritable(path, source))?;
-        finisher.finish(Done { file, log: path.clone() })
+        finisher.finish(Done { file, log: path.clone(), begun: *begun })
     }
 
     /// Completes all logs.

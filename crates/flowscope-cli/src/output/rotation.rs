@@ -58,8 +58,7 @@ pub(super) fn set_aside(
 }
 
 fn rotated(log: &Path, begun: SystemTime, number: u32) -> PathBuf {
-    let begun = jiff::Timestamp::try_from(begun).unwrap_or_default();
-    let begun = begun.strftime("%Y%m%dT%H%M%SZ");
+    let begun = stamp(begun);
     let number = if number > 0 { format!("_{number}") } else { String::new() };
     let mut name = log.file_stem().unwrap_or_default().to_owned();
     name.push(format!(".{begun}{number}"));
@@ -68,6 +67,12 @@ fn rotated(log: &Path, begun: SystemTime, number: u32) -> PathBuf {
         name.push(extension);
     }
     log.with_file_name(name)
+}
+
+/// A time in names. Names sort as their times do.
+fn stamp(time: SystemTime) -> String {
+    let time = jiff::Timestamp::try_from(time).unwrap_or_default();
+    time.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
 /// When the complete log of this name was begun, and its number within that second, if it is one of `log`.
@@ -94,12 +99,17 @@ fn place(log: &Path, name: &OsStr) -> Option<(String, u32)> {
 }
 
 /// Deletes the oldest complete ones of a log but the latest `keep`. Other files stay.
-fn prune(log: &Path, keep: NonZeroU32) -> io::Result<()> {
+///
+/// A log that was begun after `now` is of a time when the clock was wrong, and counts as older than all others: it would
+/// stay in place of new ones.
+fn prune(log: &Path, keep: NonZeroU32, now: SystemTime) -> io::Result<()> {
+    let now = stamp(now);
     let mut all: Vec<_> = fs::read_dir(log.parent().unwrap_or(Path::new(".")))?
         .filter_map(|entry| {
             let entry =
                 entry.ok().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))?;
-            Some((place(log, &entry.file_name())?, entry.path()))
+            let (begun, number) = place(log, &entry.file_name())?;
+            Some(((begun <= now, begun, number), entry.path()))
         })
         .collect();
     all.sort();
@@ -124,6 +134,8 @@ pub(super) struct Done {
     pub(super) file: File,
     /// The name that it had.
     pub(super) log: PathBuf,
+    /// When it was begun.
+    pub(super) begun: SystemTime,
 }
 
 /// Most logs that wait to be synced.
@@ -133,9 +145,11 @@ impl Finisher {
     pub(super) fn start(keep: Option<NonZeroU32>) -> Result<Self, Failure> {
         let (todo, work) = sync_channel::<Done>(UNFINISHED);
         let finish = move || {
-            for Done { file, log } in work {
-                let synced =
-                    file.sync_all().and_then(|()| keep.map_or(Ok(()), |keep| prune(&log, keep)));
+            for Done { file, log, begun } in work {
+                // The log itself is new, even if the clock was set back meanwhile.
+                let now = SystemTime::now().max(begun);
+                let prune = |()| keep.map_or(Ok(()), |keep| prune(&log, keep, now));
+                let synced = file.sync_all().and_then(prune);
                 synced.map_err(|source| Failure::Output {
                     name: log.display().to_string(),
                     source,
@@ -179,6 +193,13 @@ mod tests {
 
     fn at(secs: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(secs)
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
     }
 
     #[test]
@@ -229,15 +250,32 @@ mod tests {
         }
         let others = ["conn.log", "conn.old.log", "dns.19700101T000001Z.log"];
         others.iter().for_each(|name| fs::write(folder.path().join(name), "x").unwrap());
-        prune(&log, NonZeroU32::new(3).unwrap()).unwrap();
-        let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
-        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
-        names.sort();
+        prune(&log, NonZeroU32::new(3).unwrap(), at(3)).unwrap();
+        let names = names(folder.path());
         let kept = ["19700101T000002Z_1", "19700101T000002Z_2", "19700101T000003Z"];
         let mut expected: Vec<_> = kept.iter().map(|time| format!("conn.{time}.log")).collect();
         expected.extend(others.map(str::to_owned));
         expected.sort();
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn logs_of_a_clock_that_was_ahead_do_not_replace_new_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("conn.log");
+        for secs in [8, 9, 1, 2, 3] {
+            fs::write(&log, "").unwrap();
+            set_aside(&log, at(secs), &mut None).unwrap();
+        }
+        let kept = |keep: u32, now: u64| {
+            prune(&log, NonZeroU32::new(keep).unwrap(), at(now)).unwrap();
+            names(folder.path())
+        };
+        let of = |secs: &[u64]| -> Vec<_> {
+            secs.iter().map(|secs| format!("conn.19700101T00000{secs}Z.log")).collect()
+        };
+        assert_eq!(kept(4, 3), of(&[1, 2, 3, 9]));
+        assert_eq!(kept(2, 3), of(&[2, 3]));
     }
 
     #[test]
@@ -248,7 +286,7 @@ mod tests {
         for number in 0..12 {
             fs::write(&log, number.to_string()).unwrap();
             set_aside(&log, at(1), &mut last).unwrap();
-            prune(&log, NonZeroU32::new(2).unwrap()).unwrap();
+            prune(&log, NonZeroU32::new(2).unwrap(), at(1)).unwrap();
         }
         let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
         let mut kept: Vec<_> = files.map(|path| fs::read_to_string(path).unwrap()).collect();
