@@ -18,9 +18,13 @@ pub(super) struct Control {
     report: Signal,
     /// Until counters are published, if they are.
     publish: Option<Pin<Box<Sleep>>>,
-    /// Until logs are rotated, and when that is.
+    /// Until it may be time to rotate logs, and when that is due.
     timer: Option<(SystemTime, Pin<Box<Sleep>>)>,
 }
+
+/// The system's clock is read at least as often while logs wait for their time: it may be set, and go on while the
+/// machine sleeps.
+const CLOCK_READ: Duration = Duration::from_secs(60);
 
 /// Interval of publishing.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -32,7 +36,7 @@ pub(super) enum Request {
     Reopen,
     /// To print the counters.
     Report,
-    /// To rotate the logs, because it is time.
+    /// To rotate the logs if it is time.
     Rotate,
     /// To publish the counters, because it is time.
     Publish,
@@ -66,8 +70,7 @@ impl Control {
         }
         let Some(due) = due else { return Poll::Pending };
         if self.timer.as_ref().is_none_or(|(known, _)| *known != due) {
-            let left = due.duration_since(SystemTime::now()).unwrap_or_default();
-            self.timer = Some((due, Box::pin(sleep(left))));
+            self.timer = Some((due, Box::pin(sleep(wait(SystemTime::now(), due)))));
         }
         let timer = self.timer.as_mut().map(|(_, timer)| timer.as_mut().poll(cx));
         if timer.is_some_and(|timer| timer.is_ready()) {
@@ -75,5 +78,23 @@ impl Control {
             return Poll::Ready(Request::Rotate);
         }
         Poll::Pending
+    }
+}
+
+/// How long to sleep until it may be time.
+fn wait(now: SystemTime, due: SystemTime) -> Duration {
+    due.duration_since(now).unwrap_or_default().min(CLOCK_READ)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_sleep_outlasts_a_clock_that_is_set() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045);
+        assert_eq!(wait(now, now + Duration::from_secs(59)), Duration::from_secs(59));
+        assert_eq!(wait(now, now + Duration::from_secs(86_400)), CLOCK_READ);
+        assert_eq!(wait(now, now - Duration::from_secs(1)), Duration::ZERO);
     }
 }

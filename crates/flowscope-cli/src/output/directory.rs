@@ -182,3 +182,27 @@ fn create(path: &Path) -> io::Result<()> {
 fn unwritable(path: &Path, source: io::Error) -> Failure {
     Failure::Output { name: path.display().to_string(), source }
 }
+
+#[cfg(all(test, feature = "live", target_os = "linux"))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_stop_rotation() {
+        let folder = tempfile::tempdir().unwrap();
+        let hour = Duration::from_secs(3600);
+        let rotation = Rotation { every: Some(hour), ..Rotation::default() };
+        let logs = ["eve.json".to_owned()];
+        let mut directory = Directory::create(folder.path(), &logs, Some(rotation)).unwrap();
+        let first = directory.due().unwrap();
+        assert!(!directory.is_due(first - Duration::from_secs(1)));
+        assert!(directory.is_due(first));
+        assert_eq!(directory.due(), Some(first + hour));
+        let back = first - 48 * hour;
+        assert!(!directory.is_due(back));
+        assert_eq!(directory.due(), Some(back + hour));
+        assert!(directory.is_due(back + hour));
+    }
+}
