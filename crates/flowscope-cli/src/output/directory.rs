@@ -15,6 +15,8 @@ use crate::error::Failure;
 pub(super) struct Directory {
     logs: Vec<Log>,
     rotating: Option<Rotating>,
+    /// Completes files in the background, once there are any before the end.
+    finisher: Option<Finisher>,
 }
 
 struct Log {
@@ -30,7 +32,6 @@ struct Rotating {
     rotation: Rotation,
     /// When all logs are complete next.
     due: Option<SystemTime>,
-    finisher: Finisher,
 }
 
 impl Directory {
@@ -46,7 +47,7 @@ impl Directory {
         let begun = SystemTime::now();
         let logs =
             logs.iter().map(|log| Log { path: path.join(log), stream: None, begun, last: None });
-        let mut directory = Directory { logs: logs.collect(), rotating: None };
+        let mut directory = Directory { logs: logs.collect(), rotating: None, finisher: None };
         for Log { path, last, .. } in &mut directory.logs {
             let Ok(there) = fs::symlink_metadata(&*path) else { continue };
             if rotation.is_none() {
@@ -57,9 +58,8 @@ impl Directory {
             set_aside(path, written, last).map_err(|source| unwritable(path, source))?;
         }
         if let Some(rotation) = rotation {
-            let finisher = Finisher::start(rotation.keep)?;
-            let due = rotation.next(begun);
-            directory.rotating = Some(Rotating { rotation, due, finisher });
+            directory.finisher = Some(Finisher::start(rotation.keep)?);
+            directory.rotating = Some(Rotating { rotation, due: rotation.next(begun) });
         }
         if let Some(first) = directory.logs.first_mut() {
             first.stream = Some(Stream::log(&first.path)?);
@@ -101,9 +101,7 @@ impl Directory {
 
     /// Completes the log at this place; the next record begins another. One without anything in it stays.
     pub(super) fn rotate(&mut self, at: usize) -> Result<(), Failure> {
-        let Directory { logs, rotating: Some(Rotating { finisher, .. }) } = self else {
-            return Ok(());
-        };
+        let Directory { logs, finisher: Some(finisher), .. } = self else { return Ok(()) };
         let Log { path, stream, begun, last } = &mut logs[at];
         let Some(open) = stream.take_if(|stream| stream.len() > 0) else { return Ok(()) };
         let Some(file) = open.into_log()? else { return Ok(()) };
@@ -113,11 +111,11 @@ impl Directory {
 
     /// Completes all logs.
     pub(super) fn complete(mut self) -> Result<(), Failure> {
-        for at in 0..self.logs.len() {
-            self.rotate(at)?;
+        if self.rotating.is_some() {
+            (0..self.logs.len()).try_for_each(|at| self.rotate(at))?;
         }
-        if let Some(rotating) = &mut self.rotating {
-            rotating.finisher.wait()?;
+        if let Some(finisher) = &mut self.finisher {
+            finisher.wait()?;
         }
         self.logs.into_iter().filter_map(|log| log.stream).try_for_each(Stream::complete)
     }
@@ -163,8 +161,15 @@ impl Directory {
     /// Completes a log that was moved, and opens one at its place, where another program may have put an empty
     /// file.
     pub(super) fn reopen(&mut self, at: usize) -> Result<&mut Stream, Failure> {
-        let Log { path, stream, begun, .. } = &mut self.logs[at];
-        stream.take().map_or(Ok(()), Stream::complete)?;
+        let Directory { logs, finisher, .. } = self;
+        let Log { path, stream, begun, .. } = &mut logs[at];
+        if let Some(file) = stream.take().map_or(Ok(None), Stream::into_log)? {
+            let finisher = match finisher {
+                Some(finisher) => finisher,
+                None => finisher.insert(Finisher::start(None)?),
+            };
+            finisher.finish(Done { file, log: path.clone(), begun: *begun })?;
+        }
         *begun = SystemTime::now();
         Ok(stream.insert(Stream::reopened(path)?))
     }

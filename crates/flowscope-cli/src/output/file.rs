@@ -129,11 +129,14 @@ impl Stream {
         self.written + self.text.len() as u64
     }
 
-    /// The file of a log, with everything written to it.
+    /// The file of a log, with everything written to it. It stays, whatever its name is now.
     pub(super) fn into_log(mut self) -> Result<Option<File>, Failure> {
         self.flush()?;
         Ok(match self.to {
-            To::Log { file, .. } => Some(file),
+            To::Log { file, mut part } => {
+                part.keep = true;
+                Some(file)
+            }
             _ => None,
         })
     }
