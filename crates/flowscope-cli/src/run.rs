@@ -174,6 +174,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
     /// any.
     pub(crate) fn round(&mut self, position: Option<u64>) -> Result<(), Failure> {
         let Run { driver, out, progress, taken, wire_bytes, .. } = self;
+        out.advance(driver.clock().now().watermark);
         driver.flush(&mut |merged| write(out, merged))?;
         out.end_round()?;
         progress.show(|| {
@@ -218,6 +219,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
     pub(crate) fn end(mut self, ending: Ending) -> Result<Status, Failure> {
         let Ending { mut status, reason, lost, dropped_before, links, line, now } = ending;
         let Run { driver, out, .. } = &mut self;
+        out.advance(driver.clock().now().watermark);
         let counts = driver.finish(reason, &mut |merged| write(out, merged))?;
         let mut totals = self.totals_of(counts, &lost);
         let known = self.taken + totals.shunted + lost.seen();
@@ -331,6 +333,7 @@ impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
     pub(crate) fn handle_timeout(&mut self, now: Timestamp) -> Result<(), Failure> {
         self.catch_up(None)?;
         let Run { driver, out, .. } = self;
+        out.advance(now);
         driver.handle_timeout(now, &mut |merged| write(out, merged))?;
         out.flush()
     }

@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use flowscope::core::Timestamp;
+
 use super::file::Stream;
 use super::rotation::{Done, Finisher, Rotation, set_aside};
 use crate::error::Failure;
@@ -24,6 +26,8 @@ struct Log {
     stream: Option<Stream>,
     /// When the file was begun.
     begun: SystemTime,
+    /// Packet time at which the last file was complete.
+    since: Timestamp,
     /// Second and number in the name of the last complete file.
     last: Option<(u64, u32)>,
 }
@@ -45,8 +49,13 @@ impl Directory {
     ) -> Result<Self, Failure> {
         create(path).map_err(|source| unwritable(path, source))?;
         let begun = SystemTime::now();
-        let logs =
-            logs.iter().map(|log| Log { path: path.join(log), stream: None, begun, last: None });
+        let logs = logs.iter().map(|log| Log {
+            path: path.join(log),
+            stream: None,
+            begun,
+            since: Timestamp::ZERO,
+            last: None,
+        });
         let mut directory = Directory { logs: logs.collect(), rotating: None, finisher: None };
         for Log { path, last, .. } in &mut directory.logs {
             let Ok(there) = fs::symlink_metadata(&*path) else { continue };
@@ -67,19 +76,20 @@ impl Directory {
         Ok(directory)
     }
 
-    /// The log at this place. `begin` appends what comes first in it.
+    /// The log at this place. `begin` appends what comes first in it, and gets the packet time at which the file before
+    /// was complete; 0 if there was none.
     pub(super) fn log(
         &mut self,
         at: usize,
-        begin: impl FnOnce(&mut Vec<u8>),
+        begin: impl FnOnce(Timestamp, &mut Vec<u8>),
     ) -> Result<&mut Stream, Failure> {
-        let Log { path, stream, begun, .. } = &mut self.logs[at];
+        let Log { path, stream, begun, since, .. } = &mut self.logs[at];
         match stream {
             Some(stream) => Ok(stream),
             None => {
                 let stream = stream.insert(Stream::log(path)?);
                 *begun = SystemTime::now();
-                begin(&mut stream.text);
+                stream.begin(|text| begin(*since, text));
                 Ok(stream)
             }
         }
@@ -96,23 +106,30 @@ impl Directory {
     pub(super) fn is_full(&self, at: usize) -> bool {
         let limit = self.rotating.as_ref().and_then(|rotating| rotating.rotation.size);
         let stream = self.logs[at].stream.as_ref();
-        limit.zip(stream).is_some_and(|(limit, stream)| stream.len() >= limit)
+        limit
+            .zip(stream)
+            .is_some_and(|(limit, stream)| stream.len() >= limit && stream.has_records())
     }
 
-    /// Completes the log at this place; the next record begins another. One without anything in it stays.
-    pub(super) fn rotate(&mut self, at: usize) -> Result<(), Failure> {
+    /// Completes the log at this place, at this packet time; the next record begins another. One without a record stays,
+    /// and counts as begun now.
+    pub(super) fn rotate(&mut self, at: usize, now: Timestamp) -> Result<(), Failure> {
         let Directory { logs, finisher: Some(finisher), .. } = self else { return Ok(()) };
-        let Log { path, stream, begun, last } = &mut logs[at];
-        let Some(open) = stream.take_if(|stream| stream.len() > 0) else { return Ok(()) };
+        let Log { path, stream, begun, since, last } = &mut logs[at];
+        let Some(open) = stream.take_if(|stream| stream.has_records()) else {
+            *begun = SystemTime::now();
+            return Ok(());
+        };
         let Some(file) = open.into_log()? else { return Ok(()) };
         set_aside(path, *begun, last).map_err(|source| unwritable(path, source))?;
+        *since = now;
         finisher.finish(Done { file, log: path.clone(), begun: *begun })
     }
 
-    /// Completes all logs.
-    pub(super) fn complete(mut self) -> Result<(), Failure> {
+    /// Completes all logs, at this packet time.
+    pub(super) fn complete(mut self, now: Timestamp) -> Result<(), Failure> {
         if self.rotating.is_some() {
-            (0..self.logs.len()).try_for_each(|at| self.rotate(at))?;
+            (0..self.logs.len()).try_for_each(|at| self.rotate(at, now))?;
         }
         if let Some(finisher) = &mut self.finisher {
             finisher.wait()?;

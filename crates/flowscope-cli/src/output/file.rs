@@ -34,6 +34,8 @@ pub(super) struct Stream {
     name: String,
     /// Bytes written, without what was there before.
     written: u64,
+    /// Bytes that come before the first record.
+    header: u64,
 }
 
 /// As many bytes are gathered before they are written.
@@ -76,7 +78,13 @@ impl Stream {
     fn new(to: io::Result<To>, name: &Path) -> Result<Self, Failure> {
         let name = name.display().to_string();
         match to {
-            Ok(to) => Ok(Stream { text: Vec::with_capacity(BUFFER + 4096), to, name, written: 0 }),
+            Ok(to) => Ok(Stream {
+                text: Vec::with_capacity(BUFFER + 4096),
+                to,
+                name,
+                written: 0,
+                header: 0,
+            }),
             Err(source) => Err(Failure::Output { name, source }),
         }
     }
@@ -127,6 +135,18 @@ impl Stream {
     #[inline]
     pub(super) fn len(&self) -> u64 {
         self.written + self.text.len() as u64
+    }
+
+    /// Appends what comes before the first record.
+    pub(super) fn begin(&mut self, header: impl FnOnce(&mut Vec<u8>)) {
+        header(&mut self.text);
+        self.header = self.len();
+    }
+
+    /// Whether it has more than what comes before the first record.
+    #[inline]
+    pub(super) fn has_records(&self) -> bool {
+        self.len() > self.header
     }
 
     /// The file of a log, with everything written to it. It stays, whatever its name is now.

@@ -166,7 +166,8 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
         Vec::new()
     }
 
-    /// Appends what comes first in a log. `start` is the time of the first packet.
+    /// Appends what comes first in a log. `start` is the time of the first packet, or the packet time at which the log
+    /// before it was complete.
     fn begin_log(&mut self, _log: usize, _start: Timestamp, _out: &mut Vec<u8>) {}
 
     /// Appends what comes last in a log that another one of its name follows. `now` is packet time.

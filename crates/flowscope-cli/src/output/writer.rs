@@ -54,9 +54,9 @@ fn pieces(mut text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 /// complete, or logs in a directory.
 pub(crate) struct Output<L> {
     layout: L,
-    /// Time of the first packet, or of the one at which logs were rotated.
+    /// Time of the first packet, or at which all logs were rotated.
     start: Option<Timestamp>,
-    /// Time of the last batch of packets.
+    /// Packet time.
     now: Timestamp,
     to: Destination,
 }
@@ -219,7 +219,6 @@ impl<L: RecordFormat> Output<L> {
 
     /// What comes first, once. `start` is packet time.
     pub(crate) fn begin(&mut self, start: Timestamp) {
-        self.now = self.now.max(start);
         if self.start.is_some() {
             return;
         }
@@ -230,9 +229,14 @@ impl<L: RecordFormat> Output<L> {
             // Only the first log is open.
             Destination::Directory(directory) => directory
                 .open_logs()
-                .for_each(|(at, log)| layout.begin_log(at, start, &mut log.text)),
+                .for_each(|(at, log)| log.begin(|text| layout.begin_log(at, start, text))),
             Destination::Records(_) => {}
         }
+    }
+
+    /// Packet time has come so far.
+    pub(crate) fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
     }
 
     /// Gives an error of an input to a sink. Returns whether that reports it.
@@ -270,13 +274,11 @@ impl<L: RecordFormat> Output<L> {
             }
         };
         let (at, start) = (layout.log_of(record).into(), start.unwrap_or_default());
-        make_room(layout, directory, at, *now)?;
-        let log = directory.log(at, |text| layout.begin_log(at, start, text))?;
+        let log = with_room(layout, directory, at, start, *now)?;
         layout.write(record, &mut log.text);
         log.spill()?;
         for (at, text) in layout.also(record) {
-            make_room(layout, directory, at.into(), *now)?;
-            let log = directory.log(at.into(), |text| layout.begin_log(at.into(), start, text))?;
+            let log = with_room(layout, directory, at.into(), start, *now)?;
             log.text.extend(text);
             log.spill()?;
         }
@@ -297,8 +299,7 @@ impl<L: RecordFormat> Output<L> {
         };
         let start = start.unwrap_or_default();
         for (at, text) in pieces(text) {
-            make_room(layout, directory, at, *now)?;
-            let log = directory.log(at, |text| layout.begin_log(at, start, text))?;
+            let log = with_room(layout, directory, at, start, *now)?;
             log.text.extend(text);
             log.spill()?;
         }
@@ -317,9 +318,9 @@ impl<L: RecordFormat> Output<L> {
             }
             Destination::Directory(mut directory) => {
                 // There is always one that has the totals.
-                directory.log(0, |text| layout.begin_log(0, totals.end, text))?;
+                directory.log(0, |_, text| layout.begin_log(0, totals.end, text))?;
                 directory.open_logs().for_each(|(_, log)| layout.end_log(totals, &mut log.text));
-                directory.complete()
+                directory.complete(totals.end)
             }
             Destination::Records(mut records) => {
                 let finished = records.sink.finish(&totals.stats());
@@ -347,15 +348,19 @@ impl<L: RecordFormat> Output<L> {
     }
 }
 
-/// Completes a log that has as many bytes as it may.
+/// The log at this place; another one if it has as many bytes as it may.
 #[inline]
-fn make_room<L: RecordFormat>(
+fn with_room<'d, L: RecordFormat>(
     layout: &mut L,
-    directory: &mut Directory,
+    directory: &'d mut Directory,
     at: usize,
+    start: Timestamp,
     now: Timestamp,
-) -> Result<(), Failure> {
-    if directory.is_full(at) { rotate(layout, directory, at, now) } else { Ok(()) }
+) -> Result<&'d mut Stream, Failure> {
+    if directory.is_full(at) {
+        rotate(layout, directory, at, now)?;
+    }
+    directory.log(at, |since, text| layout.begin_log(at, start.max(since), text))
 }
 
 fn rotate<L: RecordFormat>(
@@ -364,10 +369,10 @@ fn rotate<L: RecordFormat>(
     at: usize,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    for (_, log) in directory.open_logs().filter(|(open, log)| *open == at && log.len() > 0) {
+    for (_, log) in directory.open_logs().filter(|(open, log)| *open == at && log.has_records()) {
         layout.close_log(at, now, &mut log.text);
     }
-    directory.rotate(at)
+    directory.rotate(at, now)
 }
 
 /// Rotation by time and by signals.
@@ -398,7 +403,7 @@ impl<L: RecordFormat> Output<L> {
             }
             let log = directory.reopen(at)?;
             if log.len() == 0 {
-                layout.begin_log(at, *now, &mut log.text);
+                log.begin(|text| layout.begin_log(at, *now, text));
             }
         }
         Ok(())
@@ -416,7 +421,13 @@ impl<L: RecordFormat> Output<L> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use flowscope::extract::FiveTupleKey;
+    use flowscope::track::{Change, Flow};
+
     use super::*;
+    use crate::reading::PayloadMode;
 
     #[test]
     fn pieces_are_those_that_were_put() {
@@ -427,5 +438,108 @@ mod tests {
         let read: Vec<_> = pieces(&out).collect();
         assert_eq!(read, [(3, &b"one\n"[..]), (0, b""), (200, &[7; 300])]);
         assert_eq!(pieces(&out[..out.len() - 1]).count(), 2);
+    }
+
+    /// Lines in two logs of a directory: the second has those that begin with `b`.
+    #[derive(Clone)]
+    struct Lines([String; 2]);
+
+    impl RecordFormat for Lines {
+        type State = ();
+        type Record = &'static str;
+
+        fn state(&self, _: &FiveTupleKey) {}
+
+        fn reading(&self) -> PayloadMode {
+            PayloadMode::Raw
+        }
+
+        fn record(&self, _: Flow<'_, FiveTupleKey, ()>, _: Change) -> Option<&'static str> {
+            None
+        }
+
+        fn logs(&self) -> &[String] {
+            &self.0
+        }
+
+        fn log_of(&self, record: &&'static str) -> u8 {
+            record.starts_with('b').into()
+        }
+
+        fn begin_log(&mut self, _: usize, start: Timestamp, out: &mut Vec<u8>) {
+            out.extend(format!("open {}\n", start.secs()).bytes());
+        }
+
+        fn close_log(&mut self, _: usize, now: Timestamp, out: &mut Vec<u8>) {
+            out.extend(format!("close {}\n", now.secs()).bytes());
+        }
+
+        fn end_log(&mut self, totals: &Totals, out: &mut Vec<u8>) {
+            self.close_log(0, totals.end, out);
+        }
+
+        fn write(&mut self, record: &&'static str, out: &mut Vec<u8>) {
+            out.extend(format!("{record}\n").bytes());
+        }
+
+        fn end(&mut self, _: &Totals, _: &mut Vec<u8>) {}
+    }
+
+    /// Output of lines that is at second 1, and what becomes of it at second 9: the logs by name and in order.
+    fn rotated(rotation: Rotation, body: impl FnOnce(&mut Output<Lines>)) -> Vec<(char, String)> {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Lines(["a.log", "b.log"].map(str::to_owned));
+        let target = Target::Directory(folder.path());
+        let mut output = Output::rotating(layout, target, Some(rotation)).unwrap();
+        output.begin(Timestamp::from_secs(1));
+        body(&mut output);
+        let totals = Totals { end: Timestamp::from_secs(9), ..Totals::default() };
+        output.finish(&totals).unwrap();
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        // `a.20260102T030405Z.log` comes before `a.20260102T030405Z_1.log`.
+        let mut files: Vec<_> = files.map(|path| path.with_extension("")).collect();
+        files.sort();
+        let text = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap().chars().next().unwrap();
+            (name, std::fs::read_to_string(path.with_added_extension("log")).unwrap())
+        };
+        files.iter().map(text).collect()
+    }
+
+    #[test]
+    fn a_log_opens_when_the_one_before_it_is_complete() {
+        let files = rotated(Rotation { size: Some(8), ..Rotation::default() }, |output| {
+            output.record(&"a first").unwrap();
+            output.advance(Timestamp::from_secs(4));
+            output.record(&"a second").unwrap();
+            output.record(&"b").unwrap();
+        });
+        let expected = [
+            ('a', "open 1\na first\nclose 4\n"),
+            ('a', "open 4\na second\nclose 9\n"),
+            ('b', "open 1\nb\nclose 9\n"),
+        ];
+        assert_eq!(files, expected.map(|(name, text)| (name, text.to_owned())));
+    }
+
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    #[test]
+    fn a_log_without_records_is_not_rotated() {
+        // Less than what comes first in a log.
+        let files = rotated(Rotation { size: Some(2), ..Rotation::default() }, |output| {
+            output.advance(Timestamp::from_secs(2));
+            output.reopen().unwrap();
+            output.record(&"a first").unwrap();
+            output.advance(Timestamp::from_secs(4));
+            output.reopen().unwrap();
+            output.reopen().unwrap();
+            output.record(&"b").unwrap();
+        });
+        let expected = [
+            ('a', "open 1\na first\nclose 4\n"),
+            ('a', "open 9\nclose 9\n"),
+            ('b', "open 4\nb\nclose 9\n"),
+        ];
+        assert_eq!(files, expected.map(|(name, text)| (name, text.to_owned())));
     }
 }
