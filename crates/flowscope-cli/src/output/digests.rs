@@ -11,6 +11,7 @@ use flowscope::reassembly::StreamConfig;
 use flowscope::record::Short;
 use flowscope::track::{Change, EndReason, Flow};
 
+use super::gaps::Gaps;
 use super::{RecordFormat, Totals, Wanted};
 use crate::raw::{self, StreamDigest};
 use crate::reading::{AppRecord, PayloadMode};
@@ -29,18 +30,15 @@ pub(crate) struct DigestRecord {
     orientation: Orientation,
     start: Timestamp,
     sums: Box<raw::Digests>,
-    gaps: Option<Box<Gaps>>,
+    gaps: Option<Box<[Gaps; 2]>>,
 }
 
 /// What is known of a flow so far.
 #[derive(Debug, Default)]
 pub(crate) struct DigestState {
     sums: Option<Box<raw::Digests>>,
-    gaps: Option<Box<Gaps>>,
+    gaps: Option<Box<[Gaps; 2]>>,
 }
-
-/// Offset and length of each gap of either side: those that the events have.
-type Gaps = [Vec<(u64, u64)>; 2];
 
 impl Digests {
     pub(crate) fn new(wanted: Option<Wanted>, community_id_seed: u16) -> Self {
@@ -106,11 +104,7 @@ impl RecordFormat for Digests {
         change: SessionChange,
     ) -> Option<DigestRecord> {
         if let SessionChange::Gap { side, offset, len } = change {
-            let gaps = &mut flow.state.gaps.get_or_insert_default()[side.index()];
-            match gaps.last_mut() {
-                Some((at, before)) if *at + *before == offset => *before += len,
-                _ => gaps.push((offset, len)),
-            }
+            flow.state.gaps.get_or_insert_default()[side.index()].add(offset, len);
         }
         None
     }
@@ -126,17 +120,17 @@ impl RecordFormat for Digests {
             line.put("community_id", Short::<32>::of(id));
             line.put("start", rfc3339(record.start));
             let raw::Digests([to_server, to_client]) = &*record.sums;
-            let gaps =
-                |side: FlowSide| record.gaps.as_ref().map_or(&[][..], |gaps| &gaps[side.index()]);
-            line.object("toserver", |to| fill(to, to_server, gaps(FlowSide::Initiator)));
-            line.object("toclient", |to| fill(to, to_client, gaps(FlowSide::Responder)));
+            let none = Gaps::default();
+            let [gaps, gaps_back] = record.gaps.as_ref().map_or([&none; 2], |gaps| gaps.each_ref());
+            line.object("toserver", |to| fill(to, to_server, gaps));
+            line.object("toclient", |to| fill(to, to_client, gaps_back));
         });
     }
 
     fn end(&mut self, _: &Totals, _: &mut Vec<u8>) {}
 }
 
-fn fill(side: &mut Object<'_>, sum: &StreamDigest, gaps: &[(u64, u64)]) {
+fn fill(side: &mut Object<'_>, sum: &StreamDigest, gaps: &Gaps) {
     side.put("len", sum.len);
     let mut hex = String::with_capacity(64);
     for byte in sum.sha256 {
@@ -145,7 +139,7 @@ fn fill(side: &mut Object<'_>, sum: &StreamDigest, gaps: &[(u64, u64)]) {
         );
     }
     side.put("sha256", hex.as_str());
-    side.all("gaps", gaps.iter(), |(at, len), out| json::pair(*at, *len, out));
+    gaps.put(side);
 }
 
 /// Whoever reads a file can wait longer for a missing segment than a program that watches a wire:

@@ -10,6 +10,7 @@ mod events;
 mod file;
 mod flows;
 mod follow;
+mod gaps;
 mod ipfix;
 mod ladder;
 mod logs;

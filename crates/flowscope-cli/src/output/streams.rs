@@ -10,6 +10,7 @@ use flowscope::record::Short;
 use flowscope::track::{Change, EndReason, Flow};
 
 use super::digests::patient;
+use super::gaps::Gaps;
 use super::store::{FileId, Store, flow_name};
 use super::{RecordFormat, Totals, Wanted, count};
 use crate::error::Failure;
@@ -39,15 +40,9 @@ pub(crate) struct StreamsState {
 struct Side {
     /// Bytes that were captured.
     len: u64,
-    /// Offset and length of each gap.
-    gaps: Vec<(u64, u64)>,
-    /// Further gaps.
-    more_gaps: u64,
+    gaps: Gaps,
     beginning_missing: bool,
 }
-
-/// So many gaps of a stream are listed.
-const MAX_GAPS: usize = 1 << 16;
 
 /// The index, as a file of the store.
 const INDEX: FileId = (u64::MAX, 0);
@@ -92,16 +87,6 @@ impl Clone for Streams {
 }
 
 impl StreamsState {
-    fn gap(&mut self, side: FlowSide, offset: u64, len: u64) {
-        let Side { gaps, more_gaps, .. } = &mut self.sides[side.index()];
-        let is_full = gaps.len() >= MAX_GAPS;
-        match gaps.last_mut() {
-            Some((at, before)) if *at + *before == offset => *before += len,
-            _ if is_full => *more_gaps += 1,
-            _ => gaps.push((offset, len)),
-        }
-    }
-
     fn part(&self, flow: &Flow<'_, FiveTupleKey, impl Sized>, what: What) -> Option<Part> {
         let (id, key) = (flow.id.0, *flow.key);
         let orientation = self.orientation.unwrap_or(Orientation::Forward);
@@ -154,7 +139,7 @@ impl RecordFormat for Streams {
                 return flow.state.part(&flow, What::Bytes(side, bytes));
             }
             Piece::Gap(0) => flow.state.sides[side.index()].beginning_missing = true,
-            Piece::Gap(len) => flow.state.gap(side, offset, len),
+            Piece::Gap(len) => flow.state.sides[side.index()].gaps.add(offset, len),
             Piece::Fin | Piece::Rst => {}
         }
         None
@@ -168,7 +153,7 @@ impl RecordFormat for Streams {
         if let SessionChange::Gap { side, offset, len } = change
             && flow.state.wanted
         {
-            flow.state.gap(side, offset, len);
+            flow.state.sides[side.index()].gaps.add(offset, len);
         }
         None
     }
@@ -265,10 +250,7 @@ impl Side {
         if self.beginning_missing {
             object.put("beginning_missing", true);
         }
-        object.all("gaps", self.gaps.iter(), |(at, len), out| json::pair(*at, *len, out));
-        if self.more_gaps > 0 {
-            object.put("more_gaps", self.more_gaps);
-        }
+        self.gaps.put(object);
     }
 }
 
