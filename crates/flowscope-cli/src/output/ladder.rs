@@ -184,7 +184,10 @@ impl RecordFormat for Ladder {
     fn write(&mut self, event: &Event, _: &mut Vec<u8>) {
         if let What::Started(key, orientation) = event.what {
             match self.shown {
-                None => self.shown = Some(Shown { id: event.id, key, orientation }),
+                None => {
+                    self.shown = Some(Shown { id: event.id, key, orientation });
+                    self.heads.key = Some(key);
+                }
                 Some(_) => self.others += 1,
             }
         }
@@ -231,8 +234,9 @@ impl RecordFormat for Ladder {
 #[derive(Clone, Debug)]
 struct Heads {
     by_packet: BTreeMap<u64, TcpInfo>,
-    /// The key of the flow that is wanted by its id, once its first packet came.
+    /// The key of the conversation, once it is known.
     key: Option<FiveTupleKey>,
+    /// The flow that is wanted by its id.
     by_id: Option<u64>,
 }
 
@@ -253,14 +257,13 @@ impl Heads {
             return;
         }
         let Some(found) = AutoDetectEncap(FiveTuple::bidirectional()).extract(view) else { return };
+        let is_it = match self.key {
+            Some(key) => key == found.key,
+            None => wanted.is_none_or(|wanted| wanted.is(FlowId(number), &found.key)),
+        };
         if self.by_id == Some(number) {
             self.key = Some(found.key);
         }
-        let is_it = match (self.by_id, wanted) {
-            (Some(_), _) => self.key == Some(found.key),
-            (None, Some(wanted)) => wanted.is(FlowId(number), &found.key),
-            (None, None) => true,
-        };
         if let Some(tcp) = found.tcp.filter(|_| is_it) {
             if self.by_packet.len() == MAX_HEADS {
                 self.by_packet.pop_first();
@@ -367,5 +370,32 @@ impl Visitor for Said {
         let mut said = format!("{} ", schema.name);
         (schema.summary)(record, &mut said);
         said.trim_end().chars().take(rows::MAX_NOTE).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowscope::core::LinkType;
+    use flowscope_testkit::Dialogue;
+
+    use super::*;
+
+    #[test]
+    fn headers_are_those_of_the_conversation_once_it_is_known() {
+        let frames = |initiator: &str| Dialogue::tcp(initiator, "10.0.0.9:80").handshake().build();
+        let (one, other) = (frames("10.0.0.1:40000"), frames("10.0.0.2:40000"));
+        let mut heads = Heads::new(None);
+        let see = |heads: &mut Heads, numbers: [u64; 2]| {
+            for (number, (ts, frame)) in numbers.into_iter().zip([&one[0], &other[0]]) {
+                heads.see(number, PacketView::new(frame, LinkType::ETHERNET, *ts), None);
+            }
+        };
+        see(&mut heads, [1, 2]);
+        assert_eq!(heads.by_packet.len(), 2);
+        let view = PacketView::new(&one[0].1, LinkType::ETHERNET, one[0].0);
+        heads.key = FiveTuple::bidirectional().extract(view).map(|found| found.key);
+        see(&mut heads, [3, 4]);
+        assert!(heads.by_packet.keys().eq(&[1, 2, 3]));
+        assert!(heads.take(3).is_some() && heads.by_packet.is_empty());
     }
 }
