@@ -205,7 +205,7 @@ impl RecordFormat for Ladder {
                 };
                 self.rows.packet(event.packet, info.ts, sent, notes.clone());
             }
-            What::Note(note) => self.rows.note(event.packet, event.ts, note.clone()),
+            What::Note(note) => self.rows.note(event.packet, event.ts, note),
         }
     }
 

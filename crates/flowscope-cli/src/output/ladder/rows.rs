@@ -113,14 +113,14 @@ impl Rows {
     }
 
     /// Adds a note to the row of a packet; as a row of its own, if there is none.
-    pub(super) fn note(&mut self, packet: u64, ts: Timestamp, note: Note) {
+    pub(super) fn note(&mut self, packet: u64, ts: Timestamp, note: &Note) {
         let row = self.last.back_mut().or(self.first.last_mut());
         match row.filter(|row| row.packet == packet) {
-            Some(row) if row.notes.len() < MAX_NOTES => row.notes.push(note),
+            Some(row) if row.notes.len() < MAX_NOTES => row.notes.push(note.clone()),
             Some(_) => {}
             // The row is left out.
             None if self.latest.is_some_and(|(_, latest)| latest == packet) => {}
-            None => self.push(packet, ts, None, vec![note]),
+            None => self.push(packet, ts, None, vec![note.clone()]),
         }
     }
 
@@ -212,7 +212,7 @@ mod tests {
             for packet in 1..=20 {
                 let ts = Timestamp::from_secs(packet);
                 rows.packet(packet, ts, sent(FlowSide::Initiator, 0, 0), Vec::new());
-                rows.note(packet, ts, Note::state("seen"));
+                rows.note(packet, ts, &Note::state("seen"));
             }
             let (first, elided, last) = rows.parts();
             let numbers: Vec<_> = first.iter().chain(last).map(|row| row.packet).collect();
@@ -239,7 +239,7 @@ mod tests {
     fn notes_of_a_row_are_bounded() {
         let mut rows = Rows::new(4);
         for _ in 0..100 {
-            rows.note(1, Timestamp::ZERO, Note::state("again"));
+            rows.note(1, Timestamp::ZERO, &Note::state("again"));
         }
         let (first, ..) = rows.parts();
         assert_eq!((first.len(), first[0].notes.len()), (1, MAX_NOTES));
