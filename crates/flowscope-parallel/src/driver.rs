@@ -190,7 +190,10 @@ where
     /// comes before; exact after a [`drain`](Self::drain).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.counts().deadline
+        match &self.shards {
+            Shards::Local(shards) => shards.iter().filter_map(Shard::deadline).min(),
+            Shards::Threads(workers, _) => workers.deadline(),
+        }
     }
 
     /// Packet time has reached `now` without a packet: does all that is due, and writes its records.

@@ -117,8 +117,13 @@ impl<K: Hash + Eq + Clone, C: Classifier<K>, R: Recorder<K, C::Message>> Shard<K
             heap_bytes: self.flows.heap_bytes() as u64,
             evicted: totals.ended(EndReason::Evicted),
             shunted: totals.shunted,
-            deadline: self.flows.table().next_deadline(),
+            deadline: self.deadline(),
         }
+    }
+
+    /// The next deadline of a flow if no packet comes before.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.flows.table().next_deadline()
     }
 }
 

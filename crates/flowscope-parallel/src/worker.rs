@@ -3,6 +3,7 @@ use std::mem;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use flowscope_core::Timestamp;
 use flowscope_driver::{Classifier, SessionShard};
 use flowscope_track::{EndReason, FlowId, PacketTime, ShardBatch, Shunt, Shunting};
 
@@ -156,6 +157,11 @@ impl<K: Hash + Eq + Clone + Send + 'static, T: Send + 'static> Workers<K, T> {
             }
         }
         Ok(())
+    }
+
+    /// The next deadline of a flow, as of the last round that was written.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.workers.iter().filter_map(|worker| worker.counts.deadline).min()
     }
 
     /// The counters after the last round that was written.
