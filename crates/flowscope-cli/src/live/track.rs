@@ -208,35 +208,40 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let Tracking { feed, control, metrics, run, silence, latency, .. } = self;
-        if let Poll::Ready(request) = control.poll(cx, run.rotation_due()) {
+        if let Poll::Ready(request) = self.control.poll(cx, self.run.rotation_due()) {
             return Poll::Ready(Next::Asked(request));
         }
-        let begun = metrics.is_some().then(Instant::now);
-        match feed.poll(cx, &mut |views| run.take(views)) {
-            Poll::Ready(true) => {
-                if let (Some(metrics), Some(begun)) = (metrics, begun) {
-                    metrics.batches.add(begun.elapsed());
-                }
-                Poll::Ready(Next::Taken)
-            }
-            Poll::Ready(false) => Poll::Ready(Next::Over),
-            Poll::Pending if feed.gave_way() => Poll::Pending,
-            Poll::Pending if run.is_behind() => Poll::Ready(Next::Idle),
+        match self.take(cx) {
+            Poll::Ready(next) => Poll::Ready(next),
+            Poll::Pending if self.feed.gave_way() => Poll::Pending,
+            Poll::Pending if self.run.is_behind() => Poll::Ready(Next::Idle),
             // Only now: what lies ready was captured before whatever is due.
             Poll::Pending => {
-                let Some(due) = run.due() else { return Poll::Pending };
-                let now = ready!(silence.poll_reached(cx, due, *latency));
+                let Some(due) = self.run.due() else { return Poll::Pending };
+                let now = ready!(self.silence.poll_reached(cx, due, self.latency));
                 // This process may have been paused after it found no packets and before it read the
                 // clock: what came since was captured before `now`.
-                match feed.poll(cx, &mut |views| run.take(views)) {
-                    Poll::Ready(true) => Poll::Ready(Next::Taken),
-                    Poll::Ready(false) => Poll::Ready(Next::Over),
-                    Poll::Pending if feed.gave_way() => Poll::Pending,
+                match self.take(cx) {
+                    Poll::Ready(next) => Poll::Ready(next),
+                    Poll::Pending if self.feed.gave_way() => Poll::Pending,
                     Poll::Pending => Poll::Ready(Next::Passed(now)),
                 }
             }
         }
+    }
+
+    /// Takes the packets that lie ready, and measures how long that takes if it is published.
+    fn take(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let Tracking { feed, metrics, run, .. } = self;
+        let begun = metrics.is_some().then(Instant::now);
+        let taken = ready!(feed.poll(cx, &mut |views| run.take(views)));
+        if !taken {
+            return Poll::Ready(Next::Over);
+        }
+        if let (Some(metrics), Some(begun)) = (metrics, begun) {
+            metrics.batches.add(begun.elapsed());
+        }
+        Poll::Ready(Next::Taken)
     }
 
     fn answer(&mut self, request: Request) -> Result<(), Failure> {
