@@ -49,3 +49,39 @@ impl fmt::Display for FlowFailure {
         f.write_str(self.as_str())
     }
 }
+
+/// How a session failed. Texts are those of the wire.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum SessionFailure {
+    /// A response code of DNS, other than `NOERROR`.
+    Dns(String),
+    /// A query of DNS had no response.
+    DnsUnanswered,
+    /// A status code of HTTP, from 400 to 599.
+    Http(u16),
+    /// An alert of TLS, other than `close_notify`.
+    Tls(String),
+}
+
+impl SessionFailure {
+    /// What went wrong, for a reader who knows the protocol.
+    pub(crate) fn reason(self) -> String {
+        match self {
+            SessionFailure::Dns(text) | SessionFailure::Tls(text) => text,
+            SessionFailure::DnsUnanswered => FlowFailure::Unanswered.to_string(),
+            SessionFailure::Http(status) => format!("status {status}"),
+        }
+    }
+}
+
+impl fmt::Display for SessionFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SessionFailure::Dns(rcode) => write!(f, "DNS {rcode}"),
+            SessionFailure::DnsUnanswered => f.write_str("DNS unanswered"),
+            SessionFailure::Http(status) => write!(f, "HTTP {status}"),
+            SessionFailure::Tls(alert) => write!(f, "TLS {alert}"),
+        }
+    }
+}

@@ -18,9 +18,10 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! [`Heavy`] has the largest sums of many keys, [`key`] makes keys of the values of records, and [`FlowFailure`] says
-//! how a flow failed.
+//! [`Heavy`] has the largest sums of many keys, [`key`] makes keys of the values of records, [`SessionReader`] finds names
+//! and failures in session records, and [`FlowFailure`] says how a flow failed.
 
+mod facts;
 mod failure;
 mod health;
 mod heavy;
@@ -32,7 +33,8 @@ mod sample;
 mod session;
 mod steps;
 
-pub use failure::FlowFailure;
+pub use facts::{SessionFacts, SessionReader};
+pub use failure::{FlowFailure, SessionFailure};
 pub use heavy::Heavy;
 pub use key::{MAX_KEYS, key};
 pub use page::markup_text;

@@ -10,9 +10,9 @@ use crate::health::Health;
 use crate::page;
 use crate::rates::Rates;
 use crate::sample::{FlowSample, SessionSample};
-use crate::session::{NAMES, SessionReader};
+use crate::session::{NAMES, Session};
 use crate::steps::Steps;
-use crate::{Heavy, MAX_KEYS};
+use crate::{Heavy, MAX_KEYS, SessionReader};
 
 /// What a capture amounts to, gathered from its packets, flow records and session records.
 ///
@@ -149,7 +149,8 @@ impl Report {
 
     /// Adds a session record: one transaction, handshake or message, complete at this packet time.
     pub fn session(&mut self, header: &RecordHeader, complete: Timestamp, record: &impl Record) {
-        let session = self.reader.read(header, complete, record);
+        let facts = self.reader.read(header, record);
+        let session = Session::new(header, complete, record, facts);
         for (names, name) in self.names.iter_mut().zip(&session.names) {
             if let Some(name) = name {
                 names.add(name.clone(), 1);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use flowscope_core::Timestamp;
 use flowscope_extract::Endpoint;
-use flowscope_output::{RecordFields, RecordHeader};
-use flowscope_record::{Record, Schema, Value, Visitor};
+use flowscope_output::RecordHeader;
+use flowscope_record::{Record, Schema, Visitor};
 
-use crate::key;
+use crate::{SessionFacts, SessionFailure};
 
 /// A session record in a few words.
 #[derive(Clone, Debug)]
@@ -27,64 +27,23 @@ pub(crate) struct Session {
     pub(crate) failed: Option<String>,
 }
 
-/// What names are.
+/// What the [names](SessionFacts::names) are.
 pub(crate) const NAMES: [&str; 3] = ["TLS and QUIC (SNI)", "HTTP (Host)", "DNS queries"];
-
-/// The fields that are looked at, those of [`NAMES`] first.
-const FIELDS: [&str; 8] = [
-    "sni",
-    "http.hostname",
-    "dns.query",
-    "dns.rcode",
-    "dns.outcome",
-    "http.status",
-    "alert_name",
-    "latency",
-];
 
 /// Characters of a summary that are kept.
 const MAX_SUMMARY: usize = 160;
 
-/// Reads session records.
-#[derive(Clone, Debug)]
-pub(crate) struct SessionReader(RecordFields);
-
-impl SessionReader {
-    pub(crate) fn new() -> Self {
-        SessionReader(RecordFields::new(FIELDS.map(str::to_owned).to_vec()))
-    }
-
-    pub(crate) fn read(
-        &mut self,
+impl Session {
+    /// Of a record that was complete at `end`.
+    pub(crate) fn new(
         header: &RecordHeader,
         end: Timestamp,
         record: &impl Record,
-    ) -> Session {
-        let mut texts: Vec<Option<String>> = Vec::with_capacity(FIELDS.len());
-        let mut latency = None;
-        self.0.values(header, record, &mut |value| {
-            if let Value::Duration(time) = value {
-                latency = Some(time);
-            }
-            texts.push(key(&value));
-        });
-        let mut texts = texts.into_iter();
-        let [sni, host, query, rcode, outcome, status, alert] =
-            [(); FIELDS.len() - 1].map(|()| texts.next().flatten());
+        facts: SessionFacts,
+    ) -> Self {
+        let SessionFacts { names, failure, latency } = facts;
         let (protocol, start, summary) = record.visit(Glance);
         let (from, to) = header.endpoints();
-        let failed = rcode
-            .filter(|rcode| rcode != "NOERROR")
-            .or_else(|| {
-                let unanswered = |outcome: &String| outcome == "timeout" || outcome == "flow_ended";
-                outcome.filter(unanswered).map(|_| "unanswered".to_owned())
-            })
-            .or_else(|| {
-                let is_error = |status: &String| matches!(status.parse(), Ok(400..600_u16));
-                status.filter(is_error).map(|status| format!("status {status}"))
-            })
-            // That a side has closed is an alert too.
-            .or_else(|| alert.filter(|alert| alert != "close_notify"));
         Session {
             flow_id: header.flow_id,
             start,
@@ -94,8 +53,8 @@ impl SessionReader {
             from,
             to,
             summary,
-            names: [sni, host, query],
-            failed,
+            names,
+            failed: failure.map(SessionFailure::reason),
         }
     }
 }

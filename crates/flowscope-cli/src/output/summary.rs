@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use flowscope::core::Timestamp;
 use flowscope::output::json::{self, Object};
 use flowscope::output::{
-    FlowRecord, FlowRecordKind, Grid, GridColumn, RecordFields, RecordHeader, Zone, terminal,
+    FlowRecord, FlowRecordKind, Grid, GridColumn, RecordHeader, Zone, terminal,
 };
 use flowscope::record::{Record, amount, span};
-use flowscope_report::{FlowFailure, Heavy, MAX_KEYS, key};
+use flowscope_report::{FlowFailure, Heavy, MAX_KEYS, SessionFailure, SessionReader};
 
 use super::{Totals, count};
 
@@ -30,28 +30,17 @@ pub(crate) struct Summary {
     /// How often each was asked for, with the field that has it.
     names: Heavy<(String, &'static str), ()>,
     failures: BTreeMap<Failure, u64>,
-    said: RecordFields,
+    reader: SessionReader,
 }
 
 /// What went wrong, in the order in which it is shown.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Failure {
     Flow(FlowFailure),
-    /// A response code of DNS.
-    Dns(String),
-    /// A query of DNS without a response.
-    DnsUnanswered,
-    /// A status code of HTTP.
-    Http(u64),
-    /// An alert of TLS.
-    Tls(String),
+    Session(SessionFailure),
     /// Failures of any further kind, once [`MOST_FAILURES`] kinds are counted.
     Other,
 }
-
-/// The fields that are looked at, the names first.
-const FIELDS: [&str; 7] =
-    ["sni", "http.hostname", "dns.query", "dns.rcode", "dns.outcome", "http.status", "alert_name"];
 
 /// What the names are.
 const KINDS: [&str; 3] = ["sni", "host", "query"];
@@ -76,7 +65,7 @@ impl Summary {
             ports: Heavy::new(MAX_KEYS),
             names: Heavy::new(MAX_KEYS),
             failures: BTreeMap::new(),
-            said: RecordFields::new(FIELDS.map(str::to_owned).to_vec()),
+            reader: SessionReader::new(),
         }
     }
 
@@ -114,28 +103,14 @@ impl Summary {
     }
 
     pub(super) fn said(&mut self, header: &RecordHeader, record: &impl Record) {
-        let mut values: Vec<Option<String>> = Vec::with_capacity(FIELDS.len());
-        self.said.values(header, record, &mut |value| values.push(key(&value)));
-        let mut values = values.into_iter();
-        for (kind, name) in KINDS.into_iter().zip(values.by_ref()) {
+        let facts = self.reader.read(header, record);
+        for (kind, name) in KINDS.into_iter().zip(facts.names) {
             if let Some(name) = name {
                 self.names.add((name, kind), 1);
             }
         }
-        let [rcode, outcome, status, alert] = [(); 4].map(|()| values.next().flatten());
-        if let Some(rcode) = rcode.filter(|rcode| rcode != "NOERROR") {
-            self.failed(Failure::Dns(rcode));
-        }
-        if outcome.is_some_and(|outcome| outcome == "timeout" || outcome == "flow_ended") {
-            self.failed(Failure::DnsUnanswered);
-        }
-        let status = status.and_then(|status| status.parse().ok());
-        if let Some(status) = status.filter(|status| (400..600).contains(status)) {
-            self.failed(Failure::Http(status));
-        }
-        // That a side has closed is an alert too.
-        if let Some(alert) = alert.filter(|alert| alert != "close_notify") {
-            self.failed(Failure::Tls(alert));
+        if let Some(failure) = facts.failure {
+            self.failed(Failure::Session(failure));
         }
     }
 
@@ -401,10 +376,7 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Failure::Flow(failure) => failure.fmt(f),
-            Failure::Dns(rcode) => write!(f, "DNS {rcode}"),
-            Failure::DnsUnanswered => f.write_str("DNS unanswered"),
-            Failure::Http(status) => write!(f, "HTTP {status}"),
-            Failure::Tls(alert) => write!(f, "TLS {alert}"),
+            Failure::Session(failure) => failure.fmt(f),
             Failure::Other => f.write_str("other"),
         }
     }
