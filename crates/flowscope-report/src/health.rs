@@ -9,7 +9,7 @@ use flowscope_extract::Endpoint;
 use flowscope_output::{FlowRecord, FlowRecordKind};
 use flowscope_track::ConnState;
 
-use crate::Heavy;
+use crate::{Handshakes, Heavy};
 
 /// Sums over TCP flows that have ended; packets are those of all.
 #[derive(Clone, Debug)]
@@ -30,20 +30,6 @@ pub(crate) struct Health {
     pub(crate) resenders: Heavy<IpAddr, u64>,
     /// Servers by handshakes, with their times.
     pub(crate) servers: Heavy<Endpoint, Handshakes>,
-}
-
-/// Times of the handshakes of one server.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Handshakes {
-    pub(crate) count: u32,
-    sum: Duration,
-    pub(crate) longest: Duration,
-}
-
-impl Handshakes {
-    pub(crate) fn mean(&self) -> Duration {
-        self.sum / self.count.max(1)
-    }
 }
 
 impl Health {
@@ -91,10 +77,7 @@ impl Health {
         }
         if let Some(rtt) = record.syn_rtt {
             self.rtt.add(rtt);
-            let server = self.servers.add(to, 1);
-            server.count = server.count.saturating_add(1);
-            server.sum += rtt;
-            server.longest = server.longest.max(rtt);
+            self.servers.add(to, 1).add(rtt);
         }
     }
 

@@ -19,10 +19,11 @@
 //! ```
 //!
 //! [`Heavy`] has the largest sums of many keys, [`key`] makes keys of the values of records, [`SessionReader`] finds names
-//! and failures in session records, and [`FlowFailure`] says how a flow failed.
+//! and failures in session records, [`FlowFailure`] says how a flow failed, and [`Handshakes`] has the times of a server.
 
 mod facts;
 mod failure;
+mod handshakes;
 mod health;
 mod heavy;
 mod key;
@@ -35,6 +36,7 @@ mod steps;
 
 pub use facts::{SessionFacts, SessionReader};
 pub use failure::{FlowFailure, SessionFailure};
+pub use handshakes::Handshakes;
 pub use heavy::Heavy;
 pub use key::{MAX_KEYS, key};
 pub use page::markup_text;

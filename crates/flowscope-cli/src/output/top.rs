@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use clap::ValueEnum;
 use flowscope::extract::Endpoint;
@@ -10,7 +9,7 @@ use flowscope::output::{
     FlowRecord, FlowRecordKind, Grid, GridColumn, RecordFields, RecordHeader, json, terminal,
 };
 use flowscope::record::{Record, amount, span};
-use flowscope_report::{Heavy, MAX_KEYS, key};
+use flowscope_report::{Handshakes, Heavy, MAX_KEYS, key};
 
 /// By what hosts, servers or names are ranked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -54,15 +53,6 @@ struct Host {
     packets: u64,
     flows: u64,
     retransmits: u64,
-}
-
-/// Times from SYN to SYN+ACK.
-#[derive(Clone, Copy, Debug)]
-struct Handshakes {
-    count: u32,
-    sum: Duration,
-    least: Duration,
-    most: Duration,
 }
 
 impl By {
@@ -138,19 +128,10 @@ impl Top {
     fn handshake(&mut self, record: &FlowRecord) {
         let Some(rtt) = record.syn_rtt else { return };
         let server = record.header.endpoints().1;
-        let has_room = self.servers.len() < MAX_KEYS;
-        match self.servers.get_mut(&server) {
-            Some(known) => {
-                known.count = known.count.saturating_add(1);
-                known.sum += rtt;
-                known.least = known.least.min(rtt);
-                known.most = known.most.max(rtt);
-            }
-            None if has_room => {
-                let first = Handshakes { count: 1, sum: rtt, least: rtt, most: rtt };
-                self.servers.insert(server, first);
-            }
-            None => self.left_out += 1,
+        if self.servers.len() < MAX_KEYS || self.servers.contains_key(&server) {
+            self.servers.entry(server).or_default().add(rtt);
+        } else {
+            self.left_out += 1;
         }
     }
 
@@ -177,13 +158,10 @@ impl Top {
     }
 
     /// The servers with the longest mean times.
-    fn slowest(&self) -> Vec<(Endpoint, Handshakes, Duration)> {
-        let mean = |of: &Handshakes| of.sum / of.count.max(1);
-        let servers = self.servers.iter();
-        let mut servers: Vec<_> = servers.map(|(server, of)| (*server, *of, mean(of))).collect();
-        servers.sort_by(|(a, _, mean_of_a), (b, _, mean_of_b)| {
-            mean_of_b.cmp(mean_of_a).then_with(|| a.cmp(b))
-        });
+    fn slowest(&self) -> Vec<(&Endpoint, &Handshakes)> {
+        let mut servers: Vec<_> = self.servers.iter().collect();
+        servers
+            .sort_by(|(a, of_a), (b, of_b)| of_b.mean().cmp(&of_a.mean()).then_with(|| a.cmp(b)));
         servers.truncate(self.most);
         servers
     }
@@ -196,14 +174,14 @@ impl Top {
     /// Appends all of it.
     pub(super) fn end(&self, out: &mut Vec<u8>) {
         match (self.json, self.by) {
-            (true, By::Rtt) => self.slowest().iter().for_each(|(server, of, mean)| {
+            (true, By::Rtt) => self.slowest().iter().for_each(|(server, of)| {
                 json::line(out, |line| {
                     line.put("ip", server.addr);
                     line.put_some("port", server.port);
-                    line.put("handshakes", of.count);
-                    line.put("rtt_mean", *mean);
-                    line.put("rtt_min", of.least);
-                    line.put("rtt_max", of.most);
+                    line.put("handshakes", of.count());
+                    line.put("rtt_mean", of.mean());
+                    line.put("rtt_min", of.shortest());
+                    line.put("rtt_max", of.longest());
                 });
             }),
             (true, _) if self.reads() => {
@@ -223,10 +201,10 @@ impl Top {
                 });
             }),
             (false, By::Rtt) => {
-                let rows = self.slowest().into_iter().map(|(server, of, mean)| {
-                    let spans = [mean, of.least, of.most].map(span);
+                let rows = self.slowest().into_iter().map(|(server, of)| {
+                    let spans = [of.mean(), of.shortest(), of.longest()].map(span);
                     let [mean, least, most] = spans;
-                    vec![server.to_string(), of.count.to_string(), mean, least, most]
+                    vec![server.to_string(), of.count().to_string(), mean, least, most]
                 });
                 table(&["SERVER", "HANDSHAKES", "MEAN", "LEAST", "MOST"], rows, out);
             }

@@ -163,8 +163,8 @@ fn servers(health: &Health, html: &mut Html) {
         let (mean, most) = (of.mean().as_nanos() as u64, most as u64);
         html.raw("<tr><th scope=row>").text(server).bar(0, mean, most, "s1").raw("</th>");
         html.span_cell(Some(of.mean()))
-            .span_cell(Some(of.longest))
-            .number_cell(of.count.into())
+            .span_cell(Some(of.longest()))
+            .number_cell(of.count().into())
             .raw("</tr>");
     }
     if servers.is_empty() {
