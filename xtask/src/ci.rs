@@ -7,7 +7,8 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
-    Result, browser, columns, gate, graph, new_protocol, package, python, query, record, rules,
+    Result, browser, cli_pages, columns, gate, graph, new_protocol, package, python, query, record,
+    rules,
 };
 
 /// One check, run alone as `cargo xtask ci NAME`.
@@ -42,6 +43,11 @@ const STEPS: &[Step] = &[
     Step { name: "rules", about: "rules of the tracker and their ids", run: |_| rules::run() },
     Step { name: "clippy", about: "clippy on all targets, warnings denied", run: clippy },
     Step { name: "test", about: "the README's test command", run: test },
+    Step {
+        name: "pages",
+        about: "the manual and the completions in contrib are those of the command line",
+        run: |_| cli_pages::run(&["--check".into()]),
+    },
     Step { name: "docs", about: "rustdoc, warnings denied", run: docs },
     Step {
         name: "browser",

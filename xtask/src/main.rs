@@ -10,6 +10,7 @@ mod attack;
 mod bench;
 mod browser;
 mod ci;
+mod cli_pages;
 mod columns;
 mod formats;
 mod fuzz;
@@ -38,6 +39,8 @@ cargo xtask formats          write the tables of docs/FORMATS.md and README.md a
 cargo xtask formats --check  check that they are up to date
 cargo xtask readmes          write the README of each crate anew, from its documentation
 cargo xtask readmes --check  check that they are up to date
+cargo xtask cli-pages        write the manual and the completions in contrib anew, from the command line
+cargo xtask cli-pages --check   check that they are up to date
 cargo xtask gate             hold instructions and allocations per packet and record against their limits (valgrind)
 cargo xtask gate --write     write the limits anew
 cargo xtask bench            run the comparisons with other libraries, and write docs/PERFORMANCE.md
@@ -74,6 +77,7 @@ fn run(args: &[String]) -> Result<()> {
     match task {
         "bench" => bench::run(rest),
         "ci" => ci::run(rest),
+        "cli-pages" => cli_pages::run(rest),
         "graph" => graph::run(),
         "rules" => rules::run(),
         "formats" => formats::run(rest),

@@ -8,6 +8,8 @@ mod ladder;
 #[cfg(all(feature = "live", target_os = "linux"))]
 pub(crate) mod live;
 mod packets;
+#[cfg(test)]
+mod pages;
 mod records;
 mod report;
 #[cfg(all(feature = "live", target_os = "linux"))]
