@@ -43,6 +43,9 @@ _flowscope() {
             flowscope,ladder)
                 cmd="flowscope__subcmd__ladder"
                 ;;
+            flowscope,query)
+                cmd="flowscope__subcmd__query"
+                ;;
             flowscope,replay)
                 cmd="flowscope__subcmd__replay"
                 ;;
@@ -88,6 +91,9 @@ _flowscope() {
             flowscope__subcmd__help,ladder)
                 cmd="flowscope__subcmd__help__subcmd__ladder"
                 ;;
+            flowscope__subcmd__help,query)
+                cmd="flowscope__subcmd__help__subcmd__query"
+                ;;
             flowscope__subcmd__help,replay)
                 cmd="flowscope__subcmd__help__subcmd__replay"
                 ;;
@@ -113,7 +119,7 @@ _flowscope() {
 
     case "${cmd}" in
         flowscope)
-            opts="-h -V --help --version flows sessions summary top report follow ladder extract split events interfaces doctor capture replay help"
+            opts="-h -V --help --version flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -803,7 +809,7 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__help)
-            opts="flows sessions summary top report follow ladder extract split events interfaces doctor capture replay help"
+            opts="flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -929,6 +935,20 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__help__subcmd__ladder)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flowscope__subcmd__help__subcmd__query)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1139,6 +1159,20 @@ _flowscope() {
                     COMPREPLY=($(compgen -W "first last bsd linux" -- "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flowscope__subcmd__query)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
