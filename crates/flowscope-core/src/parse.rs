@@ -92,16 +92,21 @@ pub enum ParserStatus {
     Upgrade,
     /// As [`Upgrade`](Self::Upgrade), and the two ends have agreed on the protocol of this name (`Upgrade: websocket`).
     UpgradeTo(&'static str),
+    /// The stream carries that of another protocol, of which there are bytes in
+    /// [`take_remainder`](SessionParser::take_remainder); of the protocol of this name, if the two ends have agreed
+    /// on it. The parser reads on, both sides: TLS whose keys are known.
+    Carries(Option<&'static str>),
     /// The bytes are not, or no longer, the protocol. The parser reads no more of either side.
     Failed(ParseError),
 }
 
-/// Bytes that a parser was fed and that belong to the protocol behind its own.
+/// Bytes that belong to the protocol behind a parser's own, or within it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Remainder {
-    /// Position of the first byte in the stream of its side.
+    /// Position of the first byte in the stream of its side; after [`ParserStatus::Carries`], in the stream that
+    /// is carried. What lies between two of them is a gap.
     pub offset: u64,
-    /// The bytes; the last ones that were fed of that side.
+    /// The bytes; those behind the parser's own are the last ones that were fed of that side.
     pub bytes: Vec<u8>,
 }
 
@@ -237,6 +242,9 @@ pub trait SessionParser {
     ///
     /// A parser that returns that status keeps the rest of the chunk at hand, and what it had of the other side
     /// behind its last message, for this.
+    ///
+    /// After [`ParserStatus::Carries`] it is called until there are none, first for the side that was not fed. Bytes
+    /// that nobody takes are dropped with the next chunk.
     fn take_remainder(&mut self, _side: FlowSide) -> Option<Remainder> {
         None
     }

@@ -25,6 +25,13 @@ pub trait Delivery {
         false
     }
 
+    /// Passes on the bytes that the parser's streams [carry](ParserStatus::Carries), of the protocol of this name if
+    /// it is known; returns the sides of which nobody reads them any more. The default passes them to nobody, and the
+    /// parser reads on.
+    fn carry(&mut self, _at: StreamPosition, _name: Option<&'static str>) -> [bool; 2] {
+        [false; 2]
+    }
+
     /// Informs the parser of the end of a side or of the flow.
     fn notify(&mut self, at: StreamPosition, end: StreamEnd);
 

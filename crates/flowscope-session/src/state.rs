@@ -13,6 +13,8 @@ use crate::delivery::{Delivery, StopReason, StreamEnd, StreamPosition};
 /// - A parser may stop one side. The other goes on; when both are stopped, parsing ends.
 /// - A parser whose protocol is followed by another in the same connection gives way to that one's, up to
 ///   four times, where the [`Delivery`] has parsers of several protocols. Elsewhere it is done.
+/// - The streams that a parser's [carry](ParserStatus::Carries) are read by another parser beside it, where the
+///   [`Delivery`] has several. When none reads a side of them any more, the side is stopped.
 /// - A parser that is done or has failed, or for which there is no memory, gets its last call
 ///   ([`StreamEnd::End`]) and is released. The flow goes on without it.
 /// - The FIN of a side is passed on once, after its last byte, unless the side is stopped; a reset
@@ -175,6 +177,16 @@ impl ParserState {
                 // What comes of a side that was not read begins in the middle.
                 for (mid_stream, stopped) in self.mid_stream.iter_mut().zip(&mut self.stopped) {
                     *mid_stream |= std::mem::take(stopped);
+                }
+            }
+            ParserStatus::Carries(name) => {
+                // Those who read what is carried have said why they stop.
+                let unread = to.carry(at, name);
+                for (stopped, unread) in self.stopped.iter_mut().zip(unread) {
+                    *stopped |= unread;
+                }
+                if self.stopped == [true; 2] && self.over.is_none() {
+                    self.close(StopReason::Done.loss(), at, to);
                 }
             }
             ParserStatus::Done | ParserStatus::Upgrade | ParserStatus::UpgradeTo(_) => {

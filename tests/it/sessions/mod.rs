@@ -4,6 +4,7 @@
 
 mod attacks;
 mod bounds;
+mod carried;
 mod closing;
 mod holes;
 mod laws;

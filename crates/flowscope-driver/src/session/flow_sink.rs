@@ -11,7 +11,7 @@ use flowscope_track::{Change, EndReason, Flow, FlowSink};
 
 use super::closing::{early_fin, may_go_on};
 use super::slot::{
-    FlowContext, Reader, Reading, Recognised, SIDES, SeenSide, Session, Slot, SlotOf,
+    Carrier, FlowContext, Reader, Reading, Recognised, SIDES, SeenSide, Session, Slot, SlotOf,
 };
 use super::stream_dispatch::StreamDispatch;
 use crate::detection::{Classification, Classifier, Detection, ProbeInput, Transport};
@@ -119,12 +119,26 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
                 held += buffer.heap_bytes();
                 pending += buffer.len() as u64;
             }
+            Reader::Carries(carrier) => held += self.carrier_bytes(carrier),
             Reader::Over => {}
         }
         self.held = self.held - session.held + held;
         self.pending = self.pending - session.pending + pending;
         (session.held, session.pending) = (held, pending);
         self.held > self.limit
+    }
+
+    /// Memory of a parser and of those who read what its streams carry, in bytes. What is buffered of that was
+    /// delivered already.
+    #[cold]
+    fn carrier_bytes(&self, carrier: &Carrier<C::Parser>) -> usize {
+        let inner = match &carrier.inner.reader {
+            Reader::Reads(parser) => self.classifier.heap_bytes(parser),
+            Reader::Undecided(buffer) => buffer.heap_bytes(),
+            Reader::Carries(carrier) => self.carrier_bytes(carrier),
+            Reader::Over => 0,
+        };
+        size_of::<Carrier<C::Parser>>() + self.classifier.heap_bytes(&carrier.outer) + inner
     }
 
     /// Frees a session: payload that it still buffers is lost to `cause`.

@@ -101,6 +101,8 @@ pub(crate) struct Progress {
     pub(crate) on_trial: bool,
     /// Sides whose first bytes a parser was fed.
     pub(crate) begun: [bool; 2],
+    /// How many streams carry these, each within the one before; those of the flow itself are 0.
+    pub(crate) depth: u8,
 }
 
 /// Who reads a flow.
@@ -109,8 +111,19 @@ pub(crate) enum Reader<P> {
     Undecided(ProbeBuffer),
     /// This parser.
     Reads(P),
+    /// A parser, and those who read what its streams carry.
+    Carries(Box<Carrier<P>>),
     /// Nobody any more.
     Over,
+}
+
+/// A parser whose streams carry those of another protocol.
+pub(crate) struct Carrier<P> {
+    pub(crate) outer: P,
+    /// Who reads what is carried.
+    pub(crate) inner: Reading<P>,
+    /// Where the carried stream of each side goes on.
+    pub(crate) next: [u64; 2],
 }
 
 /// Payload buffered until it is decided which parser reads the flow.
@@ -245,6 +258,27 @@ impl<P, R: Reassembler> Session<P, R> {
     pub(crate) fn is_open(&self, side: FlowSide) -> bool {
         self.reading.state.over().is_none()
             && self.sides.as_ref().is_some_and(|sides| !sides[side.index()].finished())
+    }
+}
+
+impl<P> Carrier<P> {
+    /// Creates one of which nothing was delivered yet. `outer` is the protocol of the parser, `agreed` that of what is
+    /// carried, if it is known.
+    pub(crate) fn new(
+        parser: P,
+        outer: Option<Detection>,
+        agreed: Option<&'static str>,
+        depth: u8,
+    ) -> Self {
+        let mut buffer = ProbeBuffer::default();
+        buffer.set_agreed(agreed);
+        let mut state = ParserState::new();
+        SIDES.into_iter().for_each(|side| state.syn(side));
+        // The sink is shown the streams of the flow itself.
+        let progress =
+            Progress { detection: outer, shown: [u64::MAX; 2], depth, ..Progress::default() };
+        let inner = Reading { reader: Reader::Undecided(buffer), state, progress };
+        Carrier { outer: parser, inner, next: [0; 2] }
     }
 }
 

@@ -17,6 +17,8 @@ use crate::detection::{
 };
 use crate::session::{SessionChange, SessionSink};
 
+mod carried;
+
 /// Takes the payload of one flow, for the time of one call.
 ///
 /// While it is not decided which parser reads the flow, the first bytes are buffered and the
@@ -206,14 +208,13 @@ where
             Classification::Recognised(mut detection) => {
                 detection.within = self.to.progress.detection.map(|before| before.protocol);
                 let unseen = SIDES.into_iter().find(|side| start.bytes[side.index()].is_empty());
-                let seen = SeenSide::of(&detection);
-                self.to.host.note_recognised(detection, unseen, seen);
+                self.to.note_recognised(detection, unseen, SeenSide::of(&detection));
                 self.reject();
                 self.to.report(SessionChange::Chosen(detection));
             }
             Classification::Suspected(detection) => {
                 let unseen = SIDES.into_iter().find(|side| start.bytes[side.index()].is_empty());
-                self.to.host.note_recognised(detection, unseen, SeenSide::OnTrial);
+                self.to.note_recognised(detection, unseen, SeenSide::OnTrial);
                 self.reject();
             }
             Classification::NeedMore | Classification::NamedSoFar(_) | Classification::Reject => {
@@ -329,6 +330,14 @@ where
         self.out.session(self.flow.reborrow(), change);
     }
 
+    /// Notes what the flow was recognised as, if the first bytes of a side are still to come: those of a stream that
+    /// is carried come from its parser.
+    fn note_recognised(&mut self, detection: Detection, unseen: Option<FlowSide>, seen: SeenSide) {
+        if self.progress.depth == 0 {
+            self.host.note_recognised(detection, unseen, seen);
+        }
+    }
+
     /// Handles the first bytes of a stream: whether they contradict the protocol that was chosen. Returns whether
     /// its parser reads on, as it does where the other side is sure.
     #[inline(never)]
@@ -402,6 +411,7 @@ where
     fn probe(&mut self, side: FlowSide, start: &[u8]) -> Probe {
         match &*self.reader {
             Reader::Reads(parser) => self.host.classifier.probe(parser, side, start),
+            Reader::Carries(carrier) => self.host.classifier.probe(&carrier.outer, side, start),
             _ => Probe::Maybe,
         }
     }
@@ -412,7 +422,7 @@ where
             self.host.ledger.deliver(chunk.bytes.len() as u64);
             return ParserStatus::Failed(ParseError::NotTheProtocol);
         }
-        let Reader::Reads(parser) = &mut *self.reader else { return ParserStatus::Continue };
+        let Reader::Reads(parser) = &mut *self.reader else { return self.feed_carrier(chunk) };
         self.host.ledger.deliver(chunk.bytes.len() as u64);
         if chunk.offset >= self.progress.shown[chunk.side.index()] {
             let status = self.out.bytes(self.flow.reborrow(), chunk);
@@ -427,7 +437,11 @@ where
     }
 
     fn gap(&mut self, at: StreamPosition, len: u64) -> ParserStatus {
-        let Reader::Reads(parser) = &mut *self.reader else { return ParserStatus::Continue };
+        let parser = match &mut *self.reader {
+            Reader::Reads(parser) => parser,
+            Reader::Carries(carrier) => &mut carrier.outer,
+            Reader::Undecided(_) | Reader::Over => return ParserStatus::Continue,
+        };
         let ParserHost { classifier, messages, .. } = &mut *self.host;
         let status = classifier.gap(parser, at.side, len, messages);
         self.emit(at.side);
@@ -449,7 +463,8 @@ where
             ledger.take_back(len);
             left.first.get_or_insert(side);
             left.push(side, remainder.offset, &remainder.bytes, None);
-            self.progress.shown[side.index()] = remainder.offset + len;
+            let shown = &mut self.progress.shown[side.index()];
+            *shown = (*shown).max(remainder.offset + len);
         }
         classifier.notify(parser, StreamEnd::End, messages);
         self.emit(at.side);
@@ -457,9 +472,19 @@ where
         true
     }
 
+    #[cold]
+    fn carry(&mut self, at: StreamPosition, name: Option<&'static str>) -> [bool; 2] {
+        self.carry_on(at, name)
+    }
+
     fn notify(&mut self, at: StreamPosition, end: StreamEnd) {
-        if let StreamEnd::Fin(side) = end {
+        if let StreamEnd::Fin(side) = end
+            && self.progress.depth == 0
+        {
             self.out.fin(self.flow.reborrow(), side);
+        }
+        if let Reader::Carries(_) = &*self.reader {
+            return self.notify_carrier(at, end);
         }
         self.notify_parser(at.side, end);
     }
@@ -496,7 +521,7 @@ where
         {
             let unseen = Some(!at.side).filter(|side| !self.progress.begun[side.index()]);
             let seen = if on_trial { SeenSide::OnTrial } else { SeenSide::of(&detection) };
-            self.host.note_recognised(detection, unseen, seen);
+            self.note_recognised(detection, unseen, seen);
         }
     }
 
