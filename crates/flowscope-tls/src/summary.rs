@@ -133,6 +133,18 @@ impl TlsHandshakes {
         TlsHandshakes { parser: TlsParser::new(config), ..TlsHandshakes::default() }
     }
 
+    /// The client's offer, of two the first; `None` before it was seen, and once the record has been made.
+    #[must_use]
+    pub fn client_hello(&self) -> Option<&ClientHello> {
+        self.partial.client_hello.as_ref()
+    }
+
+    /// The server's choice; `None` before it was seen, and once the record has been made.
+    #[must_use]
+    pub fn server_hello(&self) -> Option<&ServerHello> {
+        self.partial.server_hello.as_ref()
+    }
+
     /// Takes what the parser said, and reports if there is nothing more to come.
     fn process(&mut self, status: ParserStatus, out: &mut Vec<TlsHandshake>) -> ParserStatus {
         for message in self.scratch.drain(..) {

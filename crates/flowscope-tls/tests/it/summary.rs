@@ -50,6 +50,22 @@ fn a_full_handshake() {
     assert_eq!(record.ended, Timestamp::from_secs(3));
 }
 
+/// Until the record is made, its hellos can be seen.
+#[test]
+fn hellos_can_be_seen_under_way() {
+    let mut adapter = TlsHandshakes::default();
+    let mut seen = Vec::new();
+    for turn in tls12() {
+        let (records, _) = feed(&mut adapter, &[turn], usize::MAX);
+        seen.push((adapter.client_hello().is_some(), adapter.server_hello().is_some()));
+        if let [record] = &records[..] {
+            assert!(record.client_hello.is_some() && record.server_hello.is_some());
+        }
+    }
+    assert_eq!(seen[..3], [(true, false), (true, true), (true, true)]);
+    assert!(seen[3..].iter().all(|seen| *seen == (false, false)), "{seen:?}");
+}
+
 #[test]
 fn alerts_of_both_sides_are_kept() {
     let mut dialogue = tls12();
