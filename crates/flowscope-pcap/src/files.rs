@@ -4,7 +4,8 @@ use std::vec;
 
 use flowscope_core::{PacketSource, PacketView};
 
-use crate::{CaptureReader, Input, Interface, ReadConfig, ReadError};
+use crate::secrets::SecretsSink;
+use crate::{CaptureReader, DecryptionSecrets, Input, Interface, ReadConfig, ReadError};
 
 /// Reads several files as one capture: all packets of the first file, then of the second, and so on.
 ///
@@ -30,6 +31,8 @@ pub struct CaptureFiles {
     waiting: vec::IntoIter<PathBuf>,
     current: Option<CaptureReader<Input>>,
     config: ReadConfig,
+    /// Who takes secrets, while no file is open.
+    secrets: Option<SecretsSink>,
     /// Interfaces, and counts, of the files before the current one.
     interfaces: Vec<Interface>,
     packets: u64,
@@ -54,12 +57,28 @@ impl CaptureFiles {
             waiting: paths.into_iter(),
             current: None,
             config,
+            secrets: None,
             interfaces: Vec::new(),
             packets: 0,
             truncated: 0,
             untimed: 0,
             taken: 0,
         }
+    }
+
+    /// Passes the decryption secrets of the files to `take`; see [`CaptureReader::secrets_to`]. The bounds are those of
+    /// all files together.
+    #[must_use]
+    pub fn secrets_to(mut self, take: impl FnMut(DecryptionSecrets<'_>) + Send + 'static) -> Self {
+        self.secrets = Some(SecretsSink::new(take));
+        self
+    }
+
+    /// Number of blocks of decryption secrets that were not passed on: too large, too many, or damaged.
+    #[must_use]
+    pub fn refused_secrets(&self) -> u64 {
+        let current = self.current.as_ref().map_or(0, CaptureReader::refused_secrets);
+        self.secrets.as_ref().map_or(current, SecretsSink::refused)
     }
 
     /// The reader of the current file; `None` before the first and after the last.
@@ -104,7 +123,9 @@ impl CaptureFiles {
         let Some(path) = self.waiting.next() else { return Ok(false) };
         let number = u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX);
         let config = self.config.clone().first_interface(number);
-        self.current = Some(CaptureReader::open_with(&path, config)?);
+        let mut reader = CaptureReader::open_with(&path, config)?;
+        reader.set_secrets(self.secrets.take());
+        self.current = Some(reader);
         Ok(true)
     }
 
@@ -115,7 +136,9 @@ impl CaptureFiles {
             self.truncated += reader.truncated_packets();
             self.untimed += reader.untimed_packets();
             self.taken += reader.compressed_position();
-            self.interfaces.extend(reader.into_interfaces());
+            let (interfaces, secrets) = reader.into_parts();
+            self.interfaces.extend(interfaces);
+            self.secrets = secrets;
         }
     }
 }

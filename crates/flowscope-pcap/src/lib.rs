@@ -7,7 +7,7 @@
 //! | | read | written |
 //! |---|---|---|
 //! | pcap | microseconds and nanoseconds, both byte orders; "modified" (Kuznetzov), little-endian | nanoseconds, little-endian |
-//! | pcapng | any number of sections and interfaces, each with its own byte order, link type, resolution and offset; enhanced, simple and obsolete packet blocks; interface statistics | one section, one interface per link type, enhanced packet blocks |
+//! | pcapng | any number of sections and interfaces, each with its own byte order, link type, resolution and offset; enhanced, simple and obsolete packet blocks; interface statistics; decryption secrets | one section, one interface per link type, enhanced packet blocks |
 //! | compressed | gzip (any number of members) and zstd (any number of frames), recognised by their magic numbers | no |
 //!
 //! # Guarantees for any input
@@ -55,6 +55,7 @@ mod interface;
 mod legacy;
 mod ng;
 mod reader;
+mod secrets;
 mod step;
 mod window;
 mod writer;
@@ -67,4 +68,5 @@ pub use flowscope_core::{LinkType, PacketSource, PacketView, Timestamp, VlanTag}
 pub use input::Input;
 pub use interface::Interface;
 pub use reader::{CaptureReader, Format, ReadConfig};
+pub use secrets::DecryptionSecrets;
 pub use writer::CaptureWriter;

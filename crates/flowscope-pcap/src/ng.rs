@@ -8,8 +8,9 @@ use pcap_parser::pcapng::{
 
 use crate::clock::Clock;
 use crate::interface::bounded_text;
+use crate::secrets::SecretsSink;
 use crate::step::{Short, Stop};
-use crate::{Expected, Interface};
+use crate::{DecryptionSecrets, Expected, Interface};
 
 /// Reader of pcapng blocks (draft-ietf-opsawg-pcapng).
 ///
@@ -42,6 +43,7 @@ impl Ng {
         data: &'a [u8],
         max: u32,
         interfaces: &mut Vec<Interface>,
+        secrets: Option<&mut SecretsSink>,
         shift: u32,
         views: &mut Vec<PacketView<'a>>,
     ) -> Result<usize, Stop> {
@@ -59,7 +61,14 @@ impl Ng {
             SECTION => self.section(&framed, interfaces)?,
             INTERFACE => self.interface(&framed, interfaces)?,
             STATISTICS => self.statistics(&framed, interfaces)?,
-            // Names, secrets, journals and unknown blocks: none holds packets.
+            SECRETS => {
+                let Some(sink) = secrets else { return Ok(framed.bytes.len()) };
+                if !views.is_empty() {
+                    return Err(Stop::Wait);
+                }
+                sink.pass(framed.secrets());
+            }
+            // Names, journals and unknown blocks: none holds packets.
             _ => {}
         }
         Ok(framed.bytes.len())
@@ -266,6 +275,15 @@ struct Framed<'a> {
 }
 
 impl<'a> Framed<'a> {
+    /// The content of a block of decryption secrets (draft-ietf-opsawg-pcapng §4.7); `None` if it does not fit the
+    /// block.
+    fn secrets(&self) -> Option<DecryptionSecrets<'a>> {
+        let (kind, rest) = self.content.split_first_chunk::<4>()?;
+        let (len, rest) = rest.split_first_chunk::<4>()?;
+        let data = rest.get(..self.order.u32(*len) as usize)?;
+        Some(DecryptionSecrets { kind: self.order.u32(*kind), data })
+    }
+
     /// Parses the block by its kind; `None` if its fields are inconsistent.
     fn parse(&self) -> Option<Block<'a>> {
         let parse: ParseBlock = match self.order {
@@ -336,6 +354,7 @@ fn name(kind: u32) -> &'static str {
         SIMPLE => "simple packet block",
         STATISTICS => "interface statistics block",
         ENHANCED => "enhanced packet block",
+        SECRETS => "decryption secrets block",
         _ => "block",
     }
 }
@@ -349,6 +368,7 @@ const OBSOLETE: u32 = 2;
 const SIMPLE: u32 = 3;
 const STATISTICS: u32 = 5;
 const ENHANCED: u32 = 6;
+const SECRETS: u32 = 10;
 
 /// Usual blocks have a few hundred bytes.
 const MAX_DESCRIPTION: u32 = 1 << 20;

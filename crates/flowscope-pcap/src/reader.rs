@@ -8,9 +8,10 @@ use flowscope_core::{PacketSource, PacketView};
 use crate::decompress::Decompress;
 use crate::legacy::{FILE_HEADER, Legacy};
 use crate::ng::Ng;
+use crate::secrets::SecretsSink;
 use crate::step::{Short, Stop};
 use crate::window::Window;
-use crate::{Compression, Expected, Input, Interface, ReadError};
+use crate::{Compression, DecryptionSecrets, Expected, Input, Interface, ReadError};
 
 /// Reader of one capture. It delivers packets in batches of at most 64, borrowed from its buffer.
 ///
@@ -55,6 +56,7 @@ pub struct CaptureReader<R: Read> {
     window: Window,
     records: Records,
     interfaces: Vec<Interface>,
+    secrets: Option<SecretsSink>,
     config: ReadConfig,
     packets: u64,
     truncated: u64,
@@ -174,6 +176,7 @@ impl<R: Read> CaptureReader<R> {
             window: Window::new(),
             records: Records::Header,
             interfaces: Vec::new(),
+            secrets: None,
             config,
             packets: 0,
             truncated: 0,
@@ -184,6 +187,21 @@ impl<R: Read> CaptureReader<R> {
         };
         reader.recognize()?;
         Ok(reader)
+    }
+
+    /// Passes the decryption secrets of a pcapng file to `take`, each block between the packets before it and those
+    /// behind it. Blocks of more than 1 MiB, and those beyond 16 MiB together, are [refused](Self::refused_secrets).
+    /// By default they are passed over.
+    #[must_use]
+    pub fn secrets_to(mut self, take: impl FnMut(DecryptionSecrets<'_>) + Send + 'static) -> Self {
+        self.secrets = Some(SecretsSink::new(take));
+        self
+    }
+
+    /// Number of blocks of decryption secrets that were not passed on: too large, too many, or damaged.
+    #[must_use]
+    pub fn refused_secrets(&self) -> u64 {
+        self.secrets.as_ref().map_or(0, SecretsSink::refused)
     }
 
     /// The format of the file.
@@ -255,8 +273,12 @@ impl<R: Read> CaptureReader<R> {
         &self.config.name
     }
 
-    pub(crate) fn into_interfaces(self) -> Vec<Interface> {
-        self.interfaces
+    pub(crate) fn set_secrets(&mut self, secrets: Option<SecretsSink>) {
+        self.secrets = secrets;
+    }
+
+    pub(crate) fn into_parts(self) -> (Vec<Interface>, Option<SecretsSink>) {
+        (self.interfaces, self.secrets)
     }
 
     /// Detects the format by the first bytes, and reads the header of a pcap file if it is complete.
@@ -366,6 +388,7 @@ impl<R: Read> PacketSource for CaptureReader<R> {
             let (used, stop) = collect(
                 &mut self.records,
                 &mut self.interfaces,
+                &mut self.secrets,
                 self.window.data(),
                 self.config.max_record,
                 shift,
@@ -390,7 +413,7 @@ impl<R: Read> PacketSource for CaptureReader<R> {
                     }
                 }
                 Some(Stop::Damage(expected)) => return Err(self.damaged(expected)),
-                None => {}
+                Some(Stop::Wait) | None => {}
             }
         }
         Ok(0)
@@ -414,6 +437,7 @@ impl<R: Read> fmt::Debug for CaptureReader<R> {
 fn collect<'a>(
     records: &mut Records,
     interfaces: &mut Vec<Interface>,
+    secrets: &mut Option<SecretsSink>,
     data: &'a [u8],
     max: u32,
     shift: u32,
@@ -424,7 +448,7 @@ fn collect<'a>(
         let rest = data.get(used..).unwrap_or_default();
         let taken = match records {
             Records::Legacy(legacy) => legacy.step(rest, max, shift, views),
-            Records::Ng(ng) => ng.step(rest, max, interfaces, shift, views),
+            Records::Ng(ng) => ng.step(rest, max, interfaces, secrets.as_mut(), shift, views),
             Records::Header => Legacy::open(rest).map(|(legacy, interface)| {
                 *records = Records::Legacy(legacy);
                 interfaces.push(interface);

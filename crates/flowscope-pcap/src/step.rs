@@ -7,6 +7,8 @@ pub(crate) enum Stop {
     Short(Short),
     /// The bytes are not a record.
     Damage(Expected),
+    /// The record has to wait until the packets before it are delivered.
+    Wait,
 }
 
 /// An incomplete record.

@@ -6,4 +6,5 @@ mod files;
 mod formats;
 mod make;
 mod read;
+mod secrets;
 mod written;
