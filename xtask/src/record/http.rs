@@ -93,11 +93,21 @@ http {
 }
 ";
 
+/// Settings for HTTPS.
+const SECURE: &str = "listen 443 ssl http2; ssl_certificate cert.pem; ssl_certificate_key key.pem;";
+
 /// Serves HTTP on port 80, and HTTPS on 443 where `secure`: cert.pem and key.pem are there then.
 pub(super) fn serve(lab: &mut Lab, secure: bool) -> Result<()> {
-    let tls = "listen 443 ssl http2; ssl_certificate cert.pem; ssl_certificate_key key.pem;";
-    let listen = if secure { tls } else { "" };
-    serve_at(lab, &format!("listen 80; listen [::]:80; {listen}"))
+    serve_with(lab, if secure { SECURE } else { "" })
+}
+
+/// Serves HTTPS too, with these settings of nginx.
+pub(super) fn serve_secure(lab: &mut Lab, settings: &str) -> Result<()> {
+    serve_with(lab, &format!("{SECURE} {settings}"))
+}
+
+fn serve_with(lab: &mut Lab, settings: &str) -> Result<()> {
+    serve_at(lab, &format!("listen 80; listen [::]:80; {settings}"))
 }
 
 /// Serves as `listen` says, which has port 80.

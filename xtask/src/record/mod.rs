@@ -46,6 +46,9 @@ const FOLDER_BYTES: u64 = 3_000_000;
 /// Attempts at one capture. Where processors are short, packets are seen out of order or sent twice.
 const TRIES: u32 = 3;
 
+/// Where clients write their secrets down, in the lab.
+const KEYS: &str = "keys.txt";
+
 /// How one capture is made.
 struct Recipe {
     /// Name of the file in `tests/data`.
@@ -72,6 +75,10 @@ enum Then {
     Gzip,
     /// Rewrite as pcapng, and compress.
     PcapNgZstd,
+    /// Keep the secrets of keys.txt in a file beside it, which has its name and ends in `.txt`.
+    KeysBeside,
+    /// Rewrite as pcapng with the secrets of keys.txt in it.
+    KeysWithin,
 }
 
 /// Programs that recordings need, libraries by their full path, and the Debian packages of both.
@@ -181,7 +188,13 @@ pub(crate) fn check_folder() -> Result<()> {
             files.push(name);
         }
     }
-    if let Some(file) = files.iter().find(|file| !report::names(&page).any(|name| name == *file)) {
+    // A key log is described with its capture.
+    let is_described = |file: &String| {
+        let of_keys = recipes().find(|recipe| keys_of(recipe.name) == *file);
+        let described = of_keys.map_or(file.as_str(), |recipe| recipe.name);
+        report::names(&page).any(|name| name == described)
+    };
+    if let Some(file) = files.iter().find(|file| !is_described(file)) {
         return Err(format!("{FOLDER}/{PAGE} does not say where {file} came from").into());
     }
     if let Some(name) = report::names(&page).find(|name| !files.iter().any(|file| file == name)) {
@@ -230,9 +243,18 @@ fn record(sh: &Shell, recipe: &Recipe) -> Result<String> {
     let summary = check::check(sh, &file, recipe.expected)?;
     let bytes = fs::read(&file)?;
     fs::write(Path::new(FOLDER).join(recipe.name), &bytes)?;
+    if let Then::KeysBeside = recipe.then {
+        let keys = Path::new(FOLDER).join(keys_of(recipe.name));
+        fs::copy(Path::new(DIR).join(KEYS), keys)?;
+    }
     let mut log = lab.log().to_vec();
     log.extend(recipe.then.note(recipe.name));
     Ok(report::section(recipe.holds, recipe.stamps.name(), bytes.len(), &summary, &log))
+}
+
+/// The file with the secrets beside a capture.
+fn keys_of(name: &str) -> String {
+    Path::new(name).with_extension("txt").display().to_string()
 }
 
 /// Takes the last step; the file returned still lies in the lab.
@@ -242,10 +264,14 @@ fn finished(sh: &Shell, captured: &[u8], recipe: &Recipe) -> Result<PathBuf> {
     let file = Path::new(DIR).join(recipe.name);
     fs::write(&raw, captured)?;
     match recipe.then {
-        Then::Keep => fs::write(&file, captured)?,
+        Then::Keep | Then::KeysBeside => fs::write(&file, captured)?,
         Then::Tag(tags) => fs::write(&file, pcap::with_tags(captured, tags)?)?,
         Then::PcapNg => cmd!(sh, "editcap -F pcapng {raw} {file}").quiet().run()?,
         Then::Gzip => fs::write(&file, cmd!(sh, "gzip -9 -n -c {raw}").quiet().output()?.stdout)?,
+        Then::KeysWithin => {
+            let keys = Path::new(DIR).join(KEYS).display().to_string();
+            cmd!(sh, "editcap -F pcapng --inject-secrets tls,{keys} {raw} {file}").quiet().run()?;
+        }
         Then::PcapNgZstd => {
             cmd!(sh, "editcap -F pcapng {raw} {block}").quiet().run()?;
             cmd!(sh, "zstd -19 --quiet --check {block} -o {file}").quiet().run()?;
@@ -259,6 +285,10 @@ impl Then {
     fn note(self, name: &str) -> Option<String> {
         match self {
             Then::Keep => None,
+            Then::KeysBeside => Some(format!("cp keys.txt {}", keys_of(name))),
+            Then::KeysWithin => {
+                Some(format!("editcap -F pcapng --inject-secrets tls,keys.txt raw.pcap {name}"))
+            }
             Then::Tag(tags) => {
                 let tags: Vec<String> =
                     tags.iter().map(|(id, value)| format!("{id:#06x} {value:#06x}")).collect();

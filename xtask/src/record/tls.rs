@@ -2,7 +2,7 @@
 
 use super::capture::Stamps;
 use super::lab::{End, Lab};
-use super::{Recipe, Then};
+use super::{Recipe, Then, http};
 use crate::Result;
 
 pub(super) const RECIPES: &[Recipe] = &[
@@ -35,6 +35,36 @@ pub(super) const RECIPES: &[Recipe] = &[
             ("tls.handshake.extension.type == 41", 2),
             ("tls.handshake.extensions_alpn_str == \"h2\"", 4),
             ("tls.app_data", 6),
+        ],
+    },
+    Recipe {
+        name: "tls12-keys.pcap",
+        holds: "TLS 1.2 with its secrets beside it, in tls12-keys.txt: HTTP/1.1 by AES-128-GCM, by AES-256-GCM and by \
+                ChaCha20-Poly1305, HTTP/2, and HTTP/1.1 by AES-CBC.",
+        stamps: Stamps::Micro,
+        make: tls12_keys,
+        then: Then::KeysBeside,
+        expected: &[
+            ("tls.handshake.type == 2 && tls.handshake.version == 0x0303", 5),
+            ("tls.handshake.ciphersuite == 0xc02b && tls.handshake.type == 2", 2),
+            ("tls.handshake.ciphersuite == 0xc02c && tls.handshake.type == 2", 1),
+            ("tls.handshake.ciphersuite == 0xcca9 && tls.handshake.type == 2", 1),
+            ("tls.handshake.ciphersuite == 0xc023 && tls.handshake.type == 2", 1),
+        ],
+    },
+    Recipe {
+        name: "tls13-keys.pcapng",
+        holds: "TLS 1.3 with its secrets in the file: HTTP/1.1 by AES-256-GCM, AES-128-GCM and ChaCha20-Poly1305, \
+                HTTP/2, and HTTP/1.1 behind HelloRetryRequest and a KeyUpdate of each side.",
+        stamps: Stamps::Nano,
+        make: tls13_keys,
+        then: Then::KeysWithin,
+        expected: &[
+            ("tls.handshake.type == 2 && tls.handshake.extensions.supported_version == 0x0304", 6),
+            ("tls.handshake.type == 24", 2),
+            ("http.request.method == GET", 7),
+            ("http.response.code == 200", 7),
+            ("http2.headers.method == \"GET\"", 2),
         ],
     },
 ];
@@ -76,4 +106,49 @@ fn tls13(lab: &mut Lab) -> Result<()> {
     ask(lab, "", "-tls1_3 -CAfile cert.pem -sess_out session.pem")?;
     ask(lab, "", "-tls1_3 -CAfile cert.pem -sess_in session.pem")?;
     ask(lab, "", "-tls1_3 -CAfile cert.pem -groups P-384:X25519")
+}
+
+/// Serves pages over TLS with nginx.
+fn serve_pages(lab: &mut Lab, settings: &str) -> Result<()> {
+    certificate(lab)?;
+    http::serve_secure(lab, &format!("ssl_ecdh_curve X25519:prime256v1; {settings}"))
+}
+
+/// Asks nginx for two pages on one connection, and writes the secrets down.
+fn pages(lab: &mut Lab, options: &str) -> Result<()> {
+    lab.client(&format!(
+        "SSLKEYLOGFILE=keys.txt curl -sS --cacert cert.pem --resolve lab.test:443:10.77.0.2 {options} \
+         -o /dev/null https://lab.test/ -o /dev/null https://lab.test/plain.txt"
+    ))
+}
+
+fn tls12_keys(lab: &mut Lab) -> Result<()> {
+    serve_pages(lab, "ssl_protocols TLSv1.2; ssl_ciphers ALL;")?;
+    for (version, cipher) in [
+        ("--http1.1", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+        ("--http1.1", "ECDHE-ECDSA-AES256-GCM-SHA384"),
+        ("--http1.1", "ECDHE-ECDSA-CHACHA20-POLY1305"),
+        ("--http2", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+        ("--http1.1", "ECDHE-ECDSA-AES128-SHA256"),
+    ] {
+        pages(lab, &format!("{version} --tls-max 1.2 --ciphers {cipher}"))?;
+    }
+    Ok(())
+}
+
+fn tls13_keys(lab: &mut Lab) -> Result<()> {
+    serve_pages(lab, "ssl_protocols TLSv1.3;")?;
+    for (version, cipher) in [
+        ("--http1.1", "TLS_AES_256_GCM_SHA384"),
+        ("--http1.1", "TLS_AES_128_GCM_SHA256"),
+        ("--http1.1", "TLS_CHACHA20_POLY1305_SHA256"),
+        ("--http2", "TLS_AES_256_GCM_SHA384"),
+    ] {
+        pages(lab, &format!("{version} --tls13-ciphers {cipher}"))?;
+    }
+    // A line of `K` updates the keys of both sides; s_client reads a line at a time where they come apart.
+    lab.client(
+        "(echo K; sleep 1; printf 'GET / HTTP/1.1\\r\\nHost: lab.test\\r\\nConnection: close\\r\\n\\r\\n'; sleep 1) | \
+         openssl s_client -connect 10.77.0.2:443 -servername lab.test -CAfile cert.pem -groups P-384:X25519 -keylogfile keys.txt",
+    )
 }
