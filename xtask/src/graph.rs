@@ -24,6 +24,8 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-ber", &[]),
     Arrow("flowscope-lengths", &["flowscope-core"]),
     Arrow("flowscope-lines", &["flowscope-core"]),
+    // No protocol, for it describes no records; what it opens is one.
+    Arrow("flowscope-decrypt", &["flowscope-core", "flowscope-tls"]),
     Arrow("netring-capture", &["flowscope-filter"]),
     Arrow("flowscope-driver", &["flowscope-track", "flowscope-session"]),
     Arrow("flowscope-output", &["flowscope-record", "flowscope-extract", "flowscope-driver"]),

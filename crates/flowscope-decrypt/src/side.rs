@@ -1,0 +1,354 @@
+use std::collections::VecDeque;
+
+use flowscope_core::Remainder;
+
+use crate::alpn;
+use crate::keys::{Opened, RecordKeys};
+use crate::messages::{Messages, kind};
+use crate::records::{Lost, Records, Step};
+use crate::schedule::next_traffic_secret;
+use crate::secrets::Secret;
+use crate::suite::Suite;
+
+/// The records of one side, and what was in them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Side {
+    records: Records,
+    keys: Option<Keys>,
+    /// A ChangeCipherSpec was sent: in TLS 1.2 all that follows is protected.
+    changed_cipher: bool,
+    /// So many bytes were lost, and the next record has to show how many records they were.
+    lost: Option<u64>,
+    /// Nothing of it is opened any more.
+    over: bool,
+    /// Position in the stream that is carried.
+    offset: u64,
+    ready: VecDeque<Remainder>,
+    ready_bytes: usize,
+}
+
+/// The keys of one side.
+#[derive(Clone, Debug)]
+pub(crate) enum Keys {
+    Tls12(RecordKeys),
+    Tls13(Box<Tls13>),
+}
+
+/// Keys of TLS 1.3, which change.
+#[derive(Clone, Debug)]
+pub(crate) struct Tls13 {
+    suite: Suite,
+    /// Those of the handshake; `None` if they are not known.
+    handshake: Option<RecordKeys>,
+    traffic: RecordKeys,
+    secret: Secret,
+    /// The handshake is over.
+    in_traffic: bool,
+    messages: Messages,
+    /// Records of the handshake, or before it, that were not opened.
+    unopened: u16,
+    /// Whether early data may come, with keys that are not used here.
+    early_data: bool,
+}
+
+/// What became of a record.
+enum Outcome {
+    Opened(Opened),
+    /// It has other keys, as early data has.
+    Unopened,
+    /// It is not authentic, or keys that are not known have come into use.
+    Failed,
+}
+
+/// What a side learns of the connection as it is fed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Context {
+    /// The server has chosen TLS 1.2.
+    pub(crate) is_tls12: bool,
+    /// The side may send early data.
+    pub(crate) early_data: bool,
+}
+
+impl Tls13 {
+    /// Keys of a side with these secrets; `None` if they are not secrets of the suite.
+    pub(crate) fn new(
+        suite: Suite,
+        handshake: Option<&Secret>,
+        traffic: &Secret,
+        early_data: bool,
+    ) -> Option<Self> {
+        Some(Tls13 {
+            suite,
+            handshake: handshake.and_then(|secret| RecordKeys::tls13(suite, secret)),
+            traffic: RecordKeys::tls13(suite, traffic)?,
+            secret: traffic.clone(),
+            in_traffic: false,
+            messages: Messages::default(),
+            unopened: 0,
+            early_data,
+        })
+    }
+
+    fn open(
+        &mut self,
+        header: &[u8; 5],
+        body: &[u8],
+        ahead: u64,
+        protocol: &mut Option<&'static str>,
+    ) -> Outcome {
+        if !self.in_traffic {
+            let handshake = self.handshake.as_mut();
+            if let Some(opened) = handshake.and_then(|keys| keys.open(header, body, ahead)) {
+                self.handshake_record(&opened, protocol);
+                return Outcome::Opened(opened);
+            }
+        }
+        // Without keys of the handshake, the first record that opens shows that it is over.
+        if let Some(opened) = self.traffic.open(header, body, ahead) {
+            self.in_traffic = true;
+            self.handshake = None;
+            return if self.traffic_record(&opened).is_some() {
+                Outcome::Opened(opened)
+            } else {
+                Outcome::Failed
+            };
+        }
+        self.unopened += 1;
+        let is_patient = !self.in_traffic && (self.early_data || self.handshake.is_none());
+        if is_patient && self.unopened < MAX_UNOPENED { Outcome::Unopened } else { Outcome::Failed }
+    }
+
+    fn handshake_record(&mut self, opened: &Opened, protocol: &mut Option<&'static str>) {
+        if opened.kind != HANDSHAKE {
+            return;
+        }
+        let finished = &mut self.in_traffic;
+        self.messages.feed(&opened.content, |kind, body| match kind {
+            kind::ENCRYPTED_EXTENSIONS => *protocol = alpn::of_encrypted_extensions(body),
+            kind::FINISHED => *finished = true,
+            _ => {}
+        });
+        if self.in_traffic {
+            self.handshake = None;
+            self.messages = Messages::default();
+        }
+    }
+
+    fn traffic_record(&mut self, opened: &Opened) -> Option<()> {
+        if opened.kind != HANDSHAKE {
+            return Some(());
+        }
+        let mut is_update = false;
+        self.messages.feed(&opened.content, |kind, _| is_update |= kind == kind::KEY_UPDATE);
+        if is_update {
+            self.secret = next_traffic_secret(self.suite.hash, &self.secret)?;
+            self.traffic = RecordKeys::tls13(self.suite, &self.secret)?;
+        }
+        Some(())
+    }
+}
+
+impl Keys {
+    fn open(
+        &mut self,
+        header: &[u8; 5],
+        body: &[u8],
+        ahead: u64,
+        protocol: &mut Option<&'static str>,
+    ) -> Outcome {
+        match self {
+            Keys::Tls13(keys) => keys.open(header, body, ahead, protocol),
+            Keys::Tls12(keys) => match keys.open(header, body, ahead) {
+                // A renegotiation: keys follow that no log has.
+                Some(Opened { kind: CHANGE_CIPHER_SPEC, .. }) | None => Outcome::Failed,
+                Some(opened) => Outcome::Opened(opened),
+            },
+        }
+    }
+
+    /// Passes over a record that was lost; returns by how much it was longer than its content, if that was data.
+    fn pass(&mut self) -> Option<u64> {
+        match self {
+            Keys::Tls12(keys) => {
+                keys.pass();
+                Some(keys.overhead())
+            }
+            Keys::Tls13(keys) => {
+                keys.messages = Messages::default();
+                if keys.in_traffic {
+                    keys.traffic.pass();
+                    return Some(keys.traffic.overhead());
+                }
+                if let Some(handshake) = &mut keys.handshake {
+                    handshake.pass();
+                }
+                None
+            }
+        }
+    }
+
+    /// By how much a record is longer than its content, with its header.
+    fn record_overhead(&self) -> u64 {
+        HEADER
+            + match self {
+                Keys::Tls12(keys) => keys.overhead(),
+                Keys::Tls13(keys) => keys.traffic.overhead(),
+            }
+    }
+
+    /// Whether records have data from here on.
+    fn in_traffic(&self) -> bool {
+        match self {
+            Keys::Tls12(_) => true,
+            Keys::Tls13(keys) => keys.in_traffic,
+        }
+    }
+}
+
+impl Side {
+    /// Gives the side its keys.
+    pub(crate) fn set_keys(&mut self, keys: Option<Keys>) {
+        self.over |= keys.is_none();
+        self.keys = keys;
+    }
+
+    /// Takes the next bytes of the side. `protocol` is set to what the two ends agree on.
+    pub(crate) fn feed(
+        &mut self,
+        mut bytes: &[u8],
+        context: Context,
+        protocol: &mut Option<&'static str>,
+    ) {
+        while !self.over {
+            let all = context.is_tls12 && self.changed_cipher;
+            let has_keys = self.keys.is_some();
+            let protects = |kind: u8| has_keys && (all || kind == APPLICATION_DATA);
+            match self.records.next(&mut bytes, protects) {
+                None => return,
+                Some(Step::Clear { kind: APPLICATION_DATA, len }) if context.early_data => {
+                    self.offset += early_data(len);
+                }
+                Some(Step::Clear { kind: CHANGE_CIPHER_SPEC, .. }) if self.lost.is_none() => {
+                    self.changed_cipher = true;
+                }
+                Some(Step::Clear { kind, .. })
+                    if kind != APPLICATION_DATA && self.lost.is_none() => {}
+                Some(Step::Clear { .. } | Step::Invalid) => self.give_up(),
+                Some(Step::Protected { header, body }) => {
+                    let Some(keys) = &mut self.keys else { return };
+                    let ahead = if self.lost.is_some() { MAX_LOST } else { 0 };
+                    let len = body.len();
+                    match keys.open(&header, body, ahead, protocol) {
+                        Outcome::Opened(opened) => self.opened(opened),
+                        Outcome::Unopened if context.early_data => self.offset += early_data(len),
+                        Outcome::Unopened => {}
+                        Outcome::Failed => self.give_up(),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes over `len` bytes that were never captured; 0 if the side is picked up in the middle.
+    pub(crate) fn gap(&mut self, len: u64, context: Context) {
+        if self.over {
+            return;
+        }
+        match (self.records.gap(len), &mut self.keys) {
+            (Lost::Clear, _) => {}
+            (Lost::Protected { len }, Some(keys)) => {
+                let data = keys.pass().map_or(0, |overhead| (len as u64).saturating_sub(overhead));
+                self.offset += data;
+            }
+            (Lost::Protected { .. }, None) => {}
+            // In TLS 1.2 the change of keys may be among what was lost.
+            (Lost::Boundary { bytes }, Some(keys))
+                if len > 0 && (self.changed_cipher || !context.is_tls12) =>
+            {
+                if let Keys::Tls13(keys) = keys {
+                    keys.messages = Messages::default();
+                }
+                self.lost = Some(self.lost.unwrap_or(0).saturating_add(bytes));
+            }
+            (Lost::Boundary { .. }, _) => self.give_up(),
+        }
+    }
+
+    fn opened(&mut self, opened: Opened) {
+        if let Some((lost, keys)) = self.lost.take().zip(self.keys.as_ref())
+            && keys.in_traffic()
+        {
+            let overhead = opened.passed.saturating_mul(keys.record_overhead());
+            self.offset = self.offset.saturating_add(lost.saturating_sub(overhead).max(1));
+        }
+        if opened.kind != APPLICATION_DATA || opened.content.is_empty() {
+            return;
+        }
+        let (offset, len) = (self.offset, opened.content.len());
+        self.offset = offset.saturating_add(len as u64);
+        self.ready_bytes += len;
+        match self.ready.back_mut() {
+            Some(last) if last.offset + last.bytes.len() as u64 == offset => {
+                last.bytes.extend_from_slice(&opened.content);
+            }
+            _ => self.ready.push_back(Remainder { offset, bytes: opened.content }),
+        }
+    }
+
+    /// What was in the records, in order.
+    pub(crate) fn take_ready(&mut self) -> Option<Remainder> {
+        let ready = self.ready.pop_front()?;
+        self.ready_bytes -= ready.bytes.len();
+        Some(ready)
+    }
+
+    /// Drops what nobody has taken.
+    pub(crate) fn drop_ready(&mut self) {
+        self.ready.clear();
+        self.ready_bytes = 0;
+    }
+
+    /// Bytes that wait to be taken.
+    pub(crate) fn ready_bytes(&self) -> usize {
+        self.ready_bytes
+    }
+
+    /// Whether nothing of the side is opened any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    pub(crate) fn give_up(&mut self) {
+        self.over = true;
+        self.records = Records::default();
+        self.keys = None;
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let keys = match &self.keys {
+            Some(Keys::Tls13(keys)) => size_of::<Tls13>() + keys.messages.heap_bytes() + 2 * CIPHER,
+            Some(Keys::Tls12(_)) => CIPHER,
+            None => 0,
+        };
+        let ready = self.ready.iter().map(|ready| ready.bytes.capacity()).sum::<usize>();
+        self.records.heap_bytes() + keys + ready + self.ready.capacity() * size_of::<Remainder>()
+    }
+}
+
+/// How much early data a record with a body of this length holds at most: tag and content type are no data.
+fn early_data(len: usize) -> u64 {
+    (len as u64).saturating_sub(17)
+}
+
+/// Content types (RFC 8446 §5.1).
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const HANDSHAKE: u8 = 22;
+const APPLICATION_DATA: u8 = 23;
+
+const HEADER: u64 = 5;
+/// So many records may be lost in a gap of which the records are not known.
+const MAX_LOST: u64 = 64;
+/// So many records before the first one that opens may have other keys.
+const MAX_UNOPENED: u16 = 256;
+/// An upper bound on the expanded key of a cipher, in bytes.
+const CIPHER: usize = 1024;
