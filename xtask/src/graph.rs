@@ -35,7 +35,13 @@ const ARROWS: &[Arrow] = &[
     Arrow("netring", &["flowscope-driver", "netring-capture", "flowscope-pcap"]),
     Arrow(
         "flowscope",
-        &["flowscope-driver", "flowscope-extract", "flowscope-output", "flowscope-pcap"],
+        &[
+            "flowscope-decrypt",
+            "flowscope-driver",
+            "flowscope-extract",
+            "flowscope-output",
+            "flowscope-pcap",
+        ],
     ),
     Arrow(
         "flowscope-cli",
@@ -64,6 +70,7 @@ const CARRIED: &[(&str, &str)] = &[("flowscope-quic", "flowscope-tls")];
 
 /// Arrows that only a feature may switch on.
 const BEHIND_A_FEATURE: &[(&str, &str)] = &[
+    ("flowscope", "flowscope-decrypt"),
     ("flowscope", "flowscope-extract"),
     ("flowscope", "flowscope-output"),
     ("flowscope", "flowscope-pcap"),

@@ -70,6 +70,9 @@ protocols::for_each_protocol!(reexport);
 
 #[doc(inline)]
 pub use flowscope_core as core;
+#[cfg(feature = "keylog")]
+#[doc(inline)]
+pub use flowscope_decrypt as decrypt;
 #[doc(inline)]
 pub use flowscope_driver as driver;
 #[cfg(feature = "extract")]

@@ -38,10 +38,14 @@ use flowscope_session::StreamEnd;
 
 use entry::{Entry, Parser};
 
+#[cfg(feature = "keylog")]
+mod decrypting;
 mod entry;
 #[cfg(feature = "names")]
 mod names;
 
+#[cfg(feature = "keylog")]
+pub use decrypting::decrypting;
 #[cfg(feature = "names")]
 pub use names::{NamedProtocol, named};
 

@@ -74,6 +74,11 @@ impl<T: Copy> CandidateIndex<T> {
         self.ports.iter().map(|&(port, _)| port)
     }
 
+    /// All protocols, to be replaced. Ports and first bytes stay those of their places.
+    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut()
+    }
+
     /// All protocols, in the order in which they were added.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &T> {
         self.entries.iter()

@@ -206,6 +206,26 @@ impl<M, S: ProtocolSet<M>> Protocols<M, S> {
         self
     }
 
+    /// Replaces the parser of a stream protocol: flows get clones of `parser`, and are detected as before by port and
+    /// first byte. Nothing happens if no stream protocol has this name.
+    #[must_use]
+    pub fn replace_stream<P>(
+        mut self,
+        name: &'static str,
+        parser: P,
+        wrap: impl FnMut(P::Message) -> M + Send + 'static,
+    ) -> Self
+    where
+        P: SessionParser + Clone + Send + 'static,
+        P::Message: Send + 'static,
+    {
+        if let Some(entry) = self.streams_index.entries_mut().find(|entry| entry.name == name) {
+            entry.place = Place::Added(self.added.len());
+            self.added.push(erased::streams(parser, wrap));
+        }
+        self
+    }
+
     /// Sets how streams are reassembled. Default: [`StreamConfig::default`].
     #[must_use]
     pub fn reassembly(mut self, config: StreamConfig) -> Self {
