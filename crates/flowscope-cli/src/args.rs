@@ -149,6 +149,8 @@ pub(crate) struct SessionsArgs {
     #[arg(long, value_parser = protocol_names(), hide_possible_values = true, value_delimiter = ',', value_name = "PROTOCOL")]
     protocol: Vec<String>,
     #[command(flatten)]
+    keylog: KeylogArgs,
+    #[command(flatten)]
     pub(crate) common: Common,
 }
 
@@ -223,7 +225,21 @@ fn protocol_names() -> PossibleValuesParser {
 #[derive(Args, Debug)]
 pub(crate) struct EventsArgs {
     #[command(flatten)]
+    keylog: KeylogArgs,
+    #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// The key log of commands that read messages of protocols.
+#[derive(Args, Debug)]
+pub(crate) struct KeylogArgs {
+    /// Decrypt TLS with the secrets of this key log, as SSLKEYLOGFILE makes browsers and curl write it
+    ///
+    /// TLS 1.2 and 1.3 with AES-GCM or ChaCha20-Poly1305. The protocol within is detected, and its records come beside
+    /// that of TLS. Secrets that a pcapng file holds are used without this option. Of a live capture, those that are in
+    /// the file at the start.
+    #[arg(long, value_name = "FILE")]
+    keylog: Option<PathBuf>,
 }
 
 /// Options of all commands that read captures.
@@ -286,6 +302,10 @@ pub(crate) struct Running {
     /// Such as `tcp port 443 and host 10.0.0.1`. Others are treated as not captured.
     #[arg(short, long, value_name = "EXPR", value_parser = Filter::parse)]
     pub(crate) filter: Option<Filter>,
+
+    /// Key log with which TLS is decrypted, of commands that take [one](KeylogArgs).
+    #[arg(skip)]
+    pub(crate) keylog: Option<PathBuf>,
 
     /// Seed of Community IDs, 0 to 65535. Programs whose IDs are to be equal must have the same one
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -453,7 +473,7 @@ impl Command {
             }
             Command::Summary(SummaryArgs { common, .. })
             | Command::Top(TopArgs { common, .. })
-            | Command::Events(EventsArgs { common }) => (common.is_live(), &common.running),
+            | Command::Events(EventsArgs { common, .. }) => (common.is_live(), &common.running),
             Command::Follow(follow) if follow.streams.is_none() => (false, &follow.running),
             _ => return false,
         };
@@ -494,12 +514,15 @@ impl Cli {
         let mut cli = Cli::from_arg_matches(matches)?;
         if let Some((_, matches)) = matches.subcommand() {
             match &mut cli.command {
-                Command::Flows(FlowsArgs { common, .. })
-                | Command::Sessions(SessionsArgs { common, .. })
-                | Command::Summary(SummaryArgs { common, .. })
-                | Command::Top(TopArgs { common, .. })
-                | Command::Report(ReportArgs { common })
-                | Command::Events(EventsArgs { common }) => common.join_files(matches),
+                Command::Flows(FlowsArgs { common, .. }) => common.join_files(matches),
+                Command::Sessions(SessionsArgs { keylog, common, .. })
+                | Command::Summary(SummaryArgs { keylog, common, .. })
+                | Command::Top(TopArgs { keylog, common, .. })
+                | Command::Report(ReportArgs { keylog, common })
+                | Command::Events(EventsArgs { keylog, common }) => {
+                    common.join_files(matches);
+                    common.running.keylog = keylog.keylog.take();
+                }
                 _ => {}
             }
         }

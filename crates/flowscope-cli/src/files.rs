@@ -13,6 +13,7 @@ use flowscope::track::EndReason;
 
 use crate::args::Running;
 use crate::error::{Failure, Status};
+use crate::keylog::Secrets;
 use crate::output::{Output, RecordFormat, Target, part_of};
 use crate::recorder::FlowKey;
 use crate::run::{Ending, Run};
@@ -74,11 +75,16 @@ fn track_by<K: FlowKey, L: RecordFormat>(
         }
         _ => NonZeroUsize::MIN,
     });
-    let mut run = Run::<L, K>::new(args, out, workers, total)?;
+    let secrets = Secrets::of_run(args, out.layout().reading(), true)?;
+    let mut run = Run::<L, K>::new(args, out, workers, total, secrets)?;
     if silently {
         run = run.silent();
     }
+    run.tell_of_secrets();
     let mut source = CaptureFiles::new(files);
+    if let Some(sink) = run.secrets_sink() {
+        source = source.secrets_to(sink);
+    }
     let status = read_all(&mut source, &mut run, total.is_none())?;
     if source.packets() == 0 && status > Status::Incomplete {
         // None of the inputs was a capture: there are no statistics.

@@ -26,6 +26,7 @@ mod choice;
 mod companion;
 mod error;
 mod files;
+mod keylog;
 #[cfg(all(feature = "live", target_os = "linux"))]
 mod live;
 mod numbers;
@@ -78,7 +79,7 @@ fn run_command(sink: Option<OpenSink<'_>>) -> ExitCode {
         Command::Flows(args) => flows(&args, sink),
         Command::Sessions(args) => sessions(&args, sink),
         Command::Summary(args) => summary(&args),
-        Command::Top(TopArgs { by, limit, answer, common }) => {
+        Command::Top(TopArgs { by, limit, answer, common, .. }) => {
             let top = Top::new(by, limit.get(), answer.is_json());
             answer_with(&common, answer.condition.as_deref(), Answer::Top(Box::new(top)))
         }
@@ -87,7 +88,7 @@ fn run_command(sink: Option<OpenSink<'_>>) -> ExitCode {
         Command::Ladder(args) => ladder(&args),
         Command::Extract(args) => packets::extract(&args),
         Command::Split(args) => packets::split(&args),
-        Command::Events(EventsArgs { common }) => {
+        Command::Events(EventsArgs { common, .. }) => {
             let events = Events::new(common.running.community_id_seed);
             track(&common, common.running.target(), events)
         }
@@ -153,7 +154,7 @@ fn sessions(args: &SessionsArgs, sink: Option<OpenSink<'_>>) -> Result<Status, F
 }
 
 fn summary(args: &SummaryArgs) -> Result<Status, Failure> {
-    let SummaryArgs { answer, zone, common } = args;
+    let SummaryArgs { answer, zone, common, .. } = args;
     let condition = answer.condition.as_deref();
     let zone = zone.zone(!answer.is_json())?;
     let summary = Summary::new(answer.is_json(), condition.is_some(), zone);

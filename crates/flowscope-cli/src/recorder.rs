@@ -7,11 +7,12 @@ use flowscope::driver::{DriverConfig, Protocols, SessionChange};
 use flowscope::extract::{
     AutoDetectEncap, FiveTuple, FiveTupleKey, FlowExtractor, Scoped, ScopedKey,
 };
-use flowscope::protocols::Registry;
+use flowscope::protocols::{self, Registry};
 use flowscope::track::{Change, EndReason, Flow};
 use flowscope_parallel::{Merged, ParallelDriver, Recorder, WorkerError};
 
 use crate::error::Failure;
+use crate::keylog::Secrets;
 use crate::output::{Output, RecordFormat, put_piece};
 use crate::reading::AppRecord;
 
@@ -67,8 +68,16 @@ pub(crate) struct FormatRecorder<L>(pub(crate) L);
 
 impl<L: RecordFormat> FormatRecorder<L> {
     /// The protocols that a shard reads; `config` is the shard's.
-    pub(crate) fn protocols(&self, config: &DriverConfig) -> Protocols<AppRecord, Registry> {
-        self.0.reading().protocols().reassembly(config.stream_config().clone())
+    pub(crate) fn protocols(
+        &self,
+        config: &DriverConfig,
+        secrets: Option<&Secrets>,
+    ) -> Protocols<AppRecord, Registry> {
+        let protocols = self.0.reading().protocols().reassembly(config.stream_config().clone());
+        match secrets {
+            Some(secrets) => protocols::decrypting(protocols, secrets.source()),
+            None => protocols,
+        }
     }
 }
 

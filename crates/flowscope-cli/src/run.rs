@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::SystemTime;
 
 use flowscope::core::{Ledger, PacketView, Timestamp};
-use flowscope::pcap::ReadError;
+use flowscope::pcap::{DecryptionSecrets, ReadError};
 use flowscope::track::{Clock, EndReason};
 use flowscope_filter::Filter;
 use flowscope_parallel::Counts;
@@ -14,6 +14,7 @@ use flowscope_parallel::{Shunt, ShuntRefusal, Shunting};
 
 use crate::args::Running;
 use crate::error::{Failure, Status};
+use crate::keylog::Secrets;
 use crate::output::{Capture, Output, RecordFormat, Totals, count};
 use crate::pager;
 use crate::progress::{Progress, Shown};
@@ -30,6 +31,10 @@ pub(crate) struct Run<'a, L: RecordFormat, K: FlowKey> {
     driver: Driver<L, K>,
     out: Output<L>,
     progress: Progress,
+    /// With which TLS is decrypted.
+    secrets: Option<Secrets>,
+    /// Why the output of packets could not be written while more of them were taken.
+    failed: Option<Failure>,
     /// Whether nothing at all is printed on standard error.
     silent: bool,
     /// Whether output of earlier packets was not written yet.
@@ -60,12 +65,13 @@ pub(crate) struct Ending {
 }
 
 impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
-    /// Prepares a run. `total` is the size of all capture files, if known.
+    /// Prepares a run. `total` is the size of all capture files, if known; TLS is decrypted with `secrets`.
     pub(crate) fn new(
         args: &'a Running,
         out: Output<L>,
         workers: NonZeroUsize,
         total: Option<u64>,
+        secrets: Option<Secrets>,
     ) -> Result<Self, Failure> {
         let config = args.tracking.driver();
         let layout = out.layout();
@@ -77,7 +83,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
             &config,
             workers,
             K::shard_hash,
-            |config| recorder.protocols(config),
+            |config| recorder.protocols(config, secrets.as_ref()),
             &recorder,
         )?
         .keep_payload(layout.reading().bytes());
@@ -86,6 +92,8 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
             filter: args.filter.clone(),
             tunnels: Tunnels::new(),
             driver,
+            secrets,
+            failed: None,
             progress: Progress::new(total, args.quiet || out.is_terminal() || pager::is_reading()),
             out,
             silent: false,
@@ -147,6 +155,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
     #[inline]
     fn track(&mut self, views: &[PacketView<'_>]) {
         let Some(first) = views.first() else { return };
+        self.add_secrets();
         self.out.begin(first.ts());
         self.out.see(self.taken + self.refused + 1, views);
         self.driver.handle_batch(views);
@@ -173,6 +182,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
     /// Completes the current round. `position` is the number of bytes read from capture files, if
     /// any.
     pub(crate) fn round(&mut self, position: Option<u64>) -> Result<(), Failure> {
+        self.check_failed()?;
         let Run { driver, out, progress, taken, wire_bytes, .. } = self;
         out.advance(driver.clock().now().watermark);
         driver.flush(&mut |merged| write(out, merged))?;
@@ -190,6 +200,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
         if self.behind {
             self.round(position)?;
         }
+        self.check_failed()?;
         self.behind = false;
         let Run { driver, out, .. } = self;
         driver.drain(&mut |merged| write(out, merged))?;
@@ -217,6 +228,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
 
     /// Ends all flows and completes the output.
     pub(crate) fn end(mut self, ending: Ending) -> Result<Status, Failure> {
+        self.check_failed()?;
         let Ending { mut status, reason, lost, dropped_before, links, line, now } = ending;
         let Run { driver, out, .. } = &mut self;
         out.advance(driver.clock().now().watermark);
@@ -263,6 +275,34 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
 }
 
 impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
+    /// Adds secrets that the capture had before the packets to come: parsers of earlier packets have not seen them.
+    fn add_secrets(&mut self) {
+        let Run { driver, out, secrets, failed, .. } = self;
+        let Some(secrets) = secrets.as_ref().filter(|secrets| secrets.is_waiting()) else { return };
+        let drained = driver.drain(&mut |merged| write(out, merged));
+        *failed = failed.take().or(drained.err());
+        secrets.add_waiting();
+    }
+
+    /// What takes the secrets of captures, if any are of use.
+    pub(crate) fn secrets_sink(
+        &self,
+    ) -> Option<impl FnMut(DecryptionSecrets<'_>) + Send + 'static> {
+        self.secrets.as_ref().map(Secrets::sink)
+    }
+
+    /// Says what the user should know of the key log.
+    pub(crate) fn tell_of_secrets(&self) {
+        let notes = self.secrets.as_ref().map_or(&[][..], Secrets::notes);
+        if !self.args.quiet {
+            notes.iter().for_each(|note| self.tell(note));
+        }
+    }
+
+    fn check_failed(&mut self) -> Result<(), Failure> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
     /// The counters, with these of the driver; `lost` are those that the source lost.
     fn totals_of(&self, counts: Counts, lost: &Ledger) -> Totals {
         let clock = self.driver.clock();

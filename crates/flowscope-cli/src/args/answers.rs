@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::{Args, ValueEnum};
 
-use super::{Common, ZoneArgs};
+use super::{Common, KeylogArgs, ZoneArgs};
 use crate::output::By;
 
 #[derive(Args, Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct SummaryArgs {
     pub(crate) answer: Answer,
     #[command(flatten)]
     pub(crate) zone: ZoneArgs,
+    #[command(flatten)]
+    pub(super) keylog: KeylogArgs,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -27,6 +29,8 @@ pub(crate) struct TopArgs {
     pub(crate) limit: NonZeroUsize,
     #[command(flatten)]
     pub(crate) answer: Answer,
+    #[command(flatten)]
+    pub(super) keylog: KeylogArgs,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::Common;
+use super::{Common, KeylogArgs};
 use crate::error::Failure;
 use crate::output::Target;
 
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    pub(super) keylog: KeylogArgs,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -21,6 +21,7 @@ use super::{now, runtime};
 use crate::args::Running;
 use crate::args::live::{Live, TimestampSource};
 use crate::error::{Failure, Status};
+use crate::keylog::Secrets;
 use crate::output::{Output, RecordFormat, Target, Transport, report_stats};
 use crate::recorder::FlowKey;
 use crate::run::{Ending, Run};
@@ -90,6 +91,8 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     let rotation = live.sensor.rotation(target)?;
     let user = live.sensor.user.as_deref().map(Unprivileged::find).transpose()?;
     let control = Control::new(target.is_directory(), live.sensor.metrics.is_some())?;
+    // Before the rights to read it are given up.
+    let secrets = Secrets::of_run(args, layout.reading(), false)?;
     let feed =
         Feed::start(&live.interface, &live.taking, args.filter.as_ref(), live.shunt, is_piped)?;
     let listener = live.sensor.metrics.map(Listener::bind).transpose()?;
@@ -105,7 +108,8 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     let metrics = listener.map(|listener| Metrics::serve(listener, &mut greetings)).transpose()?;
     let out = Output::rotating(layout, target, rotation)?.hurried();
     let workers = args.workers.unwrap_or(NonZeroUsize::MIN);
-    let mut run = Run::<L, K>::new(args, out, workers, None)?.filtered_before();
+    let mut run = Run::<L, K>::new(args, out, workers, None, secrets)?.filtered_before();
+    run.tell_of_secrets();
     let faults = feed.shunt_map().map_or(Ok(Vec::new()), |map| shunt(&mut run, map))?;
     if !args.quiet {
         greetings.iter().for_each(|line| say(line));

@@ -60,7 +60,7 @@ pub(super) fn reread<K: FlowKey, P: FlowPackets>(
     let layout = Assign { flows: flows.clone(), steps: Arc::clone(&steps) };
     let out = Output::open(layout, Target::Stream(None))?;
     // With one worker, a round has the records of all packets so far.
-    let run = Run::<Assign, K>::new(args, out, NonZeroUsize::MIN, total_size(files))?;
+    let run = Run::<Assign, K>::new(args, out, NonZeroUsize::MIN, total_size(files), None)?;
     let pieces = Pieces::new(args.filter.clone(), P::FRAMES);
     let mut again = Again { run, pieces, steps, chosen, read: 0 };
     let mut source = CaptureFiles::new(files);

@@ -12,6 +12,7 @@ mod fields;
 mod formats;
 mod hostile;
 mod input;
+mod keylog;
 mod ladder;
 mod named;
 mod packets;
