@@ -12,6 +12,7 @@ mod detection;
 mod driver;
 mod filter;
 mod input;
+mod keylog;
 mod link;
 mod parsers;
 mod program;
@@ -45,6 +46,7 @@ pub const ALL: &[Target] = &[
     Target { name: "writers", run: writers::run, seeds: writers::seeds },
     Target { name: "filter", run: filter::run, seeds: filter::seeds },
     Target { name: "conditions", run: conditions::run, seeds: conditions::seeds },
+    Target { name: "keylog", run: keylog::run, seeds: keylog::seeds },
     Target { name: "program", run: program::run, seeds: program::seeds },
 ];
 

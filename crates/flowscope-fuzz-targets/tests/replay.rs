@@ -9,7 +9,7 @@ use flowscope_fuzz_targets::{ALL, Target, inputs};
 fn fresh(target: &Target) -> usize {
     let (few, many) = if cfg!(debug_assertions) { (600, 4000) } else { (20_000, 200_000) };
     match target.name {
-        "driver" | "writers" | "parsers" => few,
+        "driver" | "writers" | "parsers" | "keylog" => few,
         "capture" | "tracker" => many / 2,
         _ => many,
     }
@@ -59,7 +59,7 @@ macro_rules! targets {
     };
 }
 
-targets! { capture link defrag tracker reassembly parsers detection driver writers filter conditions program }
+targets! { capture link defrag tracker reassembly parsers detection driver writers filter conditions keylog program }
 
 #[test]
 fn inputs_are_the_same_on_every_run() {
