@@ -62,3 +62,8 @@ pub use program::{Instruction, Program, ProgramError};
 #[cfg(feature = "libpcap")]
 pub use tcpdump::TcpdumpError;
 pub use text::ParseExprError;
+
+/// The code of `docs/FILTERS.md`, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/FILTERS.md")]
+struct Page;
