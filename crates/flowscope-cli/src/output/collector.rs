@@ -270,9 +270,10 @@ mod tests {
         let name = format!("tcp://{}", listener.local_addr().unwrap());
         let reader = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut buffer = vec![0; 64 << 10];
+            let mut buffer = vec![0; 16 << 10];
+            // About 8 MB in a second, with pauses of 0.2 s where buffers of the kernel are full.
             while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
-                thread::sleep(Duration::from_millis(20));
+                thread::sleep(Duration::from_millis(2));
             }
         });
         let mut collector = connect(&name, Duration::from_millis(500));
