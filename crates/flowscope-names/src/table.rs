@@ -88,7 +88,6 @@ pub static NAMES: &[NamedProtocol] = &[
     udp("dcerpc", &[135], datagram(of(&[4]), windows::dcerpc_datagram), "C706 §12.5.1").zeek("dce_rpc"),
     tcp("nfs", &[2049], stream(of(&[0x80]), rpc::nfs_stream), "RFC 5531 §9, RFC 1813 §2.1"),
     udp("nfs", &[2049], datagram(PORT, rpc::nfs), "RFC 5531 §9, RFC 1813 §2.1"),
-    tcp("smb", &[139, 445], stream(of(&[0, 0x81, 0x82]), windows::smb), "MS-SMB2 §2.1, RFC 1002 §4.3"),
     tcp("sunrpc", &[111], stream(of(&[0x80]), rpc::sunrpc_stream), "RFC 5531 §9, RFC 1833 §3"),
     udp("sunrpc", &[111], datagram(PORT, rpc::sunrpc), "RFC 5531 §9, RFC 1833 §3"),
     // Things and services.

@@ -1,36 +1,8 @@
 //! Protocols of Windows networks.
 
-use crate::answer::Answer::{self, Maybe, Yes};
-
+use crate::answer::Answer;
 use crate::shape::Byte::{Any, From, In, Is};
 use crate::shape::{be, header, le, sure_if};
-
-/// SMB 1, 2 and 3 behind a NetBIOS session header (RFC 1002 §4.3.1, [MS-SMB2] §2.1), or the request for such a session
-/// with the encoded name of a server.
-pub(crate) fn smb(start: &[u8]) -> Answer {
-    let message =
-        [Is(0), From(0, 1), Any, Any, In(&[0xfd, 0xfe, 0xff]), Is(b'S'), Is(b'M'), Is(b'B')];
-    let request = [
-        Is(0x81),
-        Is(0),
-        Is(0),
-        Any,
-        Is(0x20),
-        From(b'A', b'P'),
-        From(b'A', b'P'),
-        From(b'A', b'P'),
-        From(b'A', b'P'),
-    ];
-    let accepted = [Is(0x82), Is(0), Is(0), Is(0)];
-    match start.first() {
-        Some(0x81) => header(start, &request, |_| Yes),
-        Some(0x82) => header(start, &accepted, |start| match &start[4..] {
-            [] => Maybe,
-            rest => header(rest, &message, |_| Yes),
-        }),
-        _ => header(start, &message, |_| Yes),
-    }
-}
 
 /// DCE RPC over TCP (C706 §12.6.3.1): version 5, a packet type, the format of integers.
 pub(crate) fn dcerpc(start: &[u8]) -> Answer {

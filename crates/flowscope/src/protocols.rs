@@ -86,6 +86,7 @@ macro_rules! for_each_protocol {
             "krb5" krb5 Krb5 flowscope_krb5,
             "modbus" modbus Modbus flowscope_modbus,
             "dnp3" dnp3 Dnp3 flowscope_dnp3,
+            "smb" smb Smb flowscope_smb,
         }
     };
 }

@@ -45,6 +45,7 @@ fn framing(protocol: &str) -> Framing {
         "mqtt" | "ldap" | "http2" | "websocket" => Framing::Closes,
         "dns" | "llmnr" => Framing::Lengths { unreadable: b"\0\x05AAAAA" },
         "krb5" => Framing::Lengths { unreadable: b"\0\0\0\x01\x6a" },
+        "smb" => Framing::Lengths { unreadable: b"\0\0\0\x20\xfeSMBAAAAAAAAAAAAAAAAAAAAAAAAAAAA" },
         "dnp3" => Framing::Lengths { unreadable: b"\x05\x64\x08\xc4\x0a\0\x01\0\xfc\x42AAAXX" },
         "modbus" => Framing::Lengths { unreadable: b"\0\x09\0\0\0\x04\x01\x83\x02\0" },
         "tls" | "ssh" | "postgresql" | "mysql" | "socks" | "proxy" | "rdp" => Framing::Handshake,

@@ -4,7 +4,7 @@ use flowscope::protocols::{self, ProtocolInfo};
 
 /// Those whose first bytes show what is none of them, and which go on behind what cannot be read where their framing
 /// allows it. A protocol of free text, or one that is new, need not be here.
-const HELD: [&str; 32] = [
+const HELD: [&str; 33] = [
     "http",
     "tls",
     "dtls",
@@ -37,6 +37,7 @@ const HELD: [&str; 32] = [
     "krb5",
     "modbus",
     "dnp3",
+    "smb",
 ];
 
 /// Their descriptions.

@@ -1,0 +1,201 @@
+//! Files that are open, and the shares they are in.
+
+use std::collections::VecDeque;
+
+use flowscope_core::{FlowSide, Timestamp};
+
+use crate::{SmbCommand, SmbDetail, SmbDialect, SmbExchange, SmbFile, SmbGuid, SmbTree};
+
+/// Files that are remembered: of more, the one that was opened first is forgotten.
+pub(crate) const MAX_FILES: usize = 256;
+/// Shares that are remembered.
+const MAX_TREES: usize = 32;
+
+/// What a request to read, to write or to close names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum FileRef {
+    /// The file with this handle.
+    Handle(SmbGuid),
+    /// That which the request with this number opens, in the same chain.
+    OpenedBy(u64),
+}
+
+/// The files and shares of a connection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OpenFiles {
+    files: VecDeque<OpenFile>,
+    trees: VecDeque<Tree>,
+}
+
+/// A file that is open.
+#[derive(Clone, Debug)]
+struct OpenFile {
+    handle: SmbGuid,
+    /// When, and by which request it was opened; by whom.
+    ts: Timestamp,
+    message_id: u64,
+    side: FlowSide,
+    session_id: u64,
+    tree_id: u32,
+    name: Option<Vec<u8>>,
+    bytes_read: u64,
+    bytes_written: u64,
+}
+
+/// A share that is connected to.
+#[derive(Clone, Debug)]
+struct Tree {
+    session_id: u64,
+    tree_id: u32,
+    tree: SmbTree,
+}
+
+impl OpenFiles {
+    /// Takes note of a share.
+    pub(crate) fn connect(&mut self, session_id: u64, tree_id: u32, tree: &SmbTree) {
+        self.disconnect(session_id, tree_id);
+        if self.trees.len() == MAX_TREES {
+            self.trees.pop_front();
+        }
+        self.trees.push_back(Tree { session_id, tree_id, tree: tree.clone() });
+    }
+
+    /// Forgets a share. Returns it.
+    pub(crate) fn disconnect(&mut self, session_id: u64, tree_id: u32) -> Option<SmbTree> {
+        let at = self.position(session_id, tree_id)?;
+        self.trees.remove(at).map(|it| it.tree)
+    }
+
+    /// The share with this number.
+    pub(crate) fn tree(&self, session_id: u64, tree_id: u32) -> Option<&SmbTree> {
+        self.position(session_id, tree_id).map(|at| &self.trees[at].tree)
+    }
+
+    fn position(&self, session_id: u64, tree_id: u32) -> Option<usize> {
+        let is_it = |it: &Tree| (it.session_id, it.tree_id) == (session_id, tree_id);
+        self.trees.iter().position(is_it)
+    }
+
+    /// Takes note of a file that was opened. One that is forgotten for it, and of which bytes were read or written, is a record.
+    pub(crate) fn open(
+        &mut self,
+        opened: &SmbExchange,
+        dialect: Option<SmbDialect>,
+        out: &mut Vec<SmbExchange>,
+    ) {
+        let Some(file) = opened.file() else { return };
+        let Some(handle) = file.id else { return };
+        if self.files.len() == MAX_FILES {
+            let oldest = self.files.pop_front();
+            out.extend(oldest.and_then(|it| self.unclosed(it, dialect)));
+        }
+        self.files.push_back(OpenFile {
+            handle,
+            ts: opened.ts,
+            message_id: opened.message_id,
+            side: opened.side,
+            session_id: opened.session_id,
+            tree_id: opened.tree_id,
+            name: file.name.clone(),
+            bytes_read: 0,
+            bytes_written: 0,
+        });
+    }
+
+    /// The place of a file. Handles are used again: the last one that was opened counts.
+    fn find(&self, file: FileRef) -> Option<usize> {
+        self.files.iter().rposition(|it| match file {
+            FileRef::Handle(handle) => it.handle == handle,
+            FileRef::OpenedBy(message_id) => it.message_id == message_id,
+        })
+    }
+
+    /// Counts bytes of a file.
+    pub(crate) fn transferred(&mut self, file: FileRef, len: u32, is_write: bool) {
+        let Some(at) = self.find(file) else { return };
+        let file = &mut self.files[at];
+        let sum = if is_write { &mut file.bytes_written } else { &mut file.bytes_read };
+        *sum = sum.saturating_add(len.into());
+    }
+
+    /// Adds what is known of a file.
+    pub(crate) fn describe(&self, named: Option<FileRef>, file: &mut SmbFile) {
+        if let Some(at) = named.and_then(|named| self.find(named)) {
+            let known = &self.files[at];
+            file.id = Some(known.handle);
+            file.name = known.name.clone();
+        }
+    }
+
+    /// Adds what is known of a file that is closed, and forgets it.
+    pub(crate) fn close(&mut self, named: Option<FileRef>, file: &mut SmbFile) {
+        let at = named.and_then(|named| self.find(named));
+        if let Some(known) = at.and_then(|at| self.files.remove(at)) {
+            file.id = Some(known.handle);
+            file.name = known.name;
+            file.bytes_read = known.bytes_read;
+            file.bytes_written = known.bytes_written;
+        }
+    }
+
+    /// A file has another name from now on.
+    pub(crate) fn rename(&mut self, named: Option<FileRef>, name: &[u8]) {
+        if let Some(at) = named.and_then(|named| self.find(named)) {
+            self.files[at].name = Some(name.to_vec());
+        }
+    }
+
+    /// Adds the share that a file is in.
+    pub(crate) fn locate(&self, session_id: u64, tree_id: u32, file: &mut SmbFile) {
+        if let Some(tree) = self.tree(session_id, tree_id) {
+            file.share = tree.path.clone();
+            file.share_type = tree.kind;
+        }
+    }
+
+    /// Nothing more comes: files of which bytes were read or written, and that were not closed, are records.
+    pub(crate) fn end(&mut self, dialect: Option<SmbDialect>, out: &mut Vec<SmbExchange>) {
+        let files = std::mem::take(&mut self.files);
+        out.extend(files.into_iter().filter_map(|file| self.unclosed(file, dialect)));
+        self.trees.clear();
+    }
+
+    fn unclosed(&self, file: OpenFile, dialect: Option<SmbDialect>) -> Option<SmbExchange> {
+        let OpenFile { handle, ts, side, session_id, tree_id, bytes_read, bytes_written, .. } =
+            file;
+        if bytes_read == 0 && bytes_written == 0 {
+            return None;
+        }
+        let mut detail = SmbFile {
+            name: file.name,
+            id: Some(handle),
+            bytes_read,
+            bytes_written,
+            ..SmbFile::default()
+        };
+        self.locate(session_id, tree_id, &mut detail);
+        Some(SmbExchange {
+            ts,
+            side,
+            command: SmbCommand::Close,
+            is_smb1: false,
+            is_requested: false,
+            message_id: file.message_id,
+            session_id,
+            tree_id,
+            dialect,
+            status: None,
+            latency: None,
+            detail: SmbDetail::File(Box::new(detail)),
+        })
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let name = |it: &OpenFile| it.name.as_ref().map_or(0, Vec::capacity);
+        let path = |it: &Tree| it.tree.path.as_ref().map_or(0, Vec::capacity);
+        self.files.capacity() * size_of::<OpenFile>()
+            + self.files.iter().map(name).sum::<usize>()
+            + self.trees.capacity() * size_of::<Tree>()
+            + self.trees.iter().map(path).sum::<usize>()
+    }
+}

@@ -1,0 +1,403 @@
+//! Requests and their responses.
+
+use std::collections::VecDeque;
+
+use flowscope_core::{FlowSide, Timestamp};
+
+use crate::message::SmbNtlmServer;
+use crate::open_files::{FileRef, OpenFiles};
+use crate::smb1;
+use crate::smb2::{self, Header, READ, RELATED_ID, WRITE};
+use crate::{
+    SmbCommand, SmbDetail, SmbDialect, SmbExchange, SmbFile, SmbGuid, SmbNegotiation, SmbSealed,
+    SmbStatus,
+};
+
+/// Requests that may wait for a response.
+const MAX_OPEN: usize = 128;
+/// Logins that may be under way at once.
+const MAX_LOGINS: usize = 8;
+
+/// What is known of a connection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pairing {
+    /// Requests without a response, oldest first.
+    open: VecDeque<Open>,
+    files: OpenFiles,
+    /// What servers said in a login that goes on, by its session.
+    logins: VecDeque<(u64, SmbNtlmServer)>,
+    dialect: Option<SmbDialect>,
+    sealed: Option<Sealed>,
+    /// The chain at hand, of each side.
+    chains: [Chain; 2],
+}
+
+/// A request without a response.
+#[derive(Clone, Debug)]
+struct Open {
+    message_id: u64,
+    side: FlowSide,
+    /// Code of the command; of SMB 1 the negotiation too.
+    command: u16,
+    file: Option<FileRef>,
+    /// What becomes a record; none of reading and writing.
+    exchange: Option<SmbExchange>,
+}
+
+/// What the requests of a chain have in common (§3.3.5.2.7.2).
+#[derive(Clone, Copy, Debug, Default)]
+struct Chain {
+    session_id: u64,
+    tree_id: u32,
+    file: Option<FileRef>,
+}
+
+/// Messages that are not read.
+#[derive(Clone, Copy, Debug)]
+struct Sealed {
+    ts: Timestamp,
+    side: FlowSide,
+    session_id: u64,
+    counts: SmbSealed,
+}
+
+impl Pairing {
+    /// A message of SMB 2 that `side` sent.
+    pub(crate) fn smb2(
+        &mut self,
+        side: FlowSide,
+        ts: Timestamp,
+        header: &Header,
+        body: &[u8],
+        is_first: bool,
+        out: &mut Vec<SmbExchange>,
+    ) {
+        if header.is_response {
+            self.response(side, ts, header, body, out);
+        } else {
+            self.request(side, ts, header, body, is_first, out);
+        }
+    }
+
+    fn request(
+        &mut self,
+        side: FlowSide,
+        ts: Timestamp,
+        header: &Header,
+        body: &[u8],
+        is_first: bool,
+        out: &mut Vec<SmbExchange>,
+    ) {
+        let &Header { command, message_id, .. } = header;
+        let chain = &mut self.chains[side.index()];
+        if is_first || !header.is_related {
+            let Header { session_id, tree_id, .. } = *header;
+            *chain = Chain { session_id, tree_id, file: None };
+        }
+        let Chain { session_id, tree_id, file: before } = *chain;
+        let named = |id: SmbGuid| if id == RELATED_ID { before } else { Some(FileRef::Handle(id)) };
+
+        if matches!(command, READ | WRITE) {
+            if let Some(file) = smb2::transfer_request(body).and_then(named) {
+                chain.file = Some(file);
+                self.push(
+                    Open { message_id, side, command, file: Some(file), exchange: None },
+                    out,
+                );
+            }
+            return;
+        }
+        let Some(detail) = smb2::request(command, body) else { return };
+        let Some(name) = SmbCommand::of(command) else { return };
+        let mut exchange = SmbExchange {
+            ts,
+            side,
+            command: name,
+            is_smb1: false,
+            is_requested: true,
+            message_id,
+            session_id,
+            tree_id,
+            dialect: self.dialect,
+            status: None,
+            latency: None,
+            detail,
+        };
+        let mut file = None;
+        if let SmbDetail::File(it) = &mut exchange.detail {
+            file = it.id.and_then(named);
+            if it.id == Some(RELATED_ID) {
+                it.id = None;
+            }
+            self.files.locate(session_id, tree_id, it);
+            chain.file = match name {
+                SmbCommand::Create => Some(FileRef::OpenedBy(message_id)),
+                _ => file,
+            };
+        }
+        self.push(Open { message_id, side, command, file, exchange: Some(exchange) }, out);
+    }
+
+    fn push(&mut self, open: Open, out: &mut Vec<SmbExchange>) {
+        if self.open.len() == MAX_OPEN {
+            out.extend(self.open.pop_front().and_then(|open| self.unanswered(open)));
+        }
+        self.open.push_back(open);
+    }
+
+    /// The request that this response belongs to.
+    fn take(&mut self, side: FlowSide, message_id: u64, command: u16) -> Option<Open> {
+        let is_it =
+            |open: &Open| (open.message_id, open.command, open.side) == (message_id, command, side);
+        let at = self.open.iter().position(is_it)?;
+        self.open.remove(at)
+    }
+
+    fn response(
+        &mut self,
+        side: FlowSide,
+        ts: Timestamp,
+        header: &Header,
+        body: &[u8],
+        out: &mut Vec<SmbExchange>,
+    ) {
+        let &Header { status, command, message_id, .. } = header;
+        // Another response follows.
+        if header.is_async && status == SmbStatus::PENDING {
+            return;
+        }
+        let found = self.take(!side, message_id, command);
+        if matches!(command, READ | WRITE) {
+            if !status.is_error()
+                && let Some(file) = found.and_then(|open| open.file)
+                && let Some(len) = smb2::transfer_response(body)
+            {
+                self.files.transferred(file, len, command == WRITE);
+            }
+            return;
+        }
+        let Some(name) = SmbCommand::of(command) else { return };
+        let file = found.as_ref().and_then(|open| open.file);
+        let mut exchange = match found.and_then(|open| open.exchange) {
+            Some(mut exchange) => {
+                exchange.latency = Some(ts.since(exchange.ts));
+                exchange
+            }
+            None => SmbExchange {
+                ts,
+                side: !side,
+                command: name,
+                is_smb1: false,
+                is_requested: false,
+                message_id,
+                session_id: header.session_id,
+                tree_id: header.tree_id,
+                dialect: self.dialect,
+                status: None,
+                latency: None,
+                detail: smb2::without_request(command),
+            },
+        };
+        exchange.status = Some(status);
+        if !status.is_error() {
+            smb2::answer(command, body, &mut exchange.detail);
+        }
+        match name {
+            SmbCommand::Negotiate if !status.is_error() => {
+                self.dialect = smb2::chosen(body).or(self.dialect);
+                exchange.dialect = self.dialect;
+            }
+            SmbCommand::SessionSetup => {
+                // The server assigns it.
+                if header.session_id != 0 {
+                    exchange.session_id = header.session_id;
+                }
+                self.login(status, &mut exchange);
+            }
+            SmbCommand::TreeConnect if !status.is_error() => {
+                exchange.tree_id = header.tree_id;
+                if let SmbDetail::Tree(tree) = &exchange.detail {
+                    self.files.connect(exchange.session_id, exchange.tree_id, tree);
+                }
+            }
+            SmbCommand::TreeDisconnect => {
+                if let Some(known) = self.files.disconnect(exchange.session_id, exchange.tree_id) {
+                    exchange.detail = SmbDetail::Tree(Box::new(known));
+                }
+            }
+            SmbCommand::Create if !status.is_error() => {
+                self.files.open(&exchange, self.dialect, out);
+            }
+            SmbCommand::Close | SmbCommand::SetInfo => {
+                if let SmbDetail::File(it) = &mut exchange.detail {
+                    match name {
+                        SmbCommand::Close if !status.is_error() => self.files.close(file, it),
+                        _ => self.files.describe(file, it),
+                    }
+                    if let Some(new_name) = &it.new_name
+                        && !status.is_error()
+                    {
+                        self.files.rename(file, new_name);
+                    }
+                }
+            }
+            _ => {}
+        }
+        // What goes on with a file that could not be opened fails likewise.
+        let goes_on = matches!(file, Some(FileRef::OpenedBy(_))) && status.is_error();
+        if is_worth_a_record(&exchange)
+            && !(goes_on && exchange.file().is_some_and(|it| it.id.is_none()))
+        {
+            out.push(exchange);
+        }
+    }
+
+    /// A step of a login: what the server said of itself is in the step that names the user too.
+    fn login(&mut self, status: SmbStatus, exchange: &mut SmbExchange) {
+        let SmbDetail::Login(login) = &mut exchange.detail else { return };
+        let before = self.logins.iter().position(|(id, _)| *id == exchange.session_id);
+        let before = before.and_then(|at| self.logins.remove(at)).map(|(_, server)| server);
+        if login.ntlm_server.is_none() {
+            login.ntlm_server = before;
+        }
+        if status == SmbStatus::MORE_PROCESSING_REQUIRED
+            && let Some(server) = &login.ntlm_server
+        {
+            if self.logins.len() == MAX_LOGINS {
+                self.logins.pop_front();
+            }
+            self.logins.push_back((exchange.session_id, server.clone()));
+        }
+    }
+
+    /// A message of SMB 1 that `side` sent.
+    pub(crate) fn smb1(
+        &mut self,
+        side: FlowSide,
+        ts: Timestamp,
+        message: smb1::Message,
+        out: &mut Vec<SmbExchange>,
+    ) {
+        let new = |id: u16, side, negotiation: SmbNegotiation| SmbExchange {
+            ts,
+            side,
+            command: SmbCommand::Negotiate,
+            is_smb1: true,
+            is_requested: true,
+            message_id: id.into(),
+            session_id: 0,
+            tree_id: 0,
+            dialect: None,
+            status: None,
+            latency: None,
+            detail: SmbDetail::Negotiation(Box::new(negotiation)),
+        };
+        match message {
+            smb1::Message::Request { id, offer } => {
+                let exchange = Some(new(id, side, offer));
+                // A server may answer in SMB 2, which numbers messages from 0.
+                self.push(Open { message_id: 0, side, command: 0, file: None, exchange }, out);
+            }
+            smb1::Message::Response { id, status, chosen, mut answer } => {
+                let mut exchange = match self.take(!side, 0, 0).and_then(|open| open.exchange) {
+                    Some(mut exchange) => {
+                        exchange.latency = Some(ts.since(exchange.ts));
+                        exchange
+                    }
+                    None => SmbExchange {
+                        is_requested: false,
+                        ..new(id, !side, SmbNegotiation::default())
+                    },
+                };
+                if let SmbDetail::Negotiation(it) = &mut exchange.detail {
+                    answer.offered = std::mem::take(&mut it.offered);
+                    let name = chosen.and_then(|at| answer.offered.get(usize::from(at)));
+                    exchange.dialect = name.map(|name| smb1::dialect(name));
+                    self.dialect = exchange.dialect.or(self.dialect);
+                    **it = answer;
+                }
+                exchange.status = Some(status);
+                out.push(exchange);
+            }
+            smb1::Message::Other => {}
+        }
+    }
+
+    /// A message that is encrypted, of this session, or compressed.
+    pub(crate) fn sealed(
+        &mut self,
+        side: FlowSide,
+        ts: Timestamp,
+        session_id: Option<u64>,
+        len: u32,
+    ) {
+        let sealed = self.sealed.get_or_insert(Sealed {
+            ts,
+            side,
+            session_id: session_id.unwrap_or(0),
+            counts: SmbSealed::default(),
+        });
+        let SmbSealed { encrypted, compressed, bytes } = &mut sealed.counts;
+        *if session_id.is_some() { encrypted } else { compressed } += 1;
+        *bytes += u64::from(len);
+    }
+
+    /// A request that gets no response any more.
+    fn unanswered(&mut self, open: Open) -> Option<SmbExchange> {
+        let mut exchange = open.exchange?;
+        if let SmbDetail::File(it) = &mut exchange.detail {
+            match exchange.command {
+                SmbCommand::Close => self.files.close(open.file, it),
+                _ => self.files.describe(open.file, it),
+            }
+        }
+        is_worth_a_record(&exchange).then_some(exchange)
+    }
+
+    /// Nothing more comes.
+    pub(crate) fn end(&mut self, out: &mut Vec<SmbExchange>) {
+        let open = std::mem::take(&mut self.open);
+        out.extend(open.into_iter().filter_map(|open| self.unanswered(open)));
+        self.files.end(self.dialect, out);
+        self.logins.clear();
+        out.extend(self.sealed.take().map(|Sealed { ts, side, session_id, counts }| SmbExchange {
+            ts,
+            side,
+            command: SmbCommand::Transform,
+            is_smb1: false,
+            is_requested: false,
+            message_id: 0,
+            session_id,
+            tree_id: 0,
+            dialect: self.dialect,
+            status: None,
+            latency: None,
+            detail: SmbDetail::Sealed(counts),
+        }));
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let exchange = |open: &Open| open.exchange.as_ref().map_or(0, SmbExchange::heap_bytes);
+        self.open.capacity() * size_of::<Open>()
+            + self.open.iter().map(exchange).sum::<usize>()
+            + self.files.heap_bytes()
+            + self.logins.capacity() * size_of::<(u64, SmbNtlmServer)>()
+            + self.logins.iter().map(|(_, server)| server.heap_bytes()).sum::<usize>()
+    }
+}
+
+/// Whether a request says something: leaving does only where it fails, and closing a file where bytes of it were read or written,
+/// too.
+fn is_worth_a_record(exchange: &SmbExchange) -> bool {
+    let is_error = exchange.status.is_some_and(SmbStatus::is_error);
+    match exchange.command {
+        SmbCommand::Logoff | SmbCommand::TreeDisconnect => is_error,
+        SmbCommand::Close => {
+            let transferred = |it: &SmbFile| it.bytes_read > 0 || it.bytes_written > 0;
+            is_error || exchange.file().is_some_and(transferred)
+        }
+        // Without its request it does not say what was set.
+        SmbCommand::SetInfo => exchange.is_requested,
+        _ => true,
+    }
+}
