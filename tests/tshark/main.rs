@@ -8,6 +8,7 @@ use flowscope_testkit::{needs, runner, tests};
 
 mod capture;
 mod exchanges;
+mod smb;
 mod tls;
 mod web;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
                 exchanges::kerberos_is_that_of_tshark,
                 exchanges::modbus_is_that_of_tshark,
                 exchanges::dnp3_is_that_of_tshark,
+                smb::logins_shares_and_files_are_those_of_tshark,
             ],
         ),
     ])

@@ -28,6 +28,7 @@ mod mixed;
 mod modbus;
 mod pcap;
 mod report;
+mod smb;
 mod ssh;
 mod tcp;
 mod tls;
@@ -110,6 +111,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("dig", "bind9-dnsutils"),
     ("ssh", "openssh-client"),
     ("sshd", "openssh-server"),
+    ("smbd", "samba"),
+    ("smbclient", "smbclient"),
 ];
 
 /// Records what `args` name, everything by default.
@@ -209,7 +212,7 @@ pub(crate) fn check_folder() -> Result<()> {
 fn recipes() -> impl Iterator<Item = &'static Recipe> {
     [http::RECIPES, tls::RECIPES, dns::RECIPES, tcp::RECIPES, ssh::RECIPES, udp::RECIPES]
         .into_iter()
-        .chain([web::RECIPES, krb5::RECIPES, modbus::RECIPES, link::RECIPES, mixed::RECIPES])
+        .chain([web::RECIPES, krb5::RECIPES, modbus::RECIPES, smb::RECIPES, link::RECIPES, mixed::RECIPES])
         .flatten()
 }
 
