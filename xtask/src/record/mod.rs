@@ -212,7 +212,14 @@ pub(crate) fn check_folder() -> Result<()> {
 fn recipes() -> impl Iterator<Item = &'static Recipe> {
     [http::RECIPES, tls::RECIPES, dns::RECIPES, tcp::RECIPES, ssh::RECIPES, udp::RECIPES]
         .into_iter()
-        .chain([web::RECIPES, krb5::RECIPES, modbus::RECIPES, smb::RECIPES, link::RECIPES, mixed::RECIPES])
+        .chain([
+            web::RECIPES,
+            krb5::RECIPES,
+            modbus::RECIPES,
+            smb::RECIPES,
+            link::RECIPES,
+            mixed::RECIPES,
+        ])
         .flatten()
 }
 

@@ -1,5 +1,7 @@
 //! Blocks of decryption secrets.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, in tests")]
+
 use std::sync::{Arc, Mutex};
 
 use flowscope_core::PacketSource;
