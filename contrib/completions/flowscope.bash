@@ -245,12 +245,16 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__events)
-            opts="-r -i -c -p -s -o -q -f -h --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
+            opts="-r -i -c -p -s -o -q -f -h --keylog --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --keylog)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --read)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -532,7 +536,7 @@ _flowscope() {
                     return 0
                     ;;
                 --protocol)
-                    COMPREPLY=($(compgen -W "http http2 websocket tls dtls dns mdns llmnr nbns quic ssh smtp dhcp dhcpv6 ntp postgresql mysql ftp pop3 imap socks proxy sip mqtt redis snmp radius rdp ldap krb5 modbus dnp3 amqp bacnet bfd bgp bitcoin bittorrent bittorrent-dht cassandra coap dcerpc edonkey elasticsearch enip git gnutella gtp hsrp iec60870 ike ipsec irc jabber kafka l2tp memcached mongodb netflow nfs nntp openvpn pptp rfb rsync rtcp rtmp rtp rtsp s7comm sflow smb ssdp stun sunrpc svn syslog tds telnet tftp tns wireguard zookeeper" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "http http2 websocket tls dtls dns mdns llmnr nbns quic ssh smtp dhcp dhcpv6 ntp postgresql mysql ftp pop3 imap socks proxy sip mqtt redis snmp radius rdp ldap krb5 modbus dnp3 smb amqp bacnet bfd bgp bitcoin bittorrent bittorrent-dht cassandra coap dcerpc edonkey elasticsearch enip git gnutella gtp hsrp iec60870 ike ipsec irc jabber kafka l2tp memcached mongodb netflow nfs nntp openvpn pptp rfb rsync rtcp rtmp rtp rtsp s7comm sflow ssdp stun sunrpc svn syslog tds telnet tftp tns wireguard zookeeper" -- "${cur}"))
                     return 0
                     ;;
                 --read)
@@ -1223,12 +1227,16 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__report)
-            opts="-r -i -c -p -s -o -q -f -h --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
+            opts="-r -i -c -p -s -o -q -f -h --keylog --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --keylog)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --read)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1381,7 +1389,7 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__sessions)
-            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --wide --protocol --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
+            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --wide --protocol --keylog --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1420,7 +1428,11 @@ _flowscope() {
                     return 0
                     ;;
                 --protocol)
-                    COMPREPLY=($(compgen -W "http http2 websocket tls dtls dns mdns llmnr nbns quic ssh smtp dhcp dhcpv6 ntp postgresql mysql ftp pop3 imap socks proxy sip mqtt redis snmp radius rdp ldap krb5 modbus dnp3" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "http http2 websocket tls dtls dns mdns llmnr nbns quic ssh smtp dhcp dhcpv6 ntp postgresql mysql ftp pop3 imap socks proxy sip mqtt redis snmp radius rdp ldap krb5 modbus dnp3 smb" -- "${cur}"))
+                    return 0
+                    ;;
+                --keylog)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --read)
@@ -1669,7 +1681,7 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__summary)
-            opts="-r -i -c -p -s -o -q -f -h --where --format --utc --local --tz --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
+            opts="-r -i -c -p -s -o -q -f -h --where --format --utc --local --tz --keylog --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1684,6 +1696,10 @@ _flowscope() {
                     return 0
                     ;;
                 --tz)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keylog)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1839,7 +1855,7 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__top)
-            opts="-n -r -i -c -p -s -o -q -f -h --by --limit --where --format --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
+            opts="-n -r -i -c -p -s -o -q -f -h --by --limit --where --format --keylog --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1863,6 +1879,10 @@ _flowscope() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --keylog)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --read)

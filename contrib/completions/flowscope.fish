@@ -88,6 +88,7 @@ ldap\t''
 krb5\t''
 modbus\t''
 dnp3\t''
+smb\t''
 amqp\t''
 bacnet\t''
 bfd\t''
@@ -127,7 +128,6 @@ rtp\t''
 rtsp\t''
 s7comm\t''
 sflow\t''
-smb\t''
 ssdp\t''
 stun\t''
 sunrpc\t''
@@ -232,7 +232,9 @@ rdp\t''
 ldap\t''
 krb5\t''
 modbus\t''
-dnp3\t''"
+dnp3\t''
+smb\t''"
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l keylog -d 'Decrypt TLS with the secrets of this key log, as SSLKEYLOGFILE makes browsers and curl write it' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -s r -l read -d 'Capture file, as in tcpdump; the same as FILE without `-r`' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -s i -l interface -d 'Capture from this interface, not from a file' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l shunt -d 'Have the kernel count the packets of established TCP connections that no parser reads any more, of at most FLOWS at a time, and read only those that change more than counters. The records are the same. Not for `events`' -r
@@ -283,6 +285,7 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand summary" -l where -d
 complete -c flowscope -n "__fish_flowscope_using_subcommand summary" -l format -d 'Format of the answer' -r -f -a "table\t'For reading'
 json\t'JSON lines, with exact numbers'"
 complete -c flowscope -n "__fish_flowscope_using_subcommand summary" -l tz -d 'Print times in this time zone, such as `Europe/Berlin`' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand summary" -l keylog -d 'Decrypt TLS with the secrets of this key log, as SSLKEYLOGFILE makes browsers and curl write it' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand summary" -s r -l read -d 'Capture file, as in tcpdump; the same as FILE without `-r`' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand summary" -s i -l interface -d 'Capture from this interface, not from a file' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand summary" -l shunt -d 'Have the kernel count the packets of established TCP connections that no parser reads any more, of at most FLOWS at a time, and read only those that change more than counters. The records are the same. Not for `events`' -r
@@ -340,6 +343,7 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand top" -s n -l limit -
 complete -c flowscope -n "__fish_flowscope_using_subcommand top" -l where -d 'Count only flows for which this holds, and what is said in them' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand top" -l format -d 'Format of the answer' -r -f -a "table\t'For reading'
 json\t'JSON lines, with exact numbers'"
+complete -c flowscope -n "__fish_flowscope_using_subcommand top" -l keylog -d 'Decrypt TLS with the secrets of this key log, as SSLKEYLOGFILE makes browsers and curl write it' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand top" -s r -l read -d 'Capture file, as in tcpdump; the same as FILE without `-r`' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand top" -s i -l interface -d 'Capture from this interface, not from a file' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand top" -l shunt -d 'Have the kernel count the packets of established TCP connections that no parser reads any more, of at most FLOWS at a time, and read only those that change more than counters. The records are the same. Not for `events`' -r
@@ -383,6 +387,7 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand top" -l no-pager -d 
 complete -c flowscope -n "__fish_flowscope_using_subcommand top" -l vlan-key -d 'Keep flows of different VLANs and virtual networks apart: VLAN, VXLAN, GENEVE, NVGRE and PBB identifiers, ERSPAN and PPPoE sessions. Not for captures that see the two directions of a flow in different ones'
 complete -c flowscope -n "__fish_flowscope_using_subcommand top" -l ethernet -d 'Keep the Ethernet addresses of flows: in EVE\'s object `ether`, at most 10 of each side. Each flow then takes up to 2 KiB more of --memory'
 complete -c flowscope -n "__fish_flowscope_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c flowscope -n "__fish_flowscope_using_subcommand report" -l keylog -d 'Decrypt TLS with the secrets of this key log, as SSLKEYLOGFILE makes browsers and curl write it' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand report" -s r -l read -d 'Capture file, as in tcpdump; the same as FILE without `-r`' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand report" -s i -l interface -d 'Capture from this interface, not from a file' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand report" -l shunt -d 'Have the kernel count the packets of established TCP connections that no parser reads any more, of at most FLOWS at a time, and read only those that change more than counters. The records are the same. Not for `events`' -r
@@ -549,6 +554,7 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand split" -l no-pager -
 complete -c flowscope -n "__fish_flowscope_using_subcommand split" -l vlan-key -d 'Keep flows of different VLANs and virtual networks apart: VLAN, VXLAN, GENEVE, NVGRE and PBB identifiers, ERSPAN and PPPoE sessions. Not for captures that see the two directions of a flow in different ones'
 complete -c flowscope -n "__fish_flowscope_using_subcommand split" -l ethernet -d 'Keep the Ethernet addresses of flows: in EVE\'s object `ether`, at most 10 of each side. Each flow then takes up to 2 KiB more of --memory'
 complete -c flowscope -n "__fish_flowscope_using_subcommand split" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c flowscope -n "__fish_flowscope_using_subcommand events" -l keylog -d 'Decrypt TLS with the secrets of this key log, as SSLKEYLOGFILE makes browsers and curl write it' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand events" -s r -l read -d 'Capture file, as in tcpdump; the same as FILE without `-r`' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand events" -s i -l interface -d 'Capture from this interface, not from a file' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand events" -l shunt -d 'Have the kernel count the packets of established TCP connections that no parser reads any more, of at most FLOWS at a time, and read only those that change more than counters. The records are the same. Not for `events`' -r
