@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, in tests")]
 
+mod documents;
 mod driver;
 mod fragments;
 mod hostile;
