@@ -36,6 +36,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) vlan_key: bool,
 
+    /// Decrypt TLS of captures with the secrets of this key log; those that a pcapng file holds are used without it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keylog: Option<PathBuf>,
+
     /// Number of threads that track flows of captures, as in `flowscope sessions`
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<NonZeroUsize>,

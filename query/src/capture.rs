@@ -36,6 +36,7 @@ pub(crate) struct Captures {
     files: Vec<PathBuf>,
     /// Options of the `flowscope` command.
     options: Vec<OsString>,
+    keylog: Option<PathBuf>,
     reports: bool,
     problems: Arc<Problems>,
 }
@@ -54,7 +55,9 @@ impl Captures {
             options.push("--vlan-key".into());
         }
         let files: Vec<_> = files.into_iter().map(not_stdin).collect();
-        (!files.is_empty()).then_some(Captures { files, options, reports: !args.quiet, problems })
+        let keylog = args.keylog.clone();
+        let reports = !args.quiet;
+        (!files.is_empty()).then_some(Captures { files, options, keylog, reports, problems })
     }
 
     /// The run of the command that gives these records.
@@ -65,6 +68,10 @@ impl Captures {
         };
         let mut args = vec![OsString::from(command)];
         args.extend(self.options.iter().cloned());
+        // Flows are the same without it.
+        if let (Source::Sessions(_), Some(keylog)) = (source, &self.keylog) {
+            args.extend(["--keylog".into(), keylog.into()]);
+        }
         args.push("--".into());
         args.extend(self.files.iter().map(OsString::from));
         let run = RecordRun::new(args)?;

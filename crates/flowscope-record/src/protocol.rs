@@ -26,7 +26,8 @@ pub trait Protocol {
     const FIRST_BYTES: ByteSet;
     /// The bytes by which a stream may begin, where they are not those of datagrams.
     const STREAM_FIRST_BYTES: ByteSet = Self::FIRST_BYTES;
-    /// Whether a connection may go over to another protocol: STARTTLS, `CONNECT`, a proxy.
+    /// Whether a connection may go over to another protocol, or have one within: STARTTLS, `CONNECT`, a proxy, TLS
+    /// that is decrypted.
     const CARRIES: bool = false;
     /// The parser of TCP flows; [`NoParser`] if there is none.
     type Stream: SessionParser<Message = Self::Record> + Clone + Default + Send + 'static;

@@ -15,6 +15,8 @@ impl Protocol for Tls {
     /// The content type of a record (RFC 8446 §5.1), or the length of a hello in SSL 2.0 framing
     /// (RFC 5246 appendix E.2).
     const FIRST_BYTES: ByteSet = ByteSet::range(20, 24).union(ByteSet::range(0x80, 0xff));
+    // What is decrypted is another protocol.
+    const CARRIES: bool = true;
     type Stream = TlsHandshakes;
     type Datagram = NoParser<TlsHandshake>;
     type Record = TlsHandshake;

@@ -103,6 +103,20 @@ fn questions_have_the_answers_that_records_give() {
 }
 
 #[test]
+fn a_key_log_opens_tls() {
+    let capture = data("tls12-keys.pcap");
+    let count = |args: &[&str]| {
+        let args = [&["--quiet", "--format=csv", "select count(*) n from http"], args].concat();
+        run(&mut query(&args, slice::from_ref(&capture)))
+    };
+    assert_eq!(count(&[]), (0, "n\n0\n".to_owned(), String::new()));
+    let (code, text, err) = count(&["--keylog", data("tls12-keys.txt").to_str().unwrap()]);
+    assert!(code == 0 && text != "n\n0\n", "{text}{err}");
+    let (code, _, err) = count(&["--keylog", "/nonexistent"]);
+    assert!(code == 1 && err.contains("/nonexistent"), "{code} {err}");
+}
+
+#[test]
 fn a_filter_is_for_packets_and_a_limit_ends_reading() {
     let count = |args: &[&str]| {
         let sql = "select count(*) n from flow";
