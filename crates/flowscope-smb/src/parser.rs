@@ -30,6 +30,8 @@ pub struct SmbParser {
     frames: [Frames; 2],
     pairing: Pairing,
     check: MessageCheck,
+    /// The latest time fed.
+    now: Timestamp,
 }
 
 impl SessionParser for SmbParser {
@@ -45,7 +47,8 @@ impl SessionParser for SmbParser {
 
     fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<SmbExchange>) -> ParserStatus {
         let StreamChunk { side, ts, mut bytes, .. } = chunk;
-        let SmbParser { frames, pairing, check } = self;
+        self.now = ts;
+        let SmbParser { frames, pairing, check, .. } = self;
         let frames = &mut frames[side.index()];
         loop {
             let read = frames.next(&mut bytes, |unit| {
@@ -82,14 +85,15 @@ impl SessionParser for SmbParser {
                 Ok(Some(ParserStatus::Continue)) => {}
                 Ok(Some(status)) => return status,
                 Ok(None) => return ParserStatus::Continue,
-                Err(error) => return ParserStatus::Failed(error),
+                Err(error) => return check.fail(error),
             }
         }
     }
 
-    fn gap(&mut self, side: FlowSide, len: u64, _: &mut Vec<SmbExchange>) -> ParserStatus {
+    fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<SmbExchange>) -> ParserStatus {
         self.frames[side.index()].skip(len);
-        ParserStatus::Continue
+        // A message may be over.
+        self.feed_into(StreamChunk::new(side, self.now, 0, b""), out)
     }
 
     fn end(&mut self, out: &mut Vec<SmbExchange>) {

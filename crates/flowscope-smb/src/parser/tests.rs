@@ -459,6 +459,19 @@ fn missing_bytes_within_a_message_are_passed_over() {
 }
 
 #[test]
+fn a_message_whose_end_is_missing_is_over() {
+    let answered = frame(&[response(CREATE, 1, &[&created(1)[..], &[0; 400]].concat())]);
+    let mut it = Connection::default();
+    it.ask(&[request(CREATE, 1, &create("a"))]);
+    it.feed(Responder, &answered[..200]);
+    assert_eq!(it.parser.gap(Responder, answered.len() as u64 - 200, &mut it.out), Continue);
+    assert_eq!((it.out.len(), it.out[0].latency.unwrap().as_secs()), (1, 1));
+    it.ask(&[request(CREATE, 2, &create("b"))]);
+    it.answer(&[failure(CREATE, 2)]);
+    assert_eq!(it.out[1].status, Some(SmbStatus(ACCESS_DENIED)));
+}
+
+#[test]
 fn behind_missing_bytes_the_next_frame_is_found() {
     let rest = transferred(300, &b"\0\0\x01\0\xfeSMC\x40\0SMB".repeat(20));
     let next = frame(&[response(CREATE, 1, &created(7))]);
@@ -521,6 +534,6 @@ fn what_is_not_the_protocol_fails() {
     assert_eq!(
         SmbParser::default()
             .feed_into(StreamChunk::new(Initiator, Timestamp::ZERO, 0, b"GET "), &mut Vec::new()),
-        Failed(ParseError::InvalidField("TYPE"))
+        Failed(ParseError::NotTheProtocol)
     );
 }
