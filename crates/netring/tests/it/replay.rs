@@ -21,7 +21,7 @@ fn bundled() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data");
     let folder = fs::read_dir(folder).expect("the captures are part of the repository");
     let mut found: Vec<PathBuf> = folder.flatten().map(|entry| entry.path()).collect();
-    found.retain(|path| path.extension().is_some_and(|extension| extension != "md"));
+    found.retain(|path| path.to_string_lossy().contains(".pcap"));
     found.sort();
     assert!(found.len() > 20, "{} captures", found.len());
     found

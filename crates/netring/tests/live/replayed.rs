@@ -34,7 +34,7 @@ fn captures() -> Vec<PathBuf> {
         .expect("the repository has captures")
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_none_or(|ending| ending != "md"))
+        .filter(|path| path.to_string_lossy().contains(".pcap"))
         .collect();
     found.sort();
     assert!(found.len() > 15);
