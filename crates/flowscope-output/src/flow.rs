@@ -146,6 +146,20 @@ impl FlowRecord {
         FlowRecord { at_end, ..record }.with_sides(&stats, stats.delta)
     }
 
+    /// The record of a whole flow up to now, whatever records it had before: of one that ended for this reason, or of one
+    /// that goes on. That has the number of the last interim record, or 1.
+    #[must_use]
+    pub fn of_whole<S>(flow: &Flow<'_, FiveTupleKey, S>, ended: Option<EndReason>) -> Self {
+        let stats = flow.stats();
+        let header = RecordHeader::new(flow.ts, flow.id.0, *flow.key, stats.orientation);
+        let kind =
+            ended.map_or(FlowRecordKind::Interim(stats.interims.max(1)), FlowRecordKind::Ended);
+        let record = FlowRecord::new(header, &stats, kind, flow.history());
+        let at_end = flow.order.phase == Phase::End;
+        let counters = [stats.initiator.counters, stats.responder.counters];
+        FlowRecord { at_end, ..record }.with_sides(&stats, counters)
+    }
+
     /// The record that goes with an event, if it has one; as [`of_change`](Self::of_change).
     ///
     /// `Interim` and `Late` events do not have the history.
@@ -295,5 +309,61 @@ impl FlowRecordSide {
 impl Record for FlowRecord {
     fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
         visitor.record(&FLOW, self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowscope_core::FlowSide::{Initiator, Responder};
+    use flowscope_driver::{DriverConfig, SessionDriver, SessionSink};
+    use flowscope_extract::FiveTuple;
+    use flowscope_http::HttpParser;
+    use flowscope_testkit::{Dialogue, views};
+    use flowscope_track::TrackerConfig;
+
+    use super::*;
+
+    /// The record of the whole flow at each interim record, and at its end.
+    #[derive(Default)]
+    struct Whole(Vec<FlowRecord>);
+
+    impl<M> SessionSink<FiveTupleKey, M> for Whole {
+        fn flow(&mut self, flow: Flow<'_, FiveTupleKey, ()>, change: Change) {
+            match change {
+                Change::Started { .. } | Change::Interim { .. } => {
+                    self.0.push(FlowRecord::of_whole(&flow, None));
+                }
+                _ => {}
+            }
+        }
+
+        fn removed(&mut self, flow: Flow<'_, FiveTupleKey, ()>, reason: EndReason) {
+            self.0.push(FlowRecord::of_whole(&flow, Some(reason)));
+        }
+    }
+
+    #[test]
+    fn the_record_of_a_whole_flow_has_all_of_it_whatever_records_there_were() {
+        let talk = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:9999").handshake().after(2000);
+        let talk = talk.data(Initiator, [0; 10]).after(2000).data(Responder, [0; 20]);
+        let tracker = TrackerConfig::default().active(Some(Duration::from_secs(1)));
+        let config = DriverConfig::default().tracker(tracker);
+        let parser = HttpParser::default();
+        let mut driver = SessionDriver::with_config(FiveTuple::bidirectional(), parser, config);
+        let mut whole = Whole::default();
+        for view in views(&talk.build()) {
+            driver.handle_batch_with(&[view], &mut whole);
+        }
+        driver.finish_with(EndReason::EndOfInput, &mut whole);
+        let counted = |side: FlowRecordSide| (side.counters.packets, side.counters.payload_bytes);
+        let found = whole.0.iter().map(|record| (record.kind, record.sides.map(counted)));
+        let ended = FlowRecordKind::Ended(EndReason::EndOfInput);
+        let expected = [
+            (FlowRecordKind::Interim(1), [(1, 0), (0, 0)]),
+            (FlowRecordKind::Interim(1), [(2, 0), (1, 0)]),
+            (FlowRecordKind::Interim(2), [(3, 10), (1, 0)]),
+            (ended, [(3, 10), (2, 20)]),
+        ];
+        assert_eq!(found.collect::<Vec<_>>(), expected);
     }
 }

@@ -68,7 +68,7 @@ pub use header::{HEADER, RecordHeader, TRAILER};
 pub use merged::{MergedFlow, MergedSide};
 pub use names::{end_reason, initiator_evidence};
 pub use stats::{CaptureStats, STATS};
-pub use table::{FieldsTable, SummaryFormat, TableFormat};
+pub use table::{FieldsTable, SummaryFormat, TableFormat, cell_text};
 pub use text::{address_text, rfc3339, terminal, zeek_uid};
 pub use zeek::{ZEEK_HEADER, ZeekFormat};
 pub use zone::Zone;

@@ -70,7 +70,7 @@ impl<R: 'static> TableFormat<R> {
     /// Appends a record.
     pub fn row(&mut self, record: &R, out: &mut Vec<u8>) {
         let zone = &self.zone;
-        self.grid.row(self.cells.iter().map(|get| text(&get(record), zone)).collect(), out);
+        self.grid.row(self.cells.iter().map(|get| cell_text(&get(record), zone)).collect(), out);
     }
 
     /// Appends what is held back.
@@ -139,7 +139,7 @@ impl Format for FieldsTable {
         }
         let mut row = Vec::with_capacity(self.fields.names().len());
         let zone = &self.zone;
-        self.fields.values(header, record, &mut |value| row.push(text(&value, zone)));
+        self.fields.values(header, record, &mut |value| row.push(cell_text(&value, zone)));
         self.grid.row(row, out);
     }
 
@@ -151,9 +151,10 @@ impl Format for FieldsTable {
     }
 }
 
-/// A value as a cell; what a peer chose is escaped.
-fn text(value: &Value<'_>, zone: &Zone) -> String {
-    let text = |value: &Value<'_>| text(value, zone);
+/// Returns a value as text for reading, as tables have it, on one line; what a peer chose is escaped as by [`terminal`].
+#[must_use]
+pub fn cell_text(value: &Value<'_>, zone: &Zone) -> String {
+    let text = |value: &Value<'_>| cell_text(value, zone);
     match value {
         Value::Null => String::new(),
         Value::Bool(flag) => if *flag { "yes" } else { "no" }.into(),
