@@ -24,6 +24,13 @@ impl LiveClock {
         self.last = Some((watermark, Instant::now()));
     }
 
+    /// Packet time, of a source that may be late by `latency`; `None` before the first packets.
+    #[must_use]
+    pub fn now(&self, latency: Duration) -> Option<Timestamp> {
+        let (watermark, at) = self.last?;
+        Some(watermark.saturating_add(at.elapsed().saturating_sub(latency)))
+    }
+
     /// Packet time, once it has passed `deadline`; the task is woken when it does.
     ///
     /// # Panics
@@ -37,8 +44,7 @@ impl LiveClock {
     ) -> Poll<Timestamp> {
         let Some((watermark, at)) = self.last else { return Poll::Pending };
         loop {
-            let passed = at.elapsed().saturating_sub(latency);
-            let now = watermark.saturating_add(passed);
+            let now = watermark.saturating_add(at.elapsed().saturating_sub(latency));
             // A deadline has passed only when packet time is later than it.
             if now > deadline {
                 return Poll::Ready(now);
@@ -68,3 +74,19 @@ pub(crate) fn require_timers() {
 
 /// Resolution of timers.
 const TICK: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn time_goes_on_between_packets() {
+        let mut clock = LiveClock::default();
+        let latency = Duration::from_millis(100);
+        assert_eq!(clock.now(latency), None);
+        clock.saw(Timestamp::from_secs(7));
+        assert_eq!(clock.now(latency), Some(Timestamp::from_secs(7)));
+        tokio::time::advance(Duration::from_millis(600)).await;
+        assert_eq!(clock.now(latency), Some(Timestamp::from_nanos(7_500_000_000)));
+    }
+}
