@@ -32,6 +32,7 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-ipfix", &["flowscope-output"]),
     Arrow("flowscope-parallel", &["flowscope-driver"]),
     Arrow("flowscope-report", &["flowscope-output"]),
+    Arrow("flowscope-tui", &["flowscope-output", "flowscope-where"]),
     Arrow("netring", &["flowscope-driver", "netring-capture", "flowscope-pcap"]),
     Arrow(
         "flowscope",
@@ -85,7 +86,7 @@ const IN_TESTS: &[(&str, &str)] = &[
 ];
 
 /// Those that any protocol may be put into, in tests.
-const PROTOCOLS_IN_TESTS: &[&str] = &["netring", "flowscope-output"];
+const PROTOCOLS_IN_TESTS: &[&str] = &["netring", "flowscope-output", "flowscope-tui"];
 
 /// Member packages that are no part of the product and may use all of it.
 const OUTSIDE: &[&str] = &[
