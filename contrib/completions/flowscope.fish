@@ -31,6 +31,7 @@ complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "sessions" -d 'P
 complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "summary" -d 'Print what is in a capture on one screen: protocols, talkers, names, failures'
 complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "top" -d 'Print the addresses, servers or names of which there is most'
 complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "report" -d 'Write a page of a whole capture, as one HTML file that opens offline'
+complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "live" -d 'Show flows and names on the terminal as they come, from interfaces or a capture'
 complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "follow" -d 'Print the payload of one conversation, with gaps marked'
 complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "ladder" -d 'Draw one conversation packet by packet, with what was noteworthy'
 complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "extract" -d 'Write the packets of chosen flows to a capture'
@@ -431,6 +432,55 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand report" -l no-pager 
 complete -c flowscope -n "__fish_flowscope_using_subcommand report" -l vlan-key -d 'Keep flows of different VLANs and virtual networks apart: VLAN, VXLAN, GENEVE, NVGRE and PBB identifiers, ERSPAN and PPPoE sessions. Not for captures that see the two directions of a flow in different ones'
 complete -c flowscope -n "__fish_flowscope_using_subcommand report" -l ethernet -d 'Keep the Ethernet addresses of flows: in EVE\'s object `ether`, at most 10 of each side. Each flow then takes up to 2 KiB more of --memory'
 complete -c flowscope -n "__fish_flowscope_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l where -d 'Show only flows for which this holds, until another filter is typed' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l speed -d 'How fast a capture file is played: so many times as fast as its packets came, or `max`' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l tz -d 'Print times in this time zone, such as `Europe/Berlin`' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l keylog -d 'Decrypt TLS with the secrets of this key log, as SSLKEYLOGFILE makes browsers and curl write it' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -s r -l read -d 'Capture file, as in tcpdump; the same as FILE without `-r`' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -s i -l interface -d 'Capture from this interface, not from a file' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l shunt -d 'Have the kernel count the packets of established TCP connections that no parser reads any more, of at most FLOWS at a time, and read only those that change more than counters. The records are the same. Not for `events`' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -s c -l count -d 'Stop after this many packets' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l duration -d 'Stop after this long (seconds, or like 5m, 300ms)' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -s s -l snap-len -d 'Most bytes captured of each packet [default: all]' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l ring -d 'Size of the capture ring of each interface [default: 32M]' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l timestamps -d 'Who takes the time of a packet. The clock of a card is not the system\'s unless it is synchronised; packets that the card does not stamp have the kernel\'s time [default: kernel]' -r -f -a "kernel\t'The kernel, when it receives the packet'
+card\t'The network card'"
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l fanout -d 'Share the packets with all programs that use the same number; both directions of a flow go to the same program' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l rotate -d 'Complete the logs of --output-dir each time this long has passed, in UTC, such as 1h, or when one has this size, such as 100MiB. May be given twice' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l keep -d 'Keep only this many of the complete logs of each name, and delete older ones' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l metrics -d 'Answer Prometheus at this address, under /metrics' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l user -d 'Go on as this user when the capture is open. The directory of --output-dir is created as theirs; what is written is opened by them' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l config -d 'Take options from this TOML file, under their long names. Those of the command line win' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -s o -l output -d 'Write to this file instead of standard output' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l workers -d 'Number of threads that track flows, at most 16; the output does not depend on it [default: the number of processors, at most 4; 1 (no extra thread) for small input and live capture]' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -s f -l filter -d 'Process only packets that match, as in tcpdump' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l community-id-seed -d 'Seed of Community IDs, 0 to 65535. Programs whose IDs are to be equal must have the same one' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l max-flows -d 'Most flows in the table; beyond that the one idle for longest is evicted' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l memory -d 'Memory budget for flows, in bytes or with K, M or G (times 1024), at least 256K; beyond that flows are evicted' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l tcp-idle -d 'Idle timeout of TCP flows (seconds, or like 5m, 300ms)' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l udp-idle -d 'Idle timeout of UDP flows' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l other-idle -d 'Idle timeout of all other flows' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l active -l interim -d 'Print a record of an open flow each time this long has passed. Packets and bytes of a record are then those since the previous record of the flow' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l linger -d 'Keep a closed TCP connection for this long, so that late packets are counted in its record, which is written then' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l eviction -d 'Which flow to evict when the table is full' -r -f -a "oldest\t'The flow idle for longest'
+half-open-first\t'The same, but connections that were never established first'"
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l resets -d 'Which TCP resets end a flow' -r -f -a "in-sequence\t'Those with a sequence number that the receiver would accept'
+any\t'All'"
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l checksums -d 'What to do with wrong checksums. A checksum that is left to the network card of the sender never counts as wrong' -r -f -a "off\t'Do not verify checksums'
+count\t'Count wrong checksums'
+exclude\t'Count the packet in its flow, and ignore its flags and payload'"
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l overlap -d 'Which bytes to use where TCP segments overlap and differ, as hosts of this kind do' -r -f -a "first\t'Those that arrived first'
+last\t'Those that arrived last'
+bsd\t'As in BSD'
+linux\t'As in Linux'"
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l utc -d 'Print times in UTC; this is the default'
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l local -d 'Print times in the time zone of this machine'
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -s p -l promiscuous -d 'Also receive packets that are not addressed to the interface. The `-p` of tcpdump is the opposite'
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -s q -l quiet -d 'Print only errors on standard error'
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l no-pager -d 'Do not show the output in a pager'
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l vlan-key -d 'Keep flows of different VLANs and virtual networks apart: VLAN, VXLAN, GENEVE, NVGRE and PBB identifiers, ERSPAN and PPPoE sessions. Not for captures that see the two directions of a flow in different ones'
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -l ethernet -d 'Keep the Ethernet addresses of flows: in EVE\'s object `ether`, at most 10 of each side. Each flow then takes up to 2 KiB more of --memory'
+complete -c flowscope -n "__fish_flowscope_using_subcommand live" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c flowscope -n "__fish_flowscope_using_subcommand follow" -s r -l read -d 'Capture file, as in tcpdump; the same as FILE without `-r`' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand follow" -l format -d 'Format of the payload' -r -f -a "text\t'Text, with control characters escaped'
 hex\t'Hex dump'
@@ -630,19 +680,20 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand replay" -s f -l filt
 complete -c flowscope -n "__fish_flowscope_using_subcommand replay" -l topspeed -d 'Send as fast as possible'
 complete -c flowscope -n "__fish_flowscope_using_subcommand replay" -s q -l quiet -d 'Print only errors on standard error'
 complete -c flowscope -n "__fish_flowscope_using_subcommand replay" -s h -l help -d 'Print help'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "flows" -d 'Print one record per flow: endpoints, packets, bytes, and how it ended'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "sessions" -d 'Print one record per transaction, handshake or message of application protocols'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "summary" -d 'Print what is in a capture on one screen: protocols, talkers, names, failures'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "top" -d 'Print the addresses, servers or names of which there is most'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "report" -d 'Write a page of a whole capture, as one HTML file that opens offline'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "follow" -d 'Print the payload of one conversation, with gaps marked'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "ladder" -d 'Draw one conversation packet by packet, with what was noteworthy'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "extract" -d 'Write the packets of chosen flows to a capture'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "split" -d 'Write the packets of each flow to a capture of its own'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "events" -d 'Print all events of all flows, one JSON object per line'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "query" -d 'Answer a question in SQL about captures, or about records in Parquet files'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "interfaces" -d 'List network interfaces, and whether this program may capture from them'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "doctor" -d 'Check whether live capture works here, and which settings matter'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "capture" -d 'Record packets of interfaces to files'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "replay" -d 'Send the packets of a capture through an interface'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report follow ladder extract split events query interfaces doctor capture replay help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "flows" -d 'Print one record per flow: endpoints, packets, bytes, and how it ended'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "sessions" -d 'Print one record per transaction, handshake or message of application protocols'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "summary" -d 'Print what is in a capture on one screen: protocols, talkers, names, failures'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "top" -d 'Print the addresses, servers or names of which there is most'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "report" -d 'Write a page of a whole capture, as one HTML file that opens offline'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "live" -d 'Show flows and names on the terminal as they come, from interfaces or a capture'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "follow" -d 'Print the payload of one conversation, with gaps marked'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "ladder" -d 'Draw one conversation packet by packet, with what was noteworthy'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "extract" -d 'Write the packets of chosen flows to a capture'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "split" -d 'Write the packets of each flow to a capture of its own'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "events" -d 'Print all events of all flows, one JSON object per line'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "query" -d 'Answer a question in SQL about captures, or about records in Parquet files'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "interfaces" -d 'List network interfaces, and whether this program may capture from them'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "doctor" -d 'Check whether live capture works here, and which settings matter'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "capture" -d 'Record packets of interfaces to files'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "replay" -d 'Send the packets of a capture through an interface'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -52,6 +52,7 @@ const ARROWS: &[Arrow] = &[
             "flowscope-ipfix",
             "flowscope-parallel",
             "flowscope-report",
+            "flowscope-tui",
             "flowscope-where",
             "netring",
         ],
@@ -75,6 +76,7 @@ const BEHIND_A_FEATURE: &[(&str, &str)] = &[
     ("flowscope", "flowscope-extract"),
     ("flowscope", "flowscope-output"),
     ("flowscope", "flowscope-pcap"),
+    ("flowscope-cli", "flowscope-tui"),
     ("flowscope-cli", "netring"),
 ];
 

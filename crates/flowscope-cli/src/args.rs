@@ -15,6 +15,8 @@ mod report;
 #[cfg(all(feature = "live", target_os = "linux"))]
 mod sensor;
 mod values;
+#[cfg(feature = "tui")]
+mod view;
 mod zone;
 
 use std::env;
@@ -41,6 +43,8 @@ pub(crate) use packets::{ExtractArgs, SplitArgs};
 pub(crate) use records::{Format, Records, elsewhere};
 pub(crate) use report::ReportArgs;
 pub(crate) use values::{Size, Time, positive};
+#[cfg(feature = "tui")]
+pub(crate) use view::{LiveArgs, Speed};
 pub(crate) use zone::ZoneArgs;
 
 /// Flow and session records from packet captures and live interfaces.
@@ -74,6 +78,10 @@ pub(crate) enum Command {
     /// Write a page of a whole capture, as one HTML file that opens offline
     #[command(after_long_help = report::REPORT_HELP)]
     Report(ReportArgs),
+    /// Show flows and names on the terminal as they come, from interfaces or a capture
+    #[cfg(feature = "tui")]
+    #[command(after_long_help = view::LIVE_HELP)]
+    Live(Box<LiveArgs>),
     /// Print the payload of one conversation, with gaps marked
     #[command(after_long_help = FOLLOW_HELP)]
     Follow(FollowArgs),
@@ -422,6 +430,9 @@ fn command() -> clap::Command {
         if !SHORTENED.contains(&command.get_name()) {
             return command;
         }
+        #[cfg(feature = "tui")]
+        let command =
+            if command.get_name() == "live" { view::without_output(command) } else { command };
         let more =
             format!("`flowscope help {}` has all options, and examples.", command.get_name());
         let command = command.after_help(more);
@@ -433,13 +444,13 @@ fn command() -> clap::Command {
 }
 
 /// Commands whose options do not fit one screen.
-const SHORTENED: [&str; 10] = [
-    "flows", "sessions", "summary", "top", "report", "follow", "ladder", "extract", "split",
-    "events",
+const SHORTENED: [&str; 11] = [
+    "flows", "sessions", "summary", "top", "report", "live", "follow", "ladder", "extract",
+    "split", "events",
 ];
 
 /// The options that `-h` shows.
-const MOST_USED: [&str; 18] = [
+const MOST_USED: [&str; 19] = [
     "by",
     "condition",
     "digest",
@@ -455,6 +466,7 @@ const MOST_USED: [&str; 18] = [
     "protocol",
     "side",
     "sort",
+    "speed",
     "streams",
     "svg",
     "wide",
@@ -523,6 +535,11 @@ impl Cli {
                     common.join_files(matches);
                     common.running.keylog = keylog.keylog.take();
                 }
+                #[cfg(feature = "tui")]
+                Command::Live(live) => {
+                    live.common.join_files(matches);
+                    live.common.running.keylog = live.keylog.keylog.take();
+                }
                 _ => {}
             }
         }
@@ -585,6 +602,12 @@ impl Tracking {
                 ChecksumsArg::Exclude => Checksums::Exclude,
             },
         )
+    }
+
+    /// Whether flows that go on are to have records.
+    #[cfg(feature = "tui")]
+    pub(crate) fn has_interim_records(&self) -> bool {
+        self.active.is_some()
     }
 
     /// Configuration of the flow table.

@@ -86,6 +86,15 @@ fn track_by<K: FlowKey, L: RecordFormat>(
         source = source.secrets_to(sink);
     }
     let status = read_all(&mut source, &mut run, total.is_none())?;
+    end(&source, run, status)
+}
+
+/// Ends a run over these captures.
+pub(crate) fn end<L: RecordFormat, K: FlowKey>(
+    source: &CaptureFiles,
+    run: Run<'_, L, K>,
+    status: Status,
+) -> Result<Status, Failure> {
     if source.packets() == 0 && status > Status::Incomplete {
         // None of the inputs was a capture: there are no statistics.
         return Ok(status);

@@ -5,6 +5,7 @@
 //! | `flows`, `sessions`, `events` | records of capture files, or of live interfaces (`-i`) |
 //! | `summary`, `top` | what is in a capture; what there is most of |
 //! | `report` | a page of a whole capture, as one HTML file |
+//! | `live` | flows and names on the terminal as they come, under feature `tui`, which is on by default |
 //! | `follow`, `ladder` | the payload of one conversation; its packets |
 //! | `extract`, `split` | packets of chosen flows, to one capture or one for each flow |
 //! | `query` | SQL, by the program `flowscope-query` |
@@ -40,6 +41,8 @@ mod record_run;
 mod recorder;
 mod run;
 mod tunnels;
+#[cfg(feature = "tui")]
+mod view;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -84,6 +87,8 @@ fn run_command(sink: Option<OpenSink<'_>>) -> ExitCode {
             answer_with(&common, answer.condition.as_deref(), Answer::Top(Box::new(top)))
         }
         Command::Report(args) => report(&args),
+        #[cfg(feature = "tui")]
+        Command::Live(args) => view::live(*args),
         Command::Follow(args) => follow(&args),
         Command::Ladder(args) => ladder(&args),
         Command::Extract(args) => packets::extract(&args),
@@ -232,9 +237,13 @@ fn ladder(args: &LadderArgs) -> Result<Status, Failure> {
     files::track(&[file], running, target, ladder)
 }
 
-/// Prints a line on standard error, with control characters escaped. A closed standard error is no
-/// error.
+/// Prints a line on standard error, with control characters escaped, or keeps it until a view has left the terminal. A
+/// closed standard error is no error.
 fn say(message: &str) {
+    #[cfg(feature = "tui")]
+    if view::hold(message) {
+        return;
+    }
     let _ = writeln!(io::stderr(), "flowscope: {}", terminal(message));
 }
 

@@ -27,6 +27,8 @@ pub(crate) use doctor::doctor;
 pub(crate) use interfaces::interfaces;
 pub(crate) use record::capture;
 pub(crate) use replay::replay;
+#[cfg(feature = "tui")]
+pub(crate) use signals::watch as watch_signals;
 pub(crate) use track::track;
 
 /// The runtime that waits for packets, signals and time.

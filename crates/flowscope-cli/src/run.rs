@@ -330,14 +330,24 @@ impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
     }
 }
 
-/// What is asked for while packets come.
-#[cfg(all(feature = "live", target_os = "linux"))]
+/// Counters while packets come.
+#[cfg(any(feature = "tui", all(feature = "live", target_os = "linux")))]
 impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
     /// The counters up to now, after [`catch_up`](Self::catch_up). Fragments that wait have no entry yet.
     pub(crate) fn totals(&self, lost: &Ledger) -> Totals {
         self.totals_of(self.driver.counts(), lost)
     }
 
+    /// Gives the layout the counters up to `now`, after [`catch_up`](Self::catch_up).
+    pub(crate) fn tick(&mut self, lost: &Ledger, now: Timestamp) {
+        let totals = self.totals(lost);
+        self.out.tick(&totals, self.driver.counts().open, now);
+    }
+}
+
+/// What is asked for while packets come.
+#[cfg(all(feature = "live", target_os = "linux"))]
+impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
     /// Flows in the table, and the memory of table and parsers in bytes.
     pub(crate) fn held(&self) -> (u64, u64) {
         let counts = self.driver.counts();

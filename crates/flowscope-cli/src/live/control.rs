@@ -16,8 +16,8 @@ pub(super) struct Control {
     hangup: Option<Signal>,
     /// SIGUSR1.
     report: Signal,
-    /// Until counters are published, if they are.
-    publish: Option<Pin<Box<Sleep>>>,
+    /// Until counters are published, if they are, and the interval.
+    publish: Option<(Pin<Box<Sleep>>, Duration)>,
     /// Until it may be time to rotate logs, and when that is due.
     timer: Option<(SystemTime, Pin<Box<Sleep>>)>,
 }
@@ -25,9 +25,6 @@ pub(super) struct Control {
 /// The system's clock is read at least as often while logs wait for their time: it may be set, and go on while the
 /// machine sleeps.
 const CLOCK_READ: Duration = Duration::from_secs(60);
-
-/// Interval of publishing.
-const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,14 +40,15 @@ pub(super) enum Request {
 }
 
 impl Control {
-    /// Starts to wait, inside of a runtime. `reopens` if there are logs, `publishes` if counters are published.
-    pub(super) fn new(reopens: bool, publishes: bool) -> Result<Self, Failure> {
+    /// Starts to wait, inside of a runtime. `reopens` if there are logs; counters are published at once, and after each `interval`,
+    /// if there is one.
+    pub(super) fn new(reopens: bool, interval: Option<Duration>) -> Result<Self, Failure> {
         let of = |kind| {
             let failed = |error| Failure::Failed(format!("cannot wait for signals: {error}"));
             signal(kind).map_err(failed)
         };
         let hangup = reopens.then(|| of(SignalKind::hangup())).transpose()?;
-        let publish = publishes.then(|| Box::pin(sleep(Duration::ZERO)));
+        let publish = interval.map(|interval| (Box::pin(sleep(Duration::ZERO)), interval));
         Ok(Control { hangup, report: of(SignalKind::user_defined1())?, publish, timer: None })
     }
 
@@ -62,10 +60,10 @@ impl Control {
         if self.report.poll_recv(cx).is_ready() {
             return Poll::Ready(Request::Report);
         }
-        if let Some(publish) = &mut self.publish
+        if let Some((publish, interval)) = &mut self.publish
             && publish.as_mut().poll(cx).is_ready()
         {
-            publish.as_mut().reset(Instant::now() + INTERVAL);
+            publish.as_mut().reset(Instant::now() + *interval);
             return Poll::Ready(Request::Publish);
         }
         let Some(due) = due else { return Poll::Pending };

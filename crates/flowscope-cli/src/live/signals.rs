@@ -14,7 +14,7 @@ const INTERRUPTED: i32 = 130;
 /// Calls `stop` at the first SIGINT or SIGTERM. The second ends the program, whatever it is doing.
 ///
 /// Both are waited for on a thread of their own: the rest may be held up by the reader of its output.
-pub(super) fn watch(stop: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+pub(crate) fn watch(stop: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     let failed = |error| Failure::Failed(format!("cannot wait for signals: {error}"));
     let runtime = runtime()?;
     // From here on, the signals do not end the program by themselves.

@@ -90,7 +90,8 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     let is_piped = target.is_stdout();
     let rotation = live.sensor.rotation(target)?;
     let user = live.sensor.user.as_deref().map(Unprivileged::find).transpose()?;
-    let control = Control::new(target.is_directory(), live.sensor.metrics.is_some())?;
+    let interval = if L::TICKS { Some(TICK) } else { live.sensor.metrics.map(|_| PUBLISHING) };
+    let control = Control::new(target.is_directory(), interval)?;
     // Before the rights to read it are given up.
     let secrets = Secrets::of_run(args, layout.reading(), false)?;
     let feed =
@@ -165,6 +166,12 @@ enum Next {
     /// There will be no more packets.
     Over,
 }
+
+/// Interval of the counters for Prometheus.
+const PUBLISHING: Duration = Duration::from_secs(1);
+
+/// Interval of the counters for a format that [wants](RecordFormat::TICKS) them.
+const TICK: Duration = Duration::from_millis(250);
 
 /// Records wait no longer than this, however busy it is.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -255,6 +262,10 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
             Request::Rotate => self.run.rotate_due(),
             Request::Publish => {
                 let stats = self.feed.stats()?;
+                if L::TICKS {
+                    let now = self.silence.now(self.latency).unwrap_or_else(now);
+                    self.run.tick(&stats.packets, now);
+                }
                 let totals = self.run.totals(&stats.packets);
                 if let Some(Metrics { published, batches }) = &self.metrics {
                     let (flows, heap_bytes) = self.run.held();

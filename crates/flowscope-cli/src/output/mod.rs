@@ -28,6 +28,8 @@ mod store;
 mod streams;
 mod summary;
 mod top;
+#[cfg(feature = "tui")]
+mod view;
 mod wanted;
 mod writer;
 
@@ -67,6 +69,8 @@ pub(crate) use store::{Store, flow_name, too_many};
 pub(crate) use streams::Streams;
 pub(crate) use summary::Summary;
 pub(crate) use top::{By, Top};
+#[cfg(feature = "tui")]
+pub(crate) use view::{Gathering, SharedView};
 pub(crate) use wanted::Wanted;
 pub(crate) use writer::{Output, Target, put_piece};
 
@@ -222,6 +226,16 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
     fn missed(&self) -> Option<&'static str> {
         None
     }
+
+    /// Whether it is given the counters every quarter of a second while packets come.
+    const TICKS: bool = false;
+
+    /// The counters up to `now`, and how many flows are in the table.
+    #[cfg_attr(
+        not(any(feature = "tui", all(feature = "live", target_os = "linux"))),
+        allow(dead_code, reason = "only a view has counters before the end")
+    )]
+    fn tick(&mut self, _totals: &Totals, _open: u64, _now: Timestamp) {}
 
     /// Appends what comes last.
     fn end(&mut self, totals: &Totals, out: &mut Vec<u8>);

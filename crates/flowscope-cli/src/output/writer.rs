@@ -217,6 +217,12 @@ impl<L: RecordFormat> Output<L> {
         }
     }
 
+    /// Gives the layout the counters.
+    #[cfg(any(feature = "tui", all(feature = "live", target_os = "linux")))]
+    pub(crate) fn tick(&mut self, totals: &Totals, open: u64, now: Timestamp) {
+        self.layout.tick(totals, open, now);
+    }
+
     /// What comes first, once. `start` is packet time.
     pub(crate) fn begin(&mut self, start: Timestamp) {
         if self.start.is_some() {

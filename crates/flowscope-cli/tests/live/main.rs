@@ -21,6 +21,8 @@ mod replay;
 mod sensor;
 #[cfg(target_os = "linux")]
 mod track;
+#[cfg(all(target_os = "linux", feature = "tui"))]
+mod view;
 #[cfg(target_os = "linux")]
 mod world;
 
@@ -97,6 +99,14 @@ fn main() -> std::process::ExitCode {
                 track::filters,
                 track::a_filter_on_a_tag_that_the_kernel_takes_out,
             ],
+        ),
+        #[cfg(feature = "tui")]
+        runner::group(
+            || {
+                needs::namespaces()?;
+                needs::programs(&["kill", "script", "stty"])
+            },
+            tests![view::an_interface_is_shown_until_a_key_or_a_signal],
         ),
         runner::group(
             needs::namespaces_of_root,

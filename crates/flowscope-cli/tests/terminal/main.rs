@@ -1,4 +1,12 @@
-//! What the command does on a terminal, which `script` makes.
+//! What the command does on a terminal, which `script` or `tmux` makes.
+
+#[cfg(all(target_os = "linux", feature = "tui"))]
+mod view;
+
+#[cfg(target_os = "linux")]
+use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
+use std::process::{Command, Stdio};
 
 #[cfg(not(target_os = "linux"))]
 fn main() {}
@@ -7,10 +15,22 @@ fn main() {}
 fn main() -> std::process::ExitCode {
     use flowscope_testkit::{needs, runner, tests};
 
-    runner::run([runner::group(
-        || needs::programs(&["script", "sed"]),
-        tests![output_on_a_terminal_goes_through_a_pager],
-    )])
+    runner::run([
+        runner::group(
+            || needs::programs(&["script", "sed"]),
+            tests![output_on_a_terminal_goes_through_a_pager],
+        ),
+        #[cfg(feature = "tui")]
+        runner::group(
+            || needs::programs(&["script"]),
+            tests![view::a_view_needs_a_terminal_with_a_cursor],
+        ),
+        #[cfg(feature = "tui")]
+        runner::group(
+            || needs::programs(&["tmux"]),
+            tests![view::a_capture_is_played_and_the_terminal_is_as_before],
+        ),
+    ])
 }
 
 #[cfg(target_os = "linux")]
@@ -34,11 +54,7 @@ fn output_on_a_terminal_goes_through_a_pager() {
 /// What a command prints on a terminal.
 #[cfg(target_os = "linux")]
 fn in_terminal(command: &str, pager: &str) -> String {
-    use std::path::Path;
-    use std::process::{Command, Stdio};
-
-    let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/mixed.pcapng");
-    let line = format!("{} {command} {}", env!("CARGO_BIN_EXE_flowscope"), capture.display());
+    let line = format!("{PROGRAM} {command} {}", capture().display());
     let ran = Command::new("script")
         .args(["-q", "-e", "-c", &line, "/dev/null"])
         .env("FLOWSCOPE_PAGER", pager)
@@ -46,4 +62,12 @@ fn in_terminal(command: &str, pager: &str) -> String {
         .output()
         .expect("script");
     String::from_utf8_lossy(&ran.stdout).into_owned()
+}
+
+#[cfg(target_os = "linux")]
+const PROGRAM: &str = env!("CARGO_BIN_EXE_flowscope");
+
+#[cfg(target_os = "linux")]
+fn capture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/mixed.pcapng")
 }
