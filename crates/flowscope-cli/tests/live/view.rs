@@ -5,7 +5,7 @@ use crate::world::*;
 pub(crate) fn an_interface_is_shown_until_a_key_or_a_signal() {
     in_namespace("view", "an_interface_is_shown_until_a_key_or_a_signal", || {
         let terminal = Terminal::start("live -iv1");
-        terminal.shows("0 open");
+        terminal.shows("new/s");
         send(&corpus("mixed.pcapng"));
         terminal.shows("alias.lab.test");
         let text = terminal.end(|child| {
@@ -15,7 +15,7 @@ pub(crate) fn an_interface_is_shown_until_a_key_or_a_signal() {
         assert!(behind.contains("329 packets arrived: 329 read"), "{behind}");
 
         let terminal = Terminal::start("live -iv1 --where 'app_proto == dns'");
-        terminal.shows("filter: app_proto");
+        terminal.shows("capturing");
         let pid = terminal.pid();
         let text = terminal.end(|_| {
             let ended = Command::new("kill").args(["-TERM", &pid]).status();
@@ -63,6 +63,7 @@ impl Terminal {
         pid.split(' ').next().expect(&text).to_owned()
     }
 
+    /// Waits until a text was drawn, without spaces: those that were there are not drawn again.
     fn shows(&self, text: &str) {
         until(text, || self.text().contains(text));
     }
