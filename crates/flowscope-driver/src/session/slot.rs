@@ -106,6 +106,8 @@ pub(crate) struct Progress {
 }
 
 /// Who reads a flow.
+// A tag of its own: read from what the variants hold, which of them it is takes every packet longer.
+#[repr(u8)]
 pub(crate) enum Reader<P> {
     /// Not decided yet.
     Undecided(ProbeBuffer),

@@ -422,7 +422,12 @@ where
             self.host.ledger.deliver(chunk.bytes.len() as u64);
             return ParserStatus::Failed(ParseError::NotTheProtocol);
         }
-        let Reader::Reads(parser) = &mut *self.reader else { return self.feed_carrier(chunk) };
+        let Reader::Reads(parser) = &mut *self.reader else {
+            // Field by field: a chunk that is passed on as it is would be in memory for every packet.
+            let StreamChunk { side, ts, offset, bytes, acked, mid_stream } = chunk;
+            let at = StreamPosition { side, ts, offset };
+            return self.feed_carrier(at, bytes, acked, mid_stream);
+        };
         self.host.ledger.deliver(chunk.bytes.len() as u64);
         if chunk.offset >= self.progress.shown[chunk.side.index()] {
             let status = self.out.bytes(self.flow.reborrow(), chunk);

@@ -24,7 +24,15 @@ where
     /// Feeds a parser whose streams carry others.
     #[cold]
     #[inline(never)]
-    pub(super) fn feed_carrier(&mut self, chunk: StreamChunk<'_>) -> ParserStatus {
+    pub(super) fn feed_carrier(
+        &mut self,
+        at: StreamPosition,
+        bytes: &[u8],
+        acked: Option<u64>,
+        mid_stream: bool,
+    ) -> ParserStatus {
+        let StreamPosition { side, ts, offset } = at;
+        let chunk = StreamChunk { side, ts, offset, bytes, acked, mid_stream };
         let Reader::Carries(carrier) = &mut *self.reader else { return ParserStatus::Continue };
         self.host.ledger.deliver(chunk.bytes.len() as u64);
         if chunk.offset >= self.progress.shown[chunk.side.index()] {
