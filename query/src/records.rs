@@ -54,7 +54,7 @@ impl TableProvider for Records {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut parts: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
         if let Some(captures) = &self.captures {
-            // A mistake in the options is told before anything is read.
+            // Wrong options are an error of the plan, before anything is read.
             let checked = captures.run_for(&self.kind.source);
             checked.map_err(|error| DataFusionError::Plan(error.to_string()))?;
             parts.push(Arc::new(self.scan_captures(captures, projection, limit)?));

@@ -323,7 +323,7 @@ impl Pairing {
         }
     }
 
-    /// A message that is encrypted, of this session, or compressed.
+    /// Counts a message that is not read: an encrypted one, with its session id, or a compressed one, without.
     pub(crate) fn sealed(
         &mut self,
         side: FlowSide,

@@ -53,7 +53,7 @@ fn play_by<K: FlowKey>(
             Ok(0) => break,
             Ok(lent) => {
                 std::mem::replace(&mut player.failed, Ok(()))?;
-                // A pipe may have no more for now.
+                // A pipe may make the next batch wait: what there is so far is drawn before.
                 if total.is_none() && lent < FULL {
                     player.show(Timestamp::ZERO)?;
                 }
