@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use crate::{
-    Result, browser, cli_pages, columns, gate, graph, new_protocol, package, python, query, record,
+    Result, browser, columns, gate, graph, metadata, new_protocol, package, python, query, record,
     rules,
 };
 
@@ -43,11 +42,6 @@ const STEPS: &[Step] = &[
     Step { name: "rules", about: "rules of the tracker and their ids", run: |_| rules::run() },
     Step { name: "clippy", about: "clippy on all targets, warnings denied", run: clippy },
     Step { name: "test", about: "the README's test command", run: test },
-    Step {
-        name: "pages",
-        about: "the manual and the completions in contrib are those of the command line",
-        run: |_| cli_pages::run(&["--check".into()]),
-    },
     Step { name: "docs", about: "rustdoc, warnings denied", run: docs },
     Step {
         name: "browser",
@@ -177,9 +171,7 @@ pub(crate) fn deny(sh: &Shell, manifest: &str) -> Result<()> {
 
 /// Builds each package outside the company of the others, which might switch its features on.
 fn features(sh: &Shell) -> Result<()> {
-    let text = cmd!(sh, "cargo metadata --format-version 1 --no-deps").quiet().read()?;
-    let metadata: Value = serde_json::from_str(&text)?;
-    for package in metadata["packages"].as_array().into_iter().flatten() {
+    for package in metadata::packages(sh)? {
         let name = package["name"].as_str().ok_or("a package without a name")?;
         cmd!(sh, "cargo check --quiet -p {name}").run()?;
         let features = package["features"].as_object().into_iter().flatten();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::Result;
+use crate::{Result, metadata};
 
 /// The arrows, each crate with what it may name directly. An arrow takes in what lies below its
 /// target; crates that appear in no common chain never see each other.
@@ -160,11 +160,9 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn packages(sh: &Shell) -> Result<Vec<Package>> {
-    let text = cmd!(sh, "cargo metadata --format-version 1 --no-deps").quiet().read()?;
-    let metadata: Value = serde_json::from_str(&text)?;
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let name = |value: &Value| value["name"].as_str().unwrap_or_default().to_owned();
-    Ok(list(&metadata["packages"])
+    Ok(metadata::packages(sh)?
         .iter()
         .map(|package| Package {
             name: name(package),

@@ -16,6 +16,7 @@ mod formats;
 mod fuzz;
 mod gate;
 mod graph;
+mod metadata;
 mod mutants;
 mod needs;
 mod new_protocol;

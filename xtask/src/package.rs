@@ -3,22 +3,19 @@
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::{Result, readmes};
+use crate::{Result, metadata, readmes};
 
-/// What a registry, and who looks at it, needs of a manifest.
+/// Fields that a published manifest must have.
 const NEEDED: [&str; 7] =
     ["description", "license", "keywords", "categories", "readme", "rust_version", "edition"];
 
 /// Checks manifests and READMEs, and makes the archives of all crates. That they build is the step `features`.
 pub(crate) fn check(sh: &Shell) -> Result<()> {
     readmes::run(&["--check".to_owned()])?;
-    let text = cmd!(sh, "cargo metadata --format-version 1 --no-deps").quiet().read()?;
-    let metadata: Value = serde_json::from_str(&text)?;
-    let packages = metadata["packages"].as_array().ok_or("metadata without packages")?;
     let mut hidden = Vec::new();
-    for package in packages {
+    for package in metadata::packages(sh)? {
         let name = package["name"].as_str().ok_or("a package without a name")?;
-        if !package["publish"].is_null() {
+        if !metadata::is_published(&package) {
             hidden.push(format!("--exclude={name}"));
         } else if let Some(member) = NEEDED.iter().find(|member| is_empty(&package[**member])) {
             return Err(format!("{name}: its manifest has no `{member}`").into());

@@ -1,6 +1,7 @@
 //! `cargo xtask readmes`: the README of each crate that can be published, made of its documentation.
 //!
-//! What `lib.rs` says of a crate is said once. A registry's page shows the README, and docs.rs the same text with links.
+//! What `lib.rs` says of a crate is said once: a package's page shows the README, its documentation the same text with
+//! links.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::Result;
+use crate::{Result, metadata};
 
 /// Writes them, or checks them.
 pub(crate) fn run(args: &[String]) -> Result<()> {
@@ -39,6 +40,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Packages are those of this platform, wherever the READMEs are written.
+const HOST: &str = "x86_64-unknown-linux-gnu";
+
 /// A crate with a library.
 struct Package {
     name: String,
@@ -51,12 +55,10 @@ struct Package {
 
 /// Those of the workspace that can be published.
 fn packages(sh: &Shell) -> Result<Vec<Package>> {
-    let text = cmd!(sh, "cargo metadata --format-version 1 --no-deps").quiet().read()?;
-    let metadata: Value = serde_json::from_str(&text)?;
-    let packages = metadata["packages"].as_array().ok_or("metadata without packages")?;
+    let packages = metadata::packages(sh)?;
     Ok(packages
         .iter()
-        .filter(|package| package["publish"].is_null())
+        .filter(|package| metadata::is_published(package))
         .filter_map(Package::of)
         .collect())
 }
@@ -113,7 +115,7 @@ impl Package {
     /// The names of packages in the tree of normal dependencies.
     fn tree(&self, sh: &Shell, options: &[&str]) -> Result<BTreeSet<String>> {
         let name = &self.name;
-        let how = ["--edges", "normal", "--prefix", "none", "--format", "{p}"];
+        let how = ["--edges", "normal", "--prefix", "none", "--format", "{p}", "--target", HOST];
         let tree = cmd!(sh, "cargo tree --package {name} {how...} {options...}");
         let tree = tree.quiet().read()?;
         let names = tree.lines().filter_map(|line| line.split(' ').next());
