@@ -80,7 +80,7 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     if silently {
         run = run.silent();
     }
-    run.tell_of_secrets();
+    run.print_secrets_notes();
     let mut source = CaptureFiles::new(files);
     if let Some(sink) = run.secrets_sink() {
         source = source.secrets_to(sink);

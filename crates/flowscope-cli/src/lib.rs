@@ -58,7 +58,7 @@ use output::{
     Answer, Condition, Digests, Events, Flows, Follow, Ladder, RecordFormat, ReportPage, Sessions,
     Store, Streams, Summary, Target, Top, flow_fields, session_fields,
 };
-pub use output::{OpenSink, RecordSink};
+pub use output::{OpenSink, OutputFile, RecordSink};
 pub use record_run::{RecordRun, RecordRunError};
 
 /// Does what the command line says, as `flowscope` does, and returns the exit code.

@@ -292,7 +292,7 @@ impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
     }
 
     /// Says what the user should know of the key log.
-    pub(crate) fn tell_of_secrets(&self) {
+    pub(crate) fn print_secrets_notes(&self) {
         let notes = self.secrets.as_ref().map_or(&[][..], Secrets::notes);
         if !self.args.quiet {
             notes.iter().for_each(|note| self.tell(note));

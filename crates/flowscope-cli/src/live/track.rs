@@ -110,7 +110,7 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     let out = Output::rotating(layout, target, rotation)?.hurried();
     let workers = args.workers.unwrap_or(NonZeroUsize::MIN);
     let mut run = Run::<L, K>::new(args, out, workers, None, secrets)?.filtered_before();
-    run.tell_of_secrets();
+    run.print_secrets_notes();
     let faults = feed.shunt_map().map_or(Ok(Vec::new()), |map| shunt(&mut run, map))?;
     if !args.quiet {
         greetings.iter().for_each(|line| say(line));

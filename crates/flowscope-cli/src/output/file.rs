@@ -21,6 +21,40 @@ pub(crate) enum To {
     Collector(Collector),
 }
 
+/// A file that is written as the output of the command is: under its name with `.part` behind it until it is
+/// [complete](Self::complete), and removed if it never is. A device or pipe is written to as it is.
+pub struct OutputFile(To);
+
+impl OutputFile {
+    /// Opens the file that `path` is to name.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system; also if it is a directory.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        To::open(path).map(OutputFile)
+    }
+
+    /// Brings what was written to the disk, and gives the file its name.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system.
+    pub fn complete(self) -> io::Result<()> {
+        self.0.complete()
+    }
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A file that goes away unless it is to be kept.
 pub(crate) struct Part {
     path: PathBuf,

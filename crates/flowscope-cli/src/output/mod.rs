@@ -51,6 +51,7 @@ pub(crate) use collector::{CollectorName, Transport};
 pub(crate) use condition::{Condition, flow_fields, session_fields};
 pub(crate) use digests::Digests;
 pub(crate) use events::Events;
+pub use file::OutputFile;
 pub(crate) use file::part_of;
 pub(crate) use file::{To, failure};
 pub(crate) use flows::Flows;

@@ -40,7 +40,7 @@ fn play_by<K: FlowKey>(
     let total = total_size(files);
     let secrets = Secrets::of_run(running, out.layout().reading(), true)?;
     let run = Run::<Gathering, K>::new(running, out, workers, total, secrets)?;
-    run.tell_of_secrets();
+    run.print_secrets_notes();
     let mut source = CaptureFiles::new(files);
     if let Some(sink) = run.secrets_sink() {
         source = source.secrets_to(sink);
