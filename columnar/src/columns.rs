@@ -7,10 +7,16 @@ use flowscope::core::Timestamp;
 use flowscope::output::{HEADER, RecordHeader, TRAILER};
 use flowscope::record::{Column, FieldSource, Kind, Schema};
 
-/// Version of the rules that columns and types follow, written to each file as `flowscope.schema_version`.
+/// Version of the rules that columns and types follow, written to each file under [`SCHEMA_VERSION_KEY`].
 ///
 /// New columns, and new members of structs, do not change it.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// The key of a file's metadata that has [`SCHEMA_VERSION`].
+pub const SCHEMA_VERSION_KEY: &str = "flowscope.schema_version";
+
+/// What the name of a directory that has records of one kind begins with; the kind follows.
+pub const RECORD_PREFIX: &str = "record=";
 
 /// A column, and where its values come from.
 pub(crate) struct StoredColumn<R: 'static> {

@@ -9,7 +9,7 @@ use flowscope::output::{RecordHeader, rfc3339};
 use flowscope::record::{Record, Schema, Visitor};
 use parquet::file::properties::WriterProperties;
 
-use crate::columns::{arrow_schema_of, stored, time_column};
+use crate::columns::{RECORD_PREFIX, arrow_schema_of, stored, time_column};
 use crate::file::{PartFile, create_directories, properties};
 use crate::table::AnyTable;
 use crate::{Error, RecordTable};
@@ -232,7 +232,7 @@ impl ParquetDirectory {
             Some(file) => file,
             none => {
                 let (name, hour) = place;
-                let dir = self.root.join(format!("record={name}/hour={}", hour_name(hour)));
+                let dir = self.root.join(format!("{RECORD_PREFIX}{name}/hour={}", hour_name(hour)));
                 create_directories(&dir).map_err(Error::io(&dir))?;
                 let properties = partition.properties.clone();
                 none.insert(PartFile::create(&dir, properties, &rows.schema())?)

@@ -13,7 +13,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use crate::columns::is_looked_up;
-use crate::{Error, SCHEMA_VERSION};
+use crate::{Error, SCHEMA_VERSION, SCHEMA_VERSION_KEY};
 
 /// A file that is being written, under a name that readers pass over.
 ///
@@ -95,7 +95,7 @@ fn claim(dir: &Path) -> Result<(File, PathBuf, PathBuf), Error> {
     }
 }
 
-/// Removes a file, which may be gone already: somebody may clean up what is not complete.
+/// Removes a file, which may be gone already: another program may remove incomplete files.
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -152,10 +152,9 @@ pub(crate) fn properties(
     time: Option<usize>,
     rows: usize,
 ) -> WriterProperties {
-    let entry = |key: &str, value: String| KeyValue::new(format!("flowscope.{key}"), value);
     let metadata = vec![
-        entry("record", record.to_owned()),
-        entry("schema_version", SCHEMA_VERSION.to_string()),
+        KeyValue::new("flowscope.record".to_owned(), record.to_owned()),
+        KeyValue::new(SCHEMA_VERSION_KEY.to_owned(), SCHEMA_VERSION.to_string()),
     ];
     let sorted = time.map(|at| {
         vec![SortingColumn {

@@ -21,7 +21,7 @@ mod error;
 mod file;
 mod table;
 
-pub use columns::{SCHEMA_VERSION, arrow_schema, data_type};
+pub use columns::{RECORD_PREFIX, SCHEMA_VERSION, SCHEMA_VERSION_KEY, arrow_schema, data_type};
 pub use directory::{ParquetDirectory, ParquetOptions};
 pub use error::Error;
 pub use table::RecordTable;

@@ -36,7 +36,8 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) vlan_key: bool,
 
-    /// Decrypt TLS of captures with the secrets of this key log; those that a pcapng file holds are used without it
+    /// Decrypt TLS of captures with the secrets of this key log; those that a pcapng file holds are used without it.
+    /// The table `flow` does not use it
     #[arg(long, value_name = "FILE")]
     pub(crate) keylog: Option<PathBuf>,
 
@@ -75,4 +76,4 @@ Examples:
   flowscope query 'describe flow' trace.pcap
 
 Exit status: 0; 1 if the question could not be answered, 2 if it is not understood, 3 if it was answered and input was
-damaged or could not be read.";
+damaged or could not be read, 5 if the answer could not be written.";

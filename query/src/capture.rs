@@ -68,7 +68,7 @@ impl Captures {
         };
         let mut args = vec![OsString::from(command)];
         args.extend(self.options.iter().cloned());
-        // Flows are the same without it.
+        // `flows` parses nothing, and takes no key log.
         if let (Source::Sessions(_), Some(keylog)) = (source, &self.keylog) {
             args.extend(["--keylog".into(), keylog.into()]);
         }
@@ -118,7 +118,7 @@ impl PartitionStream for CaptureScan {
             problems: self.captures.problems.clone(),
         };
         stream.spawn_blocking(move || match run.and_then(|run| run.run(Box::new(rows))) {
-            // Nobody wants more rows.
+            // No more rows are wanted.
             Err(RecordRunError::Sink(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Err(error) => Err(DataFusionError::External(Box::new(error))),
             Ok(()) => Ok(()),
@@ -204,7 +204,7 @@ impl RecordSink for Rows {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        // A query that has ended takes no rows that would tell.
+        // Without rows, only this shows that the query has ended.
         if self.sender.is_closed() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 

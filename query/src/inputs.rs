@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use flowscope_arrow::RECORD_PREFIX;
+
 /// Captures, and Parquet files by the kind of their records.
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
@@ -12,8 +14,6 @@ pub(crate) struct Inputs {
     pub(crate) parquet: BTreeMap<String, Vec<PathBuf>>,
 }
 
-/// The prefix of a directory that has the records of a kind.
-const RECORD: &str = "record=";
 /// The name of a complete file; others are being written.
 const COMPLETE: &str = "parquet";
 
@@ -66,7 +66,7 @@ impl Inputs {
 
 /// The kind of records that a directory has by its name.
 fn kind_of(path: &Path) -> Option<String> {
-    path.file_name()?.to_str()?.strip_prefix(RECORD).map(str::to_owned)
+    path.file_name()?.to_str()?.strip_prefix(RECORD_PREFIX).map(str::to_owned)
 }
 
 fn is_complete(path: &Path) -> bool {

@@ -1,8 +1,7 @@
 //! The answer as text, or as a Parquet file.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, IntoInnerError, Write};
+use std::path::Path;
 
 use arrow_json::LineDelimitedWriter;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -11,6 +10,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::arrow::util::pretty::pretty_format_batches_with_schema;
 use flowscope::output::terminal;
+use flowscope_cli::OutputFile;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -21,57 +21,68 @@ use crate::args::Format;
 const TABLE_ROWS: usize = 10_000;
 
 /// Writes the rows of an answer.
-pub(crate) struct Answer {
-    writer: Writer,
-    /// The file's name until it is complete, and then.
-    file: Option<(PathBuf, PathBuf)>,
-}
-
-type Out = BufWriter<Box<dyn Write + Send>>;
-
-enum Writer {
+pub(crate) enum Answer {
     Table { out: Out, schema: SchemaRef, rows: Vec<RecordBatch>, tables: usize },
     Csv(Box<csv::Writer<Out>>),
     Json(LineDelimitedWriter<Out>),
     Parquet(Box<ArrowWriter<Out>>),
 }
 
+pub(crate) type Out = BufWriter<Target>;
+
+/// Where they go.
+pub(crate) enum Target {
+    Stdout(io::Stdout),
+    /// A file that is not complete leaves nothing.
+    File(OutputFile),
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Target::Stdout(out) => out.write(bytes),
+            Target::File(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Target::Stdout(out) => out.flush(),
+            Target::File(file) => file.flush(),
+        }
+    }
+}
+
 impl Answer {
     /// To this file, or to standard output.
     pub(crate) fn new(format: Format, path: Option<&Path>, schema: SchemaRef) -> io::Result<Self> {
-        let (out, file): (Box<dyn Write + Send>, _) = match path {
-            Some(path) => {
-                let mut part = path.as_os_str().to_owned();
-                part.push(".part");
-                let part = PathBuf::from(part);
-                (Box::new(File::create(&part)?), Some((part, path.to_owned())))
-            }
-            None => (Box::new(io::stdout()), None),
+        let target = match path {
+            Some(path) => Target::File(OutputFile::create(path)?),
+            None => Target::Stdout(io::stdout()),
         };
-        let out = BufWriter::new(out);
-        let writer = match format {
-            Format::Table => Writer::Table { out, schema, rows: Vec::new(), tables: 0 },
+        let out = BufWriter::new(target);
+        Ok(match format {
+            Format::Table => Answer::Table { out, schema, rows: Vec::new(), tables: 0 },
             Format::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
                 let names = schema.fields().iter().map(|field| field.name());
                 writer.write_record(names).map_err(of_csv)?;
-                Writer::Csv(Box::new(writer))
+                Answer::Csv(Box::new(writer))
             }
-            Format::Json => Writer::Json(LineDelimitedWriter::new(out)),
+            Format::Json => Answer::Json(LineDelimitedWriter::new(out)),
             Format::Parquet => {
                 let level = ZstdLevel::default();
                 let properties =
                     WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
                 let writer = ArrowWriter::try_new(out, schema, Some(properties));
-                Writer::Parquet(Box::new(writer.map_err(io::Error::from)?))
+                Answer::Parquet(Box::new(writer.map_err(io::Error::from)?))
             }
-        };
-        Ok(Answer { writer, file })
+        })
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        match &mut self.writer {
-            Writer::Table { out, schema, rows, tables } => {
+        match self {
+            Answer::Table { out, schema, rows, tables } => {
                 let mut rest = batch.clone();
                 loop {
                     let held: usize = rows.iter().map(RecordBatch::num_rows).sum();
@@ -85,45 +96,31 @@ impl Answer {
                     *tables += 1;
                 }
             }
-            Writer::Csv(writer) => write_csv(writer, batch),
-            Writer::Json(writer) => writer.write(batch).map_err(of_arrow),
-            Writer::Parquet(writer) => writer.write(batch).map_err(io::Error::from),
+            Answer::Csv(writer) => write_csv(writer, batch),
+            Answer::Json(writer) => writer.write(batch).map_err(of_arrow),
+            Answer::Parquet(writer) => writer.write(batch).map_err(io::Error::from),
         }
     }
 
     /// Writes what waits. A file gets its name.
-    pub(crate) fn finish(mut self) -> io::Result<()> {
-        match &mut self.writer {
-            Writer::Table { out, schema, rows, tables } => {
-                if !rows.is_empty() || *tables == 0 {
-                    write_table(out, schema, rows)?;
+    pub(crate) fn finish(self) -> io::Result<()> {
+        let out = match self {
+            Answer::Table { mut out, schema, mut rows, tables } => {
+                if !rows.is_empty() || tables == 0 {
+                    write_table(&mut out, &schema, &mut rows)?;
                 }
-                out.flush()?;
+                out
             }
-            Writer::Csv(writer) => writer.flush()?,
-            Writer::Json(writer) => {
+            Answer::Csv(writer) => writer.into_inner().map_err(|error| error.into_error())?,
+            Answer::Json(mut writer) => {
                 writer.finish().map_err(of_arrow)?;
-                writer.get_mut().flush()?;
+                writer.into_inner()
             }
-            Writer::Parquet(writer) => {
-                writer.finish()?;
-                writer.inner_mut().flush()?;
-            }
-        }
-        if let Some((part, path)) = &self.file {
-            File::open(part)?.sync_all()?;
-            fs::rename(part, path)?;
-            self.file = None;
-        }
-        Ok(())
-    }
-}
-
-/// An answer that is not complete leaves no file.
-impl Drop for Answer {
-    fn drop(&mut self) {
-        if let Some((part, _)) = &self.file {
-            let _ = fs::remove_file(part);
+            Answer::Parquet(writer) => writer.into_inner()?,
+        };
+        match out.into_inner().map_err(IntoInnerError::into_error)? {
+            Target::Stdout(mut out) => out.flush(),
+            Target::File(file) => file.complete(),
         }
     }
 }

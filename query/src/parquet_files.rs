@@ -10,14 +10,11 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{
     ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
 };
-use flowscope_arrow::SCHEMA_VERSION;
+use flowscope_arrow::{SCHEMA_VERSION, SCHEMA_VERSION_KEY};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use url::Url;
 
 use crate::problems::Problems;
-
-/// The key under which a file has the version of the rules that its columns follow.
-const VERSION: &str = "flowscope.schema_version";
 
 /// The table of those files that can be read; `None` if there are none. Columns that a file lacks are null.
 pub(crate) fn table(
@@ -48,7 +45,7 @@ fn check(path: &Path) -> Result<(), String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let reader = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
     let metadata = reader.metadata().file_metadata().key_value_metadata();
-    let version = metadata.into_iter().flatten().find(|pair| pair.key == VERSION);
+    let version = metadata.into_iter().flatten().find(|pair| pair.key == SCHEMA_VERSION_KEY);
     let version = version.and_then(|pair| pair.value.as_deref());
     match version.map(str::parse::<u32>) {
         Some(Ok(version)) if version <= SCHEMA_VERSION => Ok(()),

@@ -7,11 +7,13 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::listing::ListingTable;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::physical_plan::union::UnionExec;
+use tokio::sync::OnceCell;
 
 use crate::capture::{CaptureScan, Captures};
 use crate::catalog::RecordKind;
@@ -25,6 +27,8 @@ pub(crate) struct Records {
     pub(crate) captures: Option<Arc<Captures>>,
     pub(crate) files: Vec<PathBuf>,
     pub(crate) problems: Arc<Problems>,
+    /// The files that can be read; made once, for every scan.
+    pub(crate) table: OnceCell<Option<ListingTable>>,
 }
 
 #[async_trait]
@@ -60,12 +64,7 @@ impl TableProvider for Records {
             parts.push(Arc::new(self.scan_captures(captures, projection, limit)?));
         }
         if !self.files.is_empty() {
-            let (files, columns) = (self.files.clone(), self.kind.columns.clone());
-            let problems = self.problems.clone();
-            let check = move || parquet_files::table(&files, &columns, &problems);
-            let table = tokio::task::spawn_blocking(check);
-            let table = table.await.map_err(|error| DataFusionError::External(error.into()))??;
-            if let Some(table) = table {
+            if let Some(table) = self.table().await? {
                 parts.push(table.scan(state, projection, filters, limit).await?);
             }
         }
@@ -78,6 +77,18 @@ impl TableProvider for Records {
 }
 
 impl Records {
+    /// The table of the Parquet files, if any can be read.
+    async fn table(&self) -> Result<Option<&ListingTable>> {
+        let make = || async {
+            let (files, columns) = (self.files.clone(), self.kind.columns.clone());
+            let problems = self.problems.clone();
+            let check = move || parquet_files::table(&files, &columns, &problems);
+            let checked = tokio::task::spawn_blocking(check).await;
+            checked.map_err(|error| DataFusionError::External(error.into()))?
+        };
+        self.table.get_or_try_init(make).await.map(Option::as_ref)
+    }
+
     fn projected(&self, projection: Option<&Vec<usize>>) -> Result<SchemaRef> {
         Ok(match projection {
             Some(columns) => Arc::new(self.kind.columns.project(columns)?),

@@ -11,6 +11,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use futures::StreamExt as _;
 use tokio::runtime::Builder;
+use tokio::sync::OnceCell;
 
 use crate::args::Args;
 use crate::capture::Captures;
@@ -88,6 +89,7 @@ fn context(args: &Args, inputs: Inputs, problems: &Arc<Problems>) -> QueryResult
             captures: captures.clone(),
             files: parquet.remove(name).unwrap_or_default(),
             problems: problems.clone(),
+            table: OnceCell::new(),
             kind,
         });
         context.register_table(name, records)?;

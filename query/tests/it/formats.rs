@@ -72,6 +72,27 @@ fn a_file_has_its_name_when_it_is_whole() {
 }
 
 #[test]
+fn a_device_is_written_to_as_it_is() {
+    let args = ["--quiet", "--format=csv", "--output=/dev/stdout", "select 1 as one"];
+    let (code, text, err) = run(&mut query(&args, &[data("icmp.pcap")]));
+    assert_eq!((code, text.as_str(), err.as_str()), (0, "one\n1\n", ""));
+    assert!(!std::path::Path::new("/dev/stdout.part").exists());
+}
+
+#[test]
+fn a_link_in_the_place_of_the_part_is_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (victim, path) = (folder.path().join("victim"), folder.path().join("answer.csv"));
+    fs::write(&victim, "kept").unwrap();
+    std::os::unix::fs::symlink(&victim, folder.path().join("answer.csv.part")).unwrap();
+    let out = format!("--output={}", path.display());
+    let args = ["--quiet", "--format=csv", &out, "select 1 as one"];
+    assert_eq!(run(&mut query(&args, &[data("icmp.pcap")])).0, 0);
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "kept");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "one\n1\n");
+}
+
+#[test]
 fn a_reader_may_end() {
     let sql = "select * from flow a, flow b, flow c";
     let mut command = query(&["--quiet", "--format=csv", sql], &[data("mixed.pcapng")]);
