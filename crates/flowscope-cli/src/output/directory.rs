@@ -35,6 +35,7 @@ struct Log {
 struct Rotating {
     rotation: Rotation,
     /// When all logs are complete next.
+    #[cfg(all(feature = "live", target_os = "linux"))]
     due: Option<SystemTime>,
 }
 
@@ -68,7 +69,11 @@ impl Directory {
         }
         if let Some(rotation) = rotation {
             directory.finisher = Some(Finisher::start(rotation.keep)?);
-            directory.rotating = Some(Rotating { rotation, due: rotation.next(begun) });
+            directory.rotating = Some(Rotating {
+                rotation,
+                #[cfg(all(feature = "live", target_os = "linux"))]
+                due: rotation.next(begun),
+            });
         }
         if let Some(first) = directory.logs.first_mut() {
             first.stream = Some(Stream::log(&first.path)?);
