@@ -63,10 +63,10 @@ impl TableProvider for Records {
             checked.map_err(|error| DataFusionError::Plan(error.to_string()))?;
             parts.push(Arc::new(self.scan_captures(captures, projection, limit)?));
         }
-        if !self.files.is_empty() {
-            if let Some(table) = self.table().await? {
-                parts.push(table.scan(state, projection, filters, limit).await?);
-            }
+        if !self.files.is_empty()
+            && let Some(table) = self.table().await?
+        {
+            parts.push(table.scan(state, projection, filters, limit).await?);
         }
         match parts.len() {
             0 => Ok(Arc::new(EmptyExec::new(self.projected(projection)?))),

@@ -32,7 +32,7 @@ pub(crate) fn a_view_needs_a_terminal_with_a_cursor() {
 pub(crate) fn a_capture_is_played_and_the_terminal_is_as_before() {
     let folder = tempfile::tempdir().expect("a folder");
     let shell = format!(
-        "cd {}; stty -g > before; {PROGRAM} live {} --speed max; echo code $?; stty -g > after; cat",
+        "cd {}; stty -g > before; {PROGRAM} live {} --speed max; echo code $?; stty -g > after; echo all written; cat",
         folder.path().display(),
         capture().display()
     );
@@ -51,7 +51,7 @@ pub(crate) fn a_capture_is_played_and_the_terminal_is_as_before() {
     tmux.keys(&["Escape"]);
     tmux.shows(&["INITIATOR"]);
     tmux.keys(&["C-c"]);
-    tmux.shows(&["flowscope: 23 flows, 329 packets, 148363 bytes", "code 0"]);
+    tmux.shows(&["flowscope: 23 flows, 329 packets, 148363 bytes", "code 0", "all written"]);
     let state = |name| std::fs::read_to_string(folder.path().join(name)).expect("stty");
     assert_eq!(state("before"), state("after"));
 }
