@@ -3,9 +3,14 @@
 
 use std::num::NonZeroUsize;
 
-use flowscope_benches::{Contest, Established, Options, Report, Trace, feed, per_unit, traces};
+use flowscope_benches::{
+    Contest, Established, Options, Report, Trace, feed, per_unit, traces, worst_of,
+};
 use flowscope_extract::FiveTuple;
 use flowscope_track::{EndReason, Eviction, FlowTracker, TrackerConfig};
+
+/// Packets of a batch.
+const BATCH: usize = 64;
 
 fn main() {
     let options = Options::from_args();
@@ -55,6 +60,25 @@ fn growing(flood: &Trace, options: &Options) {
         })
         .run(options.rounds);
     report.rows(&figures);
+    let title = format!("growing to {} flows: the batch that takes longest", flood.len());
+    let figures = Contest::default()
+        .enter("fresh memory, batches of 64", |_| {
+            worst_batch(&mut tracker(room, Eviction::default()), flood)
+        })
+        .run(options.rounds);
+    Report::new(&title, "us").row(&figures[0], "<= 1000");
+}
+
+/// CPU microseconds of the worst batch of new flows.
+fn worst_batch(tracker: &mut FlowTracker<FiveTuple>, flood: &Trace) -> f64 {
+    let mut next = 0;
+    let (_, worst, _) = worst_of(|| {
+        let batch = next..flood.len().min(next + BATCH);
+        next = batch.end;
+        feed::in_batches(tracker, flood, batch, 0, &mut ());
+        next < flood.len()
+    });
+    worst
 }
 
 fn full(flood: &Trace, options: &Options) {

@@ -1,14 +1,14 @@
-//! From key to slot: hashbrown's table over small entries, a seeded hash, and a tripwire for floods
-//! of keys that were made to collide.
+//! From key to slot: a table of small places, a seeded hash, and a tripwire for floods of keys that were made to
+//! collide.
 
 use std::hash::{BuildHasher, Hash};
 
 use foldhash::{SharedSeed, quality::SeedableRandomState};
-use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
 use crate::TableHash;
 use crate::lists::Slot;
+use crate::places::{Found, Places};
 
 /// More candidates than this in one look-up are no accident.
 const MAX_CANDIDATES: u32 = 32;
@@ -21,17 +21,12 @@ const WINDOW: u32 = 4096;
 pub(crate) type Tag = u32;
 
 pub(crate) struct Index {
-    table: HashTable<Place>,
+    places: Places,
     hash: Hash64,
     seed: u64,
     lookups: u32,
     candidates: u32,
     suspicious: bool,
-}
-
-struct Place {
-    tag: Tag,
-    slot: Slot,
 }
 
 /// Variants differ in size, but there is one of these in a tracker.
@@ -49,7 +44,14 @@ impl Index {
             }
             TableHash::Sip13 => Hash64::Sip(SipHasher13::new_with_keys(seed, !seed)),
         };
-        Index { table: HashTable::new(), hash, seed, lookups: 0, candidates: 0, suspicious: false }
+        Index {
+            places: Places::default(),
+            hash,
+            seed,
+            lookups: 0,
+            candidates: 0,
+            suspicious: false,
+        }
     }
 
     #[inline]
@@ -68,20 +70,13 @@ impl Index {
     /// The first slot with this tag, whether or not its key fits: a guess to be verified later.
     #[inline]
     pub(crate) fn guess(&self, tag: Tag) -> Option<Slot> {
-        self.table.find(spread(tag), |place| place.tag == tag).map(|place| place.slot)
+        self.places.find(tag, |_| true).slot
     }
 
     /// The slot with this tag whose key `is_it` says is the one.
     #[inline]
-    pub(crate) fn find(&mut self, tag: Tag, mut is_it: impl FnMut(Slot) -> bool) -> Option<Slot> {
-        let mut candidates = 0;
-        let found = self
-            .table
-            .find(spread(tag), |place| {
-                candidates += 1;
-                place.tag == tag && is_it(place.slot)
-            })
-            .map(|place| place.slot);
+    pub(crate) fn find(&mut self, tag: Tag, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
+        let Found { slot, candidates } = self.places.find(tag, is_it);
         self.lookups += 1;
         self.candidates += candidates;
         if candidates > MAX_CANDIDATES {
@@ -91,21 +86,19 @@ impl Index {
             self.lookups = 0;
             self.candidates = 0;
         }
-        found
+        slot
     }
 
     pub(crate) fn insert(&mut self, tag: Tag, slot: Slot) {
-        self.table.insert_unique(spread(tag), Place { tag, slot }, |place| spread(place.tag));
+        self.places.insert(tag, slot);
     }
 
     pub(crate) fn remove(&mut self, tag: Tag, slot: Slot) {
-        if let Ok(entry) = self.table.find_entry(spread(tag), |place| place.slot == slot) {
-            entry.remove();
-        }
+        self.places.remove(tag, slot);
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.table.len()
+        self.places.len()
     }
 
     /// Whether look-ups met more candidates than chance explains.
@@ -120,35 +113,26 @@ impl Index {
         let mut seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) ^ (seed >> 31);
-        let mut fresh = Index::new(TableHash::Sip13, seed);
-        fresh.table.reserve(self.table.len(), |place| spread(place.tag));
-        for place in self.table.drain() {
-            let tag = fresh.tag(key_of(place.slot));
-            fresh.insert(tag, place.slot);
-        }
-        *self = fresh;
+        let places = std::mem::take(&mut self.places);
+        *self = Index::new(TableHash::Sip13, seed);
+        self.places = places.retagged(|slot| self.tag(key_of(slot)));
     }
 
     /// Bytes held, by capacity.
     pub(crate) fn capacity_bytes(&self) -> usize {
-        self.table.allocation_size()
+        self.places.capacity_bytes()
     }
 
     /// Bytes that one more entry takes, at the table's fullest.
     pub(crate) const fn bytes_per_slot() -> usize {
-        size_of::<Place>() + 2
+        <Places>::bytes_per_slot()
     }
-}
-
-/// hashbrown wants 64 well-mixed bits; a tag has 32.
-#[inline]
-fn spread(tag: Tag) -> u64 {
-    u64::from(tag).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::places::spread;
 
     #[test]
     fn colliding_keys_trip_the_wire_and_a_new_seed_parts_them() {

@@ -51,6 +51,7 @@ mod index;
 mod lists;
 mod macs;
 mod order;
+mod places;
 mod record;
 mod seq;
 mod shard;
