@@ -21,6 +21,7 @@
 //! assert_eq!(offer.offered, [b"2.10", b"3.11"]);
 //! ```
 
+mod counted;
 mod frame;
 mod message;
 mod names;

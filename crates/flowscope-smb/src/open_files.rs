@@ -1,9 +1,8 @@
 //! Files that are open, and the shares they are in.
 
-use std::collections::VecDeque;
-
 use flowscope_core::{FlowSide, Timestamp};
 
+use crate::counted::{Counted, HeapBytes};
 use crate::{SmbCommand, SmbDetail, SmbDialect, SmbExchange, SmbFile, SmbGuid, SmbTree};
 
 /// Files that are remembered: of more, the one that was opened first is forgotten.
@@ -23,8 +22,8 @@ pub(crate) enum FileRef {
 /// The files and shares of a connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OpenFiles {
-    files: VecDeque<OpenFile>,
-    trees: VecDeque<Tree>,
+    files: Counted<OpenFile, MAX_FILES>,
+    trees: Counted<Tree, MAX_TREES>,
 }
 
 /// A file that is open.
@@ -54,10 +53,7 @@ impl OpenFiles {
     /// Takes note of a share.
     pub(crate) fn connect(&mut self, session_id: u64, tree_id: u32, tree: &SmbTree) {
         self.disconnect(session_id, tree_id);
-        if self.trees.len() == MAX_TREES {
-            self.trees.pop_front();
-        }
-        self.trees.push_back(Tree { session_id, tree_id, tree: tree.clone() });
+        self.trees.push(Tree { session_id, tree_id, tree: tree.clone() });
     }
 
     /// Forgets a share. Returns it.
@@ -68,12 +64,12 @@ impl OpenFiles {
 
     /// The share with this number.
     pub(crate) fn tree(&self, session_id: u64, tree_id: u32) -> Option<&SmbTree> {
-        self.position(session_id, tree_id).map(|at| &self.trees[at].tree)
+        let at = self.position(session_id, tree_id)?;
+        self.trees.get(at).map(|it| &it.tree)
     }
 
     fn position(&self, session_id: u64, tree_id: u32) -> Option<usize> {
-        let is_it = |it: &Tree| (it.session_id, it.tree_id) == (session_id, tree_id);
-        self.trees.iter().position(is_it)
+        self.trees.position(|it| (it.session_id, it.tree_id) == (session_id, tree_id))
     }
 
     /// Takes note of a file that was opened. One that is forgotten for it, and of which bytes were read or written, is a record.
@@ -85,11 +81,7 @@ impl OpenFiles {
     ) {
         let Some(file) = opened.file() else { return };
         let Some(handle) = file.id else { return };
-        if self.files.len() == MAX_FILES {
-            let oldest = self.files.pop_front();
-            out.extend(oldest.and_then(|it| self.unclosed(it, dialect)));
-        }
-        self.files.push_back(OpenFile {
+        let oldest = self.files.push(OpenFile {
             handle,
             ts: opened.ts,
             message_id: opened.message_id,
@@ -100,11 +92,12 @@ impl OpenFiles {
             bytes_read: 0,
             bytes_written: 0,
         });
+        out.extend(oldest.and_then(|it| self.unclosed(it, dialect)));
     }
 
     /// The place of a file. Handles are used again: the last one that was opened counts.
     fn find(&self, file: FileRef) -> Option<usize> {
-        self.files.iter().rposition(|it| match file {
+        self.files.last_position(|it| match file {
             FileRef::Handle(handle) => it.handle == handle,
             FileRef::OpenedBy(message_id) => it.message_id == message_id,
         })
@@ -113,15 +106,16 @@ impl OpenFiles {
     /// Counts bytes of a file.
     pub(crate) fn transferred(&mut self, file: FileRef, len: u32, is_write: bool) {
         let Some(at) = self.find(file) else { return };
-        let file = &mut self.files[at];
-        let sum = if is_write { &mut file.bytes_written } else { &mut file.bytes_read };
-        *sum = sum.saturating_add(len.into());
+        self.files.update(at, |file| {
+            let sum = if is_write { &mut file.bytes_written } else { &mut file.bytes_read };
+            *sum = sum.saturating_add(len.into());
+        });
     }
 
     /// Adds what is known of a file.
     pub(crate) fn describe(&self, named: Option<FileRef>, file: &mut SmbFile) {
-        if let Some(at) = named.and_then(|named| self.find(named)) {
-            let known = &self.files[at];
+        let at = named.and_then(|named| self.find(named));
+        if let Some(known) = at.and_then(|at| self.files.get(at)) {
             file.id = Some(known.handle);
             file.name = known.name.clone();
         }
@@ -141,7 +135,7 @@ impl OpenFiles {
     /// A file has another name from now on.
     pub(crate) fn rename(&mut self, named: Option<FileRef>, name: &[u8]) {
         if let Some(at) = named.and_then(|named| self.find(named)) {
-            self.files[at].name = Some(name.to_vec());
+            self.files.update(at, |file| file.name = Some(name.to_vec()));
         }
     }
 
@@ -155,9 +149,9 @@ impl OpenFiles {
 
     /// Nothing more comes: files of which bytes were read or written, and that were not closed, are records.
     pub(crate) fn end(&mut self, dialect: Option<SmbDialect>, out: &mut Vec<SmbExchange>) {
-        let files = std::mem::take(&mut self.files);
+        let files = self.files.take();
         out.extend(files.into_iter().filter_map(|file| self.unclosed(file, dialect)));
-        self.trees.clear();
+        self.trees.take();
     }
 
     fn unclosed(&self, file: OpenFile, dialect: Option<SmbDialect>) -> Option<SmbExchange> {
@@ -191,11 +185,24 @@ impl OpenFiles {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        let name = |it: &OpenFile| it.name.as_ref().map_or(0, Vec::capacity);
-        let path = |it: &Tree| it.tree.path.as_ref().map_or(0, Vec::capacity);
-        self.files.capacity() * size_of::<OpenFile>()
-            + self.files.iter().map(name).sum::<usize>()
-            + self.trees.capacity() * size_of::<Tree>()
-            + self.trees.iter().map(path).sum::<usize>()
+        self.files.heap_bytes() + self.trees.heap_bytes()
+    }
+
+    /// The same, counted anew.
+    #[cfg(test)]
+    pub(crate) fn recounted(&self) -> usize {
+        self.files.recounted() + self.trees.recounted()
+    }
+}
+
+impl HeapBytes for OpenFile {
+    fn heap_bytes(&self) -> usize {
+        self.name.as_ref().map_or(0, Vec::capacity)
+    }
+}
+
+impl HeapBytes for Tree {
+    fn heap_bytes(&self) -> usize {
+        self.tree.path.as_ref().map_or(0, Vec::capacity)
     }
 }

@@ -1,9 +1,8 @@
 //! Requests and their responses.
 
-use std::collections::VecDeque;
-
 use flowscope_core::{FlowSide, Timestamp};
 
+use crate::counted::{Counted, HeapBytes};
 use crate::message::SmbNtlmServer;
 use crate::open_files::{FileRef, OpenFiles};
 use crate::smb1;
@@ -22,10 +21,9 @@ const MAX_LOGINS: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pairing {
     /// Requests without a response, oldest first.
-    open: VecDeque<Open>,
+    open: Counted<Open, MAX_OPEN>,
     files: OpenFiles,
-    /// What servers said in a login that goes on, by its session.
-    logins: VecDeque<(u64, SmbNtlmServer)>,
+    logins: Counted<Login, MAX_LOGINS>,
     dialect: Option<SmbDialect>,
     sealed: Option<Sealed>,
     /// The chain at hand, of each side.
@@ -42,6 +40,13 @@ struct Open {
     file: Option<FileRef>,
     /// What becomes a record; none of reading and writing.
     exchange: Option<SmbExchange>,
+}
+
+/// What a server says of itself in a login that goes on.
+#[derive(Clone, Debug)]
+struct Login {
+    session_id: u64,
+    server: SmbNtlmServer,
 }
 
 /// What the requests of a chain have in common (§3.3.5.2.7.2).
@@ -139,17 +144,15 @@ impl Pairing {
     }
 
     fn push(&mut self, open: Open, out: &mut Vec<SmbExchange>) {
-        if self.open.len() == MAX_OPEN {
-            out.extend(self.open.pop_front().and_then(|open| self.unanswered(open)));
-        }
-        self.open.push_back(open);
+        let oldest = self.open.push(open);
+        out.extend(oldest.and_then(|open| self.unanswered(open)));
     }
 
     /// The request that this response belongs to.
     fn take(&mut self, side: FlowSide, message_id: u64, command: u16) -> Option<Open> {
         let is_it =
             |open: &Open| (open.message_id, open.command, open.side) == (message_id, command, side);
-        let at = self.open.iter().position(is_it)?;
+        let at = self.open.position(is_it)?;
         self.open.remove(at)
     }
 
@@ -255,18 +258,16 @@ impl Pairing {
     /// A step of a login: what the server said of itself is in the step that names the user too.
     fn login(&mut self, status: SmbStatus, exchange: &mut SmbExchange) {
         let SmbDetail::Login(login) = &mut exchange.detail else { return };
-        let before = self.logins.iter().position(|(id, _)| *id == exchange.session_id);
-        let before = before.and_then(|at| self.logins.remove(at)).map(|(_, server)| server);
+        let session_id = exchange.session_id;
+        let before = self.logins.position(|it| it.session_id == session_id);
+        let before = before.and_then(|at| self.logins.remove(at)).map(|it| it.server);
         if login.ntlm_server.is_none() {
             login.ntlm_server = before;
         }
         if status == SmbStatus::MORE_PROCESSING_REQUIRED
             && let Some(server) = &login.ntlm_server
         {
-            if self.logins.len() == MAX_LOGINS {
-                self.logins.pop_front();
-            }
-            self.logins.push_back((exchange.session_id, server.clone()));
+            self.logins.push(Login { session_id, server: server.clone() });
         }
     }
 
@@ -356,10 +357,10 @@ impl Pairing {
 
     /// Nothing more comes.
     pub(crate) fn end(&mut self, out: &mut Vec<SmbExchange>) {
-        let open = std::mem::take(&mut self.open);
+        let open = self.open.take();
         out.extend(open.into_iter().filter_map(|open| self.unanswered(open)));
         self.files.end(self.dialect, out);
-        self.logins.clear();
+        self.logins.take();
         out.extend(self.sealed.take().map(|Sealed { ts, side, session_id, counts }| SmbExchange {
             ts,
             side,
@@ -377,12 +378,25 @@ impl Pairing {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        let exchange = |open: &Open| open.exchange.as_ref().map_or(0, SmbExchange::heap_bytes);
-        self.open.capacity() * size_of::<Open>()
-            + self.open.iter().map(exchange).sum::<usize>()
-            + self.files.heap_bytes()
-            + self.logins.capacity() * size_of::<(u64, SmbNtlmServer)>()
-            + self.logins.iter().map(|(_, server)| server.heap_bytes()).sum::<usize>()
+        self.open.heap_bytes() + self.files.heap_bytes() + self.logins.heap_bytes()
+    }
+
+    /// The same, counted anew.
+    #[cfg(test)]
+    pub(crate) fn recounted(&self) -> usize {
+        self.open.recounted() + self.files.recounted() + self.logins.recounted()
+    }
+}
+
+impl HeapBytes for Open {
+    fn heap_bytes(&self) -> usize {
+        self.exchange.as_ref().map_or(0, SmbExchange::heap_bytes)
+    }
+}
+
+impl HeapBytes for Login {
+    fn heap_bytes(&self) -> usize {
+        self.server.heap_bytes()
     }
 }
 
