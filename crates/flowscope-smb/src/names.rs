@@ -234,11 +234,18 @@ impl SmbStatus {
     /// The login goes on with another request.
     pub const MORE_PROCESSING_REQUIRED: SmbStatus = SmbStatus(0xc000_0016);
 
-    /// Whether the command failed: a warning, such as that of a buffer that was too small, is no failure, nor is a login that goes
-    /// on.
+    /// A link is in the way, and nothing is opened ([MS-SMB2] §2.2.2.2.1).
+    pub const STOPPED_ON_SYMLINK: SmbStatus = SmbStatus(0x8000_002d);
+
+    /// Whether the command failed. A warning, such as that of a buffer that was too small, is no failure, except that of a link;
+    /// nor is a login that goes on ([MS-SMB2] §3.3.4.4).
     #[must_use]
     pub const fn is_error(self) -> bool {
-        self.0 >> 30 == 3 && self.0 != Self::MORE_PROCESSING_REQUIRED.0
+        match self {
+            Self::MORE_PROCESSING_REQUIRED => false,
+            Self::STOPPED_ON_SYMLINK => true,
+            SmbStatus(status) => status >> 30 == 3,
+        }
     }
 
     /// The name, of those that servers of files have in common.
@@ -354,6 +361,7 @@ mod tests {
             (0, false),
             (0x103, false),
             (0x8000_0005, false),
+            (0x8000_002d, true),
             (0xc000_0016, false),
             (0xc000_006d, true),
         ] {

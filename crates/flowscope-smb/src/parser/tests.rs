@@ -3,7 +3,7 @@ use flowscope_core::ParserStatus::{Continue, Failed};
 
 use super::*;
 use crate::open_files::MAX_FILES;
-use crate::{SmbCommand, SmbDialect, SmbGuid, SmbStatus};
+use crate::{SMB, SmbCommand, SmbDialect, SmbGuid, SmbStatus};
 
 const NEGOTIATE: u16 = 0;
 const LOGOFF: u16 = 2;
@@ -280,6 +280,18 @@ fn a_response_that_another_one_follows_is_passed_over() {
     it.answer(&[message(CREATE, RESPONSE | ASYNC, 0, 1, &created(7))]);
     assert_eq!(it.out[0].latency.unwrap().as_secs(), 2);
     assert_eq!(it.end(), [(SmbCommand::Create, "slow".into(), true, Some(0), [0, 0])]);
+}
+
+#[test]
+fn a_file_behind_a_link_is_not_opened() {
+    let mut it = Connection::default();
+    it.ask(&[request(CREATE, 1, &create(r"link\a"))]);
+    let link = SmbStatus::STOPPED_ON_SYMLINK;
+    it.answer(&[message(CREATE, RESPONSE, link.0, 1, &[9, 0, 0, 0, 0, 0, 0, 0, 0])]);
+    assert_eq!(it.out[0].success(), Some(false));
+    let mut rows = 0;
+    SMB.zeek_rows.unwrap()(&it.out[0], &mut |_| rows += 1);
+    assert_eq!((it.out[0].status, rows), (Some(link), 0));
 }
 
 #[test]
