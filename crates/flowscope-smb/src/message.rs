@@ -109,7 +109,7 @@ pub struct SmbLogin {
     pub kerberos: Option<SmbKerberos>,
     /// Whether the user is let in as a guest.
     pub is_guest: bool,
-    /// Whether nobody is named.
+    /// Whether nobody is named: the user's name is empty ([MS-NLMP] §2.2.1.3), or the server says so (§2.2.6).
     pub is_anonymous: bool,
     /// Whether the server wants all messages of the session encrypted.
     pub is_encrypted: bool,
@@ -119,7 +119,7 @@ pub struct SmbLogin {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SmbNtlm {
-    /// The user, up to 128 bytes; none if empty.
+    /// The user, up to 128 bytes. Empty where nobody is named, see [`SmbLogin::is_anonymous`], or it was not captured.
     pub user: Vec<u8>,
     /// The domain that knows the user, up to 128 bytes.
     pub domain: Vec<u8>,

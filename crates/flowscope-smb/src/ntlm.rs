@@ -11,6 +11,9 @@ const SIGNATURE: &[u8] = b"NTLMSSP\0";
 const CHALLENGE: u32 = 2;
 const AUTHENTICATE: u32 = 3;
 
+/// Where an AUTHENTICATE_MESSAGE has the fields of the user (§2.2.1.3).
+const USER: usize = 36;
+
 /// Flags of a message (§2.2.2.5): names are in UTF-16; there is a version.
 const UNICODE: u32 = 1;
 const VERSION: u32 = 0x0200_0000;
@@ -24,7 +27,8 @@ pub(crate) fn read(token: &[u8], login: &mut SmbLogin) -> bool {
         Some(CHALLENGE) => login.ntlm_server = challenge(token),
         Some(AUTHENTICATE) => {
             login.ntlm = authenticate(token);
-            login.is_anonymous = login.ntlm.as_ref().is_some_and(|it| it.user.is_empty());
+            // A name that was not captured is one.
+            login.is_anonymous = login.ntlm.is_some() && u16_at(token, USER) == Some(0);
         }
         _ => {}
     }
@@ -72,7 +76,7 @@ fn authenticate(token: &[u8]) -> Option<SmbNtlm> {
     };
     Some(SmbNtlm {
         domain: name(28)?,
-        user: name(36)?,
+        user: name(USER)?,
         workstation: name(44)?,
         response_len: u16_at(token, 20)?,
         version: version(token, flags, 64),
@@ -155,7 +159,9 @@ mod tests {
         token[36..38].copy_from_slice(&u16::MAX.to_le_bytes());
         assert_eq!(login(&token).ntlm.unwrap().user, b"alice");
         token[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert_eq!(login(&token).ntlm.unwrap().user, b"");
+        // There is a name, which was not captured.
+        let cut = login(&token);
+        assert_eq!((&cut.ntlm.unwrap().user[..], cut.is_anonymous), (&b""[..], false));
         for len in 8..token.len() {
             login(&token[..len]);
         }

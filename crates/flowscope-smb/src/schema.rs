@@ -98,8 +98,8 @@ pub static SMB: Schema<SmbExchange> = Schema {
             "user",
             Kind::Bytes,
             |x| Value::some(ntlm(x).map(|it| &it.user).filter(|user| !user.is_empty()).map(Vec::as_slice)),
-            "User who logs in with NTLM, up to 128 bytes; none: nobody ([MS-NLMP] §2.2.1.3). EVE has an object of user, domain, host and \
-             version.",
+            "User who logs in with NTLM, up to 128 bytes; none: nobody, or not captured ([MS-NLMP] §2.2.1.3). EVE has an object of user, \
+             domain, host and version.",
         )
         .eve_as("smb.ntlmssp", eve::ntlmssp),
         C::new(
@@ -512,12 +512,15 @@ fn summary(x: &X, out: &mut String) {
         }
     }
     if let Some(it) = x.login() {
-        let named = it.ntlm.as_ref().map(|it| (wire_text(&it.domain), wire_text(&it.user)));
-        match named.as_ref().map(|(domain, user)| (&domain[..], &user[..])) {
+        match it.ntlm.as_ref().filter(|it| !it.user.is_empty()) {
+            Some(SmbNtlm { domain, user, .. }) if domain.is_empty() => {
+                out.push_str(&format!(" {}", wire_text(user)));
+            }
+            Some(SmbNtlm { domain, user, .. }) => {
+                out.push_str(&format!(" {}\\{}", wire_text(domain), wire_text(user)));
+            }
+            None if it.is_anonymous => out.push_str(" nobody"),
             None => {}
-            Some((_, "")) => out.push_str(" nobody"),
-            Some(("", user)) => out.push_str(&format!(" {user}")),
-            Some((domain, user)) => out.push_str(&format!(" {domain}\\{user}")),
         }
         if let Some(mechanism) = it.mechanism {
             out.push_str(&format!(" by {mechanism}"));

@@ -6,6 +6,7 @@ use crate::open_files::MAX_FILES;
 use crate::{SMB, SmbCommand, SmbDialect, SmbGuid, SmbStatus};
 
 const NEGOTIATE: u16 = 0;
+const SESSION_SETUP: u16 = 1;
 const LOGOFF: u16 = 2;
 const TREE_CONNECT: u16 = 3;
 const CREATE: u16 = 5;
@@ -308,6 +309,30 @@ fn shares_are_those_of_their_numbers() {
     assert_eq!(share, Some(&br"\\f\p"[..]));
     assert_eq!(it.out[0].tree().unwrap().kind.unwrap().name(), Some("PIPE"));
     assert_eq!(it.out[0].tree_id, 5);
+}
+
+#[test]
+fn users_whose_name_was_not_captured_are_not_nobody() {
+    // Length, space and place of the name of the user.
+    for (user, expected) in [
+        ([5, 0, 5, 0, 72, 0, 0, 0], "SESSION_SETUP alice by NTLM → (no response)"),
+        ([5, 0, 5, 0, 0, 8, 0, 0], "SESSION_SETUP by NTLM → (no response)"),
+        ([0; 8], "SESSION_SETUP nobody by NTLM → (no response)"),
+    ] {
+        let mut token = b"NTLMSSP\0\x03\0\0\0".to_vec();
+        token.resize(72, 0);
+        token[36..44].copy_from_slice(&user);
+        token.extend(b"alice");
+        let mut body = vec![25, 0, 0, 1];
+        body.resize(24, 0);
+        body[12..16].copy_from_slice(&[88, 0, token.len() as u8, 0]);
+        let mut it = Connection::default();
+        it.ask(&[request(SESSION_SETUP, 1, &[body, token].concat())]);
+        it.parser.end(&mut it.out);
+        let mut summary = String::new();
+        (SMB.summary)(&it.out[0], &mut summary);
+        assert_eq!(summary, expected);
+    }
 }
 
 #[test]
