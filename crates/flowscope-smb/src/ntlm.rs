@@ -1,6 +1,7 @@
 //! Messages of NTLM ([MS-NLMP] §2.2.1). Challenges, proofs and keys are passed over.
 
 use crate::message::SmbNtlmVersion;
+use crate::security::Sender;
 use crate::wire::{part, u16_at, u32_at, utf16};
 use crate::{SmbLogin, SmbNtlm, SmbNtlmServer};
 
@@ -18,14 +19,14 @@ const USER: usize = 36;
 const UNICODE: u32 = 1;
 const VERSION: u32 = 0x0200_0000;
 
-/// Adds what a message says. Whether it is one.
-pub(crate) fn read(token: &[u8], login: &mut SmbLogin) -> bool {
+/// Adds what a message says, if it is one of its sender (§1.3.1). Whether it is a message of NTLM.
+pub(crate) fn read(sender: Sender, token: &[u8], login: &mut SmbLogin) -> bool {
     if !token.starts_with(SIGNATURE) {
         return false;
     }
-    match u32_at(token, 8) {
-        Some(CHALLENGE) => login.ntlm_server = challenge(token),
-        Some(AUTHENTICATE) => {
+    match (sender, u32_at(token, 8)) {
+        (Sender::Server, Some(CHALLENGE)) => login.ntlm_server = challenge(token),
+        (Sender::Client, Some(AUTHENTICATE)) => {
             login.ntlm = authenticate(token);
             // A name that was not captured is one.
             login.is_anonymous = login.ntlm.is_some() && u16_at(token, USER) == Some(0);
@@ -97,6 +98,7 @@ fn version(token: &[u8], flags: u32, at: usize) -> Option<SmbNtlmVersion> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::security::Sender::{Client, Server};
 
     fn token(kind: u8, fixed: usize, flags: (usize, u32), fields: &[(usize, &[u8])]) -> Vec<u8> {
         let mut token = SIGNATURE.to_vec();
@@ -112,9 +114,9 @@ mod tests {
         token
     }
 
-    fn login(token: &[u8]) -> SmbLogin {
+    fn login(sender: Sender, token: &[u8]) -> SmbLogin {
         let mut login = SmbLogin::default();
-        assert!(read(token, &mut login));
+        assert!(read(sender, token, &mut login));
         login
     }
 
@@ -122,14 +124,14 @@ mod tests {
     fn users_are_named_in_both_encodings() {
         let proof = [7; 24];
         let fields = [(20, &proof[..]), (28, b"LAB"), (36, b"al\xefce"), (44, b"PC")];
-        let ntlm = login(&token(3, 72, (60, 0), &fields)).ntlm.unwrap();
+        let ntlm = login(Client, &token(3, 72, (60, 0), &fields)).ntlm.unwrap();
         assert_eq!((&ntlm.domain[..], &ntlm.user[..]), (&b"LAB"[..], &b"al\xefce"[..]));
         assert_eq!((ntlm.response(), ntlm.version), (Some("NTLMv1"), None));
 
         let fields = [(20, &[7; 200][..]), (36, b"a\0\xef\0"), (44, b"P\0C\0")];
         let mut token = token(3, 72, (60, UNICODE | VERSION), &fields);
         token[64..72].copy_from_slice(&[10, 0, 0x63, 0x45, 0, 0, 0, 15]);
-        let ntlm = login(&token).ntlm.unwrap();
+        let ntlm = login(Client, &token).ntlm.unwrap();
         assert_eq!((&ntlm.user[..], &ntlm.workstation[..]), ("aï".as_bytes(), &b"PC"[..]));
         assert_eq!(ntlm.response(), Some("NTLMv2"));
         assert_eq!(ntlm.version.unwrap().to_string(), "10.0 build 17763 rev 15");
@@ -137,14 +139,15 @@ mod tests {
 
     #[test]
     fn nobody_has_no_name() {
-        let login = login(&token(3, 72, (60, UNICODE), &[(20, b"")]));
+        let login = login(Client, &token(3, 72, (60, UNICODE), &[(20, b"")]));
         assert!(login.is_anonymous && login.ntlm.unwrap().response().is_none());
     }
 
     #[test]
     fn servers_name_themselves() {
         let pairs = b"\x02\0\x02\0D\0\x01\0\x04\0F\0S\0\x09\0\x02\0x\0\x05\0\x02\0t\0\0\0\0\0\x03\0\x02\0n\0";
-        let server = login(&token(2, 56, (20, UNICODE), &[(40, pairs)])).ntlm_server.unwrap();
+        let server =
+            login(Server, &token(2, 56, (20, UNICODE), &[(40, pairs)])).ntlm_server.unwrap();
         assert_eq!(
             (server.domain.as_deref(), server.computer.as_deref()),
             (Some(&b"D"[..]), Some(&b"FS"[..]))
@@ -154,22 +157,37 @@ mod tests {
     }
 
     #[test]
+    fn messages_of_the_other_side_name_nobody() {
+        let user = token(3, 72, (60, 0), &[(36, b"alice")]);
+        assert_eq!(login(Server, &user), SmbLogin::default());
+        assert_eq!(login(Server, &token(3, 72, (60, 0), &[])), SmbLogin::default());
+        let server = token(2, 56, (20, 0), &[(40, b"\x01\0\x02\0F\0")]);
+        assert_eq!(login(Client, &server), SmbLogin::default());
+        assert!(
+            login(Client, &user).ntlm.is_some() && login(Server, &server).ntlm_server.is_some()
+        );
+    }
+
+    #[test]
     fn names_beyond_the_message_are_cut() {
         let mut token = token(3, 72, (60, 0), &[(36, b"alice")]);
         token[36..38].copy_from_slice(&u16::MAX.to_le_bytes());
-        assert_eq!(login(&token).ntlm.unwrap().user, b"alice");
+        assert_eq!(login(Client, &token).ntlm.unwrap().user, b"alice");
         token[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
         // There is a name, which was not captured.
-        let cut = login(&token);
+        let cut = login(Client, &token);
         assert_eq!((&cut.ntlm.unwrap().user[..], cut.is_anonymous), (&b""[..], false));
         for len in 8..token.len() {
-            login(&token[..len]);
+            login(Client, &token[..len]);
         }
         let pairs = &b"\x01\0\xff\xffF\0"[..];
         let mut challenge = self::token(2, 56, (20, 0), &[(40, pairs)]);
-        assert_eq!(login(&challenge).ntlm_server.unwrap().computer.as_deref(), Some(&b"F"[..]));
+        assert_eq!(
+            login(Server, &challenge).ntlm_server.unwrap().computer.as_deref(),
+            Some(&b"F"[..])
+        );
         challenge.truncate(30);
-        assert_eq!(login(&challenge).ntlm_server, Some(SmbNtlmServer::default()));
-        assert!(!read(b"NTLMSSP", &mut SmbLogin::default()));
+        assert_eq!(login(Server, &challenge).ntlm_server, Some(SmbNtlmServer::default()));
+        assert!(!read(Client, b"NTLMSSP", &mut SmbLogin::default()));
     }
 }

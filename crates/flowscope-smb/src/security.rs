@@ -24,6 +24,13 @@ const SPNEGO: &[u8] = b"\x2b\x06\x01\x05\x05\x02";
 const NTLM_NAME: &str = "NTLM";
 const KERBEROS_NAME: &str = "Kerberos";
 
+/// Who sends a token.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Sender {
+    Client,
+    Server,
+}
+
 /// The name of a mechanism: NTLM, Kerberos, the number of Kerberos that Windows has besides, and NEGOEX.
 fn name(oid: &[u8]) -> Option<&'static str> {
     Some(match oid {
@@ -39,9 +46,9 @@ fn name(oid: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Adds what a token says.
-pub(crate) fn read(token: &[u8], login: &mut SmbLogin) {
-    if mechanism_token(token, login) {
+/// Adds what a token says, of what its sender can say.
+pub(crate) fn read(sender: Sender, token: &[u8], login: &mut SmbLogin) {
+    if mechanism_token(sender, token, login) {
         return;
     }
     let mut values = Values(token);
@@ -63,7 +70,7 @@ pub(crate) fn read(token: &[u8], login: &mut SmbLogin) {
             (true, 0xa1) => contents.tagged(OID),
             (_, 0xa2) => {
                 if let Some(token) = contents.string() {
-                    mechanism_token(token, login);
+                    mechanism_token(sender, token, login);
                 }
                 None
             }
@@ -76,8 +83,8 @@ pub(crate) fn read(token: &[u8], login: &mut SmbLogin) {
 }
 
 /// Adds what a token of NTLM or Kerberos says. Whether it is one.
-fn mechanism_token(token: &[u8], login: &mut SmbLogin) -> bool {
-    if ntlm::read(token, login) {
+fn mechanism_token(sender: Sender, token: &[u8], login: &mut SmbLogin) -> bool {
+    if ntlm::read(sender, token, login) {
         login.mechanism = Some(NTLM_NAME);
         return true;
     }
@@ -87,8 +94,10 @@ fn mechanism_token(token: &[u8], login: &mut SmbLogin) -> bool {
         return false;
     }
     login.mechanism = Some(KERBEROS_NAME);
-    // The kind of the token: 01 00 is a request (RFC 4121 §4.1).
-    if let Some(request) = contents.0.strip_prefix(b"\x01\0") {
+    // The kind of the token: 01 00 is a request, which only a client sends (RFC 4121 §4.1).
+    if sender == Sender::Client
+        && let Some(request) = contents.0.strip_prefix(b"\x01\0")
+    {
         login.kerberos = ticket(Values(request));
     }
     true
@@ -139,8 +148,12 @@ mod tests {
     }
 
     fn login(token: &[u8]) -> SmbLogin {
+        login_of(Sender::Client, token)
+    }
+
+    fn login_of(sender: Sender, token: &[u8]) -> SmbLogin {
         let mut login = SmbLogin::default();
-        read(token, &mut login);
+        read(sender, token, &mut login);
         login
     }
 
@@ -181,6 +194,17 @@ mod tests {
         }
         let many = login(&kerberos_token(&[&[b'a'; 200][..]; 9])).kerberos.unwrap();
         assert_eq!(many.service, [[b'a'; MAX_TEXT]; MAX_COMPONENTS]);
+    }
+
+    #[test]
+    fn a_server_shows_no_ticket() {
+        let token = kerberos_token(&[b"cifs", b"files"]);
+        let within = value(NEG_TOKEN_RESP, &value(0x30, &value(0xa2, &value(4, &token))));
+        for token in [&token, &within] {
+            let login = login_of(Sender::Server, token);
+            assert_eq!((login.mechanism, login.kerberos), (Some(KERBEROS_NAME), None));
+            assert!(login_of(Sender::Client, token).kerberos.is_some());
+        }
     }
 
     #[test]

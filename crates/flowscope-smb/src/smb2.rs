@@ -1,7 +1,7 @@
 //! Messages of SMB 2 and 3 ([MS-SMB2] §2.2). Offsets within a message count from its header on; here the header is taken off.
 
 use crate::names::SmbDialect;
-use crate::security;
+use crate::security::{self, Sender};
 use crate::smb1::MAX_OFFERED;
 use crate::wire::{array, filetime, part, u16_at, u32_at, u64_at, utf16};
 use crate::{
@@ -181,7 +181,7 @@ fn setup_request(body: &[u8]) -> Option<SmbLogin> {
         return None;
     }
     let mut login = SmbLogin::default();
-    security::read(buffer(body, 12, 14)?, &mut login);
+    security::read(Sender::Client, buffer(body, 12, 14)?, &mut login);
     Some(login)
 }
 
@@ -195,7 +195,7 @@ fn setup_response(body: &[u8], login: &mut SmbLogin) {
     login.is_guest = flags & 1 != 0;
     login.is_anonymous |= flags & 2 != 0;
     login.is_encrypted = flags & 4 != 0;
-    security::read(token, login);
+    security::read(Sender::Server, token, login);
 }
 
 /// §2.2.9.
