@@ -224,7 +224,12 @@ impl Pairing {
                 }
             }
             SmbCommand::TreeDisconnect => {
-                if let Some(known) = self.files.disconnect(exchange.session_id, exchange.tree_id) {
+                let SmbExchange { session_id, tree_id, .. } = exchange;
+                let known = match status.is_error() {
+                    true => self.files.tree(session_id, tree_id).cloned(),
+                    false => self.files.disconnect(session_id, tree_id),
+                };
+                if let Some(known) = known {
                     exchange.detail = SmbDetail::Tree(Box::new(known));
                 }
             }

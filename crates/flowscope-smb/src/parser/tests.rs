@@ -9,6 +9,7 @@ const NEGOTIATE: u16 = 0;
 const SESSION_SETUP: u16 = 1;
 const LOGOFF: u16 = 2;
 const TREE_CONNECT: u16 = 3;
+const TREE_DISCONNECT: u16 = 4;
 const CREATE: u16 = 5;
 const CLOSE: u16 = 6;
 const READ: u16 = 8;
@@ -309,6 +310,27 @@ fn shares_are_those_of_their_numbers() {
     assert_eq!(share, Some(&br"\\f\p"[..]));
     assert_eq!(it.out[0].tree().unwrap().kind.unwrap().name(), Some("PIPE"));
     assert_eq!(it.out[0].tree_id, 5);
+}
+
+#[test]
+fn a_share_that_cannot_be_left_is_still_known() {
+    let path: Vec<u8> = r"\\f\p".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut it = Connection::default();
+    it.ask(&[request(
+        TREE_CONNECT,
+        1,
+        &[&[9, 0, 0, 0, 72, 0, path.len() as u8, 0], &path[..]].concat(),
+    )]);
+    it.answer(&[response(TREE_CONNECT, 1, &[16, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])]);
+    for id in 2..4 {
+        it.ask(&[request(TREE_DISCONNECT, id, &[4, 0, 0, 0])]);
+        it.answer(&[failure(TREE_DISCONNECT, id)]);
+        let left = it.out.last().and_then(SmbExchange::tree);
+        assert_eq!(left.and_then(|it| it.path.as_deref()), Some(&br"\\f\p"[..]));
+    }
+    it.ask(&[request(TREE_DISCONNECT, 4, &[4, 0, 0, 0])]);
+    it.answer(&[response(TREE_DISCONNECT, 4, &[4, 0, 0, 0]), failure(CREATE, 5)]);
+    assert_eq!(it.out.last().and_then(|it| it.file()?.share.as_deref()), None);
 }
 
 #[test]
