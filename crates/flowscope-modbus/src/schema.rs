@@ -110,11 +110,6 @@ pub static MODBUS: Schema<ModbusExchange> = Schema {
 
 type Members<'a> = Vec<(&'static str, Value<'a>)>;
 
-/// An object of the members that have a value.
-fn object(members: Members<'_>) -> Value<'_> {
-    Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect())
-}
-
 /// What both messages have, and what one of them has.
 fn message<'a>(x: &'a X, function: u8, members: Members<'a>) -> Value<'a> {
     let mut all = vec![
@@ -126,7 +121,7 @@ fn message<'a>(x: &'a X, function: u8, members: Members<'a>) -> Value<'a> {
         ("category", ModbusFunction::category(x.function).into()),
     ];
     all.extend(members);
-    object(all)
+    Value::object(all)
 }
 
 fn request(x: &X) -> Value<'_> {
@@ -140,11 +135,11 @@ fn request(x: &X) -> Value<'_> {
         Some(value) => vec![("address", written.address.into()), ("data", value.into())],
         None => range(written),
     });
-    let raw = x.sub_function.map(|number| object(vec![("raw", number.into())]));
+    let raw = x.sub_function.map(|number| Value::object([("raw", number.into())]));
     let (diagnostic, mei) = if x.function.0 == 8 { (raw, None) } else { (None, raw) };
     let members = vec![
-        ("read", Value::some(x.read.map(|it| object(range(it))))),
-        ("write", Value::some(write.map(object))),
+        ("read", Value::some(x.read.map(|it| Value::object(range(it))))),
+        ("write", Value::some(write.map(Value::object))),
         ("diagnostic", Value::some(diagnostic)),
         ("mei", Value::some(mei)),
     ];
@@ -156,7 +151,8 @@ fn response(x: &X) -> Value<'_> {
     match x.exception {
         _ if !x.is_answered => Value::Null,
         Some(exception) => {
-            let of_it = object(vec![("raw", exception.0.into()), ("code", code(exception).into())]);
+            let of_it =
+                Value::object([("raw", exception.0.into()), ("code", code(exception).into())]);
             message(x, x.function.0 | 0x80, vec![("exception", of_it)])
         }
         None => message(x, x.function.0, Vec::new()),

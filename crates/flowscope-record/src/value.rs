@@ -57,6 +57,11 @@ impl<'a> Value<'a> {
         Value::List(items.map(Into::into).collect())
     }
 
+    /// An object of those of these members that have a value, in order.
+    pub fn object(members: impl IntoIterator<Item = (&'static str, Value<'a>)>) -> Self {
+        Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect())
+    }
+
     /// What `value` displays as, without an allocation; at most 48 bytes.
     #[must_use]
     pub fn short(value: impl std::fmt::Display) -> Self {
@@ -120,6 +125,11 @@ mod tests {
         assert_eq!(Value::some(None::<u8>), Value::Null);
         assert_eq!(Value::flag(false), Value::Null);
         assert_eq!(Value::list([1_u8, 2].into_iter()), Value::List(vec![1_u8.into(), 2_u8.into()]));
+        assert_eq!(
+            Value::object([("a", 1_u8.into()), ("b", Value::Null), ("c", "".into())]),
+            Value::Object(vec![("a", Value::U64(1)), ("c", "".into())])
+        );
+        assert_eq!(Value::object([("a", Value::Null)]), Value::Object(Vec::new()));
         assert_eq!(Value::short(12), Value::Short(Short::of("12")));
         assert!(size_of::<Value<'_>>() <= 56);
     }

@@ -5,13 +5,6 @@ use flowscope_record::Value;
 use super::X;
 use crate::{LdapOperation, LdapResult, LdapSearch};
 
-type Members<'a> = Vec<(&'static str, Value<'a>)>;
-
-/// An object of the members that have a value.
-fn object(members: Members<'_>) -> Value<'_> {
-    Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect())
-}
-
 fn id(x: &X) -> Value<'_> {
     u64::try_from(x.message_id).unwrap_or(0).into()
 }
@@ -25,30 +18,32 @@ pub(super) fn request(x: &X) -> Value<'_> {
     let of_it = match (x.operation, x.search.as_deref()) {
         (LdapOperation::Bind, _) => bind(x),
         (_, Some(search)) => of_search(x, search),
-        (LdapOperation::ModifyDn, _) => object(vec![
+        (LdapOperation::ModifyDn, _) => Value::object([
             ("entry", Value::some(x.object.as_deref())),
             ("new_rdn", Value::some(x.argument.as_deref())),
         ]),
-        (LdapOperation::Compare, _) => object(vec![
+        (LdapOperation::Compare, _) => Value::object([
             ("entry", Value::some(x.object.as_deref())),
             (
                 "attribute_value_assertion",
-                object(vec![("description", Value::some(x.argument.as_deref()))]),
+                Value::object([("description", Value::some(x.argument.as_deref()))]),
             ),
         ]),
-        (LdapOperation::Modify, _) => object(vec![("object", Value::some(x.object.as_deref()))]),
-        (LdapOperation::Add, _) => object(vec![("entry", Value::some(x.object.as_deref()))]),
-        (LdapOperation::Delete, _) => object(vec![("dn", Value::some(x.object.as_deref()))]),
-        (LdapOperation::Extended, _) => object(vec![("name", Value::some(x.argument.as_deref()))]),
+        (LdapOperation::Modify, _) => Value::object([("object", Value::some(x.object.as_deref()))]),
+        (LdapOperation::Add, _) => Value::object([("entry", Value::some(x.object.as_deref()))]),
+        (LdapOperation::Delete, _) => Value::object([("dn", Value::some(x.object.as_deref()))]),
+        (LdapOperation::Extended, _) => {
+            Value::object([("name", Value::some(x.argument.as_deref()))])
+        }
         _ => Value::Null,
     };
-    object(vec![("operation", name.into()), ("message_id", id(x)), (name, of_it)])
+    Value::object([("operation", name.into()), ("message_id", id(x)), (name, of_it)])
 }
 
 fn bind(x: &X) -> Value<'_> {
     let mechanism = x.argument.as_deref();
-    let sasl = mechanism.map(|mechanism| object(vec![("mechanism", mechanism.into())]));
-    object(vec![
+    let sasl = mechanism.map(|mechanism| Value::object([("mechanism", mechanism.into())]));
+    Value::object([
         ("version", Value::some(x.version.and_then(|version| u64::try_from(version).ok()))),
         ("name", Value::some(x.object.as_deref())),
         ("sasl", Value::some(sasl)),
@@ -57,7 +52,7 @@ fn bind(x: &X) -> Value<'_> {
 
 fn of_search<'a>(x: &'a X, search: &'a LdapSearch) -> Value<'a> {
     let number = |number: i32| Value::some(u64::try_from(number).ok());
-    object(vec![
+    Value::object([
         ("base_object", Value::some(x.object.as_deref())),
         ("scope", number(search.scope)),
         ("deref_alias", number(search.deref)),
@@ -70,7 +65,7 @@ pub(super) fn responses(x: &X) -> Value<'_> {
         return Value::Null;
     };
     let message = super::diagnostic(x).unwrap_or_default();
-    let of_it = object(vec![("result_code", code(result)), ("message", message.into())]);
+    let of_it = Value::object([("result_code", code(result)), ("message", message.into())]);
     let response = vec![("operation", name.into()), ("message_id", id(x)), (name, of_it)];
     Value::List(vec![Value::Object(response)])
 }

@@ -6,13 +6,6 @@ use flowscope_record::Value;
 use super::{X, ntlm};
 use crate::SmbCommand;
 
-type Members<'a> = Vec<(&'static str, Value<'a>)>;
-
-/// An object of the members that have a value.
-fn object(members: Members<'_>) -> Value<'_> {
-    Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect())
-}
-
 /// A text, unless it is empty.
 fn text(text: &[u8]) -> Value<'_> {
     if text.is_empty() { Value::Null } else { text.into() }
@@ -36,7 +29,7 @@ pub(super) fn command(x: &X) -> Value<'_> {
 
 pub(super) fn ntlmssp(x: &X) -> Value<'_> {
     let Some(it) = ntlm(x) else { return Value::Null };
-    object(vec![
+    Value::object([
         ("domain", text(&it.domain)),
         ("user", text(&it.user)),
         ("host", text(&it.workstation)),
@@ -47,7 +40,7 @@ pub(super) fn ntlmssp(x: &X) -> Value<'_> {
 pub(super) fn kerberos(x: &X) -> Value<'_> {
     let Some(it) = x.login().and_then(|it| it.kerberos.as_ref()) else { return Value::Null };
     let names = Value::list(it.service.iter().map(Vec::as_slice));
-    object(vec![("realm", text(&it.realm)), ("snames", names)])
+    Value::object([("realm", text(&it.realm)), ("snames", names)])
 }
 
 /// `cifs/files.example.org`.
@@ -60,7 +53,7 @@ pub(super) fn rename(x: &X) -> Value<'_> {
     let Some((file, to)) = x.file().and_then(|it| Some((it, it.new_name.as_deref()?))) else {
         return Value::Null;
     };
-    object(vec![("from", Value::some(file.name.as_deref())), ("to", to.into())])
+    Value::object([("from", Value::some(file.name.as_deref())), ("to", to.into())])
 }
 
 pub(super) fn set_info(x: &X) -> Value<'_> {
@@ -72,7 +65,7 @@ pub(super) fn set_info(x: &X) -> Value<'_> {
         (None, Some(_)) => "SMB2_FILE_DISPOSITION_INFO",
         (None, None) => return Value::Null,
     };
-    object(vec![("class", "FILE_INFO".into()), ("info_level", level.into())])
+    Value::object([("class", "FILE_INFO".into()), ("info_level", level.into())])
 }
 
 pub(super) fn seconds(time: Option<Timestamp>) -> Value<'static> {
