@@ -76,9 +76,9 @@ enum Then {
     Gzip,
     /// Rewrite as pcapng, and compress.
     PcapNgZstd,
-    /// Keep the secrets of keys.txt in a file beside it, which has its name and ends in `.txt`.
+    /// Keep the secrets of [`KEYS`] in a file beside it, which has its name and ends in `.txt`.
     KeysBeside,
-    /// Rewrite as pcapng with the secrets of keys.txt in it.
+    /// Rewrite as pcapng with the secrets of [`KEYS`] in it.
     KeysWithin,
 }
 
@@ -295,9 +295,9 @@ impl Then {
     fn note(self, name: &str) -> Option<String> {
         match self {
             Then::Keep => None,
-            Then::KeysBeside => Some(format!("cp keys.txt {}", keys_of(name))),
+            Then::KeysBeside => Some(format!("cp {KEYS} {}", keys_of(name))),
             Then::KeysWithin => {
-                Some(format!("editcap -F pcapng --inject-secrets tls,keys.txt raw.pcap {name}"))
+                Some(format!("editcap -F pcapng --inject-secrets tls,{KEYS} raw.pcap {name}"))
             }
             Then::Tag(tags) => {
                 let tags: Vec<String> =

@@ -2,7 +2,7 @@
 
 use super::capture::Stamps;
 use super::lab::{End, Lab};
-use super::{Recipe, Then, http};
+use super::{KEYS, Recipe, Then, http};
 use crate::Result;
 
 pub(super) const RECIPES: &[Recipe] = &[
@@ -117,7 +117,7 @@ fn serve_pages(lab: &mut Lab, settings: &str) -> Result<()> {
 /// Asks nginx for two pages on one connection, and writes the secrets down.
 fn pages(lab: &mut Lab, options: &str) -> Result<()> {
     lab.client(&format!(
-        "SSLKEYLOGFILE=keys.txt curl -sS --cacert cert.pem --resolve lab.test:443:10.77.0.2 {options} \
+        "SSLKEYLOGFILE={KEYS} curl -sS --cacert cert.pem --resolve lab.test:443:10.77.0.2 {options} \
          -o /dev/null https://lab.test/ -o /dev/null https://lab.test/plain.txt"
     ))
 }
@@ -147,8 +147,8 @@ fn tls13_keys(lab: &mut Lab) -> Result<()> {
         pages(lab, &format!("{version} --tls13-ciphers {cipher}"))?;
     }
     // A line of `K` updates the keys of both sides; s_client reads a line at a time where they come apart.
-    lab.client(
+    lab.client(&format!(
         "(echo K; sleep 1; printf 'GET / HTTP/1.1\\r\\nHost: lab.test\\r\\nConnection: close\\r\\n\\r\\n'; sleep 1) | \
-         openssl s_client -connect 10.77.0.2:443 -servername lab.test -CAfile cert.pem -groups P-384:X25519 -keylogfile keys.txt",
-    )
+         openssl s_client -connect 10.77.0.2:443 -servername lab.test -CAfile cert.pem -groups P-384:X25519 -keylogfile {KEYS}"
+    ))
 }
