@@ -191,20 +191,26 @@ pub(crate) fn check_folder() -> Result<()> {
             files.push(name);
         }
     }
-    // A key log is described with its capture.
-    let is_described = |file: &String| {
-        let of_keys = recipes().find(|recipe| keys_of(recipe.name) == *file);
-        let described = of_keys.map_or(file.as_str(), |recipe| recipe.name);
-        report::names(&page).any(|name| name == described)
-    };
-    if let Some(file) = files.iter().find(|file| !is_described(file)) {
-        return Err(format!("{FOLDER}/{PAGE} does not say where {file} came from").into());
-    }
-    if let Some(name) = report::names(&page).find(|name| !files.iter().any(|file| file == name)) {
-        return Err(format!("{FOLDER}/{PAGE} describes {name}, which is not there").into());
-    }
+    check_names(&page, &files)?;
     if bytes > FOLDER_BYTES {
         return Err(format!("{FOLDER} holds {bytes} bytes, the bound is {FOLDER_BYTES}").into());
+    }
+    Ok(())
+}
+
+/// Checks that the page describes these files and no others.
+fn check_names(page: &str, files: &[String]) -> Result<()> {
+    let has_keys = |name: &&str| {
+        recipes().any(|recipe| recipe.name == *name && matches!(recipe.then, Then::KeysBeside))
+    };
+    // Secrets beside a capture are described with it.
+    let keys = report::names(page).filter(has_keys).map(keys_of);
+    let described: Vec<String> = report::names(page).map(str::to_owned).chain(keys).collect();
+    if let Some(file) = files.iter().find(|file| !described.contains(file)) {
+        return Err(format!("{FOLDER}/{PAGE} does not say where {file} came from").into());
+    }
+    if let Some(name) = described.iter().find(|name| !files.contains(name)) {
+        return Err(format!("{FOLDER}/{PAGE} describes {name}, which is not there").into());
     }
     Ok(())
 }
@@ -310,5 +316,28 @@ impl Then {
                 "editcap -F pcapng raw.pcap raw.pcapng; zstd -19 --check raw.pcapng -o {name}"
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_and_the_folder_name_the_same_files() {
+        let page = "head\n\n### smb.pcap\n\nS\n\n### tls12-keys.pcap\n\nK\n";
+        let check = |files: &[&str]| {
+            let files: Vec<String> = files.iter().map(|file| (*file).to_owned()).collect();
+            check_names(page, &files).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(&["smb.pcap", "tls12-keys.pcap", "tls12-keys.txt"]), Ok(()));
+        let error = |files: &[&str]| check(files).expect_err("a difference");
+        // No recipe keeps secrets beside this capture.
+        let other = error(&["smb.pcap", "smb.txt", "tls12-keys.pcap", "tls12-keys.txt"]);
+        assert!(other.ends_with("where smb.txt came from"), "{other}");
+        let missing = error(&["smb.pcap", "tls12-keys.pcap"]);
+        assert!(missing.ends_with("describes tls12-keys.txt, which is not there"), "{missing}");
+        let missing = error(&["tls12-keys.pcap", "tls12-keys.txt"]);
+        assert!(missing.ends_with("describes smb.pcap, which is not there"), "{missing}");
     }
 }
