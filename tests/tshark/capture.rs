@@ -11,17 +11,42 @@ use flowscope::pcap::{CaptureReader, CaptureWriter};
 use flowscope::protocols::{self, AppRecord};
 use flowscope::track::EndReason;
 use flowscope_conformance::Sample;
+use flowscope_testkit::needs;
 
 /// What tshark's fields have in one packet, one cell each, with commas between several values.
 pub(crate) type Row = Vec<String>;
 
+/// A capture in a file.
+#[derive(Clone, Debug)]
+pub(crate) struct Capture {
+    path: PathBuf,
+    /// Whether it may end within a packet, or in another way that readers report: what comes before is read all the same.
+    may_be_cut: bool,
+}
+
+impl Capture {
+    /// Name of the file.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_name().unwrap().to_string_lossy().into_owned()
+    }
+}
+
 /// A recorded capture.
-pub(crate) fn recorded(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
+pub(crate) fn recorded(name: &str) -> Capture {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name);
+    Capture { path, may_be_cut: false }
+}
+
+/// The captures of the corpus, in the order of their names.
+pub(crate) fn corpus() -> Vec<Capture> {
+    let files = fs::read_dir(needs::corpus_folder().join("captures")).unwrap();
+    let mut paths: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| Capture { path, may_be_cut: true }).collect()
 }
 
 /// The samples of a protocol, as captures.
-pub(crate) fn samples(protocol: &str) -> Vec<PathBuf> {
+pub(crate) fn samples(protocol: &str) -> Vec<Capture> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
     let folder = folder.join(format!("flowscope-{protocol}/samples/{protocol}"));
     let capture = |sample: Sample| {
@@ -32,35 +57,45 @@ pub(crate) fn samples(protocol: &str) -> Vec<PathBuf> {
         let name = format!("tshark-{protocol}-{}.pcap", sample.name);
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::write(&path, writer.finish().unwrap()).unwrap();
-        path
+        Capture { path, may_be_cut: false }
     };
     Sample::in_folder(&folder).into_iter().map(capture).collect()
 }
 
 /// The records of a capture.
-pub(crate) fn records(capture: &Path) -> Vec<AppRecord> {
-    let mut reader = CaptureReader::open(capture).unwrap();
+pub(crate) fn records(capture: &Capture) -> Vec<AppRecord> {
+    let mut reader = CaptureReader::open(&capture.path).unwrap();
     let mut driver = Driver::new(FiveTuple::bidirectional(), protocols::registered::<AppRecord>());
-    while reader.next_batch(&mut |packets| driver.handle_batch(packets)).unwrap() > 0 {}
-    driver.finish(EndReason::EndOfInput);
     let mut records = Vec::new();
-    while let Some(event) = driver.poll_event() {
-        if let SessionEvent::Application { message, .. } = event {
-            records.push(message);
+    loop {
+        let read = match reader.next_batch(&mut |packets| driver.handle_batch(packets)) {
+            Err(_) if capture.may_be_cut => 0,
+            read => read.unwrap(),
+        };
+        if read == 0 {
+            driver.finish(EndReason::EndOfInput);
+        }
+        while let Some(event) = driver.poll_event() {
+            if let SessionEvent::Application { message, .. } = event {
+                records.push(message);
+            }
+        }
+        if read == 0 {
+            return records;
         }
     }
-    records
 }
 
 /// What tshark reads in each packet that matches its display filter.
-pub(crate) fn rows(capture: &Path, filter: &str, fields: &[&str]) -> Vec<Row> {
+pub(crate) fn rows(capture: &Capture, filter: &str, fields: &[&str]) -> Vec<Row> {
     let output = Command::new("tshark")
         .args(["-n", "-T", "fields", "-E", "separator=;", "-Y", filter, "-r"])
-        .arg(capture)
+        .arg(&capture.path)
         .args(fields.iter().flat_map(|field| ["-e", field]))
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let is_read = output.status.success() || capture.may_be_cut;
+    assert!(is_read, "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8_lossy(&output.stdout).into_owned();
     lines.lines().map(|line| line.split(';').map(str::to_owned).collect()).collect()
 }

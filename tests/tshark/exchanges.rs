@@ -1,11 +1,10 @@
 //! Kerberos, Modbus and DNP3: requests with their answers.
 
 use std::iter::repeat_n;
-use std::path::PathBuf;
 
 use flowscope::protocols::AppRecord;
 
-use crate::capture::{Row, recorded, records, rows, samples};
+use crate::capture::{Capture, Row, recorded, records, rows, samples};
 
 pub(crate) fn kerberos_is_that_of_tshark() {
     let captures = [samples("krb5"), vec![recorded("krb5.pcap")]].concat();
@@ -91,7 +90,7 @@ pub(crate) fn dnp3_is_that_of_tshark() {
 
 /// Compares the messages in captures: rows of tshark's fields with those of records.
 fn check(
-    captures: Vec<PathBuf>,
+    captures: Vec<Capture>,
     fields: &[&str],
     theirs: impl Fn(&[String]) -> Vec<Row>,
     ours: impl Fn(&AppRecord) -> Vec<Row>,
@@ -104,7 +103,7 @@ fn check(
         // A record is made when its answer is there, so records are not in the order of packets.
         expected.sort();
         found.sort();
-        assert_eq!(found, expected, "{}", capture.display());
+        assert_eq!(found, expected, "{}", capture.name());
         compared += found.len();
     }
     assert!(compared > 10, "{compared} messages");

@@ -1,12 +1,11 @@
 //! SMB 2 and 3: logins, shares and files.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use flowscope::protocols::AppRecord;
 use flowscope::smb::{SmbCommand, SmbDialect, SmbExchange, SmbNtlm};
 
-use crate::capture::{recorded, records, rows, samples};
+use crate::capture::{Capture, recorded, records, rows, samples};
 
 /// Code of a command, number of the message, status, and what the request names; of a negotiation what is chosen.
 type Line = (u64, u64, u64, String);
@@ -17,7 +16,7 @@ pub(crate) fn logins_shares_and_files_are_those_of_tshark() {
         let mut ours: Vec<Line> = records(&capture).iter().filter_map(line).collect();
         ours.sort();
         let theirs = theirs(&capture);
-        assert_eq!(ours, theirs, "{}", capture.display());
+        assert_eq!(ours, theirs, "{}", capture.name());
         compared += theirs.len();
     }
     assert!(compared > 80, "{compared} messages");
@@ -45,7 +44,7 @@ fn user(it: &SmbNtlm) -> String {
     [&it.domain, &it.user, &it.workstation].map(|name| String::from_utf8_lossy(name)).join(" ")
 }
 
-fn theirs(capture: &Path) -> Vec<Line> {
+fn theirs(capture: &Capture) -> Vec<Line> {
     let fields = [
         "tcp.stream",
         "smb2.flags.response",

@@ -1,17 +1,11 @@
 //! TLS up to version 1.2.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use flowscope::core::PacketSource;
-use flowscope::driver::{Driver, SessionEvent};
-use flowscope::extract::FiveTuple;
-use flowscope::pcap::CaptureReader;
-use flowscope::protocols::{self, AppRecord};
+use flowscope::protocols::AppRecord;
 use flowscope::tls::{TlsHandshake, TlsVersion};
-use flowscope_testkit::needs;
+
+use crate::capture::{Capture, corpus, records, rows};
 
 /// What a capture has: certificates in DER with their serial numbers, and curves of key exchanges.
 #[derive(Debug, Default, Eq, PartialEq)]
@@ -22,12 +16,9 @@ struct Found {
 }
 
 pub(crate) fn certificates_and_curves_are_those_of_tshark() {
-    let captures = fs::read_dir(needs::corpus_folder().join("captures")).unwrap();
-    let mut captures: Vec<PathBuf> = captures.map(|entry| entry.unwrap().path()).collect();
-    captures.sort();
     let (mut certificates, mut curves, mut different) = (0, 0, Vec::new());
-    for capture in captures {
-        let name = capture.file_name().unwrap().to_string_lossy().into_owned();
+    for capture in corpus() {
+        let name = capture.name();
         let is_tls = ["tls", "smtp-starttls", "http-connect-tls"];
         if !is_tls.iter().any(|start| name.starts_with(start)) {
             continue;
@@ -43,23 +34,12 @@ pub(crate) fn certificates_and_curves_are_those_of_tshark() {
     assert!(certificates > 10 && curves > 5, "{certificates} certificates, {curves} curves");
 }
 
-fn ours(capture: &Path) -> Found {
-    let mut reader = CaptureReader::open(capture).unwrap();
-    let mut driver = Driver::new(FiveTuple::bidirectional(), protocols::registered::<AppRecord>());
+fn ours(capture: &Capture) -> Found {
     let mut found = Found::default();
-    let mut note = |event| {
-        if let SessionEvent::Application { message: AppRecord::Tls(record), .. } = event {
+    for record in records(capture) {
+        if let AppRecord::Tls(record) = record {
             add(&record, &mut found);
         }
-    };
-    while reader.next_batch(&mut |packets| driver.handle_batch(packets)).unwrap_or(0) > 0 {
-        while let Some(event) = driver.poll_event() {
-            note(event);
-        }
-    }
-    driver.finish(flowscope::track::EndReason::EndOfInput);
-    while let Some(event) = driver.poll_event() {
-        note(event);
     }
     found
 }
@@ -75,22 +55,15 @@ fn add(record: &TlsHandshake, found: &mut Found) {
     }
 }
 
-fn theirs(capture: &Path) -> Found {
+fn theirs(capture: &Capture) -> Found {
     let fields = [
         "tls.handshake.certificate",
         "tls.handshake.certificates_length",
         "x509af.serialNumber",
         "tls.handshake.server_named_curve",
     ];
-    let output = Command::new("tshark")
-        .args(["-n", "-T", "fields", "-E", "separator=;", "-Y", "tls.handshake", "-r"])
-        .arg(capture)
-        .args(fields.iter().flat_map(|field| ["-e", field]))
-        .output()
-        .unwrap();
     let mut found = Found::default();
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let cells: Vec<&str> = line.split(';').collect();
+    for cells in rows(capture, "tls.handshake", &fields) {
         let list = |at: usize| cells[at].split(',').filter(|cell| !cell.is_empty());
         found.certificates.extend(list(0).map(|cell| cell.replace(':', "")));
         // The first of each message is the leaf.
