@@ -6,7 +6,6 @@ use flowscope::core::{
 };
 use flowscope::driver::{Driver, DriverConfig, Protocols, Recognition, SessionEvent, SessionSink};
 use flowscope::http::{HttpMessage, HttpParser};
-use flowscope::protocols;
 use flowscope::track::Flow;
 use flowscope_testkit::{Dialogue, Packet};
 use flowscope_tests::session::{EXTRACTOR, Heard, packets, run};
@@ -78,7 +77,7 @@ impl SessionParser for Veil {
     }
 
     fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
-        self.sides[side.index()].ready.take().filter(|ready| !ready.bytes.is_empty())
+        self.sides[side.index()].ready.take()
     }
 }
 
@@ -86,13 +85,6 @@ impl SessionParser for Veil {
 enum Message {
     Veil(&'static str),
     Http(Box<HttpMessage>),
-    Other(&'static str),
-}
-
-impl From<protocols::AppRecord> for Message {
-    fn from(record: protocols::AppRecord) -> Self {
-        Message::Other(record.protocol())
-    }
 }
 
 fn protocols() -> Protocols<Message> {
@@ -122,7 +114,7 @@ fn names_of(heard: &Heard<Message>) -> Vec<String> {
             Some(format!("{} within {:?}", detection.protocol, detection.within))
         }
         SessionEvent::Application { side, message, .. } => Some(match message {
-            Message::Veil(text) | Message::Other(text) => (*text).to_owned(),
+            Message::Veil(text) => (*text).to_owned(),
             Message::Http(message) => match &**message {
                 HttpMessage::Request(_) => format!("{side:?} request"),
                 HttpMessage::Response(_) => format!("{side:?} response"),
@@ -161,7 +153,7 @@ fn what_is_carried_is_read_by_its_protocol() {
 /// Bytes that begin like no protocol are decided about when there are enough, or at the end.
 #[test]
 fn what_is_carried_is_closed_where_nobody_reads_it() {
-    let text = b"this is no protocol that anybody here knows. ".repeat(8);
+    let text = b"this is no protocol that is registered here. ".repeat(8);
     let script = dialogue().data(Initiator, veil(b'-', &text)).data(Responder, veil(b'-', &text));
     let long = heard(script.data(Initiator, veiled("more")).close(Initiator));
     assert_eq!(names_of(&long), ["veil within None", "end of veil"]);
@@ -226,7 +218,7 @@ fn sides_end_one_by_one() {
     assert_eq!(responses.count(), 1, "{names:?}");
 }
 
-/// When the inner parser fails, nobody decrypts for it any more.
+/// When the inner parser fails, the outer parser is fed no more.
 #[test]
 fn a_parser_within_that_stops_stops_all() {
     let script = dialogue()
@@ -271,7 +263,7 @@ fn a_sink_is_shown_the_streams_of_the_flow() {
     assert_eq!(shown.fins, [Initiator, Responder]);
 }
 
-/// Carries itself, as deep as anybody follows.
+/// Carries itself, as deep as the driver follows.
 #[derive(Clone, Debug, Default)]
 struct Endless(Option<Remainder>);
 
