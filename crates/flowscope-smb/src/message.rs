@@ -276,6 +276,29 @@ impl fmt::Display for SmbGuid {
 }
 
 impl SmbExchange {
+    /// A command of SMB 2 of which no request was captured, nor anything else yet.
+    pub(crate) const fn new(
+        ts: Timestamp,
+        side: FlowSide,
+        command: SmbCommand,
+        detail: SmbDetail,
+    ) -> Self {
+        SmbExchange {
+            ts,
+            side,
+            command,
+            is_smb1: false,
+            is_requested: false,
+            message_id: 0,
+            session_id: 0,
+            tree_id: 0,
+            dialect: None,
+            status: None,
+            latency: None,
+            detail,
+        }
+    }
+
     /// The file that the command is about.
     #[must_use]
     pub fn file(&self) -> Option<&SmbFile> {

@@ -168,19 +168,13 @@ impl OpenFiles {
             ..SmbFile::default()
         };
         self.locate(session_id, tree_id, &mut detail);
+        let detail = SmbDetail::File(Box::new(detail));
         Some(SmbExchange {
-            ts,
-            side,
-            command: SmbCommand::Close,
-            is_smb1: false,
-            is_requested: false,
             message_id: file.message_id,
             session_id,
             tree_id,
             dialect,
-            status: None,
-            latency: None,
-            detail: SmbDetail::File(Box::new(detail)),
+            ..SmbExchange::new(ts, side, SmbCommand::Close, detail)
         })
     }
 

@@ -115,18 +115,12 @@ impl Pairing {
         let Some(detail) = smb2::request(command, body) else { return };
         let Some(name) = SmbCommand::of(command) else { return };
         let mut exchange = SmbExchange {
-            ts,
-            side,
-            command: name,
-            is_smb1: false,
             is_requested: true,
             message_id,
             session_id,
             tree_id,
             dialect: self.dialect,
-            status: None,
-            latency: None,
-            detail,
+            ..SmbExchange::new(ts, side, name, detail)
         };
         let mut file = None;
         if let SmbDetail::File(it) = &mut exchange.detail {
@@ -187,18 +181,11 @@ impl Pairing {
                 exchange
             }
             None => SmbExchange {
-                ts,
-                side: !side,
-                command: name,
-                is_smb1: false,
-                is_requested: false,
                 message_id,
                 session_id: header.session_id,
                 tree_id: header.tree_id,
                 dialect: self.dialect,
-                status: None,
-                latency: None,
-                detail: smb2::without_request(command),
+                ..SmbExchange::new(ts, !side, name, smb2::without_request(command))
             },
         };
         exchange.status = Some(status);
@@ -284,23 +271,18 @@ impl Pairing {
         message: smb1::Message,
         out: &mut Vec<SmbExchange>,
     ) {
-        let new = |id: u16, side, negotiation: SmbNegotiation| SmbExchange {
-            ts,
-            side,
-            command: SmbCommand::Negotiate,
-            is_smb1: true,
-            is_requested: true,
-            message_id: id.into(),
-            session_id: 0,
-            tree_id: 0,
-            dialect: None,
-            status: None,
-            latency: None,
-            detail: SmbDetail::Negotiation(Box::new(negotiation)),
+        let new = |is_requested, id: u16, side, negotiation| {
+            let detail = SmbDetail::Negotiation(Box::new(negotiation));
+            SmbExchange {
+                is_smb1: true,
+                is_requested,
+                message_id: id.into(),
+                ..SmbExchange::new(ts, side, SmbCommand::Negotiate, detail)
+            }
         };
         match message {
             smb1::Message::Request { id, offer } => {
-                let exchange = Some(new(id, side, offer));
+                let exchange = Some(new(true, id, side, offer));
                 // A server may answer in SMB 2, which numbers messages from 0.
                 self.push(Open { message_id: 0, side, command: 0, file: None, exchange }, out);
             }
@@ -310,10 +292,7 @@ impl Pairing {
                         exchange.latency = Some(ts.since(exchange.ts));
                         exchange
                     }
-                    None => SmbExchange {
-                        is_requested: false,
-                        ..new(id, !side, SmbNegotiation::default())
-                    },
+                    None => new(false, id, !side, SmbNegotiation::default()),
                 };
                 if let SmbDetail::Negotiation(it) = &mut exchange.detail {
                     answer.offered = std::mem::take(&mut it.offered);
@@ -366,19 +345,13 @@ impl Pairing {
         out.extend(open.into_iter().filter_map(|open| self.unanswered(open)));
         self.files.end(self.dialect, out);
         self.logins.take();
-        out.extend(self.sealed.take().map(|Sealed { ts, side, session_id, counts }| SmbExchange {
-            ts,
-            side,
-            command: SmbCommand::Transform,
-            is_smb1: false,
-            is_requested: false,
-            message_id: 0,
-            session_id,
-            tree_id: 0,
-            dialect: self.dialect,
-            status: None,
-            latency: None,
-            detail: SmbDetail::Sealed(counts),
+        out.extend(self.sealed.take().map(|Sealed { ts, side, session_id, counts }| {
+            let detail = SmbDetail::Sealed(counts);
+            SmbExchange {
+                session_id,
+                dialect: self.dialect,
+                ..SmbExchange::new(ts, side, SmbCommand::Transform, detail)
+            }
         }));
     }
 
