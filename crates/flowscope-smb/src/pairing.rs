@@ -128,7 +128,6 @@ impl Pairing {
             if it.id == Some(RELATED_ID) {
                 it.id = None;
             }
-            self.files.locate(session_id, tree_id, it);
             chain.file = match name {
                 SmbCommand::Create => Some(FileRef::OpenedBy(message_id)),
                 _ => file,
@@ -240,11 +239,20 @@ impl Pairing {
         }
         // What goes on with a file that could not be opened fails likewise.
         let goes_on = matches!(file, Some(FileRef::OpenedBy(_))) && status.is_error();
-        if is_worth_a_record(&exchange)
-            && !(goes_on && exchange.file().is_some_and(|it| it.id.is_none()))
-        {
-            out.push(exchange);
+        if !(goes_on && exchange.file().is_some_and(|it| it.id.is_none())) {
+            out.extend(self.record(exchange));
         }
+    }
+
+    /// The record that an exchange becomes, if it says something: with the share of its file.
+    fn record(&self, mut exchange: SmbExchange) -> Option<SmbExchange> {
+        if !is_worth_a_record(&exchange) {
+            return None;
+        }
+        if let SmbDetail::File(it) = &mut exchange.detail {
+            self.files.locate(exchange.session_id, exchange.tree_id, it);
+        }
+        Some(exchange)
     }
 
     /// A step of a login: what the server said of itself is in the step that names the user too.
@@ -336,7 +344,7 @@ impl Pairing {
                 _ => self.files.describe(open.file, it),
             }
         }
-        is_worth_a_record(&exchange).then_some(exchange)
+        self.record(exchange)
     }
 
     /// Nothing more comes.

@@ -310,6 +310,10 @@ fn shares_are_those_of_their_numbers() {
     assert_eq!(share, Some(&br"\\f\p"[..]));
     assert_eq!(it.out[0].tree().unwrap().kind.unwrap().name(), Some("PIPE"));
     assert_eq!(it.out[0].tree_id, 5);
+    // Also without the request.
+    it.answer(&[failure(CREATE, 3)]);
+    let share = it.out[2].file().and_then(|file| file.share.as_deref());
+    assert_eq!((it.out[2].is_requested, share), (false, Some(&br"\\f\p"[..])));
 }
 
 #[test]
