@@ -41,7 +41,7 @@ mod wire;
 pub use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
 pub use message::{
     SmbDetail, SmbExchange, SmbFile, SmbGuid, SmbKerberos, SmbLogin, SmbNegotiation, SmbNtlm,
-    SmbNtlmServer, SmbNtlmVersion, SmbSealed, SmbTree,
+    SmbNtlmServer, SmbNtlmVersion, SmbTransformed, SmbTree,
 };
 pub use names::{
     SmbAccess, SmbAction, SmbCommand, SmbDialect, SmbDisposition, SmbShareType, SmbStatus,

@@ -55,7 +55,7 @@ pub enum SmbDetail {
     /// Of [`SmbCommand::Create`], [`SmbCommand::Close`] and [`SmbCommand::SetInfo`].
     File(Box<SmbFile>),
     /// Of [`SmbCommand::Transform`].
-    Sealed(SmbSealed),
+    Transformed(SmbTransformed),
 }
 
 /// How two ends agree on a dialect (§2.2.3, §2.2.4).
@@ -247,10 +247,10 @@ pub struct SmbFile {
     pub deleted: Option<bool>,
 }
 
-/// Messages of a connection that are not read (§2.2.41, §2.2.42).
+/// Messages of a connection that are encrypted or compressed, and are not read (§2.2.41, §2.2.42).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct SmbSealed {
+pub struct SmbTransformed {
     /// Messages that are encrypted, of both sides.
     pub encrypted: u64,
     /// Messages that are compressed and not encrypted, of both sides.
@@ -335,11 +335,11 @@ impl SmbExchange {
         }
     }
 
-    /// Messages that are not read.
+    /// The messages that are encrypted or compressed.
     #[must_use]
-    pub fn sealed(&self) -> Option<&SmbSealed> {
+    pub fn transformed(&self) -> Option<&SmbTransformed> {
         match &self.detail {
-            SmbDetail::Sealed(sealed) => Some(sealed),
+            SmbDetail::Transformed(transformed) => Some(transformed),
             _ => None,
         }
     }
@@ -353,7 +353,7 @@ impl SmbExchange {
 
     pub(crate) fn heap_bytes(&self) -> usize {
         match &self.detail {
-            SmbDetail::None | SmbDetail::Sealed(_) => 0,
+            SmbDetail::None | SmbDetail::Transformed(_) => 0,
             SmbDetail::Negotiation(it) => {
                 size_of::<SmbNegotiation>()
                     + it.offered.capacity() * size_of::<Vec<u8>>()

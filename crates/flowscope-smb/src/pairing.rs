@@ -8,8 +8,8 @@ use crate::open_files::{FileRef, OpenFiles};
 use crate::smb1;
 use crate::smb2::{self, Header, READ, RELATED_ID, WRITE};
 use crate::{
-    SmbCommand, SmbDetail, SmbDialect, SmbExchange, SmbFile, SmbGuid, SmbNegotiation, SmbSealed,
-    SmbStatus,
+    SmbCommand, SmbDetail, SmbDialect, SmbExchange, SmbFile, SmbGuid, SmbNegotiation, SmbStatus,
+    SmbTransformed,
 };
 
 /// Requests that may wait for a response.
@@ -25,7 +25,7 @@ pub(crate) struct Pairing {
     files: OpenFiles,
     logins: Counted<Login, MAX_LOGINS>,
     dialect: Option<SmbDialect>,
-    sealed: Option<Sealed>,
+    transformed: Option<Transformed>,
     /// The chain at hand, of each side.
     chains: [Chain; 2],
 }
@@ -57,13 +57,13 @@ struct Chain {
     file: Option<FileRef>,
 }
 
-/// Messages that are not read.
+/// Messages that are encrypted or compressed, and are not read.
 #[derive(Clone, Copy, Debug)]
-struct Sealed {
+struct Transformed {
     ts: Timestamp,
     side: FlowSide,
     session_id: u64,
-    counts: SmbSealed,
+    counts: SmbTransformed,
 }
 
 impl Pairing {
@@ -317,20 +317,20 @@ impl Pairing {
     }
 
     /// Counts a message that is not read: an encrypted one, with its session id, or a compressed one, without.
-    pub(crate) fn sealed(
+    pub(crate) fn transformed(
         &mut self,
         side: FlowSide,
         ts: Timestamp,
         session_id: Option<u64>,
         len: u32,
     ) {
-        let sealed = self.sealed.get_or_insert(Sealed {
+        let transformed = self.transformed.get_or_insert(Transformed {
             ts,
             side,
             session_id: session_id.unwrap_or(0),
-            counts: SmbSealed::default(),
+            counts: SmbTransformed::default(),
         });
-        let SmbSealed { encrypted, compressed, bytes } = &mut sealed.counts;
+        let SmbTransformed { encrypted, compressed, bytes } = &mut transformed.counts;
         *if session_id.is_some() { encrypted } else { compressed } += 1;
         *bytes += u64::from(len);
     }
@@ -353,8 +353,8 @@ impl Pairing {
         out.extend(open.into_iter().filter_map(|open| self.unanswered(open)));
         self.files.end(self.dialect, out);
         self.logins.take();
-        out.extend(self.sealed.take().map(|Sealed { ts, side, session_id, counts }| {
-            let detail = SmbDetail::Sealed(counts);
+        out.extend(self.transformed.take().map(|Transformed { ts, side, session_id, counts }| {
+            let detail = SmbDetail::Transformed(counts);
             SmbExchange {
                 session_id,
                 dialect: self.dialect,

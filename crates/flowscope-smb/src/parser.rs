@@ -69,11 +69,11 @@ impl SessionParser for SmbParser {
                     },
                     Unit::Encrypted(header, len) => {
                         let session_id = smb2::encrypted_session(header);
-                        pairing.sealed(side, ts, Some(session_id), len);
+                        pairing.transformed(side, ts, Some(session_id), len);
                         true
                     }
                     Unit::Compressed(len) => {
-                        pairing.sealed(side, ts, None, len);
+                        pairing.transformed(side, ts, None, len);
                         true
                     }
                     Unit::Session => return ParserStatus::Continue,

@@ -435,21 +435,21 @@ pub static SMB: Schema<SmbExchange> = Schema {
         C::new(
             "encrypted_messages",
             Kind::U64,
-            |x| Value::some(x.sealed().map(|it| it.encrypted)),
+            |x| Value::some(x.transformed().map(|it| it.encrypted)),
             "Messages of both sides that are encrypted ([MS-SMB2] §2.2.41).",
         )
         .eve("flowscope.encrypted_messages"),
         C::new(
             "compressed_messages",
             Kind::U64,
-            |x| Value::some(x.sealed().map(|it| it.compressed)),
+            |x| Value::some(x.transformed().map(|it| it.compressed)),
             "Messages of both sides that are compressed and not encrypted ([MS-SMB2] §2.2.42).",
         )
         .eve("flowscope.compressed_messages"),
         C::new(
             "transformed_bytes",
             Kind::U64,
-            |x| Value::some(x.sealed().map(|it| it.bytes)),
+            |x| Value::some(x.transformed().map(|it| it.bytes)),
             "Bytes of these messages.",
         )
         .eve("flowscope.transformed_bytes"),
@@ -532,7 +532,7 @@ fn summary(x: &X, out: &mut String) {
     if let Some(it) = x.file() {
         summary_of_file(it, out);
     }
-    if let Some(it) = x.sealed() {
+    if let Some(it) = x.transformed() {
         let messages = it.encrypted + it.compressed;
         out.push_str(&format!(" {messages} messages, {}B", amount(it.bytes)));
         return;

@@ -438,7 +438,7 @@ fn messages_that_are_not_read_are_counted() {
     it.feed(Responder, b"\x85\0\0\0");
     it.parser.end(&mut it.out);
     let [record] = &it.out[..] else { panic!("{:?}", it.out) };
-    let counts = record.sealed().unwrap();
+    let counts = record.transformed().unwrap();
     assert_eq!((record.session_id, counts.encrypted, counts.compressed), (7, 2, 1));
     assert_eq!(counts.bytes, 2 * 0x54 + 0x10);
 }
