@@ -81,11 +81,19 @@ impl SmbDialect {
     /// Any revision of SMB 2: the client is to negotiate again, in SMB 2 ([MS-SMB2] §3.3.5.3.1).
     pub const WILDCARD: SmbDialect = SmbDialect::Revision(0x02ff);
 
-    /// The name as Suricata has it: `2.02`, `2.10`, `3.00`, `3.02`, `3.11`, `2.??`; `NT LM 0.12`, and `older` of SMB 1. None of a revision that is not
-    /// known.
+    /// The name as Suricata has it: `2.02`, `2.10`, `3.00`, `3.02`, `3.11`, `2.??`; `NT LM 0.12`, and `older` of SMB 1. None of a
+    /// revision that is not known.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
-        Some(match self {
+        match self.name_or_revision() {
+            Ok(name) => Some(name),
+            Err(_) => None,
+        }
+    }
+
+    /// The name, or the revision that has none.
+    const fn name_or_revision(self) -> Result<&'static str, u16> {
+        Ok(match self {
             SmbDialect::Older => "older",
             SmbDialect::NtLm012 => "NT LM 0.12",
             SmbDialect::Revision(0x0202) => "2.02",
@@ -97,7 +105,7 @@ impl SmbDialect {
             SmbDialect::Revision(0x0302) => "3.02",
             SmbDialect::Revision(0x0310) => "3.10",
             SmbDialect::Revision(0x0311) => "3.11",
-            SmbDialect::Revision(_) => return None,
+            SmbDialect::Revision(revision) => return Err(revision),
         })
     }
 
@@ -110,10 +118,9 @@ impl SmbDialect {
 
 impl fmt::Display for SmbDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.name(), *self) {
-            (Some(name), _) => f.pad(name),
-            (None, SmbDialect::Revision(revision)) => write!(f, "{revision:#06x}"),
-            (None, _) => Ok(()),
+        match self.name_or_revision() {
+            Ok(name) => f.pad(name),
+            Err(revision) => write!(f, "{revision:#06x}"),
         }
     }
 }
@@ -233,7 +240,6 @@ impl SmbStatus {
     pub const PENDING: SmbStatus = SmbStatus(0x0103);
     /// The login goes on with another request.
     pub const MORE_PROCESSING_REQUIRED: SmbStatus = SmbStatus(0xc000_0016);
-
     /// A link is in the way, and nothing is opened ([MS-SMB2] §2.2.2.2.1).
     pub const STOPPED_ON_SYMLINK: SmbStatus = SmbStatus(0x8000_002d);
 
@@ -353,6 +359,19 @@ mod tests {
             ["generic_all", "generic_execute", "generic_write", "generic_read"]
         );
         assert_eq!(names(0), [""; 0]);
+    }
+
+    #[test]
+    fn dialects_have_names() {
+        for (dialect, name, text) in [
+            (SmbDialect::Older, Some("older"), "older"),
+            (SmbDialect::NtLm012, Some("NT LM 0.12"), "NT LM 0.12"),
+            (SmbDialect::WILDCARD, Some("2.??"), "2.??"),
+            (SmbDialect::Revision(0x0311), Some("3.11"), "3.11"),
+            (SmbDialect::Revision(0x0031), None, "0x0031"),
+        ] {
+            assert_eq!((dialect.name(), &dialect.to_string()[..]), (name, text));
+        }
     }
 
     #[test]

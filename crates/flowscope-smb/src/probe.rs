@@ -33,10 +33,7 @@ fn message(start: &[u8]) -> Probe {
     }
     match id {
         [] => Maybe,
-        [_, rest @ ..] => match begins(rest, b"SMB") {
-            Yes => Yes,
-            answer => answer,
-        },
+        [_, rest @ ..] => begins(rest, b"SMB"),
     }
 }
 

@@ -576,11 +576,6 @@ fn summary_of_file(it: &SmbFile, out: &mut String) {
 }
 
 /// Version of the protocol, as Zeek has it.
-const fn version(x: &X) -> &'static str {
-    match x.dialect {
-        Some(SmbDialect::Revision(_)) => "SMB2",
-        Some(_) => "SMB1",
-        None if x.is_smb1 => "SMB1",
-        None => "SMB2",
-    }
+fn version(x: &X) -> &'static str {
+    if x.dialect.map_or(x.is_smb1, SmbDialect::is_smb1) { "SMB1" } else { "SMB2" }
 }

@@ -1,6 +1,6 @@
 //! The negotiation of SMB 1 ([MS-CIFS] §2.2.4.52, [MS-SMB] §2.2.4.5), which may lead to SMB 2 ([MS-SMB2] §3.3.5.3).
 
-use crate::wire::{array, part, u16_at, u32_at};
+use crate::wire::{array, filetime, part, u16_at, u32_at};
 use crate::{SmbDialect, SmbGuid, SmbNegotiation, SmbStatus};
 
 /// Dialects that are kept.
@@ -54,7 +54,7 @@ pub(crate) fn message(bytes: &[u8]) -> Option<Message> {
     // Of 17 words is the answer to NT LM 0.12.
     if words.len() == 34 {
         answer.server_requires_signing = Some(words[2] & SIGNATURES_REQUIRED != 0);
-        answer.server_time = crate::wire::filetime(words, 23);
+        answer.server_time = filetime(words, 23);
         if u32_at(words, 19).is_some_and(|capabilities| capabilities & EXTENDED_SECURITY != 0) {
             answer.server_guid = array(data, 0).map(SmbGuid);
         }
