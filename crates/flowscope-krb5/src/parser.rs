@@ -20,7 +20,8 @@ const MAX_KEPT: usize = 32 * 1024;
 /// when its answer is there.
 ///
 /// KRB_SAFE, KRB_PRIV and KRB_CRED, which are no part of these exchanges, give nothing. A message that cannot be read is
-/// passed over; after more than 32 of them, and no message before, the parser fails. Bytes that were not captured are passed over where they lie within a message; else they end parsing.
+/// passed over; after more than 32 of them, and no message before, the parser fails. Bytes that were not captured are
+/// passed over where they lie within a message; else they end parsing.
 ///
 /// Holds at most 192 KiB: 32 KiB of a message per side, and 32 requests without an answer, each up to 1 KiB; more make the
 /// oldest a record.

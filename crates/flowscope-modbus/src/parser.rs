@@ -18,10 +18,11 @@ const MAX_OPEN: usize = 32;
 /// Reads a Modbus connection, and emits a [`ModbusExchange`] for each request when its response is there.
 ///
 /// The initiator is the client, which opens the connection (Messaging §4.2); an exception is a response in either
-/// direction. Of a connection whose opening was not captured, the client is the side of the first message that can only be a
-/// request, or that gets the first one that can only be a response. A response has the transaction, the unit and the function of its request; a request that has the same ends an
-/// earlier one. A message that cannot be read is passed over; after more than 32 of them, and no message before, the parser
-/// fails. Bytes that were not captured are passed over where they lie within a message; else they end parsing.
+/// direction. Of a connection whose opening was not captured, the client is the side of the first message that can only be
+/// a request, or that gets the first one that can only be a response. A response has the transaction, the unit and the
+/// function of its request; a request that has the same ends an earlier one. A message that cannot be read is passed over;
+/// after more than 32 of them, and no message before, the parser fails. Bytes that were not captured are passed over where
+/// they lie within a message; else they end parsing.
 ///
 /// Holds at most 8 KiB: 254 bytes of a message per side, and 32 requests without a response; more make the oldest a record.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,7 @@
 //! Messages from the bytes of a side: frames with their length in front, and messages that are chained within one.
 //!
-//! A frame is a message of a session of NetBIOS (RFC 1002 §4.3), of which SMB over TCP has the length alone ([MS-SMB2] §2.1). What is
-//! chained is shown one by one, so that a long answer to one request hides none that stands behind it.
+//! A frame is a message of a session of NetBIOS (RFC 1002 §4.3), of which SMB over TCP has the length alone
+//! ([MS-SMB2] §2.1). What is chained is shown one by one, so that a long answer to one request hides none that stands behind it.
 
 use flowscope_core::{ParseError, ParserStatus};
 use flowscope_lengths::{Framing, Head, Message};
@@ -13,8 +13,8 @@ use crate::wire::u32_at;
 pub(crate) const LENGTH: usize = 4;
 /// Bytes that say which version a message is of: a byte and `SMB`.
 pub(crate) const PROTOCOL_ID: usize = 4;
-/// Bytes that are kept of what follows a header: names, and what proves who a user is, without the ticket that stands behind it. What is read and
-/// written is passed over.
+/// Bytes that are kept of what follows a header: names, and what proves who a user is, without the ticket that stands
+/// behind it. What is read and written is passed over.
 const KEPT: usize = 4096;
 
 /// What a frame has.

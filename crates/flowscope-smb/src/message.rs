@@ -13,8 +13,8 @@ use crate::{
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SmbExchange {
-    /// When the request was captured; without one, the response. Of [`SmbCommand::Transform`] the first such message, of a file that
-    /// was not closed when it was opened.
+    /// When the request was captured; without one, the response. Of [`SmbCommand::Transform`] the first such message, of a
+    /// file that was not closed when it was opened.
     pub ts: Timestamp,
     /// Who sent the request, or would have.
     pub side: FlowSide,
@@ -99,7 +99,8 @@ impl SmbNegotiation {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SmbLogin {
-    /// How the user is authenticated: `NTLM` or `Kerberos`; `SPNEGO` where that is not agreed on yet, and `NEGOEX` (RFC 4178 §4.2).
+    /// How the user is authenticated: `NTLM` or `Kerberos`; `SPNEGO` where that is not agreed on yet, and `NEGOEX`
+    /// (RFC 4178 §4.2).
     pub mechanism: Option<&'static str>,
     /// Who logs in with NTLM, in the step that says so.
     pub ntlm: Option<SmbNtlm>,
@@ -208,8 +209,8 @@ pub struct SmbTree {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SmbFile {
-    /// Its path within the share, up to 512 bytes; empty: the share's root. `None` if it was opened before the capture, or too long
-    /// ago.
+    /// Its path within the share, up to 512 bytes; empty: the share's root. `None` if it was opened before the capture, or
+    /// too long ago.
     pub name: Option<Vec<u8>>,
     /// The path of its share, where that is known.
     pub share: Option<Vec<u8>>,

@@ -12,19 +12,19 @@ use crate::pairing::Pairing;
 use crate::smb2::{self, Header};
 use crate::{probe, smb1};
 
-/// Reads SMB over TCP, and over sessions of NetBIOS, and emits an [`SmbExchange`] for each request to negotiate, to log in, to connect
-/// to a share, to open, rename or delete a file when its response is there; for each file that is closed of which bytes were read or written;
-/// and for each request to log out, to leave a share or to close a file that fails.
+/// Reads SMB over TCP, and over sessions of NetBIOS, and emits an [`SmbExchange`] for each request to negotiate, to log in,
+/// to connect to a share, to open, rename or delete a file when its response is there; for each file that is closed of
+/// which bytes were read or written; and for each request to log out, to leave a share or to close a file that fails.
 ///
-/// Chained messages are read one by one, and a response that only says that another one follows is passed over. What is read, written and listed
-/// is not kept. Encrypted and compressed messages are counted; the count is the last record of a connection. A file that is
-/// not closed then is a record too, if bytes of it were read or written.
+/// Chained messages are read one by one, and a response that only says that another one follows is passed over. What is
+/// read, written and listed is not kept. Encrypted and compressed messages are counted; the count is the last record of a
+/// connection. A file that is not closed then is a record too, if bytes of it were read or written.
 ///
 /// A message that cannot be read is passed over; after more than 32 of them, and no message before, the parser fails. Bytes that
 /// were not captured are passed over where they lie within a message; else the next message is looked for by its first bytes.
 ///
-/// Holds at most 512 KiB: 4 KiB of a message per side, 128 requests without a response, and 256 open files with 512 bytes of their
-/// names; more make the oldest a record, or forget it.
+/// Holds at most 512 KiB: 4 KiB of a message per side, 128 requests without a response, and 256 open files with 512 bytes
+/// of their names; more make the oldest a record, or forget it.
 #[derive(Clone, Debug, Default)]
 pub struct SmbParser {
     frames: [Frames; 2],
