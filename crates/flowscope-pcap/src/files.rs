@@ -67,10 +67,14 @@ impl CaptureFiles {
     }
 
     /// Passes the decryption secrets of the files to `take`; see [`CaptureReader::secrets_to`]. The bounds are those of
-    /// all files together.
+    /// all files together. Of a file that is open, the blocks that are still to come are passed on.
     #[must_use]
     pub fn secrets_to(mut self, take: impl FnMut(DecryptionSecrets<'_>) + Send + 'static) -> Self {
-        self.secrets = Some(SecretsSink::new(take));
+        let secrets = Some(SecretsSink::new(take));
+        match &mut self.current {
+            Some(reader) => reader.set_secrets(secrets),
+            None => self.secrets = secrets,
+        }
         self
     }
 

@@ -62,11 +62,12 @@ impl Ng {
             INTERFACE => self.interface(&framed, interfaces)?,
             STATISTICS => self.statistics(&framed, interfaces)?,
             SECRETS => {
-                let Some(sink) = secrets else { return Ok(framed.bytes.len()) };
-                if !views.is_empty() {
-                    return Err(Stop::Wait);
+                if let Some(sink) = secrets {
+                    if !views.is_empty() {
+                        return Err(Stop::Wait);
+                    }
+                    sink.pass(framed.secrets());
                 }
-                sink.pass(framed.secrets());
             }
             // Names, journals and unknown blocks: none holds packets.
             _ => {}

@@ -130,6 +130,29 @@ fn the_secrets_of_several_files_come_in_their_order() {
     assert_eq!(*given.lock().unwrap(), [b"one", b"two"]);
 }
 
+/// Who takes secrets may be set while a file is open.
+#[test]
+fn secrets_are_passed_on_from_the_open_file_on() {
+    let order = Order::Little;
+    let text = |name: &str| secrets(order, TLS, 3, name.as_bytes());
+    let start = [section(order), interface(order, 1, 0, &[])].concat();
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let paths = ["open", "next"].map(|name| folder.join(format!("pcap-secrets-{name}.pcapng")));
+    // Enough packets for more than one batch.
+    let many: Vec<u8> = (1..2000).flat_map(|number| packet(order, number)).collect();
+    std::fs::write(&paths[0], [&start[..], &text("one"), &many, &text("two")].concat()).unwrap();
+    std::fs::write(&paths[1], [&start[..], &text("six"), &packet(order, 1)].concat()).unwrap();
+    let mut capture = CaptureFiles::new(&paths);
+    assert!(capture.next_batch(&mut |_| ()).unwrap() > 0);
+    let given = Arc::new(Mutex::new(Vec::new()));
+    let taken = given.clone();
+    let mut capture = capture.secrets_to(move |secrets| {
+        taken.lock().unwrap().push(secrets.data.to_vec());
+    });
+    while capture.next_batch(&mut |_| ()).unwrap() > 0 {}
+    assert_eq!(*given.lock().unwrap(), [b"two", b"six"]);
+}
+
 #[test]
 fn secrets_are_not_shown() {
     let secrets = DecryptionSecrets { kind: TLS, data: b"hidden" };
