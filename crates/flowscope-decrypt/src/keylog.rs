@@ -8,7 +8,8 @@ use crate::secrets::{Secret, SecretLabel, SecretSource, SessionSecrets};
 ///
 /// Each line has a label, the random of the ClientHello and a secret, the two in hexadecimal digits. Empty lines,
 /// comments (`#`) and lines of labels that are not of use here are passed over. A line that is wrong is counted, and
-/// the next one is read. Of two secrets with the same label and random the later one counts.
+/// the next one is read: so is any line of 512 bytes or more that is no comment. Of two secrets with the same label
+/// and random the later one counts.
 ///
 /// Memory: some 300 bytes for each connection, of which there are at most [`max_sessions`](Self::max_sessions).
 ///
@@ -61,23 +62,23 @@ impl KeyLog {
         text.split(|&byte| byte == b'\n').for_each(|line| self.line(line));
     }
 
-    /// Adds all lines of `input`. No more than a line of 512 bytes is held; a longer one is wrong.
+    /// Adds all lines of `input`, as [`extend`](Self::extend) does. No more than 512 bytes of it are held.
     ///
     /// # Errors
     ///
     /// Those of `input`. The lines before are in the log then.
     pub fn read(&mut self, mut input: impl BufRead) -> io::Result<()> {
-        let mut line = Vec::with_capacity(MAX_LINE);
+        let mut line = Vec::with_capacity(TOO_LONG);
         let mut goes_on = false;
         loop {
             line.clear();
-            input.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut line)?;
-            let is_whole = line.last() == Some(&b'\n') || line.len() < MAX_LINE;
-            match (goes_on, is_whole) {
-                _ if line.is_empty() => return Ok(()),
-                (false, true) => self.line(line.trim_ascii_end()),
-                (false, false) => self.malformed += 1,
-                (true, _) => {}
+            input.by_ref().take(TOO_LONG as u64).read_until(b'\n', &mut line)?;
+            if line.is_empty() {
+                return Ok(());
+            }
+            let is_whole = line.pop_if(|last| *last == b'\n').is_some();
+            if !goes_on {
+                self.line(&line);
             }
             goes_on = !is_whole;
         }
@@ -102,9 +103,15 @@ impl KeyLog {
         self.refused
     }
 
+    /// Adds a line, without its line feed. Of one that is [`TOO_LONG`] the start may stand for the whole.
     fn line(&mut self, line: &[u8]) {
+        let (line, is_long) = line.get(..TOO_LONG).map_or((line, false), |start| (start, true));
         let line = line.trim_ascii();
-        if line.is_empty() || line.starts_with(b"#") {
+        if line.starts_with(b"#") || line.is_empty() && !is_long {
+            return;
+        }
+        if is_long {
+            self.malformed += 1;
             return;
         }
         let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
@@ -161,8 +168,8 @@ fn unhex(digits: &[u8], out: &mut [u8]) -> Option<usize> {
 }
 
 const DEFAULT_MAX_SESSIONS: usize = 1 << 18;
-/// The longest line of use has 226.
-const MAX_LINE: usize = 512;
+/// A line of so many bytes is not read. The longest one of use has 226.
+const TOO_LONG: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -249,12 +256,33 @@ mod tests {
     #[test]
     fn a_reader_gives_what_the_text_gives_and_holds_a_line_at_most() {
         let good = format!("CLIENT_RANDOM {RANDOM} {}\n", "cd".repeat(48));
-        for long in [MAX_LINE - 2, MAX_LINE - 1, MAX_LINE, MAX_LINE + 1, 3 * MAX_LINE, 100_000] {
+        for long in [TOO_LONG - 2, TOO_LONG - 1, TOO_LONG, TOO_LONG + 1, 3 * TOO_LONG, 100_000] {
             let text = format!("{}\n{good}", "x".repeat(long));
             for size in [1, 7, 8192] {
                 let mut log = KeyLog::new();
                 log.read(io::BufReader::with_capacity(size, text.as_bytes())).expect("no errors");
                 assert_eq!((log.sessions(), log.malformed()), (1, 1), "{long} {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn long_lines_are_the_same_to_a_reader_and_in_a_text() {
+        let good = format!("CLIENT_RANDOM {RANDOM} {}\n", "cd".repeat(48));
+        for start in ["# ", " #", "EXPORTER_SECRET 00 ", "CLIENT_RANDOM 00 ", "x", ""] {
+            for long in [TOO_LONG - 1, TOO_LONG, TOO_LONG + 1, TOO_LONG + 2, 3 * TOO_LONG] {
+                for fill in ["0", " "] {
+                    let line = start.to_owned() + &fill.repeat(long - start.len());
+                    for text in [format!("{line}\n{good}"), format!("{good}{line}")] {
+                        let mut by_reader = KeyLog::new();
+                        by_reader.read(text.as_bytes()).expect("no errors");
+                        let seen = [&by_reader, &read(&text)]
+                            .map(|log| (log.sessions(), log.malformed(), log.refused()));
+                        assert_eq!(seen[0], seen[1], "{start:?} {long} {fill:?}");
+                        let is_comment = start.contains('#');
+                        assert!(!is_comment || seen[0] == (1, 0, 0), "{start:?} {long} {seen:?}");
+                    }
+                }
             }
         }
     }
