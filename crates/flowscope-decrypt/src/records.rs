@@ -1,7 +1,7 @@
 /// Cuts the byte stream of one side into records (RFC 8446 §5.1), and keeps those that are protected until they are
 /// whole.
 ///
-/// Holds one record at most, and of it no more than has arrived.
+/// Holds one record at most, and of it no more than has arrived. Between records it keeps room for a small one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Records {
     /// The start of a record.
@@ -41,9 +41,7 @@ impl Records {
         bytes: &mut &'b [u8],
         protects: impl Fn(u8) -> bool,
     ) -> Option<Step<'a>> {
-        if std::mem::take(&mut self.lent) {
-            self.held.clear();
-        }
+        self.drop_lent();
         self.skip -= take(bytes, self.skip).len();
         let header = match bytes.first_chunk::<HEADER>() {
             Some(header) if self.held.is_empty() => *header,
@@ -61,7 +59,9 @@ impl Records {
             return Some(Step::Invalid);
         }
         if !is_protected {
-            let _ = if self.held.is_empty() { take(bytes, HEADER) } else { &[] };
+            if self.held.is_empty() {
+                take(bytes, HEADER);
+            }
             self.held.clear();
             self.skip = len;
             return Some(Step::Clear { kind, len });
@@ -80,30 +80,30 @@ impl Records {
 
     /// Goes over `len` bytes that were never captured.
     pub(crate) fn gap(&mut self, len: u64) -> Lost {
+        self.drop_lent();
+        let (held, skip) = (self.held.len(), std::mem::take(&mut self.skip));
+        let body = self.held.first_chunk::<HEADER>().map(|&[.., high, low]| [high, low]);
+        let body = body.map(|len| usize::from(u16::from_be_bytes(len)));
+        self.held.clear();
+        let left = body.map_or(skip, |body| HEADER + body - held);
+        match (usize::try_from(len).ok().and_then(|len| left.checked_sub(len)), body) {
+            (Some(left), Some(len)) => {
+                self.skip = left;
+                Lost::Protected { len }
+            }
+            (Some(left), None) if skip > 0 => {
+                self.skip = left;
+                Lost::Clear
+            }
+            _ => Lost::Boundary { bytes: len.saturating_add((held + skip) as u64) },
+        }
+    }
+
+    /// Drops a record that was lent.
+    fn drop_lent(&mut self) {
         if std::mem::take(&mut self.lent) {
             self.held.clear();
-        }
-        let lost = Lost::Boundary { bytes: self.held.len() as u64 + self.skip as u64 + len };
-        let is_kept = self.held.len() >= HEADER;
-        let (body, left) = match self.held.first_chunk::<HEADER>() {
-            Some(&[.., high, low]) => {
-                let body = usize::from(u16::from_be_bytes([high, low]));
-                (body, HEADER + body - self.held.len())
-            }
-            None => (0, self.skip),
-        };
-        let within = usize::try_from(len).ok().and_then(|len| left.checked_sub(len));
-        let starts_here = self.held.is_empty() && self.skip == 0;
-        self.held.clear();
-        match within {
-            Some(left) if !starts_here && (is_kept || self.skip > 0) => {
-                self.skip = left;
-                if is_kept { Lost::Protected { len: body } } else { Lost::Clear }
-            }
-            _ => {
-                self.skip = 0;
-                lost
-            }
+            self.held.shrink_to(MAX_KEPT);
         }
     }
 
@@ -122,6 +122,8 @@ const HEADER: usize = 5;
 /// "The length MUST NOT exceed 2^14 + 256 bytes" (RFC 8446 §5.2). TLS 1.2 allows more, which no suite here makes use of.
 const MAX_PROTECTED: usize = (1 << 14) + 256;
 const MAX_CLEAR: usize = (1 << 14) + 2048;
+/// Room that is kept between records, in bytes.
+const MAX_KEPT: usize = 2048;
 
 #[cfg(test)]
 mod tests {
@@ -183,6 +185,9 @@ mod tests {
         assert!(records.heap_bytes() < 64);
         feed(&mut records, &[0; 8000], &mut seen);
         assert!(records.heap_bytes() < 2 * 8006 + 64);
+        feed(&mut records, &[0; 0x4000 - 8001], &mut seen);
+        assert_eq!(seen, [Seen::Protected([vec![1], vec![0; 0x4000 - 1]].concat())]);
+        assert!(records.heap_bytes() <= MAX_KEPT);
     }
 
     #[test]
@@ -207,6 +212,7 @@ mod tests {
             (b"\x16\x03\x03\0\x04w", 4, 7),
             (b"\x17\x03\x03\0\x01w", 1, 1),
             (b"", u64::MAX - 8, u64::MAX - 8),
+            (b"\x17\x03", u64::MAX, u64::MAX),
         ] {
             let (mut records, mut seen) = (Records::default(), Vec::new());
             feed(&mut records, start, &mut seen);

@@ -226,7 +226,7 @@ impl Side {
             match self.records.next(&mut bytes, protects) {
                 None => return,
                 Some(Step::Clear { kind: APPLICATION_DATA, len }) if context.early_data => {
-                    self.offset += early_data(len);
+                    self.pass_data(early_data(len));
                 }
                 Some(Step::Clear { kind: CHANGE_CIPHER_SPEC, .. }) if self.lost.is_none() => {
                     self.changed_cipher = true;
@@ -240,7 +240,7 @@ impl Side {
                     let len = body.len();
                     match keys.open(&header, body, ahead, protocol) {
                         Outcome::Opened(opened) => self.opened(opened),
-                        Outcome::Unopened if context.early_data => self.offset += early_data(len),
+                        Outcome::Unopened if context.early_data => self.pass_data(early_data(len)),
                         Outcome::Unopened => {}
                         Outcome::Failed => self.give_up(),
                     }
@@ -258,7 +258,7 @@ impl Side {
             (Lost::Clear, _) => {}
             (Lost::Protected { len }, Some(keys)) => {
                 let data = keys.pass().map_or(0, |overhead| (len as u64).saturating_sub(overhead));
-                self.offset += data;
+                self.pass_data(data);
             }
             (Lost::Protected { .. }, None) => {}
             // In TLS 1.2 the change of keys may be among what was lost.
@@ -274,21 +274,26 @@ impl Side {
         }
     }
 
+    /// Passes over data of the stream that is carried.
+    fn pass_data(&mut self, len: u64) {
+        self.offset = self.offset.saturating_add(len);
+    }
+
     fn opened(&mut self, opened: Opened) {
         if let Some((lost, keys)) = self.lost.take().zip(self.keys.as_ref())
             && keys.in_traffic()
         {
             let overhead = opened.passed.saturating_mul(keys.record_overhead());
-            self.offset = self.offset.saturating_add(lost.saturating_sub(overhead).max(1));
+            self.pass_data(lost.saturating_sub(overhead).max(1));
         }
         if opened.kind != APPLICATION_DATA || opened.content.is_empty() {
             return;
         }
         let (offset, len) = (self.offset, opened.content.len());
-        self.offset = offset.saturating_add(len as u64);
+        self.pass_data(len as u64);
         self.ready_bytes += len;
         match self.ready.back_mut() {
-            Some(last) if last.offset + last.bytes.len() as u64 == offset => {
+            Some(last) if last.offset.saturating_add(last.bytes.len() as u64) == offset => {
                 last.bytes.extend_from_slice(&opened.content);
             }
             _ => self.ready.push_back(Remainder { offset, bytes: opened.content }),
