@@ -53,7 +53,8 @@ pub(crate) struct Tls13 {
 
 /// What became of a record.
 enum Outcome {
-    Opened(Opened),
+    /// What was in it, and whether it has the keys of data, not those of the handshake.
+    Opened(Opened, bool),
     /// It has other keys, as early data has.
     Unopened,
     /// It is not authentic, or keys that are not known have come into use.
@@ -100,17 +101,16 @@ impl Tls13 {
             let handshake = self.handshake.as_mut();
             if let Some(opened) = handshake.and_then(|keys| keys.open(header, body, ahead)) {
                 self.handshake_record(&opened, protocol);
-                return Outcome::Opened(opened);
+                return Outcome::Opened(opened, false);
             }
         }
         // Without keys of the handshake, the first record that opens shows that it is over.
         if let Some(opened) = self.traffic.open(header, body, ahead) {
             self.in_traffic = true;
             self.handshake = None;
-            return if self.traffic_record(&opened).is_some() {
-                Outcome::Opened(opened)
-            } else {
-                Outcome::Failed
+            return match self.traffic_record(&opened) {
+                Some(()) => Outcome::Opened(opened, true),
+                None => Outcome::Failed,
             };
         }
         self.unopened += 1;
@@ -161,7 +161,7 @@ impl Keys {
             Keys::Tls12(keys) => match keys.open(header, body, ahead) {
                 // A renegotiation: keys follow that no log has.
                 Some(Opened { kind: CHANGE_CIPHER_SPEC, .. }) | None => Outcome::Failed,
-                Some(opened) => Outcome::Opened(opened),
+                Some(opened) => Outcome::Opened(opened, true),
             },
         }
     }
@@ -194,14 +194,6 @@ impl Keys {
                 Keys::Tls12(keys) => keys.overhead(),
                 Keys::Tls13(keys) => keys.traffic.overhead(),
             }
-    }
-
-    /// Whether records have data from here on.
-    fn in_traffic(&self) -> bool {
-        match self {
-            Keys::Tls12(_) => true,
-            Keys::Tls13(keys) => keys.in_traffic,
-        }
     }
 }
 
@@ -239,7 +231,7 @@ impl Side {
                     let ahead = if self.lost.is_some() { MAX_LOST } else { 0 };
                     let len = body.len();
                     match keys.open(&header, body, ahead, protocol) {
-                        Outcome::Opened(opened) => self.opened(opened),
+                        Outcome::Opened(opened, in_traffic) => self.opened(opened, in_traffic),
                         Outcome::Unopened if context.early_data => self.pass_data(early_data(len)),
                         Outcome::Unopened => {}
                         Outcome::Failed => self.give_up(),
@@ -279,9 +271,10 @@ impl Side {
         self.offset = self.offset.saturating_add(len);
     }
 
-    fn opened(&mut self, opened: Opened) {
+    fn opened(&mut self, opened: Opened, in_traffic: bool) {
+        // What was lost before a record of the handshake is of the handshake, or before it.
         if let Some((lost, keys)) = self.lost.take().zip(self.keys.as_ref())
-            && keys.in_traffic()
+            && in_traffic
         {
             let overhead = opened.passed.saturating_mul(keys.record_overhead());
             self.pass_data(lost.saturating_sub(overhead).max(1));

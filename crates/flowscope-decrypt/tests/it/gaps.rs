@@ -98,6 +98,23 @@ fn a_lost_end_of_the_handshake_is_passed_over() {
     assert_eq!(seen.carried, [vec![(0, b"request".to_vec())], vec![(0, b"answer".to_vec())]]);
 }
 
+/// The record before the end of the handshake was lost. It held no data.
+#[test]
+fn what_was_lost_before_the_end_of_the_handshake_is_no_data() {
+    for cipher in TLS13 {
+        let (mut ends, turns) = Ends::new(cipher, Beginning::default());
+        let mut reading = Reading::new(ends.log(""));
+        let [(_, hello), (_, flight), (_, finished)] = &turns[..] else { panic!("three turns") };
+        reading.feed(CLIENT, hello);
+        reading.feed(SERVER, flight);
+        let change_cipher_spec = 6;
+        feed_without(&mut reading, CLIENT, finished, 0, change_cipher_spec);
+        reading.feed(CLIENT, &ends.client.data(b"request", 100));
+        let expected = [vec![(0, b"request".to_vec())], vec![]];
+        assert_eq!(reading.end().carried, expected, "{cipher:#06x}");
+    }
+}
+
 /// Of a side that is picked up in the middle, nobody knows the numbers of the records.
 #[test]
 fn a_start_in_the_middle_is_not_opened() {
