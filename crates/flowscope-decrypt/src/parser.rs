@@ -82,9 +82,11 @@ impl TlsDecryption {
             return ParserStatus::StopSide(side);
         }
         let Some(handshakes) = &mut self.handshakes else { return ParserStatus::Done };
+        // Those before it are of other connections.
+        let before = out.len();
         let status = read(handshakes, out);
         if self.state == State::Waiting {
-            self.look_for_secrets(out.last());
+            self.look_for_secrets(out.get(before..).and_then(<[_]>::last));
         }
         match status {
             ParserStatus::StopSide(side) => self.stopped[side.index()] = true,

@@ -181,6 +181,20 @@ fn so_much_waits_and_no_more() {
     assert_eq!(server.iter().map(|(_, bytes)| bytes.len()).sum::<usize>(), 96_000);
 }
 
+/// Records are appended to those of other connections.
+#[test]
+fn a_record_that_was_there_before_is_of_another_connection() {
+    let (other, turns) = conversation(TLS12[0], [REQUEST, ANSWER], 1 << 14);
+    let before = read(other.log(""), &turns, usize::MAX).records;
+    let (ends, turns) = conversation(TLS13[0], [ANSWER, REQUEST], 1 << 14);
+    let mut reading = Reading::new(ends.log(""));
+    reading.seen.records = before;
+    turns.iter().for_each(|(side, bytes)| reading.feed(*side, bytes));
+    let seen = reading.end();
+    assert_eq!(seen.carried, whole([ANSWER, REQUEST]));
+    assert_eq!(seen.records.len(), 2);
+}
+
 #[test]
 fn a_record_that_is_not_authentic_ends_its_side_only() {
     for cipher in [TLS12[0], TLS13[2]] {
