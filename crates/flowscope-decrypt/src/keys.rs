@@ -1,17 +1,17 @@
 use std::fmt;
 
-use aes_gcm::aead::{Aead, Payload};
+use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes128Gcm, Aes256Gcm, KeyInit};
 use chacha20poly1305::ChaCha20Poly1305;
 
 use crate::schedule::expand_label;
 use crate::secrets::Secret;
-use crate::suite::{Cipher, Hash, Suite};
+use crate::suite::{Cipher, Suite};
 
 /// The keys of the records of one side (RFC 8446 §5.2 and §5.3, RFC 5246 §6.2.3.3), and the number of the next one.
 #[derive(Clone)]
 pub(crate) struct RecordKeys {
-    aead: Sealed,
+    cipher: RecordCipher,
     /// The fixed part of the nonce; of GCM in TLS 1.2 the first four bytes count.
     iv: [u8; 12],
     sequence: u64,
@@ -30,7 +30,7 @@ enum Form {
 }
 
 #[derive(Clone)]
-enum Sealed {
+enum RecordCipher {
     Aes128Gcm(Box<Aes128Gcm>),
     Aes256Gcm(Box<Aes256Gcm>),
     ChaCha20Poly1305(Box<ChaCha20Poly1305>),
@@ -55,31 +55,45 @@ impl RecordKeys {
             Cipher::Aes128Gcm | Cipher::Aes256Gcm => Form::ExplicitNonce,
             Cipher::ChaCha20Poly1305 => Form::Implicit,
         };
-        Some(RecordKeys { aead: Sealed::new(suite.cipher, key)?, iv, sequence: 0, form })
+        Some(RecordKeys { cipher: RecordCipher::new(suite.cipher, key)?, iv, sequence: 0, form })
     }
 
     /// The keys of a traffic secret (RFC 8446 §7.3).
     pub(crate) fn tls13(suite: Suite, secret: &Secret) -> Option<Self> {
         let (mut key, mut iv) = ([0; 32], [0; 12]);
         let key = key.get_mut(..suite.cipher.key_len())?;
-        let hash: Hash = suite.hash;
-        expand_label(hash, secret.as_bytes(), "key", key)?;
-        expand_label(hash, secret.as_bytes(), "iv", &mut iv)?;
-        let aead = Sealed::new(suite.cipher, key)?;
-        Some(RecordKeys { aead, iv, sequence: 0, form: Form::Inner })
+        expand_label(suite.hash, secret.as_bytes(), "key", key)?;
+        expand_label(suite.hash, secret.as_bytes(), "iv", &mut iv)?;
+        let cipher = RecordCipher::new(suite.cipher, key)?;
+        Some(RecordKeys { cipher, iv, sequence: 0, form: Form::Inner })
     }
 
     /// Opens the record with this header and body: the next one, or, where records may have been lost, one of the
     /// `ahead` that follow it. `None` if it is none of them.
     pub(crate) fn open(&mut self, header: &[u8; 5], body: &[u8], ahead: u64) -> Option<Opened> {
-        for passed in 0..=ahead {
-            let sequence = self.sequence.checked_add(passed)?;
-            if let Some((kind, content)) = self.open_at(sequence, header, body) {
-                self.sequence = sequence.checked_add(1)?;
-                return Some(Opened { kind, content, passed });
+        let (explicit, payload) = match self.form {
+            Form::ExplicitNonce => body.split_at_checked(8)?,
+            Form::Inner | Form::Implicit => (&[][..], body),
+        };
+        let (payload, tag) = payload.split_last_chunk::<TAG>()?;
+        let mut content = payload.to_vec();
+        let passed = (0..=ahead).find(|passed| {
+            let sequence = self.sequence.checked_add(*passed);
+            sequence.is_some_and(|it| self.decrypt(it, header, explicit, &mut content, tag))
+        })?;
+        let kind = match self.form {
+            Form::Inner => {
+                // "the receiving implementation scans the field from the end toward the beginning until it finds a
+                // non-zero octet" (RFC 8446 §5.4).
+                let end = content.iter().rposition(|byte| *byte != 0)?;
+                let kind = *content.get(end)?;
+                content.truncate(end);
+                kind
             }
-        }
-        None
+            Form::ExplicitNonce | Form::Implicit => header[0],
+        };
+        self.sequence = self.sequence.checked_add(passed)?.checked_add(1)?;
+        Some(Opened { kind, content, passed })
     }
 
     /// Passes over a record that was lost.
@@ -90,60 +104,68 @@ impl RecordKeys {
     /// By how much a record is longer than its content, without its header and padding, in bytes.
     pub(crate) fn overhead(&self) -> u64 {
         match self.form {
-            Form::Inner => TAG + 1,
-            Form::ExplicitNonce => 8 + TAG,
-            Form::Implicit => TAG,
+            Form::Inner => TAG as u64 + 1,
+            Form::ExplicitNonce => 8 + TAG as u64,
+            Form::Implicit => TAG as u64,
         }
     }
 
-    fn open_at(&self, sequence: u64, header: &[u8; 5], body: &[u8]) -> Option<(u8, Vec<u8>)> {
+    /// Decrypts the payload of a record if it is the one with this number; else the payload stays as it is.
+    fn decrypt(
+        &self,
+        sequence: u64,
+        header: &[u8; 5],
+        explicit: &[u8],
+        payload: &mut [u8],
+        tag: &[u8; TAG],
+    ) -> bool {
         let number = sequence.to_be_bytes();
         let mut nonce = self.iv;
-        let msg = if self.form == Form::ExplicitNonce {
-            let (explicit, msg) = body.split_first_chunk::<8>()?;
+        if self.form == Form::ExplicitNonce {
             nonce[4..].copy_from_slice(explicit);
-            msg
         } else {
             nonce[4..].iter_mut().zip(number).for_each(|(to, byte)| *to ^= byte);
-            body
-        };
-        let [kind, major, minor, ..] = *header;
-        if self.form == Form::Inner {
-            let mut inner = self.aead.open(&nonce, Payload { msg, aad: header })?;
-            // "the receiving implementation scans the field from the end toward the beginning until it finds a
-            // non-zero octet" (RFC 8446 §5.4).
-            let end = inner.iter().rposition(|byte| *byte != 0)?;
-            let kind = *inner.get(end)?;
-            inner.truncate(end);
-            return Some((kind, inner));
         }
-        let len = msg.len().checked_sub(TAG as usize)?;
-        let [.., high, low] = len.to_be_bytes();
+        if self.form == Form::Inner {
+            return self.cipher.decrypt(&nonce, header, payload, tag);
+        }
+        let [kind, major, minor, ..] = *header;
+        let [.., high, low] = payload.len().to_be_bytes();
         let mut aad = [0; 13];
         aad[..8].copy_from_slice(&number);
         aad[8..].copy_from_slice(&[kind, major, minor, high, low]);
-        Some((kind, self.aead.open(&nonce, Payload { msg, aad: &aad })?))
+        self.cipher.decrypt(&nonce, &aad, payload, tag)
     }
 }
 
-impl Sealed {
+impl RecordCipher {
     fn new(cipher: Cipher, key: &[u8]) -> Option<Self> {
         Some(match cipher {
-            Cipher::Aes128Gcm => Sealed::Aes128Gcm(Box::new(Aes128Gcm::new_from_slice(key).ok()?)),
-            Cipher::Aes256Gcm => Sealed::Aes256Gcm(Box::new(Aes256Gcm::new_from_slice(key).ok()?)),
+            Cipher::Aes128Gcm => {
+                RecordCipher::Aes128Gcm(Box::new(Aes128Gcm::new_from_slice(key).ok()?))
+            }
+            Cipher::Aes256Gcm => {
+                RecordCipher::Aes256Gcm(Box::new(Aes256Gcm::new_from_slice(key).ok()?))
+            }
             Cipher::ChaCha20Poly1305 => {
-                Sealed::ChaCha20Poly1305(Box::new(ChaCha20Poly1305::new_from_slice(key).ok()?))
+                let cipher = ChaCha20Poly1305::new_from_slice(key).ok()?;
+                RecordCipher::ChaCha20Poly1305(Box::new(cipher))
             }
         })
     }
 
-    fn open(&self, nonce: &[u8; 12], sealed: Payload<'_, '_>) -> Option<Vec<u8>> {
-        let nonce = &(*nonce).into();
-        match self {
-            Sealed::Aes128Gcm(aead) => aead.decrypt(nonce, sealed).ok(),
-            Sealed::Aes256Gcm(aead) => aead.decrypt(nonce, sealed).ok(),
-            Sealed::ChaCha20Poly1305(aead) => aead.decrypt(nonce, sealed).ok(),
-        }
+    /// Decrypts a payload in place if it is authentic. These ciphers check the tag first: what is not authentic stays
+    /// as it is, and may be tried again.
+    fn decrypt(&self, nonce: &[u8; 12], aad: &[u8], payload: &mut [u8], tag: &[u8; TAG]) -> bool {
+        let (nonce, payload, tag) = (&(*nonce).into(), payload.into(), &(*tag).into());
+        let decrypted = match self {
+            RecordCipher::Aes128Gcm(aead) => aead.decrypt_inout_detached(nonce, aad, payload, tag),
+            RecordCipher::Aes256Gcm(aead) => aead.decrypt_inout_detached(nonce, aad, payload, tag),
+            RecordCipher::ChaCha20Poly1305(aead) => {
+                aead.decrypt_inout_detached(nonce, aad, payload, tag)
+            }
+        };
+        decrypted.is_ok()
     }
 }
 
@@ -154,4 +176,24 @@ impl fmt::Debug for RecordKeys {
 }
 
 /// Length of the tag of all three algorithms.
-const TAG: u64 = 16;
+const TAG: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The next record is tried with the bytes that the trials before it left.
+    #[test]
+    fn a_payload_that_is_not_authentic_stays_as_it_is() {
+        for (cipher, key) in [
+            (Cipher::Aes128Gcm, &[1; 16][..]),
+            (Cipher::Aes256Gcm, &[1; 32]),
+            (Cipher::ChaCha20Poly1305, &[1; 32]),
+        ] {
+            let cipher = RecordCipher::new(cipher, key).expect("keys of its length");
+            let mut payload = [0x5a; 100];
+            assert!(!cipher.decrypt(&[2; 12], b"header", &mut payload, &[3; TAG]));
+            assert_eq!(payload, [0x5a; 100]);
+        }
+    }
+}
