@@ -10,7 +10,7 @@ use crate::alpn;
 use crate::keys::RecordKeys;
 use crate::schedule::KeyBlock;
 use crate::secrets::{SecretLabel, SecretSource};
-use crate::side::{Context, Keys, Side, Tls13};
+use crate::side::{Keys, Side, Tls13};
 use crate::suite::Suite;
 
 /// Reads TLS as [`TlsHandshakes`] does, with the same records, and opens the connections whose secrets are known: the
@@ -38,7 +38,6 @@ pub struct TlsDecryption {
     stopped: [bool; 2],
     sides: [Side; 2],
     state: State,
-    context: [Context; 2],
     /// What the two ends have agreed on.
     protocol: Option<&'static str>,
     /// What is carried may be taken.
@@ -65,7 +64,6 @@ impl TlsDecryption {
             stopped: [false; 2],
             sides: [Side::default(), Side::default()],
             state: State::Waiting,
-            context: [Context::default(); 2],
             protocol: None,
             released: false,
         }
@@ -103,24 +101,19 @@ impl TlsDecryption {
 
     /// Looks for secrets once both hellos are there: under way, or in the record that has just been made of them.
     fn look_for_secrets(&mut self, record: Option<&TlsHandshake>) {
-        let hellos = match (record, &self.handshakes) {
-            (Some(record), _) => record.client_hello.as_ref().zip(record.server_hello.as_ref()),
-            (None, Some(under_way)) => under_way.client_hello().zip(under_way.server_hello()),
-            (None, None) => None,
+        let under_way = self.handshakes.as_ref();
+        let (client, server) = match (record, under_way) {
+            (Some(record), _) => (record.client_hello.as_ref(), record.server_hello.as_ref()),
+            (None, Some(under_way)) => (under_way.client_hello(), under_way.server_hello()),
+            (None, None) => return,
         };
-        let Some((client, server)) = hellos else {
-            if let Some(client) = self.handshakes.as_ref().and_then(TlsHandshakes::client_hello) {
-                self.context[client.side().index()].early_data = client.has_early_data();
-            }
-            return;
-        };
-        let keys = keys(&*self.secrets, client, server);
-        let [client_side, server_side] = [client.side(), server.side()].map(FlowSide::index);
-        self.context =
-            [Context { is_tls12: server.version() == TlsVersion::TLS_1_2, early_data: false }; 2];
-        self.context[client_side].early_data = client.has_early_data();
+        let Some(client) = client else { return };
+        let client_side = client.side().index();
+        self.sides[client_side].set_early_data(client.has_early_data());
+        let Some(server) = server else { return };
+        let server_side = server.side().index();
         self.protocol = server.alpn().and_then(alpn::protocol);
-        self.state = match keys {
+        self.state = match keys(&*self.secrets, client, server) {
             Some([client_keys, server_keys]) if client_side != server_side => {
                 self.sides[client_side].set_keys(client_keys);
                 self.sides[server_side].set_keys(server_keys);
@@ -176,15 +169,11 @@ fn keys(
     let session = secrets.session(client.random().try_into().ok()?)?;
     let keys = if is_tls13 {
         use SecretLabel::{ClientHandshake, ClientTraffic, ServerHandshake, ServerTraffic};
-        let of = |handshake, traffic, early_data| {
-            let (handshake, traffic) = (session.secret(handshake), session.secret(traffic)?);
-            let keys = Tls13::new(suite, handshake, traffic, early_data)?;
+        let of = |handshake, traffic| {
+            let keys = Tls13::new(suite, session.secret(handshake), session.secret(traffic)?)?;
             Some(Keys::Tls13(Box::new(keys)))
         };
-        [
-            of(ClientHandshake, ClientTraffic, client.has_early_data()),
-            of(ServerHandshake, ServerTraffic, false),
-        ]
+        [of(ClientHandshake, ClientTraffic), of(ServerHandshake, ServerTraffic)]
     } else {
         let master = session.secret(SecretLabel::Master)?;
         let block = KeyBlock::new(suite, master, client.random(), server.random())?;
@@ -213,8 +202,7 @@ impl SessionParser for TlsDecryption {
         }
         let side = chunk.side;
         let status = self.handshake(side, out, |read, out| read.feed_into(chunk, out));
-        let context = self.context[side.index()];
-        self.sides[side.index()].feed(chunk.bytes, context, &mut self.protocol);
+        self.sides[side.index()].feed(chunk.bytes, &mut self.protocol);
         self.status(side, status)
     }
 
@@ -223,7 +211,7 @@ impl SessionParser for TlsDecryption {
             self.sides.iter_mut().for_each(Side::drop_ready);
         }
         let status = self.handshake(side, out, |read, out| read.gap(side, len, out));
-        self.sides[side.index()].gap(len, self.context[side.index()]);
+        self.sides[side.index()].gap(len);
         self.status(side, status)
     }
 

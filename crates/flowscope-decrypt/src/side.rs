@@ -19,6 +19,8 @@ pub(crate) struct Side {
     changed_cipher: bool,
     /// So many bytes were lost, and the next record has to show how many records they were.
     lost: Option<u64>,
+    /// It may send early data, with keys that are not used here.
+    early_data: bool,
     /// Nothing of it is opened any more.
     over: bool,
     /// Position in the stream that is carried.
@@ -47,8 +49,6 @@ pub(crate) struct Tls13 {
     messages: Messages,
     /// Records of the handshake, or before it, that were not opened.
     unopened: u16,
-    /// Whether early data may come, with keys that are not used here.
-    early_data: bool,
 }
 
 /// What became of a record.
@@ -61,23 +61,9 @@ enum Outcome {
     Failed,
 }
 
-/// What a side learns of the connection as it is fed.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Context {
-    /// The server has chosen TLS 1.2.
-    pub(crate) is_tls12: bool,
-    /// The side may send early data.
-    pub(crate) early_data: bool,
-}
-
 impl Tls13 {
     /// Keys of a side with these secrets; `None` if they are not secrets of the suite.
-    pub(crate) fn new(
-        suite: Suite,
-        handshake: Option<&Secret>,
-        traffic: &Secret,
-        early_data: bool,
-    ) -> Option<Self> {
+    pub(crate) fn new(suite: Suite, handshake: Option<&Secret>, traffic: &Secret) -> Option<Self> {
         Some(Tls13 {
             suite,
             handshake: handshake.and_then(|secret| RecordKeys::tls13(suite, secret)),
@@ -86,7 +72,6 @@ impl Tls13 {
             in_traffic: false,
             messages: Messages::default(),
             unopened: 0,
-            early_data,
         })
     }
 
@@ -95,6 +80,7 @@ impl Tls13 {
         header: &[u8; 5],
         body: &[u8],
         ahead: u64,
+        early_data: bool,
         protocol: &mut Option<&'static str>,
     ) -> Outcome {
         if !self.in_traffic {
@@ -114,7 +100,7 @@ impl Tls13 {
             };
         }
         self.unopened += 1;
-        let is_patient = !self.in_traffic && (self.early_data || self.handshake.is_none());
+        let is_patient = !self.in_traffic && (early_data || self.handshake.is_none());
         if is_patient && self.unopened < MAX_UNOPENED { Outcome::Unopened } else { Outcome::Failed }
     }
 
@@ -154,10 +140,11 @@ impl Keys {
         header: &[u8; 5],
         body: &[u8],
         ahead: u64,
+        early_data: bool,
         protocol: &mut Option<&'static str>,
     ) -> Outcome {
         match self {
-            Keys::Tls13(keys) => keys.open(header, body, ahead, protocol),
+            Keys::Tls13(keys) => keys.open(header, body, ahead, early_data, protocol),
             Keys::Tls12(keys) => match keys.open(header, body, ahead) {
                 // A renegotiation: keys follow that no log has.
                 Some(Opened { kind: CHANGE_CIPHER_SPEC, .. }) | None => Outcome::Failed,
@@ -204,20 +191,24 @@ impl Side {
         self.keys = keys;
     }
 
+    /// Sets whether the side may send early data.
+    pub(crate) fn set_early_data(&mut self, early_data: bool) {
+        self.early_data = early_data;
+    }
+
+    fn is_tls12(&self) -> bool {
+        matches!(self.keys, Some(Keys::Tls12(_)))
+    }
+
     /// Takes the next bytes of the side. `protocol` is set to what the two ends agree on.
-    pub(crate) fn feed(
-        &mut self,
-        mut bytes: &[u8],
-        context: Context,
-        protocol: &mut Option<&'static str>,
-    ) {
+    pub(crate) fn feed(&mut self, mut bytes: &[u8], protocol: &mut Option<&'static str>) {
         while !self.over {
-            let all = context.is_tls12 && self.changed_cipher;
+            let all = self.is_tls12() && self.changed_cipher;
             let has_keys = self.keys.is_some();
             let protects = |kind: u8| has_keys && (all || kind == APPLICATION_DATA);
             match self.records.next(&mut bytes, protects) {
                 None => return,
-                Some(Step::Clear { kind: APPLICATION_DATA, len }) if context.early_data => {
+                Some(Step::Clear { kind: APPLICATION_DATA, len }) if self.early_data => {
                     self.pass_data(early_data(len));
                 }
                 Some(Step::Clear { kind: CHANGE_CIPHER_SPEC, .. }) if self.lost.is_none() => {
@@ -230,9 +221,9 @@ impl Side {
                     let Some(keys) = &mut self.keys else { return };
                     let ahead = if self.lost.is_some() { MAX_LOST } else { 0 };
                     let len = body.len();
-                    match keys.open(&header, body, ahead, protocol) {
+                    match keys.open(&header, body, ahead, self.early_data, protocol) {
                         Outcome::Opened(opened, in_traffic) => self.opened(opened, in_traffic),
-                        Outcome::Unopened if context.early_data => self.pass_data(early_data(len)),
+                        Outcome::Unopened if self.early_data => self.pass_data(early_data(len)),
                         Outcome::Unopened => {}
                         Outcome::Failed => self.give_up(),
                     }
@@ -242,10 +233,11 @@ impl Side {
     }
 
     /// Goes over `len` bytes that were never captured; 0 if the side is picked up in the middle.
-    pub(crate) fn gap(&mut self, len: u64, context: Context) {
+    pub(crate) fn gap(&mut self, len: u64) {
         if self.over {
             return;
         }
+        let keys_are_in_use = self.changed_cipher || !self.is_tls12();
         match (self.records.gap(len), &mut self.keys) {
             (Lost::Clear, _) => {}
             (Lost::Protected { len }, Some(keys)) => {
@@ -254,9 +246,7 @@ impl Side {
             }
             (Lost::Protected { .. }, None) => {}
             // In TLS 1.2 the change of keys may be among what was lost.
-            (Lost::Boundary { bytes }, Some(keys))
-                if len > 0 && (self.changed_cipher || !context.is_tls12) =>
-            {
+            (Lost::Boundary { bytes }, Some(keys)) if len > 0 && keys_are_in_use => {
                 if let Keys::Tls13(keys) = keys {
                     keys.messages = Messages::default();
                 }
