@@ -28,7 +28,9 @@ use crate::suite::Suite;
 ///
 /// What is carried waits until the record of the handshake is there, up to 64 KiB.
 ///
-/// Memory: that of [`TlsHandshakes`], and of each side one record of 16 640 bytes and its keys.
+/// Memory: that of [`TlsHandshakes`]; of each side its keys, and of one record of up to 16 640 bytes what has arrived;
+/// and what was decrypted until it is taken: 64 KiB that wait, and what is in one chunk. Buffers that grow are up to
+/// twice as large.
 #[derive(Clone)]
 pub struct TlsDecryption {
     secrets: Arc<dyn SecretSource>,
@@ -256,5 +258,5 @@ impl fmt::Debug for TlsDecryption {
     }
 }
 
-/// Bytes that wait for the record of the handshake at most.
+/// Bytes that wait for the record of the handshake at most, with the memory for each piece.
 const MAX_WAITING: usize = 1 << 16;

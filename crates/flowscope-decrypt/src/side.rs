@@ -26,6 +26,7 @@ pub(crate) struct Side {
     /// Position in the stream that is carried.
     offset: u64,
     ready: VecDeque<Remainder>,
+    /// What is ready, each piece with [`PIECE`].
     ready_bytes: usize,
 }
 
@@ -272,21 +273,28 @@ impl Side {
         if opened.kind != APPLICATION_DATA || opened.content.is_empty() {
             return;
         }
-        let (offset, len) = (self.offset, opened.content.len());
-        self.pass_data(len as u64);
-        self.ready_bytes += len;
+        let (offset, mut bytes) = (self.offset, opened.content);
+        self.pass_data(bytes.len() as u64);
+        self.ready_bytes += bytes.len();
         match self.ready.back_mut() {
             Some(last) if last.offset.saturating_add(last.bytes.len() as u64) == offset => {
-                last.bytes.extend_from_slice(&opened.content);
+                last.bytes.extend_from_slice(&bytes);
             }
-            _ => self.ready.push_back(Remainder { offset, bytes: opened.content }),
+            _ => {
+                // Of a record that was mostly padding.
+                if bytes.capacity() / 2 > bytes.len() {
+                    bytes.shrink_to_fit();
+                }
+                self.ready_bytes += PIECE;
+                self.ready.push_back(Remainder { offset, bytes });
+            }
         }
     }
 
     /// What was in the records, in order.
     pub(crate) fn take_ready(&mut self) -> Option<Remainder> {
         let ready = self.ready.pop_front()?;
-        self.ready_bytes -= ready.bytes.len();
+        self.ready_bytes -= PIECE + ready.bytes.len();
         Some(ready)
     }
 
@@ -296,7 +304,7 @@ impl Side {
         self.ready_bytes = 0;
     }
 
-    /// Bytes that wait to be taken.
+    /// What waits to be taken, with the memory for each piece, in bytes.
     pub(crate) fn ready_bytes(&self) -> usize {
         self.ready_bytes
     }
@@ -319,7 +327,7 @@ impl Side {
             None => 0,
         };
         let ready = self.ready.iter().map(|ready| ready.bytes.capacity()).sum::<usize>();
-        self.records.heap_bytes() + keys + ready + self.ready.capacity() * size_of::<Remainder>()
+        self.records.heap_bytes() + keys + ready + self.ready.capacity() * PIECE
     }
 }
 
@@ -334,6 +342,8 @@ const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 
 const HEADER: u64 = 5;
+/// What a piece of the stream takes beside its bytes.
+const PIECE: usize = size_of::<Remainder>();
 /// So many records may be lost in a gap of which the records are not known.
 const MAX_LOST: u64 = 64;
 /// So many records before the first one that opens may have other keys.

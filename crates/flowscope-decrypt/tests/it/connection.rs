@@ -35,6 +35,8 @@ pub(crate) struct Sealer {
     key: Vec<u8>,
     iv: Vec<u8>,
     sequence: u64,
+    /// Length of the padding of records of TLS 1.3, in bytes.
+    pub(crate) padding: usize,
 }
 
 /// The ends of a connection.
@@ -106,7 +108,7 @@ impl Sealer {
     fn tls13(cipher: u16, secret: Vec<u8>) -> Self {
         let key = expand(&secret, "key", if cipher == 0x1301 { 16 } else { 32 });
         let iv = expand(&secret, "iv", 12);
-        Sealer { cipher, secret, key, iv, sequence: 0 }
+        Sealer { cipher, secret, key, iv, sequence: 0, padding: 3 }
     }
 
     /// The keys behind a KeyUpdate.
@@ -128,8 +130,7 @@ impl Sealer {
             nonce[4..].iter_mut().zip(number).for_each(|(to, byte)| *to ^= byte);
         }
         if is_tls13(self.cipher) {
-            // Three bytes of padding.
-            let inner = [content, &[kind, 0, 0, 0]].concat();
+            let inner = [content, &[kind], &vec![0; self.padding]].concat();
             let header = [&[DATA, 3, 3][..], &(inner.len() as u16 + 16).to_be_bytes()].concat();
             return [&header[..], &self.encrypt(nonce, &header, &inner)].concat();
         }
@@ -187,6 +188,7 @@ impl Ends {
             key: block[place * key..][..key].to_vec(),
             iv: block[2 * key + place * iv..][..iv].to_vec(),
             sequence: 0,
+            padding: 0,
         };
         let (mut client, mut server) = (sealer(0), sealer(1));
         let client_hello = hello(CLIENT_RANDOM, &offer, b"\0\x10\0\x05\0\x03\x02h2");

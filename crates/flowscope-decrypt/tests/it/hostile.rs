@@ -1,4 +1,4 @@
-//! Bytes that nobody sends in good faith.
+//! Hostile input.
 
 use proptest::prelude::*;
 
@@ -59,6 +59,26 @@ fn the_longest_records_are_held_and_no_more() {
         assert!(reading.most_heap < MOST_HEAP, "{}", reading.most_heap);
         let expected = [(0, vec![b'a'; 100_000])];
         assert_eq!(reading.end().carried[0], expected);
+    }
+}
+
+/// What waits for the handshake is in small pieces, each behind a gap, and in records that are mostly padding.
+#[test]
+fn pieces_that_wait_are_held_to_the_bound() {
+    for (padding, pieces) in [(3, 8_000), (12_000, 200)] {
+        let (mut ends, mut turns) = Ends::new(TLS13[0], Beginning::default());
+        let finished = turns.pop();
+        assert!(finished.is_some_and(|(side, _)| side == CLIENT));
+        let mut reading = Reading::new(ends.log(""));
+        turns.iter().for_each(|(side, bytes)| reading.feed(*side, bytes));
+        ends.server.padding = padding;
+        for _ in 0..pieces {
+            let lost = ends.server.data(b"-", 1);
+            reading.gap(SERVER, lost.len() as u64);
+            reading.feed(SERVER, &ends.server.data(b"+", 1));
+        }
+        assert!(reading.most_heap < MOST_HEAP, "{padding}: {}", reading.most_heap);
+        assert_eq!(reading.stopped, [false; 2], "{padding}");
     }
 }
 
