@@ -26,10 +26,14 @@ pub trait Delivery {
     }
 
     /// Passes on the bytes that the parser's streams [carry](ParserStatus::Carries), of the protocol of this name if
-    /// it is known; returns the sides of which nobody reads them any more. The default passes them to nobody, and the
-    /// parser reads on.
-    fn carry(&mut self, _at: StreamPosition, _name: Option<&'static str>) -> [bool; 2] {
-        [false; 2]
+    /// it is known; returns of each side why nobody reads them any more, if so. `None` if they cannot be read: the
+    /// parser is [done](StopReason::Done). The default passes them to nobody, and the parser reads on.
+    fn carry(
+        &mut self,
+        _at: StreamPosition,
+        _name: Option<&'static str>,
+    ) -> Option<[Option<Loss>; 2]> {
+        Some([None; 2])
     }
 
     /// Informs the parser of the end of a side or of the flow.

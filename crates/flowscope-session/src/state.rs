@@ -14,7 +14,8 @@ use crate::delivery::{Delivery, StopReason, StreamEnd, StreamPosition};
 /// - A parser whose protocol is followed by another in the same connection gives way to that one's, up to
 ///   four times, where the [`Delivery`] has parsers of several protocols. Elsewhere it is done.
 /// - The streams that a parser's [carry](ParserStatus::Carries) are read by another parser beside it, where the
-///   [`Delivery`] has several. When none reads a side of them any more, the side is stopped.
+///   [`Delivery`] has several. When none reads a side of them any more, the side is stopped. Where nobody can read
+///   them, the parser is done.
 /// - A parser that is done or has failed, or for which there is no memory, gets its last call
 ///   ([`StreamEnd::End`]) and is released. The flow goes on without it.
 /// - The FIN of a side is passed on once, after its last byte, unless the side is stopped; a reset
@@ -179,22 +180,37 @@ impl ParserState {
                     *mid_stream |= std::mem::take(stopped);
                 }
             }
-            ParserStatus::Carries(name) => {
-                // Those who read what is carried have said why they stop.
-                let unread = to.carry(at, name);
-                for (stopped, unread) in self.stopped.iter_mut().zip(unread) {
-                    *stopped |= unread;
-                }
-                if self.stopped == [true; 2] && self.over.is_none() {
-                    self.close(StopReason::Done.loss(), at, to);
-                }
-            }
+            ParserStatus::Carries(name) => match to.carry(at, name) {
+                None => self.stop(StopReason::Done, at, to),
+                Some(causes) => self.stop_carried(causes, at, to),
+            },
             ParserStatus::Done | ParserStatus::Upgrade | ParserStatus::UpgradeTo(_) => {
                 self.stop(StopReason::Done, at, to);
             }
             ParserStatus::Failed(error) => self.stop(StopReason::Failed(error), at, to),
             // A status that is unknown here does not keep the parser from reading on.
             _ => {}
+        }
+    }
+
+    /// Stops the sides whose carried streams nobody reads any more, for these causes. Those who read them have
+    /// reported it.
+    fn stop_carried(
+        &mut self,
+        causes: [Option<Loss>; 2],
+        at: StreamPosition,
+        to: &mut impl Delivery,
+    ) {
+        if let [Some(first), Some(second)] = causes {
+            // A side that is stopped has a cause of its own.
+            let [is_first_stopped, _] = self.stopped;
+            return self.close(if is_first_stopped { second } else { first }, at, to);
+        }
+        for (stopped, cause) in self.stopped.iter_mut().zip(causes) {
+            *stopped |= cause.is_some();
+        }
+        if self.stopped == [true; 2] {
+            self.close(StopReason::GaveUp.loss(), at, to);
         }
     }
 

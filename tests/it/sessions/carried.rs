@@ -2,9 +2,12 @@
 
 use flowscope::core::FlowSide::{self, Initiator, Responder};
 use flowscope::core::{
-    ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp, feed_once,
+    Loss, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp, feed_once,
 };
-use flowscope::driver::{Driver, DriverConfig, Protocols, Recognition, SessionEvent, SessionSink};
+use flowscope::driver::{
+    Driver, DriverConfig, Protocols, Recognition, SessionDriver, SessionEvent, SessionSink,
+    StopReason,
+};
 use flowscope::http::{HttpMessage, HttpParser};
 use flowscope::track::Flow;
 use flowscope_testkit::{Dialogue, Packet};
@@ -157,6 +160,9 @@ fn what_is_carried_is_closed_where_nobody_reads_it() {
     let script = dialogue().data(Initiator, veil(b'-', &text)).data(Responder, veil(b'-', &text));
     let long = heard(script.data(Initiator, veiled("more")).close(Initiator));
     assert_eq!(names_of(&long), ["veil within None", "end of veil"]);
+    // What came until then was delivered.
+    let behind = 1 + text.len() as u64 + 4;
+    assert_eq!(long.bytes.losses().collect::<Vec<_>>(), [(Loss::Unclaimed, behind)]);
     let script = dialogue().data(Initiator, veil(b'-', "GE")).data(Responder, veil(b'-', "HT"));
     let short = heard(script.close(Initiator));
     assert_eq!(names_of(&short), ["veil within None", "end of veil"]);
@@ -230,6 +236,8 @@ fn a_parser_within_that_stops_stops_all() {
     assert!(names.iter().any(|name| name.starts_with("stopped None Failed")), "{names:?}");
     assert!(!names.iter().any(|name| name.ends_with("request")), "{names:?}");
     assert_eq!(names.iter().filter(|name| *name == "end of veil").count(), 1);
+    let behind = wire::get("/").len() as u64;
+    assert_eq!(heard.bytes.losses().collect::<Vec<_>>(), [(Loss::ParserStopped, behind)]);
 }
 
 /// The bytes of streams, and the ends of sides, as a sink is shown them.
@@ -286,6 +294,10 @@ impl SessionParser for Endless {
     fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
         self.0.take_if(|_| side == Initiator)
     }
+
+    fn probe(_: FlowSide, _: &[u8]) -> Probe {
+        Probe::Yes
+    }
 }
 
 #[test]
@@ -299,4 +311,19 @@ fn streams_within_each_other_are_followed_four_deep() {
     let heard = run(make, &packets(script));
     let chosen = names_of(&heard);
     assert_eq!(chosen.iter().filter(|name| name.starts_with("endless")).count(), 5, "{chosen:?}");
+    assert_eq!(chosen.iter().filter(|name| *name == "stopped None Done").count(), 1, "{chosen:?}");
+    assert_eq!(heard.bytes.losses().collect::<Vec<_>>(), [(Loss::Unclaimed, 6)]);
+}
+
+/// A driver of one protocol has none for what is carried.
+#[test]
+fn a_parser_that_carries_is_done_where_it_is_the_only_one() {
+    let script = dialogue().data(Initiator, "first").data(Initiator, "second").close(Initiator);
+    let heard = run(|| SessionDriver::new(EXTRACTOR, Endless::default()), &packets(script));
+    let stops = heard.events.iter().filter_map(|event| match event {
+        SessionEvent::ParserStopped { side, why, .. } => Some((*side, *why)),
+        _ => None,
+    });
+    assert_eq!(stops.collect::<Vec<_>>(), [(None, StopReason::Done)]);
+    assert_eq!(heard.bytes.losses().collect::<Vec<_>>(), [(Loss::Unclaimed, 6)]);
 }

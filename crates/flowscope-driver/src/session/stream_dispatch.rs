@@ -478,7 +478,11 @@ where
     }
 
     #[cold]
-    fn carry(&mut self, at: StreamPosition, name: Option<&'static str>) -> [bool; 2] {
+    fn carry(
+        &mut self,
+        at: StreamPosition,
+        name: Option<&'static str>,
+    ) -> Option<[Option<Loss>; 2]> {
         self.carry_on(at, name)
     }
 

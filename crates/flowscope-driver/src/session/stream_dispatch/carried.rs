@@ -4,7 +4,7 @@
 //! detected, may be followed by another one, and may carry one itself. Ports say nothing of it. The ledger counts the
 //! payload of the flow, which the outer parser has been fed, so nothing that happens here changes it.
 
-use flowscope_core::{ParserStatus, StreamChunk, StreamSink};
+use flowscope_core::{Loss, ParserStatus, StreamChunk, StreamSink};
 use flowscope_session::{Delivery, StreamEnd, StreamPosition};
 
 use super::{SessionDelivery, StreamDispatch};
@@ -47,12 +47,16 @@ where
         status
     }
 
-    /// Passes on what the parser has of the streams that its own carry. Returns the sides of which nobody reads that
-    /// any more.
-    pub(super) fn carry_on(&mut self, at: StreamPosition, name: Option<&'static str>) -> [bool; 2] {
+    /// Passes on what the parser has of the streams that its own carry. Returns of each side why nobody reads that
+    /// any more, if so; `None` where nobody follows them.
+    pub(super) fn carry_on(
+        &mut self,
+        at: StreamPosition,
+        name: Option<&'static str>,
+    ) -> Option<[Option<Loss>; 2]> {
         let depth = self.progress.depth + 1;
         if depth > MAX_DEPTH || !self.host.classifier.upgrades() {
-            return [true; 2];
+            return None;
         }
         if let Reader::Reads(_) = &*self.reader
             && let Reader::Reads(parser) = std::mem::replace(self.reader, Reader::Over)
@@ -61,8 +65,8 @@ where
             *self.reader = Reader::Carries(Box::new(carrier));
         }
         self.drain_carrier(at);
-        let Reader::Carries(carrier) = &*self.reader else { return [true; 2] };
-        SIDES.map(|side| carrier.inner.state.loss(side).is_some())
+        let Reader::Carries(carrier) = &*self.reader else { return None };
+        Some(SIDES.map(|side| carrier.inner.state.loss(side)))
     }
 
     /// Informs the parser of an end, and then those who read what its streams carry.
