@@ -89,8 +89,12 @@ where
         );
         match end {
             StreamEnd::Fin(_) => inner.state.fin(at, &mut inner.to),
-            StreamEnd::Rst(_) if inner.state.over().is_none() => inner.to.notify(at, end),
-            StreamEnd::Rst(_) => {}
+            StreamEnd::Rst(_) => {
+                inner.decide_now();
+                if inner.state.over().is_none() {
+                    inner.to.notify(at, end);
+                }
+            }
             StreamEnd::End => {
                 inner.decide_now();
                 inner.state.end(at, None, &mut inner.to);
@@ -118,7 +122,7 @@ where
                 if !left.bytes.is_empty() {
                     dispatch.bytes(left.offset, &left.bytes);
                 }
-                *next = left.offset + left.bytes.len() as u64;
+                *next = left.offset.saturating_add(left.bytes.len() as u64);
             }
         }
         self.host.ledger = ledger;
