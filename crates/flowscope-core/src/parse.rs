@@ -237,6 +237,12 @@ pub trait SessionParser {
     /// Handles the end of parsing: the flow has ended, or is read no further. The last call.
     fn end(&mut self, _out: &mut Vec<Self::Message>) {}
 
+    /// The status after [`end`](Self::end): [`ParserStatus::Carries`] if [`take_remainder`](Self::take_remainder) has
+    /// bytes that the parser held back until then. The default, and any other status, says that there are none.
+    fn end_status(&self) -> ParserStatus {
+        ParserStatus::Done
+    }
+
     /// Takes the bytes of `side` that were fed and belong to what follows, after
     /// [`ParserStatus::Upgrade`] or [`ParserStatus::UpgradeTo`]. `None` if there are none.
     ///

@@ -26,7 +26,7 @@ use crate::suite::Suite;
 /// over, as it is after any record that is not authentic; the other side goes on. The name of the protocol is that of
 /// ALPN, where that was seen.
 ///
-/// What is carried waits until the record of the handshake is there, up to 64 KiB.
+/// What is carried waits until the record of the handshake is there, or the connection ends, up to 64 KiB.
 ///
 /// Memory: that of [`TlsHandshakes`]; of each side its keys, and of one record of up to 16 640 bytes what has arrived;
 /// and what was decrypted until it is taken: 64 KiB that wait, and what is in one chunk. Buffers that grow are up to
@@ -236,6 +236,11 @@ impl SessionParser for TlsDecryption {
         if let Some(mut handshakes) = self.handshakes.take() {
             handshakes.end(out);
         }
+    }
+
+    fn end_status(&self) -> ParserStatus {
+        let has_bytes = self.released && self.sides.iter().any(|side| side.ready_bytes() > 0);
+        if has_bytes { ParserStatus::Carries(self.protocol) } else { ParserStatus::Done }
     }
 
     fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {

@@ -335,6 +335,16 @@ macro_rules! registry {
                 }
             }
 
+            fn end_status(&self, parser: &AppParser) -> ParserStatus {
+                match *parser {
+                    $(
+                        #[cfg(feature = $feature)]
+                        AppParser::$protocol(ref parser) => parser.end_status(),
+                    )*
+                    AppParser::Unread(_) => ParserStatus::Done,
+                }
+            }
+
             fn heap_bytes(&self, parser: &AppParser) -> usize {
                 match *parser {
                     $(

@@ -271,6 +271,72 @@ fn a_sink_is_shown_the_streams_of_the_flow() {
     assert_eq!(shown.fins, [Initiator, Responder]);
 }
 
+/// Holds back what it is fed, and carries it when the flow has ended.
+#[derive(Clone, Debug, Default)]
+struct Late {
+    sides: [Vec<u8>; 2],
+    has_ended: bool,
+}
+
+impl SessionParser for Late {
+    type Message = &'static str;
+
+    fn feed_initiator(&mut self, bytes: &[u8]) -> Vec<&'static str> {
+        feed_once(self, StreamChunk::new(Initiator, Timestamp::ZERO, 0, bytes))
+    }
+
+    fn feed_responder(&mut self, bytes: &[u8]) -> Vec<&'static str> {
+        feed_once(self, StreamChunk::new(Responder, Timestamp::ZERO, 0, bytes))
+    }
+
+    fn feed_into(&mut self, chunk: StreamChunk<'_>, _: &mut Vec<&'static str>) -> ParserStatus {
+        self.sides[chunk.side.index()].extend_from_slice(chunk.bytes);
+        ParserStatus::Continue
+    }
+
+    fn end(&mut self, out: &mut Vec<&'static str>) {
+        assert!(!std::mem::replace(&mut self.has_ended, true), "the last call comes once");
+        out.push("end of late");
+    }
+
+    fn end_status(&self) -> ParserStatus {
+        ParserStatus::Carries(Some("http"))
+    }
+
+    fn take_remainder(&mut self, side: FlowSide) -> Option<Remainder> {
+        let bytes = std::mem::take(&mut self.sides[side.index()]);
+        assert!(self.has_ended);
+        (!bytes.is_empty()).then_some(Remainder { offset: 0, bytes })
+    }
+
+    fn probe(_: FlowSide, _: &[u8]) -> Probe {
+        Probe::Yes
+    }
+}
+
+#[test]
+fn what_a_parser_has_held_back_is_read_at_the_end() {
+    let protocols =
+        || protocols().stream("late", Late::default(), Recognition::by_ports([10]), Message::Veil);
+    let make = || Driver::with_config(EXTRACTOR, protocols(), DriverConfig::default());
+    let script = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:10")
+        .handshake()
+        .data(Initiator, wire::get("/"))
+        .data(Responder, "HTTP/1.1 200 OK\r\n\r\nto the end");
+    let ends = [script.clone(), script.clone().close(Responder), script.rst(Responder)];
+    for script in ends {
+        let heard = run(make, &packets(script));
+        let expected = [
+            "late within None",
+            "end of late",
+            "http within Some(\"late\")",
+            "Initiator request",
+            "Responder response",
+        ];
+        assert_eq!(names_of(&heard), expected);
+    }
+}
+
 /// Carries itself, as deep as the driver follows.
 #[derive(Clone, Debug, Default)]
 struct Endless(Option<Remainder>);

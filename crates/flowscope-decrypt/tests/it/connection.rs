@@ -322,7 +322,7 @@ impl Reading {
 
     pub(crate) fn end(mut self) -> Seen {
         if self.stopped != [true; 2] {
-            self.parser.end(&mut self.seen.records);
+            self.finish();
         }
         self.seen
     }
@@ -331,26 +331,35 @@ impl Reading {
         self.most_heap = self.most_heap.max(self.parser.heap_bytes());
         match status {
             ParserStatus::Continue => {}
-            ParserStatus::Carries(protocol) => {
-                self.seen.protocol = protocol;
-                for side in [SERVER, CLIENT] {
-                    let carried = &mut self.seen.carried[side.index()];
-                    while let Some(taken) = self.parser.take_remainder(side) {
-                        match carried.last_mut() {
-                            Some((at, bytes)) if *at + bytes.len() as u64 == taken.offset => {
-                                bytes.extend(taken.bytes);
-                            }
-                            _ => carried.push((taken.offset, taken.bytes)),
-                        }
-                    }
-                }
-            }
+            ParserStatus::Carries(protocol) => self.take(protocol),
             ParserStatus::StopSide(side) => self.stopped[side.index()] = true,
             ParserStatus::Done | ParserStatus::Failed(_) => self.stopped = [true; 2],
             other => panic!("{other:?}"),
         }
         if self.stopped == [true; 2] {
-            self.parser.end(&mut self.seen.records);
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        self.parser.end(&mut self.seen.records);
+        if let ParserStatus::Carries(protocol) = self.parser.end_status() {
+            self.take(protocol);
+        }
+    }
+
+    fn take(&mut self, protocol: Option<&'static str>) {
+        self.seen.protocol = protocol;
+        for side in [SERVER, CLIENT] {
+            let carried = &mut self.seen.carried[side.index()];
+            while let Some(taken) = self.parser.take_remainder(side) {
+                match carried.last_mut() {
+                    Some((at, bytes)) if *at + bytes.len() as u64 == taken.offset => {
+                        bytes.extend(taken.bytes);
+                    }
+                    _ => carried.push((taken.offset, taken.bytes)),
+                }
+            }
         }
     }
 }

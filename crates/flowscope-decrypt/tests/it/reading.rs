@@ -166,6 +166,19 @@ fn what_is_carried_waits_for_the_record_of_the_handshake() {
     assert_eq!(reading.seen.carried, [vec![], vec![(0, ANSWER.to_vec())]]);
 }
 
+/// The connection ends before the client has finished the handshake.
+#[test]
+fn what_waits_is_carried_at_the_end() {
+    let beginning = Beginning { early_answer: Some(ANSWER), ..Beginning::default() };
+    let (ends, mut turns) = Ends::new(TLS13[0], beginning);
+    let finished = turns.pop();
+    assert!(finished.is_some_and(|(side, _)| side == CLIENT));
+    let seen = read(ends.log(""), &turns, usize::MAX);
+    assert_eq!(seen.records.len(), 1);
+    assert_eq!(seen.carried, [vec![], vec![(0, ANSWER.to_vec())]]);
+    assert_eq!(seen.protocol, Some("http2"));
+}
+
 #[test]
 fn so_much_waits_and_no_more() {
     let (mut ends, mut turns) = Ends::new(TLS13[0], Beginning::default());

@@ -72,6 +72,11 @@ pub trait Classifier<K> {
     /// What else happens to a flow.
     fn notify(&mut self, parser: &mut Self::Parser, what: StreamEnd, out: &mut Vec<Self::Message>);
 
+    /// The status of a parser after its end; see [`SessionParser::end_status`](flowscope_core::SessionParser::end_status).
+    fn end_status(&self, _parser: &Self::Parser) -> ParserStatus {
+        ParserStatus::Done
+    }
+
     /// Whether these bytes, which `side` sent, look like the start of a stream of the protocol that was
     /// [recognised](Classification::Recognised) in what the other side sent.
     fn probe_start(&self, _detection: Detection, _side: FlowSide, _start: &[u8]) -> Probe {

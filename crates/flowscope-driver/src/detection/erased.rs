@@ -34,6 +34,9 @@ pub(crate) trait DynParser<M>: Send {
         None
     }
     fn notify(&mut self, parser: &mut dyn Any, what: StreamEnd, out: &mut Vec<M>);
+    fn end_status(&self, _parser: &dyn Any) -> ParserStatus {
+        ParserStatus::Done
+    }
     fn heap_bytes(&self, parser: &dyn Any) -> usize;
 }
 
@@ -123,6 +126,10 @@ where
 
     fn take_remainder(&mut self, parser: &mut dyn Any, side: FlowSide) -> Option<Remainder> {
         parser.downcast_mut::<P>()?.take_remainder(side)
+    }
+
+    fn end_status(&self, parser: &dyn Any) -> ParserStatus {
+        parser.downcast_ref::<P>().map_or(ParserStatus::Done, P::end_status)
     }
 
     fn notify(&mut self, parser: &mut dyn Any, what: StreamEnd, out: &mut Vec<M>) {

@@ -440,6 +440,13 @@ impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
         true
     }
 
+    fn end_status(&self, parser: &Self::Parser) -> ParserStatus {
+        match &parser.0 {
+            Reader::Set(parser) => self.set.end_status(parser),
+            Reader::Added { entry, state } => self.added[*entry].end_status(&**state),
+        }
+    }
+
     fn notify(&mut self, parser: &mut Self::Parser, what: StreamEnd, out: &mut Vec<M>) {
         match &mut parser.0 {
             Reader::Set(parser) => self.set.notify(parser, what, out),

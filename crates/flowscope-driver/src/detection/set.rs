@@ -56,6 +56,11 @@ pub trait ProtocolSet<M>: Send {
     /// FIN, RST, or the end of parsing.
     fn notify(&mut self, parser: &mut Self::Parser, end: StreamEnd, out: &mut Vec<M>);
 
+    /// The status of a parser after its end; see [`SessionParser::end_status`](flowscope_core::SessionParser::end_status).
+    fn end_status(&self, _parser: &Self::Parser) -> ParserStatus {
+        ParserStatus::Done
+    }
+
     /// Memory allocated for the parser, in bytes.
     fn heap_bytes(&self, parser: &Self::Parser) -> usize;
 

@@ -496,6 +496,9 @@ where
             return self.notify_carrier(at, end);
         }
         self.notify_parser(at.side, end);
+        if end == StreamEnd::End {
+            self.carry_rest(at);
+        }
     }
 
     fn release(&mut self) {

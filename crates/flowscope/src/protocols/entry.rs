@@ -133,6 +133,13 @@ impl<P: Protocol> Parser<P> {
         }
     }
 
+    pub(super) fn end_status(&self) -> ParserStatus {
+        match self {
+            Parser::Stream(parser) => parser.end_status(),
+            Parser::Datagram(_) => ParserStatus::Done,
+        }
+    }
+
     pub(super) fn notify(&mut self, end: StreamEnd, out: &mut Vec<P::Record>) {
         match (self, end) {
             (Parser::Stream(parser), StreamEnd::Fin(side)) => parser.fin(side, out),

@@ -4,7 +4,7 @@
 //! detected, may be followed by another one, and may carry one itself. Ports say nothing of it. The ledger counts the
 //! payload of the flow, which the outer parser has been fed, so nothing that happens here changes it.
 
-use flowscope_core::{Loss, ParserStatus, StreamChunk, StreamSink};
+use flowscope_core::{FlowSide, Loss, ParserStatus, StreamChunk, StreamSink};
 use flowscope_session::{Delivery, StreamEnd, StreamPosition};
 
 use super::{SessionDelivery, StreamDispatch};
@@ -77,6 +77,24 @@ where
         classifier.notify(&mut carrier.outer, end, messages);
         self.emit(at.side);
         self.drain_carrier(at);
+        self.notify_inner(at, end);
+    }
+
+    /// Passes on what a parser that has carried nothing so far has held back until its end.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn carry_rest(&mut self, at: StreamPosition) {
+        let Reader::Reads(parser) = &*self.reader else { return };
+        let ParserStatus::Carries(name) = self.host.classifier.end_status(parser) else { return };
+        // There is no chunk at hand: the bytes of the initiator come first.
+        let last = StreamPosition { side: FlowSide::Responder, ..at };
+        if self.carry_on(last, name).is_some() {
+            self.notify_inner(at, StreamEnd::End);
+        }
+    }
+
+    /// Informs those who read what the parser's streams carry of an end.
+    fn notify_inner(&mut self, at: StreamPosition, end: StreamEnd) {
         let Reader::Carries(carrier) = &mut *self.reader else { return };
         let ledger = self.host.ledger.clone();
         let mut inner = StreamDispatch::new(
