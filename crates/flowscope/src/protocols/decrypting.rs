@@ -10,6 +10,7 @@ use super::AppRecord;
 /// The same protocols, with TLS that is decrypted where `secrets` has the secrets of a connection.
 ///
 /// The protocol within TLS is chosen by ALPN or by its first bytes, and its records come beside that of TLS.
+/// If TLS is not among the protocols, nothing is decrypted.
 ///
 /// ```
 /// use std::sync::Arc;
