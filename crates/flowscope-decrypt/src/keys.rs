@@ -38,7 +38,7 @@ enum RecordCipher {
 
 /// A record that was authentic.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) struct Opened {
+pub(crate) struct Decrypted {
     /// The type of its content (RFC 8446 §5.1).
     pub(crate) kind: u8,
     pub(crate) content: Vec<u8>,
@@ -68,9 +68,14 @@ impl RecordKeys {
         Some(RecordKeys { cipher, iv, sequence: 0, form: Form::Inner })
     }
 
-    /// Opens the record with this header and body: the next one, or, where records may have been lost, one of the
+    /// Decrypts the record with this header and body: the next one, or, where records may have been lost, one of the
     /// `ahead` that follow it. `None` if it is none of them.
-    pub(crate) fn open(&mut self, header: &[u8; 5], body: &[u8], ahead: u64) -> Option<Opened> {
+    pub(crate) fn decrypt(
+        &mut self,
+        header: &[u8; 5],
+        body: &[u8],
+        ahead: u64,
+    ) -> Option<Decrypted> {
         let (explicit, payload) = match self.form {
             Form::ExplicitNonce => body.split_at_checked(8)?,
             Form::Inner | Form::Implicit => (&[][..], body),
@@ -79,7 +84,7 @@ impl RecordKeys {
         let mut content = payload.to_vec();
         let passed = (0..=ahead).find(|passed| {
             let sequence = self.sequence.checked_add(*passed);
-            sequence.is_some_and(|it| self.decrypt(it, header, explicit, &mut content, tag))
+            sequence.is_some_and(|it| self.decrypt_as(it, header, explicit, &mut content, tag))
         })?;
         let kind = match self.form {
             Form::Inner => {
@@ -93,7 +98,7 @@ impl RecordKeys {
             Form::ExplicitNonce | Form::Implicit => header[0],
         };
         self.sequence = self.sequence.checked_add(passed)?.checked_add(1)?;
-        Some(Opened { kind, content, passed })
+        Some(Decrypted { kind, content, passed })
     }
 
     /// Passes over a record that was lost.
@@ -111,7 +116,7 @@ impl RecordKeys {
     }
 
     /// Decrypts the payload of a record if it is the one with this number; else the payload stays as it is.
-    fn decrypt(
+    fn decrypt_as(
         &self,
         sequence: u64,
         header: &[u8; 5],

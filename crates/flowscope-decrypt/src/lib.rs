@@ -2,11 +2,10 @@
 //!
 //! A [`KeyLog`] has the secrets that endpoints wrote down (`SSLKEYLOGFILE`). [`TlsDecryption`] reads a connection as
 //! [`TlsHandshakes`](flowscope_tls::TlsHandshakes) does, with the same records, and hands on what it can decrypt as
-//! streams of their own ([`ParserStatus::Carries`]). It opens TLS 1.2 and TLS 1.3 with AES-GCM (RFC 5288) and
-//! ChaCha20-Poly1305 (RFC 7905). No other suite is opened, no early data, and nothing behind a renegotiation.
+//! streams of their own ([`ParserStatus::Carries`]). It decrypts TLS 1.2 and TLS 1.3 with AES-GCM (RFC 5288)
+//! and ChaCha20-Poly1305 (RFC 7905), but no other suite, no early data, and nothing behind a renegotiation.
 //!
-//! Nothing is broken here: without its secrets, a connection stays as it is. Ciphers and hashes are those of
-//! RustCrypto.
+//! A connection without secrets is not decrypted. Ciphers and hashes are those of RustCrypto.
 //!
 //! ```
 //! use std::sync::Arc;

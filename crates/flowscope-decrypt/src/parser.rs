@@ -13,11 +13,11 @@ use crate::secrets::{SecretLabel, SecretSource};
 use crate::side::{Keys, Side, Tls13};
 use crate::suite::Suite;
 
-/// Reads TLS as [`TlsHandshakes`] does, with the same records, and opens the connections whose secrets are known: the
-/// streams within them are [carried](ParserStatus::Carries).
+/// Reads TLS as [`TlsHandshakes`] does, with the same records, and decrypts the connections whose secrets are known:
+/// the streams within them are [carried](ParserStatus::Carries).
 ///
 /// Secrets are looked for when both hellos are there; those that come later are not used. A connection that has none,
-/// or a suite that is not opened, is read no further than its handshake, as without a key log.
+/// or a suite that is not supported, is read no further than its handshake, as without a key log.
 ///
 /// Positions in the streams that are carried count the bytes of the application protocol, from the first one on. Data
 /// that was lost, or is early, counts with its length: exactly where the records are known, else with what the bytes
@@ -51,7 +51,7 @@ enum State {
     /// The hellos have not been read.
     Waiting,
     /// There are secrets.
-    Opening,
+    Decrypting,
     /// There are none.
     Closed,
 }
@@ -119,7 +119,7 @@ impl TlsDecryption {
             Some([client_keys, server_keys]) if client_side != server_side => {
                 self.sides[client_side].set_keys(client_keys);
                 self.sides[server_side].set_keys(server_keys);
-                State::Opening
+                State::Decrypting
             }
             _ => {
                 self.sides.iter_mut().for_each(Side::give_up);
@@ -139,7 +139,7 @@ impl TlsDecryption {
             self.sides = [Side::default(), Side::default()];
             self.sides.iter_mut().for_each(Side::give_up);
         }
-        if self.state != State::Opening || matches!(status, ParserStatus::Failed(_)) {
+        if self.state != State::Decrypting || matches!(status, ParserStatus::Failed(_)) {
             return status;
         }
         let ready = self.sides.iter().map(Side::ready_bytes).sum::<usize>();
@@ -155,7 +155,7 @@ impl TlsDecryption {
     }
 }
 
-/// The keys of client and server; `None` if there are none of either, or the suite is not opened.
+/// The keys of client and server; `None` if there are none of either, or the suite is not supported.
 fn keys(
     secrets: &dyn SecretSource,
     client: &ClientHello,

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use flowscope_core::Remainder;
 
 use crate::alpn;
-use crate::keys::{Opened, RecordKeys};
+use crate::keys::{Decrypted, RecordKeys};
 use crate::messages::{Messages, kind};
 use crate::records::{Lost, Records, Step};
 use crate::schedule::next_traffic_secret;
@@ -21,7 +21,7 @@ pub(crate) struct Side {
     lost: Option<u64>,
     /// It may send early data, with keys that are not used here.
     early_data: bool,
-    /// Nothing of it is opened any more.
+    /// Nothing of it is decrypted any more.
     over: bool,
     /// Position in the stream that is carried.
     offset: u64,
@@ -48,16 +48,16 @@ pub(crate) struct Tls13 {
     /// The handshake is over.
     in_traffic: bool,
     messages: Messages,
-    /// Records of the handshake, or before it, that were not opened.
-    unopened: u16,
+    /// Records of the handshake, or before it, that were not decrypted.
+    undecrypted: u16,
 }
 
 /// What became of a record.
 enum Outcome {
     /// What was in it, and whether it has the keys of data, not those of the handshake.
-    Opened(Opened, bool),
+    Decrypted(Decrypted, bool),
     /// It has other keys, as early data has.
-    Unopened,
+    OtherKeys,
     /// It is not authentic, or keys that are not known have come into use.
     Failed,
 }
@@ -72,11 +72,11 @@ impl Tls13 {
             secret: traffic.clone(),
             in_traffic: false,
             messages: Messages::default(),
-            unopened: 0,
+            undecrypted: 0,
         })
     }
 
-    fn open(
+    fn decrypt(
         &mut self,
         header: &[u8; 5],
         body: &[u8],
@@ -86,31 +86,35 @@ impl Tls13 {
     ) -> Outcome {
         if !self.in_traffic {
             let handshake = self.handshake.as_mut();
-            if let Some(opened) = handshake.and_then(|keys| keys.open(header, body, ahead)) {
-                self.handshake_record(&opened, protocol);
-                return Outcome::Opened(opened, false);
+            if let Some(decrypted) = handshake.and_then(|keys| keys.decrypt(header, body, ahead)) {
+                self.handshake_record(&decrypted, protocol);
+                return Outcome::Decrypted(decrypted, false);
             }
         }
-        // Without keys of the handshake, the first record that opens shows that it is over.
-        if let Some(opened) = self.traffic.open(header, body, ahead) {
+        // Without keys of the handshake, the first record that is decrypted shows that it is over.
+        if let Some(decrypted) = self.traffic.decrypt(header, body, ahead) {
             self.in_traffic = true;
             self.handshake = None;
-            return match self.traffic_record(&opened) {
-                Some(()) => Outcome::Opened(opened, true),
+            return match self.traffic_record(&decrypted) {
+                Some(()) => Outcome::Decrypted(decrypted, true),
                 None => Outcome::Failed,
             };
         }
-        self.unopened += 1;
+        self.undecrypted += 1;
         let is_patient = !self.in_traffic && (early_data || self.handshake.is_none());
-        if is_patient && self.unopened < MAX_UNOPENED { Outcome::Unopened } else { Outcome::Failed }
+        if is_patient && self.undecrypted < MAX_UNDECRYPTED {
+            Outcome::OtherKeys
+        } else {
+            Outcome::Failed
+        }
     }
 
-    fn handshake_record(&mut self, opened: &Opened, protocol: &mut Option<&'static str>) {
-        if opened.kind != HANDSHAKE {
+    fn handshake_record(&mut self, decrypted: &Decrypted, protocol: &mut Option<&'static str>) {
+        if decrypted.kind != HANDSHAKE {
             return;
         }
         let finished = &mut self.in_traffic;
-        self.messages.feed(&opened.content, |kind, body| match kind {
+        self.messages.feed(&decrypted.content, |kind, body| match kind {
             kind::ENCRYPTED_EXTENSIONS => *protocol = alpn::of_encrypted_extensions(body),
             kind::FINISHED => *finished = true,
             _ => {}
@@ -121,12 +125,12 @@ impl Tls13 {
         }
     }
 
-    fn traffic_record(&mut self, opened: &Opened) -> Option<()> {
-        if opened.kind != HANDSHAKE {
+    fn traffic_record(&mut self, decrypted: &Decrypted) -> Option<()> {
+        if decrypted.kind != HANDSHAKE {
             return Some(());
         }
         let mut is_update = false;
-        self.messages.feed(&opened.content, |kind, _| is_update |= kind == kind::KEY_UPDATE);
+        self.messages.feed(&decrypted.content, |kind, _| is_update |= kind == kind::KEY_UPDATE);
         if is_update {
             self.secret = next_traffic_secret(self.suite.hash, &self.secret)?;
             self.traffic = RecordKeys::tls13(self.suite, &self.secret)?;
@@ -136,7 +140,7 @@ impl Tls13 {
 }
 
 impl Keys {
-    fn open(
+    fn decrypt(
         &mut self,
         header: &[u8; 5],
         body: &[u8],
@@ -145,11 +149,11 @@ impl Keys {
         protocol: &mut Option<&'static str>,
     ) -> Outcome {
         match self {
-            Keys::Tls13(keys) => keys.open(header, body, ahead, early_data, protocol),
-            Keys::Tls12(keys) => match keys.open(header, body, ahead) {
+            Keys::Tls13(keys) => keys.decrypt(header, body, ahead, early_data, protocol),
+            Keys::Tls12(keys) => match keys.decrypt(header, body, ahead) {
                 // A renegotiation: keys follow that no log has.
-                Some(Opened { kind: CHANGE_CIPHER_SPEC, .. }) | None => Outcome::Failed,
-                Some(opened) => Outcome::Opened(opened, true),
+                Some(Decrypted { kind: CHANGE_CIPHER_SPEC, .. }) | None => Outcome::Failed,
+                Some(decrypted) => Outcome::Decrypted(decrypted, true),
             },
         }
     }
@@ -222,10 +226,12 @@ impl Side {
                     let Some(keys) = &mut self.keys else { return };
                     let ahead = if self.lost.is_some() { MAX_LOST } else { 0 };
                     let len = body.len();
-                    match keys.open(&header, body, ahead, self.early_data, protocol) {
-                        Outcome::Opened(opened, in_traffic) => self.opened(opened, in_traffic),
-                        Outcome::Unopened if self.early_data => self.pass_data(early_data(len)),
-                        Outcome::Unopened => {}
+                    match keys.decrypt(&header, body, ahead, self.early_data, protocol) {
+                        Outcome::Decrypted(decrypted, in_traffic) => {
+                            self.handle_record(decrypted, in_traffic);
+                        }
+                        Outcome::OtherKeys if self.early_data => self.pass_data(early_data(len)),
+                        Outcome::OtherKeys => {}
                         Outcome::Failed => self.give_up(),
                     }
                 }
@@ -262,18 +268,19 @@ impl Side {
         self.offset = self.offset.saturating_add(len);
     }
 
-    fn opened(&mut self, opened: Opened, in_traffic: bool) {
+    /// Handles a record, which has the keys of data or those of the handshake.
+    fn handle_record(&mut self, decrypted: Decrypted, in_traffic: bool) {
         // What was lost before a record of the handshake is of the handshake, or before it.
         if let Some((lost, keys)) = self.lost.take().zip(self.keys.as_ref())
             && in_traffic
         {
-            let overhead = opened.passed.saturating_mul(keys.record_overhead());
+            let overhead = decrypted.passed.saturating_mul(keys.record_overhead());
             self.pass_data(lost.saturating_sub(overhead).max(1));
         }
-        if opened.kind != APPLICATION_DATA || opened.content.is_empty() {
+        if decrypted.kind != APPLICATION_DATA || decrypted.content.is_empty() {
             return;
         }
-        let (offset, mut bytes) = (self.offset, opened.content);
+        let (offset, mut bytes) = (self.offset, decrypted.content);
         self.pass_data(bytes.len() as u64);
         self.ready_bytes += bytes.len();
         match self.ready.back_mut() {
@@ -309,7 +316,7 @@ impl Side {
         self.ready_bytes
     }
 
-    /// Whether nothing of the side is opened any more.
+    /// Whether nothing of the side is decrypted any more.
     pub(crate) fn is_over(&self) -> bool {
         self.over
     }
@@ -346,7 +353,7 @@ const HEADER: u64 = 5;
 const PIECE: usize = size_of::<Remainder>();
 /// So many records may be lost in a gap of which the records are not known.
 const MAX_LOST: u64 = 64;
-/// So many records before the first one that opens may have other keys.
-const MAX_UNOPENED: u16 = 256;
+/// So many records before the first one that is decrypted may have other keys.
+const MAX_UNDECRYPTED: u16 = 256;
 /// An upper bound on the expanded key of a cipher, in bytes.
 const CIPHER: usize = 1024;

@@ -21,7 +21,7 @@ pub(crate) enum Hash {
 }
 
 impl Suite {
-    /// The suite with this number, if it is one of those that are opened.
+    /// The suite with this number, if it is one of those that are decrypted.
     pub(crate) fn of(id: u16) -> Option<Self> {
         let (cipher, hash) = match id {
             // RFC 8446 appendix B.4.

@@ -148,7 +148,7 @@ fn secrets(capture: &[u8]) -> Vec<u8> {
     let (sender, texts) = std::sync::mpsc::channel();
     let Ok(reader) = CaptureReader::new(capture) else { return Vec::new() };
     let mut reader = reader.secrets_to(move |secrets| {
-        // Whoever reads it is there until the end.
+        // The receiver lives until the end of the function.
         let _ = sender.send(secrets.data.to_vec());
     });
     while let Ok(1..) = reader.next_batch(&mut |_| ()) {}

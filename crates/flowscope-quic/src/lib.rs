@@ -1,6 +1,6 @@
 //! QUIC handshakes: what anyone on the path can read of them (RFC 9000, 9001, 9369).
 //!
-//! [`QuicParser`] opens the Initial packets of client and server, whose keys follow from what is on the
+//! [`QuicParser`] decrypts the Initial packets of client and server, whose keys follow from what is on the
 //! wire, and gives one [`QuicHandshake`] per connection: versions, connection ids, Retry and Version
 //! Negotiation, and the TLS hellos with server name, ALPN and JA4, read by the code of `flowscope-tls`.
 //!

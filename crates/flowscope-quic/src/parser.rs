@@ -9,7 +9,7 @@ use crate::wire::{Frame, LongPacket, PacketType, frames};
 /// Reads the handshake of a QUIC connection from its datagrams.
 ///
 /// Initial packets are protected with keys that follow from what is on the wire (RFC 9001 §5.2): they
-/// are opened, their CRYPTO frames put in order, and the TLS hellos read. One [`QuicHandshake`] comes
+/// are decrypted, their CRYPTO frames put in order, and the TLS hellos read. One [`QuicHandshake`] comes
 /// of a flow: when the server's hello is complete, when an end closes the connection, or at the end of
 /// the flow. Then the parser is done: everything later is encrypted with keys that only the ends have.
 ///

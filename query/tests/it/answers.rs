@@ -103,7 +103,7 @@ fn questions_have_the_answers_that_records_give() {
 }
 
 #[test]
-fn a_key_log_opens_tls() {
+fn a_key_log_decrypts_tls() {
     let capture = data("tls12-keys.pcap");
     let count = |args: &[&str]| {
         let args = [&["--quiet", "--format=csv", "select count(*) n from http"], args].concat();

@@ -37,7 +37,7 @@ fn handshakes(turns: &Turns) -> Vec<flowscope_tls::TlsHandshake> {
 }
 
 #[test]
-fn every_suite_is_opened_and_the_records_of_handshakes_stay() {
+fn every_suite_is_decrypted_and_the_records_of_handshakes_stay() {
     for cipher in TLS12.into_iter().chain(TLS13) {
         let (ends, turns) = conversation(cipher, [REQUEST, ANSWER], 1 << 14);
         let seen = read(ends.log(""), &turns, usize::MAX);
