@@ -14,8 +14,8 @@ use crate::lists::Slot;
 /// there are buckets, which together with what is copied fit into the new table: its own growth would be the stall.
 const STEP: usize = 8;
 
-/// Buckets of a table that does not grow at once: growth of a smaller one takes some hundred microseconds.
-const LARGE_TABLE: usize = 1 << 16;
+/// Buckets of a table that does not grow at once: growth of a smaller one takes a tenth of a millisecond.
+const LARGE_TABLE: usize = 1 << 15;
 
 /// A table of places, which grows a little at a time from so many buckets on.
 pub(crate) struct Places<const LARGE: usize = LARGE_TABLE> {

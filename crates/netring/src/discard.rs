@@ -114,12 +114,14 @@ impl<D: AsyncDriver + fmt::Debug> fmt::Debug for Driven<D> {
 struct Kept<T> {
     /// None is empty.
     blocks: VecDeque<VecDeque<T>>,
+    /// Blocks that were read.
+    read: usize,
 }
 
 /// Items of a block.
 const BLOCK: usize = 256;
 
-impl<T> Kept<T> {
+impl<T: Send + 'static> Kept<T> {
     fn push(&mut self, item: T) {
         match self.blocks.back_mut() {
             Some(last) if last.len() < BLOCK => last.push_back(item),
@@ -135,7 +137,12 @@ impl<T> Kept<T> {
         let first = self.blocks.front_mut()?;
         let item = first.pop_front();
         if first.is_empty() {
-            self.blocks.pop_front();
+            let block = self.blocks.pop_front();
+            self.read += 1;
+            if self.blocks.is_empty() && std::mem::take(&mut self.read) > SMALL.2 / BLOCK {
+                // With the last block, the allocator may give the memory of all of them back to the system.
+                drop_elsewhere(block);
+            }
         }
         item
     }
@@ -148,7 +155,7 @@ impl<T> Kept<T> {
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
-        Kept { blocks: VecDeque::new() }
+        Kept { blocks: VecDeque::new(), read: 0 }
     }
 }
 
