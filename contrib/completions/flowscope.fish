@@ -338,8 +338,8 @@ flows\t'Addresses by the number of their flows'
 rtt\t'Servers by the mean time from SYN to SYN+ACK'
 retransmits\t'Addresses by the segments that they sent again'
 sni\t'Names in TLS and QUIC handshakes'
-host\t'Names in HTTP requests'
-query\t'Names in DNS queries'"
+host\t'Names in requests of HTTP/1.x and HTTP/2'
+query\t'Names in queries of DNS, mDNS and LLMNR'"
 complete -c flowscope -n "__fish_flowscope_using_subcommand top" -s n -l limit -d 'Print at most this many' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand top" -l where -d 'Count only flows for which this holds, and what is said in them' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand top" -l format -d 'Format of the answer' -r -f -a "table\t'For reading'

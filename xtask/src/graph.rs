@@ -32,7 +32,7 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-ipfix", &["flowscope-output"]),
     Arrow("flowscope-parallel", &["flowscope-driver"]),
     Arrow("flowscope-report", &["flowscope-output"]),
-    Arrow("flowscope-tui", &["flowscope-output", "flowscope-where"]),
+    Arrow("flowscope-tui", &["flowscope-report", "flowscope-where"]),
     Arrow("netring", &["flowscope-driver", "netring-capture", "flowscope-pcap"]),
     Arrow(
         "flowscope",

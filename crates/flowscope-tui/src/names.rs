@@ -4,17 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use flowscope_core::Timestamp;
 use flowscope_extract::Endpoint;
-use flowscope_output::{RecordFields, RecordHeader, terminal};
-use flowscope_record::{Record, Schema, Value, Visitor, wire_text};
+use flowscope_output::{RecordHeader, terminal};
+use flowscope_record::{Record, Schema, Visitor};
+use flowscope_report::SessionReader;
 
 /// Most names that are kept: those that appeared last.
 pub(crate) const MAX_NAMES: usize = 1000;
-
-/// Characters of a name that are kept.
-const MAX_CHARS: usize = 255;
-
-/// The fields that have names.
-const FIELDS: [&str; 4] = ["sni", "http.hostname", "http2.hostname", "query"];
 
 /// A name, and who asked for it first.
 #[derive(Clone, Debug)]
@@ -32,7 +27,7 @@ pub(crate) struct Name {
 /// The latest names.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
-    fields: RecordFields,
+    reader: SessionReader,
     numbers: HashMap<(&'static str, String), u64>,
     names: BTreeMap<u64, Name>,
     next: u64,
@@ -41,7 +36,7 @@ pub(crate) struct Names {
 impl Names {
     pub(crate) fn new() -> Self {
         Names {
-            fields: RecordFields::new(FIELDS.map(str::to_owned).to_vec()),
+            reader: SessionReader::new(),
             numbers: HashMap::new(),
             names: BTreeMap::new(),
             next: 0,
@@ -50,11 +45,12 @@ impl Names {
 
     /// Takes the names of a session record.
     pub(crate) fn session(&mut self, header: &RecordHeader, record: &impl Record) {
-        let Names { fields, numbers, names, next } = self;
+        let Names { reader, numbers, names, next } = self;
         let (protocol, ts) = record.visit(Glance);
         let client = header.endpoints().0;
-        fields.values(header, record, &mut |value| {
-            let Some(name) = text(&value) else { return };
+        let found = reader.read(header, record).names.into_iter().flatten();
+        for name in found.filter(|name| !name.is_empty()) {
+            let name = terminal(&name).into_owned();
             let number = *numbers.entry((protocol, name)).or_insert_with_key(|(_, name)| {
                 let name = name.clone();
                 names.insert(*next, Name { name, protocol, client, ts, times: 0 });
@@ -69,26 +65,13 @@ impl Names {
             {
                 numbers.remove(&(protocol, name));
             }
-        });
+        }
     }
 
     /// The names, those that appeared last first.
     pub(crate) fn latest(&self) -> impl Iterator<Item = &Name> {
         self.names.values().rev()
     }
-}
-
-/// The text of a name, of a list its first, fit for a terminal.
-fn text(value: &Value<'_>) -> Option<String> {
-    let text = match value {
-        Value::Bytes(bytes) => wire_text(bytes),
-        Value::Text(text) => text.as_ref().into(),
-        Value::Short(text) => text.as_str().into(),
-        Value::List(items) => return items.iter().find_map(text),
-        _ => return None,
-    };
-    let kept: String = text.chars().take(MAX_CHARS).collect();
-    (!kept.is_empty()).then(|| terminal(&kept).into_owned())
 }
 
 /// Protocol and time of a record.

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use clap::ValueEnum;
 use flowscope::extract::Endpoint;
 use flowscope::output::{
-    FlowRecord, FlowRecordKind, Grid, GridColumn, RecordFields, RecordHeader, json, terminal,
+    FlowRecord, FlowRecordKind, Grid, GridColumn, RecordHeader, json, terminal,
 };
 use flowscope::record::{Record, amount, span};
-use flowscope_report::{Handshakes, Heavy, MAX_KEYS, key};
+use flowscope_report::{Handshakes, Heavy, MAX_KEYS, SessionFacts, SessionReader};
 
 /// By what hosts, servers or names are ranked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -26,9 +26,9 @@ pub(crate) enum By {
     Retransmits,
     /// Names in TLS and QUIC handshakes
     Sni,
-    /// Names in HTTP requests
+    /// Names in requests of HTTP/1.x and HTTP/2
     Host,
-    /// Names in DNS queries
+    /// Names in queries of DNS, mDNS and LLMNR
     Query,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Top {
     /// Handshakes of servers that found no room.
     left_out: u64,
     names: Heavy<String, ()>,
-    field: RecordFields,
+    reader: SessionReader,
 }
 
 /// Sums of an address.
@@ -56,12 +56,18 @@ struct Host {
 }
 
 impl By {
-    /// The field that has the names.
-    fn field(self) -> Option<&'static str> {
+    /// Whether it is names that are ranked.
+    fn is_name(self) -> bool {
+        matches!(self, By::Sni | By::Host | By::Query)
+    }
+
+    /// The name that a session record has.
+    fn name(self, facts: SessionFacts) -> Option<String> {
+        let [sni, host, query] = facts.names;
         match self {
-            By::Sni => Some("sni"),
-            By::Host => Some("http.hostname"),
-            By::Query => Some("dns.query"),
+            By::Sni => sni,
+            By::Host => host,
+            By::Query => query,
             _ => None,
         }
     }
@@ -69,7 +75,6 @@ impl By {
 
 impl Top {
     pub(crate) fn new(by: By, most: usize, json: bool) -> Self {
-        let field = RecordFields::new(by.field().into_iter().map(str::to_owned).collect());
         Top {
             by,
             most,
@@ -78,13 +83,13 @@ impl Top {
             servers: HashMap::new(),
             left_out: 0,
             names: Heavy::new(MAX_KEYS),
-            field,
+            reader: SessionReader::new(),
         }
     }
 
     /// Whether session records are needed.
     pub(super) fn reads(&self) -> bool {
-        self.by.field().is_some()
+        self.by.is_name()
     }
 
     pub(super) fn flow(&mut self, record: &FlowRecord) {
@@ -136,12 +141,9 @@ impl Top {
     }
 
     pub(super) fn said(&mut self, header: &RecordHeader, record: &impl Record) {
-        let names = &mut self.names;
-        self.field.values(header, record, &mut |value| {
-            if let Some(name) = key(&value) {
-                names.add(name, 1);
-            }
-        });
+        if let Some(name) = self.by.name(self.reader.read(header, record)) {
+            self.names.add(name, 1);
+        }
     }
 
     /// What is not exact, if anything.

@@ -113,6 +113,15 @@ fn top_is_exact_in_json() {
 }
 
 #[test]
+fn hosts_of_both_versions_of_http_are_ranked() {
+    let keys = data("tls12-keys.txt").display().to_string();
+    // Six requests of HTTP/1.1, and two of HTTP/2.
+    let args = ["top", "--by=host", "--format=json", "--keylog", &keys];
+    let hosts = lines(&printed(&args, "tls12-keys.pcap"));
+    assert_eq!(hosts, [serde_json::json!({"host": "lab.test", "seen": 8})]);
+}
+
+#[test]
 fn any_number_of_workers_gives_the_same_answers() {
     for args in [&["summary"][..], &["top"], &["top", "--by=query"], &["top", "--by=rtt"]] {
         let with =
