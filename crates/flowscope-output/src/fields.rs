@@ -8,8 +8,8 @@ use crate::RecordHeader;
 use crate::header::{HEADER, TRAILER};
 use crate::plans::Plans;
 
-/// The columns around those of every record.
-pub(crate) const AROUND: [&[Column<RecordHeader>]; 2] = [HEADER, TRAILER];
+/// The columns around those of every record: [`HEADER`] before them, [`TRAILER`] behind.
+pub const AROUND: [&[Column<RecordHeader>]; 2] = [HEADER, TRAILER];
 
 /// Chosen fields of records of any schema, by [the rules of names](flowscope_record::Schema::field).
 #[derive(Clone, Debug)]

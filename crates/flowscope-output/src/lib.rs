@@ -58,7 +58,7 @@ mod zone;
 
 pub use csv::CsvFormat;
 pub use eve::EveFormat;
-pub use fields::{RecordFields, SchemaField};
+pub use fields::{AROUND, RecordFields, SchemaField};
 pub use flat::JsonFormat;
 pub use flow::{FlowRecord, FlowRecordKind, FlowRecordSide};
 pub use flow_schema::FLOW;

@@ -1,7 +1,6 @@
 //! Which flows are shown.
 
-use flowscope_output::{FLOW, HEADER, RecordHeader, TRAILER};
-use flowscope_record::Column;
+use flowscope_output::{AROUND, FLOW, RecordHeader};
 use flowscope_where::{Expr, Fields, Matcher, WhereError};
 
 use crate::flows::FlowEntry;
@@ -19,9 +18,6 @@ enum Test {
     Text(String),
     Expression(Matcher<RecordHeader>),
 }
-
-/// The columns around those of a flow.
-const AROUND: [&[Column<RecordHeader>]; 2] = [HEADER, TRAILER];
 
 /// Words that make an expression of a text, as its operators do.
 const WORDS: [&str; 8] = ["contains", "starts", "ends", "in", "exists", "not", "and", "or"];

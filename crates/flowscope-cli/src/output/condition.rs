@@ -1,8 +1,8 @@
 //! Which records `--where` wants.
 
-use flowscope::output::{FLOW, FlowRecord, HEADER, RecordHeader, TRAILER};
+use flowscope::output::{AROUND, FLOW, FlowRecord, RecordHeader};
 use flowscope::protocols::{self, ProtocolVisitor};
-use flowscope::record::{Column, Protocol, Record};
+use flowscope::record::{Protocol, Record};
 use flowscope_where::{Expr, Fields, Matcher, WhereError};
 
 use crate::args::elsewhere;
@@ -16,9 +16,6 @@ pub(crate) struct Condition {
     /// The tests of fields that records of flows do not have: they hold for a flow if they do for something said in it.
     said: Vec<usize>,
 }
-
-/// The columns around those of every record.
-const AROUND: [&[Column<RecordHeader>]; 2] = [HEADER, TRAILER];
 
 /// So many tests of a flow can be remembered.
 const MOST_SAID: usize = u64::BITS as usize;
