@@ -140,10 +140,7 @@ impl FlowRecord {
     #[must_use]
     pub fn of_removed<S>(flow: &Flow<'_, FiveTupleKey, S>, reason: EndReason) -> Self {
         let stats = flow.stats();
-        let header = RecordHeader::new(flow.ts, flow.id.0, *flow.key, stats.orientation);
-        let record = FlowRecord::new(header, &stats, FlowRecordKind::Ended(reason), flow.history());
-        let at_end = flow.order.phase == Phase::End;
-        FlowRecord { at_end, ..record }.with_sides(&stats, stats.delta)
+        FlowRecord::of_entry(flow, &stats, FlowRecordKind::Ended(reason), stats.delta)
     }
 
     /// The record of a whole flow up to now, whatever records it had before: of one that ended for this reason, or of one
@@ -151,13 +148,10 @@ impl FlowRecord {
     #[must_use]
     pub fn of_whole<S>(flow: &Flow<'_, FiveTupleKey, S>, ended: Option<EndReason>) -> Self {
         let stats = flow.stats();
-        let header = RecordHeader::new(flow.ts, flow.id.0, *flow.key, stats.orientation);
         let kind =
             ended.map_or(FlowRecordKind::Interim(stats.interims.max(1)), FlowRecordKind::Ended);
-        let record = FlowRecord::new(header, &stats, kind, flow.history());
-        let at_end = flow.order.phase == Phase::End;
         let counters = [stats.initiator.counters, stats.responder.counters];
-        FlowRecord { at_end, ..record }.with_sides(&stats, counters)
+        FlowRecord::of_entry(flow, &stats, kind, counters)
     }
 
     /// The record that goes with an event, if it has one; as [`of_change`](Self::of_change).
@@ -203,6 +197,19 @@ impl FlowRecord {
                 names::end_reason(reason)
             }
         }
+    }
+
+    /// The record of a flow whose entry is in the table, with these counters of its sides.
+    fn of_entry<S>(
+        flow: &Flow<'_, FiveTupleKey, S>,
+        stats: &FlowStats,
+        kind: FlowRecordKind,
+        counters: [Counters; 2],
+    ) -> Self {
+        let header = RecordHeader::new(flow.ts, flow.id.0, *flow.key, stats.orientation);
+        let record = FlowRecord::new(header, stats, kind, flow.history());
+        let at_end = flow.order.phase == Phase::End;
+        FlowRecord { at_end, ..record }.with_sides(stats, counters)
     }
 
     fn of_part(

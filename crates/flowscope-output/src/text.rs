@@ -35,8 +35,8 @@ fn is_unprintable(c: char) -> bool {
     c.is_control() || turns_or_breaks
 }
 
-/// The text of an address, the same as in all formats (RFC 5952 §4). It is in `buffer`, which is cleared before: who has
-/// many addresses gives the same one.
+/// The text of an address, the same as in all formats (RFC 5952 §4). It is in `buffer`, which is cleared before:
+/// reuse it for many addresses.
 #[must_use]
 pub fn address_text(address: IpAddr, buffer: &mut Vec<u8>) -> &str {
     buffer.clear();
