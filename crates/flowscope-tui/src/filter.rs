@@ -60,8 +60,9 @@ impl Filter {
                 let app = record.app_proto.unwrap_or_default();
                 let own = [&initiator.to_string(), &responder.to_string(), &proto, app];
                 let words = own.into_iter().chain([entry.state()]);
-                let said = entry.sessions.iter().map(String::as_str);
-                words.chain(said).any(|it| it.to_lowercase().contains(text))
+                let mut sessions = entry.sessions.iter();
+                words.into_iter().any(|it| it.to_lowercase().contains(text))
+                    || sessions.any(|line| line.lowercase.contains(text))
             }
         }
     }

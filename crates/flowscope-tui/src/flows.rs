@@ -61,10 +61,18 @@ pub(crate) struct FlowEntry {
     pub(crate) rate: u64,
     /// Bytes at the end of that interval.
     sampled: u64,
-    /// The latest session records, each in a line fit for a terminal.
-    pub(crate) sessions: VecDeque<String>,
+    /// The latest session records.
+    pub(crate) sessions: VecDeque<SessionLine>,
     /// How many there were.
     pub(crate) said: u64,
+}
+
+/// A session record in a line fit for a terminal.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionLine {
+    pub(crate) text: String,
+    /// The same in small letters, which filters search.
+    pub(crate) lowercase: String,
 }
 
 impl FlowEntry {
@@ -148,7 +156,9 @@ impl FlowTable {
         if entry.sessions.len() == MAX_SESSIONS {
             entry.sessions.pop_front();
         }
-        entry.sessions.push_back(line());
+        let text = line();
+        let lowercase = text.to_lowercase();
+        entry.sessions.push_back(SessionLine { text, lowercase });
     }
 
     /// Ends an interval of the rates of flows.

@@ -116,7 +116,7 @@ pub(crate) struct PerSecond {
 /// Rates are those of at least so many nanoseconds.
 const INTERVAL: u128 = 1_000_000_000;
 
-/// Most characters of a line of a session record.
+/// Most characters of a session record in a line, control characters spelled out.
 const MAX_LINE: usize = 300;
 
 impl View {
@@ -428,11 +428,18 @@ impl Visitor for Line<'_> {
     fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) -> String {
         let mut said = String::new();
         (schema.summary)(record, &mut said);
-        if let Some((end, _)) = said.char_indices().nth(MAX_LINE) {
-            said.truncate(end);
-            said.push('…');
-        }
+        cut(&mut said);
+        let mut shown = terminal(said.trim_end()).into_owned();
+        cut(&mut shown);
         let time = self.zone.to_the_second((schema.time)(record));
-        format!("{time} {} {}", schema.name, terminal(said.trim_end()))
+        format!("{time} {} {shown}", schema.name)
+    }
+}
+
+/// Keeps the first [`MAX_LINE`] characters of a text.
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(MAX_LINE) {
+        text.truncate(end);
+        text.push('…');
     }
 }

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use flowscope_output::{FLOW, HEADER, RecordHeader, TRAILER, cell_text};
-use flowscope_record::Column;
+use flowscope_output::{FLOW, SchemaField, cell_text};
 use ratatui_core::style::Style;
 
 use super::canvas::Canvas;
@@ -32,18 +31,16 @@ fn lines(view: &View, id: u64) -> Vec<(String, bool)> {
     };
     let (initiator, responder) = flow.endpoints();
     let mut lines = vec![(format!("flow {id}: {initiator} to {responder}"), true)];
-    let own = FLOW.columns.iter().map(|column| (column.name, (column.get)(&flow.record)));
-    let header = |columns: &'static [Column<RecordHeader>]| {
-        columns.iter().map(|column| (column.name, (column.get)(&flow.record.header)))
-    };
-    for (name, value) in header(HEADER).chain(own).chain(header(TRAILER)) {
-        let text = cell_text(&value, &view.zone);
+    // Those of JSON: other columns are the same values under other names.
+    for name in SchemaField::names(&FLOW) {
+        let field = SchemaField::new(&FLOW, name);
+        let text = cell_text(&field.value(&flow.record.header, &flow.record), &view.zone);
         if !text.is_empty() {
             lines.push((format!("{name:<NAMES$} {text}"), false));
         }
     }
     let kept = flow.sessions.len();
     lines.push((format!("session records: {}, the last {kept}", flow.said), true));
-    lines.extend(flow.sessions.iter().map(|line| (line.clone(), false)));
+    lines.extend(flow.sessions.iter().map(|line| (line.text.clone(), false)));
     lines
 }

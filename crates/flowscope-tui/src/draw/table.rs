@@ -96,11 +96,11 @@ fn known(view: &View) -> String {
     amount(view.shown().tick.flows.max(view.shown().flows.len() as u64)).to_string()
 }
 
-/// The protocol over IP, and the one that is spoken.
+/// The protocol over IP, and the application protocol.
 fn proto(flow: &FlowEntry) -> String {
     let over_ip = flow.record.header.key.proto();
     match flow.record.app_proto {
-        Some(spoken) => format!("{over_ip}/{spoken}"),
+        Some(app) => format!("{over_ip}/{app}"),
         None => over_ip.to_string(),
     }
 }

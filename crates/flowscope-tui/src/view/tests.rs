@@ -267,6 +267,20 @@ fn a_filter_is_text_or_an_expression() {
 }
 
 #[test]
+fn lines_of_session_records_are_short_and_searched_in_any_case() {
+    let mut view = some();
+    let names = record(9, "10.0.0.1:5353", "10.0.0.53:53");
+    query(&mut view, &names, "\u{202e}".repeat(5000).as_bytes(), 2);
+    query(&mut view, &names, b"Mixed.Example.NET", 2);
+    let lines = &view.shown().flows.get(9).unwrap().sessions;
+    assert!(lines.iter().all(|line| line.text.chars().count() < MAX_LINE + 40), "{lines:?}");
+    assert!(lines.iter().any(|line| line.text.ends_with(" Mixed.Example.NET")), "{lines:?}");
+    type_in(&mut view, "/mIXED.exam");
+    view.key(Key::Enter);
+    assert_eq!(ids(&view), [9]);
+}
+
+#[test]
 fn a_wrong_filter_is_shown_and_the_old_one_stays() {
     let mut view = some();
     type_in(&mut view, "/dns");
