@@ -75,18 +75,37 @@ fn track_by<K: FlowKey, L: RecordFormat>(
         }
         _ => NonZeroUsize::MIN,
     });
-    let secrets = Secrets::of_run(args, out.layout().reading(), true)?;
-    let mut run = Run::<L, K>::new(args, out, workers, total, secrets)?;
+    let mut run = run_over::<K, L>(args, out, workers, total)?;
     if silently {
         run = run.silent();
     }
-    run.print_secrets_notes();
-    let mut source = CaptureFiles::new(files);
-    if let Some(sink) = run.secrets_sink() {
-        source = source.secrets_to(sink);
-    }
+    let mut source = prepare(files, &run);
     let status = read_all(&mut source, &mut run, total.is_none())?;
     end(&source, run, status)
+}
+
+/// A run over captures of this [size](total_size).
+pub(crate) fn run_over<K: FlowKey, L: RecordFormat>(
+    args: &Running,
+    out: Output<L>,
+    workers: NonZeroUsize,
+    total: Option<u64>,
+) -> Result<Run<'_, L, K>, Failure> {
+    let secrets = Secrets::of_run(args, out.layout().reading(), true)?;
+    Run::new(args, out, workers, total, secrets)
+}
+
+/// The captures of a run, which has their secrets.
+pub(crate) fn prepare<L: RecordFormat, K: FlowKey>(
+    files: &[PathBuf],
+    run: &Run<'_, L, K>,
+) -> CaptureFiles {
+    run.print_secrets_notes();
+    let source = CaptureFiles::new(files);
+    match run.secrets_sink() {
+        Some(sink) => source.secrets_to(sink),
+        None => source,
+    }
 }
 
 /// Ends a run over these captures.
@@ -161,7 +180,7 @@ fn read_all<L: RecordFormat, K: FlowKey>(
 const LONG: usize = 1 << 14;
 
 /// Size of a batch when more packets are available.
-const FULL: usize = 64;
+pub(crate) const FULL: usize = 64;
 
 /// Status of a run after an input error.
 pub(crate) fn blame(error: &ReadError) -> Status {

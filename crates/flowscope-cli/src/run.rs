@@ -233,7 +233,7 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
         let Run { driver, out, .. } = &mut self;
         out.advance(driver.clock().now().watermark);
         let counts = driver.finish(reason, &mut |merged| write(out, merged))?;
-        let mut totals = self.totals_of(counts, &lost);
+        let mut totals = self.totals_of(&counts, &lost);
         let known = self.taken + totals.shunted + lost.seen();
         debug_assert_eq!(totals.packets.seen(), known, "every packet has one entry");
         let [interface_drop, os_drop] = dropped_before;
@@ -304,14 +304,14 @@ impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
     }
 
     /// The counters, with these of the driver; `lost` are those that the source lost.
-    fn totals_of(&self, counts: Counts, lost: &Ledger) -> Totals {
+    fn totals_of(&self, counts: &Counts, lost: &Ledger) -> Totals {
         let clock = self.driver.clock();
         let mut packets = self.driver.refused();
         packets.merge(&counts.packets);
         packets.merge(lost);
         Totals {
             packets,
-            bytes: self.driver.bytes(counts.payload),
+            bytes: self.driver.bytes(counts.payload.clone()),
             capture: Capture {
                 clock_backwards: clock.backwards(),
                 clock_jumps: clock.jumps(),
@@ -333,27 +333,22 @@ impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
 /// Counters while packets come.
 #[cfg(any(feature = "tui", all(feature = "live", target_os = "linux")))]
 impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
-    /// The counters up to now, after [`catch_up`](Self::catch_up). Fragments that wait have no entry yet.
-    pub(crate) fn totals(&self, lost: &Ledger) -> Totals {
-        self.totals_of(self.driver.counts(), lost)
+    /// The counters up to now, after [`catch_up`](Self::catch_up), and those of the driver among them. Fragments that wait
+    /// have no entry yet.
+    pub(crate) fn counters(&self, lost: &Ledger) -> (Totals, Counts) {
+        let counts = self.driver.counts();
+        (self.totals_of(&counts, lost), counts)
     }
 
-    /// Gives the layout the counters up to `now`, after [`catch_up`](Self::catch_up).
-    pub(crate) fn tick(&mut self, lost: &Ledger, now: Timestamp) {
-        let totals = self.totals(lost);
-        self.out.tick(&totals, self.driver.counts().open, now);
+    /// Gives the layout the [counters](Self::counters) up to `now`.
+    pub(crate) fn tick(&mut self, totals: &Totals, open: u64, now: Timestamp) {
+        self.out.tick(totals, open, now);
     }
 }
 
 /// What is asked for while packets come.
 #[cfg(all(feature = "live", target_os = "linux"))]
 impl<L: RecordFormat, K: FlowKey> Run<'_, L, K> {
-    /// Flows in the table, and the memory of table and parsers in bytes.
-    pub(crate) fn held(&self) -> (u64, u64) {
-        let counts = self.driver.counts();
-        (counts.open, counts.heap_bytes)
-    }
-
     /// When [`rotate_due`](Self::rotate_due) next has work.
     pub(crate) fn rotation_due(&self) -> Option<SystemTime> {
         self.out.rotation_due()

@@ -90,7 +90,7 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     let is_piped = target.is_stdout();
     let rotation = live.sensor.rotation(target)?;
     let user = live.sensor.user.as_deref().map(Unprivileged::find).transpose()?;
-    let interval = if L::TICKS { Some(TICK) } else { live.sensor.metrics.map(|_| PUBLISHING) };
+    let interval = L::TICK.or(live.sensor.metrics.map(|_| PUBLISHING));
     let control = Control::new(target.is_directory(), interval)?;
     // Before the rights to read it are given up.
     let secrets = Secrets::of_run(args, layout.reading(), false)?;
@@ -169,9 +169,6 @@ enum Next {
 
 /// Interval of the counters for Prometheus.
 const PUBLISHING: Duration = Duration::from_secs(1);
-
-/// Interval of the counters for a format that [wants](RecordFormat::TICKS) them.
-const TICK: Duration = Duration::from_millis(250);
 
 /// Records wait no longer than this, however busy it is.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -262,18 +259,17 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
             Request::Rotate => self.run.rotate_due(),
             Request::Publish => {
                 let stats = self.feed.stats()?;
-                if L::TICKS {
+                let (totals, counts) = self.run.counters(&stats.packets);
+                if L::TICK.is_some() {
                     let now = self.silence.now(self.latency).unwrap_or_else(now);
-                    self.run.tick(&stats.packets, now);
+                    self.run.tick(&totals, counts.open, now);
                 }
-                let totals = self.run.totals(&stats.packets);
                 if let Some(Metrics { published, batches }) = &self.metrics {
-                    let (flows, heap_bytes) = self.run.held();
                     let names: Vec<_> = self.feed.links().map(|(name, _)| name).collect();
                     published.publish(Snapshot {
                         stream: names.join(","),
-                        flows,
-                        heap_bytes,
+                        flows: counts.open,
+                        heap_bytes: counts.heap_bytes,
                         arrived: stats.arrived.unwrap_or(totals.packets.seen()),
                         freezes: stats.freezes,
                         ring: stats.ring.map_or(0.0, netring::RingUse::ratio),
@@ -285,7 +281,7 @@ impl<L: RecordFormat, K: FlowKey> Tracking<'_, L, K> {
             }
             Request::Report => {
                 let lost = self.feed.account()?.lost;
-                report_stats(&self.run.totals(&lost));
+                report_stats(&self.run.counters(&lost).0);
                 Ok(())
             }
         }

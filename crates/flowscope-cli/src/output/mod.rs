@@ -34,6 +34,7 @@ mod wanted;
 mod writer;
 
 use std::io;
+use std::time::Duration;
 
 use flowscope::core::{FlowSide, PacketView, Timestamp};
 use flowscope::driver::SessionChange;
@@ -228,12 +229,12 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
         None
     }
 
-    /// Whether it is given the counters every quarter of a second while packets come.
+    /// How often it is given the counters while packets come, if it is.
     #[cfg_attr(
         not(all(feature = "live", target_os = "linux")),
         allow(dead_code, reason = "captures that are read do not wait for time")
     )]
-    const TICKS: bool = false;
+    const TICK: Option<Duration> = None;
 
     /// The counters up to `now`, and how many flows are in the table.
     #[cfg_attr(

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use flowscope::core::{FlowSide, Loss, Timestamp};
 use flowscope::driver::SessionChange;
@@ -69,7 +70,7 @@ pub(crate) struct Gathering {
 const BATCH: usize = 4096;
 
 /// A record of a flow is this old at most when a packet comes.
-const FRESH: std::time::Duration = std::time::Duration::from_secs(1);
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What is known of a flow besides its record.
 #[derive(Debug, Default)]
@@ -133,7 +134,7 @@ impl Gathering {
 
 impl RecordFormat for Gathering {
     const PACKETS: bool = true;
-    const TICKS: bool = true;
+    const TICK: Option<Duration> = Some(Duration::from_millis(250));
     type State = ViewState;
     type Record = Entry;
 

@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 
 use flowscope::core::{Ledger, PacketSource as _, PacketView, Timestamp};
 use flowscope::extract::{FiveTupleKey, ScopedKey};
-use flowscope::pcap::CaptureFiles;
 
 use crate::args::{LiveArgs, Speed};
 use crate::error::{Failure, Status};
-use crate::files::{blame, end, total_size};
-use crate::keylog::Secrets;
+use crate::files::{FULL, blame, end, prepare, run_over, total_size};
 use crate::output::{Gathering, Output, RecordFormat as _, SharedView, Target};
 use crate::recorder::FlowKey;
 use crate::run::Run;
@@ -38,13 +36,8 @@ fn play_by<K: FlowKey>(
     let out = Output::open(gathering, Target::Stream(None))?;
     let workers = running.workers.unwrap_or(NonZeroUsize::MIN);
     let total = total_size(files);
-    let secrets = Secrets::of_run(running, out.layout().reading(), true)?;
-    let run = Run::<Gathering, K>::new(running, out, workers, total, secrets)?;
-    run.print_secrets_notes();
-    let mut source = CaptureFiles::new(files);
-    if let Some(sink) = run.secrets_sink() {
-        source = source.secrets_to(sink);
-    }
+    let run = run_over::<K, Gathering>(running, out, workers, total)?;
+    let mut source = prepare(files, &run);
     let mut player =
         Player { run, shared, pace: Pace::new(args.speed), shown: None, failed: Ok(()) };
     let mut status = Status::Done;
@@ -67,9 +60,6 @@ fn play_by<K: FlowKey>(
     end(&source, player.run, status)
 }
 
-/// Size of a batch when more packets are available.
-const FULL: usize = 64;
-
 /// Gives packets to a run when their time comes.
 struct Player<'a, K: FlowKey> {
     run: Run<'a, Gathering, K>,
@@ -79,9 +69,6 @@ struct Player<'a, K: FlowKey> {
     shown: Option<Instant>,
     failed: Result<(), Failure>,
 }
-
-/// The view is given everything so often.
-const TICK: Duration = Duration::from_millis(250);
 
 /// Longest time between two looks at whether it is paused, or over.
 const LOOK: Duration = Duration::from_millis(50);
@@ -109,7 +96,7 @@ impl<K: FlowKey> Player<'_, K> {
             if self.run.is_round_full() {
                 self.run.round(None)?;
             }
-            if self.shown.is_none_or(|at| at.elapsed() >= TICK) {
+            if self.is_due() {
                 self.show(until)?;
             }
             if due == 0 {
@@ -119,13 +106,20 @@ impl<K: FlowKey> Player<'_, K> {
         Ok(())
     }
 
+    /// Whether it is time to give the view everything.
+    fn is_due(&self) -> bool {
+        let is_over = |tick| self.shown.is_none_or(|at| at.elapsed() >= tick);
+        Gathering::TICK.is_some_and(is_over)
+    }
+
     /// Gives the view everything up to this time.
     fn show(&mut self, until: Timestamp) -> Result<(), Failure> {
         self.shown = Some(Instant::now());
         self.run.catch_up(None)?;
         let now = self.run.clock().now().watermark;
         let now = if self.pace.is_paced() { now.max(until) } else { now };
-        self.run.tick(&Ledger::default(), now);
+        let (totals, counts) = self.run.counters(&Ledger::default());
+        self.run.tick(&totals, counts.open, now);
         Ok(())
     }
 }
