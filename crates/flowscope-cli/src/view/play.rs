@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use flowscope::core::{Ledger, PacketSource as _, PacketView, Timestamp};
 use flowscope::extract::{FiveTupleKey, ScopedKey};
+use flowscope::track::{Clock, ClockConfig};
 
 use crate::args::{LiveArgs, Speed};
 use crate::error::{Failure, Status};
@@ -81,26 +82,29 @@ impl<K: FlowKey> Player<'_, K> {
     }
 
     fn play(&mut self, mut views: &[PacketView<'_>]) -> Result<(), Failure> {
-        while let Some(next) = views.first()
+        let times: Vec<Timestamp> = views.iter().map(|view| self.pace.time(view.ts())).collect();
+        let mut times = times.as_slice();
+        while let Some(next) = times.first().copied()
             && !self.shared.is_stopped()
         {
             if self.shared.lock().is_paused() {
                 self.pace.pause(LOOK);
                 continue;
             }
-            let until = self.pace.until(Instant::now(), next.ts());
-            let due = views.iter().take_while(|view| view.ts() <= until).count();
+            let until = self.pace.until(Instant::now(), next);
+            let due = times.iter().take_while(|time| **time <= until).count();
             let (packets, rest) = views.split_at(due);
-            views = rest;
+            (views, times) = (rest, &times[due..]);
             self.run.take(packets);
             if self.run.is_round_full() {
                 self.run.round(None)?;
             }
             if self.is_due() {
-                self.show(until)?;
+                // Once all packets that were read are given, it may be ahead of those that follow.
+                self.show(if times.is_empty() { Timestamp::ZERO } else { until })?;
             }
             if due == 0 {
-                thread::sleep(self.pace.left(next.ts()).min(LOOK));
+                thread::sleep(self.pace.left(next).min(LOOK));
             }
         }
         Ok(())
@@ -127,6 +131,7 @@ impl<K: FlowKey> Player<'_, K> {
 /// Which packet time it is.
 struct Pace {
     speed: Speed,
+    clock: Clock,
     /// A packet time, and when it was.
     at: Option<(Instant, Timestamp)>,
 }
@@ -136,11 +141,17 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 impl Pace {
     fn new(speed: Speed) -> Self {
-        Pace { speed, at: None }
+        Pace { speed, clock: Clock::new(ClockConfig::default()), at: None }
     }
 
     fn is_paced(&self) -> bool {
         self.speed != Speed::Max
+    }
+
+    /// When the next packet is due, by its timestamp. One that is too far ahead to be [accepted](Clock) is due at the latest
+    /// time before.
+    fn time(&mut self, ts: Timestamp) -> Timestamp {
+        ts.min(self.clock.observe(ts).watermark)
     }
 
     /// Packet time at `now`. The next packet has the time `next`: a silence that would be too long before it is cut.
@@ -148,7 +159,8 @@ impl Pace {
         let Speed::Times(speed) = self.speed else { return Timestamp::from_nanos(u64::MAX) };
         let (at, then) = *self.at.get_or_insert((now, next));
         let passed = now.saturating_duration_since(at).as_secs_f64() * speed;
-        let until = then.saturating_add(Duration::try_from_secs_f64(passed).unwrap_or_default());
+        let passed = Duration::try_from_secs_f64(passed).unwrap_or(Duration::MAX);
+        let until = then.saturating_add(passed);
         let longest = Duration::try_from_secs_f64(LONGEST.as_secs_f64() * speed);
         match longest.ok().filter(|longest| next.since(until) > *longest) {
             Some(longest) => {
@@ -203,8 +215,28 @@ mod tests {
         let far = Timestamp::from_nanos(u64::MAX);
         assert!(pace.until(after(5300), far) < far);
         assert_eq!(Pace::new(Speed::Max).until(start, at(7)), far);
+        let mut fast = Pace::new(Speed::Times(f64::MAX));
+        assert_eq!(fast.until(start, at(7)), at(7));
+        assert_eq!(fast.until(after(1), at(8)), far);
         let mut slow = Pace::new(Speed::Times(f64::MIN_POSITIVE));
         assert_eq!(slow.until(start, at(7)), at(7));
         assert_eq!(slow.until(after(9000), at(8)), at(8));
+    }
+
+    #[test]
+    fn a_corrupt_timestamp_does_not_change_the_pace() {
+        let start = Instant::now();
+        let mut pace = Pace::new(Speed::Times(1.0));
+        let corrupt = Timestamp::from_nanos(u64::MAX);
+        let times = [at(1000), corrupt, at(1200), at(1400)].map(|ts| pace.time(ts));
+        assert_eq!(times, [1000, 1000, 1200, 1400].map(at));
+        for next in times {
+            pace.until(start, next);
+        }
+        assert_eq!(pace.until(start + Duration::from_millis(100), at(1200)), at(1100));
+        // As many as agree are right.
+        let later = at(3_600_000_000);
+        assert_eq!(pace.time(later), at(1400));
+        assert!((0..100).any(|_| pace.time(later) == later));
     }
 }
