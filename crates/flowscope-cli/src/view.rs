@@ -107,6 +107,9 @@ fn may_draw() -> Result<(), Failure> {
 /// Shows the view from the time that there is something to show until the user quits.
 fn show(shared: &SharedView, gathered: &Gathered, held: &mut Holding) -> Result<(), Failure> {
     while !shared.has_begun() {
+        if shared.is_stopped() {
+            return Ok(());
+        }
         if gathered.is_finished() {
             // It could not begin, or there was nothing; unless it did meanwhile.
             if shared.has_begun() {
@@ -120,16 +123,14 @@ fn show(shared: &SharedView, gathered: &Gathered, held: &mut Holding) -> Result<
     let mut drawn: Option<Instant> = None;
     while !shared.is_stopped() {
         if drawn.is_none_or(|at| at.elapsed() >= FRAME) {
-            let is_finished = gathered.is_finished();
-            let mut view = shared.lock();
-            if is_finished && !view.has_ended() {
+            if gathered.is_finished() && !shared.lock().has_ended() {
                 // It failed.
                 break;
             }
             if let Some(message) = held.next() {
-                view.say(&message);
+                shared.lock().say(&message);
             }
-            screen.draw(&mut view)?;
+            screen.draw(shared)?;
             drawn = Some(Instant::now());
         }
         let Some(event) = screen.next_event(FRAME)? else { continue };
@@ -160,3 +161,29 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Time between two pictures.
 const FRAME: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_signal_ends_a_view_that_has_nothing_to_show_yet() {
+        let (open, waiting) = mpsc::channel::<()>();
+        let gathered = thread::spawn(move || {
+            let _ = waiting.recv();
+            Ok(Status::Done)
+        });
+        let shared = SharedView::new(View::new("pipe"));
+        let (shown, is_shown) = mpsc::channel();
+        thread::spawn(move || {
+            shared.stop();
+            let is_ok = show(&shared, &gathered, &mut Holding::start()).is_ok();
+            shown.send((is_ok, gathered.is_finished()))
+        });
+        let ended = is_shown.recv_timeout(Duration::from_secs(20));
+        assert_eq!(ended, Ok((true, false)));
+        drop(open);
+    }
+}

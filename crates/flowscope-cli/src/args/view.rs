@@ -48,15 +48,6 @@ impl FromStr for Speed {
     }
 }
 
-impl std::fmt::Display for Speed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Speed::Times(times) => write!(f, "{times}x"),
-            Speed::Max => f.write_str("max"),
-        }
-    }
-}
-
 /// Options that are for what is printed, and for captures that run for long. A view has none of it.
 const OF_OUTPUT: [&str; 9] =
     ["output", "quiet", "no_pager", "active", "shunt", "rotate", "keep", "metrics", "user"];
@@ -128,8 +119,9 @@ Text is searched in endpoints, protocols and session records. What has an operat
 expressions is an expression, over the fields of flows (FORMATS.md). A pause stops a capture file;
 packets of interfaces are captured meanwhile.
 A capture file is played at the pace of its packets; silences of more than 5 seconds are cut to that.
-At its end the totals stay on view. The view has the 1000 flows with the latest packets; their records
-are up to a second old but for packets and bytes. NO_COLOR=1 is without colours.
+At its end the totals stay on view. The view has the 1000 flows with the latest packets. Packets, bytes
+and states are current; other fields of a flow are up to a second older than its last packet.
+NO_COLOR=1 is without colours.
 
 Exit status: as for `flowscope flows`; 2 without a terminal.
 

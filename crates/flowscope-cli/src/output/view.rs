@@ -39,6 +39,11 @@ impl SharedView {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_locked(&self) -> bool {
+        self.view.try_lock().is_err()
+    }
+
     pub(crate) fn has_begun(&self) -> bool {
         self.begun.load(Ordering::Acquire)
     }
@@ -163,8 +168,9 @@ impl RecordFormat for Gathering {
                     self.whole(&mut flow)
                 })
             }
-            // The next packet brings the new state.
-            Change::StateChange { .. } | Change::Anomaly { .. } => {
+            Change::StateChange { .. } => Some(self.whole(&mut flow)),
+            // The next packet brings the new counters.
+            Change::Anomaly { .. } => {
                 flow.state.recorded = None;
                 None
             }
@@ -272,5 +278,49 @@ fn tick(totals: &Totals, open: u64, now: Timestamp) -> Tick {
             untracked: losses(|cause| cause != Loss::Shunted).saturating_sub(dropped),
             evicted: totals.evicted,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use flowscope::core::FlowSide::Initiator;
+    use flowscope_testkit::{Dialogue, views};
+    use ratatui_core::backend::TestBackend;
+    use ratatui_core::terminal::Terminal;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+    use crate::output::{Output, Target};
+    use crate::run::Run;
+
+    /// What is drawn behind the packets of a conversation that goes on.
+    fn drawn(packets: &[(Timestamp, Vec<u8>)]) -> String {
+        let args = ["flowscope", "live", "x.pcap"].map(Into::into);
+        let Command::Live(args) = Cli::parse(args).unwrap().command else { panic!("not `live`") };
+        let shared = Arc::new(SharedView::new(View::new("x.pcap")));
+        let gathering = Gathering::new(Arc::clone(&shared), 0);
+        let out = Output::open(gathering, Target::Stream(None)).unwrap();
+        let running = &args.common.running;
+        let workers = NonZeroUsize::MIN;
+        let mut run =
+            Run::<Gathering, FiveTupleKey>::new(running, out, workers, None, None).unwrap();
+        run.take(&views(packets).collect::<Vec<_>>());
+        run.catch_up(None).unwrap();
+        let mut terminal = Terminal::new(TestBackend::new(100, 12)).unwrap();
+        terminal.draw(|frame| shared.lock().draw(frame)).unwrap();
+        terminal.backend().to_string()
+    }
+
+    #[test]
+    fn a_new_state_needs_no_further_packet() {
+        let talk = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:80").at(1_767_323_045);
+        let packets = talk.handshake().data(Initiator, "GET ").close(Initiator).build();
+        // The fifth is the FIN, less than a second behind the record of the fourth.
+        let [asked, established, closing] = [1, 4, 5].map(|count| drawn(&packets[..count]));
+        assert!(asked.contains(" new "), "{asked}");
+        assert!(established.contains(" active "), "{established}");
+        assert!(closing.contains(" closing"), "{closing}");
     }
 }

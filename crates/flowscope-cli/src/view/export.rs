@@ -25,7 +25,6 @@ pub(super) fn write(folder: &Path, now: Timestamp, lines: &[u8]) -> io::Result<S
         match File::create_new(folder.join(&name)) {
             Ok(mut file) => {
                 file.write_all(lines)?;
-                file.flush()?;
                 return Ok(name);
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
