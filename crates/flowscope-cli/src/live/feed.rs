@@ -15,7 +15,6 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::open::{Source, failed, open};
-use super::signals;
 use crate::args::live::Taking;
 use crate::error::{Failure, Status};
 use crate::output::count;
@@ -41,7 +40,7 @@ pub(super) struct Account {
 }
 
 impl Feed {
-    /// Starts to capture, until the first signal, the limit of packets or time, or, if output goes to
+    /// Starts to capture, until the sender that comes with it is dropped, the limit of packets or time, or, if output goes to
     /// standard output (`is_piped`), until its reader closes it. Must run inside a runtime.
     pub(super) fn start(
         interfaces: &[String],
@@ -49,11 +48,9 @@ impl Feed {
         filter: Option<&Filter>,
         shunt: Option<NonZeroU32>,
         is_piped: bool,
-    ) -> Result<Self, Failure> {
+    ) -> Result<(Self, oneshot::Sender<()>), Failure> {
         let (stop, stopped) = oneshot::channel::<()>();
         let capture = open(interfaces, taking, filter, shunt)?;
-        // It is dropped at the first signal.
-        signals::watch(move || drop(stop))?;
         let duration = taking.duration.map(|time| time.0);
         let reader = is_piped.then(Reader::new).flatten();
         let capture = capture.stop_when(async move {
@@ -72,7 +69,7 @@ impl Feed {
             .await;
         });
         let left = taking.count.map_or(u64::MAX, Into::into);
-        Ok(Feed { capture, left, taken: 0, status: Status::Done })
+        Ok((Feed { capture, left, taken: 0, status: Status::Done }, stop))
     }
 
     /// Lends packets; false at the end. Errors are printed, and change the status.

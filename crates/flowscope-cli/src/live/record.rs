@@ -9,7 +9,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::feed::Feed;
 use super::files::Files;
-use super::runtime;
+use super::{runtime, signals};
 use crate::args::live::{CaptureArgs, FileFormat};
 use crate::error::{Failure, Status};
 use crate::say;
@@ -20,7 +20,9 @@ pub(crate) fn capture(args: CaptureArgs) -> Result<Status, Failure> {
     Files::check(&write, &rotation)?;
     let runtime = runtime()?;
     let _inside = runtime.enter();
-    let feed = Feed::start(&interface, &taking, filter.as_ref(), None, write.as_os_str() == "-")?;
+    let is_piped = write.as_os_str() == "-";
+    let (feed, stop) = Feed::start(&interface, &taking, filter.as_ref(), None, is_piped)?;
+    signals::watch(move || drop(stop))?;
     let format = format.unwrap_or_else(|| format_of(&write));
     let files = Files::create(&write, link(&feed, format)?, rotation)?;
     if !quiet {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, PathFd, Ruleset,
     RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope, make_bitflags,
 };
 
@@ -21,17 +21,17 @@ fn writing() -> BitFlags<AccessFs> {
 }
 
 /// Confines this thread, and those that it starts: they write nowhere but in `directory`, start no program, send
-/// signals to no other program, and neither bind nor connect TCP sockets, but for those that are bound already and, if
-/// it `connects`, a collector's. Returns what is to be said of it.
+/// signals to no other program, and neither bind nor connect TCP sockets, but for those that are bound already and
+/// connections to the port of a `collector`. Returns what is to be said of it.
 ///
 /// # Errors
 ///
 /// If the directory cannot be opened. A kernel without Landlock is none.
-pub(super) fn confine(directory: Option<&Path>, connects: bool) -> Result<String, Failure> {
+pub(super) fn confine(directory: Option<&Path>, collector: Option<u16>) -> Result<String, Failure> {
     let failed = |error: &dyn Error| Failure::Failed(format!("Landlock: {error}"));
     let root = PathFd::new("/").map_err(|error| failed(&error))?;
     let logs = directory.map(PathFd::new).transpose().map_err(|error| failed(&error))?;
-    let status = restrict(root, logs, connects).map_err(|error| failed(&error))?;
+    let status = restrict(root, logs, collector).map_err(|error| failed(&error))?;
     let place = match directory {
         Some(directory) => format!("writes in {} alone", directory.display()),
         None => "writes no file".to_owned(),
@@ -50,17 +50,19 @@ pub(super) fn confine(directory: Option<&Path>, connects: bool) -> Result<String
 fn restrict(
     root: PathFd,
     logs: Option<PathFd>,
-    connects: bool,
+    collector: Option<u16>,
 ) -> Result<RulesetStatus, RulesetError> {
     let ruleset = Ruleset::default()
         .handle_access(AccessFs::from_all(KNOWN))?
         .scope(Scope::from_all(KNOWN))?
-        .handle_access(AccessNet::BindTcp)?;
-    let ruleset = if connects { ruleset } else { ruleset.handle_access(AccessNet::ConnectTcp)? };
+        .handle_access(AccessNet::from_all(KNOWN))?;
     let reading = make_bitflags!(AccessFs::{ReadFile | ReadDir});
     let mut ruleset = ruleset.create()?.add_rule(PathBeneath::new(root, reading))?;
     if let Some(logs) = logs {
         ruleset = ruleset.add_rule(PathBeneath::new(logs, writing()))?;
+    }
+    if let Some(port) = collector {
+        ruleset = ruleset.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
     }
     Ok(ruleset.restrict_self()?.ruleset)
 }
@@ -83,7 +85,7 @@ mod tests {
         let (inside, outside) = (inside.path(), outside.path());
         // Of the threads of this test, one alone.
         let confined = || {
-            let said = confine(Some(inside), false).unwrap();
+            let said = confine(Some(inside), None).unwrap();
             if said.contains("no Landlock") {
                 assert_eq!(
                     fs::write(outside.join("new"), "").map_err(|error| error.kind()),
@@ -107,7 +109,7 @@ mod tests {
             fs::File::create(&log).unwrap().write_all(b"line").unwrap();
             fs::create_dir(inside.join("hour")).unwrap();
             let kept = inside.join("hour/log");
-            // Between directories only where the kernel tells such a rename from others (5.19).
+            // Between directories only where the kernel distinguishes such renames (5.19).
             match fs::rename(&log, &kept) {
                 Ok(()) => fs::remove_file(kept).unwrap(),
                 Err(_) => fs::remove_file(log).unwrap(),
@@ -125,8 +127,24 @@ mod tests {
     }
 
     #[test]
+    fn of_all_ports_that_of_the_collector_is_connected_to() {
+        let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [collector, other] = listeners.each_ref().map(|it| it.local_addr().unwrap());
+        let confined = || {
+            let said = confine(None, Some(collector.port())).unwrap();
+            TcpStream::connect(collector).unwrap();
+            let connected = TcpStream::connect(other).map(drop).map_err(|error| error.kind());
+            // Kernels before 6.7 do not know of ports.
+            if !said.contains("as far as") && !said.contains("no Landlock") {
+                assert_eq!(connected, Err(ErrorKind::PermissionDenied), "{said}");
+            }
+        };
+        thread::scope(|scope| scope.spawn(confined).join().unwrap());
+    }
+
+    #[test]
     fn a_directory_that_is_none_is_an_error() {
-        let confined = || confine(Some(Path::new("/nonexistent")), true);
+        let confined = || confine(Some(Path::new("/nonexistent")), Some(4739));
         let result = thread::scope(|scope| scope.spawn(confined).join().unwrap());
         match result {
             Err(failure) => assert!(failure.message().unwrap().starts_with("Landlock: ")),

@@ -17,12 +17,12 @@ use super::metrics::{Batches, Published, Snapshot};
 use super::sandbox;
 use super::scrape::Listener;
 use super::user::Unprivileged;
-use super::{now, runtime};
+use super::{now, runtime, signals};
 use crate::args::Running;
 use crate::args::live::{Live, TimestampSource};
 use crate::error::{Failure, Status};
 use crate::keylog::Secrets;
-use crate::output::{Output, RecordFormat, Target, Transport, report_stats};
+use crate::output::{Output, RecordFormat, Target, report_stats};
 use crate::recorder::FlowKey;
 use crate::run::{Ending, Run};
 use crate::say;
@@ -94,7 +94,7 @@ fn track_by<K: FlowKey, L: RecordFormat>(
     let control = Control::new(target.is_directory(), interval)?;
     // Before the rights to read it are given up.
     let secrets = Secrets::of_run(args, layout.reading(), false)?;
-    let feed =
+    let (feed, stop) =
         Feed::start(&live.interface, &live.taking, args.filter.as_ref(), live.shunt, is_piped)?;
     let listener = live.sensor.metrics.map(Listener::bind).transpose()?;
     let mut greetings = vec![feed.greeting()];
@@ -103,9 +103,10 @@ fn track_by<K: FlowKey, L: RecordFormat>(
             user.create(directory)?;
         }
         greetings.push(user.become_it()?);
-        let connects = target.transport() == Some(Transport::Tcp);
-        greetings.push(sandbox::confine(target.directory(), connects)?);
+        greetings.push(sandbox::confine(target.directory(), target.tcp_port())?);
     }
+    // Only now: threads that were started before are not confined.
+    signals::watch(move || drop(stop))?;
     let metrics = listener.map(|listener| Metrics::serve(listener, &mut greetings)).transpose()?;
     let out = Output::rotating(layout, target, rotation)?.hurried();
     let workers = args.workers.unwrap_or(NonZeroUsize::MIN);

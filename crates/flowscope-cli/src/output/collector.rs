@@ -42,6 +42,13 @@ impl<'a> CollectorName<'a> {
     pub(super) fn name(self) -> &'a str {
         self.name
     }
+
+    /// The port, if it is connected to over TCP. Without one, no connection is made.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    pub(super) fn tcp_port(self) -> Option<u16> {
+        let (_, port) = self.host.rsplit_once(':')?;
+        if self.transport == Transport::Tcp { port.parse().ok() } else { None }
+    }
 }
 
 /// Sends messages, and counts those that could not be sent.
@@ -313,5 +320,15 @@ mod tests {
         check("flows.ipfix", None);
         check("-", None);
         check("udp:/x", None);
+    }
+
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    #[test]
+    fn collectors_over_tcp_have_ports() {
+        let port = |name: &str| CollectorName::of(Path::new(name)).unwrap().tcp_port();
+        assert_eq!(port("tcp://[2001:db8::1]:4739"), Some(4739));
+        assert_eq!(port("tcp://collector.test:65536"), None);
+        assert_eq!(port("tcp://collector.test"), None);
+        assert_eq!(port("udp://192.0.2.7:4739"), None);
     }
 }

@@ -140,6 +140,12 @@ impl Target<'_> {
     pub(crate) fn transport(self) -> Option<Transport> {
         if let Target::Collector(name) = self { Some(name.transport) } else { None }
     }
+
+    /// The port of a collector that is connected to over TCP.
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    pub(crate) fn tcp_port(self) -> Option<u16> {
+        if let Target::Collector(name) = self { name.tcp_port() } else { None }
+    }
 }
 
 impl<L: RecordFormat> Output<L> {
