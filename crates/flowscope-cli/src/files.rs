@@ -14,7 +14,7 @@ use flowscope::track::EndReason;
 use crate::args::Running;
 use crate::error::{Failure, Status};
 use crate::keylog::Secrets;
-use crate::output::{Output, RecordFormat, Target, part_of};
+use crate::output::{Output, RecordFormat, Target, count, part_of};
 use crate::recorder::FlowKey;
 use crate::run::{Ending, Run};
 
@@ -127,6 +127,11 @@ pub(crate) fn end<L: RecordFormat, K: FlowKey>(
             links.push(link);
         }
     }
+    let refused = source.refused_secrets();
+    let refused = (refused > 0).then(|| {
+        let blocks = count(refused, "block");
+        format!("left out: {blocks} of decryption secrets, damaged or too large")
+    });
     run.end(Ending {
         status,
         reason: EndReason::EndOfInput,
@@ -136,7 +141,7 @@ pub(crate) fn end<L: RecordFormat, K: FlowKey>(
             interfaces().filter_map(Interface::dropped_by_os).sum(),
         ],
         links,
-        line: None,
+        line: refused,
         now: Timestamp::ZERO,
     })
 }

@@ -13,6 +13,7 @@ use flowscope::tls::Tls;
 
 use crate::args::Running;
 use crate::error::Failure;
+use crate::output::count;
 use crate::reading::PayloadMode;
 
 /// The secrets that parsers look into, and those of the capture that are to be added.
@@ -24,6 +25,8 @@ pub(crate) struct Secrets {
     /// What the user should know of the key log.
     notes: Vec<String>,
     log: Arc<SharedLog>,
+    /// Secrets of the file that were refused, which the notes have.
+    refused: u64,
     waiting: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
@@ -50,14 +53,13 @@ impl Secrets {
             return Ok(None);
         }
         match &args.keylog {
-            Some(path) => Secrets::open(path).map(Some),
+            Some(path) => Secrets::open(path, KeyLog::new()).map(Some),
             None => Ok(has_blocks.then(Secrets::default)),
         }
     }
 
-    /// Those of the key log at this path.
-    fn open(path: &Path) -> Result<Self, Failure> {
-        let mut log = KeyLog::new();
+    /// Those of the key log at this path, added to `log`.
+    fn open(path: &Path, mut log: KeyLog) -> Result<Self, Failure> {
         let read = File::open(path).and_then(|file| log.read(BufReader::new(file)));
         if let Err(error) = read {
             return Err(Failure::Failed(format!("{}: cannot read: {error}", path.display())));
@@ -73,12 +75,24 @@ impl Secrets {
                 path.display()
             ));
         }
-        Ok(Secrets { notes, log: Arc::new(SharedLog(RwLock::new(log))), ..Secrets::default() })
+        let refused = log.refused();
+        let log = Arc::new(SharedLog(RwLock::new(log)));
+        Ok(Secrets { notes, log, refused, ..Secrets::default() })
     }
 
     /// What the user should know of the key log.
     pub(crate) fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// What the user should know of the secrets of the capture, at its end.
+    pub(crate) fn refused(&self) -> Option<String> {
+        let log = self.log.0.read().unwrap_or_else(PoisonError::into_inner);
+        let refused = log.refused() - self.refused;
+        (refused > 0).then(|| {
+            let (secrets, sessions) = (count(refused, "secret"), log.sessions());
+            format!("left out: {secrets} of the capture, beyond those of {sessions} connections")
+        })
     }
 
     /// Where parsers look.
@@ -107,5 +121,35 @@ impl Secrets {
         let waiting = mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         let mut log = self.log.0.write().unwrap_or_else(PoisonError::into_inner);
         waiting.iter().for_each(|text| log.extend(text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn secrets_that_are_refused_are_named_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = |number: u32| format!("CLIENT_RANDOM {number:064x} {number:096x}\n");
+        let refused = |of_file: u32, of_capture: &[u32]| {
+            let path = folder.path().join("keys.txt");
+            fs::write(&path, (0..of_file).map(line).collect::<String>()).unwrap();
+            let secrets = Secrets::open(&path, KeyLog::new().max_sessions(2)).unwrap();
+            let text: String = of_capture.iter().copied().map(line).collect();
+            let kind = DecryptionSecrets::TLS_KEY_LOG;
+            secrets.sink()(DecryptionSecrets { kind, data: text.as_bytes() });
+            secrets.add_waiting();
+            (secrets.notes().len(), secrets.refused())
+        };
+        let left_out = |what: &str| {
+            Some(format!("left out: {what} of the capture, beyond those of 2 connections"))
+        };
+        assert_eq!(refused(2, &[0, 1]), (0, None));
+        assert_eq!(refused(3, &[0]), (1, None));
+        assert_eq!(refused(1, &[1, 2, 3]), (0, left_out("2 secrets")));
+        assert_eq!(refused(3, &[2]), (1, left_out("1 secret")));
     }
 }

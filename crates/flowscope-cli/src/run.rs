@@ -264,7 +264,8 @@ impl<'a, L: RecordFormat, K: FlowKey> Run<'a, L, K> {
                 let packets = count(unread, "packet");
                 format!("left out: {packets} of a link type that the filter cannot read")
             });
-            let mut lines = vec![line, unread, self.tunnels.hint()];
+            let secrets = self.secrets.as_ref().and_then(Secrets::refused);
+            let mut lines = vec![line, secrets, unread, self.tunnels.hint()];
             if !has_totals {
                 lines.extend([totals.not_seen(), totals.not_read(), totals.evicted_line()]);
             }

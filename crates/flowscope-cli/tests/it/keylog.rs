@@ -195,3 +195,23 @@ fn commands_that_read_no_messages_take_no_key_log() {
         assert!(flowscope(["help", command]).out.contains("--keylog"), "{command}");
     }
 }
+
+#[test]
+fn secrets_that_are_too_large_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut capture = fs::read(data("tls13-keys.pcapng")).unwrap();
+    // A block of more than 1 MiB: type, length, kind, length of the secrets, secrets, length (draft-ietf-opsawg-pcapng §4.7).
+    let secrets = vec![b'#'; (1 << 20) + 4];
+    let (kind, len) = (0x544c_534b_u32, secrets.len() as u32);
+    let words =
+        |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    capture.extend(words(&[10, len + 20, kind, len]));
+    capture.extend(&secrets);
+    capture.extend(words(&[len + 20]));
+    let capture = file(folder.path(), "large.pcapng", &capture).display().to_string();
+    let ran = flowscope(["sessions", &capture]);
+    let expected = "flowscope: left out: 1 block of decryption secrets, damaged or too large\n";
+    assert_eq!((ran.code, ran.err.contains(expected)), (0, true), "{}", ran.err);
+    let quiet = flowscope(["sessions", "--quiet", &capture]);
+    assert_eq!((quiet.code, quiet.err.as_str()), (0, ""));
+}
