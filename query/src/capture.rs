@@ -76,10 +76,10 @@ impl Captures {
         args.extend(self.files.iter().map(OsString::from));
         let run = RecordRun::new(args)?;
         let run = if self.reports { run.reporting() } else { run };
-        Ok(match source {
-            Source::Flows => run,
+        match source {
+            Source::Flows => Ok(run),
             Source::Sessions(protocols) => run.parsing(protocols.iter().copied()),
-        })
+        }
     }
 }
 

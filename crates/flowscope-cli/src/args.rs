@@ -32,6 +32,7 @@ use flowscope::reassembly::{OverlapPolicy, StreamConfig};
 use flowscope::track::{Eviction, ResetRule, TrackerConfig};
 use flowscope_filter::Filter;
 
+use crate::error::Failure;
 use crate::output::Target;
 use crate::reading::MessageOptions;
 pub(crate) use answers::{SummaryArgs, TopArgs};
@@ -210,13 +211,20 @@ pub(crate) enum SideArg {
 
 impl SessionsArgs {
     /// The protocols to be read.
-    pub(crate) fn messages(&self) -> MessageOptions {
+    pub(crate) fn messages(&self) -> Result<MessageOptions, Failure> {
         if self.protocol.is_empty() {
-            return MessageOptions::ALL;
+            return Ok(MessageOptions::ALL);
         }
-        let named = |all: Selection, name: &String| all.with(name).unwrap_or(all);
-        MessageOptions::of(self.protocol.iter().fold(Selection::NONE, named))
+        Ok(MessageOptions::of(selection(self.protocol.iter().map(String::as_str))?))
     }
+}
+
+/// The protocols of these names, which are those that are read.
+pub(crate) fn selection<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<Selection, Failure> {
+    Selection::of_names(names)
+        .map_err(|name| Failure::Usage(format!("`{name}` is no protocol that has records")))
 }
 
 /// The names of all protocols that flows are found to speak.

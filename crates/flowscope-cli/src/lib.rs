@@ -144,7 +144,7 @@ fn sessions(args: &SessionsArgs, sink: Option<OpenSink<'_>>) -> Result<Status, F
     }
     let target = records.target(&common.running, sink)?;
     let (logs, seed) = (target.is_directory(), common.running.community_id_seed);
-    let messages = args.messages();
+    let messages = args.messages()?;
     let condition = records.condition.as_deref();
     let condition = condition.map(|text| Condition::of_sessions(text, messages)).transpose()?;
     let known = session_fields(messages);

@@ -4,9 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::{fmt, io, iter};
 
-use flowscope::protocols::Selection;
-
-use crate::args::{Cli, Command, Common, FlowsArgs, Format, Records};
+use crate::args::{Cli, Command, Common, FlowsArgs, Format, Records, selection};
 use crate::error::Failure;
 use crate::files;
 use crate::output::{Condition, Flows, RecordSink, Sessions, Target, flow_fields, session_fields};
@@ -61,7 +59,7 @@ impl RecordRun {
             }
             Command::Sessions(args) => {
                 check(&args.records, &args.common)?;
-                let messages = args.messages();
+                let messages = args.messages()?;
                 args.records.fields(&session_fields(messages))?;
                 let condition = args.records.condition.as_deref();
                 let condition =
@@ -79,16 +77,20 @@ impl RecordRun {
     /// Parses these protocols alone. Flows are recognised as without it, and there are no records of other protocols.
     ///
     /// What begins within another protocol is found only if that one is parsed too; see
-    /// [`ProtocolInfo::carries`](flowscope::protocols::ProtocolInfo::carries). A name that is of no protocol is passed over. It
-    /// changes nothing of `flows`, which parse nothing.
-    #[must_use]
-    pub fn parsing<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+    /// [`ProtocolInfo::carries`](flowscope::protocols::ProtocolInfo::carries). It changes nothing of `flows`, which parse nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordRunError::Usage`] for a name that is of no protocol, or of one without records.
+    pub fn parsing<'a>(
+        mut self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, RecordRunError> {
+        let parsed = selection(names)?;
         if let Layout::Sessions(sessions) = self.layout {
-            let named = |all: Selection, name| all.with(name).unwrap_or(all);
-            let parsed = names.into_iter().fold(Selection::NONE, named);
             self.layout = Layout::Sessions(sessions.parsing(parsed));
         }
-        self
+        Ok(self)
     }
 
     /// Shows progress on standard error, and at the end what was not read, as the command does. By default only errors
@@ -182,7 +184,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts records by protocol, and flows by the protocol that they speak.
+    /// Counts records, and flows by their protocol.
     #[derive(Clone, Default)]
     struct Counts(Arc<Mutex<[BTreeMap<String, usize>; 2]>>);
 
@@ -212,7 +214,7 @@ mod tests {
             let args = iter::once("sessions".into()).chain(files.iter().map(OsString::from));
             let run = RecordRun::new(args).unwrap();
             let run = match parsed {
-                Some(names) => run.parsing(names.iter().copied()),
+                Some(names) => run.parsing(names.iter().copied()).unwrap(),
                 None => run,
             };
             let counts = Counts::default();
@@ -226,6 +228,16 @@ mod tests {
             assert_eq!(recognised, flows);
             let wanted = all.iter().filter(|(name, _)| names.contains(&name.as_str()));
             assert!(parsed.iter().eq(wanted), "{parsed:?} of {all:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_no_protocol_are_refused() {
+        for command in ["flows", "sessions"] {
+            let run = || RecordRun::new([command, "x"].map(OsString::from)).unwrap();
+            assert!(run().parsing(["dns", "tls"]).is_ok());
+            let refused = run().parsing(["dns", "dnss"]).unwrap_err().to_string();
+            assert_eq!(refused, "`dnss` is no protocol that has records");
         }
     }
 

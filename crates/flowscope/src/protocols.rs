@@ -448,6 +448,15 @@ impl Selection {
         Some(Selection(self.0 | 1 << at))
     }
 
+    /// The protocols of these names.
+    ///
+    /// # Errors
+    ///
+    /// The first name that is of no protocol.
+    pub fn of_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
+        names.into_iter().try_fold(Selection::NONE, |all, name| all.with(name).ok_or(name))
+    }
+
     /// The selected protocols, in order.
     pub fn protocols(self) -> impl Iterator<Item = &'static ProtocolInfo> {
         all().iter().enumerate().filter(move |(at, _)| self.contains(*at)).map(|(_, info)| info)
