@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, in tests")]
 
 mod network;
+#[cfg(target_os = "linux")]
 mod nfdump;
 #[path = "../program/mod.rs"]
 mod program;
@@ -22,6 +23,7 @@ fn main() -> std::process::ExitCode {
                 network::wrong_usage_is_exit_code_2,
             ],
         ),
+        #[cfg(target_os = "linux")]
         runner::group(
             || needs::programs(&["nfcapd", "nfdump", "kill"]),
             tests![nfdump::a_collector_counts_what_the_flows_are],

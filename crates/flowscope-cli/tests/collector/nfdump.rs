@@ -25,7 +25,7 @@ pub(crate) fn a_collector_counts_what_the_flows_are() {
         let sent =
             run(program().args(["flows", "-q", "--format=ipfix", "-o", &to]).arg(&capture), b"");
         assert_eq!(sent.code, 0, "{sent:?}");
-        stop(&mut collector);
+        stop(&mut collector, port);
         let flows = ["flows", "-q", "--format=json", "--fields", FIELDS];
         let flows = run(program().args(flows).arg(&capture), b"");
         let (stored, known) = (stored(folder.path()), of_flows(&flows.out));
@@ -49,10 +49,24 @@ fn start(folder: &Path, port: u16) -> Child {
 }
 
 /// Has it write its file: it reads what waits in its socket before.
-fn stop(collector: &mut Child) {
-    std::thread::sleep(Duration::from_millis(300));
+fn stop(collector: &mut Child, port: u16) {
+    let begun = Instant::now();
+    while is_waiting(port) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nfcapd does not read");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     assert!(Command::new("kill").arg(collector.id().to_string()).status().unwrap().success());
     collector.wait().unwrap();
+}
+
+/// Whether the socket of this port holds datagrams: a line of this file has a number, local and remote address, state, and
+/// the bytes of the queues for sending and receiving.
+fn is_waiting(port: u16) -> bool {
+    let sockets = std::fs::read_to_string("/proc/net/udp").unwrap();
+    let local = format!("0100007F:{port:04X}");
+    let mut lines = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let socket = lines.find(|line| line[1] == local).expect(&sockets);
+    !socket[4].ends_with(":00000000")
 }
 
 /// What nfdump prints, as CSV whose columns are named by its first line.

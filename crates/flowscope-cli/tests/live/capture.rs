@@ -111,7 +111,7 @@ pub(crate) fn files_rotate_by_time() {
     in_namespace("files_rotate_by_time", || {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trace.pcapng");
-        let live = Live::start(["capture", "-iv1", "-G", "100ms", "-w", path.to_str().unwrap()]);
+        let live = Live::start(["capture", "-iv1", "-G", "500ms", "-w", path.to_str().unwrap()]);
         let sent = frames(&corpus("dns-udp.pcap"));
         for n in 1..=2 {
             send(&corpus("dns-udp.pcap"));
@@ -119,7 +119,7 @@ pub(crate) fn files_rotate_by_time() {
             until("the file is complete", || folder.path().join(&name).exists());
             assert!(frames(&folder.path().join(&name)) == sent);
         }
-        thread::sleep(Duration::from_millis(250));
+        thread::sleep(Duration::from_millis(750));
         let ran = live.interrupt();
         assert!(ran.err.ends_with("dropped by the kernel; 2 files\n"), "{ran:?}");
         assert_eq!(files(folder.path()), ["trace-00001.pcapng", "trace-00002.pcapng"]);
@@ -208,7 +208,10 @@ pub(crate) fn kernel_drops_are_counted() {
         let [arrived, written, dropped] = account(&ran.err);
         assert_eq!((arrived, arrived), (2000, written + dropped), "{ran:?}");
         assert!(written > 0 && dropped > 0, "{ran:?}");
-        assert!(frames(path.as_ref()) == frames(&many)[..written as usize]);
+        // In order and whole; one may be missing where a block of the ring ended before it was full.
+        let (saved, mut sent) = (frames(path.as_ref()), frames(&many).into_iter());
+        assert_eq!(saved.len() as u64, written);
+        assert!(saved.iter().all(|saved| sent.any(|sent| sent == *saved)));
 
         let live = Live::start(["flows", "-iv1", "--ring=512K", "--format=eve"]);
         live.signal("STOP");

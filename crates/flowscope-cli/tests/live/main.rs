@@ -19,6 +19,9 @@ mod program;
 mod replay;
 #[cfg(target_os = "linux")]
 mod sensor;
+#[cfg(all(target_os = "linux", feature = "tui"))]
+#[path = "../program/tmux.rs"]
+mod tmux;
 #[cfg(target_os = "linux")]
 mod track;
 #[cfg(all(target_os = "linux", feature = "tui"))]
@@ -104,7 +107,7 @@ fn main() -> std::process::ExitCode {
         runner::group(
             || {
                 needs::namespaces()?;
-                needs::programs(&["kill", "script", "stty"])
+                needs::programs(&["kill", "tmux"])
             },
             tests![view::an_interface_is_shown_until_a_key_or_a_signal],
         ),

@@ -112,12 +112,12 @@ pub(crate) fn a_pause_of_the_reader_does_not_expire_flows() {
     in_namespace("a_pause_of_the_reader_does_not_expire_flows", || {
         let folder = tempfile::tempdir().unwrap();
         let one = file(folder.path(), "one.pcap", &pcap(&many_flows(1, 10)));
-        let live = Live::start(["flows", "--format=eve", "-iv1", "--udp-idle=1"]);
+        let mut live = Live::start(["flows", "--format=eve", "-iv1", "--udp-idle=1"]);
         let sender = thread::spawn(move || {
             let args = ["replay", "-iv0", "--pps=50", "--loop=100"].map(OsStr::new);
             flowscope(args.into_iter().chain([one.as_os_str()]))
         });
-        thread::sleep(Duration::from_millis(200));
+        live.until_read(1);
         live.signal("STOP");
         thread::sleep(Duration::from_millis(1300));
         live.signal("CONT");
@@ -325,17 +325,24 @@ pub(crate) fn records_of_flows_that_the_kernel_counts_are_those_of_whole_flows()
         let sent: usize = parts.iter().map(Vec::len).sum();
         let ordinary = parts[1].len() as u64;
         let files = parts.map(|part| {
-            let first = part[0].1.len();
-            file(folder.path(), &format!("{first}-{}.pcap", part.len()), &pcap(&part))
+            let (first, packets) = (part[0].1.len(), part.len() as u64);
+            (file(folder.path(), &format!("{first}-{packets}.pcap"), &pcap(&part)), packets)
         });
-        let run = |args: &[&str]| {
-            let live = Live::start(args.iter().chain(&["-iv1", "--linger=0"]));
-            for file in &files {
+        // All but those by which the kernel learns where each side stands.
+        let most = ordinary - 3 * 2;
+        let flows = |args: &[&str]| if args[0] == "flows" { 3 } else { 0 };
+        let run = |args: &[&str], counted: u64| {
+            let mut live = Live::start(args.iter().chain(&["-iv1", "--linger=0"]));
+            let mut read = 0;
+            for ((file, packets), counted) in files.iter().zip([0, counted, 0]) {
                 send(file);
-                // Longer than the kernel keeps a packet back.
-                thread::sleep(Duration::from_millis(100));
+                read += packets - counted;
+                live.until_read(read);
             }
-            let ran = live.interrupt();
+            // Closed flows end with time.
+            let ended = (0..flows(args)).map(|_| live.line()).collect::<String>();
+            let mut ran = live.interrupt();
+            ran.out.insert_str(0, &ended);
             assert_eq!(ran.code, 0, "{ran:?}");
             ran
         };
@@ -344,8 +351,8 @@ pub(crate) fn records_of_flows_that_the_kernel_counts_are_those_of_whole_flows()
             ["flows", "--format=eve", "--workers=2"],
             ["sessions", "--format=eve", "--workers=1"],
         ] {
-            let whole = run(&args);
-            let shunted = run(&[&args[..], &["--shunt=100"]].concat());
+            let whole = run(&args, 0);
+            let shunted = run(&[&args[..], &["--shunt=100"]].concat(), most);
             let mut counted = 0;
             let mut without_counters = |ran: &Ran| {
                 let (mut records, seen) = balanced(&ran.out);
@@ -366,13 +373,11 @@ pub(crate) fn records_of_flows_that_the_kernel_counts_are_those_of_whole_flows()
             };
             let records = without_counters(&shunted);
             assert_eq!(records, without_counters(&whole), "{args:?}");
-            assert_eq!(records.len(), if args[0] == "flows" { 3 } else { 0 });
+            assert_eq!(records.len(), flows(&args));
             let line = |read: u64, counted: &str| {
                 format!("{sent} packets arrived: {read} read, 0 dropped by the kernel{counted}\n")
             };
             assert!(whole.err.contains(&line(sent as u64, "")), "{whole:?}");
-            // All but those by which the kernel learns where each side stands.
-            let most = ordinary - 3 * 2;
             let read = sent as u64 - most;
             let line = line(read, &format!(", {most} counted by the kernel"));
             assert!(shunted.err.contains(&line), "{shunted:?}");

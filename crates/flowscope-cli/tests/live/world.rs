@@ -48,6 +48,21 @@ impl Live {
         line
     }
 
+    /// Waits until the program has read as many packets at least, by the counters that it prints at SIGUSR1. Returns how many.
+    pub(crate) fn until_read(&mut self, packets: u64) -> u64 {
+        let mut seen = 0;
+        until("the packets are counted", || {
+            self.signal("USR1");
+            let mut line = String::new();
+            self.err.as_mut().unwrap().read_line(&mut line).unwrap();
+            let stats: Value = serde_json::from_str(&line).expect(&line);
+            assert_eq!(stats["event_type"], "stats");
+            seen = stats["stats"]["packets"]["seen"].as_u64().unwrap();
+            seen >= packets
+        });
+        seen
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();

@@ -35,15 +35,17 @@ pub(crate) fn program() -> Command {
 /// Runs a command with this for its standard input.
 pub(crate) fn run(command: &mut Command, input: &[u8]) -> Ran {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = loop {
-        match command.spawn() {
-            // A program that a test has just written is open for writing in what other tests start meanwhile.
-            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
-            child => break child.expect("the program was built"),
+    let mut started = command.spawn();
+    // A program that a test has just written is open for writing in what other tests start meanwhile.
+    let is_busy = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ExecutableFileBusy;
+    for _ in 0..1000 {
+        if !started.as_ref().is_err_and(is_busy) {
+            break;
         }
-    };
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        started = command.spawn();
+    }
+    let mut child = started.expect("the program was built");
     let mut stdin = child.stdin.take().expect("it is piped");
     let input = input.to_vec();
     let feeder = std::thread::spawn(move || {

@@ -1,6 +1,9 @@
 //! What the command does on a terminal, which `script` or `tmux` makes.
 
 #[cfg(all(target_os = "linux", feature = "tui"))]
+#[path = "../program/tmux.rs"]
+mod tmux;
+#[cfg(all(target_os = "linux", feature = "tui"))]
 mod view;
 
 #[cfg(target_os = "linux")]

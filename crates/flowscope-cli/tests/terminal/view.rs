@@ -1,9 +1,8 @@
 //! `flowscope live`.
 
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
+use super::tmux::Tmux;
 use super::{PROGRAM, capture};
 
 pub(crate) fn a_view_needs_a_terminal_with_a_cursor() {
@@ -54,46 +53,4 @@ pub(crate) fn a_capture_is_played_and_the_terminal_is_as_before() {
     tmux.shows(&["flowscope: 23 flows, 329 packets, 148363 bytes", "code 0", "all written"]);
     let state = |name| std::fs::read_to_string(folder.path().join(name)).expect("stty");
     assert_eq!(state("before"), state("after"));
-}
-
-/// A server of tmux for one test, with one window.
-struct Tmux(PathBuf);
-
-impl Tmux {
-    /// Runs a command of the shell in a window of 100 columns and 30 rows.
-    fn start(socket: PathBuf, shell: &str) -> Self {
-        let tmux = Tmux(socket);
-        tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", shell]);
-        tmux
-    }
-
-    fn run(&self, args: &[&str]) -> String {
-        let mut tmux = Command::new("tmux");
-        let ran = tmux.arg("-S").arg(&self.0).args(args).output().expect("tmux");
-        assert!(ran.status.success(), "{args:?}: {}", String::from_utf8_lossy(&ran.stderr));
-        String::from_utf8_lossy(&ran.stdout).into_owned()
-    }
-
-    fn keys(&self, keys: &[&str]) {
-        self.run(&[&["send-keys"], keys].concat());
-    }
-
-    /// Waits until the window has all of these texts.
-    fn shows(&self, texts: &[&str]) {
-        let started = Instant::now();
-        loop {
-            let window = self.run(&["capture-pane", "-p"]);
-            if texts.iter().all(|text| window.contains(text)) {
-                return;
-            }
-            assert!(started.elapsed() < Duration::from_secs(20), "{texts:?} in\n{window}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Tmux {
-    fn drop(&mut self) {
-        let _ = Command::new("tmux").arg("-S").arg(&self.0).arg("kill-server").output();
-    }
 }
