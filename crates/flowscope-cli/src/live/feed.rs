@@ -40,8 +40,8 @@ pub(super) struct Account {
 }
 
 impl Feed {
-    /// Starts to capture, until the sender that comes with it is dropped, the limit of packets or time, or, if output goes to
-    /// standard output (`is_piped`), until its reader closes it. Must run inside a runtime.
+    /// Starts to capture, until the sender that comes with it is dropped, the limit of packets or time, or, if output
+    /// goes to standard output (`is_piped`), until its reader closes it. Must run inside a runtime.
     pub(super) fn start(
         interfaces: &[String],
         taking: &Taking,

@@ -112,6 +112,13 @@ fn main() -> std::process::ExitCode {
             tests![view::an_interface_is_shown_until_a_key_or_a_signal],
         ),
         runner::group(
+            || {
+                needs::namespaces_of_root()?;
+                needs::programs(&["setpriv"])
+            },
+            tests![sensor::the_capabilities_of_the_unit_for_systemd_are_enough],
+        ),
+        runner::group(
             needs::namespaces_of_root,
             tests![
                 sensor::it_goes_on_as_another_user,

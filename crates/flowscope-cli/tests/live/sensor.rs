@@ -297,6 +297,46 @@ pub(crate) fn it_goes_on_as_another_user() {
     });
 }
 
+/// As `contrib/flowscope.service` starts it: another user, these capabilities, and no way to gain others.
+pub(crate) fn the_capabilities_of_the_unit_for_systemd_are_enough() {
+    in_namespace("the_capabilities_of_the_unit_for_systemd_are_enough", || {
+        let unit = include_str!("../../../../contrib/flowscope.service");
+        let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+        let capabilities = |key| {
+            let names = value(key).split(' ').map(|name| name.strip_prefix("CAP_").unwrap());
+            names.fold("-all".to_owned(), |all, name| all + ",+" + &name.to_lowercase())
+        };
+        let [bounding, ambient] =
+            ["CapabilityBoundingSet=", "AmbientCapabilities="].map(capabilities);
+        assert_eq!(value("NoNewPrivileges="), "yes");
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        fs::create_dir(&logs).unwrap();
+        for folder in [folder.path(), &logs] {
+            std::os::unix::fs::chown(folder, Some(65534), Some(65534)).unwrap();
+        }
+        let config = folder.path().join("sensor.toml");
+        let options = format!("interface = [\"v1\"]\noutput-dir = {logs:?}\nrotate = \"1h\"\n");
+        fs::write(&config, options + "format = \"eve\"\n").unwrap();
+        let live = |ambient: &str| {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]);
+            command.args([format!("--bounding-set={bounding}"), format!("--inh-caps={ambient}")]);
+            command.args([format!("--ambient-caps={ambient}")]);
+            command.args([env!("CARGO_BIN_EXE_flowscope"), "flows", "--config"]).arg(&config);
+            command
+        };
+        let refused = run(&mut live("-all"), b"");
+        assert_eq!(refused.code, 4, "{refused:?}");
+        let live = Live::of(&mut live(&ambient));
+        send_flows(folder.path(), 3);
+        let ran = live.interrupt();
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let records: String = read(&logs).into_values().collect();
+        assert_eq!(records.matches(r#""event_type":"flow""#).count(), 3, "{records}");
+    });
+}
+
 /// In a user namespace that maps nothing, root is nobody.
 pub(crate) fn another_user_takes_root() {
     let mut command = Command::new("unshare");
