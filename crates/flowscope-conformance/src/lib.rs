@@ -34,14 +34,15 @@ mod memory;
 mod ops;
 mod probe;
 mod records;
-mod sample;
 mod schema;
 mod shapes;
 mod stream;
 mod suite;
 
-pub use sample::{Conversation, Sample, Transport, Turn};
 pub use suite::Suite;
+
+#[doc(no_inline)]
+pub use flowscope_testkit::{Conversation, Sample, Transport, Turn};
 
 /// Counts the bytes that a parser holds, for the law on memory.
 #[global_allocator]

@@ -3,6 +3,7 @@
 //!
 //! - [`frame()`] builds one frame, layer by layer, with correct lengths and checksums by default.
 //! - [`Dialogue`] writes the packets of one connection as a script with a clock.
+//! - [`Sample`] is a conversation of a protocol, in a file beside its parser.
 //! - [`samples`] has one packet of every protocol stack; [`Packet::damaged`] damages one.
 //! - [`Nesting`] puts tags and tunnels around a packet at random.
 //! - [`attacks`] generates hostile packets, mixed with ordinary traffic whose counters are known.
@@ -30,6 +31,7 @@
 
 pub mod attacks;
 mod checksum;
+mod conversation;
 mod dialogue;
 mod frame;
 mod layer;
@@ -44,6 +46,7 @@ mod samples;
 mod splits;
 
 pub use checksum::internet_checksum;
+pub use conversation::{Conversation, Sample, Transport, Turn};
 pub use dialogue::{Dialogue, views};
 pub use frame::{Frame, frame};
 pub use layer::Order;

@@ -1,8 +1,7 @@
 //! The registry over the samples of all protocols: each is found by its port, and by its bytes where it says so.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flowscope::driver::{Driver, SessionEvent};
 use flowscope::extract::FiveTuple;
@@ -20,22 +19,8 @@ const MESSAGES_OF: [(&str, &str); 2] = [("mdns", "dns"), ("llmnr", "dns")];
 /// The samples of each protocol of the registry.
 fn samples() -> Vec<(&'static ProtocolInfo, Vec<Sample>)> {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut folders: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(crates).expect("the crates").flatten() {
-        folders.extend(
-            fs::read_dir(entry.path().join("samples"))
-                .into_iter()
-                .flatten()
-                .flatten()
-                .map(|e| e.path()),
-        );
-    }
-    let of = |protocol: &'static ProtocolInfo| {
-        let is_its =
-            |folder: &&PathBuf| folder.file_name().is_some_and(|name| name == protocol.name);
-        let samples = folders.iter().filter(is_its).flat_map(|folder| Sample::in_folder(folder));
-        (protocol, samples.collect())
-    };
+    let of =
+        |protocol: &'static ProtocolInfo| (protocol, Sample::of_protocol(&crates, protocol.name));
     protocols::all().iter().map(of).collect()
 }
 

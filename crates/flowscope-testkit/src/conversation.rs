@@ -3,7 +3,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use flowscope_core::FlowSide::{self, Initiator, Responder};
-use flowscope_testkit::{Dialogue, Packet};
+
+use crate::{Dialogue, Packet};
 
 /// A conversation of one protocol, in a file of text.
 ///
@@ -76,6 +77,25 @@ impl Sample {
             .collect();
         paths.sort();
         paths.into_iter().map(Sample::read).collect()
+    }
+
+    /// The samples of a protocol: those in `samples/PROTOCOL` of the packages in this folder, by package and name.
+    ///
+    /// # Panics
+    ///
+    /// If a folder or file cannot be read, or a file is no sample.
+    #[must_use]
+    pub fn of_protocol(packages: &Path, protocol: &str) -> Vec<Sample> {
+        let entries = fs::read_dir(packages);
+        let entries = entries.unwrap_or_else(|error| panic!("{}: {error}", packages.display()));
+        let mut folders: Vec<PathBuf> = entries
+            .map(|entry| {
+                entry.unwrap_or_else(|error| panic!("{}: {error}", packages.display())).path()
+            })
+            .collect();
+        folders.sort();
+        let of_it = folders.iter().map(|folder| folder.join("samples").join(protocol));
+        of_it.flat_map(|folder| Sample::in_folder(&folder)).collect()
     }
 
     fn read(path: PathBuf) -> Sample {
@@ -293,7 +313,7 @@ fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flowscope_testkit::Rng;
+    use crate::Rng;
 
     #[test]
     fn strings_and_digits_are_bytes() {
