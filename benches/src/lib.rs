@@ -3,8 +3,9 @@
 //! - [`Trace`] holds frames in one stretch of memory; [`traces`] makes those of the shapes that
 //!   figures are quoted for, the same on every run.
 //! - [`Contest`] runs rivals in turn, round by round, on thread CPU time, and drops the first round.
-//! - [`Report`] prints each figure beside its goal.
-//! - [`feed`] puts a trace into a tracker, packet by packet or in batches; [`sessions`] into a driver.
+//! - [`Report`] prints each figure beside its goal, [`Table`] several in a row.
+//! - [`feed`] puts a trace into a tracker, packet by packet or in batches; [`sessions`] into a driver;
+//!   [`parsers`] feeds each parser of the registry alone.
 //!
 //! ```
 //! use flowscope_benches::{Tally, feed, traces};
@@ -22,6 +23,7 @@ mod conversation;
 pub mod feed;
 mod measure;
 mod options;
+pub mod parsers;
 mod reordered;
 mod report;
 pub mod sessions;
@@ -32,6 +34,6 @@ pub use feed::Tally;
 pub use measure::{Contest, Figure, cpu_time, per_unit, worst_of};
 pub use options::Options;
 pub use reordered::Reordered;
-pub use report::Report;
+pub use report::{Report, Table, short, spread};
 pub use trace::Trace;
 pub use traces::{Established, Pings};

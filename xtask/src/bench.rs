@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: both sides of each comparison in one run, written to docs/PERFORMANCE.md.
+//! `cargo xtask bench`: both sides of each comparison in one run, and the parsers, written to docs/PERFORMANCE.md.
 //!
 //! The programs print tables of figures, some beside a goal; every row is written down, met or missed. A run of one
 //! program, or of a part of one, is printed and leaves the document as it is.
@@ -11,37 +11,61 @@ use crate::Result;
 
 const DOCUMENT: &str = "docs/PERFORMANCE.md";
 
-/// A program that prints tables, in a package of its own: what it is held against never enters the
-/// workspace.
+/// A program that prints tables. One that holds us against others is in a package of its own: they never enter
+/// the workspace.
 #[derive(Debug)]
-struct Comparison {
+struct Program {
     /// What it is called on the command line.
     name: &'static str,
     title: &'static str,
+    /// What the reader of its tables has to know; may be empty.
+    about: &'static str,
     folder: &'static str,
+    /// What cargo does in that folder.
+    command: &'static str,
     /// The toolchain that it needs, as rustup calls it.
     toolchain: &'static str,
 }
 
-const COMPARISONS: [Comparison; 2] = [
-    Comparison {
+const PROGRAMS: [Program; 3] = [
+    Program {
         name: "flows",
         title: "Flows and streams, beside flowscope 0.22 and protolens 0.2.3",
+        about: "",
         folder: "benches/peers",
+        command: "run --release",
         toolchain: "stable",
     },
-    Comparison {
+    Program {
         name: "sessions",
         title: "Sessions and streams, beside flowscope 0.26",
+        about: "",
         folder: "benches/peers/sessions-026",
+        command: "run --release",
         toolchain: "nightly",
     },
+    Program {
+        name: "parsers",
+        title: "Parsers, each over the samples of its protocol",
+        about: PARSERS,
+        folder: "benches",
+        command: "bench --bench parsers",
+        toolchain: "stable",
+    },
 ];
+
+const PARSERS: &str = "
+A parser alone, without tracker, reassembly and output. A pass reads every sample that the crate of the protocol has, each with a
+new parser: a stream in chunks of 1460 bytes at most, a datagram whole. A message is a record, so that rows cannot be held
+against each other: it is one command of Redis or one query of DNS, and the whole handshake of TLS or SSH with its
+certificates and lists. Samples are short: the cost of a parser that begins is shared by few messages. Allocations count what is
+made larger too.
+";
 
 const HEAD: &str = "\
 # Performance
 
-Written by `cargo xtask bench`, which runs the programs below and leaves no row out. Traces are made in memory
+Written by `cargo xtask bench`, which runs the programs below and leaves no row out. In comparisons, traces are made in memory
 from a seed, and all sides get the same packets in one run, by turns; every side counts its events, and a note behind
 a table says whether the counts are equal. Figures are the median of the rounds, in CPU time of the thread.
 A goal that is missed is marked.
@@ -56,37 +80,38 @@ What it does not show: other machines, real captures, and what a capture or a re
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let chosen = choose(args)?;
     let sh = Shell::new()?;
-    if let Some((comparison, words)) = chosen {
-        print!("{}", comparison.section(&sh, words)?);
+    if let Some((program, words)) = chosen {
+        print!("{}", program.section(&sh, words)?);
         return Ok(());
     }
     let mut text = format!("{HEAD}\n{}\n", machine(&sh)?);
-    for comparison in &COMPARISONS {
-        println!("{}", comparison.folder);
-        text.push_str(&comparison.section(&sh, &[])?);
+    for program in &PROGRAMS {
+        println!("{}", program.name);
+        text.push_str(&program.section(&sh, &[])?);
     }
     Ok(sh.write_file(DOCUMENT, text)?)
 }
 
 /// The program that `args` name, and the words for it; `None`: all programs.
-fn choose(args: &[String]) -> Result<Option<(&'static Comparison, &[String])>> {
+fn choose(args: &[String]) -> Result<Option<(&'static Program, &[String])>> {
     let Some((name, words)) = args.split_first() else { return Ok(None) };
-    let named = COMPARISONS.iter().find(|comparison| comparison.name == name);
-    let names = COMPARISONS.each_ref().map(|comparison| comparison.name).join(" or ");
-    let comparison = named.ok_or_else(|| {
+    let named = PROGRAMS.iter().find(|program| program.name == name);
+    let names = PROGRAMS.each_ref().map(|program| program.name).join(" or ");
+    let program = named.ok_or_else(|| {
         format!("no program `{name}`: bench takes nothing, or {names}, and words for it")
     })?;
-    Ok(Some((comparison, words)))
+    Ok(Some((program, words)))
 }
 
-impl Comparison {
+impl Program {
     /// Runs the program with these words, and gives its section of the document.
     fn section(&self, sh: &Shell, words: &[String]) -> Result<String> {
-        let Comparison { title, folder, toolchain, .. } = self;
+        let Program { title, about, folder, command, toolchain, .. } = self;
         let plus = format!("+{toolchain}");
         let output = {
             let _folder = sh.push_dir(folder);
-            cmd!(sh, "cargo {plus} run --release --quiet --locked -- {words...}")
+            let command = command.split(' ');
+            cmd!(sh, "cargo {plus} {command...} --quiet --locked -- {words...}")
                 .env_remove("RUSTUP_TOOLCHAIN")
                 .env_remove("CARGO")
                 .read()?
@@ -99,28 +124,30 @@ impl Comparison {
             cmd!(sh, "rustc {plus} --version").env_remove("RUSTUP_TOOLCHAIN").quiet().read()?;
         let words: String = words.iter().map(|word| format!(" {word}")).collect();
         let words = if words.is_empty() { words } else { format!(" --{words}") };
-        let command = format!("`cargo {plus} run --release{words}` in `{folder}`; {rust}.");
-        Ok(format!("\n## {title}\n\n{command}\n{tables}"))
+        let date = cmd!(sh, "date -u +%F").quiet().read()?;
+        let command = format!("{date}, `cargo {plus} {command}{words}` in `{folder}`; {rust}.");
+        Ok(format!("\n## {title}\n\n{command}\n{about}{tables}"))
     }
 }
 
-/// When and where: the figures are of no other machine.
+/// Where: the figures are of no other machine.
 fn machine(sh: &Shell) -> Result<String> {
-    let date = cmd!(sh, "date -u +%F").quiet().read()?;
     let cpus = sh.read_file("/proc/cpuinfo").unwrap_or_default();
     let mut names = cpus.lines().filter_map(|line| line.split_once(": "));
     let name =
         names.find(|(key, _)| key.starts_with("model name")).map_or("unknown", |(_, name)| name);
     let count = std::thread::available_parallelism()?;
-    Ok(format!("{date}; {count} processors, {name}."))
+    Ok(format!("{count} processors, {name}."))
 }
 
-/// What a program printed, as tables and lists of notes. A row behind a note begins a table of the same unit.
+/// What a program printed, as tables and lists of notes. A row behind a note begins a table of the same unit; a table of
+/// several columns is Markdown already.
 fn markdown(output: &str) -> String {
     #[derive(PartialEq)]
     enum Block {
         Title,
         Table,
+        Columns,
         Notes,
     }
     let mut text = String::new();
@@ -133,6 +160,13 @@ fn markdown(output: &str) -> String {
         }
         match Line::parse(line) {
             None => {}
+            Some(Line::Columns(row)) => {
+                if block != Block::Columns {
+                    text.push('\n');
+                    block = Block::Columns;
+                }
+                let _ = writeln!(text, "{}", row.replace(" - ", " – "));
+            }
             // A table begins with its first row: one without rows is none.
             Some(Line::Head(of_figures)) => (block, unit) = (Block::Title, of_figures),
             Some(Line::Row { name, figure, spread, goal }) => {
@@ -168,6 +202,8 @@ enum Line<'a> {
         spread: &'a str,
         goal: &'a str,
     },
+    /// A row of a table of several columns, or its head.
+    Columns(&'a str),
     Note(&'a str),
 }
 
@@ -175,6 +211,9 @@ impl<'a> Line<'a> {
     fn parse(line: &'a str) -> Option<Line<'a>> {
         if line.trim().is_empty() {
             return None;
+        }
+        if line.starts_with('|') {
+            return Some(Line::Columns(line));
         }
         // Columns are padded, so that two spaces separate them.
         let mut cells = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty());
@@ -266,6 +305,14 @@ starts, ends: equal
     }
 
     #[test]
+    fn a_table_of_several_columns_stays_one() {
+        let printed = "\n## parsers\n\n|      | all |\n| ---- | --: |\n| http | 7 - 8 |\nsent: 7\n";
+        let expected =
+            "\n### parsers\n\n|      | all |\n| ---- | --: |\n| http | 7 – 8 |\n\n* sent: 7\n";
+        assert_eq!(markdown(printed), expected);
+    }
+
+    #[test]
     fn rows_have_two_to_four_cells() {
         let row = |name, figure, spread, goal| Some(Line::Row { name, figure, spread, goal });
         let check = |line: &str, parsed| assert_eq!(Line::parse(line), parsed, "{line}");
@@ -285,11 +332,11 @@ starts, ends: equal
         let args = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         assert!(choose(&[]).unwrap().is_none(), "all programs");
         let args_of_one = args("sessions --rounds 3 http-100");
-        let (comparison, words) = choose(&args_of_one).unwrap().unwrap();
-        assert_eq!((comparison.folder, words), ("benches/peers/sessions-026", &args_of_one[1..]));
+        let (program, words) = choose(&args_of_one).unwrap().unwrap();
+        assert_eq!((program.folder, words), ("benches/peers/sessions-026", &args_of_one[1..]));
         for unknown in ["http-100", "--rounds 3", "benches/peers"] {
             let error = choose(&args(unknown)).unwrap_err().to_string();
-            assert!(error.contains("flows or sessions"), "{error}");
+            assert!(error.contains("flows or sessions or parsers"), "{error}");
         }
     }
 

@@ -44,8 +44,8 @@ cargo xtask cli-pages        write the manual and the completions in contrib ane
 cargo xtask cli-pages --check   check that they are up to date
 cargo xtask gate             hold instructions and allocations per packet and record against their limits (valgrind)
 cargo xtask gate --write     write the limits anew
-cargo xtask bench            run the comparisons with other libraries, and write docs/PERFORMANCE.md
-cargo xtask bench flows|sessions [WORD…]   run one of them, or the tables with these words, and print it
+cargo xtask bench            run the comparisons with other libraries, and each parser, and write docs/PERFORMANCE.md
+cargo xtask bench flows|sessions|parsers [WORD…]   run one of them, or the tables with these words, and print it
 cargo xtask new-protocol NAME tcp:PORT   write the folder of a protocol (or udp:PORT), and register it
 cargo xtask record [NAME…]   make the captures in tests/data anew, or only these (root, Linux)
 cargo xtask record --list    name the captures

@@ -184,8 +184,8 @@ fn with_feature(text: &str, new: &NewProtocol) -> Result<String> {
     Ok(out.join("\n") + "\n")
 }
 
-/// Writes a protocol of each kind into a copy of the checkout, and runs their tests, and those of the
-/// registry, there.
+/// Writes a protocol of each kind into a copy of the checkout, and runs their tests, those of the registry, and the
+/// benchmark of parsers, there.
 pub(crate) fn check(sh: &Shell) -> Result<()> {
     let copy = sh.current_dir().join("target/new-protocol/checkout");
     sh.remove_path(&copy)?;
@@ -212,6 +212,13 @@ pub(crate) fn check(sh: &Shell) -> Result<()> {
     cmd!(inside, "cargo clippy --quiet -p flowscope-trialtcp -p flowscope-trialudp -p flowscope --all-targets -- -D warnings")
         .run()?;
     cmd!(inside, "cargo fmt --all --check").run()?;
+    let rows =
+        cmd!(inside, "cargo test --quiet -p flowscope-benches --bench parsers -- trial").read()?;
+    for (name, ..) in new {
+        if !rows.contains(&format!("| {name} ")) {
+            return Err(format!("the benchmark of parsers has no row `{name}`: {rows}").into());
+        }
+    }
     sh.remove_path(&copy)?;
     Ok(())
 }
