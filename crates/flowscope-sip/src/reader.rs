@@ -159,13 +159,17 @@ impl Reader {
                     self.push_field(line.trim_ascii());
                 }
                 first => {
-                    let field = std::mem::take(&mut self.field);
+                    let mut field = std::mem::take(&mut self.field);
                     if let Some(message) = &mut self.message {
                         self.head.field(&field, message.fields_mut())?;
                     }
-                    match first {
-                        Some(_) => self.push_field(line),
-                        None => self.begin_body(),
+                    if first.is_some() {
+                        // One header needs storage for one field at a time; between messages none is kept.
+                        field.clear();
+                        self.field = field;
+                        self.push_field(line);
+                    } else {
+                        self.begin_body();
                     }
                 }
             },
