@@ -84,6 +84,7 @@ impl HeaderReader {
             (At::LineStart, b'\r') => At::Cr,
             (At::LineStart | At::Cr, b'\n') => {
                 self.end_field(headers, room);
+                self.text = Vec::new();
                 At::Body
             }
             (At::LineStart, _) => {
@@ -145,40 +146,46 @@ impl HeaderReader {
         *self = HeaderReader { at: At::Body, field: None, text: Vec::new() };
     }
 
+    /// Puts the field at hand where it belongs. The storage of its text is that of the next one.
     fn end_field(&mut self, headers: &mut SmtpHeaders, room: &mut usize) {
-        let text = std::mem::take(&mut self.text);
-        let Some(field) = self.field.take() else { return };
-        let value = text.trim_ascii();
-        let keep = |room: &mut usize| keep(value, MAX_KEPT, room);
-        let slot = match field {
-            Field::To => return addresses(value, &mut headers.to, room),
-            Field::Cc => return addresses(value, &mut headers.cc, room),
-            Field::Received => {
-                // The last one is of the first host.
-                let before = headers.first_received.take();
-                if let Some(dropped) = std::mem::replace(&mut headers.second_received, before) {
-                    *room += dropped.len();
-                }
-                headers.first_received = Some(keep(room));
-                return;
-            }
-            Field::Date => &mut headers.date,
-            Field::From => &mut headers.from,
-            Field::ReplyTo => &mut headers.reply_to,
-            Field::MessageId => &mut headers.message_id,
-            Field::InReplyTo => &mut headers.in_reply_to,
-            Field::Subject => &mut headers.subject,
-            Field::OriginatingIp => &mut headers.x_originating_ip,
-            Field::UserAgent => &mut headers.user_agent,
-        };
-        // These may occur once (RFC 5322 §3.6); of several, the first counts.
-        if slot.is_none() {
-            *slot = Some(keep(room));
+        if let Some(field) = self.field.take() {
+            put(field, self.text.trim_ascii(), headers, room);
         }
+        self.text.clear();
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
         self.text.capacity()
+    }
+}
+
+/// Puts a field into the headers, unless there is one that counts.
+fn put(field: Field, value: &[u8], headers: &mut SmtpHeaders, room: &mut usize) {
+    let keep = |room: &mut usize| keep(value, MAX_KEPT, room);
+    let slot = match field {
+        Field::To => return addresses(value, &mut headers.to, room),
+        Field::Cc => return addresses(value, &mut headers.cc, room),
+        Field::Received => {
+            // The last one is of the first host.
+            let before = headers.first_received.take();
+            if let Some(dropped) = std::mem::replace(&mut headers.second_received, before) {
+                *room += dropped.len();
+            }
+            headers.first_received = Some(keep(room));
+            return;
+        }
+        Field::Date => &mut headers.date,
+        Field::From => &mut headers.from,
+        Field::ReplyTo => &mut headers.reply_to,
+        Field::MessageId => &mut headers.message_id,
+        Field::InReplyTo => &mut headers.in_reply_to,
+        Field::Subject => &mut headers.subject,
+        Field::OriginatingIp => &mut headers.x_originating_ip,
+        Field::UserAgent => &mut headers.user_agent,
+    };
+    // These may occur once (RFC 5322 §3.6); of several, the first counts.
+    if slot.is_none() {
+        *slot = Some(keep(room));
     }
 }
 

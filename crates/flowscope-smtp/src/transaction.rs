@@ -107,7 +107,9 @@ impl Transaction {
 
     /// A reply to one of its commands, or to its message.
     pub(crate) fn reply(&mut self, ts: Timestamp, line: &[u8]) {
-        self.record.last_reply = Some(line.to_vec());
+        let last = self.record.last_reply.get_or_insert_default();
+        last.clear();
+        last.extend_from_slice(line);
         self.record.duration = Some(ts.since(self.record.ts));
     }
 
