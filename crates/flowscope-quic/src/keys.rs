@@ -108,10 +108,7 @@ impl PacketKeys {
 /// HKDF-Expand-Label with an empty context (RFC 8446 §7.1).
 fn expand(secret: &Hkdf<Sha256>, label: &str, out: &mut [u8]) -> Option<()> {
     let (out_len, label_len) = (u16::try_from(out.len()).ok()?, u8::try_from(label.len()).ok()?);
-    let mut info = out_len.to_be_bytes().to_vec();
-    info.push(6 + label_len);
-    info.extend(b"tls13 ");
-    info.extend(label.as_bytes());
-    info.push(0);
-    secret.expand(&info, out).ok()
+    let (out_len, label_len) = (out_len.to_be_bytes(), [6 + label_len]);
+    let info: [&[u8]; 5] = [&out_len, &label_len, b"tls13 ", label.as_bytes(), &[0]];
+    secret.expand_multi_info(&info, out).ok()
 }
