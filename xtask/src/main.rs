@@ -12,6 +12,7 @@ mod browser;
 mod ci;
 mod cli_pages;
 mod columns;
+mod dist;
 mod formats;
 mod fuzz;
 mod gate;
@@ -46,6 +47,8 @@ cargo xtask gate             hold instructions and allocations per packet and re
 cargo xtask gate --write     write the limits anew
 cargo xtask bench            run the comparisons with other libraries, and each parser, and write docs/PERFORMANCE.md
 cargo xtask bench flows|sessions|parsers [WORD…]   run one of them, or the tables with these words, and print it
+cargo xtask dist             pack the command, as a static program, for Linux: target/dist
+cargo xtask dist --check     pack it, and run what was packed where there is nothing else
 cargo xtask new-protocol NAME tcp:PORT   write the folder of a protocol (or udp:PORT), and register it
 cargo xtask record [NAME…]   make the captures in tests/data anew, or only these (root, Linux)
 cargo xtask record --list    name the captures
@@ -79,6 +82,7 @@ fn run(args: &[String]) -> Result<()> {
         "bench" => bench::run(rest),
         "ci" => ci::run(rest),
         "cli-pages" => cli_pages::run(rest),
+        "dist" => dist::run(rest),
         "graph" => graph::run(),
         "rules" => rules::run(),
         "formats" => formats::run(rest),
