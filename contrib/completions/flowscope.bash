@@ -1583,7 +1583,7 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__sessions)
-            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --wide --protocol --keylog --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
+            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --wide --protocol --file-info --keylog --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -276,6 +276,7 @@ linux\t'As in Linux'"
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l utc -d 'Print times in UTC; this is the default'
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l local -d 'Print times in the time zone of this machine'
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l wide -d 'Do not shorten lines to the width of the terminal'
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l file-info -d 'Find out the type and SHA-256 of the bodies of HTTP'
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -s p -l promiscuous -d 'Also receive packets that are not addressed to the interface. The `-p` of tcpdump is the opposite'
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -s q -l quiet -d 'Print only errors on standard error'
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l no-pager -d 'Do not show the output in a pager'

@@ -22,6 +22,7 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-record", &["flowscope-core"]),
     Arrow("flowscope-where", &["flowscope-record"]),
     Arrow("flowscope-ber", &[]),
+    Arrow("flowscope-files", &[]),
     Arrow("flowscope-lengths", &["flowscope-core"]),
     Arrow("flowscope-lines", &["flowscope-core"]),
     // No protocol, for it describes no records; what it opens is one.
@@ -64,8 +65,14 @@ const ARROWS: &[Arrow] = &[
 ];
 
 /// What a protocol may name: a member that names [`RECORD`] and has no arrow of its own is a protocol.
-const PROTOCOL_MAY_USE: &[&str] =
-    &["flowscope-session", "flowscope-ber", "flowscope-lengths", "flowscope-lines", RECORD];
+const PROTOCOL_MAY_USE: &[&str] = &[
+    "flowscope-session",
+    "flowscope-ber",
+    "flowscope-files",
+    "flowscope-lengths",
+    "flowscope-lines",
+    RECORD,
+];
 
 /// Protocols inside others, whose decoder is a protocol too.
 const CARRIED: &[(&str, &str)] = &[("flowscope-quic", "flowscope-tls")];

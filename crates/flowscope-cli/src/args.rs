@@ -157,6 +157,12 @@ pub(crate) struct SessionsArgs {
     /// Those that have records; the list is below. Flows of protocols that are only named are printed by `flowscope flows`.
     #[arg(long, value_parser = protocol_names(), hide_possible_values = true, value_delimiter = ',', value_name = "PROTOCOL")]
     protocol: Vec<String>,
+    /// Find out the type and SHA-256 of the bodies of HTTP
+    ///
+    /// The type by the first bytes, whatever the header says; SHA-256 of bodies that were captured whole. Both of what was
+    /// sent: nothing is decompressed. No byte of them is written.
+    #[arg(long)]
+    file_info: bool,
     #[command(flatten)]
     keylog: KeylogArgs,
     #[command(flatten)]
@@ -212,10 +218,11 @@ pub(crate) enum SideArg {
 impl SessionsArgs {
     /// The protocols to be read.
     pub(crate) fn messages(&self) -> Result<MessageOptions, Failure> {
-        if self.protocol.is_empty() {
-            return Ok(MessageOptions::ALL);
-        }
-        Ok(MessageOptions::of(selection(self.protocol.iter().map(String::as_str))?))
+        let protocols = match &self.protocol[..] {
+            [] => Selection::ALL,
+            names => selection(names.iter().map(String::as_str))?,
+        };
+        Ok(MessageOptions { files: self.file_info, ..MessageOptions::of(protocols) })
     }
 }
 

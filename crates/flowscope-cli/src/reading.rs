@@ -32,6 +32,8 @@ pub(crate) struct MessageOptions {
     /// Whether a request and its response are one record, as
     /// [`ParserOptions::transactions`] says.
     pub(crate) transactions: bool,
+    /// Whether files are examined, as [`ParserOptions::files`] says.
+    pub(crate) files: bool,
 }
 
 impl MessageOptions {
@@ -39,7 +41,7 @@ impl MessageOptions {
 
     /// These protocols, all of them parsed.
     pub(crate) const fn of(protocols: Selection) -> Self {
-        MessageOptions { protocols, parsed: Selection::ALL, transactions: false }
+        MessageOptions { protocols, parsed: Selection::ALL, transactions: false, files: false }
     }
 }
 
@@ -140,7 +142,8 @@ impl PayloadMode {
             PayloadMode::Messages(options) => options,
             PayloadMode::Raw | PayloadMode::Digest => MessageOptions::of(Selection::NONE),
         };
-        let options = ParserOptions::default().transactions(messages.transactions);
+        let options =
+            ParserOptions::default().transactions(messages.transactions).files(messages.files);
         let protocols = Protocols::with_set(
             Registry::new(messages.protocols, &options).reading(messages.parsed),
         );

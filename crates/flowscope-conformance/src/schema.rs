@@ -21,11 +21,13 @@ pub(crate) fn sound<P: Protocol>() {
     }
 }
 
-/// All records of a sample and of damaged copies, with and without transactions.
+/// All records of a sample and of damaged copies, with and without transactions and files.
 fn all<P: Protocol + 'static>(sample: &Sample) -> Vec<(RecordHeader, Of<P>)> {
     let mut rng = Rng::new(7);
     let mut all = Vec::new();
-    for options in [ParserOptions::default(), ParserOptions::default().transactions(true)] {
+    for options in
+        [ParserOptions::default(), ParserOptions::default().transactions(true).files(true)]
+    {
         all.extend(records::of::<P>(&sample.conversation, &options));
         for _ in 0..DAMAGED {
             all.extend(records::of::<P>(

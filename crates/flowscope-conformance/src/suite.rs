@@ -233,5 +233,5 @@ impl Trials {
 }
 
 fn both_options() -> [ParserOptions; 2] {
-    [ParserOptions::default(), ParserOptions::default().transactions(true)]
+    [ParserOptions::default(), ParserOptions::default().transactions(true).files(true)]
 }

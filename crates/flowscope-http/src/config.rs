@@ -31,6 +31,9 @@ pub enum Bodies {
     /// The first bytes of each body, at most this many, become one [`Body`](crate::Body) just before
     /// the message ends. Collecting stops at a gap.
     Collect(usize),
+    /// Each is examined as it comes: [`MessageEnd::file`](crate::MessageEnd::file) has its type, length and SHA-256. At most
+    /// 8 KiB of each side are held.
+    Files,
 }
 
 impl HttpConfig {

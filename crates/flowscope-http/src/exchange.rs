@@ -4,8 +4,9 @@ use std::time::Duration;
 use flowscope_core::{
     FlowSide, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp,
 };
+use flowscope_files::FileInfo;
 
-use crate::config::HttpConfig;
+use crate::config::{Bodies, HttpConfig};
 use crate::message::{
     Framing, HttpAnomaly, HttpMessage, MessageEnd, MessageKind, Paired, Request, Response,
 };
@@ -29,6 +30,10 @@ pub struct HttpExchange {
     pub request_body: BodySummary,
     /// The body of the final response.
     pub response_body: BodySummary,
+    /// The body of the request as a file, content coding as sent: with [`Bodies::Files`] and if a byte of it was captured.
+    pub request_file: Option<Box<FileInfo>>,
+    /// The body of the final response as a file, likewise; of a `206` the part that was sent.
+    pub response_file: Option<Box<FileInfo>>,
     /// When the first byte of its first message was captured.
     pub started: Timestamp,
     /// When the last byte of its last message was captured.
@@ -84,7 +89,7 @@ pub enum HttpOutcome {
 ///
 /// **Bounds.** Beside what the parser holds, the heads of open exchanges, within
 /// [`max_open_bytes`](HttpConfig::max_open_bytes): beyond, the oldest is given out as it is.
-/// Bodies are counted and never kept, whatever the configuration says of them.
+/// Bodies are counted and never kept, whatever the configuration says of them; with [`Bodies::Files`] they are hashed too.
 #[derive(Clone, Debug, Default)]
 pub struct HttpExchanges {
     parser: HttpParser,
@@ -121,10 +126,12 @@ impl HttpExchanges {
     /// With bounds other than the defaults.
     #[must_use]
     pub fn with_config(config: HttpConfig) -> Self {
-        HttpExchanges {
-            parser: HttpParser::with_config(config.bodies(crate::Bodies::Skip)),
-            ..HttpExchanges::default()
-        }
+        let bodies = match config.bodies {
+            Bodies::Files => Bodies::Files,
+            _ => Bodies::Skip,
+        };
+        let parser = HttpParser::with_config(config.bodies(bodies));
+        HttpExchanges { parser, ..HttpExchanges::default() }
     }
 
     /// Takes the messages that the parser has made, and gives out what is whole.
@@ -134,7 +141,7 @@ impl HttpExchanges {
             match message {
                 HttpMessage::Request(request) => self.request(request),
                 HttpMessage::Response(response) => self.response(response),
-                HttpMessage::End(end) => self.message_end(&end),
+                HttpMessage::End(mut end) => self.message_end(&mut end),
                 HttpMessage::Anomaly(anomaly) => self.anomaly(anomaly),
                 HttpMessage::Paired(paired) => self.paired(paired),
                 HttpMessage::Body(_) => {}
@@ -178,13 +185,14 @@ impl HttpExchanges {
         }
     }
 
-    fn message_end(&mut self, end: &MessageEnd) {
+    fn message_end(&mut self, end: &mut MessageEnd) {
         let body =
             BodySummary { len: end.body_len, missing: end.missing, complete: end.is_complete() };
         if end.kind == MessageKind::Request {
             if let Some(open) = self.current[0].take().and_then(|id| self.get(id)) {
                 open.request_ended = Some(end.ts);
                 open.exchange.request_body = body;
+                open.exchange.request_file = end.file.take();
                 open.exchange.ended = open.exchange.ended.max(end.ts);
             }
             return;
@@ -197,6 +205,7 @@ impl HttpExchanges {
         if let Some(open) = id.and_then(|id| self.get(id)) {
             open.response_ended = true;
             open.exchange.response_body = body;
+            open.exchange.response_file = end.file.take();
             open.exchange.ended = open.exchange.ended.max(end.ts);
         }
     }
@@ -225,6 +234,7 @@ impl HttpExchanges {
         let own = &mut open.exchange;
         own.ended = own.ended.max(exchange.ended);
         own.response_body = exchange.response_body;
+        own.response_file = exchange.response_file;
         own.response = exchange.response;
         if let Some(response) = &mut own.response {
             (response.exchange, response.resumed) = (Some(paired.exchange), true);
@@ -318,6 +328,8 @@ impl HttpExchange {
             response: None,
             request_body: BodySummary::default(),
             response_body: BodySummary::default(),
+            request_file: None,
+            response_file: None,
             started,
             ended,
             latency: None,

@@ -83,6 +83,8 @@ pub use flowscope_core::{
     FlowSide, ParseError, ParserStatus, Probe, Reassembler, ReassemblerFactory, Segment,
     SessionParser, SessionParserFactory, StreamChunk, StreamSink, Timestamp,
 };
+#[doc(no_inline)]
+pub use flowscope_files::FileInfo;
 pub use message::{
     Body, Ending, Framing, HttpAnomaly, HttpAnomalyKind, HttpMessage, HttpVersion, MessageEnd,
     MessageKind, Paired, Request, Response,

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use flowscope_core::{FlowSide, Timestamp};
+use flowscope_files::FileInfo;
 
 use crate::fields::{Fields, Part};
 
@@ -120,6 +121,9 @@ pub struct MessageEnd {
     pub ending: Ending,
     /// The trailer section of a chunked body (RFC 9112 §7.1.2), if it has one that is not empty.
     pub trailers: Option<Fields>,
+    /// What is known of the body as a file, chunk framing removed, content coding as sent: if [asked for](crate::Bodies::Files)
+    /// and a byte of it was captured.
+    pub file: Option<Box<FileInfo>>,
     /// Where the message ends in the side's stream, in bytes.
     pub offset: u64,
     /// When its last byte was captured; for a message cut short, the latest time known.

@@ -5,6 +5,7 @@ use flowscope_core::{
     FlowSide, ParseError, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp,
     feed_once,
 };
+use flowscope_files::{FileHasher, FileInfo};
 
 use crate::anomalies::HeadAnomalies;
 use crate::chunked::{Chunked, Step};
@@ -16,7 +17,7 @@ use crate::message::{
     Body, Ending, Framing, HttpAnomaly, HttpAnomalyKind, HttpMessage, MessageEnd, MessageKind,
 };
 use crate::pairing::{Pairing, RequestClass};
-use crate::stream_state::{CurrentMessage, LinePosition, State, StreamState};
+use crate::stream_state::{CurrentMessage, KeptBody, LinePosition, State, StreamState};
 use crate::wire;
 
 /// Reads the HTTP/1.x messages of one connection (RFC 9112).
@@ -157,6 +158,9 @@ impl HttpParser {
         }
         if passed {
             own.current.missing = own.current.missing.saturating_add(len);
+            if let KeptBody::File(file) = &mut own.current.body {
+                file.gap(len);
+            }
             if matches!(own.state, State::Length(0)) {
                 self.end_message(side, Ending::Gap, None, out);
             }
@@ -275,10 +279,10 @@ impl HttpParser {
             }
             Bodies::Collect(most) => {
                 if current.missing == 0 {
-                    let room = most.saturating_sub(current.body.len());
-                    current.body.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+                    current.body.collect(bytes, most);
                 }
             }
+            Bodies::Files => current.body.examine(bytes, current.missing),
         }
     }
 
@@ -374,9 +378,16 @@ impl HttpParser {
         let own = &mut self.sides[side.index()];
         let current = std::mem::take(&mut own.current);
         let CurrentMessage { kind, exchange, asked, body_len, missing, body, .. } = current;
-        if !body.is_empty() {
-            out.push(HttpMessage::Body(Body { side, exchange, at: 0, bytes: body }));
-        }
+        let file = match body {
+            KeptBody::Nothing => None,
+            KeptBody::Collected(bytes) => {
+                if !bytes.is_empty() {
+                    out.push(HttpMessage::Body(Body { side, exchange, at: 0, bytes }));
+                }
+                None
+            }
+            KeptBody::File(file) => Some(finish(*file, ending)),
+        };
         let (offset, ts) = (own.pos, self.now);
         if kind == MessageKind::Response {
             let complete = matches!(ending, Ending::Complete | Ending::Gap);
@@ -390,6 +401,7 @@ impl HttpParser {
             missing,
             ending,
             trailers,
+            file,
             offset,
             ts,
         }));
@@ -482,6 +494,15 @@ impl HttpParser {
     fn next_chunk<'a>(&self, side: FlowSide, bytes: &'a [u8]) -> StreamChunk<'a> {
         StreamChunk::new(side, self.now, self.sides[side.index()].pos, bytes)
     }
+}
+
+/// What is known of a body that ended so.
+#[cold]
+fn finish(mut file: FileHasher, ending: Ending) -> Box<FileInfo> {
+    if !matches!(ending, Ending::Complete | Ending::Gap) {
+        file.cut();
+    }
+    Box::new(file.finish())
 }
 
 impl SessionParser for HttpParser {

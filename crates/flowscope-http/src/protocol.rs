@@ -1,7 +1,7 @@
-use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
 
 use crate::schema::SCHEMA;
-use crate::{HttpExchange, HttpExchanges};
+use crate::{Bodies, HttpConfig, HttpExchange, HttpExchanges};
 
 /// HTTP/1.x over TCP (RFC 9112), one record per transaction.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,11 @@ impl Protocol for Http {
     type Datagram = NoParser<HttpExchange>;
     type Record = HttpExchange;
     const SCHEMA: &'static Schema<HttpExchange> = &SCHEMA;
+
+    fn stream(options: &ParserOptions) -> HttpExchanges {
+        let bodies = if options.files { Bodies::Files } else { Bodies::Skip };
+        HttpExchanges::with_config(HttpConfig::default().bodies(bodies))
+    }
 }
 
 #[cfg(test)]

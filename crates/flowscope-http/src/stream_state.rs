@@ -1,6 +1,7 @@
 //! One direction of a connection: where in its stream it stands.
 
 use flowscope_core::{Remainder, Timestamp};
+use flowscope_files::FileHasher;
 
 use crate::anomalies::AnomalySet;
 use crate::chunked::Chunked;
@@ -95,7 +96,18 @@ pub(crate) struct CurrentMessage {
     pub(crate) head_end: u64,
     pub(crate) body_len: u64,
     pub(crate) missing: u64,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: KeptBody,
+}
+
+/// What is kept of a body.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum KeptBody {
+    #[default]
+    Nothing,
+    /// Its first bytes.
+    Collected(Vec<u8>),
+    /// What is found out of it.
+    File(Box<FileHasher>),
 }
 
 impl Default for CurrentMessage {
@@ -108,7 +120,7 @@ impl Default for CurrentMessage {
             head_end: 0,
             body_len: 0,
             missing: 0,
-            body: Vec::new(),
+            body: KeptBody::Nothing,
         }
     }
 }
@@ -195,7 +207,7 @@ impl StreamState {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.buf.capacity() + self.current.body.capacity()
+        self.buf.capacity() + self.current.body.heap_bytes()
     }
 }
 
@@ -220,6 +232,40 @@ impl StreamState {
         let kept = matches!(self.state, State::Await { .. }) && !self.buf.is_empty();
         let bytes = if kept { std::mem::take(&mut self.buf) } else { return None };
         Some(Remainder { offset: self.pos.saturating_sub(bytes.len() as u64), bytes })
+    }
+}
+
+impl KeptBody {
+    /// Takes bytes as far as there is room for `most`.
+    pub(crate) fn collect(&mut self, bytes: &[u8], most: usize) {
+        if let KeptBody::Nothing = self {
+            *self = KeptBody::Collected(Vec::new());
+        }
+        if let KeptBody::Collected(kept) = self {
+            let room = most.saturating_sub(kept.len());
+            kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        }
+    }
+
+    /// Takes bytes of a file, behind `missing` bytes of it that were not captured.
+    #[cold]
+    pub(crate) fn examine(&mut self, bytes: &[u8], missing: u64) {
+        if !matches!(self, KeptBody::File(_)) {
+            let mut file = Box::new(FileHasher::new());
+            file.gap(missing);
+            *self = KeptBody::File(file);
+        }
+        if let KeptBody::File(file) = self {
+            file.push(bytes);
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match self {
+            KeptBody::Nothing => 0,
+            KeptBody::Collected(bytes) => bytes.capacity(),
+            KeptBody::File(file) => size_of::<FileHasher>() + file.heap_bytes(),
+        }
     }
 }
 

@@ -56,6 +56,8 @@ pub struct ParserOptions {
     /// Whether a request and its response are one record where the protocol's messages are records
     /// otherwise: Zeek's `dns.log` has one line for both, EVE has a line for each.
     pub transactions: bool,
+    /// Whether the files that the protocol carries are examined: their types and SHA-256, where it can do that.
+    pub files: bool,
 }
 
 impl ParserOptions {
@@ -63,6 +65,13 @@ impl ParserOptions {
     #[must_use]
     pub fn transactions(mut self, transactions: bool) -> Self {
         self.transactions = transactions;
+        self
+    }
+
+    /// Examines the files that the protocol carries, or does not.
+    #[must_use]
+    pub fn files(mut self, files: bool) -> Self {
+        self.files = files;
         self
     }
 }

@@ -9,6 +9,7 @@ mod directory;
 mod eve;
 mod failures;
 mod fields;
+mod files;
 mod formats;
 mod hostile;
 mod input;

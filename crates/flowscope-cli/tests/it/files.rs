@@ -1,0 +1,87 @@
+//! Bodies of HTTP as files.
+
+use sha2::{Digest, Sha256};
+
+use super::*;
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn printed(args: &[&str]) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/http-chunked.pcap");
+    let ran = run(program().arg("sessions").args(args).arg(path), b"");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.out
+}
+
+/// A page of so many lines, as the server of the recordings has them.
+fn lines(count: u64) -> String {
+    let line = |n: u64| format!("line {n} of {count}, {:x}\n", n * 0x9e37_79b1);
+    (1..=count).map(line).collect()
+}
+
+/// The file that was uploaded.
+fn uploaded() -> String {
+    lines(40)
+}
+
+#[test]
+fn bodies_have_type_and_hash() {
+    let out = printed(&["--file-info", "--format", "json", "--protocol", "http"]);
+    let rows: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 3, "{out}");
+    let [page, packed, upload] = &rows[..] else { panic!("{out}") };
+    let text = format!("<pre>\none\n\n{}\n</pre>\n", lines(30));
+    assert_eq!(page["response_sha256"], sha256(text.as_bytes()), "{page}");
+    assert_eq!(page["response_body_bytes"], text.len(), "{page}");
+    // As sent: what is packed stays so, and the header says what is within.
+    assert_eq!(packed["response_mime_type"], "application/gzip", "{packed}");
+    assert_eq!(packed["content_type"], "text/plain", "{packed}");
+    assert_eq!(packed["response_sha256"].as_str().map(str::len), Some(64), "{packed}");
+    assert_eq!(upload["request_sha256"], sha256(uploaded().as_bytes()), "{upload}");
+}
+
+#[test]
+fn every_format_has_them_and_none_without_the_option() {
+    let hash = sha256(uploaded().as_bytes());
+    for format in ["table", "eve", "csv", "json"] {
+        assert!(printed(&["--file-info", "--format", format]).contains(&hash), "{format}");
+        let without = printed(&["--format", format]);
+        assert!(!without.contains(&hash) && !without.contains("application/gzip"), "{format}");
+    }
+    for format in ["zeek", "zeek-json"] {
+        let log = |args: &[&str]| printed(&[args, &["--format", format]].concat());
+        assert!(log(&["--file-info"]).contains("application/gzip"), "{format}");
+        assert!(!log(&[]).contains("application/gzip"), "{format}");
+    }
+    let chosen = printed(&["--file-info", "--where", &format!("request_sha256 == \"{hash}\"")]);
+    assert_eq!(chosen.lines().filter(|line| line.contains("/upload")).count(), 1, "{chosen}");
+}
+
+#[test]
+fn eve_lists_the_files_of_both_directions() {
+    let out = printed(&["--file-info", "--format", "eve"]);
+    let events = out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let upload = events.into_iter().find(|event| event["http"]["url"] == "/upload").unwrap();
+    let sent = serde_json::json!({
+        "direction": "toserver",
+        "gaps": false,
+        "state": "CLOSED",
+        "sha256": sha256(uploaded().as_bytes()),
+        "size": 1005,
+        "tx_id": 2,
+    });
+    assert_eq!(upload["files"][0], sent);
+    assert_eq!(upload["files"][1]["direction"], "toclient");
+    assert_eq!(upload["files"][1]["size"], 7);
+}
+
+#[test]
+fn other_commands_have_no_such_option() {
+    for command in ["flows", "summary"] {
+        let ran = flowscope([command, "--file-info", "x.pcap"]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+    }
+}

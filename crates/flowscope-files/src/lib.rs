@@ -1,0 +1,28 @@
+//! Type, length and SHA-256 of a file that a protocol carries, from its bytes as they come.
+//!
+//! A parser gives the bytes of a file to a [`FileHasher`], in order and in pieces of any size, and says where some were not
+//! captured. At the end there is a [`FileInfo`]. Nothing of the file is kept but its first bytes, until the type is known
+//! from them.
+//!
+//! ```
+//! use flowscope_files::FileHasher;
+//!
+//! let mut hasher = FileHasher::new();
+//! hasher.push(b"%PDF-1.");
+//! hasher.push(b"7\n");
+//! let file = hasher.finish();
+//! assert_eq!((file.seen_bytes, file.mime_type), (9, Some("application/pdf")));
+//! assert_eq!(file.sha256.map(|hash| hash[0]), Some(0x07));
+//!
+//! // A hash is that of the whole file, or there is none.
+//! let mut hasher = FileHasher::new();
+//! hasher.push(b"%PDF-1.7\n");
+//! hasher.gap(1000);
+//! let file = hasher.finish();
+//! assert_eq!((file.missing_bytes, file.sha256), (1000, None));
+//! ```
+
+mod hasher;
+mod magic;
+
+pub use hasher::{FileHasher, FileInfo};
