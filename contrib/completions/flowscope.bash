@@ -1583,7 +1583,7 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__sessions)
-            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --wide --protocol --file-info --keylog --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
+            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --wide --protocol --file-info --extract --max-file-size --max-total --max-files --keylog --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1623,6 +1623,22 @@ _flowscope() {
                     ;;
                 --protocol)
                     COMPREPLY=($(compgen -W "http http2 websocket tls dtls dns mdns llmnr nbns quic ssh smtp dhcp dhcpv6 ntp postgresql mysql ftp pop3 imap socks proxy sip mqtt redis snmp radius rdp ldap krb5 modbus dnp3 smb" -- "${cur}"))
+                    return 0
+                    ;;
+                --extract)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-file-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-files)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --keylog)

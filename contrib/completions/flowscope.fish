@@ -235,6 +235,10 @@ krb5\t''
 modbus\t''
 dnp3\t''
 smb\t''"
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l extract -d 'Write the bodies of HTTP to files in this directory' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l max-file-size -d 'Write at most this much of one body with --extract' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l max-total -d 'Write at most this much with --extract' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l max-files -d 'Write at most this many files with --extract' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l keylog -d 'Decrypt TLS with the secrets of this key log, as SSLKEYLOGFILE makes browsers and curl write it' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -s r -l read -d 'Capture file, as in tcpdump; the same as FILE without `-r`' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -s i -l interface -d 'Capture from this interface, not from a file' -r

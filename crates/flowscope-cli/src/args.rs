@@ -164,9 +164,32 @@ pub(crate) struct SessionsArgs {
     #[arg(long)]
     file_info: bool,
     #[command(flatten)]
+    pub(crate) extract: Extract,
+    #[command(flatten)]
     keylog: KeylogArgs,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// Which files are written, and where to.
+#[derive(Args, Debug)]
+pub(crate) struct Extract {
+    /// Write the bodies of HTTP to files in this directory
+    ///
+    /// As they were sent, called by their SHA-256, each once; bodies of which a part is missing or too much as
+    /// FLOW_TRANSACTION_DIRECTION.partial. Those of the records that are printed. Implies --file-info. The directory must be
+    /// empty or not exist.
+    #[arg(long = "extract", value_name = "DIR", conflicts_with = "sort")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Write at most this much of one body with --extract
+    #[arg(long, value_name = "SIZE", default_value = "16MiB", requires = "dir")]
+    pub(crate) max_file_size: Size,
+    /// Write at most this much with --extract
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", requires = "dir")]
+    pub(crate) max_total: Size,
+    /// Write at most this many files with --extract
+    #[arg(long, value_name = "N", default_value = "10000", requires = "dir")]
+    pub(crate) max_files: NonZeroU64,
 }
 
 #[derive(Args, Debug)]
@@ -222,7 +245,12 @@ impl SessionsArgs {
             [] => Selection::ALL,
             names => selection(names.iter().map(String::as_str))?,
         };
-        Ok(MessageOptions { files: self.file_info, ..MessageOptions::of(protocols) })
+        let file_bytes = match self.extract.dir {
+            Some(_) => usize::try_from(self.extract.max_file_size.0.get()).unwrap_or(usize::MAX),
+            None => 0,
+        };
+        let files = self.file_info || self.extract.dir.is_some();
+        Ok(MessageOptions { files, file_bytes, ..MessageOptions::of(protocols) })
     }
 }
 

@@ -55,8 +55,8 @@ use error::{Failure, Status};
 use flowscope::output::terminal;
 use numbers::Numbers;
 use output::{
-    Answer, Condition, Digests, Events, Flows, Follow, Ladder, RecordFormat, ReportPage, Sessions,
-    Store, Streams, Summary, Target, Top, flow_fields, session_fields,
+    Answer, Condition, Digests, Events, Extraction, Flows, Follow, Ladder, RecordFormat,
+    ReportPage, Sessions, Store, Streams, Summary, Target, Top, flow_fields, session_fields,
 };
 pub use output::{OpenSink, OutputFile, RecordSink};
 pub use record_run::{RecordRun, RecordRunError};
@@ -155,7 +155,17 @@ fn sessions(args: &SessionsArgs, sink: Option<OpenSink<'_>>) -> Result<Status, F
         .in_zone(records.zone()?)
         .arranged(records.arrangement(&known)?)
         .meeting(condition);
-    track(common, target, sessions)
+    let Some(dir) = &args.extract.dir else { return track(common, target, sessions) };
+    if records.format == Format::Parquet {
+        let what = "--extract is not for --format parquet, whose files have columns alone";
+        return Err(Failure::Usage(what.into()));
+    }
+    #[cfg(all(feature = "live", target_os = "linux"))]
+    if common.live.is_wanted()? {
+        return Err(Failure::Usage("--extract is for capture files, not for interfaces".into()));
+    }
+    let extraction = Extraction::create(dir, &args.extract)?;
+    track(common, target, sessions.extracting(extraction))
 }
 
 fn summary(args: &SummaryArgs) -> Result<Status, Failure> {

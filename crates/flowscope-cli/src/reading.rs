@@ -34,6 +34,8 @@ pub(crate) struct MessageOptions {
     pub(crate) transactions: bool,
     /// Whether files are examined, as [`ParserOptions::files`] says.
     pub(crate) files: bool,
+    /// How many bytes of each are kept.
+    pub(crate) file_bytes: usize,
 }
 
 impl MessageOptions {
@@ -41,7 +43,8 @@ impl MessageOptions {
 
     /// These protocols, all of them parsed.
     pub(crate) const fn of(protocols: Selection) -> Self {
-        MessageOptions { protocols, parsed: Selection::ALL, transactions: false, files: false }
+        let (transactions, files, file_bytes) = (false, false, 0);
+        MessageOptions { protocols, parsed: Selection::ALL, transactions, files, file_bytes }
     }
 }
 
@@ -142,8 +145,10 @@ impl PayloadMode {
             PayloadMode::Messages(options) => options,
             PayloadMode::Raw | PayloadMode::Digest => MessageOptions::of(Selection::NONE),
         };
-        let options =
-            ParserOptions::default().transactions(messages.transactions).files(messages.files);
+        let options = ParserOptions::default()
+            .transactions(messages.transactions)
+            .files(messages.files)
+            .file_bytes(messages.file_bytes);
         let protocols = Protocols::with_set(
             Registry::new(messages.protocols, &options).reading(messages.parsed),
         );

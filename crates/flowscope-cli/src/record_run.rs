@@ -59,6 +59,9 @@ impl RecordRun {
             }
             Command::Sessions(args) => {
                 check(&args.records, &args.common)?;
+                if args.extract.dir.is_some() {
+                    return Err(RecordRunError::Usage("--extract is not for records".into()));
+                }
                 let messages = args.messages()?;
                 args.records.fields(&session_fields(messages))?;
                 let condition = args.records.condition.as_deref();
@@ -266,6 +269,8 @@ mod tests {
         check(&["flows", "x", "--format", "json"], Some("options of live capture and"));
         check(&["flows", "x", "-o", "y"], Some("options of live capture and"));
         check(&["sessions", "x", "--limit", "1"], Some("options of live capture and"));
+        check(&["sessions", "x", "--file-info"], None);
+        check(&["sessions", "x", "--extract", "y"], Some("--extract is not for records"));
         check(&["summary", "x"], Some("only flows and sessions"));
     }
 }

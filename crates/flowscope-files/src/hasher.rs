@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::magic::mime_type;
 
 /// What is known of a file.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct FileInfo {
     /// Bytes that were captured.
@@ -19,9 +19,23 @@ pub struct FileInfo {
     /// The media type (RFC 6838) by the first [`FileHasher::MAX_START`] bytes, as far as they follow each other; `None` if
     /// they are of no type with a signature, as plain text is.
     pub mime_type: Option<&'static str>,
+    /// The first bytes, as many as [asked for](FileHasher::keeping), up to the first that was not captured.
+    pub content: Vec<u8>,
 }
 
 impl FileInfo {
+    /// Whether [`content`](Self::content) is the whole file.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.sha256.is_some() && self.content.len() as u64 == self.seen_bytes
+    }
+
+    /// Returns the allocated memory, in bytes, by capacity.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.content.capacity()
+    }
+
     /// The SHA-256 in hexadecimal digits, lower case.
     #[must_use]
     pub fn sha256_hex(&self) -> Option<String> {
@@ -37,12 +51,14 @@ impl FileInfo {
 /// Takes the bytes of one file, in order.
 ///
 /// What it finds does not depend on how the bytes are cut. It holds the first bytes until the type is known, less than
-/// twice [`MAX_START`](Self::MAX_START).
+/// twice [`MAX_START`](Self::MAX_START); and of what is [kept](Self::keeping), less than twice as much.
 #[derive(Clone, Debug)]
 pub struct FileHasher {
     /// `None` once bytes are missing.
     hash: Option<Sha256>,
     start: Start,
+    kept: Vec<u8>,
+    most_kept: usize,
     seen_bytes: u64,
     missing_bytes: u64,
     is_cut: bool,
@@ -65,11 +81,22 @@ impl FileHasher {
         FileHasher::default()
     }
 
+    /// Before the first byte of a file of which at most this many bytes are kept: the first ones, up to the first that is
+    /// not captured.
+    #[must_use]
+    pub fn keeping(most: usize) -> Self {
+        FileHasher { most_kept: most, ..FileHasher::default() }
+    }
+
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.seen_bytes = self.seen_bytes.saturating_add(bytes.len() as u64);
         if let Some(hash) = &mut self.hash {
             hash.update(bytes);
+        }
+        if self.missing_bytes == 0 {
+            let room = self.most_kept - self.kept.len();
+            self.kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
         }
         let Start::Collected(start) = &mut self.start else { return };
         let room = Self::MAX_START - start.len();
@@ -106,6 +133,7 @@ impl FileHasher {
             missing_bytes: self.missing_bytes,
             is_cut: self.is_cut,
             mime_type: self.judge(),
+            content: self.kept,
             sha256: self.hash.map(|hash| hash.finalize().into()),
         }
     }
@@ -113,10 +141,11 @@ impl FileHasher {
     /// Returns the allocated memory, in bytes, by capacity.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        match &self.start {
+        let start = match &self.start {
             Start::Collected(start) => start.capacity(),
             Start::Judged(_) => 0,
-        }
+        };
+        start + self.kept.capacity()
     }
 
     /// Takes the bytes that were collected for all there are.
@@ -135,6 +164,8 @@ impl Default for FileHasher {
         FileHasher {
             hash: Some(Sha256::new()),
             start: Start::Collected(Vec::new()),
+            kept: Vec::new(),
+            most_kept: 0,
             seen_bytes: 0,
             missing_bytes: 0,
             is_cut: false,

@@ -40,7 +40,7 @@ proptest! {
         cuts in prop::collection::vec(any::<usize>(), 0..8),
     ) {
         let info = in_pieces(&bytes, &cuts);
-        prop_assert_eq!(info, in_pieces(&bytes, &[]));
+        prop_assert_eq!(&info, &in_pieces(&bytes, &[]));
         prop_assert_eq!(info.seen_bytes, bytes.len() as u64);
         prop_assert_eq!(info.sha256, Some(Sha256::digest(&bytes).into()));
     }
@@ -79,4 +79,21 @@ fn no_gap_is_no_gap_and_lengths_do_not_overflow() {
     hasher.gap(u64::MAX);
     hasher.gap(u64::MAX);
     assert_eq!(hasher.finish().missing_bytes, u64::MAX);
+}
+
+#[test]
+fn as_much_is_kept_as_asked_for_up_to_a_gap() {
+    let kept = |most, gap| {
+        let mut hasher = FileHasher::keeping(most);
+        hasher.push(b"abc");
+        hasher.gap(gap);
+        hasher.push(b"def");
+        assert!(hasher.heap_bytes() <= 2 * (8 + FileHasher::MAX_START));
+        let info = hasher.finish();
+        (info.is_kept(), info.content)
+    };
+    assert_eq!(kept(0, 0), (false, b"".to_vec()));
+    assert_eq!(kept(5, 0), (false, b"abcde".to_vec()));
+    assert_eq!(kept(6, 0), (true, b"abcdef".to_vec()));
+    assert_eq!(kept(usize::MAX, 1), (false, b"abc".to_vec()));
 }

@@ -32,8 +32,8 @@ pub enum Bodies {
     /// the message ends. Collecting stops at a gap.
     Collect(usize),
     /// Each is examined as it comes: [`MessageEnd::file`](crate::MessageEnd::file) has its type, length and SHA-256. At most
-    /// 8 KiB of each side are held.
-    Files,
+    /// 8 KiB of each side are held beside what is kept: of each body, at most this many first bytes, up to a gap.
+    Files(usize),
 }
 
 impl HttpConfig {

@@ -89,7 +89,8 @@ pub enum HttpOutcome {
 ///
 /// **Bounds.** Beside what the parser holds, the heads of open exchanges, within
 /// [`max_open_bytes`](HttpConfig::max_open_bytes): beyond, the oldest is given out as it is.
-/// Bodies are counted and never kept, whatever the configuration says of them; with [`Bodies::Files`] they are hashed too.
+/// Bodies are counted and not kept, whatever the configuration says of them; with [`Bodies::Files`] they are hashed too, and
+/// what is kept of them counts as the heads do.
 #[derive(Clone, Debug, Default)]
 pub struct HttpExchanges {
     parser: HttpParser,
@@ -127,7 +128,7 @@ impl HttpExchanges {
     #[must_use]
     pub fn with_config(config: HttpConfig) -> Self {
         let bodies = match config.bodies {
-            Bodies::Files => Bodies::Files,
+            files @ Bodies::Files(_) => files,
             _ => Bodies::Skip,
         };
         let parser = HttpParser::with_config(config.bodies(bodies));
@@ -188,12 +189,15 @@ impl HttpExchanges {
     fn message_end(&mut self, end: &mut MessageEnd) {
         let body =
             BodySummary { len: end.body_len, missing: end.missing, complete: end.is_complete() };
+        let file = end.file.take();
+        let held = file_bytes(file.as_deref());
         if end.kind == MessageKind::Request {
             if let Some(open) = self.current[0].take().and_then(|id| self.get(id)) {
                 open.request_ended = Some(end.ts);
                 open.exchange.request_body = body;
-                open.exchange.request_file = end.file.take();
+                open.exchange.request_file = file;
                 open.exchange.ended = open.exchange.ended.max(end.ts);
+                self.open_bytes += held;
             }
             return;
         }
@@ -205,8 +209,9 @@ impl HttpExchanges {
         if let Some(open) = id.and_then(|id| self.get(id)) {
             open.response_ended = true;
             open.exchange.response_body = body;
-            open.exchange.response_file = end.file.take();
+            open.exchange.response_file = file;
             open.exchange.ended = open.exchange.ended.max(end.ts);
+            self.open_bytes += held;
         }
     }
 
@@ -344,7 +349,14 @@ impl HttpExchange {
         self.request.as_ref().map_or(0, |request| request.headers().heap_bytes())
             + self.response.as_ref().map_or(0, |response| response.headers().heap_bytes())
             + self.anomalies.len() * size_of::<HttpAnomaly>()
+            + file_bytes(self.request_file.as_deref())
+            + file_bytes(self.response_file.as_deref())
     }
+}
+
+/// Memory of a file.
+fn file_bytes(file: Option<&FileInfo>) -> usize {
+    file.map_or(0, |file| size_of::<FileInfo>() + file.heap_bytes())
 }
 
 impl Open {

@@ -282,7 +282,7 @@ impl HttpParser {
                     current.body.collect(bytes, most);
                 }
             }
-            Bodies::Files => current.body.examine(bytes, current.missing),
+            Bodies::Files(most) => current.body.examine(bytes, current.missing, most),
         }
     }
 

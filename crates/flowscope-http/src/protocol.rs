@@ -25,8 +25,13 @@ impl Protocol for Http {
     const SCHEMA: &'static Schema<HttpExchange> = &SCHEMA;
 
     fn stream(options: &ParserOptions) -> HttpExchanges {
-        let bodies = if options.files { Bodies::Files } else { Bodies::Skip };
-        HttpExchanges::with_config(HttpConfig::default().bodies(bodies))
+        let mut config = HttpConfig::default();
+        if options.files {
+            // Beside the heads, there is room for what is kept of the two bodies of an exchange.
+            let open = config.max_open_bytes.saturating_add(options.file_bytes.saturating_mul(4));
+            config = config.max_open_bytes(open).bodies(Bodies::Files(options.file_bytes));
+        }
+        HttpExchanges::with_config(config)
     }
 }
 

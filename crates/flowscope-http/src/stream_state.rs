@@ -247,11 +247,11 @@ impl KeptBody {
         }
     }
 
-    /// Takes bytes of a file, behind `missing` bytes of it that were not captured.
+    /// Takes bytes of a file, behind `missing` bytes of it that were not captured; keeps so many.
     #[cold]
-    pub(crate) fn examine(&mut self, bytes: &[u8], missing: u64) {
+    pub(crate) fn examine(&mut self, bytes: &[u8], missing: u64, most_kept: usize) {
         if !matches!(self, KeptBody::File(_)) {
-            let mut file = Box::new(FileHasher::new());
+            let mut file = Box::new(FileHasher::keeping(most_kept));
             file.gap(missing);
             *self = KeptBody::File(file);
         }

@@ -10,7 +10,7 @@ use script::{GET, OK, exchanges, play};
 use sha2::{Digest, Sha256};
 
 fn config() -> HttpConfig {
-    HttpConfig::default().bodies(Bodies::Files)
+    HttpConfig::default().bodies(Bodies::Files(0))
 }
 
 fn sha256(bytes: &[u8]) -> Option<[u8; 32]> {
@@ -22,7 +22,7 @@ fn files(script: &[(&str, &str)]) -> [Option<FileInfo>; 2] {
     let of = |piece| {
         let talk = play(HttpExchanges::with_config(config()), script, piece);
         let [exchange] = &talk.out[..] else { panic!("{script:#?}: {:#?}", talk.out) };
-        [&exchange.request_file, &exchange.response_file].map(|file| file.as_deref().copied())
+        [&exchange.request_file, &exchange.response_file].map(|file| file.as_deref().cloned())
     };
     let whole = of(usize::MAX);
     for piece in [1, 3, 64] {
@@ -48,7 +48,8 @@ fn a_body_up_to_the_close_is_whole_if_its_sender_closed() {
     let head = "HTTP/1.1 200 OK\r\n\r\n<html><p>";
     let hash = |end: &[(&str, &str)]| {
         let script = [&[(">", GET), ("<", head)], end].concat();
-        let file = files(&script)[1].expect("there is a body");
+        let [_, file] = files(&script);
+        let file = file.expect("there is a body");
         assert_eq!((file.seen_bytes, file.mime_type), (9, Some("text/html")));
         (file.sha256, file.is_cut)
     };
@@ -98,6 +99,20 @@ fn the_files_of_pipelined_requests_are_their_own() {
     assert_eq!(hashes, [sha256(b"a"), sha256(b"b")]);
     let lines = ["0 POST /a -> 200 2 Answered", "1 POST /b -> 200 2 Answered"];
     assert_eq!(exchanges(&talk.out), lines);
+}
+
+#[test]
+fn as_much_of_a_body_is_kept_as_asked_for() {
+    let post =
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n";
+    for (most, kept) in [(0, ""), (3, "abc"), (4, "abcd"), (usize::MAX, "abcd")] {
+        let config = HttpConfig::default().bodies(Bodies::Files(most));
+        let talk = play(HttpExchanges::with_config(config), &[(">", post), ("<", OK)], 1);
+        let file = talk.out[0].request_file.as_ref().expect("there is a body");
+        assert_eq!(file.content, kept.as_bytes());
+        assert_eq!(file.is_kept(), kept.len() == 4);
+        assert_eq!(file.sha256, sha256(b"abcd"));
+    }
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub struct ParserOptions {
     pub transactions: bool,
     /// Whether the files that the protocol carries are examined: their types and SHA-256, where it can do that.
     pub files: bool,
+    /// How many first bytes of each file are kept with its record, at most.
+    pub file_bytes: usize,
 }
 
 impl ParserOptions {
@@ -72,6 +74,13 @@ impl ParserOptions {
     #[must_use]
     pub fn files(mut self, files: bool) -> Self {
         self.files = files;
+        self
+    }
+
+    /// Keeps at most this many first bytes of each file that is examined.
+    #[must_use]
+    pub fn file_bytes(mut self, bytes: usize) -> Self {
+        self.file_bytes = bytes;
         self
     }
 }

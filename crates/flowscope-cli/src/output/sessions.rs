@@ -17,8 +17,11 @@ use flowscope::track::{Change, EndReason, Flow};
 
 use super::logs::Logs;
 use super::spoken::Spoken;
-use super::{Answer, Arrangement, Condition, RecordFormat, RecordSink, Totals, stats, zone_note};
+use super::{
+    Answer, Arrangement, Condition, Extraction, RecordFormat, RecordSink, Totals, stats, zone_note,
+};
 use crate::args::Format;
+use crate::error::Failure;
 use crate::numbers::Numbers;
 use crate::reading::{AppRecord, MessageOptions, PayloadMode};
 
@@ -34,6 +37,21 @@ pub(crate) struct Sessions {
     chosen: Option<Arc<Numbers>>,
     zone: Zone,
     arrangement: Option<Arrangement<SessionRecord>>,
+    extraction: Extracting,
+}
+
+/// Where files go, and why they could not.
+#[derive(Debug, Default)]
+struct Extracting {
+    to: Option<Box<Extraction>>,
+    failure: Option<Failure>,
+}
+
+impl Clone for Extracting {
+    /// A copy of a format makes records, and does not write them.
+    fn clone(&self) -> Self {
+        Extracting::default()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -107,6 +125,7 @@ impl Sessions {
             chosen: None,
             zone: Zone::utc(),
             arrangement: None,
+            extraction: Extracting::default(),
         }
     }
 
@@ -165,6 +184,20 @@ impl Sessions {
     pub(crate) fn meeting(mut self, condition: Option<Condition>) -> Self {
         self.condition = condition;
         self
+    }
+
+    /// Writing the files of records there.
+    pub(crate) fn extracting(mut self, to: Extraction) -> Self {
+        self.extraction.to = Some(Box::new(to));
+        self
+    }
+
+    /// Writes the files of a record.
+    fn extract(&mut self, record: &SessionRecord) {
+        let Extracting { to: Some(to), failure } = &mut self.extraction else { return };
+        if let (SessionRecord::Said(header, said), None) = (record, &failure) {
+            *failure = to.take(header.flow_id, said).err();
+        }
     }
 
     /// Appends a record to the output.
@@ -233,7 +266,8 @@ impl RecordFormat for Sessions {
             self.style,
             Style::Table(_) | Style::Fields(_) | Style::Zeek(_) | Style::Answer(_) | Style::Columns
         );
-        self.arrangement.is_none() && !in_order
+        // Whoever writes has the files.
+        self.arrangement.is_none() && !in_order && self.messages.file_bytes == 0
     }
 
     fn record(
@@ -313,6 +347,7 @@ impl RecordFormat for Sessions {
             _ => true,
         };
         if takes {
+            self.extract(record);
             self.put(record, out);
         }
     }
@@ -324,6 +359,10 @@ impl RecordFormat for Sessions {
             SessionRecord::Said(..) => Ok(()),
             SessionRecord::Flow(flow) => sink.flow(flow),
         }
+    }
+
+    fn fault(&mut self) -> Result<(), Failure> {
+        self.extraction.failure.take().map_or(Ok(()), Err)
     }
 
     fn logs(&self) -> &[String] {
@@ -379,7 +418,8 @@ impl RecordFormat for Sessions {
             _ => None,
         };
         let order = self.arrangement.iter().filter_map(Arrangement::note);
-        order.chain(answer).chain(zone_note(&self.zone)).collect()
+        let extracted = self.extraction.to.iter().flat_map(|to| to.notes());
+        order.chain(answer).chain(zone_note(&self.zone)).chain(extracted).collect()
     }
 
     fn has_totals(&self) -> bool {

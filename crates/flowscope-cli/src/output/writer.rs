@@ -289,6 +289,7 @@ impl<L: RecordFormat> Output<L> {
         let log = with_room(layout, directory, at, start, *now)?;
         layout.write(record, &mut log.text);
         log.spill()?;
+        layout.fault()?;
         for (at, text) in layout.also(record) {
             let log = with_room(layout, directory, at.into(), start, *now)?;
             log.text.extend(text);

@@ -85,3 +85,70 @@ fn other_commands_have_no_such_option() {
         assert_eq!(ran.code, 2, "{ran:?}");
     }
 }
+
+/// Runs an extraction of the recording into a new directory; returns the files by name.
+fn extracted(args: &[&str]) -> Vec<(String, Vec<u8>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("files");
+    printed(&[args, &["--extract", dir.to_str().unwrap()]].concat());
+    let entries = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap());
+    let mut files: Vec<_> = entries
+        .map(|entry| {
+            (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn whole_bodies_are_written_under_their_hash() {
+    for args in [&[][..], &["--workers", "4"], &["--format", "eve"], &["--format", "csv"]] {
+        let files = extracted(args);
+        assert_eq!(files.len(), 4, "{args:?}");
+        for (name, bytes) in &files {
+            assert_eq!(*name, sha256(bytes), "{args:?}");
+        }
+        assert!(files.iter().any(|(_, bytes)| bytes == uploaded().as_bytes()), "{args:?}");
+    }
+}
+
+#[test]
+fn only_files_of_printed_records_are_written() {
+    let files = extracted(&["--where", "response_mime_type == application/gzip"]);
+    assert_eq!(files.len(), 1);
+    assert!(files[0].1.starts_with(&[0x1f, 0x8b]));
+}
+
+#[test]
+fn what_is_too_large_is_marked_and_bounds_hold() {
+    let names = |args: &[&str]| -> Vec<(String, usize)> {
+        extracted(args).into_iter().map(|(name, bytes)| (name, bytes.len())).collect()
+    };
+    let cut = names(&["--max-file-size", "1000"]);
+    let partial: Vec<_> = cut.iter().filter(|(name, _)| name.ends_with(".partial")).collect();
+    let part = |name: &str| (name.to_owned(), 1000);
+    let expected = [part("00000001_1_response.partial"), part("00000001_2_request.partial")];
+    assert_eq!(partial, expected.iter().collect::<Vec<_>>());
+    assert_eq!(cut.len(), 4);
+    assert_eq!(names(&["--max-files", "2"]).len(), 2);
+    let total = names(&["--max-total", "2000"]);
+    assert_eq!(total.iter().map(|(_, len)| len).sum::<usize>(), 764 + 1005 + 7);
+}
+
+#[test]
+fn a_directory_with_files_and_one_that_cannot_be_written_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    std::fs::write(dir.join("there"), b"x").unwrap();
+    let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/http-chunked.pcap");
+    let run_to =
+        |dir: &Path| run(program().args(["sessions", "--extract"]).arg(dir).arg(&capture), b"");
+    let ran = run_to(dir);
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(ran.err.contains("not empty"), "{ran:?}");
+    let ran = run_to(&dir.join("there"));
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let ran = flowscope(["sessions", "--max-total", "1M", "x.pcap"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+}
