@@ -7,7 +7,7 @@ use xshell::{Shell, cmd};
 
 use crate::{
     Result, browser, columns, dist, gate, graph, metadata, new_protocol, package, python, query,
-    record, rules,
+    record, rules, targets,
 };
 
 /// One check, run alone as `cargo xtask ci NAME`.
@@ -83,6 +83,11 @@ const STEPS: &[Step] = &[
         name: "dist",
         about: "archive and package of a static program, which runs in an empty root",
         run: dist::step,
+    },
+    Step {
+        name: "targets",
+        about: "the libraries, and the command, compile for other platforms",
+        run: targets::check,
     },
     Step {
         name: "memory",

@@ -27,6 +27,7 @@ mod query;
 mod readmes;
 mod record;
 mod rules;
+mod targets;
 
 /// What every task returns: an error is one line for a person to read.
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;

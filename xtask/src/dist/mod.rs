@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use xshell::{Shell, cmd};
 
-use crate::{Result, metadata, needs};
+use crate::{Result, metadata, needs, targets};
 use tree::Tree;
 
 mod check;
@@ -54,8 +54,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => return Err("dist takes --check, or nothing".into()),
     };
     let sh = Shell::new()?;
-    if !has_target(&sh)? {
-        return Err(no_target().into());
+    if !targets::is_installed(&sh, TARGET)? {
+        return Err(targets::how_to_install(TARGET).into());
     }
     if let Some(program) = missing_program(&sh) {
         return Err(format!(
@@ -69,8 +69,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 /// The step of `cargo xtask ci`. Without the target, it says that it was skipped: not every toolchain has it, and it
 /// comes over a network.
 pub(crate) fn step(sh: &Shell) -> Result<()> {
-    if !has_target(sh)? {
-        println!("SKIPPED: dist: {}", no_target());
+    if !targets::is_installed(sh, TARGET)? {
+        println!("SKIPPED: dist: {}", targets::how_to_install(TARGET));
         return Ok(());
     }
     if let Some(program) = missing_program(sh) {
@@ -141,16 +141,6 @@ fn time(sh: &Shell) -> Result<u64> {
     let commit = cmd!(sh, "git log -1 --format=%ct").quiet().ignore_stderr().read();
     let commit = commit.map_err(|_| "no commit to take the time from: set SOURCE_DATE_EPOCH")?;
     Ok(commit.parse()?)
-}
-
-/// Whether the standard library for the target is installed.
-fn has_target(sh: &Shell) -> Result<bool> {
-    let folder = cmd!(sh, "rustc --print target-libdir --target {TARGET}").quiet().read()?;
-    Ok(Path::new(&folder).is_dir())
-}
-
-fn no_target() -> String {
-    format!("the target is not installed: rustup target add {TARGET}")
 }
 
 fn missing_program(sh: &Shell) -> Option<&'static str> {
