@@ -10,9 +10,10 @@ use hashbrown::HashTable;
 use crate::index::Tag;
 use crate::lists::Slot;
 
-/// Buckets of the old table that an insertion goes through. All are done after an eighth as many insertions as
-/// there are buckets, which together with what is copied fit into the new table: its own growth would be the stall.
-const STEP: usize = 8;
+/// Buckets of the old table that an insertion goes through. All are done after a sixteenth as many insertions
+/// as there are buckets, so that both tables are held for a short time, and these fit into the new table together with what is
+/// copied: its own growth would be the stall.
+const STEP: usize = 16;
 
 /// Buckets of a table that does not grow at once: growth of a smaller one takes a tenth of a millisecond.
 const LARGE_TABLE: usize = 1 << 15;
