@@ -278,7 +278,7 @@ fn files(exchange: &HttpExchange) -> Value<'_> {
             ("size", file.seen_bytes.into()),
             ("tx_id", exchange.id.into()),
         ];
-        Some(Value::object(members.into_iter().filter(|(_, value)| !value.is_null())))
+        Some(Value::object(members))
     }))
 }
 

@@ -10,10 +10,8 @@ type Members<'a> = Vec<(&'static str, Value<'a>)>;
 /// An object that begins with the flags of the fixed header.
 fn object<'a>(flags: (u8, bool, bool), members: Members<'a>) -> Value<'a> {
     let (qos, retain, dup) = flags;
-    let mut all: Members<'a> =
-        vec![("qos", qos.into()), ("retain", retain.into()), ("dup", dup.into())];
-    all.extend(members.into_iter().filter(|(_, value)| !value.is_null()));
-    Value::Object(all)
+    let flags = [("qos", qos.into()), ("retain", retain.into()), ("dup", dup.into())];
+    Value::object(flags.into_iter().chain(members))
 }
 
 /// Flags of packets that have none.
