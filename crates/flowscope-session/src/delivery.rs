@@ -26,8 +26,8 @@ pub trait Delivery {
     }
 
     /// Passes on the bytes that the parser's streams [carry](ParserStatus::Carries), of the protocol of this name if
-    /// it is known; returns of each side why nobody reads them any more, if so. `None` if they cannot be read: the
-    /// parser is [done](StopReason::Done). The default passes them to nobody, and the parser reads on.
+    /// it is known; returns for each side why they are no longer read, if so. `None` if they cannot be read: the
+    /// parser is [done](StopReason::Done). The default ignores them, and the parser reads on.
     fn carry(
         &mut self,
         _at: StreamPosition,

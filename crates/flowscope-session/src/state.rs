@@ -14,8 +14,8 @@ use crate::delivery::{Delivery, StopReason, StreamEnd, StreamPosition};
 /// - A parser whose protocol is followed by another in the same connection gives way to that one's, up to
 ///   four times, where the [`Delivery`] has parsers of several protocols. Elsewhere it is done.
 /// - The streams that a parser's [carry](ParserStatus::Carries) are read by another parser beside it, where the
-///   [`Delivery`] has several. When none reads a side of them any more, the side is stopped. Where nobody can read
-///   them, the parser is done.
+///   [`Delivery`] has several. A side that is no longer read is stopped. Where carried streams cannot be
+///   read, the parser is done.
 /// - A parser that is done or has failed, or for which there is no memory, gets its last call
 ///   ([`StreamEnd::End`]) and is released. The flow goes on without it.
 /// - The FIN of a side is passed on once, after its last byte, unless the side is stopped; a reset
@@ -193,8 +193,8 @@ impl ParserState {
         }
     }
 
-    /// Stops the sides whose carried streams nobody reads any more, for these causes. Those who read them have
-    /// reported it.
+    /// Stops the sides whose carried streams are no longer read, for these causes. Their readers have reported
+    /// it.
     fn stop_carried(
         &mut self,
         causes: [Option<Loss>; 2],

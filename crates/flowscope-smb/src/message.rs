@@ -110,7 +110,7 @@ pub struct SmbLogin {
     pub kerberos: Option<SmbKerberos>,
     /// Whether the user is let in as a guest.
     pub is_guest: bool,
-    /// Whether nobody is named: the user's name is empty ([MS-NLMP] §2.2.1.3), or the server says so (§2.2.6).
+    /// Whether the login is anonymous: the user's name is empty ([MS-NLMP] §2.2.1.3), or the server says so (§2.2.6).
     pub is_anonymous: bool,
     /// Whether the server wants all messages of the session encrypted.
     pub is_encrypted: bool,
@@ -120,20 +120,20 @@ pub struct SmbLogin {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SmbNtlm {
-    /// The user, up to 128 bytes. Empty where nobody is named, see [`SmbLogin::is_anonymous`], or it was not captured.
+    /// The user, up to 128 bytes. Empty if the login is anonymous, see [`SmbLogin::is_anonymous`], or the name was not captured.
     pub user: Vec<u8>,
     /// The domain that knows the user, up to 128 bytes.
     pub domain: Vec<u8>,
     /// The name of the client, up to 128 bytes.
     pub workstation: Vec<u8>,
-    /// Length of the proof in bytes: 24 of NTLMv1, more of NTLMv2, 0 or 1 of nobody ([MS-NLMP] §2.2.2.6, §2.2.2.8).
+    /// Length of the proof in bytes: 24 of NTLMv1, more of NTLMv2, 0 or 1 of an anonymous login ([MS-NLMP] §2.2.2.6, §2.2.2.8).
     pub response_len: u16,
     /// Version of the client's system.
     pub version: Option<SmbNtlmVersion>,
 }
 
 impl SmbNtlm {
-    /// `NTLMv1` or `NTLMv2`, by the length of the proof; none of nobody.
+    /// `NTLMv1` or `NTLMv2`, by the length of the proof; none of an anonymous login.
     #[must_use]
     pub const fn response(&self) -> Option<&'static str> {
         match self.response_len {

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_has_no_name() {
+    fn an_anonymous_login_has_no_name() {
         let login = login(Client, &token(3, 72, (60, UNICODE), &[(20, b"")]));
         assert!(login.is_anonymous && login.ntlm.unwrap().response().is_none());
     }
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_of_the_other_side_name_nobody() {
+    fn messages_of_the_other_side_name_no_user() {
         let user = token(3, 72, (60, 0), &[(36, b"alice")]);
         assert_eq!(login(Server, &user), SmbLogin::default());
         assert_eq!(login(Server, &token(3, 72, (60, 0), &[])), SmbLogin::default());

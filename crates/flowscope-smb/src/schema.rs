@@ -98,7 +98,7 @@ pub static SMB: Schema<SmbExchange> = Schema {
             "user",
             Kind::Bytes,
             |x| Value::some(ntlm(x).map(|it| &it.user).filter(|user| !user.is_empty()).map(Vec::as_slice)),
-            "User who logs in with NTLM, up to 128 bytes; none: nobody, or not captured ([MS-NLMP] §2.2.1.3). EVE has an object of user, \
+            "User who logs in with NTLM, up to 128 bytes; none: anonymous, or not captured ([MS-NLMP] §2.2.1.3). EVE has an object of user, \
              domain, host and version.",
         )
         .eve_as("smb.ntlmssp", eve::ntlmssp),
@@ -376,7 +376,7 @@ pub static SMB: Schema<SmbExchange> = Schema {
                 let login = x.login().filter(|it| it.ntlm.is_some() || x.success() == Some(true));
                 Value::some(login.map(|it| it.is_anonymous))
             },
-            "Whether the login names nobody ([MS-SMB2] §2.2.6).",
+            "Whether the login is anonymous ([MS-SMB2] §2.2.6).",
         )
         .eve("flowscope.is_anonymous"),
         C::new(
@@ -519,7 +519,7 @@ fn summary(x: &X, out: &mut String) {
             Some(SmbNtlm { domain, user, .. }) => {
                 out.push_str(&format!(" {}\\{}", wire_text(domain), wire_text(user)));
             }
-            None if it.is_anonymous => out.push_str(" nobody"),
+            None if it.is_anonymous => out.push_str(" anonymous"),
             None => {}
         }
         if let Some(mechanism) = it.mechanism {

@@ -110,7 +110,7 @@ fn build(sh: &Shell) -> Result<Release> {
     let author = package["authors"][0].as_str();
     let flags = format!("--remap-path-prefix={}=/cargo", cargo_home()?.display());
     {
-        // Flags of whoever runs this are not those of a release. Encoded: a path may have a space in it.
+        // A release is built without the RUSTFLAGS of the environment. CARGO_ENCODED_RUSTFLAGS allows paths with spaces.
         let _flags = sh.push_env("CARGO_ENCODED_RUSTFLAGS", flags);
         // Names of functions are a third of the program. A panic names its file and line without them.
         let options = ["--release", "--locked", "--config", "profile.release.strip=true"];

@@ -266,7 +266,7 @@ impl RecordFormat for Sessions {
             self.style,
             Style::Table(_) | Style::Fields(_) | Style::Zeek(_) | Style::Answer(_) | Style::Columns
         );
-        // Whoever writes has the files.
+        // Only the writer extracts files, so that it needs the records.
         self.arrangement.is_none() && !in_order && self.messages.file_bytes == 0
     }
 

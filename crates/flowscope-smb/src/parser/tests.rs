@@ -338,12 +338,12 @@ fn a_share_that_cannot_be_left_is_still_known() {
 }
 
 #[test]
-fn users_whose_name_was_not_captured_are_not_nobody() {
+fn users_whose_name_was_not_captured_are_not_anonymous() {
     // Length, space and place of the name of the user.
     for (user, expected) in [
         ([5, 0, 5, 0, 72, 0, 0, 0], "SESSION_SETUP alice by NTLM → (no response)"),
         ([5, 0, 5, 0, 0, 8, 0, 0], "SESSION_SETUP by NTLM → (no response)"),
-        ([0; 8], "SESSION_SETUP nobody by NTLM → (no response)"),
+        ([0; 8], "SESSION_SETUP anonymous by NTLM → (no response)"),
     ] {
         let mut token = b"NTLMSSP\0\x03\0\0\0".to_vec();
         token.resize(72, 0);

@@ -51,7 +51,7 @@ pub(super) static MAPPING: Schema<X> = Schema {
     ..Schema::new("smb_mapping", |x| x.ts)
 };
 
-/// A line for each login with NTLM that names a user, or nobody.
+/// A line for each login with NTLM that names a user, or is anonymous.
 pub(super) static NTLM: Schema<X> = Schema {
     zeek_rows: Some(|x, row| {
         if ntlm(x).is_some() {

@@ -47,8 +47,8 @@ where
         status
     }
 
-    /// Passes on what the parser has of the streams that its own carry. Returns of each side why nobody reads that
-    /// any more, if so; `None` where nobody follows them.
+    /// Passes on what the parser has of the streams that its own carry. Returns for each side why its
+    /// carried stream is no longer read, if so; `None` if carried streams are not read here.
     pub(super) fn carry_on(
         &mut self,
         at: StreamPosition,
