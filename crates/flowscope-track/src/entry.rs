@@ -26,7 +26,7 @@ pub(crate) struct HotRecord {
     pub(crate) touched: Timestamp,
     /// Number of the latest counted packet.
     pub(crate) last_packet: u64,
-    /// Number of the first packet: what names the flow.
+    /// Number of the first packet: what names the flow. Of a free slot, the slot that was freed before.
     pub(crate) id: u64,
     pub(crate) sides: [SideRecord; 2],
     pub(crate) state: FlowState,

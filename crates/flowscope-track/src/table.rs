@@ -54,8 +54,13 @@ pub(crate) struct Slots<K, S> {
     /// A state of no size is kept once, for all flows: there is nothing in it to tell them apart,
     /// and reading whether each has one costs a cache miss per packet.
     unit: Option<S>,
-    free: Vec<Slot>,
+    /// The slot that was freed last. The `id` of its record is the one freed before, and so on: a list of its own would have to
+    /// grow while flows end.
+    free: Option<Slot>,
 }
+
+/// In the record of a free slot: no other is free.
+const LAST_FREE: u64 = u64::MAX;
 
 impl<K, S> Slots<K, S> {
     pub(crate) fn new() -> Self {
@@ -64,7 +69,7 @@ impl<K, S> Slots<K, S> {
             cold: Chunked::new(),
             states: Chunked::new(),
             unit: None,
-            free: Vec::new(),
+            free: None,
         }
     }
 
@@ -77,7 +82,7 @@ impl<K, S> Slots<K, S> {
 
     /// Bytes that the next [`put`](Self::put) allocates.
     pub(crate) fn growth(&self) -> usize {
-        if self.free.is_empty() && self.hot.is_full() { CHUNK * Self::bytes_per_slot() } else { 0 }
+        if self.free.is_none() && self.hot.is_full() { CHUNK * Self::bytes_per_slot() } else { 0 }
     }
 
     /// Bytes that one slot takes.
@@ -95,8 +100,9 @@ impl<K, S> Slots<K, S> {
         } else {
             Some(state)
         };
-        if let Some(slot) = self.free.pop() {
+        if let Some(slot) = self.free {
             let hot = &mut self.hot[slot];
+            self.free = Slot::try_from(hot.record.id).ok();
             (hot.key, hot.record) = (key, BLANK_HOT);
             self.cold[slot] = blank_cold();
             if !Self::UNIT {
@@ -114,12 +120,14 @@ impl<K, S> Slots<K, S> {
 
     /// Frees a slot and drops what the user kept in it. The key stays until the slot is used again.
     pub(crate) fn free(&mut self, slot: Slot) {
-        self.hot[slot].record.last_packet = 0;
+        let record = &mut self.hot[slot].record;
+        record.last_packet = 0;
+        record.id = self.free.map_or(LAST_FREE, u64::from);
+        self.free = Some(slot);
         self.cold[slot].rare = None;
         if !Self::UNIT {
             self.states[slot] = None;
         }
-        self.free.push(slot);
     }
 
     #[inline]
@@ -149,10 +157,7 @@ impl<K, S> Slots<K, S> {
 
     /// Bytes held, by capacity.
     pub(crate) fn capacity_bytes(&self) -> usize {
-        self.hot.capacity_bytes()
-            + self.cold.capacity_bytes()
-            + self.states.capacity_bytes()
-            + self.free.capacity() * size_of::<Slot>()
+        self.hot.capacity_bytes() + self.cold.capacity_bytes() + self.states.capacity_bytes()
     }
 }
 

@@ -1,4 +1,5 @@
-//! What a packet allocates: nothing in steady state, at most one piece for a new flow.
+//! What a packet allocates: nothing in steady state, at most one piece for a new flow. What flows that end allocate: nothing
+//! that grows with their number.
 
 #![allow(missing_docs)]
 
@@ -7,7 +8,7 @@ use std::num::NonZeroUsize;
 
 use flowscope_core::{
     Extracted, FlowExtractor, L4Proto, Layer, LinkType, Orientation, PacketView, PathLayer,
-    TcpFlags, TcpInfo, Timestamp,
+    Progress, TcpFlags, TcpInfo, Timestamp,
 };
 use flowscope_track::{FlowTracker, TrackerConfig};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -136,6 +137,7 @@ fn main() {
     assert_eq!(tracker.stats().flows, 2 * FLOWS, "it was the same flows all the time");
 
     new_flows(clock);
+    ends();
 }
 
 /// A table that is full: each packet begins a flow and evicts one.
@@ -156,4 +158,33 @@ fn new_flows(mut clock: u64) {
     let pieces = change.allocations + change.reallocations;
     assert!(pieces <= measured.len(), "{pieces} allocations for {} flows", measured.len());
     assert_eq!(tracker.stats().flows, 40_000);
+}
+
+/// Flows that end after silence. A list that doubled meanwhile would make one call long.
+fn ends() {
+    let count = 30_000;
+    let mut tracker = FlowTracker::with_config(OfFrame, TrackerConfig::default().sweep(0));
+    let none = TcpFlags::default();
+    let frame = |key: u64| Frame::new(key, false, L4Proto::Udp, none, 0, 0);
+    let frames: Vec<Frame> = (0..count).map(frame).collect();
+    // Within 30 s, so that few are due at one time.
+    let time = |number: usize| 1_000_000_000 + number as u64 * 1_000_000;
+    for (number, frame) in frames.iter().enumerate() {
+        tracker.track(frame.view(time(number)), &mut ());
+    }
+    assert_eq!(tracker.len() as u64, count);
+    let (mut most, mut calls) = (0, 0);
+    loop {
+        let region = Region::new(ALLOCATOR);
+        let progress = tracker.expire(Timestamp::from_secs(1000), 64, &mut ());
+        let change = region.change();
+        let grown = usize::try_from(change.bytes_reallocated).unwrap_or(0);
+        most = most.max(change.bytes_allocated + grown);
+        calls += 1;
+        if progress == Progress::Done {
+            break;
+        }
+    }
+    assert!(tracker.is_empty() && calls > 400);
+    assert!(most <= 16 << 10, "a call of 64 steps allocated {most} bytes");
 }
