@@ -48,7 +48,7 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l fields -d 
 complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l sort -d 'Sort by this field, by `-FIELD` in descending order' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -s n -l limit -d 'Print at most this many records' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l format -d 'Record format' -r -f -a "table\t'Aligned columns or one line per record, for reading'
-eve\t'JSON lines with Suricata\'s field names, the last one with statistics'
+eve\t'JSON lines with Suricata\'s field names, the last one with statistics. With -o syslog://HOST:PORT to a collector'
 zeek\t'Zeek\'s logs, with tabs between the fields'
 zeek-json\t'Zeek\'s logs as JSON lines'
 csv\t'Comma-separated values, the first line names the columns'
@@ -57,6 +57,16 @@ parquet\t'Parquet files in --output-dir, by protocol and hour: COLUMNS.md. Needs
 ipfix\t'IPFIX messages (RFC 7011) of flows: to a file, or with -o udp://HOST:PORT or tcp://HOST:PORT to a collector'"
 complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l tz -d 'Print times in this time zone, such as `Europe/Berlin`' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l output-dir -d 'Write each log to a file of its own in this directory, which is created if it does not exist. A log has its name from the beginning; an existing log is not overwritten' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l syslog-facility -d 'Facility of messages to -o syslog://HOST:PORT' -r -f -a "user\t''
+daemon\t''
+local0\t''
+local1\t''
+local2\t''
+local3\t''
+local4\t''
+local5\t''
+local6\t''
+local7\t''"
 complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l protocol -d 'Print only flows that speak one of these protocols' -r -f -a "http\t''
 http2\t''
 websocket\t''
@@ -193,7 +203,7 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l fields 
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l sort -d 'Sort by this field, by `-FIELD` in descending order' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -s n -l limit -d 'Print at most this many records' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l format -d 'Record format' -r -f -a "table\t'Aligned columns or one line per record, for reading'
-eve\t'JSON lines with Suricata\'s field names, the last one with statistics'
+eve\t'JSON lines with Suricata\'s field names, the last one with statistics. With -o syslog://HOST:PORT to a collector'
 zeek\t'Zeek\'s logs, with tabs between the fields'
 zeek-json\t'Zeek\'s logs as JSON lines'
 csv\t'Comma-separated values, the first line names the columns'
@@ -202,6 +212,16 @@ parquet\t'Parquet files in --output-dir, by protocol and hour: COLUMNS.md. Needs
 ipfix\t'IPFIX messages (RFC 7011) of flows: to a file, or with -o udp://HOST:PORT or tcp://HOST:PORT to a collector'"
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l tz -d 'Print times in this time zone, such as `Europe/Berlin`' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l output-dir -d 'Write each log to a file of its own in this directory, which is created if it does not exist. A log has its name from the beginning; an existing log is not overwritten' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l syslog-facility -d 'Facility of messages to -o syslog://HOST:PORT' -r -f -a "user\t''
+daemon\t''
+local0\t''
+local1\t''
+local2\t''
+local3\t''
+local4\t''
+local5\t''
+local6\t''
+local7\t''"
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l protocol -d 'Parse only these protocols' -r -f -a "http\t''
 http2\t''
 websocket\t''

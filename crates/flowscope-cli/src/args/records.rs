@@ -10,7 +10,7 @@ use flowscope_where::Fields;
 use super::{Running, ZoneArgs};
 use crate::companion;
 use crate::error::Failure;
-use crate::output::{Arrangement, CollectorName, OpenSink, Target};
+use crate::output::{Arrangement, CollectorName, Facility, OpenSink, Protocol, Target};
 
 /// Options of the commands that write records.
 #[derive(Args, Debug)]
@@ -51,6 +51,13 @@ pub(crate) struct Records {
     /// exist. A log has its name from the beginning; an existing log is not overwritten
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     output_dir: Option<PathBuf>,
+
+    /// Facility of messages to -o syslog://HOST:PORT
+    ///
+    /// Each line of --format eve, json or zeek-json is a message of Syslog (RFC 5424), sent over UDP, or with
+    /// -o syslog+tcp://HOST:PORT over TCP, behind its length (RFC 6587).
+    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
+    syslog_facility: Facility,
 }
 
 /// Formats of records.
@@ -58,7 +65,7 @@ pub(crate) struct Records {
 pub(crate) enum Format {
     /// Aligned columns or one line per record, for reading
     Table,
-    /// JSON lines with Suricata's field names, the last one with statistics
+    /// JSON lines with Suricata's field names, the last one with statistics. With -o syslog://HOST:PORT to a collector
     Eve,
     /// Zeek's logs, with tabs between the fields
     Zeek,
@@ -119,10 +126,7 @@ impl Records {
         if let Target::Stream(Some(path)) = running.target()
             && let Some(collector) = CollectorName::of(path)
         {
-            return match self.format {
-                Format::Ipfix => Ok(Target::Collector(collector)),
-                _ => Err(Failure::Usage("-o udp:// and tcp:// are for --format ipfix".into())),
-            };
+            return self.collector(collector).map(Target::Collector);
         }
         if self.format == Format::Parquet {
             return self.columns(running, sink);
@@ -141,6 +145,29 @@ impl Records {
             }
             Some(dir) => Ok(Target::Directory(dir)),
         }
+    }
+
+    /// The collector that takes the format.
+    fn collector<'a>(&self, collector: CollectorName<'a>) -> Result<CollectorName<'a>, Failure> {
+        let protocol = match (collector.protocol(), self.format) {
+            (Protocol::Ipfix, Format::Ipfix) => Protocol::Ipfix,
+            (Protocol::Ipfix, _) => {
+                return Err(Failure::Usage("-o udp:// and tcp:// are for --format ipfix".into()));
+            }
+            (Protocol::Syslog { .. }, Format::Eve) => self.syslog("eve"),
+            (Protocol::Syslog { .. }, Format::Json) => self.syslog("json"),
+            (Protocol::Syslog { .. }, Format::ZeekJson) => self.syslog("zeek"),
+            (Protocol::Syslog { .. }, _) => {
+                let what = "-o syslog:// is for lines of JSON: --format eve, json or zeek-json";
+                return Err(Failure::Usage(what.into()));
+            }
+        };
+        Ok(collector.with_protocol(protocol))
+    }
+
+    /// Syslog with lines of this kind.
+    fn syslog(&self, id: &'static str) -> Protocol {
+        Protocol::Syslog { facility: self.syslog_facility, id }
     }
 
     /// Whether no option says how, where, or in which order to write records.

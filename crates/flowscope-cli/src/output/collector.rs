@@ -1,4 +1,4 @@
-//! A collector of IPFIX messages, over the network.
+//! A collector of messages, of IPFIX or Syslog, over the network.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use flowscope_ipfix::messages;
 
+use super::syslog::{Facility, Syslog, lines};
 use crate::say;
 
 /// How messages go to a collector.
@@ -16,10 +17,25 @@ pub(crate) enum Transport {
     Tcp,
 }
 
-/// A collector as it is named on the command line: `udp://HOST:PORT`.
+/// What messages are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Protocol {
+    /// Those of the format are sent as they are.
+    Ipfix,
+    /// Each line of the format is one.
+    Syslog {
+        facility: Facility,
+        /// What the lines are.
+        id: &'static str,
+    },
+}
+
+/// A collector as it is named on the command line: `udp://HOST:PORT`, `syslog://HOST:PORT`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CollectorName<'a> {
     pub(super) transport: Transport,
+    /// What it is sent.
+    protocol: Protocol,
     /// Host and port.
     host: &'a str,
     /// All of it.
@@ -31,12 +47,27 @@ impl<'a> CollectorName<'a> {
     pub(crate) fn of(path: &'a Path) -> Option<Self> {
         let name = path.to_str()?;
         let (scheme, host) = name.split_once("://")?;
-        let transport = match scheme {
-            "udp" => Transport::Udp,
-            "tcp" => Transport::Tcp,
+        let syslog = Protocol::Syslog { facility: Facility::default(), id: "" };
+        let (transport, protocol) = match scheme {
+            "udp" => (Transport::Udp, Protocol::Ipfix),
+            "tcp" => (Transport::Tcp, Protocol::Ipfix),
+            // RFC 5426.
+            "syslog" => (Transport::Udp, syslog),
+            // RFC 6587.
+            "syslog+tcp" => (Transport::Tcp, syslog),
             _ => return None,
         };
-        Some(CollectorName { transport, host, name })
+        Some(CollectorName { transport, protocol, host, name })
+    }
+
+    /// What it is sent: for Syslog, lines of a kind that has to be given.
+    pub(crate) fn protocol(self) -> Protocol {
+        self.protocol
+    }
+
+    /// The same collector, which is sent this.
+    pub(crate) fn with_protocol(self, protocol: Protocol) -> Self {
+        CollectorName { protocol, ..self }
     }
 
     pub(super) fn name(self) -> &'a str {
@@ -54,6 +85,8 @@ impl<'a> CollectorName<'a> {
 /// Sends messages, and counts those that could not be sent.
 pub(crate) struct Collector {
     transport: Transport,
+    /// `None` if what is sent are messages already, of IPFIX.
+    syslog: Option<Syslog>,
     name: String,
     addresses: Vec<SocketAddr>,
     /// `None` while there is no connection.
@@ -87,8 +120,15 @@ impl Collector {
     /// Looks the host up and connects.
     pub(super) fn connect(collector: CollectorName<'_>) -> io::Result<Self> {
         let addresses: Vec<_> = collector.host.to_socket_addrs()?.collect();
+        let syslog = match collector.protocol {
+            Protocol::Ipfix => None,
+            Protocol::Syslog { facility, id } => {
+                Some(Syslog::new(facility, id, collector.transport == Transport::Tcp))
+            }
+        };
         let mut collector = Collector {
             transport: collector.transport,
+            syslog,
             name: collector.name.to_owned(),
             addresses,
             socket: None,
@@ -108,33 +148,42 @@ impl Collector {
         self.patience = HURRY;
     }
 
-    /// Sends messages. What cannot be sent in time is counted, and the first error printed.
+    /// Sends messages, or lines as messages. What cannot be sent in time is counted, and the first error printed.
     pub(super) fn send(&mut self, text: &[u8]) {
         let deadline = Instant::now() + self.patience;
-        for message in messages(text) {
-            self.seen += 1;
-            let sent = match &mut self.socket {
-                None => {
-                    self.lost += 1;
-                    continue;
+        if let Some(mut syslog) = self.syslog.take() {
+            for line in lines(text) {
+                self.send_message(syslog.message(line), deadline);
+            }
+            self.syslog = Some(syslog);
+        } else {
+            messages(text).for_each(|message| self.send_message(message, deadline));
+        }
+    }
+
+    fn send_message(&mut self, message: &[u8], deadline: Instant) {
+        self.seen += 1;
+        let sent = match &mut self.socket {
+            None => {
+                self.lost += 1;
+                return;
+            }
+            Some(Socket::Udp(socket)) => match send(socket, message, deadline) {
+                // The answer to a message before: this one was not sent.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                    let sent = send(socket, message, deadline);
+                    self.lose(error);
+                    sent
                 }
-                Some(Socket::Udp(socket)) => match send(socket, message, deadline) {
-                    // The answer to a message before: this one was not sent.
-                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                        let sent = send(socket, message, deadline);
-                        self.lose(error);
-                        sent
-                    }
-                    sent => sent,
-                },
-                Some(Socket::Tcp(stream)) => write(stream, message, deadline),
-            };
-            if let Err(error) = sent {
-                self.lose(error);
-                if self.transport == Transport::Tcp {
-                    self.socket = None;
-                    self.retry = Instant::now() + RETRY;
-                }
+                sent => sent,
+            },
+            Some(Socket::Tcp(stream)) => write(stream, message, deadline),
+        };
+        if let Err(error) = sent {
+            self.lose(error);
+            if self.transport == Transport::Tcp {
+                self.socket = None;
+                self.retry = Instant::now() + RETRY;
             }
         }
     }
@@ -309,6 +358,22 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_no_datagram_holds_is_counted() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let name = format!("syslog://{}", socket.local_addr().unwrap());
+        let mut collector = connect(&name, PATIENCE);
+        let long = "x".repeat(70_000);
+        collector.send(format!("first\n{long}\nlast\n").as_bytes());
+        assert_eq!((collector.seen, collector.lost), (3, 1));
+        let mut buffer = [0; 1024];
+        for line in ["first", "last"] {
+            let len = socket.recv(&mut buffer).unwrap();
+            assert!(buffer[..len].ends_with(format!(" {line}").as_bytes()));
+        }
+        assert!(collector.complete().is_err());
+    }
+
+    #[test]
     fn collectors_are_named_by_scheme_host_and_port() {
         let check = |name: &str, expected: Option<(Transport, &str)>| {
             let named = CollectorName::of(Path::new(name));
@@ -316,6 +381,8 @@ mod tests {
         };
         check("udp://192.0.2.7:4739", Some((Transport::Udp, "192.0.2.7:4739")));
         check("tcp://[2001:db8::1]:4739", Some((Transport::Tcp, "[2001:db8::1]:4739")));
+        check("syslog://192.0.2.7:514", Some((Transport::Udp, "192.0.2.7:514")));
+        check("syslog+tcp://[2001:db8::1]:601", Some((Transport::Tcp, "[2001:db8::1]:601")));
         check("http://192.0.2.7:80", None);
         check("flows.ipfix", None);
         check("-", None);

@@ -17,8 +17,8 @@ pub(crate) enum To {
     File { file: File, part: Part, path: PathBuf },
     /// A log, under its own name from the beginning.
     Log { file: File, part: Part },
-    /// A collector, which is sent IPFIX messages.
-    Collector(Collector),
+    /// A collector, which is sent messages.
+    Collector(Box<Collector>),
 }
 
 /// A file that is written as the output of the command is: under its name with `.part` behind it until it is
@@ -105,7 +105,7 @@ impl Stream {
 
     /// To a collector.
     pub(super) fn collector(collector: CollectorName<'_>) -> Result<Self, Failure> {
-        let to = Collector::connect(collector).map(To::Collector);
+        let to = Collector::connect(collector).map(|it| To::Collector(Box::new(it)));
         Stream::new(to, Path::new(collector.name()))
     }
 

@@ -28,6 +28,7 @@ mod stats;
 mod store;
 mod streams;
 mod summary;
+mod syslog;
 mod top;
 #[cfg(feature = "tui")]
 mod view;
@@ -49,7 +50,7 @@ use crate::reading::{AppRecord, PayloadMode};
 
 pub(crate) use answer::Answer;
 pub(crate) use arrangement::Arrangement;
-pub(crate) use collector::{CollectorName, Transport};
+pub(crate) use collector::{CollectorName, Protocol, Transport};
 pub(crate) use condition::{Condition, flow_fields, session_fields};
 pub(crate) use digests::Digests;
 pub(crate) use events::Events;
@@ -72,6 +73,7 @@ pub(crate) use stats::{Capture, Totals, count};
 pub(crate) use store::{Store, flow_name, too_many};
 pub(crate) use streams::Streams;
 pub(crate) use summary::Summary;
+pub(crate) use syslog::Facility;
 pub(crate) use top::{By, Top};
 #[cfg(feature = "tui")]
 pub(crate) use view::{Gathering, SharedView};

@@ -25,7 +25,7 @@ pub(crate) enum Target<'a> {
     Directory(&'a Path),
     /// To a sink that writes files to this directory.
     Records(&'a Path, OpenSink<'a>),
-    /// To a collector of IPFIX.
+    /// To a collector of IPFIX or Syslog.
     Collector(CollectorName<'a>),
 }
 

@@ -1,4 +1,4 @@
-//! IPFIX: what collectors are sent, and what they make of it.
+//! IPFIX and Syslog: what collectors are sent, and what they make of it.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, in tests")]
 
@@ -7,6 +7,7 @@ mod network;
 mod nfdump;
 #[path = "../program/mod.rs"]
 mod program;
+mod syslog;
 
 fn main() -> std::process::ExitCode {
     use flowscope_testkit::{needs, runner, tests};
@@ -21,6 +22,9 @@ fn main() -> std::process::ExitCode {
                 network::a_collector_that_does_not_listen_is_exit_code_5,
                 network::a_collector_that_hangs_up_is_exit_code_5,
                 network::wrong_usage_is_exit_code_2,
+                syslog::each_record_is_a_datagram,
+                syslog::a_stream_has_the_length_of_each_message,
+                syslog::only_lines_of_json_are_messages,
             ],
         ),
         #[cfg(target_os = "linux")]
