@@ -30,6 +30,8 @@ pub struct Live<C: Capture + 'static> {
     error: Option<CaptureError>,
     /// Next check of an interface that is down. The kernel does not report its deletion.
     down: Option<Pin<Box<Sleep>>>,
+    /// Whether it was reported that the interface is gone.
+    is_gone: bool,
     ended: bool,
 }
 
@@ -78,7 +80,7 @@ impl<C: Capture + 'static> Live<C> {
         )]
         let fd =
             AsyncFd::with_interest(Owned::new(capture), Interest::READABLE).map_err(Error::Wait)?;
-        Ok(Live { fd, stop: None, error: None, down: None, ended: false })
+        Ok(Live { fd, stop: None, error: None, down: None, is_gone: false, ended: false })
     }
 
     /// Closes the capture where it is dropped, for a thread that does nothing else.
@@ -150,30 +152,30 @@ impl<C: Capture + 'static> AsyncPacketSource for Live<C> {
         if self.ended {
             return Poll::Ready(Ok(0));
         }
-        if let Some(error) = self.error.take() {
-            return self.fail(error);
+        if let Some(error) = self.error.take().and_then(|error| self.failure(error)) {
+            return Poll::Ready(Err(error));
         }
         loop {
-            if let Some(error) = self.poll_interface(cx) {
-                return self.fail(error);
+            if let Some(error) = self.poll_interface(cx).and_then(|error| self.failure(error)) {
+                return Poll::Ready(Err(error));
             }
             // Ready packets are read without asking the runtime.
             if self.capture().is_ready() {
                 match self.capture_mut().next_batch(lend) {
                     Ok(0) => {}
                     Ok(lent) => return Poll::Ready(Ok(lent)),
-                    Err(error) => return self.fail(error),
+                    Err(error) => {
+                        if let Some(error) = self.failure(error) {
+                            return Poll::Ready(Err(error));
+                        }
+                    }
                 }
             }
             if self.stop.is_some() {
-                match ready!(self.poll_drained(cx)) {
-                    Ok(true) => {
-                        self.ended = true;
-                        return Poll::Ready(Ok(0));
-                    }
-                    Ok(false) => continue,
-                    Err(error) => return self.fail(error),
+                if ready!(self.poll_over(cx))? {
+                    return Poll::Ready(Ok(0));
                 }
+                continue;
             }
             match ready!(self.poll_read(cx, lend)) {
                 Ok(0) => {}
@@ -233,25 +235,24 @@ impl<C: Capture + 'static> Live<C> {
             if self.ended {
                 return Poll::Ready(Ok(false));
             }
-            if let Some(error) = self.error.take() {
-                return self.fail(error).map_ok(|_| false);
+            if let Some(error) = self.error.take().and_then(|error| self.failure(error)) {
+                return Poll::Ready(Err(error));
             }
             if self.stop.is_none() {
                 ready!(self.poll_readable(cx))?;
                 if self.error.is_some() {
                     continue;
                 }
-            } else if let Some(error) = self.poll_interface(cx) {
-                return self.fail(error).map_ok(|_| false);
+            } else if let Some(error) =
+                self.poll_interface(cx).and_then(|error| self.failure(error))
+            {
+                return Poll::Ready(Err(error));
             }
             if self.capture().is_ready() {
                 return Poll::Ready(Ok(true));
             }
             if self.stop.is_some() {
-                match ready!(self.poll_drained(cx)) {
-                    Ok(over) => self.ended = over,
-                    Err(error) => return self.fail(error).map_ok(|_| false),
-                }
+                ready!(self.poll_over(cx))?;
             }
         }
     }
@@ -268,10 +269,7 @@ impl<C: Capture + 'static> Live<C> {
                 if !matches!(lent, Ok(1..)) {
                     guard.clear_ready();
                 }
-                return match lent {
-                    Ok(lent) => Poll::Ready(Ok(lent)),
-                    Err(error) => self.fail(error),
-                };
+                return Poll::Ready(lent.or_else(|error| self.failure(error).map_or(Ok(0), Err)));
             }
             Poll::Ready(Err(error)) => return self.give_up(error),
             Poll::Pending => {}
@@ -280,7 +278,8 @@ impl<C: Capture + 'static> Live<C> {
             Ok(mut guard) => {
                 guard.clear_ready();
                 let error = self.capture().take_error();
-                error.map_or(Poll::Ready(Ok(0)), |error| self.fail(error))
+                let error = error.and_then(|error| self.failure(error));
+                Poll::Ready(error.map_or(Ok(0), Err))
             }
             Err(error) => self.give_up(error),
         }
@@ -290,6 +289,19 @@ impl<C: Capture + 'static> Live<C> {
     fn give_up<T>(&mut self, error: io::Error) -> Poll<Result<T, Error>> {
         self.ended = true;
         Poll::Ready(Err(Error::Wait(error)))
+    }
+
+    /// Whether the stream is over after a stop; false if reading again may return packets.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        self.ended = match ready!(self.poll_drained(cx)) {
+            Ok(over) => over,
+            Err(error) => match self.failure(error) {
+                Some(error) => return Poll::Ready(Err(error)),
+                // The interface is gone, and what it had left was read.
+                None => true,
+            },
+        };
+        Poll::Ready(Ok(self.ended))
     }
 
     /// Whether all packets received before the stop were read; false if reading again may return
@@ -347,16 +359,25 @@ impl<C: Capture + 'static> Live<C> {
         None
     }
 
-    /// Returns an error. After `InterfaceGone`, the rest of the ring is read, then the stream ends.
-    fn fail(&mut self, error: CaptureError) -> Poll<Result<usize, Error>> {
+    /// The error to return, if it says anything new: the kernel reports a deleted interface twice, as down and as gone. After
+    /// `InterfaceGone`, the rest of the ring is read, then the stream ends.
+    fn failure(&mut self, error: CaptureError) -> Option<Error> {
         match error {
-            CaptureError::InterfaceGone { .. } => self.stop(),
+            CaptureError::InterfaceGone { .. } | CaptureError::InterfaceDown { .. }
+                if self.is_gone =>
+            {
+                return None;
+            }
+            CaptureError::InterfaceGone { .. } => {
+                (self.is_gone, self.down) = (true, None);
+                self.stop();
+            }
             CaptureError::InterfaceDown { .. } if self.stop.is_none() => {
                 self.down = Some(Box::pin(sleep_until(Instant::now() + CHECK_INTERFACE)));
             }
             _ => {}
         }
-        Poll::Ready(Err(error.into()))
+        Some(error.into())
     }
 }
 

@@ -153,7 +153,7 @@ pub(crate) fn a_stall_of_ten_seconds_is_accounted_for() {
 }
 
 /// Frames that an interface received by its own count.
-fn received(interface: &str) -> u64 {
+pub(crate) fn received(interface: &str) -> u64 {
     let file = std::fs::read_to_string("/proc/net/dev").expect("every namespace has it");
     let line = file.lines().find_map(|line| line.trim().strip_prefix(&format!("{interface}:")));
     let mut words = line.expect("the interface is there").split_whitespace();

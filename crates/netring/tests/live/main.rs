@@ -14,6 +14,8 @@ mod interfaces;
 #[cfg(target_os = "linux")]
 mod ledger;
 #[cfg(target_os = "linux")]
+mod repeated;
+#[cfg(target_os = "linux")]
 mod replayed;
 #[cfg(target_os = "linux")]
 mod sending;
@@ -52,6 +54,8 @@ fn main() -> std::process::ExitCode {
                 ledger::a_lossless_broadcast_applies_back_pressure_to_the_capture,
                 ledger::a_stall_of_ten_seconds_is_accounted_for,
                 ledger::a_slow_reassembler_slows_the_capture_and_the_kernel_counts_drops,
+                repeated::captures_opened_two_hundred_times_count_what_the_interface_does,
+                repeated::an_interface_that_flaps_is_counted_until_it_is_deleted,
                 replayed::captures_replayed_over_a_veth_pair_give_the_flows_of_the_file,
                 sending::a_held_block_stays_as_it_is_while_the_ring_overflows,
                 sending::held_blocks_have_what_passes_the_filter,
