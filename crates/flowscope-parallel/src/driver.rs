@@ -70,7 +70,8 @@ where
         mut classifier: impl FnMut(&DriverConfig) -> C,
         recorder: &R,
     ) -> Result<Self, WorkerError> {
-        let router = Router::new(extractor, config, SHARDS, hash);
+        let keep = usize::MAX;
+        let router = Router::new(extractor, config, SHARDS, hash).keep_payload(keep);
         let config = config.divided(SHARDS);
         let shards = (0..SHARDS.get()).map(|_| Shard::new(classifier(&config), &config, recorder));
         let shards = match workers.min(SHARDS).get() {
@@ -80,7 +81,7 @@ where
                 (0..SHARDS.get()).map(|_| ShardBatch::default()).collect(),
             ),
         };
-        Ok(ParallelDriver { router, shards, keep: usize::MAX, waiting: 0 })
+        Ok(ParallelDriver { router, shards, keep, waiting: 0 })
     }
 
     /// Bytes of each packet's payload that parsers get; all by default. The rest counts as cut by the

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use flowscope_core::{ShuntStart, Shunted};
-use flowscope_driver::Checksums;
+use flowscope_core::{DatagramParser, L4Proto, Payload, ShuntStart, Shunted};
+use flowscope_driver::{Checksums, Datagrams};
 use flowscope_parallel::{
     Change, DriverConfig, EndReason, Extracted, Flow, FlowExtractor, FlowSide, LinkType, Merged,
     Orientation, PacketView, ParallelDriver, Protocols, Recorder, SHARDS, Shunt, ShuntRefusal,
@@ -190,5 +190,82 @@ fn time_that_was_handled_is_not_due_again() {
             assert!(calls <= 4, "{calls}");
             assert!(last.since(at) >= std::time::Duration::from_secs(30));
         }
+    }
+}
+
+/// Flows of UDP by the ports of an IPv4 frame without options, with the payload behind the header.
+struct Udp;
+
+impl FlowExtractor for Udp {
+    type Key = [u8; 4];
+    fn extract(&self, view: PacketView<'_>) -> Option<Extracted<[u8; 4]>> {
+        const HEADERS: u32 = 14 + 20 + 8;
+        let mut found = Ports.extract(view)?;
+        let len = u32::try_from(view.frame().len()).ok()?.checked_sub(HEADERS)?;
+        found.l4 = Some(L4Proto::Udp);
+        found.payload = Payload { offset: HEADERS, captured: len, wire_len: len, cut: 0 };
+        Some(found)
+    }
+}
+
+/// A message is the text of a datagram.
+#[derive(Clone, Default)]
+struct Echo;
+
+impl DatagramParser for Echo {
+    type Message = String;
+    fn parse(&mut self, payload: &[u8], _: FlowSide) -> Vec<String> {
+        vec![String::from_utf8_lossy(payload).into_owned()]
+    }
+}
+
+/// The messages, and nothing of flows.
+#[derive(Clone)]
+struct Messages;
+
+impl Recorder<[u8; 4], String> for Messages {
+    type State = ();
+    type Record = String;
+
+    fn state(&self, _: &Extracted<[u8; 4]>) {}
+
+    fn message(&self, _: Flow<'_, [u8; 4], ()>, _: FlowSide, message: String) -> Option<String> {
+        Some(message)
+    }
+}
+
+#[test]
+fn parsers_get_all_of_the_payload_unless_told_otherwise() {
+    let run = |workers: usize, keep: Option<usize>| -> Result<Vec<String>, WorkerError> {
+        let workers = NonZeroUsize::new(workers).expect("at least one worker");
+        let datagrams = |_: &DriverConfig| Datagrams::new(Echo);
+        let config = DriverConfig::default();
+        let mut driver = ParallelDriver::new(Udp, &config, workers, hash, datagrams, &Messages)?;
+        if let Some(bytes) = keep {
+            driver = driver.keep_payload(bytes);
+        }
+        let mut messages = Vec::new();
+        let mut take = |merged: Merged<'_, String>| -> Result<(), WorkerError> {
+            if let Merged::Record(message) = merged {
+                messages.push(message);
+            }
+            Ok(())
+        };
+        let packets: Vec<_> = (0..20)
+            .flat_map(|n| {
+                let script = Dialogue::udp(&format!("10.0.0.1:{}", 1000 + n), "10.0.0.2:53");
+                script.datagram(FlowSide::Initiator, format!("datagram {n}").as_bytes()).build()
+            })
+            .collect();
+        driver.handle_batch(&views(&packets).collect::<Vec<_>>());
+        driver.finish(EndReason::EndOfInput, &mut take)?;
+        Ok(messages)
+    };
+    let expected: Vec<String> = (0..20).map(|n| format!("datagram {n}")).collect();
+    for workers in [1, 2, 8] {
+        assert_eq!(run(workers, None).unwrap(), expected, "{workers} workers");
+        assert_eq!(run(workers, Some(100)).unwrap(), expected, "{workers} workers");
+        let without = run(workers, Some(0)).unwrap();
+        assert!(without.iter().all(String::is_empty), "{workers} workers: {without:?}");
     }
 }
