@@ -1,3 +1,5 @@
+use std::mem;
+
 use flowscope_core::{Datagram, DatagramParser, FlowSide, ParserStatus, Probe, Timestamp};
 use flowscope_tls::{ClientHello, Fragments, ServerHello};
 
@@ -71,12 +73,19 @@ impl QuicParser {
     /// Reads the packets of a datagram.
     fn read(&mut self, datagram: Datagram<'_>) -> Stage {
         let mut rest = datagram.payload;
+        // Packets in one datagram are of one connection (RFC 9000 §12.2), and so have the same keys. To derive these takes
+        // far longer than the rest: where the first Initial cannot be opened, others in its datagram are not tried.
+        let mut may_begin = true;
         for _ in 0..MAX_COALESCED {
             let Some((packet, behind)) = LongPacket::read(rest) else { break };
+            rest = behind;
+            let opens = packet.kind == PacketType::Initial && packet.has_sample();
+            if self.connection.is_none() && opens && !mem::take(&mut may_begin) {
+                continue;
+            }
             if self.packet(datagram.side, datagram.ts, &packet) == Stage::Over {
                 return Stage::Over;
             }
-            rest = behind;
         }
         Stage::Open
     }
@@ -84,7 +93,7 @@ impl QuicParser {
     fn packet(&mut self, side: FlowSide, ts: Timestamp, packet: &LongPacket<'_>) -> Stage {
         match &mut self.connection {
             Some(connection) => connection.packet(side, ts, packet),
-            None if packet.kind == PacketType::Initial => {
+            None if packet.kind == PacketType::Initial && packet.has_sample() => {
                 let Some((mut connection, payload)) = Connection::begin(side, ts, packet) else {
                     return Stage::Open;
                 };
@@ -165,7 +174,8 @@ impl Connection {
         {
             return Some(payload);
         }
-        if self.key_changes == MAX_KEY_CHANGES || self.handshake.server_id.is_some() {
+        let may_change = packet.has_sample() && self.handshake.server_id.is_none();
+        if self.key_changes == MAX_KEY_CHANGES || !may_change {
             return None;
         }
         self.key_changes += 1;

@@ -154,6 +154,21 @@ fn what_is_changed_or_cut_is_not_opened() {
     assert_eq!(read(&unreadable).1, ParserStatus::Done);
 }
 
+/// A packet without a sample of its payload is discarded (RFC 9001 §5.4.2), and the first that has one decides for its
+/// datagram: each would need keys of its own.
+#[test]
+fn of_a_datagram_one_initial_at_most_is_tried() {
+    let (client, _) = hellos();
+    let opening = Initial::client(FIRST, &crypto(0, &client)).seal();
+    let short = [&[0xc3, 0, 0, 0, 1, 8], FIRST, &[0, 0, 4, 1, 2, 3, 4]].concat();
+    let mut unreadable = Initial::client(b"another1", &crypto(0, &client)).seal();
+    *unreadable.last_mut().unwrap() ^= 1;
+    for (before, handshakes) in [(short.repeat(3), 1), (unreadable, 0)] {
+        let datagram = [before, opening.clone()].concat();
+        assert_eq!(read(&[(CLIENT, datagram)]).0.len(), handshakes);
+    }
+}
+
 #[test]
 fn probes_are_sure_of_initials_alone() {
     let probe = |bytes: &[u8]| QuicParser::probe(CLIENT, bytes);

@@ -108,6 +108,11 @@ impl<'a> LongPacket<'a> {
         Some((packet, &datagram[bytes.len()..]))
     }
 
+    /// Whether it is long enough for header protection, without which it is discarded (RFC 9001 §5.4.2).
+    pub(crate) fn has_sample(&self) -> bool {
+        self.bytes.len() >= self.number_at + 4 + 16
+    }
+
     /// The versions that a Version Negotiation offers.
     pub(crate) fn versions(&self) -> impl Iterator<Item = QuicVersion> + 'a {
         let versions = self.bytes.get(self.number_at..).unwrap_or_default();
