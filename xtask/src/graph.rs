@@ -22,7 +22,7 @@ const ARROWS: &[Arrow] = &[
     Arrow("flowscope-record", &["flowscope-core"]),
     Arrow("flowscope-where", &["flowscope-record"]),
     Arrow("flowscope-ber", &[]),
-    Arrow("flowscope-files", &[]),
+    Arrow("flowscope-files", &["flowscope-record"]),
     Arrow("flowscope-lengths", &["flowscope-core"]),
     Arrow("flowscope-lines", &["flowscope-core"]),
     // No protocol, for it describes no records; what it opens is one.

@@ -2,7 +2,7 @@
 //!
 //! A parser gives the bytes of a file to a [`FileHasher`], in order and in pieces of any size, and says where some were not
 //! captured. At the end there is a [`FileInfo`]. Nothing of the file is kept but its first bytes, until the type is known
-//! from them, or as many as [asked for](FileHasher::keeping).
+//! from them, or as many as [asked for](FileHasher::keeping). [`record`] has the values of columns.
 //!
 //! ```
 //! use flowscope_files::FileHasher;
@@ -24,5 +24,6 @@
 
 mod hasher;
 mod magic;
+pub mod record;
 
 pub use hasher::{FileHasher, FileInfo};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use flowscope_files::FileInfo;
+use flowscope_files::record as files;
 use flowscope_record::{
     Column, Kind, Record, Schema, Value, Visitor, ZeekType, amount, span, wire_text,
 };
@@ -129,32 +129,34 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
         C::new(
             "request_mime_type",
             Kind::Text,
-            |x| mime_type(x.request_file.as_deref()),
+            |x| files::mime_type(x.request_file.as_deref()),
             "Media type of the request's body by its first bytes, content coding as sent. With --file-info. Zeek has a vector of it. EVE has this and the next three in a list `files`, an object for each body: direction, mime_type, sha256, size, gaps, state, tx_id.",
         )
-        .eve_as("files", files)
+        .eve_as("files", |x| {
+            files::exchange(None, x.request_file.as_deref(), x.response_file.as_deref(), x.id)
+        })
         .zeek_as(12, "orig_mime_types", ZeekType::VectorOfString, |x| {
-            mime_types(x.request_file.as_deref())
+            files::mime_types(x.request_file.as_deref())
         }),
         C::new(
             "request_sha256",
             Kind::Text,
-            |x| sha256(x.request_file.as_deref()),
+            |x| files::sha256(x.request_file.as_deref()),
             "SHA-256 (FIPS 180-4) of the request's body, without chunk framing, content coding as sent, if all of it was captured. With --file-info.",
         ),
         C::new(
             "response_mime_type",
             Kind::Text,
-            |x| mime_type(x.response_file.as_deref()),
+            |x| files::mime_type(x.response_file.as_deref()),
             "Media type of the response's body by its first bytes, content coding as sent. With --file-info. Zeek has a vector of it.",
         )
         .zeek_as(13, "resp_mime_types", ZeekType::VectorOfString, |x| {
-            mime_types(x.response_file.as_deref())
+            files::mime_types(x.response_file.as_deref())
         }),
         C::new(
             "response_sha256",
             Kind::Text,
-            |x| sha256(x.response_file.as_deref()),
+            |x| files::sha256(x.response_file.as_deref()),
             "SHA-256 (FIPS 180-4) of the response's body, without chunk framing, content coding as sent, if all of it was captured. With --file-info.",
         ),
         C::new(
@@ -261,42 +263,6 @@ fn response_field<'a>(exchange: &'a HttpExchange, name: &str) -> Value<'a> {
     Value::some(exchange.response.as_ref().and_then(|response| response.header(name)))
 }
 
-/// The bodies as Suricata lists files.
-fn files(exchange: &HttpExchange) -> Value<'_> {
-    if exchange.request_file.is_none() && exchange.response_file.is_none() {
-        return Value::Null;
-    }
-    let bodies = [("toserver", &exchange.request_file), ("toclient", &exchange.response_file)];
-    Value::list(bodies.into_iter().filter_map(|(direction, file)| {
-        let file = file.as_deref()?;
-        let members = [
-            ("direction", direction.into()),
-            ("mime_type", mime_type(Some(file))),
-            ("gaps", (file.missing_bytes > 0).into()),
-            ("state", if file.is_cut { "TRUNCATED" } else { "CLOSED" }.into()),
-            ("sha256", sha256(Some(file))),
-            ("size", file.seen_bytes.into()),
-            ("tx_id", exchange.id.into()),
-        ];
-        Some(Value::object(members))
-    }))
-}
-
-fn mime_type(file: Option<&FileInfo>) -> Value<'_> {
-    Value::some(file.and_then(|file| file.mime_type))
-}
-
-fn mime_types(file: Option<&FileInfo>) -> Value<'_> {
-    match file.and_then(|file| file.mime_type) {
-        Some(mime_type) => Value::list([mime_type].into_iter()),
-        None => Value::Null,
-    }
-}
-
-fn sha256(file: Option<&FileInfo>) -> Value<'_> {
-    Value::some(file.and_then(FileInfo::sha256_hex))
-}
-
 fn version(exchange: &HttpExchange) -> Option<HttpVersion> {
     let request = exchange.request.as_ref().map(Request::version);
     request.or(exchange.response.as_ref().map(Response::version))
@@ -347,16 +313,8 @@ fn summary(exchange: &HttpExchange, text: &mut String) {
     if let Some(latency) = exchange.latency {
         let _ = write!(text, " in {}", span(latency));
     }
-    for (side, file) in [("request", &exchange.request_file), ("response", &exchange.response_file)]
-    {
-        let Some(file) = file else { continue };
-        if let Some(mime_type) = file.mime_type {
-            let _ = write!(text, " [{side} {mime_type}]");
-        }
-        if let Some(sha256) = file.sha256_hex() {
-            let _ = write!(text, " [{side} sha256 {sha256}]");
-        }
-    }
+    files::note(text, "request", exchange.request_file.as_deref());
+    files::note(text, "response", exchange.response_file.as_deref());
     for anomaly in &exchange.anomalies {
         let _ = write!(text, " [{}]", anomaly.kind.slug());
     }
