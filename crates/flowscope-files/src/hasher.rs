@@ -125,6 +125,11 @@ impl FileHasher {
         self.hash = None;
     }
 
+    /// Keeps no more bytes than are kept: for want of room.
+    pub fn stop_keeping(&mut self) {
+        self.most_kept = self.kept.len();
+    }
+
     /// The file is over.
     #[must_use]
     pub fn finish(mut self) -> FileInfo {

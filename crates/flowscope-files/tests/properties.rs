@@ -96,4 +96,11 @@ fn as_much_is_kept_as_asked_for_up_to_a_gap() {
     assert_eq!(kept(5, 0), (false, b"abcde".to_vec()));
     assert_eq!(kept(6, 0), (true, b"abcdef".to_vec()));
     assert_eq!(kept(usize::MAX, 1), (false, b"abc".to_vec()));
+    let mut hasher = FileHasher::keeping(9);
+    hasher.push(b"abc");
+    hasher.stop_keeping();
+    hasher.push(b"def");
+    let info = hasher.finish();
+    assert_eq!((info.is_kept(), &*info.content), (false, &b"abc"[..]));
+    assert_eq!(info.sha256, Some(Sha256::digest(b"abcdef").into()));
 }

@@ -2,7 +2,8 @@
 //!
 //! [`Http2Parser`] emits an [`Http2Exchange`] for each stream (RFC 9113): method, authority, path and status, some header
 //! fields, lengths of content, calls of gRPC with their status, resets. It reads connections that begin with the preface, and
-//! those that HTTP/1.1 agrees on (`Upgrade: h2c`). Content is counted, not kept.
+//! those that HTTP/1.1 agrees on (`Upgrade: h2c`). Content is counted, not kept; [if asked for](Http2Parser::with_files), its type and
+//! SHA-256 are found out.
 //!
 //! Header compression (RFC 7541) is decoded as the bytes come, so that blocks of any length need no memory, and goes on
 //! behind bytes that were not captured: fields that cannot be known are reported as unknown, never as others.
@@ -22,6 +23,7 @@
 //! ```
 
 mod field;
+mod files;
 mod frame;
 mod hpack;
 mod message;
@@ -34,6 +36,8 @@ mod streams;
 pub(crate) use field::Field;
 #[doc(no_inline)]
 pub use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
+#[doc(no_inline)]
+pub use flowscope_files::FileInfo;
 pub use message::{
     Http2Body, Http2Exchange, Http2Outcome, Http2Request, Http2Response, error_name,
 };

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use flowscope_core::{FlowSide, Timestamp};
+use flowscope_files::FileInfo;
 
 use crate::field::{Field, Fields};
 
@@ -25,6 +26,11 @@ pub struct Http2Exchange {
     pub request_body: Http2Body,
     /// The content of the response.
     pub response_body: Http2Body,
+    /// What is known of the content of the request as a file, content coding as sent: if [asked for](crate::Http2Parser::with_files),
+    /// and any byte of it was captured.
+    pub request_file: Option<Box<FileInfo>>,
+    /// The same of the response.
+    pub response_file: Option<Box<FileInfo>>,
     /// The status of a gRPC call, from the trailers of the response or from its header section: 0 is success.
     pub grpc_status: Option<u32>,
     /// What the server says of it, with percent-encoding as sent, up to 256 bytes.
@@ -130,6 +136,12 @@ impl Http2Request {
         self.0.get(Field::ContentType)
     }
 
+    /// The Content-Length field: how long its content is, in bytes (RFC 9110 §8.6).
+    #[must_use]
+    pub fn content_length(&self) -> Option<u64> {
+        self.0.content_length()
+    }
+
     /// Service and method of a gRPC call, `package.Service/Method`: the path without its first slash.
     #[must_use]
     pub fn grpc_method(&self) -> Option<&[u8]> {
@@ -161,6 +173,12 @@ impl Http2Response {
     #[must_use]
     pub fn content_type(&self) -> Option<&[u8]> {
         self.0.get(Field::ContentType)
+    }
+
+    /// The Content-Length field: how long its content is, in bytes, or would be if it had some (RFC 9110 §8.6).
+    #[must_use]
+    pub fn content_length(&self) -> Option<u64> {
+        self.0.content_length()
     }
 
     /// The Location field, up to 512 bytes.
@@ -221,6 +239,8 @@ impl Http2Exchange {
             response: None,
             request_body: Http2Body::default(),
             response_body: Http2Body::default(),
+            request_file: None,
+            response_file: None,
             grpc_status: None,
             grpc_message: None,
             reset: None,

@@ -8,6 +8,7 @@ use flowscope_core::{
 
 use crate::Http2Exchange;
 use crate::field::Fields;
+use crate::files::Examination;
 use crate::frame::{self, Event, Frame, Framing};
 use crate::hpack::Decoder;
 use crate::probe;
@@ -26,6 +27,7 @@ use crate::streams::{Section, Streams};
 ///
 /// **Bounds.** Holds at most 448 KiB: 128 KiB of streams that are open, at most 128 (more make the oldest a record), and
 /// per side a dynamic table of 64 KiB as RFC 7541 counts. Frames and header blocks of any length are read as they come.
+/// [Files](Self::with_files) are held beside that.
 #[derive(Clone, Debug, Default)]
 pub struct Http2Parser {
     sides: [Side; 2],
@@ -53,6 +55,17 @@ struct Block {
 }
 
 impl Http2Parser {
+    /// A parser that finds out the type and SHA-256 of the content of each message, and keeps at most `most_kept` first bytes
+    /// of it, up to a gap.
+    ///
+    /// Holds at most 1.2 MiB for them, and six times `most_kept`: where more streams are open than there is room for, less of
+    /// their content is kept.
+    #[must_use]
+    pub fn with_files(most_kept: usize) -> Self {
+        let streams = Streams::examining(Examination { most_kept });
+        Http2Parser { streams, ..Http2Parser::default() }
+    }
+
     fn event(
         &mut self,
         side: FlowSide,
@@ -118,7 +131,7 @@ impl Http2Parser {
         let own = &mut self.sides[side.index()];
         match (own.frame.kind, &mut own.block) {
             (frame::DATA, _) => {
-                self.streams.data(side, own.frame.stream, bytes.len() as u64, 0);
+                self.streams.data(side, own.frame.stream, bytes);
             }
             (_, Some(block)) if !block.is_cut => {
                 own.decoder.feed(bytes, &mut block.section.fields)?;
@@ -156,7 +169,7 @@ impl Http2Parser {
     fn body_is_missing(&mut self, side: FlowSide, len: u64) {
         let own = &mut self.sides[side.index()];
         match (own.frame.kind, &mut own.block) {
-            (frame::DATA, _) => self.streams.data(side, own.frame.stream, 0, len),
+            (frame::DATA, _) => self.streams.data_is_missing(side, own.frame.stream, len),
             (_, Some(block)) if len > 0 => {
                 own.decoder.lose();
                 block.is_cut = true;

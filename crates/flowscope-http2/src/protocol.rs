@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
 
 use crate::schema::HTTP2;
 use crate::{Http2Exchange, Http2Parser};
@@ -18,4 +18,12 @@ impl Protocol for Http2 {
     type Datagram = NoParser<Http2Exchange>;
     type Record = Http2Exchange;
     const SCHEMA: &'static Schema<Http2Exchange> = &HTTP2;
+
+    fn stream(options: &ParserOptions) -> Http2Parser {
+        if options.files {
+            Http2Parser::with_files(options.file_bytes)
+        } else {
+            Http2Parser::default()
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The columns of an exchange. EVE has those of Suricata's `http`, with an object `http2`; the log of Zeek's is flowscope's own.
 
+use flowscope_files::record as files;
 use flowscope_record::{Column, Kind, Schema, Value, ZeekType, amount, span, wire_text};
 
 use crate::{Http2Exchange, Http2Outcome, Http2Request, Http2Response, error_name};
@@ -112,6 +113,43 @@ pub static HTTP2: Schema<Http2Exchange> = Schema {
             "Who reset the stream: client or server (RFC 9113 §6.4).",
         )
         .zeek(15, "reset_by", ZeekType::String),
+        C::new(
+            "request_mime_type",
+            Kind::Text,
+            |x| files::mime_type(x.request_file.as_deref()),
+            "Media type of the request's content by its first bytes, content coding as sent. With --file-info. Zeek has a \
+             vector of it. EVE has this and the next three in a list `files`, an object for each content: direction, mime_type, \
+             sha256, size, gaps, state, and as tx_id the stream.",
+        )
+        .eve_as("files", |x| {
+            let (request, response) = (x.request_file.as_deref(), x.response_file.as_deref());
+            files::exchange(None, request, response, x.stream_id.into())
+        })
+        .zeek_as(17, "orig_mime_types", ZeekType::VectorOfString, |x| {
+            files::mime_types(x.request_file.as_deref())
+        }),
+        C::new(
+            "request_sha256",
+            Kind::Text,
+            |x| files::sha256(x.request_file.as_deref()),
+            "SHA-256 (FIPS 180-4) of the request's content, content coding as sent, if all of it was captured. With --file-info.",
+        ),
+        C::new(
+            "response_mime_type",
+            Kind::Text,
+            |x| files::mime_type(x.response_file.as_deref()),
+            "Media type of the response's content by its first bytes, content coding as sent. With --file-info. Zeek has a vector \
+             of it.",
+        )
+        .zeek_as(18, "resp_mime_types", ZeekType::VectorOfString, |x| {
+            files::mime_types(x.response_file.as_deref())
+        }),
+        C::new(
+            "response_sha256",
+            Kind::Text,
+            |x| files::sha256(x.response_file.as_deref()),
+            "SHA-256 (FIPS 180-4) of the response's content, content coding as sent, if all of it was captured. With --file-info.",
+        ),
         C::new(
             "scheme",
             Kind::Bytes,
@@ -318,6 +356,8 @@ fn summary(x: &X, out: &mut String) {
     if let Some(latency) = x.latency {
         out.push_str(&format!(" in {}", span(latency)));
     }
+    files::note(out, "request", x.request_file.as_deref());
+    files::note(out, "response", x.response_file.as_deref());
     if let Some((side, code)) = x.reset {
         let who = if side == x.client { "client" } else { "server" };
         match error_name(code) {

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use flowscope_core::{FlowSide, Timestamp};
 
 use crate::field::{Field, Fields};
+use crate::files::{Contents, Examination};
 use crate::message::{Http2Exchange, Http2Outcome, Http2Request, Http2Response, number};
 
 /// Streams that may be open at once.
@@ -18,6 +19,10 @@ pub(crate) struct Streams {
     /// In the order of the identifiers of their streams.
     open: Vec<(u32, Box<Open>)>,
     heap_bytes: usize,
+    /// Whether and how contents are examined.
+    examination: Option<Examination>,
+    /// What the contents of the open streams hold.
+    content_bytes: usize,
     /// The largest identifiers of streams that were opened by requests, and by promises.
     requested: u32,
     promised: u32,
@@ -30,6 +35,7 @@ pub(crate) struct Streams {
 #[derive(Clone, Debug)]
 struct Open {
     exchange: Http2Exchange,
+    contents: Contents,
     request_at: Option<Timestamp>,
     request_ended: Option<Timestamp>,
     response_at: Option<Timestamp>,
@@ -52,6 +58,7 @@ impl Open {
     fn new(exchange: Http2Exchange) -> Self {
         Open {
             exchange,
+            contents: Contents::default(),
             request_at: None,
             request_ended: None,
             response_at: None,
@@ -68,8 +75,12 @@ impl Open {
         (self.is_requested || is_client_lost) && self.exchange.response_body.is_complete
     }
 
-    fn finish(self) -> Http2Exchange {
+    fn finish(mut self) -> Http2Exchange {
         let mut exchange = self.exchange;
+        let declared = exchange.request.as_ref().and_then(Http2Request::content_length);
+        exchange.request_file = self.contents.take(false, exchange.request_body, declared);
+        let declared = exchange.response.as_ref().and_then(Http2Response::content_length);
+        exchange.response_file = self.contents.take(true, exchange.response_body, declared);
         exchange.outcome = match (&exchange.request, &exchange.response) {
             (None, _) => Http2Outcome::Orphan,
             (Some(_), None) => Http2Outcome::Unanswered,
@@ -87,6 +98,11 @@ impl Open {
 }
 
 impl Streams {
+    /// Examines contents.
+    pub(crate) fn examining(examination: Examination) -> Self {
+        Streams { examination: Some(examination), ..Streams::default() }
+    }
+
     /// A header section of the client is whole.
     pub(crate) fn request(
         &mut self,
@@ -187,13 +203,37 @@ impl Streams {
         self.make_room(out);
     }
 
-    /// Content that a side sends, of which some bytes may not have been captured.
-    pub(crate) fn data(&mut self, side: FlowSide, stream: u32, len: u64, missing: u64) {
-        if let Ok(at) = self.find(stream) {
-            let body = self.open[at].1.exchange.body_mut(side);
-            body.len += len;
-            body.missing += missing;
+    /// Content that a side sends.
+    pub(crate) fn data(&mut self, side: FlowSide, stream: u32, bytes: &[u8]) {
+        let Ok(at) = self.find(stream) else { return };
+        if let Some(examination) = self.examination {
+            self.examine(at, side, bytes, examination);
         }
+        self.open[at].1.exchange.body_mut(side).len += bytes.len() as u64;
+    }
+
+    #[cold]
+    fn examine(&mut self, at: usize, side: FlowSide, bytes: &[u8], examination: Examination) {
+        let Open { exchange, contents, .. } = &mut *self.open[at].1;
+        // What is within a tunnel is no file (RFC 9113 §8.5).
+        if exchange.request.as_ref().and_then(Http2Request::method) == Some(&b"CONNECT"[..]) {
+            return;
+        }
+        let before = contents.heap_bytes();
+        let has_room = self.content_bytes <= examination.room();
+        let is_response = side != exchange.client;
+        contents.push(is_response, bytes, *exchange.body_mut(side), examination, has_room);
+        self.content_bytes = self.content_bytes + contents.heap_bytes() - before;
+    }
+
+    /// Content that a side has sent and that was not captured.
+    pub(crate) fn data_is_missing(&mut self, side: FlowSide, stream: u32, len: u64) {
+        let Ok(at) = self.find(stream) else { return };
+        let Open { exchange, contents, .. } = &mut *self.open[at].1;
+        exchange.body_mut(side).missing += len;
+        let before = contents.heap_bytes();
+        contents.gap(side != exchange.client, len);
+        self.content_bytes = self.content_bytes + contents.heap_bytes() - before;
     }
 
     /// A side has sent all it sends on a stream.
@@ -257,10 +297,11 @@ impl Streams {
         out.extend(self.open.drain(..).map(|(_, open)| open.finish()));
         self.open = Vec::new();
         self.heap_bytes = 0;
+        self.content_bytes = 0;
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.open.capacity() * size_of::<(u32, Box<Open>)>() + self.heap_bytes
+        self.open.capacity() * size_of::<(u32, Box<Open>)>() + self.heap_bytes + self.content_bytes
     }
 
     fn find(&self, stream: u32) -> Result<usize, usize> {
@@ -293,6 +334,7 @@ impl Streams {
     fn remove(&mut self, at: usize, out: &mut Vec<Http2Exchange>) {
         let (_, open) = self.open.remove(at);
         self.heap_bytes -= open.heap_bytes();
+        self.content_bytes -= open.contents.heap_bytes();
         out.push(open.finish());
     }
 

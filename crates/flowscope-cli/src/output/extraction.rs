@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use flowscope::http::FileInfo;
 use flowscope::protocols;
 
 use super::store::Store;
@@ -21,7 +22,8 @@ pub(crate) struct Extraction {
     room: u64,
     most_files: u64,
     whole: HashSet<[u8; 32]>,
-    partial: u64,
+    /// The names of those that are not whole.
+    partial: HashSet<String>,
     /// Files that there was no room for.
     left_out: u64,
 }
@@ -35,19 +37,18 @@ impl Extraction {
             room: limits.max_total.0.get(),
             most_files,
             whole: HashSet::new(),
-            partial: 0,
+            partial: HashSet::new(),
             left_out: 0,
         })
     }
 
     /// Writes the files of a record of this flow.
     pub(crate) fn take(&mut self, flow: u64, said: &AppRecord) -> Result<(), Failure> {
-        let AppRecord::Protocol(protocols::AppRecord::Http(exchange)) = said else { return Ok(()) };
-        let files = [("request", &exchange.request_file), ("response", &exchange.response_file)];
-        for (direction, file) in files {
-            let Some(file) = file.as_deref().filter(|file| !file.content.is_empty()) else {
+        let AppRecord::Protocol(said) = said else { return Ok(()) };
+        for (name, file) in files(said) {
+            if file.content.is_empty() {
                 continue;
-            };
+            }
             let hash = file.sha256.filter(|_| file.is_kept());
             if hash.is_some_and(|hash| self.whole.contains(&hash)) {
                 continue;
@@ -59,23 +60,33 @@ impl Extraction {
             }
             let name = match file.sha256_hex().filter(|_| hash.is_some()) {
                 Some(name) => name,
-                None => format!("{flow:08}_{}_{direction}.partial", exchange.id),
+                None => self.partial_name(&format!("{flow:08}_{name}")),
             };
             let id = (self.store.created(), 0);
             self.store.append(id, || name, &file.content)?;
             self.store.close(id)?;
             self.room -= len;
-            match hash {
-                Some(hash) => _ = self.whole.insert(hash),
-                None => self.partial += 1,
+            if let Some(hash) = hash {
+                self.whole.insert(hash);
             }
         }
         Ok(())
     }
 
+    /// A name that no other file has: within a tunnel, transactions are counted anew.
+    fn partial_name(&mut self, name: &str) -> String {
+        let mut new = format!("{name}.partial");
+        let mut nth = 1;
+        while !self.partial.insert(new.clone()) {
+            nth += 1;
+            new = format!("{name}-{nth}.partial");
+        }
+        new
+    }
+
     /// Lines on what was written.
     pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
-        let (whole, partial, left_out) = (self.whole.len(), self.partial, self.left_out);
+        let (whole, partial, left_out) = (self.whole.len(), self.partial.len(), self.left_out);
         let written = format!("extracted: {whole} whole, {partial} in part");
         let left_out = (left_out > 0).then(|| {
             format!(
@@ -84,6 +95,29 @@ impl Extraction {
         });
         [Some(written), left_out].into_iter().flatten()
     }
+}
+
+/// The files of a record, with transaction and direction.
+fn files(record: &protocols::AppRecord) -> Vec<(String, &FileInfo)> {
+    match record {
+        protocols::AppRecord::Http(x) => {
+            let (request, response) = (x.request_file.as_deref(), x.response_file.as_deref());
+            two(x.id, [("request", request), ("response", response)])
+        }
+        protocols::AppRecord::Http2(x) => {
+            let (request, response) = (x.request_file.as_deref(), x.response_file.as_deref());
+            two(x.stream_id.into(), [("request", request), ("response", response)])
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The files of both directions of a transaction.
+fn two<'a>(id: u64, files: [(&str, Option<&'a FileInfo>); 2]) -> Vec<(String, &'a FileInfo)> {
+    files
+        .into_iter()
+        .filter_map(|(direction, file)| Some((format!("{id}_{direction}"), file?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -109,6 +143,34 @@ mod tests {
         AppRecord::Protocol(protocols::AppRecord::Http(Box::new(exchange)))
     }
 
+    /// A stream of HTTP/2 with a file, of which three bytes are kept, and its name.
+    fn others() -> Vec<(AppRecord, Vec<String>)> {
+        let mut http2 = flowscope::http2::Http2Parser::with_files(3);
+        http2.feed_initiator(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+        http2.feed_initiator(
+            b"\0\0\x06\x01\x04\0\0\0\x05\x83\x86\x84\x41\x01a\0\0\x04\0\x01\0\0\0\x05abcd",
+        );
+        http2.feed_responder(b"\0\0\0\x04\0\0\0\0\0");
+        let mut exchanges = http2.feed_responder(b"\0\0\x01\x01\x05\0\0\0\x05\x89");
+        let exchange = protocols::AppRecord::Http2(Box::new(exchanges.remove(0)));
+
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        vec![(AppRecord::Protocol(exchange), names(&["00000001_5_request.partial"]))]
+    }
+
+    #[test]
+    fn files_of_other_protocols_have_names_too() {
+        for (said, expected) in others() {
+            let folder = tempfile::tempdir().unwrap();
+            create(folder.path()).take(1, &said).unwrap();
+            let entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap());
+            let mut names: Vec<_> =
+                entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
+            names.sort();
+            assert_eq!(names, expected);
+        }
+    }
+
     fn create(dir: &Path) -> Extraction {
         let number = |number| NonZeroU64::new(number).expect("it is none");
         let (max_file_size, max_total) = (Size(number(3)), Size(number(10)));
@@ -120,19 +182,20 @@ mod tests {
     fn a_file_is_written_once_and_a_part_as_such() {
         let folder = tempfile::tempdir().unwrap();
         let mut extraction = create(folder.path());
-        for (flow, body) in [(1, "abc"), (2, "abc"), (3, "abcd"), (4, "x"), (5, "y")] {
+        for (flow, body) in [(1, "abc"), (2, "abc"), (3, "abcd"), (3, "abcd"), (5, "y")] {
             extraction.take(flow, &said(body)).unwrap();
         }
         let entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
         names.sort();
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        let x = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
-        assert_eq!(names, ["00000003_0_response.partial", x, abc]);
+        // Another transaction of the same number, as in a tunnel.
+        let again = "00000003_0_response-2.partial";
+        assert_eq!(names, [again, "00000003_0_response.partial", abc]);
         let part = fs::read(folder.path().join(&names[0])).unwrap();
         assert_eq!(part, b"abc");
         let notes: Vec<_> = extraction.notes().collect();
-        assert_eq!(notes[0], "extracted: 2 whole, 1 in part");
+        assert_eq!(notes[0], "extracted: 1 whole, 2 in part");
         assert!(notes[1].starts_with("not extracted for want of room: 1"), "{notes:?}");
     }
 

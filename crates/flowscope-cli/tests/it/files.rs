@@ -9,7 +9,11 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 fn printed(args: &[&str]) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/http-chunked.pcap");
+    printed_of("http-chunked.pcap", args)
+}
+
+fn printed_of(capture: &str, args: &[&str]) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data").join(capture);
     let ran = run(program().arg("sessions").args(args).arg(path), b"");
     assert_eq!(ran.code, 0, "{ran:?}");
     ran.out
@@ -88,9 +92,13 @@ fn other_commands_have_no_such_option() {
 
 /// Runs an extraction of the recording into a new directory; returns the files by name.
 fn extracted(args: &[&str]) -> Vec<(String, Vec<u8>)> {
+    extracted_of("http-chunked.pcap", args)
+}
+
+fn extracted_of(capture: &str, args: &[&str]) -> Vec<(String, Vec<u8>)> {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("files");
-    printed(&[args, &["--extract", dir.to_str().unwrap()]].concat());
+    printed_of(capture, &[args, &["--extract", dir.to_str().unwrap()]].concat());
     let entries = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap());
     let mut files: Vec<_> = entries
         .map(|entry| {
@@ -151,4 +159,19 @@ fn a_directory_with_files_and_one_that_cannot_be_written_are_refused() {
     assert_eq!(ran.code, 5, "{ran:?}");
     let ran = flowscope(["sessions", "--max-total", "1M", "x.pcap"]);
     assert_eq!(ran.code, 2, "{ran:?}");
+}
+
+#[test]
+fn files_of_other_protocols_are_written_under_their_hash() {
+    for (capture, least) in [("http2.pcap", 3)] {
+        let files = extracted_of(capture, &[]);
+        assert!(files.len() >= least, "{capture}: {}", files.len());
+        for (name, bytes) in &files {
+            assert_eq!(*name, sha256(bytes), "{capture}");
+        }
+        let written = printed_of(capture, &["--file-info", "--format", "json"]);
+        assert!(files.iter().all(|(name, _)| written.contains(name)), "{capture}: {written}");
+        let without = printed_of(capture, &["--format", "json"]);
+        assert!(!files.iter().any(|(name, _)| without.contains(name)), "{capture}: {without}");
+    }
 }

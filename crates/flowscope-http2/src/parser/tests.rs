@@ -1,3 +1,5 @@
+mod files;
+
 use std::time::Duration;
 
 use super::*;
@@ -28,7 +30,11 @@ struct Connection {
 
 impl Connection {
     fn new() -> Self {
-        let (parser, last) = (Http2Parser::default(), ParserStatus::Continue);
+        Connection::of(Http2Parser::default())
+    }
+
+    fn of(parser: Http2Parser) -> Self {
+        let last = ParserStatus::Continue;
         let mut new = Connection { parser, out: Vec::new(), at: [0; 2], secs: 0, last };
         new.client(&[&frame::PREFACE[..], &frame(frame::SETTINGS, 0, 0, b"")].concat());
         new.server(&frame(frame::SETTINGS, 0, 0, b""));
