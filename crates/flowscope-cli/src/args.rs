@@ -157,10 +157,10 @@ pub(crate) struct SessionsArgs {
     /// Those that have records; the list is below. Flows of protocols that are only named are printed by `flowscope flows`.
     #[arg(long, value_parser = protocol_names(), hide_possible_values = true, value_delimiter = ',', value_name = "PROTOCOL")]
     protocol: Vec<String>,
-    /// Find out the type and SHA-256 of the bodies of HTTP
+    /// Find out the type and SHA-256 of files: bodies of HTTP, parts of mails
     ///
-    /// The type by the first bytes, whatever the header says; SHA-256 of bodies that were captured whole. Both of what was
-    /// sent: nothing is decompressed. No byte of them is written.
+    /// The type by the first bytes, whatever the header says; SHA-256 of files that were captured whole. Both of what was
+    /// sent: nothing is decompressed, but parts of mails are decoded. No byte of them is written.
     #[arg(long)]
     file_info: bool,
     #[command(flatten)]
@@ -174,14 +174,14 @@ pub(crate) struct SessionsArgs {
 /// Which files are written, and where to.
 #[derive(Args, Debug)]
 pub(crate) struct Extract {
-    /// Write the bodies of HTTP to files in this directory
+    /// Write bodies of HTTP and parts of mails to this directory
     ///
-    /// As they were sent, called by their SHA-256, each once; bodies of which a part is missing or too much as
-    /// FLOW_TRANSACTION_DIRECTION.partial. Those of the records that are printed. Implies --file-info. The directory must be
-    /// empty or not exist.
+    /// As --file-info has them, called by their SHA-256, each once; files of which a part is missing or too much as
+    /// FLOW_TRANSACTION_DIRECTION.partial, parts of mails as FLOW_TRANSACTION_partN.partial. Those of the records that are
+    /// printed. Implies --file-info. The directory must be empty or not exist.
     #[arg(long = "extract", value_name = "DIR", conflicts_with = "sort")]
     pub(crate) dir: Option<PathBuf>,
-    /// Write at most this much of one body with --extract
+    /// Write at most this much of one file with --extract
     #[arg(long, value_name = "SIZE", default_value = "16MiB", requires = "dir")]
     pub(crate) max_file_size: Size,
     /// Write at most this much with --extract

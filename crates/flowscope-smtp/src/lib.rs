@@ -2,7 +2,8 @@
 //!
 //! Reads the commands and replies of both sides, with pipelining (RFC 2920), `BDAT` (RFC 3030), `AUTH`
 //! (RFC 4954) and `STARTTLS` (RFC 3207), and of each message the header fields that Zeek's `smtp.log` has.
-//! The message itself is only counted.
+//! The message itself is only counted; [if asked for](SmtpParser::with_files), the type and SHA-256 of its parts that are files are
+//! found out, as they are behind base64 and quoted-printable (RFC 2045).
 //!
 //! ```
 //! use flowscope_smtp::{SessionParser, SmtpOutcome, SmtpParser};
@@ -30,6 +31,7 @@ mod dots;
 mod header;
 mod line;
 mod message;
+mod mime;
 mod pairing;
 mod parser;
 mod probe;
@@ -41,7 +43,9 @@ mod transaction;
 
 #[doc(no_inline)]
 pub use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
-pub use message::{SmtpAuth, SmtpBody, SmtpHeaders, SmtpOutcome, SmtpTransaction};
+#[doc(no_inline)]
+pub use flowscope_files::FileInfo;
+pub use message::{SmtpAuth, SmtpBody, SmtpFile, SmtpHeaders, SmtpOutcome, SmtpTransaction};
 pub use parser::SmtpParser;
 pub use protocol::Smtp;
 pub use schema::SMTP;

@@ -37,7 +37,7 @@ const SERVER: usize = 1;
 ///
 /// Holds at most 64 KiB: three transactions with 8 KiB of text and lists of 100 recipients each, 256 commands
 /// that wait for a reply or 16 replies that wait for a command, and 1536 bytes of unfinished lines. A line of
-/// more than 12 288 bytes where commands and replies are expected is an error.
+/// more than 12 288 bytes where commands and replies are expected is an error. [Files](Self::with_files) are held beside that.
 #[derive(Clone, Debug, Default)]
 pub struct SmtpParser {
     mode: Mode,
@@ -77,6 +77,18 @@ enum Mode {
 }
 
 impl SmtpParser {
+    /// A parser that finds out the type and SHA-256 of the files in messages, and keeps at most `most_kept` first bytes of each,
+    /// up to a gap.
+    ///
+    /// Holds at most 128 KiB for them: names, multiparts within each other up to 8, and what is known of 64 files of each message.
+    /// Of what is kept, at most four times `most_kept` for each of three messages.
+    #[must_use]
+    pub fn with_files(most_kept: usize) -> Self {
+        let mut parser = SmtpParser::default();
+        parser.session.files = Some(most_kept);
+        parser
+    }
+
     /// The side that sends commands. Where the connection was not seen to open, it may be either.
     fn client_side(&self) -> FlowSide {
         if self.is_swapped { Responder } else { Initiator }

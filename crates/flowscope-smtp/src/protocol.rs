@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
 
 use crate::schema::SMTP;
 use crate::{SmtpParser, SmtpTransaction};
@@ -19,4 +19,12 @@ impl Protocol for Smtp {
     type Datagram = NoParser<SmtpTransaction>;
     type Record = SmtpTransaction;
     const SCHEMA: &'static Schema<SmtpTransaction> = &SMTP;
+
+    fn stream(options: &ParserOptions) -> SmtpParser {
+        if options.files {
+            SmtpParser::with_files(options.file_bytes)
+        } else {
+            SmtpParser::default()
+        }
+    }
 }

@@ -1,15 +1,16 @@
 use std::net::IpAddr;
 
-use flowscope_record::{Column, Kind, Schema, Value, ZeekType, wire_text};
+use flowscope_files::record as files;
+use flowscope_record::{Column, Kind, Schema, Value, ZeekType, amount, wire_text};
 
-use crate::{SmtpAuth, SmtpBody, SmtpOutcome, SmtpTransaction};
+use crate::{SmtpAuth, SmtpBody, SmtpFile, SmtpOutcome, SmtpTransaction};
 
 type C = Column<SmtpTransaction>;
 type X = SmtpTransaction;
 
 /// The columns of a transaction.
 ///
-/// Zeek's `path`, which begins with the addresses of the flow, and `fuids` are left out.
+/// Zeek's `path`, which begins with the addresses of the flow, and `fuids`, of which there is no log, are left out.
 pub static SMTP: Schema<SmtpTransaction> = Schema {
     summary,
     columns: &[
@@ -137,12 +138,35 @@ pub static SMTP: Schema<SmtpTransaction> = Schema {
         .eve("email.user_agent")
         .zeek(16, "user_agent", ZeekType::String),
         C::new(
+            "attachments",
+            Kind::List(&Kind::Bytes),
+            |x| Value::list(x.files.iter().filter_map(|file| file.name.as_deref())),
+            "Names of the files in the message that have one, at most 255 bytes each (RFC 2183 §2.3). With --file-info.",
+        )
+        .eve("email.attachment"),
+        C::new(
             "second_received",
             Kind::Bytes,
             |x| Value::some(x.headers.second_received.as_deref()),
             "Field Received of the second host (RFC 5321 §4.4).",
         )
         .zeek(14, "second_received", ZeekType::String),
+        C::new(
+            "files",
+            Kind::List(&files::FILE),
+            |x| Value::list(x.files.iter().map(|file| object(file, x.id))),
+            "The files in the message, the first 64: attachments, parts with a name, and those of another type than text, as they \
+             are behind base64 and quoted-printable (RFC 2045 §6). The type is that of the first bytes; there is a SHA-256 \
+             (FIPS 180-4) if all was captured. With --file-info.",
+        )
+        .eve("files"),
+        C::new(
+            "more_files",
+            Kind::U64,
+            |x| Value::some((x.more_files > 0).then_some(x.more_files)),
+            "Number of files beyond those, if any. With --file-info.",
+        )
+        .eve("flowscope.more_files"),
         C::new(
             "last_reply",
             Kind::Bytes,
@@ -260,6 +284,10 @@ fn list(texts: &[Vec<u8>]) -> Value<'_> {
     Value::list(texts.iter().map(Vec::as_slice))
 }
 
+fn object(file: &SmtpFile, tx_id: u32) -> Value<'_> {
+    files::object(&file.info, file.name.as_deref(), "toserver", tx_id.into())
+}
+
 /// A number that only a transaction with a mail has.
 fn of_mail(x: &X, n: u64) -> Value<'_> {
     Value::some(x.mail_from.is_some().then_some(n))
@@ -275,6 +303,9 @@ fn originating_ip(x: &X) -> Option<IpAddr> {
     let text = str::from_utf8(x.headers.x_originating_ip.as_deref()?).ok()?;
     text.trim_matches(['[', ']']).parse().ok()
 }
+
+/// Files that a line of a table has.
+const MAX_NOTES: usize = 4;
 
 /// `<a@b> → <c@d> and 2 more, "Lunch?", accepted`, for tables.
 fn summary(x: &SmtpTransaction, out: &mut String) {
@@ -299,5 +330,14 @@ fn summary(x: &SmtpTransaction, out: &mut String) {
     }
     if x.tls {
         out.push_str(", TLS");
+    }
+    for file in x.files.iter().take(MAX_NOTES) {
+        let name = file.name.as_deref().map_or("file".into(), wire_text);
+        out.push_str(&format!(" [{name} {}B]", amount(file.info.seen_bytes)));
+        files::note(out, &name, Some(&file.info));
+    }
+    let more = x.files.len().saturating_sub(MAX_NOTES) as u64 + x.more_files;
+    if more > 0 {
+        out.push_str(&format!(" [{more} more files]"));
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) asked_tls: bool,
     /// Whether some record has what is known of the session.
     pub(crate) is_reported: bool,
+    /// The files of messages are examined, and so many first bytes of each are kept.
+    pub(crate) files: Option<usize>,
 }
 
 impl Session {

@@ -2,6 +2,7 @@ use flowscope_core::Timestamp;
 
 use crate::command::Mail;
 use crate::header::{HeaderReader, keep};
+use crate::mime::{Parts, files_heap_bytes};
 use crate::reply::Reply;
 use crate::session::Session;
 use crate::{SmtpOutcome, SmtpTransaction};
@@ -22,6 +23,8 @@ pub(crate) struct Transaction {
     /// Bytes of text that the record may still get.
     room: usize,
     header: HeaderReader,
+    /// The parts of the message, where its files are examined.
+    parts: Option<Box<Parts>>,
     /// Length of the message's last line so far.
     line_len: u64,
     /// The end of the message was seen.
@@ -52,6 +55,7 @@ impl Transaction {
             record,
             room,
             header: HeaderReader::default(),
+            parts: session.files.map(|most_kept| Box::new(Parts::new(most_kept))),
             line_len: 0,
             is_complete: false,
             has_gap: false,
@@ -76,6 +80,9 @@ impl Transaction {
     pub(crate) fn text(&mut self, bytes: &[u8]) {
         self.record.message_len += bytes.len() as u64;
         self.header.feed(bytes, &mut self.record.headers, &mut self.room);
+        if let Some(parts) = &mut self.parts {
+            parts.feed(bytes);
+        }
         if self.record.chunks > 0 {
             // The bound is one of `DATA`; a chunk need not have lines (RFC 3030 §3).
             return;
@@ -95,6 +102,9 @@ impl Transaction {
         self.record.message_len = self.record.message_len.saturating_add(len);
         self.record.missing_bytes = self.record.missing_bytes.saturating_add(len);
         self.header.stop();
+        if let Some(parts) = &mut self.parts {
+            parts.gap(len);
+        }
         self.line_len = 0;
     }
 
@@ -103,6 +113,9 @@ impl Transaction {
         self.is_complete = true;
         self.record.long_lines += u64::from(self.line_len > MAX_TEXT_LINE);
         self.header.end(&mut self.record.headers, &mut self.room);
+        if let Some(parts) = &mut self.parts {
+            parts.finish(false);
+        }
     }
 
     /// A reply to one of its commands, or to its message.
@@ -132,6 +145,11 @@ impl Transaction {
         if !self.is_complete {
             self.header.end(&mut record.headers, &mut self.room);
         }
+        if let Some(parts) = &mut self.parts {
+            // Of a message that is complete, nothing is open.
+            parts.finish(true);
+            (record.files, record.more_files) = parts.take();
+        }
         let none_left = record.rcpt_count > 0 && record.rcpt_rejected == record.rcpt_count;
         record.outcome = Some(if self.accepted {
             SmtpOutcome::Accepted
@@ -146,7 +164,8 @@ impl Transaction {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        size_of::<Self>() + self.header.heap_bytes() + heap_bytes(&self.record)
+        let parts = self.parts.as_ref().map_or(0, |parts| size_of::<Parts>() + parts.heap_bytes());
+        size_of::<Self>() + self.header.heap_bytes() + parts + heap_bytes(&self.record)
     }
 }
 
@@ -174,5 +193,5 @@ fn heap_bytes(record: &SmtpTransaction) -> usize {
     });
     let in_texts = texts.map(|text| text.as_ref().map_or(0, Vec::capacity));
     let auth = record.auth.as_ref().map_or(0, |auth| auth.mechanism.capacity());
-    in_lists.iter().chain(&in_texts).sum::<usize>() + auth
+    in_lists.iter().chain(&in_texts).sum::<usize>() + auth + files_heap_bytes(&record.files)
 }

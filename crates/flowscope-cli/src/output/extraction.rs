@@ -14,7 +14,7 @@ use crate::reading::AppRecord;
 /// Files of records, written to a directory.
 ///
 /// A file that is whole is called by its SHA-256, and written once; what there is of another by its flow, transaction and
-/// direction, with `.partial` behind. No part of a name comes from the capture.
+/// direction or part, with `.partial` behind. No part of a name comes from the capture.
 #[derive(Debug)]
 pub(crate) struct Extraction {
     store: Store,
@@ -97,7 +97,7 @@ impl Extraction {
     }
 }
 
-/// The files of a record, with transaction and direction.
+/// The files of a record, with transaction and direction or part.
 fn files(record: &protocols::AppRecord) -> Vec<(String, &FileInfo)> {
     match record {
         protocols::AppRecord::Http(x) => {
@@ -107,6 +107,10 @@ fn files(record: &protocols::AppRecord) -> Vec<(String, &FileInfo)> {
         protocols::AppRecord::Http2(x) => {
             let (request, response) = (x.request_file.as_deref(), x.response_file.as_deref());
             two(x.stream_id.into(), [("request", request), ("response", response)])
+        }
+        protocols::AppRecord::Smtp(x) => {
+            let parts = x.files.iter().zip(1..);
+            parts.map(|(file, nth)| (format!("{}_part{nth}", x.id), &file.info)).collect()
         }
         _ => Vec::new(),
     }
@@ -143,8 +147,17 @@ mod tests {
         AppRecord::Protocol(protocols::AppRecord::Http(Box::new(exchange)))
     }
 
-    /// A stream of HTTP/2 with a file, of which three bytes are kept, and its name.
+    /// A mail with two files and a stream of HTTP/2 with one, of which three bytes are kept, and their names.
     fn others() -> Vec<(AppRecord, Vec<String>)> {
+        let mut smtp = flowscope::smtp::SmtpParser::with_files(3);
+        smtp.feed_initiator(
+            b"EHLO a\r\nMAIL FROM:<a@b>\r\nDATA\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n\
+              --x\r\nContent-Type: image/png\r\n\r\nabcd\r\n--x\r\nContent-Type: image/png\r\n\r\nefgh\r\n--x--\r\n.\r\n",
+        );
+        let mut mails = Vec::new();
+        smtp.end(&mut mails);
+        let mail = protocols::AppRecord::Smtp(Box::new(mails.remove(0)));
+
         let mut http2 = flowscope::http2::Http2Parser::with_files(3);
         http2.feed_initiator(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
         http2.feed_initiator(
@@ -155,7 +168,13 @@ mod tests {
         let exchange = protocols::AppRecord::Http2(Box::new(exchanges.remove(0)));
 
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        vec![(AppRecord::Protocol(exchange), names(&["00000001_5_request.partial"]))]
+        vec![
+            (
+                AppRecord::Protocol(mail),
+                names(&["00000001_0_part1.partial", "00000001_0_part2.partial"]),
+            ),
+            (AppRecord::Protocol(exchange), names(&["00000001_5_request.partial"])),
+        ]
     }
 
     #[test]

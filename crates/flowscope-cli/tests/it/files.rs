@@ -1,4 +1,4 @@
-//! Bodies of HTTP as files.
+//! Bodies of HTTP and parts of mails as files.
 
 use sha2::{Digest, Sha256};
 

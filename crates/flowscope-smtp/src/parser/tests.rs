@@ -1,3 +1,5 @@
+mod files;
+
 use std::time::Duration;
 
 use flowscope_core::FlowSide::{self, Initiator, Responder};
