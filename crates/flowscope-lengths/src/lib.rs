@@ -41,6 +41,17 @@ pub struct Message<'a> {
     pub body: &'a [u8],
 }
 
+/// Bytes of a body that has begun.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Part<'a> {
+    /// The header of its message.
+    pub header: &'a [u8],
+    /// Where in the body the bytes stand.
+    pub at: u32,
+    /// The bytes, kept or not.
+    pub bytes: &'a [u8],
+}
+
 impl Message<'_> {
     /// Whether the body is all there.
     #[must_use]
@@ -108,6 +119,30 @@ impl<const HEADER: usize, const KEPT: usize> Framing<HEADER, KEPT> {
         self.body = None;
         self.kept.clear();
         Ok(Some(shown))
+    }
+
+    /// Reads the header of a message, as far as it is there, unless one was read whose body is not over. The same as
+    /// [`next`](Self::next) does first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`next`](Self::next).
+    pub fn begin(
+        &mut self,
+        bytes: &mut &[u8],
+        head: impl FnOnce(&[u8]) -> Result<Option<Head>, ParseError>,
+    ) -> Result<(), ParseError> {
+        if self.body.is_none() { self.head(bytes, head) } else { Ok(()) }
+    }
+
+    /// The bytes of the body at hand that [`next`](Self::next) is about to take, if there are any: for what goes on beyond the
+    /// bytes that are kept.
+    #[must_use]
+    pub fn part<'a>(&'a self, bytes: &'a [u8]) -> Option<Part<'a>> {
+        let Body { len, left, .. } = self.body?;
+        let bytes = &bytes[..bytes.len().min(left as usize)];
+        let header = &self.header[..self.header_len];
+        (!bytes.is_empty()).then_some(Part { header, at: len - left, bytes })
     }
 
     /// Whether no message has begun whose end is still to come.
@@ -232,6 +267,37 @@ mod tests {
             assert_eq!(read(&mut framing, b""), [(start[..2].to_vec(), len, kept.to_vec())]);
             assert!(framing.is_between());
         }
+    }
+
+    #[test]
+    fn bodies_are_shown_as_they_come() {
+        let bytes = [&b"a\0\x02"[..], &[7; 200], b"b\x03xyz", b"c\0\0"].concat();
+        for size in [1, 2, 50, 300] {
+            let mut framing = Small::default();
+            let mut bodies = vec![Vec::new(); 3];
+            let mut nth = 0;
+            for mut piece in bytes.chunks(size) {
+                loop {
+                    framing.begin(&mut piece, head).unwrap();
+                    if let Some(part) = framing.part(piece) {
+                        assert_eq!(part.header[0], b"abc"[nth]);
+                        assert_eq!(part.at as usize, bodies[nth].len());
+                        bodies[nth].extend_from_slice(part.bytes);
+                    }
+                    match framing.next(&mut piece, head, |_| ()).unwrap() {
+                        Some(()) => nth += 1,
+                        None => break,
+                    }
+                }
+            }
+            assert_eq!(bodies, [vec![7; 200], b"xyz".to_vec(), Vec::new()], "{size}");
+        }
+        // Behind bytes that were not captured it is still known where.
+        let mut framing = Small::default();
+        assert_eq!(read(&mut framing, b"a\x0abc"), []);
+        assert!(framing.skip(3));
+        let part = framing.part(b"defghi").unwrap();
+        assert_eq!((part.at, part.bytes), (5, &b"defgh"[..]));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! ([MS-SMB2] §2.1). What is chained is shown one by one, so that a long answer to one request hides none that stands behind it.
 
 use flowscope_core::{ParseError, ParserStatus};
-use flowscope_lengths::{Framing, Head, Message};
+use flowscope_lengths::{Framing, Head, Message, Part};
 
 use crate::smb2::HEADER;
 use crate::wire::u32_at;
@@ -34,6 +34,17 @@ pub(crate) enum Unit<'a> {
     Unknown,
 }
 
+/// Bytes of the body of a message of SMB 2, as they come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct BodyPart<'a> {
+    pub(crate) header: &'a [u8; HEADER],
+    /// Whether the message is the first of its frame.
+    pub(crate) is_first: bool,
+    /// Where in the body they stand.
+    pub(crate) at: u32,
+    pub(crate) bytes: &'a [u8],
+}
+
 /// The frame of one side that is being received. Holds at most 8 KiB.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Frames {
@@ -55,13 +66,39 @@ impl Frames {
         bytes: &mut &[u8],
         each: impl FnOnce(Unit<'_>) -> ParserStatus,
     ) -> Result<Option<ParserStatus>, ParseError> {
-        if let Some(search) = &mut self.search {
-            let Some((start, len)) = search.frame(bytes) else { return Ok(None) };
-            self.search = None;
-            // Fewer bytes than any message has.
-            self.read(&mut &start[..len], |_| ParserStatus::Continue)?;
+        if self.find(bytes)? { self.read(bytes, each) } else { Ok(None) }
+    }
+
+    /// The bytes of a body of SMB 2 that [`next`](Self::next) is about to take, if there are any; reads what stands in front.
+    ///
+    /// # Errors
+    ///
+    /// Where no frame begins.
+    pub(crate) fn part<'a, 'b: 'a>(
+        &'a mut self,
+        bytes: &mut &'b [u8],
+    ) -> Result<Option<BodyPart<'a>>, ParseError> {
+        if !self.find(bytes)? {
+            return Ok(None);
         }
-        self.read(bytes, each)
+        let Frames { framing, left, .. } = self;
+        framing.begin(bytes, |start| head(start, left))?;
+        let Some(Part { header, at, bytes }) = framing.part(*bytes) else { return Ok(None) };
+        let is_first = header.len() == LENGTH + HEADER;
+        let of_smb2 = if is_first { &header[LENGTH..] } else { header };
+        let header = <&[u8; HEADER]>::try_from(of_smb2).ok();
+        let header = header.filter(|header| header.starts_with(b"\xfeSMB"));
+        Ok(header.map(|header| BodyPart { header, is_first, at, bytes }))
+    }
+
+    /// Whether it is known where the next frame begins, if need be after a search for it.
+    fn find(&mut self, bytes: &mut &[u8]) -> Result<bool, ParseError> {
+        let Some(search) = &mut self.search else { return Ok(true) };
+        let Some((start, len)) = search.frame(bytes) else { return Ok(false) };
+        self.search = None;
+        // Fewer bytes than any message has.
+        self.read(&mut &start[..len], |_| ParserStatus::Continue)?;
+        Ok(true)
     }
 
     fn read(
@@ -70,11 +107,7 @@ impl Frames {
         each: impl FnOnce(Unit<'_>) -> ParserStatus,
     ) -> Result<Option<ParserStatus>, ParseError> {
         let Frames { framing, left, .. } = self;
-        framing.next(
-            bytes,
-            |start| if *left > 0 { Ok(chained(start, left)) } else { first(start, left) },
-            |message| each(unit(message)),
-        )
+        framing.next(bytes, |start| head(start, left), |message| each(unit(message)))
     }
 
     /// Passes over `len` bytes that were not captured. Where they do not lie within a message, the next frame is searched for.
@@ -88,6 +121,11 @@ impl Frames {
     pub(crate) fn heap_bytes(&self) -> usize {
         self.framing.heap_bytes()
     }
+}
+
+/// The header of the next message, where `left` bytes of its frame are left.
+fn head(start: &[u8], left: &mut u32) -> Result<Option<Head>, ParseError> {
+    if *left > 0 { Ok(chained(start, left)) } else { first(start, left) }
 }
 
 /// What a message of the framing is.

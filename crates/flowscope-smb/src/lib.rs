@@ -1,7 +1,8 @@
 //! SMB 2 and 3: who logs in how, which shares and files are opened, and how much of a file is read and written.
 //!
 //! [`SmbParser`] emits an [`SmbExchange`] for each request with its response, of the commands that say so ([MS-SMB2]).
-//! Of SMB 1 the negotiation is read, which may lead to SMB 2. Contents of files, and what proves a password, are not kept.
+//! Of SMB 1 the negotiation is read, which may lead to SMB 2. Contents of files, and what proves a password, are not kept;
+//! [if asked for](SmbParser::with_files), types and SHA-256 of contents are found out.
 //!
 //! ```
 //! use flowscope_smb::{SessionParser, SmbCommand, SmbDetail, SmbParser};
@@ -21,6 +22,7 @@
 //! assert_eq!(offer.offered, [b"2.10", b"3.11"]);
 //! ```
 
+mod contents;
 mod counted;
 mod frame;
 mod message;
@@ -39,6 +41,8 @@ mod wire;
 
 #[doc(no_inline)]
 pub use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
+#[doc(no_inline)]
+pub use flowscope_files::FileInfo;
 pub use message::{
     SmbDetail, SmbExchange, SmbFile, SmbGuid, SmbKerberos, SmbLogin, SmbNegotiation, SmbNtlm,
     SmbNtlmServer, SmbNtlmVersion, SmbTransformed, SmbTree,

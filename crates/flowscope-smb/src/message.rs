@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use flowscope_core::{FlowSide, Timestamp};
+use flowscope_files::FileInfo;
 
 use crate::names::cipher;
 use crate::{
@@ -242,6 +243,12 @@ pub struct SmbFile {
     pub bytes_read: u64,
     /// See [`bytes_read`](Self::bytes_read).
     pub bytes_written: u64,
+    /// What is known of the content that was read of it while open, in one piece from its start on: if
+    /// [asked for](crate::SmbParser::with_files), and the share is a disk. It has a hash if it is all that the file had when it was
+    /// opened. What was not read counts as missing.
+    pub read_file: Option<Box<FileInfo>>,
+    /// The same of what was written. It has a hash if it is all that the file has when it is closed.
+    pub written_file: Option<Box<FileInfo>>,
     /// The name it gets, up to 512 bytes ([MS-FSCC] §2.4.42).
     pub new_name: Option<Vec<u8>>,
     /// Whether [`SmbCommand::SetInfo`] says that it is to be deleted, or no more ([MS-FSCC] §2.4.11).

@@ -141,6 +141,8 @@ pub(crate) const fn cipher(id: u16) -> Option<&'static str> {
 pub struct SmbShareType(pub u8);
 
 impl SmbShareType {
+    /// Files and directories.
+    pub const DISK: SmbShareType = SmbShareType(1);
     /// Named pipes.
     pub const PIPE: SmbShareType = SmbShareType(2);
 

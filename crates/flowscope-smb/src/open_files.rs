@@ -2,8 +2,11 @@
 
 use flowscope_core::{FlowSide, Timestamp};
 
+use crate::contents::{Contents, Data};
 use crate::counted::{Counted, HeapBytes};
-use crate::{SmbCommand, SmbDetail, SmbDialect, SmbExchange, SmbFile, SmbGuid, SmbTree};
+use crate::{
+    SmbCommand, SmbDetail, SmbDialect, SmbExchange, SmbFile, SmbGuid, SmbShareType, SmbTree,
+};
 
 /// Files that are remembered: of more, the one that was opened first is forgotten.
 pub(crate) const MAX_FILES: usize = 256;
@@ -39,6 +42,8 @@ struct OpenFile {
     name: Option<Vec<u8>>,
     bytes_read: u64,
     bytes_written: u64,
+    /// What is read and written, where that is examined.
+    contents: Option<Box<Contents>>,
 }
 
 /// A share that is connected to.
@@ -72,15 +77,22 @@ impl OpenFiles {
         self.trees.position(|it| (it.session_id, it.tree_id) == (session_id, tree_id))
     }
 
-    /// Takes note of a file that was opened. One that is forgotten for it, and of which bytes were read or written, is a record.
+    /// Takes note of a file that was opened, and of its contents if these are examined. One that is forgotten for it, and of which bytes were read or written, is a record.
     pub(crate) fn open(
         &mut self,
         opened: &SmbExchange,
         dialect: Option<SmbDialect>,
+        is_examined: bool,
         out: &mut Vec<SmbExchange>,
     ) {
         let Some(file) = opened.file() else { return };
         let Some(handle) = file.id else { return };
+        let has_contents = is_examined && {
+            // What goes through a pipe, or to a printer, is no file.
+            let tree = self.tree(opened.session_id, opened.tree_id);
+            tree.and_then(|tree| tree.kind) == Some(SmbShareType::DISK)
+        };
+        let size = file.size.filter(|_| has_contents && file.is_directory != Some(true));
         let oldest = self.files.push(OpenFile {
             handle,
             ts: opened.ts,
@@ -91,6 +103,7 @@ impl OpenFiles {
             name: file.name.clone(),
             bytes_read: 0,
             bytes_written: 0,
+            contents: size.map(|size| Box::new(Contents::new(size))),
         });
         out.extend(oldest.and_then(|it| self.unclosed(it, dialect)));
     }
@@ -112,6 +125,31 @@ impl OpenFiles {
         });
     }
 
+    /// Takes bytes of a file, of which at most `most_kept` are kept, and none if more than `room` is held.
+    pub(crate) fn content(
+        &mut self,
+        data: &Data,
+        offset: u64,
+        bytes: &[u8],
+        most_kept: usize,
+        room: usize,
+    ) {
+        let has_room = self.files.heap_bytes() <= room;
+        self.update_contents(data.file, |contents| {
+            contents.push(data.is_write, offset, bytes, most_kept, has_room);
+        });
+    }
+
+    /// Changes what is known of the contents of a file, if these are examined.
+    pub(crate) fn update_contents(&mut self, file: FileRef, change: impl FnOnce(&mut Contents)) {
+        let Some(at) = self.find(file) else { return };
+        self.files.update(at, |file| {
+            if let Some(contents) = &mut file.contents {
+                change(contents);
+            }
+        });
+    }
+
     /// Adds what is known of a file.
     pub(crate) fn describe(&self, named: Option<FileRef>, file: &mut SmbFile) {
         let at = named.and_then(|named| self.find(named));
@@ -129,6 +167,9 @@ impl OpenFiles {
             file.name = known.name;
             file.bytes_read = known.bytes_read;
             file.bytes_written = known.bytes_written;
+            if let Some(contents) = known.contents {
+                [file.read_file, file.written_file] = contents.finish(true);
+            }
         }
     }
 
@@ -167,6 +208,9 @@ impl OpenFiles {
             bytes_written,
             ..SmbFile::default()
         };
+        if let Some(contents) = file.contents {
+            [detail.read_file, detail.written_file] = contents.finish(false);
+        }
         self.locate(session_id, tree_id, &mut detail);
         let detail = SmbDetail::File(Box::new(detail));
         Some(SmbExchange {
@@ -191,7 +235,9 @@ impl OpenFiles {
 
 impl HeapBytes for OpenFile {
     fn heap_bytes(&self) -> usize {
+        let contents = self.contents.as_ref();
         self.name.as_ref().map_or(0, Vec::capacity)
+            + contents.map_or(0, |it| size_of::<Contents>() + it.heap_bytes())
     }
 }
 

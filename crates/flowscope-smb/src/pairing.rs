@@ -2,11 +2,13 @@
 
 use flowscope_core::{FlowSide, Timestamp};
 
+use crate::contents::{Contents, Data, Examination, Transfer};
 use crate::counted::{Counted, HeapBytes};
+use crate::frame::BodyPart;
 use crate::message::SmbNtlmServer;
 use crate::open_files::{FileRef, OpenFiles};
 use crate::smb1;
-use crate::smb2::{self, Header, READ, RELATED_ID, WRITE};
+use crate::smb2::{self, Header, READ, READ_RESPONSE, RELATED_ID, SET_INFO, WRITE, WRITE_REQUEST};
 use crate::{
     SmbCommand, SmbDetail, SmbDialect, SmbExchange, SmbFile, SmbGuid, SmbNegotiation, SmbStatus,
     SmbTransformed,
@@ -28,6 +30,8 @@ pub(crate) struct Pairing {
     transformed: Option<Transformed>,
     /// The chain at hand, of each side.
     chains: [Chain; 2],
+    /// Where contents of files are examined.
+    examination: Option<Box<Examination>>,
 }
 
 /// A request without a response.
@@ -38,6 +42,8 @@ struct Open {
     /// Code of the command; of SMB 1 the negotiation too.
     command: u16,
     file: Option<FileRef>,
+    /// Where in the file is read.
+    offset: u64,
     /// What becomes a record; none of reading and writing.
     exchange: Option<SmbExchange>,
 }
@@ -67,6 +73,54 @@ struct Transformed {
 }
 
 impl Pairing {
+    /// Examines contents of files.
+    pub(crate) fn examining(most_kept: usize) -> Self {
+        let examination = Some(Box::new(Examination::new(most_kept)));
+        Pairing { examination, ..Pairing::default() }
+    }
+
+    pub(crate) fn is_examining(&self) -> bool {
+        self.examination.is_some()
+    }
+
+    /// Bytes of the body of a message that `side` sends: they may be the content of a file.
+    pub(crate) fn part(&mut self, side: FlowSide, part: BodyPart<'_>) {
+        let Some(header) = Header::new(part.header) else { return };
+        let start_len = match (header.command, header.is_response) {
+            (READ, true) if !header.status.is_error() => READ_RESPONSE,
+            (WRITE, false) => WRITE_REQUEST,
+            _ => return,
+        };
+        let Some(examination) = &mut self.examination else { return };
+        let (most_kept, room) = (examination.most_kept, examination.room());
+        let transfer = &mut examination.transfers[side.index()];
+        if let Some(start) = transfer.start(part.at, part.bytes, start_len) {
+            transfer.data = if header.is_response {
+                let is_it = |open: &Open| {
+                    (open.message_id, open.command, open.side) == (header.message_id, READ, !side)
+                };
+                let request = self.open.position(is_it).and_then(|at| self.open.get(at));
+                request.and_then(|open| {
+                    let (at, len) = smb2::read_data(&start[..READ_RESPONSE])?;
+                    Some(Data { file: open.file?, is_write: false, at, len, offset: open.offset })
+                })
+            } else {
+                let before = self.chains[side.index()].file;
+                let before = before.filter(|_| header.is_related && !part.is_first);
+                smb2::transfer_request(&start).and_then(|id| {
+                    let file = if id == RELATED_ID { before? } else { FileRef::Handle(id) };
+                    let ((at, len), offset) =
+                        (smb2::write_data(&start)?, smb2::transfer_offset(&start));
+                    Some(Data { file, is_write: true, at, len, offset })
+                })
+            };
+        }
+        if let Some(data) = &transfer.data {
+            let (offset, bytes) = data.within(part.at, part.bytes);
+            self.files.content(data, offset, bytes, most_kept, room);
+        }
+    }
+
     /// A message of SMB 2 that `side` sent.
     pub(crate) fn smb2(
         &mut self,
@@ -77,6 +131,9 @@ impl Pairing {
         is_first: bool,
         out: &mut Vec<SmbExchange>,
     ) {
+        if let Some(examination) = &mut self.examination {
+            examination.transfers[side.index()] = Transfer::default();
+        }
         if header.is_response {
             self.response(side, ts, header, body, out);
         } else {
@@ -105,12 +162,17 @@ impl Pairing {
         if matches!(command, READ | WRITE) {
             if let Some(file) = smb2::transfer_request(body).and_then(named) {
                 chain.file = Some(file);
-                self.push(
-                    Open { message_id, side, command, file: Some(file), exchange: None },
-                    out,
-                );
+                let (file, offset) = (Some(file), smb2::transfer_offset(body));
+                self.push(Open { message_id, side, command, file, offset, exchange: None }, out);
             }
             return;
+        }
+        if self.examination.is_some()
+            && command == SET_INFO
+            && let Some((id, size)) = smb2::new_size(body)
+            && let Some(file) = named(id)
+        {
+            self.files.update_contents(file, |contents| contents.resize(size));
         }
         let Some(detail) = smb2::request(command, body) else { return };
         let Some(name) = SmbCommand::of(command) else { return };
@@ -133,7 +195,10 @@ impl Pairing {
                 _ => file,
             };
         }
-        self.push(Open { message_id, side, command, file, exchange: Some(exchange) }, out);
+        self.push(
+            Open { message_id, side, command, file, offset: 0, exchange: Some(exchange) },
+            out,
+        );
     }
 
     fn push(&mut self, open: Open, out: &mut Vec<SmbExchange>) {
@@ -164,6 +229,13 @@ impl Pairing {
         }
         let found = self.take(!side, message_id, command);
         if matches!(command, READ | WRITE) {
+            if self.examination.is_some()
+                && command == WRITE
+                && status.is_error()
+                && let Some(file) = found.as_ref().and_then(|open| open.file)
+            {
+                self.files.update_contents(file, Contents::refuse);
+            }
             if !status.is_error()
                 && let Some(file) = found.and_then(|open| open.file)
                 && let Some(len) = smb2::transfer_response(body)
@@ -220,7 +292,7 @@ impl Pairing {
                 }
             }
             SmbCommand::Create if !status.is_error() => {
-                self.files.open(&exchange, self.dialect, out);
+                self.files.open(&exchange, self.dialect, self.examination.is_some(), out);
             }
             SmbCommand::Close | SmbCommand::SetInfo => {
                 if let SmbDetail::File(it) = &mut exchange.detail {
@@ -292,7 +364,10 @@ impl Pairing {
             smb1::Message::Request { id, offer } => {
                 let exchange = Some(new(true, id, side, offer));
                 // A server may answer in SMB 2, which numbers messages from 0.
-                self.push(Open { message_id: 0, side, command: 0, file: None, exchange }, out);
+                self.push(
+                    Open { message_id: 0, side, command: 0, file: None, offset: 0, exchange },
+                    out,
+                );
             }
             smb1::Message::Response { id, status, chosen, mut answer } => {
                 let mut exchange = match self.take(!side, 0, 0).and_then(|open| open.exchange) {
@@ -364,13 +439,15 @@ impl Pairing {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.open.heap_bytes() + self.files.heap_bytes() + self.logins.heap_bytes()
+        let examination = self.examination.as_ref().map_or(0, |_| size_of::<Examination>());
+        self.open.heap_bytes() + self.files.heap_bytes() + self.logins.heap_bytes() + examination
     }
 
     /// The same, counted anew.
     #[cfg(test)]
     pub(crate) fn recounted(&self) -> usize {
-        self.open.recounted() + self.files.recounted() + self.logins.recounted()
+        let examination = self.examination.as_ref().map_or(0, |_| size_of::<Examination>());
+        self.open.recounted() + self.files.recounted() + self.logins.recounted() + examination
     }
 }
 

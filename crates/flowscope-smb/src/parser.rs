@@ -24,7 +24,7 @@ use crate::{probe, smb1};
 /// were not captured are passed over where they lie within a message; else the next message is looked for by its first bytes.
 ///
 /// Holds at most 512 KiB: 4 KiB of a message per side, 128 requests without a response, and 256 open files with 512 bytes
-/// of their names; more make the oldest a record, or forget it.
+/// of their names; more make the oldest a record, or forget it. [Contents](Self::with_files) are held beside that.
 #[derive(Clone, Debug, Default)]
 pub struct SmbParser {
     frames: [Frames; 2],
@@ -32,6 +32,18 @@ pub struct SmbParser {
     check: MessageCheck,
     /// The latest time fed.
     now: Timestamp,
+}
+
+impl SmbParser {
+    /// A parser that finds out the type and SHA-256 of what is read and written of each file, and keeps at most `most_kept` first
+    /// bytes of it.
+    ///
+    /// Holds at most 2.5 MiB for them, and six times `most_kept`: where more files are open than there is room for, less of
+    /// their content is kept.
+    #[must_use]
+    pub fn with_files(most_kept: usize) -> Self {
+        SmbParser { pairing: Pairing::examining(most_kept), ..SmbParser::default() }
+    }
 }
 
 impl SessionParser for SmbParser {
@@ -51,6 +63,13 @@ impl SessionParser for SmbParser {
         let SmbParser { frames, pairing, check, .. } = self;
         let frames = &mut frames[side.index()];
         loop {
+            if pairing.is_examining() {
+                match frames.part(&mut bytes) {
+                    Ok(Some(part)) => pairing.part(side, part),
+                    Ok(None) => {}
+                    Err(error) => return check.fail(error),
+                }
+            }
             let read = frames.next(&mut bytes, |unit| {
                 let is_valid = match unit {
                     Unit::Smb2 { header, body, is_first } => match Header::new(header) {

@@ -1,4 +1,4 @@
-use flowscope_record::{ByteSet, NoParser, Ports, Protocol, Schema};
+use flowscope_record::{ByteSet, NoParser, ParserOptions, Ports, Protocol, Schema};
 
 use crate::schema::SMB;
 use crate::{SmbExchange, SmbParser};
@@ -18,4 +18,8 @@ impl Protocol for Smb {
     type Datagram = NoParser<SmbExchange>;
     type Record = SmbExchange;
     const SCHEMA: &'static Schema<SmbExchange> = &SMB;
+
+    fn stream(options: &ParserOptions) -> SmbParser {
+        if options.files { SmbParser::with_files(options.file_bytes) } else { SmbParser::default() }
+    }
 }

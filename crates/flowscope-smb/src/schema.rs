@@ -3,6 +3,7 @@
 mod eve;
 mod zeek;
 
+use flowscope_files::record as files;
 use flowscope_record::{Column, Kind, Schema, Value, ZeekService, ZeekType, amount, wire_text};
 
 use crate::{
@@ -231,6 +232,37 @@ pub static SMB: Schema<SmbExchange> = Schema {
             "Handle of the file while it is open, in the form of a GUID ([MS-SMB2] §2.2.14.1).",
         )
         .eve("smb.fuid"),
+        C::new(
+            "read_mime_type",
+            Kind::Text,
+            |x| files::mime_type(closed(x).and_then(|it| it.read_file.as_deref())),
+            "Media type of what was read of a file on a disk, by its first bytes. With --file-info. EVE has this and the next three in a list \
+             `files`, an object for what was written and for what was read: filename, direction, mime_type, sha256, size, gaps, state, and \
+             as tx_id the number of the message.",
+        )
+        .eve_as("files", |x| {
+            let Some(it) = closed(x) else { return Value::Null };
+            let (written, read) = (it.written_file.as_deref(), it.read_file.as_deref());
+            files::exchange(it.name.as_deref(), written, read, x.message_id)
+        }),
+        C::new(
+            "read_sha256",
+            Kind::Text,
+            |x| files::sha256(closed(x).and_then(|it| it.read_file.as_deref())),
+            "SHA-256 (FIPS 180-4) of the file, if all that it had when it was opened was read, in order. With --file-info.",
+        ),
+        C::new(
+            "written_mime_type",
+            Kind::Text,
+            |x| files::mime_type(closed(x).and_then(|it| it.written_file.as_deref())),
+            "Media type of what was written to a file on a disk, by its first bytes. With --file-info.",
+        ),
+        C::new(
+            "written_sha256",
+            Kind::Text,
+            |x| files::sha256(closed(x).and_then(|it| it.written_file.as_deref())),
+            "SHA-256 (FIPS 180-4) of the file, if all that it has when it is closed was written, in order. With --file-info.",
+        ),
         C::new(
             "message_id",
             Kind::U64,
@@ -573,6 +605,8 @@ fn summary_of_file(it: &SmbFile, out: &mut String) {
             out.push_str(&format!(", {}B {what}", amount(bytes)));
         }
     }
+    files::note(out, "read", it.read_file.as_deref());
+    files::note(out, "written", it.written_file.as_deref());
 }
 
 /// Version of the protocol, as Zeek has it.

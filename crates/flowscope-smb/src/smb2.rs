@@ -21,6 +21,8 @@ const MAX_CONTEXTS: usize = 16;
 /// Codes of commands that are no records of their own.
 pub(crate) const READ: u16 = 8;
 pub(crate) const WRITE: u16 = 9;
+/// Code of the command that sets what is known of a file.
+pub(crate) const SET_INFO: u16 = 17;
 /// A handle of a chained request: that of the request before it (§3.3.5.2.7.2).
 pub(crate) const RELATED_ID: SmbGuid = SmbGuid([0xff; 16]);
 
@@ -276,6 +278,36 @@ fn set_info_request(body: &[u8]) -> Option<SmbFile> {
 /// The handle that a request to read or to write is about (§2.2.19, §2.2.21): both have it at the same place.
 pub(crate) fn transfer_request(body: &[u8]) -> Option<SmbGuid> {
     if is_structure(body, 49) { file_id(body, 16) } else { None }
+}
+
+/// Bytes of a request to write that stand in front of its buffer (§2.2.21).
+pub(crate) const WRITE_REQUEST: usize = 48;
+/// Bytes of a response to a request to read that stand in front of its buffer (§2.2.20).
+pub(crate) const READ_RESPONSE: usize = 16;
+
+/// Where in the file bytes are read or written (§2.2.19, §2.2.21): both requests have it at the same place.
+pub(crate) fn transfer_offset(body: &[u8]) -> u64 {
+    u64_at(body, 8).unwrap_or(0)
+}
+
+/// Where in the body of a request to write the data stands, and how long it is (§2.2.21).
+pub(crate) fn write_data(body: &[u8]) -> Option<(u64, u32)> {
+    Some((u64::from(u16_at(body, 2)?).checked_sub(HEADER as u64)?, u32_at(body, 4)?))
+}
+
+/// Where in the body of a response to a request to read the data stands, and how long it is (§2.2.20).
+pub(crate) fn read_data(body: &[u8]) -> Option<(u64, u32)> {
+    let at = u64::from(*body.get(2)?).checked_sub(HEADER as u64)?;
+    transfer_response(body).map(|len| (at, len))
+}
+
+/// The size that a file gets, and its handle (§2.2.39; FileEndOfFileInformation, [MS-FSCC] §2.4.14).
+pub(crate) fn new_size(body: &[u8]) -> Option<(SmbGuid, u64)> {
+    if !is_structure(body, 33) || body.get(2..4)? != [1, 20] {
+        return None;
+    }
+    let at = usize::from(u16_at(body, 8)?).checked_sub(HEADER)?;
+    Some((file_id(body, 16)?, u64_at(body, at)?))
 }
 
 /// How many bytes were read, or written (§2.2.20, §2.2.22): both say it at the same place.

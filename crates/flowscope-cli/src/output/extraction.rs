@@ -112,6 +112,11 @@ fn files(record: &protocols::AppRecord) -> Vec<(String, &FileInfo)> {
             let parts = x.files.iter().zip(1..);
             parts.map(|(file, nth)| (format!("{}_part{nth}", x.id), &file.info)).collect()
         }
+        protocols::AppRecord::Smb(x) => {
+            let Some(it) = x.file() else { return Vec::new() };
+            let (written, read) = (it.written_file.as_deref(), it.read_file.as_deref());
+            two(x.message_id, [("written", written), ("read", read)])
+        }
         _ => Vec::new(),
     }
 }

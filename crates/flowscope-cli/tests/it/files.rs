@@ -1,4 +1,4 @@
-//! Bodies of HTTP and parts of mails as files.
+//! Bodies of HTTP, parts of mails and files of SMB, as files.
 
 use sha2::{Digest, Sha256};
 
@@ -163,7 +163,7 @@ fn a_directory_with_files_and_one_that_cannot_be_written_are_refused() {
 
 #[test]
 fn files_of_other_protocols_are_written_under_their_hash() {
-    for (capture, least) in [("http2.pcap", 3)] {
+    for (capture, least) in [("http2.pcap", 3), ("smb.pcap", 1)] {
         let files = extracted_of(capture, &[]);
         assert!(files.len() >= least, "{capture}: {}", files.len());
         for (name, bytes) in &files {

@@ -1,3 +1,5 @@
+mod files;
+
 use flowscope_core::ParseError;
 use flowscope_core::ParserStatus::{Continue, Failed};
 
