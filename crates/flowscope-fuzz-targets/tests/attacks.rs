@@ -1,5 +1,7 @@
 //! Every attack of the testkit through the whole driver with all protocols, between ordinary flows.
 
+#![allow(clippy::print_stdout, reason = "tests that print their figures, for `cargo xtask trust`")]
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -40,9 +42,11 @@ fn count(event: &Event, counted: &mut Counted) {
 fn ordinary_flows_are_counted_as_if_there_were_no_attack() {
     let bystanders = Bystanders::new(6);
     let start = Timestamp::from_secs(1_700_000_000);
+    let (mut attacks, mut sent) = (0, 0_u64);
     for Attack { name, packets, .. } in list(PACKETS) {
         let step = Duration::from_micros(10);
-        let packets = packets.take(2 * PACKETS);
+        attacks += 1;
+        let packets = packets.take(2 * PACKETS).inspect(|_| sent += 1);
         let wire = interleave(packets, bystanders.packets(), 10, start, step);
         let mut counted = Counted::new();
         let driver = attack::driver(BUDGET);
@@ -56,6 +60,7 @@ fn ordinary_flows_are_counted_as_if_there_were_no_attack() {
             assert!(same, "{name}: {sent:?}: {:?}", counted.get(&sent.ends));
         }
     }
+    println!("figure: {attacks} attacks, {sent} packets of attacks");
 }
 
 /// Events are a measure of work that no clock is needed for: twice the packets are no more than about twice the
@@ -140,6 +145,7 @@ fn hostile_files_are_read_to_their_end() {
 /// record or block ends.
 #[test]
 fn captures_cut_at_every_byte() {
+    let mut cuts = 0;
     for (whole, ends) in files::sound().into_iter().zip([pcap_ends, pcapng_ends]) {
         let ends = ends(&whole);
         assert_eq!(ends.last(), Some(&(whole.len(), 6)), "all of the file");
@@ -147,8 +153,10 @@ fn captures_cut_at_every_byte() {
             let before = ends.iter().rev().find(|(end, _)| *end <= len);
             let (edge, packets) = before.copied().unwrap_or((usize::MAX, 0));
             assert_eq!(read(&whole[..len]), (packets, edge != len), "cut behind {len} bytes");
+            cuts += 1;
         }
     }
+    println!("figure: {cuts} cuts");
 }
 
 /// Packets of a capture, and whether the reader failed.

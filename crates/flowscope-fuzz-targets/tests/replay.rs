@@ -1,5 +1,7 @@
 //! Every fuzz target on its seeds, on the committed inputs, and on fresh ones.
 
+#![allow(clippy::print_stdout, reason = "tests that print their figures")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +25,7 @@ fn committed(target: &Target) -> Vec<PathBuf> {
     files
 }
 
+/// Prints how many inputs there were, for `cargo xtask trust`.
 fn replay(name: &str) {
     let target = ALL.iter().find(|target| target.name == name).expect("a target of this name");
     let seeds = (target.seeds)();
@@ -30,10 +33,12 @@ fn replay(name: &str) {
     seeds.iter().for_each(|bytes| (target.run)(bytes));
     let files = committed(target);
     assert!(!files.is_empty(), "{name}: nothing is committed");
+    let committed = files.len();
     for file in files {
         (target.run)(&fs::read(file).expect("a file"));
     }
     inputs(target, fresh(target), 1).for_each(|bytes| (target.run)(&bytes));
+    println!("figure: {} inputs of {name}", seeds.len() + committed + fresh(target));
 }
 
 macro_rules! targets {

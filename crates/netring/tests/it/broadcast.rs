@@ -1,5 +1,7 @@
 //! One stream, many subscribers.
 
+#![allow(clippy::print_stdout, reason = "a test that prints its figure, for `cargo xtask trust`")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,6 +100,11 @@ async fn what_the_slow_did_not_get_they_are_told() {
     let stats = broadcast.shutdown().await.unwrap();
     assert_eq!(stats.events.lost(Loss::SubscriberLag), slow.lagged);
     assert_eq!(stats.events.seen(), 8 * sent as u64);
+    println!(
+        "figure: {sent} events to each, {} to the slow and {} missed",
+        slow.events.len(),
+        slow.lagged
+    );
 }
 
 #[tokio::test(start_paused = true)]
