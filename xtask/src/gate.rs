@@ -5,6 +5,7 @@
 //! one longer than the other, is the cost of the packets in between: the same on a busy machine as on a
 //! quiet one, so a limit can be tight. `record_scenario` counts records where the others count packets.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use xshell::{Shell, cmd};
@@ -115,8 +116,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     if cmd!(sh, "valgrind --version").quiet().ignore_stdout().run().is_err() {
         return Err("valgrind is not installed: apt-get install valgrind".into());
     }
-    cmd!(sh, "cargo build --release --quiet -p flowscope-benches --bins").run()?;
     let limits = read(&sh.read_file(LIMITS)?)?;
+    let programs: BTreeSet<&str> = limits.iter().map(|row| row.program.as_str()).collect();
+    let programs = programs.into_iter().flat_map(|program| ["--bin", program]);
+    cmd!(sh, "cargo build --release --quiet -p flowscope-benches {programs...}").run()?;
     let mut measured = Vec::new();
     let mut beyond = Vec::new();
     println!(
