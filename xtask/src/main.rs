@@ -28,6 +28,7 @@ mod readmes;
 mod record;
 mod rules;
 mod targets;
+mod trust;
 
 /// What every task returns: an error is one line for a person to read.
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
@@ -56,6 +57,8 @@ cargo xtask record --list    name the captures
 cargo xtask attack NAME -o FILE [--packets N]   write an attack as a capture file
 cargo xtask attack --list    name the attacks
 cargo xtask fuzz [--minutes N] [TARGET…]   run the fuzz targets, each so long (cargo-fuzz, nightly)
+cargo xtask trust [--rows N,N…] [--quick] [--bytes SIZE]   measure the figures of reliability
+cargo xtask trust --write    the same, and write the table of docs/RELIABILITY.md; --list names the rows
 cargo xtask mutants CRATE [--file PATTERN]…   plant faults that its tests have to notice (cargo-mutants)
 cargo xtask help             print this";
 
@@ -95,6 +98,8 @@ fn run(args: &[String]) -> Result<()> {
         "attack" => attack::run(rest),
         "fuzz" => fuzz::run(rest),
         "mutants" => mutants::run(rest),
+        "trust" => trust::run(rest),
+        trust::INSIDE => trust::run_inside(rest),
         "help" | "-h" | "--help" => {
             println!("{HELP}");
             Ok(())
