@@ -165,3 +165,38 @@ impl<K, M, R: Recorder<K, M>> SessionSink<K, M, R::State> for RecordingSink<'_, 
         self.output.add(order, self.recorder.removed(flow, reason));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_counter_is_the_sum_over_the_shards() {
+        let shard = |n: u64| {
+            let shunted = Counters {
+                packets: 2 * n,
+                wire_bytes: 3 * n,
+                ip_bytes: 5 * n,
+                payload_bytes: 7 * n,
+            };
+            let mut counts = Counts {
+                flows: 11 * n,
+                open: 13 * n,
+                heap_bytes: 17 * n,
+                evicted: 19 * n,
+                shunted,
+                ..Counts::default()
+            };
+            counts.packets.deliver(23 * n);
+            counts
+        };
+        let mut sum = Counts::default();
+        sum.add(&Counts { deadline: Some(Timestamp::from_secs(9)), ..shard(1) });
+        sum.add(&Counts { deadline: Some(Timestamp::from_secs(7)), ..shard(10) });
+        // A shard without flows has no deadline.
+        sum.add(&shard(100));
+        assert_eq!(sum.deadline, Some(Timestamp::from_secs(7)));
+        let expected = Counts { deadline: sum.deadline, ..shard(111) };
+        assert_eq!(format!("{sum:?}"), format!("{expected:?}"));
+    }
+}

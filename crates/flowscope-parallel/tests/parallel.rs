@@ -2,14 +2,15 @@
 
 use std::num::NonZeroUsize;
 
-use flowscope_core::{DatagramParser, L4Proto, Payload, ShuntStart, Shunted};
-use flowscope_driver::{Checksums, Datagrams};
+use flowscope_core::{DatagramParser, L4Proto, Payload, Probe, ShuntStart, Shunted};
+use flowscope_driver::{Checksums, Recognition};
 use flowscope_parallel::{
     Change, DriverConfig, EndReason, Extracted, Flow, FlowExtractor, FlowSide, LinkType, Merged,
     Orientation, PacketView, ParallelDriver, Protocols, Recorder, SHARDS, Shunt, ShuntRefusal,
     Shunting, Timestamp, WorkerError,
 };
 use flowscope_testkit::{Dialogue, views};
+use flowscope_track::TrackerConfig;
 
 /// One flow per source and destination port of an IPv4 frame without options.
 struct Ports;
@@ -193,79 +194,173 @@ fn time_that_was_handled_is_not_due_again() {
     }
 }
 
-/// Flows of UDP by the ports of an IPv4 frame without options, with the payload behind the header.
-struct Udp;
+/// Passes over all records.
+fn nothing(_: Merged<'_, String>) -> Result<(), WorkerError> {
+    Ok(())
+}
 
-impl FlowExtractor for Udp {
+#[test]
+fn counters_are_those_of_all_shards() {
+    let text = Text { panics: false, encodes: false };
+    let protocols = |_: &DriverConfig| Protocols::<()>::new();
+    let tracker = TrackerConfig::default().max_flows(SHARDS);
+    let config = DriverConfig::default().tracker(tracker);
+    let packets = packets();
+    let mut all = Vec::new();
+    for workers in [1, 3, 16] {
+        let workers = NonZeroUsize::new(workers).expect("at least one worker");
+        let driver = ParallelDriver::new(Ports, &config, workers, hash, protocols, &text);
+        let mut driver = driver.unwrap();
+        driver.handle_batch(&views(&packets).collect::<Vec<_>>());
+        driver.flush(&mut nothing).unwrap();
+        driver.drain(&mut nothing).unwrap();
+        let counts = driver.counts();
+        assert_eq!(counts.packets.seen(), packets.len() as u64);
+        // Each shard has its part of the limit, which is one flow, and evicts all others.
+        assert_eq!(counts.open, SHARDS.get() as u64);
+        assert!(counts.flows >= 120, "{counts:?}");
+        assert_eq!(counts.flows, counts.open + counts.evicted);
+        assert!(counts.heap_bytes > 0);
+        let before = (counts.flows, counts.evicted);
+        let counts = driver.finish(EndReason::EndOfInput, &mut nothing).unwrap();
+        assert_eq!((counts.flows, counts.evicted, counts.open), (before.0, before.1, 0));
+        all.push(before);
+    }
+    assert!(all.iter().all(|counts| *counts == all[0]), "{all:?}");
+}
+
+/// As [`Ports`], with all that is behind 40 bytes of headers as payload of UDP.
+struct WithPayload;
+
+impl FlowExtractor for WithPayload {
     type Key = [u8; 4];
     fn extract(&self, view: PacketView<'_>) -> Option<Extracted<[u8; 4]>> {
-        const HEADERS: u32 = 14 + 20 + 8;
         let mut found = Ports.extract(view)?;
-        let len = u32::try_from(view.frame().len()).ok()?.checked_sub(HEADERS)?;
+        let len = view.frame().len() as u32 - 40;
         found.l4 = Some(L4Proto::Udp);
-        found.payload = Payload { offset: HEADERS, captured: len, wire_len: len, cut: 0 };
+        found.payload = Payload::new(40, len, len);
         Some(found)
     }
 }
 
-/// A message is the text of a datagram.
-#[derive(Clone, Default)]
-struct Echo;
-
-impl DatagramParser for Echo {
-    type Message = String;
-    fn parse(&mut self, payload: &[u8], _: FlowSide) -> Vec<String> {
-        vec![String::from_utf8_lossy(payload).into_owned()]
-    }
-}
-
-/// The messages, and nothing of flows.
+/// Reads datagrams of any kind.
 #[derive(Clone)]
-struct Messages;
+struct Any;
 
-impl Recorder<[u8; 4], String> for Messages {
-    type State = ();
-    type Record = String;
-
-    fn state(&self, _: &Extracted<[u8; 4]>) {}
-
-    fn message(&self, _: Flow<'_, [u8; 4], ()>, _: FlowSide, message: String) -> Option<String> {
-        Some(message)
+impl DatagramParser for Any {
+    type Message = ();
+    fn parse(&mut self, _: &[u8], _: FlowSide) -> Vec<()> {
+        Vec::new()
+    }
+    fn probe(_: FlowSide, _: &[u8]) -> Probe {
+        Probe::Yes
     }
 }
 
 #[test]
-fn parsers_get_all_of_the_payload_unless_told_otherwise() {
-    let run = |workers: usize, keep: Option<usize>| -> Result<Vec<String>, WorkerError> {
-        let workers = NonZeroUsize::new(workers).expect("at least one worker");
-        let datagrams = |_: &DriverConfig| Datagrams::new(Echo);
-        let config = DriverConfig::default();
-        let mut driver = ParallelDriver::new(Udp, &config, workers, hash, datagrams, &Messages)?;
-        if let Some(bytes) = keep {
-            driver = driver.keep_payload(bytes);
-        }
-        let mut messages = Vec::new();
-        let mut take = |merged: Merged<'_, String>| -> Result<(), WorkerError> {
-            if let Merged::Record(message) = merged {
-                messages.push(message);
+fn parsers_get_all_payload_from_any_number_of_workers() {
+    let text = Text { panics: false, encodes: false };
+    let protocols =
+        |_: &DriverConfig| Protocols::new().datagram("any", Any, Recognition::by_bytes(), |()| ());
+    let frame = [7; 1040];
+    for workers in [1, 2, 16] {
+        for (keep, delivered) in [(None, 1000), (Some(1), 1000), (Some(0), 0)] {
+            let workers = NonZeroUsize::new(workers).expect("at least one worker");
+            let config = DriverConfig::default();
+            let driver = ParallelDriver::new(WithPayload, &config, workers, hash, protocols, &text);
+            let mut driver = driver.unwrap();
+            if let Some(bytes) = keep {
+                driver = driver.keep_payload(bytes);
             }
+            let at = Timestamp::from_secs(1);
+            driver.handle_batch(&[PacketView::new(&frame, LinkType::ETHERNET, at)]);
+            let counts = driver.finish(EndReason::EndOfInput, &mut nothing).unwrap();
+            let bytes = driver.bytes(counts.payload);
+            assert_eq!(bytes.delivered(), delivered, "{workers} workers, {keep:?}");
+        }
+    }
+}
+
+#[test]
+fn a_round_is_full_of_packets_or_of_payload_that_was_copied() {
+    let text = Text { panics: false, encodes: false };
+    let protocols = |_: &DriverConfig| Protocols::<()>::new();
+    // 64 of the long ones have 4 MiB of payload, which a driver on the thread of its caller does not copy.
+    let (short, long) = (vec![0; 40], vec![0; 40 + (64 << 10)]);
+    for (workers, frame, full) in
+        [(1, &short, 2048), (2, &short, 2048), (1, &long, 2048), (2, &long, 64)]
+    {
+        let workers = NonZeroUsize::new(workers).expect("at least one worker");
+        let config = DriverConfig::default();
+        let driver = ParallelDriver::new(WithPayload, &config, workers, hash, protocols, &text);
+        let mut driver = driver.unwrap();
+        let view = PacketView::new(frame, LinkType::ETHERNET, Timestamp::from_secs(1));
+        for round in 0..2 {
+            driver.handle_batch(&vec![view; full - 1]);
+            assert!(!driver.is_round_full(), "{workers} {full} {round}");
+            driver.handle_batch(&[view]);
+            assert!(driver.is_round_full(), "{workers} {full} {round}");
+            driver.flush(&mut nothing).unwrap();
+            assert!(!driver.is_round_full());
+        }
+        let counts = driver.finish(EndReason::EndOfInput, &mut nothing).unwrap();
+        assert_eq!(counts.packets.delivered(), 2 * full as u64);
+    }
+}
+
+/// Records the number of each packet, in 4096 bytes.
+#[derive(Clone)]
+struct Long;
+
+impl<M> Recorder<[u8; 4], M> for Long {
+    type State = ();
+    type Record = u64;
+
+    fn state(&self, _: &Extracted<[u8; 4]>) {}
+
+    fn wants_packets(&self) -> bool {
+        true
+    }
+
+    fn flow(&self, flow: Flow<'_, [u8; 4], ()>, change: Change) -> Option<u64> {
+        matches!(change, Change::Packet(_)).then_some(flow.packet)
+    }
+
+    fn encodes(&self) -> bool {
+        true
+    }
+
+    fn encode(&mut self, record: &u64, out: &mut Vec<u8>) {
+        out.extend([&record.to_le_bytes()[..], &[b' '; 4088]].concat());
+    }
+}
+
+/// A worker encodes 1 MiB of a round: what is behind it comes as records, in the same order.
+#[test]
+fn encodings_of_a_round_have_a_bound() {
+    let (config, workers) = (DriverConfig::default(), NonZeroUsize::new(2).expect("not zero"));
+    let protocols = |_: &DriverConfig| Protocols::<()>::new();
+    let driver = ParallelDriver::new(Ports, &config, workers, hash, protocols, &Long);
+    let mut driver = driver.unwrap();
+    let view = PacketView::new(&[0; 40], LinkType::ETHERNET, Timestamp::from_secs(1));
+    for round in 0..2_u64 {
+        driver.handle_batch(&[view; 300]);
+        let (mut encoded, mut numbers) = (0, Vec::new());
+        let mut take = |merged: Merged<'_, u64>| -> Result<(), WorkerError> {
+            numbers.push(match merged {
+                Merged::Record(number) => number,
+                Merged::Encoded(bytes) => {
+                    assert_eq!(bytes.len(), 4096);
+                    encoded += 1;
+                    u64::from_le_bytes(*bytes.first_chunk().expect("a number"))
+                }
+            });
             Ok(())
         };
-        let packets: Vec<_> = (0..20)
-            .flat_map(|n| {
-                let script = Dialogue::udp(&format!("10.0.0.1:{}", 1000 + n), "10.0.0.2:53");
-                script.datagram(FlowSide::Initiator, format!("datagram {n}").as_bytes()).build()
-            })
-            .collect();
-        driver.handle_batch(&views(&packets).collect::<Vec<_>>());
-        driver.finish(EndReason::EndOfInput, &mut take)?;
-        Ok(messages)
-    };
-    let expected: Vec<String> = (0..20).map(|n| format!("datagram {n}")).collect();
-    for workers in [1, 2, 8] {
-        assert_eq!(run(workers, None).unwrap(), expected, "{workers} workers");
-        assert_eq!(run(workers, Some(100)).unwrap(), expected, "{workers} workers");
-        let without = run(workers, Some(0)).unwrap();
-        assert!(without.iter().all(String::is_empty), "{workers} workers: {without:?}");
+        driver.flush(&mut take).unwrap();
+        driver.drain(&mut take).unwrap();
+        let first = numbers[0];
+        assert_eq!(numbers, (first..first + 300).collect::<Vec<_>>(), "{round}");
+        assert_eq!(encoded, 256, "{round}");
     }
 }
