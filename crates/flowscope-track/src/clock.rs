@@ -165,6 +165,25 @@ mod tests {
     }
 
     #[test]
+    fn a_time_may_be_as_far_ahead_as_the_setting_says() {
+        let second = std::time::Duration::from_secs(10);
+        let config = || ClockConfig::default().jump(second).confirm(2);
+        let observed = |times: &[u64]| {
+            let mut clock = Clock::new(config());
+            times.iter().for_each(|s| {
+                clock.observe(secs(*s));
+            });
+            (clock.now().watermark, clock.jumps())
+        };
+        assert_eq!(observed(&[0, 10]), (secs(10), 0));
+        assert_eq!(observed(&[0, 11]), (secs(0), 0));
+        // Two that agree, up to the same distance.
+        assert_eq!(observed(&[0, 100, 110]), (secs(110), 1));
+        assert_eq!(observed(&[0, 110, 100]), (secs(110), 1));
+        assert_eq!(observed(&[0, 100, 111]), (secs(0), 0));
+    }
+
+    #[test]
     fn a_real_silence_is_believed_once_confirmed() {
         let mut clock = Clock::new(ClockConfig::default());
         clock.observe(secs(0));

@@ -154,3 +154,20 @@ fn a_late_fin_does_not_move_the_end_of_a_stream() {
     let (stats, history) = removed(&calls);
     assert_eq!((stats.sides[0].stream_bytes, history), (0, "ShAFfF"));
 }
+
+/// LATE-5: a late segment lies in the window, as one before the end does.
+#[test]
+fn a_late_segment_may_be_a_window_ahead() {
+    let lent = |ahead: u32| {
+        let calls = script()
+            .handshake()
+            .tcp(A, FIN | ACK, 1001, 5001, 0)
+            .tcp(B, FIN | ACK, 5001, 1002, 0)
+            .tcp(A, ACK, 1002, 5002, 0)
+            .tcp(A, ACK, 1002 + ahead, 5002, 1)
+            .run();
+        calls.iter().any(|call| matches!(call.what, What::LateSegment { wire_len: 1, .. }))
+    };
+    assert!(lent(0) && lent(1 << 20));
+    assert!(!lent((1 << 20) + 1));
+}

@@ -130,6 +130,76 @@ fn the_initiator_s_acknowledgement_chooses_among_two_syn_acks() {
     }
 }
 
+/// Where the responder's stream starts, by the last segment.
+fn chosen(calls: &[Call]) -> Option<u32> {
+    calls.iter().rev().find_map(|call| match call.what {
+        What::Segment { starts, .. } => starts[1],
+        _ => None,
+    })
+}
+
+/// SYNACK-5
+#[test]
+fn four_syn_acks_are_remembered_beside_the_accepted_one() {
+    let taken = |ack| {
+        let mut script = script().tcp(A, SYN, 1000, 0, 0).tcp(B, SYN | ACK, 5000, 1001, 0);
+        for seq in [6000, 7000, 8000, 9000, 10_000] {
+            script = script.tcp(B, SYN | ACK, seq, 1001, 0);
+        }
+        chosen(&script.tcp(A, ACK, 1001, ack, 1).run())
+    };
+    assert_eq!(taken(6001), Some(5001), "the oldest was forgotten");
+    for ack in [7001, 8001, 9001, 10_001] {
+        assert_eq!(taken(ack), Some(ack));
+    }
+}
+
+/// SYNACK-5: the segment that chooses lies in the window.
+#[test]
+fn a_segment_up_to_the_window_ahead_chooses_among_syn_acks() {
+    let window = 1 << 20;
+    for (seq, expected) in [(1001 + window, 9001), (1002 + window, 5001), (1000, 5001)] {
+        let calls = script()
+            .tcp(A, SYN, 1000, 0, 0)
+            .tcp(B, SYN | ACK, 5000, 1001, 0)
+            .tcp(B, SYN | ACK, 9000, 1001, 0)
+            .tcp(A, ACK, seq, 9001, 1)
+            .run();
+        assert_eq!(chosen(&calls), Some(expected), "{seq}");
+    }
+}
+
+/// SYNACK-5, RST-5: what was agreed on is what the chosen one says.
+#[test]
+fn the_options_are_those_of_the_syn_ack_that_was_chosen() {
+    let plain = TcpOptions::default();
+    let signed = TcpOptions { signed: true, ..plain };
+    let sack = TcpOptions { sack_permitted: true, window_scale: Some(3), mss: Some(1400), ..plain };
+    let calls = |first, second| {
+        script()
+            .tcp_options(A, SYN, 1000, 0, sack)
+            .tcp_options(B, SYN | ACK, 5000, 1001, first)
+            .tcp_options(B, SYN | ACK, 9000, 1001, second)
+            .tcp(A, ACK, 1001, 9001, 1)
+            .tcp(B, RST, 9001, 0, 0)
+            .run()
+    };
+    for (first, second) in [(plain, sack), (sack, plain), (plain, signed), (signed, plain)] {
+        let calls = calls(first, second);
+        // Without a signature: dropped by a receiver that has agreed on one.
+        let expected = if second.signed { vec![(5, Anomaly::InvalidReset)] } else { vec![] };
+        let odd = anomalies(&calls).into_iter().filter(|(packet, _)| *packet == 5);
+        assert_eq!(odd.collect::<Vec<_>>(), expected);
+        let stats = calls.iter().find_map(|call| match &call.what {
+            What::Ended(_, stats, _) => Some(stats),
+            _ => None,
+        });
+        let of = &stats.expect("an end").sides[1];
+        let options = (of.mss, of.window_scale, of.sack_permitted);
+        assert_eq!(options, (second.mss, second.window_scale, second.sack_permitted));
+    }
+}
+
 #[test]
 fn a_syn_answered_after_the_end_of_the_flow_it_hit_is_counted_once() {
     let calls = script()
@@ -158,6 +228,9 @@ fn a_forged_syn_of_an_unseen_side_ends_nothing() {
     };
     assert_eq!(starts(&forged(5000)), [1]);
     assert_eq!(starts(&forged(5100)), [1], "an acknowledgement that may come");
+    // Numbers up to a window beyond what was acknowledged may have been sent.
+    assert_eq!(starts(&forged(5000 + (1 << 20))), [1]);
+    assert_eq!(starts(&forged(5001 + (1 << 20))), [1, 2]);
     assert_eq!(starts(&forged(90_000_000)), [1, 2], "one that may not");
 }
 

@@ -15,8 +15,8 @@ mod traffic;
 use std::time::Duration;
 
 use flowscope_core::{
-    Extracted, IpInfo, L4Proto, LinkType, Orientation, PacketView, Payload, Progress, TcpFlags,
-    TcpInfo, TcpOptions, Timestamp,
+    Extracted, Fragment, IpInfo, L4Proto, LinkType, Loss, Orientation, PacketView, Payload,
+    Progress, TcpFlags, TcpInfo, TcpOptions, Timestamp,
 };
 use flowscope_track::{
     Anomaly, Change, Clock, ClockConfig, ConnState, EndReason, EventOrder, Eviction, Flow,
@@ -135,11 +135,52 @@ impl Script {
     /// The model agrees; all that the tracker called the sink with.
     #[track_caller]
     fn run_to_removal(self) -> Vec<Call> {
-        match compare(&self.settings, &Input::new(self.ops)) {
-            Ok(calls) => calls,
-            Err(difference) => panic!("{difference}"),
+        let calls = compare(&self.settings, &Input::new(self.ops.clone()));
+        let calls = calls.unwrap_or_else(|difference| panic!("{difference}"));
+        // Numbers have no least one: each of the script may be the last before 0.
+        for from in [A, B] {
+            for number in numbers_of(&self.ops, from) {
+                let moved = moved(&self.ops, from, u32::MAX.wrapping_sub(number));
+                if let Err(difference) = compare(&self.settings, &Input::new(moved)) {
+                    panic!("{number} of {from:?} as the last number: {difference}");
+                }
+            }
+        }
+        calls
+    }
+}
+
+/// The sequence numbers of a sender where segments begin and end, and what is acknowledged of them.
+fn numbers_of(ops: &[Op], from: Orientation) -> Vec<u32> {
+    let mut numbers = Vec::new();
+    for op in ops {
+        let Op::Packet(Packet { found: Some(found), .. }) = op else { continue };
+        let Some(tcp) = found.tcp else { continue };
+        if found.orientation == from {
+            let end = tcp.seq.wrapping_add(found.payload.wire_len);
+            numbers.extend([tcp.seq, end, end.wrapping_add(1)]);
+        } else if tcp.flags.ack() {
+            numbers.push(tcp.ack);
         }
     }
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// The same packets, with the sequence numbers of a sender moved by so many.
+fn moved(ops: &[Op], from: Orientation, by: u32) -> Vec<Op> {
+    let mut moved = ops.to_vec();
+    for op in &mut moved {
+        let Op::Packet(Packet { found: Some(found), .. }) = op else { continue };
+        let Some(tcp) = &mut found.tcp else { continue };
+        if found.orientation == from {
+            tcp.seq = tcp.seq.wrapping_add(by);
+        } else if tcp.flags.ack() {
+            tcp.ack = tcp.ack.wrapping_add(by);
+        }
+    }
+    moved
 }
 
 /// Ids of the flows that began.

@@ -31,6 +31,66 @@ fn an_acknowledgement_of_what_cannot_have_been_sent_is_not_taken() {
     assert_eq!(acknowledged(900), Some(1001));
 }
 
+/// ACK-1, SEQ-2
+#[test]
+fn an_acknowledgement_may_be_a_scaled_window_ahead() {
+    // 512 << 12 is 2 MiB, more than the least window.
+    let scaled = TcpOptions { window_scale: Some(12), ..TcpOptions::default() };
+    let acknowledged = |ack| {
+        let calls = script()
+            .tcp_options(A, SYN, 1000, 0, scaled)
+            .tcp_options(B, SYN | ACK, 5000, 1001, scaled)
+            .tcp(A, ACK, 1001, 5001, 0)
+            .tcp(B, ACK, 5001, 1001, 0)
+            .tcp(B, ACK, 5001, ack, 1)
+            .run();
+        calls.iter().rev().find_map(|call| match call.what {
+            What::Segment { acknowledged, .. } => acknowledged[0],
+            _ => None,
+        })
+    };
+    let most = 1001 + (2 << 20);
+    assert_eq!(acknowledged(most), Some(most), "lost to the capture");
+    assert_eq!(acknowledged(most + 1), Some(1001));
+}
+
+/// SEG-4
+#[test]
+fn a_segment_may_be_a_window_ahead_and_a_quarter_of_all_numbers_behind() {
+    for (ahead, expected) in [
+        (1 << 20, vec![]),
+        ((1 << 20) + 1, vec![(4, Anomaly::OutOfWindow)]),
+        (-(1 << 30), vec![]),
+        (-(1 << 30) - 1, vec![(4, Anomaly::OutOfWindow)]),
+    ] {
+        let seq = 1001_u32.wrapping_add_signed(ahead);
+        assert_eq!(anomalies(&script().handshake().tcp(A, ACK, seq, 5001, 1).run()), expected);
+    }
+}
+
+/// STAT-1: counters are 64 bits wide, and frames may be as long as 32 bits say.
+#[test]
+fn counters_go_on_beyond_32_bits() {
+    for len in [(1 << 31) - 1, 1 << 31, u32::MAX] {
+        let mut script = script();
+        for _ in 0..4 {
+            let mut found = Extracted::new(0, A);
+            found.l4 = Some(L4Proto::Udp);
+            found.ip = IpInfo { len, version: 4, ttl: 64, ..IpInfo::default() };
+            script = script.packet(found);
+            if let Some(Op::Packet(packet)) = script.ops.last_mut() {
+                packet.wire_len = len;
+            }
+        }
+        let calls = script.run();
+        let Some(What::Ended(_, stats, _)) = calls.last().map(|call| &call.what) else { panic!() };
+        let counters = stats.sides[0].counters;
+        let expected = 4 * u64::from(len);
+        assert_eq!((counters.packets, counters.wire_bytes), (4, expected));
+        assert_eq!(counters.ip_bytes, expected);
+    }
+}
+
 /// ACK-1
 #[test]
 fn the_window_of_a_packet_does_not_say_what_was_sent_before_it() {

@@ -102,3 +102,25 @@ fn a_shard_rejects_a_suspect_time_that_was_rejected_before_it_ran() {
     shard.sweep(clock.observe(at(400)), &mut ());
     assert!(shard.is_empty(), "it was touched at 1, not at 300");
 }
+
+/// A tracker without a defragmenter joins nothing: pieces are counted, under their own cause.
+#[test]
+fn what_is_not_tracked_is_counted_by_its_cause() {
+    let mut piece = Extracted::new(0, A);
+    piece.fragment = Some(Fragment { id: 1, offset: 8, more: true, header_at: 0 });
+    let script = script().packet(piece).packet(piece).packet(Extracted::new(0, A));
+    let mut ops = script.ops;
+    let mut refused = ops[2].clone();
+    if let Op::Packet(packet) = &mut refused {
+        packet.found = None;
+    }
+    ops.push(refused);
+    let input = Input::new(ops);
+    let mut tracker = FlowTracker::new(input.extractor.clone());
+    for view in input.views() {
+        tracker.track(view, &mut ());
+    }
+    let ledger = tracker.ledger();
+    assert_eq!((ledger.seen(), ledger.delivered()), (4, 1));
+    assert_eq!((ledger.lost(Loss::FragIncomplete), ledger.lost(Loss::NotAFlow)), (2, 1));
+}
