@@ -315,6 +315,44 @@ mod tests {
         assert_eq!(out.lost, [(Loss::OooDropped, 2), (Loss::Duplicate, 1)]);
     }
 
+    /// Whatever comes in its place: bytes before it are missing, and are not waited for.
+    #[test]
+    fn a_fin_is_reached_behind_all_bytes_before_it() {
+        let finished = |segments: &[Segment<'_>]| {
+            let mut own = BufferedReassembler::default();
+            let (mut peer, mut out) = (BufferedReassembler::default(), Sink::default());
+            for segment in segments {
+                own.push(*segment, &mut peer, &mut out);
+            }
+            own.finished()
+        };
+        let syn = segment(5, b"").syn();
+        assert!(!finished(&[syn, segment(5, b"ab")]));
+        assert!(finished(&[syn, segment(5, b"ab").fin()]));
+        assert!(finished(&[syn, segment(5, b"ab"), segment(7, b"").fin()]));
+        assert!(!finished(&[syn, segment(7, b"cd").fin()]));
+        assert!(finished(&[syn, segment(7, b"").fin(), segment(5, b"ab")]));
+        // Its number is behind the last byte, and numbers wrap.
+        let last = segment(u32::MAX, b"ab").fin();
+        assert!(finished(&[segment(u32::MAX, b"").syn(), last]));
+        // Without any byte it is not known what is missing.
+        assert!(finished(&[segment(7, b"").fin()]));
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_lost_to_the_limit() {
+        let mut stream = BufferedReassembler::new(NonZeroUsize::new(3).unwrap());
+        let mut out = Sink::default();
+        stream.segment(5, b"abcd");
+        stream.drain(&mut out);
+        assert_eq!(out.bytes, [(0, b"abc".to_vec())]);
+        assert_eq!(out.lost, [(Loss::Memcap, 1)]);
+        // There is room again, for what follows the bytes that were kept.
+        stream.segment(8, b"d");
+        stream.drain(&mut out);
+        assert_eq!((out.bytes.len(), out.lost.len()), (2, 1));
+    }
+
     #[test]
     fn what_was_buffered_goes_first() {
         let (mut own, mut peer) = (BufferedReassembler::default(), BufferedReassembler::default());

@@ -171,3 +171,17 @@ impl<T: Copy> BufferPool<T> {
         self.held
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_the_limit_may_be_used() {
+        let mut buffers = Buffers::new(1000);
+        assert!(buffers.could_hold(600, 400) && !buffers.could_hold(600, 401));
+        assert!(buffers.has_room(1000) && !buffers.has_room(1001));
+        buffers.in_use = 600;
+        assert!(buffers.has_room(400) && !buffers.has_room(401));
+    }
+}

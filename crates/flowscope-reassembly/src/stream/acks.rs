@@ -117,7 +117,10 @@ mod tests {
         assert_eq!(base.offset(25), Some(120));
         assert_eq!(base.offset(u32::MAX), Some(94), "before the position");
         assert_eq!(base.offset(56), Some(150), "a FIN is no byte");
+        let open = AckBase { end: u64::MAX, ..base };
+        assert_eq!(open.offset(1005), Some(1100), "as far as it may be");
         assert_eq!(base.offset(1006), None, "too far away");
+        assert_eq!(base.offset(5_u32.wrapping_sub(100)), Some(0), "the start");
         assert_eq!(base.offset(5_u32.wrapping_sub(101)), None, "before the start");
     }
 }

@@ -100,12 +100,24 @@ impl Pair {
     }
 }
 
+/// The same segments, with each number that begins or ends one as the last before 0, and as they are.
+fn moved<'a>(segments: &[Segment<'a>]) -> Vec<Vec<Segment<'a>>> {
+    let numbers = segments.iter().flat_map(|it| [it.seq, it.seq.wrapping_add(it.wire_len)]);
+    let moved = numbers.chain([u32::MAX]).map(|last| {
+        let by = u32::MAX.wrapping_sub(last);
+        segments.iter().map(|it| Segment { seq: it.seq.wrapping_add(by), ..*it }).collect()
+    });
+    moved.collect()
+}
+
 fn check(config: StreamConfig, segments: &[Segment<'_>], lines: &[&str]) {
-    let mut pair = Pair::new(config);
-    for segment in segments {
-        pair.push(*segment);
+    for segments in moved(segments) {
+        let mut pair = Pair::new(config.clone());
+        for segment in &segments {
+            pair.push(*segment);
+        }
+        assert_eq!(pair.log.0, lines, "{segments:?}");
     }
-    assert_eq!(pair.log.0, lines, "{segments:?}");
 }
 
 #[test]
@@ -483,4 +495,58 @@ fn bytes_come_with_the_acknowledgement_of_their_segment() {
     own.push(at(6, data(8, b"ij")), &mut peer, &mut acks);
     let expected = [(0, Some(0)), (2, Some(9)), (4, Some(5)), (6, Some(7)), (8, None)];
     assert_eq!(acks.0, expected);
+}
+
+/// The farthest segment that is accepted alone, in bytes from the position.
+const MOST: u32 = 100;
+
+/// What becomes of segments at the end of the flow.
+fn check_at_end(segments: &[Segment<'_>], lines: &[&str]) {
+    for segments in moved(segments) {
+        let mut pair = Pair::new(config().max_ahead(MOST));
+        for segment in &segments {
+            pair.push(*segment);
+        }
+        pair.end().expect(lines);
+    }
+}
+
+#[test]
+fn a_segment_may_be_as_far_ahead_as_the_setting_says() {
+    check_at_end(&[syn(), data(0, b"a"), data(101, b"x")], &["0 a", "1 gap 100", "101 x"]);
+    check_at_end(&[syn(), data(0, b"a"), data(102, b"x")], &["0 a", "out_of_window 1"]);
+}
+
+#[test]
+fn a_segment_may_be_as_far_behind_as_the_setting_says() {
+    let all = [b'a'; 101];
+    check(
+        config().max_ahead(MOST),
+        &[syn(), data(0, &all), data(1, b"a"), data(0, b"a")],
+        &[&format!("0 {}", "a".repeat(101)), "duplicate 1", "out_of_window 1"],
+    );
+}
+
+#[test]
+fn an_acknowledgement_may_be_as_far_ahead_as_the_setting_says() {
+    for (offset, lines) in [(101, &["0 a", "1 gap 100"][..]), (102, &["0 a"])] {
+        let mut pair = Pair::new(config().max_ahead(MOST));
+        pair.push(syn()).push(data(0, b"a")).ack(0, offset).pass(10).expect(lines);
+    }
+}
+
+/// Segments far ahead that are not near to each other are not of one stream: the last may be.
+#[test]
+fn segments_far_ahead_are_kept_within_the_same_distance() {
+    let most = config().max_ahead(MOST);
+    check(most.clone(), &[syn(), data(1000, b"x"), data(1100, b"y")], &[]);
+    check(most.clone(), &[syn(), data(1100, b"x"), data(1000, b"y")], &[]);
+    check(most, &[syn(), data(1000, b"x"), data(1101, b"y")], &["out_of_window 1"]);
+}
+
+/// A stream without a SYN begins at the lowest segment near the first.
+#[test]
+fn the_start_may_be_as_far_before_the_first_segment_as_the_setting_says() {
+    check_at_end(&[data(100, b"x"), data(0, b"a")], &["0 a", "1 gap 99", "100 x"]);
+    check_at_end(&[data(101, b"x"), data(0, b"a")], &["0 x", "out_of_window 1"]);
 }

@@ -339,6 +339,18 @@ fn half_a_mebibyte_is_enough_for_any_datagram_and_none_is_enough_for_none() {
     }
 }
 
+/// The oldest gives way, also where it is the one that wants more.
+#[test]
+fn the_oldest_is_given_up_for_its_own_next_piece() {
+    let mut defrag = Defragmenter::new(DefragConfig::default().memory_budget(32 << 10));
+    assert_eq!(push(&mut defrag, &piece(0, 0, 8, true), at(0)), Disposition::Held);
+    assert_eq!(push(&mut defrag, &piece(2, 0, 16_000, true), at(0)), Disposition::Held);
+    let more = push(&mut defrag, &piece(0, 8, 16_000, true), at(0));
+    assert_eq!(more, Disposition::Dropped(Loss::FragCap));
+    assert_eq!((defrag.ledger().lost(Loss::FragCap), defrag.held_frames()), (2, 1));
+    assert!(joins(&push(&mut defrag, &piece(2, 16_000, 8, false), at(0))));
+}
+
 #[test]
 fn a_datagram_that_cannot_fit_makes_nobody_leave() {
     let mut defrag = Defragmenter::new(DefragConfig::default().memory_budget(32 << 10));
