@@ -149,6 +149,7 @@ mod tests {
         ("nothing", |f| f),
         ("tag", |f| f.vlan(7)),
         ("tags", |f| f.vlan_tag(0x88a8, 3).vlan(7).vlan(9)),
+        ("tags before 802.1ad", |f| f.vlan_tag(0x9100, 3).vlan_tag(0x9200, 4).vlan_tag(0x9300, 5)),
         ("pppoe", |f| f.pppoe(3)),
         ("labels", |f| f.mpls(16).mpls(17).mpls(18)),
         ("vxlan", |f| v4(f).udp(50_000, 4789).vxlan(5).ethernet()),

@@ -182,3 +182,28 @@ impl From<TcpdumpError> for FilterError {
         Self::Tcpdump(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flowscope_core::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn programs_are_made_for_64_link_types() {
+        for (others, is_ready) in [(63, true), (64, false)] {
+            let mut filter = Filter::parse("tcp or not tcp").unwrap();
+            let view = |link| PacketView::new(&[0; 60], link, Timestamp::ZERO);
+            for link in 0..others {
+                // No link type that is known has such a number.
+                assert!(!filter.matches(view(LinkType(40_000 + link))));
+            }
+            // It has a program, if there is room for it, and needs none more.
+            for times in 1..=2 {
+                assert_eq!(filter.matches(view(LinkType::ETHERNET)), is_ready);
+                let refused = u64::from(others) + if is_ready { 0 } else { times };
+                assert_eq!(filter.unsupported(), refused);
+            }
+        }
+    }
+}

@@ -243,6 +243,7 @@ mod tests {
     #[test]
     fn loads() {
         check(&[(op::LD_W_ABS, 0, 0, 1)], 0x0102_0304);
+        check(&[(op::LD_W_ABS, 0, 0, 12)], 0x0806_0e0f);
         check(&[(op::LD_H_ABS, 0, 0, 14)], 0x0e0f);
         check(&[(op::LD_B_ABS, 0, 0, 15)], 15);
         check(&[(op::LDX_IMM, 0, 0, 5), (op::LD_W_IND, 0, 0, 3)], 0xfffe_0000);
@@ -359,6 +360,24 @@ mod tests {
         let cooked = PacketView::new(&FRAME, LinkType::LINUX_SLL, Timestamp::ZERO);
         check_on(cooked, &[(op::LD_B_ABS, 0, 0, op::AD_PKTTYPE)], Some(1));
         check_on(cooked, &[(op::LD_B_ABS, 0, 0, op::AD_PROTOCOL)], Some(0x0e0f));
+        // Version 2 begins with the protocol, and has the kind of packet in its eleventh byte.
+        let bytes: Vec<u8> = (7..27).collect();
+        let cooked = PacketView::new(&bytes, LinkType::LINUX_SLL2, Timestamp::ZERO);
+        check_on(cooked, &[(op::LD_B_ABS, 0, 0, op::AD_PKTTYPE)], Some(17));
+        check_on(cooked, &[(op::LD_B_ABS, 0, 0, op::AD_PROTOCOL)], Some(0x0708));
+    }
+
+    /// IEEE 802.3: a value from 1536 on is an Ethertype.
+    #[test]
+    fn the_protocol_is_that_of_the_kernel() {
+        for (stands, expected) in [(0, 4), (1535, 4), (1536, 1536), (0xffff, 0xffff)] {
+            let mut frame = [0; 14];
+            frame[12..].copy_from_slice(&u16::to_be_bytes(stands));
+            let view = PacketView::new(&frame, LinkType::ETHERNET, Timestamp::ZERO);
+            check_on(view, &[(op::LD_W_ABS, 0, 0, op::AD_PROTOCOL)], Some(expected));
+        }
+        let view = PacketView::new(&FRAME, LinkType::RAW, Timestamp::ZERO);
+        check_on(view, &[(op::LD_W_ABS, 0, 0, op::AD_PROTOCOL)], None);
     }
 
     #[test]

@@ -168,3 +168,12 @@ fn a_filter_takes_what_libpcap_takes() {
     let error = Filter::parse("port 65536").unwrap_err();
     assert!(error.to_string().contains("at byte 5"), "{error}");
 }
+
+#[test]
+fn a_text_has_up_to_4096_terms() {
+    let terms = |count: usize| vec!["tcp"; count].join(" or ").parse::<Expr>();
+    assert!(terms(4096).is_ok());
+    let error = terms(4097).unwrap_err();
+    assert_eq!(error.at(), "tcp or ".len() * 4096);
+    assert!(error.to_string().contains("at most 4096 terms"), "{error}");
+}
