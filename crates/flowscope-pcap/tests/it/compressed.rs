@@ -62,6 +62,19 @@ fn compressed_captures_say_the_same() {
     }
 }
 
+/// What decoders pass over is part of the file: one that ends within it is not whole.
+#[test]
+fn a_frame_that_is_passed_over_has_to_be_whole() {
+    let file = sample_pcap(Order::Little, MICROS, 20).bytes;
+    let all = [zstd(&file), skippable(100)].concat();
+    assert!(read(all.as_slice()).error.is_none());
+    for missing in [1, 99, 100] {
+        let outcome = read(&all[..all.len() - missing]);
+        assert_eq!(outcome.packets.len(), 20);
+        assert!(matches!(outcome.error, Some(ReadError::Damaged { .. })), "{missing}");
+    }
+}
+
 /// However it is cut, packets come out up to the cut, then one error.
 fn check_cuts(file: &[u8], compressed: &[u8], step: usize, least: impl Fn(usize) -> usize) {
     let all = read(file).packets;

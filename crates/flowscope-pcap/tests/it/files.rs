@@ -76,3 +76,39 @@ fn readers_can_be_sent_to_a_worker() {
     check::<CaptureReader<fs::File>>();
     check::<CaptureFiles>();
 }
+
+#[test]
+fn counters_are_those_of_all_files() {
+    let whole = sample_pcap(Order::Little, MICROS, 3).bytes;
+    let cut = &whole[..whole.len() - 1];
+    // Simple packet blocks among them have no time.
+    let untimed = sample_pcapng(40).bytes;
+    let of_one = {
+        let mut reader = CaptureReader::new(untimed.as_slice()).unwrap();
+        while reader.next_batch(&mut |_| ()).unwrap() > 0 {}
+        (reader.packets(), reader.untimed_packets())
+    };
+    assert!(of_one.1 > 0);
+    let files = [("cut", cut), ("untimed", &untimed), ("cut-2", cut), ("untimed-2", &untimed)];
+    let mut capture = CaptureFiles::new(files.map(|(name, bytes)| file(name, bytes)));
+    let counted = |it: &CaptureFiles| {
+        (it.packets(), it.truncated_packets(), it.untimed_packets(), it.compressed_position())
+    };
+    assert_eq!(counted(&capture), (0, 0, 0, 0));
+    let (mut before, mut cuts) = (counted(&capture), 0);
+    loop {
+        let batch = capture.next_batch(&mut |_| ());
+        // A file behind another does not begin anew.
+        let now = counted(&capture);
+        assert!(now.0 >= before.0 && now.1 >= before.1 && now.2 >= before.2 && now.3 >= before.3);
+        before = now;
+        match batch {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(_) => cuts += 1,
+        }
+    }
+    let bytes = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+    let expected = (2 * (2 + of_one.0), 2, 2 * of_one.1, bytes);
+    assert_eq!((cuts, counted(&capture)), (2, expected));
+}

@@ -111,3 +111,28 @@ fn after_a_failed_write_nothing_follows_half_a_record() {
     assert!(matches!(writer.write(view(&[0; 1])), Err(WriteError::Broken)));
     assert!(matches!(writer.finish(), Err(WriteError::Broken)));
 }
+
+/// Takes all, and can never flush.
+struct Unflushed(Vec<u8>);
+
+impl Write for Unflushed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+}
+
+#[test]
+fn nothing_is_written_behind_what_could_not_be_flushed() {
+    let mut writer = CaptureWriter::pcap(Unflushed(Vec::new()), LinkType::ETHERNET).unwrap();
+    let bytes = frame(1, 60);
+    writer.write(view(&bytes)).unwrap();
+    assert!(matches!(writer.flush(), Err(WriteError::Io(_))));
+    let len = writer.get_ref().0.len();
+    assert!(matches!(writer.write(view(&bytes)), Err(WriteError::Broken)));
+    assert!(matches!(writer.flush(), Err(WriteError::Broken)));
+    assert_eq!((writer.packets(), writer.get_ref().0.len()), (1, len));
+}
