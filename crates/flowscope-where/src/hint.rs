@@ -180,6 +180,13 @@ mod tests {
     }
 
     #[test]
+    fn names_that_have_it_in_them_are_near_from_three_letters_on() {
+        let names = ["tls_server_name".to_owned(), "dns_rrname".to_owned()];
+        assert_eq!(nearest("RRN", &names), ["dns_rrname"]);
+        assert!(nearest("rr", &names).is_empty());
+    }
+
+    #[test]
     fn expressions_of_tcpdump_are_translated() {
         let check = |text: &str, expected: Option<&str>| {
             let words: Vec<_> = text.split(' ').collect();
@@ -194,6 +201,9 @@ mod tests {
         check("net 10.0.0.0/8", Some("ip in 10.0.0.0/8"));
         check("udp portrange 1-1023", Some("proto == udp && port >= 1 && port <= 1023"));
         check("icmp6", Some("proto == ipv6-icmp"));
+        check("icmp", Some("proto == icmp"));
+        check("ip", Some("ip_v == 4"));
+        check("ip6", Some("ip_v == 6"));
         check("host", None);
         check("vlan", None);
         check("portrange 7", None);

@@ -239,6 +239,7 @@ mod tests {
         check(Kind::U64, "1.001M", Some("1001000"));
         check(Kind::U64, "20kB", Some("20000"));
         check(Kind::U64, "3G", Some("3000000000"));
+        check(Kind::U64, "2T", Some("2000000000000"));
         check(Kind::U64, "5.0", Some("5"));
         check(Kind::U64, "0.25", Some("0.25"));
         check(Kind::U64, "0.0001K", Some("0.1"));
@@ -249,12 +250,33 @@ mod tests {
     }
 
     #[test]
+    fn years_and_months_begin_on_their_first_day() {
+        for day in [
+            "1970-01-31",
+            "1970-02-01",
+            "1970-12-31",
+            "1971-01-01",
+            "1972-02-29",
+            "1972-12-31",
+            "1973-01-01",
+            "2000-02-29",
+            "2100-02-28",
+            "2100-03-01",
+        ] {
+            let time = format!("{day}T00:00:00Z");
+            check(Kind::Time, &time, Some(&time));
+        }
+    }
+
+    #[test]
     fn spans() {
         check(Kind::Duration, "10ms", Some("10ms"));
         check(Kind::Duration, "1.5s", Some("1500ms"));
         check(Kind::Duration, "5m", Some("300s"));
         check(Kind::Duration, "2min", Some("120s"));
         check(Kind::Duration, "1d", Some("86400s"));
+        check(Kind::Duration, "2h", Some("7200s"));
+        check(Kind::Duration, "3us", Some("3us"));
         check(Kind::Duration, "7ns", Some("7ns"));
         check(Kind::Duration, "250µs", Some("250us"));
         check(Kind::Duration, "3", Some("3"));

@@ -134,6 +134,42 @@ mod tests {
     }
 
     #[test]
+    fn each_comparison_is_itself() {
+        use Comparison::*;
+        let number = |comparison, value: u64, expected| {
+            check(comparison, Literal::Number(7), &[Value::U64(value)], expected);
+        };
+        for (comparison, expected) in [
+            (Equal, [false, true, false]),
+            (NotEqual, [true, false, true]),
+            (Less, [true, false, false]),
+            (AtMost, [true, true, false]),
+            (Greater, [false, false, true]),
+            (AtLeast, [false, true, true]),
+        ] {
+            (6..9).zip(expected).for_each(|(value, expected)| number(comparison, value, expected));
+        }
+        let text = |comparison, value: &str, expected| {
+            check(
+                comparison,
+                Literal::Text("name".into()),
+                &[Value::from(value.as_bytes())],
+                expected,
+            );
+        };
+        for (comparison, holds, does_not) in [
+            (Equal, "NAME", "names"),
+            (NotEqual, "names", "NAME"),
+            (Starts, "name", "nam"),
+            (Ends, "name", "ame"),
+            (Contains, "name", "nam"),
+        ] {
+            text(comparison, holds, true);
+            text(comparison, does_not, false);
+        }
+    }
+
+    #[test]
     fn text_without_capitals_is_found_in_any_case() {
         use Comparison::*;
         let text = |literal: &str| Literal::Text(literal.into());

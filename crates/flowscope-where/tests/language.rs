@@ -155,10 +155,26 @@ fn errors_say_where_and_what_was_meant() {
     check("lost && ", "", "a field is expected", "");
 }
 
+/// A place that is longer than what is shown around it is cut.
+#[test]
+fn of_a_long_text_the_place_alone_is_shown() {
+    for (len, shown, dots) in [(180, 180, ""), (181, 180, "…"), (400, 180, "…")] {
+        let error = Expr::parse(&"q".repeat(len), &fields()).unwrap_err();
+        let lines = error.explanation();
+        assert_eq!(lines[0], format!("{}{dots}", "q".repeat(shown)));
+        assert_eq!(lines[1], "^".repeat(shown));
+    }
+}
+
 #[test]
 fn depth_and_length_are_bounded() {
     let nested = |depth: usize| format!("{}lost{}", "(".repeat(depth), ")".repeat(depth));
     assert!(Expr::parse(&nested(MAX_DEPTH), &fields()).is_ok());
+    // Those that are closed count no more.
+    for one in ["(lost)", "!lost"] {
+        let beside = vec![one; MAX_DEPTH + 1].join(" && ");
+        assert!(Expr::parse(&beside, &fields()).is_ok(), "{one}");
+    }
     assert!(Expr::parse(&nested(MAX_DEPTH + 1), &fields()).is_err());
     assert!(Expr::parse(&format!("{}lost", "!".repeat(MAX_DEPTH + 1)), &fields()).is_err());
     let long = |len: usize| format!("host == {}", "a".repeat(len - 8));
