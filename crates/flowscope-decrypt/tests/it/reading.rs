@@ -194,6 +194,37 @@ fn so_much_waits_and_no_more() {
     assert_eq!(server.iter().map(|(_, bytes)| bytes.len()).sum::<usize>(), 96_000);
 }
 
+/// A connection that ends within its handshake has the record that a parser of handshakes makes of it, however it ends.
+#[test]
+fn the_end_of_a_connection_is_that_of_its_handshake() {
+    type End<P> = fn(&mut P, &mut Vec<flowscope_tls::TlsHandshake>);
+    let ends: [(End<flowscope_decrypt::TlsDecryption>, End<TlsHandshakes>); 4] = [
+        (|it, out| it.fin(CLIENT, out), |it, out| it.fin(CLIENT, out)),
+        (|it, out| it.fin(SERVER, out), |it, out| it.fin(SERVER, out)),
+        (|it, out| it.rst(SERVER, out), |it, out| it.rst(SERVER, out)),
+        (|_, _| (), |_, _| ()),
+    ];
+    for cipher in [TLS12[0], TLS13[0]] {
+        let (keys, turns) = conversation(cipher, [REQUEST, ANSWER], 1 << 14);
+        for count in 0..3 {
+            for (end, plain_end) in ends {
+                let mut reading = Reading::new(keys.log(""));
+                let (mut plain, mut expected) = (TlsHandshakes::default(), Vec::new());
+                for (side, bytes) in &turns[..count] {
+                    reading.feed(*side, bytes);
+                    let chunk = StreamChunk::new(*side, Timestamp::from_secs(7), 0, bytes);
+                    plain.feed_into(chunk, &mut expected);
+                }
+                end(&mut reading.parser, &mut reading.seen.records);
+                plain_end(&mut plain, &mut expected);
+                assert_eq!(reading.seen.records, expected, "{cipher:#06x} {count}");
+                plain.end(&mut expected);
+                assert_eq!(reading.end().records, expected, "{cipher:#06x} {count}");
+            }
+        }
+    }
+}
+
 /// Records are appended to those of other connections.
 #[test]
 fn a_record_that_was_there_before_is_of_another_connection() {
