@@ -131,6 +131,93 @@ fn another_version_begins_the_handshake_anew() {
     assert_eq!(handshake.version, QuicVersion::V1);
 }
 
+/// A Version Negotiation with this version, for the first Initial of the client.
+fn negotiation(version: QuicVersion) -> Vec<u8> {
+    let mut packet = vec![0x80, 0, 0, 0, 0, 6];
+    packet.extend(b"client\x08original");
+    packet.extend(version.0.to_be_bytes());
+    packet
+}
+
+fn retry() -> Vec<u8> {
+    let mut packet = vec![0xf0, 0, 0, 0, 1, 6];
+    packet.extend(b"client\x06chosen token and an integrity tag of 16 bytes");
+    packet
+}
+
+/// RFC 9000 §6.2: it is discarded if it lists the version in use, or comes behind another packet of the server; and a
+/// client sends none, nor a Retry.
+#[test]
+fn what_no_server_means_changes_nothing() {
+    let (client, server) = hellos();
+    let opening = (CLIENT, Initial::client(FIRST, &crypto(0, &client)).seal());
+    let other = negotiation(QuicVersion(0x1a1a_1a1a));
+    let part = (SERVER, Initial::server(FIRST, &crypto(0, &server[..20])).seal());
+    for (datagrams, history) in [
+        (vec![(SERVER, negotiation(QuicVersion::V1))], "ISv"),
+        (vec![part, (SERVER, other.clone())], "ISiv"),
+        (vec![(CLIENT, other.clone())], "IS"),
+        (vec![(CLIENT, retry())], "IS"),
+    ] {
+        let (handshakes, _) = read(&[&[opening.clone()][..], &datagrams].concat());
+        let [handshake] = &handshakes[..] else { panic!("{handshakes:?}") };
+        assert_eq!(handshake.history.as_str(), history);
+        assert_eq!((handshake.outcome, handshake.retry), (QuicOutcome::Unanswered, false));
+        assert!(handshake.offered_versions.is_empty());
+    }
+    let (handshakes, _) = read(&[opening, (SERVER, other)]);
+    assert_eq!(handshakes[0].outcome, QuicOutcome::VersionNegotiation);
+}
+
+#[test]
+fn the_work_for_a_flow_has_a_bound() {
+    // The server never says anything.
+    let opening = Initial::client(FIRST, &[1]).seal();
+    let count = |payload: &[u8]| {
+        let (mut parser, mut out) = (QuicParser::new(), Vec::new());
+        let datagram = Datagram::new(CLIENT, Timestamp::from_secs(1), payload);
+        let mut count = 1;
+        while parser.parse_into(datagram, &mut out) == ParserStatus::Continue {
+            count += 1;
+        }
+        (count, out.len())
+    };
+    assert_eq!(count(&opening), (QuicParser::MAX_DATAGRAMS, 1));
+    assert_eq!(QuicParser::MAX_DATAGRAMS, 64);
+    // One that cannot be opened: there may be no handshake at all.
+    assert_eq!(count(&opening[..1000]), (16, 0));
+}
+
+/// Each change costs a derivation of keys, and anyone may send what seems to change them.
+#[test]
+fn keys_change_four_times() {
+    let (client, _) = hellos();
+    let named = |changes: usize| {
+        let destination = |n: usize| format!("change {n}").into_bytes();
+        let other = |n| (CLIENT, Initial::client(&destination(n), &[1]).seal());
+        let mut datagrams = vec![(CLIENT, Initial::client(FIRST, &[1]).seal())];
+        datagrams.extend((1..changes).map(other));
+        let hello = Initial::client(&destination(changes), &crypto(0, &client)).seal();
+        datagrams.push((CLIENT, hello));
+        read(&datagrams).0[0].server_name().map(<[u8]>::to_vec)
+    };
+    assert_eq!(named(4).as_deref(), Some(&b"example.com"[..]));
+    assert_eq!(named(5), None);
+}
+
+#[test]
+fn eight_packets_of_a_datagram_are_looked_at() {
+    let (client, _) = hellos();
+    let ping = Initial { payload: vec![1; 8], ..Initial::client(FIRST, &[]) }.seal();
+    let hello = Initial::client(FIRST, &crypto(0, &client)).seal();
+    let named = |before: usize| {
+        let datagram = [&ping.repeat(before)[..], &hello].concat();
+        read(&[(CLIENT, datagram)]).0[0].server_name().map(<[u8]>::to_vec)
+    };
+    assert_eq!(named(7).as_deref(), Some(&b"example.com"[..]));
+    assert_eq!(named(8), None);
+}
+
 #[test]
 fn a_close_is_a_refusal_with_its_code() {
     let (client, _) = hellos();

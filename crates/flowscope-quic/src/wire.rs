@@ -219,6 +219,25 @@ mod tests {
         assert_eq!(frames(&payload).count(), 0);
     }
 
+    /// RFC 9000 §17.2: in the versions that are read, and where a version is negotiated here.
+    #[test]
+    fn connection_ids_have_up_to_twenty_bytes() {
+        let packet = |destination: usize, source: usize| {
+            let mut bytes = vec![0xc0, 0, 0, 0, 1];
+            for len in [destination, source] {
+                bytes.push(len as u8);
+                bytes.extend(vec![7; len]);
+            }
+            // No token, one byte.
+            bytes.extend([0, 1, 0x55]);
+            LongPacket::read(&bytes).map(|(it, _)| (it.destination.len(), it.source.len()))
+        };
+        assert_eq!(packet(20, 0), Some((20, 0)));
+        assert_eq!(packet(0, 20), Some((0, 20)));
+        assert_eq!(packet(21, 0), None);
+        assert_eq!(packet(0, 21), None);
+    }
+
     #[test]
     fn packet_types_depend_on_the_version() {
         let packet = |first: u8, version: u32| {
