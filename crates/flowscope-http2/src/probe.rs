@@ -87,11 +87,19 @@ mod tests {
         check(b"\0\0\x06\x04\0\0\0\0\0\0\x02\0\0\0\x02", No);
         check(b"\0\0\x06\x04\0\0\0\0\0\0\x05\0\0\0\x02", No);
         check(b"\0\0\x06\x04\0\0\0\0\0\0\0\0\0\0\0", No);
+        // The largest values of some, and the next.
+        check(b"\0\0\x06\x04\0\0\0\0\0\0\x02\0\0\0\x01", Yes);
+        check(b"\0\0\x06\x04\0\0\0\0\0\0\x04\x7f\xff\xff\xff", Yes);
+        check(b"\0\0\x06\x04\0\0\0\0\0\0\x04\x80\0\0\0", No);
+        check(b"\0\0\x06\x04\0\0\0\0\0\0\x05\0\xff\xff\xff", Yes);
+        check(b"\0\0\x06\x04\0\0\0\0\0\0\x05\x01\0\0\0", No);
         // Empty ones are sure with what follows them.
         check(b"\0\0\0\x04\0\0\0\0\0", Maybe);
         check(b"\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0", Maybe);
         check(b"\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0", Yes);
         check(b"\0\0\0\x04\0\0\0\0\0\0\0\0\x04\0\0\0\0\x01", No);
+        check(b"\0\0\0\x04\0\0\0\0\0\0\x40\0\x01\x04\0\0\0\x01", Yes);
+        check(b"\0\0\0\x04\0\0\0\0\0\0\x40\x01\x01\x04\0\0\0\x01", No);
         check(b"\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0", No);
         // Their acknowledgement, another stream, other lengths, other frames, zeros.
         check(b"\0\0\0\x04\x01\0\0\0\0", No);

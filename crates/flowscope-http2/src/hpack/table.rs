@@ -235,6 +235,10 @@ mod tests {
         is_counted(&table);
         check(&table, 62, "/c");
         assert_eq!(table.find(63), Found::Nothing);
+        // One that takes all of it has room.
+        insert(&mut table, "/d");
+        check(&table, 62, "/d");
+        is_counted(&table);
         insert(&mut table, "/longer");
         assert_eq!(table.find(62), Found::Nothing);
         assert_eq!(table.heap_bytes(), 0);
@@ -258,6 +262,16 @@ mod tests {
         table.resize(0);
         table.resize(4096);
         assert_eq!(table.find(62), Found::Nothing);
+    }
+
+    #[test]
+    fn a_table_up_to_the_bound_is_known_as_a_whole() {
+        for (max, expected) in [(MAX_TABLE, Found::Nothing), (MAX_TABLE + 1, Found::Unknown)] {
+            let mut table = Table::default();
+            table.resize(max);
+            insert(&mut table, "/a");
+            assert_eq!(table.find(63), expected, "{max}");
+        }
     }
 
     #[test]

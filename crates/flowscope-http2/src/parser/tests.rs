@@ -183,6 +183,63 @@ fn resets_and_the_end_of_the_connection_have_their_errors() {
 }
 
 #[test]
+fn the_oldest_stream_gives_way_when_there_is_no_room() {
+    let mut connection = Connection::new();
+    let id = |n: u32| 2 * n + 1;
+    for n in 0..128 {
+        connection.client(&headers(END_HEADERS, id(n), b"\x82"));
+    }
+    assert!(connection.out.is_empty());
+    connection.client(&headers(END_HEADERS, id(128), b"\x82"));
+    let first = only(std::mem::take(&mut connection.out));
+    assert_eq!((first.stream_id, first.outcome), (1, Http2Outcome::Unanswered));
+    assert_eq!(connection.end().len(), 128);
+}
+
+/// RFC 9113 §6.8: the first bit of the last stream is reserved, and has no meaning.
+#[test]
+fn the_end_of_the_connection_spares_streams_up_to_the_last() {
+    for last in [&b"\0\0\0\x05"[..], b"\x80\0\0\x05"] {
+        let mut connection = Connection::new();
+        for stream in [3, 5, 7] {
+            connection.client(&headers(BOTH, stream, GET));
+        }
+        // No error: what goes on is not touched by it.
+        connection.server(&frame(frame::GOAWAY, 0, 0, &[last, &[0; 4]].concat()));
+        let ended: Vec<_> = connection.out.iter().map(|it| (it.stream_id, it.goaway)).collect();
+        assert_eq!(ended, [(7, Some(0))]);
+        connection.out.clear();
+        let left: Vec<_> = connection.end().iter().map(|it| (it.stream_id, it.goaway)).collect();
+        assert_eq!(left, [(3, None), (5, None)]);
+    }
+}
+
+/// RFC 9113 §6: lengths that a type has to have, and none beside them.
+#[test]
+fn frames_of_their_length_are_taken() {
+    let mut connection = Connection::new();
+    connection
+        .client(&headers(END_HEADERS, 1, GET))
+        .client(&frame(frame::WINDOW_UPDATE, 0, 0, &[0; 4]))
+        .client(&frame(frame::PRIORITY, 0, 1, &[0; 5]))
+        .client(&frame(frame::PING, 0, 0, &[0; 8]))
+        .client(&frame(frame::SETTINGS, 1, 0, b""))
+        .client(&frame(frame::SETTINGS, 0, 0, &[0; 12]))
+        .server(&frame(frame::GOAWAY, 0, 0, &[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]));
+    assert_eq!(connection.last, ParserStatus::Continue);
+    for (kind, len) in [
+        (frame::WINDOW_UPDATE, 3),
+        (frame::WINDOW_UPDATE, 5),
+        (frame::PING, 9),
+        (frame::SETTINGS, 7),
+    ] {
+        let mut connection = Connection::new();
+        connection.client(&frame(kind, 0, 0, &vec![0; len]));
+        assert!(matches!(connection.last, ParserStatus::Failed(_)), "{kind} {len}");
+    }
+}
+
+#[test]
 fn header_blocks_go_on_in_other_frames() {
     let mut connection = Connection::new();
     connection.client(&headers(END_STREAM, 1, &GET[..4]));
