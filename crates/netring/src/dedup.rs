@@ -151,9 +151,11 @@ mod tests {
     #[test]
     fn copies_are_near_in_time_and_the_same_from_the_network_layer_on() {
         let first = packet(7, 1_000_000);
-        check(&first, &packet(7, 1_004_999), true);
+        // At most the window before or after: its ends are within.
+        check(&first, &packet(7, 1_005_000), true);
         check(&first, &packet(7, 995_000), true);
         check(&first, &packet(7, 1_005_001), false);
+        check(&first, &packet(7, 994_999), false);
         check(&first, &packet(8, 1_000_001), false);
 
         let shape = || frame().ethernet_between([9; 6], [8; 6]);
@@ -176,6 +178,52 @@ mod tests {
         let last = other.bytes.len() - 1;
         other.bytes[last] ^= 1;
         check(&first, &other, false);
+    }
+
+    /// A link header says who forwards a packet, which is another host for its copy.
+    #[test]
+    fn the_network_layer_begins_behind_all_of_the_link_header() {
+        let ip = frame().ipv4("10.0.0.1", "10.0.0.2").udp(1000, 53).payload(b"who").build();
+        let behind = |link, header: &[u8]| {
+            let bytes = [header, &ip].concat();
+            let wire_len = bytes.len() as u32;
+            Packet { bytes, link, ts: Timestamp::from_secs(1), wire_len, vlan: None }
+        };
+        let mut tags = [0; 12].to_vec();
+        for tpid in [[0x81, 0x00], [0x88, 0xa8], [0x91, 0x00]] {
+            tags.extend([tpid, [0, 7]].concat());
+        }
+        tags.extend([0x08, 0x00]);
+        let plain = [&[0; 12][..], &[0x08, 0x00]].concat();
+        for (link, header) in [
+            (LinkType::ETHERNET, &plain[..]),
+            (LinkType::ETHERNET, &tags),
+            (LinkType::LINUX_SLL, &[0; 16]),
+            (LinkType::LINUX_SLL2, &[0; 20]),
+            (LinkType::RAW, &[]),
+        ] {
+            check(&behind(LinkType::ETHERNET, &plain), &behind(link, header), true);
+            let mut other = behind(link, header);
+            other.bytes[header.len()] ^= 0x40;
+            check(&behind(link, header), &other, false);
+        }
+    }
+
+    /// Time to live and header checksum change in each router; addresses and the next header do not.
+    #[test]
+    fn what_a_router_changes_makes_no_difference() {
+        for (changes, ip) in [
+            (&[8, 10, 11][..], frame().ipv4("10.0.0.1", "10.0.0.2").udp(1000, 53).payload(b"who")),
+            (&[7], frame().ipv6("fd00::1", "fd00::2").udp(1000, 53).payload(b"who")),
+        ] {
+            let ip = ip.packet();
+            for at in 0..ip.bytes.len() {
+                let mut routed = ip.clone();
+                // Not the version, by which the fields are known.
+                routed.bytes[at] ^= 1;
+                check(&ip, &routed, changes.contains(&at));
+            }
+        }
     }
 
     #[test]

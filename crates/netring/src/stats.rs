@@ -116,6 +116,49 @@ mod tests {
     }
 
     #[test]
+    fn it_names_what_waits_and_flows_that_are_split() {
+        let mut stats = Stats { waiting: 2, refused: 1, ..Stats::default() };
+        stats.packets.deliver(4);
+        // Without a count of the source, those that are known.
+        assert_eq!(stats.to_string(), "7 packets arrived, 4 delivered, 1 refused, 2 waiting");
+        (stats.checked_flows, stats.split_flows) = (9, 1);
+        let expected = "7 packets arrived, 4 delivered, 1 refused, 2 waiting; \
+                        1 of 9 checked flows are split between workers";
+        assert_eq!(stats.to_string(), expected);
+    }
+
+    /// Each worker counts what no other one does.
+    #[test]
+    fn every_counter_is_the_sum_over_the_workers() {
+        let worker = |n: u64| {
+            let mut stats = Stats {
+                arrived: Some(n),
+                refused: 2 * n,
+                waiting: 3 * n,
+                pending: 5 * n,
+                flows: 7 * n as usize,
+                clock_backwards: 11 * n,
+                freezes: 13 * n,
+                recorded: 17 * n,
+                checked_flows: 19 * n,
+                split_flows: 23 * n,
+                ..Stats::default()
+            };
+            for (ledger, each) in
+                [(&mut stats.packets, 29), (&mut stats.bytes, 31), (&mut stats.events, 37)]
+            {
+                ledger.deliver(each * n);
+                ledger.lose(Loss::SubscriberLag, n);
+            }
+            stats
+        };
+        let mut all = Stats::default();
+        all.merge(&worker(1));
+        all.merge(&worker(1000));
+        assert_eq!(all, worker(1001));
+    }
+
+    #[test]
     fn workers_that_count_add_up_from_nothing() {
         let worker = |arrived| {
             let mut stats = Stats { arrived, ..Stats::default() };
