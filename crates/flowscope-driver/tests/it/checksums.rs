@@ -62,3 +62,16 @@ fn a_bit_that_differs_is_noticed_wherever_it_is() {
         }
     }
 }
+
+/// The header of IPv4 has a checksum of its own (RFC 791 §3.1), whatever follows it.
+#[test]
+fn the_header_alone_is_verified() {
+    let v4 = || frame().ethernet().ipv4("10.1.2.3", "192.0.2.77");
+    for packet in [v4().protocol(253).packet(), v4().udp(1, 2).payload(b"xy").packet()] {
+        assert!(!is_bad(&packet), "{packet:02x?}");
+        // Time to live: no other checksum is about it.
+        let mut other = packet.clone();
+        other.bytes[22] ^= 1;
+        assert!(is_bad(&other), "{other:02x?}");
+    }
+}

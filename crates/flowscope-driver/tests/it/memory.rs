@@ -42,6 +42,33 @@ fn hoarders(
     Driver::with_config(EXTRACTOR, protocols, DriverConfig::default().tracker(tracker))
 }
 
+/// A budget of 1 MiB: the flow table takes what streams and parsers do not get.
+#[test]
+fn streams_and_parsers_have_their_share_of_the_budget() {
+    for (percent, least, most) in [
+        (0, 0, 2000),
+        (25, 100_000, (1 << 20) / 4 + 2000),
+        (100, 1_000_000, 1_000_000),
+        (200, 1_000_000, 1_000_000),
+    ] {
+        let protocols =
+            Protocols::new()
+                .stream("hoarder", Hoarder::default(), Recognition::by_bytes(), |()| ());
+        let tracker = TrackerConfig::default().memory_budget(1 << 20);
+        let config = DriverConfig::default().tracker(tracker).stream_share(percent);
+        let mut driver = Driver::with_config(EXTRACTOR, protocols, config);
+        let start = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:7").handshake();
+        let script = (0..1000).fold(start, |script, _| script.data(Initiator, [b'x'; 1000]));
+        for packet in packets(script.close(Initiator)) {
+            driver.handle_packet(packet.view());
+        }
+        driver.finish(EndReason::EndOfInput);
+        let bytes = driver.bytes();
+        assert!((least..=most).contains(&bytes.delivered()), "{percent} %: {bytes:?}");
+        assert_eq!(bytes.delivered() + bytes.lost(Loss::Memcap), 1_000_000);
+    }
+}
+
 #[test]
 fn a_parser_that_keeps_too_much_is_stopped_and_the_flow_goes_on() {
     let budget = 1 << 20;
