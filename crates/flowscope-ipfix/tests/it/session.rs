@@ -215,3 +215,22 @@ fn streams_have_long_messages() {
     assert!(decoded.len() < 12, "{}", decoded.len());
     assert_eq!(decoded.iter().map(|message| message.records.len()).sum::<usize>(), 2000);
 }
+
+#[test]
+fn a_message_may_be_as_long_as_the_setting_says() {
+    let record = make::plain();
+    let lengths = |most: u16| {
+        let mut exporter = Exporter::new(ExporterConfig::datagrams().max_message(most));
+        let (now, mut out) = (Timestamp::from_secs(1), Vec::new());
+        (0..40).for_each(|_| exporter.record(now, &record, &mut out));
+        exporter.flush(now, &mut out);
+        messages(&out).map(<[u8]>::len).collect::<Vec<_>>()
+    };
+    let all = lengths(u16::MAX);
+    assert_eq!(all.len(), 1);
+    let whole = u16::try_from(all[0]).unwrap();
+    assert!(whole > ExporterConfig::MIN_MESSAGE);
+    assert_eq!(lengths(whole), all);
+    assert_eq!(lengths(whole - 1).len(), 2, "the last record has no room");
+    assert!(lengths(0).iter().all(|len| *len <= usize::from(ExporterConfig::MIN_MESSAGE)));
+}
