@@ -74,6 +74,7 @@ pub static FLOW: Schema<FlowRecord> = Schema {
         C::new("zero_windows_to_client", Kind::U64, |x| x.responder().zero_windows.into(), "Segments by which the responder closed its receive window (RFC 9293 §3.8.6).").eve("flowscope.zero_windows_toclient"),
         C::new("syn_rtt", Kind::Duration, |x| Value::some(x.syn_rtt), "Seconds from SYN to SYN+ACK.").eve("flowscope.syn_rtt"),
         C::new("ack_rtt", Kind::Duration, |x| Value::some(x.ack_rtt), "Seconds from SYN+ACK to ACK.").eve("flowscope.ack_rtt"),
+        C::new("icmp_id", Kind::U64, |x| Value::some(x.header.key.icmp_id()), "Identifier of the messages of an ICMP query and its replies, 0 where they have none (RFC 792, RFC 4443).").eve("flowscope.icmp_id"),
         C::new("tunnel", Kind::List(&Kind::Text), |x| x.header.tunnel_texts(), "Tags and tunnels around the flow but VLANs, outermost first: kind and id. EVE has objects: type, id.").eve_as("flowscope.tunnel", |x| x.header.tunnel_objects()),
         C::new("tunnel_parents", Kind::List(&Kind::Text), |_| Value::Null, "Not known to flowscope.").zeek(14, "tunnel_parents", ZeekType::SetOfString),
         C::new("ip_proto", Kind::U64, |x| x.header.key.proto().number().into(), "Protocol over IP by number.").zeek(15, "ip_proto", ZeekType::Count),
@@ -146,6 +147,7 @@ const CSV: &[&str] = &[
     "retransmits_to_client",
     "icmp_type",
     "icmp_code",
+    "icmp_id",
     "vlan",
     "tunnel",
 ];
