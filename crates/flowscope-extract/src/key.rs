@@ -40,7 +40,7 @@ pub struct Endpoint {
 impl FiveTupleKey {
     /// The bidirectional key of a packet from `src` to `dst`, and the orientation of the packet. `None` if
     /// one address is IPv4 and the other IPv6. Ports are ignored if the protocol has none. ICMP keys need a
-    /// type and cannot be made with this function.
+    /// type: [`of_icmp`](Self::of_icmp) makes them.
     #[must_use]
     pub fn new(proto: L4Proto, src: SocketAddr, dst: SocketAddr) -> Option<(Self, Orientation)> {
         let addrs = match (src.ip(), dst.ip()) {
@@ -52,6 +52,31 @@ impl FiveTupleKey {
         };
         let ports = if proto.has_ports() { (src.port(), dst.port()) } else { (0, 0) };
         Some(Self::from_parts(addrs, ports, proto.number(), Directionality::Bidirectional))
+    }
+
+    /// The bidirectional key of an ICMP message of this type, code and identifier from `src` to `dst`, and the orientation of
+    /// the message: of ICMP between IPv4 addresses, of ICMPv6 between IPv6 addresses. `None` if one address is IPv4 and the
+    /// other IPv6. The code of queries is ignored, and the identifier of messages that have none (RFC 792, RFC 4443).
+    #[must_use]
+    pub fn of_icmp(
+        src: IpAddr,
+        dst: IpAddr,
+        kind: u8,
+        code: u8,
+        id: u16,
+    ) -> Option<(Self, Orientation)> {
+        let (family, addrs) = match (src, dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => {
+                (Family::V4, AddrPair::V4 { src: src.into(), dst: dst.into() })
+            }
+            (IpAddr::V6(src), IpAddr::V6(dst)) => {
+                let (src, dst) = (words(src.octets()), words(dst.octets()));
+                (Family::V6, AddrPair::V6 { src, dst })
+            }
+            _ => return None,
+        };
+        let id = if family.has_id(kind) { id } else { 0 };
+        Some(Self::icmp(addrs, family, (kind, code, id), Directionality::Bidirectional))
     }
 
     /// The key of a packet with these values in the port fields.

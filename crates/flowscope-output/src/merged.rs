@@ -6,8 +6,12 @@ use flowscope_track::{Counters, EndReason, FlowState, InitiatorEvidence};
 
 use crate::{FlowRecord, FlowRecordKind, FlowRecordSide};
 
+mod record;
+
 #[cfg(test)]
 mod tests;
+
+pub use record::MergedRecord;
 
 /// What several records say of one flow together: a commutative monoid, with [`merge`](Self::merge) as its operation
 /// and the default value as its identity.

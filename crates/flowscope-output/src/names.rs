@@ -4,6 +4,9 @@ use flowscope_core::L4Proto;
 use flowscope_record::Value;
 use flowscope_track::{EndReason, InitiatorEvidence};
 
+/// What the protocol of a flow, or of one side, is called where bytes contradicted the one that was recognised.
+pub(crate) const FAILED: &str = "failed";
+
 /// A protocol over IP as Suricata names it, or its number.
 pub(crate) fn proto(proto: L4Proto) -> Value<'static> {
     match proto {

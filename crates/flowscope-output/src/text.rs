@@ -51,6 +51,45 @@ pub fn rfc3339(ts: Timestamp) -> Short<32> {
     Short::copy_of(str::from_utf8(&text[..len]).unwrap_or_default())
 }
 
+/// The time that [`rfc3339`] writes so; fractions of a second may have any number of digits up to nine.
+pub(crate) fn time_of_rfc3339(text: &str) -> Option<Timestamp> {
+    let number = |from: usize, to: usize, least: u64, most: u64| {
+        let digits = text.get(from..to).filter(|part| part.bytes().all(|c| c.is_ascii_digit()))?;
+        digits.parse().ok().filter(|number: &u64| (least..=most).contains(number))
+    };
+    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    let separated = |(at, separator): &(usize, u8)| text.as_bytes().get(*at) == Some(separator);
+    if !separators.iter().all(separated) {
+        return None;
+    }
+    let (year, month, day) =
+        (number(0, 4, 1970, 9999)?, number(5, 7, 1, 12)?, number(8, 10, 1, 31)?);
+    let days = days_since_1970(year, month, day);
+    if civil(u32::try_from(days).ok()?) != (year as u32, month as u32, day as u32) {
+        return None;
+    }
+    let (hour, minute) = (number(11, 13, 0, 23)?, number(14, 16, 0, 59)?);
+    let secs = days * 86_400 + hour * 3600 + minute * 60 + number(17, 19, 0, 59)?;
+    let fraction = match text.get(19..)?.strip_suffix('Z')? {
+        "" => 0,
+        fraction => {
+            let digits =
+                fraction.strip_prefix('.').filter(|digits| (1..=9).contains(&digits.len()))?;
+            let number = number(20, 20 + digits.len(), 0, 999_999_999)?;
+            number * 10_u64.pow(9 - digits.len() as u32)
+        }
+    };
+    Some(Timestamp::from_nanos(secs.checked_mul(1_000_000_000)?.checked_add(fraction)?))
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar, from that day on.
+fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
+    // Years that begin in March end with the leap day.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = year / 4 - year / 100 + year / 400;
+    year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
+}
+
 /// The characters of a time, and how many they are.
 pub(crate) fn rfc3339_bytes(ts: Timestamp) -> ([u8; 30], usize) {
     let (secs, nanos) = (ts.as_nanos() / 1_000_000_000, (ts.as_nanos() % 1_000_000_000) as u32);
@@ -158,6 +197,39 @@ mod tests {
             let time = jiff::Timestamp::from_second(day as i64 * 86_400).unwrap();
             let own = rfc3339(Timestamp::from_secs(day * 86_400));
             assert_eq!(own.as_str().split_once('.').unwrap().0, &time.to_string()[..19]);
+            assert_eq!(time_of_rfc3339(own.as_str()), Some(Timestamp::from_secs(day * 86_400)));
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        let read = |text: &str| time_of_rfc3339(text).map(Timestamp::as_nanos);
+        for nanos in [0, 1_767_323_045_123_456_000, 1_767_323_045_123_456_789, u64::MAX] {
+            assert_eq!(read(rfc3339(Timestamp::from_nanos(nanos)).as_str()), Some(nanos));
+        }
+        assert_eq!(read("1970-01-01T00:00:01Z"), Some(1_000_000_000));
+        assert_eq!(read("1970-01-01T00:00:01.5Z"), Some(1_500_000_000));
+        for text in [
+            "",
+            "1970-01-01",
+            "1970-01-01T00:00:01",
+            "1970-01-01T00:00:01.Z",
+            "1970-01-01T00:00:01.0000000000Z",
+            "1970-01-01T00:00:01.5ZZ",
+            "1970-01-01T00:00:61Z",
+            "1970-01-01T24:00:00Z",
+            "1970-02-29T00:00:00Z",
+            "1970-13-01T00:00:00Z",
+            "1970-00-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2554-07-21T23:34:33.709551616Z",
+            "9999-12-31T23:59:59Z",
+            "1970-01-01 00:00:01Z",
+            "1970-01-01T00:00:+1Z",
+            "1970-01-01T00:00:01.+5Z",
+            "1970-01-0\u{e9}T00:00:01Z",
+        ] {
+            assert_eq!(read(text), None, "{text}");
         }
     }
 

@@ -2,6 +2,8 @@ use std::fs::File;
 use std::io::{self, Read, Stdin};
 use std::path::Path;
 
+use crate::decompress::Decompress;
+
 /// An open file, or standard input.
 #[derive(Debug)]
 pub struct Input(Kind);
@@ -25,6 +27,15 @@ impl Input {
         } else {
             Kind::File(File::open(path)?)
         }))
+    }
+
+    /// Its content, decompressed if it is gzip or zstd, which its first bytes say.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the first bytes.
+    pub fn decompressed(self) -> io::Result<impl Read + Send> {
+        Decompress::new(self)
     }
 
     /// Name of the input at `path` in messages.

@@ -32,6 +32,45 @@ impl History {
     /// Maximum number of letters.
     pub const CAP: usize = 15;
 
+    /// The history of these letters; `None` if there is anything but letters and `^`, or more than [`CAP`](Self::CAP).
+    #[must_use]
+    pub fn of_letters(letters: &str) -> Option<History> {
+        let mut history = History::default();
+        letters.bytes().try_for_each(|letter| history.push(letter))?;
+        Some(history)
+    }
+
+    /// The history with these letters behind its own: those that it has not yet, and for which there is
+    /// [room](Self::CAP). A later history that begins with this one is that of the whole.
+    #[must_use]
+    pub fn followed_by(mut self, later: History) -> History {
+        if later.as_str().starts_with(self.as_str()) {
+            return later;
+        }
+        for letter in later.as_str().bytes().filter(|letter| *letter != b'^') {
+            if !self.as_str().as_bytes().contains(&letter) && self.push(letter).is_none() {
+                break;
+            }
+        }
+        self
+    }
+
+    /// The history if the other side were the initiator.
+    #[must_use]
+    pub fn turned(mut self) -> History {
+        for letter in &mut self.letters[..usize::from(self.len)] {
+            *letter ^= if letter.is_ascii_alphabetic() { 0x20 } else { 0 };
+        }
+        self
+    }
+
+    fn push(&mut self, letter: u8) -> Option<()> {
+        let is_known = letter.is_ascii_alphabetic() || letter == b'^';
+        *self.letters.get_mut(usize::from(self.len)).filter(|_| is_known)? = letter;
+        self.len += 1;
+        Some(())
+    }
+
     /// The letters.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -161,6 +200,20 @@ mod tests {
         }
         assert!(cold.rare.is_none());
         assert_eq!(cold.letters.history(&[0; 6]).as_str(), "ShADadFfR");
+    }
+
+    #[test]
+    fn letters_are_read_put_together_and_turned() {
+        let of = |letters: &str| History::of_letters(letters).unwrap();
+        assert_eq!(of("^ShADT").as_str(), "^ShADT");
+        assert_eq!(History::of_letters("Sh ").map(|_| ()), None);
+        assert_eq!(History::of_letters("é").map(|_| ()), None);
+        assert_eq!(History::of_letters(&"S".repeat(16)).map(|_| ()), None);
+        assert_eq!(of("^ShA").turned().as_str(), "^sHa");
+        assert_eq!(of("ShAD").followed_by(of("^dADFf")).as_str(), "ShADdFf");
+        assert_eq!(of("ShADT").followed_by(of("ShADTT")).as_str(), "ShADTT");
+        assert_eq!(of(&"S".repeat(15)).followed_by(of("F")).as_str(), "S".repeat(15));
+        assert_eq!(History::default().followed_by(of("Sh")), of("Sh"));
     }
 
     #[test]

@@ -18,6 +18,17 @@ struct MacSet {
     len: usize,
 }
 
+impl MacSet {
+    /// Adds six bytes.
+    fn insert(&mut self, addr: &[u8]) {
+        let known = self.addrs[..self.len].iter().any(|known| known == addr);
+        if !known && let Some(free) = self.addrs.get_mut(self.len) {
+            free.copy_from_slice(addr);
+            self.len += 1;
+        }
+    }
+}
+
 impl Macs {
     /// As many addresses are kept of each side; as in Suricata.
     pub const MOST: usize = 10;
@@ -33,13 +44,13 @@ impl Macs {
     pub(crate) fn add(&mut self, sender: FlowSide, frame: &MacPair) {
         let (destination, source) = frame.split_at(6);
         for (side, addr) in [(sender, source), (!sender, destination)] {
-            let set = &mut self.sides[side.index()];
-            let known = set.addrs[..set.len].iter().any(|known| known == addr);
-            if !known && let Some(free) = set.addrs.get_mut(set.len) {
-                free.copy_from_slice(addr);
-                set.len += 1;
-            }
+            self.sides[side.index()].insert(addr);
         }
+    }
+
+    /// Adds an address of a side, if it is not there yet and there is room for it.
+    pub fn insert(&mut self, side: FlowSide, addr: [u8; 6]) {
+        self.sides[side.index()].insert(&addr);
     }
 }
 

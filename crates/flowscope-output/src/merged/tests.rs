@@ -27,7 +27,7 @@ impl<M> SessionSink<FiveTupleKey, M> for Records {
 }
 
 /// The records of one tracker that sees these packets.
-fn records<'a>(
+pub(super) fn records<'a>(
     packets: impl IntoIterator<Item = &'a Packet>,
     active: Option<Duration>,
 ) -> Vec<FlowRecord> {
