@@ -46,6 +46,9 @@ _flowscope() {
             flowscope,live)
                 cmd="flowscope__subcmd__live"
                 ;;
+            flowscope,merge)
+                cmd="flowscope__subcmd__merge"
+                ;;
             flowscope,query)
                 cmd="flowscope__subcmd__query"
                 ;;
@@ -97,6 +100,9 @@ _flowscope() {
             flowscope__subcmd__help,live)
                 cmd="flowscope__subcmd__help__subcmd__live"
                 ;;
+            flowscope__subcmd__help,merge)
+                cmd="flowscope__subcmd__help__subcmd__merge"
+                ;;
             flowscope__subcmd__help,query)
                 cmd="flowscope__subcmd__help__subcmd__query"
                 ;;
@@ -125,7 +131,7 @@ _flowscope() {
 
     case "${cmd}" in
         flowscope)
-            opts="-h -V --help --version flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help"
+            opts="-h -V --help --version flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -823,7 +829,7 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__help)
-            opts="flows sessions summary top report live follow ladder extract split events query interfaces doctor capture replay help"
+            opts="flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -963,6 +969,20 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__help__subcmd__live)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flowscope__subcmd__help__subcmd__merge)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1359,6 +1379,48 @@ _flowscope() {
                     ;;
                 --overlap)
                     COMPREPLY=($(compgen -W "first last bsd linux" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flowscope__subcmd__merge)
+            opts="-o -q -h --format --utc --local --tz --wide --output --gap --any-vlan --sorted --memory --community-id-seed --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table eve csv json" -- "${cur}"))
+                    return 0
+                    ;;
+                --tz)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --community-id-seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -7,6 +7,7 @@ mod ipfix;
 mod ladder;
 #[cfg(all(feature = "live", target_os = "linux"))]
 pub(crate) mod live;
+mod merge;
 mod packets;
 #[cfg(test)]
 mod pages;
@@ -40,6 +41,7 @@ use conversation::Conversation;
 use help::{EVENTS_HELP, EXAMPLES, FOLLOW_HELP};
 use ipfix::IpfixArgs;
 pub(crate) use ladder::LadderArgs;
+pub(crate) use merge::MergeArgs;
 pub(crate) use packets::{ExtractArgs, SplitArgs};
 pub(crate) use records::{Format, Records, elsewhere};
 pub(crate) use report::ReportArgs;
@@ -98,6 +100,9 @@ pub(crate) enum Command {
     /// Print all events of all flows, one JSON object per line
     #[command(after_long_help = EVENTS_HELP)]
     Events(EventsArgs),
+    /// Put flow records of several captures or sensors together: one record for each connection
+    #[command(after_long_help = merge::MERGE_HELP)]
+    Merge(MergeArgs),
     /// Answer a question in SQL about captures, or about records in Parquet files
     ///
     /// Needs the program `flowscope-query`.

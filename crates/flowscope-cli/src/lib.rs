@@ -8,6 +8,7 @@
 //! | `live` | flows and names on the terminal as they come, under feature `tui`, which is on by default |
 //! | `follow`, `ladder` | the payload of one conversation; its packets |
 //! | `extract`, `split` | packets of chosen flows, to one capture or one for each flow |
+//! | `merge` | flow records of several captures or sensors as one table |
 //! | `query` | SQL, by the program `flowscope-query` |
 //! | `interfaces`, `doctor` | lists interfaces; checks whether capturing works |
 //! | `capture`, `replay` | records packets to files; sends a file |
@@ -30,6 +31,7 @@ mod files;
 mod keylog;
 #[cfg(all(feature = "live", target_os = "linux"))]
 mod live;
+mod merge;
 mod numbers;
 mod output;
 mod packets;
@@ -105,6 +107,7 @@ fn run_command(sink: Option<OpenSink<'_>>) -> ExitCode {
         Command::Capture(args) => live::capture(args),
         #[cfg(all(feature = "live", target_os = "linux"))]
         Command::Replay(args) => live::replay(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Query { .. } => Err(companion::QUERY.run()),
     };
     ExitCode::from(match ended {

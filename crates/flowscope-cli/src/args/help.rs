@@ -22,6 +22,7 @@ Examples:
   flowscope flows --format zeek -o conn.log monday.pcap tuesday.pcap
   flowscope sessions --format zeek --output-dir logs trace.pcap
                                                  Zeek's conn.log, http.log, dns.log, …
+  flowscope merge monday.json tuesday.json       flow records of several captures as one table
   flowscope sessions -i eth0 -f \"port 53\"       live DNS records, until Ctrl-C
   flowscope capture -i eth0 -w trace.pcapng      record packets to a file
   tcpdump -w - port 443 | flowscope events -     events of packets from a pipe

@@ -15,6 +15,7 @@ mod hostile;
 mod input;
 mod keylog;
 mod ladder;
+mod merge;
 mod named;
 mod packets;
 #[path = "../program/mod.rs"]

@@ -1,0 +1,71 @@
+//! Where merged records go.
+
+use std::io;
+
+use flowscope::output::{FlowRecord, Zone};
+
+use crate::args::{Format, MergeArgs};
+use crate::error::Failure;
+use crate::output::{Flows, RecordFormat as _, To, Totals, failure};
+
+/// Writes records in a format. There are no statistics: those of captures cannot be put together.
+pub(super) struct Sink {
+    flows: Flows,
+    format: Format,
+    begun: bool,
+    text: Vec<u8>,
+    to: To,
+    name: String,
+}
+
+/// As many bytes are gathered before they are written.
+const BUFFER: usize = 128 << 10;
+
+impl Sink {
+    /// Opens the output.
+    pub(super) fn open(args: &MergeArgs, format: Format, zone: Zone) -> Result<Self, Failure> {
+        let target = args.target();
+        let terminal = if args.wide { None } else { target.terminal() };
+        let flows = Flows::new(format, args.wide, false, args.community_id_seed)
+            .fitting(terminal)
+            .in_zone(zone);
+        let path = args.output.as_deref().filter(|path| path.as_os_str() != "-");
+        let name = path.map_or("standard output".into(), |path| path.display().to_string());
+        let to = match path.map(To::open) {
+            None => To::Stdout(io::stdout()),
+            Some(Ok(to)) => to,
+            Some(Err(source)) => return Err(Failure::Output { name, source }),
+        };
+        Ok(Sink { flows, format, begun: false, text: Vec::new(), to, name })
+    }
+
+    /// Writes a record.
+    pub(super) fn write(&mut self, record: &FlowRecord) -> Result<(), Failure> {
+        if !self.begun {
+            self.begun = true;
+            self.flows.begin(record.start, &mut self.text);
+        }
+        self.flows.write(record, &mut self.text);
+        if self.text.len() < BUFFER { Ok(()) } else { self.flush() }
+    }
+
+    /// Writes the rest; then the output is complete.
+    pub(super) fn complete(mut self) -> Result<(), Failure> {
+        let totals = Totals::default();
+        if !self.begun {
+            self.flows.begin(totals.end, &mut self.text);
+        }
+        if self.format != Format::Eve {
+            self.flows.end(&totals, &mut self.text);
+        }
+        self.flush()?;
+        let Sink { to, name, .. } = self;
+        to.complete().map_err(|source| failure(name, source))
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        let written = self.to.write(&self.text);
+        self.text.clear();
+        written.map_err(|source| failure(self.name.clone(), source))
+    }
+}
