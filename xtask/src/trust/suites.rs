@@ -64,7 +64,7 @@ pub(crate) fn overlaps(setup: &Setup) -> Result<Measured> {
     let words = ["-p", "flowscope-reassembly", "--test", "stream_overlap", "--test", "defrag"];
     let tests = setup.tests(&words, &["every_"])?;
     let load = tests.figures.join(", ");
-    let figure = format!("all as a per-byte oracle has it; {} tests", tests.passed);
+    let figure = format!("all as a per-byte oracle has it (tests: {})", tests.passed);
     Ok(Measured::unless(&[], load, figure))
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn collisions(setup: &Setup) -> Result<Measured> {
 /// Rows of the tests of whole pipelines, `tests/it`.
 fn hostile(setup: &Setup, test: &str, load: &str, figure: &str) -> Result<Measured> {
     let tests = setup.tests(&["-p", "flowscope-tests", "--test", "it"], &[test])?;
-    let figure = format!("{figure}; {} tests", tests.passed);
+    let figure = format!("{figure} (tests: {})", tests.passed);
     Ok(Measured::unless(&[], load, figure))
 }
 
