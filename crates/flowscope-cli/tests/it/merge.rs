@@ -46,9 +46,9 @@ fn packets(capture: &str) -> Vec<OfFlow> {
 }
 
 /// What `flows` prints of these packets.
-fn flows(format: &str, packets: Packets, more: &[&str]) -> String {
+fn flows(format: &str, packets: &Packets, more: &[&str]) -> String {
     let ran =
-        run(program().args(["flows", "--format", format]).args(more).arg("-"), &pcap(&packets));
+        run(program().args(["flows", "--format", format]).args(more).arg("-"), &pcap(packets));
     assert_eq!(ran.code, 0, "{ran:?}");
     ran.out
 }
@@ -87,10 +87,10 @@ fn parts_by_flow_give_the_bytes_of_the_whole() {
                 let own = packets.iter().filter(|(flow, _)| flow % parts == part);
                 own.map(|(_, packet)| packet.clone()).collect()
             };
-            let whole = merge(&[], &[flows(format, of(0, 1), &[])]);
+            let whole = merge(&[], &[flows(format, &of(0, 1), &[])]);
             for parts in 2..=4 {
                 let texts: Vec<_> =
-                    (0..parts).map(|part| flows(format, of(part, parts), &[])).collect();
+                    (0..parts).map(|part| flows(format, &of(part, parts), &[])).collect();
                 assert_eq!(merge(&[], &texts), whole, "{capture}, {parts} parts");
             }
         }
@@ -114,8 +114,8 @@ fn flows_end_as_in_one_run_over_all_files() {
         (closed(), asked(4).build()),
         (closed(), talk(100).build()),
     ] {
-        let whole = flows("eve", [first.clone(), second.clone()].concat(), &[]);
-        let parts = [first, second].map(|part| flows("eve", part, &[]));
+        let whole = flows("eve", &[first.clone(), second.clone()].concat(), &[]);
+        let parts = [first, second].map(|part| flows("eve", &part, &[]));
         let stats = |line: &&str| !line.contains("\"event_type\":\"stats\"");
         let whole = merge(&[], &[whole.lines().filter(stats).collect::<Vec<_>>().join("\n")]);
         assert_eq!(merge(&[], &parts), whole);
@@ -127,7 +127,7 @@ fn one_file_stays_what_it_is() {
     for capture in CAPTURES {
         let packets: Packets = packets(capture).into_iter().map(|(_, packet)| packet).collect();
         for format in ["eve", "json"] {
-            let sorted = flows(format, packets.clone(), &["--sort", "start"]);
+            let sorted = flows(format, &packets, &["--sort", "start"]);
             let merged = merge(&[], &[&sorted]);
             // Flows that start with the same packet time have the order of their keys.
             let by_start = |text: &str| {
@@ -168,13 +168,13 @@ fn counters(text: &str) -> BTreeMap<String, Value> {
 fn parts_by_time_have_the_counters_of_the_whole() {
     for capture in CAPTURES {
         let packets: Packets = packets(capture).into_iter().map(|(_, packet)| packet).collect();
-        let whole = counters(&flows("eve", packets.clone(), &[]));
+        let whole = counters(&flows("eve", &packets, &[]));
         let len = packets.len();
         for cuts in [vec![len / 2], vec![len / 3, len / 2], vec![1, 3, len / 4, len - len.min(2)]] {
             let mut texts = Vec::new();
             let mut from = 0;
             for cut in cuts.iter().copied().chain([len]) {
-                texts.push(flows("eve", packets[from..cut.max(from)].to_vec(), &[]));
+                texts.push(flows("eve", &packets[from..cut.max(from)].to_vec(), &[]));
                 from = cut.max(from);
             }
             assert_eq!(counters(&merge(&[], &texts)), whole, "{capture} at {cuts:?}");
@@ -186,7 +186,7 @@ fn parts_by_time_have_the_counters_of_the_whole() {
 fn the_order_of_the_files_decides_nothing() {
     let packets: Packets = packets("mixed.pcapng").into_iter().map(|(_, packet)| packet).collect();
     for format in ["eve", "json"] {
-        let part = |from: usize, to: usize| flows(format, packets[from..to].to_vec(), &[]);
+        let part = |from: usize, to: usize| flows(format, &packets[from..to].to_vec(), &[]);
         let (a, b, c) = (part(0, 100), part(100, 150), part(150, packets.len()));
         let expected = merge(&[], &[&a, &b, &c]);
         for order in [[&c, &b, &a], [&b, &a, &c], [&c, &a, &b]] {
@@ -208,9 +208,9 @@ fn interim_records_are_one_flow() {
     let talk = talk.after(2000).data(Initiator, b"GET").after(2000).data(Responder, b"OK");
     let packets = talk.close(Initiator).build();
     for format in ["eve", "json"] {
-        let interims = flows(format, packets.clone(), &["--active", "1"]);
+        let interims = flows(format, &packets, &["--active", "1"]);
         assert!(interims.lines().count() >= 3, "{interims}");
-        let whole = flows(format, packets.clone(), &[]);
+        let whole = flows(format, &packets, &[]);
         assert_eq!(merge(&[], &[interims]).lines().next(), whole.lines().next());
     }
 }
@@ -227,7 +227,7 @@ fn reused(seconds: u64) -> [Packets; 2] {
 
 #[test]
 fn a_connection_on_the_same_ports_is_another() {
-    let [first, second] = reused(20).map(|part| flows("eve", part, &[]));
+    let [first, second] = reused(20).map(|part| flows("eve", &part, &[]));
     let both = lines(&merge(&[], &[&second, &first]));
     assert_eq!(both.len(), 2);
     assert_eq!(both[0]["flowscope"]["end_reason"], "superseded");
@@ -239,7 +239,7 @@ fn a_connection_on_the_same_ports_is_another() {
 fn silence_divides_flows_and_ends_those_that_were_open() {
     let talk = |at| Dialogue::udp("10.0.0.1:5000", "10.0.0.2:53").at(at).datagram(Initiator, b"x");
     let parts =
-        |silence: u64| [0, silence].map(|at| flows("json", talk(1_767_323_045 + at).build(), &[]));
+        |silence: u64| [0, silence].map(|at| flows("json", &talk(1_767_323_045 + at).build(), &[]));
     let merged = |args: &[&str], silence| lines(&merge(args, &parts(silence)));
     assert_eq!(merged(&[], 60).len(), 1);
     let two = merged(&[], 61);
@@ -252,7 +252,8 @@ fn silence_divides_flows_and_ends_those_that_were_open() {
 fn sides_are_those_of_the_strongest_evidence() {
     let talk = Dialogue::tcp("10.0.0.9:40000", "10.0.0.2:9999").handshake();
     let packets = talk.data(Initiator, b"GET").data(Responder, b"OKOK").close(Responder).build();
-    let halves = [packets[..4].to_vec(), packets[4..].to_vec()].map(|part| flows("eve", part, &[]));
+    let halves =
+        [packets[..4].to_vec(), packets[4..].to_vec()].map(|part| flows("eve", &part, &[]));
     // The second half begins with the responder's packet.
     assert_eq!(lines(&halves[1])[0]["src_ip"], "10.0.0.2");
     let all = &lines(&merge(&[], &halves))[0];
@@ -267,7 +268,7 @@ fn sides_are_those_of_the_strongest_evidence() {
 fn flows_of_other_vlans_are_others_unless_asked_for() {
     let ping = |vlan, seconds: u64| {
         let frame = frame().ethernet().vlan(vlan).ipv4("10.0.0.9", "10.0.0.8").echo_request(1, 1);
-        flows("eve", vec![(Timestamp::from_secs(1_767_323_045 + seconds), frame.build())], &[])
+        flows("eve", &vec![(Timestamp::from_secs(1_767_323_045 + seconds), frame.build())], &[])
     };
     let (one, same, other) = (ping(7, 0), ping(7, 1), ping(8, 1));
     assert_eq!(lines(&merge(&[], &[&one, &same])).len(), 1);
@@ -278,7 +279,7 @@ fn flows_of_other_vlans_are_others_unless_asked_for() {
 #[test]
 fn formats_are_those_whose_fields_the_inputs_have() {
     let packets = small_dialogue();
-    let [eve, json, csv] = ["eve", "json", "csv"].map(|format| flows(format, packets.clone(), &[]));
+    let [eve, json, csv] = ["eve", "json", "csv"].map(|format| flows(format, &packets, &[]));
     assert_eq!(
         without("flow_id", &merge(&["--format", "json"], &[&eve])),
         without("flow_id", &json)
@@ -300,7 +301,7 @@ fn formats_are_those_whose_fields_the_inputs_have() {
 
 #[test]
 fn compressed_files_and_pipes_are_read() {
-    let text = flows("eve", small_dialogue(), &[]);
+    let text = flows("eve", &small_dialogue(), &[]);
     let expected = merge(&[], &[&text]);
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(text.as_bytes()).unwrap();
@@ -319,7 +320,7 @@ fn compressed_files_and_pipes_are_read() {
 
 #[test]
 fn damage_is_named_and_costs_its_line_alone() {
-    let text = flows("eve", small_dialogue(), &[]);
+    let text = flows("eve", &small_dialogue(), &[]);
     let rows: Vec<&str> = text.lines().collect();
     let count = |ran: &Ran| ran.out.lines().count();
     let cut = merge_of(&[], &[&text[..rows[0].len() + rows[1].len() - 7]]);
@@ -341,7 +342,7 @@ fn damage_is_named_and_costs_its_line_alone() {
     let long = format!("{}\n{{\"x\":\"{}\"}}\n{}\n", rows[0], "x".repeat(3 << 20), rows[1]);
     let ran = merge_of(&[], &[long]);
     assert_eq!((ran.code, count(&ran)), (3, 2), "{}", ran.err);
-    let mixed = format!("{}\n{}", rows[0], flows("json", small_dialogue(), &[]));
+    let mixed = format!("{}\n{}", rows[0], flows("json", &small_dialogue(), &[]));
     let ran = merge_of(&[], &[mixed]);
     assert_eq!((ran.code, count(&ran)), (3, 1), "{ran:?}");
     // No escape sequence of an input gets to the terminal.
@@ -354,7 +355,7 @@ fn damage_is_named_and_costs_its_line_alone() {
 
 #[test]
 fn files_of_other_programs_are_refused() {
-    let text = flows("eve", small_dialogue(), &[]);
+    let text = flows("eve", &small_dialogue(), &[]);
     let suricata = r#"{"timestamp":"2026-01-02T03:04:05.000000+0000","event_type":"flow","src_ip":"10.0.0.1","dest_ip":"10.0.0.2","proto":"TCP"}"#;
     for (other, what) in [
         (&b"\xd4\xc3\xb2\xa1\x02\x00"[..], "no JSON lines of flow records"),
@@ -384,7 +385,7 @@ fn no_more_is_kept_than_allowed() {
             Dialogue::udp(&ends.0, ends.1).at(1_767_323_045 + port).datagram(Initiator, b"x");
         many.extend(talk.build());
     }
-    let text = flows("json", many, &[]);
+    let text = flows("json", &many, &[]);
     let ran = merge_of(&["--memory", "256K"], &[&text]);
     assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
     assert!(ran.err.contains("--memory"), "{ran:?}");
@@ -399,7 +400,7 @@ fn no_more_is_kept_than_allowed() {
 #[test]
 fn the_output_is_that_of_other_commands() {
     let folder = tempfile::tempdir().unwrap();
-    let path = file(folder.path(), "flows.json", flows("eve", small_dialogue(), &[]).as_bytes());
+    let path = file(folder.path(), "flows.json", flows("eve", &small_dialogue(), &[]).as_bytes());
     let out = folder.path().join("merged.json");
     let merge_to = |out: &Path| run(program().args(["merge", "-q", "-o"]).arg(out).arg(&path), b"");
     assert_eq!(merge_to(&out).code, 0);
@@ -429,7 +430,7 @@ fn a_reader_that_leaves_is_no_error() {
         many.extend(talk.at(1_767_323_045).datagram(Initiator, b"x").build());
     }
     let folder = tempfile::tempdir().unwrap();
-    let path = file(folder.path(), "many.json", flows("eve", many, &[]).as_bytes());
+    let path = file(folder.path(), "many.json", flows("eve", &many, &[]).as_bytes());
     let mut command = program();
     command.args(["merge", "-q"]).arg(path).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
