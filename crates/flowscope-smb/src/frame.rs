@@ -83,7 +83,7 @@ impl Frames {
         }
         let Frames { framing, left, .. } = self;
         framing.begin(bytes, |start| head(start, left))?;
-        let Some(Part { header, at, bytes }) = framing.part(*bytes) else { return Ok(None) };
+        let Some(Part { header, at, bytes }) = framing.part(bytes) else { return Ok(None) };
         let is_first = header.len() == LENGTH + HEADER;
         let of_smb2 = if is_first { &header[LENGTH..] } else { header };
         let header = <&[u8; HEADER]>::try_from(of_smb2).ok();
