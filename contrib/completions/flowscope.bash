@@ -19,6 +19,9 @@ _flowscope() {
             flowscope,capture)
                 cmd="flowscope__subcmd__capture"
                 ;;
+            flowscope,collect)
+                cmd="flowscope__subcmd__collect"
+                ;;
             flowscope,doctor)
                 cmd="flowscope__subcmd__doctor"
                 ;;
@@ -72,6 +75,9 @@ _flowscope() {
                 ;;
             flowscope__subcmd__help,capture)
                 cmd="flowscope__subcmd__help__subcmd__capture"
+                ;;
+            flowscope__subcmd__help,collect)
+                cmd="flowscope__subcmd__help__subcmd__collect"
                 ;;
             flowscope__subcmd__help,doctor)
                 cmd="flowscope__subcmd__help__subcmd__doctor"
@@ -131,7 +137,7 @@ _flowscope() {
 
     case "${cmd}" in
         flowscope)
-            opts="-h -V --help --version flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help"
+            opts="-h -V --help --version flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -231,6 +237,20 @@ _flowscope() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flowscope__subcmd__collect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -509,7 +529,7 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__flows)
-            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --syslog-facility --wide --protocol --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --observation-domain --enterprise-number --help"
+            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --syslog-facility --site --spool --spool-size --spool-full --run --partitions --nats-stream --nats-replicas --wide --protocol --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --observation-domain --enterprise-number --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -536,7 +556,7 @@ _flowscope() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table eve zeek zeek-json csv json parquet ipfix" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table eve zeek zeek-json csv json parquet arrow ipfix" -- "${cur}"))
                     return 0
                     ;;
                 --tz)
@@ -549,6 +569,38 @@ _flowscope() {
                     ;;
                 --syslog-facility)
                     COMPREPLY=($(compgen -W "user daemon local0 local1 local2 local3 local4 local5 local6 local7" -- "${cur}"))
+                    return 0
+                    ;;
+                --site)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-full)
+                    COMPREPLY=($(compgen -W "oldest newest" -- "${cur}"))
+                    return 0
+                    ;;
+                --run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partitions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-stream)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-replicas)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --protocol)
@@ -829,7 +881,7 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__help)
-            opts="flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help"
+            opts="flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -843,6 +895,20 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__help__subcmd__capture)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flowscope__subcmd__help__subcmd__collect)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1649,7 +1715,7 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__sessions)
-            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --syslog-facility --wide --protocol --file-info --extract --max-file-size --max-total --max-files --keylog --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
+            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --syslog-facility --site --spool --spool-size --spool-full --run --partitions --nats-stream --nats-replicas --wide --protocol --file-info --extract --max-file-size --max-total --max-files --keylog --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1676,7 +1742,7 @@ _flowscope() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table eve zeek zeek-json csv json parquet ipfix" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table eve zeek zeek-json csv json parquet arrow ipfix" -- "${cur}"))
                     return 0
                     ;;
                 --tz)
@@ -1689,6 +1755,38 @@ _flowscope() {
                     ;;
                 --syslog-facility)
                     COMPREPLY=($(compgen -W "user daemon local0 local1 local2 local3 local4 local5 local6 local7" -- "${cur}"))
+                    return 0
+                    ;;
+                --site)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-full)
+                    COMPREPLY=($(compgen -W "oldest newest" -- "${cur}"))
+                    return 0
+                    ;;
+                --run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partitions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-stream)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-replicas)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --protocol)

@@ -39,6 +39,7 @@ complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "split" -d 'Writ
 complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "events" -d 'Print all events of all flows, one JSON object per line'
 complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "merge" -d 'Put flow records of several captures or sensors together: one record for each connection'
 complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "query" -d 'Answer a question in SQL about captures, or about records in Parquet files'
+complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "collect" -d 'Write what sensors publish to NATS JetStream to Parquet files'
 complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "interfaces" -d 'List network interfaces, and whether this program may capture from them'
 complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "doctor" -d 'Check whether live capture works here, and which settings matter'
 complete -c flowscope -n "__fish_flowscope_needs_command" -f -a "capture" -d 'Record packets of interfaces to files'
@@ -55,6 +56,7 @@ zeek-json\t'Zeek\'s logs as JSON lines'
 csv\t'Comma-separated values, the first line names the columns'
 json\t'JSON lines, one flat object per record with the column names of FORMATS.md'
 parquet\t'Parquet files in --output-dir, by protocol and hour: COLUMNS.md. Needs the program `flowscope-parquet`'
+arrow\t'Arrow batches to a NATS JetStream, with -o nats://HOST:PORT, --site and --spool: COLLECTORS.md. Needs the program `flowscope-nats`'
 ipfix\t'IPFIX messages (RFC 7011) of flows: to a file, or with -o udp://HOST:PORT or tcp://HOST:PORT to a collector'"
 complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l tz -d 'Print times in this time zone, such as `Europe/Berlin`' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l output-dir -d 'Write each log to a file of its own in this directory, which is created if it does not exist. A log has its name from the beginning; an existing log is not overwritten' -r -F
@@ -68,6 +70,15 @@ local4\t''
 local5\t''
 local6\t''
 local7\t''"
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l site -d 'Name of this sensor: letters, digits, `-` and `_`. It is in the subject of each message' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l spool -d 'Directory for batches until the server has them. Those of an earlier run are sent first' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l spool-size -d 'Most bytes in the spool' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l spool-full -d 'Which batches to drop when the spool is full. Capture files are not read on before that, as long as the server takes a batch within 30 seconds' -r -f -a "oldest\t'The oldest in the spool'
+newest\t'Those that come'"
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l run -d 'Name of this run over capture files. When the same command runs again under the same name, batches that the server or a collector has are not taken again' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l partitions -d 'Number of partitions, by Community ID, at most 1024' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l nats-stream -d 'Stream of the server. It is created if there is none of this name' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l nats-replicas -d 'Servers of a cluster that have a copy of a stream that is created, at most 5' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l protocol -d 'Print only flows that speak one of these protocols' -r -f -a "http\t''
 http2\t''
 websocket\t''
@@ -210,6 +221,7 @@ zeek-json\t'Zeek\'s logs as JSON lines'
 csv\t'Comma-separated values, the first line names the columns'
 json\t'JSON lines, one flat object per record with the column names of FORMATS.md'
 parquet\t'Parquet files in --output-dir, by protocol and hour: COLUMNS.md. Needs the program `flowscope-parquet`'
+arrow\t'Arrow batches to a NATS JetStream, with -o nats://HOST:PORT, --site and --spool: COLLECTORS.md. Needs the program `flowscope-nats`'
 ipfix\t'IPFIX messages (RFC 7011) of flows: to a file, or with -o udp://HOST:PORT or tcp://HOST:PORT to a collector'"
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l tz -d 'Print times in this time zone, such as `Europe/Berlin`' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l output-dir -d 'Write each log to a file of its own in this directory, which is created if it does not exist. A log has its name from the beginning; an existing log is not overwritten' -r -F
@@ -223,6 +235,15 @@ local4\t''
 local5\t''
 local6\t''
 local7\t''"
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l site -d 'Name of this sensor: letters, digits, `-` and `_`. It is in the subject of each message' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l spool -d 'Directory for batches until the server has them. Those of an earlier run are sent first' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l spool-size -d 'Most bytes in the spool' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l spool-full -d 'Which batches to drop when the spool is full. Capture files are not read on before that, as long as the server takes a batch within 30 seconds' -r -f -a "oldest\t'The oldest in the spool'
+newest\t'Those that come'"
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l run -d 'Name of this run over capture files. When the same command runs again under the same name, batches that the server or a collector has are not taken again' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l partitions -d 'Number of partitions, by Community ID, at most 1024' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-stream -d 'Stream of the server. It is created if there is none of this name' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-replicas -d 'Servers of a cluster that have a copy of a stream that is created, at most 5' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l protocol -d 'Parse only these protocols' -r -f -a "http\t''
 http2\t''
 websocket\t''
@@ -722,21 +743,22 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand replay" -s f -l filt
 complete -c flowscope -n "__fish_flowscope_using_subcommand replay" -l topspeed -d 'Send as fast as possible'
 complete -c flowscope -n "__fish_flowscope_using_subcommand replay" -s q -l quiet -d 'Print only errors on standard error'
 complete -c flowscope -n "__fish_flowscope_using_subcommand replay" -s h -l help -d 'Print help'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "flows" -d 'Print one record per flow: endpoints, packets, bytes, and how it ended'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "sessions" -d 'Print one record per transaction, handshake or message of application protocols'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "summary" -d 'Print what is in a capture on one screen: protocols, talkers, names, failures'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "top" -d 'Print the addresses, servers or names of which there is most'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "report" -d 'Write a page of a whole capture, as one HTML file that opens offline'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "live" -d 'Show flows and names on the terminal as they come, from interfaces or a capture'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "follow" -d 'Print the payload of one conversation, with gaps marked'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "ladder" -d 'Draw one conversation packet by packet, with what was noteworthy'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "extract" -d 'Write the packets of chosen flows to a capture'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "split" -d 'Write the packets of each flow to a capture of its own'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "events" -d 'Print all events of all flows, one JSON object per line'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "merge" -d 'Put flow records of several captures or sensors together: one record for each connection'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "query" -d 'Answer a question in SQL about captures, or about records in Parquet files'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "interfaces" -d 'List network interfaces, and whether this program may capture from them'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "doctor" -d 'Check whether live capture works here, and which settings matter'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "capture" -d 'Record packets of interfaces to files'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "replay" -d 'Send the packets of a capture through an interface'
-complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query interfaces doctor capture replay help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "flows" -d 'Print one record per flow: endpoints, packets, bytes, and how it ended'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "sessions" -d 'Print one record per transaction, handshake or message of application protocols'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "summary" -d 'Print what is in a capture on one screen: protocols, talkers, names, failures'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "top" -d 'Print the addresses, servers or names of which there is most'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "report" -d 'Write a page of a whole capture, as one HTML file that opens offline'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "live" -d 'Show flows and names on the terminal as they come, from interfaces or a capture'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "follow" -d 'Print the payload of one conversation, with gaps marked'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "ladder" -d 'Draw one conversation packet by packet, with what was noteworthy'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "extract" -d 'Write the packets of chosen flows to a capture'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "split" -d 'Write the packets of each flow to a capture of its own'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "events" -d 'Print all events of all flows, one JSON object per line'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "merge" -d 'Put flow records of several captures or sensors together: one record for each connection'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "query" -d 'Answer a question in SQL about captures, or about records in Parquet files'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "collect" -d 'Write what sensors publish to NATS JetStream to Parquet files'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "interfaces" -d 'List network interfaces, and whether this program may capture from them'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "doctor" -d 'Check whether live capture works here, and which settings matter'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "capture" -d 'Record packets of interfaces to files'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "replay" -d 'Send the packets of a capture through an interface'
+complete -c flowscope -n "__fish_flowscope_using_subcommand help; and not __fish_seen_subcommand_from flows sessions summary top report live follow ladder extract split events merge query collect interfaces doctor capture replay help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -8,6 +8,7 @@ mod ladder;
 #[cfg(all(feature = "live", target_os = "linux"))]
 pub(crate) mod live;
 mod merge;
+mod nats;
 mod packets;
 #[cfg(test)]
 mod pages;
@@ -42,6 +43,7 @@ use help::{EVENTS_HELP, EXAMPLES, FOLLOW_HELP};
 use ipfix::IpfixArgs;
 pub(crate) use ladder::LadderArgs;
 pub(crate) use merge::MergeArgs;
+use nats::NatsArgs;
 pub(crate) use packets::{ExtractArgs, SplitArgs};
 pub(crate) use records::{Format, Records, elsewhere};
 pub(crate) use report::ReportArgs;
@@ -108,6 +110,15 @@ pub(crate) enum Command {
     /// Needs the program `flowscope-query`.
     #[command(disable_help_flag = true)]
     Query {
+        /// Arguments of that program
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
+        _arguments: Vec<OsString>,
+    },
+    /// Write what sensors publish to NATS JetStream to Parquet files
+    ///
+    /// Needs the program `flowscope-nats`.
+    #[command(disable_help_flag = true)]
+    Collect {
         /// Arguments of that program
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
         _arguments: Vec<OsString>,
@@ -603,7 +614,7 @@ impl Common {
     }
 
     #[cfg(not(all(feature = "live", target_os = "linux")))]
-    fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         false
     }
 

@@ -23,6 +23,10 @@ pub(crate) const PARQUET: Companion = Companion {
     skipped: 1,
 };
 
+/// What has `--format arrow`, and is `flowscope collect`.
+pub(crate) const NATS: Companion =
+    Companion { name: "flowscope-nats", install: "cargo install --locked --path nats", skipped: 1 };
+
 /// What is `flowscope query`.
 pub(crate) const QUERY: Companion = Companion {
     name: "flowscope-query",

@@ -10,6 +10,7 @@
 //! | `extract`, `split` | packets of chosen flows, to one capture or one for each flow |
 //! | `merge` | flow records of several captures or sensors as one table |
 //! | `query` | SQL, by the program `flowscope-query` |
+//! | `collect` | records that sensors published to NATS, by the program `flowscope-nats` |
 //! | `interfaces`, `doctor` | lists interfaces; checks whether capturing works |
 //! | `capture`, `replay` | records packets to files; sends a file |
 //!
@@ -19,8 +20,9 @@
 //! Live capture is for Linux, under feature `live`, which is on by default.
 //!
 //! The package is a library so that a program with one more format has the same command line: [`run`] is all of
-//! `flowscope`, [`run_with`] is that with a [`RecordSink`] behind `--format parquet`. `flowscope` itself hands
-//! such a command line on to the program `flowscope-parquet`. [`RecordRun`] gives the records of arguments to a sink and
+//! `flowscope`, [`run_with`] is that with a [`RecordSink`] behind `--format parquet`, [`run_with_broker`] with one behind
+//! `--format arrow`. `flowscope` itself hands such a command line on to the programs `flowscope-parquet` and
+//! `flowscope-nats`. [`RecordRun`] gives the records of arguments to a sink and
 //! prints nothing, for libraries in other languages.
 
 mod args;
@@ -58,31 +60,37 @@ use flowscope::output::terminal;
 use numbers::Numbers;
 use output::{
     Answer, Condition, Digests, Events, Extraction, Flows, Follow, Ladder, RecordFormat,
-    ReportPage, Sessions, Store, Streams, Summary, Target, Top, flow_fields, session_fields,
+    ReportPage, Sessions, Sinks, Store, Streams, Summary, Target, Top, flow_fields, session_fields,
 };
-pub use output::{OpenSink, OutputFile, RecordSink};
+pub use output::{Broker, Dropped, OpenBroker, OpenSink, OutputFile, RecordSink};
 pub use record_run::{RecordRun, RecordRunError};
 
 /// Does what the command line says, as `flowscope` does, and returns the exit code.
 #[must_use]
 pub fn run() -> ExitCode {
-    run_command(None)
+    run_command(Sinks::None)
 }
 
 /// As [`run`], but `--format parquet` writes records to what `open` returns for the directory of the output.
 #[must_use]
 pub fn run_with(open: OpenSink<'_>) -> ExitCode {
-    run_command(Some(open))
+    run_command(Sinks::Directory(open))
 }
 
-fn run_command(sink: Option<OpenSink<'_>>) -> ExitCode {
+/// As [`run`], but `--format arrow` gives records to what `open` returns for the server and its options.
+#[must_use]
+pub fn run_with_broker(open: OpenBroker<'_>) -> ExitCode {
+    run_command(Sinks::Broker(open))
+}
+
+fn run_command(sinks: Sinks<'_>) -> ExitCode {
     let command = Cli::from_command_line().command;
     if command.is_paged() {
         pager::start();
     }
     let ended = match command {
-        Command::Flows(args) => flows(&args, sink),
-        Command::Sessions(args) => sessions(&args, sink),
+        Command::Flows(args) => flows(&args, sinks),
+        Command::Sessions(args) => sessions(&args, sinks),
         Command::Summary(args) => summary(&args),
         Command::Top(TopArgs { by, limit, answer, common, .. }) => {
             let top = Top::new(by, limit.get(), answer.is_json());
@@ -109,6 +117,7 @@ fn run_command(sink: Option<OpenSink<'_>>) -> ExitCode {
         Command::Replay(args) => live::replay(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Query { .. } => Err(companion::QUERY.run()),
+        Command::Collect { .. } => Err(companion::NATS.run()),
     };
     ExitCode::from(match ended {
         Ok(status) => status.code(),
@@ -122,9 +131,10 @@ fn run_command(sink: Option<OpenSink<'_>>) -> ExitCode {
     })
 }
 
-fn flows(args: &FlowsArgs, sink: Option<OpenSink<'_>>) -> Result<Status, Failure> {
+fn flows(args: &FlowsArgs, sinks: Sinks<'_>) -> Result<Status, Failure> {
     let FlowsArgs { records, wide, common, protocol, ipfix } = args;
-    let target = records.target(&common.running, sink)?;
+    let broker = records.broker(common)?;
+    let target = records.target(&common.running, sinks, broker.as_ref())?;
     let seed = common.running.community_id_seed;
     let condition = records.condition.as_deref().map(Condition::of_flows).transpose()?;
     let known = flow_fields();
@@ -139,13 +149,14 @@ fn flows(args: &FlowsArgs, sink: Option<OpenSink<'_>>) -> Result<Status, Failure
     track(common, target, flows)
 }
 
-fn sessions(args: &SessionsArgs, sink: Option<OpenSink<'_>>) -> Result<Status, Failure> {
+fn sessions(args: &SessionsArgs, sinks: Sinks<'_>) -> Result<Status, Failure> {
     let SessionsArgs { records, wide, common, .. } = args;
     if records.format == Format::Ipfix {
         let what = "ipfix has no records of sessions: `flowscope flows` exports flows";
         return Err(Failure::Usage(what.into()));
     }
-    let target = records.target(&common.running, sink)?;
+    let broker = records.broker(common)?;
+    let target = records.target(&common.running, sinks, broker.as_ref())?;
     let (logs, seed) = (target.is_directory(), common.running.community_id_seed);
     let messages = args.messages()?;
     let condition = records.condition.as_deref();
@@ -159,8 +170,8 @@ fn sessions(args: &SessionsArgs, sink: Option<OpenSink<'_>>) -> Result<Status, F
         .arranged(records.arrangement(&known)?)
         .meeting(condition);
     let Some(dir) = &args.extract.dir else { return track(common, target, sessions) };
-    if records.format == Format::Parquet {
-        let what = "--extract is not for --format parquet, whose files have columns alone";
+    if matches!(records.format, Format::Parquet | Format::Arrow) {
+        let what = "--extract is not for --format parquet and arrow, which have columns alone";
         return Err(Failure::Usage(what.into()));
     }
     #[cfg(all(feature = "live", target_os = "linux"))]

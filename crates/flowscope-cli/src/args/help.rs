@@ -98,6 +98,7 @@ Zeek, CSV, JSON, Parquet:
   DIR/flow.json; `flowscope sessions` writes it too, beside those of protocols.
   `parquet` is for --output-dir: DIR/record=flow/hour=2026-01-02T03/part-00000.parquet, by the time
   at which a flow began. The program `flowscope-parquet` writes it, which `flowscope` starts.
+  `arrow` is for -o nats://HOST:PORT: batches to a NATS JetStream, by the program `flowscope-nats`.
 
 Live (-i):
   Records are printed as flows end, also by timeout; that of a closed or reset connection when the

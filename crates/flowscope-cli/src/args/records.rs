@@ -7,10 +7,10 @@ use clap::{Args, ValueEnum};
 use flowscope::output::{RecordFields, Zone};
 use flowscope_where::Fields;
 
-use super::{Running, ZoneArgs};
+use super::{Common, NatsArgs, Running, ZoneArgs};
 use crate::companion;
 use crate::error::Failure;
-use crate::output::{Arrangement, CollectorName, Facility, OpenSink, Protocol, Target};
+use crate::output::{Arrangement, Broker, CollectorName, Facility, Protocol, Sinks, Target};
 
 /// Options of the commands that write records.
 #[derive(Args, Debug)]
@@ -58,6 +58,9 @@ pub(crate) struct Records {
     /// -o syslog+tcp://HOST:PORT over TCP, behind its length (RFC 6587).
     #[arg(long, value_enum, value_name = "NAME", default_value_t)]
     syslog_facility: Facility,
+
+    #[command(flatten)]
+    nats: NatsArgs,
 }
 
 /// Formats of records.
@@ -77,6 +80,9 @@ pub(crate) enum Format {
     Json,
     /// Parquet files in --output-dir, by protocol and hour: COLUMNS.md. Needs the program `flowscope-parquet`
     Parquet,
+    /// Arrow batches to a NATS JetStream, with -o nats://HOST:PORT, --site and --spool: COLLECTORS.md. Needs the program
+    /// `flowscope-nats`
+    Arrow,
     /// IPFIX messages (RFC 7011) of flows: to a file, or with -o udp://HOST:PORT or tcp://HOST:PORT to a collector
     Ipfix,
 }
@@ -117,19 +123,38 @@ impl Records {
         self.zone.zone(self.format == Format::Table)
     }
 
-    /// Where the records go. Those of a format that `sink` writes are left to another program where there is none.
+    /// The server that they are published to, if their format is for one.
+    pub(crate) fn broker(&self, common: &Common) -> Result<Option<Broker>, Failure> {
+        if self.format != Format::Arrow {
+            return self.nats.unused(&common.running).map(|()| None);
+        }
+        if self.sort.is_some() || self.limit.is_some() || self.output_dir.is_some() {
+            let what = "--sort, --limit and --output-dir are not for --format arrow";
+            return Err(Failure::Usage(what.into()));
+        }
+        self.nats.broker(&common.running, common.is_live()).map(Some)
+    }
+
+    /// Where the records go. Those of a format that `sinks` do not write are left to another program.
     pub(crate) fn target<'a>(
         &'a self,
         running: &'a Running,
-        sink: Option<OpenSink<'a>>,
+        sinks: Sinks<'a>,
+        broker: Option<&'a Broker>,
     ) -> Result<Target<'a>, Failure> {
+        if let Some(broker) = broker {
+            return match sinks {
+                Sinks::Broker(open) => Ok(Target::Broker(broker, open)),
+                Sinks::None | Sinks::Directory(_) => Err(companion::NATS.run()),
+            };
+        }
         if let Target::Stream(Some(path)) = running.target()
             && let Some(collector) = CollectorName::of(path)
         {
             return self.collector(collector).map(Target::Collector);
         }
         if self.format == Format::Parquet {
-            return self.columns(running, sink);
+            return self.columns(running, sinks);
         }
         match &self.output_dir {
             None => Ok(running.target()),
@@ -180,7 +205,7 @@ impl Records {
     fn columns<'a>(
         &'a self,
         running: &'a Running,
-        sink: Option<OpenSink<'a>>,
+        sinks: Sinks<'a>,
     ) -> Result<Target<'a>, Failure> {
         let dir = self.output_dir.as_ref().or(running.output.as_ref());
         let Some(dir) = dir.filter(|dir| dir.as_os_str() != "-") else {
@@ -191,9 +216,9 @@ impl Records {
                 "--sort and --limit are not for --format parquet, whose files are sorted by time";
             return Err(Failure::Usage(what.into()));
         }
-        match sink {
-            Some(open) => Ok(Target::Records(dir, open)),
-            None => Err(companion::PARQUET.run()),
+        match sinks {
+            Sinks::Directory(open) => Ok(Target::Records(dir, open)),
+            Sinks::None | Sinks::Broker(_) => Err(companion::PARQUET.run()),
         }
     }
 }

@@ -22,16 +22,16 @@ fn writing() -> BitFlags<AccessFs> {
 
 /// Confines this thread, and those that it starts: they write nowhere but in `directory`, start no program, send
 /// signals to no other program, and neither bind nor connect TCP sockets, but for those that are bound already and
-/// connections to the port of a `collector`. Returns what is to be said of it.
+/// connections to these `ports`. Returns what is to be said of it.
 ///
 /// # Errors
 ///
 /// If the directory cannot be opened. A kernel without Landlock is none.
-pub(super) fn confine(directory: Option<&Path>, collector: Option<u16>) -> Result<String, Failure> {
+pub(super) fn confine(directory: Option<&Path>, ports: &[u16]) -> Result<String, Failure> {
     let failed = |error: &dyn Error| Failure::Failed(format!("Landlock: {error}"));
     let root = PathFd::new("/").map_err(|error| failed(&error))?;
     let logs = directory.map(PathFd::new).transpose().map_err(|error| failed(&error))?;
-    let status = restrict(root, logs, collector).map_err(|error| failed(&error))?;
+    let status = restrict(root, logs, ports).map_err(|error| failed(&error))?;
     let place = match directory {
         Some(directory) => format!("writes in {} alone", directory.display()),
         None => "writes no file".to_owned(),
@@ -50,7 +50,7 @@ pub(super) fn confine(directory: Option<&Path>, collector: Option<u16>) -> Resul
 fn restrict(
     root: PathFd,
     logs: Option<PathFd>,
-    collector: Option<u16>,
+    ports: &[u16],
 ) -> Result<RulesetStatus, RulesetError> {
     let ruleset = Ruleset::default()
         .handle_access(AccessFs::from_all(KNOWN))?
@@ -61,8 +61,8 @@ fn restrict(
     if let Some(logs) = logs {
         ruleset = ruleset.add_rule(PathBeneath::new(logs, writing()))?;
     }
-    if let Some(port) = collector {
-        ruleset = ruleset.add_rule(NetPort::new(port, AccessNet::ConnectTcp))?;
+    for port in ports {
+        ruleset = ruleset.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
     }
     Ok(ruleset.restrict_self()?.ruleset)
 }
@@ -85,7 +85,7 @@ mod tests {
         let (inside, outside) = (inside.path(), outside.path());
         // Of the threads of this test, one alone.
         let confined = || {
-            let said = confine(Some(inside), None).unwrap();
+            let said = confine(Some(inside), &[]).unwrap();
             if said.contains("no Landlock") {
                 assert_eq!(
                     fs::write(outside.join("new"), "").map_err(|error| error.kind()),
@@ -131,7 +131,7 @@ mod tests {
         let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [collector, other] = listeners.each_ref().map(|it| it.local_addr().unwrap());
         let confined = || {
-            let said = confine(None, Some(collector.port())).unwrap();
+            let said = confine(None, &[collector.port()]).unwrap();
             TcpStream::connect(collector).unwrap();
             let connected = TcpStream::connect(other).map(drop).map_err(|error| error.kind());
             // Kernels before 6.7 do not know of ports.
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_directory_that_is_none_is_an_error() {
-        let confined = || confine(Some(Path::new("/nonexistent")), Some(4739));
+        let confined = || confine(Some(Path::new("/nonexistent")), &[4739]);
         let result = thread::scope(|scope| scope.spawn(confined).join().unwrap());
         match result {
             Err(failure) => assert!(failure.message().unwrap().starts_with("Landlock: ")),

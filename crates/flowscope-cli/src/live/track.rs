@@ -102,8 +102,11 @@ fn track_by<K: FlowKey, L: RecordFormat>(
         if let Target::Directory(directory) | Target::Records(directory, _) = target {
             user.create(directory)?;
         }
+        if let Target::Broker(broker, _) = target {
+            user.create(&broker.spool)?;
+        }
         greetings.push(user.become_it()?);
-        greetings.push(sandbox::confine(target.directory(), target.tcp_port())?);
+        greetings.push(sandbox::confine(target.directory(), &target.tcp_ports())?);
     }
     // Only now: threads that were started before are not confined.
     signals::watch(move || drop(stop))?;

@@ -63,7 +63,7 @@ impl Flows {
             Format::ZeekJson => Style::Zeek(ZeekFormat::json().without_path()),
             Format::Csv => Style::Csv(CsvFormat::new(&[&FLOW])),
             Format::Json => Style::Json(JsonFormat::new()),
-            Format::Parquet => Style::Columns,
+            Format::Parquet | Format::Arrow => Style::Columns,
         };
         Flows {
             style,

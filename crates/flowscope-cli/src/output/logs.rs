@@ -53,7 +53,7 @@ impl Logs {
                 (named(|schema| format!("{}.json", schema.name())), Style::Json(JsonFormat::new()))
             }
             // A table is no log, and neither are columns or messages.
-            Format::Eve | Format::Table | Format::Parquet | Format::Ipfix => {
+            Format::Eve | Format::Table | Format::Parquet | Format::Arrow | Format::Ipfix => {
                 (vec!["eve.json".to_owned()], Style::Eve(EveFormat::new()))
             }
         };

@@ -115,7 +115,7 @@ impl Sessions {
             Format::ZeekJson => Style::ZeekJson(ZeekFormat::json()),
             Format::Csv => Style::Csv(CsvFormat::new(&messages.schemas())),
             Format::Json => Style::Json(JsonFormat::new()),
-            Format::Parquet => Style::Columns,
+            Format::Parquet | Format::Arrow => Style::Columns,
         };
         Sessions {
             style,

@@ -12,7 +12,7 @@ use super::collector::{CollectorName, Transport};
 use super::directory::Directory;
 use super::file::Stream;
 use super::rotation::Rotation;
-use super::{OpenSink, RecordFormat, RecordSink, Totals};
+use super::{Broker, OpenBroker, OpenSink, RecordFormat, RecordSink, Totals};
 use crate::error::Failure;
 use crate::pager;
 
@@ -27,6 +27,8 @@ pub(crate) enum Target<'a> {
     Records(&'a Path, OpenSink<'a>),
     /// To a collector of IPFIX or Syslog.
     Collector(CollectorName<'a>),
+    /// To a sink that publishes to this server.
+    Broker(&'a Broker, OpenBroker<'a>),
 }
 
 /// Appends what a log has of a record, behind the number of the log and the length of the text.
@@ -74,9 +76,8 @@ struct Records {
 }
 
 impl Records {
-    fn open(path: &Path, open: OpenSink<'_>) -> Result<Self, Failure> {
-        let name = path.display().to_string();
-        match open(path) {
+    fn open(name: String, opened: io::Result<Box<dyn RecordSink>>) -> Result<Self, Failure> {
+        match opened {
             Ok(sink) => Ok(Records { sink, name }),
             Err(source) => Err(Failure::Output { name, source }),
         }
@@ -118,7 +119,10 @@ impl Target<'_> {
     pub(crate) fn is_stdout(self) -> bool {
         match self {
             Target::Stream(path) => path.is_none_or(|path| path.as_os_str() == "-"),
-            Target::Directory(_) | Target::Records(..) | Target::Collector(_) => false,
+            Target::Directory(_)
+            | Target::Records(..)
+            | Target::Collector(_)
+            | Target::Broker(..) => false,
         }
     }
 
@@ -132,6 +136,7 @@ impl Target<'_> {
                 Some(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
             }
             Target::Directory(directory) | Target::Records(directory, _) => Some(directory),
+            Target::Broker(broker, _) => Some(&broker.spool),
             Target::Collector(_) => None,
         }
     }
@@ -141,10 +146,14 @@ impl Target<'_> {
         if let Target::Collector(name) = self { Some(name.transport) } else { None }
     }
 
-    /// The port of a collector that is connected to over TCP.
+    /// The ports that are connected to over TCP.
     #[cfg(all(feature = "live", target_os = "linux"))]
-    pub(crate) fn tcp_port(self) -> Option<u16> {
-        if let Target::Collector(name) = self { name.tcp_port() } else { None }
+    pub(crate) fn tcp_ports(self) -> Vec<u16> {
+        match self {
+            Target::Collector(name) => name.tcp_port().into_iter().collect(),
+            Target::Broker(broker, _) => broker.ports.clone(),
+            Target::Stream(_) | Target::Directory(_) | Target::Records(..) => Vec::new(),
+        }
     }
 }
 
@@ -165,7 +174,12 @@ impl<L: RecordFormat> Output<L> {
             Target::Directory(path) => {
                 Destination::Directory(Directory::create(path, layout.logs(), rotation)?)
             }
-            Target::Records(path, open) => Destination::Records(Records::open(path, open)?),
+            Target::Records(path, open) => {
+                Destination::Records(Records::open(path.display().to_string(), open(path))?)
+            }
+            Target::Broker(broker, open) => {
+                Destination::Records(Records::open(broker.name(), open(broker))?)
+            }
             Target::Collector(name) => Destination::Stream(Stream::collector(name)?),
         };
         Ok(Output { layout, start: None, now: Timestamp::ZERO, to })
