@@ -9,8 +9,9 @@ use flowscope::output::{RecordHeader, rfc3339};
 use flowscope::record::{Record, Schema, Visitor};
 use parquet::file::properties::WriterProperties;
 
-use crate::columns::{RECORD_PREFIX, arrow_schema_of, stored, time_column};
-use crate::file::{PartFile, create_directories, properties};
+use crate::batch_file::partition_path;
+use crate::columns::{arrow_schema_of, stored, time_column};
+use crate::file::{PartFile, ROW_GROUP_ROWS, create_directories, properties};
 use crate::table::AnyTable;
 use crate::{Error, RecordTable};
 
@@ -26,7 +27,7 @@ pub struct ParquetOptions {
 impl Default for ParquetOptions {
     fn default() -> Self {
         ParquetOptions {
-            row_group_rows: NonZeroUsize::new(128 << 10).expect("not zero"),
+            row_group_rows: NonZeroUsize::new(ROW_GROUP_ROWS).expect("not zero"),
             row_groups: NonZeroUsize::new(64).expect("not zero"),
             buffer_bytes: 128 << 20,
             partitions: NonZeroUsize::new(64).expect("not zero"),
@@ -232,7 +233,7 @@ impl ParquetDirectory {
             Some(file) => file,
             none => {
                 let (name, hour) = place;
-                let dir = self.root.join(format!("{RECORD_PREFIX}{name}/hour={}", hour_name(hour)));
+                let dir = self.root.join(partition_path(name, hour.saturating_mul(HOUR)));
                 create_directories(&dir).map_err(Error::io(&dir))?;
                 let properties = partition.properties.clone();
                 none.insert(PartFile::create(&dir, properties, &rows.schema())?)
@@ -250,10 +251,10 @@ impl ParquetDirectory {
     }
 }
 
-const HOUR: u64 = 3600;
+pub(crate) const HOUR: u64 = 3600;
 
 /// `2026-01-02T03`.
-fn hour_name(hour: u64) -> String {
+pub(crate) fn hour_name(hour: u64) -> String {
     let text = rfc3339(Timestamp::from_secs(hour.saturating_mul(HOUR)));
     text.as_str().get(..13).unwrap_or_default().to_owned()
 }

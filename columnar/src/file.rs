@@ -119,7 +119,11 @@ fn last(dir: &Path) -> io::Result<Option<u64>> {
 }
 
 /// Creates a directory and those around it, and brings their names to the disk.
-pub(crate) fn create_directories(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+///
+/// What the system says. A directory that exists is none.
+pub fn create_directories(path: &Path) -> io::Result<()> {
     if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
     }
@@ -144,6 +148,9 @@ fn sync(dir: &Path) -> io::Result<()> {
 fn sync(_: &Path) -> io::Result<()> {
     Ok(())
 }
+
+/// Most rows of a row group, unless it is said otherwise.
+pub(crate) const ROW_GROUP_ROWS: usize = 128 << 10;
 
 /// How files of this record are written.
 pub(crate) fn properties(
