@@ -6,8 +6,8 @@ use std::time::Instant;
 use xshell::{Shell, cmd};
 
 use crate::{
-    Result, browser, columns, dist, gate, graph, metadata, new_protocol, package, python, query,
-    record, rules, targets,
+    Result, browser, columns, dist, gate, graph, metadata, nats, new_protocol, package, python,
+    query, record, rules, targets,
 };
 
 /// One check, run alone as `cargo xtask ci NAME`.
@@ -79,6 +79,11 @@ const STEPS: &[Step] = &[
         run: python::run,
     },
     Step { name: "query", about: "the package query: its tests", run: query::run },
+    Step {
+        name: "nats",
+        about: "the package nats: its tests, with servers, sensors and collectors that are killed",
+        run: nats::run,
+    },
     Step {
         name: "dist",
         about: "archive and package of a static program, which runs in an empty root",

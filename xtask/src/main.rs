@@ -19,6 +19,7 @@ mod gate;
 mod graph;
 mod metadata;
 mod mutants;
+mod nats;
 mod needs;
 mod new_protocol;
 mod package;

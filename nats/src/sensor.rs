@@ -1,0 +1,82 @@
+//! The `flowscope` command whose records are published.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use flowscope::output::{CaptureStats, FlowRecord, RecordHeader};
+use flowscope::protocols::AppRecord;
+use flowscope_cli::{Broker, RecordSink};
+
+use crate::publisher;
+use crate::queue::Queue;
+
+/// Does what the command line says, as `flowscope` does, with `--format arrow`.
+pub(crate) fn run() -> ExitCode {
+    flowscope_cli::run_with_broker(&open)
+}
+
+/// Records go to a queue, from which a thread publishes.
+struct Sensor {
+    queue: Arc<Queue>,
+    publisher: Option<JoinHandle<io::Result<()>>>,
+}
+
+fn open(broker: &Broker) -> io::Result<Box<dyn RecordSink>> {
+    publisher::servers(&broker.url)?;
+    let queue = Arc::new(Queue::open(broker)?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (shared, broker) = (queue.clone(), broker.clone());
+    let publish = move || {
+        let ended = runtime.block_on(publisher::run(shared, &broker));
+        // Look-ups of names may still go on.
+        runtime.shutdown_background();
+        ended
+    };
+    let publisher = thread::Builder::new().name("flowscope-nats".into()).spawn(publish)?;
+    Ok(Box::new(Sensor { queue, publisher: Some(publisher) }))
+}
+
+impl RecordSink for Sensor {
+    fn flow(&mut self, record: &FlowRecord) -> io::Result<()> {
+        self.queue.push(&record.header, record);
+        self.check()
+    }
+
+    fn session(&mut self, header: &RecordHeader, record: &AppRecord) -> io::Result<()> {
+        self.queue.push(header, record);
+        self.check()
+    }
+
+    fn finish(&mut self, _: &CaptureStats) -> io::Result<()> {
+        self.queue.end();
+        self.join()?;
+        self.queue.sync();
+        let (ledger, problem) = self.queue.account();
+        self.queue.say(&ledger.to_string());
+        let Some(missing) = ledger.missing() else { return Ok(()) };
+        Err(io::Error::other(match problem {
+            Some(problem) => format!("{missing}: {problem}"),
+            None => missing,
+        }))
+    }
+}
+
+impl Sensor {
+    /// An error if nothing is published any more.
+    fn check(&mut self) -> io::Result<()> {
+        match &self.publisher {
+            Some(publisher) if publisher.is_finished() => self.join(),
+            _ => Ok(()),
+        }
+    }
+
+    fn join(&mut self) -> io::Result<()> {
+        match self.publisher.take().map(JoinHandle::join) {
+            Some(Ok(ended)) => ended,
+            Some(Err(_)) => Err(io::Error::other("the publisher failed")),
+            None => Ok(()),
+        }
+    }
+}
