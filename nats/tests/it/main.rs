@@ -6,6 +6,7 @@
 #![allow(missing_docs)]
 #![expect(clippy::unwrap_used, reason = "helpers of tests, in tests")]
 
+mod cluster;
 mod collect;
 mod process;
 mod publish;
