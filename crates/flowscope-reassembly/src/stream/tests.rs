@@ -66,7 +66,10 @@ struct Pair {
 
 impl Pair {
     fn new(config: StreamConfig) -> Self {
-        let factory = StreamReassemblerFactory::new(config);
+        Pair::of(&StreamReassemblerFactory::new(config))
+    }
+
+    fn of(factory: &StreamReassemblerFactory) -> Self {
         Pair { own: factory.make(), peer: factory.make(), log: Log::default() }
     }
 
@@ -111,8 +114,9 @@ fn moved<'a>(segments: &[Segment<'a>]) -> Vec<Vec<Segment<'a>>> {
 }
 
 fn check(config: StreamConfig, segments: &[Segment<'_>], lines: &[&str]) {
+    let factory = StreamReassemblerFactory::new(config);
     for segments in moved(segments) {
-        let mut pair = Pair::new(config.clone());
+        let mut pair = Pair::of(&factory);
         for segment in &segments {
             pair.push(*segment);
         }
