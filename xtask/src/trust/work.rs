@@ -208,8 +208,8 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let counts = folder.join("work.out");
         fs::write(folder.join("work.out.1"), "events: Ir\ntotals: 1234\n").unwrap();
-        let read = parts("flood 2 100\n", &counts);
-        let missing = parts("flood 2 100\n", &counts);
+        let read = parts("flood 10 100\n", &counts);
+        let missing = parts("flood 10 100\n", &counts);
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(read.unwrap(), [part("flood", 100.0, 1234.0)]);
         assert!(missing.is_err());
