@@ -221,7 +221,7 @@ fn leaf() -> impl Strategy<Value = Tree> {
         }),
         bytes.prop_map(|body| ("base64", base64::tests::encoded(&body), body)),
     ]
-    .prop_flat_map(move |it| (Just(it), text.clone()))
+    .prop_flat_map(move |it| (Just(it), text))
     .prop_map(|((encoding, body, content), is_text)| {
         let kind = if is_text { "text/plain" } else { "image/x" };
         Tree {
