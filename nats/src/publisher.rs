@@ -198,7 +198,7 @@ impl Publisher<'_> {
     ) -> io::Result<bool> {
         let (queue, broker) = (self.queue, self.broker);
         match sent {
-            // Whoever answers may be none that keeps messages.
+            // What answers may not be a server that keeps messages.
             Ok(ack) if ack.stream != broker.stream => {
                 queue.problem(&format!("{} acknowledged for {}", ack.stream, broker.stream));
             }

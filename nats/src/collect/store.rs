@@ -193,7 +193,7 @@ impl Store {
             let directory = place.parent().unwrap_or(&self.root);
             create_directories(directory)?;
             match fs::rename(self.own.join(name), &place) {
-                // It has its name already, or was removed since, by whoever uses the files.
+                // It has its name already, or was removed since, by a program that reads the files.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 renamed => renamed?,
             }

@@ -117,7 +117,7 @@ pub(crate) fn collector(url: &str, to: &Path, more: &[&str]) -> Process {
     Process::start(args.chain(idle).chain(more.iter().copied()))
 }
 
-/// Writes all of it, if whoever reads it is there.
+/// Writes all of it, if its reader is there.
 pub(crate) fn feed(to: &mut ChildStdin, bytes: &[u8]) {
     to.write_all(bytes).unwrap();
     to.flush().unwrap();

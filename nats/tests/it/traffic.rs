@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 /// A capture of DNS: so many flows, of a query and its answer each. Three begin each 300 ms, in the networks 10.0.0.0/24,
-/// 10.0.1.0/24 and 10.0.2.0/24, so that time is the same for whoever sees one of them alone.
+/// 10.0.1.0/24 and 10.0.2.0/24, so that time is the same for a sensor that sees one of them alone.
 pub(crate) fn dns(flows: u32) -> Vec<u8> {
     let mut file = Vec::new();
     for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65535, 1_u32] {

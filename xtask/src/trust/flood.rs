@@ -66,7 +66,7 @@ fn watch(child: &mut Child) -> Result<(u64, Option<i32>)> {
     }
 }
 
-/// Networks of the connections that go on, and of nobody else.
+/// Networks of the connections that go on, and of no others.
 const ESTABLISHED: &str = "172.20.0.0/16";
 
 /// Row 10.

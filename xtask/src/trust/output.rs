@@ -37,7 +37,7 @@ pub(crate) fn run(setup: &Setup) -> Result<Measured> {
     Ok(measured)
 }
 
-/// Output to a file system that becomes full, mounted where nobody else sees it. `None`: it cannot be mounted.
+/// Output to a file system that becomes full, mounted where no other program sees it. `None`: it cannot be mounted.
 fn full_disk(setup: &Setup, capture: &Path, wrong: &mut Vec<String>) -> Result<Option<String>> {
     let folder = setup.file("full")?;
     fs::create_dir_all(&folder)?;

@@ -204,7 +204,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         number: 22,
-        promise: "A slow subscriber learns how much it missed, and slows nobody",
+        promise: "A slow subscriber learns how much it missed, and slows no other",
         not_shown: "the rate of the others, since time is paused; ten million events",
         run: suites::lag,
     },
