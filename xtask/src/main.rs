@@ -50,6 +50,7 @@ cargo xtask gate             hold instructions and allocations per packet and re
 cargo xtask gate --write     write the limits anew
 cargo xtask bench            run the comparisons with other libraries, and each parser, and write docs/PERFORMANCE.md
 cargo xtask bench flows|sessions|parsers [WORD…]   run one of them, or the tables with these words, and print it
+cargo xtask cluster          run three servers of NATS, three sensors and two collectors, and kill one of each (nats-server)
 cargo xtask dist             pack the command, as a static program, for Linux: target/dist
 cargo xtask dist --check     pack it, and run what was packed where there is nothing else
 cargo xtask new-protocol NAME tcp:PORT   write the folder of a protocol (or udp:PORT), and register it
@@ -87,6 +88,7 @@ fn run(args: &[String]) -> Result<()> {
         "bench" => bench::run(rest),
         "ci" => ci::run(rest),
         "cli-pages" => cli_pages::run(rest),
+        "cluster" => nats::cluster(&xshell::Shell::new()?),
         "dist" => dist::run(rest),
         "graph" => graph::run(),
         "rules" => rules::run(),

@@ -27,3 +27,14 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     }
     Ok(())
 }
+
+/// Runs three servers, three sensors and two collectors on this machine, kills one of each, and compares the files with the records of one
+/// process. Needs `nats-server`.
+pub(crate) fn cluster(sh: &Shell) -> Result<()> {
+    let _required = sh.push_env("REQUIRE_DOWNLOADS", "1");
+    let test = ["--test", "it", "--", "cluster"];
+    cmd!(sh, "cargo test --quiet --manifest-path {MANIFEST} --target-dir {TARGET} {test...}")
+        .run()?;
+    println!("cluster: each record is in the files once, as from one process");
+    Ok(())
+}
