@@ -1,5 +1,5 @@
 //! Every attack, and twice as much of it, for valgrind: `--toggle-collect` and `--dump-after` with
-//! [`counted`](self::counted) give a file of counts for each line that is printed.
+//! [`counted`] give a file of counts for each line that is printed.
 
 use flowscope::core::PacketView;
 use flowscope::track::EndReason;
