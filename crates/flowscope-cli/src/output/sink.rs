@@ -59,6 +59,10 @@ pub struct Broker {
     /// `nats://HOST:PORT`, possibly with `USER:PASSWORD@`; several servers of a cluster have commas between them.
     pub url: String,
     /// The TCP ports in it.
+    #[cfg_attr(
+        not(all(feature = "live", target_os = "linux")),
+        allow(dead_code, reason = "only live captures are confined to them")
+    )]
     pub(crate) ports: Vec<u16>,
     /// Name of the sensor; a part of a subject.
     pub site: String,
