@@ -13,7 +13,7 @@ use crate::raw::{Chunk, Digest, Digests, Raw};
 /// What is read of the payload of flows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PayloadMode {
-    /// As much as tells the protocol.
+    /// As much as shows the protocol.
     Recognise,
     /// Everything that these protocols say.
     Messages(MessageOptions),

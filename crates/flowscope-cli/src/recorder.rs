@@ -16,7 +16,7 @@ use crate::keylog::Secrets;
 use crate::output::{Output, RecordFormat, put_piece};
 use crate::reading::AppRecord;
 
-/// What tells flows apart: the five-tuple, with or without the networks around it.
+/// The key of flows: the five-tuple, with or without the networks around it.
 pub(crate) trait FlowKey: Hash + Eq + Clone + Send + Sync + 'static {
     /// Makes it of packets.
     type Extractor: FlowExtractor<Key = Self>;

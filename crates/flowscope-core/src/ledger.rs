@@ -46,7 +46,7 @@ pub enum Loss {
     Shunted,
     /// The parser of this flow had stopped.
     ParserStopped,
-    /// Nobody asked for the payload of this flow.
+    /// No parser reads the payload of this flow.
     Unclaimed,
     /// Held for a flow that was evicted.
     FlowEvictedTail,

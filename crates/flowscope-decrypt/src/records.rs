@@ -29,7 +29,7 @@ pub(crate) enum Lost {
     Clear,
     /// Within one record that is protected, with a body of this length.
     Protected { len: usize },
-    /// Nobody knows where the next record begins. With what was held of a record, so many bytes are lost.
+    /// Where the next record begins is not known. With what was held of a record, so many bytes are lost.
     Boundary { bytes: u64 },
 }
 

@@ -305,7 +305,7 @@ impl Side {
         Some(ready)
     }
 
-    /// Drops what nobody has taken.
+    /// Drops what was not taken.
     pub(crate) fn drop_ready(&mut self) {
         self.ready.clear();
         self.ready_bytes = 0;

@@ -40,7 +40,7 @@ impl Fields {
     }
 
     /// Name and value of each field, in the order they were sent. Lines that are no field are left
-    /// out (an [anomaly](crate::HttpAnomalyKind::InvalidHeader) tells of them).
+    /// out (an [anomaly](crate::HttpAnomalyKind::InvalidHeader) reports them).
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.iter_raw().map(|(name, value)| (std::str::from_utf8(name).unwrap_or_default(), value))
     }

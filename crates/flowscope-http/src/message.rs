@@ -214,7 +214,7 @@ pub enum HttpAnomalyKind {
     /// A `Content-Length` that is no number or exceeds 64 bits. Empty, it is passed over; otherwise
     /// the message is read until its sender closes (RFC 9112 §6.3, rule 5).
     LengthInvalid,
-    /// A transfer coding nobody registered. Alone, `identity` is passed over; otherwise, without
+    /// A transfer coding that is not registered. Alone, `identity` is passed over; otherwise, without
     /// `chunked` at the end, the message is read until its sender closes.
     UnknownTransferCoding,
     /// A `Transfer-Encoding` whose last coding is not `chunked`, or which names it twice. If it is

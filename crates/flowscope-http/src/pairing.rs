@@ -25,7 +25,7 @@ pub(crate) struct Pairing {
     /// The client was seen to send a request before the response to the one before was over.
     pipelined: bool,
     trial: Trial,
-    /// Where the latest response begins that nobody had asked for, if it is not known what its sender had
+    /// Where the latest response without a request begins, if it is not known what its sender had
     /// received.
     orphan: Option<u64>,
 }

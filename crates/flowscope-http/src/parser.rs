@@ -43,7 +43,7 @@ use crate::wire;
 /// Responses that follow name a request only where no other can be meant
 /// ([`pipelining`](HttpConfig::pipelining)), or once acknowledgements have shown that the connection is in
 /// lockstep: two exchanges in a row whose request begins when all before was answered and received, and whose
-/// response acknowledges it; a [`Paired`](crate::Paired) tells of the first of them. It takes no pair for
+/// response acknowledges it; a [`Paired`](crate::Paired) describes the first of them. It takes no pair for
 /// certain of a client that was seen pipelining. A client that always keeps one request ahead, whose first
 /// requests were not seen and whose server answers only after the next has arrived, looks like one in lockstep.
 /// A flow that does not begin with a message is treated

@@ -121,7 +121,7 @@ impl NtpMode {
     pub const CLIENT: NtpMode = NtpMode(3);
     /// A server.
     pub const SERVER: NtpMode = NtpMode(4);
-    /// A server that nobody asked.
+    /// A server that was not asked.
     pub const BROADCAST: NtpMode = NtpMode(5);
     /// A control message (RFC 9327).
     pub const CONTROL: NtpMode = NtpMode(6);

@@ -22,7 +22,7 @@ pub trait Format {
 
 /// Writes records to `W` in a format; each by one call, so that a line is never seen in part.
 ///
-/// Wrap `W` into a [`BufWriter`](std::io::BufWriter) where nobody waits for single lines.
+/// Wrap `W` into a [`BufWriter`](std::io::BufWriter) where single lines are not waited for.
 #[derive(Debug)]
 pub struct RecordWriter<F, W> {
     format: F,
@@ -61,7 +61,7 @@ impl<F: Format, W: Write> RecordWriter<F, W> {
     /// Writes the record that an event has, if it has one: a message, a flow that ended, or the report of
     /// one that goes on.
     ///
-    /// A flow's record is that of its end: packets that come later are not in it. Whoever wants them has a
+    /// A flow's record is that of its end: packets that come later are not in it. A program that wants them has a
     /// driver lend its changes to this writer, which is a [`SessionSink`].
     ///
     /// # Errors

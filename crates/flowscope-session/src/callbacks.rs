@@ -19,7 +19,7 @@ use crate::{Delivery, MessageHandler, Origin, ParserState, StopReason, StreamEnd
 /// A parser whose protocol gives way to another in the same connection is done: there is no other parser here.
 ///
 /// A flow that the parser's factory declines is not reassembled, nor is a side that the parser has
-/// stopped: their bytes are reported to the engine's sink as a loss ([`Loss::Unclaimed`] if nobody
+/// stopped: their bytes are reported to the engine's sink as a loss ([`Loss::Unclaimed`] if no parser
 /// needs them, else [`Loss::ParserStopped`]).
 ///
 /// [The crate's documentation](crate) has a program.

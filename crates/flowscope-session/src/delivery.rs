@@ -19,8 +19,8 @@ pub trait Delivery {
     fn gap(&mut self, at: StreamPosition, len: u64) -> ParserStatus;
 
     /// Lets the protocol that follows the parser's read what comes, from the bytes that the parser
-    /// [leaves](SessionParser::take_remainder) on; returns whether anybody does. The default says that
-    /// nobody does: the parser is [done](StopReason::Done). `to` is the name of that protocol, if the parser knows it.
+    /// [leaves](SessionParser::take_remainder) on; returns whether one does. The default returns
+    /// `false`: the parser is [done](StopReason::Done). `to` is the name of that protocol, if the parser knows it.
     fn upgrade(&mut self, _at: StreamPosition, _to: Option<&'static str>) -> bool {
         false
     }

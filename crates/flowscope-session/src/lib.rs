@@ -6,7 +6,7 @@
 //! gaps and stops for the same packets, because one state machine stands behind both:
 //!
 //! - [`ParserState`] decides what a parser learns: starts in mid-stream, gaps, stops of one side or
-//!   both, FIN, reset and end, and what becomes of bytes that nobody reads.
+//!   both, FIN, reset and end, and what becomes of bytes that are not read.
 //! - [`Delivery`] is what it drives: a parser and the receiver of its messages. [`Callbacks`] has
 //!   one, and `flowscope-driver` has another.
 //!

@@ -4,7 +4,7 @@ use crate::delivery::{Delivery, StopReason, StreamEnd, StreamPosition};
 
 /// The state of a parser that reads the two streams of a flow.
 ///
-/// It decides what a parser learns, in which order, and what becomes of bytes that nobody reads:
+/// It decides what a parser learns, in which order, and what becomes of bytes that are not read:
 ///
 /// - A side whose SYN was not seen starts in mid-stream, as its first chunk
 ///   [says](StreamChunk::mid_stream). Unless its first bytes [look like a start](Delivery::probe), the

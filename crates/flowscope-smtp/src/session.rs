@@ -46,7 +46,7 @@ impl Session {
         self.auth = Some(SmtpAuth { mechanism, success: None });
     }
 
-    /// The record of a session that no transaction's record tells of.
+    /// The record of a session without a transaction.
     pub(crate) fn take_record(&mut self) -> Option<SmtpTransaction> {
         let ts = self.began.filter(|_| !self.is_reported)?;
         self.is_reported = true;

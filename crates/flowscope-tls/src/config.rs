@@ -22,7 +22,7 @@ impl TlsConfig {
         self
     }
 
-    /// How long a message of this type may be; `None` if nobody wants it.
+    /// How long a message of this type may be; `None` if it is not wanted.
     pub(crate) fn limit(&self, kind: u8) -> Option<u32> {
         use crate::handshake::kind;
         match kind {

@@ -6,7 +6,7 @@ use crate::TlsConfig;
 /// many records a message takes or shares.
 ///
 /// Holds one message at most, and of it no more than has arrived: the bound is the larger one of
-/// [`TlsConfig`]'s. What nobody reads is passed over by its length.
+/// [`TlsConfig`]'s. What is not read is passed over by its length.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Messages {
     state: State,
@@ -39,7 +39,7 @@ pub(crate) mod kind {
 pub(crate) enum Step<'a> {
     /// A message that is read, whole.
     Message { kind: u8, body: Cow<'a, [u8]> },
-    /// A message that nobody reads has gone by.
+    /// A message that is not read was passed over.
     Passed { kind: u8, head: Head },
     /// A message that would be read, but for its length.
     TooLong { kind: u8, len: u32 },
@@ -75,7 +75,7 @@ pub(crate) enum Gap {
     Passed,
     /// This message is lost, the next one is not.
     Lost { kind: u8 },
-    /// Nobody knows where the next message begins.
+    /// Where the next message begins is not known.
     Desync,
 }
 

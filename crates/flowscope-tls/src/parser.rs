@@ -50,7 +50,7 @@ struct Side {
     hello_done: bool,
     changed_cipher: bool,
     alert: AlertState,
-    /// Records that were passed over because nobody can read them.
+    /// Records that were passed over because they cannot be read.
     unreadable: u8,
     /// Messages reported of it.
     reported: u8,

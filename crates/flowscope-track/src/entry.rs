@@ -228,7 +228,7 @@ pub(crate) struct RareSide {
     pub(crate) probes: u32,
     pub(crate) urgent: u32,
     pub(crate) out_of_window: u32,
-    /// Payload of those of them that nobody acknowledged.
+    /// Payload of those of them that were not acknowledged.
     pub(crate) stray_bytes: u64,
     pub(crate) bad_checksums: u32,
     pub(crate) gaps: u32,

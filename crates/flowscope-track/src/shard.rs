@@ -1,6 +1,6 @@
 //! One input, many trackers: who gets which packet, and how their output becomes one again.
 //!
-//! There are no threads here. Whoever reads the input keeps its clock, and deals packets out as
+//! There are no threads here. The reader of the input keeps its clock, and deals packets out as
 //! [`ShardBatch`]es to a fixed number of shards; each shard is a [`FlowTable`](crate::FlowTable) that runs
 //! [`track_shard`](crate::FlowTable::track_shard), on whichever thread; [`merge`] puts what they
 //! produced back in order. The outcome depends on the number of shards (limits are divided among

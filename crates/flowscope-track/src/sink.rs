@@ -200,7 +200,7 @@ pub trait FlowSink<K, S> {
         0
     }
 
-    /// Whether nobody reads the payload of the flow with this state any further, so that
+    /// Whether the payload of the flow with this state is read no further, so that
     /// [`Shunting::Established`](crate::Shunting::Established) applies.
     #[inline]
     fn may_shunt(&self, _state: &S) -> bool {

@@ -132,7 +132,7 @@ impl<E: FlowExtractor> FlowExtractor for Watched<E> {
     }
 }
 
-/// Quick hash of a key. Whoever makes collisions spoils only the check.
+/// Quick hash of a key. Collisions spoil only the check.
 #[derive(Default)]
 struct KeyHasher(u64);
 

@@ -90,7 +90,7 @@ impl Blocking {
     }
 }
 
-/// Sends batches until the source ends, or nobody receives them.
+/// Sends batches until the source ends, or the receiver is gone.
 fn read<S: PacketSource>(mut source: S, to: &mpsc::Sender<Result<Copied, Error>>, used: &Used)
 where
     S::Error: Into<Error>,

@@ -56,7 +56,7 @@ impl StreamHandle {
     }
 
     /// Stops the capture, waits until the stream was read to its end, and returns the counters; each
-    /// call returns the same. The owner of the stream reads it meanwhile: while nobody does, this
+    /// call returns the same. The owner of the stream reads it meanwhile: while it is not read, this
     /// waits. Dropping the future does not take the stop back.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl StreamHandle {
         self.shared.stop.subscribe()
     }
 
-    /// Waits until nobody watches the stop any more.
+    /// Waits until no task watches the stop any more.
     #[cfg(target_os = "linux")]
     pub(crate) async fn unwatched(&self) {
         self.shared.stop.closed().await;

@@ -42,7 +42,7 @@ struct Stop {
     under_way: Option<JoinHandle<()>>,
     /// No frame is under way any more.
     settled: bool,
-    /// When to check again for packets, because the last ones wake nobody. `None` before the first
+    /// When to check again for packets, because the last ones wake no task. `None` before the first
     /// check: a capture may be stopped outside of a runtime.
     look: Option<Pin<Box<Sleep>>>,
     /// Result of the last check. A frame that was entering the ring when the capture was stopped is

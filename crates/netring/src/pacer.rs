@@ -100,7 +100,7 @@ impl Pacer {
     }
 }
 
-/// Longer than anybody waits.
+/// Longer than any wait.
 const AGES: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 #[cfg(test)]

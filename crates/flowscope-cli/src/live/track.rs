@@ -161,11 +161,11 @@ impl Metrics {
 enum Next {
     /// Packets came.
     Taken,
-    /// None lies ready: there is time to bring what they led to to whoever waits for it.
+    /// None is ready: output that is held can be written.
     Idle,
     /// Time has come this far without a packet.
     Passed(Timestamp),
-    /// Somebody asks for something.
+    /// A signal or a request has come.
     Asked(Request),
     /// There will be no more packets.
     Over,

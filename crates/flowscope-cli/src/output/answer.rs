@@ -43,7 +43,7 @@ impl Answer {
         }
     }
 
-    /// Whether it has the totals, so that nobody else has to say them.
+    /// Whether it contains the totals, so that they are not printed elsewhere.
     pub(super) fn has_totals(&self) -> bool {
         matches!(self, Answer::Summary(_))
     }

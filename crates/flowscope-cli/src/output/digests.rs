@@ -142,7 +142,7 @@ fn fill(side: &mut Object<'_>, sum: &StreamDigest, gaps: &Gaps) {
     gaps.put(side);
 }
 
-/// Whoever reads a file can wait longer for a missing segment than a program that watches a wire:
+/// A reader of a file can wait longer for a missing segment than a live capture:
 /// a hole is a gap once the receiver has acknowledged it and a second has passed, or after minutes.
 pub(super) fn patient(streams: StreamConfig) -> StreamConfig {
     streams.grace(Duration::from_secs(1)).hole_timeout(Duration::from_secs(300))

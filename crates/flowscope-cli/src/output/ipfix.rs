@@ -10,7 +10,7 @@ use flowscope_ipfix::{Exporter, ExporterConfig};
 #[derive(Clone, Debug)]
 pub(crate) struct Ipfix {
     exporter: Exporter,
-    /// Whether messages have the time of this machine, since somebody waits for them; else packet time.
+    /// Whether messages have the time of this machine, as those of a live capture have; else packet time.
     is_sent: bool,
     /// Packet time of the last record.
     last: Timestamp,

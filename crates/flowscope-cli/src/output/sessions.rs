@@ -69,7 +69,7 @@ enum Style {
     Columns,
 }
 
-/// What records need to know of their flow and cannot be told by the key.
+/// What records need of their flow that is not in the key.
 #[derive(Debug, Default)]
 pub(crate) struct SessionState {
     path: Option<Box<Path>>,

@@ -36,7 +36,7 @@ pub trait RecordSink {
     ///
     /// # Errors
     ///
-    /// What writing gives; also that nobody wants more records.
+    /// Result of writing, or that no more records are wanted.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

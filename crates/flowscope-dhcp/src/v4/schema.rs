@@ -261,7 +261,7 @@ fn hex_or_null(bytes: Option<&[u8]>) -> Value<'static> {
     bytes.filter(|bytes| !bytes.is_empty()).map_or(Value::Null, |bytes| hex(bytes).into())
 }
 
-/// An address, unless it is that of nobody.
+/// An address, unless it is unspecified.
 fn address(address: Ipv4Addr) -> Value<'static> {
     if address.is_unspecified() { Value::Null } else { address.into() }
 }

@@ -135,16 +135,16 @@ pub enum Classification<P> {
     /// This parser does, and the flow has the name of its protocol once it has made a message: a port alone
     /// speaks for it.
     Try(P, Detection),
-    /// It was recognised, and nobody does.
+    /// None: it was recognised only.
     Recognised(Detection),
-    /// Nobody does. A port alone speaks for this protocol, which the flow is recognised as if the first bytes of the
+    /// None. A port alone speaks for this protocol, which the flow is recognised as if the first bytes of the
     /// other side are surely of it.
     Suspected(Detection),
     /// Datagrams so far name it, and a later one may show that a parser reads it.
     NamedSoFar(Detection),
     /// More bytes may tell.
     NeedMore,
-    /// Nobody.
+    /// None.
     Reject,
 }
 

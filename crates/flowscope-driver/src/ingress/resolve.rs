@@ -24,7 +24,7 @@ pub(crate) struct Ingress {
     sums: ChecksumStats,
 }
 
-/// Bytes of payload, by what is known of them before somebody reads them.
+/// Bytes of payload, by what is known of them before a parser reads them.
 #[derive(Clone, Copy, Debug, Default)]
 struct Payload {
     sound: u64,
@@ -32,7 +32,7 @@ struct Payload {
     cut: u64,
 }
 
-/// What became of payload that somebody reads: of all that was tracked, what remains is unclaimed.
+/// What became of payload that parsers read: of all that was tracked, what remains is unclaimed.
 #[derive(Clone, Debug, Default)]
 pub struct PayloadCounts {
     pub(crate) ledger: Ledger,

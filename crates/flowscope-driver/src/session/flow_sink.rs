@@ -345,7 +345,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         open.reading.state.over()
     }
 
-    /// Tells the reassemblers where streams start, before this segment.
+    /// Passes to the reassemblers where streams start, before this segment.
     ///
     /// The flow table decides which SYN counts: the one that is acknowledged, where there are several (RFC
     /// 9293 §3.10.7.3). So what it says is taken when the other side has acknowledged the SYN, or with the first
@@ -375,7 +375,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         }
     }
 
-    /// Tells the reassembler of `side` where its stream starts.
+    /// Passes to the reassembler of `side` where its stream starts.
     fn begin_side<U>(
         &mut self,
         session: &mut SessionOf<K, C>,

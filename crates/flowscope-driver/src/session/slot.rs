@@ -115,7 +115,7 @@ pub(crate) enum Reader<P> {
     Reads(P),
     /// A parser, and those who read what its streams carry.
     Carries(Box<Carrier<P>>),
-    /// Nobody any more.
+    /// No parser any more.
     Over,
 }
 
@@ -191,7 +191,7 @@ impl<P, R, U> Slot<P, R, U> {
         &mut self.user
     }
 
-    /// Whether nobody reads the payload of the flow any further, whatever comes.
+    /// Whether the payload of the flow is read no further, whatever comes.
     pub(crate) fn is_unread(&self) -> bool {
         self.context.unread.is_some() && self.context.recognised.is_none()
     }

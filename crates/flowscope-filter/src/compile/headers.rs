@@ -93,7 +93,7 @@ impl Compiler {
         self.tags(next + 2, next + 4, slots, done);
     }
 
-    /// The same where nobody asks for ids. Whether a tag was taken out matters where there is one
+    /// The same where no condition asks for ids. Whether a tag was taken out matters where there is one
     /// in the frame: two count.
     fn behind_tags(&mut self, kind_at: u32, next: u32, done: Label) {
         self.asm.emit(op::LD_H_ABS, kind_at);

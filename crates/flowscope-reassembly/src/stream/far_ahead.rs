@@ -128,7 +128,7 @@ impl StreamReassembler {
         }
     }
 
-    /// Drops the segments that nobody acknowledged.
+    /// Drops the segments that were not acknowledged.
     pub(super) fn drop_far_ahead(
         &mut self,
         out_of_order: &mut OutOfOrder,

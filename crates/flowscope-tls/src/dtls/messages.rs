@@ -29,7 +29,7 @@ struct Partial {
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Step {
     Nothing,
-    /// A message is complete. Of one that nobody reads there is no body.
+    /// A message is complete. One that is not read has no body.
     Message {
         kind: u8,
         body: Vec<u8>,

@@ -49,7 +49,7 @@ impl ConversationConfig {
 
     /// Most bytes of all flows together that wait to be read. Default 64 MiB, at least 1 KiB.
     ///
-    /// Flows that nobody reads share one half of it: none holds more than what is left of that half,
+    /// Flows without a reader share one half of it: none holds more than what is left of that half,
     /// so each gets less the more of them there are. The other half is for flows that are read. It
     /// should hold the payload of some batches of packets, of which one has up to 64 packets and, where
     /// the card joins segments, 256 KiB.
