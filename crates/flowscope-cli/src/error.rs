@@ -56,7 +56,7 @@ pub(crate) enum Failure {
     #[cfg(all(feature = "live", target_os = "linux"))]
     Denied {
         what: String,
-        /// Command that grants it.
+        /// Command, or options, that grant it.
         remedy: String,
     },
 }

@@ -41,13 +41,11 @@ fn runtime() -> Result<Runtime, Failure> {
 
 /// Failure of a run after a capture error.
 fn failure(error: &CaptureError) -> Failure {
-    let text = error.to_string();
-    match (error, text.split_once('\n')) {
-        // Its second line is a command to copy.
-        (CaptureError::NoPermission { .. }, Some((what, remedy))) => {
-            Failure::Denied { what: what.to_owned(), remedy: remedy.trim().to_owned() }
+    match error {
+        CaptureError::NoPermission(denial) => {
+            Failure::Denied { what: denial.reason(), remedy: denial.remedy() }
         }
-        _ => Failure::Failed(text),
+        _ => Failure::Failed(error.to_string()),
     }
 }
 

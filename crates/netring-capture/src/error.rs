@@ -1,23 +1,18 @@
-use std::{env, io};
+use std::io;
 
-use crate::Interface;
+use crate::denial::{FOR_PACKETS, FOR_SHUNTS};
+#[cfg(feature = "af-xdp")]
+use crate::denial::{FOR_XDP, program};
+use crate::{Denial, Interface};
 
 /// Error of a live capture. The message says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaptureError {
-    /// A capability is missing in the network namespace of the process: `CAP_NET_RAW`; for AF_XDP
+    /// A capability is missing, or does not count in the network namespace of the process: `CAP_NET_RAW`; for AF_XDP
     /// also `CAP_NET_ADMIN` and `CAP_BPF`.
-    #[error(
-        "capturing needs a capability that this program does not have; grant it with\n    \
-         sudo setcap {capabilities}+ep {program}"
-    )]
-    NoPermission {
-        /// The missing capabilities, as `setcap` takes them.
-        capabilities: &'static str,
-        /// Path of the running program, quoted for a shell if necessary.
-        program: String,
-    },
+    #[error("{0}")]
+    NoPermission(Denial),
     /// There is no interface with this name.
     #[error("there is no interface `{interface}`; `ip link` lists those that there are")]
     NoSuchInterface {
@@ -46,13 +41,11 @@ pub enum CaptureError {
     #[error(
         "the capture's {bytes} bytes are more than this program may lock into memory; ask for fewer \
          frames, raise `ulimit -l`, or grant it CAP_IPC_LOCK with\n    \
-         sudo setcap {capabilities}+ep {program}"
+         sudo setcap cap_net_raw,cap_net_admin,cap_bpf,cap_ipc_lock+ep {program}"
     )]
     MemoryLimit {
         /// Requested size, in bytes.
         bytes: u64,
-        /// Capabilities that lift the limit, as `setcap` takes them.
-        capabilities: &'static str,
         /// Path of the running program, quoted for a shell if necessary.
         program: String,
     },
@@ -181,9 +174,7 @@ impl CaptureError {
     /// Error of a failed call, from its code where that has one meaning for all calls.
     pub(crate) fn of(doing: &'static str, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::PermissionDenied => {
-                CaptureError::NoPermission { capabilities: FOR_PACKETS, program: program() }
-            }
+            io::ErrorKind::PermissionDenied => CaptureError::NoPermission(Denial::of(FOR_PACKETS)),
             _ => CaptureError::System { doing, source },
         }
     }
@@ -191,9 +182,7 @@ impl CaptureError {
     /// The kernel refused the map or program that counts flows.
     pub(crate) fn of_shunt(source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::PermissionDenied => {
-                CaptureError::NoPermission { capabilities: FOR_SHUNTS, program: program() }
-            }
+            io::ErrorKind::PermissionDenied => CaptureError::NoPermission(Denial::of(FOR_SHUNTS)),
             _ => CaptureError::ShuntRefused { source },
         }
     }
@@ -202,9 +191,7 @@ impl CaptureError {
     #[cfg(feature = "af-xdp")]
     pub(crate) fn of_xdp(doing: &'static str, source: io::Error) -> Self {
         match CaptureError::of(doing, source) {
-            CaptureError::NoPermission { program, .. } => {
-                CaptureError::NoPermission { capabilities: FOR_XDP, program }
-            }
+            CaptureError::NoPermission(_) => CaptureError::NoPermission(Denial::of(FOR_XDP)),
             error => error,
         }
     }
@@ -212,7 +199,7 @@ impl CaptureError {
     /// The limit of locked memory was exceeded.
     #[cfg(feature = "af-xdp")]
     pub(crate) fn memory_limit(bytes: u64) -> Self {
-        CaptureError::MemoryLimit { bytes, capabilities: FOR_XDP, program: program() }
+        CaptureError::MemoryLimit { bytes, program: program() }
     }
 
     /// Error of a failed call on an open capture, which may be caused by the interface.
@@ -228,49 +215,20 @@ impl CaptureError {
     }
 }
 
-/// Capabilities for AF_PACKET; the second one is for promiscuous mode on all kernels.
-const FOR_PACKETS: &str = "cap_net_raw,cap_net_admin";
-
-/// Capabilities for AF_PACKET with a program that counts flows.
-const FOR_SHUNTS: &str = "cap_net_raw,cap_net_admin,cap_bpf";
-
-/// Capabilities for AF_XDP, including that to lock memory without limit.
-#[cfg(feature = "af-xdp")]
-const FOR_XDP: &str = "cap_net_raw,cap_net_admin,cap_bpf,cap_ipc_lock";
-
-/// Path of the running program as one word of a shell.
-fn program() -> String {
-    let path = env::current_exe().map(|path| path.to_string_lossy().into_owned());
-    quoted(path.unwrap_or_else(|_| "PROGRAM".to_owned()))
-}
-
-fn quoted(word: String) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_line_to_copy_is_one_line_and_survives_a_shell() {
-        for (path, expected) in [
-            ("/usr/bin/flowscope", "/usr/bin/flowscope"),
-            ("/home/a b/x", "'/home/a b/x'"),
-            ("/it's", r"'/it'\''s'"),
-        ] {
-            assert_eq!(quoted(path.to_owned()), expected);
-        }
-    }
-
-    #[test]
     #[cfg_attr(miri, ignore = "asks the kernel for the program's name")]
-    fn the_line_names_the_program_and_what_it_lacks() {
-        let denied = io::Error::from_raw_os_error(libc::EPERM);
-        let text = CaptureError::of("open a socket", denied).to_string();
-        let line = text.lines().last().unwrap_or_default().trim_start();
-        assert!(line.starts_with("sudo setcap cap_net_raw,cap_net_admin+ep /"), "{text}");
+    fn a_missing_permission_is_an_error_of_its_own() {
+        for code in [libc::EPERM, libc::EACCES] {
+            let denied = || io::Error::from_raw_os_error(code);
+            let error = CaptureError::of("open a socket", denied());
+            assert!(matches!(error, CaptureError::NoPermission(_)), "{error}");
+            let error = CaptureError::of_shunt(denied());
+            assert!(matches!(error, CaptureError::NoPermission(_)), "{error}");
+        }
     }
 
     #[test]

@@ -24,8 +24,8 @@
 //! # Privileges
 //!
 //! `CAP_NET_RAW` for AF_PACKET; for AF_XDP also `CAP_NET_ADMIN` and `CAP_BPF`, and `CAP_IPC_LOCK`
-//! for large rings. Only opening needs them. [`CaptureError::NoPermission`] contains the command
-//! that grants them.
+//! for large rings. Only opening needs them. [`CaptureError::NoPermission`] says which one is missing,
+//! and what grants it: a command, or options for a container or a service.
 //!
 //! # Example
 //!
@@ -56,6 +56,7 @@ mod block;
 mod capture;
 mod config;
 mod cores;
+mod denial;
 mod error;
 mod interface;
 mod ring;
@@ -77,6 +78,7 @@ pub use block::{Block, Packets};
 pub use capture::{Capture, wait_for_frames_under_way};
 pub use config::{AfPacketConfig, Fanout};
 pub use cores::{cores, pin_to_core};
+pub use denial::Denial;
 pub use error::CaptureError;
 pub use flowscope_filter::Program;
 pub use interface::{HardwareFeatures, Interface};

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::chown;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::sys::prctl::set_no_new_privs;
 use nix::unistd::{Uid, User, geteuid, initgroups, setgid, setuid};
 
@@ -41,15 +42,29 @@ impl Unprivileged {
 
     /// Creates a directory of this user's, unless it exists.
     pub(super) fn create(&self, directory: &Path) -> Result<(), Failure> {
-        let created = match fs::metadata(directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(directory)
-                .and_then(|()| {
-                    chown(directory, Some(self.0.uid.as_raw()), Some(self.0.gid.as_raw()))
-                }),
+        let failed = |source| Failure::Output { name: directory.display().to_string(), source };
+        match fs::metadata(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             // Another error is found when it is written to.
-            _ => Ok(()),
-        };
-        created.map_err(|source| Failure::Output { name: directory.display().to_string(), source })
+            _ => return Ok(()),
+        }
+        fs::create_dir_all(directory).map_err(failed)?;
+        let User { name, uid, gid, .. } = &self.0;
+        match chown(directory, Some(uid.as_raw()), Some(gid.as_raw())) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                // An empty directory of root's is of no use.
+                let _ = fs::remove_dir(directory);
+                Err(Failure::Denied {
+                    what: format!(
+                        "--user {name}: {} cannot be given to that user, which takes CAP_CHOWN; \
+                         create it before, as theirs, or start this with",
+                        directory.display()
+                    ),
+                    remedy: "--cap-add CHOWN, or, by systemd, LogsDirectory=".into(),
+                })
+            }
+            owned => owned.map_err(failed),
+        }
     }
 
     /// Becomes this user, for all threads and for good, without capabilities. Returns what is to be said of it.
@@ -59,10 +74,20 @@ impl Unprivileged {
         let groups = CString::new(name.as_str()).map_err(|_| failed("no name of a user"))?;
         // Groups first: who is not root any more cannot change them. The kernel takes all capabilities from a
         // process that leaves root.
-        initgroups(&groups, *gid)
-            .and_then(|()| setgid(*gid))
-            .and_then(|()| setuid(*uid))
-            .map_err(|error| failed(&error.to_string()))?;
+        let became =
+            initgroups(&groups, *gid).and_then(|()| setgid(*gid)).and_then(|()| setuid(*uid));
+        match became {
+            Err(Errno::EPERM) => {
+                return Err(Failure::Denied {
+                    what: format!(
+                        "--user {name}: root without CAP_SETUID and CAP_SETGID, as in a container without \
+                         them, cannot become another user; start it with"
+                    ),
+                    remedy: "--cap-add SETUID --cap-add SETGID".into(),
+                });
+            }
+            became => became.map_err(|error| failed(&error.to_string()))?,
+        }
         if setuid(Uid::from_raw(0)).is_ok() {
             return Err(failed("root could be had back"));
         }

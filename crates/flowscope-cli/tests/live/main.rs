@@ -116,7 +116,10 @@ fn main() -> std::process::ExitCode {
                 needs::namespaces_of_root()?;
                 needs::programs(&["setpriv"])
             },
-            tests![sensor::the_capabilities_of_the_unit_for_systemd_are_enough],
+            tests![
+                sensor::a_container_without_a_capability_is_told_which_one,
+                sensor::the_capabilities_of_the_unit_for_systemd_are_enough,
+            ],
         ),
         runner::group(
             needs::namespaces_of_root,

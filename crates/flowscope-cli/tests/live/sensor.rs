@@ -337,6 +337,49 @@ pub(crate) fn the_capabilities_of_the_unit_for_systemd_are_enough() {
     });
 }
 
+/// As root of a container is: `--cap-drop ALL`, with these added.
+fn with_capabilities(added: &str, args: &[&str]) -> Command {
+    let mut command = Command::new("setpriv");
+    command.arg(format!("--bounding-set=-all,{added}"));
+    command.arg(env!("CARGO_BIN_EXE_flowscope")).args(args);
+    command
+}
+
+pub(crate) fn a_container_without_a_capability_is_told_which_one() {
+    in_namespace("a_container_without_a_capability_is_told_which_one", || {
+        let ran = run(&mut with_capabilities("+net_admin", &["flows", "-iv1"]), b"");
+        let said = "flowscope: capturing needs CAP_NET_RAW, which the container or service of this program \
+            is not given; start it with\n    --cap-add NET_RAW --cap-add NET_ADMIN, or, by systemd, ";
+        assert_eq!((ran.code, ran.out.as_str()), (4, ""), "{ran:?}");
+        assert!(ran.err.starts_with(said), "{ran:?}");
+
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let logs = folder.path().join("logs");
+        let base = ["flows", "-iv1", "--udp-idle=200ms", "--format=eve", "--user=nobody"];
+        let args = [&base[..], &["--output-dir", logs.to_str().unwrap()]].concat();
+        for (added, said) in [
+            ("+net_raw", ["takes CAP_CHOWN;", "    --cap-add CHOWN, or"]),
+            (
+                "+net_raw,+chown",
+                ["without CAP_SETUID and CAP_SETGID", "    --cap-add SETUID --cap-"],
+            ),
+        ] {
+            let ran = run(&mut with_capabilities(added, &args), b"");
+            assert_eq!((ran.code, ran.out.as_str()), (4, ""), "{ran:?}");
+            assert!(said.iter().all(|said| ran.err.contains(said)), "{ran:?}");
+            assert_eq!(logs.exists(), added.contains("chown"), "{ran:?}");
+        }
+        // The directory is that user's now.
+        let live = Live::of(&mut with_capabilities("+net_raw,+setuid,+setgid", &args));
+        send_flows(folder.path(), 3);
+        let ran = live.interrupt();
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let records: String = read(&logs).into_values().collect();
+        assert_eq!(records.matches(r#""event_type":"flow""#).count(), 3, "{records}");
+    });
+}
+
 /// In a user namespace that maps nothing, root is nobody.
 pub(crate) fn another_user_takes_root() {
     let mut command = Command::new("unshare");

@@ -8,8 +8,8 @@ use flowscope_core::{LinkType, PacketSource};
 use netring_capture::{AfPacket, Capture, CaptureError, Interface};
 
 use crate::world::{
-    INSIDE, PATIENCE, Seen, again, config, in_namespace, ip, numbered, open, read, running, send,
-    send_all, told, until, whole,
+    PATIENCE, Seen, again, config, in_namespace, ip, numbered, open, read, running, send, send_all,
+    told, until, whole,
 };
 
 pub(crate) fn an_interface_that_goes_down_is_reported_once_and_comes_back() {
@@ -77,17 +77,41 @@ pub(crate) fn promiscuous_mode_ends_with_the_capture() {
     });
 }
 
-pub(crate) fn the_permission_error_contains_the_setcap_command() {
-    let name = name!(the_permission_error_contains_the_setcap_command);
-    if env::var_os(INSIDE).is_some() {
-        let error = AfPacket::open("lo", &config()).expect_err("the namespace is another user's");
-        assert!(matches!(error, CaptureError::NoPermission { .. }), "{error}");
-        assert!(error.to_string().contains("\n    sudo setcap cap_net_raw,cap_net_admin+ep /"));
+pub(crate) fn a_refusal_says_what_is_missing_and_what_grants_it() {
+    let name = name!(a_refusal_says_what_is_missing_and_what_grants_it);
+    if let Some(case) = env::var_os(CASE) {
+        let error = AfPacket::open("lo", &config()).expect_err("it may not be opened");
+        let CaptureError::NoPermission(denial) = &error else { panic!("{error}") };
+        let missing: Vec<String> = denial.missing().collect();
+        let (lacks, says): (&[&str], _) = match case.to_str() {
+            Some("root of a user namespace") => (&[], "\n    sudo podman run --network host "),
+            Some("no root") => (
+                &["CAP_NET_RAW", "CAP_NET_ADMIN"],
+                "\n    sudo setcap cap_net_raw,cap_net_admin+ep /",
+            ),
+            Some("bounded") => (&["CAP_NET_RAW"], "\n    --cap-add NET_RAW --cap-add NET_ADMIN"),
+            case => panic!("{case:?}"),
+        };
+        assert_eq!(missing, lacks, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
         return;
     }
-    // Root in a namespace of users has no say in the network namespace it comes from.
-    again(&["unshare", "--user", "--map-root-user"], name);
+    for (case, command) in [
+        // It has no say in the network namespace it comes from.
+        ("root of a user namespace", &["unshare", "--user", "--map-root-user"][..]),
+        ("no root", &["unshare", "--user"]),
+        (
+            "bounded",
+            &["unshare", "--user", "--map-root-user", "setpriv", "--bounding-set=-net_raw"],
+        ),
+    ] {
+        let case = format!("{CASE}={case}");
+        again(&[&["env", &case], command].concat(), name);
+    }
 }
+
+/// Of which refusal a process is that a test started.
+const CASE: &str = "NETRING_CASE";
 pub(crate) fn frames_are_sent_in_batches() {
     in_namespace(name!(frames_are_sent_in_batches), || {
         let (mut a, mut b) = (open("v0", &config()), open("v1", &config()));

@@ -61,8 +61,11 @@ fn main() -> std::process::ExitCode {
             ],
         ),
         runner::group(
-            needs::user_namespaces,
-            tests![interface::the_permission_error_contains_the_setcap_command,],
+            || {
+                needs::user_namespaces()?;
+                needs::programs(&["setpriv"])
+            },
+            tests![interface::a_refusal_says_what_is_missing_and_what_grants_it,],
         ),
         runner::group(needs::namespaces_of_root, tests![shunt::packet_sockets_count_flows,]),
         #[cfg(feature = "af-xdp")]
@@ -98,7 +101,7 @@ fn main() -> std::process::ExitCode {
         #[cfg(feature = "af-xdp")]
         runner::group(
             needs::user_namespaces,
-            tests![xdp::the_permission_error_contains_the_setcap_command,],
+            tests![xdp::the_permission_error_says_what_grants_it,],
         ),
     ])
 }

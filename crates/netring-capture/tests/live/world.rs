@@ -6,11 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use flowscope_core::PacketView;
-pub(crate) use flowscope_testkit::namespace::{
-    INSIDE, PATIENCE, again, in_namespace, ip, running, told, until,
-};
 #[cfg(feature = "af-xdp")]
-pub(crate) use flowscope_testkit::namespace::{cable, known_as};
+pub(crate) use flowscope_testkit::namespace::{INSIDE, cable, known_as};
+pub(crate) use flowscope_testkit::namespace::{
+    PATIENCE, again, in_namespace, ip, running, told, until,
+};
 use netring_capture::{AfPacket, AfPacketConfig, Capture, CaptureError};
 
 /// An Ethertype for experiments (IEEE 802, 88-B5), which no host answers.

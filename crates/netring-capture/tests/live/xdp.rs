@@ -639,8 +639,8 @@ pub(crate) fn exceeding_the_memlock_limit_has_its_own_error() {
     });
 }
 
-pub(crate) fn the_permission_error_contains_the_setcap_command() {
-    let name = name!(the_permission_error_contains_the_setcap_command);
+pub(crate) fn the_permission_error_says_what_grants_it() {
+    let name = name!(the_permission_error_says_what_grants_it);
     if env::var_os(world::INSIDE).is_some() {
         let config = config(XdpMode::Auto).frames(positive(64));
         let error = AfXdp::open("lo", &config).map(drop);
@@ -653,7 +653,8 @@ pub(crate) fn the_permission_error_contains_the_setcap_command() {
         };
         let error = error.expect_err("the namespace is another user's");
         assert!(matches!(error, CaptureError::NoPermission { .. }), "{error}");
-        let line = "\n    sudo setcap cap_net_raw,cap_net_admin,cap_bpf,cap_ipc_lock+ep /";
+        let line = "\n    sudo podman run --network host --cap-add NET_RAW --cap-add NET_ADMIN --cap-add BPF \
+            --cap-add IPC_LOCK";
         assert!(error.to_string().contains(line), "{error}");
         return;
     }

@@ -187,7 +187,6 @@ pub(crate) fn the_permission_error_contains_the_setcap_command() {
                     "env",
                     "NETRING_UNPRIVILEGED=1",
                     "setpriv",
-                    "--bounding-set=-all",
                     "--inh-caps=-all",
                     "--reuid=65534",
                     "--clear-groups",
