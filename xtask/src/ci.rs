@@ -6,7 +6,7 @@ use std::time::Instant;
 use xshell::{Shell, cmd};
 
 use crate::{
-    Result, browser, columns, dist, gate, graph, metadata, nats, new_protocol, package, python,
+    Result, browser, columns, container, dist, gate, graph, metadata, nats, new_protocol, package, python,
     query, record, rules, targets,
 };
 
@@ -88,6 +88,11 @@ const STEPS: &[Step] = &[
         name: "dist",
         about: "archive and package of a static program, which runs in an empty root",
         run: dist::step,
+    },
+    Step {
+        name: "container",
+        about: "the image of contrib/Containerfile, by the commands and the pod of the guide, under podman",
+        run: container::step,
     },
     Step {
         name: "targets",

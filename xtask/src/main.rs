@@ -12,6 +12,7 @@ mod browser;
 mod ci;
 mod cli_pages;
 mod columns;
+mod container;
 mod dist;
 mod formats;
 mod fuzz;
@@ -88,6 +89,7 @@ fn run(args: &[String]) -> Result<()> {
         "bench" => bench::run(rest),
         "ci" => ci::run(rest),
         "cli-pages" => cli_pages::run(rest),
+        container::INSIDE => container::run_inside(rest),
         "cluster" => nats::cluster(&xshell::Shell::new()?),
         "dist" => dist::run(rest),
         "graph" => graph::run(),

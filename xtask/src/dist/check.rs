@@ -9,7 +9,7 @@ use std::process::Output;
 use xshell::{Cmd, Shell, cmd};
 
 use super::{OUT, Release, debian, folder_name};
-use crate::Result;
+use crate::{Result, needs};
 
 /// Where the capture is, and its name.
 const DATA: &str = "tests/data";
@@ -18,6 +18,14 @@ const CAPTURE: &str = "mixed.pcapng";
 /// What is run of each program, in the folder of the capture.
 const RUNS: [&[&str]; 3] =
     [&["--version"], &["flows", CAPTURE], &["sessions", "--format", "eve", CAPTURE]];
+
+/// Where the package is unpacked, in the folder for that.
+const INSTALLED: &str = "package";
+
+const UNIT: &str = "flowscope.service";
+
+/// The most that `systemd-analyze security` may find, in tenths: sockets for packets, the network of the machine, and the two capabilities.
+const EXPOSURE: &str = "--threshold=18";
 
 /// Options of unshare, before the root: for any user where the kernel lets users make namespaces, else for root, with the
 /// namespaces of this process.
@@ -35,7 +43,9 @@ pub(super) fn run(sh: &Shell, release: &Release) -> Result<()> {
         cmd!(sh, "sha256sum --check --quiet SHA256SUMS").quiet().run()?;
     }
     let unpacked = sh.create_temp_dir()?;
-    for (name, program) in unpack(sh, release, unpacked.path())? {
+    let programs = unpack(sh, release, unpacked.path())?;
+    check_unit(sh, &unpacked.path().join(INSTALLED))?;
+    for (name, program) in programs {
         let root = sh.create_temp_dir()?;
         fs::copy(&program, root.path().join("flowscope"))?;
         fs::copy(Path::new(DATA).join(CAPTURE), root.path().join(CAPTURE))?;
@@ -75,11 +85,38 @@ fn unpack(sh: &Shell, release: &Release, folder: &Path) -> Result<[(String, Path
     let path = Path::new(OUT).join(&archive);
     cmd!(sh, "tar --extract --gzip --file {path} -C {folder}").quiet().run()?;
     let package = debian::file_name(&release.version);
-    let (path, installed) = (Path::new(OUT).join(&package), folder.join("package"));
+    let (path, installed) = (Path::new(OUT).join(&package), folder.join(INSTALLED));
     cmd!(sh, "dpkg-deb -x {path} {installed}").quiet().run()?;
     let programs = [folder.join(name).join("flowscope"), installed.join("usr/bin/flowscope")];
     let [first, second] = programs;
     Ok([(archive, first), (package, second)])
+}
+
+/// Whether systemd takes the unit of the package, unpacked in `folder`, as it is written, and how much it leaves the program to do.
+/// It says that it was skipped where there is no systemd.
+fn check_unit(sh: &Shell, folder: &Path) -> Result<()> {
+    if cmd!(sh, "systemd-analyze --version").quiet().ignore_stdout().ignore_stderr().run().is_err()
+    {
+        return needs::skip(
+            "dist",
+            "there is no systemd-analyze, so that the unit was not checked",
+        );
+    }
+    let unit = fs::read_to_string(folder.join("usr/lib/systemd/system").join(UNIT))?;
+    // The program has to be where the unit has it.
+    let installed = "ExecStart=/usr/bin/flowscope ";
+    if !unit.contains(installed) {
+        return Err(format!("{UNIT} has no line `{installed}`").into());
+    }
+    let here = format!("ExecStart={}/usr/bin/flowscope ", folder.display());
+    let checked = sh.create_temp_dir()?;
+    let path = checked.path().join(UNIT);
+    fs::write(&path, unit.replace(installed, &here))?;
+    cmd!(sh, "systemd-analyze verify --man=no --recursive-errors=no {path}").quiet().run()?;
+    let most = ["--offline=true", EXPOSURE];
+    cmd!(sh, "systemd-analyze security {most...} {path}").quiet().ignore_stdout().run()?;
+    println!("{UNIT}: systemd takes it as it is");
+    Ok(())
 }
 
 /// Runs it without what this environment says of languages, terminals and time zones.

@@ -20,7 +20,7 @@ mod notices;
 mod tree;
 
 /// What the program is built for: musl is linked into it, so that it runs on any distribution.
-const TARGET: &str = "x86_64-unknown-linux-musl";
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// Where archive, package and sums go.
 const OUT: &str = "target/dist";
@@ -99,7 +99,7 @@ fn make(sh: &Shell, is_checked: bool) -> Result<()> {
     Ok(())
 }
 
-/// Compiles the static program.
+/// Compiles the static program, and collects what is packed with it.
 fn build(sh: &Shell) -> Result<Release> {
     let packages = metadata::packages(sh)?;
     let package = packages
@@ -108,15 +108,7 @@ fn build(sh: &Shell) -> Result<Release> {
         .ok_or_else(|| format!("no package {PACKAGE}"))?;
     let version = package["version"].as_str().ok_or("a package without a version")?.to_owned();
     let author = package["authors"][0].as_str();
-    let flags = format!("--remap-path-prefix={}=/cargo", cargo_home()?.display());
-    {
-        // A release is built without the RUSTFLAGS of the environment. CARGO_ENCODED_RUSTFLAGS allows paths with spaces.
-        let _flags = sh.push_env("CARGO_ENCODED_RUSTFLAGS", flags);
-        // Names of functions are a third of the program. A panic names its file and line without them.
-        let options = ["--release", "--locked", "--config", "profile.release.strip=true"];
-        cmd!(sh, "cargo build {options...} -p {PACKAGE} --target {TARGET}").run()?;
-    }
-    let program = fs::read(format!("target/{TARGET}/release/flowscope"))?;
+    let program = fs::read(program(sh)?)?;
     elf::check_static(&program)?;
     Ok(Release {
         version,
@@ -125,6 +117,19 @@ fn build(sh: &Shell) -> Result<Release> {
         program,
         notices: notices::collect(sh)?,
     })
+}
+
+/// Compiles the static program, and returns where it is.
+pub(crate) fn program(sh: &Shell) -> Result<PathBuf> {
+    let flags = format!("--remap-path-prefix={}=/cargo", cargo_home()?.display());
+    {
+        // A release is built without the RUSTFLAGS of the environment. CARGO_ENCODED_RUSTFLAGS allows paths with spaces.
+        let _flags = sh.push_env("CARGO_ENCODED_RUSTFLAGS", flags);
+        // Names of functions are a third of the program. A panic names its file and line without them.
+        let options = ["--release", "--locked", "--config", "profile.release.strip=true"];
+        cmd!(sh, "cargo build {options...} -p {PACKAGE} --target {TARGET}").run()?;
+    }
+    Ok(PathBuf::from(format!("target/{TARGET}/release/flowscope")))
 }
 
 /// Where Cargo keeps the sources of dependencies: their paths are in the messages of panics.
