@@ -19,15 +19,24 @@ use lab::{DIR, Lab};
 
 mod capture;
 mod check;
+mod database;
+mod dhcp;
 mod dns;
 mod http;
 mod krb5;
 mod lab;
+mod ldap;
 mod link;
 mod mixed;
 mod modbus;
+mod mqtt;
+mod names;
+mod ntp;
 mod pcap;
+mod proxy;
+mod radius;
 mod report;
+mod sip;
 mod smb;
 mod ssh;
 mod tcp;
@@ -113,6 +122,26 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("sshd", "openssh-server"),
     ("smbd", "samba"),
     ("smbclient", "smbclient"),
+    ("nmbd", "samba"),
+    ("avahi-daemon", "avahi-daemon"),
+    ("/usr/lib/python3/dist-packages/zeroconf", "python3-zeroconf"),
+    ("chronyd", "chrony"),
+    ("dhclient", "isc-dhcp-client"),
+    ("/usr/lib/postgresql/15/bin/postgres", "postgresql-15"),
+    ("psql", "postgresql-client-15"),
+    ("mariadbd", "mariadb-server"),
+    ("mariadb", "mariadb-client"),
+    ("redis-server", "redis-server"),
+    ("redis-cli", "redis-tools"),
+    ("microsocks", "microsocks"),
+    ("haproxy", "haproxy"),
+    ("sipp", "sip-tester"),
+    ("mosquitto", "mosquitto"),
+    ("mosquitto_pub", "mosquitto-clients"),
+    ("freeradius", "freeradius"),
+    ("radclient", "freeradius-utils"),
+    ("slapd", "slapd"),
+    ("ldapsearch", "ldap-utils"),
 ];
 
 /// Records what `args` name, everything by default.
@@ -220,6 +249,15 @@ fn recipes() -> impl Iterator<Item = &'static Recipe> {
         .into_iter()
         .chain([
             web::RECIPES,
+            names::RECIPES,
+            ntp::RECIPES,
+            dhcp::RECIPES,
+            database::RECIPES,
+            proxy::RECIPES,
+            sip::RECIPES,
+            mqtt::RECIPES,
+            radius::RECIPES,
+            ldap::RECIPES,
             krb5::RECIPES,
             modbus::RECIPES,
             smb::RECIPES,
