@@ -6,8 +6,8 @@ use std::time::Instant;
 use xshell::{Shell, cmd};
 
 use crate::{
-    Result, browser, columns, container, dist, gate, graph, metadata, nats, new_protocol, package, python,
-    query, record, rules, targets,
+    Result, browser, columns, container, dist, gate, graph, metadata, nats, new_protocol, package,
+    python, query, record, rules, targets,
 };
 
 /// One check, run alone as `cargo xtask ci NAME`.
