@@ -161,6 +161,29 @@ pub(crate) mod tests {
         assert_eq!(agreed.compression, b"none");
     }
 
+    /// RFC 4253 §7.1: two lists each of ciphers, codes and compressions, the client's direction first.
+    #[test]
+    fn each_direction_has_its_lists() {
+        let mut payload = vec![20];
+        payload.extend([7; COOKIE]);
+        for list in ["kex", "key", "c1", "c2", "m1", "m2", "z1", "z2", "l1", "l2"] {
+            payload.extend((list.len() as u32).to_be_bytes());
+            payload.extend(list.as_bytes());
+        }
+        let init = |follows: u8| KexInit::parse(&[&payload[..], &[follows, 0, 0, 0, 0]].concat());
+        let (init, guessed) = (init(0).unwrap(), init(1).unwrap());
+        let client = init.client_to_server();
+        assert_eq!((client.kex, client.host_key), (&b"kex"[..], &b"key"[..]));
+        assert_eq!([client.encryption, client.mac, client.compression], [b"c1", b"m1", b"z1"]);
+        let server = init.server_to_client();
+        assert_eq!([server.encryption, server.mac, server.compression], [b"c2", b"m2", b"z2"]);
+        assert_eq!(server.hassh_string(), "kex;c2;m2;z2");
+        assert!(!init.first_kex_packet_follows && guessed.first_kex_packet_follows);
+        // Lists without a name have none in common.
+        assert_eq!(first_common(b"", b""), b"");
+        assert_eq!(first_common(b",a", b",b,a"), b"a");
+    }
+
     #[test]
     fn hassh_is_the_md5_of_four_lists() {
         let init = KexInit::parse(&payload(["k1,k2", "h", "c1", "m1", "none"])).unwrap();

@@ -17,6 +17,8 @@ use crate::wire::{self, MAX_LINES, Unit};
 pub struct SshParser {
     handshake: Option<Box<SshHandshake>>,
     sides: [Side; 2],
+    /// Bytes of a side were missing before it was encrypted.
+    is_cut: bool,
     done: bool,
 }
 
@@ -137,7 +139,11 @@ impl SshParser {
         for side in &mut self.sides {
             side.unfinished = Vec::new();
         }
-        out.extend(self.handshake.take().map(|handshake| *handshake));
+        let Some(mut handshake) = self.handshake.take() else { return };
+        if self.is_cut && handshake.outcome == SshOutcome::Incomplete {
+            handshake.outcome = SshOutcome::Cut;
+        }
+        out.push(*handshake);
     }
 }
 
@@ -191,9 +197,7 @@ impl SessionParser for SshParser {
         state.unfinished = Vec::new();
         if state.stage != Stage::Over {
             state.stage = Stage::Over;
-            if let Some(handshake) = &mut self.handshake {
-                handshake.outcome = SshOutcome::Cut;
-            }
+            self.is_cut = true;
         }
         ParserStatus::StopSide(side)
     }

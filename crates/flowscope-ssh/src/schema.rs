@@ -209,4 +209,25 @@ mod tests {
     fn the_schema_is_sound() {
         assert_eq!(SSH.faults(), Vec::<String>::new());
     }
+
+    #[test]
+    fn the_version_is_the_server_s_where_it_has_spoken() {
+        use flowscope_core::SessionParser;
+        let check = |client: &[u8], server: &[u8], expected: Value<'_>, text: &str| {
+            let mut parser = crate::SshParser::new();
+            parser.feed_initiator(client);
+            let mut out = parser.feed_responder(server);
+            parser.end(&mut out);
+            assert_eq!(version(&out[0]), expected);
+            let mut found = String::new();
+            summary(&out[0], &mut found);
+            assert_eq!(found, text);
+        };
+        let two = Value::U64(2);
+        check(b"SSH-2.0-c\n", b"SSH-1.99-s\n", two, "SSH-2.0-c -> SSH-1.99-s [incomplete]");
+        let one = Value::U64(1);
+        check(b"SSH-2.0-c\n", b"SSH-1.5-s\n", one, "SSH-2.0-c -> SSH-1.5-s [incomplete]");
+        let two = Value::U64(2);
+        check(b"SSH-2.0-c\n", b"", two, "SSH-2.0-c -> (not seen) [incomplete]");
+    }
 }

@@ -78,6 +78,7 @@ mod tests {
         assert_eq!(line(b"SSH-2.0-x\r\nrest"), Unit::Line(b"SSH-2.0-x", 11));
         assert_eq!(line(b"SSH-2.0-x\nrest"), Unit::Line(b"SSH-2.0-x", 10));
         assert_eq!(line(b"SSH-2.0"), Unit::Partial);
+        assert_eq!(line(&[b'a'; MAX_LINE - 1]), Unit::Partial);
         assert_eq!(line(&[b'a'; MAX_LINE]), Unit::Malformed);
     }
 
@@ -88,5 +89,11 @@ mod tests {
         assert_eq!(packet(b"\0\0\0\x06\x09payXX"), Unit::Malformed);
         assert_eq!(packet(b"\x01\0\0\0"), Unit::Malformed);
         assert_eq!(packet(b"\0\0\0"), Unit::Partial);
+        // A length of padding and a byte at least, 35 000 bytes at most.
+        assert_eq!(packet(b"\0\0\0\x01\0"), Unit::Malformed);
+        assert_eq!(packet(b"\0\0\0\x02\0x"), Unit::Packet(b"x", 6));
+        let start = |len: usize| (len as u32).to_be_bytes();
+        assert_eq!(packet(&start(MAX_PACKET)), Unit::Partial);
+        assert_eq!(packet(&start(MAX_PACKET + 1)), Unit::Malformed);
     }
 }

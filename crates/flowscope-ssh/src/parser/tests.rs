@@ -99,6 +99,91 @@ fn a_gap_costs_its_side_and_is_reported() {
     assert!(out[0].client.kex_init.is_none() && out[0].server.kex_init.is_some());
 }
 
+/// Feeds a script in which `None` is a gap, and gives the outcome.
+fn outcome(script: &[(FlowSide, Option<&[u8]>)]) -> SshOutcome {
+    let (mut parser, mut out) = (SshParser::new(), Vec::new());
+    for (side, bytes) in script {
+        match bytes {
+            Some(bytes) => {
+                let chunk = StreamChunk::new(*side, Timestamp::ZERO, 0, bytes);
+                parser.feed_into(chunk, &mut out);
+            }
+            None => assert_eq!(parser.gap(*side, 9, &mut out), ParserStatus::StopSide(*side)),
+        }
+    }
+    parser.end(&mut out);
+    assert_eq!(parser.heap_bytes(), 0);
+    assert_eq!(out.len(), 1);
+    out[0].outcome
+}
+
+#[test]
+fn what_hides_the_rest_of_a_handshake_is_its_outcome() {
+    let (line, bye) = (&b"SSH-2.0-x\r\n"[..], &packet(&[1, 0, 0, 0, 2])[..]);
+    let new_keys = &packet(&[21])[..];
+    let check = |script: &[(FlowSide, Option<&[u8]>)], expected| {
+        assert_eq!(outcome(script), expected, "{script:?}");
+    };
+    check(&[(CLIENT, Some(line)), (SERVER, Some(line))], SshOutcome::Incomplete);
+    // Before anything was said, and behind it.
+    check(&[(CLIENT, None), (SERVER, Some(line))], SshOutcome::Cut);
+    check(&[(SERVER, Some(line)), (CLIENT, None)], SshOutcome::Cut);
+    // An end has said that there is no more, whatever is missing of the other.
+    let said = [(CLIENT, Some(line)), (CLIENT, Some(bye))];
+    check(&said, SshOutcome::Disconnected);
+    check(&[&said[..], &[(SERVER, None)]].concat(), SshOutcome::Disconnected);
+    check(&[&[(SERVER, None)][..], &said[..]].concat(), SshOutcome::Disconnected);
+    // Of what is encrypted nothing is missed.
+    let encrypted = [(CLIENT, Some(line)), (CLIENT, Some(new_keys)), (CLIENT, None)];
+    check(&encrypted, SshOutcome::Incomplete);
+}
+
+/// RFC 4253 §4.2: lines may come before the identification; how many is not said.
+#[test]
+fn thirty_two_lines_may_come_first() {
+    for (lines, expected) in [
+        (32, ParserStatus::Continue),
+        (33, ParserStatus::Failed(flowscope_core::ParseError::NotTheProtocol)),
+    ] {
+        assert_eq!(read(&[(SERVER, b"hello\r\n".repeat(lines))], 7).1, expected);
+    }
+}
+
+/// RFC 4253 §5.1: 1.99 may go on as version 2; 1.5 has packets of another form, which are not read.
+#[test]
+fn packets_are_read_of_version_2_alone() {
+    let proposal = packet(&payload(["a", "b", "c", "d", "e"]));
+    for (version, read_packets) in [("2.0", true), ("1.99", true), ("1.5", false)] {
+        let parts =
+            [(SERVER, format!("SSH-{version}-x\r\n").into_bytes()), (SERVER, proposal.clone())];
+        let (out, status) = read(&parts, 100);
+        assert_eq!(status, ParserStatus::Continue);
+        assert_eq!(out[0].server.kex_init.is_some(), read_packets, "{version}");
+        assert_eq!(SshParser::probe(SERVER, &parts[0].1), Probe::Yes);
+    }
+}
+
+/// Keys may be exchanged again (RFC 4253 §9), which is encrypted: in the clear the first proposal counts.
+#[test]
+fn the_first_proposal_counts() {
+    let proposal = |kex| (CLIENT, packet(&payload([kex, "b", "c", "d", "e"])));
+    let parts = [(CLIENT, b"SSH-2.0-x\r\n".to_vec()), proposal("first"), proposal("second")];
+    let (out, _) = read(&parts, 100);
+    assert_eq!(out[0].client.kex_init.as_ref().unwrap().client_to_server().kex, b"first");
+}
+
+#[test]
+fn a_parser_that_is_done_stays_so() {
+    let (mut parser, mut out) = (SshParser::new(), Vec::new());
+    for (side, bytes) in &handshake() {
+        parser.feed_into(StreamChunk::new(*side, Timestamp::ZERO, 0, bytes), &mut out);
+    }
+    let line = StreamChunk::new(CLIENT, Timestamp::ZERO, 0, b"SSH-2.0-again\r\n");
+    assert_eq!(parser.feed_into(line, &mut out), ParserStatus::Done);
+    parser.end(&mut out);
+    assert_eq!(out.len(), 1);
+}
+
 #[test]
 fn probes_need_the_version() {
     let probe = |bytes: &[u8]| SshParser::probe(CLIENT, bytes);
