@@ -128,11 +128,29 @@ mod tests {
         check(&changed(6, b"\xff\xff"), Probe::No);
         check(&changed(12, b"\x47"), Probe::No);
         check(&changed(12, b"\xc0\x0c"), Probe::No);
+        // RFC 1035 §4.1.1: a query has no response code, and Z is zero; nobody asks two questions at once.
+        check(&changed(2, b"\x01\x03"), Probe::Maybe);
+        check(&changed(2, b"\x01\x40"), Probe::Maybe);
+        check(&[&changed(4, b"\0\x02")[..], &QUERY[12..]].concat(), Probe::Maybe);
         check(&QUERY[..28], Probe::No);
         check(&QUERY[..11], Probe::No);
         check(b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n", Probe::No);
         check(&[0; 64], Probe::Maybe);
         check(&[], Probe::No);
+    }
+
+    /// A question has five bytes at least, a record eleven: the root's name is one.
+    #[test]
+    fn what_is_counted_needs_its_room() {
+        let start = |at: usize| {
+            let mut start = vec![0; at + 2];
+            start[at + 1] = 2;
+            start
+        };
+        for (at, least) in [(4, 12 + 2 * 5), (6, 12 + 2 * 11), (8, 12 + 2 * 11)] {
+            assert_eq!(probe(&start(at), Some(least)), Probe::Maybe, "{at}");
+            assert_eq!(probe(&start(at), Some(least - 1)), Probe::No, "{at}");
+        }
     }
 
     #[test]

@@ -115,6 +115,72 @@ fn data_does_not_reach_behind_its_record() {
     check(&bytes.build(), Some(DnsDefect::RecordData), expected);
 }
 
+/// A record that points to where the one before it did has that record's name, and no other has.
+#[test]
+fn owners_are_those_that_the_records_point_to() {
+    // The first answer stands at 12 + 3 + 4, its name at that place.
+    let first = b"\xc0\x13";
+    let bytes = Wire::response(1, "a", 1)
+        .answer(b"\x01b\0", 1, &[1; 4])
+        .answer(first, 1, &[2; 4])
+        .answer(b"\x01c\0", 1, &[3; 4])
+        .answer(first, 1, &[4; 4])
+        .answer(first, 1, &[5; 4])
+        .answer(QNAME, 1, &[6; 4])
+        .answer(first, 1, &[7; 4]);
+    check(
+        &bytes.build(),
+        None,
+        "1 response NOERROR a IN A | b 300 IN A 1.1.1.1, b 300 IN A 2.2.2.2, c 300 IN A 3.3.3.3, \
+         b 300 IN A 4.4.4.4, b 300 IN A 5.5.5.5, a 300 IN A 6.6.6.6, b 300 IN A 7.7.7.7 |  | ",
+    );
+}
+
+/// What a message counts is a word of its sender's, and no size.
+#[test]
+fn counts_behind_a_record_cost_nothing() {
+    let response = Wire::response(1, "a", 1).answer(QNAME, 1, &[1; 4]).counts([1, u16::MAX, 0, 0]);
+    let message = read(&response.build()).unwrap();
+    assert_eq!(message.records().len(), 1);
+    assert!(message.heap_bytes() < 8192, "{}", message.heap_bytes());
+}
+
+/// Names that are copied are paid for as those that are walked: each of these is a copy of 127 labels.
+#[test]
+fn copies_of_names_are_bounded_together() {
+    let name = [[1, b'a'].repeat(127), vec![0]].concat();
+    for owner in [QNAME, b"\xc0\x0e"] {
+        let question = Wire::new(1, 0x8180).counts([1, 0, 0, 0]).raw(&name).raw(&[0, 1, 0, 1]);
+        let wire = (0..4000).fold(question, |wire, _| wire.answer(owner, 1, &[1; 4]));
+        let bytes = wire.build();
+        let message = read(&bytes).unwrap();
+        assert_eq!(message.defect, Some(DnsDefect::TooComplex));
+        assert!(message.answers().len() * 127 <= 512 + 4 * bytes.len());
+    }
+}
+
+/// The last name in the data of a record is paid for too.
+#[test]
+fn every_name_in_data_is_paid_for() {
+    let mut chain = vec![0, 0];
+    chain.extend((0..200_u16).flat_map(|link| (0xc000 | (23 + 2 * link)).to_be_bytes()));
+    let far = (0xc000_u16 | (23 + 400)).to_be_bytes();
+    let data = [
+        (6, [&b"\0"[..], &far, &[0; 20]].concat()),
+        (15, [&b"\0\x0a"[..], &far].concat()),
+        (33, [&b"\0\x01\0\x02\0\0"[..], &far].concat()),
+        (35, [&b"\0\x01\0\x02\x01u\0\0"[..], &far].concat()),
+    ];
+    for (rtype, data) in data {
+        let chain = Wire::new(1, 0x8180).answer(b"\0", 10, &chain);
+        let wire = (0..1000).fold(chain, |wire, _| wire.answer(b"\0", rtype, &data));
+        let bytes = wire.build();
+        let message = read(&bytes).unwrap();
+        assert_eq!(message.defect, Some(DnsDefect::TooComplex), "{rtype}");
+        assert!((message.answers().len() - 1) * 200 <= 512 + 4 * bytes.len(), "{rtype}");
+    }
+}
+
 #[test]
 fn hostile_names() {
     let query =
@@ -146,6 +212,10 @@ fn a_pointer_forwards_is_followed() {
     let query = query.raw(&labels("codemonkey.net")).raw(b"\0\x01\0\x01").build();
     let expected = "36356 query QUERY codemonkey.net IN A codemonkey.net IN A |  |  | ";
     check(&query, Some(DnsDefect::ForwardPointer), expected);
+    // Why the rest was not read weighs more.
+    let cut = Some(DnsDefect::Malformed(Section::Question));
+    let expected = "36356 query QUERY codemonkey.net IN A |  |  | ";
+    check(&query[..query.len() - 1], cut, expected);
 }
 
 /// Names that lead nowhere are paid for as well, where reading goes on behind them.
@@ -178,6 +248,10 @@ fn what_the_capture_cut_is_read_as_far_as_it_goes() {
     assert_eq!(cut(whole.len() - 1), (1, 1, Some(DnsDefect::Cut)));
     assert_eq!(cut(12 + 17), (1, 0, Some(DnsDefect::Cut)));
     assert_eq!(cut(12), (0, 0, Some(DnsDefect::Cut)));
+    // What is malformed is so in the part that was captured.
+    let reserved = Wire::response(1, "example.com", 1).answer(b"\x80", 1, &[1; 4]).build();
+    let message = read_cut(&reserved, reserved.len() + 9).unwrap();
+    assert_eq!(message.defect, Some(DnsDefect::Malformed(Section::Answer)));
     // Captured whole, but short by its own word.
     let short = read(&whole[..whole.len() - 1]).unwrap();
     assert_eq!(short.defect, Some(DnsDefect::Malformed(Section::Answer)));

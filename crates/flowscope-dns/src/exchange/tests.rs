@@ -216,6 +216,40 @@ fn a_zone_transfer_goes_on() {
     assert_eq!(outcomes, expected);
 }
 
+/// RFC 1995 §4: an incremental transfer has several messages too. The identifier may be used again behind it.
+#[test]
+fn a_transfer_ends_with_the_next_query_of_its_identifier() {
+    let transfer = || {
+        let asked = Wire::query(1, "zone", 251);
+        [
+            (0_u64, ASK, asked),
+            (1, TELL, Wire::response(1, "zone", 251)),
+            (2, TELL, Wire::new(1, 0x8180)),
+        ]
+    };
+    let again =
+        |asked: Wire| [(3_u64, ASK, asked), (4, TELL, r(1, "b")), (5, TELL, Wire::new(1, 0x8180))];
+    check(
+        &[transfer(), again(q(1, "b"))].concat(),
+        &["1 1 1 0 Answered", "- 1 - 0 Continued", "1 1 1 0 Answered", "- 1 - 0 Unsolicited"],
+    );
+    // A query with another identifier, or one of the other side, does not end it.
+    check(
+        &[
+            &transfer()[..],
+            &[(3, ASK, q(2, "b")), (3, TELL, q(1, "c")), (4, TELL, Wire::new(1, 0x8180))],
+        ]
+        .concat(),
+        &[
+            "1 1 1 0 Answered",
+            "- 1 - 0 Continued",
+            "- 1 - 0 Continued",
+            "2 - - 0 Unanswered(FlowEnded)",
+            "1 - - 0 Unanswered(FlowEnded)",
+        ],
+    );
+}
+
 proptest! {
     /// Against a list that is searched from the front: every message is in one transaction, or is a
     /// retry.

@@ -14,6 +14,7 @@ struct Fixed {
     ports: (u16, u16),
     l4: L4Proto,
     fragment: bool,
+    corrupt: bool,
 }
 
 impl FlowExtractor for Fixed {
@@ -25,12 +26,13 @@ impl FlowExtractor for Fixed {
         x.payload = Payload::new(0, view.frame().len() as u32, view.wire_len());
         x.fragment =
             self.fragment.then_some(Fragment { id: 1, offset: 0, more: true, header_at: 0 });
+        x.corrupt = self.corrupt;
         (!view.frame().is_empty()).then_some(x)
     }
 }
 
 fn udp(from: u16, to: u16) -> Fixed {
-    Fixed { ports: (from, to), l4: L4Proto::Udp, fragment: false }
+    Fixed { ports: (from, to), l4: L4Proto::Udp, fragment: false, corrupt: false }
 }
 
 fn observe(extractor: Fixed, ports: &[u16], payload: &[u8]) -> Vec<DnsMessage> {
@@ -61,7 +63,19 @@ fn ports_choose_the_datagrams_and_tell_the_sides() {
     check(udp(5353, 5353), response, tell);
     check(udp(40000, 5355), query.clone(), None);
     check(Fixed { l4: L4Proto::Tcp, ..udp(40000, 53) }, query.clone(), None);
-    check(Fixed { fragment: true, ..udp(40000, 53) }, query, None);
+    check(Fixed { fragment: true, ..udp(40000, 53) }, query.clone(), None);
+    // Its checksum is wrong, and so may be its ports.
+    check(Fixed { corrupt: true, ..udp(40000, 53) }, query, None);
+}
+
+#[test]
+fn a_message_that_the_capture_has_cut_says_so() {
+    let bytes = Wire::query(1, "example.com", 1).build();
+    let mut seen = Vec::new();
+    let mut observer = DnsUdpObserver::new(udp(40000, 53), |_: &_, message| seen.push(message));
+    let view = PacketView::new(&bytes[..20], LinkType::RAW, Timestamp::ZERO);
+    observer.observe(view.with_wire_len(bytes.len() as u32));
+    assert_eq!((seen[0].len as usize, seen[0].defect), (bytes.len(), Some(crate::DnsDefect::Cut)));
 }
 
 #[test]

@@ -198,6 +198,38 @@ fn a_row_of_eve_has_the_sender_of_its_message() {
 }
 
 #[test]
+fn a_transaction_has_what_either_message_says() {
+    let flow = flow(&[
+        // RD and CD; the response has AA, RA, Z, AD and CD of its own.
+        (1, FlowSide::Initiator, Wire::new(1, 0x0110).question("a", 1, 1)),
+        (2, FlowSide::Responder, Wire::new(1, 0x84e3).question("a", 1, 1)),
+    ]);
+    let check = |name: &str, expected: Value<'_>| {
+        assert_eq!(value(&DNS, name, &flow[0]), expected, "{name}");
+    };
+    check("rd", true.into());
+    check("aa", true.into());
+    check("ra", true.into());
+    check("z", 1_u8.into());
+    check("flags", Value::short("84e3"));
+    check("rcode", "NXDOMAIN".into());
+    check("from", "responder".into());
+    assert_eq!((DNS.time)(&flow[0]), Timestamp::from_secs(1));
+    assert_eq!(DNS.sender.unwrap()(&flow[0]), FlowSide::Responder);
+    // Z, AD and CD of a message by itself.
+    let all = read::<Mdns>(Wire::new(1, 0x0070).question("a", 1, 1));
+    assert_eq!(value(&MDNS, "z", &all), 7_u8.into());
+}
+
+#[test]
+fn the_second_word_of_a_header_is_hexadecimal() {
+    for (flags, expected) in [(0, "0"), (0xf, "f"), (0x100, "100"), (0x8180, "8180")] {
+        let record = read::<Mdns>(Wire::new(1, flags).question("a", 1, 1));
+        assert_eq!(value(&MDNS, "flags", &record), Value::short(expected));
+    }
+}
+
+#[test]
 fn each_string_of_a_txt_record_is_an_answer_of_eve() {
     let response = Wire::response(1, "a", 16)
         .answer(b"\xc0\x0c", 16, b"\x05one\"1\x03two")

@@ -107,9 +107,42 @@ fn a_redirect_is_read_on_the_port_of_the_name_service() {
     assert_eq!(parse(wire).unwrap().rtype, NbnsType::NS);
 }
 
+/// RFC 1002 §4.2.16: the data of a request to wait is the second word of the request's header.
+#[test]
+fn a_request_to_wait_has_no_addresses() {
+    let owner = crate::fixture::labels(FRED);
+    let wait = Wire::new(7, 0xbc00).record(1, &owner, 32, 1, 60, &[0x29, 0x10]);
+    let message = parse(wait).unwrap();
+    assert_eq!((message.opcode(), message.defect), (NbnsOpcode::WACK, None));
+    assert!(message.addresses.is_empty());
+}
+
+#[test]
+fn the_time_is_that_of_the_first_record() {
+    let owner = crate::fixture::labels(FRED);
+    let address = [0, 0, 192, 0, 2, 1];
+    let wire = Wire::new(7, 0x8500).record(1, &owner, 32, 1, 300, &address);
+    let message = parse(wire.record(1, POINTER, 32, 1, 60, &address)).unwrap();
+    assert_eq!((message.ttl, message.addresses.len()), (Some(300), 2));
+}
+
+/// A scope has 255 bytes at most, as any name (RFC 1035 §2.3.4), also where a pointer leads into a longer one.
+#[test]
+fn a_scope_is_bounded() {
+    let name = |labels: usize| format!("{FRED}{}", format!(".{}", "s".repeat(50)).repeat(labels));
+    assert!(parse(query(&name(4), 32)).is_some());
+    assert!(parse(query(&name(6), 32)).is_none());
+}
+
 #[test]
 fn what_cannot_be_read_is_named() {
     let defect = |wire: Wire| parse(wire).expect("a message").defect;
+    // It is malformed in what was captured.
+    let odd = query(FRED, 32).record(1, POINTER, 32, 1, 0, &[0; 7]).build();
+    let mut out = Vec::new();
+    let cut = Datagram::new(FlowSide::Initiator, Timestamp::ZERO, &odd);
+    NbnsParser::new().parse_into(cut.wire_len(odd.len() as u32 + 9), &mut out);
+    assert_eq!(out[0].defect, Some(NbnsDefect::Malformed));
     assert_eq!(defect(query(FRED, 32)), None);
     assert_eq!(defect(query(FRED, 32).counts([1, 0, 0, 1])), Some(NbnsDefect::Malformed));
     assert_eq!(defect(query(FRED, 32).counts([65535; 4])), Some(NbnsDefect::Malformed));

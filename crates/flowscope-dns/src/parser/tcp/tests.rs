@@ -133,6 +133,17 @@ fn a_stream_joined_in_the_middle_is_read_from_a_message_on() {
     let bare = Wire::new(7, 0x8400).answer(b"\x01a\0", 1, &[1; 4]).framed();
     assert_eq!(read(&[&bare[..], &query(2)].concat()), [7, 2]);
     assert_eq!(read(&[&query(1)[3..], &query(2)].concat()), []);
+    // Neither a defect nor bytes behind the records, without a question that is known.
+    let records = || Wire::new(7, 0x8400).answer(b"\x01a\0", 1, &[1; 4]);
+    assert_eq!(read(&[records().raw(b"x").framed(), query(2)].concat()), []);
+    let odd = records().answer(b"\0", 1, &[1; 3]).framed();
+    assert_eq!(read(&[odd, query(2)].concat()), []);
+    assert_eq!(read(&[Wire::new(7, 0x8400).framed(), query(2)].concat()), []);
+    // The longest message.
+    let padding = 65_535 - records().answer(b"\0", 10, b"").build().len();
+    let longest = records().answer(b"\0", 10, &vec![0; padding]).framed();
+    assert_eq!(longest.len(), 2 + 65_535);
+    assert_eq!(read(&[longest, query(2)].concat()), [7, 2]);
 }
 
 #[test]
@@ -149,6 +160,35 @@ fn gaps_may_follow_each_other() {
     assert_eq!(ids(&out), [2]);
     // The other side knows nothing of it.
     assert_eq!(ids(&parser.feed_responder(&query(9))), [9]);
+    // What came between two gaps that hide where messages begin is not put together with what follows.
+    let (mut parser, mut out) = (DnsTcpParser::default(), Vec::new());
+    parser.gap(SIDE, 5, &mut out);
+    parser.feed_into(feed(&stream[..1]), &mut out);
+    parser.gap(SIDE, 5, &mut out);
+    parser.feed_into(feed(&stream), &mut out);
+    assert_eq!(ids(&out), [1, 2]);
+}
+
+/// A gap of no length says that a stream is joined in the middle, which it is not within a length.
+#[test]
+fn a_gap_of_no_length_within_a_message_is_none() {
+    let stream = [query(1), query(2)].concat();
+    for at in 1..query(1).len() {
+        let (mut parser, mut out) = (DnsTcpParser::default(), Vec::new());
+        parser.feed_into(feed(&stream[..at]), &mut out);
+        assert_eq!(parser.gap(SIDE, 0, &mut out), ParserStatus::Continue);
+        parser.feed_into(feed(&stream[at..]), &mut out);
+        assert_eq!(ids(&out), [1, 2], "{at}");
+    }
+}
+
+#[test]
+fn what_follows_the_end_of_a_side_is_not_read() {
+    let (mut parser, mut out) = (DnsTcpParser::default(), Vec::new());
+    parser.fin(SIDE, &mut out);
+    assert_eq!(parser.feed_into(feed(&query(1)), &mut out), ParserStatus::StopSide(SIDE));
+    assert_eq!(parser.gap(SIDE, 9, &mut out), ParserStatus::StopSide(SIDE));
+    assert_eq!(out, []);
 }
 
 #[test]
@@ -171,6 +211,23 @@ fn what_was_seen_of_an_unfinished_message_is_read() {
         assert_eq!((out[0].questions().len(), out[0].defect), (1, Some(DnsDefect::Cut)));
         assert_eq!(out[0].ts, Timestamp::from_secs(7));
         assert_eq!(parser.heap_bytes(), 0);
+    }
+    // A header is enough to say what was asked for.
+    for (len, expected) in [(2 + 11, 0), (2 + 12, 1)] {
+        let (mut parser, mut out) = (DnsTcpParser::default(), Vec::new());
+        parser.feed_into(feed(&bytes[..len]), &mut out);
+        parser.end(&mut out);
+        assert_eq!(out.len(), expected, "{len}");
+    }
+}
+
+#[test]
+fn memory_is_that_of_both_sides() {
+    for side in [SIDE, !SIDE] {
+        let mut parser = DnsTcpParser::default();
+        let chunk = StreamChunk::new(side, Timestamp::ZERO, 0, &[0x40, 0, 1, 2, 3, 4]);
+        parser.feed_into(chunk, &mut Vec::new());
+        assert!(parser.heap_bytes() >= 4, "{side:?}");
     }
 }
 

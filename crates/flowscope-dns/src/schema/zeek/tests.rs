@@ -68,6 +68,10 @@ fn what_zeeks_scripts_do_not_log_is_no_answer() {
     check(1, b"x", "-");
     check(46, b"short", "-");
     check(47, b"\x40", "-");
+    // RFC 1035 §2.3.4: a label has 63 bytes at most.
+    let label = |len: u8| [&[len][..], &vec![b'a'; len.into()], &[0]].concat();
+    check(47, &label(63), &format!("NSEC owner.example {}", "a".repeat(63)));
+    check(47, &label(64), "-");
 }
 
 #[test]
@@ -97,6 +101,7 @@ fn a_query_is_rejected_by_a_response_without_records() {
     assert!(rejected(Wire::new(1, 0x8185)));
     assert!(!rejected(Wire::new(1, 0x8180).edns(0, b"")));
     assert!(!rejected(Wire::response(1, "a", 1).edns(0, b"")));
+    assert!(!rejected(Wire::response(1, "a", 1).record(2, QNAME, 2, 1, 9, b"\0")));
     assert!(!rejected(Wire::response(1, "a", 1).answer(QNAME, 1, &[192, 0, 2, 1])));
 }
 
