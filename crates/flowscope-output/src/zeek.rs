@@ -293,18 +293,22 @@ fn cell(value: &Value<'_>, kind: ZeekType, out: &mut Vec<u8>) {
                 if at > 0 {
                     out.push(b',');
                 }
-                match bytes(item) {
-                    Some(text) => escape(text, true, out),
-                    None => plain(item, kind, out),
-                }
+                element(item, kind, true, out);
             }
         }
-        _ => match bytes(value) {
-            Some(b"") => out.extend_from_slice(b"(empty)"),
-            Some(b"-") => out.extend_from_slice(b"\\x2d"),
-            Some(text) => escape(text, false, out),
-            None => plain(value, kind, out),
-        },
+        _ => element(value, kind, false, out),
+    }
+}
+
+/// Appends a value that is a cell, or an item of a vector. Text that is the same as a mark for what is unset or
+/// empty has its first byte escaped, so that it is read as text.
+fn element(value: &Value<'_>, kind: ZeekType, in_list: bool, out: &mut Vec<u8>) {
+    match bytes(value) {
+        Some(b"") => out.extend_from_slice(b"(empty)"),
+        Some(b"-") => out.extend_from_slice(b"\\x2d"),
+        Some(b"(empty)") => out.extend_from_slice(b"\\x28empty)"),
+        Some(text) => escape(text, in_list, out),
+        None => plain(value, kind, out),
     }
 }
 
@@ -425,6 +429,62 @@ mod tests {
         check(&[&PING, &OTHER, &OTHER, &PING], &["ping", "other", "ping"]);
         // The columns differ, so the header must be there again.
         check(&[&PING, &SAME_LOG, &SAME_LOG], &["ping", "ping"]);
+    }
+
+    fn check_cell(value: &Value<'_>, kind: ZeekType, expected: &str) {
+        let mut out = Vec::new();
+        cell(value, kind, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), expected, "{value:?}");
+    }
+
+    /// `-` and `(empty)` stand for what is unset and empty, the comma stands between items: text with the same
+    /// bytes has to be read as text.
+    #[test]
+    fn text_is_never_read_as_a_mark_or_as_several_items() {
+        let check = |text: &[u8], expected| {
+            check_cell(&text.into(), ZeekType::String, expected);
+        };
+        check(b"", "(empty)");
+        check(b"-", r"\x2d");
+        check(b"--", "--");
+        check(b"(empty)", r"\x28empty)");
+        check(b"a,b", "a,b");
+        check(b"a\tb\\\x7f\xc3", r"a\x09b\x5c\x7f\xc3");
+        let list = |items: &[&'static str]| Value::list(items.iter().copied());
+        let check = |items: &[&'static str], expected| {
+            check_cell(&list(items), ZeekType::VectorOfString, expected);
+        };
+        check(&[], "-");
+        check(&["-"], r"\x2d");
+        check(&[""], "(empty)");
+        check(&["a,b", "", "(empty)", "c"], r"a\x2cb,(empty),\x28empty),c");
+    }
+
+    #[test]
+    fn times_and_intervals_have_six_decimals() {
+        let time = Timestamp::from_nanos(1_767_323_045_012_345_678);
+        check_cell(&time.into(), ZeekType::Time, "1767323045.012345");
+        let span = std::time::Duration::from_micros(1_500_400);
+        check_cell(&span.into(), ZeekType::Interval, "1.500400");
+        check_cell(&Value::U64(300), ZeekType::Interval, "300.000000");
+        check_cell(&Value::U64(300), ZeekType::Time, "300.000000");
+        check_cell(&Value::U64(300), ZeekType::Count, "300");
+        let ttls = Value::list([300_u64, 60].into_iter());
+        check_cell(&ttls, ZeekType::VectorOfInterval, "300.000000,60.000000");
+        check_cell(&true.into(), ZeekType::Bool, "T");
+        check_cell(&false.into(), ZeekType::Bool, "F");
+        check_cell(&Value::Null, ZeekType::Bool, "-");
+    }
+
+    /// Behind `#close` another file begins, which has a header of its own.
+    #[test]
+    fn what_follows_the_end_has_a_header() {
+        let (header, mut out, mut format) = (header(), Vec::new(), ZeekFormat::tsv());
+        format.record(&header, &Ping(&PING), &mut out);
+        format.end(Timestamp::from_secs(1), &mut out);
+        out.clear();
+        format.record(&header, &Ping(&PING), &mut out);
+        assert!(out.starts_with(b"#separator"), "{}", out.escape_ascii());
     }
 
     #[test]
