@@ -71,7 +71,13 @@ fn around(own: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
 
 impl Format for CsvFormat {
     fn begin(&mut self, _: Timestamp, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.names.join(",").as_bytes());
+        for (at, name) in self.names.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            // A chosen name may have any character.
+            write(&Value::from(name.as_str()), out);
+        }
         out.push(b'\n');
     }
 
@@ -197,6 +203,10 @@ fn text(value: &Value<'_>, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use flowscope_core::L4Proto;
+    use flowscope_extract::FiveTupleKey;
+    use flowscope_record::{Column, Kind};
+
     use super::*;
 
     #[test]
@@ -209,11 +219,75 @@ mod tests {
         check(Value::Null, "");
         check("a b".into(), "a b");
         check("a,b".into(), "\"a,b\"");
+        check("a\rb".into(), "\"a\rb\"");
         check("say \"x\"\n".into(), "\"say \"\"x\"\"\n\"");
         check(b"\xff".as_slice().into(), "\\xff");
         check(Value::list([1_u8, 2].into_iter()), "1 2");
         check(Value::List(vec![Value::Object(vec![("a", 1_u8.into())])]), "\"[{\"\"a\"\":1}]\"");
         check(std::time::Duration::from_millis(1500).into(), "1.500000");
         check(false.into(), "false");
+        let object = Value::Object(vec![("a", 1_u8.into())]);
+        check(Value::List(vec!["x".into(), object]), "\"[\"\"x\"\",{\"\"a\"\":1}]\"");
+    }
+
+    struct Ping(&'static Schema<Ping>);
+
+    impl Record for Ping {
+        fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+            visitor.record(self.0, self)
+        }
+    }
+
+    const CODE: &[Column<Ping>] = &[Column::new("code", Kind::U64, |_| 7_u64.into(), "A number.")];
+    static PING: Schema<Ping> =
+        Schema { columns: CODE, ..Schema::new("ping", |_| Timestamp::ZERO) };
+    static PONG: Schema<Ping> =
+        Schema { columns: CODE, ..Schema::new("pong", |_| Timestamp::ZERO) };
+
+    /// The line of names and those of these records, by their cells.
+    fn written(mut format: CsvFormat, records: &[&'static Schema<Ping>]) -> Vec<Vec<String>> {
+        let ends = ("10.0.0.1:5".parse().unwrap(), "10.0.0.2:53".parse().unwrap());
+        let (key, orientation) = FiveTupleKey::new(L4Proto::Udp, ends.0, ends.1).unwrap();
+        let header = RecordHeader::new(Timestamp::from_secs(1), 3, key, orientation);
+        let mut out = Vec::new();
+        format.begin(Timestamp::ZERO, &mut out);
+        records.iter().for_each(|schema| format.record(&header, &Ping(schema), &mut out));
+        let text = String::from_utf8(out).unwrap();
+        text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect()
+    }
+
+    /// The cells under a name, `None` where there is no such column.
+    fn column(lines: &[Vec<String>], name: &str) -> Option<Vec<String>> {
+        let at = lines[0].iter().position(|cell| cell == name)?;
+        assert!(lines.iter().all(|line| line.len() == lines[0].len()), "{lines:?}");
+        Some(lines[1..].iter().map(|line| line[at].clone()).collect())
+    }
+
+    #[test]
+    fn records_of_one_schema_have_its_names() {
+        // A record of another schema is left out.
+        let lines = written(CsvFormat::new(&[&PING]), &[&PING, &PONG]);
+        assert_eq!(column(&lines, "code").unwrap(), ["7"]);
+        assert_eq!(column(&lines, "src_ip").unwrap(), ["10.0.0.1"]);
+        assert_eq!((column(&lines, "protocol"), column(&lines, "ping.code")), (None, None));
+    }
+
+    #[test]
+    fn records_of_several_schemas_leave_the_columns_of_the_others_empty() {
+        let lines = written(CsvFormat::new(&[&PING, &PONG]), &[&PING, &PONG]);
+        assert_eq!(column(&lines, "protocol").unwrap(), ["ping", "pong"]);
+        assert_eq!(column(&lines, "ping.code").unwrap(), ["7", ""]);
+        assert_eq!(column(&lines, "pong.code").unwrap(), ["", "7"]);
+        assert_eq!(column(&lines, "dest_port").unwrap(), ["53", "53"]);
+        assert_eq!(column(&lines, "code"), None);
+    }
+
+    #[test]
+    fn chosen_names_are_quoted_as_cells_are() {
+        let names = ["code", "a\"b", "c,d"].map(str::to_owned);
+        let mut format = CsvFormat::of_fields(&RecordFields::new(names.to_vec()));
+        let mut out = Vec::new();
+        format.begin(Timestamp::ZERO, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "code,\"a\"\"b\",\"c,d\"\n");
     }
 }
