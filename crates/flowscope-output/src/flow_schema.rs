@@ -293,6 +293,33 @@ mod tests {
         assert_eq!(FLOW.faults(), Vec::<String>::new());
     }
 
+    /// A cell of a table has eleven letters at most.
+    #[test]
+    fn a_long_history_is_cut_in_tables() {
+        use flowscope_testkit::{Dialogue, views};
+        let talk =
+            Dialogue::udp("10.0.0.1:40000", "10.0.0.2:53").datagram(FlowSide::Initiator, b"");
+        let mut driver = flowscope_driver::SessionDriver::new(
+            flowscope_extract::FiveTuple::bidirectional(),
+            flowscope_http::HttpParser::default(),
+        );
+        for view in views(&talk.build()) {
+            driver.handle_packet(view);
+        }
+        driver.finish(EndReason::EndOfInput);
+        let mut record = std::iter::from_fn(|| driver.poll_event())
+            .find_map(|event| FlowRecord::of_event(&event))
+            .unwrap();
+        let mut check = |letters: &str, expected: &str| {
+            record.history = flowscope_track::History::of_letters(letters).unwrap();
+            let shown = crate::cell_text(&short_history(&record), &crate::Zone::utc());
+            assert_eq!(shown, expected, "{letters}");
+        };
+        check("ShADad", "ShADad");
+        check("ShADadTtCcW", "ShADadTtCcW");
+        check("ShADadTtCcWw", "ShADadTtCc…");
+    }
+
     #[test]
     fn the_age_of_eve_is_the_difference_of_whole_seconds() {
         use flowscope_driver::SessionDriver;

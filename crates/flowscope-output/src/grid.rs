@@ -280,6 +280,24 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    /// [`Grid::LOOK_AHEAD`] rows decide on the widths: the last of them ends the wait.
+    #[test]
+    fn rows_are_held_back_until_there_are_enough() {
+        let mut grid = Grid::new(vec![GridColumn::new("N")]);
+        let mut out = Vec::new();
+        for n in 1..Grid::LOOK_AHEAD {
+            grid.row(vec![n.to_string()], &mut out);
+            assert_eq!((grid.held_back(), out.len()), (n, 0));
+        }
+        grid.row(vec!["last".to_owned()], &mut out);
+        assert_eq!(grid.held_back(), 0);
+        let lines = |out: &[u8]| out.iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(lines(&out), Grid::LOOK_AHEAD + 1);
+        grid.row(vec!["x".to_owned()], &mut out);
+        grid.end(&mut out);
+        assert_eq!(lines(&out), Grid::LOOK_AHEAD + 2);
+    }
+
     #[test]
     fn lines_fit_the_terminal() {
         let time = || GridColumn { prefix: 11, ..GridColumn::new("START") };

@@ -336,6 +336,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_not_there_is_left_out() {
+        let check = |value: Value<'_>, empty_lists: bool, expected: &str| {
+            let mut out = Vec::new();
+            member(&Piece::new(",\"a\":"), value, empty_lists, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        };
+        let list = |values: &[u8]| Value::list(values.iter().copied());
+        check(Value::Null, true, "");
+        check(list(&[]), false, "");
+        check(list(&[]), true, ",\"a\":[]");
+        check(list(&[1, 2]), false, ",\"a\":[1,2]");
+        let object = Value::Object(vec![("x", Value::Null), ("y", 1_u8.into())]);
+        check(object, false, ",\"a\":{\"y\":1}");
+        check(Value::List(vec![Value::Null]), false, ",\"a\":[null]");
+    }
+
+    #[test]
     fn lines_are_json() {
         let mut out = Vec::new();
         line(&mut out, |line| {

@@ -113,4 +113,31 @@ mod tests {
     fn the_schema_is_sound() {
         assert_eq!(STATS.faults(), Vec::<String>::new());
     }
+
+    fn value(stats: &CaptureStats, name: &str) -> String {
+        let column = STATS.columns.iter().find(|column| column.name == name).unwrap();
+        let mut out = Vec::new();
+        crate::json::write(&(column.get)(stats), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_did_not_happen_is_left_out() {
+        use flowscope_core::Loss;
+        let mut packets = Ledger::default();
+        packets.deliver(5);
+        packets.lose(Loss::RingFull, 2);
+        let mut stats = CaptureStats::new(packets, Ledger::default());
+        stats.capture = vec![("filtered", 0), ("dropped", 1)];
+        let check = |stats: &CaptureStats, name, expected| assert_eq!(value(stats, name), expected);
+        check(&stats, "packets", r#"{"seen":7,"tracked":5,"ring_full":2}"#);
+        check(&stats, "bytes", r#"{"seen":0,"delivered":0}"#);
+        check(&stats, "capture", r#"{"dropped":1}"#);
+        check(&stats, "flows", "null");
+        check(&stats, "unread", "null");
+        stats.capture[1].1 = 0;
+        stats.evicted = 1;
+        check(&stats, "capture", "null");
+        check(&stats, "flows", r#"{"evicted":1}"#);
+    }
 }

@@ -281,3 +281,45 @@ impl Visitor for Summary<'_> {
         format.line([&start, schema.name, &initiator, &responder, said.trim_end()], out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flowscope_core::L4Proto;
+    use flowscope_extract::FiveTupleKey;
+    use flowscope_record::Column;
+
+    use super::*;
+
+    struct Ping(u64);
+
+    static PING: Schema<Ping> = Schema {
+        columns: &[Column::new("code", Kind::U64, |ping| ping.0.into(), "A number.")],
+        ..Schema::new("ping", |_| Timestamp::ZERO)
+    };
+
+    impl Record for Ping {
+        fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+            visitor.record(&PING, self)
+        }
+    }
+
+    /// Whether all rows are written at once, or more than are held back.
+    #[test]
+    fn numbers_are_aligned_to_the_right() {
+        let ends = ("10.0.0.1:5".parse().unwrap(), "10.0.0.2:53".parse().unwrap());
+        let (key, orientation) = FiveTupleKey::new(L4Proto::Udp, ends.0, ends.1).unwrap();
+        let header = RecordHeader::new(Timestamp::from_secs(1), 3, key, orientation);
+        for rows in [3, Grid::LOOK_AHEAD - 1, Grid::LOOK_AHEAD, Grid::LOOK_AHEAD + 1] {
+            let mut table = FieldsTable::new(RecordFields::new(vec!["code".to_owned()]));
+            let mut out = Vec::new();
+            for row in 0..rows {
+                table.record(&header, &Ping(row as u64 % 3 * 1_000_000), &mut out);
+            }
+            table.end(Timestamp::ZERO, &mut out);
+            let text = String::from_utf8(out).unwrap();
+            assert_eq!(text.lines().count(), rows + 1);
+            let first: Vec<&str> = text.lines().take(4).collect();
+            assert_eq!(first, ["   CODE", "      0", "1000000", "2000000"], "{rows}");
+        }
+    }
+}

@@ -172,6 +172,18 @@ mod tests {
         assert_eq!(terminal("\x1b[2Ja\u{202e}b\u{9b}31m\n"), "\\u{1b}[2Ja\\u{202e}b\\u{9b}31m\\n");
     }
 
+    /// The characters that turn the direction of writing, break lines or are not seen (Unicode, blocks General
+    /// Punctuation and Arabic), and their neighbours that are seen.
+    #[test]
+    fn characters_that_are_not_seen_are_spelled_out() {
+        for c in "\u{61c}\u{200b}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2060}\u{2066}\u{2069}\u{206f}\u{feff}".chars() {
+            assert_eq!(terminal(&c.to_string()), c.escape_unicode().to_string());
+        }
+        for c in "\u{61b}\u{200a}\u{2010}\u{2027}\u{202f}\u{205f}\u{2070}".chars() {
+            assert_eq!(terminal(&c.to_string()), c.to_string());
+        }
+    }
+
     #[test]
     fn addresses_have_no_quotes() {
         let mut buffer = b"what was there".to_vec();
@@ -216,6 +228,7 @@ mod tests {
             "1970-01-01T00:00:01.Z",
             "1970-01-01T00:00:01.0000000000Z",
             "1970-01-01T00:00:01.5ZZ",
+            "1970-01-01T00:00:60Z",
             "1970-01-01T00:00:61Z",
             "1970-01-01T24:00:00Z",
             "1970-02-29T00:00:00Z",

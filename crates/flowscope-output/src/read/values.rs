@@ -132,3 +132,25 @@ pub(super) fn mac(text: &str) -> Option<[u8; 6]> {
     }
     pairs.next().is_none().then_some(addr)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_six_pairs_of_digits() {
+        assert_eq!(mac("02:00:5e:aB:cd:ff"), Some([2, 0, 0x5e, 0xab, 0xcd, 0xff]));
+        for text in [
+            "",
+            "02:00:5e:ab:cd",
+            "02:00:5e:ab:cd:ff:00",
+            "2:00:5e:ab:cd:ff",
+            "+2:00:5e:ab:cd:ff",
+            "-2:00:5e:ab:cd:ff",
+            "02-00-5e-ab-cd-ff",
+            "02:00:5e:ab:cd:fg",
+        ] {
+            assert_eq!(mac(text), None, "{text}");
+        }
+    }
+}

@@ -88,6 +88,7 @@ fn which_records_are_of_one_connection() {
     assert!(after(&whole, LINGER, second.clone()), "what comes late is of the one that ended");
     assert!(!after(&whole, LINGER + nanosecond, second.clone()));
     assert!(!after(&whole, nanosecond, whole.clone()));
+    assert!(!after(&whole, Duration::ZERO, whole.clone()), "the ports are used again at once");
     let syn = Dialogue::tcp("10.0.0.9:40000", "10.0.0.2:80").syn();
     let syn = parts(syn, &[]).remove(0);
     assert!(after(&syn, IDLE, whole.clone()), "a SYN that is sent again");
@@ -121,6 +122,23 @@ fn a_flow_that_was_open_is_idle_once_its_timeout_is_over() {
     let mut merged = MergedRecord::new(first.clone());
     merged.followed_at(first.end, IDLE, LINGER);
     assert_eq!(merged.into_record().kind, FlowRecordKind::Ended(EndReason::Superseded));
+}
+
+/// RFC 9293 §3.3.2: where one end closes first, the other end is at the other state of the pair.
+#[test]
+fn each_state_has_one_at_the_other_end() {
+    for (here, there) in [
+        (TcpState::SynSent, TcpState::SynSent),
+        (TcpState::Established, TcpState::Established),
+        (TcpState::FinWait2, TcpState::CloseWait),
+        (TcpState::TimeWait, TcpState::LastAck),
+        (TcpState::Closed, TcpState::Closed),
+    ] {
+        assert_eq!((turned(here), turned(there)), (there, here));
+    }
+    // Before the first FIN is acknowledged.
+    assert_eq!(turned(TcpState::FinWait1), TcpState::CloseWait);
+    assert_eq!(turned(TcpState::Closing), TcpState::LastAck);
 }
 
 #[test]
