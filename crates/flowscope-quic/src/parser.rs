@@ -79,8 +79,7 @@ impl QuicParser {
         for _ in 0..MAX_COALESCED {
             let Some((packet, behind)) = LongPacket::read(rest) else { break };
             rest = behind;
-            let opens = packet.kind == PacketType::Initial && packet.has_sample();
-            if self.connection.is_none() && opens && !mem::take(&mut may_begin) {
+            if self.connection.is_none() && packet.may_begin() && !mem::take(&mut may_begin) {
                 continue;
             }
             if self.packet(datagram.side, datagram.ts, &packet) == Stage::Over {
@@ -93,7 +92,7 @@ impl QuicParser {
     fn packet(&mut self, side: FlowSide, ts: Timestamp, packet: &LongPacket<'_>) -> Stage {
         match &mut self.connection {
             Some(connection) => connection.packet(side, ts, packet),
-            None if packet.kind == PacketType::Initial && packet.has_sample() => {
+            None if packet.may_begin() => {
                 let Some((mut connection, payload)) = Connection::begin(side, ts, packet) else {
                     return Stage::Open;
                 };
@@ -312,15 +311,17 @@ impl DatagramParser for QuicParser {
             };
         }
         match LongPacket::read(payload) {
-            Some((packet, _)) => match packet.kind {
-                PacketType::Initial if payload.len() >= MIN_CLIENT_DATAGRAM => Probe::Yes,
-                PacketType::Negotiation if packet.versions().any(QuicVersion::is_readable) => {
-                    Probe::Yes
+            Some((packet, _)) if packet.has_quic_bit || packet.kind == PacketType::Negotiation => {
+                match packet.kind {
+                    PacketType::Initial if payload.len() >= MIN_CLIENT_DATAGRAM => Probe::Yes,
+                    PacketType::Negotiation if packet.versions().any(QuicVersion::is_readable) => {
+                        Probe::Yes
+                    }
+                    PacketType::Negotiation => Probe::No,
+                    _ => Probe::Maybe,
                 }
-                PacketType::Negotiation => Probe::No,
-                _ => Probe::Maybe,
-            },
-            None => Probe::No,
+            }
+            _ => Probe::No,
         }
     }
 }

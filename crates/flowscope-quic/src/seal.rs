@@ -9,6 +9,7 @@ use crate::keys::{InitialKeys, Sender};
 /// An Initial packet to be sealed.
 #[derive(Clone)]
 pub(crate) struct Initial {
+    pub(crate) has_quic_bit: bool,
     pub(crate) version: QuicVersion,
     /// The connection id that the keys follow from.
     pub(crate) keyed_by: Vec<u8>,
@@ -25,6 +26,7 @@ impl Initial {
         let mut payload = payload.to_vec();
         payload.resize(payload.len().max(1162), 0);
         Initial {
+            has_quic_bit: true,
             version: QuicVersion::V1,
             keyed_by: destination.to_vec(),
             sender: Sender::Client,
@@ -50,7 +52,8 @@ impl Initial {
         let keys = InitialKeys::new(self.version, &self.keyed_by).expect("a version that is read");
         let keys = keys.of(self.sender);
         let kind = if self.version == QuicVersion::V2 { 0x10 } else { 0 };
-        let mut packet = vec![0xc0 | kind];
+        let form = if self.has_quic_bit { 0xc0 } else { 0x80 };
+        let mut packet = vec![form | kind];
         packet.extend(self.version.0.to_be_bytes());
         for id in [&self.destination, &self.source] {
             packet.push(id.len() as u8);

@@ -85,6 +85,23 @@ fn a_hello_over_several_datagrams_in_any_order() {
     }
 }
 
+/// RFC 9287 §3: a server whose client allows that clears the bit of any packet.
+#[test]
+fn a_server_may_clear_the_quic_bit() {
+    let (client, server) = hellos();
+    let opening = Initial::client(FIRST, &crypto(0, &client));
+    let answer = Initial::server(FIRST, &crypto(0, &server));
+    let cleared = |initial: Initial| Initial { has_quic_bit: false, ..initial }.seal();
+    let (handshakes, status) = read(&[(CLIENT, opening.clone().seal()), (SERVER, cleared(answer))]);
+    assert_eq!(status, ParserStatus::Done);
+    assert_eq!(handshakes[0].outcome, QuicOutcome::Accepted);
+    assert_eq!(handshakes[0].history.as_str(), "ISis");
+    // A client that has not heard from the server does not.
+    let opening = cleared(opening);
+    assert_eq!(QuicParser::probe(CLIENT, &opening), Probe::No);
+    assert!(read(&[(CLIENT, opening)]).0.is_empty());
+}
+
 #[test]
 fn version_2_has_keys_and_types_of_its_own() {
     let (client, server) = hellos();

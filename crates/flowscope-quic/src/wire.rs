@@ -56,6 +56,9 @@ pub(crate) enum PacketType {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LongPacket<'a> {
     pub(crate) kind: PacketType,
+    /// Whether the bit is set that marks packets of QUIC (RFC 9000 §17.2): an end whose peer allows that may clear it, a
+    /// server from its first Initial on (RFC 9287 §3).
+    pub(crate) has_quic_bit: bool,
     pub(crate) version: QuicVersion,
     pub(crate) destination: &'a [u8],
     pub(crate) source: &'a [u8],
@@ -85,7 +88,7 @@ impl<'a> LongPacket<'a> {
         };
         let kind = match number {
             _ if version == QuicVersion::NEGOTIATION => PacketType::Negotiation,
-            _ if !version.is_readable() || first & 0x40 == 0 => return None,
+            _ if !version.is_readable() => return None,
             0 => PacketType::Initial,
             1 => PacketType::ZeroRtt,
             2 => PacketType::Handshake,
@@ -104,13 +107,20 @@ impl<'a> LongPacket<'a> {
             }
         };
         let number_at = datagram.len() - reader.0.len();
-        let packet = LongPacket { kind, version, destination, source, bytes, number_at };
+        let has_quic_bit = first & 0x40 != 0;
+        let packet =
+            LongPacket { kind, has_quic_bit, version, destination, source, bytes, number_at };
         Some((packet, &datagram[bytes.len()..]))
     }
 
     /// Whether it is long enough for header protection, without which it is discarded (RFC 9001 §5.4.2).
     pub(crate) fn has_sample(&self) -> bool {
         self.bytes.len() >= self.number_at + 4 + 16
+    }
+
+    /// Whether it can be the first of a connection: a client does not know yet that it may clear the bit.
+    pub(crate) fn may_begin(&self) -> bool {
+        self.kind == PacketType::Initial && self.has_quic_bit && self.has_sample()
     }
 
     /// The versions that a Version Negotiation offers.
@@ -256,7 +266,7 @@ mod tests {
         assert_eq!(kind(0xf0, 1), Some((PacketType::Retry, 0)));
         assert_eq!(kind(0x80, 0), Some((PacketType::Negotiation, 0)));
         assert_eq!(kind(0x40, 1), None, "a short header");
-        assert_eq!(kind(0x80, 1), None, "without the fixed bit");
+        assert_eq!(kind(0x80, 1), Some((PacketType::Initial, 1)), "without the fixed bit");
         assert_eq!(kind(0xc0, 7), None, "a version that is not known");
     }
 }
