@@ -172,7 +172,7 @@ mod tests {
 
     /// Reads `input` whole and byte by byte; gives the body, the anomalies and what ended it.
     fn check(input: &str, body: &str, anomalies: &[(HttpAnomalyKind, usize)], last: Option<Step>) {
-        for piece in [input.len().max(1), 1, 3] {
+        for piece in [input.len().max(1), 1, 2, 3] {
             let (mut state, mut found, mut data) = (Chunked::new(), Vec::new(), Vec::new());
             let (mut at, mut end) = (0, None);
             while at < input.len() && end.is_none() {
@@ -212,6 +212,7 @@ mod tests {
         check("A\r\n0123456789\r\n000\r\n", "0123456789", &[], Some(Step::Last(20)));
         check("3\nabc\n0\n", "abc", &[(BareLf, 1), (BareLf, 5), (BareLf, 7)], Some(Step::Last(8)));
         check("3;a\rb\r\nabc", "abc", &[(BareCr, 4)], None);
+        check("3\r\r\nabc", "abc", &[(BareCr, 2)], None);
         check("ffffffffffffffff\r\nabc", "abc", &[], None);
         check("0000000000000000000000003\r\nabc", "abc", &[], None);
         check("1ffffffffffffffff\r\n", "", &[], broken(InvalidChunkSize, 16));
@@ -224,5 +225,10 @@ mod tests {
         check(&long, "", &[], broken(ChunkLineTooLong, 40));
         let zeros = "0".repeat(100);
         check(&zeros, "", &[], broken(ChunkLineTooLong, 40));
+        // A line of 40 bytes, its end included, and one of 41.
+        check(&format!("{}\r\n", "0".repeat(38)), "", &[], Some(Step::Last(40)));
+        check(&format!("{}\r\n", "0".repeat(39)), "", &[], broken(ChunkLineTooLong, 40));
+        check(&format!("0;{}\r\n", "x".repeat(36)), "", &[], Some(Step::Last(40)));
+        check(&format!("0;{}\r\n", "x".repeat(37)), "", &[], broken(ChunkLineTooLong, 40));
     }
 }

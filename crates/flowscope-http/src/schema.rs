@@ -390,6 +390,37 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_were_not_captured_are_those_of_both_bodies() {
+        use flowscope_core::FlowSide::{Initiator, Responder};
+        let mut parser = HttpExchanges::default();
+        let mut exchanges = Vec::new();
+        parser.feed_initiator(b"POST / HTTP/1.1\r\nContent-Length: 7\r\n\r\nabcd");
+        parser.gap(Initiator, 3, &mut exchanges);
+        parser.feed_responder(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab");
+        parser.gap(Responder, 5, &mut exchanges);
+        exchanges.extend(parser.feed_responder(b"cd"));
+        let column = |name: &str| {
+            SCHEMA.columns.iter().find(|column| column.name == name).expect("there is one")
+        };
+        let zeek = |name: &str| {
+            let zeek = column(name).zeek.as_ref().and_then(|zeek| zeek.get);
+            zeek.expect("Zeek has its own")(&exchanges[0])
+        };
+        let own = |name: &str| (column(name).get)(&exchanges[0]);
+        assert_eq!(own("missing_bytes"), Value::U64(8));
+        assert_eq!(
+            [own("request_body_bytes"), zeek("request_body_bytes")],
+            [4_u8, 7].map(Value::from)
+        );
+        assert_eq!(
+            [own("response_body_bytes"), zeek("response_body_bytes")],
+            [4_u8, 9].map(Value::from)
+        );
+        // "trans_depth" begins with 1.
+        assert_eq!([own("tx_id"), zeek("tx_id")], [0_u8, 1].map(Value::from));
+    }
+
+    #[test]
     fn a_summary_has_both_messages() {
         let mut parser = HttpExchanges::default();
         parser.feed_initiator(b"GET /i HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -398,5 +429,12 @@ mod tests {
         let mut text = String::new();
         (SCHEMA.summary)(&exchanges[0], &mut text);
         assert_eq!(text, "GET a/i -> 200 2B text/html in 0s");
+        // A target in absolute form has its host already.
+        let mut parser = HttpExchanges::default();
+        let mut exchanges = parser.feed_initiator(b"GET http://a/i HTTP/1.1\r\nHost: a\r\n\r\n");
+        parser.end(&mut exchanges);
+        text.clear();
+        (SCHEMA.summary)(&exchanges[0], &mut text);
+        assert_eq!(text, "GET http://a/i -> (no response)");
     }
 }

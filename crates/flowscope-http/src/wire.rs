@@ -409,7 +409,14 @@ mod tests {
 
     #[test]
     fn after_a_gap_only_the_exact_form_counts() {
-        for line in ["GET / HTTP/1.1\r\n", "HTTP/1.0 200 OK\r\n", "HTTP/1.1 304\r\n"] {
+        for line in [
+            "GET / HTTP/1.1\r\n",
+            "HTTP/1.0 200 OK\r\n",
+            "HTTP/1.1 304\r\n",
+            // "Any valid three-digit status code" in RFC 9110 §15.
+            "HTTP/1.1 100 Continue\r\n",
+            "HTTP/1.1 999 Denied\r\n",
+        ] {
             assert!(is_unmistakable(line.as_bytes(), None, false), "{line}");
         }
         for line in [
@@ -441,6 +448,16 @@ mod tests {
             assert_eq!(is_unmistakable(line.as_bytes(), None, true), maybe_truncated, "{method}");
         }
         assert!(is_unmistakable(b"HTTP/1.1 200 OK\r\n", None, true));
+    }
+
+    /// What stands within a line is not looked at for many words in front of it.
+    #[test]
+    fn a_status_line_within_a_line_has_80_bytes_at_most() {
+        for (len, expected) in [(79, true), (80, true), (81, false)] {
+            let line = format!("HTTP/1.1 200 {:x<1$}", "", len - 13);
+            assert_eq!(line.len(), len);
+            assert_eq!(may_begin_within(line.as_bytes(), None), expected, "{len}");
+        }
     }
 
     #[test]
@@ -491,6 +508,9 @@ mod tests {
         check("REPORT 12 lines\r\n", Probe::No);
         check(&format!("GET /{}", "x".repeat(200)), Probe::Yes);
         check(&format!("GET {}", "x".repeat(200)), Probe::Maybe);
+        check(&format!("GET /{}", "x".repeat(MIN_LONG_PATH - 1)), Probe::Yes);
+        check(&format!("GET /{}", "x".repeat(MIN_LONG_PATH - 2)), Probe::Maybe);
+        check("\r\n\r\nGET / HTTP/1.1", Probe::Yes);
         check("ICY 200 OK\r\n", Probe::Yes);
         check("ICY 2", Probe::Maybe);
         check("ICY / HTTP/1.1", Probe::Yes);

@@ -140,6 +140,110 @@ fn the_response_to_a_lost_head_request_has_no_body() {
     );
 }
 
+/// What was missed is over where the request begins: it cannot be the response to it.
+#[test]
+fn after_a_lost_response_the_next_exchanges_in_lockstep_are_pairs() {
+    check(
+        &[
+            (Initiator, 0, 0, GET),
+            (Initiator, ASKED, SAID, GET),
+            (Responder, SAID, 2 * ASKED, OK),
+            (Initiator, 2 * ASKED, 2 * SAID, GET),
+            (Responder, 2 * SAID, 3 * ASKED, OK),
+        ],
+        Some((1, Responder, SAID)),
+        &["0 GET -", "1 GET 200 resumed", "2 GET 200 resumed"],
+    );
+    // Here a part of it is not acknowledged.
+    check(
+        &[
+            (Initiator, 0, 0, GET),
+            (Initiator, ASKED, SAID - 1, GET),
+            (Responder, SAID, 2 * ASKED, OK),
+            (Initiator, 2 * ASKED, 2 * SAID, GET),
+            (Responder, 2 * SAID, 3 * ASKED, OK),
+            (Initiator, 3 * ASKED, 3 * SAID, GET),
+            (Responder, 3 * SAID, 4 * ASKED, OK),
+        ],
+        Some((1, Responder, SAID)),
+        &["0 GET -", "1 GET -", "2 - 200", "3 GET 200 resumed", "4 GET 200 resumed"],
+    );
+}
+
+/// One number behind the last byte may be that of a FIN, or of a byte that is still to come.
+#[test]
+fn a_number_behind_the_last_byte_is_no_sign_of_pipelining() {
+    let lost = 50;
+    check(
+        &[
+            (Responder, 0, lost, OK),
+            (Initiator, lost, SAID + 1, GET),
+            (Responder, SAID, lost + ASKED, OK),
+            (Initiator, lost + ASKED, 2 * SAID, GET),
+            (Responder, 2 * SAID, lost + 2 * ASKED, OK),
+            (Initiator, lost + 2 * ASKED, 3 * SAID, GET),
+            (Responder, 3 * SAID, lost + 3 * ASKED, OK),
+        ],
+        Some((1, Initiator, lost)),
+        &["0 - 200", "1 GET -", "2 - 200", "3 GET 200 resumed", "4 GET 200 resumed"],
+    );
+}
+
+/// Numbers of requests are compared modulo 2^30: a response acknowledges what lies less than half of that before.
+#[test]
+fn responses_are_paired_wherever_the_streams_are() {
+    let starts = [(1 << 29) - 9, (1 << 30) - 9, (1 << 32) - 9, u64::MAX / 2];
+    for (start, before) in starts.into_iter().flat_map(|start| [(start, start), (start, start - 5)])
+    {
+        let (mut parser, mut out) = (HttpParser::default(), Vec::new());
+        for (side, at, acked, text) in [
+            (Initiator, start, 0, GET),
+            (Responder, 0, before, "HTTP/1.1 408 x\r\nContent-Length: 0\r\n\r\n"),
+            (Responder, 37, start + ASKED, OK),
+        ] {
+            let chunk = StreamChunk::new(side, Timestamp::from_secs(1), at, text.as_bytes());
+            parser.feed_into(chunk.acked(Some(acked)), &mut out);
+        }
+        let answered = out.iter().filter_map(|message| match message {
+            HttpMessage::Response(response) => Some((response.status(), response.exchange)),
+            _ => None,
+        });
+        assert_eq!(answered.collect::<Vec<_>>(), [(408, None), (200, Some(0))], "{start}");
+    }
+}
+
+#[test]
+fn a_side_that_was_held_is_stopped_by_name() {
+    let config = HttpConfig::default().max_head(100);
+    let (mut parser, mut out) = (HttpParser::with_config(config), Vec::new());
+    let long = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(200));
+    let chunk = |side, acked, text: &'static [u8]| {
+        StreamChunk::new(side, Timestamp::from_secs(1), 0, text).acked(Some(acked))
+    };
+    let response = StreamChunk::new(Responder, Timestamp::from_secs(2), 0, long.as_bytes());
+    assert_eq!(parser.feed_into(response.acked(Some(ASKED)), &mut out), ParserStatus::Continue);
+    assert!(out.is_empty());
+    let status = parser.feed_into(chunk(Initiator, 0, GET.as_bytes()), &mut out);
+    assert_eq!(status, ParserStatus::StopSide(Responder));
+}
+
+#[test]
+fn what_waited_is_not_held_any_more() {
+    let (mut parser, mut out) = (HttpParser::default(), Vec::new());
+    let mut feed = |parser: &mut HttpParser, side, at, acked, text: &'static str| {
+        let chunk = StreamChunk::new(side, Timestamp::from_secs(1), at, text.as_bytes());
+        parser.feed_into(chunk.acked(Some(acked)), &mut out);
+        parser.heap_bytes()
+    };
+    feed(&mut parser, Responder, 0, ASKED, OK);
+    let both = feed(&mut parser, Responder, SAID, 2 * ASKED, OK);
+    let one = feed(&mut parser, Initiator, 0, 0, GET);
+    let none = feed(&mut parser, Initiator, ASKED, 0, GET);
+    // A list of requests takes 16 bytes.
+    assert!(one + SAID as usize <= both + 16, "{one} of {both}");
+    assert!(none < one, "{none} of {one}");
+}
+
 #[test]
 fn what_waits_is_bounded() {
     let config = HttpConfig::default().max_held(4096);
@@ -149,11 +253,34 @@ fn what_waits_is_bounded() {
         out.extend(feed(&mut parser, (Responder, n * SAID, 1 << 20, OK)));
         assert!(parser.heap_bytes() < 64 * 1024, "{}", parser.heap_bytes());
     }
+    // The parser alone holds no more than the bound.
+    let (mut alone, mut said) = (HttpParser::with_config(config), Vec::new());
+    for n in 0..1000 {
+        let ts = Timestamp::from_secs(1);
+        let chunk = StreamChunk::new(Responder, ts, n * SAID, OK.as_bytes()).acked(Some(1 << 20));
+        alone.feed_into(chunk, &mut said);
+        assert!(alone.heap_bytes() <= 4096 + 128, "{}", alone.heap_bytes());
+    }
     // The request comes too late for any of them to be called its own.
     out.extend(feed(&mut parser, (Initiator, 0, 0, GET)));
     parser.end(&mut out);
     assert!(out.iter().all(|x| x.request.is_none() || x.outcome == HttpOutcome::Unpaired));
     assert_eq!(out.iter().filter(|x| x.response.is_some()).count(), 1000);
+}
+
+/// [`HttpConfig::max_held`]: what exceeds it is read, and not paired.
+#[test]
+fn what_could_not_wait_is_not_paired() {
+    let config = HttpConfig::default().max_held(4096);
+    let mut parser = HttpExchanges::with_config(config);
+    let mut out = feed(&mut parser, (Initiator, 0, 0, GET));
+    for n in 0..200 {
+        out.extend(feed(&mut parser, (Responder, n * SAID, 1 << 20, OK)));
+    }
+    out.extend(feed(&mut parser, (Initiator, ASKED, 200 * SAID, GET)));
+    out.extend(feed(&mut parser, (Responder, 200 * SAID, 2 * ASKED, OK)));
+    parser.end(&mut out);
+    assert!(out.iter().all(|x| x.request.is_none() || x.response.is_none()), "{out:#?}");
 }
 
 /// An exchange that is paired late is reported for the side of its response, whichever side opened the connection.

@@ -92,6 +92,33 @@ fn exchanges_have_times_and_anomalies() {
     assert!(x.request_body.complete && x.response_body.complete);
 }
 
+/// Anomalies of interim responses belong to no exchange that is known when they are found.
+#[test]
+fn anomalies_between_messages_are_bounded() {
+    let mut talk = Talk::new(HttpExchanges::default());
+    for _ in 0..1000 {
+        talk.send(Responder, b"HTTP/1.1 103 x\nA: b\r\n\r\n");
+    }
+    assert!(talk.most_held < 16 * 1024, "{}", talk.most_held);
+    talk.send(Responder, OK.as_bytes());
+    assert_eq!(talk.out[0].anomalies.len(), 32);
+}
+
+#[test]
+fn heads_of_open_responses_are_held_and_let_go() {
+    let mut talk = Talk::new(HttpExchanges::default());
+    // The response comes before the request is over.
+    talk.send(Initiator, b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab");
+    let asked = talk.parser.heap_bytes();
+    let long = format!("HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(10_000));
+    talk.send(Responder, long.as_bytes());
+    let answered = talk.parser.heap_bytes();
+    assert!(answered >= asked + 10_000, "{asked} {answered}");
+    talk.send(Initiator, b"cde");
+    assert_eq!(talk.out.len(), 1);
+    assert!(talk.parser.heap_bytes() < asked, "{} of {asked}", talk.parser.heap_bytes());
+}
+
 #[test]
 fn open_exchanges_are_bounded() {
     let config = HttpConfig::default().max_open_bytes(20_000);

@@ -55,6 +55,13 @@ fn tunnels_by_rule_2() {
         &expected,
     );
 
+    // RFC 9110 §9.3.6: any 2xx, and no other.
+    for (status, framing) in [(204, "tunnel"), (299, "tunnel"), (300, "length=0")] {
+        let response = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n");
+        let head = format!("< {status} x #0 {framing}");
+        check(&[(">", connect), ("<", &response)], &[asked[0], asked[1], &head, "< end #0 0"]);
+    }
+
     let refused = "HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n";
     let mut expected = asked.to_vec();
     expected.extend(["< 407 No #0 length=0", "< end #0 0"]);
@@ -138,6 +145,24 @@ fn transfer_codings_that_do_not_end_in_chunked() {
             "< end #? 1",
         ],
     );
+}
+
+/// One that names no coding is none (RFC 9112 §6.1): the length counts.
+#[test]
+fn an_empty_transfer_encoding_says_nothing_of_the_length() {
+    for value in ["", " , "] {
+        let head =
+            format!("POST / HTTP/1.1\r\nTransfer-Encoding:{value}\r\nContent-Length: 1\r\n\r\n");
+        check(
+            &[(">", &head), (">", "x")],
+            &[
+                "> POST / HTTP/1.1 #0 length=1",
+                "> ! unknown_transfer_coding @0",
+                "> ! length_and_transfer_encoding @0",
+                "> end #0 1",
+            ],
+        );
+    }
 }
 
 #[test]
@@ -229,7 +254,22 @@ fn bodies_if_asked_for() {
         &script,
         &["< 200 OK #? chunked", "< body 0+abcd", "< end #? 5"],
     );
+    // Behind a gap, it would not be known where in the body the bytes belong.
+    let length = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nabc";
+    check_with(
+        HttpConfig::default().bodies(Bodies::Collect(8)),
+        &[("<", length), ("< gap", "1"), ("<", "efgh")],
+        &["< 200 OK #? length=8", "< body 0+abc", "< end #? 7 missing=1 Gap"],
+    );
     let spans = HttpConfig::default().bodies(Bodies::Spans);
+    let talk = play(
+        HttpParser::with_config(spans),
+        &[("<", length), ("< gap", "1"), ("<", "e"), ("< gap", "1"), ("<", "gh")],
+        usize::MAX,
+    );
+    let lines: Vec<String> = talk.out.iter().map(line).collect();
+    let bodies = ["< body 0+abc", "< body 4+e", "< body 6+gh", "< end #? 6 missing=2 Gap"];
+    assert_eq!(lines[1..], bodies);
     let talk = play(HttpParser::with_config(spans), &script, usize::MAX);
     let lines: Vec<String> = talk.out.iter().map(line).collect();
     assert_eq!(lines[1..3], ["< body 0+abc", "< body 3+de"]);

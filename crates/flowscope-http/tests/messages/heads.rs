@@ -52,6 +52,20 @@ fn odd_heads() {
         &[("C", "d")],
         &["invalid_header @16"],
     );
+    check(
+        "GET / HTTP/1.1\r\nA : b\n\r\n",
+        get,
+        &[("A", "b")],
+        &["bare_lf @21", "space_before_colon @17"],
+    );
+    // A line of one character is no empty line.
+    check(
+        "GET / HTTP/1.1\r\nx\nA: b\r\n\r\n",
+        get,
+        &[("A", "b")],
+        &["bare_lf @17", "invalid_header @16"],
+    );
+    check("GET / HTTP/1.1 \r\n\r\n", get, &[], &["invalid_target @4"]);
     let spaced = "> GET /a b HTTP/1.1 #0 none";
     check("GET /a b HTTP/1.1\r\n\r\n", spaced, &[], &["invalid_target @4"]);
     check("GET  / HTTP/1.1\r\n\r\n", get, &[], &["invalid_target @5"]);
