@@ -84,7 +84,8 @@ fn write<'a, F: Format, W: Write>(
 
 fn eve(packets: &[(Timestamp, Vec<u8>)]) -> Vec<Value> {
     let mut disk = Disk::default();
-    write(views(packets), RecordWriter::with_format(EveFormat::new(), &mut disk)).unwrap();
+    write(views(packets), RecordWriter::with_format(EveFormat::new(), &mut disk))
+        .expect("memory takes it");
     disk.lines()
 }
 
