@@ -27,6 +27,7 @@ mod krb5;
 mod lab;
 mod ldap;
 mod link;
+mod mail;
 mod mixed;
 mod modbus;
 mod mqtt;
@@ -34,10 +35,13 @@ mod names;
 mod ntp;
 mod pcap;
 mod proxy;
+mod quic;
 mod radius;
+mod rdp;
 mod report;
 mod sip;
 mod smb;
+mod snmp;
 mod ssh;
 mod tcp;
 mod tls;
@@ -125,6 +129,12 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("nmbd", "samba"),
     ("avahi-daemon", "avahi-daemon"),
     ("/usr/lib/python3/dist-packages/zeroconf", "python3-zeroconf"),
+    ("gtlsserver", "ngtcp2-server"),
+    ("gtlsclient", "ngtcp2-client"),
+    ("exim4", "exim4-daemon-light"),
+    ("dovecot", "dovecot-core"),
+    ("/usr/lib/dovecot/imap", "dovecot-imapd"),
+    ("/usr/lib/dovecot/pop3", "dovecot-pop3d"),
     ("chronyd", "chrony"),
     ("dhclient", "isc-dhcp-client"),
     ("/usr/lib/postgresql/15/bin/postgres", "postgresql-15"),
@@ -138,8 +148,14 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("sipp", "sip-tester"),
     ("mosquitto", "mosquitto"),
     ("mosquitto_pub", "mosquitto-clients"),
+    ("snmpd", "snmpd"),
+    ("snmptrapd", "snmptrapd"),
+    ("snmpget", "snmp"),
     ("freeradius", "freeradius"),
     ("radclient", "freeradius-utils"),
+    ("xrdp", "xrdp"),
+    ("xfreerdp", "freerdp2-x11"),
+    ("Xvfb", "xvfb"),
     ("slapd", "slapd"),
     ("ldapsearch", "ldap-utils"),
 ];
@@ -249,6 +265,8 @@ fn recipes() -> impl Iterator<Item = &'static Recipe> {
         .into_iter()
         .chain([
             web::RECIPES,
+            quic::RECIPES,
+            mail::RECIPES,
             names::RECIPES,
             ntp::RECIPES,
             dhcp::RECIPES,
@@ -256,7 +274,9 @@ fn recipes() -> impl Iterator<Item = &'static Recipe> {
             proxy::RECIPES,
             sip::RECIPES,
             mqtt::RECIPES,
+            snmp::RECIPES,
             radius::RECIPES,
+            rdp::RECIPES,
             ldap::RECIPES,
             krb5::RECIPES,
             modbus::RECIPES,

@@ -67,6 +67,22 @@ pub(super) const RECIPES: &[Recipe] = &[
             ("http2.headers.method == \"GET\"", 2),
         ],
     },
+    Recipe {
+        name: "dtls.pcap",
+        holds: "DTLS 1.2 behind a cookie: a handshake with SNI and ALPN, one in fragments, and one that the client ends with an \
+                alert because it does not trust the certificate.",
+        stamps: Stamps::Micro,
+        make: dtls,
+        then: Then::Keep,
+        expected: &[
+            ("dtls.handshake.type == 1", 6),
+            ("dtls.handshake.type == 3", 3),
+            ("dtls.handshake.type == 2", 3),
+            ("dtls.handshake.fragment_offset > 0", 2),
+            ("dtls.alert_message.desc == 48", 1),
+            ("dtls.app_data", 2),
+        ],
+    },
 ];
 
 /// Makes key.pem and cert.pem for lab.test.
@@ -151,4 +167,27 @@ fn tls13_keys(lab: &mut Lab) -> Result<()> {
         "(echo K; sleep 1; printf 'GET / HTTP/1.1\\r\\nHost: lab.test\\r\\nConnection: close\\r\\n\\r\\n'; sleep 1) | \
          openssl s_client -connect 10.77.0.2:443 -servername lab.test -CAfile cert.pem -groups P-384:X25519 -keylogfile {KEYS}"
     ))
+}
+
+fn dtls(lab: &mut Lab) -> Result<()> {
+    certificate(lab)?;
+    // It ends where its standard input does.
+    lab.prepare(End::Server, "mkfifo silence")?;
+    for (port, options) in [(4433, "-listen -alpn coap"), (4434, "-mtu 300")] {
+        lab.server(
+            &format!("udp/{port}"),
+            &format!(
+                "openssl s_server -dtls1_2 -quiet -accept {port} -cert cert.pem -key key.pem {options} <> silence"
+            ),
+        )?;
+    }
+    let ask = |port: u16, options: &str| {
+        format!(
+            "(sleep 0.5; echo hello; sleep 0.5; echo Q) | openssl s_client -dtls1_2 -connect 10.77.0.2:{port} \
+             -servername lab.test -verify_return_error {options}"
+        )
+    };
+    lab.client(&ask(4433, "-alpn coap -CAfile cert.pem"))?;
+    lab.client(&ask(4434, "-mtu 300 -CAfile cert.pem"))?;
+    lab.client(&format!("! {}", ask(4434, "-no-CAfile -no-CApath -no-CAstore")))
 }
