@@ -13,7 +13,7 @@ use flowscope::track::EndReason;
 use flowscope_conformance::Sample;
 use flowscope_testkit::needs;
 
-/// What tshark's fields have in one packet, one cell each, with commas between several values.
+/// What tshark's fields have in one packet, one cell each.
 pub(crate) type Row = Vec<String>;
 
 /// A capture in a file.
@@ -22,9 +22,16 @@ pub(crate) struct Capture {
     path: PathBuf,
     /// Whether it may end within a packet, or in another way that readers report: what comes before is read all the same.
     may_be_cut: bool,
+    /// Options of tshark's for reading it.
+    options: &'static [&'static str],
 }
 
 impl Capture {
+    /// The same, read by tshark with these options.
+    pub(crate) fn read_with(self, options: &'static [&'static str]) -> Self {
+        Capture { options, ..self }
+    }
+
     /// Name of the file.
     pub(crate) fn name(&self) -> String {
         self.path.file_name().unwrap().to_string_lossy().into_owned()
@@ -34,7 +41,7 @@ impl Capture {
 /// A recorded capture.
 pub(crate) fn recorded(name: &str) -> Capture {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name);
-    Capture { path, may_be_cut: false }
+    Capture { path, may_be_cut: false, options: &[] }
 }
 
 /// The captures of the corpus, in the order of their names.
@@ -42,7 +49,7 @@ pub(crate) fn corpus() -> Vec<Capture> {
     let files = fs::read_dir(needs::corpus_folder().join("captures")).unwrap();
     let mut paths: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    paths.into_iter().map(|path| Capture { path, may_be_cut: true }).collect()
+    paths.into_iter().map(|path| Capture { path, may_be_cut: true, options: &[] }).collect()
 }
 
 /// The samples of a protocol, as captures.
@@ -57,7 +64,7 @@ pub(crate) fn samples(protocol: &str) -> Vec<Capture> {
         let name = format!("tshark-{protocol}-{}.pcap", sample.name);
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::write(&path, writer.finish().unwrap()).unwrap();
-        Capture { path, may_be_cut: false }
+        Capture { path, may_be_cut: false, options: &[] }
     };
     Sample::in_folder(&folder).into_iter().map(capture).collect()
 }
@@ -86,16 +93,27 @@ pub(crate) fn records(capture: &Capture) -> Vec<AppRecord> {
     }
 }
 
-/// What tshark reads in each packet that matches its display filter.
+/// What tshark reads in each packet that matches its display filter, with commas between several values of a field.
 pub(crate) fn rows(capture: &Capture, filter: &str, fields: &[&str]) -> Vec<Row> {
+    rows_between(',', capture, filter, fields)
+}
+
+/// The same, with `between` between several values.
+pub(crate) fn rows_between(
+    between: char,
+    capture: &Capture,
+    filter: &str,
+    fields: &[&str],
+) -> Vec<Row> {
     let output = Command::new("tshark")
-        .args(["-n", "-T", "fields", "-E", "separator=;", "-Y", filter, "-r"])
+        .args(["-n", "-T", "fields", "-E", &format!("aggregator={between}"), "-Y", filter, "-r"])
         .arg(&capture.path)
+        .args(capture.options)
         .args(fields.iter().flat_map(|field| ["-e", field]))
         .output()
         .unwrap();
     let is_read = output.status.success() || capture.may_be_cut;
     assert!(is_read, "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    lines.lines().map(|line| line.split(';').map(str::to_owned).collect()).collect()
+    lines.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
 }
