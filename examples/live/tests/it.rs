@@ -331,7 +331,7 @@ fn the_permission_error_contains_the_setcap_command() {
                 (env!("CARGO_BIN_EXE_flows_to_channel"), &["v1"]),
             ] {
                 let run = Command::new("setpriv")
-                    .args(["--bounding-set=-all", "--inh-caps=-all", program])
+                    .args(["--inh-caps=-all", "--reuid=65534", "--clear-groups", program])
                     .args(args)
                     .output()
                     .unwrap();
