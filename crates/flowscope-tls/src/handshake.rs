@@ -315,6 +315,32 @@ mod tests {
         }
     }
 
+    /// The bound of a hello is 1000 bytes here, also where it is framed as in SSL 2.0.
+    #[test]
+    fn a_message_as_long_as_the_bound_is_read() {
+        let (fits, too_long) = ([7; 1000], [7; 1001]);
+        let mut messages = Messages::default();
+        let step = Step::Message { kind: 1, body: fits.to_vec().into() };
+        assert_eq!(steps(&mut messages, &message(1, 1000, &fits), 2000), [step]);
+        let step = Step::TooLong { kind: 1, len: 1001 };
+        assert_eq!(steps(&mut messages, &message(1, 1001, &too_long), 2000)[0], step);
+        let config = TlsConfig::default().max_hello(1000);
+        assert!(Messages::default().begin_sslv2(1000, [3, 1], &config));
+        assert!(!Messages::default().begin_sslv2(1001, [3, 1], &config));
+    }
+
+    #[test]
+    fn memory_for_a_message_is_at_most_its_length() {
+        for len in [5, 100, 255, 256, 257, 300, 1000] {
+            let mut messages = Messages::default();
+            let start = message(1, len, &vec![9; len as usize - 1]);
+            for byte in start.chunks(1) {
+                assert!(messages.next(&mut &byte[..], &TlsConfig::default()).is_none());
+            }
+            assert!(messages.heap_bytes() <= len as usize, "{} of {len}", messages.heap_bytes());
+        }
+    }
+
     #[test]
     fn a_length_is_not_allocated_for() {
         let mut messages = Messages::default();

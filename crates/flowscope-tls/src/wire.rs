@@ -290,6 +290,8 @@ mod tests {
         check(&[0x80, 46, 2], Probe::No);
         check(&[0x80, 46, 1, 5], Probe::No);
         check(&[0x80, 8, 1, 3, 1], Probe::No);
+        // A hello of SSL 2.0 has nine bytes at least: type, version and three lengths.
+        check(&[0x80, 9, 1, 3, 1], Probe::Yes);
     }
 
     #[test]

@@ -67,6 +67,28 @@ fn names_are_kept_up_to_a_bound() {
     assert_eq!(certificate.subject.attributes().len(), Certificate::MAX_ATTRIBUTES);
     assert_eq!(certificate.alternative_names.len(), Certificate::MAX_ALTERNATIVE_NAMES);
     assert_eq!(certificate.key.kind, Some("ed25519"));
+    // Version 3 is 2 on the wire.
+    assert_eq!(certificate.version, 3);
+}
+
+/// RFC 1034 §3.1: a name may end with the root's dot.
+#[test]
+fn a_host_may_be_named_with_a_dot_at_its_end() {
+    for certificate in certificates() {
+        for host in ["www.lab.test", "lab.test", "other.test"] {
+            let dotted = format!("{host}.");
+            assert_eq!(
+                certificate_covers(&certificate, host),
+                certificate_covers(&certificate, &dotted)
+            );
+        }
+    }
+    let all = certificates();
+    assert!(all.iter().any(|certificate| certificate_covers(certificate, "www.lab.test.")));
+}
+
+fn certificate_covers(der: &[u8], host: &str) -> bool {
+    Certificate::parse(der).expect("a certificate").covers(host.as_bytes())
 }
 
 proptest! {

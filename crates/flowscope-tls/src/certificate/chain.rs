@@ -103,6 +103,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn thirty_two_certificates_have_fingerprints() {
+        let certificates = [0, 0, 1, 9].repeat(40);
+        let body = [&[0, 0, certificates.len() as u8][..], &certificates].concat();
+        let chain = CertificateChain::parse(FlowSide::Responder, body.into()).unwrap();
+        assert_eq!((chain.certificates().count(), chain.fingerprints().count()), (40, 32));
+    }
+
+    #[test]
     fn chains_are_read_whole_or_not_at_all() {
         fn check(body: &[u8], expected: Option<&[&[u8]]>) {
             let chain = CertificateChain::parse(FlowSide::Responder, Cow::Borrowed(body));

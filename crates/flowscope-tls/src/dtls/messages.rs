@@ -173,6 +173,32 @@ mod tests {
         assert_eq!(messages.incomplete(), [11, 11, 11]);
     }
 
+    /// 64 KiB are put together at most, whatever the configuration says.
+    #[test]
+    fn a_message_has_no_more_bytes_than_fragments_hold() {
+        let config = TlsConfig::default().max_certificates(1 << 20);
+        let body = vec![7; Fragments::MAX_BYTES + 1];
+        let longest = &body[1..];
+        let mut messages = Messages::default();
+        assert_eq!(messages.fragment(part(1, longest, 0, 1000), &config), Step::Nothing);
+        let step = messages.fragment(part(1, longest, 1000, longest.len()), &config);
+        assert_eq!(step, Step::Message { kind: 11, body: longest.to_vec() });
+        let why = TlsAnomalyKind::TooLong(body.len() as u32);
+        let step = messages.fragment(part(2, &body, 0, 1000), &config);
+        assert_eq!(step, Step::GivenUp { kind: 11, why });
+    }
+
+    #[test]
+    fn a_number_is_that_of_one_message() {
+        let config = TlsConfig::default();
+        let body = [7; 100];
+        let mut messages = Messages::default();
+        assert_eq!(messages.fragment(part(1, &body, 0, 50), &config), Step::Nothing);
+        let other = Fragment { kind: kind::SERVER_HELLO, ..part(1, &body, 50, 100) };
+        let why = TlsAnomalyKind::Malformed;
+        assert_eq!(messages.fragment(other, &config), Step::GivenUp { kind: 2, why });
+    }
+
     #[test]
     fn a_message_that_is_done_keeps_no_fragments() {
         let config = TlsConfig::default().max_certificates(1000);

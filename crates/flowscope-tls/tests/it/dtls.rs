@@ -176,7 +176,11 @@ fn what_ends_a_handshake_early() {
     // An alert of the server.
     let refused = [(I, datagram(0, &client(0xfefd, &[]))), (R, plain(21, &[2, 40]))];
     let record = one(&refused);
+    assert_eq!(play(&refused).1, ParserStatus::Done);
     assert_eq!(record.outcome, TlsOutcome::Failed);
+    // Of the client, before the server has answered: it may have another offer.
+    let warned = [refused[0].clone(), (I, plain(21, &[2, 40]))];
+    assert_eq!(play(&warned).1, ParserStatus::Continue);
     assert_eq!(record.alerts.map(|alert| alert.is_some()), [false, true]);
     // No answer, and a certificate of which a part is missing.
     assert_eq!(one(&refused[..1]).outcome, TlsOutcome::OneSided);
@@ -188,9 +192,41 @@ fn what_ends_a_handshake_early() {
         (record.outcome, lost),
         (TlsOutcome::Completed, vec!["lost_certificate".to_owned()])
     );
-    // Protected records alone say nothing.
-    let (out, status) = play(&vec![(I, protected12()); 20]);
-    assert_eq!((out.len(), status), (0, ParserStatus::Done));
+    // Protected records alone say nothing: of one side as many as of TLS.
+    for (records, expected) in [(15, ParserStatus::Continue), (16, ParserStatus::Done)] {
+        let (out, status) = play(&vec![(I, protected12()); records]);
+        assert_eq!((out.len(), status), (0, expected), "{records}");
+    }
+}
+
+#[test]
+fn the_work_for_a_flow_has_a_bound() {
+    let hello = (I, datagram(0, &client(0xfefd, &[])));
+    let count = |more: Vec<u8>| {
+        let (mut parser, mut out, mut count) = (DtlsHandshakes::default(), Vec::new(), 0);
+        for (side, payload) in std::iter::once(hello.clone()).chain(vec![(R, more); 1000]) {
+            count += 1;
+            let datagram = Datagram::new(side, Timestamp::ZERO, &payload);
+            if parser.parse_into(datagram, &mut out) == ParserStatus::Done {
+                break;
+            }
+        }
+        (count, out.len())
+    };
+    assert_eq!(count(vec![0x80; 20]), (DtlsHandshakes::MAX_DATAGRAMS, 1));
+    assert_eq!(DtlsHandshakes::MAX_DATAGRAMS, 256);
+    // A warning is a message, of which there are 128 at most; the hello was one.
+    assert_eq!(count(plain(21, &[1, 112])), (128, 1));
+}
+
+/// The server asks for a cookie: its client is the other side, also where nothing of that was captured.
+#[test]
+fn who_asks_for_a_cookie_is_the_server() {
+    for side in [I, R] {
+        let record = one(&[(side, datagram(0, &verify_request()))]);
+        assert_eq!((record.client, record.hello_verify), (Some(!side), true));
+        assert_eq!(record.outcome, TlsOutcome::OneSided);
+    }
 }
 
 #[test]

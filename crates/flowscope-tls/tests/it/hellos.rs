@@ -62,6 +62,24 @@ fn what_a_hello_lacks_is_empty() {
 }
 
 #[test]
+fn extensions_that_are_there_and_say_nothing() {
+    // RFC 5077 §3.2: an empty ticket asks for one, and resumes nothing.
+    assert!(!read(&hello(0x0303, &[1]).ext(35, [])).has_session_ticket());
+    // Key shares had another number up to draft 22 of TLS 1.3.
+    let draft = hello(0x0303, &[1]).ext(40, [0, 6, 0, 29, 0, 2, 7, 7]);
+    assert_eq!(read(&draft).key_shares().collect::<Vec<_>>(), [29]);
+    // RFC 8701 §2: any of these lists may have a reserved value.
+    for grease in [
+        hello(0x0303, &[0x0a0a]),
+        hello(0x0303, &[1]).ext(0x1a1a, []),
+        hello(0x0303, &[1]).list(10, &[0x2a2a]),
+        hello(0x0303, &[1]).ext(43, [2, 0x3a, 0x3a]),
+    ] {
+        assert!(read(&grease).has_grease(), "{:?}", grease.extensions);
+    }
+}
+
+#[test]
 fn names_are_bytes() {
     let check = |content: &[u8], expected: Option<&[u8]>| {
         let hello = read(&hello(0x0303, &[1]).ext(0, content));
@@ -116,6 +134,25 @@ fn a_server_hello_gives_what_it_was_made_of() {
         ServerHello::parse(R, server13().random(RETRY).server()[4..].to_vec().into()).unwrap();
     assert_eq!((hello.version(), hello.key_share()), (TlsVersion::TLS_1_3, Some(29)));
     assert!(hello.is_retry_request());
+    // RFC 8446 §4.2.8: a retry request has the group alone.
+    let retry = hello_with_share(&[0, 29]);
+    assert_eq!((retry.key_share(), hello_with_share(&[0]).key_share()), (Some(29), None));
+}
+
+fn hello_with_share(share: &[u8]) -> ServerHello {
+    let body = hello(0x0303, &[0x1301]).ext(43, [3, 4]).ext(51, share).server()[4..].to_vec();
+    ServerHello::parse(R, body.into()).expect("a hello")
+}
+
+/// RFC 5246 §7.4.1.2: a session has 32 bytes at most.
+#[test]
+fn a_session_of_dtls_is_bounded() {
+    let parse = |len: u8| {
+        let hello = hello(0xfefd, &[0xc02b]).session(&vec![4; len.into()]);
+        ServerHello::parse_dtls(R, hello.server()[4..].to_vec().into())
+    };
+    assert_eq!(parse(32).expect("a hello").session_id(), [4; 32]);
+    assert_eq!(parse(33), None);
 }
 
 #[test]

@@ -245,6 +245,39 @@ fn an_encrypted_alert_is_none() {
     dialogue[2].1 = [change_cipher(), record(21, &[2; 26])].concat();
     let (said, _) = parse(&TlsParser::default(), &dialogue[..3], 1);
     assert_eq!(said.last().unwrap(), "I encrypted");
+    // Whatever the cipher adds: an alert in the clear has two bytes.
+    for len in [1, 3] {
+        let client = (I, [clear(&[&client13("x").client()]), change_cipher()].concat());
+        let turn = (I, record(21, &vec![1; len]));
+        check(&[client, turn], &["I client TLS 1.3 x", "I encrypted"], CONTINUE);
+    }
+}
+
+/// RFC 8446 §6: `warning(1)` and `fatal(2)`. Another level is that of an encrypted alert.
+#[test]
+fn an_alert_has_one_of_two_levels() {
+    for level in [0, 3, 255] {
+        check(&[(R, alert(level, 40))], &[], STOP_R);
+    }
+    check(&[(R, alert(1, 90))], &["R alert 1 user_canceled"], CONTINUE);
+}
+
+/// Engines report a stream that is joined in the middle by a gap of no length: of records that say themselves
+/// what they are.
+#[test]
+fn a_gap_of_no_length_is_none() {
+    let dialogue = tls12();
+    let (mut parser, mut out) = (TlsParser::default(), Vec::new());
+    for (side, bytes) in &dialogue {
+        for piece in bytes.chunks(7) {
+            if parser.gap(*side, 0, &mut out) == CONTINUE {
+                out.extend(feed(&mut parser, &[(*side, piece.to_vec())], 7).0);
+            }
+        }
+    }
+    let said: Vec<String> = out.iter().map(describe).collect();
+    let (whole, _) = parse(&TlsParser::default(), &dialogue, 7);
+    assert_eq!(said, whole);
 }
 
 #[test]
@@ -400,6 +433,19 @@ fn what_is_broken_is_said_and_left_behind() {
     check(&[&body[..], &[0]].concat(), &["I client TLS 1.3 x", broken[0], broken[1]]);
     let chain = message(11, &[0, 0, 9, 0]);
     check_chain(&chain);
+}
+
+/// RFC 5246 appendix E.2: cipher specs of three bytes, and three lengths that fill the hello.
+#[test]
+fn a_hello_of_ssl_2_is_what_its_lengths_say() {
+    let whole = sslv2_hello(0x0301, &[[0, 0, 0x39], [0, 0, 0x35]]);
+    check(&[(I, whole.clone())], &["I client TLS 1.0 -"], CONTINUE);
+    // Bytes 5 and 6 have the length of the cipher specs, the last two of nine that of the challenge.
+    for (specs, challenge) in [(5, 16), (9, 16), (6, 15), (6, 17), (7, 15), (5, 17)] {
+        let mut changed = whole.clone();
+        (changed[6], changed[10]) = (specs, challenge);
+        check(&[(I, changed)], &["I anomaly in 1: Malformed"], CONTINUE);
+    }
 }
 
 fn check_chain(chain: &[u8]) {
