@@ -29,7 +29,7 @@ enum Cause {
 }
 
 /// A capability by its name without `CAP_`, and its number in `linux/capability.h`.
-type Capability = (&'static str, u32);
+pub(crate) type Capability = (&'static str, u32);
 
 const NET_ADMIN: Capability = ("NET_ADMIN", 12);
 const NET_RAW: Capability = ("NET_RAW", 13);
@@ -119,10 +119,7 @@ impl Denial {
             names.collect::<Vec<_>>().join(separator)
         };
         match self.cause {
-            Cause::Unprivileged => {
-                let names = list("cap_", ",").to_lowercase();
-                format!("sudo setcap {names}+ep {}", self.program)
-            }
+            Cause::Unprivileged => setcap(self.wanted, &self.program),
             Cause::Bounded => format!(
                 "{}, or, by systemd, CapabilityBoundingSet= and AmbientCapabilities={}",
                 list("--cap-add ", " "),
@@ -143,6 +140,13 @@ impl fmt::Display for Denial {
         f.write_char('\n')?;
         write!(f, "    {}", self.remedy())
     }
+}
+
+/// The command that grants capabilities to the file of a program.
+pub(crate) fn setcap(wanted: &[Capability], program: &str) -> String {
+    let names: Vec<_> =
+        wanted.iter().map(|(name, _)| format!("cap_{}", name.to_lowercase())).collect();
+    format!("sudo setcap {}+ep {program}", names.join(","))
 }
 
 /// Path of the running program as one word of a shell.

@@ -2,7 +2,7 @@ use std::io;
 
 use crate::denial::{FOR_PACKETS, FOR_SHUNTS};
 #[cfg(feature = "af-xdp")]
-use crate::denial::{FOR_XDP, program};
+use crate::denial::{FOR_XDP, program, setcap};
 use crate::{Denial, Interface};
 
 /// Error of a live capture. The message says what to do.
@@ -40,14 +40,13 @@ pub enum CaptureError {
     /// The memory of an AF_XDP capture exceeds the limit of locked memory.
     #[error(
         "the capture's {bytes} bytes are more than this program may lock into memory; ask for fewer \
-         frames, raise `ulimit -l`, or grant it CAP_IPC_LOCK with\n    \
-         sudo setcap cap_net_raw,cap_net_admin,cap_bpf,cap_ipc_lock+ep {program}"
+         frames, raise `ulimit -l`, or grant it CAP_IPC_LOCK with\n    {remedy}"
     )]
     MemoryLimit {
         /// Requested size, in bytes.
         bytes: u64,
-        /// Path of the running program, quoted for a shell if necessary.
-        program: String,
+        /// The command that grants it to the file of the running program.
+        remedy: String,
     },
     /// The kernel refused the filter program.
     #[error("the kernel does not accept the filter: {source}")]
@@ -199,7 +198,7 @@ impl CaptureError {
     /// The limit of locked memory was exceeded.
     #[cfg(feature = "af-xdp")]
     pub(crate) fn memory_limit(bytes: u64) -> Self {
-        CaptureError::MemoryLimit { bytes, program: program() }
+        CaptureError::MemoryLimit { bytes, remedy: setcap(FOR_XDP, &program()) }
     }
 
     /// Error of a failed call on an open capture, which may be caused by the interface.
