@@ -429,6 +429,7 @@ fn last_record(text: &str) -> Result<Value> {
 /// What Prometheus is answered.
 fn metrics() -> Result<String> {
     let mut client = TcpStream::connect("127.0.0.1:9417")?;
+    client.set_read_timeout(Some(PATIENCE))?;
     client.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")?;
     let mut answer = String::new();
     client.read_to_string(&mut answer)?;
