@@ -186,10 +186,8 @@ client.quit()
 ";
 
 fn imap(lab: &mut Lab) -> Result<()> {
-    serve(lab)?;
-    lab.file("client.py", IMAP)?;
     let url = "imap://10.77.0.2";
-    for line in [
+    let lines = [
         format!("'{url}/INBOX;MAILINDEX=1' {}", by("PLAIN")),
         format!("{url}/INBOX {} -X 'SEARCH UNSEEN'", by("CRAM-MD5")),
         format!("{url}/INBOX {} -T letter.txt", by("CRAM-MD5")),
@@ -197,25 +195,28 @@ fn imap(lab: &mut Lab) -> Result<()> {
             "--ssl-reqd --cacert cert.pem --resolve lab.test:143:10.77.0.2 imap://lab.test/ {}",
             by("PLAIN")
         ),
-    ] {
-        lab.client(&format!("curl -sS {line}"))?;
-    }
-    lab.client("/usr/bin/python3 client.py wonder")?;
-    lab.client("! /usr/bin/python3 client.py wrong")
+    ];
+    read_mail(lab, IMAP, &lines)
 }
 
 fn pop3(lab: &mut Lab) -> Result<()> {
-    serve(lab)?;
-    lab.file("client.py", POP3)?;
     let url = "pop3://10.77.0.2";
-    for line in [
+    let lines = [
         format!("{url}/1 {}", by("PLAIN")),
         format!("{url}/ {} -X UIDL", by("CRAM-MD5")),
         format!(
             "--ssl-reqd --cacert cert.pem --resolve lab.test:110:10.77.0.2 pop3://lab.test/ {}",
             by("PLAIN")
         ),
-    ] {
+    ];
+    read_mail(lab, POP3, &lines)
+}
+
+/// Reads mail with curl, by these arguments, then with a program that logs in with the right password and a wrong one.
+fn read_mail(lab: &mut Lab, program: &str, lines: &[String]) -> Result<()> {
+    serve(lab)?;
+    lab.file("client.py", program)?;
+    for line in lines {
         lab.client(&format!("curl -sS {line}"))?;
     }
     lab.client("/usr/bin/python3 client.py wonder")?;

@@ -2,7 +2,7 @@
 
 use super::capture::Stamps;
 use super::lab::{DIR, End, Lab};
-use super::{Recipe, Then};
+use super::{Recipe, Then, smb};
 use crate::Result;
 
 pub(super) const RECIPES: &[Recipe] = &[
@@ -85,20 +85,13 @@ fn multicast(lab: &mut Lab) -> Result<()> {
 }
 
 fn netbios(lab: &mut Lab) -> Result<()> {
-    let folders = ["private", "state", "cache", "lock", "pid"];
-    let folder = |name: &str| match name {
-        "private" => format!("private dir = {DIR}/private\n"),
-        "pid" => format!("pid directory = {DIR}/pid\n"),
-        _ => format!("{name} directory = {DIR}/{name}\n"),
-    };
     let conf = [
         "[global]\nworkgroup = LAB\nnetbios name = FILES\ninterfaces = s0\nbind interfaces only = yes\n".to_owned(),
-        folders.map(folder).concat(),
-        format!("ncalrpc dir = {DIR}/ncalrpc\nlog file = {DIR}/nmbd.log\n"),
+        smb::settings("nmbd"),
     ];
     lab.file("smb.conf", &conf.concat())?;
     lab.file("client.conf", "[global]\nworkgroup = LAB\nnetbios name = DESK\ninterfaces = c0\n")?;
-    lab.prepare(End::Server, &format!("mkdir -p /run/samba {}", folders.join(" ")))?;
+    lab.prepare(End::Server, &format!("mkdir -p /run/samba {}", smb::FOLDERS.join(" ")))?;
     lab.server(
         "udp/137",
         "unshare --uts sh -c 'hostname files; exec nmbd -F --no-process-group -s smb.conf'",

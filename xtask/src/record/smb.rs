@@ -23,22 +23,29 @@ pub(super) const RECIPES: &[Recipe] = &[Recipe {
     ],
 }];
 
-/// Serves three shares on port 445, for one user and for guests.
-fn serve(lab: &mut Lab) -> Result<()> {
-    let share =
-        |name: &str, more: &str| format!("[{name}]\npath = {DIR}/share\nread only = no\n{more}\n");
-    let folders = ["private", "state", "cache", "lock", "pid"];
+/// Where Samba keeps what it has, in the folder of the recording.
+pub(super) const FOLDERS: [&str; 5] = ["private", "state", "cache", "lock", "pid"];
+
+/// The settings by which a server of Samba writes into the folder of the recording alone.
+pub(super) fn settings(server: &str) -> String {
     let folder = |name: &str| match name {
         "private" => format!("private dir = {DIR}/private\n"),
         "pid" => format!("pid directory = {DIR}/pid\n"),
         _ => format!("{name} directory = {DIR}/{name}\n"),
     };
+    let folders = FOLDERS.map(folder).concat();
+    format!("{folders}ncalrpc dir = {DIR}/ncalrpc\nlog file = {DIR}/{server}.log\n")
+}
+
+/// Serves three shares on port 445, for one user and for guests.
+fn serve(lab: &mut Lab) -> Result<()> {
+    let share =
+        |name: &str, more: &str| format!("[{name}]\npath = {DIR}/share\nread only = no\n{more}\n");
     let conf = [
         "[global]\nworkgroup = LAB\nnetbios name = FILES\nmap to guest = bad user\nguest account = root\n\
          load printers = no\ndisable spoolss = yes\nsmb ports = 445\n"
             .to_owned(),
-        folders.map(folder).concat(),
-        format!("ncalrpc dir = {DIR}/ncalrpc\nlog file = {DIR}/smbd.log\n"),
+        settings("smbd"),
         share("private", "valid users = root"),
         share("sealed", "valid users = root\nserver smb encrypt = required"),
         share("public", "guest ok = yes"),
