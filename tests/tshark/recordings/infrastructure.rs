@@ -1,5 +1,8 @@
 //! What networks run on: DNS, NTP, DHCP, SNMP, RADIUS.
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
 use crate::capture::{Row, recorded};
 use crate::fields::{BETWEEN, Part, as_they_are, check, flag, name, number, only_true, pair, same};
 
@@ -85,24 +88,12 @@ pub(crate) fn ntp_is_that_of_tshark() {
 
 /// Nanoseconds since 1970 of a time as `Nov 30, 2026 16:52:26.827321860 UTC`; `NULL` is none.
 fn nanos(cell: &str) -> String {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     if cell == "NULL" {
         return String::new();
     }
-    let words: Vec<&str> = cell.split([' ', ',', ':', '.']).filter(|it| !it.is_empty()).collect();
-    let [month, day, year, hour, minute, second, fraction, "UTC"] = words[..] else {
-        panic!("no time: {cell}")
-    };
-    let number = |word: &str| word.parse::<i64>().expect("a number");
-    let month = MONTHS.iter().position(|known| *known == month).expect("a month") as i64;
-    // Days since 1970 of the Gregorian calendar, whose years are counted from March here.
-    let (year, from_march) =
-        if month < 2 { (number(year) - 1, month + 10) } else { (number(year), month - 2) };
-    let of_year = (153 * from_march + 2) / 5 + number(day) - 1;
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + of_year - 719_468;
-    let seconds = ((days * 24 + number(hour)) * 60 + number(minute)) * 60 + number(second);
-    (i128::from(seconds) * 1_000_000_000 + i128::from(number(fraction))).to_string()
+    let time = DateTime::strptime("%b %d, %Y %H:%M:%S%.f UTC", cell).expect("a time");
+    let time = time.to_zoned(TimeZone::UTC).expect("a time within the calendar");
+    time.timestamp().as_nanosecond().to_string()
 }
 
 pub(crate) fn dhcp_is_that_of_tshark() {
