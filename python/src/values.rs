@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use flowscope::core::Timestamp;
 use flowscope::output::{CaptureStats, RecordHeader, STATS, SchemaField, address_text, rfc3339};
@@ -101,8 +102,7 @@ impl Values {
             Value::Bool(flag) => PyBool::new(py, *flag).to_owned().into_any(),
             Value::U64(number) => number.into_pyobject(py)?.into_any(),
             Value::F64(number) => PyFloat::new(py, *number).into_any(),
-            // The number that the decimal digits of JSON are read as.
-            Value::Duration(span) => PyFloat::new(py, span.as_nanos() as f64 / 1e9).into_any(),
+            Value::Duration(span) => PyFloat::new(py, seconds(*span)).into_any(),
             Value::Time(ts) => self.time(py, *ts)?,
             Value::Addr(addr) => PyString::new(py, address_text(*addr, &mut Vec::new())).into_any(),
             Value::Bytes(bytes) => PyString::new(py, &wire_text(bytes)).into_any(),
@@ -131,6 +131,18 @@ impl Values {
             Times::Text => PyString::new(py, rfc3339(ts).as_str()).into_any(),
             Times::Nanoseconds => ts.as_nanos().into_pyobject(py)?.into_any(),
         })
+    }
+}
+
+/// The number of seconds that the decimal digits of JSON are read as.
+fn seconds(span: Duration) -> f64 {
+    let nanos = span.as_nanos();
+    if nanos <= 1 << f64::MANTISSA_DIGITS {
+        // A number without rounding, divided once: the nearest.
+        nanos as f64 / 1e9
+    } else {
+        let digits = format!("{}.{:09}", span.as_secs(), span.subsec_nanos());
+        digits.parse().expect("digits are a number")
     }
 }
 

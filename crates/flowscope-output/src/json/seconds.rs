@@ -4,17 +4,12 @@ use flowscope_record::digit_pair;
 
 use crate::decimal;
 
-/// Appends a span in seconds: the shortest decimal that reads as the same `f64`.
+/// Appends a span in seconds: all its digits, without zeros behind them.
 ///
-/// That is the span's own digits, without zeros behind them, where the `f64` is the one next to the span:
-/// two decimals of fifteen digits are never next to the same.
+/// The `f64` of a sum of whole seconds and of a fraction is rounded twice, so that 1.815673 s could read
+/// 1.8156729999999999; the digits themselves are never rounded here.
 pub(super) fn write(span: Duration, out: &mut Vec<u8>) {
     let (secs, nanos) = (span.as_secs(), span.subsec_nanos());
-    let is_exact = secs < 1_000_000
-        && (secs * 1_000_000_000 + u64::from(nanos)) as f64 / 1e9 == span.as_secs_f64();
-    if !is_exact {
-        return super::display(span.as_secs_f64(), out);
-    }
     decimal::write(secs, out);
     if nanos == 0 {
         return;
@@ -31,12 +26,31 @@ pub(super) fn write(span: Duration, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
+    fn text(span: Duration) -> String {
+        let mut out = Vec::new();
+        write(span, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
     #[test]
-    fn spans_are_as_their_floats_display() {
+    fn a_span_has_its_own_digits() {
+        // Each is one that the `f64` of whole seconds and fraction misses.
+        for (micros, expected) in [(1_815_673, "1.815673"), (1_791_797, "1.791797")] {
+            assert_eq!(text(Duration::from_micros(micros)), expected);
+        }
+        assert_eq!(text(Duration::ZERO), "0");
+        assert_eq!(text(Duration::new(7, 1)), "7.000000001");
+        assert_eq!(text(Duration::MAX), "18446744073709551615.999999999");
+    }
+
+    #[test]
+    fn digits_read_as_the_same_span() {
         let check = |span: Duration| {
-            let mut out = Vec::new();
-            write(span, &mut out);
-            assert_eq!(String::from_utf8(out).unwrap(), span.as_secs_f64().to_string(), "{span:?}");
+            let text = text(span);
+            let (secs, fraction) = text.split_once('.').unwrap_or((&text, ""));
+            assert!(!fraction.ends_with('0') && fraction.len() <= 9, "{text}");
+            let nanos = format!("{fraction:0<9}").parse().unwrap();
+            assert_eq!(Duration::new(secs.parse().unwrap(), nanos), span, "{text}");
         };
         let nanos = [0, 1, 10, 999, 36_210, 1_000_000, 100_000_000, 123_456_789, 999_999_999];
         for secs in [0, 1, 2, 59, 4095, 999_999, 1_000_000, 1 << 32, 1 << 53, u64::MAX] {
