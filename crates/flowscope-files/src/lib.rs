@@ -2,7 +2,8 @@
 //!
 //! A parser gives the bytes of a file to a [`FileHasher`], in order and in pieces of any size, and says where some were not
 //! captured. At the end there is a [`FileInfo`]. Nothing of the file is kept but its first bytes, until the type is known
-//! from them, or as many as [asked for](FileHasher::keeping). [`record`] has the values of columns.
+//! from them, or as many as [asked for](FileHasher::keeping). [`mime`] finds the files in a message or a form, [`record`] has the
+//! values of columns.
 //!
 //! ```
 //! use flowscope_files::FileHasher;
@@ -22,8 +23,11 @@
 //! assert_eq!((file.missing_bytes, file.sha256), (1000, None));
 //! ```
 
+mod content;
 mod hasher;
 mod magic;
+pub mod mime;
 pub mod record;
 
+pub use content::{Content, Form};
 pub use hasher::{FileHasher, FileInfo};

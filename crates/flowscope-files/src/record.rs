@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use flowscope_record::{Kind, Value};
 
-use crate::FileInfo;
+use crate::{FileInfo, Form};
 
 /// The type of what [`object`] gives.
 pub const FILE: Kind = Kind::Object(&[
@@ -53,6 +53,22 @@ pub fn exchange<'a>(
     let files = [("toserver", request), ("toclient", response)];
     let objects = files.into_iter().filter_map(|(side, file)| Some((side, file?)));
     Value::list(objects.map(|(side, file)| object(file, name, side, tx_id)))
+}
+
+/// The files of a request and of its response as a list of objects, and those in the form that the request is; null if there is
+/// none.
+#[must_use]
+pub fn exchange_with_form<'a>(
+    request: Option<&FileInfo>,
+    response: Option<&FileInfo>,
+    form: Option<&'a Form>,
+    tx_id: u64,
+) -> Value<'a> {
+    let Some(form) = form else { return exchange(None, request, response, tx_id) };
+    let files = [("toserver", request), ("toclient", response)];
+    let objects = files.into_iter().filter_map(|(side, file)| Some((side, file?)));
+    let objects = objects.map(|(side, file)| object(file, None, side, tx_id));
+    Value::list(objects.chain(form.files.iter().map(|file| file.object("toserver", tx_id))))
 }
 
 /// The media type of a file; null if it is not known.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use flowscope_core::{
     FlowSide, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp,
 };
-use flowscope_files::FileInfo;
+use flowscope_files::{FileInfo, Form};
 
 use crate::config::{Bodies, HttpConfig};
 use crate::message::{
@@ -34,6 +34,8 @@ pub struct HttpExchange {
     pub request_file: Option<Box<FileInfo>>,
     /// The body of the final response as a file, likewise; of a `206` the part that was sent.
     pub response_file: Option<Box<FileInfo>>,
+    /// The files in the body of the request, if it is a form (RFC 7578), likewise.
+    pub request_form: Option<Box<Form>>,
     /// When the first byte of its first message was captured.
     pub started: Timestamp,
     /// When the last byte of its last message was captured.
@@ -189,13 +191,14 @@ impl HttpExchanges {
     fn message_end(&mut self, end: &mut MessageEnd) {
         let body =
             BodySummary { len: end.body_len, missing: end.missing, complete: end.is_complete() };
-        let file = end.file.take();
-        let held = file_bytes(file.as_deref());
+        let (file, form) = (end.file.take(), end.form.take());
+        let held = file_bytes(file.as_deref()) + form_bytes(form.as_deref());
         if end.kind == MessageKind::Request {
             if let Some(open) = self.current[0].take().and_then(|id| self.get(id)) {
                 open.request_ended = Some(end.ts);
                 open.exchange.request_body = body;
                 open.exchange.request_file = file;
+                open.exchange.request_form = form;
                 open.exchange.ended = open.exchange.ended.max(end.ts);
                 self.open_bytes += held;
             }
@@ -335,6 +338,7 @@ impl HttpExchange {
             response_body: BodySummary::default(),
             request_file: None,
             response_file: None,
+            request_form: None,
             started,
             ended,
             latency: None,
@@ -351,7 +355,13 @@ impl HttpExchange {
             + self.anomalies.len() * size_of::<HttpAnomaly>()
             + file_bytes(self.request_file.as_deref())
             + file_bytes(self.response_file.as_deref())
+            + form_bytes(self.request_form.as_deref())
     }
+}
+
+/// Memory of the files in a form.
+fn form_bytes(form: Option<&Form>) -> usize {
+    form.map_or(0, |form| size_of::<Form>() + form.heap_bytes())
 }
 
 /// Memory of a file.

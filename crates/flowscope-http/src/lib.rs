@@ -84,7 +84,9 @@ pub use flowscope_core::{
     SessionParser, SessionParserFactory, StreamChunk, StreamSink, Timestamp,
 };
 #[doc(no_inline)]
-pub use flowscope_files::FileInfo;
+pub use flowscope_files::mime::NamedFile;
+#[doc(no_inline)]
+pub use flowscope_files::{FileInfo, Form};
 pub use message::{
     Body, Ending, Framing, HttpAnomaly, HttpAnomalyKind, HttpMessage, HttpVersion, MessageEnd,
     MessageKind, Paired, Request, Response,

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use flowscope_core::{FlowSide, Timestamp};
-use flowscope_files::FileInfo;
+use flowscope_files::{FileInfo, Form};
 
 use crate::fields::{Fields, Part};
 
@@ -124,6 +124,8 @@ pub struct MessageEnd {
     /// What is known of the body as a file, chunk framing removed, content coding as sent: if [asked for](crate::Bodies::Files)
     /// and a byte of it was captured.
     pub file: Option<Box<FileInfo>>,
+    /// The files in it, if it is the body of a request that is a form (RFC 7578), likewise.
+    pub form: Option<Box<Form>>,
     /// Where the message ends in the side's stream, in bytes.
     pub offset: u64,
     /// When its last byte was captured; for a message cut short, the latest time known.

@@ -5,7 +5,7 @@ use flowscope_core::{
     FlowSide, ParseError, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp,
     feed_once,
 };
-use flowscope_files::{FileHasher, FileInfo};
+use flowscope_files::{Content, FileInfo, Form};
 
 use crate::anomalies::HeadAnomalies;
 use crate::chunked::{Chunked, Step};
@@ -378,15 +378,17 @@ impl HttpParser {
         let own = &mut self.sides[side.index()];
         let current = std::mem::take(&mut own.current);
         let CurrentMessage { kind, exchange, asked, body_len, missing, body, .. } = current;
-        let file = match body {
-            KeptBody::Nothing => None,
+        let (file, form) = match body {
+            KeptBody::Nothing => (None, None),
             KeptBody::Collected(bytes) => {
                 if !bytes.is_empty() {
                     out.push(HttpMessage::Body(Body { side, exchange, at: 0, bytes }));
                 }
-                None
+                (None, None)
             }
-            KeptBody::File(file) => Some(finish(*file, ending)),
+            // What is known of a form before its first byte is no file.
+            KeptBody::File(_) if body_len == 0 => (None, None),
+            KeptBody::File(file) => finish(*file, ending),
         };
         let (offset, ts) = (own.pos, self.now);
         if kind == MessageKind::Response {
@@ -402,6 +404,7 @@ impl HttpParser {
             ending,
             trailers,
             file,
+            form,
             offset,
             ts,
         }));
@@ -498,11 +501,9 @@ impl HttpParser {
 
 /// What is known of a body that ended so.
 #[cold]
-fn finish(mut file: FileHasher, ending: Ending) -> Box<FileInfo> {
-    if !matches!(ending, Ending::Complete | Ending::Gap) {
-        file.cut();
-    }
-    Box::new(file.finish())
+fn finish(content: Content, ending: Ending) -> (Option<Box<FileInfo>>, Option<Box<Form>>) {
+    let (file, form) = content.finish(!matches!(ending, Ending::Complete | Ending::Gap));
+    (Some(Box::new(file)), form)
 }
 
 impl SessionParser for HttpParser {

@@ -27,8 +27,8 @@ impl Protocol for Http {
     fn stream(options: &ParserOptions) -> HttpExchanges {
         let mut config = HttpConfig::default();
         if options.files {
-            // Beside the heads, there is room for what is kept of the two bodies of an exchange.
-            let open = config.max_open_bytes.saturating_add(options.file_bytes.saturating_mul(4));
+            // Beside the heads, there is room for what is kept of the two bodies of an exchange, and of the files in a form.
+            let open = config.max_open_bytes.saturating_add(options.file_bytes.saturating_mul(8));
             config = config.max_open_bytes(open).bodies(Bodies::Files(options.file_bytes));
         }
         HttpExchanges::with_config(config)

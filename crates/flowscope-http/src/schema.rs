@@ -130,10 +130,11 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             "request_mime_type",
             Kind::Text,
             |x| files::mime_type(x.request_file.as_deref()),
-            "Media type of the request's body by its first bytes, content coding as sent. With --file-info. Zeek has a vector of it. EVE has this and the next three in a list `files`, an object for each body: direction, mime_type, sha256, size, gaps, state, tx_id.",
+            "Media type of the request's body by its first bytes, content coding as sent. With --file-info. Zeek has a vector of it. EVE has this, the next three and `request_files` in a list `files`, an object for each body and file: filename, direction, mime_type, sha256, size, gaps, state, tx_id.",
         )
         .eve_as("files", |x| {
-            files::exchange(None, x.request_file.as_deref(), x.response_file.as_deref(), x.id)
+            let form = x.request_form.as_deref();
+            files::exchange_with_form(x.request_file.as_deref(), x.response_file.as_deref(), form, x.id)
         })
         .zeek_as(12, "orig_mime_types", ZeekType::VectorOfString, |x| {
             files::mime_types(x.request_file.as_deref())
@@ -159,6 +160,20 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             |x| files::sha256(x.response_file.as_deref()),
             "SHA-256 (FIPS 180-4) of the response's body, without chunk framing, content coding as sent, if all of it was captured. With --file-info.",
         ),
+        C::new(
+            "request_files",
+            Kind::List(&files::FILE),
+            |x| x.request_form.as_ref().map_or(Value::Null, |form| form.objects(x.id)),
+            "The files in the request's body where it is a form, the first 64: parts with the name of a file (RFC 7578 §4.2). The \
+             type is that of the first bytes; there is a SHA-256 (FIPS 180-4) if all was captured. With --file-info.",
+        ),
+        C::new(
+            "more_request_files",
+            Kind::U64,
+            |x| Value::some(x.request_form.as_ref().map(|form| form.more_files).filter(|&n| n > 0)),
+            "Number of files beyond those, if any. With --file-info.",
+        )
+        .eve("flowscope.more_request_files"),
         C::new(
             "outcome",
             Kind::Text,
@@ -314,6 +329,9 @@ fn summary(exchange: &HttpExchange, text: &mut String) {
         let _ = write!(text, " in {}", span(latency));
     }
     files::note(text, "request", exchange.request_file.as_deref());
+    if let Some(form) = &exchange.request_form {
+        form.note(text);
+    }
     files::note(text, "response", exchange.response_file.as_deref());
     for anomaly in &exchange.anomalies {
         let _ = write!(text, " [{}]", anomaly.kind.slug());

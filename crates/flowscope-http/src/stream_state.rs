@@ -1,11 +1,11 @@
 //! One direction of a connection: where in its stream it stands.
 
 use flowscope_core::{Remainder, Timestamp};
-use flowscope_files::FileHasher;
+use flowscope_files::Content;
 
 use crate::anomalies::AnomalySet;
 use crate::chunked::Chunked;
-use crate::message::{Ending, MessageKind};
+use crate::message::{Ending, MessageKind, Request};
 use crate::pairing::RequestClass;
 use crate::wire::{find_lf, next_word};
 
@@ -107,7 +107,7 @@ pub(crate) enum KeptBody {
     /// Its first bytes.
     Collected(Vec<u8>),
     /// What is found out of it.
-    File(Box<FileHasher>),
+    File(Box<Content>),
 }
 
 impl Default for CurrentMessage {
@@ -235,6 +235,9 @@ impl StreamState {
     }
 }
 
+/// The media type of forms (RFC 7578).
+const FORM: &[u8] = b"multipart/form-data";
+
 impl KeptBody {
     /// Takes bytes as far as there is room for `most`.
     pub(crate) fn collect(&mut self, bytes: &[u8], most: usize) {
@@ -247,11 +250,24 @@ impl KeptBody {
         }
     }
 
+    /// Of a request whose body is examined as a file, of which so many bytes are kept: in a form there are others.
+    #[cold]
+    pub(crate) fn of_request(request: &Request, most_kept: usize) -> Self {
+        let media_type = request.header("content-type");
+        let is_form = media_type.is_some_and(|kind| {
+            kind.get(..FORM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(FORM))
+        });
+        if !is_form {
+            return KeptBody::Nothing;
+        }
+        KeptBody::File(Box::new(Content::new(media_type, most_kept)))
+    }
+
     /// Takes bytes of a file, behind `missing` bytes of it that were not captured; keeps so many.
     #[cold]
     pub(crate) fn examine(&mut self, bytes: &[u8], missing: u64, most_kept: usize) {
         if !matches!(self, KeptBody::File(_)) {
-            let mut file = Box::new(FileHasher::keeping(most_kept));
+            let mut file = Box::new(Content::new(None, most_kept));
             file.gap(missing);
             *self = KeptBody::File(file);
         }
@@ -264,7 +280,7 @@ impl KeptBody {
         match self {
             KeptBody::Nothing => 0,
             KeptBody::Collected(bytes) => bytes.capacity(),
-            KeptBody::File(file) => size_of::<FileHasher>() + file.heap_bytes(),
+            KeptBody::File(file) => size_of::<Content>() + file.heap_bytes(),
         }
     }
 }

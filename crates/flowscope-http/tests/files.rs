@@ -149,3 +149,45 @@ fn memory_does_not_grow_with_a_body() {
     let file = talk.out[0].response_file.as_ref().expect("there is a body");
     assert_eq!(file.sha256, sha256(&[b'x'; 1_000_000]));
 }
+
+/// Name, length and hash of each file in the form of a request, whatever its pieces.
+fn form(script: &[(&str, &str)]) -> Vec<(String, u64, Option<[u8; 32]>)> {
+    let of = |piece| {
+        let talk = play(HttpExchanges::with_config(config()), script, piece);
+        let [exchange] = &talk.out[..] else { panic!("{script:#?}: {:#?}", talk.out) };
+        exchange.request_form.as_deref().cloned()
+    };
+    let whole = of(usize::MAX);
+    for piece in [1, 3, 64] {
+        assert_eq!(of(piece), whole, "{script:#?} by {piece}");
+    }
+    let files = whole.map(|form| form.files).unwrap_or_default();
+    let name = |name: Option<Vec<u8>>| String::from_utf8(name.unwrap_or_default()).unwrap();
+    files
+        .into_iter()
+        .map(|file| (name(file.name), file.info.seen_bytes, file.info.sha256))
+        .collect()
+}
+
+#[test]
+fn a_form_has_files_beside_the_one_that_it_is() {
+    let head = |kind: &str| {
+        format!(
+            "POST / HTTP/1.1\r\nContent-Type: {kind}; boundary=x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+    };
+    // In chunks that end anywhere.
+    let chunks = "4e\r\n--x\r\nContent-Disposition: form-data; name=a; filename=a.txt\r\n\r\nab\r\n--x\r\nConten\r\n\
+                  42\r\nt-Disposition: form-data; name=b; filename=b\r\n\r\n\r\n--not x\r\n--x--\r\n0\r\n\r\n";
+    let request = |kind: &str| head(kind) + chunks;
+    let found = form(&[(">", &request("Multipart/Form-Data")), ("<", OK)]);
+    let expected = [("a.txt", &b"ab"[..]), ("b", b"\r\n--not x")];
+    let expected = expected.map(|(name, text)| (name.to_owned(), text.len() as u64, sha256(text)));
+    assert_eq!(found, expected);
+    assert_eq!(form(&[(">", &request("multipart/mixed")), ("<", OK)]), []);
+    let [file, _] = files(&[(">", &request("multipart/form-data")), ("<", OK)]);
+    assert_eq!(file.expect("the body is one file").seen_bytes, 0x4e + 0x42);
+    // A form of which nothing was captured is no file.
+    let empty = "POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(files(&[(">", empty), ("<", OK)])[0], None);
+}

@@ -1,12 +1,12 @@
 //! The contents of the messages of a stream, as files.
 
-use flowscope_files::{FileHasher, FileInfo};
+use flowscope_files::{Content, FileInfo, Form};
 
 use crate::message::Http2Body;
 
 /// The contents that are being received on a stream: of the request, and of the response.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Contents([Option<Box<FileHasher>>; 2]);
+pub(crate) struct Contents([Option<Box<Content>>; 2]);
 
 /// How contents are examined.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,17 +23,20 @@ impl Examination {
 }
 
 impl Contents {
-    /// Takes bytes of a content, of which these were counted before. Keeps none of them if there is no `room`.
+    /// Takes bytes of a content of this media type, of which these were counted before. Keeps none of them if there is no
+    /// `room`.
     pub(crate) fn push(
         &mut self,
-        is_response: bool,
+        (is_response, media_type): (bool, Option<&[u8]>),
         bytes: &[u8],
         before: Http2Body,
         examination: Examination,
         has_room: bool,
     ) {
         let file = self.0[usize::from(is_response)].get_or_insert_with(|| {
-            let mut file = Box::new(FileHasher::keeping(examination.most_kept));
+            // What a response is made of is not the client's to name.
+            let media_type = media_type.filter(|_| !is_response);
+            let mut file = Box::new(Content::new(media_type, examination.most_kept));
             file.gap(before.missing);
             file
         });
@@ -50,23 +53,22 @@ impl Contents {
         }
     }
 
-    /// The file of a content of which nothing more comes: the whole one, if its sender has ended it, and not before as much had
+    /// The file of a content, and those in it if it is a form, of which nothing more comes: the whole one, if its sender has ended it, and not before as much had
     /// come as the header section says (RFC 9113 §8.1.1).
     pub(crate) fn take(
         &mut self,
         is_response: bool,
         body: Http2Body,
         declared: Option<u64>,
-    ) -> Option<Box<FileInfo>> {
-        let mut file = self.0[usize::from(is_response)].take()?;
+    ) -> (Option<Box<FileInfo>>, Option<Box<Form>>) {
+        let Some(content) = self.0[usize::from(is_response)].take() else { return (None, None) };
         let len = body.len.saturating_add(body.missing);
-        if !body.is_complete || declared.is_some_and(|declared| len < declared) {
-            file.cut();
-        }
-        Some(Box::new(file.finish()))
+        let is_cut = !body.is_complete || declared.is_some_and(|declared| len < declared);
+        let (file, form) = content.finish(is_cut);
+        (Some(Box::new(file)), form)
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.0.iter().flatten().map(|file| size_of::<FileHasher>() + file.heap_bytes()).sum()
+        self.0.iter().flatten().map(|file| size_of::<Content>() + file.heap_bytes()).sum()
     }
 }

@@ -37,7 +37,7 @@ pub(crate) use field::Field;
 #[doc(no_inline)]
 pub use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
 #[doc(no_inline)]
-pub use flowscope_files::FileInfo;
+pub use flowscope_files::{FileInfo, Form};
 pub use message::{
     Http2Body, Http2Exchange, Http2Outcome, Http2Request, Http2Response, error_name,
 };

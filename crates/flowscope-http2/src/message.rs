@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use flowscope_core::{FlowSide, Timestamp};
-use flowscope_files::FileInfo;
+use flowscope_files::{FileInfo, Form};
 
 use crate::field::{Field, Fields};
 
@@ -31,6 +31,8 @@ pub struct Http2Exchange {
     pub request_file: Option<Box<FileInfo>>,
     /// The same of the response.
     pub response_file: Option<Box<FileInfo>>,
+    /// The files in the content of the request, if it is a form (RFC 7578), likewise.
+    pub request_form: Option<Box<Form>>,
     /// The status of a gRPC call, from the trailers of the response or from its header section: 0 is success.
     pub grpc_status: Option<u32>,
     /// What the server says of it, with percent-encoding as sent, up to 256 bytes.
@@ -241,6 +243,7 @@ impl Http2Exchange {
             response_body: Http2Body::default(),
             request_file: None,
             response_file: None,
+            request_form: None,
             grpc_status: None,
             grpc_message: None,
             reset: None,

@@ -118,12 +118,13 @@ pub static HTTP2: Schema<Http2Exchange> = Schema {
             Kind::Text,
             |x| files::mime_type(x.request_file.as_deref()),
             "Media type of the request's content by its first bytes, content coding as sent. With --file-info. Zeek has a \
-             vector of it. EVE has this and the next three in a list `files`, an object for each content: direction, mime_type, \
-             sha256, size, gaps, state, and as tx_id the stream.",
+             vector of it. EVE has this, the next three and `request_files` in a list `files`, an object for each content and \
+             file: filename, direction, mime_type, sha256, size, gaps, state, and as tx_id the stream.",
         )
         .eve_as("files", |x| {
             let (request, response) = (x.request_file.as_deref(), x.response_file.as_deref());
-            files::exchange(None, request, response, x.stream_id.into())
+            let form = x.request_form.as_deref();
+            files::exchange_with_form(request, response, form, x.stream_id.into())
         })
         .zeek_as(17, "orig_mime_types", ZeekType::VectorOfString, |x| {
             files::mime_types(x.request_file.as_deref())
@@ -150,6 +151,20 @@ pub static HTTP2: Schema<Http2Exchange> = Schema {
             |x| files::sha256(x.response_file.as_deref()),
             "SHA-256 (FIPS 180-4) of the response's content, content coding as sent, if all of it was captured. With --file-info.",
         ),
+        C::new(
+            "request_files",
+            Kind::List(&files::FILE),
+            |x| x.request_form.as_ref().map_or(Value::Null, |form| form.objects(x.stream_id.into())),
+            "The files in the request's content where it is a form, the first 64: parts with the name of a file (RFC 7578 §4.2). \
+             The type is that of the first bytes; there is a SHA-256 (FIPS 180-4) if all was captured. With --file-info.",
+        ),
+        C::new(
+            "more_request_files",
+            Kind::U64,
+            |x| Value::some(x.request_form.as_ref().map(|form| form.more_files).filter(|&n| n > 0)),
+            "Number of files beyond those, if any. With --file-info.",
+        )
+        .eve("flowscope.more_request_files"),
         C::new(
             "scheme",
             Kind::Bytes,
@@ -357,6 +372,9 @@ fn summary(x: &X, out: &mut String) {
         out.push_str(&format!(" in {}", span(latency)));
     }
     files::note(out, "request", x.request_file.as_deref());
+    if let Some(form) = &x.request_form {
+        form.note(out);
+    }
     files::note(out, "response", x.response_file.as_deref());
     if let Some((side, code)) = x.reset {
         let who = if side == x.client { "client" } else { "server" };

@@ -78,9 +78,10 @@ impl Open {
     fn finish(mut self) -> Http2Exchange {
         let mut exchange = self.exchange;
         let declared = exchange.request.as_ref().and_then(Http2Request::content_length);
-        exchange.request_file = self.contents.take(false, exchange.request_body, declared);
+        let (file, form) = self.contents.take(false, exchange.request_body, declared);
+        (exchange.request_file, exchange.request_form) = (file, form);
         let declared = exchange.response.as_ref().and_then(Http2Response::content_length);
-        exchange.response_file = self.contents.take(true, exchange.response_body, declared);
+        (exchange.response_file, _) = self.contents.take(true, exchange.response_body, declared);
         exchange.outcome = match (&exchange.request, &exchange.response) {
             (None, _) => Http2Outcome::Orphan,
             (Some(_), None) => Http2Outcome::Unanswered,
@@ -222,7 +223,9 @@ impl Streams {
         let before = contents.heap_bytes();
         let has_room = self.content_bytes <= examination.room();
         let is_response = side != exchange.client;
-        contents.push(is_response, bytes, *exchange.body_mut(side), examination, has_room);
+        let body = *exchange.body_mut(side);
+        let media_type = exchange.request.as_ref().and_then(Http2Request::content_type);
+        contents.push((is_response, media_type), bytes, body, examination, has_room);
         self.content_bytes = self.content_bytes + contents.heap_bytes() - before;
     }
 

@@ -31,7 +31,6 @@ mod dots;
 mod header;
 mod line;
 mod message;
-mod mime;
 mod pairing;
 mod parser;
 mod probe;
@@ -45,7 +44,8 @@ mod transaction;
 pub use flowscope_core::{FlowSide, ParserStatus, Probe, SessionParser, StreamChunk, Timestamp};
 #[doc(no_inline)]
 pub use flowscope_files::FileInfo;
-pub use message::{SmtpAuth, SmtpBody, SmtpFile, SmtpHeaders, SmtpOutcome, SmtpTransaction};
+pub use flowscope_files::mime::NamedFile as SmtpFile;
+pub use message::{SmtpAuth, SmtpBody, SmtpHeaders, SmtpOutcome, SmtpTransaction};
 pub use parser::SmtpParser;
 pub use protocol::Smtp;
 pub use schema::SMTP;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use flowscope_core::Timestamp;
-use flowscope_files::FileInfo;
+use flowscope_files::mime::NamedFile;
 
 /// A mail transaction: from `MAIL` to the reply to the message (RFC 5321 §3.3), or a session without one.
 ///
@@ -39,7 +39,7 @@ pub struct SmtpTransaction {
     /// The parts of the message that are files, the first 64, if [asked for](crate::SmtpParser::with_files): attachments, parts that
     /// have a name, and those of another type than text. A part that is a message (RFC 2046 §5.2.1) is none; its own parts
     /// are.
-    pub files: Vec<SmtpFile>,
+    pub files: Vec<NamedFile>,
     /// Number of files beyond those.
     pub more_files: u64,
     /// What kind of body `MAIL` declared (RFC 6152 §3, RFC 3030 §3).
@@ -60,18 +60,6 @@ pub struct SmtpTransaction {
     pub long_lines: u64,
     /// From `MAIL` to the last reply; `None` if there is none.
     pub duration: Option<Duration>,
-}
-
-/// A part of a message that is a file (RFC 2045, RFC 2183).
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct SmtpFile {
-    /// Its name: `filename` of Content-Disposition, else `name` of Content-Type, at most 255 bytes, and 8 KiB of all names of a
-    /// message. Extended values are decoded (RFC 2231); encoded words (RFC 2047) are left as they are.
-    pub name: Option<Vec<u8>>,
-    /// What is known of its content, behind base64 or quoted-printable. Bytes that were not captured are counted as sent; what
-    /// follows them is taken for the same file, up to the end of a part.
-    pub info: FileInfo,
 }
 
 /// What became of a mail transaction.

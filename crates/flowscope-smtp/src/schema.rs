@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use flowscope_files::record as files;
 use flowscope_record::{Column, Kind, Schema, Value, ZeekType, amount, wire_text};
 
-use crate::{SmtpAuth, SmtpBody, SmtpFile, SmtpOutcome, SmtpTransaction};
+use crate::{SmtpAuth, SmtpBody, SmtpOutcome, SmtpTransaction};
 
 type C = Column<SmtpTransaction>;
 type X = SmtpTransaction;
@@ -154,7 +154,7 @@ pub static SMTP: Schema<SmtpTransaction> = Schema {
         C::new(
             "files",
             Kind::List(&files::FILE),
-            |x| Value::list(x.files.iter().map(|file| object(file, x.id))),
+            |x| Value::list(x.files.iter().map(|file| file.object("toserver", x.id.into()))),
             "The files in the message, the first 64: attachments, parts with a name, and those of another type than text, as they \
              are behind base64 and quoted-printable (RFC 2045 §6). The type is that of the first bytes; there is a SHA-256 \
              (FIPS 180-4) if all was captured. With --file-info.",
@@ -282,10 +282,6 @@ pub static SMTP: Schema<SmtpTransaction> = Schema {
 
 fn list(texts: &[Vec<u8>]) -> Value<'_> {
     Value::list(texts.iter().map(Vec::as_slice))
-}
-
-fn object(file: &SmtpFile, tx_id: u32) -> Value<'_> {
-    files::object(&file.info, file.name.as_deref(), "toserver", tx_id.into())
 }
 
 /// A number that only a transaction with a mail has.

@@ -1,8 +1,8 @@
 use flowscope_core::Timestamp;
+use flowscope_files::mime::{Parts, files_heap_bytes};
 
 use crate::command::Mail;
 use crate::header::{HeaderReader, keep};
-use crate::mime::{Parts, files_heap_bytes};
 use crate::reply::Reply;
 use crate::session::Session;
 use crate::{SmtpOutcome, SmtpTransaction};

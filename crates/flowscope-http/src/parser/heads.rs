@@ -4,7 +4,7 @@ use flowscope_core::{FlowSide, ParseError, ParserStatus};
 
 use super::HttpParser;
 use crate::anomalies::HeadAnomalies;
-use crate::config::HttpConfig;
+use crate::config::{Bodies, HttpConfig};
 use crate::fields::{Fields, Part};
 use crate::framing;
 use crate::head::{self, Expect, Head, HeadStart};
@@ -14,7 +14,7 @@ use crate::message::{
     Response, is_interim,
 };
 use crate::pairing::{Asked, RequestClass};
-use crate::stream_state::{CurrentMessage, LinePosition, State};
+use crate::stream_state::{CurrentMessage, KeptBody, LinePosition, State};
 use crate::wire::{self, StartLine};
 
 /// A line that is longer is not what a search looks for.
@@ -402,12 +402,17 @@ impl HttpParser {
         }
         let framing = framing::of_request(request.version, &request.fields, &mut anomalies);
         (request.exchange, request.framing) = (exchange, framing);
+        let body = match self.config.bodies {
+            Bodies::Files(most_kept) => KeptBody::of_request(&request, most_kept),
+            _ => KeptBody::Nothing,
+        };
         out.push(HttpMessage::Request(request));
         self.anomalies(side, &anomalies, out);
         let current = CurrentMessage {
             kind: MessageKind::Request,
             exchange,
             asked,
+            body,
             ..CurrentMessage::default()
         };
         self.begin_body(side, current, framing, out);

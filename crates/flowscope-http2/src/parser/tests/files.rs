@@ -168,3 +168,21 @@ fn memory_is_bounded_however_many_streams_are_open() {
     let kept = |exchange: &Http2Exchange| exchange.response_file.as_ref().unwrap().content.len();
     assert!(exchanges.iter().any(|exchange| kept(exchange) > 8000));
 }
+
+#[test]
+fn a_form_has_files_beside_the_one_that_it_is() {
+    let kind = b"multipart/form-data; boundary=x";
+    let block = [POST, b"\x5f", &[kind.len() as u8], kind].concat();
+    let mut connection = examining();
+    connection.client(&headers(END_HEADERS, 1, &block));
+    let body =
+        b"--x\r\nContent-Disposition: form-data; name=f; filename=a.txt\r\n\r\nabc\r\n--x--\r\n";
+    let (first, second) = body.split_at(40);
+    connection.client(&data(0, 1, first)).client(&data(END_STREAM, 1, second));
+    connection.server(&headers(END_HEADERS | END_STREAM, 1, b"\x88"));
+    let exchange = only(connection.end());
+    assert_eq!(exchange.request_file.expect("it is one").sha256, sha256(body));
+    let form = exchange.request_form.expect("it has a file");
+    assert_eq!(form.files[0].name.as_deref(), Some(&b"a.txt"[..]));
+    assert_eq!((form.files.len(), form.files[0].info.sha256), (1, sha256(b"abc")));
+}

@@ -1,4 +1,15 @@
-//! The parts of a message, found as it comes (RFC 2045, RFC 2046).
+//! The parts of a message or of a form that are files, found as it comes (RFC 2045, RFC 2046, RFC 7578).
+//!
+//! ```
+//! use flowscope_files::mime::Parts;
+//!
+//! let mut parts = Parts::of_form(b"multipart/form-data; boundary=x", 0).expect("it is a form");
+//! parts.feed(b"--x\r\nContent-Disposition: form-data; name=f; filename=a.txt\r\n\r\nabc\r\n--x--\r\n");
+//! parts.finish(false);
+//! let (files, _) = parts.take();
+//! assert_eq!(files[0].name.as_deref(), Some(&b"a.txt"[..]));
+//! assert_eq!(files[0].info.seen_bytes, 3);
+//! ```
 
 mod base64;
 mod fields;
@@ -6,10 +17,10 @@ mod quoted;
 #[cfg(test)]
 mod tests;
 
-use flowscope_files::FileHasher;
+use flowscope_record::Value;
 
-use crate::SmtpFile;
-use crate::header::keep;
+use crate::record;
+use crate::{FileHasher, FileInfo};
 use base64::Base64;
 use fields::{ContentKind, Encoding, MAX_BOUNDARY, MAX_FILENAME, PartFields};
 use quoted::Quoted;
@@ -25,13 +36,30 @@ const MAX_DELIMITER: usize = MAX_BOUNDARY + 64;
 /// Bytes of all names of files together.
 const MAX_NAMES: usize = 8 * 1024;
 
-/// Reads a message, and gives the parts of it that are files: attachments, what has a name, and what is no text.
+/// A part of a message or of a form that is a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct NamedFile {
+    /// Its name: `filename` of Content-Disposition (RFC 2183 §2.3), else `name` of Content-Type, at most 255 bytes, and 8 KiB
+    /// of all names of a message. Extended values are decoded (RFC 2231); encoded words (RFC 2047), and in forms what is
+    /// percent-encoded (RFC 7578 §4.2), are left as they are.
+    pub name: Option<Vec<u8>>,
+    /// What is known of its content, behind base64 or quoted-printable. Bytes that were not captured are counted as sent; what
+    /// follows them is taken for the same file, up to the end of a part.
+    pub info: FileInfo,
+}
+
+/// Reads a message, and gives the parts of it that are files: attachments, what has a name, and what is no text. Of a form, the
+/// parts that have the name of a file.
 ///
-/// A part of the type `message/rfc822` is read as a message, unless it is encoded. CR LF and LF alone end lines.
+/// A part of the type `message/rfc822` is read as a message, unless it is encoded. CR LF and LF alone end lines. Of one message,
+/// 64 files are examined.
 ///
 /// Holds at most 45 KiB, and of the files what is kept: at most four times as much as of one.
 #[derive(Clone, Debug)]
-pub(crate) struct Parts {
+pub struct Parts {
+    /// Whether it is a form, in which parts with a file name are files, and nothing is encoded or has parts of its own.
+    is_form: bool,
     place: Place,
     /// The line at hand, as far as it may be a delimiter; in a header, as far as it is read.
     line: Vec<u8>,
@@ -46,7 +74,7 @@ pub(crate) struct Parts {
     open: Vec<Multipart>,
     /// The file whose content the bytes are.
     file: Option<Box<File>>,
-    files: Vec<SmtpFile>,
+    files: Vec<NamedFile>,
     more_files: u64,
     name_room: usize,
     /// Bytes of a file that are kept, and bytes of all of them that may still be.
@@ -92,8 +120,10 @@ enum Decoder {
 
 impl Parts {
     /// Before the first byte of a message; of each file at most `most_kept` first bytes are kept.
-    pub(crate) fn new(most_kept: usize) -> Self {
+    #[must_use]
+    pub fn new(most_kept: usize) -> Self {
         Parts {
+            is_form: false,
             place: Place::Header,
             line: Vec::new(),
             in_line: false,
@@ -110,8 +140,18 @@ impl Parts {
         }
     }
 
+    /// Before the first byte of a form of this media type (RFC 7578 §4.1); of each file at most `most_kept` first bytes are
+    /// kept. `None` if the type is that of another content, or has no boundary.
+    #[must_use]
+    pub fn of_form(media_type: &[u8], most_kept: usize) -> Option<Self> {
+        let boundary = fields::form_boundary(media_type)?;
+        let mut parts = Parts { is_form: true, place: Place::Body, ..Parts::new(most_kept) };
+        parts.open.push(Multipart { boundary, is_digest: false });
+        Some(parts)
+    }
+
     /// Reads the next bytes of the message.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+    pub fn feed(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
             let used = match self.place {
@@ -129,7 +169,7 @@ impl Parts {
     /// Passes over bytes of the message that were not captured; 0 if it is not known how many.
     ///
     /// What follows is taken for a part of the same file, up to the next delimiter.
-    pub(crate) fn gap(&mut self, len: u64) {
+    pub fn gap(&mut self, len: u64) {
         match self.place {
             // What the part is, is not known.
             Place::Header => {
@@ -147,8 +187,16 @@ impl Parts {
         }
     }
 
+    /// Keeps no more bytes of files than are kept: for want of room.
+    pub fn stop_keeping(&mut self) {
+        self.most_kept = 0;
+        if let Some(file) = &mut self.file {
+            file.hasher.stop_keeping();
+        }
+    }
+
     /// The message is over. What is left open ends here, or is cut.
-    pub(crate) fn finish(&mut self, is_cut: bool) {
+    pub fn finish(&mut self, is_cut: bool) {
         if self.place == Place::Body && self.delimiter().is_none() {
             self.line_is_content();
         }
@@ -159,11 +207,14 @@ impl Parts {
     }
 
     /// The files, and how many there are beyond those that were examined.
-    pub(crate) fn take(&mut self) -> (Vec<SmtpFile>, u64) {
+    #[must_use]
+    pub fn take(&mut self) -> (Vec<NamedFile>, u64) {
         (std::mem::take(&mut self.files), self.more_files)
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
+    /// Returns the allocated memory, in bytes, by capacity.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
         let boundaries = self.open.iter().map(|open| open.boundary.capacity());
         let open = self.open.capacity() * size_of::<Multipart>() + boundaries.sum::<usize>();
         let file = self.file.as_ref().map_or(0, |file| size_of::<File>() + file.heap_bytes());
@@ -216,6 +267,16 @@ impl Parts {
     fn begin_content(&mut self) {
         let mut fields = std::mem::take(&mut self.fields);
         (self.in_line, self.end) = (false, LineEnd::None);
+        if self.is_form {
+            // "Senders SHOULD NOT generate any parts with a Content-Transfer-Encoding header field" (RFC 7578 §4.7), and
+            // programs that receive forms do not decode them.
+            fields.encoding = Encoding::Identity;
+            self.place = Place::Body;
+            if fields.has_file_name() {
+                self.begin_file(fields);
+            }
+            return;
+        }
         match std::mem::take(&mut fields.kind) {
             ContentKind::Multipart { boundary, is_digest } if self.open.len() < MAX_DEPTH => {
                 self.open.push(Multipart { boundary, is_digest });
@@ -255,7 +316,7 @@ impl Parts {
         }
         let info = file.hasher.finish();
         self.room = self.room.saturating_sub(info.content.len());
-        self.files.push(SmtpFile { name: file.name, info });
+        self.files.push(NamedFile { name: file.name, info });
     }
 
     /// Reads in a body whose parts are between delimiters, up to the end of a line or less; returns how many bytes.
@@ -403,10 +464,27 @@ impl File {
     }
 }
 
-/// Memory of files and what they hold.
-pub(crate) fn files_heap_bytes(files: &Vec<SmtpFile>) -> usize {
-    let of = |file: &SmtpFile| file.name.as_ref().map_or(0, Vec::capacity) + file.info.heap_bytes();
-    files.capacity() * size_of::<SmtpFile>() + files.iter().map(of).sum::<usize>()
+impl NamedFile {
+    /// Its entry in the column of a record: see [`record::object`].
+    #[must_use]
+    pub fn object(&self, direction: &'static str, tx_id: u64) -> Value<'_> {
+        record::object(&self.info, self.name.as_deref(), direction, tx_id)
+    }
+}
+
+/// At most `max` bytes of a text, while there is room for them.
+fn keep(text: &[u8], max: usize, room: &mut usize) -> Vec<u8> {
+    let len = text.len().min(max).min(*room);
+    *room -= len;
+    text[..len].to_vec()
+}
+
+/// Memory of files and what they hold, in bytes, by capacity.
+#[must_use]
+pub fn files_heap_bytes(files: &Vec<NamedFile>) -> usize {
+    let of =
+        |file: &NamedFile| file.name.as_ref().map_or(0, Vec::capacity) + file.info.heap_bytes();
+    files.capacity() * size_of::<NamedFile>() + files.iter().map(of).sum::<usize>()
 }
 
 /// A line without what ends it.

@@ -81,6 +81,11 @@ impl PartFields {
         self.disposition_name.take().or(self.type_name.take())
     }
 
+    /// Whether Content-Disposition has the name of a file. It is empty where a field of a form has none.
+    pub(super) fn has_file_name(&self) -> bool {
+        self.disposition_name.as_ref().is_some_and(|name| !name.is_empty())
+    }
+
     /// Whether its content is a file: it has a name, is an attachment, or no text.
     pub(super) fn is_file(&self) -> bool {
         let is_named = self.disposition_name.is_some() || self.type_name.is_some();
@@ -94,6 +99,18 @@ impl PartFields {
         };
         let names = [&self.disposition_name, &self.type_name];
         boundary + names.map(|name| name.as_ref().map_or(0, Vec::capacity)).iter().sum::<usize>()
+    }
+}
+
+/// The boundary of a form, of its media type (RFC 7578 §4.1).
+pub(super) fn form_boundary(media_type: &[u8]) -> Option<Vec<u8>> {
+    let (kind, parameters) = cut(media_type.trim_ascii());
+    if !kind.eq_ignore_ascii_case(b"multipart/form-data") {
+        return None;
+    }
+    match content_kind(kind, parameters) {
+        ContentKind::Multipart { boundary, .. } => Some(boundary),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 /// What is no encoding stays as it is. The white space at the end of a line is no part of the text; of more than
 /// [`MAX_HELD`] bytes of it, only the last are taken for such.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Quoted {
+pub(super) struct Quoted {
     state: State,
     /// Bytes of which it is not known yet what they are: `=` or white space, and what follows.
     held: Vec<u8>,
@@ -31,7 +31,7 @@ enum State {
 }
 
 impl Quoted {
-    pub(crate) fn feed(&mut self, bytes: &[u8], mut out: impl FnMut(&[u8])) {
+    pub(super) fn feed(&mut self, bytes: &[u8], mut out: impl FnMut(&[u8])) {
         let mut rest = bytes;
         while let Some(&byte) = rest.first() {
             if self.state == State::Text {
@@ -50,7 +50,7 @@ impl Quoted {
     }
 
     /// The text is over. An end of a line may have followed it.
-    pub(crate) fn end(&mut self, mut out: impl FnMut(&[u8])) {
+    pub(super) fn end(&mut self, mut out: impl FnMut(&[u8])) {
         match self.state {
             State::Text | State::Space | State::Escape | State::Soft | State::SoftCr => {}
             State::Digit(_) => out(&self.held),
@@ -62,7 +62,7 @@ impl Quoted {
         *self = Quoted::default();
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
+    pub(super) fn heap_bytes(&self) -> usize {
         self.held.capacity()
     }
 

@@ -2,14 +2,14 @@
 ///
 /// What is not of the alphabet is passed over, as the RFC says. Padding ends a group of four; more may follow.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Base64 {
+pub(super) struct Base64 {
     bits: u32,
     /// Characters of the group at hand.
     count: u8,
 }
 
 impl Base64 {
-    pub(crate) fn feed(&mut self, bytes: &[u8], mut out: impl FnMut(&[u8])) {
+    pub(super) fn feed(&mut self, bytes: &[u8], mut out: impl FnMut(&[u8])) {
         let mut decoded = [0; BUFFER];
         let mut len = 0;
         for &byte in bytes {
@@ -31,7 +31,7 @@ impl Base64 {
     }
 
     /// The text is over, with a group that may not be whole.
-    pub(crate) fn end(&mut self, mut out: impl FnMut(&[u8])) {
+    pub(super) fn end(&mut self, mut out: impl FnMut(&[u8])) {
         let mut decoded = [0; 3];
         let len = self.flush(&mut decoded);
         out(&decoded[..len]);

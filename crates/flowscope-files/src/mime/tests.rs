@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use super::*;
 
 /// The files of a message that comes in pieces which end at these places.
-fn in_pieces(message: &[u8], cuts: &[usize]) -> Vec<SmtpFile> {
+fn in_pieces(message: &[u8], cuts: &[usize]) -> Vec<NamedFile> {
     let mut parts = Parts::new(usize::MAX);
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (message.len() + 1)).collect();
     cuts.sort_unstable();
@@ -23,7 +23,7 @@ fn files(message: &str) -> Vec<(String, String)> {
     let files = in_pieces(message.as_bytes(), &all);
     assert_eq!(files, in_pieces(message.as_bytes(), &[]), "{message}");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let of = |file: SmtpFile| (text(file.name.unwrap_or_default()), text(file.info.content));
+    let of = |file: NamedFile| (text(file.name.unwrap_or_default()), text(file.info.content));
     files.into_iter().map(of).collect()
 }
 
@@ -197,6 +197,56 @@ fn a_gap_leaves_no_hash_of_the_file_and_the_next_one_has_one() {
     assert_eq!(a.info.seen_bytes, 8 + 2 + 3 + 2 + 2 + 4);
     assert_eq!(b.info.sha256, Some(Sha256::digest(b"whole").into()));
     assert_eq!((c.info.sha256, c.info.is_cut, c.info.seen_bytes), (None, true, 3));
+}
+
+/// Name and content of each file of a form with the boundary `x`, which does not depend on how it is cut.
+#[track_caller]
+fn check_form(body: &str, expected: &[(&str, &str)]) {
+    let read = |size: usize| {
+        let mut parts = Parts::of_form(b"Multipart/Form-Data; boundary=\"x\"", 99).unwrap();
+        body.as_bytes().chunks(size).for_each(|piece| parts.feed(piece));
+        parts.finish(false);
+        parts.take().0
+    };
+    let files = read(usize::MAX);
+    assert_eq!(files, read(1), "{body}");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let found: Vec<_> = files
+        .iter()
+        .map(|file| (text(file.name.as_deref().unwrap_or_default()), text(&file.info.content)))
+        .collect();
+    let found: Vec<_> = found.iter().map(|(name, content)| (&**name, &**content)).collect();
+    assert_eq!(found, expected, "{body}");
+}
+
+#[test]
+fn the_files_of_a_form_are_its_parts_with_a_file_name() {
+    let part = |parameters: &str, rest: &str| {
+        format!("--x\r\nContent-Disposition: form-data; {parameters}\r\n{rest}\r\n")
+    };
+    let field = part("name=text", "\r\nhello");
+    let empty = part("name=none; filename=\"\"", "Content-Type: application/octet-stream\r\n\r\n");
+    let text =
+        part("name=a; filename=\"a b.txt\"", "Content-Type: text/plain\r\n\r\n--y\r\n\r\nab\r\n");
+    // What it says of its encoding, and of parts in it, does not count.
+    let mail = part(
+        "name=b; filename=b.eml",
+        "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nSubject: c\r\n\r\nZm9v",
+    );
+    let mixed = part(
+        "name=c; filename=c",
+        "Content-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n\r\nab\r\n--y--",
+    );
+    check_form(
+        &format!("{field}{empty}{text}{mail}{mixed}--x--\r\n{text}"),
+        &[
+            ("a b.txt", "--y\r\n\r\nab\r\n"),
+            ("b.eml", "Subject: c\r\n\r\nZm9v"),
+            ("c", "--y\r\n\r\nab\r\n--y--"),
+        ],
+    );
+    check_form("", &[]);
+    check_form(&field, &[]);
 }
 
 /// A part of a message, and the contents of the files in it.
