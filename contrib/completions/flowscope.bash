@@ -604,7 +604,7 @@ _flowscope() {
                     return 0
                     ;;
                 --protocol)
-                    COMPREPLY=($(compgen -W "http http2 websocket tls dtls dns mdns llmnr nbns quic ssh smtp dhcp dhcpv6 ntp postgresql mysql ftp pop3 imap socks proxy sip mqtt redis snmp radius rdp ldap krb5 modbus dnp3 smb amqp bacnet bfd bgp bitcoin bittorrent bittorrent-dht cassandra coap dcerpc edonkey elasticsearch enip git gnutella gtp hsrp iec60870 ike ipsec irc jabber kafka l2tp memcached mongodb netflow nfs nntp openvpn pptp rfb rsync rtcp rtmp rtp rtsp s7comm sflow ssdp stun sunrpc svn syslog tds telnet tftp tns wireguard zookeeper" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "http http2 websocket tls dtls dns mdns llmnr nbns quic ssh smtp dhcp dhcpv6 ntp postgresql mysql ftp ftp-data pop3 imap socks proxy sip mqtt redis snmp radius rdp ldap krb5 modbus dnp3 smb amqp bacnet bfd bgp bitcoin bittorrent bittorrent-dht cassandra coap dcerpc edonkey elasticsearch enip git gnutella gtp hsrp iec60870 ike ipsec irc jabber kafka l2tp memcached mongodb netflow nfs nntp openvpn pptp rfb rsync rtcp rtmp rtp rtsp s7comm sflow ssdp stun sunrpc svn syslog tds telnet tftp tns wireguard zookeeper" -- "${cur}"))
                     return 0
                     ;;
                 --read)
@@ -1790,7 +1790,7 @@ _flowscope() {
                     return 0
                     ;;
                 --protocol)
-                    COMPREPLY=($(compgen -W "http http2 websocket tls dtls dns mdns llmnr nbns quic ssh smtp dhcp dhcpv6 ntp postgresql mysql ftp pop3 imap socks proxy sip mqtt redis snmp radius rdp ldap krb5 modbus dnp3 smb" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "http http2 websocket tls dtls dns mdns llmnr nbns quic ssh smtp dhcp dhcpv6 ntp postgresql mysql ftp ftp-data pop3 imap socks proxy sip mqtt redis snmp radius rdp ldap krb5 modbus dnp3 smb" -- "${cur}"))
                     return 0
                     ;;
                 --extract)

@@ -97,6 +97,7 @@ ntp\t''
 postgresql\t''
 mysql\t''
 ftp\t''
+ftp-data\t''
 pop3\t''
 imap\t''
 socks\t''
@@ -262,6 +263,7 @@ ntp\t''
 postgresql\t''
 mysql\t''
 ftp\t''
+ftp-data\t''
 pop3\t''
 imap\t''
 socks\t''
@@ -277,7 +279,7 @@ krb5\t''
 modbus\t''
 dnp3\t''
 smb\t''"
-complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l extract -d 'Write bodies of HTTP, parts of mails and files of SMB to this directory' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l extract -d 'Write bodies of HTTP, files in forms, parts of mails, and files of FTP and SMB to this directory' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l max-file-size -d 'Write at most this much of one file with --extract' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l max-total -d 'Write at most this much with --extract' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l max-files -d 'Write at most this many files with --extract' -r
@@ -322,7 +324,7 @@ linux\t'As in Linux'"
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l utc -d 'Print times in UTC; this is the default'
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l local -d 'Print times in the time zone of this machine'
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l wide -d 'Do not shorten lines to the width of the terminal'
-complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l file-info -d 'Find out the type and SHA-256 of files: bodies of HTTP, parts of mails, files of SMB'
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l file-info -d 'Find out the type and SHA-256 of files: bodies and forms of HTTP, parts of mails, files of FTP and SMB'
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -s p -l promiscuous -d 'Also receive packets that are not addressed to the interface. The `-p` of tcpdump is the opposite'
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -s q -l quiet -d 'Print only errors on standard error'
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l no-pager -d 'Do not show the output in a pager'

@@ -172,7 +172,7 @@ pub(crate) struct SessionsArgs {
     /// Those that have records; the list is below. Flows of protocols that are only named are printed by `flowscope flows`.
     #[arg(long, value_parser = protocol_names(), hide_possible_values = true, value_delimiter = ',', value_name = "PROTOCOL")]
     protocol: Vec<String>,
-    /// Find out the type and SHA-256 of files: bodies of HTTP, parts of mails, files of SMB
+    /// Find out the type and SHA-256 of files: bodies and forms of HTTP, parts of mails, files of FTP and SMB
     ///
     /// The type by the first bytes, whatever the header says; SHA-256 of files that were captured whole. Both of what was
     /// sent: nothing is decompressed, but parts of mails are decoded. No byte of them is written.
@@ -189,11 +189,11 @@ pub(crate) struct SessionsArgs {
 /// Which files are written, and where to.
 #[derive(Args, Debug)]
 pub(crate) struct Extract {
-    /// Write bodies of HTTP, parts of mails and files of SMB to this directory
+    /// Write bodies of HTTP, files in forms, parts of mails, and files of FTP and SMB to this directory
     ///
     /// As --file-info has them, called by their SHA-256, each once; files of which a part is missing or too much as
-    /// FLOW_TRANSACTION_DIRECTION.partial, parts of mails as FLOW_TRANSACTION_partN.partial. Those of the records that are
-    /// printed. Implies --file-info. The directory must be empty or not exist.
+    /// FLOW_TRANSACTION_DIRECTION.partial, parts of mails and forms as FLOW_TRANSACTION_partN.partial, files of FTP as
+    /// FLOW_transfer.partial. Those of the records that are printed. Implies --file-info. The directory must be empty or not exist.
     #[arg(long = "extract", value_name = "DIR", conflicts_with = "sort")]
     pub(crate) dir: Option<PathBuf>,
     /// Write at most this much of one file with --extract

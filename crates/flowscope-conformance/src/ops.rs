@@ -175,7 +175,7 @@ where
 
     fn apply(&mut self, status: ParserStatus) {
         match status {
-            ParserStatus::Continue => return,
+            ParserStatus::Continue | ParserStatus::Expects => return,
             ParserStatus::StopSide(side) => self.stopped[side.index()] = true,
             _ => self.over = true,
         }

@@ -1,6 +1,8 @@
 use std::hash::Hash;
 
-use crate::{Cursor, L4Proto, Loss, Orientation, PacketView, Path, TcpInfo, UnreadHeader};
+use crate::{
+    Cursor, Endpoints, L4Proto, Loss, Orientation, PacketView, Path, TcpInfo, UnreadHeader,
+};
 
 /// A function from a packet to the flow it belongs to.
 ///
@@ -31,6 +33,15 @@ pub trait FlowExtractor: Send + Sync + 'static {
     /// asked for the statistics, after [`explain`](Self::explain) gave [`NotAFlow`](Refusal::NotAFlow) or
     /// [`LinkUnsupported`](Refusal::LinkUnsupported).
     fn unread(&self, _view: PacketView<'_>) -> Option<UnreadHeader> {
+        None
+    }
+
+    /// The two ends of a flow with this key, where the key has both addresses and ports: by them, a flow is known that
+    /// a parser [expects](crate::Expectation). A combinator asks its inner extractor.
+    fn endpoints(_key: &Self::Key) -> Option<Endpoints>
+    where
+        Self: Sized,
+    {
         None
     }
 }

@@ -32,6 +32,7 @@
 //! ```
 
 mod check;
+mod expectation;
 mod extract;
 mod ledger;
 mod link;
@@ -50,6 +51,7 @@ mod unread;
 mod view;
 
 pub use check::MessageCheck;
+pub use expectation::{Announcement, Announcer, Endpoints, Expectation};
 pub use extract::{Extracted, FlowExtractor, Fragment, IcmpInfo, IpInfo, Payload, Refusal};
 pub use ledger::{Ledger, Loss};
 pub use link::LinkType;

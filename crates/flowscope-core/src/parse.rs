@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::recursion::DefaultBody;
-use crate::{FlowSide, Timestamp};
+use crate::{Expectation, FlowSide, Timestamp};
 
 /// Consecutive bytes of one direction of a stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -96,6 +96,9 @@ pub enum ParserStatus {
     /// [`take_remainder`](SessionParser::take_remainder); of the protocol of this name, if the two ends have agreed
     /// on it. The parser reads on, both sides: TLS whose keys are known.
     Carries(Option<&'static str>),
+    /// The two ends are about to open another connection, of which
+    /// [`take_expectation`](SessionParser::take_expectation) says what is known. The parser reads on, both sides.
+    Expects,
     /// The bytes are not, or no longer, the protocol. The parser reads no more of either side.
     Failed(ParseError),
 }
@@ -254,6 +257,17 @@ pub trait SessionParser {
     fn take_remainder(&mut self, _side: FlowSide) -> Option<Remainder> {
         None
     }
+
+    /// Takes a connection that the two ends are about to open, after [`ParserStatus::Expects`]: called until there are
+    /// none. Where engines do not, the parser bounds what it holds of them.
+    fn take_expectation(&mut self) -> Option<Expectation> {
+        None
+    }
+
+    /// Handles what the parser of another flow has said of this one in its [`Expectation`]: `flow` is the id of that
+    /// flow, the number of its first packet. Called before the first bytes, and once more before [`end`](Self::end)
+    /// or a protocol that follows.
+    fn introduce(&mut self, _flow: u64, _about: &[u8]) {}
 
     /// Handles packet time that has reached `now` without bytes to parse.
     ///

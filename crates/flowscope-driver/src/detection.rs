@@ -1,5 +1,6 @@
 //! Protocol detection: which parser reads a flow.
 
+mod announcers;
 mod classifier;
 mod erased;
 mod index;
@@ -15,3 +16,5 @@ pub use classifier::{
 pub use protocols::{AnyParser, Protocols, Recognition};
 pub use set::{NamedEntry, ProtocolSet, SetEntry};
 pub use single::{Datagrams, Sessions, Streams};
+
+pub(crate) use announcers::Announcers;

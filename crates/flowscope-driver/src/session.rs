@@ -4,6 +4,7 @@ mod closing;
 mod drivers;
 mod engine;
 mod event;
+mod expectations;
 mod flow_sink;
 mod other_side;
 mod padding;

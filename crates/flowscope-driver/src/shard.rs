@@ -1,5 +1,6 @@
 //! The driver over several flow tables: a router in front, a session shard per table.
 
+mod followers;
 mod router;
 mod session_shard;
 

@@ -1,4 +1,6 @@
-use flowscope_core::{Extracted, FlowExtractor, NextHeader, PacketView, Refusal, UnreadHeader};
+use flowscope_core::{
+    Endpoints, Extracted, FlowExtractor, NextHeader, PacketView, Refusal, UnreadHeader,
+};
 
 use crate::combinator::Combinator;
 use crate::walk::{LinkPayload, is_plain, link_payload, to_innermost};
@@ -116,6 +118,10 @@ impl<E: FlowExtractor> FlowExtractor for AutoDetectEncap<E> {
 
     fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
         self.0.unread(view)
+    }
+
+    fn endpoints(key: &E::Key) -> Option<Endpoints> {
+        E::endpoints(key)
     }
 }
 

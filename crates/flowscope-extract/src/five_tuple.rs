@@ -1,6 +1,8 @@
 mod fast;
 
-use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal, UnreadHeader};
+use std::net::SocketAddr;
+
+use flowscope_core::{Endpoints, Extracted, FlowExtractor, PacketView, Refusal, UnreadHeader};
 
 use crate::key::{Directionality, FiveTupleKey};
 use crate::walk::{self, Packet};
@@ -94,6 +96,12 @@ impl FlowExtractor for FiveTuple {
 
     fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
         walk::unread(&view)
+    }
+
+    fn endpoints(key: &FiveTupleKey) -> Option<Endpoints> {
+        let [a, b] =
+            [key.a(), key.b()].map(|end| end.port.map(|port| SocketAddr::new(end.addr, port)));
+        Some(Endpoints { a: a?, b: b? })
     }
 }
 

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal, UnreadHeader};
+use flowscope_core::{Endpoints, Extracted, FlowExtractor, PacketView, Refusal, UnreadHeader};
 
 /// Adds the packet's IPv6 flow label (RFC 6437) to the key of another extractor.
 ///
@@ -78,5 +78,9 @@ impl<E: FlowExtractor> FlowExtractor for FlowLabel<E> {
 
     fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
         self.0.unread(view)
+    }
+
+    fn endpoints(key: &Self::Key) -> Option<Endpoints> {
+        E::endpoints(key.inner())
     }
 }

@@ -1,4 +1,6 @@
-use flowscope_core::{Extracted, FlowExtractor, Layer, PacketView, Refusal, UnreadHeader};
+use flowscope_core::{
+    Endpoints, Extracted, FlowExtractor, Layer, PacketView, Refusal, UnreadHeader,
+};
 
 use crate::combinator::Combinator;
 use crate::walk::peel_inline;
@@ -38,6 +40,10 @@ macro_rules! layer {
 
             fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
                 self.0.unread(view)
+            }
+
+            fn endpoints(key: &E::Key) -> Option<Endpoints> {
+                E::endpoints(key)
             }
         }
     };

@@ -1,4 +1,4 @@
-use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal, UnreadHeader};
+use flowscope_core::{Endpoints, Extracted, FlowExtractor, PacketView, Refusal, UnreadHeader};
 
 use crate::combinator::Combinator;
 
@@ -51,5 +51,9 @@ impl<C: Combinator> FlowExtractor for OrPlain<C> {
 
     fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
         self.0.unread(view)
+    }
+
+    fn endpoints(key: &C::Key) -> Option<Endpoints> {
+        C::Inner::endpoints(key)
     }
 }

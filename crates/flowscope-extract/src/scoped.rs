@@ -1,7 +1,8 @@
 use std::fmt;
 
 use flowscope_core::{
-    Extracted, FlowExtractor, Layer, MAX_DEPTH, PacketView, Path, PathLayer, Refusal, UnreadHeader,
+    Endpoints, Extracted, FlowExtractor, Layer, MAX_DEPTH, PacketView, Path, PathLayer, Refusal,
+    UnreadHeader,
 };
 
 /// Adds the VLANs and virtual networks around a packet to the key of another extractor, so that equal
@@ -142,6 +143,10 @@ impl<E: FlowExtractor> FlowExtractor for Scoped<E> {
 
     fn unread(&self, view: PacketView<'_>) -> Option<UnreadHeader> {
         self.0.unread(view)
+    }
+
+    fn endpoints(key: &Self::Key) -> Option<Endpoints> {
+        E::endpoints(key.inner())
     }
 }
 

@@ -6,11 +6,13 @@ use std::collections::VecDeque;
 
 use flowscope_core::FlowSide::{self, Initiator, Responder};
 use flowscope_core::{
-    ParseError, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp, feed_once,
+    Announcement, Expectation, ParseError, ParserStatus, Probe, Remainder, SessionParser,
+    StreamChunk, Timestamp, feed_once,
 };
 use flowscope_lines::{LineFrame, LineParser, SideLine};
 
 use crate::reply::{MAX_LINES, MAX_TEXT, Reply};
+use crate::transfer::{DATA, Order, is_transfer, number};
 use crate::{DataChannel, FtpExchange};
 use probe::is_command;
 
@@ -18,6 +20,8 @@ use probe::is_command;
 const MAX_OPEN: usize = 8;
 /// Replies that may wait for their command.
 const MAX_EARLY: usize = 2;
+/// Data connections that may wait for the engine to take them.
+const MAX_EXPECTED: usize = 4;
 /// Bytes of a line that are kept.
 const MAX_LINE: usize = 2048;
 /// Bytes of the client that may wait for the reply to `AUTH TLS`.
@@ -30,6 +34,9 @@ const MAX_HELD: usize = 8192;
 /// 234 the parser gives way to another protocol ([`ParserStatus::Upgrade`]). A line that is neither a command nor a
 /// reply is passed over, [`MAX_UNREADABLE`](flowscope_lines::MAX_UNREADABLE) of a side in succession at most. Bytes that were not captured end
 /// parsing; a connection seen from the middle on is read from its next line, whichever side is the client.
+///
+/// Data connections are [expected](SessionParser::take_expectation) from `PASV`, `EPSV`, `PORT` and `EPRT` on, and with the
+/// command that opens one it is known what it carries: see [`FtpDataParser`](crate::FtpDataParser).
 ///
 /// Holds at most 64 KiB: 8 commands without a reply, 2 replies without a command, 2048 bytes of a line per
 /// side, and 8192 bytes behind `AUTH TLS`, more of which are an error. More commands end parsing.
@@ -49,9 +56,117 @@ pub struct FtpParser {
     /// Replies that were delivered before their command.
     early: VecDeque<(Timestamp, Reply)>,
     reply: Reply,
+    /// Where the next data connection is opened to.
+    channel: Option<DataChannel>,
+    /// Where in the file the next transfer begins (RFC 3659 §5).
+    restart: u64,
+    /// Data connections that were not taken yet.
+    expected: VecDeque<Expectation>,
 }
 
 impl FtpParser {
+    /// Finds where the receiver of a packet of a control connection is about to connect to, in a line of its own: that of
+    /// `PASV`, `EPSV`, `PORT` or `EPRT`.
+    #[must_use]
+    pub fn announcement(payload: &[u8]) -> Option<Announcement> {
+        // Most packets are of something else.
+        let has_start = |start: &[u8]| payload.starts_with(start);
+        let may_be = match payload.first()? {
+            b'1'..=b'6' => Reply::code_of(payload.get(..4)?).is_some(),
+            b'P' | b'p' | b'E' | b'e' => {
+                [&b"PORT"[..], b"EPRT", b"port", b"eprt"].into_iter().any(has_start)
+            }
+            _ => false,
+        };
+        if !may_be {
+            return None;
+        }
+        let text = &payload[..payload.len().min(MAX_LINE)];
+        let channel = text.split(|&byte| byte == b'\n').find_map(|line| {
+            let line = line.trim_ascii();
+            let end = line.iter().position(u8::is_ascii_whitespace)?;
+            let (first, rest) = (&line[..end], line[end..].trim_ascii());
+            match number(first) {
+                Some(code @ (227 | 229)) => DataChannel::of_reply(code as u16, rest),
+                _ => DataChannel::of_command(&first.to_ascii_uppercase(), rest),
+            }
+        })?;
+        Some(Announcement::new(DATA, channel.host, channel.port))
+    }
+
+    /// A command has been sent: what it says of the next data connection.
+    fn note_command(&mut self, verb: &[u8], argument: &[u8], data: Option<DataChannel>) {
+        match verb {
+            b"PORT" | b"EPRT" => {
+                self.channel = data;
+                self.expect(None);
+            }
+            b"PASV" | b"EPSV" => self.channel = None,
+            b"REST" => self.restart = number(argument).unwrap_or(0),
+            _ if is_transfer(verb) => {
+                let order = self.order(verb, argument);
+                self.expect(Some(order));
+            }
+            _ => {}
+        }
+    }
+
+    fn order(&self, verb: &[u8], argument: &[u8]) -> Order {
+        Order {
+            offset: if matches!(verb, b"RETR" | b"STOR") { self.restart } else { 0 },
+            file_size: None,
+            command: verb.to_vec(),
+            name: (!argument.is_empty()).then(|| argument.to_vec()),
+        }
+    }
+
+    /// The oldest command has a reply, which is its last unless it is preliminary: what it says of the next data
+    /// connection.
+    fn note_reply(&mut self, is_preliminary: bool) {
+        let Some(exchange) = self.open.front() else { return };
+        let verb = exchange.command.as_deref().unwrap_or_default();
+        let argument = exchange.argument.as_deref().unwrap_or_default();
+        match verb {
+            b"PASV" | b"EPSV" if exchange.data.is_some_and(|data| data.passive) => {
+                self.channel = exchange.data;
+                // The command that opens it may have been sent before the reply.
+                let transfer = self.open.iter().skip(1).find_map(|next| {
+                    let verb = next.command.as_deref().filter(|verb| is_transfer(verb))?;
+                    Some(self.order(verb, next.argument.as_deref().unwrap_or_default()))
+                });
+                self.expect(transfer);
+            }
+            b"PORT" | b"EPRT" if exchange.code.is_some_and(|code| code >= 400) => {
+                self.channel = None;
+            }
+            _ if !is_transfer(verb) => {}
+            _ if is_preliminary => {
+                let mut order = self.order(verb, argument);
+                order.file_size = exchange.file_size;
+                order.name = exchange.unique_name().or(order.name);
+                self.expect(Some(order));
+            }
+            _ => {
+                self.restart = 0;
+                // A port of the server is for one connection, one of the client until it names another (RFC 959 §3.2).
+                self.channel = self.channel.filter(|channel| !channel.passive);
+            }
+        }
+    }
+
+    /// The next data connection is expected: for this, if it is known.
+    fn expect(&mut self, order: Option<Order>) {
+        let Some(DataChannel { passive, host, port, .. }) = self.channel else { return };
+        let client = self.client.unwrap_or(Initiator);
+        let listener = if passive { !client } else { client };
+        let about = order.map(|order| order.to_text()).unwrap_or_default();
+        if self.expected.len() == MAX_EXPECTED {
+            self.expected.pop_front();
+        }
+        let expectation = Expectation::new(DATA, listener, port).host(host).about(about);
+        self.expected.push_back(expectation);
+    }
+
     fn command(
         &mut self,
         ts: Timestamp,
@@ -93,9 +208,11 @@ impl FtpParser {
             _ => {}
         }
         let argument = public(&verb, argument);
+        let data = DataChannel::of_command(&verb, argument);
+        self.note_command(&verb, argument, data);
         self.open.push_back(FtpExchange {
             ts,
-            data: DataChannel::of_command(&verb, argument),
+            data,
             argument: (!argument.is_empty()).then(|| argument.to_vec()),
             command: Some(verb),
             command_truncated: is_long,
@@ -158,9 +275,11 @@ impl FtpParser {
         exchange.latency.get_or_insert(ts.since(exchange.ts));
         let (code, is_preliminary) = (reply.code, reply.is_preliminary());
         exchange.add(reply);
+        self.note_reply(is_preliminary);
         if is_preliminary {
             return ParserStatus::Continue;
         }
+        let Some(exchange) = self.open.front() else { return ParserStatus::Continue };
         let asked_tls = exchange.asked_tls();
         let exchange = self.open.pop_front();
         self.emit(exchange, out);
@@ -243,6 +362,16 @@ impl FtpExchange {
         self.command.as_deref() == Some(b"AUTH") && self.argument.as_deref().is_some_and(is_tls)
     }
 
+    /// What the server calls the file of `STOU`: `FILE: name` (RFC 1123 §4.1.2.9).
+    fn unique_name(&self) -> Option<Vec<u8>> {
+        if self.command.as_deref() != Some(b"STOU") {
+            return None;
+        }
+        let text = &self.reply.last()?.text;
+        let name = text.strip_prefix(b"FILE:")?.trim_ascii();
+        (!name.is_empty()).then(|| name.to_vec())
+    }
+
     fn add(&mut self, reply: Reply) {
         self.code = Some(reply.code);
         self.reply_truncated |= reply.is_truncated;
@@ -314,7 +443,10 @@ impl SessionParser for FtpParser {
     }
 
     fn feed_into(&mut self, chunk: StreamChunk<'_>, out: &mut Vec<FtpExchange>) -> ParserStatus {
-        self.read(chunk, out)
+        match self.read(chunk, out) {
+            ParserStatus::Continue if !self.expected.is_empty() => ParserStatus::Expects,
+            status => status,
+        }
     }
 
     fn gap(&mut self, side: FlowSide, len: u64, out: &mut Vec<FtpExchange>) -> ParserStatus {
@@ -339,6 +471,10 @@ impl SessionParser for FtpParser {
         self.frame.take_remainder(side)
     }
 
+    fn take_expectation(&mut self) -> Option<Expectation> {
+        self.expected.pop_front()
+    }
+
     fn heap_bytes(&self) -> usize {
         let open: usize = self.open.iter().map(FtpExchange::heap_bytes).sum();
         let early: usize = self.early.iter().map(|(_, reply)| reply.heap_bytes()).sum();
@@ -349,6 +485,8 @@ impl SessionParser for FtpParser {
             + self.early.capacity() * size_of::<(Timestamp, Reply)>()
             + self.reply.heap_bytes()
             + self.user.as_ref().map_or(0, Vec::capacity)
+            + self.expected.capacity() * size_of::<Expectation>()
+            + self.expected.iter().map(|it| it.about.capacity()).sum::<usize>()
     }
 
     fn probe(_side: FlowSide, start: &[u8]) -> Probe {

@@ -68,7 +68,7 @@ fn streams(
     let mut out: Vec<AppRecord> = Vec::new();
     let (mut stopped, mut offsets, mut fed) = ([false; 2], [0_u64; 2], 0);
     let apply = |status: ParserStatus, stopped: &mut [bool; 2]| match status {
-        ParserStatus::Continue => {}
+        ParserStatus::Continue | ParserStatus::Expects => {}
         ParserStatus::StopSide(side) => stopped[side.index()] = true,
         _ => *stopped = [true; 2],
     };

@@ -73,7 +73,12 @@ where
         let keep = usize::MAX;
         let router = Router::new(extractor, config, SHARDS, hash).keep_payload(keep);
         let config = config.divided(SHARDS);
-        let shards = (0..SHARDS.get()).map(|_| Shard::new(classifier(&config), &config, recorder));
+        let classifiers: Vec<_> = (0..SHARDS.get()).map(|_| classifier(&config)).collect();
+        let announcers = classifiers.first().map(C::announcers).unwrap_or_default();
+        let router = router.following(announcers);
+        let shards = classifiers
+            .into_iter()
+            .map(|classifier| Shard::new(classifier, &config, recorder, E::endpoints));
         let shards = match workers.min(SHARDS).get() {
             1 => Shards::Local(shards.collect()),
             n => Shards::Threads(

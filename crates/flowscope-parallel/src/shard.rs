@@ -1,7 +1,7 @@
 use std::hash::Hash;
 use std::num::NonZeroUsize;
 
-use flowscope_core::{FlowSide, Ledger, Loss, Timestamp};
+use flowscope_core::{Endpoints, FlowSide, Ledger, Loss, Timestamp};
 use flowscope_driver::{
     Classifier, DriverConfig, PayloadCounts, Progress, SessionChange, SessionShard, SessionSink,
 };
@@ -67,10 +67,16 @@ pub(crate) struct Shard<K, C: Classifier<K>, R: Recorder<K, C::Message>> {
 }
 
 impl<K: Hash + Eq + Clone, C: Classifier<K>, R: Recorder<K, C::Message>> Shard<K, C, R> {
-    pub(crate) fn new(classifier: C, config: &DriverConfig, recorder: &R) -> Self {
+    pub(crate) fn new(
+        classifier: C,
+        config: &DriverConfig,
+        recorder: &R,
+        endpoints: fn(&K) -> Option<Endpoints>,
+    ) -> Self {
         let init = recorder.clone();
+        let flows = SessionShard::new(classifier, config, move |first| init.state(first));
         Shard {
-            flows: SessionShard::new(classifier, config, move |first| init.state(first)),
+            flows: flows.expecting(endpoints),
             recorder: recorder.clone(),
             output: ShardOutput::default(),
             prepared: Vec::new(),

@@ -2,7 +2,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParserStatus, SessionParser, StreamChunk,
+    Announcer, Datagram, DatagramParser, FlowSide, ParserStatus, SessionParser, StreamChunk,
 };
 
 use crate::{ByteSet, Schema};
@@ -29,6 +29,9 @@ pub trait Protocol {
     /// Whether a connection may go over to another protocol, or have one within: STARTTLS, `CONNECT`, a proxy, TLS
     /// that is decrypted.
     const CARRIES: bool = false;
+    /// By what packets are known that announce connections which the stream parser
+    /// [expects](SessionParser::take_expectation), if it expects any.
+    const ANNOUNCER: Option<Announcer> = None;
     /// The parser of TCP flows; [`NoParser`] if there is none.
     type Stream: SessionParser<Message = Self::Record> + Clone + Default + Send + 'static;
     /// The parser of all other flows; [`NoParser`] if there is none.

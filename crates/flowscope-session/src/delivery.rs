@@ -36,6 +36,9 @@ pub trait Delivery {
         Some([None; 2])
     }
 
+    /// Takes the connections that the parser [expects](ParserStatus::Expects). The default leaves them to the parser.
+    fn expect(&mut self, _at: StreamPosition) {}
+
     /// Informs the parser of the end of a side or of the flow.
     fn notify(&mut self, at: StreamPosition, end: StreamEnd);
 

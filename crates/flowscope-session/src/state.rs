@@ -16,6 +16,7 @@ use crate::delivery::{Delivery, StopReason, StreamEnd, StreamPosition};
 /// - The streams that a parser's [carry](ParserStatus::Carries) are read by another parser beside it, where the
 ///   [`Delivery`] has several. A side that is no longer read is stopped. Where carried streams cannot be
 ///   read, the parser is done.
+/// - Other connections that a parser [expects](ParserStatus::Expects) are handed to the [`Delivery`].
 /// - A parser that is done or has failed, or for which there is no memory, gets its last call
 ///   ([`StreamEnd::End`]) and is released. The flow goes on without it.
 /// - The FIN of a side is passed on once, after its last byte, unless the side is stopped; a reset
@@ -188,6 +189,7 @@ impl ParserState {
                 self.stop(StopReason::Done, at, to);
             }
             ParserStatus::Failed(error) => self.stop(StopReason::Failed(error), at, to),
+            ParserStatus::Expects => to.expect(at),
             // A status that is unknown here does not keep the parser from reading on.
             _ => {}
         }

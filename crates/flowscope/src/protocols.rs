@@ -29,7 +29,9 @@
 //!
 //! A program's own protocols are added to the [`Protocols`] that [`registered`] returns.
 
-use flowscope_core::{Datagram, FlowSide, ParserStatus, Probe, Remainder, StreamChunk};
+use flowscope_core::{
+    Announcer, Datagram, Expectation, FlowSide, ParserStatus, Probe, Remainder, StreamChunk,
+};
 #[cfg(feature = "names")]
 use flowscope_driver::NamedEntry;
 use flowscope_driver::{ProtocolSet, Protocols, SetEntry};
@@ -72,6 +74,7 @@ macro_rules! for_each_protocol {
             "postgresql" postgresql Postgresql flowscope_postgresql,
             "mysql" mysql Mysql flowscope_mysql,
             "ftp" ftp Ftp flowscope_ftp,
+            "ftp" ftp_data FtpData flowscope_ftp,
             "pop3" pop3 Pop3 flowscope_pop3,
             "imap" imap Imap flowscope_imap,
             "proxy" socks Socks flowscope_proxy,
@@ -321,6 +324,32 @@ macro_rules! registry {
                 }
             }
 
+            fn take_expectation(&mut self, parser: &mut AppParser) -> Option<Expectation> {
+                match *parser {
+                    $(
+                        #[cfg(feature = $feature)]
+                        AppParser::$protocol(ref mut parser) => parser.take_expectation(),
+                    )*
+                    AppParser::Unread(_) => None,
+                }
+            }
+
+            fn introduce(&mut self, parser: &mut AppParser, _by: u64, _about: &[u8]) {
+                match *parser {
+                    $(
+                        #[cfg(feature = $feature)]
+                        AppParser::$protocol(ref mut parser) => parser.introduce(_by, _about),
+                    )*
+                    AppParser::Unread(_) => {}
+                }
+            }
+
+            fn announcers(&self) -> Vec<Announcer> {
+                let selected = self.selection.0 & self.read.0;
+                let all = ALL.iter().enumerate().filter(|(at, _)| selected & 1 << at != 0);
+                all.filter_map(|(_, protocol)| protocol.announcer).collect()
+            }
+
             fn notify(&mut self, parser: &mut AppParser, _end: StreamEnd, _out: &mut Vec<M>) {
                 match *parser {
                     $(
@@ -394,6 +423,8 @@ pub struct ProtocolInfo {
     pub ports: Ports,
     /// [`Protocol::CARRIES`].
     pub carries: bool,
+    /// [`Protocol::ANNOUNCER`].
+    pub announcer: Option<Announcer>,
     /// Whether flows are found by their first bytes too: streams, datagrams.
     pub by_bytes: [bool; 2],
     /// Names, columns and documentation of its records.
@@ -407,6 +438,7 @@ impl ProtocolInfo {
             records: P::RECORDS,
             ports: P::PORTS,
             carries: P::CARRIES,
+            announcer: P::ANNOUNCER,
             by_bytes: [!P::STREAM_FIRST_BYTES.is_empty(), !P::FIRST_BYTES.is_empty()],
             schema: P::SCHEMA,
         }

@@ -21,7 +21,7 @@ fn table() -> String {
         let ports = [ports("TCP", protocol.ports.tcp), ports("UDP", protocol.ports.udp)];
         let ports: Vec<String> = ports.into_iter().flatten().collect();
         let elsewhere = match protocol.by_bytes {
-            [false, false] if ports.is_empty() => "behind HTTP, which names it",
+            [false, false] if ports.is_empty() => "where another protocol names it",
             [false, false] => "no",
             [true, false] => "TCP, by its first bytes",
             [false, true] => "UDP, by its first bytes",

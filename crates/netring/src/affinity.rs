@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flowscope_core::{Extracted, FlowExtractor, PacketView, Refusal};
+use flowscope_core::{Endpoints, Extracted, FlowExtractor, PacketView, Refusal};
 
 use crate::{Error, Stats};
 
@@ -129,6 +129,10 @@ impl<E: FlowExtractor> FlowExtractor for Watched<E> {
 
     fn explain(&self, view: PacketView<'_>) -> Refusal {
         self.extractor.explain(view)
+    }
+
+    fn endpoints(key: &E::Key) -> Option<Endpoints> {
+        E::endpoints(key)
     }
 }
 

@@ -6,6 +6,7 @@ mod attacks;
 mod bounds;
 mod carried;
 mod closing;
+mod expected;
 mod holes;
 mod laws;
 mod life;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use flowscope::http::FileInfo;
+use flowscope::http::{FileInfo, Form, NamedFile};
 use flowscope::protocols;
 
 use super::store::Store;
@@ -102,15 +102,20 @@ fn files(record: &protocols::AppRecord) -> Vec<(String, &FileInfo)> {
     match record {
         protocols::AppRecord::Http(x) => {
             let (request, response) = (x.request_file.as_deref(), x.response_file.as_deref());
-            two(x.id, [("request", request), ("response", response)])
+            let mut files = two(x.id, [("request", request), ("response", response)]);
+            files.extend(of_form(x.id, x.request_form.as_deref()));
+            files
         }
         protocols::AppRecord::Http2(x) => {
             let (request, response) = (x.request_file.as_deref(), x.response_file.as_deref());
-            two(x.stream_id.into(), [("request", request), ("response", response)])
+            let id = x.stream_id.into();
+            let mut files = two(id, [("request", request), ("response", response)]);
+            files.extend(of_form(id, x.request_form.as_deref()));
+            files
         }
-        protocols::AppRecord::Smtp(x) => {
-            let parts = x.files.iter().zip(1..);
-            parts.map(|(file, nth)| (format!("{}_part{nth}", x.id), &file.info)).collect()
+        protocols::AppRecord::Smtp(x) => parts(x.id.into(), &x.files).collect(),
+        protocols::AppRecord::FtpData(x) => {
+            x.file.as_deref().map(|file| ("transfer".to_owned(), file)).into_iter().collect()
         }
         protocols::AppRecord::Smb(x) => {
             let Some(it) = x.file() else { return Vec::new() };
@@ -119,6 +124,16 @@ fn files(record: &protocols::AppRecord) -> Vec<(String, &FileInfo)> {
         }
         _ => Vec::new(),
     }
+}
+
+/// The files in the form that the request of a transaction is.
+fn of_form(id: u64, form: Option<&Form>) -> impl Iterator<Item = (String, &FileInfo)> {
+    parts(id, form.map_or(&[][..], |form| &form.files[..]))
+}
+
+/// The parts of a message that are files.
+fn parts(id: u64, files: &[NamedFile]) -> impl Iterator<Item = (String, &FileInfo)> {
+    files.iter().zip(1..).map(move |(file, nth)| (format!("{id}_part{nth}"), &file.info))
 }
 
 /// The files of both directions of a transaction.

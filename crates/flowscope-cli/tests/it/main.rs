@@ -11,6 +11,7 @@ mod failures;
 mod fields;
 mod files;
 mod formats;
+mod ftp;
 mod hostile;
 mod input;
 mod keylog;

@@ -1,5 +1,6 @@
 use flowscope_core::{
-    Datagram, FlowSide, ParserStatus, Probe, ReassemblerFactory, Remainder, StreamChunk,
+    Announcer, Datagram, Expectation, FlowSide, ParserStatus, Probe, ReassemblerFactory, Remainder,
+    StreamChunk,
 };
 use flowscope_session::StreamEnd;
 
@@ -64,6 +65,26 @@ pub trait Classifier<K> {
         None
     }
 
+    /// A connection that the parser expects; see
+    /// [`SessionParser::take_expectation`](flowscope_core::SessionParser::take_expectation).
+    fn take_expectation(&mut self, _parser: &mut Self::Parser) -> Option<Expectation> {
+        None
+    }
+
+    /// What the parser of another flow, of the id `by`, says of that of the parser; see
+    /// [`SessionParser::introduce`](flowscope_core::SessionParser::introduce).
+    fn introduce(&mut self, _parser: &mut Self::Parser, _by: u64, _about: &[u8]) {}
+
+    /// By what packets are known that announce connections which parsers expect.
+    fn announcers(&self) -> Vec<Announcer> {
+        Vec::new()
+    }
+
+    /// Whether flows are recognised and not read: connections are then expected by the packets that announce them.
+    fn recognises_only(&self) -> bool {
+        false
+    }
+
     /// Whether a protocol that begins within another is looked for.
     fn upgrades(&self) -> bool {
         false
@@ -119,7 +140,7 @@ pub struct ProbeInput<'a, K> {
     /// Length of the datagram, of whose bytes some may not have been captured or kept; of a stream, 0.
     pub wire_len: u32,
     /// The protocol on which both ends have agreed within the one that the connection spoke before
-    /// ([`ParserStatus::UpgradeTo`]).
+    /// ([`ParserStatus::UpgradeTo`]), or within another connection ([`ParserStatus::Expects`]).
     pub agreed: Option<&'static str>,
     /// Whether those are where the streams begin: none was picked up later, nor has a gap.
     pub whole: bool,
@@ -203,7 +224,7 @@ pub enum DetectedBy {
     Port,
     /// By its first bytes.
     Bytes,
-    /// Both ends have agreed on it within another protocol.
+    /// Both ends have agreed on it within another protocol, or in another connection.
     Agreement,
 }
 

@@ -3,7 +3,8 @@
 use std::any::Any;
 
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParserStatus, Probe, Remainder, SessionParser, StreamChunk,
+    Datagram, DatagramParser, Expectation, FlowSide, ParserStatus, Probe, Remainder, SessionParser,
+    StreamChunk,
 };
 use flowscope_session::StreamEnd;
 
@@ -33,6 +34,10 @@ pub(crate) trait DynParser<M>: Send {
     fn take_remainder(&mut self, _parser: &mut dyn Any, _side: FlowSide) -> Option<Remainder> {
         None
     }
+    fn take_expectation(&mut self, _parser: &mut dyn Any) -> Option<Expectation> {
+        None
+    }
+    fn introduce(&mut self, _parser: &mut dyn Any, _by: u64, _about: &[u8]) {}
     fn notify(&mut self, parser: &mut dyn Any, what: StreamEnd, out: &mut Vec<M>);
     fn end_status(&self, _parser: &dyn Any) -> ParserStatus {
         ParserStatus::Done
@@ -126,6 +131,16 @@ where
 
     fn take_remainder(&mut self, parser: &mut dyn Any, side: FlowSide) -> Option<Remainder> {
         parser.downcast_mut::<P>()?.take_remainder(side)
+    }
+
+    fn take_expectation(&mut self, parser: &mut dyn Any) -> Option<Expectation> {
+        parser.downcast_mut::<P>()?.take_expectation()
+    }
+
+    fn introduce(&mut self, parser: &mut dyn Any, by: u64, about: &[u8]) {
+        if let Some(parser) = parser.downcast_mut::<P>() {
+            parser.introduce(by, about);
+        }
     }
 
     fn end_status(&self, parser: &dyn Any) -> ParserStatus {

@@ -2,7 +2,8 @@ use std::any::Any;
 use std::convert::Infallible;
 
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParserStatus, Probe, Remainder, SessionParser, StreamChunk,
+    Announcer, Datagram, DatagramParser, Expectation, FlowSide, ParserStatus, Probe, Remainder,
+    SessionParser, StreamChunk,
 };
 use flowscope_reassembly::{StreamConfig, StreamReassemblerFactory};
 use flowscope_session::StreamEnd;
@@ -434,6 +435,28 @@ impl<K, M, S: ProtocolSet<M>> Classifier<K> for Protocols<M, S> {
             Reader::Set(parser) => self.set.take_remainder(parser, side),
             Reader::Added { entry, state } => self.added[*entry].take_remainder(&mut **state, side),
         }
+    }
+
+    fn take_expectation(&mut self, parser: &mut Self::Parser) -> Option<Expectation> {
+        match &mut parser.0 {
+            Reader::Set(parser) => self.set.take_expectation(parser),
+            Reader::Added { entry, state } => self.added[*entry].take_expectation(&mut **state),
+        }
+    }
+
+    fn introduce(&mut self, parser: &mut Self::Parser, by: u64, about: &[u8]) {
+        match &mut parser.0 {
+            Reader::Set(parser) => self.set.introduce(parser, by, about),
+            Reader::Added { entry, state } => self.added[*entry].introduce(&mut **state, by, about),
+        }
+    }
+
+    fn announcers(&self) -> Vec<Announcer> {
+        self.set.announcers()
+    }
+
+    fn recognises_only(&self) -> bool {
+        self.recognise_only
     }
 
     fn upgrades(&self) -> bool {

@@ -1,6 +1,8 @@
 use std::convert::Infallible;
 
-use flowscope_core::{Datagram, FlowSide, ParserStatus, Probe, Remainder, StreamChunk};
+use flowscope_core::{
+    Announcer, Datagram, Expectation, FlowSide, ParserStatus, Probe, Remainder, StreamChunk,
+};
 use flowscope_session::StreamEnd;
 
 use crate::detection::Transport;
@@ -52,6 +54,19 @@ pub trait ProtocolSet<M>: Send {
 
     /// The bytes of `side` that the parser leaves to the protocol that follows its own.
     fn take_remainder(&mut self, parser: &mut Self::Parser, side: FlowSide) -> Option<Remainder>;
+
+    /// A connection that the parser expects.
+    fn take_expectation(&mut self, _parser: &mut Self::Parser) -> Option<Expectation> {
+        None
+    }
+
+    /// What the parser of another flow, of the id `by`, says of that of the parser.
+    fn introduce(&mut self, _parser: &mut Self::Parser, _by: u64, _about: &[u8]) {}
+
+    /// By what packets are known that announce connections which parsers expect.
+    fn announcers(&self) -> Vec<Announcer> {
+        Vec::new()
+    }
 
     /// FIN, RST, or the end of parsing.
     fn notify(&mut self, parser: &mut Self::Parser, end: StreamEnd, out: &mut Vec<M>);

@@ -68,7 +68,7 @@ impl<E: FlowExtractor, C: Classifier<E::Key>, U> SessionEngine<E, C, U> {
         let table = FlowTable::with_state(tracker, move |found| Slot::new(found, init(found)));
         SessionEngine {
             pipeline: Pipeline::new(extractor, ingress, clock, table),
-            host: ParserHost::new(classifier, streams),
+            host: ParserHost::new(classifier, streams).expecting(E::endpoints),
             events: Queue(VecDeque::new()),
         }
     }

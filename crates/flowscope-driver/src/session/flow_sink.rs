@@ -1,20 +1,19 @@
 //! The sink of the flow table that opens, feeds and closes sessions.
 
-use std::marker::PhantomData;
-
 use flowscope_core::{
-    Datagram, FlowSide, Ledger, Loss, Reassembler, ReassemblerFactory, Segment, StreamSink,
-    Timestamp,
+    Announcement, Datagram, Endpoints, Expectation, FlowSide, Ledger, Loss, Reassembler,
+    ReassemblerFactory, Segment, StreamSink, Timestamp,
 };
 use flowscope_session::StopReason;
 use flowscope_track::{Change, EndReason, Flow, FlowSink};
 
 use super::closing::{early_fin, may_go_on};
+use super::expectations::Expectations;
 use super::slot::{
     Carrier, FlowContext, Reader, Reading, Recognised, SIDES, SeenSide, Session, Slot, SlotOf,
 };
 use super::stream_dispatch::StreamDispatch;
-use crate::detection::{Classification, Classifier, Detection, ProbeInput, Transport};
+use crate::detection::{Announcers, Classification, Classifier, Detection, ProbeInput, Transport};
 use crate::ingress::PayloadCounts;
 use crate::session::{SessionChange, SessionSink};
 
@@ -32,7 +31,12 @@ pub(crate) struct ParserHost<K, C: Classifier<K>> {
     pub(super) protocols: Vec<&'static str>,
     /// What the flow at hand was recognised as, until that is noted with it.
     pub(super) recognised: Option<Recognised>,
-    key: PhantomData<fn(&K)>,
+    /// The flows that parsers expect.
+    pub(super) expectations: Expectations,
+    /// By what packets of flows that are recognised and not read are known which announce others.
+    announcers: Option<Box<Announcers>>,
+    /// The ends of a flow, by which it is known that it is expected.
+    pub(super) endpoints: fn(&K) -> Option<Endpoints>,
 }
 
 /// Datagrams that may leave undecided which parser reads their flow.
@@ -46,8 +50,11 @@ pub(super) type SessionOf<K, C> = Session<
 impl<K, C: Classifier<K>> ParserHost<K, C> {
     /// Creates a host whose reassemblers and parsers allocate at most `limit` bytes.
     pub(crate) fn new(classifier: C, limit: usize) -> Self {
+        let announcers = classifier.recognises_only().then(|| classifier.announcers());
+        let announcers = announcers.filter(|all| !all.is_empty()).map(Announcers::new);
         ParserHost {
             classifier,
+            announcers: announcers.map(Box::new),
             messages: Vec::new(),
             ledger: Ledger::default(),
             pending: 0,
@@ -55,8 +62,15 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
             limit,
             protocols: Vec::new(),
             recognised: None,
-            key: PhantomData,
+            expectations: Expectations::default(),
+            endpoints: |_| None,
         }
+    }
+
+    /// Looks for flows that parsers expect, by the ends that their keys have.
+    pub(crate) fn expecting(mut self, endpoints: fn(&K) -> Option<Endpoints>) -> Self {
+        self.endpoints = endpoints;
+        self
     }
 
     /// Returns what became of payload that parsers read.
@@ -71,7 +85,8 @@ impl<K, C: Classifier<K>> ParserHost<K, C> {
 
     /// Returns the allocated memory, in bytes, by capacity.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.held + self.messages.capacity() * size_of::<C::Message>()
+        let messages = self.messages.capacity() * size_of::<C::Message>();
+        self.held + messages + self.expectations.heap_bytes()
     }
 
     /// Notes what the flow at hand was recognised as, if the first bytes of a side are still to come.
@@ -215,6 +230,11 @@ where
     fn segment(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, segment: Segment<'_>) {
         let (flow, (session, context)) = flow.project(Slot::parts);
         if let Some(cause) = context.unread {
+            if let Some(announcers) = &self.host.announcers
+                && let Some(said) = announcers.find(segment.payload)
+            {
+                self.expect(&flow, &segment, said);
+            }
             if context.recognised.is_some() {
                 self.check_other_side(context, flow, &segment);
             }
@@ -329,6 +349,9 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
     where
         O: SessionSink<K, C::Message, U>,
     {
+        if !self.host.expectations.is_empty() {
+            self.look_for_expectation(open, &flow, ts);
+        }
         self.dispatch(&mut open.reading, flow.reborrow(), side, ts).decide_early();
         if let Some(cause) = open.reading.state.over() {
             return Some(cause);
@@ -343,6 +366,30 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             }
         }
         open.reading.state.over()
+    }
+
+    /// Notes with a new session the protocol that the parser of another flow expects of this one, if one does.
+    #[cold]
+    fn look_for_expectation<U>(
+        &mut self,
+        open: &mut SessionOf<K, C>,
+        flow: &Flow<'_, K, U>,
+        ts: Timestamp,
+    ) {
+        let ParserHost { expectations, endpoints, .. } = &mut *self.host;
+        let found = endpoints(flow.key).and_then(|ends| expectations.take(flow.id, ends, ts));
+        if let Some(protocol) = found {
+            open.expect(protocol);
+        }
+    }
+
+    /// Expects the flow that a segment announces.
+    #[cold]
+    fn expect<U>(&mut self, flow: &Flow<'_, K, U>, segment: &Segment<'_>, said: Announcement) {
+        let ParserHost { expectations, endpoints, .. } = &mut *self.host;
+        let Some(ends) = endpoints(flow.key) else { return };
+        let expected = Expectation::new(said.protocol, segment.side, said.port).host(said.host);
+        expectations.add(ends, flow.orientation(), (flow.id, segment.ts), expected);
     }
 
     /// Passes to the reassemblers where streams start, before this segment.

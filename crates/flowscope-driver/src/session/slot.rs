@@ -101,6 +101,8 @@ pub(crate) struct Progress {
     pub(crate) on_trial: bool,
     /// Sides whose first bytes a parser was fed.
     pub(crate) begun: [bool; 2],
+    /// Whether the parser of another flow expects this one, and what that says of it is still to be had.
+    pub(crate) expected: bool,
     /// How many streams carry these, each within the one before; those of the flow itself are 0.
     pub(crate) depth: u8,
 }
@@ -217,6 +219,14 @@ impl<P, R> Session<P, R> {
     pub(crate) fn undecided(sides: [R; 2], ports: Option<(u16, u16)>) -> Self {
         let buffer = ProbeBuffer { ports, ..ProbeBuffer::default() };
         Session { sides: Some(sides), ..Session::of(Reader::Undecided(buffer)) }
+    }
+
+    /// The parser of another flow expects that this one speaks a protocol.
+    pub(crate) fn expect(&mut self, protocol: &'static str) {
+        if let Reader::Undecided(buffer) = &mut self.reading.reader {
+            buffer.set_agreed(Some(protocol));
+            self.reading.progress.expected = true;
+        }
     }
 
     /// A session of datagrams.

@@ -193,6 +193,9 @@ where
                 if !self.to.progress.on_trial {
                     self.to.report(SessionChange::Chosen(detection));
                 }
+                if self.to.progress.expected {
+                    self.to.introduce();
+                }
                 if let Reader::Undecided(buffer) = before {
                     self.replay(&buffer);
                 }
@@ -379,6 +382,25 @@ where
         }
     }
 
+    /// Hands the parser what that of another flow has said of this one.
+    #[cold]
+    fn introduce(&mut self) {
+        let ParserHost { classifier, expectations, .. } = &mut *self.host;
+        if let Reader::Reads(parser) = &mut *self.reader
+            && let Some((by, about)) = expectations.of(self.flow.id)
+        {
+            classifier.introduce(parser, by.0, about);
+        }
+    }
+
+    /// Hands the parser of an expected flow, before its end, what has been said since its first bytes.
+    fn end_expected(&mut self) {
+        if std::mem::take(&mut self.progress.expected) {
+            self.introduce();
+            self.host.expectations.release(self.flow.id);
+        }
+    }
+
     /// The parser has made its first message, or the bytes of one side are sure: the flow has a name.
     #[cold]
     fn end_trial(&mut self) {
@@ -456,7 +478,7 @@ where
     #[cold]
     fn upgrade(&mut self, at: StreamPosition, to: Option<&'static str>) -> bool {
         let Reader::Reads(parser) = &mut *self.reader else { return false };
-        let ParserHost { classifier, messages, ledger, .. } = &mut *self.host;
+        let ParserHost { classifier, ledger, .. } = &mut *self.host;
         if !classifier.upgrades() {
             return false;
         }
@@ -471,10 +493,29 @@ where
             let shown = &mut self.progress.shown[side.index()];
             *shown = (*shown).max(remainder.offset + len);
         }
+        self.end_expected();
+        let Reader::Reads(parser) = &mut *self.reader else { return false };
+        let ParserHost { classifier, messages, .. } = &mut *self.host;
         classifier.notify(parser, StreamEnd::End, messages);
         self.emit(at.side);
         *self.reader = Reader::Undecided(left);
         true
+    }
+
+    #[cold]
+    fn expect(&mut self, at: StreamPosition) {
+        let ParserHost { classifier, expectations, endpoints, .. } = &mut *self.host;
+        let parser = match &mut *self.reader {
+            Reader::Reads(parser) => parser,
+            Reader::Carries(carrier) => &mut carrier.outer,
+            Reader::Undecided(_) | Reader::Over => return,
+        };
+        let (ends, initiator) = (endpoints(self.flow.key), self.flow.orientation());
+        while let Some(expectation) = classifier.take_expectation(parser) {
+            if let Some(ends) = ends {
+                expectations.add(ends, initiator, (self.flow.id, at.ts), expectation);
+            }
+        }
     }
 
     #[cold]
@@ -491,6 +532,9 @@ where
             && self.progress.depth == 0
         {
             self.out.fin(self.flow.reborrow(), side);
+        }
+        if end == StreamEnd::End {
+            self.end_expected();
         }
         if let Reader::Carries(_) = &*self.reader {
             return self.notify_carrier(at, end);

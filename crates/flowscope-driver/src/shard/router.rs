@@ -1,10 +1,12 @@
 use std::num::NonZeroUsize;
 
 use flowscope_core::{
-    Extracted, FlowExtractor, IcmpInfo, Ledger, Orientation, PacketView, Timestamp, UnreadHeaders,
+    Announcer, Extracted, FlowExtractor, IcmpInfo, Ledger, Orientation, PacketView, Timestamp,
+    UnreadHeaders,
 };
 use flowscope_track::{Clock, PacketTime, ShardBatch, ShuntRefusal};
 
+use super::followers::Followers;
 use crate::DriverConfig;
 use crate::config::Checksums;
 use crate::ingress::{ChecksumStats, Ingress, PayloadCounts};
@@ -16,7 +18,7 @@ use crate::ingress::{ChecksumStats, Ingress, PayloadCounts};
 /// keeps the clock and the count of packets for all shards;
 /// [`merge`](flowscope_track::merge) puts their output back in order. The output depends on the number
 /// of shards, among which limits are divided, and on nothing else.
-pub struct Router<E, F> {
+pub struct Router<E: FlowExtractor, F> {
     extractor: E,
     hash: F,
     ingress: Ingress,
@@ -25,6 +27,7 @@ pub struct Router<E, F> {
     keep: usize,
     macs: bool,
     tick: Option<u64>,
+    followers: Followers<E::Key>,
 }
 
 /// Takes what a [`Router`] routes.
@@ -98,6 +101,7 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
             keep: 0,
             macs: config.tracker.keeps_macs(),
             tick: None,
+            followers: Followers::new(Vec::new()),
         }
     }
 
@@ -106,6 +110,18 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
     #[must_use]
     pub fn keep_payload(mut self, bytes: usize) -> Self {
         self.keep = bytes;
+        self
+    }
+
+    /// Routes flows that packets of others announce to the shards of those: a parser in one can then
+    /// [expect](flowscope_core::Expectation) the other. What announces is asked of the
+    /// [`Classifier`](crate::Classifier::announcers) of the shards. Default: nothing.
+    ///
+    /// Which shard a flow is of still depends on the packets of the input alone. At most 1024 announcements and 16384 flows
+    /// are remembered; flows beyond that go where their hash says.
+    #[must_use]
+    pub fn following(mut self, announcers: Vec<Announcer>) -> Self {
+        self.followers = Followers::new(announcers);
         self
     }
 
@@ -135,7 +151,7 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
     /// Routes a packet: tells all shards, first, that the clock has passed a tick; the packet to the
     /// shard of its flow; an ICMP error also to the shard of the flow that it quotes.
     pub fn route_to(&mut self, packet: PacketView<'_>, input: &mut impl ShardInput<E::Key>) {
-        let Router { extractor, hash, ingress, clock, shards, tick, .. } = self;
+        let Router { extractor, hash, ingress, clock, shards, tick, followers, .. } = self;
         let now = clock.observe(packet.ts());
         if now.tick() > *tick {
             *tick = now.tick();
@@ -147,9 +163,11 @@ impl<E: FlowExtractor, F: Fn(&E::Key) -> u64> Router<E, F> {
         ingress.resolve(extractor, packet, now.watermark, |view, found| {
             let icmp = found.icmp;
             let quote = found.quoted(&view).and_then(|quoted| extractor.extract(quoted));
-            input.packet(shard_of(&found.key), view, found, now);
+            let shard = shard_of(&found.key);
+            let shard = followers.route(&view, found, E::endpoints, shard, now.watermark);
+            input.packet(shard, view, found, now);
             if let (Some(icmp), Some(quote)) = (icmp, quote) {
-                let to = shard_of(&quote.key);
+                let to = followers.shard_of(&quote.key).unwrap_or_else(|| shard_of(&quote.key));
                 input.quote(to, quote.key, quote.orientation, icmp, now, view.ts());
             }
         });

@@ -1,4 +1,6 @@
-use flowscope_core::{Extracted, IcmpInfo, Ledger, Orientation, PacketView, Progress, Timestamp};
+use flowscope_core::{
+    Endpoints, Extracted, IcmpInfo, Ledger, Orientation, PacketView, Progress, Timestamp,
+};
 use flowscope_track::{
     EndReason, FlowId, FlowTable, PacketTime, Prepared, ShardBatch, Shunt, Shunting,
 };
@@ -28,6 +30,15 @@ impl<K: std::hash::Hash + Eq + Clone, C: Classifier<K>, U> SessionShard<K, C, U>
         let (tracker, streams) = config.clone().into_shares();
         let table = FlowTable::with_state(tracker, move |found| Slot::new(found, init(found)));
         SessionShard { table, host: ParserHost::new(classifier, streams) }
+    }
+
+    /// Looks for flows that the parsers of others [expect](flowscope_core::Expectation), by the ends that keys have:
+    /// [`FlowExtractor::endpoints`](flowscope_core::FlowExtractor::endpoints). Default: for none. Both flows must be of
+    /// this shard: see [`Router::following`](crate::Router::following).
+    #[must_use]
+    pub fn expecting(mut self, endpoints: fn(&K) -> Option<Endpoints>) -> Self {
+        self.host = self.host.expecting(endpoints);
+        self
     }
 
     /// Has packets of flows counted by a capture: see [`ShuntingDriver`](crate::ShuntingDriver). Ask

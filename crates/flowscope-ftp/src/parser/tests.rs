@@ -230,3 +230,116 @@ fn missing_bytes_end_parsing() {
     assert_eq!(parser.gap(Responder, 9, &mut out), ParserStatus::Done);
     assert_eq!(pairs(&out), [("NOOP".to_owned(), None)]);
 }
+
+/// What is expected after each turn: whether the server listens, host, port, and what it is about.
+fn expected(turns: &[(char, &str)]) -> Vec<Vec<(bool, Option<String>, u16, String)>> {
+    let (mut parser, mut offsets) = (FtpParser::default(), [0; 2]);
+    let mut all = Vec::new();
+    for (who, text) in turns {
+        let side = if *who == 'C' { Initiator } else { Responder };
+        let chunk = StreamChunk::new(side, Timestamp::ZERO, offsets[side.index()], text.as_bytes());
+        offsets[side.index()] += text.len() as u64;
+        let status = parser.feed_into(chunk, &mut Vec::new());
+        let mut now = Vec::new();
+        while let Some(it) = parser.take_expectation() {
+            assert_eq!((status, it.protocol), (ParserStatus::Expects, "ftp-data"));
+            let about = String::from_utf8(it.about).unwrap();
+            let host = it.host.map(|host| host.to_string());
+            now.push((it.listener == Responder, host, it.port, about));
+        }
+        if now.is_empty() {
+            assert_eq!(status, ParserStatus::Continue);
+        }
+        all.push(now);
+    }
+    all
+}
+
+#[test]
+fn data_connections_are_expected_with_what_they_carry() {
+    let place = |about: &str| vec![(true, Some("10.0.0.2".into()), 50000, about.to_owned())];
+    let found = expected(&[
+        ('S', "220 FTP\r\n"),
+        ('C', "PASV\r\n"),
+        ('S', "227 Entering Passive Mode (10,0,0,2,195,80)\r\n"),
+        ('C', "REST 5\r\n"),
+        ('S', "350 go on\r\n"),
+        ('C', "RETR a b\r\n"),
+        ('S', "150 opening (1234 bytes)\r\n"),
+        ('S', "226 sent\r\n"),
+        // The port was for one connection.
+        ('C', "RETR c\r\n"),
+        ('S', "425 no connection\r\n"),
+    ]);
+    let none = Vec::new;
+    let [retr, opening] = ["5 - RETR a b", "5 1234 RETR a b"].map(place);
+    let expected =
+        [none(), none(), place(""), none(), none(), retr, opening, none(), none(), none()];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_server_is_expected_to_connect_where_the_client_says() {
+    let place = |about: &str| vec![(false, Some("10.0.0.1".into()), 1234, about.to_owned())];
+    let found = expected(&[
+        ('S', "220 FTP\r\n"),
+        ('C', "PORT 10,0,0,1,4,210\r\n"),
+        ('S', "200 fine\r\n"),
+        ('C', "STOU\r\n"),
+        ('S', "150 FILE: a.1\r\n226 done\r\n"),
+        ('C', "LIST\r\n"),
+        ('S', "226 done\r\n"),
+        ('C', "EPRT |1|10.0.0.1|1|\r\n"),
+        ('S', "500 what\r\n"),
+        ('C', "LIST\r\n"),
+    ]);
+    let none = Vec::new;
+    let [port, stou, named, list] = ["", "0 - STOU", "0 - STOU a.1", "0 - LIST"].map(place);
+    let refused = vec![(false, Some("10.0.0.1".into()), 1, String::new())];
+    let expected = [none(), port, none(), stou, named, list, none(), refused, none(), none()];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_transfer_may_be_asked_for_before_its_place_is_known() {
+    let found =
+        expected(&[('S', "220 FTP\r\n"), ('C', "EPSV\r\nRETR a\r\n"), ('S', "229 (|||6446|)\r\n")]);
+    assert_eq!(found[2], [(true, None, 6446, "0 - RETR a".to_owned())]);
+}
+
+#[test]
+fn data_connections_that_are_not_taken_are_bounded() {
+    let mut parser = FtpParser::default();
+    parser.feed_responder(b"220 FTP\r\n");
+    for _ in 0..100 {
+        parser.feed_initiator(b"PORT 10,0,0,1,4,210\r\n");
+        parser.feed_responder(b"200 fine\r\n");
+    }
+    assert_eq!(parser.expected.len(), MAX_EXPECTED);
+}
+
+#[test]
+fn a_packet_announces_a_data_connection() {
+    let of = |text: &str| {
+        let found = FtpParser::announcement(text.as_bytes())?;
+        Some((found.host.map(|host| host.to_string()), found.port))
+    };
+    let host = |host: &str| Some(host.to_owned());
+    let server = Some((host("10.0.0.2"), 50000));
+    assert_eq!(of("227 Entering Passive Mode (10,0,0,2,195,80).\r\n"), server);
+    assert_eq!(of("200 fine\r\n227 Entering Passive Mode (10,0,0,2,195,80).\r\n"), server);
+    assert_eq!(of("229 Entering Extended Passive Mode (|||6446|)\r\n"), Some((None, 6446)));
+    assert_eq!(of("PORT 10,0,0,1,4,210\r\n"), Some((host("10.0.0.1"), 1234)));
+    assert_eq!(of("eprt |2|fe80::1|5282|\r\n"), Some((host("fe80::1"), 5282)));
+    for text in [
+        "",
+        "2",
+        "227",
+        "227 what\r\n",
+        "PORT\r\n",
+        "PORTS 10,0,0,1,4,210\r\n",
+        "GET / HTTP/1.1\r\n",
+    ] {
+        assert_eq!(of(text), None, "{text}");
+    }
+}

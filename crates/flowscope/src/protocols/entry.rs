@@ -1,7 +1,8 @@
 use std::any::TypeId;
 
 use flowscope_core::{
-    Datagram, DatagramParser, FlowSide, ParserStatus, Probe, Remainder, SessionParser, StreamChunk,
+    Datagram, DatagramParser, Expectation, FlowSide, ParserStatus, Probe, Remainder, SessionParser,
+    StreamChunk,
 };
 use flowscope_driver::{SetEntry, Transport};
 use flowscope_record::{NoParser, ParserOptions, Protocol};
@@ -130,6 +131,19 @@ impl<P: Protocol> Parser<P> {
         match self {
             Parser::Stream(parser) => parser.take_remainder(side),
             Parser::Datagram(_) => None,
+        }
+    }
+
+    pub(super) fn take_expectation(&mut self) -> Option<Expectation> {
+        match self {
+            Parser::Stream(parser) => parser.take_expectation(),
+            Parser::Datagram(_) => None,
+        }
+    }
+
+    pub(super) fn introduce(&mut self, by: u64, about: &[u8]) {
+        if let Parser::Stream(parser) = self {
+            parser.introduce(by, about);
         }
     }
 

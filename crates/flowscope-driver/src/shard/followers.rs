@@ -1,0 +1,232 @@
+//! Flows that go to the shard of the flow that announces them.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use flowscope_core::{
+    Announcement, Announcer, Endpoints, Extracted, Orientation, PacketView, TcpFlags, Timestamp,
+};
+
+use crate::detection::Announcers;
+
+/// Places that are announced at the same time; of more, the oldest are forgotten.
+const MAX_ANNOUNCED: usize = 1024;
+
+/// Flows that are routed so at the same time. Of more, those that are announced go where their hash says.
+const MAX_FLOWS: usize = 1 << 14;
+
+/// An announcement holds this long, and a flow that has been silent for as long is forgotten if there is need for room.
+const MAX_AGE: Duration = Duration::from_secs(300);
+
+/// The flows that go to the shard of the flow that announces them, by the packets of that one alone.
+///
+/// A parser finds out more, but in its shard, and later than the next packet is routed. Holds at most 1024 announcements and
+/// 16384 flows.
+pub(super) struct Followers<K> {
+    announcers: Announcers,
+    announced: VecDeque<Announced>,
+    flows: HashMap<K, Follower>,
+}
+
+struct Announced {
+    listener: SocketAddr,
+    connector: IpAddr,
+    shard: usize,
+    since: Timestamp,
+}
+
+struct Follower {
+    shard: usize,
+    last: Timestamp,
+}
+
+impl<K: Hash + Eq + Clone> Followers<K> {
+    pub(super) fn new(announcers: Vec<Announcer>) -> Self {
+        let announcers = Announcers::new(announcers);
+        Followers { announcers, announced: VecDeque::new(), flows: HashMap::new() }
+    }
+
+    /// The shard of a flow, if it is not that of its hash.
+    #[inline]
+    pub(super) fn shard_of(&self, key: &K) -> Option<usize> {
+        if self.flows.is_empty() {
+            return None;
+        }
+        Some(self.flows.get(key)?.shard)
+    }
+
+    /// The shard of a packet, which is `shard` unless its flow was announced; notes what the packet announces.
+    #[inline]
+    pub(super) fn route(
+        &mut self,
+        view: &PacketView<'_>,
+        found: &Extracted<K>,
+        endpoints: fn(&K) -> Option<Endpoints>,
+        shard: usize,
+        now: Timestamp,
+    ) -> usize {
+        let Some(tcp) = &found.tcp else { return shard };
+        if self.announcers.is_empty() {
+            return shard;
+        }
+        let mut shard = shard;
+        if !self.flows.is_empty()
+            && let Some(flow) = self.flows.get_mut(&found.key)
+        {
+            flow.last = now;
+            shard = flow.shard;
+        } else if !self.announced.is_empty() && tcp.flags.contains(TcpFlags::SYN) {
+            shard = self.begin(found, endpoints, now).unwrap_or(shard);
+        }
+        if let Some(said) = self.announcers.find(found.payload.of(view)) {
+            self.announce(said, found, endpoints, shard, now);
+        }
+        shard
+    }
+
+    /// The shard of a flow that begins, if it was announced.
+    #[cold]
+    fn begin(
+        &mut self,
+        found: &Extracted<K>,
+        endpoints: fn(&K) -> Option<Endpoints>,
+        now: Timestamp,
+    ) -> Option<usize> {
+        let Endpoints { a, b } = endpoints(&found.key)?;
+        let is_its = |it: &Announced| {
+            let (to_b, to_a) = (
+                it.listener == b && it.connector == a.ip(),
+                it.listener == a && it.connector == b.ip(),
+            );
+            (to_a || to_b) && now.since(it.since) <= MAX_AGE
+        };
+        let at = self.announced.iter().rposition(is_its)?;
+        if self.flows.len() >= MAX_FLOWS {
+            self.flows.retain(|_, flow| now.since(flow.last) <= MAX_AGE);
+            if self.flows.len() >= MAX_FLOWS {
+                return None;
+            }
+        }
+        let shard = self.announced.remove(at)?.shard;
+        self.flows.insert(found.key.clone(), Follower { shard, last: now });
+        Some(shard)
+    }
+
+    #[cold]
+    fn announce(
+        &mut self,
+        said: Announcement,
+        found: &Extracted<K>,
+        endpoints: fn(&K) -> Option<Endpoints>,
+        shard: usize,
+        since: Timestamp,
+    ) {
+        let Some(Endpoints { a, b }) = endpoints(&found.key) else { return };
+        let (sender, receiver) =
+            if found.orientation == Orientation::Forward { (a, b) } else { (b, a) };
+        let named = said.host.filter(|&host| host != sender.ip());
+        for host in [Some(sender.ip()), named].into_iter().flatten() {
+            let (listener, connector) = (SocketAddr::new(host, said.port), receiver.ip());
+            self.announced.retain(|it| it.listener != listener || it.connector != connector);
+            if self.announced.len() == MAX_ANNOUNCED {
+                self.announced.pop_front();
+            }
+            self.announced.push_back(Announced { listener, connector, shard, since });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "10.0.0.1:4000";
+
+    /// The first number in a payload is a port.
+    fn announcer(payload: &[u8]) -> Option<Announcement> {
+        let text = str::from_utf8(payload.strip_prefix(b"at ")?).ok()?;
+        Some(Announcement::new("data", None, text.parse().ok()?))
+    }
+
+    const ANNOUNCER: Announcer = Announcer { first_bytes: b"a", find: announcer };
+
+    /// A key has both ends in order.
+    type Key = (SocketAddr, SocketAddr);
+
+    fn ends(key: &Key) -> Option<Endpoints> {
+        Some(Endpoints { a: key.0, b: key.1 })
+    }
+
+    fn route(
+        followers: &mut Followers<Key>,
+        (from, to): (&str, &str),
+        flags: TcpFlags,
+        payload: &[u8],
+        (shard, secs): (usize, u64),
+    ) -> usize {
+        use flowscope_core::{LinkType, Payload, TcpInfo};
+        let (from, to): Key = (from.parse().unwrap(), to.parse().unwrap());
+        let forward = from <= to;
+        let (key, orientation) = if forward {
+            ((from, to), Orientation::Forward)
+        } else {
+            ((to, from), Orientation::Reverse)
+        };
+        let mut found = Extracted::new(key, orientation);
+        found.tcp = Some(TcpInfo { flags, ..TcpInfo::default() });
+        let len = payload.len() as u32;
+        found.payload = Payload::new(0, len, len);
+        let now = Timestamp::from_secs(secs);
+        let view = PacketView::new(payload, LinkType::ETHERNET, now);
+        followers.route(&view, &found, ends, shard, now)
+    }
+
+    #[test]
+    fn a_flow_follows_the_one_that_announces_it() {
+        let mut all = Followers::new(vec![ANNOUNCER]);
+        let (syn, ack) = (TcpFlags::SYN, TcpFlags::ACK);
+        let server = "10.0.0.2:21";
+        assert_eq!(route(&mut all, (server, A), ack, b"at 50", (3, 0)), 3);
+        // Another host, another port, no first packet.
+        assert_eq!(route(&mut all, ("10.0.0.9:1", "10.0.0.2:50"), syn, b"", (7, 1)), 7);
+        assert_eq!(route(&mut all, ("10.0.0.1:1", "10.0.0.2:51"), syn, b"", (7, 1)), 7);
+        assert_eq!(route(&mut all, ("10.0.0.1:1", "10.0.0.2:50"), ack, b"", (7, 1)), 7);
+        for (ends, flags) in
+            [(("10.0.0.1:1", "10.0.0.2:50"), syn), (("10.0.0.2:50", "10.0.0.1:1"), ack)]
+        {
+            assert_eq!(route(&mut all, ends, flags, b"x", (7, 1)), 3);
+        }
+        // The announcement was of one flow.
+        assert_eq!(route(&mut all, ("10.0.0.1:2", "10.0.0.2:50"), syn, b"", (7, 1)), 7);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut all = Followers::new(vec![ANNOUNCER]);
+        for port in 0..2000 {
+            let text = format!("at {port}");
+            route(&mut all, ("10.0.0.2:21", A), TcpFlags::ACK, text.as_bytes(), (3, 0));
+        }
+        assert_eq!(all.announced.len(), MAX_ANNOUNCED);
+        let old = ("10.0.0.1:1", "10.0.0.2:1999");
+        assert_eq!(route(&mut all, old, TcpFlags::SYN, b"", (7, 301)), 7);
+        assert_eq!(route(&mut all, old, TcpFlags::SYN, b"", (7, 300)), 3);
+        let mut from = 0_u32;
+        while all.flows.len() < MAX_FLOWS {
+            from += 1;
+            let host = std::net::Ipv4Addr::from(0x0b00_0000 + from / 60_000);
+            let client = format!("{host}:{}", from % 60_000 + 1);
+            route(&mut all, ("10.0.0.2:21", &*client), TcpFlags::ACK, b"at 50", (3, 0));
+            assert_eq!(route(&mut all, (&*client, "10.0.0.2:50"), TcpFlags::SYN, b"", (7, 0)), 3);
+        }
+        let one_more = |all: &mut _, secs| {
+            route(all, ("10.0.0.2:21", A), TcpFlags::ACK, b"at 50", (3, secs));
+            route(all, ("10.0.0.1:9", "10.0.0.2:50"), TcpFlags::SYN, b"", (7, secs))
+        };
+        assert_eq!(one_more(&mut all, 300), 7);
+        assert_eq!(one_more(&mut all, 301), 3);
+        assert!(all.flows.len() < 10, "the others were silent");
+    }
+}
