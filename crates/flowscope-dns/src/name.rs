@@ -64,7 +64,7 @@ pub(crate) fn write_name(f: &mut dyn Write, name: &rr::Name) -> fmt::Result {
     Ok(())
 }
 
-fn write_label(f: &mut dyn Write, label: &[u8]) -> fmt::Result {
+pub(crate) fn write_label(f: &mut dyn Write, label: &[u8]) -> fmt::Result {
     for run in label.chunk_by(|a, b| is_plain(*a) && is_plain(*b)) {
         match (run, std::str::from_utf8(run)) {
             ([b @ (b'.' | b'\\')], _) => write!(f, "\\{}", char::from(*b))?,

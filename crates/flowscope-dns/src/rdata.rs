@@ -6,6 +6,8 @@ use hickory_proto::rr::{RData, rdata};
 use crate::Record;
 use crate::name::write_name;
 
+mod raw;
+
 /// The data of a record in presentation form. Nothing but visible ASCII and spaces comes out.
 pub(crate) struct RdataText<'a>(pub(crate) &'a Record);
 
@@ -45,6 +47,9 @@ impl fmt::Display for RdataText<'_> {
             RData::SVCB(svcb) | RData::HTTPS(rdata::HTTPS(svcb)) => write_svcb(f, svcb),
             RData::Update0(_) => f.write_str("\\# 0"),
             RData::NULL(data) | RData::Unknown { rdata: data, .. } => {
+                if let Some(text) = raw::text(self.0.rtype, &data.anything) {
+                    return f.write_str(&text);
+                }
                 write!(f, "\\# {} ", data.anything.len())?;
                 data.anything.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
@@ -83,7 +88,7 @@ fn write_svcb(f: &mut fmt::Formatter<'_>, svcb: &SVCB) -> fmt::Result {
 
 /// Strings in quotes, with the escapes of RFC 1035 §5.1.
 fn write_strings<S: AsRef<[u8]>>(
-    f: &mut fmt::Formatter<'_>,
+    f: &mut dyn Write,
     strings: impl IntoIterator<Item = S>,
 ) -> fmt::Result {
     for (index, string) in strings.into_iter().enumerate() {
