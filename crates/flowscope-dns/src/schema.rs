@@ -9,7 +9,7 @@ use flowscope_core::FlowSide;
 use flowscope_record::{Column, Kind, Schema, Value, Visitor, ZeekType};
 
 use crate::protocol::{Flavour, Variant};
-use crate::{Dns, DnsMessage, DnsTransaction, DnsTransport, Llmnr, Mdns, Rcode, Record};
+use crate::{Dns, DnsMessage, DnsTransaction, DnsTransport, Header, Llmnr, Mdns, Rcode, Record};
 
 use summary::summary;
 use values::{
@@ -101,9 +101,9 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             "latency",
             Kind::Duration,
             |x| Value::some(x.latency),
-            "Seconds from the first query to the response.",
+            "Seconds from the first query to the response. Zeek has them if there is an answer.",
         )
-        .zeek(2, "rtt", ZeekType::Interval),
+        .zeek_as(2, "rtt", ZeekType::Interval, zeek::rtt),
         C::new(
             "query",
             Kind::Text,
@@ -122,7 +122,7 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             ]),
         )
         .zeek_as(4, "qclass", ZeekType::Count, |x| {
-            Value::some(question(x).map(|asked| asked.class().0))
+            Value::some(zeek::question(x).map(|asked| asked.class().0))
         }),
         C::new(
             "qclass_name",
@@ -131,15 +131,17 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             "Class of the first question by name (RFC 1035 §3.2.4). Zeek has C_INTERNET for IN.",
         )
         .zeek_as(5, "qclass_name", ZeekType::String, |x| {
-            question(x).map_or(Value::Null, |question| zeek::qclass_name(question.class()))
+            zeek::question(x).map_or(Value::Null, |question| zeek::qclass_name(question.class()))
         }),
         C::new(
             "qtype",
             Kind::U64,
             |x| Value::some(question(x).map(|question| question.rtype().0)),
-            "Type of the first question (RFC 1035 §3.2.3).",
+            "Type of the first question (RFC 1035 §3.2.3). Zeek has that of the query.",
         )
-        .zeek(6, "qtype", ZeekType::Count),
+        .zeek_as(6, "qtype", ZeekType::Count, |x| {
+            Value::some(zeek::question(x).map(|question| question.rtype().0))
+        }),
         C::new(
             "qtype_name",
             Kind::Text,
@@ -147,7 +149,7 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             "Type of the first question by name (RFC 1035 §3.2.2). Zeek has * for ANY, and query-N for types without a name.",
         )
         .zeek_as(7, "qtype_name", ZeekType::String, |x| {
-            question(x).map_or(Value::Null, |question| zeek::qtype_name(question.rtype()))
+            zeek::question(x).map_or(Value::Null, |question| zeek::qtype_name(question.rtype()))
         }),
         C::new(
             "rcode_number",
@@ -175,24 +177,24 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
             Kind::Bool,
             |x| Value::flag(either(x).is_some_and(|message| message.header.authoritative())),
             F::VARIANT.pick([
-                "AA: the responder is an authority for the name (RFC 1035 §4.1.1). Zeek has F without it.",
-                "AA: the responder is an authority for the name (RFC 6762 §18.4). Zeek has F without it.",
-                "C: the name is in conflict, more than one host has it (RFC 4795 §2.1.1). Zeek has F without it.",
+                "AA: the responder is an authority for the name (RFC 1035 §4.1.1). Zeek has F without it, and without an answer.",
+                "AA: the responder is an authority for the name (RFC 6762 §18.4). Zeek has F without it, and without an answer.",
+                "C: the name is in conflict, more than one host has it (RFC 4795 §2.1.1). Zeek has F without it, and without an answer.",
             ]),
         )
         .eve(F::VARIANT.pick(["dns.aa", "mdns.aa", "llmnr.conflict"]))
         .zeek_as(10, "AA", ZeekType::Bool, |x| {
-            x.response.as_ref().is_some_and(|message| message.header.authoritative()).into()
+            zeek::answer_header(x).is_some_and(Header::authoritative).into()
         }),
         C::new(
             "tc",
             Kind::Bool,
             |x| Value::flag(either(x).is_some_and(|message| message.header.truncated())),
-            "TC: the message had to be cut (RFC 1035 §4.1.1). Zeek has F without it.",
+            "TC: the message had to be cut (RFC 1035 §4.1.1). Zeek has that of the query, F without it.",
         )
         .eve(own!(F, "tc"))
         .zeek_as(11, "TC", ZeekType::Bool, |x| {
-            either(x).is_some_and(|message| message.header.truncated()).into()
+            zeek::query_header(x).is_some_and(Header::truncated).into()
         }),
         C::new(
             F::VARIANT.pick(["rd", "rd", "tentative"]),
@@ -210,29 +212,31 @@ const fn columns<F: Flavour>() -> [C; COLUMNS] {
         )
         .eve(F::VARIANT.pick(["dns.rd", "mdns.rd", "llmnr.tentative"]))
         .zeek_as(12, "RD", ZeekType::Bool, |x| {
-            asked(x).is_some_and(|message| message.header.recursion_desired()).into()
+            zeek::query_header(x).is_some_and(Header::recursion_desired).into()
         }),
         C::new(
             "ra",
             Kind::Bool,
             |x| Value::flag(either(x).is_some_and(|message| message.header.recursion_available())),
             F::VARIANT.pick([
-                "RA: recursion is available (RFC 1035 §4.1.1). Zeek has F without it.",
-                "RA: recursion is available; zero in multicast DNS (RFC 6762 §18.7). Zeek has F without it.",
-                "First of four bits that are reserved and zero (RFC 4795 §2.1.1). Zeek has F without it.",
+                "RA: recursion is available (RFC 1035 §4.1.1). Zeek has F without it, and without an answer.",
+                "RA: recursion is available; zero in multicast DNS (RFC 6762 §18.7). Zeek has F without it, and without an answer.",
+                "First of four bits that are reserved and zero (RFC 4795 §2.1.1). Zeek has F without it, and without an answer.",
             ]),
         )
         .eve(own!(F, "ra"))
         .zeek_as(13, "RA", ZeekType::Bool, |x| {
-            x.response.as_ref().is_some_and(|message| message.header.recursion_available()).into()
+            zeek::answer_header(x).is_some_and(Header::recursion_available).into()
         }),
         C::new(
             "z",
             Kind::U64,
             |x| Value::some(asked(x).map(|message| message.header.flags >> 4 & 7)),
-            "The three bits between RA and the response code: Z, AD and CD (RFC 4035 §3).",
+            "The three bits between RA and the response code: Z, AD and CD (RFC 4035 §3). Zeek has those of the query.",
         )
-        .zeek(14, "Z", ZeekType::Count),
+        .zeek_as(14, "Z", ZeekType::Count, |x| {
+            zeek::query_header(x).map_or(0, |header| header.flags >> 4 & 7).into()
+        }),
         C::new(
             "opcode",
             Kind::U64,

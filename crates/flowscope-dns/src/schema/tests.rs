@@ -269,3 +269,42 @@ fn each_string_of_a_txt_record_is_an_answer_of_eve() {
     assert_eq!(eve::answer_records(&plain), Value::Null);
     assert_eq!(eve::grouped(&read::<Dns>(Wire::response(1, "a", 1))), Value::Null);
 }
+
+/// The fields of Zeek's log that depend on which messages there are.
+fn zeek_fields_of(record: &DnsTransaction) -> String {
+    let columns = DNS.zeek_columns();
+    let fields = columns.iter().filter_map(|column| Some((column, column.zeek.as_ref()?)));
+    let names = ["rtt", "query", "qtype", "AA", "TC", "RD", "RA", "Z"];
+    let fields = fields.filter(|(_, zeek)| names.contains(&zeek.name));
+    let shown = fields.map(|(column, zeek)| match zeek.get.unwrap_or(column.get)(record) {
+        Value::Null => "-".to_owned(),
+        Value::Bool(yes) => if yes { "T" } else { "F" }.to_owned(),
+        Value::U64(number) => number.to_string(),
+        Value::Duration(span) => span.as_secs().to_string(),
+        Value::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        other => panic!("{other:?}"),
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn zeek_has_some_fields_of_the_query_and_some_of_an_answer() {
+    // RD, TC and CD; the response has AA, TC, RD and RA, with AD.
+    let query = || Wire::new(1, 0x0310).question("A", 1, 1);
+    let response = || Wire::new(1, 0x87a0).question("A", 1, 1);
+    let address = |wire: Wire| wire.answer(b"\xc0\x0c", 1, &[192, 0, 2, 1]);
+    let check = |secs: u64, response: Wire, expected: &str| {
+        let flow =
+            flow(&[(1, FlowSide::Initiator, query()), (1 + secs, FlowSide::Responder, response)]);
+        assert_eq!(zeek_fields_of(&flow[0]), expected);
+    };
+    check(2, address(response()), "2 a 1 T T T T 1");
+    check(0, address(response()), "- a 1 T T T T 1");
+    // No answer, and one that its scripts leave out.
+    check(2, response(), "- a 1 F T T F 1");
+    check(2, response().answer(b"\xc0\x0c", 13, b"\x01x\x01y"), "- a 1 F T T F 1");
+    let alone = |side: FlowSide, wire: Wire| zeek_fields_of(&flow(&[(1, side, wire)])[0]);
+    assert_eq!(alone(FlowSide::Initiator, query()), "- a 1 F T T F 1");
+    assert_eq!(alone(FlowSide::Responder, address(response())), "- a - T F F T 0");
+    assert_eq!(alone(FlowSide::Responder, response()), "- - - F F F F 0");
+}

@@ -6,14 +6,38 @@ use std::io::Write as _;
 use flowscope_record::Value;
 use hickory_proto::rr::{self, RData, rdata};
 
-use super::values::{asked, question};
 use crate::wire::be16;
-use crate::{Class, DnsMessage, DnsTransaction, Header, Name, Rcode, Record, RecordType};
+use crate::{Class, DnsMessage, DnsTransaction, Header, Name, Question, Rcode, Record, RecordType};
 
-/// The name of the first question; without one, of the first answer.
+/// The first question of the query. What a response repeats of it is not in Zeek's log.
+pub(super) fn question(transaction: &DnsTransaction) -> Option<&Question> {
+    transaction.query.as_ref()?.questions().first()
+}
+
+/// The header of the query, from which Zeek has TC, RD and Z.
+pub(super) fn query_header(transaction: &DnsTransaction) -> Option<Header> {
+    Some(transaction.query.as_ref()?.header)
+}
+
+/// The header of a response that has an answer. Without one, Zeek has neither AA and RA nor the time it took.
+pub(super) fn answer_header(transaction: &DnsTransaction) -> Option<Header> {
+    /// An answer to Zeek, though without a text.
+    const WKS: RecordType = RecordType(11);
+    let response = transaction.response.as_ref()?;
+    let is_answer = |record: &Record| record.rtype == WKS || answer(record).is_some();
+    response.answers().iter().any(is_answer).then_some(response.header)
+}
+
+/// From the query to its answer. Zeek has none of 0.
+pub(super) fn rtt(transaction: &DnsTransaction) -> Value<'_> {
+    let latency = transaction.latency.filter(|latency| !latency.is_zero());
+    Value::some(latency.filter(|_| answer_header(transaction).is_some()))
+}
+
+/// The name of the first question; without a query, of the first answer.
 pub(super) fn query(transaction: &DnsTransaction) -> Value<'_> {
-    let answer = || asked(transaction)?.answers().first().map(Record::name);
-    let name = question(transaction).map(crate::Question::name).or_else(answer);
+    let answer = || transaction.response.as_ref()?.answers().first().map(Record::name);
+    let name = question(transaction).map(Question::name).or_else(answer);
     name.map_or(Value::Null, |name| lower(&name.0).into())
 }
 
