@@ -1,5 +1,6 @@
 //! How HTTP transactions are written: the columns, and what EVE, Zeek's `http.log` and tables show.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use flowscope_files::record as files;
@@ -33,9 +34,11 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             Kind::Bytes,
             |x| Value::some(x.request.as_ref().and_then(Request::host)),
             "Host asked for: that of an absolute-form target, else the Host field (RFC 9112 §3.2). EVE has it \
-             without a port.",
+             in lower case, without a port and without dots at its end.",
         )
-        .eve_as("http.hostname", |x| Value::some(x.request.as_ref().and_then(Request::host_name)))
+        .eve_as("http.hostname", |x| {
+            x.request.as_ref().and_then(Request::host_name).map_or(Value::Null, normal_host)
+        })
         .zeek(2, "host", ZeekType::String),
         C::new(
             "http_port",
@@ -109,9 +112,14 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             "content_type",
             Kind::Bytes,
             |x| response_field(x, "content-type"),
-            "Content-Type field of the response (RFC 9110 §8.3).",
+            "Content-Type field of the response (RFC 9110 §8.3). EVE has it without parameters.",
         )
-        .eve("http.http_content_type"),
+        .eve_as("http.http_content_type", |x| match response_field(x, "content-type") {
+            Value::Bytes(Cow::Borrowed(field)) => {
+                Value::some(field.split(|byte| *byte == b';').next())
+            }
+            other => other,
+        }),
         C::new(
             "redirect",
             Kind::Bytes,
@@ -123,9 +131,9 @@ pub(crate) static SCHEMA: Schema<HttpExchange> = Schema {
             "length",
             Kind::U64,
             |x| Value::some(x.response.as_ref().map(|_| x.response_body.len)),
-            "Captured bytes of the response's body, without chunk framing (RFC 9112 §6).",
+            "Captured bytes of the response's body, without chunk framing (RFC 9112 §6). EVE has 0 without a response.",
         )
-        .eve("http.length"),
+        .eve_as("http.length", |x| x.response_body.len.into()),
         C::new(
             "request_mime_type",
             Kind::Text,
@@ -270,6 +278,16 @@ fn decoded(target: &[u8]) -> Value<'_> {
     bytes.into()
 }
 
+/// A host as Suricata has it: in lower case, without dots at its end.
+fn normal_host(host: &[u8]) -> Value<'_> {
+    let len = host.iter().rposition(|byte| *byte != b'.').map_or(0, |last| last + 1);
+    let host = &host[..len];
+    if host.iter().any(u8::is_ascii_uppercase) {
+        return host.to_ascii_lowercase().into();
+    }
+    host.into()
+}
+
 fn request_field<'a>(exchange: &'a HttpExchange, name: &str) -> Value<'a> {
     Value::some(exchange.request.as_ref().and_then(|request| request.header(name)))
 }
@@ -376,6 +394,41 @@ mod tests {
         };
         check(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", Value::short("1.0"));
         check(b"", Value::Null);
+    }
+
+    #[test]
+    fn eve_has_the_media_type_alone_and_always_a_length() {
+        let eve = |response: &[u8], path: &str| {
+            let mut parser = HttpExchanges::default();
+            parser.feed_initiator(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            let mut exchanges = parser.feed_responder(response);
+            parser.end(&mut exchanges);
+            let mut all = SCHEMA.columns.iter().filter_map(|column| column.eve.as_ref());
+            let get = all.find(|eve| eve.path == path).and_then(|eve| eve.get).unwrap();
+            match get(&exchanges[0]) {
+                Value::Bytes(bytes) => String::from_utf8(bytes.into_owned()).unwrap(),
+                Value::U64(number) => number.to_string(),
+                other => format!("{other:?}"),
+            }
+        };
+        let html = b"HTTP/1.1 200 OK\r\nContent-Type: text/html;charset=x; y\r\nContent-Length: 2\r\n\r\nab";
+        assert_eq!(eve(html, "http.http_content_type"), "text/html");
+        assert_eq!(eve(html, "http.length"), "2");
+        let plain = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(eve(plain, "http.http_content_type"), "text/plain");
+        assert_eq!(eve(b"", "http.http_content_type"), "Null");
+        assert_eq!(eve(b"", "http.length"), "0");
+    }
+
+    #[test]
+    fn the_host_of_eve_is_normal() {
+        let check = |host: &[u8], expected: &'static [u8]| {
+            assert_eq!(normal_host(host), Value::from(expected));
+        };
+        check(b"www.example", b"www.example");
+        check(b"WWW.Example..", b"www.example");
+        check(b"[2001:DB8::1]", b"[2001:db8::1]");
+        check(b"..", b"");
     }
 
     #[test]
