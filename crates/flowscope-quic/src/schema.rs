@@ -2,7 +2,7 @@ use flowscope_core::Timestamp;
 use flowscope_record::{Column, Eve, Kind, Record, Schema, Value, Visitor, Zeek, ZeekType};
 use flowscope_tls::{ClientHello, Ja3};
 
-use crate::QuicHandshake;
+use crate::{QuicHandshake, QuicVersion};
 
 /// The columns of a QUIC handshake.
 pub static QUIC: Schema<QuicHandshake> = Schema {
@@ -10,12 +10,15 @@ pub static QUIC: Schema<QuicHandshake> = Schema {
     columns: &[
         Column {
             eve: Some(Eve::path("quic.version")),
-            zeek: Some(Zeek::at(0, "version", ZeekType::String)),
+            zeek: Some(Zeek::with(0, "version", ZeekType::String, |quic| {
+                zeek_version(quic.version)
+            })),
             ..Column::new(
                 "version",
                 Kind::Text,
                 |quic: &QuicHandshake| Value::short(quic.version),
-                "Version of the client's last Initial (RFC 9000 §15): `1`, `2`, `draft-29`, or a number.",
+                "Version of the client's last Initial (RFC 9000 §15): `1`, `2`, `draft-29`, or a number. Zeek \
+                 has `quicv2` for version 2, and its own words for others.",
             )
         },
         Column {
@@ -209,6 +212,20 @@ fn started(quic: &QuicHandshake) -> Timestamp {
     quic.started
 }
 
+/// A version by Zeek's name for it.
+fn zeek_version(version: QuicVersion) -> Value<'static> {
+    match (version, version.0) {
+        (QuicVersion::V2, _) => Value::short("quicv2"),
+        // Zeek has this name for draft 31 too.
+        (_, 0xff00_001f) => Value::short("draft-30"),
+        (_, 0xff00_0016..=0xff00_0022) | (QuicVersion::V1, _) => Value::short(version),
+        (_, number @ (0xface_b001 | 0xface_b002 | 0xface_b00e | 0xface_b011..=0xface_b013)) => {
+            Value::short(format_args!("mvfst ({number:x})"))
+        }
+        (_, number) => Value::short(format_args!("unknown-{number:x}")),
+    }
+}
+
 fn object(ja3: Ja3) -> Value<'static> {
     Value::Object(vec![("hash", Value::short(ja3.hash.as_str())), ("string", ja3.string.into())])
 }
@@ -241,5 +258,21 @@ mod tests {
     #[test]
     fn the_schema_is_sound() {
         assert_eq!(QUIC.faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn zeek_has_names_of_its_own_for_versions() {
+        for (version, name) in [
+            (1, "1"),
+            (0x6b33_43cf, "quicv2"),
+            (0xff00_001d, "draft-29"),
+            (0xff00_001f, "draft-30"),
+            (0xff00_0022, "draft-34"),
+            (0xface_b002, "mvfst (faceb002)"),
+            (0xff00_0010, "unknown-ff000010"),
+            (0x0a1a_2a3a, "unknown-a1a2a3a"),
+        ] {
+            assert_eq!(zeek_version(QuicVersion(version)), Value::short(name), "{version:#x}");
+        }
     }
 }
