@@ -214,16 +214,33 @@ impl SessionParser for SshParser {
     }
 
     fn probe(_side: FlowSide, start: &[u8]) -> Probe {
-        let known = start.len().min(PREFIX.len());
-        if start[..known] != PREFIX[..known] {
-            return Probe::No;
+        let first = probe_line(start);
+        if first != Probe::No {
+            return first;
         }
-        match start.get(PREFIX.len()) {
-            Some(b'1' | b'2') => Probe::Yes,
-            Some(_) => Probe::No,
-            None => Probe::Maybe,
-        }
+        // A server may send lines before its identification (RFC 4253 §4.2), which only these show to be of SSH.
+        let mut lines =
+            start.split_inclusive(|byte| *byte == b'\n').take_while(|line| is_text(line));
+        if lines.any(|line| probe_line(line) == Probe::Yes) { Probe::Yes } else { Probe::No }
     }
+}
+
+/// Whether this line is an identification.
+fn probe_line(line: &[u8]) -> Probe {
+    let known = line.len().min(PREFIX.len());
+    if line[..known] != PREFIX[..known] {
+        return Probe::No;
+    }
+    match line.get(PREFIX.len()) {
+        Some(b'1' | b'2') => Probe::Yes,
+        Some(_) => Probe::No,
+        None => Probe::Maybe,
+    }
+}
+
+/// Whether a line may be UTF-8 (RFC 4253 §4.2); the end of one that is cut may have half a character.
+fn is_text(line: &[u8]) -> bool {
+    line.iter().all(|byte| !byte.is_ascii_control() || b"\t\r\n".contains(byte))
 }
 
 #[cfg(test)]

@@ -9,12 +9,17 @@ pub static SSH: Schema<SshHandshake> = Schema {
     summary,
     columns: &[
         Column {
-            zeek: Some(Zeek::at(0, "version", ZeekType::Count)),
+            zeek: Some(Zeek::with(0, "version", ZeekType::Count, |ssh| {
+                let both =
+                    ssh.client.identification.is_some() && ssh.server.identification.is_some();
+                if both { version(ssh) } else { Value::Null }
+            })),
             ..Column::new(
                 "version",
                 Kind::U64,
                 version,
-                "Major version of the protocol: that of the server, else of the client (RFC 4253 §4.2, §5.1).",
+                "Major version of the protocol that both ends speak; of one end alone, its own, which Zeek \
+                 leaves out (RFC 4253 §4.2, §5.1).",
             )
         },
         Column {
@@ -143,15 +148,19 @@ fn server_proposal(ssh: &SshHandshake) -> Option<Algorithms<'_>> {
     Some(ssh.server.kex_init.as_ref()?.server_to_client())
 }
 
+/// The highest version that both ends speak.
 fn version(ssh: &SshHandshake) -> Value<'_> {
-    let line = ssh.server.identification.as_ref().or(ssh.client.identification.as_ref());
-    match line.map(Identification::version) {
-        // RFC 4253 §5.1: such a server speaks both, and newer clients take version 2.
-        Some(b"1.99") => Value::U64(2),
-        Some([b'1', ..]) => Value::U64(1),
-        Some([b'2', ..]) => Value::U64(2),
-        _ => Value::Null,
-    }
+    let ends = [&ssh.client, &ssh.server].into_iter();
+    let spoken =
+        ends.filter_map(|end| end.identification.as_ref()).map(|line| match line.version() {
+            // Both (RFC 4253 §5.1).
+            b"1.99" => (1_u64, 2),
+            [b'1', ..] => (1, 1),
+            [b'2', ..] => (2, 2),
+            _ => (1, 0),
+        });
+    let common = spoken.reduce(|a, b| (a.0.max(b.0), a.1.min(b.1)));
+    Value::some(common.filter(|(least, most)| least <= most).map(|(_, most)| most))
 }
 
 fn line(end: &SshEnd) -> Value<'_> {
@@ -211,13 +220,16 @@ mod tests {
     }
 
     #[test]
-    fn the_version_is_the_server_s_where_it_has_spoken() {
+    fn the_version_is_one_that_both_ends_speak() {
         use flowscope_core::SessionParser;
         let check = |client: &[u8], server: &[u8], expected: Value<'_>, text: &str| {
             let mut parser = crate::SshParser::new();
             parser.feed_initiator(client);
             let mut out = parser.feed_responder(server);
             parser.end(&mut out);
+            let zeek = SSH.columns[0].zeek.as_ref().and_then(|zeek| zeek.get).unwrap();
+            let seen = if server.is_empty() { Value::Null } else { expected.clone() };
+            assert_eq!(zeek(&out[0]), seen);
             assert_eq!(version(&out[0]), expected);
             let mut found = String::new();
             summary(&out[0], &mut found);
@@ -226,7 +238,11 @@ mod tests {
         let two = Value::U64(2);
         check(b"SSH-2.0-c\n", b"SSH-1.99-s\n", two, "SSH-2.0-c -> SSH-1.99-s [incomplete]");
         let one = Value::U64(1);
-        check(b"SSH-2.0-c\n", b"SSH-1.5-s\n", one, "SSH-2.0-c -> SSH-1.5-s [incomplete]");
+        check(b"SSH-1.5-c\n", b"SSH-1.99-s\n", one, "SSH-1.5-c -> SSH-1.99-s [incomplete]");
+        let none = Value::Null;
+        check(b"SSH-2.0-c\n", b"SSH-1.5-s\n", none, "SSH-2.0-c -> SSH-1.5-s [incomplete]");
+        let none = Value::Null;
+        check(b"SSH-2.0-c\n", b"SSH-x-s\n", none, "SSH-2.0-c -> SSH-x-s [incomplete]");
         let two = Value::U64(2);
         check(b"SSH-2.0-c\n", b"", two, "SSH-2.0-c -> (not seen) [incomplete]");
     }

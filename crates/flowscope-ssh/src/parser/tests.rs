@@ -193,6 +193,17 @@ fn probes_need_the_version() {
     assert_eq!(probe(b"GET "), Probe::No);
 }
 
+#[test]
+fn an_identification_behind_other_lines_is_sure() {
+    let probe = |bytes: &[u8]| SshParser::probe(SERVER, bytes);
+    assert_eq!(probe(b"hello\r\n\xc3\xa4\tb\nSSH-2.0-x\r\n\0\0\x01\x0c"), Probe::Yes);
+    assert_eq!(probe(b"hello\r\nSSH-1.99-x"), Probe::Yes);
+    // Nothing says so yet, and none is in sight.
+    assert_eq!(probe(b"hello\r\nSSH-"), Probe::No);
+    assert_eq!(probe(b"see SSH-2.0-x\r\n"), Probe::No);
+    assert_eq!(probe(b"\0\nSSH-2.0-x\r\n"), Probe::No);
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic_and_memory_is_bounded(
