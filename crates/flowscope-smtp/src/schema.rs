@@ -12,6 +12,7 @@ type X = SmtpTransaction;
 ///
 /// Zeek's `path`, which begins with the addresses of the flow, and `fuids`, of which there is no log, are left out.
 pub static SMTP: Schema<SmtpTransaction> = Schema {
+    zeek_rows: Some(transactions),
     summary,
     columns: &[
         C::new(
@@ -35,10 +36,12 @@ pub static SMTP: Schema<SmtpTransaction> = Schema {
             Kind::Bytes,
             |x| Value::some(x.mail_from.as_deref()),
             "Reverse-path without its brackets, which EVE has; none: a session without mail (RFC 5321 \
-             §4.1.1.2).",
+             §4.1.1.2). Zeek leaves an empty one out.",
         )
         .eve_as("smtp.mail_from", |x| Value::some(x.mail_from.as_deref().map(bracketed)))
-        .zeek(2, "mailfrom", ZeekType::String),
+        .zeek_as(2, "mailfrom", ZeekType::String, |x| {
+            Value::some(x.mail_from.as_deref().filter(|path| !path.is_empty()))
+        }),
         C::new(
             "rcpt_to",
             Kind::List(&Kind::Bytes),
@@ -303,6 +306,13 @@ fn originating_ip(x: &X) -> Option<IpAddr> {
 /// Files that a line of a table has.
 const MAX_NOTES: usize = 4;
 
+/// Zeek has a line for each transaction that a client began, and for a session that goes over to TLS.
+fn transactions(x: &X, row: &mut dyn FnMut(&X)) {
+    if x.mail_from.is_some() || x.rcpt_count > 0 || x.tls {
+        row(x);
+    }
+}
+
 /// `<a@b> → <c@d> and 2 more, "Lunch?", accepted`, for tables.
 fn summary(x: &SmtpTransaction, out: &mut String) {
     match (&x.mail_from, &x.helo) {
@@ -335,5 +345,48 @@ fn summary(x: &SmtpTransaction, out: &mut String) {
     let more = x.files.len().saturating_sub(MAX_NOTES) as u64 + x.more_files;
     if more > 0 {
         out.push_str(&format!(" [{more} more files]"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowscope_core::SessionParser;
+
+    use super::*;
+    use crate::SmtpParser;
+
+    /// `mailfrom` of the lines that Zeek has of a session.
+    fn lines(client: &[u8], server: &[u8]) -> Vec<String> {
+        let mut parser = SmtpParser::default();
+        let mut records = parser.feed_responder(b"220 x\r\n");
+        records.extend(parser.feed_initiator(client));
+        records.extend(parser.feed_responder(server));
+        parser.end(&mut records);
+        assert!(!records.is_empty());
+        let fields = SMTP.columns.iter().filter_map(|column| column.zeek.as_ref());
+        let mut fields = fields.filter(|zeek| zeek.name == "mailfrom");
+        let get = fields.next().and_then(|zeek| zeek.get).expect("a field with a value of its own");
+        let mut lines = Vec::new();
+        let mut line = |row: &SmtpTransaction| {
+            lines.push(match get(row) {
+                Value::Bytes(path) => String::from_utf8_lossy(&path).into_owned(),
+                _ => "-".to_owned(),
+            });
+        };
+        records.iter().for_each(|record| transactions(record, &mut line));
+        lines
+    }
+
+    #[test]
+    fn zeek_has_a_line_for_what_a_client_began() {
+        assert_eq!(lines(b"", b""), Vec::<String>::new());
+        assert_eq!(lines(b"EHLO a\r\nQUIT\r\n", b"250 x\r\n221 x\r\n"), Vec::<String>::new());
+        let starts_tls = lines(b"EHLO a\r\nSTARTTLS\r\n", b"250 x\r\n220 x\r\n");
+        assert_eq!(starts_tls, ["-"]);
+        let mail = lines(b"HELO a\r\nMAIL FROM:<a@b>\r\nQUIT\r\n", b"250 x\r\n250 x\r\n221 x\r\n");
+        assert_eq!(mail, ["a@b"]);
+        // The null reverse-path is no address.
+        let bounce = lines(b"HELO a\r\nMAIL FROM:<>\r\nQUIT\r\n", b"250 x\r\n250 x\r\n221 x\r\n");
+        assert_eq!(bounce, ["-"]);
     }
 }
