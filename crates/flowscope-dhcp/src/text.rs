@@ -30,6 +30,12 @@ pub(crate) fn dns_name(mut bytes: &[u8]) -> Option<Vec<u8>> {
     Some(name)
 }
 
+/// Text without the zero bytes at its end, which receivers delete (RFC 2132 §2).
+pub(crate) fn without_nuls(text: &[u8]) -> &[u8] {
+    let len = text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    &text[..len]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +49,7 @@ mod tests {
         assert_eq!(dns_name(b"\x05host"), None);
         assert_eq!(dns_name(b"\xc0\x0c"), None);
         assert_eq!(dns_name(b""), Some(Vec::new()));
+        assert_eq!(without_nuls(b"a\0b\0\0"), b"a\0b");
+        assert_eq!((without_nuls(b"\0"), without_nuls(b"")), (&b""[..], &b""[..]));
     }
 }

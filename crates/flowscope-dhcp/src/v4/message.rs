@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use flowscope_core::{FlowSide, Timestamp};
 
 use super::options::{self, Options};
-use crate::text::dns_name;
+use crate::text::{dns_name, without_nuls};
 use crate::wire::array;
 
 /// One message of DHCP for IPv4, or of BOOTP (RFC 2131 §2, RFC 951).
@@ -85,7 +85,7 @@ impl DhcpMessage {
     /// The host name (RFC 2132 §3.14).
     #[must_use]
     pub fn host_name(&self) -> Option<&[u8]> {
-        self.options.get(options::HOST_NAME)
+        self.text(options::HOST_NAME)
     }
 
     /// The client's name in DNS (RFC 4702 §2), in text with dots.
@@ -93,13 +93,13 @@ impl DhcpMessage {
     pub fn client_fqdn(&self) -> Option<Vec<u8>> {
         let (&[flags, _, _], name) = self.options.get(options::CLIENT_FQDN)?.split_first_chunk()?;
         // The flag E: the name has the form of DNS; otherwise it is text.
-        if flags & 4 != 0 { dns_name(name) } else { Some(name.to_vec()) }
+        if flags & 4 != 0 { dns_name(name) } else { Some(without_nuls(name).to_vec()) }
     }
 
     /// The domain of the client (RFC 2132 §3.17).
     #[must_use]
     pub fn domain(&self) -> Option<&[u8]> {
-        self.options.get(options::DOMAIN_NAME)
+        self.text(options::DOMAIN_NAME)
     }
 
     /// The address that the client asks for (RFC 2132 §9.1).
@@ -157,7 +157,7 @@ impl DhcpMessage {
     /// Why a server refuses, or a client declines (RFC 2132 §9.9).
     #[must_use]
     pub fn message(&self) -> Option<&[u8]> {
-        self.options.get(options::MESSAGE)
+        self.text(options::MESSAGE)
     }
 
     /// The vendor and kind of the client (RFC 2132 §9.13).
@@ -176,6 +176,11 @@ impl DhcpMessage {
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.options.heap_bytes()
+    }
+
+    /// The text of an option.
+    fn text(&self, code: u8) -> Option<&[u8]> {
+        self.options.get(code).map(without_nuls)
     }
 
     fn addresses(&self, code: u8) -> impl Iterator<Item = Ipv4Addr> {

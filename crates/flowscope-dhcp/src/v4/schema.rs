@@ -51,9 +51,9 @@ pub(super) static DHCP: Schema<DhcpMessage> = Schema {
             "client_ip",
             Kind::Addr,
             |x| address(x.client_address),
-            "Address that the client has (RFC 2131 §2). Zeek has the one that it is given where there is none.",
+            "Address that the client has (RFC 2131 §2). EVE has 0.0.0.0 where there is none, Zeek the one that it is given.",
         )
-        .eve("dhcp.client_ip")
+        .eve_as("dhcp.client_ip", |x| x.client_address.into())
         .zeek_as(0, "client_addr", ZeekType::Addr, |x| match address(x.client_address) {
             Value::Null => address(x.assigned_address),
             has => has,
@@ -62,16 +62,16 @@ pub(super) static DHCP: Schema<DhcpMessage> = Schema {
             "relay_ip",
             Kind::Addr,
             |x| address(x.relay_address),
-            "Address of the relay next to the client (RFC 2131 §2).",
+            "Address of the relay next to the client (RFC 2131 §2). EVE has 0.0.0.0 where a reply has none.",
         )
-        .eve("dhcp.relay_ip"),
+        .eve_as("dhcp.relay_ip", |x| of_reply(x, x.relay_address)),
         C::new(
             "next_server_ip",
             Kind::Addr,
             |x| address(x.next_server),
-            "Address of the server that the client boots from (RFC 2131 §2).",
+            "Address of the server that the client boots from (RFC 2131 §2). EVE has 0.0.0.0 where a reply has none.",
         )
-        .eve("dhcp.next_server_ip"),
+        .eve_as("dhcp.next_server_ip", |x| of_reply(x, x.next_server)),
         C::new(
             "dhcp_type",
             Kind::Text,
@@ -259,6 +259,11 @@ impl Record for DhcpMessage {
 
 fn hex_or_null(bytes: Option<&[u8]>) -> Value<'static> {
     bytes.filter(|bytes| !bytes.is_empty()).map_or(Value::Null, |bytes| hex(bytes).into())
+}
+
+/// An address as Suricata has it: of a reply, also an unspecified one.
+fn of_reply(message: &DhcpMessage, of: Ipv4Addr) -> Value<'static> {
+    if message.is_reply { of.into() } else { address(of) }
 }
 
 /// An address, unless it is unspecified.

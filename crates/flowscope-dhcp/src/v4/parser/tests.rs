@@ -91,6 +91,7 @@ fn a_discover_shows_what_suricata_shows() {
         ("id", 0x1234_5678_u32.into()),
         ("client_mac", "02:00:00:00:00:01".into()),
         ("assigned_ip", ip("0.0.0.0")),
+        ("client_ip", ip("0.0.0.0")),
         ("dhcp_type", "discover".into()),
         ("requested_ip", ip("192.0.2.7")),
         ("client_id", "02:00:00:00:00:01".into()),
@@ -112,7 +113,9 @@ fn an_ack_shows_the_lease() {
         ("id", 0x1234_5678_u32.into()),
         ("client_mac", "02:00:00:00:00:01".into()),
         ("assigned_ip", ip("192.0.2.7")),
+        ("client_ip", ip("0.0.0.0")),
         ("relay_ip", ip("192.0.2.254")),
+        ("next_server_ip", ip("0.0.0.0")),
         ("dhcp_type", "ack".into()),
         ("server_id", ip("192.0.2.1")),
         ("domain", b"example"[..].into()),
@@ -127,6 +130,15 @@ fn an_ack_shows_the_lease() {
     let mut text = String::new();
     (Dhcp::SCHEMA.summary)(&message, &mut text);
     assert_eq!(text, "ack 02:00:00:00:00:01 -> 192.0.2.7 for 3600s");
+}
+
+#[test]
+fn zero_bytes_at_the_end_of_texts_are_deleted() {
+    let texts = [option(12, b"host\0"), option(15, b"home\0\0"), option(56, b"\0"), vec![255]];
+    let bytes = packet(1, 1, &texts.concat());
+    let message = parse(&bytes).unwrap();
+    assert_eq!((message.host_name(), message.domain()), (Some(&b"host"[..]), Some(&b"home"[..])));
+    assert_eq!(message.message(), Some(&b""[..]));
 }
 
 #[test]
