@@ -231,7 +231,8 @@ pub trait SessionParser {
         ParserStatus::StopSide(side)
     }
 
-    /// Handles the end of the stream of `side` (FIN), after its last byte.
+    /// Handles the end of the stream of `side` (FIN), after its last byte. If that FIN turns out to be none of the
+    /// sender's, bytes follow, and perhaps another FIN.
     fn fin(&mut self, _side: FlowSide, _out: &mut Vec<Self::Message>) {}
 
     /// Handles a reset of the flow by `side`.

@@ -141,6 +141,10 @@ pub trait Reassembler {
     /// Handles a reset of the connection: nothing more will come.
     fn rst(&mut self);
 
+    /// Handles that the FIN given before was not the sender's: bytes go on behind it, or its receiver has
+    /// acknowledged more. Another may follow. The default ignores it.
+    fn retract_fin(&mut self) {}
+
     /// Passes what is ready to `out`, in order.
     fn drain(&mut self, _out: &mut dyn StreamSink) {}
 

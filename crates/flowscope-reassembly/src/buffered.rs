@@ -176,6 +176,10 @@ impl Reassembler for BufferedReassembler {
         self.fin = true;
     }
 
+    fn retract_fin(&mut self) {
+        (self.fin, self.fin_seq) = (false, None);
+    }
+
     fn rst(&mut self) {
         self.reset = true;
     }
@@ -289,6 +293,21 @@ mod tests {
         assert_eq!(stream.position(), bytes.len() as u64);
         assert_eq!(stream.take(), bytes);
         assert!(stream.take().is_empty());
+    }
+
+    #[test]
+    fn a_fin_may_be_retracted() {
+        let mut stream = BufferedReassembler::new(DEFAULT_MAX_BUFFER);
+        let (mut peer, mut sink) = (stream.clone(), Sink::default());
+        stream.push(segment(1, b"a").fin(), &mut peer, &mut sink);
+        assert!(stream.finished());
+        stream.retract_fin();
+        stream.push(segment(2, b"b"), &mut peer, &mut sink);
+        assert!(!stream.finished());
+        stream.push(segment(3, b"c").fin(), &mut peer, &mut sink);
+        assert!(stream.finished());
+        let bytes: Vec<u8> = sink.bytes.into_iter().flat_map(|(_, bytes)| bytes).collect();
+        assert_eq!(bytes, b"abc");
     }
 
     #[test]

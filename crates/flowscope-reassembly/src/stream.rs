@@ -351,6 +351,19 @@ impl Reassembler for StreamReassembler {
         self.close();
     }
 
+    /// Bytes behind it that came before are lost.
+    fn retract_fin(&mut self) {
+        if self.state == State::Finished {
+            self.state = State::Open;
+        }
+        if self.out_of_order().is_some() {
+            let mut out_of_order = self.take_out_of_order();
+            out_of_order.fin = None;
+            out_of_order.unplaced.iter_mut().for_each(|stored| stored.fin = false);
+            self.set_out_of_order(out_of_order);
+        }
+    }
+
     fn drain(&mut self, out: &mut dyn StreamSink) {
         let mut out_of_order = self.take_out_of_order();
         self.place_unplaced(&mut out_of_order, out);

@@ -295,6 +295,10 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> Reassembler
         self.stream.fin();
     }
 
+    fn retract_fin(&mut self) {
+        self.stream.retract_fin();
+    }
+
     /// The parser learns of the reset when both sides have ended.
     fn rst(&mut self) {
         self.stream.rst();
@@ -309,6 +313,9 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> Reassembler
             }
             let mut segment = segment;
             sink.state.segment(&mut segment, &mut sink.to);
+            if sink.state.is_finished(segment.side) && !own.finished() {
+                sink.state.retract_fin(segment.side);
+            }
             own.push(segment, peer, sink);
             Self::check_fin(own, sink);
         });

@@ -19,8 +19,8 @@ use crate::delivery::{Delivery, StopReason, StreamEnd, StreamPosition};
 /// - Other connections that a parser [expects](ParserStatus::Expects) are handed to the [`Delivery`].
 /// - A parser that is done or has failed, or for which there is no memory, gets its last call
 ///   ([`StreamEnd::End`]) and is released. The flow goes on without it.
-/// - The FIN of a side is passed on once, after its last byte, unless the side is stopped; a reset
-///   after all bytes of both sides.
+/// - The FIN of a side is passed on once, after its last byte, unless the side is stopped, and again if it was
+///   [retracted](Self::retract_fin); a reset after all bytes of both sides.
 /// - Each payload byte goes to the parser or is reported as a loss.
 ///
 /// The parser and the receiver of its messages are the [`Delivery`] that each call is given. One
@@ -127,6 +127,11 @@ impl ParserState {
         if !before && self.loss(at.side).is_none() {
             to.notify(at, StreamEnd::Fin(at.side));
         }
+    }
+
+    /// Handles that the FIN of a side was not its own: the next one is passed on again.
+    pub fn retract_fin(&mut self, side: FlowSide) {
+        self.finished[side.index()] = false;
     }
 
     /// Handles the end of the flow: a reset by one side, if it ended so, then the parser's last call.

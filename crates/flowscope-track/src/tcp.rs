@@ -97,8 +97,10 @@ pub(crate) struct Step {
     pub(crate) established: bool,
     /// It was a SYN that is remembered now, or was already.
     pub(crate) remembered: bool,
-    /// SEG-4: the segment is out of window.
+    /// SEG-4: the segment is out of window; SYN-4, SYNACK-4: or a SYN that was not accepted.
     pub(crate) out_of_window: bool,
+    /// FIN-1: its FIN is not accepted, although it is in window.
+    pub(crate) refused_fin: bool,
     /// ACK-1: whether its acknowledgement is beyond the window; `None` if it was not processed.
     pub(crate) far_ack: Option<bool>,
     pub(crate) ended: Option<EndReason>,
@@ -115,6 +117,7 @@ impl Step {
             established: false,
             remembered: false,
             out_of_window: false,
+            refused_fin: false,
             far_ack: None,
             ended: None,
             reported: 0,

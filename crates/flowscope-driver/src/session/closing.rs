@@ -158,6 +158,19 @@ pub(super) fn may_go_on<P, R: Reassembler, K, U>(
     }
 }
 
+/// The FIN of `side` was not its own: the stream goes on, and what it reads of it.
+#[cold]
+pub(super) fn retract_fin<P, R: Reassembler>(
+    session: &mut Option<Box<Session<P, R>>>,
+    side: FlowSide,
+) {
+    let Some(open) = session else { return };
+    if let Some(sides) = &mut open.sides {
+        sides[side.index()].retract_fin();
+    }
+    open.reading.state.retract_fin(side);
+}
+
 fn has_early_fin<K, U>(flow: &Flow<'_, K, U>) -> bool {
     early_fin(flow, FlowSide::Initiator).or_else(|| early_fin(flow, FlowSide::Responder)).is_some()
 }

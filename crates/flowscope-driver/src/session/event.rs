@@ -169,7 +169,8 @@ pub trait SessionSink<K, M, U = ()> {
         ParserStatus::Continue
     }
 
-    /// The stream of `side` is complete up to its FIN, gaps included; at most once for each side.
+    /// The stream of `side` is complete up to its FIN, gaps included. If the FIN was
+    /// [retracted](flowscope_track::Anomaly::RetractedFin), the stream goes on, and its next FIN comes too.
     #[inline]
     fn fin(&mut self, _flow: Flow<'_, K, U>, _side: FlowSide) {}
 

@@ -5,9 +5,9 @@ use flowscope_core::{
     ReassemblerFactory, Segment, StreamSink, Timestamp,
 };
 use flowscope_session::StopReason;
-use flowscope_track::{Change, EndReason, Flow, FlowSink};
+use flowscope_track::{Anomaly, Change, EndReason, Flow, FlowSink};
 
-use super::closing::{early_fin, may_go_on};
+use super::closing::{early_fin, may_go_on, retract_fin};
 use super::expectations::Expectations;
 use super::slot::{
     Carrier, FlowContext, Reader, Reading, Recognised, SIDES, SeenSide, Session, Slot, SlotOf,
@@ -207,6 +207,9 @@ where
                 self.out.session_ended(flow, reason);
             }
             _ => {
+                if let Change::Anomaly { kind: Anomaly::RetractedFin, side } = change {
+                    retract_fin(session, side);
+                }
                 self.end_waiting(flow.reborrow(), session, context);
                 self.out.flow(flow, change);
             }
@@ -329,6 +332,10 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         if !self.host.classifier.reads(Transport::Stream) {
             return Some(Loss::Unclaimed);
         }
+        if segment.syn && segment.out_of_window {
+            self.refuse(Loss::OutOfWindow, segment.payload);
+            return None;
+        }
         let open = session.insert(self.host.open(flow.key, context.ports));
         let over = self.begin_stream(open, flow.reborrow(), segment.side, segment.ts);
         if over.is_some() {
@@ -356,6 +363,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         if let Some(cause) = open.reading.state.over() {
             return Some(cause);
         }
+        self.note_acknowledged(open, flow.reborrow(), ts);
         for side in [FlowSide::Initiator, FlowSide::Responder] {
             if let Some(seq) = early_fin(&flow, side) {
                 if let Some(start) = flow.stream_start(side) {
@@ -390,6 +398,26 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         let Some(ends) = endpoints(flow.key) else { return };
         let expected = Expectation::new(said.protocol, segment.side, said.port).host(said.host);
         expectations.add(ends, flow.orientation(), (flow.id, segment.ts), expected);
+    }
+
+    /// Passes to the reassemblers that their sides were acknowledged, if they were before the session began: then
+    /// the receiver was captured, and its window is known.
+    fn note_acknowledged<U>(
+        &mut self,
+        session: &mut SessionOf<K, C>,
+        mut flow: Flow<'_, K, U>,
+        ts: Timestamp,
+    ) where
+        O: SessionSink<K, C::Message, U>,
+    {
+        let Session { reading, sides: Some(sides), .. } = session else { return };
+        for side in SIDES {
+            if let Some(ack) = flow.acknowledged(side) {
+                let mut to = self.dispatch(reading, flow.reborrow(), !side, ts);
+                let (own, peer) = own_and_peer(sides, side);
+                peer.push(Segment::new(!side, ts, 0, &[]).ack(ack), own, to.sink(!side));
+            }
+        }
     }
 
     /// Passes to the reassemblers where streams start, before this segment.
@@ -455,13 +483,15 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         O: SessionSink<K, C::Message, U>,
     {
         let (side, ts) = (segment.side, segment.ts);
+        if segment.syn {
+            self.take_syn(&mut segment);
+        }
         if segment.padding | session.has_padding {
             self.sort_padding(session, flow.reborrow(), &mut segment);
         }
         if session.begun != [true; 2] {
             self.begin_sides(session, flow.reborrow(), &segment);
         }
-        segment.syn = false;
         let Session { reading, sides, .. } = &mut *session;
         let sides = sides.as_mut()?;
         let mut to = self.dispatch(reading, flow.reborrow(), side, ts);
@@ -484,6 +514,18 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             self.enforce_memory_limit(session, flow, ts);
         }
         session.reading.state.over()
+    }
+
+    /// Prepares a SYN: where the stream starts is passed on by itself. One that the flow table has not accepted
+    /// brings nothing to the stream and acknowledges nothing.
+    #[cold]
+    fn take_syn(&mut self, segment: &mut Segment<'_>) {
+        segment.syn = false;
+        if segment.out_of_window {
+            self.refuse(Loss::OutOfWindow, segment.payload);
+            segment.remove_payload();
+            segment.ack = None;
+        }
     }
 
     /// Handles memory above the limit: the flow's reassemblers drop what they buffer out of order,

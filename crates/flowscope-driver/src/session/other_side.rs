@@ -25,7 +25,11 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         O: SessionSink<K, C::Message, U>,
     {
         let Some(Recognised { unseen, seen, .. }) = context.recognised else { return };
-        if segment.side != unseen || segment.payload.is_empty() || segment.padding {
+        if segment.side != unseen
+            || segment.payload.is_empty()
+            || segment.padding
+            || segment.out_of_window
+        {
             return;
         }
         match flow.stream_start(unseen).map(|start| segment.seq.wrapping_sub(start)) {

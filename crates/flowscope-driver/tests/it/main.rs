@@ -3,6 +3,7 @@
 mod checksums;
 mod closing;
 mod detection;
+mod forged;
 mod joining;
 mod late;
 mod memory;

@@ -411,6 +411,34 @@ fn nothing_follows_the_fin() {
 
 /// A FIN behind a part that was not captured ends the stream, once it is acknowledged.
 #[test]
+fn a_stream_goes_on_behind_a_fin_that_is_retracted() {
+    let mut pair = Pair::new(config());
+    pair.push(syn()).push(fin(0, b"a")).expect(&["0 a"]);
+    assert!(pair.own.finished());
+    pair.own.retract_fin();
+    assert!(!pair.own.finished());
+    pair.push(data(1, b"b")).push(fin(2, b"")).expect(&["1 b"]);
+    assert!(pair.own.finished());
+    // Where it is not reached, or the start is not known.
+    let mut pair = Pair::new(config());
+    pair.push(syn()).push(fin(2, b""));
+    pair.own.retract_fin();
+    pair.push(data(0, b"abc")).push(fin(3, b"")).expect(&["0 abc"]);
+    assert!(pair.own.finished());
+    let mut pair = Pair::new(config());
+    pair.push(fin(0, b"a"));
+    pair.own.retract_fin();
+    pair.push(data(1, b"b")).end().expect(&["0 a", "1 b"]);
+    assert!(!pair.own.finished());
+    // No longer once the flow has ended.
+    let mut pair = Pair::new(config());
+    pair.push(syn()).push(fin(0, b"a")).end();
+    pair.own.retract_fin();
+    pair.push(data(1, b"b")).expect(&["0 a", "out_of_window 1"]);
+    assert!(pair.own.finished());
+}
+
+#[test]
 fn a_fin_far_ahead() {
     let far = 1 << 25;
     let mut pair = Pair::new(config());

@@ -174,6 +174,17 @@ fn both_sides_share_a_parser_and_each_fin_is_passed_on_once() {
 }
 
 #[test]
+fn a_fin_that_was_retracted_is_followed_by_bytes_and_another() {
+    let mut engine = Engine::new();
+    engine.open().push(Initiator, 0, "a", true);
+    engine.expect(&["7Initiator@0: a", "7Initiator@1: fin Initiator"]);
+    engine.sides[0].retract_fin();
+    engine.push(Initiator, 1, "b", true);
+    engine.expect(&["7Initiator@1: b", "7Initiator@2: fin Initiator"]);
+    assert_eq!(engine.ledger.lost, []);
+}
+
+#[test]
 fn buffered_bytes_are_flushed_before_the_end() {
     let mut engine = Engine::new();
     engine.open().push(Initiator, 3, "de", false).push(Responder, 2, "z", true).expect(&[]);

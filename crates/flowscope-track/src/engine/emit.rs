@@ -142,6 +142,7 @@ impl<K, S> Entry<'_, K, S> {
         if !seg.flags.rst() {
             let mut segment = lent(seg, packet);
             segment.out_of_window = step.out_of_window;
+            segment.fin &= !step.refused_fin;
             if step.far_ack == Some(true) {
                 segment.ack = None;
             }

@@ -27,6 +27,7 @@ impl Tcp<'_> {
         if self.cold.rare.is_some() {
             self.take_other_syn_ack(seg);
             self.believe_stray(seg, step);
+            self.withdraw_fin_ahead(seg, step);
         }
         if unseen {
             // SEG-3

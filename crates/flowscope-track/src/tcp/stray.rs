@@ -49,6 +49,7 @@ impl Tcp<'_> {
             let seq = stray.end.wrapping_sub(1);
             let fin = TcpInfo { seq, flags: TcpFlags::FIN, ..**seg };
             self.take_fin(&Seg::new(!seg.side, &fin, 0, seg.ts), step);
+            step.refused_fin = false;
         }
         // Both sides' middles are missing: this side stands where the other says.
         let own = self.hot.sides[x];

@@ -74,10 +74,14 @@ impl Tcp<'_> {
             (false, true) => i64::from(serial(seg.ack, own.ack)) > window,
             (false, false) => true,
         };
+        // It continues the stream of its side, or repeats what is not acknowledged.
+        let ahead = serial(seg.seq, own.next);
+        let unacked = peer.has(side_bit::ACKED) && serial(seg.seq, peer.ack) >= 0;
+        let expected = own.has(side_bit::SEQ_KNOWN) && (ahead == 0 || ahead < 0 && unacked);
         self.remembered(|syn| {
             let first = syn.seq.wrapping_add(1);
             if syn.side == seg.side {
-                seg.seq == first && seg.len > 0
+                seg.seq == first && seg.len > 0 && !expected
             } else {
                 let foreign = beyond || own.has(side_bit::ACKED) && serial(seg.ack, own.ack) < 0;
                 seg.flags.ack() && seg.ack == first && foreign

@@ -60,6 +60,9 @@ impl Tcp<'_> {
     /// SEQ-1, SEG-3: the side is seen.
     pub(super) fn learn_seq(&mut self, seg: &Seg) {
         let x = seg.side.index();
+        if self.hot.side(!seg.side).has(side_bit::ACKED) {
+            self.forget_foreign_ack(seg);
+        }
         let side = &mut self.hot.sides[x];
         side.bits |= side_bit::SEQ_KNOWN;
         side.next = seg.seq;
@@ -68,6 +71,16 @@ impl Tcp<'_> {
             self.cold.isn[x] = seg.seq.wrapping_sub(1);
         }
         self.cold.first_window[x] = seg.window;
+    }
+
+    /// ACK-3: what the other side acknowledged before anything of this one was seen is of another connection, or
+    /// forged, if it is far from where this side begins.
+    fn forget_foreign_ack(&mut self, seg: &Seg) {
+        let window = self.receive_window(seg.side);
+        let peer = &mut self.hot.sides[(!seg.side).index()];
+        if i64::from(serial(peer.ack, seg.seq)).abs() > window {
+            peer.bits &= !side_bit::ACKED;
+        }
     }
 
     pub(super) fn take_syn(&mut self, seg: &Seg) {
@@ -150,6 +163,7 @@ impl Tcp<'_> {
             self.establish_handshake(seg.flags.syn(), seg.ts, step);
         } else if seg.flags.ack() {
             // SYNACK-4
+            step.out_of_window = true;
             step.report(Anomaly::UnexpectedSynAck, seg.side);
             self.remember_syn_ack(seg);
         } else {
@@ -163,6 +177,7 @@ impl Tcp<'_> {
     /// which knows the packet.
     pub(super) fn remember(&mut self, seg: &Seg, now: &PacketTime, step: &mut Step) {
         step.remembered = true;
+        step.out_of_window = true;
         let rare = self.cold.rare();
         if rare.syns.iter().any(|syn| syn.side == seg.side && syn.seq == seg.seq) {
             return;

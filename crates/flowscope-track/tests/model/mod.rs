@@ -470,8 +470,9 @@ impl Model {
             payload_len: found.payload.wire_len,
             tcp_flags: found.tcp.map(|tcp| tcp.flags).unwrap_or_default(),
         })];
+        let lend = (changes.out_of_window, changes.refused_fin, changes.far_ack);
         calls.extend(changes.anomalies.into_iter().map(|(kind, side)| What::Anomaly(kind, side)));
-        calls.extend(lent(flow, packet, found, side, (changes.out_of_window, changes.far_ack)));
+        calls.extend(lent(flow, packet, found, side, &lend));
         if changes.established {
             calls.push(What::Established);
         }
@@ -492,7 +493,7 @@ fn lent(
     packet: &Packet,
     found: &Extracted<u8>,
     side: FlowSide,
-    (out_of_window, far_ack): (bool, Option<bool>),
+    &(out_of_window, refused_fin, far_ack): &(bool, bool, Option<bool>),
 ) -> Option<What> {
     let (payload, wire_len) = (packet.payload.clone(), found.payload.wire_len);
     if flow.l4 == Some(L4Proto::Tcp) {
@@ -505,7 +506,7 @@ fn lent(
             wire_len,
             ack: flow.lent_ack(side, &tcp, far_ack),
             syn: tcp.flags.syn(),
-            fin: tcp.flags.fin(),
+            fin: tcp.flags.fin() && !refused_fin,
             starts: flow.starts(),
             ends: flow.ends(),
             acknowledged: [flow.sides[1].ack, flow.sides[0].ack],

@@ -33,6 +33,8 @@ pub struct Changes {
     /// The packet is none that could establish the flow.
     pub disbelieved: bool,
     pub out_of_window: bool,
+    /// FIN-1: a FIN in window that is not accepted.
+    pub refused_fin: bool,
     /// ACK-1: whether the acknowledgement is beyond the window before the packet, if it was processed.
     pub far_ack: Option<bool>,
     /// Rules that few packets get to.
@@ -103,7 +105,11 @@ impl Flow {
         let answered = self.remembered.iter().position(|syn| {
             let first = syn.tcp.seq.wrapping_add(1);
             if syn.side == x {
-                return tcp.seq == first && found.payload.wire_len > 0;
+                // What the flow could expect of this side is no answer either.
+                let repeats = peer.ack.is_some_and(|ack| d(tcp.seq, ack) >= 0);
+                let ahead = d(tcp.seq, own.next);
+                let expected = own.shown && (ahead == 0 || ahead < 0 && repeats);
+                return tcp.seq == first && found.payload.wire_len > 0 && !expected;
             }
             // An acknowledgement that the flow could expect is no answer to the remembered SYN.
             let expected = match (peer.shown, own.ack) {
@@ -213,13 +219,15 @@ impl Flow {
         }
         self.take_other_syn_ack(x, &tcp, changes);
         self.believe_stray(x, &tcp, changes);
+        self.withdraw_fin_ahead(x, &tcp, len, changes);
         let room = self.receive_window(x);
         let was_established = self.was_established;
         // SEG-3
-        let own = &mut self.sides[x.index()];
-        if !own.shown {
-            own.learn_seq(&tcp);
+        if !self.sides[x.index()].shown {
+            self.forget_foreign_ack(x, tcp.seq);
+            self.sides[x.index()].learn_seq(&tcp);
         }
+        let own = &mut self.sides[x.index()];
         // SEG-4
         let mut news = true;
         let ahead = d(tcp.seq, own.next);
@@ -292,7 +300,8 @@ impl Flow {
         own.payload_seen |= len > 0;
         // FIN-2, of X
         let (own, peer) = self.pair(x);
-        if own.fin.is_some_and(|fin| d(own.next, fin.wrapping_add(1)) > 0)
+        let covered = |fin: u32| len > 1 && d(tcp.seq.wrapping_add(len), fin) > 0;
+        if own.fin.is_some_and(|fin| covered(fin) || d(own.next, fin.wrapping_add(1)) > 0)
             && !own.fin_is_acknowledged(peer)
         {
             self.sides[x.index()].fin = None;
@@ -307,6 +316,7 @@ impl Flow {
                 || peer.ack.is_some_and(|ack| d(ack, fin.wrapping_add(1)) > 0);
             let invalid = !again && (goes_on || own.fin_is_acknowledged(peer));
             if invalid {
+                changes.refused_fin = true;
                 changes.anomalies.push((Anomaly::InvalidFin, x));
             } else {
                 self.sides[x.index()].fin = Some(fin);

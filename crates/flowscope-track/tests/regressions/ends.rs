@@ -44,6 +44,52 @@ fn a_fin_acknowledged_by_chance_is_void_once_more_is_acknowledged() {
     assert_eq!(state, Some(FlowState::Established));
 }
 
+/// FIN-2
+#[test]
+fn a_fin_whose_number_is_that_of_a_byte_is_void() {
+    let fin = || script().handshake().tcp(A, FIN | ACK, 1002, 5001, 0);
+    assert_eq!(anomalies(&fin().tcp(A, ACK, 1001, 5001, 2).run()), [(5, Anomaly::RetractedFin)]);
+    assert_eq!(anomalies(&fin().tcp(A, ACK, 1001, 5001, 1).run()), []);
+    assert_eq!(anomalies(&fin().tcp(A, ACK, 1002, 5001, 1).run()), [], "a keep-alive");
+}
+
+/// FIN-4
+#[test]
+fn a_fin_far_ahead_gives_way_to_one_that_follows_the_data() {
+    let closed = |script: Script| {
+        let calls = script
+            .tcp(A, ACK, 1001, 5001, 10)
+            .tcp(A, FIN | ACK, 1011, 5001, 0)
+            .tcp(B, FIN | ACK, 5001, 1012, 0)
+            .tcp(A, ACK, 1012, 5002, 0)
+            .run();
+        let stats = calls.iter().find_map(|call| match &call.what {
+            What::Ended(EndReason::Fin, stats, _) => Some(stats.sides[0].gap_bytes),
+            _ => None,
+        });
+        (stats, anomalies(&calls))
+    };
+    for ahead in [1012, 1013, 3000] {
+        let forged = script().handshake().tcp(A, FIN | ACK, ahead, 5001, 0);
+        assert_eq!(closed(forged), (Some(0), vec![(6, Anomaly::RetractedFin)]), "{ahead}");
+    }
+    let acknowledged =
+        script().handshake().tcp(A, FIN | ACK, 3000, 5001, 0).tcp(B, ACK, 5001, 3001, 0);
+    assert_eq!(closed(acknowledged).1, [(7, Anomaly::InvalidFin)]);
+    let data = script().handshake().tcp(A, ACK, 2990, 5001, 10).tcp(A, FIN | ACK, 3000, 5001, 0);
+    assert_eq!(closed(data).0, None);
+}
+
+/// FIN-1
+#[test]
+fn a_fin_that_is_not_accepted_is_not_lent() {
+    let calls =
+        script().handshake().tcp(A, ACK, 1101, 5001, 10).tcp(A, FIN | ACK, 1051, 5001, 0).run();
+    assert_eq!(anomalies(&calls), [(5, Anomaly::InvalidFin)]);
+    let fins = calls.iter().filter(|call| matches!(call.what, What::Segment { fin: true, .. }));
+    assert_eq!(fins.count(), 0);
+}
+
 #[test]
 fn a_fin_below_what_was_acknowledged_is_invalid() {
     let calls =

@@ -54,6 +54,61 @@ fn an_acknowledgement_may_be_a_scaled_window_ahead() {
     assert_eq!(acknowledged(most + 1), Some(1001));
 }
 
+/// ACK-3
+#[test]
+fn an_acknowledgement_that_came_before_all_else_counts_if_it_is_near() {
+    let acknowledged = |ack| {
+        let calls = script()
+            .tcp(A, SYN, 1000, 0, 0)
+            .tcp(A, ACK, 1001, ack, 0)
+            .tcp(B, SYN | ACK, 5000, 1001, 0)
+            .run();
+        calls.iter().rev().find_map(|call| match call.what {
+            What::Segment { acknowledged, .. } => Some(acknowledged[1]),
+            _ => None,
+        })
+    };
+    assert_eq!(acknowledged(5001), Some(Some(5001)), "captured before what it acknowledges");
+    assert_eq!(acknowledged(5000 + (1 << 20)), Some(Some(5000 + (1 << 20))));
+    assert_eq!(acknowledged(5001 + (1 << 20)), Some(None), "forged");
+    assert_eq!(acknowledged(4999_u32.wrapping_sub(1 << 20)), Some(None));
+}
+
+/// SEG-1
+#[test]
+fn data_that_the_flow_expects_is_no_answer_to_a_forged_syn() {
+    let forged = |seq| script().handshake().tcp(A, SYN, seq, 0, 0);
+    let next = forged(1000 + 10).tcp(A, ACK, 1001, 5001, 10);
+    let repeated = next.tcp(A, ACK, 1011, 5001, 10).tcp(A, ACK, 1011, 5001, 10);
+    assert_eq!(starts(&repeated.run()), [1]);
+    let beyond = forged(1100).tcp(A, ACK, 1101, 5001, 10);
+    assert_eq!(starts(&beyond.run()), [1, 4]);
+    let acknowledged = script()
+        .handshake()
+        .tcp(A, ACK, 1001, 5001, 100)
+        .tcp(B, ACK, 5001, 1101, 0)
+        .tcp(A, SYN, 1049, 0, 0)
+        .tcp(A, ACK, 1050, 5001, 10);
+    assert_eq!(starts(&acknowledged.run()), [1, 6]);
+}
+
+/// SYN-4, SYNACK-4
+#[test]
+fn a_syn_that_is_not_accepted_is_lent_as_out_of_window() {
+    let calls = script()
+        .handshake()
+        .tcp(A, SYN, 1000, 0, 0)
+        .tcp(A, SYN, 1500, 0, 8)
+        .tcp(A, SYN, 1500, 0, 8)
+        .tcp(B, SYN | ACK, 7000, 1001, 8)
+        .run();
+    let lent = calls.iter().filter_map(|call| match call.what {
+        What::Segment { out_of_window, .. } => Some(out_of_window),
+        _ => None,
+    });
+    assert_eq!(lent.collect::<Vec<_>>(), [false, false, false, false, true, true, true]);
+}
+
 /// SEG-4
 #[test]
 fn a_segment_may_be_a_window_ahead_and_a_quarter_of_all_numbers_behind() {

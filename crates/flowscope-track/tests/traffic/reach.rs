@@ -75,6 +75,7 @@ const WANTED: &[&str] = &[
     "another SYN+ACK was taken",
     "segments far ahead were acknowledged",
     "both sides were far ahead",
+    "a FIN ahead was withdrawn",
     // Statistics.
     "retransmitted",
     "out_of_order",

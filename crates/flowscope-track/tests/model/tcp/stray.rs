@@ -56,6 +56,42 @@ impl Flow {
         }
     }
 
+    /// FIN-4
+    pub(super) fn withdraw_fin_ahead(
+        &mut self,
+        x: FlowSide,
+        tcp: &TcpInfo,
+        len: u32,
+        changes: &mut Changes,
+    ) {
+        let fin = tcp.seq.wrapping_add(len);
+        let (own, peer) = self.pair(x);
+        let Some(ahead) = own.fin.filter(|_| tcp.flags.fin()) else { return };
+        let is_hole = own.holes.iter().any(|(from, to)| *to == ahead && d(*from, fin) <= 0);
+        let goes_on = peer.ack.is_some_and(|ack| d(ack, fin.wrapping_add(1)) > 0);
+        if own.next != ahead.wrapping_add(1)
+            || d(fin, ahead) >= 0
+            || !is_hole
+            || goes_on
+            || own.fin_is_acknowledged(peer)
+        {
+            return;
+        }
+        let own = &mut self.sides[x.index()];
+        own.fill(fin, ahead);
+        own.next = fin;
+        own.fin = None;
+        changes.anomalies.push((Anomaly::RetractedFin, x));
+        changes.reached.push("a FIN ahead was withdrawn");
+    }
+
+    /// ACK-3
+    pub(super) fn forget_foreign_ack(&mut self, x: FlowSide, seq: u32) {
+        let room = self.receive_window(x);
+        let peer = &mut self.sides[(!x).index()];
+        peer.ack.take_if(|ack| d(*ack, seq).abs() > room);
+    }
+
     /// ACK-1
     pub(super) fn believe_ack(&mut self, x: FlowSide, tcp: &TcpInfo, changes: &mut Changes) {
         let room = self.receive_window(!x);

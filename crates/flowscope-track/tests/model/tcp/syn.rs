@@ -32,6 +32,7 @@ impl Flow {
         } else {
             // SYN-4
             changes.disbelieved = true;
+            changes.out_of_window = true;
             let counters = counters_of(packet, found);
             let known =
                 self.remembered.iter_mut().find(|syn| syn.side == x && syn.tcp.seq == tcp.seq);
@@ -69,6 +70,7 @@ impl Flow {
     /// SEQ-1: the first segment of X, with SYN.
     pub fn see_first_syn(&mut self, x: FlowSide, tcp: &TcpInfo, len: u32) {
         self.mid_stream = false;
+        self.forget_foreign_ack(x, tcp.seq);
         let own = &mut self.sides[x.index()];
         own.learn_seq(tcp);
         own.isn = tcp.seq;

@@ -44,6 +44,7 @@ impl Flow {
         } else {
             // SYNACK-4, STATE-6
             changes.disbelieved = true;
+            changes.out_of_window = true;
             changes.anomalies.push((Anomaly::UnexpectedSynAck, x));
             self.remember_syn_ack(segment);
         }
