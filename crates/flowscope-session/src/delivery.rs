@@ -99,6 +99,7 @@ pub enum StopReason {
 
 impl StreamEnd {
     /// Calls the method of a stream parser that handles this end.
+    #[inline]
     pub fn notify_parser<P: SessionParser>(self, parser: &mut P, out: &mut Vec<P::Message>) {
         match self {
             StreamEnd::Fin(side) => parser.fin(side, out),

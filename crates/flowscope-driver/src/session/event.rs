@@ -210,6 +210,7 @@ impl<K: Clone, M, U> SessionSink<K, M, U> for Vec<SessionEvent<K, M>> {
 impl<K: Clone, M> SessionEvent<K, M> {
     /// The owned form of a flow's change. `None` for single packets, TCP states and ICMP errors, which
     /// drivers do not report.
+    #[inline]
     #[must_use]
     pub fn from_change<U>(flow: &Flow<'_, K, U>, change: Change) -> Option<Self> {
         match change {
