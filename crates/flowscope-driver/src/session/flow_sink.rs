@@ -363,7 +363,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         if let Some(cause) = open.reading.state.over() {
             return Some(cause);
         }
-        self.note_acknowledged(open, flow.reborrow(), ts);
+        self.note_acknowledged(open, flow.reborrow(), side, ts);
         for side in [FlowSide::Initiator, FlowSide::Responder] {
             if let Some(seq) = early_fin(&flow, side) {
                 if let Some(start) = flow.stream_start(side) {
@@ -400,23 +400,22 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         expectations.add(ends, flow.orientation(), (flow.id, segment.ts), expected);
     }
 
-    /// Passes to the reassemblers that their sides were acknowledged, if they were before the session began: then
-    /// the receiver was captured, and its window is known.
+    /// Passes to the reassembler of the side whose bytes open a session that it was acknowledged before: then its
+    /// receiver was captured, and the window is known. These bytes themselves acknowledge the other side.
     fn note_acknowledged<U>(
         &mut self,
         session: &mut SessionOf<K, C>,
         mut flow: Flow<'_, K, U>,
+        side: FlowSide,
         ts: Timestamp,
     ) where
         O: SessionSink<K, C::Message, U>,
     {
         let Session { reading, sides: Some(sides), .. } = session else { return };
-        for side in SIDES {
-            if let Some(ack) = flow.acknowledged(side) {
-                let mut to = self.dispatch(reading, flow.reborrow(), !side, ts);
-                let (own, peer) = own_and_peer(sides, side);
-                peer.push(Segment::new(!side, ts, 0, &[]).ack(ack), own, to.sink(!side));
-            }
+        if let Some(ack) = flow.acknowledged(side) {
+            let mut to = self.dispatch(reading, flow.reborrow(), !side, ts);
+            let (own, peer) = own_and_peer(sides, side);
+            peer.push(Segment::new(!side, ts, 0, &[]).ack(ack), own, to.sink(!side));
         }
     }
 
