@@ -529,7 +529,7 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__flows)
-            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --syslog-facility --site --spool --spool-size --spool-full --run --partitions --nats-stream --nats-replicas --wide --protocol --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --observation-domain --enterprise-number --help"
+            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --syslog-facility --site --spool --spool-size --spool-full --run --partitions --nats-stream --nats-replicas --nats-tlsca --nats-tlscert --nats-tlskey --nats-creds --nats-user --nats-password-file --nats-token-file --wide --protocol --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --observation-domain --enterprise-number --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -600,6 +600,34 @@ _flowscope() {
                     return 0
                     ;;
                 --nats-replicas)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-tlsca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-tlscert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-tlskey)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-creds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1715,7 +1743,7 @@ _flowscope() {
             return 0
             ;;
         flowscope__subcmd__sessions)
-            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --syslog-facility --site --spool --spool-size --spool-full --run --partitions --nats-stream --nats-replicas --wide --protocol --file-info --extract --max-file-size --max-total --max-files --keylog --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
+            opts="-n -r -i -c -p -s -o -q -f -h --where --fields --sort --limit --format --utc --local --tz --output-dir --syslog-facility --site --spool --spool-size --spool-full --run --partitions --nats-stream --nats-replicas --nats-tlsca --nats-tlscert --nats-tlskey --nats-creds --nats-user --nats-password-file --nats-token-file --wide --protocol --file-info --extract --max-file-size --max-total --max-files --keylog --read --interface --shunt --count --duration --promiscuous --snap-len --ring --timestamps --fanout --rotate --keep --metrics --user --config --output --quiet --no-pager --workers --filter --community-id-seed --max-flows --memory --tcp-idle --udp-idle --other-idle --interim --active --linger --vlan-key --ethernet --eviction --resets --checksums --overlap --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1786,6 +1814,34 @@ _flowscope() {
                     return 0
                     ;;
                 --nats-replicas)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-tlsca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-tlscert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-tlskey)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-creds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -79,6 +79,13 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l run -d 'Na
 complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l partitions -d 'Number of partitions, by Community ID, at most 1024' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l nats-stream -d 'Stream of the server. It is created if there is none of this name' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l nats-replicas -d 'Servers of a cluster that have a copy of a stream that is created, at most 5' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l nats-tlsca -d 'PEM file with the authorities that sign certificates of servers, instead of those of the system. TLS is required with it, as with a server tls://HOST:PORT' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l nats-tlscert -d 'PEM file with the certificate of this program, and with those between it and the authority. TLS is required with it' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l nats-tlskey -d 'PEM file with the private key of the certificate' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l nats-creds -d 'NATS credentials file: the JWT of a user, and its seed' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l nats-user -d 'User name' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l nats-password-file -d 'File with the password of the user' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l nats-token-file -d 'File with a token' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand flows" -l protocol -d 'Print only flows that speak one of these protocols' -r -f -a "http\t''
 http2\t''
 websocket\t''
@@ -245,6 +252,13 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l run -d 
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l partitions -d 'Number of partitions, by Community ID, at most 1024' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-stream -d 'Stream of the server. It is created if there is none of this name' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-replicas -d 'Servers of a cluster that have a copy of a stream that is created, at most 5' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-tlsca -d 'PEM file with the authorities that sign certificates of servers, instead of those of the system. TLS is required with it, as with a server tls://HOST:PORT' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-tlscert -d 'PEM file with the certificate of this program, and with those between it and the authority. TLS is required with it' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-tlskey -d 'PEM file with the private key of the certificate' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-creds -d 'NATS credentials file: the JWT of a user, and its seed' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-user -d 'User name' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-password-file -d 'File with the password of the user' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-token-file -d 'File with a token' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l protocol -d 'Parse only these protocols' -r -f -a "http\t''
 http2\t''
 websocket\t''

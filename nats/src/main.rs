@@ -1,13 +1,14 @@
 //! `flowscope-nats`: records over NATS JetStream.
 //!
 //! With `--format arrow` it is the `flowscope` command whose records are published: [`batches`] become [`message`]s in a
-//! [`spool`], from which the [`publisher`] sends them. As `flowscope-nats collect` it takes messages from the server, and
+//! [`spool`], from which the [`publisher`] sends them over a connection with a [`login`]. As `flowscope-nats collect` it takes messages from the server, and
 //! writes Parquet files: [`collect`]. `docs/COLLECTORS.md` has the rules.
 
 mod arrow;
 mod batches;
 mod collect;
 mod ledger;
+mod login;
 mod message;
 mod publisher;
 mod queue;

@@ -17,6 +17,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::ledger::Count;
+use crate::login;
 use crate::message::{Message, PREFIX};
 use crate::queue::Queue;
 use crate::spool::Ticket;
@@ -66,13 +67,21 @@ struct Publisher<'a> {
     bytes: usize,
 }
 
-/// Publishes until the queue has ended and all of it is acknowledged, or nothing more is.
+/// Publishes until the queue has ended and all of it is acknowledged, or nothing more is. `started` is called when a server
+/// has accepted this sensor, or none could be reached.
 ///
 /// # Errors
 ///
-/// If the spool cannot be read, or the addresses are none.
-pub(crate) async fn run(queue: Arc<Queue>, broker: &Broker) -> io::Result<()> {
-    let client = connect(&broker.url, queue.clone()).await?;
+/// If the spool cannot be read, or a server refuses this sensor at the start.
+pub(crate) async fn run(
+    queue: Arc<Queue>,
+    broker: &Broker,
+    servers: Vec<ServerAddr>,
+    options: ConnectOptions,
+    started: impl FnOnce(),
+) -> io::Result<()> {
+    let client = connect(queue.clone(), servers, options).await?;
+    started();
     let mut publisher = Publisher {
         queue: &queue,
         broker,
@@ -89,10 +98,12 @@ pub(crate) async fn run(queue: Arc<Queue>, broker: &Broker) -> io::Result<()> {
 }
 
 /// Connects, now or later: errors go to the queue.
-pub(crate) async fn connect(url: &str, queue: Arc<Queue>) -> io::Result<Client> {
-    let servers = servers(url)?;
-    let options = ConnectOptions::new().name("flowscope").retry_on_initial_connect();
-    let options = options.event_callback(move |event| {
+async fn connect(
+    queue: Arc<Queue>,
+    servers: Vec<ServerAddr>,
+    options: ConnectOptions,
+) -> io::Result<Client> {
+    let options = options.name("flowscope").event_callback(move |event| {
         let queue = queue.clone();
         async move {
             match event {
@@ -103,12 +114,7 @@ pub(crate) async fn connect(url: &str, queue: Arc<Queue>) -> io::Result<Client> 
             }
         }
     });
-    options.connect(servers).await.map_err(io::Error::other)
-}
-
-/// The addresses in a list with commas.
-pub(crate) fn servers(url: &str) -> io::Result<Vec<ServerAddr>> {
-    url.split(',').map(str::parse).collect()
+    login::connect(servers, options).await
 }
 
 /// How a stream is made that does not exist. One that is full refuses messages: they stay in the spool.
@@ -250,22 +256,4 @@ async fn attempt(
         Err(error) => Err(error),
     };
     (flight, answer)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn several_servers_have_commas() {
-        let hosts = |url: &str| {
-            let servers = servers(url).ok()?;
-            Some(
-                servers.iter().map(|it| format!("{}:{}", it.host(), it.port())).collect::<Vec<_>>(),
-            )
-        };
-        let expected = ["a:1".to_owned(), "b:4222".to_owned()];
-        assert_eq!(hosts("nats://a:1,nats://b").as_deref(), Some(&expected[..]));
-        assert_eq!(hosts("nats://a:1,http://b"), None);
-    }
 }

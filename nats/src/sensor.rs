@@ -3,12 +3,15 @@
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use flowscope::output::{CaptureStats, FlowRecord, RecordHeader};
 use flowscope::protocols::AppRecord;
 use flowscope_cli::{Broker, RecordSink};
 
+use crate::login;
 use crate::publisher;
 use crate::queue::Queue;
 
@@ -17,6 +20,9 @@ pub(crate) fn run() -> ExitCode {
     flowscope_cli::run_with_broker(&open)
 }
 
+/// How long packets wait for a server to accept the sensor at the start, or to refuse it.
+const FIRST_ANSWER: Duration = Duration::from_secs(2);
+
 /// Records go to a queue, from which a thread publishes.
 struct Sensor {
     queue: Arc<Queue>,
@@ -24,18 +30,29 @@ struct Sensor {
 }
 
 fn open(broker: &Broker) -> io::Result<Box<dyn RecordSink>> {
-    publisher::servers(&broker.url)?;
+    let servers = login::servers(&broker.url)?;
+    let options = login::options(&servers, &broker.login)?;
     let queue = Arc::new(Queue::open(broker)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (shared, broker) = (queue.clone(), broker.clone());
+    let (started, has_started) = mpsc::channel();
     let publish = move || {
-        let ended = runtime.block_on(publisher::run(shared, &broker));
+        let started = move || {
+            let _ = started.send(());
+        };
+        let publishing = publisher::run(shared, &broker, servers, options, started);
+        let ended = runtime.block_on(publishing);
         // Look-ups of names may still go on.
         runtime.shutdown_background();
         ended
     };
     let publisher = thread::Builder::new().name("flowscope-nats".into()).spawn(publish)?;
-    Ok(Box::new(Sensor { queue, publisher: Some(publisher) }))
+    let mut sensor = Sensor { queue, publisher: Some(publisher) };
+    // A server that answers later is not waited for: `check` finds that it refuses.
+    if has_started.recv_timeout(FIRST_ANSWER) == Err(RecvTimeoutError::Disconnected) {
+        sensor.join()?;
+    }
+    Ok(Box::new(sensor))
 }
 
 impl RecordSink for Sensor {
@@ -46,6 +63,10 @@ impl RecordSink for Sensor {
 
     fn session(&mut self, header: &RecordHeader, record: &AppRecord) -> io::Result<()> {
         self.queue.push(header, record);
+        self.check()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         self.check()
     }
 

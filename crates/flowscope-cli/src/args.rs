@@ -7,6 +7,7 @@ mod ipfix;
 mod ladder;
 #[cfg(all(feature = "live", target_os = "linux"))]
 pub(crate) mod live;
+mod login;
 mod merge;
 mod nats;
 mod packets;
@@ -40,6 +41,7 @@ use conversation::Conversation;
 use help::{EVENTS_HELP, EXAMPLES, FOLLOW_HELP};
 use ipfix::IpfixArgs;
 pub(crate) use ladder::LadderArgs;
+pub use login::{BrokerIdentity, BrokerLogin, LoginArgs, LoginFile};
 pub(crate) use merge::MergeArgs;
 use nats::NatsArgs;
 pub(crate) use packets::{ExtractArgs, SplitArgs};

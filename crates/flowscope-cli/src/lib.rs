@@ -51,6 +51,7 @@ mod view;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+pub use args::{BrokerIdentity, BrokerLogin, LoginArgs, LoginFile};
 use args::{
     Cli, Command, Common, EventsArgs, FlowsArgs, FollowArgs, Format, LadderArgs, ReportArgs,
     SessionsArgs, SummaryArgs, TopArgs,
@@ -133,7 +134,7 @@ fn run_command(sinks: Sinks<'_>) -> ExitCode {
 
 fn flows(args: &FlowsArgs, sinks: Sinks<'_>) -> Result<Status, Failure> {
     let FlowsArgs { records, wide, common, protocol, ipfix } = args;
-    let broker = records.broker(common)?;
+    let broker = records.broker(common, sinks)?;
     let target = records.target(&common.running, sinks, broker.as_ref())?;
     let seed = common.running.community_id_seed;
     let condition = records.condition.as_deref().map(Condition::of_flows).transpose()?;
@@ -155,7 +156,7 @@ fn sessions(args: &SessionsArgs, sinks: Sinks<'_>) -> Result<Status, Failure> {
         let what = "ipfix has no records of sessions: `flowscope flows` exports flows";
         return Err(Failure::Usage(what.into()));
     }
-    let broker = records.broker(common)?;
+    let broker = records.broker(common, sinks)?;
     let target = records.target(&common.running, sinks, broker.as_ref())?;
     let (logs, seed) = (target.is_directory(), common.running.community_id_seed);
     let messages = args.messages()?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use flowscope_cli::LoginArgs;
 
 use crate::message::is_name;
 
@@ -12,7 +13,7 @@ use crate::message::is_name;
 #[derive(Debug, Parser)]
 #[command(name = "flowscope-nats", bin_name = "flowscope collect", version, after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Server, such as nats://HOST:4222; several servers of a cluster with commas
+    /// Server, such as nats://HOST:4222, or tls:// for TLS; several servers of a cluster with commas
     pub(crate) url: String,
 
     /// Directory of the Parquet files, which is created if it does not exist
@@ -47,6 +48,9 @@ pub(crate) struct Args {
     /// Print only errors on standard error
     #[arg(short, long)]
     pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) login: LoginArgs,
 }
 
 fn name(text: &str) -> Result<String, String> {
@@ -77,7 +81,7 @@ Examples:
 
 Ctrl-C and SIGTERM complete what was received.
 
-Exit status: 0; 1 if the server refuses, or the state in DIR is damaged, 2 wrong usage, 3 done, but messages were no batches,
+Exit status: 0; 1 if the server refuses, a file of its options cannot be used, or the state in DIR is damaged, 2 wrong usage, 3 done, but messages were no batches,
 5 if files could not be written.";
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::message::Message as Received;
 use async_nats::jetstream::{self, AckKind, Context};
-use async_nats::{Client, ConnectOptions, Event};
+use async_nats::{Client, Event};
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, select_all};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -20,8 +20,9 @@ use super::store::{Rows, Store};
 use super::{Failure, say};
 use crate::arrow;
 use crate::ledger::Count;
+use crate::login;
 use crate::message::{Message, PREFIX, Source};
-use crate::publisher::{servers, stream_config};
+use crate::publisher::stream_config;
 
 /// Most messages of a commit.
 const MESSAGES: usize = 2000;
@@ -84,24 +85,24 @@ enum Next {
 }
 
 impl<'a> Collector<'a> {
-    /// Opens the directory, and begins to connect.
+    /// Opens the directory, and connects, or begins to if no server can be reached.
     pub(super) async fn open(args: &'a Args) -> Result<Self, Failure> {
-        let servers = servers(&args.url).map_err(Failure::Usage)?;
+        let servers = login::servers(&args.url).map_err(Failure::Usage)?;
+        let login = args.login.read().map_err(Failure::Failed)?;
+        let options = login::options(&servers, &login).map_err(Failure::Failed)?;
         let store = Store::open(&args.output, &args.name).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData | io::ErrorKind::ResourceBusy => Failure::Failed(error),
             _ => Failure::Output(error),
         })?;
-        let options = ConnectOptions::new().name("flowscope collect").retry_on_initial_connect();
         let is_quiet = args.quiet;
-        let options = options.event_callback(move |event| async move {
+        let options = options.name("flowscope collect").event_callback(move |event| async move {
             match event {
                 Event::ServerError(error) if !is_quiet => say(&error.to_string()),
                 Event::ClientError(error) if !is_quiet => say(&error.to_string()),
                 _ => {}
             }
         });
-        let client = options.connect(servers).await;
-        let client = client.map_err(|error| Failure::Failed(io::Error::other(error)))?;
+        let client = login::connect(servers, options).await.map_err(Failure::Failed)?;
         Ok(Collector {
             args,
             jetstream: jetstream::new(client.clone()),

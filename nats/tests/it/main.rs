@@ -8,6 +8,7 @@
 
 mod cluster;
 mod collect;
+mod login;
 mod process;
 mod publish;
 mod server;

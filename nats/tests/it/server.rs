@@ -3,10 +3,11 @@
 use std::env;
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use async_nats::ConnectOptions;
 use tempfile::TempDir;
 
 use crate::process::wait_for;
@@ -17,6 +18,8 @@ pub(crate) struct Servers {
     ports: Vec<u16>,
     routes: Vec<u16>,
     processes: Vec<Option<Child>>,
+    /// The file with their configuration, if they have one.
+    config: Option<PathBuf>,
 }
 
 /// Whether there is a server; says that a test is skipped if there is none.
@@ -39,6 +42,7 @@ impl Servers {
             ports: free_ports(count),
             routes: free_ports(count),
             processes: (0..count).map(|_| None).collect(),
+            config: None,
         };
         for at in 0..count {
             servers.restart(at);
@@ -53,7 +57,23 @@ impl Servers {
             ports: free_ports(1),
             routes: free_ports(1),
             processes: vec![None],
+            config: None,
         }
+    }
+
+    /// Starts one with a configuration.
+    pub(crate) fn configured(config: &str) -> Self {
+        let mut servers = Servers::away();
+        servers.configure(config);
+        servers.restart(0);
+        servers
+    }
+
+    /// For the next start.
+    pub(crate) fn configure(&mut self, config: &str) {
+        let path = self.folder.path().join("server.conf");
+        std::fs::write(&path, config).unwrap();
+        self.config = Some(path);
     }
 
     pub(crate) fn url(&self) -> String {
@@ -67,6 +87,9 @@ impl Servers {
         let mut command = Command::new("nats-server");
         command.args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"]);
         command.arg(self.folder.path().join(at.to_string()));
+        if let Some(config) = &self.config {
+            command.arg("-c").arg(config);
+        }
         if self.ports.len() > 1 {
             let route = |port: &u16| format!("nats-route://127.0.0.1:{port}");
             let routes: Vec<_> = self.routes.iter().map(route).collect();
@@ -87,7 +110,7 @@ impl Servers {
         child.wait().unwrap();
     }
 
-    fn log(&self, at: usize) -> std::path::PathBuf {
+    fn log(&self, at: usize) -> PathBuf {
         Path::new(self.folder.path()).join(format!("{at}.log"))
     }
 }
@@ -116,9 +139,18 @@ fn is_ready(port: u16) -> bool {
 
 /// Does something with a client.
 pub(crate) fn with_client<T>(url: &str, body: impl AsyncFnOnce(async_nats::Client) -> T) -> T {
+    with_client_of(url, ConnectOptions::new(), body)
+}
+
+/// Does something with a client that connects in this way.
+pub(crate) fn with_client_of<T>(
+    url: &str,
+    options: ConnectOptions,
+    body: impl AsyncFnOnce(async_nats::Client) -> T,
+) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let first = url.split(',').next().unwrap();
-        body(async_nats::connect(first).await.unwrap()).await
+        body(options.connect(first).await.unwrap()).await
     })
 }

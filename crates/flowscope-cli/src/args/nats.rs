@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Running, Size};
+use super::{BrokerLogin, LoginArgs, Running, Size};
 use crate::error::Failure;
 use crate::output::{Broker, Dropped, broker_ports};
 
@@ -46,6 +46,9 @@ pub(crate) struct NatsArgs {
     /// Servers of a cluster that have a copy of a stream that is created, at most 5
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=5), requires = "spool")]
     nats_replicas: u8,
+
+    #[command(flatten)]
+    login: LoginArgs,
 }
 
 /// Which batches to drop.
@@ -62,16 +65,24 @@ impl NatsArgs {
     pub(super) fn unused(&self, running: &Running) -> Result<(), Failure> {
         let usage = |what: &str| Err(Failure::Usage(what.to_owned()));
         if url(running).is_some() {
-            return usage("-o nats:// is for --format arrow");
+            return usage("-o nats:// and tls:// are for --format arrow");
         }
         if self.site.is_some() || self.spool.is_some() {
             return usage("--site and --spool are for --format arrow");
         }
+        if self.login.is_given() {
+            return usage("options that begin with --nats are for --format arrow");
+        }
         Ok(())
     }
 
-    /// The server that `-o` names, with these options.
-    pub(super) fn broker(&self, running: &Running, is_live: bool) -> Result<Broker, Failure> {
+    /// The server that `-o` names, with these options. Files of its login are read if `has_login`.
+    pub(super) fn broker(
+        &self,
+        running: &Running,
+        is_live: bool,
+        has_login: bool,
+    ) -> Result<Broker, Failure> {
         let usage = |what: &str| Err(Failure::Usage(what.to_owned()));
         let Some(url) = url(running) else {
             return usage("--format arrow needs -o nats://HOST:PORT");
@@ -85,7 +96,9 @@ impl NatsArgs {
         if self.run.is_some() && is_live {
             return usage("--run is for capture files: no capture of interfaces is like another");
         }
+        let login = if has_login { self.login.read() } else { Ok(BrokerLogin::default()) };
         Ok(Broker {
+            login: login.map_err(|error| Failure::Failed(error.to_string()))?,
             url: url.to_owned(),
             ports,
             site: site.clone(),
@@ -108,7 +121,7 @@ impl NatsArgs {
 /// The servers, if the output is any.
 fn url(running: &Running) -> Option<&str> {
     let url = running.output.as_deref().and_then(|path| path.to_str());
-    url.filter(|url| url.starts_with("nats://"))
+    url.filter(|url| url.starts_with("nats://") || url.starts_with("tls://"))
 }
 
 /// A part of a subject, without what has a meaning there.

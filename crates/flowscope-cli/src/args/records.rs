@@ -124,7 +124,11 @@ impl Records {
     }
 
     /// The server that they are published to, if their format is for one.
-    pub(crate) fn broker(&self, common: &Common) -> Result<Option<Broker>, Failure> {
+    pub(crate) fn broker(
+        &self,
+        common: &Common,
+        sinks: Sinks<'_>,
+    ) -> Result<Option<Broker>, Failure> {
         if self.format != Format::Arrow {
             return self.nats.unused(&common.running).map(|()| None);
         }
@@ -132,7 +136,9 @@ impl Records {
             let what = "--sort, --limit and --output-dir are not for --format arrow";
             return Err(Failure::Usage(what.into()));
         }
-        self.nats.broker(&common.running, common.is_live()).map(Some)
+        // Another program reads its files itself.
+        let is_here = matches!(sinks, Sinks::Broker(_));
+        self.nats.broker(&common.running, common.is_live(), is_here).map(Some)
     }
 
     /// Where the records go. Those of a format that `sinks` do not write are left to another program.

@@ -6,6 +6,8 @@ use flowscope::output::{CaptureStats, FlowRecord, RecordHeader};
 use flowscope::pcap::ReadError;
 use flowscope::protocols::AppRecord;
 
+use crate::args::BrokerLogin;
+
 /// Where records go that are not written as text, in the order in which text would have them.
 ///
 /// An error ends the run, as one of the output.
@@ -56,8 +58,11 @@ pub type OpenSink<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn RecordSink>>;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Broker {
-    /// `nats://HOST:PORT`, possibly with `USER:PASSWORD@`; several servers of a cluster have commas between them.
+    /// `nats://HOST:PORT`, or `tls://` if TLS is required, possibly with `USER:PASSWORD@`; several servers of a cluster have
+    /// commas between them.
     pub url: String,
+    /// What servers have to prove, and what they are shown.
+    pub login: BrokerLogin,
     /// The TCP ports in it.
     #[cfg_attr(
         not(all(feature = "live", target_os = "linux")),
@@ -95,7 +100,7 @@ pub enum Dropped {
     Newest,
 }
 
-/// Makes the sink that publishes to a server.
+/// Makes the sink that publishes to a server. An error of the kind [`io::ErrorKind::InvalidInput`] is one of the options.
 pub type OpenBroker<'a> = &'a dyn Fn(&Broker) -> io::Result<Box<dyn RecordSink>>;
 
 /// What a program writes that is no text.
@@ -118,9 +123,10 @@ impl Broker {
 }
 
 fn without_passwords(url: &str) -> String {
-    let server = |url: &str| match url.rsplit_once('@') {
-        Some((_, host)) => format!("nats://{host}"),
-        None => url.to_owned(),
+    let server = |url: &str| match (url.rsplit_once('@'), url.split_once("://")) {
+        (Some((_, host)), Some((scheme, _))) => format!("{scheme}://{host}"),
+        (Some((_, host)), None) => host.to_owned(),
+        (None, _) => url.to_owned(),
     };
     url.split(',').map(server).collect::<Vec<_>>().join(",")
 }
@@ -132,7 +138,7 @@ pub(crate) fn broker_ports(url: &str) -> Option<Vec<u16>> {
 
 /// The port of a server; 4222 unless it is given.
 fn broker_port(url: &str) -> Option<u16> {
-    let rest = url.strip_prefix("nats://")?;
+    let rest = url.strip_prefix("nats://").or_else(|| url.strip_prefix("tls://"))?;
     let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
     let (host, port) = match place.rsplit_once(':') {
         // The last colon of an address of IPv6 is within brackets.
@@ -150,8 +156,8 @@ mod tests {
 
     #[test]
     fn passwords_are_not_printed() {
-        let url = "nats://me:secret@a:1,nats://b,nats://me:p@ss@[::1]:2";
-        assert_eq!(without_passwords(url), "nats://a:1,nats://b,nats://[::1]:2");
+        let url = "nats://me:secret@a:1,nats://b,tls://me:p@ss@[::1]:2";
+        assert_eq!(without_passwords(url), "nats://a:1,nats://b,tls://[::1]:2");
     }
 
     #[test]
@@ -164,6 +170,7 @@ mod tests {
         check("nats://me:secret@[2001:db8::1]:5", Some(&[5]));
         check("nats://[2001:db8::1]", Some(&[4222]));
         check("nats://a:1,nats://b:2", Some(&[1, 2]));
+        check("tls://a,nats://b:2", Some(&[4222, 2]));
         check("nats://a:1,b:2", None);
         check("nats://", None);
         check("nats://a:0", None);

@@ -79,6 +79,9 @@ impl Records {
     fn open(name: String, opened: io::Result<Box<dyn RecordSink>>) -> Result<Self, Failure> {
         match opened {
             Ok(sink) => Ok(Records { sink, name }),
+            Err(source) if source.kind() == io::ErrorKind::InvalidInput => {
+                Err(Failure::Failed(source.to_string()))
+            }
             Err(source) => Err(Failure::Output { name, source }),
         }
     }

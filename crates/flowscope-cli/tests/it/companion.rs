@@ -85,7 +85,15 @@ fn a_server_is_needed() {
         let ran = flowscope(arrow.iter().chain(args));
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}: {ran:?}");
     }
-    for option in ["--site=a", "--spool=x", "-onats://a:1"] {
+    let options = [
+        "--site=a",
+        "--spool=x",
+        "-onats://a:1",
+        "-otls://a:1",
+        "--nats-tlsca=a",
+        "--nats-token-file=a",
+    ];
+    for option in options {
         let ran = flowscope(["flows", "x.pcap", option]);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{option}: {ran:?}");
     }
