@@ -162,7 +162,8 @@ fn form(script: &[(&str, &str)]) -> Vec<(String, u64, Option<[u8; 32]>)> {
         assert_eq!(of(piece), whole, "{script:#?} by {piece}");
     }
     let files = whole.map(|form| form.files).unwrap_or_default();
-    let name = |name: Option<Vec<u8>>| String::from_utf8(name.unwrap_or_default()).unwrap();
+    let name =
+        |name: Option<Vec<u8>>| String::from_utf8_lossy(&name.unwrap_or_default()).into_owned();
     files
         .into_iter()
         .map(|file| (name(file.name), file.info.seen_bytes, file.info.sha256))

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use data_encoding::{BASE32_DNSSEC, BASE64, Encoding};
+
 use super::write_strings;
 use crate::RecordType;
 use crate::name::write_label;
@@ -19,14 +21,14 @@ pub(super) fn text(rtype: RecordType, bytes: &[u8]) -> Option<String> {
         18 | 21 | 36 => form.u16()?.name()?,
         // X25, ISDN, GPOS, SPF: strings (RFC 1183 §3.1 and §3.2, RFC 1712 §3, RFC 7208 §3.1).
         19 | 20 | 27 | 99 => form.strings()?,
-        // SIG and RRSIG (RFC 4034 §3.2).
+        // SIG and RRSIG, with times in seconds since 1970 (RFC 4034 §3.2).
         24 | 46 => form
             .rtype()?
             .u8()?
             .u8()?
             .u32()?
-            .time()?
-            .time()?
+            .u32()?
+            .u32()?
             .u16()?
             .name()?
             .base(&BASE64, usize::MAX)?,
@@ -46,7 +48,7 @@ pub(super) fn text(rtype: RecordType, bytes: &[u8]) -> Option<String> {
         50 => {
             let form = form.u8()?.u8()?.u16()?.salt()?;
             let [len] = form.take()?;
-            form.base(&BASE32_HEX, usize::from(len))?.types()?
+            form.base(&BASE32_DNSSEC, usize::from(len))?.types()?
         }
         // NSEC3PARAM (RFC 5155 §4.3).
         51 => form.u8()?.u8()?.u16()?.salt()?,
@@ -114,15 +116,6 @@ impl Form<'_> {
         self.push(rtype)
     }
 
-    /// Seconds since 1970 as `YYYYMMDDHHmmSS` (RFC 4034 §3.2).
-    fn time(&mut self) -> Option<&mut Self> {
-        let seconds = u32::from_be_bytes(self.take()?);
-        let (day, second) = (seconds / 86_400, seconds % 86_400);
-        let (year, month, day) = date(day);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        self.push(format_args!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}"))
-    }
-
     fn name(&mut self) -> Option<&mut Self> {
         self.push("")?;
         if let [0, rest @ ..] = self.rest {
@@ -183,28 +176,9 @@ impl Form<'_> {
         self.push(octets.join("-"))
     }
 
-    /// Bytes as letters that stand for some bits each (RFC 4648).
-    fn base(&mut self, base: &Base, len: usize) -> Option<&mut Self> {
+    fn base(&mut self, encoding: &Encoding, len: usize) -> Option<&mut Self> {
         let bytes = self.bytes(len)?;
-        self.push("")?;
-        let letter = |group: u32| char::from(base.letters[(group & (1 << base.bits) - 1) as usize]);
-        let (mut held, mut count, mut written) = (0_u32, 0, 0);
-        for byte in bytes {
-            held = held << 8 | u32::from(byte);
-            count += 8;
-            while count >= base.bits {
-                count -= base.bits;
-                self.text.push(letter(held >> count));
-                written += 1;
-            }
-        }
-        if count > 0 {
-            self.text.push(letter(held << (base.bits - count)));
-            written += 1;
-        }
-        (written..usize::div_ceil(written, base.group) * base.group)
-            .for_each(|_| self.text.push('='));
-        Some(self)
+        self.push(encoding.encode_display(&bytes))
     }
 
     /// The types of a bit map, up to the end (RFC 4034 §4.1.2).
@@ -222,8 +196,8 @@ impl Form<'_> {
                 return None;
             }
             for (at, byte) in (0_u16..).zip(bits) {
-                for bit in (0..8).filter(|bit| byte & 0x80 >> bit != 0) {
-                    self.push(RecordType(u16::from(window) << 8 | at * 8 + bit))?;
+                for bit in (0..8).filter(|bit| byte & (0x80 >> bit) != 0) {
+                    self.push(RecordType(u16::from_be_bytes([window, 0]) + at * 8 + bit))?;
                 }
             }
         }
@@ -258,40 +232,4 @@ impl Form<'_> {
         let (seconds, thousandths) = (arc / 1000 % 60, arc % 1000);
         self.push(format_args!("{degrees} {minutes} {seconds}.{thousandths:03} {side}"))
     }
-}
-
-/// Letters that stand for some bits each, and how many of them a group is filled up to.
-struct Base {
-    letters: &'static [u8],
-    bits: u32,
-    group: usize,
-}
-
-const BASE64: Base = Base {
-    letters: b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-    bits: 6,
-    group: 4,
-};
-
-/// Without padding (RFC 5155 §3.3).
-const BASE32_HEX: Base = Base { letters: b"0123456789abcdefghijklmnopqrstuv", bits: 5, group: 1 };
-
-/// Year, month and day of this day since 1970.
-fn date(day: u32) -> (u32, u32, u32) {
-    let is_leap = |year: u32| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let (mut year, mut left) = (1970, day);
-    while left >= 365 + u32::from(is_leap(year)) {
-        left -= 365 + u32::from(is_leap(year));
-        year += 1;
-    }
-    let february = 28 + u32::from(is_leap(year));
-    let mut month = 1;
-    for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if left < days {
-            break;
-        }
-        left -= days;
-        month += 1;
-    }
-    (year, month, left + 1)
 }

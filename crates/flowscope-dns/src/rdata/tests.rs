@@ -62,7 +62,7 @@ fn types_that_the_library_leaves_as_bytes() {
     check(48, b"\x01\x01\x03\x08\x03\x01\0\x01\xa8", "257 3 8 AwEAAag=");
     let signature =
         [b"\0\x01\x08\x02\0\0\x01\x2c\x65\xe1\x09\x7f\x65\x69\x22\0\x30\x39", NAME, b"\x03\x01"];
-    let expected = r"A 8 2 300 20240229224727 20231201000000 12345 a.b\. AwE=";
+    let expected = r"A 8 2 300 1709246847 1701388800 12345 a.b\. AwE=";
     check(46, &signature.concat(), expected);
     check(
         47,

@@ -231,8 +231,11 @@ fn missing_bytes_end_parsing() {
     assert_eq!(pairs(&out), [("NOOP".to_owned(), None)]);
 }
 
-/// What is expected after each turn: whether the server listens, host, port, and what it is about.
-fn expected(turns: &[(char, &str)]) -> Vec<Vec<(bool, Option<String>, u16, String)>> {
+/// Whether the server listens, host, port, and what it is about.
+type Expected = (bool, Option<String>, u16, String);
+
+/// What is expected after each turn.
+fn expected(turns: &[(char, &str)]) -> Vec<Vec<Expected>> {
     let (mut parser, mut offsets) = (FtpParser::default(), [0; 2]);
     let mut all = Vec::new();
     for (who, text) in turns {
