@@ -11,7 +11,7 @@ use flowscope_core::{
 
 use crate::detection::Announcers;
 
-/// Places that are announced at the same time; of more, the oldest are forgotten.
+/// Announcements that are remembered, the last ones.
 const MAX_ANNOUNCED: usize = 1024;
 
 /// Flows that are routed so at the same time. Of more, those that are announced go where their hash says.
@@ -20,21 +20,68 @@ const MAX_FLOWS: usize = 1 << 14;
 /// An announcement holds this long, and a flow that has been silent for as long is forgotten if there is need for room.
 const MAX_AGE: Duration = Duration::from_secs(300);
 
+/// All flows are gone through at most this often.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The flows that go to the shard of the flow that announces them, by the packets of that one alone.
 ///
 /// A parser finds out more, but in its shard, and later than the next packet is routed. Holds at most 1024 announcements and
-/// 16384 flows.
+/// 16384 flows, and looks for neither by going through all: any sender can announce, and begin connections.
 pub(super) struct Followers<K> {
     announcers: Announcers,
-    announced: VecDeque<Announced>,
+    announced: Announcements,
     flows: HashMap<K, Follower>,
+    /// When silent flows were last looked for.
+    swept: Option<Timestamp>,
 }
 
-struct Announced {
+/// Where a flow is announced to be opened to, and from which host.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+struct Place {
     listener: SocketAddr,
     connector: IpAddr,
+}
+
+#[derive(Clone, Copy)]
+struct Announced {
     shard: usize,
     since: Timestamp,
+    /// Which announcement it is, of all.
+    number: u64,
+}
+
+/// The last announcements.
+#[derive(Default)]
+struct Announcements {
+    places: HashMap<Place, Announced>,
+    /// The oldest first; some may have been taken, or made again.
+    order: VecDeque<(Place, u64)>,
+    count: u64,
+}
+
+impl Announcements {
+    fn add(&mut self, place: Place, shard: usize, since: Timestamp) {
+        if self.order.len() == MAX_ANNOUNCED
+            && let Some((oldest, number)) = self.order.pop_front()
+            && self.places.get(&oldest).is_some_and(|it| it.number == number)
+        {
+            self.places.remove(&oldest);
+        }
+        let number = self.count;
+        self.count += 1;
+        self.order.push_back((place, number));
+        self.places.insert(place, Announced { shard, since, number });
+    }
+
+    /// The last of those that are of a connection between these two ends.
+    fn find(&self, Endpoints { a, b }: Endpoints, now: Timestamp) -> Option<(Place, usize)> {
+        let ways = [(b, a.ip()), (a, b.ip())];
+        let places = ways.map(|(listener, connector)| Place { listener, connector });
+        let known = places.into_iter().filter_map(|place| Some((place, *self.places.get(&place)?)));
+        let known = known.filter(|(_, it)| now.since(it.since) <= MAX_AGE);
+        let (place, last) = known.max_by_key(|(_, it)| it.number)?;
+        Some((place, last.shard))
+    }
 }
 
 struct Follower {
@@ -45,7 +92,12 @@ struct Follower {
 impl<K: Hash + Eq + Clone> Followers<K> {
     pub(super) fn new(announcers: Vec<Announcer>) -> Self {
         let announcers = Announcers::new(announcers);
-        Followers { announcers, announced: VecDeque::new(), flows: HashMap::new() }
+        Followers {
+            announcers,
+            announced: Announcements::default(),
+            flows: HashMap::new(),
+            swept: None,
+        }
     }
 
     /// The shard of a flow, if it is not that of its hash.
@@ -77,7 +129,7 @@ impl<K: Hash + Eq + Clone> Followers<K> {
         {
             flow.last = now;
             shard = flow.shard;
-        } else if !self.announced.is_empty() && tcp.flags.contains(TcpFlags::SYN) {
+        } else if !self.announced.places.is_empty() && tcp.flags.contains(TcpFlags::SYN) {
             shard = self.begin(found, endpoints, now).unwrap_or(shard);
         }
         if let Some(said) = self.announcers.find(found.payload.of(view)) {
@@ -94,24 +146,24 @@ impl<K: Hash + Eq + Clone> Followers<K> {
         endpoints: fn(&K) -> Option<Endpoints>,
         now: Timestamp,
     ) -> Option<usize> {
-        let Endpoints { a, b } = endpoints(&found.key)?;
-        let is_its = |it: &Announced| {
-            let (to_b, to_a) = (
-                it.listener == b && it.connector == a.ip(),
-                it.listener == a && it.connector == b.ip(),
-            );
-            (to_a || to_b) && now.since(it.since) <= MAX_AGE
-        };
-        let at = self.announced.iter().rposition(is_its)?;
+        let (place, shard) = self.announced.find(endpoints(&found.key)?, now)?;
         if self.flows.len() >= MAX_FLOWS {
-            self.flows.retain(|_, flow| now.since(flow.last) <= MAX_AGE);
+            self.sweep(now);
             if self.flows.len() >= MAX_FLOWS {
                 return None;
             }
         }
-        let shard = self.announced.remove(at)?.shard;
+        self.announced.places.remove(&place);
         self.flows.insert(found.key.clone(), Follower { shard, last: now });
         Some(shard)
+    }
+
+    /// Forgets flows that are silent.
+    fn sweep(&mut self, now: Timestamp) {
+        if self.swept.is_none_or(|before| now.since(before) >= SWEEP_INTERVAL) {
+            self.swept = Some(now);
+            self.flows.retain(|_, flow| now.since(flow.last) <= MAX_AGE);
+        }
     }
 
     #[cold]
@@ -128,12 +180,8 @@ impl<K: Hash + Eq + Clone> Followers<K> {
             if found.orientation == Orientation::Forward { (a, b) } else { (b, a) };
         let named = said.host.filter(|&host| host != sender.ip());
         for host in [Some(sender.ip()), named].into_iter().flatten() {
-            let (listener, connector) = (SocketAddr::new(host, said.port), receiver.ip());
-            self.announced.retain(|it| it.listener != listener || it.connector != connector);
-            if self.announced.len() == MAX_ANNOUNCED {
-                self.announced.pop_front();
-            }
-            self.announced.push_back(Announced { listener, connector, shard, since });
+            let listener = SocketAddr::new(host, said.port);
+            self.announced.add(Place { listener, connector: receiver.ip() }, shard, since);
         }
     }
 }
@@ -209,7 +257,10 @@ mod tests {
             let text = format!("at {port}");
             route(&mut all, ("10.0.0.2:21", A), TcpFlags::ACK, text.as_bytes(), (3, 0));
         }
-        assert_eq!(all.announced.len(), MAX_ANNOUNCED);
+        assert_eq!(all.announced.places.len(), MAX_ANNOUNCED);
+        assert_eq!(all.announced.order.len(), MAX_ANNOUNCED);
+        let forgotten = ("10.0.0.1:1", "10.0.0.2:975");
+        assert_eq!(route(&mut all, forgotten, TcpFlags::SYN, b"", (7, 0)), 7);
         let old = ("10.0.0.1:1", "10.0.0.2:1999");
         assert_eq!(route(&mut all, old, TcpFlags::SYN, b"", (7, 301)), 7);
         assert_eq!(route(&mut all, old, TcpFlags::SYN, b"", (7, 300)), 3);
