@@ -92,7 +92,8 @@ fn context(args: &Args, inputs: Inputs, problems: &Arc<Problems>) -> QueryResult
             table: OnceCell::new(),
             kind,
         });
-        context.register_table(name, records)?;
+        // A hyphen would have to be quoted in SQL.
+        context.register_table(name.replace('-', "_"), records)?;
     }
     for unknown in parquet.keys() {
         problems.add(format!("record={unknown}: this program knows no such records"));
