@@ -81,9 +81,9 @@ impl FtpDataParser {
         if !self.is_protected {
             self.pass_start();
         }
-        let order = self.order.take();
-        let is_file = order.as_ref().is_none_or(|order| is_of_file(&order.command));
-        let Order { offset, file_size, command, name } = order.clone().unwrap_or_default();
+        let is_known = self.order.is_some();
+        let Order { offset, file_size, command, name } = self.order.take().unwrap_or_default();
+        let is_file = !is_known || is_of_file(&command);
         let whole = offset.saturating_add(self.bytes).saturating_add(self.missing_bytes);
         let is_short = offset == 0 && file_size.is_some_and(|size| whole < size);
         let is_cut =
@@ -92,7 +92,7 @@ impl FtpDataParser {
         out.push(FtpTransfer {
             ts,
             control_flow: self.control_flow,
-            command: order.is_some().then_some(command),
+            command: is_known.then_some(command),
             name,
             offset,
             file_size,

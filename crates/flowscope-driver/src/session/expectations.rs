@@ -93,18 +93,20 @@ impl Expectations {
         self.0.is_empty()
     }
 
-    /// The protocol of the flow of this id and these ends, if it is expected; it is no other from then on.
+    /// The protocol of the flow of this id and these ends, if it is expected; it is no other from then on. Forgets what has
+    /// been expected for too long, so that flows are not compared with it any more.
     pub(crate) fn take(
         &mut self,
         id: FlowId,
         ends: Endpoints,
         now: Timestamp,
     ) -> Option<&'static str> {
+        self.0.retain(|it| it.taken.is_some() || now.since(it.since) <= MAX_AGE);
         let (a, b) = (ends.a, ends.b);
         let found = self.0.iter_mut().rfind(|it| {
             let is_its = (it.listener == b && it.connector == a.ip())
                 || (it.listener == a && it.connector == b.ip());
-            is_its && it.taken.is_none() && it.by != id && now.since(it.since) <= MAX_AGE
+            is_its && it.taken.is_none() && it.by != id
         })?;
         found.taken = Some(id);
         Some(found.protocol)
@@ -155,14 +157,22 @@ mod tests {
             all.take(FlowId(2), ends("10.0.0.1:4001", "10.0.0.2:51"), Timestamp::ZERO),
             None
         );
-        assert_eq!(all.take(FlowId(2), data, Timestamp::from_secs(301)), None);
-        assert_eq!(all.take(FlowId(2), data, Timestamp::ZERO), Some("data"));
+        assert_eq!(all.take(FlowId(2), data, Timestamp::from_secs(300)), Some("data"));
         assert_eq!(all.of(FlowId(2)), Some((FlowId(1), &b""[..])));
         assert_eq!(all.take(FlowId(3), data, Timestamp::ZERO), None);
         // What is said later is of the flow that has begun, and a new expectation of the next one.
         add(&mut all, 1, 50, "file");
         assert_eq!(all.of(FlowId(2)), Some((FlowId(1), &b"file"[..])));
         all.release(FlowId(2));
+        assert!(all.is_empty());
+    }
+
+    #[test]
+    fn what_does_not_come_is_forgotten() {
+        let mut all = Expectations::default();
+        add(&mut all, 1, 50, "");
+        let data = ends("10.0.0.1:4001", "10.0.0.2:50");
+        assert_eq!(all.take(FlowId(2), data, Timestamp::from_secs(301)), None);
         assert!(all.is_empty());
     }
 

@@ -386,8 +386,11 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
     ) {
         let ParserHost { expectations, endpoints, .. } = &mut *self.host;
         let found = endpoints(flow.key).and_then(|ends| expectations.take(flow.id, ends, ts));
-        if let Some(protocol) = found {
-            open.expect(protocol);
+        let Some(protocol) = found else { return };
+        open.expect(protocol);
+        if self.host.announcers.is_some() {
+            // No parser reads the flow that could be introduced.
+            self.host.expectations.release(flow.id);
         }
     }
 
