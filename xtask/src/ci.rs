@@ -6,8 +6,8 @@ use std::time::Instant;
 use xshell::{Shell, cmd};
 
 use crate::{
-    Result, browser, columns, container, dist, gate, graph, metadata, nats, new_protocol, package,
-    python, query, record, rules, targets,
+    Result, arrow, browser, container, dist, gate, graph, metadata, new_protocol, package, python,
+    record, rules, targets,
 };
 
 /// One check, run alone as `cargo xtask ci NAME`.
@@ -69,20 +69,14 @@ const STEPS: &[Step] = &[
         run: native,
     },
     Step {
-        name: "columns",
-        about: "the package columnar: its tests, and what other programs read of its files",
-        run: columns::run,
-    },
-    Step {
         name: "python",
         about: "the package python: tests of its wheel beside the command",
         run: python::run,
     },
-    Step { name: "query", about: "the package query: its tests", run: query::run },
     Step {
-        name: "nats",
-        about: "the package nats: its tests, with servers, sensors and collectors that are killed",
-        run: nats::run,
+        name: "arrow",
+        about: "the packages that need Arrow: their tests, with servers that are killed, and other readers of their files",
+        run: arrow::run,
     },
     Step {
         name: "dist",
@@ -159,6 +153,15 @@ fn clippy(sh: &Shell) -> Result<()> {
     Ok(cmd!(sh, "cargo clippy --workspace --all-targets -- -D warnings").run()?)
 }
 
+/// Clippy on all targets that `args` of `cargo build` choose, warnings denied, for packages outside of the workspace. Their
+/// dependencies are compiled as for their tests: `cargo clippy` would compile them a second time.
+pub(crate) fn clippy_outside(sh: &Shell, args: &[&str]) -> Result<()> {
+    let _driver = sh.push_env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
+    // As `cargo clippy` hands over what follows its `--`.
+    let _arguments = sh.push_env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
+    Ok(cmd!(sh, "cargo build --all-targets {args...}").run()?)
+}
+
 fn test(sh: &Shell) -> Result<()> {
     let readme = sh.read_file("README.md")?;
     let command = test_command(&readme)?;
@@ -207,14 +210,15 @@ fn features(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// What is different with AF_XDP and libpcap; needs the packages that README.md names for them.
+/// What is different with AF_XDP and libpcap; needs the packages that README.md names for them. Tests that these features
+/// change nothing of are left to the step `test`.
 fn native(sh: &Shell) -> Result<()> {
-    let features = "netring-capture/af-xdp,netring/af-xdp,netring/libpcap,\
-        flowscope-filter/libpcap,flowscope-cli/libpcap,flowscope-tests/af-xdp";
-    let packages = ["netring-capture", "netring", "flowscope-filter", "flowscope-cli"];
-    let packages: Vec<&str> = packages.iter().flat_map(|package| ["-p", package]).collect();
-    cmd!(sh, "cargo test {packages...} --features {features} -p flowscope-tests").run()?;
-    Ok(())
+    let features = "netring-capture/af-xdp,netring/af-xdp,netring/libpcap,flowscope-filter/libpcap,\
+        flowscope-tests/af-xdp";
+    let packages = ["netring-capture", "netring", "flowscope-filter", "flowscope-tests"];
+    let packages = packages.iter().flat_map(|package| ["-p", package]);
+    let tests = ["--lib", "--test", "live", "--test", "text", "--test", "libpcap"];
+    Ok(cmd!(sh, "cargo test {packages...} --features {features} {tests...}").run()?)
 }
 
 /// Needs a nightly toolchain; where there is none, it says that it was skipped.

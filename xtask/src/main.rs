@@ -6,12 +6,13 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+mod arrow;
 mod attack;
 mod bench;
 mod browser;
 mod ci;
 mod cli_pages;
-mod columns;
+mod cluster;
 mod container;
 mod dist;
 mod formats;
@@ -20,12 +21,10 @@ mod gate;
 mod graph;
 mod metadata;
 mod mutants;
-mod nats;
 mod needs;
 mod new_protocol;
 mod package;
 mod python;
-mod query;
 mod readmes;
 mod record;
 mod rules;
@@ -90,7 +89,7 @@ fn run(args: &[String]) -> Result<()> {
         "ci" => ci::run(rest),
         "cli-pages" => cli_pages::run(rest),
         container::INSIDE => container::run_inside(rest),
-        "cluster" => nats::cluster(&xshell::Shell::new()?),
+        "cluster" => cluster::run(&xshell::Shell::new()?),
         "dist" => dist::run(rest),
         "graph" => graph::run(),
         "rules" => rules::run(),

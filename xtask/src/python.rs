@@ -23,8 +23,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
         // As maturin sets it: what is compiled for one is not compiled again for the other.
         let _extension = sh.push_env("PYO3_BUILD_EXTENSION_MODULE", "1");
         let _python = sh.push_env("PYO3_PYTHON", &python);
-        // Not `--locked`: a new crate of the workspace is new in this lock file too.
-        cmd!(sh, "cargo clippy --manifest-path {MANIFEST} --all-targets -- -D warnings").run()?;
+        ci::clippy_outside(sh, &["--manifest-path", MANIFEST])?;
     }
     let wheels = "python/target/wheels";
     sh.remove_path(wheels)?;
