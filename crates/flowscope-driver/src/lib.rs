@@ -46,6 +46,7 @@ mod detection;
 mod flow_driver;
 mod ingress;
 mod packet_driver;
+mod place;
 mod session;
 mod shard;
 mod shunting;

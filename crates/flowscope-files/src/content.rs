@@ -25,8 +25,15 @@ impl Content {
     /// bytes are kept; of all files in a form together four times as many.
     #[must_use]
     pub fn new(media_type: Option<&[u8]>, most_kept: usize) -> Self {
-        let form = media_type.and_then(|media_type| Parts::of_form(media_type, most_kept));
-        Content { file: FileHasher::keeping(most_kept), form: form.map(Box::new) }
+        let form = media_type.and_then(|media_type| Self::of_form(media_type, most_kept));
+        form.unwrap_or_else(|| Content { file: FileHasher::keeping(most_kept), form: None })
+    }
+
+    /// As [`new`](Self::new). `None` if the media type is not that of a form.
+    #[must_use]
+    pub fn of_form(media_type: &[u8], most_kept: usize) -> Option<Self> {
+        let form = Box::new(Parts::of_form(media_type, most_kept)?);
+        Some(Content { file: FileHasher::keeping(most_kept), form: Some(form) })
     }
 
     /// Takes the next bytes.
@@ -84,18 +91,7 @@ impl Form {
 
     /// Appends what is known of the first files to the line of a table.
     pub fn note(&self, text: &mut String) {
-        for file in self.files.iter().take(MAX_NOTES) {
-            let name = file.name.as_deref().map_or("file".into(), flowscope_record::wire_text);
-            text.push_str(&format!(
-                " [{name} {}B]",
-                flowscope_record::amount(file.info.seen_bytes)
-            ));
-            record::note(text, &name, Some(&file.info));
-        }
-        let more = self.files.len().saturating_sub(MAX_NOTES) as u64 + self.more_files;
-        if more > 0 {
-            text.push_str(&format!(" [{more} more files]"));
-        }
+        record::note_files(text, &self.files, self.more_files);
     }
 
     /// Returns the allocated memory, in bytes, by capacity.
@@ -104,9 +100,6 @@ impl Form {
         files_heap_bytes(&self.files)
     }
 }
-
-/// Files that a line of a table has.
-const MAX_NOTES: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -2,9 +2,13 @@
 
 use std::fmt::Write as _;
 
-use flowscope_record::{Kind, Value};
+use flowscope_record::{Kind, Value, amount, wire_text};
 
+use crate::mime::NamedFile;
 use crate::{FileInfo, Form};
+
+/// Files that a line of a table has.
+const MAX_NOTES: usize = 4;
 
 /// The type of what [`object`] gives.
 pub const FILE: Kind = Kind::Object(&[
@@ -50,9 +54,7 @@ pub fn exchange<'a>(
     if request.is_none() && response.is_none() {
         return Value::Null;
     }
-    let files = [("toserver", request), ("toclient", response)];
-    let objects = files.into_iter().filter_map(|(side, file)| Some((side, file?)));
-    Value::list(objects.map(|(side, file)| object(file, name, side, tx_id)))
+    Value::list(both(name, request, response, tx_id))
 }
 
 /// The files of a request and of its response as a list of objects, and those in the form that the request is; null if there is
@@ -65,10 +67,19 @@ pub fn exchange_with_form<'a>(
     tx_id: u64,
 ) -> Value<'a> {
     let Some(form) = form else { return exchange(None, request, response, tx_id) };
+    let in_form = form.files.iter().map(|file| file.object("toserver", tx_id));
+    Value::list(both(None, request, response, tx_id).chain(in_form))
+}
+
+fn both<'a>(
+    name: Option<&'a [u8]>,
+    request: Option<&FileInfo>,
+    response: Option<&FileInfo>,
+    tx_id: u64,
+) -> impl Iterator<Item = Value<'a>> {
     let files = [("toserver", request), ("toclient", response)];
-    let objects = files.into_iter().filter_map(|(side, file)| Some((side, file?)));
-    let objects = objects.map(|(side, file)| object(file, None, side, tx_id));
-    Value::list(objects.chain(form.files.iter().map(|file| file.object("toserver", tx_id))))
+    let files = files.into_iter().filter_map(|(side, file)| Some((side, file?)));
+    files.map(move |(side, file)| object(file, name, side, tx_id))
 }
 
 /// The media type of a file; null if it is not known.
@@ -100,5 +111,19 @@ pub fn note(text: &mut String, what: &str, file: Option<&FileInfo>) {
     }
     if let Some(sha256) = file.sha256_hex() {
         let _ = write!(text, " [{what} sha256 {sha256}]");
+    }
+}
+
+/// Appends what is known of the first of several files to the line of a table, and how many more there are; `more` counts those
+/// that are not in `files`.
+pub fn note_files(text: &mut String, files: &[NamedFile], more: u64) {
+    for file in files.iter().take(MAX_NOTES) {
+        let name = file.name.as_deref().map_or("file".into(), wire_text);
+        let _ = write!(text, " [{name} {}B]", amount(file.info.seen_bytes));
+        note(text, &name, Some(&file.info));
+    }
+    let more = files.len().saturating_sub(MAX_NOTES) as u64 + more;
+    if more > 0 {
+        let _ = write!(text, " [{more} more files]");
     }
 }

@@ -235,9 +235,6 @@ impl StreamState {
     }
 }
 
-/// The media type of forms (RFC 7578).
-const FORM: &[u8] = b"multipart/form-data";
-
 impl KeptBody {
     /// Takes bytes as far as there is room for `most`.
     pub(crate) fn collect(&mut self, bytes: &[u8], most: usize) {
@@ -254,13 +251,8 @@ impl KeptBody {
     #[cold]
     pub(crate) fn of_request(request: &Request, most_kept: usize) -> Self {
         let media_type = request.header("content-type");
-        let is_form = media_type.is_some_and(|kind| {
-            kind.get(..FORM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(FORM))
-        });
-        if !is_form {
-            return KeptBody::Nothing;
-        }
-        KeptBody::File(Box::new(Content::new(media_type, most_kept)))
+        let form = media_type.and_then(|media_type| Content::of_form(media_type, most_kept));
+        form.map_or(KeptBody::Nothing, |form| KeptBody::File(Box::new(form)))
     }
 
     /// Takes bytes of a file, behind `missing` bytes of it that were not captured; keeps so many.

@@ -303,9 +303,6 @@ fn originating_ip(x: &X) -> Option<IpAddr> {
     text.trim_matches(['[', ']']).parse().ok()
 }
 
-/// Files that a line of a table has.
-const MAX_NOTES: usize = 4;
-
 /// Zeek has a line for each transaction that a client began, and for a session that goes over to TLS.
 fn transactions(x: &X, row: &mut dyn FnMut(&X)) {
     if x.mail_from.is_some() || x.rcpt_count > 0 || x.tls {
@@ -337,15 +334,7 @@ fn summary(x: &SmtpTransaction, out: &mut String) {
     if x.tls {
         out.push_str(", TLS");
     }
-    for file in x.files.iter().take(MAX_NOTES) {
-        let name = file.name.as_deref().map_or("file".into(), wire_text);
-        out.push_str(&format!(" [{name} {}B]", amount(file.info.seen_bytes)));
-        files::note(out, &name, Some(&file.info));
-    }
-    let more = x.files.len().saturating_sub(MAX_NOTES) as u64 + x.more_files;
-    if more > 0 {
-        out.push_str(&format!(" [{more} more files]"));
-    }
+    files::note_files(out, &x.files, x.more_files);
 }
 
 #[cfg(test)]

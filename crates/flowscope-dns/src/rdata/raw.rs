@@ -72,7 +72,7 @@ struct Form<'a> {
     text: String,
 }
 
-impl Form<'_> {
+impl<'a> Form<'a> {
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (bytes, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
@@ -80,11 +80,11 @@ impl Form<'_> {
     }
 
     /// So many of the bytes that are left, or all.
-    fn bytes(&mut self, len: usize) -> Option<Vec<u8>> {
+    fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
         let len = if len == usize::MAX { self.rest.len() } else { len };
         let (bytes, rest) = self.rest.split_at_checked(len)?;
         self.rest = rest;
-        Some(bytes.to_vec())
+        Some(bytes)
     }
 
     /// Writes a field, with a space before it unless it is the first.
@@ -134,7 +134,7 @@ impl Form<'_> {
                 self.text.push('.');
             }
             is_first = false;
-            write_label(&mut self.text, &label).ok()?;
+            write_label(&mut self.text, label).ok()?;
         }
     }
 
@@ -178,7 +178,7 @@ impl Form<'_> {
 
     fn base(&mut self, encoding: &Encoding, len: usize) -> Option<&mut Self> {
         let bytes = self.bytes(len)?;
-        self.push(encoding.encode_display(&bytes))
+        self.push(encoding.encode_display(bytes))
     }
 
     /// The types of a bit map, up to the end (RFC 4034 §4.1.2).

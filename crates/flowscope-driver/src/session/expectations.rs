@@ -1,20 +1,17 @@
 //! Flows that the parsers of other flows expect.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use flowscope_core::{Endpoints, Expectation, FlowSide, Orientation, Timestamp};
 use flowscope_track::FlowId;
+
+use crate::place::{MAX_AGE, Place};
 
 /// Flows that are expected at the same time; of more, the oldest are forgotten.
 const MAX_EXPECTED: usize = 128;
 
 /// Bytes that a parser may say of one; what says more is expected without.
 const MAX_ABOUT: usize = 4096;
-
-/// A flow is expected this long.
-const MAX_AGE: Duration = Duration::from_secs(300);
 
 /// The flows that are expected.
 ///
@@ -24,9 +21,7 @@ pub(crate) struct Expectations(VecDeque<Expected>);
 
 #[derive(Debug)]
 struct Expected {
-    /// Where it is connected to, and from which host: another may connect there for another reason.
-    listener: SocketAddr,
-    connector: IpAddr,
+    place: Place,
     protocol: &'static str,
     /// The flow whose parser expects it.
     by: FlowId,
@@ -52,26 +47,14 @@ impl Expectations {
         }
         let is_a = (initiator == Orientation::Forward) == (listener == FlowSide::Initiator);
         let (own, other) = if is_a { (ends.a, ends.b) } else { (ends.b, ends.a) };
-        // Behind the translation of addresses, the host that is named is not the one that is seen, and clients connect
-        // to either.
-        let named = host.filter(|&host| host != own.ip());
-        for host in [Some(own.ip()), named].into_iter().flatten() {
-            self.put(Expected {
-                listener: SocketAddr::new(host, port),
-                connector: other.ip(),
-                protocol,
-                by,
-                about: about.clone(),
-                since,
-                taken: None,
-            });
+        for place in Place::said(own.ip(), host, port, other.ip()) {
+            let about = about.clone();
+            self.put(Expected { place, protocol, by, about, since, taken: None });
         }
     }
 
     fn put(&mut self, new: Expected) {
-        let is_same =
-            |it: &&mut Expected| it.listener == new.listener && it.connector == new.connector;
-        match self.0.iter_mut().find(is_same) {
+        match self.0.iter_mut().find(|it| it.place == new.place) {
             // Which file is sent, say, is known later than where to.
             Some(known) if known.by == new.by && !new.about.is_empty() => {
                 known.about = new.about;
@@ -102,12 +85,11 @@ impl Expectations {
         now: Timestamp,
     ) -> Option<&'static str> {
         self.0.retain(|it| it.taken.is_some() || now.since(it.since) <= MAX_AGE);
-        let (a, b) = (ends.a, ends.b);
-        let found = self.0.iter_mut().rfind(|it| {
-            let is_its = (it.listener == b && it.connector == a.ip())
-                || (it.listener == a && it.connector == b.ip());
-            is_its && it.taken.is_none() && it.by != id
-        })?;
+        let places = Place::of(ends);
+        let is_it = |it: &&mut Expected| {
+            places.contains(&it.place) && it.taken.is_none() && it.by != id
+        };
+        let found = self.0.iter_mut().rfind(is_it)?;
         found.taken = Some(id);
         Some(found.protocol)
     }

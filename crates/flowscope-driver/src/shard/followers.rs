@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use flowscope_core::{
@@ -10,15 +9,14 @@ use flowscope_core::{
 };
 
 use crate::detection::Announcers;
+use crate::place::{MAX_AGE, Place};
 
 /// Announcements that are remembered, the last ones.
 const MAX_ANNOUNCED: usize = 1024;
 
-/// Flows that are routed so at the same time. Of more, those that are announced go where their hash says.
+/// Flows that are routed so at the same time. Of more, those that have been silent for as long as an announcement holds are
+/// forgotten, or else those that are announced go where their hash says.
 const MAX_FLOWS: usize = 1 << 14;
-
-/// An announcement holds this long, and a flow that has been silent for as long is forgotten if there is need for room.
-const MAX_AGE: Duration = Duration::from_secs(300);
 
 /// All flows are gone through at most this often.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -33,13 +31,6 @@ pub(super) struct Followers<K> {
     flows: HashMap<K, Follower>,
     /// When silent flows were last looked for.
     swept: Option<Timestamp>,
-}
-
-/// Where a flow is announced to be opened to, and from which host.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
-struct Place {
-    listener: SocketAddr,
-    connector: IpAddr,
 }
 
 #[derive(Clone, Copy)]
@@ -74,10 +65,9 @@ impl Announcements {
     }
 
     /// The last of those that are of a connection between these two ends.
-    fn find(&self, Endpoints { a, b }: Endpoints, now: Timestamp) -> Option<(Place, usize)> {
-        let ways = [(b, a.ip()), (a, b.ip())];
-        let places = ways.map(|(listener, connector)| Place { listener, connector });
-        let known = places.into_iter().filter_map(|place| Some((place, *self.places.get(&place)?)));
+    fn find(&self, ends: Endpoints, now: Timestamp) -> Option<(Place, usize)> {
+        let known = Place::of(ends).into_iter();
+        let known = known.filter_map(|place| Some((place, *self.places.get(&place)?)));
         let known = known.filter(|(_, it)| now.since(it.since) <= MAX_AGE);
         let (place, last) = known.max_by_key(|(_, it)| it.number)?;
         Some((place, last.shard))
@@ -178,16 +168,16 @@ impl<K: Hash + Eq + Clone> Followers<K> {
         let Some(Endpoints { a, b }) = endpoints(&found.key) else { return };
         let (sender, receiver) =
             if found.orientation == Orientation::Forward { (a, b) } else { (b, a) };
-        let named = said.host.filter(|&host| host != sender.ip());
-        for host in [Some(sender.ip()), named].into_iter().flatten() {
-            let listener = SocketAddr::new(host, said.port);
-            self.announced.add(Place { listener, connector: receiver.ip() }, shard, since);
+        for place in Place::said(sender.ip(), said.host, said.port, receiver.ip()) {
+            self.announced.add(place, shard, since);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     const A: &str = "10.0.0.1:4000";
