@@ -1,4 +1,3 @@
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -12,8 +11,7 @@ use parquet::file::properties::WriterProperties;
 use crate::batch_file::partition_path;
 use crate::columns::{arrow_schema_of, stored, time_column};
 use crate::file::{PartFile, ROW_GROUP_ROWS, create_directories, properties};
-use crate::table::AnyTable;
-use crate::{Error, RecordTable};
+use crate::{AnyTable, Error, RecordTable};
 
 /// Limits of a [`ParquetDirectory`].
 #[derive(Clone, Copy, Debug)]
@@ -170,9 +168,7 @@ impl ParquetDirectory {
         self.rows += 1;
         partition.latest = (self.rows, self.now);
         let before = partition.table.bytes();
-        let table: &mut dyn Any = &mut *partition.table;
-        let table = table.downcast_mut::<RecordTable<R>>();
-        table.expect("a name is that of one schema").push(header, record);
+        assert!(partition.table.push(header, record), "a name is that of one schema");
         self.buffered += partition.table.bytes() - before;
         if partition.table.rows() >= self.options.row_group_rows.get() {
             self.flush(place)?;

@@ -2,16 +2,19 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use flowscope::output::FlowLineError;
 use parquet::errors::ParquetError;
 
-/// Why records could not be written.
+/// Why records could not be written, or read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system refused to create, write or rename this file or directory.
+    /// The system refused to create, read, write or rename this file or directory.
     Io(PathBuf, io::Error),
-    /// This file could not be written.
+    /// This file could not be written, or is damaged.
     Parquet(PathBuf, ParquetError),
+    /// The row of this number, from 1, is no flow record.
+    Row(PathBuf, u64, FlowLineError),
 }
 
 impl Error {
@@ -35,6 +38,7 @@ impl fmt::Display for Error {
         match self {
             Error::Io(path, error) => write!(f, "{}: {error}", path.display()),
             Error::Parquet(path, error) => write!(f, "{}: {error}", path.display()),
+            Error::Row(path, row, error) => write!(f, "{}: row {row}: {error}", path.display()),
         }
     }
 }
@@ -44,6 +48,7 @@ impl std::error::Error for Error {
         match self {
             Error::Io(_, error) => Some(error),
             Error::Parquet(_, error) => Some(error),
+            Error::Row(_, _, error) => Some(error),
         }
     }
 }
@@ -53,6 +58,7 @@ impl From<Error> for io::Error {
         let kind = match &error {
             Error::Io(_, error) => error.kind(),
             Error::Parquet(..) => io::ErrorKind::Other,
+            Error::Row(..) => io::ErrorKind::InvalidData,
         };
         io::Error::new(kind, error)
     }

@@ -152,6 +152,9 @@ fn sync(_: &Path) -> io::Result<()> {
 /// Most rows of a row group, unless it is said otherwise.
 pub(crate) const ROW_GROUP_ROWS: usize = 128 << 10;
 
+/// The key of a file's metadata that has the kind of its records.
+pub(crate) const RECORD_KEY: &str = "flowscope.record";
+
 /// How files of this record are written.
 pub(crate) fn properties(
     record: &str,
@@ -160,7 +163,7 @@ pub(crate) fn properties(
     rows: usize,
 ) -> WriterProperties {
     let metadata = vec![
-        KeyValue::new("flowscope.record".to_owned(), record.to_owned()),
+        KeyValue::new(RECORD_KEY.to_owned(), record.to_owned()),
         KeyValue::new(SCHEMA_VERSION_KEY.to_owned(), SCHEMA_VERSION.to_string()),
     ];
     let sorted = time.map(|at| {

@@ -2,8 +2,7 @@
 //!
 //! A [`RecordTable`] takes records of one schema and makes [`RecordBatch`](arrow_array::RecordBatch)es of them. A
 //! [`ParquetDirectory`] takes records of any schema and writes them to files, partitioned by record and hour; a [`BatchFile`] takes
-//! batches. Types and
-//! columns follow from the [`Schema`](flowscope::record::Schema) of a record, as all formats do; `docs/COLUMNS.md` has
+//! batches. [`FlowFiles`] reads flow records of such files again. Types and columns follow from the [`Schema`](flowscope::record::Schema) of a record, as all formats do; `docs/COLUMNS.md` has
 //! the rules.
 //!
 //! ```
@@ -21,6 +20,7 @@ mod columns;
 mod directory;
 mod error;
 mod file;
+mod flows;
 mod table;
 
 pub use batch_file::{BatchFile, partition_path, time_index};
@@ -28,4 +28,5 @@ pub use columns::{RECORD_PREFIX, SCHEMA_VERSION, SCHEMA_VERSION_KEY, arrow_schem
 pub use directory::{ParquetDirectory, ParquetOptions};
 pub use error::Error;
 pub use file::create_directories;
-pub use table::RecordTable;
+pub use flows::FlowFiles;
+pub use table::{AnyTable, RecordTable};

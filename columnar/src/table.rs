@@ -132,12 +132,14 @@ fn owns_nothing(value: &Value<'_>) -> bool {
     matches!(value, Value::Null | Value::Bool(_) | Value::U64(_) | Value::Time(_) | Value::Short(_))
 }
 
-/// A table whatever its records are.
-pub(crate) trait AnyTable: Any + Send {
+/// A [`RecordTable`] whatever its records are.
+pub trait AnyTable: Any + Send {
     /// [`RecordTable::len`].
     fn rows(&self) -> usize;
+
     /// [`RecordTable::heap_bytes`].
     fn bytes(&self) -> usize;
+
     /// [`RecordTable::finish`].
     fn take(&mut self) -> RecordBatch;
 }
@@ -153,6 +155,18 @@ impl<R: Send + 'static> AnyTable for RecordTable<R> {
 
     fn take(&mut self) -> RecordBatch {
         self.finish()
+    }
+}
+
+impl dyn AnyTable {
+    /// Appends a row, if the table is one of such records. Returns whether it is.
+    pub fn push<R: 'static>(&mut self, header: &RecordHeader, record: &R) -> bool {
+        let table: &mut dyn Any = self;
+        match table.downcast_mut::<RecordTable<R>>() {
+            Some(table) => table.push(header, record),
+            None => return false,
+        }
+        true
     }
 }
 

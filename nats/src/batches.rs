@@ -1,6 +1,5 @@
 //! Records that wait to be a batch, by kind and partition.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use flowscope::output::RecordHeader;
 use flowscope::record::{Record, Schema, Visitor};
-use flowscope_arrow::RecordTable;
+use flowscope_arrow::{AnyTable, RecordTable};
 
 /// Most rows of a batch.
 const ROWS: usize = 4096;
@@ -32,7 +31,7 @@ pub(crate) struct Batches {
 
 /// Records of one kind and partition.
 struct Waiting {
-    table: Box<dyn Table>,
+    table: Box<dyn AnyTable>,
     /// When the first of them came, if ages are kept.
     since: Option<Instant>,
 }
@@ -83,9 +82,7 @@ impl Batches {
             .entry(place)
             .or_insert_with(|| Waiting { table: Box::new(RecordTable::new(schema)), since });
         let before = waiting.table.bytes();
-        let table: &mut dyn Any = &mut *waiting.table;
-        let table = table.downcast_mut::<RecordTable<R>>();
-        table.expect("a name is that of one schema").push(header, record);
+        assert!(waiting.table.push(header, record), "a name is that of one schema");
         self.bytes += waiting.table.bytes() - before;
         if waiting.table.rows() >= ROWS || waiting.table.bytes() >= BYTES {
             return self.take(place);
@@ -124,26 +121,5 @@ impl Visitor for Row<'_> {
 
     fn record<R: Send + 'static>(self, schema: &'static Schema<R>, record: &R) -> Option<Batch> {
         self.batches.row(schema, self.header, record)
-    }
-}
-
-/// A table whatever its records are.
-trait Table: Any + Send {
-    fn rows(&self) -> usize;
-    fn bytes(&self) -> usize;
-    fn take(&mut self) -> RecordBatch;
-}
-
-impl<R: Send + 'static> Table for RecordTable<R> {
-    fn rows(&self) -> usize {
-        self.len()
-    }
-
-    fn bytes(&self) -> usize {
-        self.heap_bytes()
-    }
-
-    fn take(&mut self) -> RecordBatch {
-        self.finish()
     }
 }

@@ -8,6 +8,8 @@ mod command;
 mod files;
 mod json;
 mod limits;
+#[cfg(feature = "command")]
+mod merge;
 mod names;
 mod samples;
 mod values;

@@ -63,7 +63,9 @@ use output::{
     Answer, Condition, Digests, Events, Extraction, Flows, Follow, Ladder, RecordFormat,
     ReportPage, Sessions, Sinks, Store, Streams, Summary, Target, Top, flow_fields, session_fields,
 };
-pub use output::{Broker, Dropped, OpenBroker, OpenSink, OutputFile, RecordSink};
+pub use output::{
+    Broker, Dropped, FlowSource, OpenBroker, OpenFlows, OpenSink, OutputFile, RecordSink,
+};
 pub use record_run::{RecordRun, RecordRunError};
 
 /// Does what the command line says, as `flowscope` does, and returns the exit code.
@@ -72,10 +74,11 @@ pub fn run() -> ExitCode {
     run_command(Sinks::None)
 }
 
-/// As [`run`], but `--format parquet` writes records to what `open` returns for the directory of the output.
+/// As [`run`], but `--format parquet` writes records to what `open` returns for the directory of the output, and `merge` reads
+/// Parquet from what `read` returns for a file or a directory.
 #[must_use]
-pub fn run_with(open: OpenSink<'_>) -> ExitCode {
-    run_command(Sinks::Directory(open))
+pub fn run_with(open: OpenSink<'_>, read: OpenFlows<'_>) -> ExitCode {
+    run_command(Sinks::Directory(open, read))
 }
 
 /// As [`run`], but `--format arrow` gives records to what `open` returns for the server and its options.
@@ -116,7 +119,7 @@ fn run_command(sinks: Sinks<'_>) -> ExitCode {
         Command::Capture(args) => live::capture(args),
         #[cfg(all(feature = "live", target_os = "linux"))]
         Command::Replay(args) => live::replay(&args),
-        Command::Merge(args) => merge::run(&args),
+        Command::Merge(args) => merge::run(&args, sinks),
         Command::Query { .. } => Err(companion::QUERY.run()),
         Command::Collect { .. } => Err(companion::NATS.run()),
     };

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use flowscope_core::{FlowSide, L4Proto, Layer, Path, PathLayer, TcpFlags};
 use flowscope_extract::FiveTupleKey;
+use flowscope_record::Value;
 use flowscope_track::{
     ConnState, Counters, EndReason, FlowState, History, InitiatorEvidence, Macs, TcpState,
 };
@@ -20,10 +21,11 @@ mod tests;
 
 use values::Fields;
 
-/// Reads flow records that [`EveFormat`](crate::EveFormat) and [`JsonFormat`](crate::JsonFormat) wrote, a line at a time.
+/// Reads flow records that [`EveFormat`](crate::EveFormat) and [`JsonFormat`](crate::JsonFormat) wrote, a line at a time, and
+/// rows of column stores.
 ///
 /// EVE has all of a record but bytes of IP, the end of a connection as Zeek has it, and bytes that the capture cut off: these
-/// are zero, or the time of the last packet. Flat JSON has the columns of CSV alone: of TCP, flags are not known, nor more of the
+/// are zero, or the time of the last packet. Column stores have as much. Flat JSON has the columns of CSV alone: of TCP, flags are not known, nor more of the
 /// state than whether it was new, established or closed.
 pub struct FlowReader {
     /// Where EVE has a column.
@@ -35,16 +37,18 @@ pub struct FlowReader {
 /// The name of a protocol over this transport, and what Zeek calls it, if it is known.
 pub type AppNames = fn(&str, L4Proto) -> Option<(&'static str, &'static str)>;
 
-/// Format of a line.
+/// Format of a record.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum FlowLayout {
     /// Of [`JsonFormat`](crate::JsonFormat), with all columns.
     Json,
     /// Of [`EveFormat`](crate::EveFormat).
     Eve,
+    /// A row of a column store, with the columns that CSV or EVE has.
+    Columns,
 }
 
-/// Why a line is no flow record. Fields have the names of the line's format.
+/// Why a line or a row is no flow record. Fields have the names of its format.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum FlowLineError {
@@ -93,8 +97,24 @@ impl FlowReader {
             None if object.contains_key("timestamp") => return Ok(None),
             None => FlowLayout::Json,
         };
-        let fields = Fields { object, paths: (layout == FlowLayout::Eve).then_some(&self.paths) };
-        Ok(Some((layout, self.record(&fields)?)))
+        Ok(Some((layout, self.record(&Fields { object, layout, paths: &self.paths })?)))
+    }
+
+    /// Reads a row of a column store: values by the names of their columns. Columns that are not there are as those that are
+    /// null; those that are not known are passed over.
+    ///
+    /// Addresses, ports, times, packets, bytes and how the flow ended have to be there.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it first.
+    pub fn read_row<'a>(
+        &self,
+        row: impl IntoIterator<Item = (&'a str, Value<'a>)>,
+    ) -> Result<FlowRecord, FlowLineError> {
+        let object = values::object(row);
+        let layout = FlowLayout::Columns;
+        self.record(&Fields { object: &object, layout, paths: &self.paths })
     }
 
     fn record(&self, fields: &Fields<'_>) -> Result<FlowRecord, FlowLineError> {
@@ -244,7 +264,7 @@ fn is_at_end(fields: &Fields<'_>, kind: FlowRecordKind) -> Result<bool, FlowLine
 
 /// The state of a TCP connection; one of those with the same `state` where that is all there is.
 fn tcp_state(fields: &Fields<'_>) -> Result<TcpState, FlowLineError> {
-    if fields.paths.is_some() {
+    if fields.has("tcp_state") {
         return fields.one_of("tcp_state", &TCP_STATES, TcpState::as_str);
     }
     Ok(match fields.text("state")? {
@@ -280,9 +300,12 @@ fn side(
     let count = |names| fields.count(name(names));
     let more = |names| Ok(fields.number::<u64>(name(names))?.unwrap_or_default());
     // Columns that flat JSON does not have.
-    let kept = |names| if fields.paths.is_some() { count(names) } else { more(names) };
+    let kept = |names| if fields.has(name(names)) { count(names) } else { more(names) };
+    // Columns that a store of another version may not have.
+    let known =
+        |names| if fields.layout == FlowLayout::Columns { more(names) } else { count(names) };
     let short = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-    let payload_bytes = count(["payload_bytes_to_server", "payload_bytes_to_client"])?;
+    let payload_bytes = known(["payload_bytes_to_server", "payload_bytes_to_client"])?;
     let counters = Counters {
         packets: count(["packets_to_server", "packets_to_client"])?,
         wire_bytes: count(["bytes_to_server", "bytes_to_client"])?,
@@ -297,7 +320,7 @@ fn side(
     let flags = name(["tcp_flags_to_server", "tcp_flags_to_client"]);
     let tcp_flags = match fields.text_or_none(flags)? {
         Some(text) => u8::from_str_radix(text, 16).map_err(|_| fields.invalid(flags))?,
-        None if fields.paths.is_some() && proto == L4Proto::Tcp => {
+        None if fields.has(flags) && proto == L4Proto::Tcp => {
             return Err(fields.missing(flags));
         }
         None => 0,
@@ -305,11 +328,11 @@ fn side(
     Ok(FlowRecordSide {
         counters,
         tcp_flags: TcpFlags(tcp_flags),
-        retransmits: short(count(["retransmits_to_server", "retransmits_to_client"])?),
+        retransmits: short(known(["retransmits_to_server", "retransmits_to_client"])?),
         out_of_order: short(kept(["out_of_order_to_server", "out_of_order_to_client"])?),
         duplicate_acks: short(kept(["duplicate_acks_to_server", "duplicate_acks_to_client"])?),
         zero_windows: short(kept(["zero_windows_to_server", "zero_windows_to_client"])?),
-        gap_bytes: count(["gap_bytes_to_server", "gap_bytes_to_client"])?,
+        gap_bytes: known(["gap_bytes_to_server", "gap_bytes_to_client"])?,
         stream_bytes: payload_bytes,
         shunted,
         ..FlowRecordSide::default()

@@ -3,6 +3,8 @@
 
 mod held;
 
+use std::thread;
+
 use flowscope::core::FlowSide::{self, Initiator, Responder};
 use flowscope::driver::{Driver, Protocols, SessionEvent};
 use flowscope::extract::FiveTuple;
@@ -150,9 +152,17 @@ fn a_side_that_contradicts_outweighs_a_port() {
 #[test]
 fn flows_are_named_alike_whether_they_are_read_or_recognised() {
     let ports = [80, 53, 25, 21, 110, 143, 443, 22, 3306, 5432, 1080, 9999];
+    thread::scope(|scope| {
+        for ports in ports.chunks(6) {
+            scope.spawn(|| are_named_alike(ports));
+        }
+    });
+}
+
+fn are_named_alike(ports: &[u16]) {
     let all: Vec<_> = garbage().into_iter().chain(starts()).collect();
     let mut compared = 0;
-    for port in ports {
+    for &port in ports {
         for one in &all {
             for other in &all {
                 for first in [Initiator, Responder] {

@@ -1,6 +1,7 @@
 //! Attacks on memory and on the flows of others, with little of both.
 
 use std::num::NonZeroUsize;
+use std::thread;
 
 use flowscope::core::FlowSide::{Initiator, Responder};
 use flowscope::core::{Loss, Progress};
@@ -91,16 +92,23 @@ const LEAST: usize = 150 << 10;
 
 #[test]
 fn no_attack_takes_more_memory_than_there_is() {
-    for (tracker, fragments) in [(32 << 10, 16 << 10), (128 << 10, 64 << 10), (1 << 20, 1 << 20)] {
-        for attack in list(1500) {
-            let config = DriverConfig::default()
-                .tracker(TrackerConfig::default().memory_budget(tracker))
-                .fragments(Some(pool(fragments)));
-            let name = attack.name;
-            let wire = with_bystanders(attack, Bystanders::new(2), 50);
-            let outcome = run_in_batches(8, config, tracker.max(LEAST) + fragments, wire);
-            assert_eq!(outcome.ledger.lost(Loss::Memcap), 0, "{name}");
+    thread::scope(|scope| {
+        for (tracker, fragments) in [(32 << 10, 16 << 10), (128 << 10, 64 << 10), (1 << 20, 1 << 20)]
+        {
+            scope.spawn(move || attacks_stay_within(tracker, fragments));
         }
+    });
+}
+
+fn attacks_stay_within(tracker: usize, fragments: usize) {
+    for attack in list(1500) {
+        let config = DriverConfig::default()
+            .tracker(TrackerConfig::default().memory_budget(tracker))
+            .fragments(Some(pool(fragments)));
+        let name = attack.name;
+        let wire = with_bystanders(attack, Bystanders::new(2), 50);
+        let outcome = run_in_batches(8, config, tracker.max(LEAST) + fragments, wire);
+        assert_eq!(outcome.ledger.lost(Loss::Memcap), 0, "{name}");
     }
 }
 

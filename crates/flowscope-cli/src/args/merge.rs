@@ -12,11 +12,12 @@ use crate::output::Target;
 pub(crate) struct MergeArgs {
     /// Files of flow records; `-` is standard input
     ///
-    /// JSON lines that `flowscope flows --format eve` or `--format json` wrote, also compressed with gzip or zstd.
+    /// JSON lines that `flowscope flows --format eve` or `--format json` wrote, also compressed with gzip or zstd; Parquet that
+    /// `--format parquet` wrote, as files or directories, by the program `flowscope-parquet`.
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Format of the merged records [default: that of the inputs, json if they differ]
+    /// Format of the merged records [default: that of the inputs; if they differ json, of EVE and Parquet eve]
     #[arg(long, value_enum)]
     format: Option<MergeFormat>,
 
@@ -27,9 +28,9 @@ pub(crate) struct MergeArgs {
     #[arg(long)]
     pub(crate) wide: bool,
 
-    /// Write to this file instead of standard output
+    /// Write to this file instead of standard output; Parquet to this directory
     ///
-    /// While it is being written, a regular file is named OUT.part.
+    /// While it is being written, a regular file is named OUT.part. Files that are in the directory stay as they are.
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
 
@@ -75,6 +76,8 @@ pub(crate) enum MergeFormat {
     Csv,
     /// JSON lines, one flat object per record
     Json,
+    /// Parquet files in the directory of -o, of inputs that are EVE or Parquet. Needs the program `flowscope-parquet`
+    Parquet,
 }
 
 impl MergeArgs {
@@ -85,6 +88,7 @@ impl MergeArgs {
             MergeFormat::Eve => Format::Eve,
             MergeFormat::Csv => Format::Csv,
             MergeFormat::Json => Format::Json,
+            MergeFormat::Parquet => Format::Parquet,
         })
     }
 
@@ -115,7 +119,8 @@ Connections:
 Output:
   Sorted by `start`, the same for any order of the files; `flow_id` numbers the flows from 1. With several files, flows
   that were open when theirs ended are `idle_timeout` if another goes on for longer than --gap.
-  Zeek, IPFIX and Parquet need bytes of IP, which the inputs do not have.
+  Parquet goes to files by hour, as `--format parquet` of `flowscope flows` writes them. Zeek and IPFIX need bytes of IP, which the
+  inputs do not have.
 
 Exit status:
   0 done   1 failed   2 wrong usage   3 done, but an input was damaged or cut short   4 no permission to read
@@ -124,4 +129,5 @@ Exit status:
 Examples:
   flowscope merge monday.json tuesday.json -o both.json
   flowscope merge --format table east.json.gz west.json.gz
+  flowscope merge east/ west/ -o both
   flowscope merge --sorted part-*.json | jq .bytes_to_server";

@@ -151,7 +151,7 @@ impl Records {
         if let Some(broker) = broker {
             return match sinks {
                 Sinks::Broker(open) => Ok(Target::Broker(broker, open)),
-                Sinks::None | Sinks::Directory(_) => Err(companion::NATS.run()),
+                Sinks::None | Sinks::Directory(..) => Err(companion::NATS.run()),
             };
         }
         if let Target::Stream(Some(path)) = running.target()
@@ -223,7 +223,7 @@ impl Records {
             return Err(Failure::Usage(what.into()));
         }
         match sinks {
-            Sinks::Directory(open) => Ok(Target::Records(dir, open)),
+            Sinks::Directory(open, _) => Ok(Target::Records(dir, open)),
             Sinks::None | Sinks::Broker(_) => Err(companion::PARQUET.run()),
         }
     }

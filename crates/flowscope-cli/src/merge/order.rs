@@ -93,9 +93,9 @@ impl<'a> Ordered<'a> {
 fn next_of(input: &mut Input<'_>, before: Timestamp) -> Result<Option<FlowRecord>, Failure> {
     let next = input.next();
     if next.as_ref().is_some_and(|next| next.start < before) {
-        let (name, line) = (input.name(), input.line());
+        let (name, place) = (input.name(), input.place());
         let what = "starts before the record above it: without --sorted, inputs need no order";
-        return Err(Failure::Failed(format!("{name}: line {line}: {what}")));
+        return Err(Failure::Failed(format!("{name}: {place}: {what}")));
     }
     Ok(next)
 }

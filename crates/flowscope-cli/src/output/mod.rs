@@ -66,7 +66,7 @@ pub(crate) use report::ReportPage;
 #[cfg(all(feature = "live", target_os = "linux"))]
 pub(crate) use rotation::Rotation;
 pub(crate) use sessions::Sessions;
-pub use sink::{Broker, Dropped, OpenBroker, OpenSink, RecordSink};
+pub use sink::{Broker, Dropped, FlowSource, OpenBroker, OpenFlows, OpenSink, RecordSink};
 pub(crate) use sink::{Sinks, broker_ports};
 #[cfg(all(feature = "live", target_os = "linux"))]
 pub(crate) use stats::report as report_stats;

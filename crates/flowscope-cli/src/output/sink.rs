@@ -2,7 +2,7 @@ use std::io;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
-use flowscope::output::{CaptureStats, FlowRecord, RecordHeader};
+use flowscope::output::{CaptureStats, FlowReader, FlowRecord, RecordHeader};
 use flowscope::pcap::ReadError;
 use flowscope::protocols::AppRecord;
 
@@ -54,6 +54,23 @@ pub trait RecordSink {
 /// Makes the sink that writes to a directory, which may not exist yet.
 pub type OpenSink<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn RecordSink>>;
 
+/// Flow records of a file, or of a directory of files, that are no text.
+pub trait FlowSource {
+    /// The next record; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// Of the kind [`io::ErrorKind::InvalidData`] if a row is no flow record, of another if a file cannot be read. What is behind
+    /// it is read next.
+    fn next(&mut self, reader: &FlowReader) -> Option<io::Result<FlowRecord>>;
+
+    /// How many records of other kinds were passed over.
+    fn others(&self) -> u64;
+}
+
+/// Opens a file or a directory whose records are no text.
+pub type OpenFlows<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn FlowSource>>;
+
 /// A NATS server that records are published to, and how.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -103,13 +120,13 @@ pub enum Dropped {
 /// Makes the sink that publishes to a server. An error of the kind [`io::ErrorKind::InvalidInput`] is one of the options.
 pub type OpenBroker<'a> = &'a dyn Fn(&Broker) -> io::Result<Box<dyn RecordSink>>;
 
-/// What a program writes that is no text.
+/// What a program writes, and reads, that is no text.
 #[derive(Clone, Copy)]
 pub(crate) enum Sinks<'a> {
     /// Nothing.
     None,
     /// Files in a directory.
-    Directory(OpenSink<'a>),
+    Directory(OpenSink<'a>, OpenFlows<'a>),
     /// Messages to a server.
     Broker(OpenBroker<'a>),
 }

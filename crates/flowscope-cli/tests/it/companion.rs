@@ -43,6 +43,13 @@ fn the_program_beside_gets_the_arguments() {
     let filtered = ["-f", "port 53", "x.pcap"];
     let parquet = ["sessions", "--format", "parquet", "-o", "a dir"];
     check("flowscope-parquet", &[&parquet[..], &filtered].concat());
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().to_str().unwrap();
+    let named = format!("{directory}/a");
+    std::fs::write(&named, "PAR1").unwrap();
+    for merged in [&["x.json", directory][..], &[&named], &["x.json", "--format=parquet"]] {
+        check("flowscope-parquet", &[&["merge", "-o", "a dir"], merged].concat());
+    }
     let arrow = ["flows", "--format=arrow", "-o", "nats://a:1", "--site=a", "--spool=a dir"];
     check("flowscope-nats", &[&arrow[..], &filtered].concat());
     check("flowscope-nats", &["collect", "--help", "-o", "a dir"]);
@@ -65,6 +72,8 @@ fn its_absence_is_1_and_says_how_to_get_it() {
         "columnar",
         &["flows", "--format=parquet", "--output-dir=x", "x.pcap"],
     );
+    check("flowscope-parquet", "columnar", &["merge", "--format=parquet", "-o", "x", "x.json"]);
+    check("flowscope-parquet", "columnar", &["merge", "-o", "x", env!("CARGO_MANIFEST_DIR")]);
     let arrow = ["--format=arrow", "-o", "nats://a:1,nats://b", "--site=a", "--spool=x"];
     check("flowscope-nats", "nats", &[&["sessions", "x.pcap"][..], &arrow].concat());
     check("flowscope-nats", "nats", &["collect", "nats://a:1", "-o", "x"]);

@@ -359,7 +359,6 @@ fn files_of_other_programs_are_refused() {
     let suricata = r#"{"timestamp":"2026-01-02T03:04:05.000000+0000","event_type":"flow","src_ip":"10.0.0.1","dest_ip":"10.0.0.2","proto":"TCP"}"#;
     for (other, what) in [
         (&b"\xd4\xc3\xb2\xa1\x02\x00"[..], "no JSON lines of flow records"),
-        (b"PAR1", "Parquet"),
         (b"#separator \\x09\n", "Zeek's log"),
         (suricata.as_bytes(), "`timestamp`"),
     ] {

@@ -230,3 +230,58 @@ proptest! {
         let _ = reader().read(&line);
     }
 }
+
+/// The values of a record in a column store.
+fn row(record: &FlowRecord) -> Vec<(&'static str, Value<'_>)> {
+    let is_stored = |column: &&flowscope_record::Column<FlowRecord>| {
+        column.eve.is_some() || FLOW.csv.is_some_and(|csv| csv.contains(&column.name))
+    };
+    let header = HEADER.iter().map(|column| (column.name, (column.get)(&record.header)));
+    let own = FLOW.columns.iter().filter(is_stored);
+    header.chain(own.map(|column| (column.name, (column.get)(record)))).collect()
+}
+
+#[test]
+fn a_row_comes_back() {
+    for record in all_kinds() {
+        let read = reader().read_row(row(&record)).unwrap();
+        assert_eq!(row(&read), row(&record));
+        assert_eq!(eve(&read), eve(&record));
+    }
+}
+
+#[test]
+fn columns_that_a_row_lacks_are_null() {
+    let needed = [
+        "src_ip",
+        "dest_ip",
+        "start",
+        "end",
+        "end_reason",
+        "initiator_evidence",
+        "conn_state",
+        "packets_to_server",
+        "packets_to_client",
+        "bytes_to_server",
+        "bytes_to_client",
+    ];
+    // Of some flows alone, or parts of the Community ID.
+    let others = ["proto", "state", "src_port", "dest_port", "icmp_type", "icmp_code"];
+    let names = FLOW.columns.iter().map(|column| column.name);
+    let names: Vec<_> = names.chain(HEADER.iter().map(|column| column.name)).collect();
+    for record in all_kinds() {
+        let all = row(&record);
+        for name in names.iter().copied().filter(|name| !others.contains(name)) {
+            let rest = all.iter().filter(|(other, _)| *other != name).cloned();
+            let missing = needed.contains(&name).then_some(FlowLineError::Missing(name));
+            assert_eq!(reader().read_row(rest).err(), missing, "{name}");
+        }
+        let more = all.iter().cloned().chain([("new_column", Value::from(7_u64))]);
+        reader().read_row(more).unwrap();
+        let wrong = all.iter().cloned().map(|(name, value)| match name {
+            "start" => (name, Value::from("2026-01-02T03:04:05Z")),
+            _ => (name, value),
+        });
+        assert_eq!(reader().read_row(wrong).unwrap_err(), FlowLineError::Invalid("start"));
+    }
+}

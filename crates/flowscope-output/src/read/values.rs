@@ -1,28 +1,30 @@
-//! Values of the fields of a line.
+//! Values of the fields of a line or a row.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use flowscope_core::Timestamp;
+use flowscope_record as record;
 use serde_json::{Map, Value};
 
-use super::FlowLineError;
+use super::{FlowLayout, FlowLineError};
 use crate::text::time_of_rfc3339;
 
-/// The members of a line, by the names of columns.
+/// The members of a line or a row, by the names of columns.
 pub(super) struct Fields<'a> {
     pub(super) object: &'a Map<String, Value>,
-    /// Where EVE has a column, if the line is EVE.
-    pub(super) paths: Option<&'a HashMap<&'static str, &'static str>>,
+    pub(super) layout: FlowLayout,
+    /// Where EVE has a column.
+    pub(super) paths: &'a HashMap<&'static str, &'static str>,
 }
 
 impl<'a> Fields<'a> {
     /// The value of a column, if there is one.
     pub(super) fn get(&self, column: &'static str) -> Option<&'a Value> {
-        let value = match self.paths {
-            None => self.object.get(column),
-            Some(paths) => match paths.get(column)?.split_once('.') {
+        let value = match self.layout {
+            FlowLayout::Json | FlowLayout::Columns => self.object.get(column),
+            FlowLayout::Eve => match self.paths.get(column)?.split_once('.') {
                 Some((object, member)) => self.object.get(object)?.get(member),
                 None => self.object.get(self.name(column)),
             },
@@ -32,7 +34,17 @@ impl<'a> Fields<'a> {
 
     /// What the line calls a column.
     pub(super) fn name(&self, column: &'static str) -> &'static str {
-        self.paths.and_then(|paths| paths.get(column).copied()).unwrap_or(column)
+        let path = self.paths.get(column).filter(|_| self.layout == FlowLayout::Eve);
+        path.copied().unwrap_or(column)
+    }
+
+    /// Whether a column that flat JSON does not have is one of this record: of each of EVE, of rows where it has a value.
+    pub(super) fn has(&self, column: &'static str) -> bool {
+        match self.layout {
+            FlowLayout::Json => false,
+            FlowLayout::Eve => true,
+            FlowLayout::Columns => self.get(column).is_some(),
+        }
     }
 
     pub(super) fn missing(&self, column: &'static str) -> FlowLineError {
@@ -95,7 +107,10 @@ impl<'a> Fields<'a> {
         &self,
         column: &'static str,
     ) -> Result<Option<Timestamp>, FlowLineError> {
-        self.maybe(column, |value| time_of_rfc3339(value.as_str()?))
+        self.maybe(column, |value| match self.layout {
+            FlowLayout::Columns => value.as_u64().map(Timestamp::from_nanos),
+            FlowLayout::Json | FlowLayout::Eve => time_of_rfc3339(value.as_str()?),
+        })
     }
 
     pub(super) fn time(&self, column: &'static str) -> Result<Timestamp, FlowLineError> {
@@ -119,6 +134,30 @@ impl<'a> Fields<'a> {
     pub(super) fn list(&self, column: &'static str) -> Result<&'a [Value], FlowLineError> {
         let list = self.maybe(column, |value| Some(value.as_array()?.as_slice()))?;
         Ok(list.unwrap_or_default())
+    }
+}
+
+/// The members of a row. Times are nanoseconds.
+pub(super) fn object<'a>(
+    row: impl IntoIterator<Item = (&'a str, record::Value<'a>)>,
+) -> Map<String, Value> {
+    row.into_iter().map(|(column, value)| (column.to_owned(), of_row(value))).collect()
+}
+
+fn of_row(value: record::Value<'_>) -> Value {
+    match value {
+        record::Value::Bool(flag) => flag.into(),
+        record::Value::U64(number) => number.into(),
+        record::Value::F64(number) => number.into(),
+        record::Value::Time(time) => time.as_nanos().into(),
+        record::Value::Duration(span) => span.as_secs_f64().into(),
+        record::Value::Addr(addr) => addr.to_string().into(),
+        record::Value::Bytes(bytes) => String::from_utf8_lossy(&bytes).into(),
+        record::Value::Text(text) => text.into_owned().into(),
+        record::Value::Short(text) => text.as_str().into(),
+        record::Value::List(items) => items.into_iter().map(of_row).collect(),
+        record::Value::Object(members) => Value::Object(object(members)),
+        _ => Value::Null,
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use flowscope_core::{LinkType, PacketSource, PacketView};
 use flowscope_driver::FlowDriver;
 use flowscope_pcap::CaptureReader;
-use flowscope_testkit::namespace::{in_namespace, ip};
+use flowscope_testkit::namespace::{cable, in_namespace, ip};
 use flowscope_track::{EndReason, FlowEvent};
 
 use crate::world::{block_on, builder, extractor, send, sender};
@@ -70,16 +70,16 @@ fn of_the_file(path: &Path) -> Flows {
     flows
 }
 
-async fn of_the_cable(path: &Path) -> Flows {
+async fn of_the_cable(path: &Path, [from, to]: &[String; 2]) -> Flows {
     let frames = frames(path);
     let mut stream = builder()
         .ignore_outgoing(true)
-        .open("v1")
+        .open(to)
         .expect("the namespace is ours")
         .flow_stream(extractor());
     let count = frames.len() as u64;
     let sends = thread::spawn({
-        let mut from = sender("v0");
+        let mut from = sender(from);
         move || {
             let start = std::time::Instant::now();
             for (frame, at) in frames {
@@ -113,15 +113,28 @@ pub(crate) fn captures_replayed_over_a_veth_pair_give_the_flows_of_the_file() {
     let name =
         concat!(module_path!(), "::captures_replayed_over_a_veth_pair_give_the_flows_of_the_file");
     in_namespace(name, || {
-        // Frames of captures from a host that had its card cut them are longer than a cable's.
-        ip("link set v0 mtu 65535");
-        ip("link set v1 mtu 65535");
-        block_on(async {
-            for path in captures() {
-                let (file, live) = (of_the_file(&path), of_the_cable(&path).await);
-                assert_eq!(live, file, "{}", path.display());
-                assert!(!file.is_empty());
+        // Most of the time of a capture nothing is sent: several are replayed at the same time.
+        let captures = captures();
+        thread::scope(|scope| {
+            for lane in 0..LANES {
+                let ends = [format!("l{lane}"), format!("r{lane}")];
+                cable(&ends[0], &ends[1], "");
+                // Frames of captures from a host that had its card cut them are longer than a cable's.
+                ends.iter().for_each(|end| ip(&format!("link set {end} mtu 65535")));
+                let captures = captures.iter().skip(lane).step_by(LANES);
+                scope.spawn(move || block_on(replay(captures, &ends)));
             }
         });
     });
+}
+
+/// Captures that are replayed at the same time.
+const LANES: usize = 6;
+
+async fn replay(captures: impl Iterator<Item = &PathBuf>, ends: &[String; 2]) {
+    for path in captures {
+        let (file, live) = (of_the_file(path), of_the_cable(path, ends).await);
+        assert_eq!(live, file, "{}", path.display());
+        assert!(!file.is_empty());
+    }
 }
