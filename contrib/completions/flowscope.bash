@@ -1490,7 +1490,7 @@ _flowscope() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "table eve csv json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table eve csv json parquet" -- "${cur}"))
                     return 0
                     ;;
                 --tz)

@@ -711,12 +711,13 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand events" -l no-pager 
 complete -c flowscope -n "__fish_flowscope_using_subcommand events" -l vlan-key -d 'Keep flows of different VLANs and virtual networks apart: VLAN, VXLAN, GENEVE, NVGRE and PBB identifiers, ERSPAN and PPPoE sessions. Not for captures that see the two directions of a flow in different ones'
 complete -c flowscope -n "__fish_flowscope_using_subcommand events" -l ethernet -d 'Keep the Ethernet addresses of flows: in EVE\'s object `ether`, at most 10 of each side. Each flow then takes up to 2 KiB more of --memory'
 complete -c flowscope -n "__fish_flowscope_using_subcommand events" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c flowscope -n "__fish_flowscope_using_subcommand merge" -l format -d 'Format of the merged records [default: that of the inputs, json if they differ]' -r -f -a "table\t'Aligned columns, for reading'
+complete -c flowscope -n "__fish_flowscope_using_subcommand merge" -l format -d 'Format of the merged records [default: that of the inputs; if they differ json, of EVE and Parquet eve]' -r -f -a "table\t'Aligned columns, for reading'
 eve\t'JSON lines with Suricata\'s field names, of inputs in that format'
 csv\t'Comma-separated values, the first line names the columns'
-json\t'JSON lines, one flat object per record'"
+json\t'JSON lines, one flat object per record'
+parquet\t'Parquet files in the directory of -o, of inputs that are EVE or Parquet. Needs the program `flowscope-parquet`'"
 complete -c flowscope -n "__fish_flowscope_using_subcommand merge" -l tz -d 'Print times in this time zone, such as `Europe/Berlin`' -r
-complete -c flowscope -n "__fish_flowscope_using_subcommand merge" -s o -l output -d 'Write to this file instead of standard output' -r -F
+complete -c flowscope -n "__fish_flowscope_using_subcommand merge" -s o -l output -d 'Write to this file instead of standard output; Parquet to this directory' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand merge" -l gap -d 'Merge records of a flow that have at most this much silence between them (seconds, or like 5m, 300ms) [default: 5m of TCP, 60s of UDP, 30s of all others, the idle timeouts of `flowscope flows`]' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand merge" -l memory -d 'Keep at most this much of records, in bytes or with K, M or G (times 1024); with more, nothing is merged' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand merge" -l community-id-seed -d 'Seed of Community IDs in the inputs, 0 to 65535' -r

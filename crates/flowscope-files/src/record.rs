@@ -71,10 +71,10 @@ pub fn exchange_with_form<'a>(
     Value::list(both(None, request, response, tx_id).chain(in_form))
 }
 
-fn both<'a>(
+fn both<'a, 'b>(
     name: Option<&'a [u8]>,
-    request: Option<&FileInfo>,
-    response: Option<&FileInfo>,
+    request: Option<&'b FileInfo>,
+    response: Option<&'b FileInfo>,
     tx_id: u64,
 ) -> impl Iterator<Item = Value<'a>> {
     let files = [("toserver", request), ("toclient", response)];

@@ -25,8 +25,8 @@ use values::Fields;
 /// rows of column stores.
 ///
 /// EVE has all of a record but bytes of IP, the end of a connection as Zeek has it, and bytes that the capture cut off: these
-/// are zero, or the time of the last packet. Column stores have as much. Flat JSON has the columns of CSV alone: of TCP, flags are not known, nor more of the
-/// state than whether it was new, established or closed.
+/// are zero, or the time of the last packet. Column stores have as much. Flat JSON has the columns of CSV alone: of TCP, flags are not
+/// known, nor more of the state than whether it was new, established or closed.
 pub struct FlowReader {
     /// Where EVE has a column.
     paths: HashMap<&'static str, &'static str>,

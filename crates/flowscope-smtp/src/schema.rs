@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use flowscope_files::record as files;
-use flowscope_record::{Column, Kind, Schema, Value, ZeekType, amount, wire_text};
+use flowscope_record::{Column, Kind, Schema, Value, ZeekType, wire_text};
 
 use crate::{SmtpAuth, SmtpBody, SmtpOutcome, SmtpTransaction};
 

@@ -93,7 +93,8 @@ const LEAST: usize = 150 << 10;
 #[test]
 fn no_attack_takes_more_memory_than_there_is() {
     thread::scope(|scope| {
-        for (tracker, fragments) in [(32 << 10, 16 << 10), (128 << 10, 64 << 10), (1 << 20, 1 << 20)]
+        for (tracker, fragments) in
+            [(32 << 10, 16 << 10), (128 << 10, 64 << 10), (1 << 20, 1 << 20)]
         {
             scope.spawn(move || attacks_stay_within(tracker, fragments));
         }

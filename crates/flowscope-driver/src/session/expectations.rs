@@ -86,9 +86,8 @@ impl Expectations {
     ) -> Option<&'static str> {
         self.0.retain(|it| it.taken.is_some() || now.since(it.since) <= MAX_AGE);
         let places = Place::of(ends);
-        let is_it = |it: &&mut Expected| {
-            places.contains(&it.place) && it.taken.is_none() && it.by != id
-        };
+        let is_it =
+            |it: &&mut Expected| places.contains(&it.place) && it.taken.is_none() && it.by != id;
         let found = self.0.iter_mut().rfind(is_it)?;
         found.taken = Some(id);
         Some(found.protocol)
