@@ -78,7 +78,7 @@ impl Captures {
         let run = if self.reports { run.reporting() } else { run };
         match source {
             Source::Flows => Ok(run),
-            Source::Sessions(protocols) => run.parsing(protocols.iter().copied()),
+            Source::Sessions(protocol) => run.of_protocols([*protocol]),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The tables: one for each kind of record.
 
-use std::collections::BTreeSet;
-
 use datafusion::arrow::datatypes::SchemaRef;
 use flowscope::output::FLOW;
 use flowscope::protocols::{self, ProtocolVisitor};
@@ -22,8 +20,8 @@ pub(crate) struct RecordKind {
 pub(crate) enum Source {
     /// The flows.
     Flows,
-    /// What parsers of these protocols say.
-    Sessions(BTreeSet<&'static str>),
+    /// What is said in this protocol.
+    Sessions(&'static str),
 }
 
 /// All kinds.
@@ -39,24 +37,15 @@ struct All(Vec<RecordKind>);
 impl ProtocolVisitor for All {
     fn protocol<P: Protocol>(&mut self) {
         let name = P::SCHEMA.name;
-        let source = Source::Sessions(parsed_for::<P>());
+        let source = Source::Sessions(P::NAME);
         self.0.push(RecordKind { name, columns: arrow_schema(P::SCHEMA), source });
     }
 }
 
-/// The protocol, and those within whose connections it may begin: `CONNECT` of HTTP left out for protocols of
-/// datagrams, so that a query about names runs no parser of HTTP.
-fn parsed_for<P: Protocol>() -> BTreeSet<&'static str> {
-    let is_left_out = |name| name == HTTP && !P::PORTS.udp.is_empty();
-    let carriers = protocols::all().iter().filter(|protocol| protocol.carries);
-    let carriers = carriers.map(|protocol| protocol.name).filter(|name| !is_left_out(*name));
-    carriers.chain([P::NAME]).collect()
-}
-
-const HTTP: &str = "http";
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -65,16 +54,5 @@ mod tests {
         let names: BTreeSet<_> = kinds.iter().map(|kind| kind.name).collect();
         assert_eq!(names.len(), kinds.len());
         assert!(["flow", "dns", "tls", "http", "ssh"].iter().all(|name| names.contains(name)));
-    }
-
-    #[test]
-    fn what_begins_within_another_protocol_needs_that_one() {
-        let parsed = |name: &str| match kinds().into_iter().find(|kind| kind.name == name) {
-            Some(RecordKind { source: Source::Sessions(protocols), .. }) => protocols,
-            kind => panic!("{kind:?}"),
-        };
-        assert!(parsed("tls").contains("smtp") && parsed("tls").contains("http"));
-        assert!(parsed("dns").contains("socks") && parsed("dns").contains("tls"));
-        assert!(!parsed("dns").contains("http"));
     }
 }

@@ -169,9 +169,10 @@ pub(crate) struct SessionsArgs {
     /// Do not shorten lines to the width of the terminal
     #[arg(long)]
     pub(crate) wide: bool,
-    /// Parse only these protocols
+    /// Print only records of these protocols
     ///
-    /// Those that have records; the list is below. Flows of protocols that are only named are printed by `flowscope flows`.
+    /// Also where one begins within another: behind STARTTLS or `CONNECT`, data connections of FTP, decrypted TLS. The list is
+    /// below. Flows of protocols that are only named are printed by `flowscope flows`.
     #[arg(long, value_parser = protocol_names(), hide_possible_values = true, value_delimiter = ',', value_name = "PROTOCOL")]
     protocol: Vec<String>,
     /// Find out the type and SHA-256 of files: bodies and forms of HTTP, parts of mails, files of FTP and SMB
@@ -267,7 +268,7 @@ impl SessionsArgs {
             None => 0,
         };
         let files = self.file_info || self.extract.dir.is_some();
-        Ok(MessageOptions { files, file_bytes, ..MessageOptions::of(protocols) })
+        Ok(MessageOptions { files, file_bytes, ..MessageOptions::ALL }.of(protocols))
     }
 }
 

@@ -26,8 +26,9 @@ pub(crate) enum PayloadMode {
 /// Protocols to be read, and how.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct MessageOptions {
+    /// Those that have records.
     pub(crate) protocols: Selection,
-    /// Those of them that are parsed; flows of others are recognised alone.
+    /// Those that are parsed; flows of others are recognised alone.
     pub(crate) parsed: Selection,
     /// Whether a request and its response are one record, as
     /// [`ParserOptions::transactions`] says.
@@ -39,12 +40,23 @@ pub(crate) struct MessageOptions {
 }
 
 impl MessageOptions {
-    pub(crate) const ALL: MessageOptions = MessageOptions::of(Selection::ALL);
-
-    /// These protocols, all of them parsed.
-    pub(crate) const fn of(protocols: Selection) -> Self {
+    pub(crate) const ALL: MessageOptions = {
         let (transactions, files, file_bytes) = (false, false, 0);
-        MessageOptions { protocols, parsed: Selection::ALL, transactions, files, file_bytes }
+        let (protocols, parsed) = (Selection::ALL, Selection::ALL);
+        MessageOptions { protocols, parsed, transactions, files, file_bytes }
+    };
+
+    /// Records of these protocols, also where they begin within another.
+    pub(crate) fn of(self, protocols: Selection) -> Self {
+        MessageOptions { protocols, parsed: protocols.with_carriers(), ..self }
+    }
+
+    /// Whether there is a record of this.
+    pub(crate) fn has(self, record: &AppRecord) -> bool {
+        match record {
+            AppRecord::Protocol(record) => record.is_of(self.protocols),
+            AppRecord::Raw(_) | AppRecord::Digest(_) => true,
+        }
     }
 }
 
@@ -140,18 +152,17 @@ impl PayloadMode {
     /// Those who read.
     pub(crate) fn protocols(self) -> Protocols<AppRecord, Registry> {
         let any = Recognition::by_bytes;
-        let messages = match self {
-            PayloadMode::Recognise => MessageOptions::ALL,
-            PayloadMode::Messages(options) => options,
-            PayloadMode::Raw | PayloadMode::Digest => MessageOptions::of(Selection::NONE),
+        let (found, messages) = match self {
+            PayloadMode::Recognise => (Selection::ALL, MessageOptions::ALL),
+            PayloadMode::Messages(options) => (Selection::ALL, options),
+            PayloadMode::Raw | PayloadMode::Digest => (Selection::NONE, MessageOptions::ALL),
         };
         let options = ParserOptions::default()
             .transactions(messages.transactions)
             .files(messages.files)
             .file_bytes(messages.file_bytes);
-        let protocols = Protocols::with_set(
-            Registry::new(messages.protocols, &options).reading(messages.parsed),
-        );
+        let protocols =
+            Protocols::with_set(Registry::new(found, &options).reading(messages.parsed));
         match self {
             PayloadMode::Recognise => protocols.recognise_only(),
             PayloadMode::Messages(_) => protocols,

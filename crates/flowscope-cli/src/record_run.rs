@@ -77,21 +77,19 @@ impl RecordRun {
         Ok(RecordRun { common, layout })
     }
 
-    /// Parses these protocols alone. Flows are recognised as without it, and there are no records of other protocols.
-    ///
-    /// What begins within another protocol is found only if that one is parsed too; see
-    /// [`ProtocolInfo::carries`](flowscope::protocols::ProtocolInfo::carries). It changes nothing of `flows`, which parse nothing.
+    /// Only records of these protocols. Flows are recognised as without it, and parsed are those of these protocols, and of those
+    /// [within which they may begin](Selection::with_carriers). It changes nothing of `flows`, which parse nothing.
     ///
     /// # Errors
     ///
     /// [`RecordRunError::Usage`] for a name that is of no protocol, or of one without records.
-    pub fn parsing<'a>(
+    pub fn of_protocols<'a>(
         mut self,
         names: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, RecordRunError> {
-        let parsed = selection(names)?;
+        let protocols = selection(names)?;
         if let Layout::Sessions(sessions) = self.layout {
-            self.layout = Layout::Sessions(sessions.parsing(parsed));
+            self.layout = Layout::Sessions(sessions.of_protocols(protocols));
         }
         Ok(self)
     }
@@ -217,7 +215,7 @@ mod tests {
             let args = iter::once("sessions".into()).chain(files.iter().map(OsString::from));
             let run = RecordRun::new(args).unwrap();
             let run = match parsed {
-                Some(names) => run.parsing(names.iter().copied()).unwrap(),
+                Some(names) => run.of_protocols(names.iter().copied()).unwrap(),
                 None => run,
             };
             let counts = Counts::default();
@@ -238,8 +236,8 @@ mod tests {
     fn names_of_no_protocol_are_refused() {
         for command in ["flows", "sessions"] {
             let run = || RecordRun::new([command, "x"].map(OsString::from)).unwrap();
-            assert!(run().parsing(["dns", "tls"]).is_ok());
-            let refused = run().parsing(["dns", "dnss"]).unwrap_err().to_string();
+            assert!(run().of_protocols(["dns", "tls"]).is_ok());
+            let refused = run().of_protocols(["dns", "dnss"]).unwrap_err().to_string();
             assert_eq!(refused, "`dnss` is no protocol that has records");
         }
     }

@@ -119,6 +119,17 @@ macro_rules! registry {
                     )*
                 }
             }
+
+            /// Whether the record's protocol is one of these.
+            #[must_use]
+            pub fn is_of(&self, _selection: Selection) -> bool {
+                match *self {
+                    $(
+                        #[cfg(feature = $feature)]
+                        AppRecord::$protocol(_) => _selection.contains(Place::$protocol as usize),
+                    )*
+                }
+            }
         }
 
         impl Record for AppRecord {
@@ -195,8 +206,8 @@ macro_rules! registry {
             /// Reads these protocols alone: flows of the others are recognised as before, and nothing of them is
             /// parsed. Default: all that are selected.
             ///
-            /// What begins within another protocol (STARTTLS, `CONNECT`) is found only where that one is read; those
-            /// that may go over to another are [`ProtocolInfo::carries`].
+            /// What begins within another protocol (STARTTLS, `CONNECT`) is found only where that one is read:
+            /// [`Selection::with_carriers`].
             #[must_use]
             pub fn reading(mut self, read: Selection) -> Self {
                 self.read = read;
@@ -487,6 +498,23 @@ impl Selection {
     /// The first name that is of no protocol.
     pub fn of_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
         names.into_iter().try_fold(Selection::NONE, |all, name| all.with(name).ok_or(name))
+    }
+
+    /// The selected protocols, and those within whose connections they may begin: [`ProtocolInfo::carries`].
+    ///
+    /// For protocols of datagrams these are none, and for those of both transports all but HTTP with its `CONNECT`: who asks for
+    /// names does not read all of the web.
+    #[must_use]
+    pub fn with_carriers(self) -> Self {
+        let is_of_streams = |it: &ProtocolInfo| {
+            it.ports.udp.is_empty() || !it.ports.tcp.is_empty() || it.by_bytes[0]
+        };
+        let of_streams = || self.protocols().filter(|it| is_of_streams(it));
+        let has_any = of_streams().next().is_some();
+        let has_web = of_streams().any(|it| it.ports.udp.is_empty());
+        let is_needed = |it: &ProtocolInfo| it.carries && has_any && (has_web || it.name != "http");
+        let carriers = all().iter().enumerate().filter(|(_, protocol)| is_needed(protocol));
+        Selection(carriers.fold(self.0, |all, (at, _)| all | 1 << at))
     }
 
     /// The selected protocols, in order.

@@ -28,6 +28,25 @@ fn names_and_ports_are_unambiguous() {
 }
 
 #[test]
+fn what_begins_within_another_protocol_needs_that_one() {
+    let needed = |names: &[&'static str]| -> BTreeSet<_> {
+        let selection = Selection::of_names(names.iter().copied()).expect("listed");
+        selection.with_carriers().protocols().map(|protocol| protocol.name).collect()
+    };
+    let carriers: BTreeSet<_> =
+        protocols::all().iter().filter(|it| it.carries).map(|it| it.name).collect();
+    for name in ["tls", "websocket", "ftp-data"] {
+        assert_eq!(needed(&[name]), carriers.iter().copied().chain([name]).collect(), "{name}");
+    }
+    let dns = needed(&["dns"]);
+    assert!(dns.contains("socks") && dns.contains("tls") && !dns.contains("http"));
+    assert!(needed(&["dns", "ssh"]).contains("http"));
+    for name in ["dhcp", "ntp", "quic"] {
+        assert_eq!(needed(&[name]), [name].into(), "{name}");
+    }
+}
+
+#[test]
 fn a_selection_is_made_by_name() {
     let names = |selection: Selection| -> Vec<_> {
         selection.protocols().map(|protocol| protocol.name).collect()

@@ -137,8 +137,8 @@ impl Sessions {
     }
 
     /// Of these protocols alone.
-    pub(crate) fn parsing(mut self, parsed: Selection) -> Self {
-        self.messages.parsed = parsed;
+    pub(crate) fn of_protocols(mut self, protocols: Selection) -> Self {
+        self.messages = self.messages.of(protocols);
         self
     }
 
@@ -312,7 +312,7 @@ impl RecordFormat for Sessions {
         _: FlowSide,
         said: AppRecord,
     ) -> Option<SessionRecord> {
-        if !self.is_chosen(flow.id.0) {
+        if !self.is_chosen(flow.id.0) || !self.messages.has(&said) {
             return None;
         }
         let mut header =

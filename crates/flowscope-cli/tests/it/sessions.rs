@@ -80,6 +80,27 @@ fn protocols_are_chosen() {
 }
 
 #[test]
+fn protocols_are_found_within_others_that_are_not_chosen() {
+    for (capture, protocol) in [
+        ("smtp.pcap", "tls"),
+        ("imap.pcap", "tls"),
+        ("websocket.pcap", "websocket"),
+        ("socks.pcap", "http"),
+    ] {
+        let of = |protocol: &[&str]| {
+            let args = [&["sessions", "--format", "eve"][..], protocol].concat();
+            let (records, _) = balanced(&printed(&args, capture));
+            records
+        };
+        let mut all = of(&[]);
+        assert!(all.iter().any(|record| record["event_type"] != protocol), "{capture}");
+        all.retain(|record| record["event_type"] == protocol);
+        assert_eq!(of(&["--protocol", protocol]), all, "{capture}");
+        assert!(!all.is_empty(), "{capture}");
+    }
+}
+
+#[test]
 fn any_number_of_workers_says_the_same() {
     let names = ["mixed.pcapng", "bulk.pcap", "http-pipelining.pcap", "tls12.pcap", "dns-tcp.pcap"];
     let cases: [&[&str]; 6] = [
