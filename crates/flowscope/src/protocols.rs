@@ -506,9 +506,7 @@ impl Selection {
     /// names does not read all of the web.
     #[must_use]
     pub fn with_carriers(self) -> Self {
-        let is_of_streams = |it: &ProtocolInfo| {
-            it.ports.udp.is_empty() || !it.ports.tcp.is_empty() || it.by_bytes[0]
-        };
+        let is_of_streams = |it: &ProtocolInfo| it.ports.udp.is_empty() || !it.ports.tcp.is_empty();
         let of_streams = || self.protocols().filter(|it| is_of_streams(it));
         let has_any = of_streams().next().is_some();
         let has_web = of_streams().any(|it| it.ports.udp.is_empty());
