@@ -259,7 +259,7 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-cr
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-user -d 'User name' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-password-file -d 'File with the password of the user' -r -F
 complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l nats-token-file -d 'File with a token' -r -F
-complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l protocol -d 'Parse only these protocols' -r -f -a "http\t''
+complete -c flowscope -n "__fish_flowscope_using_subcommand sessions" -l protocol -d 'Print only records of these protocols' -r -f -a "http\t''
 http2\t''
 websocket\t''
 tls\t''

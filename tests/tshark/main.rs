@@ -58,6 +58,7 @@ fn main() -> ExitCode {
                 storage::mysql_is_that_of_tshark,
                 storage::redis_is_that_of_tshark,
                 storage::ldap_is_that_of_tshark,
+                storage::ftp_is_that_of_tshark,
                 tunnels::socks_is_that_of_tshark,
                 tunnels::proxy_is_that_of_tshark,
             ],

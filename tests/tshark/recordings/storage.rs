@@ -1,11 +1,14 @@
-//! PostgreSQL, MySQL, Redis and LDAP.
+//! PostgreSQL, MySQL, Redis, LDAP and FTP.
 
 use std::collections::BTreeMap;
 
+use flowscope::protocols::AppRecord;
 use flowscope::record::Record;
 
 use crate::capture::{Row, recorded, records, rows};
-use crate::fields::{BETWEEN, Cell, Part, as_they_are, check, name, number, of_hex, pair, same};
+use crate::fields::{
+    BETWEEN, Cell, Part, as_they_are, check, each_value, name, number, of_hex, pair, same,
+};
 
 pub(crate) fn postgresql_is_that_of_tshark() {
     const METHODS: &[(u64, &str)] = &[(3, "cleartext_password"), (5, "md5_password"), (10, "sasl")];
@@ -226,4 +229,53 @@ pub(crate) fn ldap_is_that_of_tshark() {
         .sum();
     let found = rows(&capture, "ldap.searchResEntry_element", &["ldap.objectName"]);
     assert_eq!(entries, found.len(), "each in a packet of its own");
+}
+
+pub(crate) fn ftp_is_that_of_tshark() {
+    let control = [
+        Part {
+            filter: "ftp.request",
+            pairs: &[same("command", "ftp.request.command"), same("argument", "ftp.request.arg")],
+            rows: |row| {
+                let argument = if row[0] == "PASS" { "" } else { &*row[1] };
+                vec![vec![row[0].clone(), argument.to_owned()]]
+            },
+            having: None,
+            at_least: 60,
+        },
+        Part {
+            filter: "ftp.response.code",
+            pairs: &[same("completion_code", "ftp.response.code")],
+            rows: each_value,
+            having: None,
+            at_least: 80,
+        },
+        Part {
+            filter: "ftp.passive.port || ftp.epsv.port || ftp.active.port || ftp.eprt.port",
+            pairs: &[same(
+                "dynamic_port",
+                "ftp.passive.port+ftp.epsv.port+ftp.active.port+ftp.eprt.port",
+            )],
+            rows: each_value,
+            having: None,
+            at_least: 9,
+        },
+    ];
+    let capture = recorded("ftp.pcap");
+    check(&capture, "ftp", &control);
+
+    // All other bytes of the capture are those of data connections.
+    let mut theirs = BTreeMap::new();
+    for row in rows(&capture, "tcp.port != 21 && tcp.len > 0", &["tcp.stream", "tcp.len"]) {
+        *theirs.entry(row[0].clone()).or_insert(0) += row[1].parse::<u64>().unwrap();
+    }
+    let mut theirs: Vec<u64> = theirs.into_values().collect();
+    let bytes = |record: &AppRecord| record.visit(Cell("bytes"))[0].parse().unwrap();
+    let records = records(&capture);
+    let data = records.iter().filter(|record| record.protocol() == "ftp-data");
+    let mut ours: Vec<u64> = data.map(bytes).collect();
+    theirs.sort_unstable();
+    ours.sort_unstable();
+    assert_eq!(ours, theirs);
+    assert_eq!(ours.len(), 8);
 }

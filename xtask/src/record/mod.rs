@@ -22,6 +22,7 @@ mod check;
 mod database;
 mod dhcp;
 mod dns;
+mod ftp;
 mod http;
 mod krb5;
 mod lab;
@@ -115,6 +116,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("nghttpx", "nghttp2-proxy"),
     ("/usr/lib/python3/dist-packages/websockets", "python3-websockets"),
     ("/usr/lib/python3/dist-packages/pymodbus", "python3-pymodbus"),
+    ("/usr/lib/python3/dist-packages/pyftpdlib", "python3-pyftpdlib"),
     ("krb5kdc", "krb5-kdc"),
     ("kadmin.local", "krb5-admin-server"),
     ("kinit", "krb5-user"),
@@ -281,6 +283,7 @@ fn recipes() -> impl Iterator<Item = &'static Recipe> {
             krb5::RECIPES,
             modbus::RECIPES,
             smb::RECIPES,
+            ftp::RECIPES,
             link::RECIPES,
             mixed::RECIPES,
         ])
