@@ -217,7 +217,7 @@ pub(crate) struct FollowArgs {
     /// Print length, SHA-256 and gaps instead of the payload
     ///
     /// One JSON object per TCP flow, with both directions; for all flows, or for FLOW.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["format", "side"])]
     pub(crate) digest: bool,
     /// Format of the payload
     #[arg(long, value_enum, default_value_t = FollowFormat::Text)]
@@ -227,7 +227,7 @@ pub(crate) struct FollowArgs {
     /// The directory must be empty or not exist. Gaps are listed in DIR/index.json.
     #[arg(long = "output-dir", visible_alias = "out", value_name = "DIR", conflicts_with_all = ["output", "digest", "format", "side"])]
     pub(crate) streams: Option<PathBuf>,
-    /// Write at most this many files with --output-dir
+    /// Write at most this many files with --output-dir, beside the index
     #[arg(long, value_name = "N", default_value = "10000", requires = "streams")]
     pub(crate) max_files: NonZeroU64,
     /// Print only the payload of this side

@@ -42,6 +42,13 @@ pub(crate) enum Failure {
         /// Error of the operating system.
         source: io::Error,
     },
+    /// A file that is needed beside the captures could not be read.
+    Input {
+        /// Its name.
+        name: String,
+        /// Error of the operating system.
+        source: io::Error,
+    },
     /// A worker thread ended early.
     Worker(String),
     /// Another program was to do the work, and could not be started.
@@ -67,6 +74,7 @@ impl Failure {
         match self {
             Failure::Closed => None,
             Failure::Output { name, source } => Some(format!("{name}: cannot write: {source}")),
+            Failure::Input { name, source } => Some(format!("{name}: cannot read: {source}")),
             Failure::Worker(why) => Some(format!("a worker thread failed: {why}")),
             Failure::Companion { companion: Companion { name, .. }, source } => {
                 Some(match source.kind() {
@@ -101,6 +109,8 @@ impl Failure {
             Failure::Closed => 0,
             Failure::Worker(_) | Failure::Companion { .. } | Failure::Failed(_) => 1,
             Failure::Usage(_) | Failure::Expression(..) => 2,
+            Failure::Input { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => 4,
+            Failure::Input { .. } => 1,
             Failure::Output { .. } => 5,
             #[cfg(all(feature = "live", target_os = "linux"))]
             Failure::Denied { .. } => 4,

@@ -137,8 +137,9 @@ pub(crate) fn end<L: RecordFormat, K: FlowKey>(
         reason: EndReason::EndOfInput,
         lost,
         dropped_before: [
-            interfaces().filter_map(Interface::dropped).sum(),
-            interfaces().filter_map(Interface::dropped_by_os).sum(),
+            // Counts are what a file says they are.
+            interfaces().filter_map(Interface::dropped).fold(0, u64::saturating_add),
+            interfaces().filter_map(Interface::dropped_by_os).fold(0, u64::saturating_add),
         ],
         links,
         line: refused,

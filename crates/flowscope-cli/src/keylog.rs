@@ -62,7 +62,7 @@ impl Secrets {
     fn open(path: &Path, mut log: KeyLog) -> Result<Self, Failure> {
         let read = File::open(path).and_then(|file| log.read(BufReader::new(file)));
         if let Err(error) = read {
-            return Err(Failure::Failed(format!("{}: cannot read: {error}", path.display())));
+            return Err(Failure::Input { name: path.display().to_string(), source: error });
         }
         let mut notes = Vec::new();
         if log.sessions() == 0 {

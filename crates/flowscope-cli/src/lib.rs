@@ -240,8 +240,7 @@ fn follow(args: &FollowArgs) -> Result<Status, Failure> {
     let (file, wanted) = args.conversation.what(running.community_id_seed)?;
     let files = [file];
     if let Some(dir) = &args.streams {
-        // One file more is the index.
-        let store = Store::create(dir, args.max_files.get().saturating_add(1))?;
+        let store = Store::create(dir, args.max_files.get())?;
         let streams = Streams::new(wanted, running.community_id_seed, store);
         files::track(&files, running, Target::Stream(None), streams)
     } else if args.digest {

@@ -8,7 +8,7 @@ use flowscope::extract::{
     AutoDetectEncap, FiveTuple, FiveTupleKey, FlowExtractor, Scoped, ScopedKey,
 };
 use flowscope::protocols::{self, Registry};
-use flowscope::track::{Change, EndReason, Flow};
+use flowscope::track::{Change, EndReason, Flow, PacketInfo};
 use flowscope_parallel::{Merged, ParallelDriver, Recorder, WorkerError};
 
 use crate::error::Failure;
@@ -108,6 +108,10 @@ impl<L: RecordFormat, K: FlowKey> Recorder<K, AppRecord> for FormatRecorder<L> {
     #[inline]
     fn flow(&self, flow: Flow<'_, K, L::State>, change: Change) -> Option<L::Record> {
         self.0.record(flow.map_key(K::five_tuple), change)
+    }
+
+    fn late_packet(&self, flow: Flow<'_, K, L::State>, packet: PacketInfo) -> Option<L::Record> {
+        self.0.late_packet(flow.map_key(K::five_tuple), packet)
     }
 
     fn session(&self, flow: Flow<'_, K, L::State>, change: SessionChange) -> Option<L::Record> {

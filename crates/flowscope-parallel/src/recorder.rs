@@ -1,6 +1,6 @@
 use flowscope_core::{Extracted, FlowSide};
 use flowscope_driver::SessionChange;
-use flowscope_track::{Change, EndReason, Flow};
+use flowscope_track::{Change, EndReason, Flow, PacketInfo};
 
 /// Makes records of what happens to flows: the part of an output that runs in the workers.
 ///
@@ -15,7 +15,7 @@ pub trait Recorder<K, M>: Clone + Send + 'static {
     /// The state of a new flow, from its first packet.
     fn state(&self, first: &Extracted<K>) -> Self::State;
 
-    /// Whether [`Change::Packet`] is wanted.
+    /// Whether [`Change::Packet`] and [`late_packet`](Self::late_packet) are wanted.
     #[inline]
     fn wants_packets(&self) -> bool {
         false
@@ -23,6 +23,16 @@ pub trait Recorder<K, M>: Clone + Send + 'static {
 
     /// The record of a change of a flow, if it has one.
     fn flow(&self, _flow: Flow<'_, K, Self::State>, _change: Change) -> Option<Self::Record> {
+        None
+    }
+
+    /// The record of a packet that came after the end of its flow, if it has one: see
+    /// [`FlowSink::late_packet`](flowscope_track::FlowSink::late_packet).
+    fn late_packet(
+        &self,
+        _flow: Flow<'_, K, Self::State>,
+        _packet: PacketInfo,
+    ) -> Option<Self::Record> {
         None
     }
 

@@ -6,7 +6,7 @@ use flowscope_driver::{
     Classifier, DriverConfig, PayloadCounts, Progress, SessionChange, SessionShard, SessionSink,
 };
 use flowscope_track::{
-    Change, Counters, EndReason, Flow, FlowId, PacketTime, Prepared, ShardBatch,
+    Change, Counters, EndReason, Flow, FlowId, PacketInfo, PacketTime, Prepared, ShardBatch,
 };
 
 use crate::merge::ShardOutput;
@@ -149,6 +149,11 @@ impl<K, M, R: Recorder<K, M>> SessionSink<K, M, R::State> for RecordingSink<'_, 
     fn flow(&mut self, flow: Flow<'_, K, R::State>, change: Change) {
         let order = flow.order;
         self.output.add(order, self.recorder.flow(flow, change));
+    }
+
+    fn late_packet(&mut self, flow: Flow<'_, K, R::State>, packet: PacketInfo) {
+        let order = flow.order;
+        self.output.add(order, self.recorder.late_packet(flow, packet));
     }
 
     fn session(&mut self, flow: Flow<'_, K, R::State>, change: SessionChange) {

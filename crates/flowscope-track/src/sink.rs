@@ -3,7 +3,7 @@ use std::fmt;
 use flowscope_core::{Datagram, FlowSide, Orientation, Segment, Timestamp};
 
 use crate::record::Record;
-use crate::{Change, EndReason, FlowEvent, FlowRef, FlowState, FlowStats, History};
+use crate::{Change, EndReason, FlowEvent, FlowRef, FlowState, FlowStats, History, PacketInfo};
 
 /// Id of a flow within one input: the number of its first packet, from 1.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -221,6 +221,10 @@ pub trait FlowSink<K, S> {
     /// No SYN, no RST, nothing beyond the window, and nothing of a side that reset the flow beyond what it had
     /// sent by then: the highest number seen or acknowledged. The flow's `Late` counts the packet; there is no `Packet`.
     fn late_segment(&mut self, _flow: Flow<'_, K, S>, _segment: Segment<'_>) {}
+
+    /// A packet that came after the flow's `Ended`, while its entry lingers, if [packets are wanted](Self::wants_packets). There is no
+    /// `Packet` of it; the flow's `Late` counts it. `flow.packet` is its number.
+    fn late_packet(&mut self, _flow: Flow<'_, K, S>, _packet: PacketInfo) {}
 
     /// A packet with payload of a flow of any protocol but TCP.
     fn datagram(&mut self, _flow: Flow<'_, K, S>, _datagram: Datagram<'_>) {}

@@ -2,6 +2,7 @@
 
 use flowscope::core::{FlowSide, ParseError, ParserStatus, SessionParser};
 use flowscope::driver::{Contradiction, Driver, SessionDriver, SessionEvent, StopReason};
+use flowscope::track::EndReason;
 use flowscope_tests::session::{EXTRACTOR, protocols, run};
 
 use super::*;
@@ -318,4 +319,44 @@ fn detections_name_the_side_that_contradicts() {
     assert_eq!(sides(answer(talk_to(80)), false), [chosen]);
     let refuted = ("http", Some(Initiator), not(Responder, None));
     assert_eq!(sides(answer(talk_to(80).handshake()), false), [chosen, refuted]);
+}
+
+#[test]
+fn what_waits_for_the_protocol_to_be_found_keeps_its_time() {
+    // A side alone does not show the protocol before the end.
+    let script = talk_to(21).at(100).handshake().at(101).data(Initiator, "USER a\r\n");
+    let script = script.at(105).data(Initiator, "PASS b\r\n").at(109).close(Initiator);
+    assert_eq!(times_of_ftp(script, true), [101, 105]);
+}
+
+#[test]
+fn a_port_decides_once_both_sides_have_spoken() {
+    let greeting = talk_to(21).at(100).handshake().data(Responder, "220 welcome\r\n");
+    let answered = greeting.at(103).data(Initiator, "USER a\r\n");
+    assert_eq!(
+        times_of_ftp(answered.at(107).data(Responder, "331 password\r\n"), false),
+        [100, 103]
+    );
+    let typed = talk_to(21).at(100).handshake().data(Responder, "220 welcome\r\n");
+    assert_eq!(times_of_ftp(typed.at(103).data(Initiator, "U"), false), [0; 0]);
+}
+
+/// Seconds of the records of FTP in a script, at its end or before it.
+fn times_of_ftp(script: Dialogue, ends: bool) -> Vec<u64> {
+    use flowscope::protocols::{self, AppRecord};
+
+    let mut driver = Driver::new(EXTRACTOR, protocols::registered::<AppRecord>());
+    for packet in script.packets() {
+        driver.handle_packet(packet.view());
+    }
+    if ends {
+        driver.finish(EndReason::EndOfInput);
+    }
+    let mut times = Vec::new();
+    while let Some(event) = driver.poll_event() {
+        if let SessionEvent::Application { message: AppRecord::Ftp(exchange), .. } = event {
+            times.push(exchange.ts.as_nanos() / 1_000_000_000);
+        }
+    }
+    times
 }

@@ -149,6 +149,15 @@ impl RecordFormat for Ladder {
         what.map(|what| Event::of(&flow, what))
     }
 
+    fn late_packet(
+        &self,
+        flow: Flow<'_, FiveTupleKey, LadderState>,
+        info: PacketInfo,
+    ) -> Option<Event> {
+        let what = || What::Packet(info, vec![Note::state("after the end")]);
+        flow.state.wanted.then(|| Event::of(&flow, what()))
+    }
+
     fn session(
         &self,
         flow: Flow<'_, FiveTupleKey, LadderState>,

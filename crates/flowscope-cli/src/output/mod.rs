@@ -43,7 +43,7 @@ use flowscope::driver::SessionChange;
 use flowscope::extract::FiveTupleKey;
 use flowscope::output::Zone;
 use flowscope::reassembly::StreamConfig;
-use flowscope::track::{Change, EndReason, Flow};
+use flowscope::track::{Change, EndReason, Flow, PacketInfo};
 
 use crate::error::Failure;
 use crate::reading::{AppRecord, PayloadMode};
@@ -109,6 +109,15 @@ pub(crate) trait RecordFormat: Clone + Send + 'static {
         flow: Flow<'_, FiveTupleKey, Self::State>,
         change: Change,
     ) -> Option<Self::Record>;
+
+    /// The record of a packet that came after the end of its flow, if it has one.
+    fn late_packet(
+        &self,
+        _flow: Flow<'_, FiveTupleKey, Self::State>,
+        _packet: PacketInfo,
+    ) -> Option<Self::Record> {
+        None
+    }
 
     /// The record of what happened to what is said in a flow, if it has one.
     fn session(

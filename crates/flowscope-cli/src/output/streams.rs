@@ -11,7 +11,7 @@ use flowscope::track::{Change, EndReason, Flow};
 
 use super::digests::patient;
 use super::gaps::Gaps;
-use super::store::{FileId, Store, flow_name};
+use super::store::{INDEX, Store, flow_name};
 use super::{RecordFormat, Totals, Wanted, count};
 use crate::error::Failure;
 use crate::raw::{Chunk, Piece};
@@ -43,9 +43,6 @@ struct Side {
     gaps: Gaps,
     beginning_missing: bool,
 }
-
-/// The index, as a file of the store.
-const INDEX: FileId = (u64::MAX, 0);
 
 /// Something of a flow that is wanted.
 #[derive(Debug)]
@@ -197,9 +194,7 @@ impl RecordFormat for Streams {
     }
 
     fn notes(&self) -> Vec<String> {
-        let written = |store: &Store| {
-            format!("written: {}", count(store.created().saturating_sub(1), "stream"))
-        };
+        let written = |store: &Store| format!("written: {}", count(store.created(), "stream"));
         self.store.iter().map(written).collect()
     }
 

@@ -263,8 +263,8 @@ fn tick(totals: &Totals, open: u64, now: Timestamp) -> Tick {
     };
     let of_kernel = |cause| matches!(cause, Loss::KernelDrop);
     let of_rings = |cause| matches!(cause, Loss::RingFull | Loss::FillEmpty | Loss::QueueFreeze);
-    let kernel = losses(of_kernel) + totals.capture.os_drop;
-    let ring = losses(of_rings) + totals.capture.interface_drop;
+    let kernel = losses(of_kernel).saturating_add(totals.capture.os_drop);
+    let ring = losses(of_rings).saturating_add(totals.capture.interface_drop);
     let dropped = losses(of_kernel) + losses(of_rings);
     Tick {
         now,

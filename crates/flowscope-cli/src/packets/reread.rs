@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flowscope::core::{Orientation, PacketSource, PacketView};
 use flowscope::extract::FiveTupleKey;
 use flowscope::pcap::CaptureFiles;
-use flowscope::track::{Change, EndReason, Flow};
+use flowscope::track::{Change, EndReason, Flow, PacketInfo};
 
 use super::pieces::{Piece, Pieces};
 use crate::args::Running;
@@ -140,6 +140,11 @@ enum Step {
     Over(u64),
 }
 
+fn step(flow: &Flow<'_, FiveTupleKey, FlowState>) -> Step {
+    let of = FlowOf { id: flow.id.0, key: *flow.key, orientation: flow.orientation() };
+    Step::Packet(flow.packet, of)
+}
+
 impl RecordFormat for Assign {
     const PACKETS: bool = true;
     type State = FlowState;
@@ -159,9 +164,11 @@ impl RecordFormat for Assign {
 
     #[inline]
     fn record(&self, flow: Flow<'_, FiveTupleKey, FlowState>, change: Change) -> Option<Step> {
-        let Change::Packet(_) = change else { return None };
-        let of = FlowOf { id: flow.id.0, key: *flow.key, orientation: flow.orientation() };
-        Some(Step::Packet(flow.packet, of))
+        matches!(change, Change::Packet(_)).then(|| step(&flow))
+    }
+
+    fn late_packet(&self, flow: Flow<'_, FiveTupleKey, FlowState>, _: PacketInfo) -> Option<Step> {
+        Some(step(&flow))
     }
 
     fn removed(&self, flow: Flow<'_, FiveTupleKey, FlowState>, _: EndReason) -> Option<Step> {

@@ -345,6 +345,7 @@ fn streams_are_files_and_gaps_are_listed() {
     fs::remove_dir_all(&dir).unwrap();
     let ran = follow(&["--max-files", "3"]);
     assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("more than 3 files"), "{ran:?}");
     fs::remove_dir_all(&dir).unwrap();
     assert_eq!(follow(&["10.9.9.9-10.8.8.8"]).code, 1);
     assert_eq!(follow(&["--digest"]).code, 2);
@@ -393,5 +394,34 @@ fn wrong_usage_of_extract_and_split_is_2() {
         let ran = flowscope(args);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}: {ran:?}");
         assert!(!Path::new("y").exists(), "{args:?}");
+    }
+}
+
+#[test]
+fn packets_that_come_late_belong_to_their_flow() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, late) in [("reset.pcap", 20), ("mqtt.pcap", 2)] {
+        let (capture, out) = (data(name), folder.path().join(name));
+        let counted = flows(&capture);
+        let ran = run(
+            program()
+                .args(["extract", "-q", "--where", "flow_id > 0", "-o"])
+                .arg(&out)
+                .arg(&capture),
+            b"",
+        );
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(frames(&out).len() as u64, packets(&counted), "{name}");
+        let totals = |flows: &BTreeMap<u64, Value>| -> Vec<Value> {
+            flows.values().map(|flow| flow["flow"]["bytes_toclient"].clone()).collect()
+        };
+        assert_eq!(totals(&flows(&out)), totals(&counted), "{name}");
+
+        let mut rows = 0;
+        for id in counted.keys() {
+            let ladder = run(program().arg("ladder").arg(&capture).arg(id.to_string()), b"");
+            rows += ladder.out.lines().filter(|line| line.contains("after the end")).count();
+        }
+        assert_eq!(rows, late, "{name}");
     }
 }

@@ -28,12 +28,17 @@ pub(crate) enum Certainty {
     Unlikely,
 }
 
+/// Bytes of a side that are a command or a reply, and not the first letter of one.
+const LEAST_ANSWER: usize = 4;
+
 /// Chooses among candidates, in their order; `probe` asks one about the first bytes of a side.
 pub(crate) fn choose<T: Copy, K>(
     start: &ProbeInput<'_, K>,
     candidates: impl Iterator<Item = Candidate<T>>,
     probe: impl Fn(T, FlowSide, &[u8]) -> Probe,
 ) -> Choice<T> {
+    // Who answers has understood what the other side said: more bytes seldom tell more than a port that fits both.
+    let answered = start.whole && start.bytes.iter().all(|bytes| bytes.len() >= LEAST_ANSWER);
     let mut wait = false;
     let (mut expected, mut unlikely, mut by_bytes) = (None, None, None);
     for Candidate { entry, by_port } in candidates {
@@ -44,12 +49,13 @@ pub(crate) fn choose<T: Copy, K>(
             Evidence::Sure => by_bytes = by_bytes.or(Some(entry)),
             // The port does not outweigh the side that contradicts, but the other may yet be sure.
             Evidence::Divided if start.whole => wait = true,
-            Evidence::Open | Evidence::Divided => {
+            evidence @ (Evidence::Open | Evidence::Divided) => {
                 wait = true;
                 // Datagrams stand alone: there are no more bytes to wait for. What is missing at
                 // the start of a stream is not waited for either.
                 let now = start.transport == Transport::Datagram || !start.whole;
-                if by_port && (start.last || now) {
+                let enough = start.last || now || answered && evidence == Evidence::Open;
+                if by_port && enough {
                     expected = expected.or(Some(entry));
                 }
             }

@@ -1,7 +1,7 @@
 use flowscope_core::{Conflict, FlowSide, ParserStatus, StreamChunk};
 use flowscope_session::StopReason;
 use flowscope_track::{
-    Change, EndReason, Flow, FlowEvent, FlowRef, FlowStats, History, InitiatorEvidence,
+    Change, EndReason, Flow, FlowEvent, FlowRef, FlowStats, History, InitiatorEvidence, PacketInfo,
 };
 
 use crate::Detection;
@@ -157,6 +157,9 @@ pub trait SessionSink<K, M, U = ()> {
 
     /// A change of a flow.
     fn flow(&mut self, _flow: Flow<'_, K, U>, _change: Change) {}
+
+    /// A packet that came after the flow's `Ended`: see [`FlowSink::late_packet`](flowscope_track::FlowSink::late_packet).
+    fn late_packet(&mut self, _flow: Flow<'_, K, U>, _packet: PacketInfo) {}
 
     /// A change of a flow's session.
     fn session(&mut self, _flow: Flow<'_, K, U>, _change: SessionChange) {}

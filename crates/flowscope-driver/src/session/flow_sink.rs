@@ -5,7 +5,7 @@ use flowscope_core::{
     ReassemblerFactory, Segment, StreamSink, Timestamp,
 };
 use flowscope_session::StopReason;
-use flowscope_track::{Anomaly, Change, EndReason, Flow, FlowSink};
+use flowscope_track::{Anomaly, Change, EndReason, Flow, FlowSink, PacketInfo};
 
 use super::closing::{early_fin, may_go_on, retract_fin};
 use super::expectations::Expectations;
@@ -214,6 +214,11 @@ where
                 self.out.flow(flow, change);
             }
         }
+    }
+
+    fn late_packet(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, packet: PacketInfo) {
+        let (flow, _) = flow.project(Slot::parts);
+        self.out.late_packet(flow, packet);
     }
 
     fn late_segment(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, segment: Segment<'_>) {

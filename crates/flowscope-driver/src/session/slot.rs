@@ -1,5 +1,5 @@
-use flowscope_core::{Extracted, FlowSide, Loss, Reassembler, ReassemblerFactory};
-use flowscope_session::ParserState;
+use flowscope_core::{Extracted, FlowSide, Loss, Reassembler, ReassemblerFactory, Timestamp};
+use flowscope_session::{ParserState, StreamPosition};
 use flowscope_track::EndReason;
 
 use super::padding::Padding;
@@ -161,6 +161,8 @@ pub(crate) struct ProbePiece {
     pub(crate) len: usize,
     /// What their segment acknowledges.
     pub(crate) acked: Option<u64>,
+    /// When they came: messages that they complete have this time, not that of the decision.
+    pub(crate) ts: Timestamp,
 }
 
 impl SeenSide {
@@ -319,8 +321,9 @@ impl ProbeBuffer {
         self.buffered.as_ref().map_or(&[], |buffered| &buffered.pieces)
     }
 
-    /// Adds bytes of a side, those at `at` in its stream if they are its first.
-    pub(crate) fn push(&mut self, side: FlowSide, at: u64, bytes: &[u8], acked: Option<u64>) {
+    /// Adds bytes of a side that came in this packet, those at this offset of its stream if they are its first.
+    pub(crate) fn push(&mut self, at: StreamPosition, bytes: &[u8], acked: Option<u64>) {
+        let StreamPosition { side, ts, offset: at } = at;
         let Buffered { bytes: all, at: offset, pieces, .. } =
             &mut **self.buffered.get_or_insert_default();
         if all[side.index()].is_empty() {
@@ -328,8 +331,10 @@ impl ProbeBuffer {
         }
         all[side.index()].extend_from_slice(bytes);
         match pieces.last_mut() {
-            Some(last) if (last.side, last.acked) == (side, acked) => last.len += bytes.len(),
-            _ => pieces.push(ProbePiece { side, len: bytes.len(), acked }),
+            Some(last) if (last.side, last.acked, last.ts) == (side, acked, ts) => {
+                last.len += bytes.len();
+            }
+            _ => pieces.push(ProbePiece { side, len: bytes.len(), acked, ts }),
         }
     }
 

@@ -151,6 +151,7 @@ where
     /// their segment acknowledges up to `acked`.
     fn decide(&mut self, at: u64, bytes: &[u8], acked: Option<u64>, last: bool) {
         let Reader::Undecided(buffer) = &mut *self.to.reader else { return };
+        let here = StreamPosition { side: self.side, ts: self.ts, offset: at };
         let side = self.side.index();
         buffer.first.get_or_insert(self.side);
         let room = MAX_PROBE_BYTES.saturating_sub(buffer.len());
@@ -159,7 +160,7 @@ where
         if !buffer.bytes(self.side).is_empty() {
             kept = bytes.len().min(room);
             if kept > 0 {
-                buffer.push(self.side, at, &bytes[..kept], acked);
+                buffer.push(here, &bytes[..kept], acked);
             }
         }
         let rest = &bytes[kept..];
@@ -205,7 +206,7 @@ where
             }
             Classification::NeedMore | Classification::NamedSoFar(_) if !last => {
                 if !rest.is_empty() {
-                    buffer.push(self.side, at, rest, acked);
+                    buffer.push(here, rest, acked);
                 }
             }
             Classification::Recognised(mut detection) => {
@@ -234,11 +235,11 @@ where
 
     /// Gives a parser what came before it was chosen.
     fn replay(&mut self, buffer: &ProbeBuffer) {
-        let now = self.side;
+        let (now, ts) = (self.side, self.ts);
         let first = buffer.first.unwrap_or(now);
         let mut taken = [0; 2];
-        for &ProbePiece { side, len, acked } in buffer.pieces() {
-            self.side = side;
+        for &ProbePiece { side, len, acked, ts } in buffer.pieces() {
+            (self.side, self.ts) = (side, ts);
             let from = taken[side.index()];
             if from == 0 {
                 self.skip_buffered(buffer);
@@ -256,6 +257,7 @@ where
                 }
             }
         }
+        self.ts = ts;
         for side in [first, !first] {
             self.side = side;
             if taken[side.index()] == 0 {
@@ -489,7 +491,8 @@ where
             let len = remainder.bytes.len() as u64;
             ledger.take_back(len);
             left.first.get_or_insert(side);
-            left.push(side, remainder.offset, &remainder.bytes, None);
+            let here = StreamPosition { side, ts: at.ts, offset: remainder.offset };
+            left.push(here, &remainder.bytes, None);
             let shown = &mut self.progress.shown[side.index()];
             *shown = (*shown).max(remainder.offset + len);
         }

@@ -5,8 +5,8 @@ use flowscope_lines::{begins_command, begins_reply};
 /// its initiator.
 ///
 /// A server is known by a greeting that says FTP: `220` alone is SMTP's too (RFC 5321 §4.2), and a host of any
-/// service may be called `ftp`. The commands of a client are those of POP3 too. A line that begins neither a
-/// reply nor a command is not of the protocol.
+/// service may be called `ftp`. Most commands that clients begin with are those of POP3 or SMTP too; [some](OWN) are not. A line that
+/// begins neither a reply nor a command is not of the protocol.
 pub(super) fn probe(start: &[u8]) -> Probe {
     for (at, line) in start.split_inclusive(|&byte| byte == b'\n').enumerate() {
         if line.iter().any(|&byte| byte < b' ' && !matches!(byte, b'\r' | b'\n' | b'\t')) {
@@ -18,6 +18,9 @@ pub(super) fn probe(start: &[u8]) -> Probe {
         }
         if !line.ends_with(b"\n") || at > 0 && !start.starts_with(b"220-") {
             return Probe::Maybe;
+        }
+        if at == 0 && OWN.iter().any(|own| line.trim_ascii_end().eq_ignore_ascii_case(own)) {
+            return Probe::Yes;
         }
         if at == 0 && !matches!(line.get(..4), Some(b"220 " | b"220-")) {
             return Probe::Maybe;
@@ -39,6 +42,19 @@ pub(super) fn probe(start: &[u8]) -> Probe {
 pub(super) fn is_command(line: &[u8]) -> bool {
     begins_command(line, COMMANDS)
 }
+
+/// First lines of clients that no other protocol has: RFC 959 §4.1, RFC 2389 §3, RFC 2428 §3, RFC 4217 §4.
+const OWN: &[&[u8]] = &[
+    b"AUTH TLS",
+    b"AUTH SSL",
+    b"AUTH TLS-C",
+    b"AUTH TLS-P",
+    b"FEAT",
+    b"SYST",
+    b"PASV",
+    b"EPSV",
+    b"OPTS UTF8 ON",
+];
 
 /// What a client may begin with: RFC 959 §5.3.1, RFC 775, and what IANA's registry of FTP commands and extensions
 /// lists.
@@ -86,6 +102,11 @@ mod tests {
             (b"220-ftp.example.org ESMTP\r\n220 no FTP\r\n", Probe::Maybe),
             (b"220 ready\r\n230 FTP\r\n", Probe::Maybe),
             (b"USER anonymous\r\n", Probe::Maybe),
+            (b"AUTH TLS\r\n", Probe::Yes),
+            (b"feat\r\n", Probe::Yes),
+            (b"AUTH PLAIN\r\n", Probe::Maybe),
+            (b"FEATURE\r\n", Probe::No),
+            (b"SYST", Probe::Maybe),
             (b"331 FTP\r\n", Probe::Maybe),
             (b"user", Probe::Maybe),
             (b"AAAABBBB\r\n", Probe::No),

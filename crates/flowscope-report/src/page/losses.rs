@@ -22,7 +22,7 @@ pub(super) fn section(report: &Report, totals: &ReportTotals, html: &mut Html) {
 fn verdict(totals: &ReportTotals, html: &mut Html) {
     let packets = &totals.stats.packets;
     let lost = packets.seen() - packets.delivered();
-    let dropped: u64 = ["interface_drop", "os_drop"].iter().map(|name| noted(totals, name)).sum();
+    let dropped = noted(totals, "interface_drop").saturating_add(noted(totals, "os_drop"));
     let lacking = [packets, &totals.stats.bytes]
         .iter()
         .flat_map(|ledger| ledger.losses())

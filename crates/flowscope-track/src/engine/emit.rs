@@ -36,15 +36,25 @@ impl<K, S> Entry<'_, K, S> {
         if !out.wants_packets() {
             return;
         }
-        let (view, x) = (packet.view, packet.extracted);
-        let info = PacketInfo {
-            side,
-            ts: view.ts(),
-            wire_len: view.wire_len(),
-            payload_len: x.payload.wire_len,
-            tcp_flags,
-        };
-        self.emit(view.ts(), at_packet(packet.now), Change::Packet(info), out);
+        let info = info(side, packet, tcp_flags);
+        self.emit(info.ts, at_packet(packet.now), Change::Packet(info), out);
+    }
+
+    /// LATE-1: a packet that came after the end of the flow.
+    pub(super) fn emit_late_packet<O: FlowSink<K, S>>(
+        &mut self,
+        side: FlowSide,
+        packet: &PacketContext<'_, '_, K>,
+        tcp_flags: TcpFlags,
+        out: &mut O,
+    ) {
+        if !out.wants_packets() {
+            return;
+        }
+        let info = info(side, packet, tcp_flags);
+        if let Some(flow) = self.flow(info.ts, at_packet(packet.now)) {
+            out.late_packet(flow, info);
+        }
     }
 
     /// Lends the payload of a packet that is no TCP segment.
@@ -227,3 +237,14 @@ pub(super) fn lent<'v, K>(seg: &Seg, packet: &PacketContext<'_, 'v, K>) -> Segme
 
 /// What a minimal Ethernet frame carries, in bytes (IEEE 802.3 §3.2.8): shorter packets are padded.
 const MIN_ETHERNET_PAYLOAD: u32 = 46;
+
+fn info<K>(side: FlowSide, packet: &PacketContext<'_, '_, K>, tcp_flags: TcpFlags) -> PacketInfo {
+    let (view, x) = (packet.view, packet.extracted);
+    PacketInfo {
+        side,
+        ts: view.ts(),
+        wire_len: view.wire_len(),
+        payload_len: x.payload.wire_len,
+        tcp_flags,
+    }
+}

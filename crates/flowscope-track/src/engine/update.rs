@@ -147,8 +147,10 @@ impl<K: Hash + Eq + Clone, S> Engine<K, S> {
         }
         if entry.hot.state.is_over() {
             self.late(slot, side, seg.as_ref(), packet);
+            let mut entry = self.slots.entry(slot);
+            let flags = seg.as_ref().map_or(TcpFlags(0), |seg| seg.flags);
+            entry.emit_late_packet(side, packet, flags, out);
             if let Some(seg) = &seg {
-                let mut entry = self.slots.entry(slot);
                 let tcp = entry.tcp(&self.config);
                 if tcp.continues_after_end(seg) {
                     let far_ack = tcp.acknowledges_far(seg);
