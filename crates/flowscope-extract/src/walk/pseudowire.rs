@@ -17,31 +17,61 @@ use super::tags::is_tag;
 /// that may precede the frame of a pseudo-wire (RFC 4385 §3). Without a control word the destination
 /// address of the frame comes first, and may begin with any of these (RFC 8469 §2). So the headers decide:
 /// an IPv4 header with a correct checksum, a frame whose Ethertype is followed by a sound IP header, any
-/// other sound IP header, a frame with a known Ethertype, first without a control word, since behind
-/// one it is the source address that would have to look like an Ethertype.
+/// other sound IP header, a frame with a known Ethertype.
 pub(super) fn below_labels(
     bytes: Bytes<'_>,
     at: usize,
 ) -> Result<Option<(NextHeader, usize)>, Refusal> {
     let [first] = *bytes.array::<1>(at)?;
     let evidence = ip_evidence(bytes, at);
+    let frame = |begins| Ok(Some((ETHERNET, begins)));
     let ip = Ok(Some((NextHeader::Ip, at)));
     if evidence == Evidence::Certain {
         return ip;
     }
-    if frame_holds_ip(bytes, at)? {
-        return Ok(Some((ETHERNET, at)));
+    if let Some(begins) = frame_at(bytes, at, frame_holds_ip)? {
+        return frame(begins);
     }
     if evidence == Evidence::Sound {
         return ip;
     }
-    if is_frame(bytes, at)? {
-        return Ok(Some((ETHERNET, at)));
-    }
-    if first >> 4 == 0 && is_frame(bytes, at + 4)? {
-        return Ok(Some((ETHERNET, at + 4)));
+    if let Some(begins) = frame_at(bytes, at, is_frame)? {
+        return frame(begins);
     }
     if matches!(first >> 4, 4 | 6) { ip } else { Ok(None) }
+}
+
+/// Where the frame of a pseudo-wire begins, by a test of what begins at an offset: behind a control word, or at
+/// `at`. Each reading takes bytes of an address for the Ethertype of the other, so both can pass.
+fn frame_at(
+    bytes: Bytes<'_>,
+    at: usize,
+    is_one: fn(Bytes<'_>, usize) -> Result<bool, Refusal>,
+) -> Result<Option<usize>, Refusal> {
+    let [first] = *bytes.array::<1>(at)?;
+    let here = is_one(bytes, at)?;
+    if first >> 4 != 0 || !is_one(bytes, at + 4)? {
+        return Ok(here.then_some(at));
+    }
+    let begins_here = here && !prefers_control_word(*bytes.array(at)?);
+    Ok(Some(if begins_here { at } else { at + 4 }))
+}
+
+/// Whether these bytes are a control word and the addresses of a frame, rather than a frame alone, where both may be.
+///
+/// A source address is never that of a group (IEEE 802.3 §3.2.3). Senders set the first half of a control word
+/// to 0, and the other half too unless they number their frames (RFC 4448 §4.6). As an address, this is one
+/// of the oldest prefixes, of which those of virtual routers (VRRP and HSRP) are still common.
+fn prefers_control_word(start: [u8; 16]) -> bool {
+    let is_group = |source: u8| source & 1 == 1;
+    match (is_group(start[6]), is_group(start[10])) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => {
+            matches!(start, [0, 0, ..])
+                && !matches!(start, [0, 0, 0x5e, 0, 1 | 2, ..] | [0, 0, 0x0c, 0x07, 0xac, ..])
+        }
+    }
 }
 
 /// How likely bytes are an IP header.

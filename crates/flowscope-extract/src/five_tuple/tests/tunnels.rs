@@ -253,6 +253,47 @@ fn pseudo_wires_of_addresses_that_look_like_ip() {
     }
 }
 
+/// Bytes of a source address behind a control word stand where the Ethertype of a frame without one does.
+#[test]
+fn pseudo_wires_of_addresses_that_look_like_ethertypes() {
+    let labels = || frame().ethernet().mpls(16);
+    let layers = [(Layer::Mpls, 16), (Layer::Pseudowire, 0)];
+    for number in [
+        0x8100_u16, 0x88a8, 0x9100, 0x9200, 0x9300, 0x8847, 0x8864, 0x8926, 0x88e7, 0x8909, 0x894f,
+        0x0800, 0x0806, 0x86dd,
+    ] {
+        let [hi, lo] = number.to_be_bytes();
+        for rest in [[0, 5], [1, 1], [0x11, 0], [0x12, 1], [0x45, 0], [0x60, 0]] {
+            let src = [2, 0x42, hi, lo, rest[0], rest[1]];
+            for dst in [[2, 0, 0, 0, 0, 2], [0, 0x11, 0x22, 0x33, 0x44, 0x55], [0xff; 6]] {
+                let frame = || labels().control_word().ethernet_between(src, dst);
+                let mut packet = inner(frame());
+                check(&StripMpls(FIVE), &packet, &layers);
+                packet.bytes[20..22].copy_from_slice(&[0x12, 0x34]);
+                check(&StripMpls(FIVE), &packet, &layers);
+                let twice = [layers[0], layers[1], (Layer::Mpls, 400_000)];
+                check(&StripMpls(StripMpls(FIVE)), &inner(frame().mpls(400_000)), &twice);
+            }
+        }
+    }
+    // Destination addresses that begin as a control word does.
+    for dst in [
+        [0, 0, 0x5e, 0, 1, 7],
+        [0, 0, 0x5e, 0, 2, 7],
+        [0, 0, 0x0c, 7, 0xac, 9],
+        [0, 0x11, 0x22, 0x33, 0x44, 0x55],
+        [0x0a, 0, 0, 0, 0, 1],
+        [0; 6],
+    ] {
+        let frame = || labels().ethernet_between([2, 0x42, 0, 0, 0x11, 1], dst);
+        check(&StripMpls(FIVE), &inner(frame()), &layers);
+        let tags = [layers[0], layers[1], (Layer::Vlan, 5)];
+        check(&StripMpls(StripVlan(FIVE)), &inner(frame().vlan(5)), &tags);
+        let tags = [layers[0], layers[1], (Layer::Vlan, 5), (Layer::Vlan, 6)];
+        check(&StripMpls(StripVlan(FIVE)), &inner(frame().vlan(5).vlan(6)), &tags);
+    }
+}
+
 #[test]
 fn what_labels_carry_is_guessed() {
     let labels = || frame().ethernet().mpls(16).mpls(17);
