@@ -282,6 +282,51 @@ fn link_types() {
     }
 }
 
+/// The frame behind other bytes.
+fn behind(header: &[u8], link: LinkType, inside: &Frame) -> Captured {
+    let mut packet = inside.packet();
+    packet.bytes.splice(0..0, header.iter().copied());
+    packet.wire_len = packet.bytes.len() as u32;
+    packet.link = link;
+    packet
+}
+
+/// RFC 2427 §4.2: with and without a pad byte, with and without a frame check sequence.
+#[test]
+fn frames_bridged_over_frame_relay() {
+    let five = FiveTuple::bidirectional();
+    let macs = Some("02:00:00:00:00:01 <-> 02:00:00:00:00:02".to_owned());
+    let mac = |extractor: &dyn FlowExtractor<Key = crate::MacPairKey>, packet: &Captured| {
+        extractor.extract(packet.view()).map(|found| found.key.to_string())
+    };
+    for header in [
+        &[0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 1][..],
+        &[0x18, 0x41, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 7],
+        &[0x18, 0x41, 3, 0x80, 0, 0x80, 0xc2, 0, 7],
+    ] {
+        let bridged = |inside: &Frame| behind(header, LinkType::FRELAY, inside);
+        let plain = bridged(&v4().tcp(1, 2).payload([0; 10]));
+        assert_eq!(key(&five, &plain), TCP_KEY);
+        assert_eq!(key(&AutoDetectEncap(five), &plain), TCP_KEY);
+        assert_eq!(mac(&MacPair, &plain), macs);
+        assert_eq!(mac(&AutoDetectEncap(MacPair), &plain), macs);
+        for len in 0..header.len() + 14 {
+            assert_eq!(refusal(&plain.cut(len)), Refusal::SnaplenCut, "at {len}");
+        }
+        let tagged = bridged(&frame().ethernet().vlan(5).ipv6(V6[0], V6[1]).tcp(1, 2));
+        assert_eq!(key(&five, &tagged), "NotAFlow");
+        assert_eq!(key(&StripVlan(five), &tagged), TCP6_KEY);
+        assert_eq!(key(&AutoDetectEncap(five), &tagged), TCP6_KEY);
+        assert_eq!(mac(&StripVlan(MacPair), &tagged), macs);
+        let snap = bridged(&frame().ethernet().snap().ipv4(V4[0], V4[1]).tcp(1, 2));
+        assert_eq!(key(&five, &snap), TCP_KEY);
+        let arp = bridged(&frame().ethernet().next(0x0806).payload([0; 28]));
+        assert_eq!(key(&five, &arp), "NotAFlow");
+        let unread = five.unread(arp.view()).map(|header| header.to_string());
+        assert_eq!(unread.as_deref(), Some("ethertype arp"));
+    }
+}
+
 #[test]
 fn raw_link_types_and_unknown_ones() {
     for (link, shown) in [

@@ -1,6 +1,7 @@
 use flowscope_core::{LinkType, NextHeader, Refusal};
 
 use super::bytes::Bytes;
+use super::layer_header::ETHERNET;
 use super::numbers::{
     ETHERTYPE_IPV4, ETHERTYPE_IPV6, FIRST_ETHERTYPE, MPLS, PPP_IPV4, PPP_IPV6, PPP_MPLS,
 };
@@ -24,17 +25,36 @@ pub(super) fn header_only(
     next: NextHeader,
     at: usize,
 ) -> Result<(NextHeader, usize), Refusal> {
-    match next {
-        NextHeader::Link(link) => header(bytes, link, at),
-        other => Ok((other, at)),
+    let NextHeader::Link(link) = next else { return Ok((next, at)) };
+    match header(bytes, link, at)? {
+        (next @ NextHeader::Link(_), at) => within(bytes, next, at),
+        found => Ok(found),
     }
 }
 
-pub(super) fn header(
+/// [`header_only`] of a link header inside of another. Inside of Frame Relay, it is that of Ethernet.
+#[cold]
+fn within(bytes: Bytes<'_>, next: NextHeader, at: usize) -> Result<(NextHeader, usize), Refusal> {
+    header_only(bytes, next, at)
+}
+
+/// Where the Ethernet header is that this link header at `at` is, or has inside.
+pub(super) fn ethernet(
     bytes: Bytes<'_>,
     link: LinkType,
     at: usize,
-) -> Result<(NextHeader, usize), Refusal> {
+) -> Result<Option<usize>, Refusal> {
+    if link == LinkType::ETHERNET {
+        return Ok(Some(at));
+    }
+    match header(bytes, link, at)? {
+        (NextHeader::Link(inside), at) => ethernet(bytes, inside, at),
+        _ => Ok(None),
+    }
+}
+
+/// Skips one link header. What comes next may be another one.
+fn header(bytes: Bytes<'_>, link: LinkType, at: usize) -> Result<(NextHeader, usize), Refusal> {
     match link {
         LinkType::ETHERNET => {
             let [.., hi, lo] = *bytes.array::<14>(at)?;
@@ -178,7 +198,7 @@ fn snap_identifier(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), R
     match *bytes.array::<5>(at)? {
         [0, 0, 0, hi, lo] => Ok((ethertype(hi, lo), at + 5)),
         // With and without a frame check sequence at the end.
-        [0x00, 0x80, 0xc2, 0x00, 0x01 | 0x07] => Ok((NextHeader::Link(LinkType::ETHERNET), at + 5)),
+        [0x00, 0x80, 0xc2, 0x00, 0x01 | 0x07] => Ok((ETHERNET, at + 5)),
         _ => Err(Refusal::NotAFlow),
     }
 }

@@ -26,8 +26,8 @@ pub(crate) fn macs(view: &PacketView<'_>) -> Result<([u8; 6], [u8; 6], Payload),
 fn ethernet_elsewhere(view: PacketView<'_>) -> Result<u32, Refusal> {
     let cursor = view.cursor();
     if let NextHeader::Link(link_type) = cursor.next {
-        link::header(Bytes::of(&view), link_type, cursor.offset as usize)?;
-        return Err(Refusal::NotAFlow);
+        let found = link::ethernet(Bytes::of(&view), link_type, cursor.offset as usize)?;
+        return found.map(|at| at as u32).ok_or(Refusal::NotAFlow);
     }
     ethernet_above(&view).ok_or(Refusal::NotAFlow)
 }
@@ -45,7 +45,10 @@ fn ethernet_above(view: &PacketView<'_>) -> Option<u32> {
     let mut found = None;
     while peeler.cursor.offset < end {
         match peeler.cursor.next {
-            NextHeader::Link(LinkType::ETHERNET) => found = Some(peeler.cursor.offset),
+            NextHeader::Link(link_type) => {
+                let at = peeler.cursor.offset as usize;
+                found = link::ethernet(Bytes::of(view), link_type, at).ok()?.map(|at| at as u32);
+            }
             NextHeader::EtherType(number)
                 if is_tag(number)
                     || matches!(number, VN_TAG | CISCO_METADATA)
