@@ -328,6 +328,52 @@ fn frames_bridged_over_frame_relay() {
 }
 
 #[test]
+fn radiotap_says_whether_a_header_is_padded() {
+    let five = FiveTuple::bidirectional();
+    let wifi = |qos| frame().wifi(qos).snap().ipv4(V4[0], V4[1]).tcp(1, 2);
+    let radiotap = |header: &[u8], inside: &Frame, padding: &[u8]| {
+        let mut packet = behind(header, LinkType::IEEE802_11_RADIOTAP, inside);
+        let end = header.len() + 26;
+        packet.bytes.splice(end..end, padding.iter().copied());
+        packet.wire_len = packet.bytes.len() as u32;
+        packet
+    };
+    // The flags alone, behind the time, behind more words, behind more words and the aligned time.
+    for header in [
+        &[0, 0, 9, 0, 2, 0, 0, 0, 0][..],
+        &[0, 0, 17, 0, 3, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9, 0],
+        &[0, 0, 17, 0, 2, 0, 0, 0x80, 0, 0, 0, 0x80, 9, 9, 0, 0, 0],
+        &[
+            0, 0, 25, 0, 3, 0, 0, 0x80, 9, 9, 0, 0, 0xff, 0xff, 0xff, 0xff, 9, 9, 9, 9, 9, 9, 9, 9,
+            0,
+        ],
+    ] {
+        let mut header = header.to_vec();
+        assert_eq!(key(&five, &radiotap(&header, &wifi(true), &[])), TCP_KEY);
+        *header.last_mut().unwrap() = 0x30;
+        let padded = radiotap(&header, &wifi(true), &[0, 0]);
+        assert_eq!(key(&five, &padded), TCP_KEY, "{header:x?}");
+        for len in 0..header.len() + 26 + 2 + 8 {
+            assert_eq!(refusal(&padded.cut(len)), Refusal::SnaplenCut, "at {len}");
+        }
+        // 24 bytes need no padding.
+        assert_eq!(key(&five, &radiotap(&header, &wifi(false), &[])), TCP_KEY);
+    }
+    // Without flags, without words, too short for the flags, words without end.
+    let mut endless = [0xff; 200];
+    endless[..4].copy_from_slice(&[0, 0, 200, 0]);
+    for header in [
+        &[0, 0, 9, 0, 4, 0, 0, 0, 0x20][..],
+        &[0, 0, 4, 0],
+        &[0, 0, 8, 0, 2, 0, 0, 0],
+        &[0, 0, 12, 0, 3, 0, 0, 0x80, 0, 0, 0, 0x80],
+        &endless,
+    ] {
+        assert_eq!(key(&five, &radiotap(header, &wifi(true), &[])), TCP_KEY, "{header:x?}");
+    }
+}
+
+#[test]
 fn raw_link_types_and_unknown_ones() {
     for (link, shown) in [
         (LinkType::RAW, TCP_KEY),

@@ -92,11 +92,17 @@ fn header(bytes: Bytes<'_>, link: LinkType, at: usize) -> Result<(NextHeader, us
                 _ => Err(Refusal::NotAFlow),
             }
         }
-        LinkType::IEEE802_11 => wifi(bytes, at),
+        LinkType::IEEE802_11 => wifi(bytes, at, false),
         LinkType::IEEE802_11_RADIOTAP => {
-            // Version 0, a pad byte, and the length of the radiotap header, the only field needed here.
+            // Version 0, a pad byte, and the length of the radiotap header.
             let [_, _, lo, hi] = *bytes.array::<4>(at)?;
-            wifi(bytes, at + usize::from(u16::from_le_bytes([lo, hi])))
+            let len = usize::from(u16::from_le_bytes([lo, hi]));
+            let flags = match radiotap_flags(bytes.until(at + len), at) {
+                // The length alone says where the frame begins.
+                Err(Refusal::HeaderMalformed) => 0,
+                flags => flags?,
+            };
+            wifi(bytes, at + len, flags & RADIOTAP_PADDED != 0)
         }
         _ => Err(Refusal::LinkUnsupported),
     }
@@ -231,8 +237,41 @@ fn nflog(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
     }
 }
 
+/// Padding between the header of the frame and its payload, to a multiple of four bytes.
+const RADIOTAP_PADDED: u8 = 0x20;
+
+/// The flags in the radiotap header at `at`, 0 if it has none. `bytes` end with that header.
+///
+/// Behind version, pad byte and length there are words, in little-endian order, whose bits name the fields that
+/// are present; bit 31 announces another word. Fields are in the order of their bits: first bit 0, the time, which
+/// has eight bytes and is aligned to them, then bit 1, the flags. Source: radiotap.org.
+fn radiotap_flags(bytes: Bytes<'_>, at: usize) -> Result<u8, Refusal> {
+    const TIME: u32 = 1;
+    const FLAGS: u32 = 1 << 1;
+    const MORE: u32 = 1 << 31;
+    // A word for each antenna, and those of vendors.
+    const MAX_WORDS: usize = 32;
+
+    let word = |index: usize| bytes.array(at + 4 + index * 4).map(|word| u32::from_le_bytes(*word));
+    let first = word(0)?;
+    if first & FLAGS == 0 {
+        return Ok(0);
+    }
+    let (mut words, mut last) = (1, first);
+    while last & MORE != 0 {
+        if words == MAX_WORDS {
+            return Err(Refusal::HeaderMalformed);
+        }
+        last = word(words)?;
+        words += 1;
+    }
+    let fields = 4 + words * 4;
+    let flags = if first & TIME != 0 { fields.next_multiple_of(8) + 8 } else { fields };
+    Ok(bytes.array::<1>(at + flags)?[0])
+}
+
 /// A data frame of IEEE 802.11 that is neither encrypted, fragmented nor aggregated (§9.2.4, §9.3.2).
-fn wifi(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
+fn wifi(bytes: Bytes<'_>, at: usize, is_padded: bool) -> Result<(NextHeader, usize), Refusal> {
     const DATA: u8 = 0x08;
     const QOS: u8 = 0x80;
     const BOTH_DS: u8 = 0x03;
@@ -259,6 +298,9 @@ fn wifi(bytes: Bytes<'_>, at: usize) -> Result<(NextHeader, usize), Refusal> {
             return Err(Refusal::NotAFlow);
         }
         end += if flags & ORDER != 0 { 6 } else { 2 };
+    }
+    if is_padded {
+        end = at + (end - at).next_multiple_of(4);
     }
     snap(bytes, end)
 }
