@@ -47,6 +47,9 @@ impl LinkType {
     pub const IPV6: LinkType = LinkType(229);
     /// Packets that Linux netfilter logged (NFLOG): attributes, one of them the IP packet.
     pub const NFLOG: LinkType = LinkType(239);
+    /// Messages of Linux netlink: no packets of a network, so nothing decodes them, but a cooked capture may
+    /// hold them.
+    pub const NETLINK: LinkType = LinkType(253);
     /// Linux "cooked" capture, version 2.
     pub const LINUX_SLL2: LinkType = LinkType(276);
 }
@@ -69,6 +72,7 @@ impl fmt::Display for LinkType {
             LinkType::C_HDLC => "c_hdlc",
             LinkType::FRELAY => "frelay",
             LinkType::NFLOG => "nflog",
+            LinkType::NETLINK => "netlink",
             LinkType::PPP_HDLC => "ppp_hdlc",
             LinkType::PPP_ETHER => "ppp_ether",
             LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD => "raw",

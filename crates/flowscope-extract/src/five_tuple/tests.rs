@@ -373,6 +373,42 @@ fn radiotap_says_whether_a_header_is_padded() {
     }
 }
 
+/// The protocol field of a cooked capture is ignored for devices that have a link header of their own.
+#[test]
+fn cooked_captures_of_devices_with_a_link_header() {
+    let five = FiveTuple::bidirectional();
+    let relay = frame().frame_relay().ipv4(V4[0], V4[1]).tcp(1, 2);
+    let bridged = [&[0x18, 0x41, 3, 0x80, 0, 0x80, 0xc2, 0, 7], &v4().tcp(1, 2).build()[..]];
+    let bridged = frame().payload(bridged.concat());
+    let radiotap = frame().radiotap(true).snap().ipv4(V4[0], V4[1]).tcp(1, 2);
+    let netlink = frame().payload([0x18, 0, 0, 0].repeat(6));
+    for protocol in [0, 4, 16, 0x0800_u16] {
+        let [p, q] = protocol.to_be_bytes();
+        let cooked = |device: u16, inside: &Frame| {
+            let [d, e] = device.to_be_bytes();
+            let first = [0, 0, d, e, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, p, q];
+            let second = [p, q, 0, 0, 0, 0, 0, 2, d, e, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0];
+            [
+                behind(&first, LinkType::LINUX_SLL, inside),
+                behind(&second, LinkType::LINUX_SLL2, inside),
+            ]
+        };
+        for (device, inside) in [(770, &relay), (770, &bridged), (803, &radiotap)] {
+            for packet in cooked(device, inside) {
+                assert_eq!(key(&five, &packet), TCP_KEY, "{device} {protocol}");
+                assert_eq!(key(&AutoDetectEncap(five), &packet), TCP_KEY);
+            }
+        }
+        for packet in cooked(824, &netlink) {
+            assert_eq!(key(&five, &packet), "NotAFlow");
+            assert_eq!(key(&AutoDetectEncap(five), &packet), "NotAFlow");
+            assert_eq!(MacPair.explain(packet.view()), Refusal::NotAFlow);
+            let unread = five.unread(packet.view()).map(|header| header.to_string());
+            assert_eq!(unread.as_deref(), Some("link netlink"));
+        }
+    }
+}
+
 #[test]
 fn raw_link_types_and_unknown_ones() {
     for (link, shown) in [

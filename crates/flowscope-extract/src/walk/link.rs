@@ -32,10 +32,14 @@ pub(super) fn header_only(
     }
 }
 
-/// [`header_only`] of a link header inside of another. Inside of Frame Relay, it is that of Ethernet.
+/// [`header_only`] of a link header inside of another. At most three are nested: cooked, Frame Relay, Ethernet.
 #[cold]
 fn within(bytes: Bytes<'_>, next: NextHeader, at: usize) -> Result<(NextHeader, usize), Refusal> {
-    header_only(bytes, next, at)
+    match next {
+        // Without a header that is known.
+        NextHeader::Link(LinkType::NETLINK) => Ok((next, at)),
+        _ => header_only(bytes, next, at),
+    }
 }
 
 /// Where the Ethernet header is that this link header at `at` is, or has inside.
@@ -48,7 +52,9 @@ pub(super) fn ethernet(
         return Ok(Some(at));
     }
     match header(bytes, link, at)? {
-        (NextHeader::Link(inside), at) => ethernet(bytes, inside, at),
+        (NextHeader::Link(inside), at) if inside != LinkType::NETLINK => {
+            ethernet(bytes, inside, at)
+        }
         _ => Ok(None),
     }
 }
@@ -64,12 +70,12 @@ fn header(bytes: Bytes<'_>, link: LinkType, at: usize) -> Result<(NextHeader, us
         LinkType::IPV4 => Ok((NextHeader::EtherType(ETHERTYPE_IPV4), at)),
         LinkType::IPV6 => Ok((NextHeader::EtherType(ETHERTYPE_IPV6), at)),
         LinkType::LINUX_SLL => {
-            let [.., hi, lo] = *bytes.array::<16>(at)?;
-            Ok((ethertype(hi, lo), at + 16))
+            let [_, _, d0, d1, .., hi, lo] = *bytes.array::<16>(at)?;
+            Ok((cooked(u16::from_be_bytes([d0, d1]), hi, lo), at + 16))
         }
         LinkType::LINUX_SLL2 => {
-            let [hi, lo, ..] = *bytes.array::<20>(at)?;
-            Ok((ethertype(hi, lo), at + 20))
+            let [hi, lo, _, _, _, _, _, _, d0, d1, ..] = *bytes.array::<20>(at)?;
+            Ok((cooked(u16::from_be_bytes([d0, d1]), hi, lo), at + 20))
         }
         LinkType::NULL | LinkType::LOOP => Ok((family(*bytes.array(at)?)?, at + 4)),
         LinkType::PPP | LinkType::PPP_HDLC => ppp_framed(bytes, at),
@@ -110,6 +116,18 @@ fn header(bytes: Bytes<'_>, link: LinkType, at: usize) -> Result<(NextHeader, us
 
 fn ethertype(hi: u8, lo: u8) -> NextHeader {
     NextHeader::EtherType(u16::from_be_bytes([hi, lo]))
+}
+
+/// What is behind the header of a cooked capture: of some device types (`ARPHRD_`) a link header, whatever the
+/// protocol field says, and what is behind that of netlink is no packet of a network. Source: the tcpdump group's
+/// description of `LINKTYPE_LINUX_SLL`.
+fn cooked(device: u16, hi: u8, lo: u8) -> NextHeader {
+    match device {
+        770 => NextHeader::Link(LinkType::FRELAY),
+        803 => NextHeader::Link(LinkType::IEEE802_11_RADIOTAP),
+        824 => NextHeader::Link(LinkType::NETLINK),
+        _ => ethertype(hi, lo),
+    }
 }
 
 /// The Ethertype in the SNAP header of an 802.3 frame (RFC 1042). Other LLC frames carry no IP in practice.
