@@ -50,18 +50,16 @@ fn over_udp(bytes: Bytes<'_>, at: usize) -> Result<Option<LayerHeader>, Refusal>
 
 /// RFC 7348 §5: a flag for a valid network identifier, the identifier, an Ethernet frame.
 fn vxlan(bytes: Bytes<'_>, at: usize) -> Result<Option<LayerHeader>, Refusal> {
-    let [flags, _, _, _, a, b, c, _] = *bytes.array::<8>(at)?;
+    let [flags, policy, _, _, a, b, c, _] = *bytes.array::<8>(at)?;
     if flags & 0x08 == 0 {
         return Ok(None);
     }
-    // "reserved [...] MUST be set to zero on transmission and ignored on receipt": if they are not zero, the
-    // inner frame must have a known Ethertype.
-    if flags != 0x08 {
-        let [.., hi, lo] = *bytes.array::<14>(at + 8)?;
-        let known = [ETHERTYPE_IPV4, ETHERTYPE_IPV6, 0x0806, 0x8100, 0x88a8];
-        if !known.contains(&u16::from_be_bytes([hi, lo])) {
-            return Ok(None);
-        }
+    // A group policy has a flag, two flags of its own and an id (draft-smith-vxlan-group-policy §2.1).
+    let is_known = flags == 0x08 || (flags == 0x88 && policy & !0x48 == 0);
+    // "reserved [...] MUST be set to zero on transmission and ignored on receipt": if others are not zero, the
+    // inner frame must be a known one.
+    if !is_known && !is_frame(bytes, at + 8)? {
+        return Ok(None);
     }
     let layer = PathLayer { layer: Layer::Vxlan, id: u32::from_be_bytes([0, a, b, c]) };
     Ok(Some(LayerHeader { layer, next: ETHERNET, offset: at + 8 }))

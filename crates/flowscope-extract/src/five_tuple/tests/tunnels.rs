@@ -368,6 +368,37 @@ fn what_only_looks_like_a_tunnel_is_a_flow() {
     assert_eq!(auto(arp), "192.0.2.1:49152 <-> 192.0.2.2:4789", "no flow inside");
 }
 
+/// RFC 7348 §5: reserved bits are ignored. A group policy uses some of them.
+#[test]
+fn vxlan_with_reserved_bits() {
+    let tunnel = || outer().vxlan(42).ethernet();
+    let vxlan = (Layer::Vxlan, 42);
+    for bits in [[0x88, 0, 0, 9], [0x88, 0x48, 0xff, 0xff], [0x48, 0, 0, 0], [0xf8, 0xff, 1, 1]] {
+        let marked = |frame: Frame| {
+            let mut packet = inner(frame);
+            packet.bytes[14 + 20 + 8..][..4].copy_from_slice(&bits);
+            packet
+        };
+        check(&InnerVxlan(FIVE), &marked(tunnel()), &[vxlan]);
+        for tag in [0x8100, 0x88a8, 0x9100, 0x9200] {
+            let tagged = marked(tunnel().vlan_tag(tag, 7));
+            check(&InnerVxlan(StripVlan(FIVE)), &tagged, &[vxlan, (Layer::Vlan, 7)]);
+        }
+        let labels = [vxlan, (Layer::Mpls, 16)];
+        check(&InnerVxlan(StripMpls(FIVE)), &marked(tunnel().mpls(16)), &labels);
+        let session = [vxlan, (Layer::Pppoe, 9)];
+        check(&InnerVxlan(StripPppoe(FIVE)), &marked(tunnel().pppoe(9)), &session);
+        let path = [vxlan, (Layer::Nsh, 43)];
+        check(&InnerVxlan(InnerNsh(FIVE)), &marked(tunnel().nsh(43)), &path);
+        // With a length in place of an Ethertype, only bits that are known tell that this is a frame.
+        let snap = marked(tunnel().snap());
+        match bits {
+            [0x88, ..] => check(&InnerVxlan(FIVE), &snap, &[vxlan]),
+            _ => assert_eq!(key(&InnerVxlan(FIVE), &snap), "NotAFlow"),
+        }
+    }
+}
+
 /// Web Cache Communication Protocol: what a router redirects to a cache, either version.
 #[test]
 fn redirected_packets_are_opened() {
