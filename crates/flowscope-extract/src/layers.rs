@@ -124,7 +124,7 @@ layer! {
 }
 
 layer! {
-    /// Opens GENEVE (RFC 8926) on UDP port 6081, which carries an Ethernet frame or IP.
+    /// Opens GENEVE (RFC 8926) on UDP port 6081 with an Ethernet frame, IP, MPLS or a network service header inside.
     ///
     /// ```
     /// use flowscope_extract::{FlowExtractor, InnerGeneve, IpPair};
@@ -232,7 +232,7 @@ layer! {
 
 layer! {
     /// Opens the network service header (RFC 8300) with IP, MPLS or an Ethernet frame inside, behind an
-    /// Ethertype (0x894f), VXLAN-GPE or GRE.
+    /// Ethertype (0x894f), VXLAN-GPE, GENEVE or GRE.
     ///
     /// ```
     /// use flowscope_extract::{FiveTuple, FlowExtractor, InnerNsh};

@@ -88,7 +88,7 @@ fn geneve(bytes: Bytes<'_>, at: usize) -> Result<Option<LayerHeader>, Refusal> {
     let [first, _, hi, lo, a, b, c, _] = *bytes.array::<8>(at)?;
     let next = match u16::from_be_bytes([hi, lo]) {
         TRANSPARENT_BRIDGING => ETHERNET,
-        number @ (ETHERTYPE_IPV4 | ETHERTYPE_IPV6) => NextHeader::EtherType(number),
+        number @ (ETHERTYPE_IPV4 | ETHERTYPE_IPV6 | MPLS | NSH) => NextHeader::EtherType(number),
         _ => return Ok(None),
     };
     if first >> 6 != 0 {

@@ -109,6 +109,11 @@ fn headers_between_ethernet_and_its_payload() {
         &inner(outer().gre().nsh(7)),
         &[(Layer::Gre, 0), (Layer::Nsh, 7)],
     );
+    let geneve = |layer| [(Layer::Geneve, 42), layer];
+    let service = inner(outer().geneve(42).options(&[0; 12]).nsh(7));
+    check(&InnerGeneve(InnerNsh(FIVE)), &service, &geneve((Layer::Nsh, 7)));
+    let labels = inner(outer().geneve(42).mpls(16));
+    check(&InnerGeneve(StripMpls(FIVE)), &labels, &geneve((Layer::Mpls, 16)));
     // Other versions, and what they carry.
     for frame in [
         eth().next(0x8909).payload([2, 1, 0, 1, 0, 0, 8, 0]),
