@@ -26,7 +26,7 @@ pub(crate) struct Command {
 pub(crate) enum Effect {
     /// One reply.
     Plain,
-    /// A confirmation for each channel or pattern.
+    /// A confirmation for each channel or pattern, of which a command that ends all subscriptions names none.
     Subscribe,
     /// `HELLO`: its reply shows the version.
     Hello,

@@ -38,6 +38,76 @@ pub(crate) struct Reply {
     pub(crate) words: Vec<Vec<u8>>,
     /// Whether the string at hand is one of those, or the text of an error.
     keeps: bool,
+    /// Types of the first values within an aggregate, at any depth.
+    kinds: [RedisKind; 4],
+    /// Values within it so far.
+    values: u64,
+    /// The third of them, where it is an integer.
+    count: Option<u64>,
+}
+
+/// What subscriptions are to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Topic {
+    Channel,
+    Pattern,
+    Shard,
+}
+
+/// A confirmation: a command, a channel or pattern, and how many subscriptions there are now (Redis, SUBSCRIBE).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Confirmation {
+    /// The command in lower case.
+    pub(crate) command: &'static [u8],
+    pub(crate) topic: Topic,
+    /// Whether it names what it is to: one that ends all of no subscriptions does not.
+    pub(crate) is_named: bool,
+    /// Subscriptions to channels and patterns together, or to channels of shards.
+    pub(crate) count: u64,
+}
+
+const CONFIRMATIONS: [(&[u8], Topic); 6] = [
+    (b"subscribe", Topic::Channel),
+    (b"unsubscribe", Topic::Channel),
+    (b"psubscribe", Topic::Pattern),
+    (b"punsubscribe", Topic::Pattern),
+    (b"ssubscribe", Topic::Shard),
+    (b"sunsubscribe", Topic::Shard),
+];
+
+impl Reply {
+    fn first(&self) -> &[u8] {
+        self.words.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// What it confirms, where it has the form of a confirmation.
+    pub(crate) fn confirmation(&self) -> Option<Confirmation> {
+        use RedisKind::{Array, Integer, Null, Push, String};
+        let is_aggregate = matches!(self.reply.kind, Array | Push);
+        let [command, name, count, _] = self.kinds;
+        let has_form = self.reply.elements == Some(3)
+            && self.values == 3
+            && (command, count) == (String, Integer)
+            && matches!(name, String | Null);
+        if !is_aggregate || !has_form {
+            return None;
+        }
+        let (command, topic) =
+            CONFIRMATIONS.into_iter().find(|(command, _)| *command == self.first())?;
+        Some(Confirmation { command, topic, is_named: name == String, count: self.count? })
+    }
+
+    /// Whether it is what a subscriber gets: strings alone, and as many as its kind has (Redis, Pub/Sub).
+    pub(crate) fn is_message(&self) -> bool {
+        let len = match self.first() {
+            b"message" | b"smessage" => 3,
+            b"pmessage" => 4,
+            _ => return false,
+        };
+        self.reply.elements == Some(len)
+            && self.values == len
+            && self.kinds[..len as usize].iter().all(|kind| *kind == RedisKind::String)
+    }
 }
 
 impl Replies {
@@ -142,6 +212,11 @@ impl Replies {
         if mark == b'-' {
             self.push_error(text);
         }
+        if let (b':', 0, Some(reply)) = (mark, self.attributes, &mut self.reply)
+            && reply.values == 3
+        {
+            reply.count = number(text).flatten();
+        }
         let len = len.unwrap_or(0);
         let values = match mark {
             b'*' | b'~' | b'>' => len,
@@ -169,9 +244,14 @@ impl Replies {
                 self.left = 1;
                 let reply = RedisReply { kind, ..RedisReply::default() };
                 let keeps = kind == RedisKind::Error;
-                self.reply = Some(Reply { reply, words: Vec::new(), keeps });
+                self.reply = Some(Reply { reply, keeps, ..Reply::default() });
             }
             Some(reply) => {
+                let at = usize::try_from(reply.values).unwrap_or(usize::MAX);
+                if let Some(slot) = reply.kinds.get_mut(at) {
+                    *slot = kind;
+                }
+                reply.values += 1;
                 reply.keeps = reply.words.len() < 3 && kind == RedisKind::String;
                 if reply.keeps {
                     reply.words.push(Vec::new());

@@ -123,6 +123,172 @@ fn subscriptions_have_a_confirmation_for_each_channel() {
     );
 }
 
+/// An array, or a push, of these strings; numbers are integers, and `-` is null.
+fn array(mark: char, words: &[&str]) -> String {
+    let value = |word: &&str| match *word {
+        "-" => "$-1\r\n".to_owned(),
+        word if word.parse::<u64>().is_ok() => format!(":{word}\r\n"),
+        word => format!("${}\r\n{word}\r\n", word.len()),
+    };
+    format!("{mark}{}\r\n{}", words.len(), words.iter().map(value).collect::<String>())
+}
+
+/// A turn of the server with these arrays.
+fn arrays(all: &[&[&str]]) -> String {
+    let all = all.iter().map(|words| array('*', words));
+    format!("<{}", all.collect::<String>())
+}
+
+#[test]
+fn arrays_are_replies_once_there_are_no_subscriptions() {
+    check(
+        &[
+            ">SUBSCRIBE ch\r\nPSUBSCRIBE p*\r\n",
+            &arrays(&[
+                &["subscribe", "ch", "1"],
+                &["psubscribe", "p*", "2"],
+                &["message", "ch", "x"],
+            ]),
+            ">UNSUBSCRIBE ch\r\n",
+            // A subscription to a pattern is left.
+            &arrays(&[&["unsubscribe", "ch", "1"], &["pmessage", "p*", "px", "y"]]),
+            ">PUNSUBSCRIBE\r\nLRANGE list 0 -1\r\nGET k\r\nINCR n\r\n",
+            &arrays(&[&["punsubscribe", "p*", "0"], &["message", "x", "y"]]),
+            "<$-1\r\n:7\r\n",
+        ],
+        &[
+            "SUBSCRIBE ch array",
+            "PSUBSCRIBE p* array",
+            "- ch push",
+            "UNSUBSCRIBE ch array",
+            "- px push",
+            "PUNSUBSCRIBE - array",
+            "LRANGE list array",
+            "GET k null",
+            "INCR n integer",
+        ],
+    );
+}
+
+#[test]
+fn a_push_in_an_array_has_the_form_of_one() {
+    let replies: [&[&str]; 4] = [
+        &["message", "a"],
+        &["message", "a", "7"],
+        &["pmessage", "p*", "a"],
+        &["message", "a", "x", "y"],
+    ];
+    for words in replies {
+        check(
+            &[
+                ">SUBSCRIBE a\r\nPING\r\n",
+                &arrays(&[&["subscribe", "a", "1"], words]),
+                "<*3\r\n$8\r\nsmessage\r\n$1\r\ns\r\n$1\r\n1\r\n",
+            ],
+            &["SUBSCRIBE a array", "PING - array", "- s push"],
+        );
+    }
+    let nested = "<*3\r\n$7\r\nmessage\r\n$1\r\na\r\n*1\r\n$1\r\nx\r\n";
+    check(
+        &[">SUBSCRIBE a\r\nPING\r\n", &arrays(&[&["subscribe", "a", "1"]]), nested],
+        &["SUBSCRIBE a array", "PING - array"],
+    );
+}
+
+#[test]
+fn a_command_that_ends_all_subscriptions_has_a_confirmation_for_each() {
+    check(
+        &[
+            ">SUBSCRIBE a b c\r\n",
+            &arrays(&[
+                &["subscribe", "a", "1"],
+                &["subscribe", "b", "2"],
+                &["subscribe", "c", "3"],
+            ]),
+            ">UNSUBSCRIBE\r\nSUBSCRIBE x y\r\nPING\r\n",
+            &arrays(&[&["unsubscribe", "a", "2"], &["unsubscribe", "b", "1"]]),
+            &arrays(&[&["unsubscribe", "c", "0"]]),
+            "<-NOPERM no channel\r\n+PONG\r\n",
+        ],
+        &["SUBSCRIBE a array", "UNSUBSCRIBE - array", "SUBSCRIBE x error", "PING - status"],
+    );
+    // Each of its kind; what is left is of others.
+    check(
+        &[
+            ">SUBSCRIBE a b\r\nPSUBSCRIBE p*\r\nSSUBSCRIBE s\r\n",
+            &arrays(&[&["subscribe", "a", "1"], &["subscribe", "b", "2"]]),
+            &arrays(&[&["psubscribe", "p*", "3"], &["ssubscribe", "s", "1"]]),
+            ">UNSUBSCRIBE\r\nUNSUBSCRIBE\r\nUNSUBSCRIBE z\r\nPING\r\nSUNSUBSCRIBE\r\nPUNSUBSCRIBE\r\nPING\r\n",
+            &arrays(&[&["unsubscribe", "b", "2"], &["unsubscribe", "a", "1"]]),
+            &arrays(&[&["unsubscribe", "-", "1"], &["unsubscribe", "z", "1"], &["pong", ""]]),
+            &arrays(&[&["sunsubscribe", "s", "0"], &["punsubscribe", "p*", "0"]]),
+            "<+PONG\r\n",
+        ],
+        &[
+            "SUBSCRIBE a array",
+            "PSUBSCRIBE p* array",
+            "SSUBSCRIBE s array",
+            "UNSUBSCRIBE - array",
+            "UNSUBSCRIBE - array",
+            "UNSUBSCRIBE z array",
+            "PING - array",
+            "SUNSUBSCRIBE - array",
+            "PUNSUBSCRIBE - array",
+            "PING - status",
+        ],
+    );
+    // Subscriptions that were not captured: something else is of the next command.
+    check(
+        &[
+            ">UNSUBSCRIBE\r\nPING\r\n",
+            &arrays(&[&["unsubscribe", "a", "2"], &["unsubscribe", "b", "1"], &["pong", ""]]),
+        ],
+        &["UNSUBSCRIBE - array", "PING - array"],
+    );
+}
+
+#[test]
+fn subscriptions_in_a_transaction_are_queued() {
+    check(
+        &[
+            ">MULTI\r\nSUBSCRIBE a b\r\nEXEC\r\nPING\r\nRESET\r\nLRANGE list 0 -1\r\n",
+            "<+OK\r\n+QUEUED\r\n*1\r\n",
+            &arrays(&[&["subscribe", "a", "1"], &["subscribe", "b", "2"], &["message", "a", "x"]]),
+            &arrays(&[&["pong", ""]]),
+            "<+RESET\r\n",
+            &arrays(&[&["message", "x", "y"]]),
+        ],
+        &[
+            "MULTI - status",
+            "SUBSCRIBE a status",
+            "EXEC - array",
+            "- a push",
+            "PING - array",
+            "RESET - status",
+            "LRANGE list array",
+        ],
+    );
+}
+
+#[test]
+fn what_no_command_has_asked_for_confirms_none() {
+    // A shard moves to another node.
+    check(
+        &[
+            ">SSUBSCRIBE s\r\n",
+            &arrays(&[&["ssubscribe", "s", "1"]]),
+            ">SUBSCRIBE a\r\n",
+            &arrays(&[&["sunsubscribe", "s", "0"], &["subscribe", "a", "1"]]),
+        ],
+        &["SSUBSCRIBE s array", "SUBSCRIBE a array"],
+    );
+    // Strings and an integer are a reply, where there are no subscriptions.
+    check(
+        &[">EVAL x 0\r\nGET k\r\n", &arrays(&[&["subscribe", "a", "1"]]), "<$-1\r\n"],
+        &["EVAL - array", "GET k null"],
+    );
+}
+
 #[test]
 fn replies_may_be_switched_off() {
     check(
