@@ -30,7 +30,7 @@ pub(crate) enum Effect {
     Subscribe,
     /// `HELLO`: its reply shows the version.
     Hello,
-    /// `RESET`: the version is RESP2 again, and there are no subscriptions.
+    /// `RESET`: the version is RESP2 again, there are no subscriptions, and replies are on.
     Reset,
     /// What follows its reply is no reply: `MONITOR`, `SYNC`, `PSYNC`.
     Stream,

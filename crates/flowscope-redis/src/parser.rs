@@ -35,7 +35,7 @@ pub struct RedisParser {
     subscriptions: Subscriptions,
     /// `CLIENT REPLY OFF`: there are no replies.
     is_silent: bool,
-    /// `CLIENT REPLY SKIP`: the next command has no reply.
+    /// `CLIENT REPLY SKIP`, which has no effect while there are no replies: the next command has none.
     skips_next: bool,
 }
 
@@ -110,11 +110,12 @@ impl RedisParser {
         let effect = command.effect(&name);
         let mut exchange = command.record(name);
         exchange.ts = ts;
-        let is_skipped = std::mem::take(&mut self.skips_next);
+        // The reply to `CLIENT REPLY ON` is skipped by none before it.
+        let is_skipped = std::mem::take(&mut self.skips_next) && effect != Effect::ReplyOn;
         match effect {
-            Effect::ReplyOn => self.is_silent = false,
+            Effect::ReplyOn | Effect::Reset => self.is_silent = false,
             Effect::ReplyOff => self.is_silent = true,
-            Effect::ReplySkip => self.skips_next = true,
+            Effect::ReplySkip => self.skips_next = !self.is_silent,
             _ => {}
         }
         if is_skipped || self.is_silent || effect == Effect::ReplySkip {

@@ -309,6 +309,46 @@ fn replies_may_be_switched_off() {
 }
 
 #[test]
+fn skipping_has_no_effect_while_replies_are_off_and_ends_with_them_on() {
+    check(
+        &[
+            ">CLIENT REPLY OFF\r\nCLIENT REPLY SKIP\r\nCLIENT REPLY ON\r\nGET k\r\nPING\r\n",
+            "<+OK\r\n$-1\r\n+PONG\r\n",
+            ">CLIENT REPLY SKIP\r\nCLIENT REPLY ON\r\nPING\r\n",
+            "<+OK\r\n+PONG\r\n",
+            ">CLIENT REPLY OFF\r\nPING\r\nRESET\r\nGET k\r\n",
+            "<+RESET\r\n$-1\r\n",
+        ],
+        &[
+            "CLIENT REPLY - -",
+            "CLIENT REPLY - -",
+            "CLIENT REPLY - status",
+            "GET k null",
+            "PING - status",
+            "CLIENT REPLY - -",
+            "CLIENT REPLY - status",
+            "PING - status",
+            "CLIENT REPLY - -",
+            "PING - -",
+            "RESET - status",
+            "GET k null",
+        ],
+    );
+}
+
+#[test]
+fn confirmations_come_while_replies_are_off() {
+    check(
+        &[
+            ">CLIENT REPLY SKIP\r\nSUBSCRIBE a b\r\nPING\r\n",
+            &arrays(&[&["subscribe", "a", "1"], &["subscribe", "b", "2"], &["pong", ""]]),
+            &arrays(&[&["message", "b", "x"]]),
+        ],
+        &["CLIENT REPLY - -", "SUBSCRIBE a -", "PING - array", "- b push"],
+    );
+}
+
+#[test]
 fn what_the_server_repeats_of_a_command_is_no_error_text() {
     let (out, _) = play(
         &mut RedisParser::default(),
