@@ -104,8 +104,8 @@ impl MysqlParser {
                 start.success = Some(true);
                 self.finish(ts, MysqlOutcome::Accepted, ParserStatus::Done, out);
             }
-            // AuthMoreData, and AuthSwitchRequest: authentication goes on.
-            Some(1 | 0xfe) => {}
+            // AuthMoreData, AuthNextFactorRequest (MySQL 8.0.27), and AuthSwitchRequest: authentication goes on.
+            Some(1 | 2 | 0xfe) => {}
             _ => return Err(ParseError::InvalidField("answer")),
         }
         Ok(())

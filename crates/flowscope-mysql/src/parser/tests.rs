@@ -65,6 +65,26 @@ fn what_is_cut_within_a_response_stays_unknown() {
 }
 
 #[test]
+fn a_server_may_ask_for_another_factor() {
+    let login = |answer: &[u8]| {
+        let (mut parser, mut out) = (MysqlParser::default(), Vec::new());
+        feed(&mut parser, true, &greeting(), &mut out);
+        let response = [fixed(0x8208), b"me\0\0db\0".to_vec()].concat();
+        feed(&mut parser, false, &packet(1, &response), &mut out);
+        for number in [2, 4] {
+            let next = packet(number, b"\x02authentication_ldap_simple\0data");
+            assert_eq!(feed(&mut parser, true, &next, &mut out), ParserStatus::Continue);
+            let status = feed(&mut parser, false, &packet(number + 1, b"sesame\0"), &mut out);
+            assert_eq!(status, ParserStatus::StopSide(Initiator));
+        }
+        assert_eq!(feed(&mut parser, true, &packet(6, answer), &mut out), ParserStatus::Done);
+        (out[0].outcome, out[0].success)
+    };
+    assert_eq!(login(b"\0\0\0\x02\0\0\0"), (MysqlOutcome::Accepted, Some(true)));
+    assert_eq!(login(b"\xff\x15\x04#28000no"), (MysqlOutcome::Refused, Some(false)));
+}
+
+#[test]
 fn a_server_may_refuse_at_once() {
     let (mut parser, mut out) = (MysqlParser::default(), Vec::new());
     let refusal = packet(0, b"\xff\x69\x04#HY000blocked");
