@@ -33,6 +33,13 @@ impl Pairing {
                     out.push(*exchange);
                     return false;
                 }
+                // An identifier is used again once its operation is over (§4.1.1.1): one that was abandoned has no result
+                // (§4.11).
+                let is_of = |open: &LdapExchange| {
+                    open.side == side && open.message_id == exchange.message_id
+                };
+                let over = self.open.iter().position(is_of);
+                out.extend(over.and_then(|at| self.open.remove(at)));
                 if self.open.len() == MAX_OPEN {
                     out.extend(self.open.pop_front());
                 }

@@ -24,7 +24,8 @@ const MAX_KEPT: usize = 4096;
 /// Behind a `StartTLS` that the server agrees to, the parser gives way to another one ([`ParserStatus::Upgrade`]); a
 /// client sends nothing between the two (RFC 4511 §4.14.1). Behind a SASL bind that has put a security layer in place (RFC 4513 §5.2.1.8)
 /// nothing more is read. Bytes that were not captured are passed over where they lie within a message; else they end
-/// parsing.
+/// parsing. An operation whose identifier a later one of the same side has is over without a result (RFC 4511 §4.1.1.1), as
+/// where it was abandoned.
 ///
 /// Holds at most 256 KiB: 4 KiB of a message per side, and 64 operations without a result, each up to 3 KiB; more make
 /// the oldest a record.

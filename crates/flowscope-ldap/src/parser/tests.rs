@@ -80,6 +80,55 @@ fn results_find_their_operation() {
     assert!(!format!("{out:?}").contains(secret.trim_matches(['[', ']'])));
 }
 
+/// A search below this base.
+fn search(id: u8, base: u8) -> Vec<u8> {
+    let rest = b"\x0a\x01\x02\x0a\x01\0\x02\x01\0\x02\x01\0\x01\x01\0\x87\x02cn\x30\0";
+    bytes(id, 0x63, &[&[4, 1, base][..], rest].concat())
+}
+
+/// An entry that was found.
+fn entry(id: u8) -> Vec<u8> {
+    bytes(id, 0x64, b"\x04\0\x30\0")
+}
+
+/// Base, code of the result, entries and latency in seconds of each search.
+fn searches(exchanges: &[LdapExchange]) -> Vec<(u8, Option<i32>, u64, Option<u64>)> {
+    let of = |x: &LdapExchange| {
+        let base = x.object.as_ref().map_or(b'-', |object| object[0]);
+        let code = x.result.as_ref().map(|result| result.code);
+        (base, code, x.entries, x.latency.map(|it| it.as_secs()))
+    };
+    let is_search = |x: &&LdapExchange| x.operation == LdapOperation::Search;
+    exchanges.iter().filter(is_search).map(of).collect()
+}
+
+#[test]
+fn an_identifier_that_is_used_again_is_of_the_later_operation() {
+    let turns = [
+        (Initiator, [search(2, b'x'), search(3, b'y'), bytes(4, 0x50, b"\x02")].concat()),
+        (Responder, [entry(2), result(3, 0x65, 0)].concat()),
+        (Initiator, search(2, b'a')),
+        (Responder, [entry(2), result(2, 0x65, 0)].concat()),
+        // That the client uses it says nothing of what the server asks.
+        (Initiator, search(5, b'b')),
+        (Responder, search(5, b'c')),
+        (Responder, result(5, 0x65, 0)),
+        (Initiator, result(5, 0x65, 0)),
+    ];
+    let (out, status) = play(&mut LdapParser::default(), &turns);
+    assert_eq!(
+        searches(&out),
+        [
+            (b'y', Some(0), 0, Some(1)),
+            (b'x', None, 1, None),
+            (b'a', Some(0), 1, Some(1)),
+            (b'b', Some(0), 0, Some(2)),
+            (b'c', Some(0), 0, Some(2)),
+        ]
+    );
+    assert_eq!(status, Continue);
+}
+
 #[test]
 fn behind_starttls_another_protocol_is_looked_for() {
     let mut parser = LdapParser::default();
