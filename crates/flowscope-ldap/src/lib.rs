@@ -21,6 +21,7 @@ mod pairing;
 mod parser;
 mod protocol;
 mod read;
+mod repetition;
 mod schema;
 
 #[doc(no_inline)]

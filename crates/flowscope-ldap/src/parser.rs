@@ -10,7 +10,8 @@ use flowscope_core::{
 use flowscope_lengths::{Framing, Head};
 
 use crate::pairing::Pairing;
-use crate::read::message;
+use crate::read::{Message, message};
+use crate::repetition::Repetitions;
 use crate::{LdapExchange, LdapOperation};
 
 /// The extended operation `StartTLS` (RFC 4511 §4.14.1).
@@ -177,10 +178,14 @@ fn head(start: &[u8]) -> Result<Option<Head>, ParseError> {
 /// Reads LDAP over UDP, a message in each datagram, or several, and emits as [`LdapParser`] does.
 ///
 /// A datagram that is no message gives nothing. After more than 32 of them, and no message before, the parser fails.
+/// A request that comes again with the same bytes, before its result or up to 5 seconds after it, is the same operation:
+/// neither it nor another result is a record. The latest 64 requests are compared, by hashes of their bytes.
+///
 /// Holds as much as [`LdapParser`].
 #[derive(Clone, Debug, Default)]
 pub struct LdapDatagrams {
     pairing: Pairing,
+    repetitions: Repetitions,
     check: MessageCheck,
 }
 
@@ -199,7 +204,16 @@ impl DatagramParser for LdapDatagrams {
             let (contents, behind) = rest.split_at(rest.len().min(len as usize));
             let Some(message) = message(contents) else { break };
             any = true;
-            self.pairing.message(side, ts, message, out);
+            let is_repeated = match &message {
+                Message::Request(exchange) if exchange.operation.has_result() => {
+                    self.repetitions.request(side, exchange.message_id, ts, contents)
+                }
+                Message::Response(id, ..) => self.repetitions.result(side, *id, ts),
+                _ => false,
+            };
+            if !is_repeated {
+                self.pairing.message(side, ts, message, out);
+            }
             payload = behind;
         }
         self.check.record(any)
@@ -210,7 +224,7 @@ impl DatagramParser for LdapDatagrams {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.pairing.heap_bytes()
+        self.pairing.heap_bytes() + self.repetitions.heap_bytes()
     }
 
     fn probe(_: FlowSide, payload: &[u8]) -> Probe {

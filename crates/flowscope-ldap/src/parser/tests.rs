@@ -239,3 +239,47 @@ fn datagrams_may_hold_several_messages() {
     }
     assert_eq!(parser.parse_into(junk, &mut out), Failed(ParseError::NotTheProtocol));
 }
+
+#[test]
+fn a_datagram_that_is_sent_again_is_the_same_operation() {
+    let play = |turns: &[(u64, FlowSide, Vec<u8>)]| {
+        let (mut parser, mut out) = (LdapDatagrams::default(), Vec::new());
+        for (secs, side, bytes) in turns {
+            let datagram = Datagram::new(*side, Timestamp::from_secs(*secs), bytes);
+            assert_eq!(parser.parse_into(datagram, &mut out), Continue);
+        }
+        parser.end(&mut out);
+        out
+    };
+    let ping = |secs| (secs, Initiator, search(1, b'x'));
+    let pong = |secs| (secs, Responder, [entry(1), result(1, 0x65, 0)].concat());
+    let once = [(b'x', Some(0), 1, Some(2))];
+    for turns in [
+        vec![ping(0), ping(1), pong(2), pong(2)],
+        vec![ping(0), pong(2), ping(2), pong(3)],
+        vec![ping(0), ping(1), pong(2), ping(7), pong(7), pong(7)],
+        vec![ping(0), ping(1), pong(2)],
+    ] {
+        assert_eq!(searches(&play(&turns)), once, "{turns:?}");
+    }
+    // Much later, or with other bytes, it is another one.
+    let later = play(&[ping(0), pong(2), ping(8), pong(9)]);
+    assert_eq!(searches(&later), [(b'x', Some(0), 1, Some(2)), (b'x', Some(0), 1, Some(1))]);
+    let other = play(&[ping(0), (1, Initiator, search(1, b'y')), pong(2)]);
+    assert_eq!(searches(&other), [(b'x', None, 0, None), (b'y', Some(0), 1, Some(1))]);
+    // What answers no request that was captured is a record.
+    assert_eq!(searches(&play(&[pong(0)])), [(b'-', Some(0), 0, None)]);
+}
+
+#[test]
+fn repetitions_of_the_latest_requests_are_known() {
+    let mut parser = LdapDatagrams::default();
+    for id in 1..=127 {
+        parser.parse(&search(id, b'x'), Initiator);
+    }
+    let held = parser.heap_bytes();
+    // The first one of those that wait, and one that made way for others.
+    assert!(parser.parse(&search(64, b'x'), Initiator).is_empty());
+    assert_eq!(parser.parse(&search(63, b'x'), Initiator).len(), 1);
+    assert!(parser.heap_bytes() <= held + 1024);
+}
