@@ -1,12 +1,15 @@
 //! The start line and the header of a message (RFC 3261 §7).
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use flowscope_core::ParseError;
 
 use crate::{SipFields, SipRequest, SipResponse};
 
 /// Bytes of a header field, of a Request-URI and of a reason phrase that are kept.
 pub(crate) const MAX_FIELD: usize = 256;
-/// Bytes of all header fields of a message that are kept.
+/// Bytes of all header fields of a message that are kept, beside `From`, `To`, `Call-ID` and `CSeq`, by which a call is
+/// known. It is room for one of each, the first `Via` included: only more `Via` can use it up.
 const MAX_FIELDS: usize = 2048;
 /// `Via` fields that are kept: each proxy adds one.
 const MAX_VIA: usize = 8;
@@ -67,8 +70,24 @@ impl Message {
 pub(crate) struct Head {
     pub(crate) content_length: Option<u64>,
     pub(crate) is_sdp: bool,
-    /// Bytes of fields that are kept.
+    pub(crate) identity: Identity,
+    has_via: bool,
+    /// Bytes of fields that are kept, but for those that have room of their own.
     kept: usize,
+}
+
+/// What tells transactions and dialogs apart, as hashes of whole values: what is kept of a field may end before its
+/// branch or tag. 0 where a message has none.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Identity {
+    /// The branch of the topmost `Via`.
+    pub(crate) branch: u64,
+    pub(crate) call_id: u64,
+    /// Number and method of `CSeq`.
+    pub(crate) number: u64,
+    pub(crate) method: u64,
+    /// The tag of `To`.
+    pub(crate) to_tag: u64,
 }
 
 impl Head {
@@ -89,6 +108,9 @@ impl Head {
             }
             Field::Via => {
                 for via in value.split(|&byte| byte == b',') {
+                    if !std::mem::replace(&mut self.has_via, true) {
+                        self.identity.branch = hash(parameter(via, b"branch"));
+                    }
                     let room = (MAX_FIELDS - self.kept).min(MAX_FIELD);
                     if fields.via.len() < MAX_VIA && room > 0 {
                         let via = kept(via.trim_ascii(), room);
@@ -103,10 +125,34 @@ impl Head {
                 self.is_sdp = media_type.trim_ascii().eq_ignore_ascii_case(b"application/sdp");
                 &mut fields.content_type
             }
-            Field::From => &mut fields.from,
-            Field::To => &mut fields.to,
-            Field::CallId => &mut fields.call_id,
-            Field::Cseq => &mut fields.cseq,
+            Field::From => {
+                keep(&mut fields.from, value, MAX_FIELD);
+                return Ok(());
+            }
+            Field::To => {
+                if fields.to.is_none() {
+                    self.identity.to_tag = hash(parameter(behind_address(value), b"tag"));
+                }
+                keep(&mut fields.to, value, MAX_FIELD);
+                return Ok(());
+            }
+            Field::CallId => {
+                if fields.call_id.is_none() {
+                    self.identity.call_id = hash(value);
+                }
+                keep(&mut fields.call_id, value, MAX_FIELD);
+                return Ok(());
+            }
+            Field::Cseq => {
+                if fields.cseq.is_none() {
+                    let words = value.split(u8::is_ascii_whitespace);
+                    let mut words = words.filter(|word| !word.is_empty());
+                    self.identity.number = hash(words.next().unwrap_or_default());
+                    self.identity.method = hash(words.next().unwrap_or_default());
+                }
+                keep(&mut fields.cseq, value, MAX_FIELD);
+                return Ok(());
+            }
             Field::Contact => &mut fields.contact,
             Field::UserAgent => &mut fields.user_agent,
             Field::Subject => &mut fields.subject,
@@ -115,11 +161,7 @@ impl Head {
             Field::Warning => &mut fields.warning,
             Field::Other => return Ok(()),
         };
-        if slot.is_none() {
-            let value = kept(value, (MAX_FIELDS - self.kept).min(MAX_FIELD));
-            self.kept += value.len();
-            *slot = Some(value);
-        }
+        self.kept += keep(slot, value, (MAX_FIELDS - self.kept).min(MAX_FIELD));
         Ok(())
     }
 }
@@ -161,6 +203,55 @@ fn full_name(name: &[u8]) -> Field {
     ];
     let found = fields.into_iter().find(|(names, _)| is(*names));
     found.map_or(Field::Other, |(_, field)| field)
+}
+
+/// Keeps the first value of a field, up to `room` bytes; how many that are. Without room there is no value, which an
+/// empty one would not say.
+fn keep(slot: &mut Option<Vec<u8>>, value: &[u8], room: usize) -> usize {
+    if slot.is_some() || (room == 0 && !value.is_empty()) {
+        return 0;
+    }
+    slot.insert(kept(value, room)).len()
+}
+
+/// A hash that is never 0, but for a text of no bytes.
+pub(crate) fn hash(text: &[u8]) -> u64 {
+    if text.is_empty() {
+        return 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish().max(1)
+}
+
+/// What follows the address of `From` or `To` (RFC 3261 §20.10): without brackets, parameters are the field's. A semicolon
+/// before it is that of an address or of a name in quotes.
+fn behind_address(value: &[u8]) -> &[u8] {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (at, byte) in value.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_quoted => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            b'<' if !is_quoted => {
+                let end = value[at..].iter().position(|&byte| byte == b'>');
+                return end.map_or(&[], |end| &value[at + end..]);
+            }
+            _ => {}
+        }
+    }
+    value
+}
+
+/// A parameter of a field (RFC 3261 §7.3.1), behind the value that it belongs to.
+fn parameter<'a>(value: &'a [u8], name: &[u8]) -> &'a [u8] {
+    for parameter in value.split(|&byte| byte == b';').skip(1) {
+        let Some(end) = parameter.iter().position(|&byte| byte == b'=') else { continue };
+        if parameter[..end].trim_ascii().eq_ignore_ascii_case(name) {
+            return parameter[end + 1..].trim_ascii();
+        }
+    }
+    &[]
 }
 
 /// The first bytes of a text.
@@ -245,9 +336,62 @@ mod tests {
             head.field(format!("{name}: {long}").as_bytes(), &mut fields).unwrap();
         }
         for _ in 0..100 {
-            head.field(b"Via: SIP/2.0/UDP a", &mut fields).unwrap();
+            head.field(format!("Via: SIP/2.0/UDP {long}").as_bytes(), &mut fields).unwrap();
         }
-        assert_eq!((fields.from.as_ref().unwrap().len(), head.kept), (MAX_FIELD, MAX_FIELDS));
-        assert_eq!(fields.via.len(), 0);
+        let len = |field: &Option<Vec<u8>>| field.as_ref().map(Vec::len);
+        for field in [&fields.from, &fields.to, &fields.call_id, &fields.cseq, &fields.warning] {
+            assert_eq!(len(field), Some(MAX_FIELD));
+        }
+        assert_eq!((fields.via.len(), head.kept), (4, MAX_FIELDS));
+        // No room is no value.
+        head.field(b"User-Agent: x", &mut fields).unwrap();
+        assert_eq!(fields.user_agent, None);
+    }
+
+    #[test]
+    fn long_vias_leave_room_for_what_names_a_call() {
+        let (mut head, mut fields) = (Head::default(), SipFields::default());
+        for _ in 0..8 {
+            let via = format!("Via: SIP/2.0/UDP a;branch={}", "x".repeat(300));
+            head.field(via.as_bytes(), &mut fields).unwrap();
+        }
+        for line in [&b"From: <sip:a>"[..], b"To: <sip:b>", b"Call-ID: c", b"CSeq: 1 INVITE"] {
+            head.field(line, &mut fields).unwrap();
+        }
+        assert_eq!(fields.from.as_deref(), Some(&b"<sip:a>"[..]));
+        assert_eq!(fields.to.as_deref(), Some(&b"<sip:b>"[..]));
+        assert_eq!(fields.call_id.as_deref(), Some(&b"c"[..]));
+        assert_eq!(fields.cseq.as_deref(), Some(&b"1 INVITE"[..]));
+        assert_eq!(fields.via.len(), 8);
+    }
+
+    #[test]
+    fn the_branch_is_a_parameter_of_the_first_via() {
+        let check = |via: &str, expected: &str| {
+            let (mut head, mut fields) = (Head::default(), SipFields::default());
+            head.field(format!("Via: {via}").as_bytes(), &mut fields).unwrap();
+            head.field(b"Via: SIP/2.0/UDP z;branch=z", &mut fields).unwrap();
+            assert_eq!(head.identity.branch, hash(expected.as_bytes()), "{via}");
+        };
+        check("SIP/2.0/UDP a:5060;rport;Branch = z9hG4bK1;x=y", "z9hG4bK1");
+        check("SIP/2.0/UDP a;branch=1, SIP/2.0/UDP b;branch=2", "1");
+        check("SIP/2.0/UDP a;branch=", "");
+        check("SIP/2.0/UDP branch=x", "");
+        let long = "x".repeat(400);
+        check(&format!("SIP/2.0/UDP a;rport=5060;received=192.0.2.1;branch={long}"), &long);
+    }
+
+    #[test]
+    fn the_tag_is_a_parameter_behind_the_address() {
+        let check = |to: &str, expected: &str| {
+            let (mut head, mut fields) = (Head::default(), SipFields::default());
+            head.field(format!("To: {to}").as_bytes(), &mut fields).unwrap();
+            assert_eq!(head.identity.to_tag, hash(expected.as_bytes()), "{to}");
+        };
+        check("sip:b@b;Tag=1;x=y", "1");
+        check("<sip:b@b;tag=1>", "");
+        check("\"a \\\" <x>;tag=0\" <sip:b@b;tag=1>; tag = 2", "2");
+        check("Bob <sip:b@b;tag=1", "");
+        check(&format!("<sip:{}@b>;tag=3", "b".repeat(400)), "3");
     }
 }

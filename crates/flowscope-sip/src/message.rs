@@ -48,8 +48,9 @@ pub struct SipResponse {
     pub fields: SipFields,
 }
 
-/// What is kept of a message: header fields (RFC 3261 §20), the first 256 bytes of each and 2048 bytes of all, and
-/// the media of its body.
+/// What is kept of a message: header fields (RFC 3261 §20), the first 256 bytes of each, and the media of its body.
+/// `From`, `To`, `Call-ID` and `CSeq` have room of their own; of all others 2048 bytes are kept, and a field without
+/// room is `None`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SipFields {

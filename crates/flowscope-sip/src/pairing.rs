@@ -6,10 +6,10 @@ use std::time::Duration;
 use flowscope_core::{FlowSide, Timestamp};
 
 use crate::SipTransaction;
-use crate::head::{MAX_FIELD, Message, kept};
+use crate::head::{Identity, Message, hash};
 
 /// Requests that may wait for a final response: servers on one flow have many calls.
-const MAX_OPEN: usize = 64;
+pub(crate) const MAX_OPEN: usize = 64;
 /// Transactions that are over and whose repetitions are not reported.
 const MAX_OVER: usize = 32;
 /// How long repetitions come: 64 * T1 (RFC 3261 §17.1.1.2).
@@ -26,12 +26,18 @@ pub(crate) struct Pairing {
 }
 
 /// What a request and its responses have in common (RFC 3261 §17.1.3, §17.2.3), and who sent the request.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 struct Key {
     side: FlowSide,
-    /// The branch of the topmost `Via`, the number and method of `CSeq`, and the `Call-ID`.
-    text: Vec<u8>,
+    branch: u64,
+    call_id: u64,
+    number: u64,
+    /// "CANCEL" has the branch and the number of the request that it cancels (RFC 3261 §9.1).
+    method: u64,
 }
+
+/// The method of a response without `CSeq`.
+const NO_METHOD: u64 = 0;
 
 impl Pairing {
     /// A message that `side` sent.
@@ -40,12 +46,16 @@ impl Pairing {
         side: FlowSide,
         ts: Timestamp,
         message: Message,
+        identity: Identity,
         out: &mut Vec<SipTransaction>,
     ) {
         match message {
             Message::Request(request) => {
-                let key = Key::of(side, &request.fields);
-                if let Some((_, open)) = self.open.iter_mut().find(|(open, _)| *open == key) {
+                let mut key = Key::new(side, identity);
+                if key.method == NO_METHOD {
+                    key.method = hash(&request.method);
+                }
+                if let Some((_, open)) = self.open.iter_mut().find(|(open, _)| open.matches(&key)) {
                     open.retransmissions += 1;
                     return;
                 }
@@ -66,9 +76,9 @@ impl Pairing {
                 self.open.push_back((key, Box::new(transaction)));
             }
             Message::Response(response) => {
-                let key = Key::of(!side, &response.fields);
+                let key = Key::new(!side, identity);
                 let is_final = response.code >= 200;
-                let Some(at) = self.open.iter().position(|(open, _)| *open == key) else {
+                let Some(at) = self.open.iter().position(|(open, _)| open.matches(&key)) else {
                     if !self.is_over(ts, &key) {
                         let transaction = self.begin(!side, ts);
                         let provisional = u32::from(!is_final);
@@ -102,13 +112,12 @@ impl Pairing {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        let open = |(key, open): &(Key, Box<SipTransaction>)| {
-            key.text.capacity() + size_of::<SipTransaction>() + open.heap_bytes()
+        let open = |(_, open): &(Key, Box<SipTransaction>)| {
+            size_of::<SipTransaction>() + open.heap_bytes()
         };
         self.open.capacity() * size_of::<(Key, Box<SipTransaction>)>()
             + self.open.iter().map(open).sum::<usize>()
             + self.over.capacity() * size_of::<(Timestamp, Key)>()
-            + self.over.iter().map(|(_, key)| key.text.capacity()).sum::<usize>()
     }
 
     fn begin(&mut self, side: FlowSide, ts: Timestamp) -> SipTransaction {
@@ -133,49 +142,23 @@ impl Pairing {
 
     fn is_over(&self, ts: Timestamp, key: &Key) -> bool {
         let mut over = self.over.iter();
-        over.any(|(at, over)| over == key && ts.since(*at) <= REPETITIONS)
+        over.any(|(at, over)| over.matches(key) && ts.since(*at) <= REPETITIONS)
     }
 }
 
 impl Key {
-    fn of(side: FlowSide, fields: &crate::SipFields) -> Self {
-        let branch = fields.via.first().map_or(&b""[..], |via| branch(via));
-        let cseq = fields.cseq.as_deref().unwrap_or_default();
-        let call_id = fields.call_id.as_deref().unwrap_or_default();
-        let mut text = kept(branch, MAX_FIELD);
-        for word in cseq.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
-            text.push(b' ');
-            text.extend_from_slice(word);
-        }
-        text.push(b' ');
-        text.extend_from_slice(call_id);
-        text.shrink_to_fit();
-        Key { side, text }
+    fn new(side: FlowSide, identity: Identity) -> Self {
+        let Identity { branch, call_id, number, method, .. } = identity;
+        Key { side, branch, call_id, number, method }
     }
-}
 
-/// The parameter `branch` of a `Via` (RFC 3261 §20.42).
-fn branch(via: &[u8]) -> &[u8] {
-    for parameter in via.split(|&byte| byte == b';').skip(1) {
-        let Some(end) = parameter.iter().position(|&byte| byte == b'=') else { continue };
-        if parameter[..end].trim_ascii().eq_ignore_ascii_case(b"branch") {
-            return parameter[end + 1..].trim_ascii();
-        }
-    }
-    &[]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_branch_is_a_parameter_of_via() {
-        let check = |via: &str, expected: &str| {
-            assert_eq!(branch(via.as_bytes()), expected.as_bytes(), "{via}");
-        };
-        check("SIP/2.0/UDP a:5060;rport;Branch = z9hG4bK1;x=y", "z9hG4bK1");
-        check("SIP/2.0/UDP a;branch=", "");
-        check("SIP/2.0/UDP branch=x", "");
+    /// Whether both are of one transaction. A message that was cut before its `CSeq` may be of any method.
+    fn matches(&self, other: &Key) -> bool {
+        let is_method =
+            self.method == other.method || self.method == NO_METHOD || other.method == NO_METHOD;
+        is_method
+            && self.side == other.side
+            && (self.branch, self.call_id, self.number)
+                == (other.branch, other.call_id, other.number)
     }
 }

@@ -18,7 +18,8 @@ use crate::reader::Reader;
 /// it goes on at the next start line. A line that begins no message is passed over, up to eight in succession; more,
 /// one at the start, or a header of more than 64 KiB, ends parsing.
 ///
-/// Holds at most 384 KiB: 64 requests without a final response, each up to 5 KiB; more make the oldest a record.
+/// Holds at most 768 KiB: 64 requests without a final response, each up to 6 KiB, as is its provisional response; more
+/// make the oldest a record. Repetitions are known of the last 32 transactions that are over, within 32 seconds.
 #[derive(Clone, Debug, Default)]
 pub struct SipParser {
     readers: [Reader; 2],
@@ -40,7 +41,9 @@ impl SessionParser for SipParser {
         let StreamChunk { side, ts, mut bytes, .. } = chunk;
         loop {
             match self.readers[side.index()].next(&mut bytes) {
-                Ok(Some(message)) => self.pairing.message(side, ts, message, out),
+                Ok(Some((message, identity))) => {
+                    self.pairing.message(side, ts, message, identity, out);
+                }
                 Ok(None) => return ParserStatus::Continue,
                 Err(error) => return ParserStatus::Failed(error),
             }
@@ -91,8 +94,8 @@ impl DatagramParser for SipDatagrams {
         let missing = u64::from(wire_len).saturating_sub(payload.len() as u64);
         let message = Reader::datagram(payload, missing);
         let status = self.check.record(message.is_some());
-        if let Some(message) = message {
-            self.pairing.message(side, ts, message, out);
+        if let Some((message, identity)) = message {
+            self.pairing.message(side, ts, message, identity, out);
         }
         status
     }

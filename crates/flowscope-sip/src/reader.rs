@@ -4,7 +4,7 @@ use flowscope_core::ParseError;
 use flowscope_lines::{LineBuffer, first_piece};
 
 use crate::SipFields;
-use crate::head::{Head, MAX_FIELD, Message};
+use crate::head::{Head, Identity, MAX_FIELD, Message};
 use crate::sdp::Sdp;
 
 /// Bytes of a line that are kept. A longer start line is none.
@@ -34,6 +34,9 @@ pub(crate) struct Reader {
     passed: u8,
 }
 
+/// A message, and what tells its transaction from others.
+pub(crate) type Read = (Message, Identity);
+
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Place {
     /// Before a message.
@@ -53,7 +56,7 @@ impl Reader {
     ///
     /// A first line that begins no message, more than eight such lines where a later message has to begin, a header
     /// without end, and a length that is no number.
-    pub(crate) fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Message>, ParseError> {
+    pub(crate) fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Read>, ParseError> {
         while !bytes.is_empty() {
             if let Place::Body(left) = self.place {
                 let len = left.min(bytes.len() as u64);
@@ -88,18 +91,18 @@ impl Reader {
     }
 
     /// Reads a datagram: one message, whose body is what is left (RFC 3261 §18.3). `missing` bytes were not captured.
-    pub(crate) fn datagram(payload: &[u8], missing: u64) -> Option<Message> {
+    pub(crate) fn datagram(payload: &[u8], missing: u64) -> Option<Read> {
         let mut reader = Reader::default();
         let mut bytes = payload;
         // Without a length, a body ends at once; with one, it may be cut.
-        if let Some(mut message) = reader.next(&mut bytes).ok()? {
+        if let Some((mut message, identity)) = reader.next(&mut bytes).ok()? {
             if reader.head.content_length.is_none() {
                 let fields = message.fields_mut();
                 fields.body_len = bytes.len() as u64 + missing;
                 reader.body(bytes, fields);
                 reader.end_of_line(fields);
             }
-            return Some(message);
+            return Some((message, identity));
         }
         // A header may be cut too.
         let mut message = *reader.message.take()?;
@@ -109,7 +112,7 @@ impl Reader {
             let field = std::mem::take(&mut reader.field);
             let _ = reader.head.field(&field, message.fields_mut());
         }
-        Some(message)
+        Some((message, reader.head.identity))
     }
 
     /// Bytes are missing: those of a body are passed over, else the next start line is looked for.
@@ -228,13 +231,13 @@ impl Reader {
         }
     }
 
-    fn finish(&mut self) -> Option<Message> {
+    fn finish(&mut self) -> Option<Read> {
         let mut message = self.message.take()?;
         self.end_of_line(message.fields_mut());
         // What a gap has cut ends with the body.
         self.line = LineBuffer::default();
         self.place = Place::Between;
         self.head_len = 0;
-        Some(*message)
+        Some((*message, self.head.identity))
     }
 }

@@ -2,6 +2,7 @@ use flowscope_core::ParseError;
 use flowscope_core::ParserStatus::{Continue, Failed};
 
 use super::*;
+use crate::pairing::MAX_OPEN;
 
 fn request(method: &str, number: u32) -> String {
     format!(
@@ -177,4 +178,64 @@ fn datagrams_that_are_no_messages_end_parsing() {
     assert_eq!(parser.clone().parse_into(junk, &mut out), failed);
     parser.parse(request("OPTIONS", 1).as_bytes(), Initiator);
     assert_eq!(parser.parse_into(junk, &mut out), Continue);
+}
+
+#[test]
+fn a_cancel_is_a_transaction_of_its_own() {
+    // Long enough that all of them leave no room.
+    let vias: String = (0..8)
+        .map(|hop| format!("Via: SIP/2.0/UDP h{hop};branch=z9hG4bK{}\r\n", "x".repeat(230)))
+        .collect();
+    let message = |start: &str, cseq: &str| {
+        format!(
+            "{start}\r\n{vias}From: <sip:a>;tag=1\r\nTo: <sip:b>\r\nCall-ID: c\r\nCSeq: {cseq}\r\nl: 0\r\n\r\n"
+        )
+    };
+    let turns = [
+        format!(">{}", message("INVITE sip:b SIP/2.0", "1 INVITE")),
+        format!(">{}", message("CANCEL sip:b SIP/2.0", "1 CANCEL")),
+        format!("<{}", message("SIP/2.0 200 OK", "1 CANCEL")),
+        format!("<{}", message("SIP/2.0 487 Request Terminated", "1 INVITE")),
+        format!(">{}", message("ACK sip:b SIP/2.0", "1 ACK")),
+    ];
+    let (out, _) = play(&mut SipParser::default(), &turns);
+    assert_eq!(summaries(&out), ["CANCEL 200", "INVITE 487", "ACK -"]);
+    for transaction in &out {
+        let fields = transaction.fields().unwrap();
+        assert_eq!(fields.call_id.as_deref(), Some(&b"c"[..]));
+        assert!(fields.cseq.is_some() && fields.from.is_some() && fields.to.is_some());
+    }
+    // Of headers that were cut behind the branch, the start line has the method.
+    let cut = |start: &str| format!("{start}\r\nVia: SIP/2.0/UDP a;branch=x\r\nCSe");
+    let mut parser = SipDatagrams::default();
+    for start in ["INVITE sip:b SIP/2.0", "CANCEL sip:b SIP/2.0"] {
+        assert_eq!(parser.parse(cut(start).as_bytes(), Initiator), []);
+    }
+    let out = parser.parse(cut("SIP/2.0 200 OK").as_bytes(), Responder);
+    assert_eq!(summaries(&out), ["INVITE 200"]);
+}
+
+#[test]
+fn what_is_held_is_bounded() {
+    let long = |len| "x".repeat(len);
+    let message = |start: &str, number: u32, cseq: &str| {
+        let names =
+            ["From", "To", "Call-ID", "m", "User-Agent", "s", "Date", "Reply-To", "Warning"];
+        let fields: String = names.iter().map(|it| format!("{it}: {}\r\n", long(300))).collect();
+        let vias = format!("Via: SIP/2.0/UDP a;branch={number}\r\n{}", "Via: x\r\n".repeat(8));
+        let media = format!("m={} 7 {}\r\nc=IN IP4 {}\r\n", long(40), long(40), long(80)).repeat(9);
+        let body_len = media.len();
+        format!(
+            "{start}\r\n{vias}{fields}CSeq: {number} {cseq}{}\r\nc: application/sdp\r\nl: {body_len}\r\n\r\n{media}",
+            long(300)
+        )
+    };
+    let mut parser = SipParser::default();
+    for number in 0..MAX_OPEN as u32 {
+        let request = message(&format!("INVITE sip:{} SIP/2.0", long(300)), number, "INVITE");
+        assert_eq!(parser.feed_initiator(request.as_bytes()), []);
+        let ringing = message(&format!("SIP/2.0 180 {}", long(300)), number, "INVITE");
+        assert_eq!(parser.feed_responder(ringing.as_bytes()), []);
+    }
+    assert!(parser.heap_bytes() <= 768 * 1024, "{}", parser.heap_bytes());
 }
