@@ -3,6 +3,9 @@ use std::time::Duration;
 use flowscope_core::{FlowSide, Timestamp};
 
 /// A request with its final response, or a response without a request.
+///
+/// An INVITE that was forked may be accepted by several callees, each with a tag of its own in `To` (RFC 3261
+/// §13.2.2.4). The first 2xx is the response of the INVITE; each other one is a response without a request, with the same `Call-ID` and `CSeq`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SipTransaction {
@@ -12,7 +15,7 @@ pub struct SipTransaction {
     pub side: FlowSide,
     /// Number of the transaction in its flow, from 0, in the order in which transactions begin.
     pub id: u32,
-    /// The request; `None` if it was not captured.
+    /// The request; `None` if it was not captured, or is in the record of an earlier 2xx.
     pub request: Option<SipRequest>,
     /// The final response (RFC 3261 §7.2), else the last provisional one; `None` if there was none. `ACK` has none.
     pub response: Option<SipResponse>,

@@ -21,9 +21,24 @@ pub(crate) struct Pairing {
     /// Oldest first.
     open: VecDeque<(Key, Box<SipTransaction>)>,
     /// Oldest first.
-    over: VecDeque<(Timestamp, Key)>,
+    over: VecDeque<Over>,
     count: u32,
 }
+
+/// A transaction that is over.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    ts: Timestamp,
+    key: Key,
+    /// The dialog that a 2xx to an INVITE makes (RFC 3261 §12.1, §13.2.2.4).
+    accepted: Option<Dialog>,
+}
+
+/// The hash of the tag of `To`; 0 where it is not known.
+type Dialog = u64;
+
+/// The tag of a response without one.
+const NO_TAG: Dialog = 0;
 
 /// What a request and its responses have in common (RFC 3261 §17.1.3, §17.2.3), and who sent the request.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +74,7 @@ impl Pairing {
                     open.retransmissions += 1;
                     return;
                 }
-                if self.is_over(ts, &key) {
+                if self.over(ts, &key).next().is_some() {
                     return;
                 }
                 // "ACK" has no response (RFC 3261 §17.1).
@@ -67,7 +82,7 @@ impl Pairing {
                 let transaction = self.begin(side, ts);
                 let transaction = SipTransaction { request: Some(request), ..transaction };
                 if !has_response {
-                    self.finish(ts, key, transaction, out);
+                    self.finish(Over { ts, key, accepted: None }, transaction, out);
                     return;
                 }
                 if self.open.len() == MAX_OPEN {
@@ -78,17 +93,15 @@ impl Pairing {
             Message::Response(response) => {
                 let key = Key::new(!side, identity);
                 let is_final = response.code >= 200;
+                let is_accepted = (200..300).contains(&response.code) && is_invite(key.method);
+                let accepted = is_accepted.then_some(identity.to_tag);
                 let Some(at) = self.open.iter().position(|(open, _)| open.matches(&key)) else {
-                    if !self.is_over(ts, &key) {
+                    if !self.is_repetition(ts, &key, accepted) {
                         let transaction = self.begin(!side, ts);
                         let provisional = u32::from(!is_final);
                         let response = Some(response);
-                        self.finish(
-                            ts,
-                            key,
-                            SipTransaction { response, provisional, ..transaction },
-                            out,
-                        );
+                        let transaction = SipTransaction { response, provisional, ..transaction };
+                        self.finish(Over { ts, key, accepted }, transaction, out);
                     }
                     return;
                 };
@@ -96,7 +109,7 @@ impl Pairing {
                     let Some((key, mut transaction)) = self.open.remove(at) else { return };
                     transaction.latency = Some(ts.since(transaction.ts));
                     transaction.response = Some(response);
-                    self.finish(ts, key, *transaction, out);
+                    self.finish(Over { ts, key, accepted }, *transaction, out);
                 } else {
                     let transaction = &mut self.open[at].1;
                     transaction.provisional += 1;
@@ -117,7 +130,7 @@ impl Pairing {
         };
         self.open.capacity() * size_of::<(Key, Box<SipTransaction>)>()
             + self.open.iter().map(open).sum::<usize>()
-            + self.over.capacity() * size_of::<(Timestamp, Key)>()
+            + self.over.capacity() * size_of::<Over>()
     }
 
     fn begin(&mut self, side: FlowSide, ts: Timestamp) -> SipTransaction {
@@ -126,24 +139,34 @@ impl Pairing {
         SipTransaction::new(side, ts, id)
     }
 
-    fn finish(
-        &mut self,
-        ts: Timestamp,
-        key: Key,
-        transaction: SipTransaction,
-        out: &mut Vec<SipTransaction>,
-    ) {
+    fn finish(&mut self, over: Over, transaction: SipTransaction, out: &mut Vec<SipTransaction>) {
         if self.over.len() == MAX_OVER {
             self.over.pop_front();
         }
-        self.over.push_back((ts, key));
+        self.over.push_back(over);
         out.push(transaction);
     }
 
-    fn is_over(&self, ts: Timestamp, key: &Key) -> bool {
-        let mut over = self.over.iter();
-        over.any(|(at, over)| over.matches(key) && ts.since(*at) <= REPETITIONS)
+    /// What is over of the transaction with this key, while its repetitions may still come.
+    fn over(&self, ts: Timestamp, key: &Key) -> impl Iterator<Item = &Over> {
+        let over = self.over.iter();
+        over.filter(move |over| over.key.matches(key) && ts.since(over.ts) <= REPETITIONS)
     }
+
+    /// Whether a response is known. An INVITE that a proxy forks has a 2xx of each callee that accepts, and only those with
+    /// the same tag are repetitions (RFC 3261 §13.2.2.4).
+    fn is_repetition(&self, ts: Timestamp, key: &Key, accepted: Option<Dialog>) -> bool {
+        self.over(ts, key).any(|over| match (accepted, over.accepted) {
+            (None, _) => true,
+            (Some(tag), Some(known)) => tag == known || tag == NO_TAG || known == NO_TAG,
+            (Some(_), None) => false,
+        })
+    }
+}
+
+/// Whether the method of this hash is "INVITE".
+fn is_invite(method: u64) -> bool {
+    method == hash(b"INVITE")
 }
 
 impl Key {

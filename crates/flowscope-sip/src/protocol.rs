@@ -9,7 +9,7 @@ pub struct Sip;
 
 impl Protocol for Sip {
     const NAME: &'static str = "sip";
-    const RECORDS: &'static str = "one per request with its final response, and one per response whose request was not captured";
+    const RECORDS: &'static str = "one per request with its final response, one per further 2xx to an INVITE, and one per response whose request was not captured";
     const PORTS: Ports = Ports { tcp: &[5060], udp: &[5060] };
     /// Of responses, and of methods.
     const FIRST_BYTES: ByteSet = ByteSet::of(b"SABCIMNOPRU");

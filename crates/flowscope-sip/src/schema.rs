@@ -24,7 +24,7 @@ pub static SIP: Schema<SipTransaction> = Schema {
             "method",
             Kind::Bytes,
             |x| Value::some(request(x).map(|it| it.method.as_slice())),
-            "Method; none: the request was not captured (RFC 3261 §7.1). In Zeek's log then that of CSeq.",
+            "Method; none: the request was not captured, or this is another 2xx to an INVITE (RFC 3261 §7.1). In Zeek's log then that of CSeq.",
         )
         .eve("sip.method")
         .zeek_as(1, "method", ZeekType::String, |x| Value::some(method(x))),

@@ -239,3 +239,37 @@ fn what_is_held_is_bounded() {
     }
     assert!(parser.heap_bytes() <= 768 * 1024, "{}", parser.heap_bytes());
 }
+
+#[test]
+fn each_callee_that_accepts_is_a_record() {
+    let answer = |code: u16, tag: &str| {
+        let to = format!("SIP/2.0 {code} x\r\nTo: <sip:b>{tag}\r\n");
+        format!(
+            "<{}",
+            response(code, "INVITE", 1).replacen(&format!("SIP/2.0 {code} x\r\n"), &to, 1)
+        )
+    };
+    let check = |answers: &[String], expected: &[&str]| {
+        let turns = [&[format!(">{}", request("INVITE", 1))], answers].concat();
+        let (out, _) = play(&mut SipParser::default(), &turns);
+        assert_eq!(summaries(&out), expected, "{answers:?}");
+        out
+    };
+    let (a, b) = (|| answer(200, ";tag=a"), || answer(200, ";tag=b"));
+    let rings = [answer(180, ";tag=a"), answer(180, ";tag=b")];
+    let answers = [&rings[..], &[a(), b(), a(), b(), a()]].concat();
+    let out = check(&answers, &["INVITE 200", "- 200"]);
+    let fields = &out[1].response.as_ref().unwrap().fields;
+    assert_eq!(fields.to.as_deref(), Some(&b"<sip:b>;tag=b"[..]));
+    assert_eq!((out[1].id, out[1].side, out[1].latency), (1, Initiator, None));
+    // A 2xx behind a failure; failures, and a 2xx whose tag is not known, are repetitions.
+    check(&[answer(487, ";tag=a"), b(), b()], &["INVITE 487", "- 200"]);
+    check(&[a(), answer(486, ";tag=b"), answer(200, "")], &["INVITE 200"]);
+    // Other methods have one response.
+    let other = |tag: &str| {
+        let to = format!("SIP/2.0 200 x\r\nTo: <sip:b>;tag={tag}\r\n");
+        response(200, "OPTIONS", 1).replacen("SIP/2.0 200 x\r\n", &to, 1)
+    };
+    let turns = [format!(">{}", request("OPTIONS", 1)), format!("<{}{}", other("a"), other("b"))];
+    assert_eq!(summaries(&play(&mut SipParser::default(), &turns).0), ["OPTIONS 200"]);
+}
