@@ -16,6 +16,9 @@ const MAX_VIA: usize = 8;
 /// The longest method.
 pub(crate) const MAX_METHOD: usize = 32;
 
+/// The version, which may be of any case (RFC 3261 §7.1).
+pub(crate) const VERSION: &[u8] = b"SIP/2.0";
+
 /// A request or a response.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Message {
@@ -26,8 +29,9 @@ pub(crate) enum Message {
 impl Message {
     /// The message that this line begins.
     pub(crate) fn begin(line: &[u8]) -> Option<Self> {
-        if let Some(rest) = line.strip_prefix(b"SIP/2.0 ") {
-            let (code, reason) = rest.split_at_checked(3)?;
+        let is_response = |rest: &&[u8]| rest.first() == Some(&b' ');
+        if let Some(rest) = behind_version(line).filter(is_response) {
+            let (code, reason) = rest[1..].split_at_checked(3)?;
             let code: u16 = str::from_utf8(code).ok()?.parse().ok()?;
             // Three digits, and a space, which some leave out without a phrase.
             if !(100..700).contains(&code) || !matches!(reason.first(), None | Some(b' ')) {
@@ -36,7 +40,8 @@ impl Message {
             let reason = kept(reason.trim_ascii(), MAX_FIELD);
             return Some(Message::Response(SipResponse { code, reason, ..SipResponse::default() }));
         }
-        let line = line.strip_suffix(b" SIP/2.0")?;
+        let (line, version) = line.split_at_checked(line.len().checked_sub(VERSION.len())?)?;
+        let line = line.strip_suffix(b" ").filter(|_| version.eq_ignore_ascii_case(VERSION))?;
         let space = line.iter().position(|&byte| byte == b' ')?;
         let (method, uri) = (&line[..space], &line[space + 1..]);
         let is_uri = !uri.is_empty() && uri.iter().all(|byte| *byte > b' ');
@@ -63,6 +68,12 @@ impl Message {
             Message::Response(response) => response.heap_bytes(),
         }
     }
+}
+
+/// What follows the version that a response begins with.
+pub(crate) fn behind_version(line: &[u8]) -> Option<&[u8]> {
+    let (version, rest) = line.split_at_checked(VERSION.len())?;
+    version.eq_ignore_ascii_case(VERSION).then_some(rest)
 }
 
 /// What a header says of the body.
@@ -277,6 +288,7 @@ mod tests {
         };
         let bob = || Some((b"INVITE".to_vec(), b"sip:bob@b.example".to_vec()));
         assert_eq!(request(b"INVITE sip:bob@b.example SIP/2.0"), bob());
+        assert_eq!(request(b"INVITE sip:bob@b.example sip/2.0"), bob());
         for line in [
             &b"INVITE sip:bob@b.example SIP/3.0"[..],
             b"INVITE sip:bob @b.example SIP/2.0",
@@ -285,6 +297,9 @@ mod tests {
             b"OPTIONS * RTSP/1.0",
             b"GET / HTTP/1.1",
             b" SIP/2.0",
+            b"SIP/2.0",
+            b"INVITE sip:bobSIP/2.0",
+            b"IP/2.0",
         ] {
             assert_eq!(Message::begin(line), None, "{}", line.escape_ascii());
         }
@@ -294,6 +309,7 @@ mod tests {
         };
         assert_eq!(response(b"SIP/2.0 180 Ringing"), Some((180, b"Ringing".to_vec())));
         assert_eq!(response(b"SIP/2.0 200"), Some((200, Vec::new())));
+        assert_eq!(response(b"Sip/2.0 200"), Some((200, Vec::new())));
         for line in [&b"SIP/2.0 99 x"[..], b"SIP/2.0 700 x", b"SIP/2.0 2000", b"SIP/2.0 +20 x"] {
             assert_eq!(Message::begin(line), None, "{}", line.escape_ascii());
         }

@@ -2,7 +2,7 @@
 
 use flowscope_core::Probe::{self, Maybe, No, Yes};
 
-use crate::head::{MAX_METHOD, Message, is_token};
+use crate::head::{MAX_METHOD, Message, VERSION, behind_version, is_token};
 
 /// Methods (RFC 3261 §7.1, RFC 3262, RFC 3311, RFC 3428, RFC 3515, RFC 3903, RFC 6086, RFC 6665).
 const METHODS: [&[u8]; 14] = [
@@ -40,12 +40,13 @@ pub(crate) fn probe(start: &[u8]) -> Probe {
         let is_keep_alive = start.len() <= MAX_ZEROS && start.iter().all(|byte| *byte == 0);
         return if is_keep_alive { Maybe } else { No };
     }
-    let version = b"SIP/2.0 ";
-    if start.starts_with(version) {
-        return Yes;
-    }
-    if version.starts_with(start) {
-        return Maybe;
+    match behind_version(start) {
+        Some([b' ', ..]) => return Yes,
+        Some([]) => return Maybe,
+        None if VERSION.get(..start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start)) => {
+            return Maybe;
+        }
+        _ => {}
     }
     let Some(space) = start.iter().position(|&byte| byte == b' ') else {
         let may_be = start.len() <= MAX_METHOD && is_token(start);
@@ -87,6 +88,11 @@ mod tests {
         check("\0\0\0\0\0", No);
         check("\r\nSIP/2.0 200 OK", Yes);
         check("SIP/2.", Maybe);
+        check("sip/2.0 200 OK", Yes);
+        check("sip/2.", Maybe);
+        check("sip/2.0", Maybe);
+        check("sip/2.0x", No);
+        check("PING sip:b sip/2.0\r\n", Yes);
         check("SIP/2.1 200 OK\r\n", No);
         check("INVITE sip:bob@b.example", Yes);
         check("OPTIONS ", Maybe);

@@ -12,7 +12,7 @@ impl Protocol for Sip {
     const RECORDS: &'static str = "one per request with its final response, one per further 2xx to an INVITE, and one per response whose request was not captured";
     const PORTS: Ports = Ports { tcp: &[5060], udp: &[5060] };
     /// Of responses, and of methods.
-    const FIRST_BYTES: ByteSet = ByteSet::of(b"SABCIMNOPRU");
+    const FIRST_BYTES: ByteSet = ByteSet::of(b"SsABCIMNOPRU");
     type Stream = SipParser;
     type Datagram = SipDatagrams;
     type Record = SipTransaction;
