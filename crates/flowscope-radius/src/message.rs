@@ -21,7 +21,7 @@ pub struct RadiusExchange {
     pub response: Option<RadiusCode>,
     /// Attributes of the request, then of the answer: of each the first, but for those that an answer says anew.
     pub attributes: RadiusAttributes,
-    /// Repetitions of the request.
+    /// Repetitions of the request before its answer; later ones are not counted.
     pub retransmissions: u32,
     /// From the request to its answer.
     pub latency: Option<Duration>,

@@ -194,7 +194,7 @@ pub static RADIUS: Schema<RadiusExchange> = Schema {
             "retransmissions",
             Kind::U64,
             |x| x.retransmissions.into(),
-            "Repetitions of the request (RFC 2865 §2.4).",
+            "Repetitions of the request before its answer (RFC 2865 §2.4).",
         )
         .eve("flowscope.retransmissions"),
         C::new(

@@ -67,6 +67,57 @@ fn an_identifier_is_used_again_or_a_request_repeated() {
 }
 
 #[test]
+fn repetitions_of_an_exchange_are_part_of_it() {
+    let request = || (Initiator, bytes(1, 7, 1, "a"));
+    let answer = |authenticator| (Responder, bytes(2, 7, authenticator, "a"));
+    let check = |packets: &[(FlowSide, Vec<u8>)], expected: &[&str], retransmissions| {
+        let out = play(&mut RadiusParser::default(), packets);
+        assert_eq!(summaries(&out), expected, "{packets:?}");
+        assert_eq!(out[0].retransmissions, retransmissions, "{packets:?}");
+    };
+    check(&[request(), request(), answer(9), answer(9)], &["1 2 a"], 1);
+    check(&[request(), answer(9), request(), answer(9)], &["1 2 a"], 0);
+    // The server makes another answer: as many as there are repetitions.
+    check(&[request(), request(), answer(9), answer(8)], &["1 2 a"], 1);
+    check(&[request(), answer(9), answer(8)], &["1 2 a", "0 2 a"], 0);
+    check(&[answer(9), answer(9)], &["0 2 a"], 0);
+    // The identifier is used again, and the first answer is late.
+    let again = (Initiator, bytes(1, 7, 2, "b"));
+    let late = [request(), answer(9), again, answer(9), request(), answer(8)];
+    check(&late, &["1 2 a", "1 2 a"], 0);
+    // Other side, other code.
+    let others =
+        [request(), answer(9), (Responder, bytes(1, 7, 1, "b")), (Initiator, bytes(4, 7, 1, "c"))];
+    check(&others, &["1 2 a", "1 0 b", "4 0 c"], 0);
+}
+
+#[test]
+fn repetitions_have_a_time() {
+    let mut parser = RadiusParser::default();
+    let mut out = Vec::new();
+    for (secs, side, code) in
+        [(0, Initiator, 1), (1, Responder, 2), (31, Initiator, 1), (32, Initiator, 1)]
+    {
+        let bytes = bytes(code, 7, code, "a");
+        parser.parse_into(Datagram::new(side, Timestamp::from_secs(secs), &bytes), &mut out);
+    }
+    parser.end(&mut out);
+    assert_eq!(summaries(&out), ["1 2 a", "1 0 a"]);
+}
+
+#[test]
+fn exchanges_that_are_over_are_bounded() {
+    let mut parser = RadiusParser::default();
+    let mut out = Vec::new();
+    for id in 0..=255 {
+        out.extend(parser.parse(&bytes(1, id, id, "a"), Initiator));
+        out.extend(parser.parse(&bytes(2, id, id, "a"), Responder));
+    }
+    assert_eq!((out.len(), parser.over.len()), (256, MAX_OVER));
+    assert!(parser.heap_bytes() < 16 * 1024);
+}
+
+#[test]
 fn many_open_requests_are_bounded() {
     let packets: Vec<_> = (0..200).map(|id| (Initiator, bytes(1, id, 0, "a"))).collect();
     let mut parser = RadiusParser::default();
