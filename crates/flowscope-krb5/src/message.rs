@@ -44,7 +44,7 @@ pub struct Krb5Exchange {
     pub error_code: Option<i32>,
     /// What the server says of an error, up to 128 bytes (§5.9.1).
     pub error_text: Option<Vec<u8>>,
-    /// Repetitions of the request: of the same type, with the same nonce.
+    /// Repetitions of the request before its answer: of the same type, with the same nonce. Later ones are not counted.
     pub retransmissions: u32,
     /// From the request to its answer.
     pub latency: Option<Duration>,

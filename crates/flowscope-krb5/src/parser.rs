@@ -9,7 +9,7 @@ use flowscope_core::{
 use flowscope_lengths::{Framing, Head};
 
 use crate::Krb5Exchange;
-use crate::pairing::Pairing;
+use crate::pairing::{Pairing, hash};
 use crate::probe::{self, LENGTH};
 use crate::read::message;
 
@@ -62,7 +62,7 @@ impl SessionParser for Krb5Parser {
         loop {
             let read = framing.next(&mut bytes, head, |framed| match message(framed.body) {
                 Some(message) => {
-                    pairing.message(side, ts, message, out);
+                    pairing.message(side, ts, message, None, out);
                     check.record(true)
                 }
                 None => check.record(false),
@@ -101,8 +101,9 @@ impl SessionParser for Krb5Parser {
 
 /// Reads Kerberos over UDP, a message in each datagram (RFC 4120 §7.2.1), and emits as [`Krb5Parser`] does.
 ///
-/// A datagram that is no message gives nothing. After more than 32 of them, and no message before, the parser fails.
-/// Holds at most 64 KiB: 32 requests without an answer.
+/// Repetitions of a request that has its answer, and of the answer, give nothing: within 30 seconds, of the last 32
+/// exchanges. A datagram that is no message gives nothing. After more than 32 of them, and no message before, the parser
+/// fails. Holds at most 64 KiB: 32 requests without an answer.
 #[derive(Clone, Debug, Default)]
 pub struct Krb5Datagrams {
     pairing: Pairing,
@@ -117,11 +118,14 @@ impl DatagramParser for Krb5Datagrams {
     }
 
     fn parse_into(&mut self, datagram: Datagram<'_>, out: &mut Vec<Krb5Exchange>) -> ParserStatus {
-        let Datagram { side, ts, payload, .. } = datagram;
+        let Datagram { side, ts, payload, wire_len } = datagram;
         let message = message(payload);
         let status = self.check.record(message.is_some());
         if let Some(message) = message {
-            self.pairing.message(side, ts, message, out);
+            // The start of a message is that of others too.
+            let is_whole = payload.len() >= wire_len as usize;
+            let digest = is_whole.then(|| hash(payload));
+            self.pairing.message(side, ts, message, digest, out);
         }
         status
     }

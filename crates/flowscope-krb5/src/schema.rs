@@ -188,7 +188,7 @@ pub static KRB5: Schema<Krb5Exchange> = Schema {
             "retransmissions",
             Kind::U64,
             |x| x.retransmissions.into(),
-            "Repetitions of the request.",
+            "Repetitions of the request before its answer.",
         )
         .eve("flowscope.retransmissions"),
         C::new(

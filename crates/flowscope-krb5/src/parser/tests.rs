@@ -189,3 +189,72 @@ fn a_gap_within_a_message_is_passed_over() {
     assert_eq!(parser.gap(Responder, 1, &mut out), Done);
     assert_eq!(out.len(), 3);
 }
+
+#[test]
+fn repetitions_of_an_exchange_are_part_of_it() {
+    let check = |secs: u64, turns: &[(FlowSide, Vec<u8>)], expected: &[(u8, u8, &str, i32)]| {
+        let mut parser = Krb5Datagrams::default();
+        let mut out = Vec::new();
+        for (at, (side, message)) in turns.iter().enumerate() {
+            let datagram = Datagram::new(*side, Timestamp::from_secs(at as u64 * secs), message);
+            assert_eq!(parser.parse_into(datagram, &mut out), Continue);
+        }
+        parser.end(&mut out);
+        assert_eq!(summaries(&out), expected);
+        out
+    };
+    let ask = |nonce| (Initiator, request(10, nonce, b"a"));
+    let answer = || (Responder, reply(11, b"a"));
+    // Of the same answer, but for the ticket.
+    let other = || {
+        let mut bytes = reply(11, b"a");
+        let at = bytes.len() - 1;
+        bytes[at] = 17;
+        (Responder, bytes)
+    };
+    let failed = || (Responder, error(25, b"a"));
+    let out = check(1, &[ask(77), ask(77), answer(), answer()], &[(10, 11, "a", 0)]);
+    assert_eq!(out[0].retransmissions, 1);
+    let late = [ask(77), answer(), ask(77), answer()];
+    let out = check(1, &late, &[(10, 11, "a", 0)]);
+    assert_eq!(out[0].retransmissions, 0);
+    check(31, &late, &[(10, 11, "a", 0); 2]);
+    check(1, &[ask(77), ask(77), answer(), other()], &[(10, 11, "a", 0)]);
+    check(1, &[ask(77), answer(), other()], &[(10, 11, "a", 0), (0, 11, "a", 0)]);
+    // A late answer is not that of the next request, but the same error may be.
+    check(1, &[ask(1), ask(1), answer(), ask(2), answer()], &[(10, 11, "a", 0), (10, 0, "a", 0)]);
+    check(1, &[ask(1), failed(), ask(2), failed()], &[(10, 30, "a", 25); 2]);
+    check(1, &[ask(1), ask(1), failed(), failed()], &[(10, 30, "a", 25)]);
+    check(1, &[failed(), failed()], &[(0, 30, "a", 25)]);
+    // The same nonce, but another request.
+    let again = (Initiator, request(10, 1, b"b"));
+    check(1, &[ask(1), failed(), again], &[(10, 30, "a", 25), (10, 0, "b", 0)]);
+}
+
+#[test]
+fn what_was_cut_is_no_repetition() {
+    let mut parser = Krb5Datagrams::default();
+    let mut out = Vec::new();
+    let message = error(25, b"a");
+    for _ in 0..2 {
+        let datagram = Datagram::new(Responder, Timestamp::ZERO, &message);
+        parser.parse_into(datagram.wire_len(2000), &mut out);
+    }
+    assert_eq!(out.len(), 2);
+    // TCP repeats nothing.
+    let mut parser = Krb5Parser::default();
+    let bytes = framed(&message).repeat(2);
+    assert_eq!(parser.feed_responder(&bytes).len(), 2);
+}
+
+#[test]
+fn exchanges_that_are_over_are_bounded() {
+    let mut parser = Krb5Datagrams::default();
+    let mut out = Vec::new();
+    for nonce in 0..100 {
+        out.extend(parser.parse(&request(10, nonce, &[nonce]), Initiator));
+        out.extend(parser.parse(&reply(11, &[nonce]), Responder));
+        assert!(parser.heap_bytes() < 8 * 1024);
+    }
+    assert_eq!(out.len(), 100);
+}
