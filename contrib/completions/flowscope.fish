@@ -549,7 +549,7 @@ complete -c flowscope -n "__fish_flowscope_using_subcommand follow" -l format -d
 hex\t'Hex dump'
 raw\t'Unchanged bytes, without marks for gaps and changes of direction'"
 complete -c flowscope -n "__fish_flowscope_using_subcommand follow" -l output-dir -l out -d 'Write each side of each conversation to a file of its own in this directory' -r -F
-complete -c flowscope -n "__fish_flowscope_using_subcommand follow" -l max-files -d 'Write at most this many files with --output-dir' -r
+complete -c flowscope -n "__fish_flowscope_using_subcommand follow" -l max-files -d 'Write at most this many files with --output-dir, beside the index' -r
 complete -c flowscope -n "__fish_flowscope_using_subcommand follow" -l side -d 'Print only the payload of this side' -r -f -a "initiator\t'The endpoint that began the conversation'
 responder\t'The other endpoint'"
 complete -c flowscope -n "__fish_flowscope_using_subcommand follow" -s o -l output -d 'Write to this file instead of standard output' -r -F

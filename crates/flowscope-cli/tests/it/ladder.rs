@@ -25,7 +25,7 @@ fn a_connection_has_a_row_for_each_packet() {
 
 #[test]
 fn a_reset_is_noted() {
-    insta::assert_snapshot!(drawn(&["-n", "12"], "reset.pcap", &["13"]));
+    insta::assert_snapshot!(drawn(&["-n", "60"], "reset.pcap", &["13"]));
 }
 
 #[test]
