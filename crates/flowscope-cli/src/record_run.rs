@@ -78,7 +78,7 @@ impl RecordRun {
     }
 
     /// Only records of these protocols. Flows are recognised as without it, and parsed are those of these protocols, and of those
-    /// [within which they may begin](Selection::with_carriers). It changes nothing of `flows`, which parse nothing.
+    /// [within which they may begin](flowscope::protocols::Selection::with_carriers). It changes nothing of `flows`, which parse nothing.
     ///
     /// # Errors
     ///
