@@ -211,8 +211,8 @@ fn damaged_files_are_named_and_cost_their_rows_alone() {
         assert_eq!(code, Some(1), "{err}");
         assert!(files::all(&at("none")).is_empty());
     }
-    // A byte anywhere is an error or another value, and never the end of the program.
-    for place in (0..bytes.len()).step_by(bytes.len() / 50) {
+    // A byte anywhere behind the first four, which say what it is, is an error or another value, and never the end of the program.
+    for place in (4..bytes.len()).step_by(bytes.len() / 50) {
         let mut changed = bytes.clone();
         changed[place] ^= 0xa5;
         fs::write(&part, changed).unwrap();
