@@ -222,8 +222,8 @@ fn damaged_files_are_named_and_cost_their_rows_alone() {
         assert!(!err.contains("panicked"), "byte {place}: {err}");
     }
     fs::create_dir(at("empty")).unwrap();
-    for absent in [at("empty"), at("absent.parquet")] {
-        let (code, err) = merge_of(&[], &[&absent], &at("none"));
+    for name in ["empty", "absent.parquet"] {
+        let (code, err) = merge_of(&[], &[&at(name)], &at(&format!("{name}-none")));
         assert_eq!(code, Some(1), "{err}");
     }
 }
