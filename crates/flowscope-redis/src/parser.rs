@@ -18,8 +18,9 @@ const MAX_OPEN: usize = 256;
 /// push.
 ///
 /// The initiator is the client. Replies come in the order of commands; a subscription has a confirmation for each channel,
-/// which are one reply. By what confirmations count, the client is subscribed or not: if it is, arrays of RESP2 may be
-/// pushes. Up to 8 commands in succession may have names that no command has; another one ends parsing. Behind `MONITOR`, `SYNC` and `PSYNC` nothing more is read. Bytes that were not captured are
+/// which are one reply. While confirmations count a subscription, arrays of RESP2 may be pushes. Up to 8 commands in
+/// succession may have names that no command has; another one ends parsing. Behind `MONITOR`, `SYNC` and `PSYNC` nothing
+/// more is read. Bytes that were not captured are
 /// passed over where they lie within a string; else they end parsing.
 ///
 /// Holds at most 192 KiB: 256 commands without a reply; of more, the oldest becomes a record.
