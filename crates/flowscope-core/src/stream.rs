@@ -18,10 +18,11 @@ pub struct Segment<'a> {
     pub ack: Option<u32>,
     /// SYN is set: the stream begins at `seq`.
     pub syn: bool,
-    /// FIN is set: the stream ends at `seq + wire_len`.
+    /// FIN is set: the stream ends at `seq + wire_len`; at `seq`, if the payload is padding.
     pub fin: bool,
     /// The payload may be the padding of a minimal Ethernet frame, which a device counted in the IP length:
-    /// only zeros, in a bare ACK that fills at most the 46 bytes of IEEE 802.3 §3.2.8.
+    /// only zeros, in a packet that fills at most the 46 bytes of IEEE 802.3 §3.2.8, without PSH. With `syn` or `fin`
+    /// a flow table takes it for padding, in a bare ACK the next segments tell.
     pub padding: bool,
     /// The segment lies outside the window of its receiver, by all that the flow table knows (RFC 9293
     /// §3.10.7.4): its bytes count if the receiver acknowledges them.

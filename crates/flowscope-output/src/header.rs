@@ -234,7 +234,7 @@ pub static HEADER: &[Column<RecordHeader>] = &[
         "Number of the packet, in the input from 1, at which the record was made; not in records of the flow itself.",
     )
     .eve("pcap_cnt"),
-    C::new("src_ip", Kind::Addr, |x| x.endpoints().0.addr.into(), "Address of the initiator.")
+    C::new("src_ip", Kind::Addr, |x| x.endpoints().0.addr.into(), "Address of the initiator; in EVE that of the sender, where a record is one side's.")
         .eve("src_ip"),
     C::new(
         "src_port",

@@ -43,6 +43,8 @@ pub trait AnySchema: Sync {
     fn eve_event(&self) -> &'static str;
     /// The name of Zeek's log.
     fn zeek_log(&self) -> &'static str;
+    /// Whether a record is one side's: see [`Schema::sender`].
+    fn has_sender(&self) -> bool;
     /// The names of [`Schema::zeek_service`].
     fn zeek_service(&self) -> Option<ZeekService>;
     /// The other logs of Zeek's.
@@ -88,6 +90,10 @@ impl<R> AnySchema for Schema<R> {
 
     fn zeek_log(&self) -> &'static str {
         self.zeek_log
+    }
+
+    fn has_sender(&self) -> bool {
+        self.sender.is_some()
     }
 
     fn zeek_service(&self) -> Option<ZeekService> {

@@ -155,6 +155,12 @@ fn section(out: &mut String, schema: &dyn AnySchema) {
     let (name, event, log) = (schema.name(), schema.eve_event(), schema.zeek_log());
     put(out, &format!("\n## {name}\n\nEVE `event_type` `{event}`, "));
     put(out, &format!("Zeek `{log}.log`, CSV `{name}.csv`.\n\n"));
+    if schema.has_sender() {
+        put(
+            out,
+            "In EVE, `src_ip` and `src_port` of a record are those of its sender, who need not be the initiator.\n\n",
+        );
+    }
     table(out, &columns, schema.csv());
     zeek_fields(out, log, &columns);
     if let Some(names) = schema.csv() {

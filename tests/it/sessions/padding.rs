@@ -74,3 +74,51 @@ fn padding_behind_the_end_of_the_sequence_numbers() {
     let said = hear(script.close(Initiator)).said();
     assert_eq!(said[3..5], ["> conflict 28+6 Last", "> GET /b #1"]);
 }
+
+/// A SYN, a SYN+ACK and both FINs with zeros to fill a minimal frame: their sender goes on as if there were none.
+#[test]
+fn a_padded_handshake_and_end_have_no_payload() {
+    let (fin, syn_ack) = (TcpFlags::FIN | ACK, TcpFlags::SYN | ACK);
+    for zeros in [1_usize, 2, 6] {
+        let pad = &[0; 6][..zeros];
+        let begin = talk()
+            .segment(Initiator, 1000, 0, TcpFlags::SYN, pad)
+            .segment(Responder, 5000, 1001, syn_ack, pad)
+            .next_seq(Initiator, 1001)
+            .next_seq(Responder, 5001)
+            .segment(Initiator, 1001, 5001, ACK, pad);
+        let script = exchange(begin.ack());
+        let [next, peer] = [1001 + wire::get("/a").len(), 5001 + wire::response(200, "body").len()];
+        let [next, peer] = [next as u32, peer as u32];
+        let heard = hear(
+            script
+                .segment(Initiator, next, peer, fin, pad)
+                .segment(Responder, peer, next + 1, ACK, b"")
+                .segment(Responder, peer, next + 1, fin, pad)
+                .segment(Initiator, next + 1, peer + 1, ACK, b""),
+        );
+        assert_eq!(heard.lines(), [&["open"], &SAID[..]].concat(), "{zeros}");
+        assert_eq!(heard.bytes.lost(Loss::Duplicate), 5 * zeros as u64);
+    }
+}
+
+/// Data in a SYN or before a FIN is data, whatever it is.
+#[test]
+fn zeros_that_are_pushed_with_a_fin_are_delivered() {
+    let [next, peer] = [1001 + wire::get("/a").len(), 5001 + wire::response(200, "bo\0\0").len()];
+    let cut = wire::response(200, "bo\0\0");
+    let (head, tail) = cut.split_at(cut.len() - 2);
+    let fin = TcpFlags::FIN | TcpFlags::PSH | ACK;
+    let heard = hear(
+        talk()
+            .handshake()
+            .data(Initiator, wire::get("/a"))
+            .data(Responder, head)
+            .segment(Responder, peer as u32 - 2, next as u32, fin, tail)
+            .next_seq(Responder, peer as u32 + 1)
+            .fin(Initiator)
+            .ack_from(Responder),
+    );
+    assert_eq!(heard.lines(), [&["open"], &SAID[..]].concat());
+    assert_eq!(heard.bytes.lost(Loss::Duplicate), 0);
+}

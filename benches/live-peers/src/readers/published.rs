@@ -35,7 +35,7 @@ pub(crate) fn packet_ring(interface: &str) -> Result<Seen, Box<dyn Error>> {
         if let Some(error) = failed {
             return Err(error.into());
         }
-        seen.lost = stream.capture_cumulative_stats()?.drops.into();
+        seen.lost = stream.capture_stats()?.drops.into();
         Ok(seen)
     })
 }

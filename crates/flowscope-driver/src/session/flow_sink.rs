@@ -224,6 +224,7 @@ where
     fn late_segment(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, segment: Segment<'_>) {
         let (mut flow, (session, context)) = flow.project(Slot::parts);
         let Some(reason) = context.closing else { return };
+        let segment = self.without_padding(segment);
         let over = match session {
             Some(open) => self.stream(open, flow.reborrow(), segment),
             None => self.open_stream(session, context, flow.reborrow(), segment),
@@ -248,6 +249,7 @@ where
             }
             return self.refuse(cause, segment.payload);
         }
+        let segment = self.without_padding(segment);
         let over = match session {
             Some(open) => self.stream(open, flow, segment),
             None => self.open_stream(session, context, flow, segment),

@@ -85,6 +85,18 @@ impl Padding {
 }
 
 impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
+    /// A SYN or FIN without zeros that the flow table takes for padding.
+    #[inline]
+    pub(super) fn without_padding<'s>(&mut self, mut segment: Segment<'s>) -> Segment<'s> {
+        if segment.padding && (segment.syn || segment.fin) {
+            self.host.ledger.lose(Loss::Duplicate, segment.payload.len() as u64);
+            let fin = segment.fin;
+            segment.remove_payload();
+            segment.fin = fin;
+        }
+        segment
+    }
+
     /// Handles zeros that may be padding: those of this segment wait for what the next ones say, and this
     /// one may say it of those that wait.
     #[cold]

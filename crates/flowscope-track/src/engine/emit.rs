@@ -8,7 +8,7 @@ use super::{Engine, PacketContext, at_packet};
 use crate::clock::PacketTime;
 use crate::sink::{EventOrder, FlowSink, Phase};
 use crate::table::Entry;
-use crate::tcp::{Seg, Step};
+use crate::tcp::{Seg, Step, may_be_padding};
 use crate::{Change, PacketInfo};
 
 impl<K, S> Entry<'_, K, S> {
@@ -227,16 +227,13 @@ pub(super) fn lent<'v, K>(seg: &Seg, packet: &PacketContext<'_, 'v, K>) -> Segme
         ack: seg.flags.ack().then_some(seg.ack),
         syn: seg.flags.syn(),
         fin: seg.flags.fin(),
-        padding: found.ip.len <= MIN_ETHERNET_PAYLOAD
-            && seg.len > 0
-            && seg.flags == TcpFlags::ACK
-            && payload.iter().all(|byte| *byte == 0),
+        padding: match seg.flags {
+            TcpFlags::ACK => seg.len > 0 && may_be_padding(packet.view, found),
+            _ => seg.len == 0 && found.payload.wire_len > 0,
+        },
         out_of_window: false,
     }
 }
-
-/// What a minimal Ethernet frame carries, in bytes (IEEE 802.3 §3.2.8): shorter packets are padded.
-const MIN_ETHERNET_PAYLOAD: u32 = 46;
 
 fn info<K>(side: FlowSide, packet: &PacketContext<'_, '_, K>, tcp_flags: TcpFlags) -> PacketInfo {
     let (view, x) = (packet.view, packet.extracted);

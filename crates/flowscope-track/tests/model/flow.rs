@@ -302,7 +302,7 @@ impl Flow {
             && self.l4 == Some(L4Proto::Tcp)
         {
             late.tcp_flags[side.index()] |= tcp.flags;
-            self.note_late(side, &tcp, found.payload.wire_len);
+            self.note_late(side, &tcp, sent_len(found, &packet.payload));
         }
     }
 
@@ -317,7 +317,8 @@ impl Flow {
     /// LATE-5
     pub fn late_segment(&mut self, packet: &Packet, found: &Extracted<u8>) -> Option<What> {
         let tcp = found.tcp.filter(|_| self.l4 == Some(L4Proto::Tcp))?;
-        let (side, len, fin) = (self.side_of(found), found.payload.wire_len, tcp.flags.fin());
+        let len = sent_len(found, &packet.payload);
+        let (side, fin) = (self.side_of(found), tcp.flags.fin());
         if tcp.flags.syn() || tcp.flags.rst() {
             return None;
         }
@@ -341,7 +342,7 @@ impl Flow {
             side,
             seq: tcp.seq,
             payload: packet.payload.clone(),
-            wire_len: len,
+            wire_len: found.payload.wire_len,
             ack: self.lent_ack(side, &tcp, None),
             fin,
         })
@@ -556,6 +557,17 @@ impl Side {
         let start = self.isn.wrapping_add(1);
         if self.shown { u64::from(end.wrapping_sub(start)) + self.stray_bytes } else { 0 }
     }
+}
+
+/// SEG-8: the payload that a segment has, without padding.
+pub fn sent_len(found: &Extracted<u8>, payload: &[u8]) -> u32 {
+    let len = found.payload.wire_len;
+    let padded = found.tcp.is_some_and(|tcp| {
+        (tcp.flags.syn() || tcp.flags.fin()) && !tcp.flags.intersects(TcpFlags::PSH | TcpFlags::URG)
+    });
+    let whole = len > 0 && payload.len() == len as usize;
+    let zeros = whole && payload.iter().all(|byte| *byte == 0);
+    if padded && zeros && found.ip.len <= 46 { 0 } else { len }
 }
 
 pub fn counters_of(packet: &Packet, found: &Extracted<u8>) -> Counters {

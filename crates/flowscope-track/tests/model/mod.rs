@@ -189,7 +189,7 @@ impl Model {
         let Some(at) = self.position(found.key) else { return self.begin(packet, &found) };
         let silence = self.now().since(self.flows[at].touched);
         let silent = silence > self.settings.reuse_after;
-        match self.flows[at].judge(&found, silent) {
+        match self.flows[at].judge(packet, &found, silent) {
             Verdict::Counts if self.flows[at].ended.is_some() => {
                 self.flows[at].count_late(packet, &found);
                 let lent = self.flows[at].late_segment(packet, &found);

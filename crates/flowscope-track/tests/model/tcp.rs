@@ -11,6 +11,7 @@ use flowscope_track::{Anomaly, FlowState, InitiatorEvidence, ResetRule};
 
 use super::flow::{
     Flow, OtherSynAck, PendingReset, RememberedSyn, Side, Stray, counters_of, is_power_of_ten,
+    sent_len,
 };
 use super::{Packet, Settings};
 
@@ -66,7 +67,7 @@ impl Flow {
     }
 
     /// Which flow a packet belongs to. `silent`: `watermark - touched > reuse_after`.
-    pub fn judge(&self, found: &Extracted<u8>, silent: bool) -> Verdict {
+    pub fn judge(&self, packet: &Packet, found: &Extracted<u8>, silent: bool) -> Verdict {
         let Some(tcp) = found.tcp.filter(|_| self.l4 == Some(L4Proto::Tcp)) else {
             return Verdict::Counts;
         };
@@ -109,7 +110,7 @@ impl Flow {
                 let repeats = peer.ack.is_some_and(|ack| d(tcp.seq, ack) >= 0);
                 let ahead = d(tcp.seq, own.next);
                 let expected = own.shown && (ahead == 0 || ahead < 0 && repeats);
-                return tcp.seq == first && found.payload.wire_len > 0 && !expected;
+                return tcp.seq == first && sent_len(found, &packet.payload) > 0 && !expected;
             }
             // An acknowledgement that the flow could expect is no answer to the remembered SYN.
             let expected = match (peer.shown, own.ack) {
@@ -155,7 +156,7 @@ impl Flow {
         let x = self.side_of(found);
         let before = self.state;
         if let Some(tcp) = found.tcp {
-            let len = found.payload.wire_len;
+            let len = sent_len(found, &packet.payload);
             if tcp.flags.contains(TcpFlags::URG) {
                 self.sides[x.index()].stats.urgent += 1;
                 changes.anomalies.push((Anomaly::UrgentData, x));

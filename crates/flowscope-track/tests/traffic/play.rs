@@ -367,7 +367,11 @@ fn options(flags: TcpFlags, number: u32) -> TcpOptions {
 
 fn packet(mut found: Option<Extracted<u8>>, len: u16) -> Packet {
     let seq = found.and_then(|found| found.tcp).map_or(0, |tcp| tcp.seq);
-    let payload: Vec<u8> = (0..len).map(|i| seq.wrapping_add(i.into()) as u8).collect();
+    let payload: Vec<u8> = if seq.is_multiple_of(3) {
+        vec![0; len.into()]
+    } else {
+        (0..len).map(|i| seq.wrapping_add(i.into()) as u8).collect()
+    };
     if let Some(found) = &mut found {
         found.payload.offset = 4;
         found.payload.captured = len.into();
