@@ -93,8 +93,9 @@ pub trait StreamSink {
     /// seen).
     fn bytes(&mut self, at: u64, bytes: &[u8]);
     /// Receives bytes of a segment that acknowledges the other side's stream up to the offset
-    /// `acked`, if that is known. The default body calls [`bytes`](Self::bytes).
-    fn bytes_acking(&mut self, at: u64, bytes: &[u8], _acked: Option<u64>) {
+    /// `acked`, if that is known. `ts` is the packet time at which the bytes were there, and all before them but gaps,
+    /// where that was before the packet at hand. The default body calls [`bytes`](Self::bytes).
+    fn bytes_acking(&mut self, at: u64, bytes: &[u8], _acked: Option<u64>, _ts: Option<Timestamp>) {
         self.bytes(at, bytes);
     }
     /// Receives the length of a gap: `len` bytes at offset `at` were never captured.
@@ -184,6 +185,35 @@ pub trait Reassembler {
     {
     }
 
+    /// Returns whether bytes are ready but for bytes of the other side, behind which they were sent. The default is
+    /// `false`: each side is read by itself.
+    fn is_waiting(&self) -> bool {
+        false
+    }
+
+    /// Passes to `out` what need not wait for the other side any longer; returns whether there was any.
+    ///
+    /// Engines call it after each call that may have brought bytes or gaps of `peer`, the reassembler of the
+    /// other side, until neither has any.
+    fn release(&mut self, _peer: &mut Self, _out: &mut dyn StreamSink) -> bool
+    where
+        Self: Sized,
+    {
+        false
+    }
+
+    /// Handles that nothing more comes: passes on the first bytes that wait for others, behind a gap if they are
+    /// missing. Returns whether there were any.
+    ///
+    /// Engines call it before the [end](Self::end), while both sides have a [deadline](Self::deadline), on the one with the
+    /// earlier one first.
+    fn give_up(&mut self, _peer: &mut Self, _out: &mut dyn StreamSink) -> bool
+    where
+        Self: Sized,
+    {
+        false
+    }
+
     /// Handles the end of the flow: what is buffered goes to `out`, holes as gaps.
     fn end(&mut self, _peer: &mut Self, out: &mut dyn StreamSink)
     where
@@ -207,6 +237,12 @@ pub trait Reassembler {
         Self: Sized,
     {
         false
+    }
+
+    /// Handles that the stream is read no further: what is buffered is lost to `cause`, and the other side waits for
+    /// nothing of it. The default [drops](Self::drop_buffered) what is buffered.
+    fn abandon(&mut self, _cause: Loss, out: &mut dyn StreamSink) {
+        self.drop_buffered(out);
     }
 
     /// Drops what is buffered out of order, as [`Loss::Memcap`], because memory is short.

@@ -67,6 +67,8 @@ pub struct HttpParser {
     acked: Option<u64>,
     /// A side was joined in the middle of its stream.
     mid_stream: bool,
+    /// The connection began as another protocol.
+    within: bool,
     /// What every call returns from now on.
     final_status: Option<ParserStatus>,
     /// What was fed of a tunnel.

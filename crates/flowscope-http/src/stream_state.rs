@@ -16,6 +16,8 @@ pub(crate) struct StreamState {
     pub(crate) kind: Option<MessageKind>,
     /// Where in the stream the next byte stands.
     pub(crate) pos: u64,
+    /// Bytes or a gap of this side were fed, or it is known where they will begin.
+    pub(crate) begun: bool,
     /// Where the latest gap ends.
     pub(crate) gap_end: u64,
     /// Where the chunk at hand begins.

@@ -1,9 +1,11 @@
-use flowscope_core::ParseError;
+use flowscope_core::{ParseError, Timestamp};
 use flowscope_lines::begins_command;
 
 /// A command whose end is still to come: lines of it end with literals.
 #[derive(Clone, Debug)]
 pub(crate) struct Command {
+    /// When it began.
+    pub(crate) ts: Timestamp,
     pub(crate) tag: Vec<u8>,
     /// In upper case.
     pub(crate) verb: Vec<u8>,
@@ -85,7 +87,7 @@ pub(crate) fn may_begin(start: &[u8]) -> bool {
 
 impl Command {
     /// The first line of a command.
-    pub(crate) fn begin(line: &[u8]) -> Result<Self, ParseError> {
+    pub(crate) fn begin(ts: Timestamp, line: &[u8]) -> Result<Self, ParseError> {
         let (tag, rest) = word(line);
         // Without a tag, the name of a command is taken for one, and a password for an argument.
         let is_login =
@@ -110,7 +112,7 @@ impl Command {
             arguments = rest;
         }
         let mut command =
-            Command { tag: tag.to_vec(), verb, arguments: Vec::new(), literal_bytes: 0 };
+            Command { ts, tag: tag.to_vec(), verb, arguments: Vec::new(), literal_bytes: 0 };
         command.push(arguments);
         Ok(command)
     }
@@ -238,7 +240,7 @@ mod tests {
     #[test]
     fn names_of_logins() {
         let check = |line: &str, user: &str| {
-            let command = Command::begin(line.as_bytes()).unwrap();
+            let command = Command::begin(Timestamp::ZERO, line.as_bytes()).unwrap();
             assert_eq!(String::from_utf8(command.user().unwrap()).unwrap(), user, "{line}");
             assert_eq!(command.public(), None);
         };
@@ -246,7 +248,7 @@ mod tests {
         check("a1 login \"al \\\"ice\" secret", "al \"ice");
         check("a1 LOGIN \"alice", "alice");
         check("a1 LOGIN", "");
-        let mut command = Command::begin(b"a1 LOGIN {7}").unwrap();
+        let mut command = Command::begin(Timestamp::ZERO, b"a1 LOGIN {7}").unwrap();
         command.begin_literal();
         command.literal(b"al");
         command.literal(b"i \"ce");
@@ -262,16 +264,20 @@ mod tests {
     #[test]
     fn arguments_of_unknown_commands_may_be_a_password() {
         for line in ["a UID LOGIN alice secret", "a LOGN alice secret", "a PASS secret"] {
-            assert_eq!(Command::begin(line.as_bytes()).unwrap().public(), None, "{line}");
+            assert_eq!(
+                Command::begin(Timestamp::ZERO, line.as_bytes()).unwrap().public(),
+                None,
+                "{line}"
+            );
         }
-        let select = Command::begin(b"a select INBOX").unwrap();
+        let select = Command::begin(Timestamp::ZERO, b"a select INBOX").unwrap();
         assert_eq!(select.public().unwrap(), b"INBOX");
     }
 
     #[test]
     fn what_is_no_command() {
         let check = |line: &[u8], field| {
-            let error = Command::begin(line).unwrap_err();
+            let error = Command::begin(Timestamp::ZERO, line).unwrap_err();
             assert_eq!(error, ParseError::InvalidField(field), "{}", line.escape_ascii());
         };
         check(b"", "tag");
@@ -282,8 +288,14 @@ mod tests {
         check(b"a1", "command");
         check(b"a1 ()", "command");
         check(b"DONE", "command");
-        assert_eq!(Command::begin(b"7 uid fetch 1 BODY[]").unwrap().verb, b"UID FETCH");
-        assert_eq!(Command::begin(b"7 uid fetch 1 BODY[]").unwrap().public().unwrap(), b"1 BODY[]");
+        assert_eq!(
+            Command::begin(Timestamp::ZERO, b"7 uid fetch 1 BODY[]").unwrap().verb,
+            b"UID FETCH"
+        );
+        assert_eq!(
+            Command::begin(Timestamp::ZERO, b"7 uid fetch 1 BODY[]").unwrap().public().unwrap(),
+            b"1 BODY[]"
+        );
     }
 
     #[test]

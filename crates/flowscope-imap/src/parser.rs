@@ -14,7 +14,7 @@ use crate::sasl::Authentication;
 use crate::{ImapExchange, ImapStatus};
 
 /// Commands that may wait for their response; clients send several at once (RFC 9051 §5.5).
-const MAX_OPEN: usize = 32;
+const MAX_OPEN: usize = 96;
 /// Bytes of the text of a response that are kept.
 const MAX_TEXT: usize = 512;
 /// Bytes of a line that are kept.
@@ -31,8 +31,8 @@ const MAX_HELD: usize = 8192;
 /// over, [`MAX_UNREADABLE`](flowscope_lines::MAX_UNREADABLE) of a side in succession at most. Bytes that were not captured end parsing, and so does compression
 /// (RFC 4978).
 ///
-/// Holds at most 64 KiB: 32 commands without a response, 2048 bytes of a line per side, and 8192 bytes behind
-/// `STARTTLS`, more of which are an error. More commands without a response end parsing.
+/// Holds at most 96 KiB: 96 commands without a response, 2048 bytes of a line per side, and 8192 bytes behind
+/// `STARTTLS`, more of which are an error. More commands without a response make the oldest a record.
 #[derive(Clone, Debug, Default)]
 pub struct ImapParser {
     frame: LineFrame<MAX_LINE, MAX_HELD>,
@@ -66,7 +66,7 @@ impl ImapParser {
             None if text.is_empty() || text.eq_ignore_ascii_case(b"DONE") => {
                 return ParserStatus::Continue;
             }
-            None => match Command::begin(text) {
+            None => match Command::begin(ts, text) {
                 Ok(command) => Box::new(command),
                 Err(error) => return ParserStatus::Failed(error),
             },
@@ -78,20 +78,13 @@ impl ImapParser {
             self.waits = waits;
             return ParserStatus::Continue;
         }
-        self.ask(ts, &command, out)
+        self.ask(&command, out)
     }
 
     /// A command is complete.
-    fn ask(
-        &mut self,
-        ts: Timestamp,
-        command: &Command,
-        out: &mut Vec<ImapExchange>,
-    ) -> ParserStatus {
+    fn ask(&mut self, command: &Command, out: &mut Vec<ImapExchange>) -> ParserStatus {
         if self.open.len() == MAX_OPEN {
-            // A client that sends so many does not speak IMAP.
-            self.flush(out);
-            return ParserStatus::Done;
+            out.extend(self.open.pop_front());
         }
         let mut user = command.user().or_else(|| self.user.clone());
         if let Some((mechanism, initial)) = command.mechanism() {
@@ -106,7 +99,7 @@ impl ImapParser {
             self.frame.hold(Initiator);
         }
         self.open.push_back(ImapExchange {
-            ts,
+            ts: command.ts,
             tag: Some(command.tag.clone()),
             command: Some(command.verb.clone()),
             argument: command.public(),
@@ -171,7 +164,7 @@ impl ImapParser {
         {
             self.waits = false;
             self.literals[Initiator.index()] = 0;
-            let status = self.ask(ts, &command, out);
+            let status = self.ask(&command, out);
             if status != ParserStatus::Continue {
                 return status;
             }

@@ -12,7 +12,7 @@ use flowscope_lines::{LineFrame, LineParser, SideLine, begins_command};
 use crate::Pop3Exchange;
 
 /// Commands that may wait for their reply; a client may send several at once (RFC 2449 §6.6).
-const MAX_OPEN: usize = 64;
+const MAX_OPEN: usize = 256;
 /// Bytes of an argument and of a name that are kept.
 const MAX_ARGUMENT: usize = 128;
 /// Bytes of the text of a reply that are kept.
@@ -29,7 +29,7 @@ const MAX_HELD: usize = 8192;
 /// gives way to another protocol ([`ParserStatus::Upgrade`]). A line that is neither a command nor a reply is passed
 /// over, [`MAX_UNREADABLE`](flowscope_lines::MAX_UNREADABLE) of a side in succession at most. Bytes that were not captured end parsing.
 ///
-/// Holds at most 64 KiB: 64 commands without a reply, 2048 bytes of a line per side, and 8192 bytes behind
+/// Holds at most 160 KiB: 256 commands without a reply, 2048 bytes of a line per side, and 8192 bytes behind
 /// `STLS`, more of which are an error. More commands without a reply end parsing.
 #[derive(Clone, Debug, Default)]
 pub struct Pop3Parser {
@@ -55,7 +55,9 @@ impl Pop3Parser {
             self.flush(out);
             return ParserStatus::Done;
         }
-        if !(3..=12).contains(&verb.len()) || !verb.iter().all(u8::is_ascii_alphabetic) {
+        let is_verb = verb.first().is_some_and(u8::is_ascii_alphabetic)
+            && verb.iter().all(u8::is_ascii_alphanumeric);
+        if !(3..=12).contains(&verb.len()) || !is_verb {
             // The server replies to what it cannot read too.
             let user = self.user.clone();
             self.open.push_back(Pop3Exchange { ts, user, ..Pop3Exchange::default() });
@@ -170,7 +172,8 @@ impl Pop3Exchange {
     fn has_lines(&self) -> bool {
         match self.command.as_deref() {
             Some(b"RETR" | b"TOP" | b"CAPA") => true,
-            Some(b"LIST" | b"UIDL" | b"AUTH") => self.argument.is_none(),
+            // LANG: the languages that there are (RFC 6856 §3.2).
+            Some(b"LIST" | b"UIDL" | b"AUTH" | b"LANG") => self.argument.is_none(),
             _ => false,
         }
     }

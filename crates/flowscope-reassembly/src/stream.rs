@@ -68,11 +68,13 @@ pub struct StreamReassembler {
     deadline: Timestamp,
     config: Arc<StreamConfig>,
     cold: Option<Box<ColdState>>,
-    /// Sequence number of the byte at `position`.
+    /// Sequence number of the byte at `position`; before the start is known, the first that was acknowledged.
     seq: u32,
     state: State,
     /// Whether an acknowledgement of the other side was seen.
     acknowledged: bool,
+    /// Whether bytes wait for what their sender had received of the other side.
+    ordered: bool,
     accounting: Accounting,
 }
 
@@ -104,13 +106,27 @@ enum State {
 #[derive(Clone, Debug, Default)]
 pub struct StreamReassemblerFactory {
     config: Arc<StreamConfig>,
+    ordered: bool,
 }
 
 impl StreamReassemblerFactory {
     /// Creates a factory with this configuration.
     #[must_use]
     pub fn new(config: StreamConfig) -> Self {
-        StreamReassemblerFactory { config: Arc::new(config) }
+        StreamReassemblerFactory { config: Arc::new(config), ordered: false }
+    }
+
+    /// Delivers the bytes of both sides in the order in which they were sent, as far as acknowledgements show it
+    /// (RFC 9293 §3.4); default: each side by itself.
+    ///
+    /// Bytes whose segment acknowledges bytes of the other side that are still to come wait for those, or for the gap
+    /// in their place, up to twice the [grace](StreamConfig::grace): a request that was captured behind its response, or not at
+    /// all, is followed by it all the same. For engines that call [`release`](Reassembler::release), as they should
+    /// where a parser reads both sides.
+    #[must_use]
+    pub fn in_order_of_both_sides(mut self) -> Self {
+        self.ordered = true;
+        self
     }
 
     /// Creates a reassembler for one side of a flow.
@@ -124,6 +140,7 @@ impl StreamReassemblerFactory {
             seq: 0,
             state: State::Unstarted,
             acknowledged: false,
+            ordered: self.ordered,
             accounting: Accounting::default(),
         }
     }
@@ -151,17 +168,6 @@ impl StreamReassembler {
         self.position
     }
 
-    /// Stops the stream: pending bytes are lost with `cause`, and memory is freed. Later bytes are lost as
-    /// [`Loss::OutOfWindow`].
-    pub fn abandon(&mut self, cause: Loss, out: &mut dyn StreamSink) {
-        let pending = self.pending();
-        self.report_lost(cause, pending, out);
-        self.close();
-        self.cold = None;
-        self.deadline = Timestamp::MAX;
-        self.check();
-    }
-
     /// Handles what needs no buffer: a bare SYN, and whole segments in order. Returns whether it was one.
     #[inline]
     fn push_in_order(
@@ -173,8 +179,12 @@ impl StreamReassembler {
         let is_whole = segment.payload.len() == segment.wire_len as usize;
         match self.state {
             State::Open if segment.seq == self.seq && is_whole => {
-                let acked = segment.ack.and_then(|ack| peer.ack_base()?.offset(ack));
-                self.deliver(segment.payload, acked, out);
+                let base = peer.ack_base();
+                let acked = segment.ack.and_then(|ack| base?.offset(ack));
+                if self.must_wait(segment.ack, base) {
+                    return false;
+                }
+                self.deliver(segment.payload, acked, None, out);
                 if segment.fin {
                     self.state = State::Finished;
                 }
@@ -245,10 +255,13 @@ impl StreamReassembler {
     #[inline]
     fn ack_base(&self) -> Option<AckBase> {
         let max_ahead = self.config.max_ahead;
-        let (seq, position) = match self.state {
-            State::ClosedUnstarted => return None,
-            State::Unstarted => (self.out_of_order()?.first_seq(max_ahead)?, 0),
-            _ => (self.seq, self.position),
+        let first = self.out_of_order().and_then(|it| it.first_seq(max_ahead));
+        let (seq, position, started) = match (self.state, first) {
+            (State::ClosedUnstarted, _) => return None,
+            (State::Unstarted, Some(first)) => (first, 0, true),
+            (State::Unstarted, None) if self.acknowledged => (self.seq, 0, false),
+            (State::Unstarted, None) => return None,
+            _ => (self.seq, self.position, true),
         };
         let fin = self.out_of_order().and_then(|out_of_order| out_of_order.fin);
         let end = match fin {
@@ -256,17 +269,24 @@ impl StreamReassembler {
             Some((end, _)) => end,
             None => u64::MAX,
         };
-        Some(AckBase { seq, position, end, max_ahead })
+        let open = matches!(self.state, State::Unstarted | State::Open);
+        Some(AckBase { seq, position, end, max_ahead, open, started })
     }
 
-    /// Delivers in-order bytes of a segment that acknowledges up to `acked`.
+    /// Delivers in-order bytes of a segment that acknowledges up to `acked`, and came at `ts` if that was before.
     #[inline]
-    fn deliver(&mut self, bytes: &[u8], acked: Option<u64>, out: &mut dyn StreamSink) {
+    fn deliver(
+        &mut self,
+        bytes: &[u8],
+        acked: Option<u64>,
+        ts: Option<Timestamp>,
+        out: &mut dyn StreamSink,
+    ) {
         if bytes.is_empty() {
             return;
         }
         let at = self.position;
-        out.bytes_acking(at, bytes, acked);
+        out.bytes_acking(at, bytes, acked, ts);
         let (limit, seed) = (self.config.history, self.config.seed);
         if limit > 0 {
             self.cold().history.remember(at, bytes, limit, seed);
@@ -407,8 +427,30 @@ impl Reassembler for StreamReassembler {
         }
     }
 
+    fn is_waiting(&self) -> bool {
+        self.ordered && self.out_of_order().is_some_and(|it| self.waits(it))
+    }
+
+    fn release(&mut self, peer: &mut Self, out: &mut dyn StreamSink) -> bool {
+        self.is_waiting() && self.release_waiting(peer.ack_base(), out)
+    }
+
+    fn give_up(&mut self, peer: &mut Self, out: &mut dyn StreamSink) -> bool {
+        self.out_of_order().is_some() && self.skip_one(peer.ack_base(), out)
+    }
+
     fn end(&mut self, peer: &mut Self, out: &mut dyn StreamSink) {
         self.flush(peer.ack_base(), out);
+    }
+
+    /// Later bytes are lost as [`Loss::OutOfWindow`].
+    fn abandon(&mut self, cause: Loss, out: &mut dyn StreamSink) {
+        let pending = self.pending();
+        self.report_lost(cause, pending, out);
+        self.close();
+        self.cold = None;
+        self.deadline = Timestamp::MAX;
+        self.check();
     }
 
     fn drop_buffered(&mut self, out: &mut dyn StreamSink) {

@@ -43,13 +43,14 @@ impl<F, H> Callbacks<F, H> {
     /// Creates a factory with the parsers of another factory.
     #[must_use]
     pub fn with_parsers(parsers: F, handler: H) -> Self {
-        Callbacks { parsers, handler, streams: StreamReassemblerFactory::default() }
+        let streams = StreamReassemblerFactory::default().in_order_of_both_sides();
+        Callbacks { parsers, handler, streams }
     }
 
     /// Sets the configuration of the reassemblers. Default: [`StreamConfig::default`].
     #[must_use]
     pub fn streams(mut self, config: StreamConfig) -> Self {
-        self.streams = StreamReassemblerFactory::new(config);
+        self.streams = StreamReassemblerFactory::new(config).in_order_of_both_sides();
         self
     }
 }
@@ -218,11 +219,12 @@ where
     H: MessageHandler<K, P::Message>,
 {
     fn bytes(&mut self, at: u64, bytes: &[u8]) {
-        self.bytes_acking(at, bytes, None);
+        self.bytes_acking(at, bytes, None, None);
     }
 
-    fn bytes_acking(&mut self, at: u64, bytes: &[u8], acked: Option<u64>) {
-        let chunk = StreamChunk::new(self.side, self.ts, at, bytes).acked(acked);
+    fn bytes_acking(&mut self, at: u64, bytes: &[u8], acked: Option<u64>, ts: Option<Timestamp>) {
+        let ts = ts.unwrap_or(self.ts);
+        let chunk = StreamChunk::new(self.side, ts, at, bytes).acked(acked);
         self.state.bytes(chunk, &mut self.to);
     }
 
@@ -343,6 +345,28 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> Reassembler
         });
     }
 
+    fn is_waiting(&self) -> bool {
+        self.stream.is_waiting()
+    }
+
+    fn release(&mut self, peer: &mut Self, out: &mut dyn StreamSink) -> bool {
+        let mut any = false;
+        self.run(peer, out, |own, peer, sink| {
+            any = own.release(peer, sink);
+            Self::check_fin(own, sink);
+        });
+        any
+    }
+
+    fn give_up(&mut self, peer: &mut Self, out: &mut dyn StreamSink) -> bool {
+        let mut any = false;
+        self.run(peer, out, |own, peer, sink| {
+            any = own.give_up(peer, sink);
+            Self::check_fin(own, sink);
+        });
+        any
+    }
+
     fn end(&mut self, peer: &mut Self, out: &mut dyn StreamSink) {
         if std::mem::replace(&mut self.ended, true) {
             return;
@@ -355,6 +379,10 @@ impl<K, P: SessionParser, H: MessageHandler<K, P::Message>> Reassembler
                 FlowSide::Responder => Self::end_flow(peer, self, out),
             }
         }
+    }
+
+    fn abandon(&mut self, cause: Loss, out: &mut dyn StreamSink) {
+        self.stream.abandon(cause, out);
     }
 
     fn drop_buffered(&mut self, out: &mut dyn StreamSink) {

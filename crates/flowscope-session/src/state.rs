@@ -71,7 +71,8 @@ impl ParserState {
     /// Takes the payload out of a segment whose side is not read, and reports it as lost, before the
     /// segment is reassembled.
     ///
-    /// Nothing needs to wait then. The acknowledgement is still of use to the other side.
+    /// Nothing needs to wait then. The acknowledgement is still of use to the other side, unless that is not read
+    /// either: nothing of it is waited for.
     #[inline]
     pub fn segment(&mut self, segment: &mut Segment<'_>, to: &mut impl Delivery) {
         if let Some(cause) = self.loss(segment.side) {
@@ -79,6 +80,9 @@ impl ParserState {
                 to.report_loss(cause, segment.payload.len() as u64);
             }
             segment.remove_payload();
+        }
+        if self.loss(!segment.side).is_some() {
+            segment.ack = None;
         }
     }
 

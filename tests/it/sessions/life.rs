@@ -132,7 +132,7 @@ fn one_side_alone_is_read() {
     // What the responder acknowledges was sent, and never captured.
     check_packets(
         &arranged(&all, &[1, 4]),
-        &["open", "http Port", "> gap 0+28", "< 200 #?", "< end #? 4", "closed EndOfInput"],
+        &["open", "> gap 0+28", "http Port", "< 200 #?", "< end #? 4", "closed EndOfInput"],
     );
 }
 

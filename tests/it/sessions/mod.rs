@@ -3,6 +3,7 @@
 //! [`session::run`](flowscope_tests::session::run).
 
 mod attacks;
+mod both_sides;
 mod bounds;
 mod carried;
 mod closing;

@@ -298,3 +298,56 @@ proptest! {
         prop_assert_eq!(heard.bytes.seen() as usize, all);
     }
 }
+
+/// Three exchanges, one after the other.
+fn three(mut script: Dialogue) -> Dialogue {
+    for path in ["/0", "/1", "/2"] {
+        script = script.data(Initiator, wire::get(path)).ack_from(Responder);
+        script = script.data(Responder, wire::response(200, &path[1..])).ack();
+    }
+    script.close(Initiator)
+}
+
+/// A parser that begins behind another does not know what of the other side was read before.
+#[test]
+fn http_behind_another_protocol_pairs_what_belongs_together() {
+    let heard = hear(three(connect("200 OK")));
+    let expected = ["/0", "/1", "/2"].iter().enumerate().flat_map(|(n, path)| {
+        [format!("> GET {path} #{n}"), format!("< 200 #{n}"), format!("< end #{n} 1")]
+    });
+    let said = heard.said();
+    let from = said.iter().position(|line| line.contains("GET")).expect("a request");
+    assert_eq!(said[from..from + 9], expected.collect::<Vec<_>>(), "{said:?}");
+
+    let socks = Dialogue::tcp("10.0.0.1:40000", "10.0.0.2:1080")
+        .handshake()
+        .data(Initiator, b"\x05\x01\0")
+        .data(Responder, b"\x05\0")
+        .data(Initiator, b"\x05\x01\0\x01\x0a\0\0\x03\0\x50")
+        .data(Responder, b"\x05\0\0\x01\x0a\0\0\x03\x9c\x40");
+    let registered = protocols::registered::<Paired>;
+    let make = || Driver::with_config(EXTRACTOR, registered(), DriverConfig::default());
+    let heard = run(make, &packets(three(socks)));
+    assert_eq!(chosen(&heard), [("socks", None), ("http", Some("socks"))]);
+    let pairs = heard.events.iter().filter_map(|event| match event {
+        SessionEvent::Application { message: Paired(Some(target), status), .. } => {
+            Some((target.clone(), *status))
+        }
+        _ => None,
+    });
+    let expected = ["/0", "/1", "/2"].map(|path| (path.to_owned(), Some(200)));
+    assert_eq!(pairs.collect::<Vec<_>>(), expected);
+}
+
+/// The target of a request and the status of its response, of records of HTTP.
+#[derive(Clone, Debug, PartialEq)]
+struct Paired(Option<String>, Option<u16>);
+
+impl From<protocols::AppRecord> for Paired {
+    fn from(record: protocols::AppRecord) -> Self {
+        let protocols::AppRecord::Http(exchange) = record else { return Paired(None, None) };
+        let request = exchange.request.as_ref();
+        let target = request.map(|request| String::from_utf8_lossy(request.target()).into_owned());
+        Paired(target, exchange.response.as_ref().map(|response| response.status()))
+    }
+}

@@ -149,7 +149,7 @@ impl<M, S: ProtocolSet<M>> Protocols<M, S> {
             streams_index: CandidateIndex::new(),
             datagrams_index: CandidateIndex::new(),
             names: Names::new(),
-            streams: StreamReassemblerFactory::default(),
+            streams: StreamReassemblerFactory::default().in_order_of_both_sides(),
             recognise_only: false,
             set,
         };
@@ -230,7 +230,7 @@ impl<M, S: ProtocolSet<M>> Protocols<M, S> {
     /// Sets how streams are reassembled. Default: [`StreamConfig::default`].
     #[must_use]
     pub fn reassembly(mut self, config: StreamConfig) -> Self {
-        self.streams = StreamReassemblerFactory::new(config);
+        self.streams = StreamReassemblerFactory::new(config).in_order_of_both_sides();
         self
     }
 

@@ -114,6 +114,7 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
             if let Some(side) = reset {
                 sides[side.index()].rst();
             }
+            to.give_up(sides);
             for side in SIDES {
                 let (own, peer) = own_and_peer(sides, side);
                 own.end(peer, to.sink(side));

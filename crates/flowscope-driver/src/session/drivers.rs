@@ -60,7 +60,8 @@ impl<E: FlowExtractor, F: SessionParserFactory<E::Key>, U> SessionEngine<E, Sess
         config: DriverConfig,
         init: impl FnMut(&Extracted<E::Key>) -> U + Send + 'static,
     ) -> Self {
-        let streams = StreamReassemblerFactory::new(config.streams.clone());
+        let streams =
+            StreamReassemblerFactory::new(config.streams.clone()).in_order_of_both_sides();
         Self::with_classifier(extractor, Sessions::new(parsers, streams), config, init)
     }
 }

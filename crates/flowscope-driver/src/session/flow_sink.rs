@@ -504,20 +504,19 @@ impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
         let Session { reading, sides, .. } = &mut *session;
         let sides = sides.as_mut()?;
         let mut to = self.dispatch(reading, flow.reborrow(), side, ts);
-        to.segment(&mut segment);
-        for side in [side, !side] {
-            let (own, peer) = own_and_peer(sides, side);
-            if own.deadline().is_some_and(|deadline| deadline <= ts) {
-                own.timeout(ts, peer, to.sink(side));
-                to.check_fin(side, own);
-            }
+        if sides.iter().any(|side| side.deadline().is_some_and(|deadline| deadline <= ts)) {
+            to.timeout(sides, ts);
         }
+        to.segment(&mut segment);
         let (own, peer) = own_and_peer(sides, side);
         own.push(segment, peer, to.sink(side));
-        to.check_fin(side, own);
+        to.settle(side, own);
         if let Some(ack) = segment.ack {
             peer.acked(ack, to.sink(!side));
             to.check_fin(!side, peer);
+        }
+        if sides.iter().any(|side| side.deadline().is_some() && side.is_waiting()) {
+            to.release(sides);
         }
         if self.host.settle(session) {
             self.enforce_memory_limit(session, flow, ts);

@@ -7,7 +7,7 @@ use flowscope_core::{
 use flowscope_session::{Delivery, ParserState, StopReason, StreamEnd, StreamPosition};
 use flowscope_track::Flow;
 
-use super::flow_sink::ParserHost;
+use super::flow_sink::{ParserHost, own_and_peer};
 use super::other_side::judge;
 use super::slot::{
     ProbeBuffer, ProbePiece, Progress, Reader, Reading, Recognised, SIDES, SeenSide,
@@ -39,6 +39,15 @@ struct SessionDelivery<'d, K, C: Classifier<K>, U, O> {
     out: &'d mut O,
     flow: Flow<'d, K, U>,
 }
+
+/// The side whose missing bytes are waited for least long, and until when.
+fn earliest<R: Reassembler>(sides: &[R; 2]) -> Option<(Timestamp, FlowSide)> {
+    SIDES.into_iter().filter_map(|side| Some((sides[side.index()].deadline()?, side))).min()
+}
+
+/// How often sides take turns in one call, at most; the next packet goes on. One that waits for the other has bytes of a
+/// segment, of which a bounded number is buffered.
+const MAX_TURNS: usize = 4096;
 
 /// Bytes of both sides that are buffered at most until a parser is chosen.
 const MAX_PROBE_BYTES: usize = 256;
@@ -83,6 +92,66 @@ where
     #[inline]
     pub(crate) fn syn(&mut self, side: FlowSide) {
         self.state.syn(side);
+    }
+
+    /// Handles what a call on the reassembler of a side has brought about: its end, or that it is read no further.
+    #[inline]
+    pub(crate) fn settle(&mut self, side: FlowSide, own: &mut impl Reassembler) {
+        self.check_fin(side, own);
+        if let Some(cause) = self.state.loss(side) {
+            own.abandon(cause, self.sink(side));
+        }
+    }
+
+    /// Takes bytes that were there at `ts`, before the packet at hand.
+    #[cold]
+    fn earlier_bytes(&mut self, at: u64, bytes: &[u8], acked: Option<u64>, ts: Timestamp) {
+        let now = std::mem::replace(&mut self.ts, ts);
+        self.bytes_acking(at, bytes, acked, None);
+        self.ts = now;
+    }
+
+    /// Passes on what each side has for the other, in the order in which it was sent.
+    #[cold]
+    pub(crate) fn release<R: Reassembler>(&mut self, sides: &mut [R; 2]) {
+        let mut any = true;
+        while std::mem::take(&mut any) {
+            for side in SIDES {
+                let (own, peer) = own_and_peer(sides, side);
+                any |= own.release(peer, self.sink(side));
+                self.settle(side, own);
+            }
+        }
+    }
+
+    /// Passes on what waits no longer, since its time has come by `now`.
+    #[cold]
+    pub(crate) fn timeout<R: Reassembler>(&mut self, sides: &mut [R; 2], now: Timestamp) {
+        for _ in 0..MAX_TURNS {
+            let Some((_, side)) = earliest(sides).filter(|(due, _)| *due <= now) else { return };
+            let (own, peer) = own_and_peer(sides, side);
+            own.timeout(now, peer, self.sink(side));
+            self.settle(side, own);
+            self.release(sides);
+        }
+    }
+
+    /// Passes on what both sides have for each other, since nothing more comes.
+    pub(crate) fn give_up<R: Reassembler>(&mut self, sides: &mut [R; 2]) {
+        while let [Some(initiator), Some(responder)] = sides.each_ref().map(R::deadline) {
+            let first =
+                if initiator <= responder { FlowSide::Initiator } else { FlowSide::Responder };
+            let any = [first, !first].into_iter().any(|side| {
+                let (own, peer) = own_and_peer(sides, side);
+                let any = own.give_up(peer, self.sink(side));
+                self.settle(side, own);
+                any
+            });
+            if !any {
+                return;
+            }
+            self.release(sides);
+        }
     }
 
     /// Prepares a segment for reassembly; see [`ParserState::segment`].
@@ -201,7 +270,7 @@ where
                     self.replay(&buffer);
                 }
                 if !rest.is_empty() {
-                    self.bytes_acking(at + kept as u64, rest, acked);
+                    self.bytes_acking(at + kept as u64, rest, acked, None);
                 }
             }
             Classification::NeedMore | Classification::NamedSoFar(_) if !last => {
@@ -253,7 +322,7 @@ where
             let (before, behind) = bytes.split_at(shown.min(bytes.len()));
             for (at, bytes) in [(at, before), (at + before.len() as u64, behind)] {
                 if !bytes.is_empty() {
-                    self.bytes_acking(at, bytes, acked);
+                    self.bytes_acking(at, bytes, acked, None);
                 }
             }
         }
@@ -288,11 +357,14 @@ where
 {
     #[inline]
     fn bytes(&mut self, at: u64, bytes: &[u8]) {
-        self.bytes_acking(at, bytes, None);
+        self.bytes_acking(at, bytes, None, None);
     }
 
     #[inline]
-    fn bytes_acking(&mut self, at: u64, bytes: &[u8], acked: Option<u64>) {
+    fn bytes_acking(&mut self, at: u64, bytes: &[u8], acked: Option<u64>, ts: Option<Timestamp>) {
+        if let Some(ts) = ts {
+            return self.earlier_bytes(at, bytes, acked, ts);
+        }
         if let Reader::Undecided(_) = &*self.to.reader {
             return self.decide(at, bytes, acked, false);
         }

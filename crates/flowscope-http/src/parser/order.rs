@@ -15,6 +15,9 @@ impl HttpParser {
         out: &mut Vec<HttpMessage>,
     ) -> ParserStatus {
         let side = chunk.side;
+        if !self.sides[side.index()].begun || self.within {
+            self.begin_side(&chunk);
+        }
         if self.holds(side) || self.held.is_none() && self.must_wait(side, chunk.acked, chunk.bytes)
         {
             return self.hold(side, chunk.into(), out);
@@ -25,6 +28,23 @@ impl HttpParser {
         self.release(side, out)
     }
 
+    /// Handles the first chunk of a side. A parser that begins behind another protocol, as behind that of a proxy, does not
+    /// know where the other side stands, until it learns what of it was read before this.
+    #[cold]
+    fn begin_side(&mut self, chunk: &StreamChunk<'_>) {
+        let own = &mut self.sides[chunk.side.index()];
+        if !std::mem::replace(&mut own.begun, true) {
+            self.within |= chunk.offset > own.pos;
+        }
+        let other = &mut self.sides[(!chunk.side).index()];
+        if self.within
+            && !other.begun
+            && let Some(acked) = chunk.acked
+        {
+            (other.pos, other.begun) = (acked, true);
+        }
+    }
+
     /// Handles a gap, in its place among the bytes of its side.
     pub(super) fn take_gap(
         &mut self,
@@ -32,6 +52,7 @@ impl HttpParser {
         len: u64,
         out: &mut Vec<HttpMessage>,
     ) -> ParserStatus {
+        self.sides[side.index()].begun = true;
         if self.holds(side) {
             return self.hold(side, Input::Gap(len), out);
         }

@@ -146,7 +146,6 @@ fn what_ends_parsing() {
     let ends = |turns: &[&str]| play(&mut ImapParser::default(), turns).1;
     let hi = "<* OK hi\r\n";
     assert_eq!(ends(&[hi, ">a COMPRESS DEFLATE\r\n", "<a OK\r\n"]), ParserStatus::Done);
-    assert_eq!(ends(&[hi, &format!(">{}", "a NOOP\r\n".repeat(MAX_OPEN + 1))]), ParserStatus::Done);
     let failed = |field| ParserStatus::Failed(ParseError::InvalidField(field));
     for (line, field) in [("><html>\r\n", "command"), ("<a MAYBE\r\n", "resp-cond-state")] {
         let most = vec![line; usize::from(flowscope_lines::MAX_UNREADABLE)];
@@ -155,4 +154,44 @@ fn what_ends_parsing() {
     }
     assert_eq!(ends(&["<220 ready\r\n"]), ParserStatus::Failed(ParseError::NotTheProtocol));
     assert_eq!(ends(&["<* LIST\r\n"]), ParserStatus::Failed(ParseError::NotTheProtocol));
+}
+
+/// Clients send many commands at once; beyond the limit the oldest are records without their responses.
+#[test]
+fn the_oldest_of_many_commands_give_way() {
+    let mut parser = ImapParser::default();
+    let commands: String = (0..MAX_OPEN + 2).map(|n| format!("t{n} NOOP\r\n")).collect();
+    let responses: String = (0..MAX_OPEN + 2).map(|n| format!("t{n} OK\r\n")).collect();
+    let turns = ["<* OK hi\r\n", &format!(">{commands}"), &format!("<{responses}")];
+    let (records, status) = play(&mut parser, &turns);
+    assert_eq!(status, ParserStatus::Continue);
+    let answered = records.iter().filter(|record| record.tag.is_some() && record.status.is_some());
+    assert_eq!((records.len(), answered.count()), (MAX_OPEN + 3, MAX_OPEN));
+    assert_eq!(records[1].tag.as_deref(), Some(&b"t0"[..]));
+    assert_eq!(records[1].status, None);
+}
+
+/// A command with a literal begins with its first line.
+#[test]
+fn a_command_has_the_time_of_its_first_line() {
+    let (mut parser, mut out) = (ImapParser::default(), Vec::new());
+    let parts = [
+        (Responder, "* OK hi\r\n", 1),
+        (Initiator, "a APPEND x {3}\r\n", 2),
+        (Responder, "+ go on\r\n", 3),
+        (Initiator, "abc\r\n", 12),
+        (Responder, "a OK\r\n", 13),
+    ];
+    let mut offsets = [0; 2];
+    for (side, text, secs) in parts {
+        let offset = &mut offsets[side.index()];
+        let ts = Timestamp::from_secs(secs);
+        parser.feed_into(StreamChunk::new(side, ts, *offset, text.as_bytes()), &mut out);
+        *offset += text.len() as u64;
+    }
+    let append = &out[1];
+    assert_eq!(
+        (append.ts, append.latency),
+        (Timestamp::from_secs(2), Some(Duration::from_secs(11)))
+    );
 }

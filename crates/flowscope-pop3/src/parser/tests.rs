@@ -91,3 +91,22 @@ fn a_greeting_is_sure_where_it_has_text() {
     check(b"+OK\r\n", Probe::Maybe);
     check(b"\x16\x03", Probe::No);
 }
+
+/// RFC 6856: the name of a command may have digits, and a list of languages has lines.
+#[test]
+fn commands_of_other_languages_are_read() {
+    let languages = format!("+OK\r\n{}.\r\n", "en English\r\n".repeat(40));
+    let (out, status, _) = talk(&[
+        (Responder, "+OK\r\n"),
+        (Initiator, "UTF8\r\n"),
+        (Responder, "+OK\r\n"),
+        (Initiator, "LANG\r\n"),
+        (Responder, &languages),
+        (Initiator, "LANG en\r\n"),
+        (Responder, "+OK en\r\n"),
+    ]);
+    let found: Vec<_> = out.iter().map(|it| (it.command.as_deref(), it.lines)).collect();
+    let lang = Some(&b"LANG"[..]);
+    assert_eq!(found, [(None, 0), (Some(&b"UTF8"[..]), 0), (lang, 40), (lang, 0)]);
+    assert_eq!(status, ParserStatus::Continue);
+}

@@ -1,19 +1,29 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use flowscope_core::Timestamp;
+
 use super::ranges::SegmentRanges;
 
-/// What the segments of buffered bytes acknowledge, range by range.
+/// What the segments of buffered bytes acknowledge, and when they came, range by range.
 ///
 /// Ranges do not overlap: a byte has the acknowledgement of the copy that came first. Neighbors with
-/// one acknowledgement are one range, as in a transfer in one direction.
+/// one acknowledgement are one range, as in a transfer in one direction, with the time of the latest.
 #[derive(Debug, Default)]
 pub(super) struct BufferedAcks(BTreeMap<u64, AckedRange>);
 
 #[derive(Clone, Copy, Debug)]
 struct AckedRange {
     end: u64,
-    ack: u32,
+    sent: Sent,
+}
+
+/// What is known of the segment of buffered bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Sent {
+    /// What it acknowledges.
+    pub(super) ack: u32,
+    pub(super) ts: Timestamp,
 }
 
 /// Where the other side's stream stands, which turns its sequence numbers into offsets.
@@ -25,44 +35,61 @@ pub(super) struct AckBase {
     /// Where the stream ends, if that is known.
     pub(super) end: u64,
     pub(super) max_ahead: u32,
+    /// The stream may still reach what is acknowledged.
+    pub(super) open: bool,
+    /// The start of the stream is known, and not only what was first acknowledged of it.
+    pub(super) started: bool,
 }
 
 impl AckBase {
     /// The offset up to which `ack` acknowledges, unless that lies too far from the position.
     #[inline]
     pub(super) fn offset(self, ack: u32) -> Option<u64> {
+        if self.started { self.offset_from_base(ack) } else { None }
+    }
+
+    #[inline]
+    fn offset_from_base(self, ack: u32) -> Option<u64> {
         let ahead = ack.wrapping_sub(self.seq).cast_signed();
         if ahead > 0 && ahead.cast_unsigned() > self.max_ahead {
             return None;
         }
         Some(self.position.checked_add_signed(i64::from(ahead))?.min(self.end))
     }
+
+    /// Whether bytes are still to come that bytes acknowledging `ack` were sent behind. One sequence number is
+    /// that of a FIN, rather than of a byte.
+    #[inline]
+    pub(super) fn lacks(self, ack: u32) -> bool {
+        self.open && self.offset_from_base(ack).is_some_and(|acked| acked > self.position + 1)
+    }
 }
 
 impl BufferedAcks {
-    /// Notes the acknowledgement of bytes that were not buffered before.
-    pub(super) fn insert(&mut self, new: Range<u64>, ack: Option<u32>) {
-        let (Some(ack), Range { mut start, mut end }) = (ack, new) else { return };
+    /// Notes the segment of bytes that were not buffered before.
+    pub(super) fn insert(&mut self, new: Range<u64>, sent: Option<Sent>) {
+        let (Some(mut sent), Range { mut start, mut end }) = (sent, new) else { return };
         if let Some((at, before)) = self.0.range(..=start).next_back()
             && before.end == start
-            && before.ack == ack
+            && before.sent.ack == sent.ack
         {
             start = *at;
+            sent.ts = sent.ts.max(before.sent.ts);
         }
-        if let Some(after) = self.0.get(&end)
-            && after.ack == ack
+        if let Some(after) = self.0.get(&end).copied()
+            && after.sent.ack == sent.ack
         {
-            let next = end;
+            self.0.remove(&end);
             end = after.end;
-            self.0.remove(&next);
+            sent.ts = sent.ts.max(after.sent.ts);
         }
-        self.0.insert(start, AckedRange { end, ack });
+        self.0.insert(start, AckedRange { end, sent });
     }
 
-    /// The acknowledgement of the byte at `at`, and where the bytes end that have the same one.
-    pub(super) fn at(&self, at: u64) -> (Option<u32>, u64) {
+    /// The segment of the byte at `at`, and where the bytes end that have the same acknowledgement.
+    pub(super) fn at(&self, at: u64) -> (Option<Sent>, u64) {
         match self.0.range(..=at).next_back() {
-            Some((_, range)) if range.end > at => (Some(range.ack), range.end),
+            Some((_, range)) if range.end > at => (Some(range.sent), range.end),
             _ => (None, self.0.range(at..).next().map_or(u64::MAX, |(next, _)| *next)),
         }
     }
@@ -98,22 +125,26 @@ mod tests {
     #[test]
     fn bytes_have_the_acknowledgement_of_their_segment() {
         let mut acks = BufferedAcks::default();
-        for (range, ack) in [(10..20, Some(1)), (30..40, Some(1)), (40..50, Some(2)), (5..10, None)]
-        {
-            acks.insert(range, ack);
+        let sent = |ack, ts| Some(Sent { ack, ts: Timestamp::from_secs(ts) });
+        let ranges =
+            [(10..20, sent(1, 1)), (30..40, sent(1, 3)), (40..50, sent(2, 4)), (5..10, None)];
+        for (range, sent) in ranges {
+            acks.insert(range, sent);
         }
-        acks.insert(20..30, Some(1));
+        acks.insert(20..30, sent(1, 2));
         let found: Vec<_> = [4, 10, 39, 40, 50].into_iter().map(|at| acks.at(at)).collect();
-        let expected = [(None, 10), (Some(1), 40), (Some(1), 40), (Some(2), 50), (None, u64::MAX)];
+        let (first, second) = (sent(1, 3), sent(2, 4));
+        let expected = [(None, 10), (first, 40), (first, 40), (second, 50), (None, u64::MAX)];
         assert_eq!(found, expected);
         assert_eq!(acks.0.len(), 2, "neighbors with one acknowledgement are one range");
         acks.forget_before(40);
-        assert_eq!((acks.at(39), acks.at(41)), ((None, 40), (Some(2), 50)));
+        assert_eq!((acks.at(39), acks.at(41)), ((None, 40), (second, 50)));
     }
 
     #[test]
     fn acknowledgements_are_offsets_of_the_other_side() {
-        let base = AckBase { seq: 5, position: 100, end: 150, max_ahead: 1000 };
+        let base =
+            AckBase { seq: 5, position: 100, end: 150, max_ahead: 1000, open: true, started: true };
         assert_eq!(base.offset(25), Some(120));
         assert_eq!(base.offset(u32::MAX), Some(94), "before the position");
         assert_eq!(base.offset(56), Some(150), "a FIN is no byte");

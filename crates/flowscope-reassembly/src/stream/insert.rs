@@ -158,16 +158,20 @@ impl StreamReassembler {
         }
 
         let captured = at + payload.len() as u64;
-        if at == self.position && out_of_order.next().is_none_or(|(next, _)| next >= end) {
-            self.deliver(payload, out_of_order.offset_of(segment.ack), out);
+        let acked = out_of_order.offset_of(segment.ack);
+        let waits = self.must_wait(segment.ack, out_of_order.peer);
+        if at == self.position && !waits && out_of_order.next().is_none_or(|(next, _)| next >= end)
+        {
+            self.deliver(payload, acked, None, out);
             self.skip(end, out);
+            out_of_order.filled = segment.ts;
         } else if at < end {
             self.buffer_segment(at, payload, &segment, out_of_order, out);
             if captured < end {
                 out_of_order.cuts.insert(captured..end, segment.ts, true);
             }
         }
-        self.deliver_contiguous(out_of_order, out);
+        self.deliver_contiguous(false, out_of_order, out);
         // The missing range is as old as the first data behind it.
         if let Some((_, since)) = out_of_order.next()
             && out_of_order.hole.is_none_or(|(at, _)| at != self.position)

@@ -30,6 +30,8 @@ pub(super) struct OutOfOrder {
     pub(super) peer: Option<AckBase>,
     /// Bytes refused without a sink, not reported yet.
     pub(super) refused: u64,
+    /// When the latest bytes came that were delivered: those behind them were not available before.
+    pub(super) filled: Timestamp,
 }
 
 /// An owned copy of a segment.
@@ -84,6 +86,11 @@ impl OutOfOrder {
         if self.acked.is_some_and(|(offset, _)| offset <= position) {
             self.acked = self.acked_later.take();
         }
+    }
+
+    /// Whether bytes at `position` wait: for nothing of their own stream.
+    pub(super) fn has_bytes_at(&self, position: u64) -> bool {
+        self.store.ranges().first().is_some_and(|range| range.start <= position)
     }
 
     pub(super) fn unplaced(&mut self, segment: SegmentRef<'_>) {

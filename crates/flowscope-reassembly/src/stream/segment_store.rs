@@ -3,7 +3,7 @@ use std::ops::Range;
 
 use flowscope_core::{Conflict, KeptCopy, Timestamp};
 
-use super::acks::BufferedAcks;
+use super::acks::{BufferedAcks, Sent};
 use super::overlap::OverlapPolicy;
 use super::ranges::SegmentRanges;
 
@@ -58,7 +58,7 @@ impl SegmentStore {
                 let next = self.ranges.first_from(at).map_or(new.end, |range| range.start);
                 let end = next.min(new.end);
                 merge.write(&mut self.pages, at..end);
-                self.acks.insert(at..end, ack);
+                self.acks.insert(at..end, ack.map(|ack| Sent { ack, ts }));
                 at = end;
             }
         }
@@ -68,27 +68,35 @@ impl SegmentStore {
         outcome
     }
 
-    /// Passes the contiguous bytes from `*position`, up to `limit`, to `each` in chunks with what their
-    /// segment acknowledges, and moves the position.
+    /// Passes the contiguous bytes from `*position`, up to `limit`, to `each` in chunks with what is known of their
+    /// segment, and moves the position. Stops before bytes that are not `ready`.
     pub(super) fn take_contiguous(
         &mut self,
         position: &mut u64,
         limit: u64,
-        mut each: impl FnMut(&[u8], Option<u32>),
+        mut ready: impl FnMut(Option<Sent>) -> bool,
+        mut each: impl FnMut(&[u8], Option<Sent>),
     ) {
         let before = *position;
-        while *position < limit
+        'ranges: while *position < limit
             && let Some(first) = self.ranges.first()
             && first.start <= *position
         {
             self.ranges.pop_first();
             let end = first.end.min(limit);
+            let (mut sent, mut same_ack) = (None, *position);
             while *position < end {
                 let (page, from) = split(*position);
-                let (ack, same_ack) = self.acks.at(*position);
+                if same_ack <= *position {
+                    (sent, same_ack) = self.acks.at(*position);
+                    if !ready(sent) {
+                        self.ranges.insert(*position..first.end, first.since, false);
+                        break 'ranges;
+                    }
+                }
                 let len = (PAGE - from).min((end.min(same_ack) - *position) as usize);
                 if let Some(bytes) = self.pages.get(&page).and_then(|p| p.get(from..from + len)) {
-                    each(bytes, ack);
+                    each(bytes, sent);
                 }
                 *position += len as u64;
                 self.pending -= len as u64;
@@ -115,6 +123,11 @@ impl SegmentStore {
 
     pub(super) fn ranges(&self) -> &SegmentRanges {
         &self.ranges
+    }
+
+    /// The segment of the byte at `at`, if it is known.
+    pub(super) fn sent(&self, at: u64) -> Option<Sent> {
+        self.acks.at(at).0
     }
 
     /// Number of buffered bytes.

@@ -505,7 +505,7 @@ struct Acks(Vec<(u64, Option<u64>)>);
 
 impl StreamSink for Acks {
     fn bytes(&mut self, _: u64, _: &[u8]) {}
-    fn bytes_acking(&mut self, at: u64, _: &[u8], acked: Option<u64>) {
+    fn bytes_acking(&mut self, at: u64, _: &[u8], acked: Option<u64>, _: Option<Timestamp>) {
         self.0.push((at, acked));
     }
     fn gap(&mut self, _: u64, _: u64) {}
