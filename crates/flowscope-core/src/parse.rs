@@ -8,7 +8,8 @@ use crate::{Expectation, FlowSide, Timestamp};
 pub struct StreamChunk<'a> {
     /// The side that sent the bytes.
     pub side: FlowSide,
-    /// Capture time of the packet that made the bytes available in order.
+    /// When the bytes were there, and all before them: the capture time of their packet, or of a later one that brought what
+    /// was missing before them. A gap before them changes nothing.
     pub ts: Timestamp,
     /// Position of the first byte in the stream of its side, in bytes; gaps count.
     pub offset: u64,

@@ -202,9 +202,7 @@ impl StreamReassembler {
 
     fn close(&mut self) {
         if self.state == State::Unstarted
-            && let Some(seq) = self
-                .out_of_order()
-                .and_then(|out_of_order| out_of_order.first_seq(self.config.max_ahead))
+            && let Some(seq) = self.out_of_order().and_then(|it| self.start_of(it))
         {
             self.open_at(seq);
         }
@@ -255,7 +253,10 @@ impl StreamReassembler {
     #[inline]
     fn ack_base(&self) -> Option<AckBase> {
         let max_ahead = self.config.max_ahead;
-        let first = self.out_of_order().and_then(|it| it.first_seq(max_ahead));
+        let first = match self.state {
+            State::Unstarted => self.out_of_order().and_then(|it| self.start_of(it)),
+            _ => None,
+        };
         let (seq, position, started) = match (self.state, first) {
             (State::ClosedUnstarted, _) => return None,
             (State::Unstarted, Some(first)) => (first, 0, true),

@@ -164,7 +164,12 @@ impl Head {
                 keep(&mut fields.cseq, value, MAX_FIELD);
                 return Ok(());
             }
-            Field::Contact => &mut fields.contact,
+            Field::Contact => {
+                let first = first_of(value);
+                self.kept +=
+                    keep(&mut fields.contact, first, (MAX_FIELDS - self.kept).min(MAX_FIELD));
+                return Ok(());
+            }
             Field::UserAgent => &mut fields.user_agent,
             Field::Subject => &mut fields.subject,
             Field::Date => &mut fields.date,
@@ -233,6 +238,22 @@ pub(crate) fn hash(text: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish().max(1)
+}
+
+/// The first value of a list (RFC 3261 §7.3.1). A comma within brackets or quotes ends none.
+fn first_of(value: &[u8]) -> &[u8] {
+    let (mut is_quoted, mut is_escaped, mut in_brackets) = (false, false, false);
+    for (at, byte) in value.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_quoted => is_escaped = true,
+            b'"' if !in_brackets => is_quoted = !is_quoted,
+            b'<' | b'>' if !is_quoted => in_brackets = *byte == b'<',
+            b',' if !is_quoted && !in_brackets => return value[..at].trim_ascii_end(),
+            _ => {}
+        }
+    }
+    value
 }
 
 /// What follows the address of `From` or `To` (RFC 3261 §20.10): without brackets, parameters are the field's. A semicolon
@@ -409,5 +430,17 @@ mod tests {
         check("\"a \\\" <x>;tag=0\" <sip:b@b;tag=1>; tag = 2", "2");
         check("Bob <sip:b@b;tag=1", "");
         check(&format!("<sip:{}@b>;tag=3", "b".repeat(400)), "3");
+    }
+
+    #[test]
+    fn the_first_of_a_list_ends_at_a_comma() {
+        let check = |list: &str, first: &str| {
+            assert_eq!(first_of(list.as_bytes()), first.as_bytes(), "{list}");
+        };
+        check("<sip:q@r> , <sip:q2@r>", "<sip:q@r>");
+        check("\"A, B\" <sip:a,b@c>;q=0.7, x", "\"A, B\" <sip:a,b@c>;q=0.7");
+        check("\"\\\", \" <sip:a@b>", "\"\\\", \" <sip:a@b>");
+        check("*", "*");
+        check("", "");
     }
 }

@@ -20,7 +20,7 @@ use crate::transaction::Transaction;
 /// Longest line that is read: that of an authentication (RFC 4954 §4); all others are shorter.
 const MAX_LINE: usize = 12_288;
 /// Most transactions that wait for the reply to their message while another has begun.
-const MAX_WAITING: usize = 2;
+const MAX_WAITING: usize = 8;
 /// Places of the two in an array.
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
@@ -35,7 +35,7 @@ const SERVER: usize = 1;
 /// no replies. A session seen from the middle on is read from its next `MAIL`, `EHLO` or
 /// `HELO`, whichever side sends it.
 ///
-/// Holds at most 64 KiB: three transactions with 8 KiB of text and lists of 100 recipients each, 256 commands
+/// Holds at most 192 KiB: nine transactions with 8 KiB of text and lists of 100 recipients each, 256 commands
 /// that wait for a reply or 16 replies that wait for a command, and 1536 bytes of unfinished lines. A line of
 /// more than 12 288 bytes where commands and replies are expected is an error. [Files](Self::with_files) are held beside that.
 #[derive(Clone, Debug, Default)]

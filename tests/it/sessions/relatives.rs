@@ -399,3 +399,81 @@ proptest! {
         agreed(seed, &both)?;
     }
 }
+
+/// The first payload of a side is a keep-alive: its byte was acknowledged before, and the receiver drops it.
+#[test]
+fn the_byte_of_a_keep_alive_begins_no_stream() {
+    let get = wire::get("/a");
+    let (seq, next) = (1001, 1001 + get.len() as u32);
+    let probe = talk()
+        .segment(Responder, 5001, seq, ACK, b"")
+        .segment(Initiator, seq - 1, 5001, ACK, b"Z")
+        .segment(Responder, 5001, seq, ACK, b"")
+        .after(30)
+        .segment(Initiator, seq, 5001, TcpFlags::PSH | ACK, &get)
+        .segment(Responder, 5001, next, TcpFlags::PSH | ACK, wire::response(200, "body"));
+    let heard = hear(probe);
+    assert_eq!(heard.said()[0], "> GET /a #0", "{:?}", heard.lines());
+    assert_eq!(heard.bytes.lost(Loss::OutOfWindow), 1);
+    // A byte that nothing has acknowledged is one of the stream.
+    let first = talk().segment(Initiator, seq - 1, 5001, ACK, b"Z").after(30).segment(
+        Initiator,
+        seq,
+        5001,
+        TcpFlags::PSH | ACK,
+        &get,
+    );
+    assert_eq!(hear(first).bytes.lost(Loss::OutOfWindow), 0);
+}
+
+/// What a SYN carries that is sent again on an open connection is dropped by its receiver (RFC 9293 §3.10.7.4).
+#[test]
+fn the_payload_of_a_repeated_syn_is_not_read() {
+    for (side, seq, ack, flags) in
+        [(Initiator, 1000, 0, TcpFlags::SYN), (Responder, 5000, 1001, TcpFlags::SYN | ACK)]
+    {
+        let forged = wire::get("/evil");
+        let script = talk()
+            .handshake()
+            .segment(side, seq, ack, flags, &forged)
+            .data(Initiator, wire::get("/a"))
+            .data(Responder, wire::response(200, "body"));
+        let heard = hear(script.close(Initiator));
+        assert_eq!(heard.said(), ["> GET /a #0", "< 200 #0", "< end #0 4"], "{side:?}");
+        assert_eq!(heard.bytes.lost(Loss::OutOfWindow), forged.len() as u64);
+    }
+}
+
+/// A SYN with data that was captured behind its SYN+ACK, which acknowledges both.
+#[test]
+fn a_late_syn_with_data_begins_the_stream() {
+    let get = wire::get("/a");
+    let next = 1001 + get.len() as u32;
+    let script = talk()
+        .segment(Responder, 5000, next, TcpFlags::SYN | ACK, b"")
+        .segment(Initiator, 1000, 0, TcpFlags::SYN, &get)
+        .next_seq(Initiator, next)
+        .next_seq(Responder, 5001)
+        .ack()
+        .data(Responder, wire::response(200, "body"))
+        .close(Initiator);
+    let heard = hear(script);
+    assert_eq!(heard.said(), ["> GET /a #0", "< 200 #0", "< end #0 4"], "{:?}", heard.lines());
+}
+
+/// An acknowledgement of an older connection, and the reset that answers it, which the initiator drops.
+#[test]
+fn a_stale_acknowledgement_and_its_reset_end_nothing() {
+    let script = talk()
+        .syn()
+        .syn_ack()
+        .segment(Initiator, 1001, 4000, ACK, b"")
+        .segment(Responder, 4000, 0, TcpFlags::RST, b"")
+        .ack()
+        .data(Initiator, wire::get("/a"))
+        .data(Responder, wire::response(200, "body"));
+    let heard = hear(script.close(Initiator));
+    let said = heard.said();
+    assert_eq!(said, ["< InvalidReset", "> GET /a #0", "< 200 #0", "< end #0 4"]);
+    assert_eq!(heard.lines().last().map(String::as_str), Some("closed Fin"));
+}

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 /// Feeds turns, `>` of the client and `<` of the server, each as a whole.

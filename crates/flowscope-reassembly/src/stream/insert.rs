@@ -85,7 +85,7 @@ impl StreamReassembler {
         out: &mut dyn StreamSink,
     ) {
         if self.state == State::Unstarted {
-            match out_of_order.first_seq(self.config.max_ahead) {
+            match self.start_of(out_of_order) {
                 Some(seq) => self.open_at(seq),
                 None => return self.report_refused(out_of_order, out),
             }
@@ -94,6 +94,15 @@ impl StreamReassembler {
             self.insert(SegmentRef::from(&stored), out_of_order, out);
         }
         self.report_refused(out_of_order, out);
+    }
+
+    /// Where a stream without a SYN begins: at the lowest sequence number, unless that is of the single byte of a keep-alive,
+    /// which was acknowledged before (RFC 9293 §3.8.4).
+    pub(super) fn start_of(&self, out_of_order: &OutOfOrder) -> Option<u32> {
+        let first = out_of_order.first_seq(self.config.max_ahead)?;
+        let next = first.wrapping_add(1);
+        let is_probe = self.acknowledged && self.seq == next && out_of_order.is_single_byte(first);
+        Some(if is_probe { next } else { first })
     }
 
     fn report_refused(&mut self, out_of_order: &mut OutOfOrder, out: &mut dyn StreamSink) {

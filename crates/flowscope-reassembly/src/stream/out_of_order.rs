@@ -197,6 +197,11 @@ impl OutOfOrder {
         Some(first.wrapping_sub(most))
     }
 
+    /// Whether all segments in `unplaced` that begin at `seq` have one byte.
+    pub(super) fn is_single_byte(&self, seq: u32) -> bool {
+        self.unplaced.iter().filter(|stored| stored.seq == seq).all(|stored| stored.wire_len == 1)
+    }
+
     /// The highest end of the segments in `unplaced` and of `known`.
     pub(super) fn last_seq(&self, known: Option<u32>) -> Option<u32> {
         self.unplaced.iter().map(StoredSegment::end).chain(known).reduce(later)

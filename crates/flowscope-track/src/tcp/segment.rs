@@ -213,7 +213,11 @@ impl Tcp<'_> {
             }
             return;
         }
-        if is_far {
+        // RFC 9293 §3.10.7.4: an acknowledgement of nothing that was sent is reset, or answered, and dropped.
+        let is_stale = !own.has(side_bit::ACKED)
+            && peer.has(side_bit::SYN)
+            && serial(seg.ack, self.cold.isn[y]) <= 0;
+        if is_far || is_stale {
             return;
         }
         let fin = peer.has(side_bit::FIN);

@@ -34,7 +34,8 @@ impl Tcp<'_> {
         let peer = self.hot.side(!seg.side);
         // SYN-1, SYNACK-2
         if own.has(side_bit::SEQ_KNOWN) || self.is_syn_acked(seg.side) {
-            return seg.seq != self.cold.isn[seg.side.index()];
+            let isn = self.cold.isn[seg.side.index()];
+            return seg.seq != isn && !self.is_syn_with_acked_data(seg);
         }
         if seg.flags.ack() && peer.has(side_bit::SEQ_KNOWN) {
             // SYNACK-3. A side that answers did not refuse: the reset was forged in its name.
@@ -44,6 +45,15 @@ impl Tcp<'_> {
             // SYN-2
             !self.hot.state.is_half_open()
         }
+    }
+
+    /// SYN-1: whether a SYN that comes behind its SYN+ACK has the data that this acknowledges too (RFC 7413 §4.2.2).
+    fn is_syn_with_acked_data(&self, seg: &Seg) -> bool {
+        self.is_syn_acked(seg.side)
+            && !seg.flags.ack()
+            && seg.len > 0
+            && !self.hot.side(seg.side).has(side_bit::SYN)
+            && seg.seq.wrapping_add(seg.len) == self.cold.isn[seg.side.index()]
     }
 
     /// Whether `seg` acknowledges the other side's SYN (seen, or where it must have been), and

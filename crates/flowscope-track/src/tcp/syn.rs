@@ -101,6 +101,9 @@ impl Tcp<'_> {
         if seg.options.signed {
             self.cold.rare().sides[x].signed = true;
         }
+        if let Some(rare) = &mut self.cold.rare {
+            rare.syns.retain(|syn| syn.side != seg.side || syn.seq != seg.seq);
+        }
     }
 
     /// Whether an accepted SYN+ACK says where `side`'s SYN is.
@@ -135,6 +138,8 @@ impl Tcp<'_> {
                 self.syn_letters(seg);
             } else {
                 self.cold.rare().sides[x].retransmitted += 1;
+                // RFC 9293 §3.10.7.4, fourth: the SYN of a synchronised connection is dropped, with what it carries.
+                step.out_of_window |= seg.len > 0 && self.hot.has(bit::ESTABLISHED);
             }
             if seg.flags.ack() {
                 self.hot.sides[x].bits |= side_bit::SYN_ACK;

@@ -82,7 +82,8 @@ impl Flow {
         }
         if tcp.flags.syn() && !tcp.flags.ack() {
             let known = own.shown || own.syn_acked;
-            let repeated = known && tcp.seq == own.isn;
+            let len = sent_len(found, &packet.payload);
+            let repeated = known && (tcp.seq == own.isn || own.acked_data_of(&tcp, len));
             let simultaneous = !known && self.state.is_half_open();
             return if repeated || simultaneous { Verdict::Counts } else { may_begin_another };
         }

@@ -64,6 +64,15 @@ impl Side {
         self.stats.initial_window = Some(tcp.window);
     }
 
+    /// SYN-1: a SYN whose data its SYN+ACK, which came before it, acknowledges too.
+    pub(super) fn acked_data_of(&self, tcp: &TcpInfo, len: u32) -> bool {
+        self.syn_acked
+            && !self.syn_seen
+            && !tcp.flags.ack()
+            && len > 0
+            && tcp.seq.wrapping_add(len) == self.isn
+    }
+
     pub(super) fn learn_syn(&mut self, tcp: &TcpInfo, len: u32) {
         let end = tcp.seq.wrapping_add(1).wrapping_add(len);
         if d(end, self.next) > 0 {

@@ -99,7 +99,8 @@ impl Flow {
         let newer = own.ack.is_none_or(|last| d(tcp.ack, last) > 0);
         let possible = !peer.shown || d(tcp.ack, peer.next) <= room;
         changes.far_ack = Some(!possible);
-        if !newer || !possible {
+        let stale = own.ack.is_none() && peer.syn_seen && d(tcp.ack, peer.isn) <= 0;
+        if !newer || !possible || stale {
             return;
         }
         let before = self.sides[x.index()].ack.replace(tcp.ack);

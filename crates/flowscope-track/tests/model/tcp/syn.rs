@@ -17,12 +17,22 @@ impl Flow {
             // SYN-1, STAT-5
             if own.syn_seen {
                 own.stats.retransmitted += 1;
+                changes.out_of_window |= len > 0 && self.was_established;
             } else {
                 own.learn_syn(&tcp, len);
                 self.mid_stream = false;
+                self.forget_syn(x, &tcp);
                 self.note_syn(x, 's', len);
             }
-        } else if own.syn_acked && tcp.seq == own.isn || !own.syn_acked && !own.shown && half_open {
+        } else if own.shown && own.acked_data_of(&tcp, len) {
+            own.isn = tcp.seq;
+            own.learn_syn(&tcp, len);
+            self.mid_stream = false;
+            self.forget_syn(x, &tcp);
+            self.note_syn(x, 's', len);
+        } else if own.syn_acked && (tcp.seq == own.isn || own.acked_data_of(&tcp, len))
+            || !own.syn_acked && !own.shown && half_open
+        {
             // SYN-2, or SYN-1 where a SYN+ACK has told the number.
             self.see_first_syn(x, &tcp, len);
             self.note_syn(x, 's', len);
@@ -77,6 +87,12 @@ impl Flow {
         own.next = tcp.seq.wrapping_add(1).wrapping_add(len);
         own.payload_seen |= len > 0;
         own.learn_syn(tcp, len);
+        self.forget_syn(x, tcp);
+    }
+
+    /// SYN-1: it is no other connection's.
+    pub(super) fn forget_syn(&mut self, x: FlowSide, tcp: &TcpInfo) {
+        self.remembered.retain(|syn| syn.side != x || syn.tcp.seq != tcp.seq);
     }
 
     /// SEQ-4

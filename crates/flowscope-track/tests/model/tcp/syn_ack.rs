@@ -11,11 +11,13 @@ impl Flow {
         if own.shown && tcp.seq == own.isn {
             if own.syn_seen && own.syn_ack_seen {
                 own.stats.retransmitted += 1;
+                changes.out_of_window |= len > 0 && self.was_established;
             } else {
                 // SYNACK-2
                 if !own.syn_seen {
                     own.learn_syn(&tcp, len);
                     self.mid_stream = false;
+                    self.forget_syn(x, &tcp);
                 }
                 self.sides[x.index()].syn_ack_seen = true;
                 self.note_syn(x, 'h', len);
