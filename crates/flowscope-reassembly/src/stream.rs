@@ -68,11 +68,13 @@ pub struct StreamReassembler {
     deadline: Timestamp,
     config: Arc<StreamConfig>,
     cold: Option<Box<ColdState>>,
-    /// Sequence number of the byte at `position`; before the start is known, the first that was acknowledged.
+    /// Sequence number of the byte at `position`; before the start is known, see `acked_first`.
     seq: u32,
     state: State,
     /// Whether an acknowledgement of the other side was seen.
     acknowledged: bool,
+    /// Whether `seq` is what was acknowledged before anything of the stream was there.
+    acked_first: bool,
     /// Whether bytes wait for what their sender had received of the other side.
     ordered: bool,
     accounting: Accounting,
@@ -140,6 +142,7 @@ impl StreamReassemblerFactory {
             seq: 0,
             state: State::Unstarted,
             acknowledged: false,
+            acked_first: false,
             ordered: self.ordered,
             accounting: Accounting::default(),
         }
@@ -260,7 +263,7 @@ impl StreamReassembler {
         let (seq, position, started) = match (self.state, first) {
             (State::ClosedUnstarted, _) => return None,
             (State::Unstarted, Some(first)) => (first, 0, true),
-            (State::Unstarted, None) if self.acknowledged => (self.seq, 0, false),
+            (State::Unstarted, None) if self.acked_first => (self.seq, 0, false),
             (State::Unstarted, None) => return None,
             _ => (self.seq, self.position, true),
         };
@@ -271,7 +274,13 @@ impl StreamReassembler {
             None => u64::MAX,
         };
         let open = matches!(self.state, State::Unstarted | State::Open);
-        Some(AckBase { seq, position, end, max_ahead, open, started })
+        let waited_for = match self.out_of_order() {
+            Some(it) if self.ordered && self.waits(it) => {
+                it.store.sent(self.position).map(|it| it.ack)
+            }
+            _ => None,
+        };
+        Some(AckBase { seq, position, end, max_ahead, open, started, waited_for })
     }
 
     /// Delivers in-order bytes of a segment that acknowledges up to `acked`, and came at `ts` if that was before.

@@ -7,8 +7,8 @@ use super::ranges::SegmentRanges;
 
 /// What the segments of buffered bytes acknowledge, and when they came, range by range.
 ///
-/// Ranges do not overlap: a byte has the acknowledgement of the copy that came first. Neighbors with
-/// one acknowledgement are one range, as in a transfer in one direction, with the time of the latest.
+/// Ranges do not overlap: a byte has the acknowledgement and the time of the copy that came first. Neighbors that have both in
+/// common are one range.
 #[derive(Debug, Default)]
 pub(super) struct BufferedAcks(BTreeMap<u64, AckedRange>);
 
@@ -39,6 +39,8 @@ pub(super) struct AckBase {
     pub(super) open: bool,
     /// The start of the stream is known, and not only what was first acknowledged of it.
     pub(super) started: bool,
+    /// What bytes acknowledge that wait for this stream, in the other.
+    pub(super) waited_for: Option<u32>,
 }
 
 impl AckBase {
@@ -57,6 +59,17 @@ impl AckBase {
         Some(self.position.checked_add_signed(i64::from(ahead))?.min(self.end))
     }
 
+    /// Where a hole of the other stream, from `position` to `to`, is interrupted: bytes of this one wait for what comes before,
+    /// and were sent before the rest.
+    pub(super) fn interruption(&self, seq: u32, position: u64, to: u64) -> u64 {
+        let Some(ack) = self.waited_for else { return to };
+        let ahead = ack.wrapping_sub(seq).cast_signed();
+        match position.checked_add_signed(ahead.into()) {
+            Some(at) if ahead > 0 => at.min(to),
+            _ => to,
+        }
+    }
+
     /// Whether bytes are still to come that bytes acknowledging `ack` were sent behind. One sequence number is
     /// that of a FIN, rather than of a byte.
     #[inline]
@@ -68,20 +81,19 @@ impl AckBase {
 impl BufferedAcks {
     /// Notes the segment of bytes that were not buffered before.
     pub(super) fn insert(&mut self, new: Range<u64>, sent: Option<Sent>) {
-        let (Some(mut sent), Range { mut start, mut end }) = (sent, new) else { return };
+        let (Some(sent), Range { mut start, mut end }) = (sent, new) else { return };
         if let Some((at, before)) = self.0.range(..=start).next_back()
             && before.end == start
-            && before.sent.ack == sent.ack
+            && before.sent == sent
         {
             start = *at;
-            sent.ts = sent.ts.max(before.sent.ts);
         }
-        if let Some(after) = self.0.get(&end).copied()
-            && after.sent.ack == sent.ack
+        if let Some(after) = self.0.get(&end)
+            && after.sent == sent
         {
-            self.0.remove(&end);
+            let next = end;
             end = after.end;
-            sent.ts = sent.ts.max(after.sent.ts);
+            self.0.remove(&next);
         }
         self.0.insert(start, AckedRange { end, sent });
     }
@@ -127,24 +139,31 @@ mod tests {
         let mut acks = BufferedAcks::default();
         let sent = |ack, ts| Some(Sent { ack, ts: Timestamp::from_secs(ts) });
         let ranges =
-            [(10..20, sent(1, 1)), (30..40, sent(1, 3)), (40..50, sent(2, 4)), (5..10, None)];
+            [(10..20, sent(1, 1)), (30..40, sent(1, 1)), (40..50, sent(1, 4)), (5..10, None)];
         for (range, sent) in ranges {
             acks.insert(range, sent);
         }
-        acks.insert(20..30, sent(1, 2));
+        acks.insert(20..30, sent(1, 1));
         let found: Vec<_> = [4, 10, 39, 40, 50].into_iter().map(|at| acks.at(at)).collect();
-        let (first, second) = (sent(1, 3), sent(2, 4));
+        let (first, second) = (sent(1, 1), sent(1, 4));
         let expected = [(None, 10), (first, 40), (first, 40), (second, 50), (None, u64::MAX)];
         assert_eq!(found, expected);
-        assert_eq!(acks.0.len(), 2, "neighbors with one acknowledgement are one range");
+        assert_eq!(acks.0.len(), 2, "neighbors with all in common are one range");
         acks.forget_before(40);
         assert_eq!((acks.at(39), acks.at(41)), ((None, 40), (second, 50)));
     }
 
     #[test]
     fn acknowledgements_are_offsets_of_the_other_side() {
-        let base =
-            AckBase { seq: 5, position: 100, end: 150, max_ahead: 1000, open: true, started: true };
+        let base = AckBase {
+            seq: 5,
+            position: 100,
+            end: 150,
+            max_ahead: 1000,
+            open: true,
+            started: true,
+            waited_for: None,
+        };
         assert_eq!(base.offset(25), Some(120));
         assert_eq!(base.offset(u32::MAX), Some(94), "before the position");
         assert_eq!(base.offset(56), Some(150), "a FIN is no byte");

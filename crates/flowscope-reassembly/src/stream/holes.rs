@@ -67,9 +67,14 @@ impl StreamReassembler {
     ) -> bool {
         let Some((next, _)) = out_of_order.next() else { return false };
         let forced = next <= self.position;
-        self.skip(next, out);
+        self.skip(self.interrupted(next, out_of_order), out);
         self.deliver_contiguous(forced, out_of_order, out);
         true
+    }
+
+    /// How far a missing range that ends at `to` is skipped before it is the other side's turn.
+    fn interrupted(&self, to: u64, out_of_order: &OutOfOrder) -> u64 {
+        out_of_order.peer.map_or(to, |peer| peer.interruption(self.seq, self.position, to))
     }
 
     /// Passes on the first bytes that wait.
@@ -148,8 +153,9 @@ impl StreamReassembler {
         let start = self.position;
         loop {
             out_of_order.forget_reached_acks(self.position);
-            // What has just come to the position waits for the other side, whose turn it is.
-            if self.position > start && self.waits(&out_of_order) {
+            // What has just come to the position waits for the other side, or the other way round: it is that one's turn.
+            let is_waited_for = out_of_order.peer.is_some_and(|peer| peer.waited_for.is_some());
+            if self.position > start && (is_waited_for || self.waits(&out_of_order)) {
                 break;
             }
             if self.hole_deadline(&out_of_order).is_some_and(|due| due <= now) {
@@ -158,7 +164,7 @@ impl StreamReassembler {
                 && due <= now
             {
                 let next = out_of_order.next().map_or(to, |(next, _)| next.min(to));
-                self.skip(next, out);
+                self.skip(self.interrupted(next, &out_of_order), out);
                 self.deliver_contiguous(false, &mut out_of_order, out);
             } else {
                 break;
@@ -213,8 +219,9 @@ impl StreamReassembler {
 
     /// Records that the other side has acknowledged everything before `ack`.
     pub(super) fn note_ack(&mut self, ack: u32, ts: Timestamp) {
-        if !std::mem::replace(&mut self.acknowledged, true) && self.state == State::Unstarted {
-            self.seq = ack;
+        self.acknowledged = true;
+        if self.state == State::Unstarted && !self.acked_first && self.out_of_order().is_none() {
+            (self.seq, self.acked_first) = (ack, true);
         }
         let ahead = ack.wrapping_sub(self.seq).cast_signed();
         if ahead <= 0 || self.state != State::Open {

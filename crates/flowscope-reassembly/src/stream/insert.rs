@@ -101,7 +101,7 @@ impl StreamReassembler {
     pub(super) fn start_of(&self, out_of_order: &OutOfOrder) -> Option<u32> {
         let first = out_of_order.first_seq(self.config.max_ahead)?;
         let next = first.wrapping_add(1);
-        let is_probe = self.acknowledged && self.seq == next && out_of_order.is_single_byte(first);
+        let is_probe = self.acked_first && self.seq == next && out_of_order.is_single_byte(first);
         Some(if is_probe { next } else { first })
     }
 
