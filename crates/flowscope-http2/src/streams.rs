@@ -26,6 +26,8 @@ pub(crate) struct Streams {
     /// The largest identifiers of streams that were opened by requests, and by promises.
     requested: u32,
     promised: u32,
+    /// Up to which stream each side has said that it serves those of the other, and with which code it goes.
+    goaways: [Option<(u32, u32)>; 2],
     /// The streams that were opened by responses without a request.
     answered: Answered,
     /// Whether nothing more of the client is read.
@@ -130,7 +132,10 @@ impl Streams {
                 open.is_requested |= open.exchange.request.is_none();
             }
         }
+        // Sent before it was known.
+        let goaway = self.goaways[(!client).index()].filter(|(last, _)| stream > *last);
         self.update(at, |open| {
+            open.exchange.goaway = open.exchange.goaway.or(goaway.map(|(_, code)| code));
             // Trailers otherwise.
             if open.exchange.request.is_none() {
                 open.exchange.request = Some(Http2Request(fields));
@@ -273,6 +278,7 @@ impl Streams {
         out: &mut Vec<Http2Exchange>,
     ) {
         let last = last & 0x7fff_ffff;
+        self.goaways[side.index()] = Some((last, code));
         let mut at = 0;
         while let Some((_, open)) = self.open.get_mut(at) {
             let exchange = &mut open.exchange;

@@ -4,8 +4,8 @@ use flowscope_core::{
 
 use crate::handshake::kind;
 use crate::{
-    Alert, Certificate, CertificateChain, ClientHello, ServerHello, TlsAnomaly, TlsConfig,
-    TlsMessage, TlsParser, TlsTransport, TlsVersion,
+    Alert, Certificate, CertificateChain, ClientHello, ServerHello, TlsAnomaly, TlsAnomalyKind,
+    TlsConfig, TlsMessage, TlsParser, TlsTransport, TlsVersion,
 };
 
 /// Sums up a connection's handshake as one [`TlsHandshake`].
@@ -286,12 +286,19 @@ impl PartialHandshake {
             TlsOutcome::Cut
         };
         let server = client.map(|client| !client);
+        let has_lost = |side: FlowSide| {
+            let is_lost = |it: &TlsAnomaly| it.side == side && it.kind == TlsAnomalyKind::Lost;
+            self.anomalies.iter().any(is_lost)
+        };
         let resumed = self.server_hello.as_ref().zip(server).and_then(|(hello, server)| {
             let encrypted = self.encrypted[server.index()];
             if hello.version().is_tls13() {
                 Some(hello.has_pre_shared_key())
             } else if server_certificates.is_some() || seen.hello_done[server.index()] {
                 Some(false)
+            } else if has_lost(server) {
+                // What its hello was followed by is not known.
+                None
             } else if encrypted {
                 // Straight from the hello to the ciphers.
                 Some(true)

@@ -430,3 +430,14 @@ fn a_frame_of_any_length_is_passed_over() {
     let body = only(connection.end()).request_body;
     assert_eq!((body.len, body.missing, body.is_complete), (2000, 0xff_ffff - 2000, true));
 }
+
+/// A stream that was opened before its client knew that the server goes is not served either.
+#[test]
+fn a_stream_that_crosses_the_end_of_the_connection_is_not_served() {
+    let mut connection = Connection::new();
+    connection.client(&headers(BOTH, 1, GET));
+    connection.server(&frame(frame::GOAWAY, 0, 0, b"\0\0\0\x01\0\0\0\x0b"));
+    connection.client(&headers(BOTH, 3, GET));
+    let left: Vec<_> = connection.end().iter().map(|it| (it.stream_id, it.goaway)).collect();
+    assert_eq!(left, [(1, Some(11)), (3, Some(11))]);
+}

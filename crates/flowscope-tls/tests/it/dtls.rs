@@ -110,6 +110,18 @@ fn dtls12_in_full() {
     assert!(hello.ja3().unwrap().string.starts_with("65277,49195-49199,0-10,29,"));
 }
 
+/// What stands between the server's hello and its ciphers was not captured: it need not be a resumption.
+#[test]
+fn a_lost_certificate_is_no_resumption() {
+    let mut datagrams = dtls12();
+    // Those with the end of the chain, and with all behind it.
+    let lost = datagrams.len() - 4..datagrams.len() - 2;
+    datagrams.drain(lost);
+    let record = one(&datagrams);
+    assert!(!record.anomalies.is_empty() && record.server_certificates.is_none());
+    assert_eq!(record.resumed, None);
+}
+
 #[test]
 fn datagrams_may_come_in_any_order_and_more_than_once() {
     let mut rng = Rng::new(9);
