@@ -144,6 +144,37 @@ fn a_lost_request_shifts_nothing() {
     assert_eq!(heard(&packets), said);
 }
 
+/// Two responses in succession that were not captured, with a request between them that was: it stands between two gaps.
+#[test]
+fn a_gap_ends_where_the_other_side_goes_on() {
+    let mut exchanges = vec![Exchange { pauses: [0; 2], acks: [false; 2], captured: [true; 4] }; 4];
+    exchanges[1].captured[2] = false;
+    exchanges[2].captured[2] = false;
+    let (packets, _) = conversation(&exchanges, None, false, true);
+    let heard = run(|| SessionDriver::new(EXTRACTOR, Chunks), &packets);
+    let said = heard.events.into_iter().filter_map(|event| match event {
+        SessionEvent::Application { message: (text, _), .. } => Some(text),
+        SessionEvent::Gap { len, .. } => Some(format!("gap {len}")),
+        _ => None,
+    });
+    let expected = ["ask 000", "answer 000", "ask 001", "gap 10", "ask 002", "gap 10", "ask 003"];
+    assert_eq!(said.collect::<Vec<_>>(), [&expected[..], &["answer 003"]].concat());
+}
+
+/// Bytes of one side behind a hole, all with one acknowledgement: each has its own time.
+#[test]
+fn bytes_behind_a_hole_keep_their_times() {
+    let quiet = |ask| Exchange {
+        pauses: [1000, 0],
+        acks: [false; 2],
+        captured: [ask, false, false, false],
+    };
+    let mut exchanges = vec![quiet(true); 6];
+    exchanges[1] = quiet(false);
+    let (packets, said) = conversation(&exchanges, None, false, false);
+    assert_eq!((heard(&packets), said.len()), (said.clone(), 5));
+}
+
 /// Nothing of one side was captured behind its handshake: the other is read, no more than 50 milliseconds of packet time late.
 #[test]
 fn one_side_alone_does_not_wait_for_ever() {
