@@ -196,3 +196,20 @@ fn a_syn_captured_after_its_answer_still_counts() {
     assert_eq!(outcome.end().packets(), (2, 1));
     assert_eq!((outcome.anomalies(), outcome.established()), (vec![], 1));
 }
+
+/// SEG-8: zeros that fill minimal frames take no place in the stream of their side.
+#[test]
+fn padding_of_a_handshake_and_of_its_end_takes_no_place() {
+    let script = talk()
+        .segment(Initiator, 1000, 0, SYN, [0; 6])
+        .segment(Responder, 5000, 1001, SYN_ACK, [0; 2])
+        .segment(Initiator, 1001, 5001, ACK, b"")
+        .segment(Initiator, 1001, 5001, FIN_ACK, [0; 6])
+        .segment(Responder, 5001, 1002, FIN_ACK, [0; 6])
+        .segment(Initiator, 1002, 5002, ACK, b"");
+    let outcome = run(script);
+    assert_eq!(outcome.reasons(), [EndReason::Fin]);
+    let end = outcome.end();
+    assert_eq!(end.history.as_str(), "ShAFf");
+    assert_eq!(outcome.anomalies(), []);
+}
