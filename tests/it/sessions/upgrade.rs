@@ -5,7 +5,7 @@ use flowscope::core::{
     Loss, ParserStatus, Probe, Remainder, SessionParser, StreamChunk, Timestamp, feed_once,
 };
 use flowscope::driver::{Driver, DriverConfig, Protocols, Recognition, SessionEvent};
-use flowscope::http::HttpMessage;
+use flowscope::http::{HttpMessage, Response};
 use flowscope::protocols;
 use flowscope_testkit::{Dialogue, Rng};
 use flowscope_tests::session::{AppRecord, EXTRACTOR, Heard, hear, packets, run, run_in_batches};
@@ -348,6 +348,6 @@ impl From<protocols::AppRecord> for Paired {
         let protocols::AppRecord::Http(exchange) = record else { return Paired(None, None) };
         let request = exchange.request.as_ref();
         let target = request.map(|request| String::from_utf8_lossy(request.target()).into_owned());
-        Paired(target, exchange.response.as_ref().map(|response| response.status()))
+        Paired(target, exchange.response.as_ref().map(Response::status))
     }
 }
