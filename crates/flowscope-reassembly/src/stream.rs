@@ -182,11 +182,7 @@ impl StreamReassembler {
         let is_whole = segment.payload.len() == segment.wire_len as usize;
         match self.state {
             State::Open if segment.seq == self.seq && is_whole => {
-                let base = peer.ack_base();
-                let acked = segment.ack.and_then(|ack| base?.offset(ack));
-                if self.must_wait(segment.ack, base) {
-                    return false;
-                }
+                let Some(acked) = self.acked_in_order(segment.ack, peer) else { return false };
                 self.deliver(segment.payload, acked, None, out);
                 if segment.fin {
                     self.state = State::Finished;
@@ -249,6 +245,27 @@ impl StreamReassembler {
             self.cold().out_of_order = Some(out_of_order);
         }
         self.check();
+    }
+
+    /// The offset up to which a segment acknowledges the other side, if that is known; `None` if it waits for that.
+    #[inline]
+    fn acked_in_order(&self, ack: Option<u32>, peer: &Self) -> Option<Option<u64>> {
+        let Some(ack) = ack else { return Some(None) };
+        let ahead = ack.wrapping_sub(peer.seq).cast_signed();
+        // All of the other side that it acknowledges has been delivered.
+        if peer.state == State::Open && ahead <= 0 && peer.out_of_order().is_none() {
+            return Some(peer.position.checked_add_signed(ahead.into()));
+        }
+        self.acked_ahead(ack, peer)
+    }
+
+    #[inline(never)]
+    fn acked_ahead(&self, ack: u32, peer: &Self) -> Option<Option<u64>> {
+        let base = peer.ack_base();
+        if self.must_wait(Some(ack), base) {
+            return None;
+        }
+        Some(base.and_then(|base| base.offset(ack)))
     }
 
     /// Where the stream stands, for what the other side acknowledges of it. A stream whose start is not

@@ -66,9 +66,8 @@ impl<'a> Seg<'a> {
         // ORIG-2: a corrupt packet is one with a cut header.
         let tcp = x.tcp.as_ref().filter(|_| hot.is_tcp() && !x.corrupt)?;
         let Payload { wire_len, cut, .. } = x.payload;
-        // SEG-8
-        let flagged = tcp.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
-        let len = if flagged && may_be_padding(view, x) { 0 } else { wire_len };
+        let is_flagged = tcp.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
+        let len = if is_flagged && wire_len > 0 { len_without_padding(view, x) } else { wire_len };
         Some(Seg { cut, ..Seg::new(side, tcp, len, view.ts()) })
     }
 
@@ -87,11 +86,12 @@ impl<'a> Seg<'a> {
 }
 
 /// What a minimal Ethernet frame carries, in bytes (IEEE 802.3 §3.2.8): shorter packets are padded.
-const MIN_ETHERNET_PAYLOAD: u32 = 46;
+pub(crate) const MIN_ETHERNET_PAYLOAD: u32 = 46;
 
 /// SEG-8: whether the payload may be the padding of a minimal frame. RFC 894: "This padding is not part of the IP
 /// packet and should not be included in the total length field of the IP header"; devices do. RFC 9293 §3.9.1.2: a
 /// sender "MUST set the PSH bit in the last buffered segment".
+#[cold]
 pub(crate) fn may_be_padding<K>(view: &PacketView<'_>, x: &Extracted<K>) -> bool {
     let payload = x.payload.of(view);
     x.ip.len <= MIN_ETHERNET_PAYLOAD
@@ -99,6 +99,13 @@ pub(crate) fn may_be_padding<K>(view: &PacketView<'_>, x: &Extracted<K>) -> bool
         && x.payload.cut == 0
         && x.tcp.as_ref().is_some_and(|tcp| !tcp.flags.intersects(TcpFlags::PSH | TcpFlags::URG))
         && payload.iter().all(|byte| *byte == 0)
+}
+
+/// SEG-8: the length of the payload of a SYN or FIN.
+#[cold]
+#[inline(never)]
+fn len_without_padding<K>(view: &PacketView<'_>, x: &Extracted<K>) -> u32 {
+    if may_be_padding(view, x) { 0 } else { x.payload.wire_len }
 }
 
 /// Which SYN a new connection begins with, where this packet does not belong to the flow it hit.

@@ -221,10 +221,12 @@ where
         self.out.late_packet(flow, packet);
     }
 
-    fn late_segment(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, segment: Segment<'_>) {
+    fn late_segment(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, mut segment: Segment<'_>) {
         let (mut flow, (session, context)) = flow.project(Slot::parts);
         let Some(reason) = context.closing else { return };
-        let segment = self.without_padding(segment);
+        if segment.padding {
+            self.drop_padding(&mut segment);
+        }
         let over = match session {
             Some(open) => self.stream(open, flow.reborrow(), segment),
             None => self.open_stream(session, context, flow.reborrow(), segment),
@@ -236,7 +238,7 @@ where
     }
 
     #[inline]
-    fn segment(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, segment: Segment<'_>) {
+    fn segment(&mut self, flow: Flow<'_, K, SlotOf<K, C, U>>, mut segment: Segment<'_>) {
         let (flow, (session, context)) = flow.project(Slot::parts);
         if let Some(cause) = context.unread {
             if let Some(announcers) = &self.host.announcers
@@ -249,7 +251,9 @@ where
             }
             return self.refuse(cause, segment.payload);
         }
-        let segment = self.without_padding(segment);
+        if segment.padding {
+            self.drop_padding(&mut segment);
+        }
         let over = match session {
             Some(open) => self.stream(open, flow, segment),
             None => self.open_stream(session, context, flow, segment),

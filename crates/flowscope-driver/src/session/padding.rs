@@ -85,16 +85,15 @@ impl Padding {
 }
 
 impl<K, C: Classifier<K>, O> SessionFlowSink<'_, K, C, O> {
-    /// A SYN or FIN without zeros that the flow table takes for padding.
-    #[inline]
-    pub(super) fn without_padding<'s>(&mut self, mut segment: Segment<'s>) -> Segment<'s> {
-        if segment.padding && (segment.syn || segment.fin) {
+    /// Takes zeros from a SYN or FIN that the flow table takes for padding.
+    #[cold]
+    pub(super) fn drop_padding(&mut self, segment: &mut Segment<'_>) {
+        if segment.syn || segment.fin {
             self.host.ledger.lose(Loss::Duplicate, segment.payload.len() as u64);
             let fin = segment.fin;
             segment.remove_payload();
             segment.fin = fin;
         }
-        segment
     }
 
     /// Handles zeros that may be padding: those of this segment wait for what the next ones say, and this

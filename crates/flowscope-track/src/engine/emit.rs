@@ -8,7 +8,7 @@ use super::{Engine, PacketContext, at_packet};
 use crate::clock::PacketTime;
 use crate::sink::{EventOrder, FlowSink, Phase};
 use crate::table::Entry;
-use crate::tcp::{Seg, Step, may_be_padding};
+use crate::tcp::{MIN_ETHERNET_PAYLOAD, Seg, Step, may_be_padding};
 use crate::{Change, PacketInfo};
 
 impl<K, S> Entry<'_, K, S> {
@@ -228,7 +228,11 @@ pub(super) fn lent<'v, K>(seg: &Seg, packet: &PacketContext<'_, 'v, K>) -> Segme
         syn: seg.flags.syn(),
         fin: seg.flags.fin(),
         padding: match seg.flags {
-            TcpFlags::ACK => seg.len > 0 && may_be_padding(packet.view, found),
+            TcpFlags::ACK => {
+                seg.len > 0
+                    && found.ip.len <= MIN_ETHERNET_PAYLOAD
+                    && may_be_padding(packet.view, found)
+            }
             _ => seg.len == 0 && found.payload.wire_len > 0,
         },
         out_of_window: false,

@@ -213,11 +213,7 @@ impl Tcp<'_> {
             }
             return;
         }
-        // RFC 9293 §3.10.7.4: an acknowledgement of nothing that was sent is reset, or answered, and dropped.
-        let is_stale = !own.has(side_bit::ACKED)
-            && peer.has(side_bit::SYN)
-            && serial(seg.ack, self.cold.isn[y]) <= 0;
-        if is_far || is_stale {
+        if is_far || !own.has(side_bit::ACKED) && self.acknowledges_nothing(seg) {
             return;
         }
         let fin = peer.has(side_bit::FIN);
@@ -230,6 +226,14 @@ impl Tcp<'_> {
         if fin {
             self.acknowledge_fin(seg, step);
         }
+    }
+
+    /// ACK-1: whether the first acknowledgement of a side is of nothing that the other has sent. RFC 9293 §3.10.7.4: it
+    /// is answered by a reset, and dropped.
+    #[inline(never)]
+    fn acknowledges_nothing(&self, seg: &Seg) -> bool {
+        let y = (!seg.side).index();
+        self.hot.sides[y].has(side_bit::SYN) && serial(seg.ack, self.cold.isn[y]) <= 0
     }
 
     #[inline(never)]

@@ -48,6 +48,7 @@ impl Tcp<'_> {
     }
 
     /// SYN-1: whether a SYN that comes behind its SYN+ACK has the data that this acknowledges too (RFC 7413 §4.2.2).
+    #[cold]
     fn is_syn_with_acked_data(&self, seg: &Seg) -> bool {
         self.is_syn_acked(seg.side)
             && !seg.flags.ack()

@@ -101,6 +101,12 @@ impl Tcp<'_> {
         if seg.options.signed {
             self.cold.rare().sides[x].signed = true;
         }
+    }
+
+    /// SYN-1: a SYN that is the flow's own is no longer remembered as another connection's.
+    #[cold]
+    #[inline(never)]
+    fn forget_syn(&mut self, seg: &Seg) {
         if let Some(rare) = &mut self.cold.rare {
             rare.syns.retain(|syn| syn.side != seg.side || syn.seq != seg.seq);
         }
@@ -133,6 +139,9 @@ impl Tcp<'_> {
         if fits && own.has(side_bit::SEQ_KNOWN) {
             if !own.has(side_bit::SYN) {
                 self.take_syn(seg);
+                if self.cold.rare.is_some() {
+                    self.forget_syn(seg);
+                }
                 self.syn_letters(seg);
             } else if seg.flags.ack() && !own.has(side_bit::SYN_ACK) {
                 self.syn_letters(seg);
@@ -152,6 +161,9 @@ impl Tcp<'_> {
             let first_answer = self.hot.state == FlowState::SynSent;
             self.learn_seq(seg);
             self.take_syn(seg);
+            if self.cold.rare.is_some() {
+                self.forget_syn(seg);
+            }
             self.syn_letters(seg);
             if seg.flags.ack() {
                 self.hot.sides[x].bits |= side_bit::SYN_ACK;
