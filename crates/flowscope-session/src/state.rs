@@ -71,8 +71,8 @@ impl ParserState {
     /// Takes the payload out of a segment whose side is not read, and reports it as lost, before the
     /// segment is reassembled.
     ///
-    /// Nothing needs to wait then. The acknowledgement is still of use to the other side, unless that is not read
-    /// either: nothing of it is waited for.
+    /// Nothing needs to wait then. The acknowledgement is taken out too where the other side is not read: nothing of
+    /// that is waited for.
     #[inline]
     pub fn segment(&mut self, segment: &mut Segment<'_>, to: &mut impl Delivery) {
         if let Some(cause) = self.loss(segment.side) {

@@ -109,7 +109,7 @@ impl Head {
     /// A `Content-Length` that is no number: where the next message begins is not known.
     pub(crate) fn field(&mut self, line: &[u8], fields: &mut SipFields) -> Result<(), ParseError> {
         let Some(colon) = line.iter().position(|&byte| byte == b':') else { return Ok(()) };
-        let (name, value) = (line[..colon].trim_ascii_end(), line[colon + 1..].trim_ascii());
+        let (name, mut value) = (line[..colon].trim_ascii_end(), line[colon + 1..].trim_ascii());
         let slot = match full_name(name) {
             Field::ContentLength => {
                 let number = str::from_utf8(value).ok().and_then(|text| text.parse::<u32>().ok());
@@ -165,10 +165,8 @@ impl Head {
                 return Ok(());
             }
             Field::Contact => {
-                let first = first_of(value);
-                self.kept +=
-                    keep(&mut fields.contact, first, (MAX_FIELDS - self.kept).min(MAX_FIELD));
-                return Ok(());
+                value = first_of(value);
+                &mut fields.contact
             }
             Field::UserAgent => &mut fields.user_agent,
             Field::Subject => &mut fields.subject,
